@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use privicore_monitor::activity::Moment;
+use privicore_monitor::activity::Timestamp;
 use privicore_monitor::cli::watch::{self, Setup, Tokens};
-use privicore_monitor::cli::{self, Arguments, CliError, Environment, Exit, Task};
+use privicore_monitor::cli::{self, Arguments, CliCommand, CliError, Environment, Exit};
 use privicore_monitor::credentials::Keyring;
 use privicore_monitor::engine::{
-    Action, Clock, Engine, EngineHandle, EngineOptions, EngineStatus, Event, Events, ProxyVariables, SandboxLauncher,
-    SettingsAccess, Waker,
+    Action, Clock, Engine, EngineHandle, EngineOptions, EngineStatus, Event, EventReceiver, ProxyEnvironment,
+    SandboxLauncher, SettingsAccess, Waker,
 };
-use privicore_monitor::settings::{Directories, Store, WindowPlace};
+use privicore_monitor::settings::{Directories, Store, WindowGeometry};
 use privicore_monitor::ui;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -42,7 +42,7 @@ type Ending = (Exit, Box<dyn std::error::Error>);
 fn run(arguments: Arguments) -> Result<(), Ending> {
     let environment = Environment::read().map_err(|error| (Exit::Usage, error.into()))?;
     let log = arguments.log.clone();
-    let says_notices = matches!(arguments.task, Some(Task::Watch(_)));
+    let says_notices = matches!(arguments.task, Some(CliCommand::Watch(_)));
     cli::logging::start(&if says_notices { log.without_notices() } else { log }).map_err(failed)?;
     let sandboxed = arguments.starts_in_sandbox();
     // A sandbox leaves nothing behind, unless the operator named a folder.
@@ -61,7 +61,7 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
         connector: None,
         settings: SettingsAccess::ReadWrite,
         extra_authority: environment.ca_file.clone(),
-        proxies: ProxyVariables::read(|name| std::env::var_os(name)),
+        proxies: ProxyEnvironment::read(|name| std::env::var_os(name)),
         clock: Arc::new(wall_clock),
         waker,
     };
@@ -74,7 +74,7 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
             let place = Store::peek(&directories).unwrap_or_default().preferences.window;
             show(environment.clone(), profile, (display, place), |waker| options(waker, sandboxed))
         }
-        Some(Task::Watch(wanted)) => watch::run(Setup {
+        Some(CliCommand::Watch(wanted)) => watch::run(Setup {
             wanted,
             profile,
             directories: directories.clone(),
@@ -84,11 +84,11 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
             options: &|waker, tokens| options(waker, sandboxed || tokens == Tokens::InMemory),
         })
         .map_err(ended),
-        Some(Task::Export(wanted)) => {
+        Some(CliCommand::Export(wanted)) => {
             let system = (Arc::new(wall_clock) as Clock, &Keyring::system());
             cli::export::run(&wanted, profile.as_deref(), &directories, &environment, system).map_err(ended)
         }
-        Some(Task::Track(wanted)) => {
+        Some(CliCommand::Track(wanted)) => {
             cli::track::run(&wanted, profile.as_deref(), &directories, &environment, Arc::new(wall_clock))
                 .map(|_count| ())
                 .map_err(ended)
@@ -105,15 +105,15 @@ static IS_OPEN: AtomicBool = AtomicBool::new(false);
 fn show(
     environment: Environment,
     profile: Option<String>,
-    (display, place): (ui::Display, Option<WindowPlace>),
+    (display, place): (ui::Display, Option<WindowGeometry>),
     options: impl FnOnce(Waker) -> EngineOptions,
 ) -> Result<(), Ending> {
-    let stillness = ui::Stillness::ask();
+    let stillness = ui::ReducedMotionQuery::ask();
     let waker = ui::Waker::default();
     let wake = waker.clone();
     let options = options(Arc::new(move || wake.wake()));
     let woken = waker.clone();
-    let launch = ui::Launch {
+    let launch = ui::WindowConfig {
         display,
         start: Box::new(move || start(options, &woken, &stillness)),
         prefill: ui::Prefill {
@@ -136,7 +136,11 @@ fn show(
 }
 
 /// Starts the engine for a window that is there.
-fn start(options: EngineOptions, waker: &ui::Waker, stillness: &ui::Stillness) -> Result<ui::Started, ui::StartError> {
+fn start(
+    options: EngineOptions,
+    waker: &ui::Waker,
+    stillness: &ui::ReducedMotionQuery,
+) -> Result<ui::Started, ui::StartError> {
     let (engine, events) = Engine::start(options)?;
     // There is one window, and it starts one engine.
     let engine = ENGINE.get_or_init(|| engine).clone();
@@ -192,14 +196,14 @@ fn failed(error: impl std::error::Error + 'static) -> Ending {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock that tests replace")]
-fn wall_clock() -> Moment {
+fn wall_clock() -> Timestamp {
     jiff::Timestamp::now().into()
 }
 
 /// The engine as the window sees it.
 struct EngineDoor {
     engine: EngineHandle,
-    events: Events,
+    events: EventReceiver,
 }
 
 impl ui::Backend for EngineDoor {

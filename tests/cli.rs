@@ -27,7 +27,7 @@ mod track;
 #[path = "cli/watch.rs"]
 mod watch;
 
-use privicore_monitor::sandbox::{Control, DEMO_USERNAME, Options, Running, Scenario, start};
+use privicore_monitor::sandbox::{Control, DEMO_USERNAME, Options, SandboxHandle, Scenario, start};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -36,7 +36,7 @@ use program::DEADLINE;
 /// A sandbox in which only what the test causes happens, on threads of its own.
 struct Privicore {
     runtime: Runtime,
-    running: Option<Running>,
+    running: Option<SandboxHandle>,
     control: Control,
 }
 
@@ -49,7 +49,7 @@ impl Privicore {
         Self { runtime, running: Some(running), control }
     }
 
-    fn running(&self) -> &Running {
+    fn running(&self) -> &SandboxHandle {
         self.running.as_ref().expect("it runs")
     }
 

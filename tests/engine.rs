@@ -68,9 +68,9 @@ mod window;
 #[path = "engine/wires.rs"]
 mod wires;
 
-use privicore_monitor::sandbox::{Options, Running, Scenario, start};
+use privicore_monitor::sandbox::{Options, SandboxHandle, Scenario, start};
 
 /// A sandbox in which only what clients cause happens.
-async fn quiet() -> Running {
+async fn quiet() -> SandboxHandle {
     start(Options { scenario: Scenario::Quiet, ..Options::embedded() }).await.expect("a sandbox")
 }

@@ -19,7 +19,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use privicore_monitor::sandbox::{Control, DEMO_USERNAME, Delivery, Options, PASSWORD, Running, Scenario, start};
+use privicore_monitor::sandbox::{Control, DEMO_USERNAME, Delivery, Options, PASSWORD, SandboxHandle, Scenario, start};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -44,7 +44,7 @@ const TEXTS: [&str; 12] = [
 /// A sandbox in which only what the test causes happens.
 struct Sandbox {
     runtime: Runtime,
-    running: Option<Running>,
+    running: Option<SandboxHandle>,
     control: Control,
 }
 
@@ -57,7 +57,7 @@ impl Sandbox {
         Self { runtime, running: Some(running), control }
     }
 
-    fn running(&self) -> &Running {
+    fn running(&self) -> &SandboxHandle {
         self.running.as_ref().expect("it runs")
     }
 

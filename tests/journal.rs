@@ -17,7 +17,7 @@ mod crash;
 #[path = "journal/disk.rs"]
 mod disk;
 
-use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Moment, Seq};
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, LocalEvent, Seq, Timestamp};
 use privicore_monitor::protocol::CommandId;
 use privicore_monitor::settings::ProfileId;
 
@@ -30,9 +30,9 @@ fn profile() -> ProfileId {
 fn entry(number: u64) -> Entry {
     Entry {
         seq: Seq(0),
-        at: Moment(1_700_000_000_000_000),
+        at: Timestamp(1_700_000_000_000_000),
         key: ActivityKey::Command(CommandId::new(format!("command {number}"))),
-        fact: Fact::Done(Deed::Labelled { label: number.to_string() }),
+        fact: Fact::Done(LocalEvent::Labelled { label: number.to_string() }),
         raw: "".into(),
     }
 }

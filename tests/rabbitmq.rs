@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use privicore_monitor::sandbox::{Control, DEMO_USERNAME, Options, Running, SandboxError, Scenario, start};
+use privicore_monitor::sandbox::{Control, DEMO_USERNAME, Options, SandboxError, SandboxHandle, Scenario, start};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,7 +26,7 @@ fn event(id: &str) -> Value {
     json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 2, "body": null}})
 }
 
-async fn sandbox_on(broker: &Broker) -> Running {
+async fn sandbox_on(broker: &Broker) -> SandboxHandle {
     let options = Options { amqp: Some(broker.address()), scenario: Scenario::Quiet, ..Options::embedded() };
     start(options).await.expect("a sandbox")
 }

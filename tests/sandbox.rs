@@ -18,10 +18,10 @@ mod rest;
 #[path = "sandbox/whole.rs"]
 mod whole;
 
-use privicore_monitor::sandbox::{Options, Running, Scenario, start};
+use privicore_monitor::sandbox::{Options, SandboxHandle, Scenario, start};
 
 /// A sandbox in which only what clients cause happens.
-async fn quiet() -> Running {
+async fn quiet() -> SandboxHandle {
     start(Options { scenario: Scenario::Quiet, ..Options::embedded() }).await.expect("a sandbox")
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use privicore_monitor::activity::{Deed, Fact};
+use privicore_monitor::activity::{Fact, LocalEvent};
 use privicore_monitor::engine::{Action, Credential, Event, SignIn};
 use privicore_monitor::protocol::{AuthorizationToken, RequestId};
 use privicore_monitor::settings::{Address, Profile};
@@ -121,8 +121,8 @@ fn clicks(folder: &Path, profile: &Profile, round: usize, came: &Receiver<Instan
         times.push(came.recv_timeout(DEADLINE).expect("the GET") - clicked);
         drain(&events, |event| match event {
             Event::Committed { entries, .. } => entries.iter().any(|entry| match &entry.fact {
-                Fact::Done(Deed::Saved { .. }) => true,
-                Fact::Done(Deed::NotSaved { sentence, .. }) => panic!("{sentence}"),
+                Fact::Done(LocalEvent::Saved { .. }) => true,
+                Fact::Done(LocalEvent::NotSaved { sentence, .. }) => panic!("{sentence}"),
                 _ => false,
             }),
             _ => false,

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use privicore_monitor::activity::{Deed, Fact};
+use privicore_monitor::activity::{Fact, LocalEvent};
 use privicore_monitor::engine::{Action, Credential, Event, SignIn};
 use privicore_monitor::protocol::{AuthorizationToken, RequestId};
 use privicore_monitor::settings::{Address, Profile};
@@ -174,8 +174,8 @@ pub(crate) fn measure_and_print() {
     engine.send(download).expect("the engine is not busy");
     let ended = drain(&events, |event| {
         facts(event).any(|fact| match fact {
-            Fact::Done(Deed::Saved { .. }) => true,
-            Fact::Done(Deed::NotSaved { sentence, .. }) => panic!("{sentence}"),
+            Fact::Done(LocalEvent::Saved { .. }) => true,
+            Fact::Done(LocalEvent::NotSaved { sentence, .. }) => panic!("{sentence}"),
             _ => false,
         })
     });

@@ -8,10 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use privicore_monitor::activity::{Activities, Moment};
+use privicore_monitor::activity::{Activities, Timestamp};
 use privicore_monitor::credentials::Keyring;
 use privicore_monitor::engine::{
-    Action, Credential, Engine, EngineHandle, EngineOptions, Event, Events, ProxyVariables, SignIn,
+    Action, Credential, Engine, EngineHandle, EngineOptions, Event, EventReceiver, ProxyEnvironment, SignIn,
 };
 use privicore_monitor::protocol::AuthorizationToken;
 use privicore_monitor::settings::{Address, Directories, Profile};
@@ -162,7 +162,7 @@ fn engine(server: &Server, count: usize) -> Duration {
 }
 
 /// Starts an engine that keeps its data in a folder.
-pub(crate) fn start_engine(folder: &Path) -> (EngineHandle, Events) {
+pub(crate) fn start_engine(folder: &Path) -> (EngineHandle, EventReceiver) {
     let here = thread::current();
     Engine::start(EngineOptions {
         directories: Directories::at(folder.join("data"), folder.join("config")).expect("folders"),
@@ -174,15 +174,15 @@ pub(crate) fn start_engine(folder: &Path) -> (EngineHandle, Events) {
         connector: None,
         settings: privicore_monitor::engine::SettingsAccess::ReadWrite,
         extra_authority: None,
-        proxies: ProxyVariables::default(),
-        clock: Arc::new(|| Moment::from(jiff::Timestamp::now())),
+        proxies: ProxyEnvironment::default(),
+        clock: Arc::new(|| Timestamp::from(jiff::Timestamp::now())),
         waker: Arc::new(move || here.unpark()),
     })
     .expect("the engine starts")
 }
 
 /// Drains events as the window does, until one is the last. When that was.
-pub(crate) fn drain(events: &Events, mut is_last: impl FnMut(Event) -> bool) -> Instant {
+pub(crate) fn drain(events: &EventReceiver, mut is_last: impl FnMut(Event) -> bool) -> Instant {
     loop {
         events.begin_drain();
         while let Some(event) = events.try_next() {
@@ -195,7 +195,7 @@ pub(crate) fn drain(events: &Events, mut is_last: impl FnMut(Event) -> bool) -> 
 }
 
 /// Stops an engine.
-pub(crate) fn stop(engine: &EngineHandle, events: &Events) {
+pub(crate) fn stop(engine: &EngineHandle, events: &EventReceiver) {
     engine.send(Action::Quit).expect("the engine is not busy");
     drain(events, |event| matches!(event, Event::Stopped));
     assert!(engine.join(STOPPING), "the engine did not stop");

@@ -1,14 +1,14 @@
 //! The messages: command statuses of about 135 bytes with random ids, the same in every run.
 
-use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment, Seq};
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, Seq, Timestamp};
 use privicore_monitor::protocol::incoming::{self, Incoming};
 
 /// 2026-01-01, in microseconds.
 const START: i64 = 1_767_225_600_000_000;
 
 /// When the last of so many entries came.
-pub(crate) fn moment_after(count: usize) -> Moment {
-    Moment(START + i64::try_from(count).unwrap_or(0) * 1_000)
+pub(crate) fn moment_after(count: usize) -> Timestamp {
+    Timestamp(START + i64::try_from(count).unwrap_or(0) * 1_000)
 }
 
 /// What a server sends.
@@ -40,7 +40,7 @@ fn as_entries(texts: impl Iterator<Item = String>) -> impl Iterator<Item = Entry
         let Incoming::Message(message) = incoming::parse(&raw) else { unreachable_message(&raw) };
         Entry {
             seq: Seq(u64::from(number.unsigned_abs())),
-            at: Moment(START + i64::from(number) * 1_000),
+            at: Timestamp(START + i64::from(number) * 1_000),
             key: ActivityKey::of(&message),
             fact: Fact::Heard(message),
             raw: raw.into(),

@@ -9,13 +9,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use egui::{Context, FullOutput, Key, Modifiers, RawInput, Rect, Ui, ViewportId};
-use privicore_monitor::activity::{Entry, Moment, Seq};
+use privicore_monitor::activity::{Entry, Seq, Timestamp};
 use privicore_monitor::engine::{Action, ConnectionState, EngineStatus, Event, ProfileStatus};
-use privicore_monitor::protocol::Original;
+use privicore_monitor::protocol::UnmaskedMessage;
 use privicore_monitor::settings::{Preferences, Profile, ProfileId, Settings};
 use privicore_monitor::ui::{
-    Answer, App, Backend, Beside, Clock, FileDialogs, Notification, Notifier, Parts, Prefill, SaveSuggestion,
-    SecretClipboard, Waker,
+    App, ApplyThread, Backend, Clock, Dependencies, DialogResponder, FileDialogs, Notification, Notifier, Prefill,
+    SaveSuggestion, SecretClipboard, Waker,
 };
 
 use crate::messages;
@@ -118,11 +118,11 @@ impl Backend for Played {
 struct NoDialogs;
 
 impl FileDialogs for NoDialogs {
-    fn save_as(&self, _suggestion: SaveSuggestion, answer: Answer) {
+    fn save_as(&self, _suggestion: SaveSuggestion, answer: DialogResponder) {
         answer.give(None::<PathBuf>);
     }
 
-    fn choose_folder(&self, _title: &str, _folder: Option<PathBuf>, answer: Answer) {
+    fn choose_folder(&self, _title: &str, _folder: Option<PathBuf>, answer: DialogResponder) {
         answer.give(None::<PathBuf>);
     }
 }
@@ -135,17 +135,17 @@ impl Notifier for Nobody {
 }
 
 impl SecretClipboard for Nobody {
-    fn copy(&mut self, _: &Original) -> Result<(), String> {
+    fn copy(&mut self, _: &UnmaskedMessage) -> Result<(), String> {
         Ok(())
     }
 }
 
 /// A clock that moves when the bench says so.
 #[derive(Clone)]
-struct Time(Rc<Cell<(Moment, Instant)>>);
+struct Time(Rc<Cell<(Timestamp, Instant)>>);
 
 impl Clock for Time {
-    fn now(&self) -> Moment {
+    fn now(&self) -> Timestamp {
         self.0.get().0
     }
 
@@ -174,7 +174,7 @@ impl Window {
         let engine = Played::default();
         let newest = messages::moment_after(count);
         let clock = Time(Rc::new(Cell::new((newest.plus(Duration::from_mins(5)), Instant::now()))));
-        let parts = Parts {
+        let parts = Dependencies {
             backend: Box::new(engine.clone()),
             dialogs: Box::new(NoDialogs),
             clipboard: Box::new(Nobody),
@@ -185,7 +185,7 @@ impl Window {
             quit: Arc::new(AtomicBool::new(false)),
             waker: Waker::default(),
             reduced_motion: false,
-            beside: Beside::start(Waker::default()),
+            beside: ApplyThread::start(Waker::default()),
         };
         let app = App::new(&screen.context, parts);
         let profile = Profile { name: "Bench".to_owned(), ..Profile::default() };

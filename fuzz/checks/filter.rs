@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::activity::{Activities, ActivityKey, Entry, Fact, Filter, Moment};
+use crate::activity::{Activities, ActivityKey, Entry, Fact, Filter, Timestamp};
 use crate::protocol::incoming::{Incoming, parse};
 
 pub(crate) fn check(bytes: &[u8]) {
@@ -20,8 +20,8 @@ pub(crate) fn check(bytes: &[u8]) {
     let Incoming::Message(message) = parse(&raw) else { return };
     let key = ActivityKey::of(&message);
     let mut activities = Activities::new(Duration::from_mins(10));
-    activities.apply(&Entry { raw: raw.into(), ..Entry::ours(Moment(7), key.clone(), Fact::Heard(message)) });
+    activities.apply(&Entry { raw: raw.into(), ..Entry::ours(Timestamp(7), key.clone(), Fact::Heard(message)) });
     if let Some(row) = activities.find(&key).and_then(|row| activities.get(row)) {
-        std::hint::black_box(filter.matches(&row, Moment(0)));
+        std::hint::black_box(filter.matches(&row, Timestamp(0)));
     }
 }

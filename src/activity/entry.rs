@@ -1,6 +1,6 @@
 //! One line of the journal: something that happened to one activity.
 
-use crate::activity::time::timestamp::Moment;
+use crate::activity::time::timestamp::Timestamp;
 use crate::protocol::{CommandId, CommandStatus, DataToken, Message, RequestId, UnreadableReason};
 
 /// The journal's own order: ascending, unique within a journal, never reused. 0 before the entry is committed.
@@ -99,7 +99,7 @@ pub struct Entry {
     /// Its place in the journal; 0 before the commit.
     pub seq: Seq,
     /// When this program learned of it.
-    pub at: Moment,
+    pub at: Timestamp,
     /// What it is about.
     pub key: ActivityKey,
     /// What happened.
@@ -125,8 +125,8 @@ impl Entry {
                     .chain(gap.open_requests.iter().map(|id| id.as_str().len())),
             ),
             Fact::Done(deed) => deed.weight(),
-            Fact::Enquired(Enquiry::Known { text, .. }) => text.as_ref().map_or(0, String::len),
-            Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } | Fact::Enquired(Enquiry::Unknown) => {
+            Fact::Enquired(StatusCheck::Known { text, .. }) => text.as_ref().map_or(0, String::len),
+            Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } | Fact::Enquired(StatusCheck::Unknown) => {
                 self.raw.len()
             }
         };
@@ -135,7 +135,7 @@ impl Entry {
 
     /// What this program did or found out by itself, before the commit.
     #[must_use]
-    pub fn ours(at: Moment, key: ActivityKey, fact: Fact) -> Self {
+    pub fn ours(at: Timestamp, key: ActivityKey, fact: Fact) -> Self {
         Self { seq: Seq::default(), at, key, fact, raw: "".into() }
     }
 }
@@ -155,9 +155,9 @@ pub enum Fact {
     /// The socket delivered a message again whose link this monitor has requested before: it opens nothing any more.
     Repeated(Message),
     /// The server was asked over REST and answered.
-    Enquired(Enquiry),
+    Enquired(StatusCheck),
     /// Something that the operator or this program did.
-    Done(Deed),
+    Done(LocalEvent),
     /// A time in which nothing could be received began, went on or ended. A gap is what its entries say together: see
     /// [`Gap::join`].
     Gap(Gap),
@@ -167,9 +167,9 @@ pub enum Fact {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Gap {
     /// The last moment at which something would have been heard.
-    pub from: Moment,
+    pub from: Timestamp,
     /// The first moment at which it would have been heard again; `None` while the gap lasts.
-    pub to: Option<Moment>,
+    pub to: Option<Timestamp>,
     /// Why nothing was heard.
     pub cause: GapCause,
     /// The commands that were open across it: those that can be asked for. All entries of a gap together name at most
@@ -250,7 +250,7 @@ pub enum GapCause {
 
 /// A server's answer to `request-status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Enquiry {
+pub enum StatusCheck {
     /// It knows the command and its state.
     Known {
         /// The state.
@@ -265,7 +265,7 @@ pub enum Enquiry {
 /// Something that the operator or this program did. Kept in the journal as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "did", rename_all = "kebab-case")]
-pub enum Deed {
+pub enum LocalEvent {
     /// The operator named it.
     Labelled {
         /// The label; empty takes it away.
@@ -295,23 +295,23 @@ pub enum Deed {
         size: u64,
         /// How it was had.
         #[serde(default)]
-        receipt: Receipt,
+        receipt: DownloadReceipt,
     },
     /// The payload could not be saved.
     NotSaved {
         /// What kind of end it was.
-        why: NotSaved,
+        why: DownloadFailure,
         /// What happened and what to do, in a sentence.
         sentence: String,
         /// The file that is kept of what had come, where there is one: the whole path.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         part: Option<String>,
     },
-    /// The operator has read that the link was [`NotSaved::Refused`].
+    /// The operator has read that the link was [`DownloadFailure::Refused`].
     WarningRead,
 }
 
-impl Deed {
+impl LocalEvent {
     /// About how many bytes its texts take.
     fn weight(&self) -> usize {
         let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
@@ -351,14 +351,14 @@ pub struct Requested {
 /// How a saved file was had.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
-pub struct Receipt {
+pub struct DownloadReceipt {
     /// The SHA-256 of the file as it was saved, 64 hex digits; empty in entries of earlier versions.
     pub sha256: String,
     /// How many GETs were sent for the link, redirects within its host included; 0 for a payload that came inline.
     pub gets: u32,
     /// When the first GET was sent, or the payload read from the journal. When the file was whole is the entry's own time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub began: Option<Moment>,
+    pub began: Option<Timestamp>,
     /// The host that it came from; empty for a payload that came inline.
     pub host: String,
     /// The data token, where it is known.
@@ -386,11 +386,11 @@ pub enum Decryption {
 /// How a download ended that ended badly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum NotSaved {
+pub enum DownloadFailure {
     /// The link was refused, and this monitor had requested it before.
     LinkUsed,
     /// The link was refused at our first GET although its time was not over. The operator is told so until
-    /// [`Deed::WarningRead`].
+    /// [`LocalEvent::WarningRead`].
     #[serde(rename = "spent-elsewhere")]
     Refused,
     /// The link's time was over.

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 
 use crate::activity::stats::completeness::GapState;
 use crate::activity::time::time_reference::TimeReference;
-use crate::activity::time::timestamp::Moment;
-use crate::protocol::{Delivery, Message, is_hidden, is_obeyed, visible};
+use crate::activity::time::timestamp::Timestamp;
+use crate::protocol::{DataBody, Message, is_hidden, is_obeyed, visible};
 
-use super::entry::{Deed, Enquiry, Entry, Fact, GapCause, Kind};
-use super::read::{Activity, Source};
+use super::entry::{Entry, Fact, GapCause, Kind, LocalEvent, StatusCheck};
+use super::read::{Activity, Evidence};
 use super::row::unreadable_text;
 use super::status::Status;
 
@@ -70,7 +70,7 @@ impl Record {
 
     /// An activity in the state that it is in. `whole` is the text of which the row shows the beginning, where it is known.
     #[must_use]
-    pub fn of(profile: String, activity: &Activity<'_>, whole: Option<&str>, at: Moment) -> Self {
+    pub fn of(profile: String, activity: &Activity<'_>, whole: Option<&str>, at: Timestamp) -> Self {
         let message = activity.whole_message();
         let whole = whole.filter(|whole| message.strip_suffix('…').is_some_and(|cut| whole.starts_with(cut)));
         Self {
@@ -81,7 +81,7 @@ impl Record {
             message: whole.map_or_else(|| message.into_owned(), str::to_owned),
             label: activity.label().to_owned(),
             context: activity.context().to_owned(),
-            source: activity.source().map(Source::word),
+            source: activity.source().map(Evidence::word),
             first_seen: activity.shown(activity.first_seen()).to_string(),
             at: activity.shown(at).to_string(),
         }
@@ -114,7 +114,7 @@ impl Record {
 
     /// A gap as it stands, of entries whose clock relates to the computer's like that.
     #[must_use]
-    pub fn of_gap(profile: String, gap: &GapState, seen: Moment, reference: TimeReference) -> Self {
+    pub fn of_gap(profile: String, gap: &GapState, seen: Timestamp, reference: TimeReference) -> Self {
         Self {
             kind: word(Kind::Gap),
             id: None,
@@ -131,7 +131,7 @@ impl Record {
 
     /// As the line of one message: how that one is known, and what is known of its activity beside it.
     #[must_use]
-    pub fn into_message(self, source: Source, label: &str, activity: &Activity<'_>) -> Self {
+    pub fn into_message(self, source: Evidence, label: &str, activity: &Activity<'_>) -> Self {
         let first_seen = activity.shown(activity.first_seen()).to_string();
         Self { source: Some(source.word()), label: label.to_owned(), first_seen, ..self }
     }
@@ -284,16 +284,16 @@ pub fn text_of(entry: &Entry) -> Option<Cow<'_, str>> {
     let text = match &entry.fact {
         Fact::Heard(Message::Command(report)) => report.body.text(),
         Fact::Heard(Message::Data(report)) => match &report.delivery {
-            Delivery::Text(text) => Some(&**text),
-            Delivery::Other { body, .. } => body.text(),
-            Delivery::Inline { .. } | Delivery::Link(_) | Delivery::StreamToken(_) => None,
+            DataBody::Text(text) => Some(&**text),
+            DataBody::Other { body, .. } => body.text(),
+            DataBody::Inline { .. } | DataBody::Link(_) | DataBody::StreamToken(_) => None,
         },
         Fact::Heard(Message::Unrecognised(_)) => Some(&*entry.raw),
-        Fact::Enquired(Enquiry::Known { text, .. }) => text.as_deref(),
+        Fact::Enquired(StatusCheck::Known { text, .. }) => text.as_deref(),
         Fact::Unreadable { reason, size } => return Some(unreadable_text(*reason, *size, &entry.raw).into()),
         Fact::Heard(Message::StreamReady(_))
         | Fact::Repeated(_)
-        | Fact::Enquired(Enquiry::Unknown)
+        | Fact::Enquired(StatusCheck::Unknown)
         | Fact::Done(_)
         | Fact::Gap(_) => None,
     };
@@ -303,7 +303,7 @@ pub fn text_of(entry: &Entry) -> Option<Cow<'_, str>> {
 /// The whole label that an entry gave, of which a row shows the beginning.
 fn label_of(entry: &Entry) -> Option<&str> {
     match &entry.fact {
-        Fact::Done(Deed::Labelled { label }) => Some(label),
+        Fact::Done(LocalEvent::Labelled { label }) => Some(label),
         _ => None,
     }
 }
@@ -321,7 +321,7 @@ fn complete<'a>(text: &mut String, mut wholes: impl Iterator<Item = Cow<'a, str>
 pub fn context_of(entry: &Entry) -> Option<&str> {
     match &entry.fact {
         Fact::Heard(Message::Data(report)) => report.context.as_deref(),
-        Fact::Done(Deed::Requested(requested)) => Some(&requested.context),
+        Fact::Done(LocalEvent::Requested(requested)) => Some(&requested.context),
         _ => None,
     }
 }
@@ -340,8 +340,8 @@ mod tests {
             label: String::new(),
             context: String::new(),
             source: Some("socket"),
-            first_seen: Moment(0).to_string(),
-            at: Moment(1_500_000).to_string(),
+            first_seen: Timestamp(0).to_string(),
+            at: Timestamp(1_500_000).to_string(),
         }
     }
 
@@ -430,8 +430,8 @@ mod tests {
     #[test]
     fn a_gap_says_what_may_be_missing_and_what_was_recovered() {
         let gap = GapState {
-            from: Moment(0),
-            to: Some(Moment(1_000_000)),
+            from: Timestamp(0),
+            to: Some(Timestamp(1_000_000)),
             cause: GapCause::Disconnected,
             open: 4,
             recovered: 3,
@@ -440,7 +440,7 @@ mod tests {
             heard: 1,
             suspected: false,
         };
-        let record = Record::of_gap("ops".into(), &gap, Moment(9_000_000), TimeReference::EXACT);
+        let record = Record::of_gap("ops".into(), &gap, Timestamp(9_000_000), TimeReference::EXACT);
         assert!(record.json().starts_with("{\"kind\":\"gap\",\"id\":null,"), "{}", record.json());
         assert!(
             record.message.contains("3 of 4 recovered, 1 of 2 data requests heard, 1 data request cannot be asked for"),
@@ -448,7 +448,7 @@ mod tests {
             record.message
         );
         let recovered = GapState { recovered: 4, heard: 2, ..gap };
-        let message = Record::of_gap("ops".into(), &recovered, Moment(9_000_000), TimeReference::EXACT).message;
+        let message = Record::of_gap("ops".into(), &recovered, Timestamp(9_000_000), TimeReference::EXACT).message;
         assert_eq!(message, "Disconnected: nothing known is missing, 4 of 4 recovered, 2 of 2 data requests heard");
         assert_eq!(record.at, "1970-01-01T00:00:01.000000Z");
     }

@@ -19,26 +19,27 @@ pub(crate) mod view;
 
 pub use activities::Activities;
 pub use activities::eviction_state::{Incomplete, ROWS_IN_MEMORY};
-pub use activities::lookup_result::{LOOKED_UP, Place};
+pub use activities::lookup_result::{LOOKUP_BATCH, RowHint};
 pub use activities::row_id::RowId;
 pub use collections::path_text::{path_of_text, text_of_path};
 pub use entry::{
-    ActivityKey, Decryption, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, NotSaved, Receipt, Requested, Seq,
+    ActivityKey, Decryption, DownloadFailure, DownloadReceipt, Entry, Fact, Gap, GapCause, Kind, LocalEvent, Requested,
+    Seq, StatusCheck,
 };
 pub use filter::error::{FilterError, Problem};
 pub use filter::expression::Filter;
 pub use filter::names::Field;
-pub use filter::slip::Slip;
-pub use read::{Activity, Source, bytes};
-pub use stats::completeness::{Answer, CompetingConsumer, GapState};
-pub use stats::outcome_counts::Ledger;
-pub use stats::summary::{BINS, BINS_A_DECADE, Insight, Stretch, bin_start};
-pub use status::{Chip, Counts, Status};
+pub use filter::slip::Suggestion;
+pub use read::{Activity, Evidence, bytes};
+pub use stats::completeness::{CompetingConsumer, GapState, StatusAnswer};
+pub use stats::outcome_counts::OutcomeCounts;
+pub use stats::summary::{BINS, BINS_A_DECADE, Insight, TimeRange, bin_start};
+pub use status::{Counts, Status, StatusFilter};
 pub use status_rules::{Openness, command_is_pending, expiry_of, is_lasting_outcome};
-pub use time::latency::Patience;
-pub use time::since::{NoTime, Since};
+pub use time::latency::ExpectedLatency;
+pub use time::since::{ParseTimeError, TimeSpec};
 pub use time::time_reference::TimeReference;
-pub use time::timestamp::Moment;
+pub use time::timestamp::Timestamp;
 pub use view::order::Column;
 pub use view::{Refresh, View};
 

@@ -3,22 +3,22 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::activity::collections::interner::{TextPool, cut};
+use crate::activity::collections::interner::{Interner, cut};
 use crate::activity::stats::completeness::Unheard;
-use crate::activity::stats::outcome_counts::Standing;
+use crate::activity::stats::outcome_counts::OutcomeSource;
 use crate::activity::time::time_reference::TimeReference;
-use crate::activity::time::timestamp::Moment;
-use crate::protocol::LinkLife;
+use crate::activity::time::timestamp::Timestamp;
+use crate::protocol::LinkExpiry;
 
-use super::entry::{ActivityKey, Kind, NotSaved, Seq};
-use super::row::{CommandState, DataRow, End, Row};
+use super::entry::{ActivityKey, DownloadFailure, Kind, Seq};
+use super::row::{CommandState, DataColumns, DownloadOutcome, Row};
 use super::status::Status;
 
 /// What a status depends on beside the row itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Context {
     /// The time on the clock of this run.
-    pub(crate) now: Moment,
+    pub(crate) now: Timestamp,
     /// How that clock relates to the server's.
     pub(crate) reference: TimeReference,
     pub(crate) live_from: Seq,
@@ -26,11 +26,11 @@ pub(crate) struct Context {
 }
 
 /// The end of a link of which no end is known.
-pub(crate) const NO_END: Moment = Moment(i64::MAX);
+pub(crate) const NO_END: Timestamp = Timestamp(i64::MAX);
 
 /// How a state is known: the words of the export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Source {
+pub enum Evidence {
     /// The socket delivered it.
     Socket,
     /// The server was asked over REST.
@@ -39,7 +39,7 @@ pub enum Source {
     Both,
 }
 
-impl Source {
+impl Evidence {
     /// The word in exports and filters.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -55,8 +55,8 @@ impl Source {
 #[derive(Debug, Clone, Copy)]
 pub struct Activity<'a> {
     pub(crate) row: &'a Row,
-    pub(crate) data: Option<&'a DataRow>,
-    pub(crate) pool: &'a TextPool,
+    pub(crate) data: Option<&'a DataColumns>,
+    pub(crate) pool: &'a Interner,
     pub(crate) context: Context,
 }
 
@@ -104,25 +104,27 @@ impl<'a> Activity<'a> {
         }
     }
 
-    fn data_status(&self, data: &DataRow) -> Status {
+    fn data_status(&self, data: &DataColumns) -> Status {
         let ready = data.ready();
         let newer_link = ready.is_some_and(|(seq, _)| seq > data.end.seq);
         match data.end.value {
-            End::Saved(..) => return Status::Saved,
+            DownloadOutcome::Saved(..) => return Status::Saved,
             // A newer link opens the request again.
-            End::Fetching if !newer_link => {
+            DownloadOutcome::Fetching if !newer_link => {
                 return if data.end.seq < self.context.live_from { Status::LinkUsed } else { Status::Downloading };
             }
-            End::NotSaved(why, _) if !newer_link => match why {
-                NotSaved::LinkUsed | NotSaved::Cancelled => return Status::LinkUsed,
+            DownloadOutcome::NotSaved(why, _) if !newer_link => match why {
+                DownloadFailure::LinkUsed | DownloadFailure::Cancelled => return Status::LinkUsed,
                 // Nobody here has used it: that is all that is known.
-                NotSaved::LinkExpired | NotSaved::Refused => return Status::LinkExpired,
-                NotSaved::Broken => return Status::Failed,
-                NotSaved::NotStarted => {}
+                DownloadFailure::LinkExpired | DownloadFailure::Refused => return Status::LinkExpired,
+                DownloadFailure::Broken => return Status::Failed,
+                DownloadFailure::NotStarted => {}
             },
             // What was done with its link is no longer in the journal.
-            End::None if data.repeated && ready.is_none() && !data.inline.is_set() => return Status::LinkUsed,
-            End::None | End::Fetching | End::NotSaved(..) => {}
+            DownloadOutcome::None if data.repeated && ready.is_none() && !data.inline.is_set() => {
+                return Status::LinkUsed;
+            }
+            DownloadOutcome::None | DownloadOutcome::Fetching | DownloadOutcome::NotSaved(..) => {}
         }
         match ready {
             Some((seq, at)) if data.inline.seq < seq => {
@@ -140,26 +142,26 @@ impl<'a> Activity<'a> {
 
     /// A moment as this computer's clock, as it is set now, would have shown it.
     #[must_use]
-    pub fn shown(&self, at: Moment) -> Moment {
+    pub fn shown(&self, at: Timestamp) -> Timestamp {
         self.context.reference.shown(at)
     }
 
     /// When its first message came.
     #[must_use]
-    pub fn first_seen(&self) -> Moment {
+    pub fn first_seen(&self) -> Timestamp {
         self.row.first.at
     }
 
     /// When its last message came.
     #[must_use]
-    pub fn updated(&self) -> Moment {
+    pub fn updated(&self) -> Timestamp {
         self.row.last.at.max(self.row.first.at)
     }
 
     /// How long it took from its first message to its outcome, or has taken until `now`. `None` where its beginning is
     /// not known: an outcome that came as the first message, or a message that is no activity.
     #[must_use]
-    pub fn took(&self, now: Moment) -> Option<Duration> {
+    pub fn took(&self, now: Timestamp) -> Option<Duration> {
         let first = self.row.first;
         match (self.row.kind, self.data) {
             (Kind::Data, Some(data)) => {
@@ -183,14 +185,14 @@ impl<'a> Activity<'a> {
 
     /// How its state is known. `None` for what is no command, data request or message.
     #[must_use]
-    pub fn source(&self) -> Option<Source> {
+    pub fn source(&self) -> Option<Evidence> {
         match self.row.kind {
             Kind::Gap => None,
-            Kind::Data | Kind::Message => Some(Source::Socket),
+            Kind::Data | Kind::Message => Some(Evidence::Socket),
             Kind::Command => match self.row.known.by() {
-                (true, true) => Some(Source::Both),
-                (true, false) => Some(Source::Socket),
-                (false, true) => Some(Source::Enquiry),
+                (true, true) => Some(Evidence::Both),
+                (true, false) => Some(Evidence::Socket),
+                (false, true) => Some(Evidence::Enquiry),
                 (false, false) => None,
             },
         }
@@ -206,14 +208,14 @@ impl<'a> Activity<'a> {
     }
 
     /// Where it stands in the ledger.
-    pub(crate) fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> OutcomeSource {
         match (self.row.kind, self.status()) {
-            (Kind::Gap, _) => Standing::Gap,
-            (Kind::Message, _) => Standing::Outside,
-            (Kind::Data, Status::Preparing) | (Kind::Command, Status::Pending) => Standing::Open,
-            (Kind::Command, Status::Unknown) => Standing::Unknown,
-            (Kind::Command, _) if self.source() == Some(Source::Enquiry) => Standing::Enquired,
-            (Kind::Command | Kind::Data, _) => Standing::Heard,
+            (Kind::Gap, _) => OutcomeSource::Gap,
+            (Kind::Message, _) => OutcomeSource::Outside,
+            (Kind::Data, Status::Preparing) | (Kind::Command, Status::Pending) => OutcomeSource::Open,
+            (Kind::Command, Status::Unknown) => OutcomeSource::Unknown,
+            (Kind::Command, _) if self.source() == Some(Evidence::Enquiry) => OutcomeSource::Enquired,
+            (Kind::Command | Kind::Data, _) => OutcomeSource::Heard,
         }
     }
 
@@ -258,28 +260,29 @@ impl<'a> Activity<'a> {
         let Some(data) = self.data else { return shown(self.pool.get(self.row.message)) };
         let text = || shown(self.pool.get(data.text.value));
         match (self.status(), data.end.value) {
-            (Status::Saved, End::Saved(to, size)) => {
+            (Status::Saved, DownloadOutcome::Saved(to, size)) => {
                 Cow::Owned(format!("{} · {}", file_name(self.pool.get(to)), bytes(size)))
             }
-            (Status::LinkUsed, End::Fetching) => {
+            (Status::LinkUsed, DownloadOutcome::Fetching) => {
                 Cow::Borrowed("The monitor closed during the download. Request the data again")
             }
-            (Status::LinkUsed, End::None) => {
+            (Status::LinkUsed, DownloadOutcome::None) => {
                 Cow::Borrowed("This monitor has requested the link before. Request the data again")
             }
-            (Status::LinkExpired, End::NotSaved(NotSaved::LinkExpired | NotSaved::Refused, sentence))
-                if data.ready().is_none_or(|(seq, _)| seq < data.end.seq) =>
-            {
-                Cow::Borrowed(self.pool.get(sentence))
-            }
+            (
+                Status::LinkExpired,
+                DownloadOutcome::NotSaved(DownloadFailure::LinkExpired | DownloadFailure::Refused, sentence),
+            ) if data.ready().is_none_or(|(seq, _)| seq < data.end.seq) => Cow::Borrowed(self.pool.get(sentence)),
             (Status::LinkExpired, _)
                 if !data.kept && data.ready().is_some_and(|(seq, _)| seq < self.context.live_from) =>
             {
                 Cow::Borrowed("The link was held in memory until the monitor closed. Request the data again")
             }
-            (Status::LinkUsed | Status::Failed, End::NotSaved(_, sentence)) => Cow::Borrowed(self.pool.get(sentence)),
+            (Status::LinkUsed | Status::Failed, DownloadOutcome::NotSaved(_, sentence)) => {
+                Cow::Borrowed(self.pool.get(sentence))
+            }
             // It can be tried again; a newer link makes the old trouble old.
-            (Status::Ready | Status::Inline, End::NotSaved(NotSaved::NotStarted, sentence))
+            (Status::Ready | Status::Inline, DownloadOutcome::NotSaved(DownloadFailure::NotStarted, sentence))
                 if data.ready().is_none_or(|(seq, _)| seq < data.end.seq) =>
             {
                 Cow::Borrowed(self.pool.get(sentence))
@@ -327,7 +330,7 @@ impl<'a> Activity<'a> {
 
     /// When the link expires, if there is one that was not used and its end is known.
     #[must_use]
-    pub fn link_expires(&self) -> Option<Moment> {
+    pub fn link_expires(&self) -> Option<Timestamp> {
         let reference = self.context.reference;
         // What is only known to be later than this is no end to count down to.
         let server = reference.server.filter(|_| reference.is_told);
@@ -337,9 +340,9 @@ impl<'a> Activity<'a> {
     }
 
     /// When a link that can be used expires or expired, whatever the time is now; [`NO_END`] if that is not known.
-    pub(crate) fn deadline(&self) -> Option<Moment> {
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
         let data = self.data?;
-        let before_all = Context { now: Moment(i64::MIN), ..self.context };
+        let before_all = Context { now: Timestamp(i64::MIN), ..self.context };
         let can_be_used = Self { context: before_all, ..*self }.status() == Status::Ready;
         can_be_used.then(|| data.ready().and_then(|came| self.expiry(data, came)).unwrap_or(NO_END))
     }
@@ -347,11 +350,11 @@ impl<'a> Activity<'a> {
     /// When a link expires on the clock of this run, by the entry with which it came: as its message said, else after the
     /// usual lifetime. What an earlier run received, and what the message tells by the server's clock, is compared with the
     /// server's time of day: `None` while that is not known.
-    fn expiry(&self, data: &DataRow, (seq, came): (Seq, Moment)) -> Option<Moment> {
+    fn expiry(&self, data: &DataColumns, (seq, came): (Seq, Timestamp)) -> Option<Timestamp> {
         let reference = self.context.reference;
         let end = match data.expires.value {
-            Some(life @ LinkLife::Until(_)) => return reference.of_server(came.end_of(life)),
-            Some(life @ LinkLife::For(_)) => data.expires.at.end_of(life),
+            Some(life @ LinkExpiry::Until(_)) => return reference.of_server(came.end_of(life)),
+            Some(life @ LinkExpiry::For(_)) => data.expires.at.end_of(life),
             None => came.plus(self.context.link_lifetime),
         };
         if seq < reference.steady_from { reference.of_server(end) } else { Some(end) }
@@ -373,15 +376,17 @@ impl<'a> Activity<'a> {
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.status() == Status::LinkExpired
-            && self.data.is_some_and(|data| matches!(data.end.value, End::NotSaved(NotSaved::Refused, _)))
+            && self
+                .data
+                .is_some_and(|data| matches!(data.end.value, DownloadOutcome::NotSaved(DownloadFailure::Refused, _)))
     }
 
     /// The path of the saved file.
     #[must_use]
     pub fn file(&self) -> Option<&'a str> {
         match self.data?.end.value {
-            End::Saved(to, _) => Some(self.pool.get(to)),
-            End::None | End::Fetching | End::NotSaved(..) => None,
+            DownloadOutcome::Saved(to, _) => Some(self.pool.get(to)),
+            DownloadOutcome::None | DownloadOutcome::Fetching | DownloadOutcome::NotSaved(..) => None,
         }
     }
 

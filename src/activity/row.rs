@@ -3,24 +3,24 @@
 //! Every part of a row remembers the entry that it comes from by its place in the journal, and the later place wins
 //! within its class. So entries can be applied in any order to the same end, and a late `pending` never covers an outcome.
 
-use crate::activity::collections::interner::{PackedId, TextId, TextPool, cut};
-use crate::activity::time::timestamp::Moment;
-use crate::protocol::{Body, CommandStatus, Delivery, LinkLife, Message, UnreadableReason, redact};
+use crate::activity::collections::interner::{Interner, PackedId, TextId, cut};
+use crate::activity::time::timestamp::Timestamp;
+use crate::protocol::{Body, CommandStatus, DataBody, LinkExpiry, Message, UnreadableReason, redact};
 
-use super::entry::{Deed, Enquiry, Entry, Fact, Kind, NotSaved, Seq};
+use super::entry::{DownloadFailure, Entry, Fact, Kind, LocalEvent, Seq, StatusCheck};
 
 /// A value and the entry that it comes from.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Stamped<T> {
+pub(crate) struct Versioned<T> {
     /// The entry; 0 while there is none.
     pub(crate) seq: Seq,
     /// When that was.
-    pub(crate) at: Moment,
+    pub(crate) at: Timestamp,
     /// The value.
     pub(crate) value: T,
 }
 
-impl<T> Stamped<T> {
+impl<T> Versioned<T> {
     /// Takes a value unless a later one is here.
     fn offer(&mut self, entry: &Entry, value: T) {
         if entry.seq >= self.seq {
@@ -53,7 +53,7 @@ pub(crate) enum CommandState {
 }
 
 impl CommandState {
-    fn told(status: CommandStatus, pool: &mut TextPool) -> Self {
+    fn told(status: CommandStatus, pool: &mut Interner) -> Self {
         match status {
             CommandStatus::Pending => Self::Pending,
             CommandStatus::Succeeded => Self::Succeeded,
@@ -69,38 +69,38 @@ impl CommandState {
 
 /// What is known of a data request beyond its row.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct DataRow {
+pub(crate) struct DataColumns {
     /// A whole link came.
-    pub(crate) link: Stamped<()>,
+    pub(crate) link: Versioned<()>,
     /// A bare stream token came.
-    pub(crate) token: Stamped<()>,
+    pub(crate) token: Versioned<()>,
     /// The token before it came.
-    pub(crate) earlier_token: Stamped<()>,
+    pub(crate) earlier_token: Versioned<()>,
     /// `STREAM-READY` came.
-    pub(crate) stream: Stamped<()>,
+    pub(crate) stream: Versioned<()>,
     /// `STREAM-READY` came with an address.
-    pub(crate) address: Stamped<()>,
+    pub(crate) address: Versioned<()>,
     /// A payload came in the message: its size.
-    pub(crate) inline: Stamped<u64>,
+    pub(crate) inline: Versioned<u64>,
     /// What became of the download.
-    pub(crate) end: Stamped<End>,
+    pub(crate) end: Versioned<DownloadOutcome>,
     /// A status update, or a body that is none of these.
-    pub(crate) text: Stamped<TextId>,
+    pub(crate) text: Versioned<TextId>,
     /// Whether a link of an earlier run can be used.
     pub(crate) kept: bool,
     /// Whether the server has repeated a link that was requested.
     pub(crate) repeated: bool,
     /// `data_context`.
-    pub(crate) context: Stamped<TextId>,
+    pub(crate) context: Versioned<TextId>,
     /// How long the newest link can be used, if its message said.
-    pub(crate) expires: Stamped<Option<LinkLife>>,
+    pub(crate) expires: Versioned<Option<LinkExpiry>>,
     /// This program requested it: the file name that is known for its data token.
-    pub(crate) requested: Stamped<TextId>,
+    pub(crate) requested: Versioned<TextId>,
 }
 
 /// What became of a download.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) enum End {
+pub(crate) enum DownloadOutcome {
     /// It has not begun.
     #[default]
     None,
@@ -109,10 +109,10 @@ pub(crate) enum End {
     /// It is on the disk: the path and the size.
     Saved(TextId, u64),
     /// It could not be saved: why, and the sentence.
-    NotSaved(NotSaved, TextId),
+    NotSaved(DownloadFailure, TextId),
 }
 
-impl DataRow {
+impl DataColumns {
     /// Gives every part the number that its entry has now.
     pub(crate) fn renumber(&mut self, mut now: impl FnMut(Seq) -> Seq) {
         let Self {
@@ -148,7 +148,7 @@ impl DataRow {
     }
 
     fn offer_token(&mut self, entry: &Entry) {
-        let token = Stamped { seq: entry.seq, at: entry.at, value: () };
+        let token = Versioned { seq: entry.seq, at: entry.at, value: () };
         if entry.seq > self.token.seq {
             self.earlier_token = std::mem::replace(&mut self.token, token);
         } else if entry.seq < self.token.seq && entry.seq > self.earlier_token.seq {
@@ -157,18 +157,20 @@ impl DataRow {
     }
 
     /// The entry since when the payload can be fetched, and when that was.
-    pub(crate) fn ready(&self) -> Option<(Seq, Moment)> {
+    pub(crate) fn ready(&self) -> Option<(Seq, Timestamp)> {
         let used = match self.end.value {
-            End::None | End::NotSaved(NotSaved::NotStarted, _) => return self.ready_after(Seq(0)),
-            End::Fetching | End::Saved(..) | End::NotSaved(..) => self.end.seq,
+            DownloadOutcome::None | DownloadOutcome::NotSaved(DownloadFailure::NotStarted, _) => {
+                return self.ready_after(Seq(0));
+            }
+            DownloadOutcome::Fetching | DownloadOutcome::Saved(..) | DownloadOutcome::NotSaved(..) => self.end.seq,
         };
         // What was used counts as long as there is nothing newer.
         self.ready_after(used).or_else(|| self.ready_after(Seq(0)).filter(|(seq, _)| *seq < used))
     }
 
     /// The same of what came after an entry. Each link, and each token after the first one, begins a delivery of its own.
-    fn ready_after(&self, entry: Seq) -> Option<(Seq, Moment)> {
-        let later = |one: Stamped<()>, other: Stamped<()>| if one.seq > other.seq { one } else { other };
+    fn ready_after(&self, entry: Seq) -> Option<(Seq, Timestamp)> {
+        let later = |one: Versioned<()>, other: Versioned<()>| if one.seq > other.seq { one } else { other };
         let begin = entry.max(self.link.seq);
         let ready = if self.token.seq > begin {
             let stream_after = if self.earlier_token.seq > begin { self.token.seq } else { begin };
@@ -185,9 +187,9 @@ impl DataRow {
 
 /// What the socket and the enquiries said of a command, whatever counts in the end.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Known(u8);
+pub(crate) struct EvidenceFlags(u8);
 
-impl Known {
+impl EvidenceFlags {
     const HEARD: u8 = 1;
     const ASKED: u8 = 2;
     const HEARD_FINAL: u8 = 4;
@@ -235,10 +237,10 @@ impl Known {
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) id: PackedId,
-    pub(crate) first: Stamped<()>,
-    pub(crate) last: Stamped<()>,
+    pub(crate) first: Versioned<()>,
+    pub(crate) last: Versioned<()>,
     /// For a command: its state and what was said with it. For a message: what it is.
-    pub(crate) state: Stamped<CommandState>,
+    pub(crate) state: Versioned<CommandState>,
     pub(crate) message: TextId,
     /// The operator's name for it, and the entry that it comes from; 0 while there is none.
     pub(crate) label: TextId,
@@ -249,7 +251,7 @@ pub(crate) struct Row {
     pub(crate) data: u32,
     pub(crate) kind: Kind,
     /// How its state is known.
-    pub(crate) known: Known,
+    pub(crate) known: EvidenceFlags,
 }
 
 impl Row {
@@ -259,19 +261,19 @@ impl Row {
             id,
             kind,
             data,
-            first: Stamped::default(),
-            last: Stamped::default(),
-            state: Stamped::default(),
+            first: Versioned::default(),
+            last: Versioned::default(),
+            state: Versioned::default(),
             message: TextId::default(),
             label: TextId::default(),
             label_seq: Seq::default(),
             serial: 0,
-            known: Known::default(),
+            known: EvidenceFlags::default(),
         }
     }
 
     /// The texts that it has. `data` is the row's part for data requests, where it is one.
-    pub(crate) fn texts(&self, data: Option<&DataRow>, mut each: impl FnMut(TextId)) {
+    pub(crate) fn texts(&self, data: Option<&DataColumns>, mut each: impl FnMut(TextId)) {
         if let PackedId::Text(id) = self.id {
             each(id);
         }
@@ -285,13 +287,13 @@ impl Row {
         each(data.context.value);
         each(data.requested.value);
         match data.end.value {
-            End::Saved(text, _) | End::NotSaved(_, text) => each(text),
-            End::None | End::Fetching => {}
+            DownloadOutcome::Saved(text, _) | DownloadOutcome::NotSaved(_, text) => each(text),
+            DownloadOutcome::None | DownloadOutcome::Fetching => {}
         }
     }
 
     /// The entries that it was made of, as far as they count.
-    pub(crate) fn seqs(&self, data: Option<&DataRow>, mut each: impl FnMut(Seq)) {
+    pub(crate) fn seqs(&self, data: Option<&DataColumns>, mut each: impl FnMut(Seq)) {
         let mut is_set = |seq: Seq| {
             if seq != Seq(0) {
                 each(seq);
@@ -309,7 +311,7 @@ impl Row {
     }
 
     /// The newest entry by which it is settled, as far as an entry says so.
-    pub(crate) fn outcome_seq(&self, data: Option<&DataRow>) -> Option<Seq> {
+    pub(crate) fn outcome_seq(&self, data: Option<&DataColumns>) -> Option<Seq> {
         let outcome = match data {
             Some(data) => [data.end.seq, data.link.seq, data.address.seq, data.inline.seq].into_iter().max(),
             None => self.state.value.is_final().then_some(self.state.seq),
@@ -318,12 +320,12 @@ impl Row {
     }
 
     /// Applies an entry. `data` is the row's part for data requests, where it is one.
-    pub(crate) fn apply(&mut self, entry: &Entry, data: Option<&mut DataRow>, pool: &mut TextPool) {
+    pub(crate) fn apply(&mut self, entry: &Entry, data: Option<&mut DataColumns>, pool: &mut Interner) {
         if !self.first.is_set() || entry.seq < self.first.seq {
-            self.first = Stamped { seq: entry.seq, at: entry.at, value: () };
+            self.first = Versioned { seq: entry.seq, at: entry.at, value: () };
         }
         match (&entry.fact, data) {
-            (Fact::Done(Deed::Labelled { label }), _) => {
+            (Fact::Done(LocalEvent::Labelled { label }), _) => {
                 if entry.seq >= self.label_seq {
                     (self.label_seq, self.label) = (entry.seq, pool.intern(&cut(label)));
                 }
@@ -334,18 +336,18 @@ impl Row {
                 let state = CommandState::told(report.status, pool);
                 self.offer_state(entry, state, text_of(&report.body), pool);
             }
-            (Fact::Enquired(Enquiry::Known { status, text }), _) => {
+            (Fact::Enquired(StatusCheck::Known { status, text }), _) => {
                 let state = CommandState::told(*status, pool);
                 self.offer_state(entry, state, text.as_deref(), pool);
             }
-            (Fact::Enquired(Enquiry::Unknown), _) => {
+            (Fact::Enquired(StatusCheck::Unknown), _) => {
                 self.offer_state(entry, CommandState::Unknown, Some("The server does not know this command"), pool);
             }
             (Fact::Heard(Message::Data(report)), Some(data)) => {
                 if let Some(context) = &report.context {
                     data.context.offer(entry, pool.intern(&cut(context)));
                 }
-                if matches!(report.delivery, Delivery::Link(_) | Delivery::StreamToken(_)) {
+                if matches!(report.delivery, DataBody::Link(_) | DataBody::StreamToken(_)) {
                     data.expires.offer(entry, report.life);
                 }
                 apply_delivery(entry, &report.delivery, data, pool);
@@ -364,7 +366,7 @@ impl Row {
             (Fact::Heard(Message::Unrecognised(_)), _) => self.offer_message(entry, &entry.raw, pool),
             (Fact::Unreadable { reason, size }, _) => {
                 if *reason == UnreadableReason::Binary && *entry.raw == *redact::HIDDEN_BYTES {
-                    self.known.0 |= Known::BYTES;
+                    self.known.0 |= EvidenceFlags::BYTES;
                 }
                 self.offer_message(entry, &unreadable_text(*reason, *size, &entry.raw), pool);
             }
@@ -376,51 +378,51 @@ impl Row {
     }
 
     /// A final state covers one that is not; among equals the later covers the earlier.
-    fn offer_state(&mut self, entry: &Entry, state: CommandState, text: Option<&str>, pool: &mut TextPool) {
+    fn offer_state(&mut self, entry: &Entry, state: CommandState, text: Option<&str>, pool: &mut Interner) {
         self.known.note(matches!(entry.fact, Fact::Enquired(_)), state);
         let ours = (self.state.value.is_final(), self.state.seq);
         if (state.is_final(), entry.seq) >= ours {
-            self.state = Stamped { seq: entry.seq, at: entry.at, value: state };
+            self.state = Versioned { seq: entry.seq, at: entry.at, value: state };
             self.message = pool.intern_whole(text.unwrap_or_default());
         }
     }
 
-    fn offer_message(&mut self, entry: &Entry, text: &str, pool: &mut TextPool) {
+    fn offer_message(&mut self, entry: &Entry, text: &str, pool: &mut Interner) {
         if entry.seq >= self.state.seq {
-            self.state = Stamped { seq: entry.seq, at: entry.at, value: CommandState::Named };
+            self.state = Versioned { seq: entry.seq, at: entry.at, value: CommandState::Named };
             self.message = pool.intern_whole(text);
         }
     }
 }
 
-fn apply_delivery(entry: &Entry, delivery: &Delivery, data: &mut DataRow, pool: &mut TextPool) {
+fn apply_delivery(entry: &Entry, delivery: &DataBody, data: &mut DataColumns, pool: &mut Interner) {
     match delivery {
-        Delivery::Text(text) => data.text.offer(entry, pool.intern_whole(text)),
-        Delivery::Inline { size, .. } => data.inline.offer(entry, *size as u64),
-        Delivery::Link(_) => data.link.offer(entry, ()),
-        Delivery::StreamToken(_) => data.offer_token(entry),
-        Delivery::Other { body, .. } => data.text.offer(entry, pool.intern_whole(text_of(body).unwrap_or_default())),
+        DataBody::Text(text) => data.text.offer(entry, pool.intern_whole(text)),
+        DataBody::Inline { size, .. } => data.inline.offer(entry, *size as u64),
+        DataBody::Link(_) => data.link.offer(entry, ()),
+        DataBody::StreamToken(_) => data.offer_token(entry),
+        DataBody::Other { body, .. } => data.text.offer(entry, pool.intern_whole(text_of(body).unwrap_or_default())),
     }
 }
 
-fn apply_deed(entry: &Entry, deed: &Deed, data: &mut DataRow, pool: &mut TextPool) {
+fn apply_deed(entry: &Entry, deed: &LocalEvent, data: &mut DataColumns, pool: &mut Interner) {
     let end = match deed {
-        Deed::Labelled { .. } | Deed::Tracked | Deed::WarningRead => return,
-        Deed::Requested(requested) => {
+        LocalEvent::Labelled { .. } | LocalEvent::Tracked | LocalEvent::WarningRead => return,
+        LocalEvent::Requested(requested) => {
             data.requested.offer(entry, pool.intern(&cut(&requested.file_name)));
             if !requested.context.is_empty() {
                 data.context.offer(entry, pool.intern(&cut(&requested.context)));
             }
             return;
         }
-        Deed::Fetching { .. } => End::Fetching,
-        Deed::Saved { to, size, .. } => End::Saved(pool.intern(to), *size),
-        Deed::NotSaved { why, sentence, .. } => End::NotSaved(*why, pool.intern(sentence)),
+        LocalEvent::Fetching { .. } => DownloadOutcome::Fetching,
+        LocalEvent::Saved { to, size, .. } => DownloadOutcome::Saved(pool.intern(to), *size),
+        LocalEvent::NotSaved { why, sentence, .. } => DownloadOutcome::NotSaved(*why, pool.intern(sentence)),
     };
     // What is saved stays saved, whatever else was tried.
-    let saved = |end: &End| matches!(end, End::Saved(..));
+    let saved = |end: &DownloadOutcome| matches!(end, DownloadOutcome::Saved(..));
     if (saved(&end), entry.seq) >= (saved(&data.end.value), data.end.seq) {
-        data.end = Stamped { seq: entry.seq, at: entry.at, value: end };
+        data.end = Versioned { seq: entry.seq, at: entry.at, value: end };
     }
 }
 

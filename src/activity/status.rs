@@ -65,25 +65,25 @@ impl Status {
 
     /// The chip that counts it; each status belongs to exactly one.
     #[must_use]
-    pub fn chip(self) -> Chip {
+    pub fn chip(self) -> StatusFilter {
         match self {
-            Self::Pending | Self::Preparing => Chip::Pending,
-            Self::Succeeded | Self::Saved => Chip::Succeeded,
-            Self::Failed => Chip::Failed,
-            Self::Ready | Self::Inline | Self::Downloading => Chip::Ready,
+            Self::Pending | Self::Preparing => StatusFilter::Pending,
+            Self::Succeeded | Self::Saved => StatusFilter::Succeeded,
+            Self::Failed => StatusFilter::Failed,
+            Self::Ready | Self::Inline | Self::Downloading => StatusFilter::Ready,
             Self::Unknown
             | Self::UnrecognisedNumber(_)
             | Self::LinkExpired
             | Self::LinkUsed
             | Self::Unrecognised
-            | Self::Gap => Chip::Other,
+            | Self::Gap => StatusFilter::Other,
         }
     }
 }
 
 /// The chips above the table: all, and five that share it out among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Chip {
+pub enum StatusFilter {
     /// Every row.
     #[default]
     All,
@@ -99,7 +99,7 @@ pub enum Chip {
     Other,
 }
 
-impl Chip {
+impl StatusFilter {
     /// In the order of the window, which is also that of the keys 1 to 6.
     pub const ORDER: [Self; 6] = [Self::All, Self::Pending, Self::Succeeded, Self::Failed, Self::Ready, Self::Other];
 
@@ -134,31 +134,31 @@ impl Chip {
 /// How many rows each chip gathers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Rows by chip, in the order of [`Chip::ORDER`] without [`Chip::All`].
+    /// Rows by chip, in the order of [`StatusFilter::ORDER`] without [`StatusFilter::All`].
     by_chip: [usize; 5],
 }
 
 impl Counts {
     /// How many rows a chip gathers.
     #[must_use]
-    pub fn of(&self, chip: Chip) -> usize {
+    pub fn of(&self, chip: StatusFilter) -> usize {
         match chip {
-            Chip::All => self.by_chip.iter().sum(),
-            Chip::Pending => self.by_chip[0],
-            Chip::Succeeded => self.by_chip[1],
-            Chip::Failed => self.by_chip[2],
-            Chip::Ready => self.by_chip[3],
-            Chip::Other => self.by_chip[4],
+            StatusFilter::All => self.by_chip.iter().sum(),
+            StatusFilter::Pending => self.by_chip[0],
+            StatusFilter::Succeeded => self.by_chip[1],
+            StatusFilter::Failed => self.by_chip[2],
+            StatusFilter::Ready => self.by_chip[3],
+            StatusFilter::Other => self.by_chip[4],
         }
     }
 
     fn slot(&mut self, status: Status) -> &mut usize {
         match status.chip() {
-            Chip::Pending => &mut self.by_chip[0],
-            Chip::Succeeded => &mut self.by_chip[1],
-            Chip::Failed => &mut self.by_chip[2],
-            Chip::Ready => &mut self.by_chip[3],
-            Chip::All | Chip::Other => &mut self.by_chip[4],
+            StatusFilter::Pending => &mut self.by_chip[0],
+            StatusFilter::Succeeded => &mut self.by_chip[1],
+            StatusFilter::Failed => &mut self.by_chip[2],
+            StatusFilter::Ready => &mut self.by_chip[3],
+            StatusFilter::All | StatusFilter::Other => &mut self.by_chip[4],
         }
     }
 

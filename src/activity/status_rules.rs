@@ -1,9 +1,9 @@
 //! What is open of an activity: the one set of rules, entry by entry, that the journal, the engine and the model share.
 
-use crate::activity::time::timestamp::Moment;
-use crate::protocol::{CommandStatus, DataReport, Delivery, Message};
+use crate::activity::time::timestamp::Timestamp;
+use crate::protocol::{CommandStatus, DataBody, DataReport, Message};
 
-use super::entry::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, Kind, NotSaved};
+use super::entry::{ActivityKey, DownloadFailure, Entry, Fact, Gap, Kind, LocalEvent, StatusCheck};
 
 /// What is still open of one activity, as a set of facts. Settled when there is none.
 ///
@@ -186,33 +186,33 @@ impl Openness {
         }
     }
 
-    fn after_delivery(self, delivery: &Delivery) -> Self {
+    fn after_delivery(self, delivery: &DataBody) -> Self {
         match delivery {
             // A repeat: what it reports on was delivered.
-            Delivery::Text(_) | Delivery::Other { .. } if self.is_over() => self,
-            Delivery::Text(_) | Delivery::Other { .. } => self.with(Self::PENDING),
-            Delivery::Inline { .. } => self.without(Self::PENDING).with(Self::INLINE),
+            DataBody::Text(_) | DataBody::Other { .. } if self.is_over() => self,
+            DataBody::Text(_) | DataBody::Other { .. } => self.with(Self::PENDING),
+            DataBody::Inline { .. } => self.without(Self::PENDING).with(Self::INLINE),
             // A delivery of its own: what came before is not of it.
-            Delivery::Link(_) => self.without(Self::PENDING | Self::DELIVERY).with(Self::LINK),
+            DataBody::Link(_) => self.without(Self::PENDING | Self::DELIVERY).with(Self::LINK),
             // `STREAM-READY` may come before its token, but what made one token ready says nothing of the next.
-            Delivery::StreamToken(_) if self.has(Self::TOKEN) => self.without(Self::DELIVERY).with(Self::TOKEN),
-            Delivery::StreamToken(_) => self.without(Self::LINK).with(Self::TOKEN),
+            DataBody::StreamToken(_) if self.has(Self::TOKEN) => self.without(Self::DELIVERY).with(Self::TOKEN),
+            DataBody::StreamToken(_) => self.without(Self::LINK).with(Self::TOKEN),
         }
     }
 
-    fn after_deed(self, deed: &Deed) -> Self {
+    fn after_deed(self, deed: &LocalEvent) -> Self {
         match deed {
-            Deed::Requested(_) | Deed::Tracked if self.is_over() => self,
-            Deed::Requested(_) | Deed::Tracked => self.with(Self::PENDING),
-            Deed::Fetching { .. } => self.without(Self::PENDING | Self::DELIVERY).with(Self::FETCHING),
-            Deed::Saved { .. } => Self::SETTLED,
-            Deed::NotSaved { why: NotSaved::NotStarted, .. } => self.without(Self::FETCHING),
-            Deed::NotSaved { why, .. } => {
+            LocalEvent::Requested(_) | LocalEvent::Tracked if self.is_over() => self,
+            LocalEvent::Requested(_) | LocalEvent::Tracked => self.with(Self::PENDING),
+            LocalEvent::Fetching { .. } => self.without(Self::PENDING | Self::DELIVERY).with(Self::FETCHING),
+            LocalEvent::Saved { .. } => Self::SETTLED,
+            LocalEvent::NotSaved { why: DownloadFailure::NotStarted, .. } => self.without(Self::FETCHING),
+            LocalEvent::NotSaved { why, .. } => {
                 let rest = self.without(Self::PENDING | Self::FETCHING | Self::DELIVERY);
-                if *why == NotSaved::Refused { rest.with(Self::WARNING) } else { rest }
+                if *why == DownloadFailure::Refused { rest.with(Self::WARNING) } else { rest }
             }
-            Deed::WarningRead => self.without(Self::WARNING),
-            Deed::Labelled { .. } => self,
+            LocalEvent::WarningRead => self.without(Self::WARNING),
+            LocalEvent::Labelled { .. } => self,
         }
     }
 
@@ -227,9 +227,9 @@ impl Openness {
 pub fn command_is_pending(fact: &Fact) -> Option<bool> {
     match fact {
         Fact::Heard(Message::Command(report)) => Some(report.status == CommandStatus::Pending),
-        Fact::Enquired(Enquiry::Known { status, .. }) => Some(*status == CommandStatus::Pending),
-        Fact::Enquired(Enquiry::Unknown) => Some(false),
-        Fact::Done(Deed::Tracked) => Some(true),
+        Fact::Enquired(StatusCheck::Known { status, .. }) => Some(*status == CommandStatus::Pending),
+        Fact::Enquired(StatusCheck::Unknown) => Some(false),
+        Fact::Done(LocalEvent::Tracked) => Some(true),
         _ => None,
     }
 }
@@ -239,8 +239,8 @@ pub fn command_is_pending(fact: &Fact) -> Option<bool> {
 pub fn is_lasting_outcome(fact: &Fact) -> bool {
     match fact {
         Fact::Heard(Message::Command(report)) => report.status.is_final(),
-        Fact::Enquired(Enquiry::Known { status, .. }) => status.is_final(),
-        Fact::Enquired(Enquiry::Unknown) => false,
+        Fact::Enquired(StatusCheck::Known { status, .. }) => status.is_final(),
+        Fact::Enquired(StatusCheck::Unknown) => false,
         other => is_outcome(other),
     }
 }
@@ -250,18 +250,18 @@ pub fn is_lasting_outcome(fact: &Fact) -> bool {
 fn is_outcome(fact: &Fact) -> bool {
     match fact {
         Fact::Heard(Message::Data(report)) => {
-            matches!(report.delivery, Delivery::Link(_) | Delivery::Inline { .. })
+            matches!(report.delivery, DataBody::Link(_) | DataBody::Inline { .. })
         }
         Fact::Heard(Message::StreamReady(report)) => report.url.is_some(),
-        Fact::Done(Deed::NotSaved { why, .. }) => *why != NotSaved::NotStarted,
-        Fact::Done(Deed::Fetching { .. } | Deed::Saved { .. }) | Fact::Repeated(_) => true,
+        Fact::Done(LocalEvent::NotSaved { why, .. }) => *why != DownloadFailure::NotStarted,
+        Fact::Done(LocalEvent::Fetching { .. } | LocalEvent::Saved { .. }) | Fact::Repeated(_) => true,
         other => command_is_pending(other) == Some(false),
     }
 }
 
 /// When what an entry brings to fetch expires, if its message says so.
 #[must_use]
-pub fn expiry_of(entry: &Entry) -> Option<Moment> {
+pub fn expiry_of(entry: &Entry) -> Option<Timestamp> {
     let life = match &entry.fact {
         Fact::Heard(Message::Data(DataReport { life, .. })) => *life,
         Fact::Heard(Message::StreamReady(report)) => report.life,
@@ -291,7 +291,7 @@ mod tests {
         let (link, collecting) = (data(1, "https://h/?auth=hidden"), data(0, "Collecting"));
         let late = Openness::SETTLED.after(&key, &link).after(&key, &collecting).expired();
         assert!(late.is_settled() && late.ends_late() && !late.is_forgettable());
-        let again = late.after(&key, &collecting).after(&key, &Fact::Done(Deed::Tracked));
+        let again = late.after(&key, &collecting).after(&key, &Fact::Done(LocalEvent::Tracked));
         assert!(again.is_settled() && again.ends_late());
         let newer = again.after(&key, &link);
         assert!(newer.is_ready() && newer.expired().is_forgettable());

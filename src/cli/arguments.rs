@@ -11,7 +11,7 @@ use crate::protocol::visible;
 
 use super::Exit;
 use super::logging::LogFilter;
-use super::subcommand::{Export, Format, Task};
+use super::subcommand::{CliCommand, Export, Format};
 
 /// Stands below the options in the help.
 const AFTER: &str = "\
@@ -51,7 +51,7 @@ pub struct Arguments {
 
     /// What to do without a window
     #[command(subcommand)]
-    pub task: Option<Task>,
+    pub task: Option<CliCommand>,
 }
 
 impl Arguments {
@@ -79,11 +79,11 @@ impl Arguments {
 
     /// A sandbox has nothing in its journal before it runs, and nobody to hand ids to. JSON never begins with a byte order mark.
     fn sensible(self) -> Result<Self, clap::Error> {
-        if matches!(&self.task, Some(Task::Export(Export { bom: true, format: Format::Ndjson, .. }))) {
+        if matches!(&self.task, Some(CliCommand::Export(Export { bom: true, format: Format::Ndjson, .. }))) {
             let words = "--bom can only be used with --format csv";
             return Err(Self::command().error(ErrorKind::ArgumentConflict, words));
         }
-        if self.starts_in_sandbox() && matches!(self.task, Some(Task::Export(_) | Task::Track(_))) {
+        if self.starts_in_sandbox() && matches!(self.task, Some(CliCommand::Export(_) | CliCommand::Track(_))) {
             let words = "--sandbox goes with the window and with `watch` only";
             return Err(Self::command().error(ErrorKind::ArgumentConflict, words));
         }
@@ -127,7 +127,7 @@ fn complain(mut said: clap::Error) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::subcommand::Goal;
+    use crate::cli::subcommand::ExitCondition;
 
     fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
         Arguments::try_parse_from(std::iter::once("privicore-monitor").chain(words.iter().copied()))
@@ -174,17 +174,17 @@ mod tests {
         for line in [&["--profile", "ops", "watch", "--json"][..], &["watch", "--json", "--profile", "ops"]] {
             let arguments = parse(line).unwrap();
             assert_eq!(arguments.profile.as_deref(), Some("ops"), "{line:?}");
-            assert!(matches!(arguments.task, Some(Task::Watch(watch)) if watch.json), "{line:?}");
+            assert!(matches!(arguments.task, Some(CliCommand::Watch(watch)) if watch.json), "{line:?}");
         }
-        let Some(Task::Watch(watch)) = parse(&["watch", "--exit-on", "label:x"]).unwrap().task else {
+        let Some(CliCommand::Watch(watch)) = parse(&["watch", "--exit-on", "label:x"]).unwrap().task else {
             panic!("no watch")
         };
-        assert_eq!(watch.exit_on, Some(Goal::Label("x".into())));
+        assert_eq!(watch.exit_on, Some(ExitCondition::Label("x".into())));
         let line = ["export", "--format", "ndjson", "--since", "2h", "--filter", "a b", "--messages", "/f"];
-        let Some(Task::Export(export)) = parse(&line).unwrap().task else { panic!("no export") };
+        let Some(CliCommand::Export(export)) = parse(&line).unwrap().task else { panic!("no export") };
         assert_eq!((export.format, export.messages), (Format::Ndjson, true));
         assert_eq!((export.filter, export.file), ("a b".parse().ok(), Some(PathBuf::from("/f"))));
-        let Some(Task::Track(track)) = parse(&["track", "--label", "x", "a", "b"]).unwrap().task else {
+        let Some(CliCommand::Track(track)) = parse(&["track", "--label", "x", "a", "b"]).unwrap().task else {
             panic!("no track")
         };
         assert_eq!((track.label.as_deref(), track.ids), (Some("x"), vec!["a".to_owned(), "b".to_owned()]));
@@ -193,19 +193,21 @@ mod tests {
     #[test]
     fn a_value_may_begin_with_a_minus() {
         let filter = |line: &[&str]| match parse(line).unwrap().task {
-            Some(Task::Watch(watch)) => watch.filter,
-            Some(Task::Export(export)) => export.filter,
+            Some(CliCommand::Watch(watch)) => watch.filter,
+            Some(CliCommand::Export(export)) => export.filter,
             _ => None,
         };
         for text in ["-status:failed", "-\"in flight\"", "-collecting", "-1", "--x"] {
             assert_eq!(filter(&["watch", "--filter", text]), text.parse().ok(), "{text}");
             assert_eq!(filter(&["export", "--format", "csv", "--filter", text]), text.parse().ok(), "{text}");
         }
-        let Some(Task::Track(track)) = parse(&["track", "--label", "-x", "a"]).unwrap().task else {
+        let Some(CliCommand::Track(track)) = parse(&["track", "--label", "-x", "a"]).unwrap().task else {
             panic!("no track")
         };
         assert_eq!((track.label.as_deref(), track.ids), (Some("-x"), vec!["a".to_owned()]));
-        let Some(Task::Track(track)) = parse(&["track", "--", "-a", "--b"]).unwrap().task else { panic!("no track") };
+        let Some(CliCommand::Track(track)) = parse(&["track", "--", "-a", "--b"]).unwrap().task else {
+            panic!("no track")
+        };
         assert_eq!(track.ids, ["-a", "--b"]);
         assert_eq!(parse(&["--profile", "-ops", "watch"]).unwrap().profile.as_deref(), Some("-ops"));
         assert_eq!(parse(&["watch", "--profile", "-ops"]).unwrap().profile.as_deref(), Some("-ops"));

@@ -44,7 +44,7 @@ pub enum CliError {
     Usage(String),
     /// The ids or the label to track make no sense.
     #[error(transparent)]
-    Tracking(#[from] ipc::TrackingError),
+    Tracking(#[from] ipc::InvalidTrackRequest),
     /// There is no token, or it was refused.
     #[error("Nothing is left to watch: {0}")]
     SignedOut(String),
@@ -70,7 +70,7 @@ pub enum CliError {
     NotTracked(String),
     /// The holder could not be asked.
     #[error(transparent)]
-    Ask(#[from] ipc::AskError),
+    Ask(#[from] ipc::IpcError),
     /// The folders can't be made.
     #[error(transparent)]
     Settings(#[from] SettingsError),

@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::activity::export_record::Format as LineFormat;
-use crate::activity::{Chip, Slip};
+use crate::activity::{StatusFilter, Suggestion};
 use crate::credentials::Keyring;
 use crate::engine::{Clock, EngineClock};
-use crate::journal::{Archive, EarlierLinks, Export as Lines, Holder, JournalError, LinkOpener};
+use crate::journal::{DataDirLock, EarlierLinks, Export as Lines, JournalError, LinkOpener, ReadOnlyJournal};
 use crate::settings::{Directories, Settings, Store};
 
 use super::environment::Environment;
 use super::error::CliError;
 use super::output::{Output, Reader};
-use super::profiles::{Guest, Names};
+use super::profiles::{EnvProfile, ProfileNames};
 use super::signals;
 use super::subcommand::{Export, Format};
 
@@ -43,14 +43,14 @@ pub fn run(
         }
         Err(error) => return Err(error.into()),
     };
-    let guest = Guest::of(environment, &settings, profile);
-    let mut names = Names::of(&settings, guest.as_ref());
+    let guest = EnvProfile::of(environment, &settings, profile);
+    let mut names = ProfileNames::of(&settings, guest.as_ref());
     let known = profile.and_then(|name| names.find(name));
     // A file that is not finished must not stay behind.
     let cancelled: Arc<AtomicBool> =
         if wanted.file.is_some() { signals::ends().map_err(CliError::System)? } else { Arc::default() };
-    let mut archive = Archive::open(directories.data())?;
-    names.learn_kept(archive.as_ref().map(Archive::names).unwrap_or_default());
+    let mut archive = ReadOnlyJournal::open(directories.data())?;
+    names.learn_kept(archive.as_ref().map(ReadOnlyJournal::names).unwrap_or_default());
     let only = match profile {
         Some(name) => {
             let found = known.or_else(|| names.find(name));
@@ -72,7 +72,7 @@ pub fn run(
         },
         only,
         filter: wanted.filter.clone().unwrap_or_default(),
-        chip: Chip::All,
+        chip: StatusFilter::All,
         since: wanted.since.map(|since| since.moment(reference.shown(now))),
         messages: wanted.messages,
         bom: wanted.bom,
@@ -102,7 +102,7 @@ pub fn run(
         _ if is_cancelled() => Err(CliError::Cancelled),
         Ok(()) => {
             if count <= header
-                && let Some(slip) = Slip::find(&printed.filter.to_string())
+                && let Some(slip) = Suggestion::find(&printed.filter.to_string())
             {
                 super::say(&format!("Nothing matches. {}", slip.question()));
             }
@@ -114,8 +114,8 @@ pub fn run(
 }
 
 /// Who opens the links of earlier runs: the run that is under way, else the next one, if the keyring is as it is now.
-fn opener(archive: &Archive, directories: &Directories, keyring: &Keyring) -> Result<LinkOpener, CliError> {
-    if Holder::is_held(directories.data())? {
+fn opener(archive: &ReadOnlyJournal, directories: &Directories, keyring: &Keyring) -> Result<LinkOpener, CliError> {
+    if DataDirLock::is_held(directories.data())? {
         return Ok(LinkOpener::Run);
     }
     let Some(journal) = archive.sealed_as()? else { return Ok(LinkOpener::NextRun(None)) };

@@ -21,7 +21,7 @@ use crate::protocol::visible;
 pub use arguments::Arguments;
 pub use environment::{Environment, EnvironmentError};
 pub use error::CliError;
-pub use subcommand::{Export, Format, Goal, Task, Track, Watch};
+pub use subcommand::{CliCommand, ExitCondition, Export, Format, Track, Watch};
 
 /// Says on standard error what went wrong, in the sentence that the error is.
 pub fn complain(error: &dyn std::error::Error) {

@@ -11,14 +11,14 @@ use super::error::CliError;
 
 /// The profile that the environment signs in, and how.
 #[derive(Debug, Clone)]
-pub(crate) struct Guest {
+pub(crate) struct EnvProfile {
     /// One of the settings' with what the environment says instead, or one that they do not know.
     pub(crate) profile: Profile,
     /// The proof.
     pub(crate) password: SecretString,
 }
 
-impl Guest {
+impl EnvProfile {
     /// Whom the environment signs in: `None` where it gives no user name or no password. `name` is what `--profile` says.
     pub(crate) fn of(environment: &Environment, settings: &Settings, name: Option<&str>) -> Option<Self> {
         let password = environment.password.clone()?;
@@ -79,14 +79,14 @@ fn lasting_id(profile: &Profile) -> ProfileId {
 
 /// The names of profiles.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Names(BTreeMap<ProfileId, String>);
+pub(crate) struct ProfileNames(BTreeMap<ProfileId, String>);
 
-impl Names {
+impl ProfileNames {
     /// Those of the settings, and the guest's.
-    pub(crate) fn of(settings: &Settings, guest: Option<&Guest>) -> Self {
+    pub(crate) fn of(settings: &Settings, guest: Option<&EnvProfile>) -> Self {
         let mut names = Self::default();
         names.learn(settings);
-        if let Some(Guest { profile, .. }) = guest {
+        if let Some(EnvProfile { profile, .. }) = guest {
             names.0.insert(profile.id, profile.name.clone());
         }
         names
@@ -156,14 +156,14 @@ mod tests {
         for (environment, name) in
             [(environment(None, Some("ops@example.com")), None), (environment(None, None), Some("ops"))]
         {
-            let guest = Guest::of(&environment, &settings, name).unwrap();
+            let guest = EnvProfile::of(&environment, &settings, name).unwrap();
             assert_eq!((guest.profile.id, &guest.profile.api), (known.id, &known.api));
         }
     }
 
     #[test]
     fn another_user_has_the_same_id_at_each_run() {
-        let of = |api, user| Guest::of(&environment(Some(api), Some(user)), &settings(), None).unwrap().profile;
+        let of = |api, user| EnvProfile::of(&environment(Some(api), Some(user)), &settings(), None).unwrap().profile;
         let one = of("http://localhost:1", "a");
         assert_eq!(one.id, of("http://localhost:1", "a").id);
         assert_eq!(one.name, "a");
@@ -174,14 +174,14 @@ mod tests {
     #[test]
     fn without_a_password_or_a_user_name_nobody_is_signed_in() {
         let settings = settings();
-        assert!(Guest::of(&Environment::default(), &settings, Some("ops")).is_none());
-        assert!(Guest::of(&environment(None, None), &settings, None).is_none());
+        assert!(EnvProfile::of(&Environment::default(), &settings, Some("ops")).is_none());
+        assert!(EnvProfile::of(&environment(None, None), &settings, None).is_none());
     }
 
     #[test]
     fn addresses_that_cannot_be_used_are_wrong_usage() {
         for api in ["nonsense", "http://example.com", "https://me:pw@example.com"] {
-            let guest = Guest::of(&environment(Some(api), Some("a")), &settings(), None).unwrap();
+            let guest = EnvProfile::of(&environment(Some(api), Some("a")), &settings(), None).unwrap();
             let error = guest.check().unwrap_err();
             assert_eq!(error.exit(), crate::cli::Exit::Usage, "{error}");
         }

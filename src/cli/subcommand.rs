@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::activity::{Filter, Since};
+use crate::activity::{Filter, TimeSpec};
 
 /// What is done without a window.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum Task {
+pub enum CliCommand {
     /// Watch without a window: one event a line
     Watch(Watch),
     /// Write what the journal has
@@ -31,7 +31,7 @@ pub struct Watch {
 
     /// End when the outcome of an id, or of everything with a label, is there (also where it was there before)
     #[arg(long, value_name = "final:ID|label:NAME", allow_hyphen_values = true)]
-    pub exit_on: Option<Goal>,
+    pub exit_on: Option<ExitCondition>,
 
     /// Leave out events of rows that this filter does not let through; a date in it (`since:2026-03-01`) is a day in UTC
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
@@ -51,7 +51,7 @@ pub struct Export {
 
     /// Leave out what was last heard of before: a time (RFC 3339), a date (UTC), or an age such as 10m, 2h or 3d
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub since: Option<Since>,
+    pub since: Option<TimeSpec>,
 
     /// Leave out rows that this filter does not let through; a date in it (`since:2026-03-01`) is a day in UTC
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
@@ -96,14 +96,14 @@ pub enum Format {
 
 /// What `watch` waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Goal {
+pub enum ExitCondition {
     /// The outcome of a command, or of a data request.
     Final(String),
     /// The outcomes of everything with this label, at least one.
     Label(String),
 }
 
-impl FromStr for Goal {
+impl FromStr for ExitCondition {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -121,10 +121,10 @@ mod tests {
 
     #[test]
     fn a_goal_is_an_id_or_a_label() {
-        assert_eq!("final:a:b".parse(), Ok(Goal::Final("a:b".into())));
-        assert_eq!("label:night run".parse(), Ok(Goal::Label("night run".into())));
+        assert_eq!("final:a:b".parse(), Ok(ExitCondition::Final("a:b".into())));
+        assert_eq!("label:night run".parse(), Ok(ExitCondition::Label("night run".into())));
         for text in ["", "final", "final:", "label: ", "other:x"] {
-            assert!(text.parse::<Goal>().is_err(), "{text:?} was taken for a goal");
+            assert!(text.parse::<ExitCondition>().is_err(), "{text:?} was taken for a goal");
         }
     }
 }

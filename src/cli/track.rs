@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::engine::events::track_request::{Refusal, Tracking};
-use crate::engine::ipc::request::AskError;
+use crate::engine::events::track_request::{RequestError, TrackRequest};
+use crate::engine::ipc::request::IpcError;
 use crate::engine::{Clock, EngineClock, ipc};
 use crate::journal::handle::{Journal, Opened};
-use crate::journal::{Holder, JournalError};
+use crate::journal::{DataDirLock, JournalError};
 use crate::settings::{Directories, ProfileId, Store};
 
 use super::environment::Environment;
 use super::error::CliError;
-use super::profiles::{Guest, Names};
+use super::profiles::{EnvProfile, ProfileNames};
 use super::subcommand::Track;
 
 /// How long a holder that starts or ends may take until it listens, or until the journal is free.
@@ -33,12 +33,12 @@ pub fn run(
     environment: &Environment,
     clock: Clock,
 ) -> Result<usize, CliError> {
-    let tracking = Tracking::new(profile.map(str::to_owned), &wanted.ids, wanted.label.as_deref())?;
+    let tracking = TrackRequest::new(profile.map(str::to_owned), &wanted.ids, wanted.label.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::System)?;
     runtime.block_on(async {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match Holder::take(directories.data()) {
+            match DataDirLock::take(directories.data()) {
                 Ok(holder) => {
                     let count = write(tracking, directories, environment, clock).await;
                     drop(holder);
@@ -49,10 +49,10 @@ pub fn run(
             }
             match ipc::ask(directories.data(), &tracking) {
                 Ok(Ok(count)) => return Ok(count),
-                Ok(Err(Refusal::Usage(why))) => return Err(CliError::Usage(why)),
-                Ok(Err(Refusal::Failed(why))) => return Err(CliError::NotTracked(why)),
+                Ok(Err(RequestError::Usage(why))) => return Err(CliError::Usage(why)),
+                Ok(Err(RequestError::Failed(why))) => return Err(CliError::NotTracked(why)),
                 // It starts, or it ends: one of the two ways opens soon.
-                Err(AskError::Nobody) if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+                Err(IpcError::Nobody) if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -61,7 +61,7 @@ pub fn run(
 
 /// Writes into the journal, which is held.
 async fn write(
-    tracking: Tracking,
+    tracking: TrackRequest,
     directories: &Directories,
     environment: &Environment,
     clock: Clock,
@@ -77,16 +77,16 @@ async fn write(
 }
 
 /// The profile that is meant: the named one, the one that the environment signs in, or the only one.
-fn whose(tracking: &Tracking, directories: &Directories, environment: &Environment) -> Result<ProfileId, CliError> {
+fn whose(tracking: &TrackRequest, directories: &Directories, environment: &Environment) -> Result<ProfileId, CliError> {
     let (_store, settings, said) = Store::open_read_only(directories)?;
     if let Some(sentence) = &said {
         super::say(sentence);
     }
-    let guest = Guest::of(environment, &settings, tracking.profile.as_deref());
+    let guest = EnvProfile::of(environment, &settings, tracking.profile.as_deref());
     if let Some(guest) = guest {
         return Ok(guest.profile.id);
     }
-    let names = Names::of(&settings, None);
+    let names = ProfileNames::of(&settings, None);
     if let Some(name) = &tracking.profile {
         return names.find(name).ok_or_else(|| CliError::UnknownProfile(name.clone()));
     }

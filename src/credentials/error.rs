@@ -4,7 +4,7 @@ use super::store::StoreError;
 
 /// What was asked of the keyring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doing {
+pub enum Operation {
     /// Keeping a token.
     Storing,
     /// Reading the kept token.
@@ -25,18 +25,18 @@ pub enum Doing {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{cause} {} {}", meaning(*doing), remedy(cause, *doing))]
 pub struct KeyringError {
-    doing: Doing,
+    doing: Operation,
     cause: StoreError,
 }
 
 impl KeyringError {
-    pub(crate) fn new(doing: Doing, cause: StoreError) -> Self {
+    pub(crate) fn new(doing: Operation, cause: StoreError) -> Self {
         Self { doing, cause }
     }
 
     /// What was asked.
     #[must_use]
-    pub fn doing(&self) -> Doing {
+    pub fn doing(&self) -> Operation {
         self.doing
     }
 
@@ -47,25 +47,25 @@ impl KeyringError {
     }
 }
 
-fn meaning(doing: Doing) -> &'static str {
+fn meaning(doing: Operation) -> &'static str {
     match doing {
-        Doing::Storing => "You are signed in for this session only.",
-        Doing::Reading => "This profile could not be signed in by itself.",
-        Doing::Forgetting => "The token may still be in it.",
-        Doing::StoringKey => "The key of this profile's data is known for this session only.",
-        Doing::ReadingKey => "The key of this profile's data is not known: what is saved stays encrypted.",
-        Doing::ForgettingKey => "The key of this profile's data may still be in it.",
-        Doing::Sealing => "Links to data are kept in memory only: after a restart, request the data again.",
+        Operation::Storing => "You are signed in for this session only.",
+        Operation::Reading => "This profile could not be signed in by itself.",
+        Operation::Forgetting => "The token may still be in it.",
+        Operation::StoringKey => "The key of this profile's data is known for this session only.",
+        Operation::ReadingKey => "The key of this profile's data is not known: what is saved stays encrypted.",
+        Operation::ForgettingKey => "The key of this profile's data may still be in it.",
+        Operation::Sealing => "Links to data are kept in memory only: after a restart, request the data again.",
     }
 }
 
-fn remedy(cause: &StoreError, doing: Doing) -> String {
+fn remedy(cause: &StoreError, doing: Operation) -> String {
     let mend = match cause {
-        StoreError::NoDefaultCollection | StoreError::TimedOut if doing == Doing::Reading => {
+        StoreError::NoDefaultCollection | StoreError::TimedOut if doing == Operation::Reading => {
             return "Unlock it: it is asked again every 10 seconds. Or sign in.".to_owned();
         }
-        StoreError::Missing if doing == Doing::Sealing => "Set one up, such as GNOME Keyring or KWallet",
-        StoreError::Stopped | StoreError::Failed(_) if doing == Doing::Sealing => {
+        StoreError::Missing if doing == Operation::Sealing => "Set one up, such as GNOME Keyring or KWallet",
+        StoreError::Stopped | StoreError::Failed(_) if doing == Operation::Sealing => {
             return "Start this program again to have them kept.".to_owned();
         }
         StoreError::Locked => "Unlock it",
@@ -74,17 +74,19 @@ fn remedy(cause: &StoreError, doing: Doing) -> String {
         StoreError::Refused => "Unlock it and let Privicore Monitor use it",
         StoreError::TimedOut => "Answer it",
         StoreError::Stopped | StoreError::Failed(_) => "Start this program again",
-        StoreError::Damaged if doing == Doing::ReadingKey => return "Enter the key again to replace it.".to_owned(),
-        StoreError::Damaged if doing == Doing::Reading => return "Sign in again to replace it.".to_owned(),
+        StoreError::Damaged if doing == Operation::ReadingKey => {
+            return "Enter the key again to replace it.".to_owned();
+        }
+        StoreError::Damaged if doing == Operation::Reading => return "Sign in again to replace it.".to_owned(),
         StoreError::NotKept | StoreError::Damaged => "Look for privicore-monitor in your system's password manager",
     };
     let then = match doing {
-        Doing::Storing => "sign in again to be kept signed in",
-        Doing::Reading => "connect, or sign in",
-        Doing::Forgetting => "sign out again, or delete the entry of privicore-monitor there",
-        Doing::StoringKey | Doing::ReadingKey => "enter the key again",
-        Doing::ForgettingKey => "take the key away again, or delete the entry of privicore-monitor there",
-        Doing::Sealing => "start this program again to have them kept",
+        Operation::Storing => "sign in again to be kept signed in",
+        Operation::Reading => "connect, or sign in",
+        Operation::Forgetting => "sign out again, or delete the entry of privicore-monitor there",
+        Operation::StoringKey | Operation::ReadingKey => "enter the key again",
+        Operation::ForgettingKey => "take the key away again, or delete the entry of privicore-monitor there",
+        Operation::Sealing => "start this program again to have them kept",
     };
     format!("{mend}, then {then}.")
 }

@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::protocol::{AuthorizationToken, DataKey};
 use crate::settings::ProfileId;
 
-pub use error::{Doing, KeyringError};
+pub use error::{KeyringError, Operation};
 pub use seal::{JournalId, SealKey};
 pub use secret_bytes::{DEADLINE, SecretBytes};
 pub use store::{MemoryStore, SecretStore, StoreError};
@@ -105,7 +105,7 @@ impl Keyring {
     pub async fn store_token(&self, profile: ProfileId, token: &AuthorizationToken) -> Result<(), KeyringError> {
         let secret = SecretBytes::new(token.expose().as_bytes().to_vec());
         let answer = self.ask(Task::Store(user_name(profile), secret)).await;
-        answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Doing::Storing, cause))
+        answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Operation::Storing, cause))
     }
 
     /// A profile's token; `None` where none is kept.
@@ -122,7 +122,7 @@ impl Keyring {
             },
             Err(cause) => Err(cause),
         };
-        read.map_err(|cause| KeyringError::new(Doing::Reading, cause))
+        read.map_err(|cause| KeyringError::new(Operation::Reading, cause))
     }
 
     /// Takes a profile's token out. One that is not there is no error. It is done even where the caller gave up waiting.
@@ -132,7 +132,7 @@ impl Keyring {
     /// Where the token may still be there.
     pub async fn forget_token(&self, profile: ProfileId) -> Result<(), KeyringError> {
         let answer = self.ask(Task::Forget(user_name(profile))).await;
-        answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Doing::Forgetting, cause))
+        answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Operation::Forgetting, cause))
     }
 
     /// Keeps the key of a profile's payloads, in place of an older one, and proves by reading it back that it is kept.
@@ -142,7 +142,7 @@ impl Keyring {
     /// Where it is not kept. A key whose caller has given up waiting is taken out again when the keyring answers.
     pub async fn store_data_key(&self, profile: ProfileId, key: &DataKey) -> Result<(), KeyringError> {
         let answer = self.ask(Task::Store(data_key_name(profile), SecretBytes::new(key.expose().to_vec()))).await;
-        answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Doing::StoringKey, cause))
+        answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Operation::StoringKey, cause))
     }
 
     /// The key of a profile's payloads; `None` where none is kept.
@@ -156,7 +156,7 @@ impl Keyring {
                 .map(|bytes| bytes.as_slice().try_into().map(DataKey::new).map_err(|_length| StoreError::Damaged))
                 .transpose()
         });
-        read.map_err(|cause| KeyringError::new(Doing::ReadingKey, cause))
+        read.map_err(|cause| KeyringError::new(Operation::ReadingKey, cause))
     }
 
     /// Takes the key of a profile's payloads out. One that is not there is no error.
@@ -166,7 +166,7 @@ impl Keyring {
     /// Where the key may still be there.
     pub async fn forget_data_key(&self, profile: ProfileId) -> Result<(), KeyringError> {
         let answer = self.ask(Task::Forget(data_key_name(profile))).await;
-        answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Doing::ForgettingKey, cause))
+        answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Operation::ForgettingKey, cause))
     }
 
     /// The key under which a journal seals secrets. Where there is none yet, one is made by the system's randomness, kept,
@@ -182,7 +182,7 @@ impl Keyring {
         };
         answer
             .and_then(|bytes| bytes.and_then(SealKey::of).ok_or(StoreError::NotKept))
-            .map_err(|cause| KeyringError::new(Doing::Sealing, cause))
+            .map_err(|cause| KeyringError::new(Operation::Sealing, cause))
     }
 
     /// The key under which a journal seals secrets, if there is one and nobody has to be asked for a password: nothing is made,
@@ -193,7 +193,7 @@ impl Keyring {
     /// If the keyring is locked or does not say.
     pub async fn known_seal_key(&self, journal: JournalId) -> Result<Option<SealKey>, KeyringError> {
         let answer = self.ask(Task::ReadUnlocked(seal_name(journal))).await;
-        answer.map(|bytes| bytes.and_then(SealKey::of)).map_err(|cause| KeyringError::new(Doing::Sealing, cause))
+        answer.map(|bytes| bytes.and_then(SealKey::of)).map_err(|cause| KeyringError::new(Operation::Sealing, cause))
     }
 
     async fn ask(&self, task: Task) -> Answer {

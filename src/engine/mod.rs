@@ -42,17 +42,18 @@ pub(crate) mod supervisor;
 #[cfg(test)]
 mod test_support;
 
-pub use client::connector::{Connector, Network};
+pub use client::connector::{Connector, NetworkConnector};
 pub use context::options::{EngineOptions, SandboxAddresses, SandboxFailure, SandboxLauncher, SettingsAccess};
-pub use events::action::{Action, Credential, CutText, DATA_TOKENS_A_PAGE, Export, Permission, SignIn};
+pub use events::action::{Action, Credential, CutText, DATA_TOKENS_A_PAGE, Export, LinkPermission, SignIn};
 pub use events::connection_reason::{
     ConnectionFailure, DisconnectReason, PolicyCloses, RetryReason, SignInError, TokenRefusal,
 };
 pub use events::error::EngineError;
 pub use events::event::{
-    ConnectionState, Event, Exporting, Notice, Progress, SearchEnd, Severity, SignInState, Stage, Waiting,
+    ConnectionState, DownloadProgress, DownloadStage, Event, ExportProgress, Notice, SearchEnd, Severity, SignInState,
+    WaitingDownload,
 };
-pub use events::event_queue::{Events, NOTICES_LOG, Waker};
+pub use events::event_queue::{EventReceiver, NOTICES_LOG, Waker};
 pub use events::problem::{LateDownload, NeedsToken, Problem, ProblemKind, ProblemReason, SharedError};
 pub use events::status::{ConnectionHealth, DataKeyStatus, EngineStatus, ProfileStatus, SignInStatus, TokenStatus};
 pub use file_dialog::check::PathCheck;
@@ -60,11 +61,11 @@ pub use file_dialog::{FileDialogError, FileKind, FileRequest};
 pub use network::connect_error::{ConnectError, HandshakeError, Refusal};
 pub use network::connect_failure::NoConnection;
 pub use network::endpoints::{EndpointError, Target};
-pub use network::proxy::{ProxyError, ProxyVariables};
+pub use network::proxy::{ProxyEnvironment, ProxyError};
 pub use network::rest_error::RestError;
 pub use network::retry_after::RetryAfter;
 pub use network::system_error::SystemError;
 pub use network::tls::config::Shortfall;
 pub use network::transport::Transport;
 pub use runtime::clock::Clock;
-pub use supervisor::handle::{Busy, Engine, EngineClock, EngineHandle, WindowPanicked};
+pub use supervisor::handle::{Engine, EngineClock, EngineHandle, SendError, WindowPanicked};

@@ -15,16 +15,16 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use crate::activity::{ActivityKey, Entry, Fact, Gap, Moment, Seq};
+use crate::activity::{ActivityKey, Entry, Fact, Gap, Seq, Timestamp};
 use crate::credentials::{JournalId, Keyring};
 use crate::engine::client::connector::Connector;
 use crate::engine::context::journal_store::JournalStore;
-use crate::engine::events::event_queue::{self, Outbox};
+use crate::engine::events::event_queue::{self, EventSender};
 use crate::engine::network::connect_error::ConnectError;
 use crate::engine::network::endpoints::Target;
 use crate::engine::network::transport::Transport;
 use crate::journal::handle::{Journal, Opened};
-use crate::journal::{Archive, PendingWork, Sealing};
+use crate::journal::{PendingWork, ReadOnlyJournal, Sealing};
 use crate::settings::ProfileId;
 
 /// A real journal in a folder of its own, which a test can read at any time and make refuse.
@@ -39,11 +39,11 @@ pub(crate) struct TestJournal {
 
 impl TestJournal {
     /// An empty journal, which tells the window through `outbox`.
-    pub(crate) fn new(outbox: Outbox) -> Self {
+    pub(crate) fn new(outbox: EventSender) -> Self {
         // In memory where the system has such a folder: some of these tests commit tens of thousands of times.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_none| tempfile::tempdir()).unwrap();
         let Opened { journal, id, .. } = Journal::open(folder.path()).unwrap();
-        let store = JournalStore::new(journal.clone(), outbox, Arc::new(|| Moment(0)));
+        let store = JournalStore::new(journal.clone(), outbox, Arc::new(|| Timestamp(0)));
         Self { store, journal, id, folder }
     }
 
@@ -79,7 +79,7 @@ impl TestJournal {
     }
 
     /// The newest sign of life of a profile, once the engine has closed it.
-    pub(crate) async fn last_alive(&self, profile: ProfileId) -> Option<Moment> {
+    pub(crate) async fn last_alive(&self, profile: ProfileId) -> Option<Timestamp> {
         let Opened { journal, .. } = Journal::open(self.folder.path()).unwrap();
         let alive = journal.last_alive(profile).await.unwrap();
         journal.close().await;
@@ -88,7 +88,7 @@ impl TestJournal {
 
     /// What was committed, in order.
     pub(crate) fn entries(&self) -> Vec<Entry> {
-        let archive = Archive::open(self.folder.path()).unwrap().expect("it has been made");
+        let archive = ReadOnlyJournal::open(self.folder.path()).unwrap().expect("it has been made");
         archive.since(Seq(0), usize::MAX).unwrap().into_iter().map(|(_, entry)| entry).collect()
     }
 

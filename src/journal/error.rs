@@ -98,7 +98,7 @@ pub enum JournalError {
     },
     /// It was damaged; a fresh one is in its place now. Asking again works.
     #[error("{0}")]
-    Mended(Recovery),
+    Mended(RepairReport),
     /// It is damaged.
     #[error(
         "The journal {} is damaged. Start Privicore Monitor again: the journal is then moved aside, and what can be read \
@@ -183,14 +183,14 @@ pub struct NotAppended {
 
 /// A journal that was damaged, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recovery {
+pub struct RepairReport {
     /// Where the damaged one is now; its log is beside it.
     pub moved_to: PathBuf,
     /// How many entries could be read; they are in the fresh one, under their old numbers.
     pub salvaged: u64,
 }
 
-impl fmt::Display for Recovery {
+impl fmt::Display for RepairReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let entries = match self.salvaged {
             0 => "Nothing in it could be read, so a new one was begun".to_owned(),

@@ -1,7 +1,7 @@
 //! The journal: every entry of every profile, on the disk before anyone hears of it.
 //!
 //! SQLite in WAL mode with `synchronous=FULL`. One thread owns the connection that writes, another the one that reads; a
-//! [`Journal`] is a handle to both. [`Holder`] makes sure that one process at a time writes. Entries come in masked: what
+//! [`Journal`] is a handle to both. [`DataDirLock`] makes sure that one process at a time writes. Entries come in masked: what
 //! was masked in them, and opens data, comes beside them as [`Secrets`] and is kept sealed, under a key that only the
 //! operating system's keyring holds ([`Journal::seal_with`]). May use `protocol` (it reads messages back with the same
 //! parser), `activity`, `settings`, and the key and its errors from `credentials`; never writes a secret as it is.
@@ -28,20 +28,20 @@ pub(crate) mod tables;
 pub(crate) mod test_support;
 pub(crate) mod write;
 
-pub use error::{JournalError, NotAppended, Recovery};
-pub use file::lock::{Holder, is_open_to_others};
+pub use error::{JournalError, NotAppended, RepairReport};
+pub use file::lock::{DataDirLock, is_open_to_others};
 pub use handle::{Journal, Opened};
 pub use read::export::Export;
 pub use read::history::History;
-pub use read::read_only::{Archive, Interrupter, Sorter};
+pub use read::read_only::{ExternalSort, Interrupter, ReadOnlyJournal};
 pub use tables::clock::{KeptClock, Resumed};
 pub use tables::earlier_links::{EarlierLinks, LinkOpener};
-pub use tables::notices::KeptNotice;
+pub use tables::notices::PersistedNotice;
 pub use tables::open_activity::OpenActivity;
 pub use tables::pending_work::{PendingWork, WorkId};
 pub use tables::secrets::{MemoryOnly, RequestSecret, Sealing, Secret, Secrets, Unsealed, key_gone};
 pub use write::cleanup::Cleaned;
-pub use write::retention::{Limits, Purged};
+pub use write::retention::{Limits, PurgeStep};
 
 #[cfg(test)]
 mod tests;

@@ -24,9 +24,9 @@ pub use data_token::{DataToken, DataTokenPage, StoredData, data_token_page};
 pub use expiry::{Expiry, http_date};
 pub use ids::{ChannelId, CommandId, CorrelationId, RequestId};
 pub use incoming::message::{
-    Body, CommandReport, CommandStatus, DataReport, Delivery, Incoming, LinkLife, Message, Reply, StreamReport,
+    Body, CommandReport, CommandStatus, DataBody, DataReport, Incoming, LinkExpiry, Message, Reply, StreamReport,
     UnreadableReason, Unrecognised,
 };
-pub use secret::{AuthorizationToken, DataKey, Link, Original, StreamToken};
+pub use secret::{AuthorizationToken, DataKey, Link, StreamToken, UnmaskedMessage};
 pub use visible::visible;
 pub(crate) use visible::{is_hidden, is_obeyed};

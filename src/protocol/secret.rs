@@ -66,10 +66,10 @@ secret! {
 
 secret! {
     /// A message as it came, where more of it opens data than its own link: kept sealed, beside the masked text.
-    Original
+    UnmaskedMessage
 }
 
-impl Original {
+impl UnmaskedMessage {
     /// A message that is no text, written as JSON.
     #[must_use]
     pub fn of_bytes(bytes: &[u8]) -> Self {
@@ -167,10 +167,10 @@ mod tests {
     #[test]
     fn bytes_are_kept_to_the_last_one() {
         for bytes in [&[][..], &[0], &[0, 159, 146, 150, 255], b"{}"] {
-            let original = Original::of_bytes(bytes);
+            let original = UnmaskedMessage::of_bytes(bytes);
             assert_eq!(original.bytes().as_deref().map(Vec::as_slice), Some(bytes));
         }
-        assert_eq!(Original::new("{}").bytes(), None);
+        assert_eq!(UnmaskedMessage::new("{}").bytes(), None);
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(crate) struct Backend {
 }
 
 /// What a command does once its time has come: what to say of it, or why it failed.
-pub(crate) type Effect = Box<dyn FnOnce(&mut State, Instant) -> Result<Value, Reason> + Send>;
+pub(crate) type Outcome = Box<dyn FnOnce(&mut State, Instant) -> Result<Value, Reason> + Send>;
 
 /// Too many outcomes are on their way.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ pub(crate) struct Busy;
 
 /// Why a fault did not strike.
 #[derive(Debug)]
-pub(crate) enum NotStruck {
+pub(crate) enum NotInjected {
     /// No profile has the user name.
     UnknownProfile,
     /// As many faults wait for their victims as may.
@@ -68,7 +68,7 @@ pub(crate) enum NotStruck {
 }
 
 /// A command that was accepted and is yet to be settled.
-pub(crate) struct Accepted {
+pub(crate) struct PendingCommand {
     pub(crate) id: CommandId,
     owner: Option<ProfileId>,
     permit: OwnedSemaphorePermit,
@@ -119,17 +119,17 @@ impl Backend {
 
     /// Lets a fault strike the profile with this user name, or all. How many connections (for tokens: profiles) it has struck
     /// by now.
-    pub(crate) fn strike(&self, fault: Fault, username: Option<&str>) -> Result<usize, NotStruck> {
+    pub(crate) fn strike(&self, fault: Fault, username: Option<&str>) -> Result<usize, NotInjected> {
         let (mut state, now) = (self.state(), self.clock.now());
         let profile = match username {
-            Some(username) => Some(state.profiles.named(username).ok_or(NotStruck::UnknownProfile)?),
+            Some(username) => Some(state.profiles.named(username).ok_or(NotInjected::UnknownProfile)?),
             None => None,
         };
         if fault == Fault::ExpireTokens {
             return Ok(state.profiles.expire(profile.as_ref(), now));
         }
         drop(state);
-        self.faults.strike(fault, profile.as_ref(), now).map_err(|_full| NotStruck::Full)
+        self.faults.strike(fault, profile.as_ref(), now).map_err(|_full| NotInjected::Full)
     }
 
     /// Publishes an outcome to the profile's queue, late where a fault wants it so. One that the queue refuses is told of in
@@ -159,24 +159,24 @@ impl Backend {
     }
 
     /// Takes a command on: it is pending from now on.
-    pub(crate) fn accept(&self, owner: Option<ProfileId>) -> Result<Accepted, Busy> {
+    pub(crate) fn accept(&self, owner: Option<ProfileId>) -> Result<PendingCommand, Busy> {
         let permit = Arc::clone(&self.outcomes).try_acquire_owned().map_err(|_full| Busy)?;
         let id = CommandId::new(Uuid::new_v4().to_string());
         self.state().commands.start(id.clone(), owner.clone());
-        Ok(Accepted { id, owner, permit })
+        Ok(PendingCommand { id, owner, permit })
     }
 
     /// Lets an accepted command take effect after a plausible delay, and publishes what came of it. `audience` is whose
     /// queue the outcome goes to once the effect is known; a command's owner unless it has none.
     pub(crate) fn settle_later(
         self: &Arc<Self>,
-        accepted: Accepted,
-        effect: Effect,
+        accepted: PendingCommand,
+        effect: Outcome,
         audience: impl FnOnce(&State) -> Option<ProfileId> + Send + 'static,
     ) {
         let backend = Arc::clone(self);
         self.tasks.spawn("outcome of a command", async move {
-            let Accepted { id, owner, permit } = accepted;
+            let PendingCommand { id, owner, permit } = accepted;
             let (before, rest, heard_pending) = backend.delays();
             sleep(before).await;
             if heard_pending && let Some(owner) = &owner {

@@ -12,7 +12,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::error::SandboxError;
 use super::options::{Delivery, Options, Scenario};
-use super::running::{Running, start};
+use super::running::{SandboxHandle, start};
 use super::{AUDIT_USERNAME, DEMO_USERNAME, PASSWORD};
 
 /// A local Privicore: REST API, queues, WebSocket proxy and file stores.
@@ -133,7 +133,7 @@ fn serve(runtime: &Runtime, options: Options) -> Result<(), Failure> {
 }
 
 /// Says on standard output where the servers are and whom they serve.
-fn announce(running: &Running) -> io::Result<()> {
+fn announce(running: &SandboxHandle) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "Privicore sandbox")?;
     writeln!(out, "  API         {}", running.api_url())?;

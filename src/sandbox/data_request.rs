@@ -16,7 +16,7 @@ use crate::sandbox::proxy::messages;
 use crate::sandbox::state::data::DataToken;
 use crate::sandbox::state::profiles::ProfileId;
 
-use super::backend::{Accepted, Backend};
+use super::backend::{Backend, PendingCommand};
 use super::payload::Payload;
 
 /// How a streamed payload is announced.
@@ -60,7 +60,7 @@ impl Announcement {
 pub(crate) fn start(
     backend: &Arc<Backend>,
     profile: ProfileId,
-    command: Accepted,
+    command: PendingCommand,
     request: RequestId,
     wanted: DataToken,
 ) {

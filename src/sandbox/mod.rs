@@ -6,7 +6,7 @@
 //!
 //! | part | holds |
 //! |---|---|
-//! | `options`, `error`, `running` | the door: [`Options`] in, [`Running`] and [`Control`] out |
+//! | `options`, `error`, `running` | the door: [`Options`] in, [`SandboxHandle`] and [`Control`] out |
 //! | `command` | the program `privicore-sandbox` |
 //! | `backend` | what the parts share; how a write becomes an outcome on the socket |
 //! | `state` | profiles, tokens, commands, data tokens, links, devices |
@@ -38,10 +38,10 @@ pub(crate) mod stores;
 pub use command::run;
 pub use error::SandboxError;
 pub use faults::Fault;
-pub use faults::downloads::Spoil;
+pub use faults::downloads::DownloadFault;
 pub use faults::kinds::{Garbage, Limit};
 pub use options::{Delivery, Options, Scenario};
-pub use running::{Control, ControlError, Running, start};
+pub use running::{Control, ControlError, SandboxHandle, start};
 
 /// User name of the busier of the two profiles that every sandbox serves.
 pub const DEMO_USERNAME: &str = "demo@example.com";

@@ -9,14 +9,14 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::protocol::{DataToken, Link};
-use crate::sandbox::faults::connections::Trouble;
+use crate::sandbox::faults::connections::ConnectionFault;
 use crate::sandbox::queues::amqp::AmqpQueues;
 use crate::sandbox::queues::memory::MemoryQueues;
 use crate::sandbox::runtime::clock::Clock;
 use crate::sandbox::runtime::tasks::{TaskOwner, Tasks};
 use crate::sandbox::state::data::FileMeta;
 
-use super::backend::{Addresses, Backend, NotStruck};
+use super::backend::{Addresses, Backend, NotInjected};
 use super::error::SandboxError;
 use super::faults::Fault;
 use super::options::{Options, Scenario};
@@ -24,8 +24,8 @@ use super::payload::{Content, Payload};
 use super::queues::Queues;
 use super::{proxy, rest, scenario, stores};
 
-/// A sandbox that runs. Dropping it stops everything; [`Running::shutdown`] waits until it has.
-pub struct Running {
+/// A sandbox that runs. Dropping it stops everything; [`SandboxHandle::shutdown`] waits until it has.
+pub struct SandboxHandle {
     owner: TaskOwner,
     backend: Arc<Backend>,
 }
@@ -36,7 +36,7 @@ pub struct Running {
 ///
 /// When a port is taken, the temporary folder can't be made, the RabbitMQ that was asked for can't be used, or faults could be
 /// made from outside of this machine.
-pub async fn start(options: Options) -> Result<Running, SandboxError> {
+pub async fn start(options: Options) -> Result<SandboxHandle, SandboxError> {
     let Options { bind, api_port, ws_port, upstream_port, downstream_port, amqp, scenario, delivery, faults, seed } =
         options;
     if faults && !bind.is_loopback() {
@@ -70,7 +70,7 @@ pub async fn start(options: Options) -> Result<Running, SandboxError> {
         Scenario::Demo => scenario::start(&backend, seed),
         Scenario::Quiet => {}
     }
-    Ok(Running { owner, backend })
+    Ok(SandboxHandle { owner, backend })
 }
 
 /// A server's socket and where clients reach it.
@@ -104,7 +104,7 @@ fn serve(tasks: &Tasks, name: &'static str, listener: TcpListener, router: Route
     });
 }
 
-impl Running {
+impl SandboxHandle {
     /// Where the REST API is, as `http://address:port`.
     #[must_use]
     pub fn api_url(&self) -> String {
@@ -231,14 +231,14 @@ impl Control {
     /// When there is no such profile, or too many faults wait for their victims.
     pub fn strike(&self, fault: Fault, username: Option<&str>) -> Result<usize, ControlError> {
         self.backend.strike(fault, username).map_err(|not| match not {
-            NotStruck::UnknownProfile => ControlError::UnknownProfile(username.unwrap_or_default().to_owned()),
-            NotStruck::Full => ControlError::TooManyFaults,
+            NotInjected::UnknownProfile => ControlError::UnknownProfile(username.unwrap_or_default().to_owned()),
+            NotInjected::Full => ControlError::TooManyFaults,
         })
     }
 
     /// Cuts every connection to the proxy, without a closing handshake. Clients may connect again.
     pub fn drop_connections(&self) {
-        self.backend.faults.connections.strike(None, None, &Trouble::Cut);
+        self.backend.faults.connections.strike(None, None, &ConnectionFault::Cut);
     }
 
     /// Makes every authorization token of the profile expire now.

@@ -21,7 +21,7 @@ use tempfile::TempPath;
 use tokio::io::AsyncWriteExt as _;
 use uuid::Uuid;
 
-use crate::sandbox::faults::downloads::Spoil;
+use crate::sandbox::faults::downloads::DownloadFault;
 use crate::sandbox::state::links::Refused;
 
 use super::backend::Backend;
@@ -51,7 +51,7 @@ pub(crate) fn upstream(backend: Arc<Backend>) -> Router {
 
 async fn download(State(backend): State<Arc<Backend>>, Query(Auth { auth }): Query<Auth>) -> Response {
     let spoil = backend.faults.spoils_download(backend.clock.now());
-    if let Some(refusal) = spoil.and_then(Spoil::refusal) {
+    if let Some(refusal) = spoil.and_then(DownloadFault::refusal) {
         return refusal;
     }
     let taken = backend.state().links.take_download(&auth, backend.clock.now());

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::layout::{InsightLook, Look, SavedFilter, Times};
-use super::profile::{ProfileId, Saving};
+use super::layout::{InsightLayout, SavedFilter, TableLayout, Times};
+use super::profile::{DownloadSettings, ProfileId};
 use super::proxy::ProxyChoice;
-use super::{Motion, Preferences, Theme, WindowPlace};
+use super::{Motion, Preferences, Theme, WindowGeometry};
 
 /// Makes a change of each plain field: the enum, how two values differ, and how a change is applied.
 macro_rules! changes {
@@ -68,7 +68,7 @@ changes! {
         /// How times are shown.
         Times(times: Times),
         /// How Insight is looked at.
-        Insight(insight: InsightLook),
+        Insight(insight: InsightLayout),
         /// The scale, in per cent.
         Scale(scale: u16),
         /// Whether changes are shown with motion.
@@ -78,7 +78,7 @@ changes! {
         /// Whether it is told of ready data.
         NotifyReady(notify_ready: bool),
         /// How the window was left.
-        Window(window: Option<WindowPlace>),
+        Window(window: Option<WindowGeometry>),
         /// The folder that the save dialog opened last.
         LastFolder(last_folder: Option<PathBuf>),
         /// The proxy.
@@ -87,9 +87,9 @@ changes! {
         AuthorityFile(authority_file: Option<PathBuf>),
     } and {
         /// How the activities of a profile are looked at; `None` forgets it.
-        Look(ProfileId, Option<Look>),
+        Look(ProfileId, Option<TableLayout>),
         /// A saved filter of this name; `None` removes it.
-        SavedFilter(String, Option<Look>),
+        SavedFilter(String, Option<TableLayout>),
     } handled by (differ_in_lists, apply_to_lists), (looks, saved_filters)
 }
 
@@ -130,7 +130,7 @@ fn apply_to_lists(preferences: &mut Preferences, change: PreferenceChange) {
     }
 }
 
-/// A change of [`Saving`].
+/// A change of [`DownloadSettings`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SavingChange {
     /// The folder into which ready data is saved by itself; `None` ends that.
@@ -143,7 +143,7 @@ pub enum SavingChange {
     PrivateHost(String, bool),
 }
 
-impl Saving {
+impl DownloadSettings {
     /// Applies a change.
     pub fn apply(&mut self, change: SavingChange) {
         let set = |hosts: &mut Vec<String>, host: String, allowed: bool| {
@@ -166,14 +166,14 @@ mod tests {
     use super::*;
 
     fn named(name: &str, filter: &str) -> SavedFilter {
-        SavedFilter { name: name.to_owned(), look: Look { filter: filter.to_owned(), ..Look::default() } }
+        SavedFilter { name: name.to_owned(), look: TableLayout { filter: filter.to_owned(), ..TableLayout::default() } }
     }
 
     #[test]
     fn changes_lead_from_one_to_the_other_and_are_none_where_nothing_differs() {
         let (one, two) = (ProfileId::from_u128(1), ProfileId::from_u128(2));
         let old = Preferences {
-            looks: [(one, Look::default())].into(),
+            looks: [(one, TableLayout::default())].into(),
             saved_filters: vec![named("a", "x"), named("b", "y")],
             ..Preferences::default()
         };
@@ -182,7 +182,7 @@ mod tests {
             scale: 150,
             proxy: ProxyChoice::None,
             notify_ready: false,
-            looks: [(two, Look::default())].into(),
+            looks: [(two, TableLayout::default())].into(),
             saved_filters: vec![named("a", "z"), named("c", "")],
             ..Preferences::default()
         };
@@ -207,7 +207,7 @@ mod tests {
         let names: Vec<_> = both.saved_filters.iter().map(|saved| saved.name.as_str()).collect();
         assert_eq!(names, ["c", "b"]);
 
-        let mut saving = Saving { automatic_hosts: vec!["a".to_owned()], ..Saving::default() };
+        let mut saving = DownloadSettings { automatic_hosts: vec!["a".to_owned()], ..DownloadSettings::default() };
         saving.apply(SavingChange::AutomaticHost("b".to_owned(), true));
         saving.apply(SavingChange::AutomaticHost("a".to_owned(), false));
         saving.apply(SavingChange::AutomaticHost("b".to_owned(), true));

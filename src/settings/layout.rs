@@ -51,7 +51,7 @@ impl TableColumn {
 
 /// A column that is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct ColumnLook {
+pub struct ColumnLayout {
     /// Which.
     pub column: TableColumn,
     /// Its width in points, where another than the usual was chosen.
@@ -61,7 +61,7 @@ pub struct ColumnLook {
 
 /// What a table is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct SortLook {
+pub struct SortLayout {
     /// The column.
     pub column: TableColumn,
     /// From the largest on.
@@ -72,28 +72,28 @@ pub struct SortLook {
 /// How the activities of a profile are looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
-pub struct Look {
+pub struct TableLayout {
     /// The columns from the left; empty for the usual ones.
-    pub columns: Vec<ColumnLook>,
+    pub columns: Vec<ColumnLayout>,
     /// `None` for arrival order.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sort: Option<SortLook>,
+    pub sort: Option<SortLayout>,
     /// The filter as it was typed.
     pub filter: String,
 }
 
-impl Look {
+impl TableLayout {
     /// The columns that are shown, from the left: each once, and never none.
     #[must_use]
-    pub fn shown(&self) -> Vec<ColumnLook> {
-        let mut shown: Vec<ColumnLook> = Vec::with_capacity(self.columns.len());
+    pub fn shown(&self) -> Vec<ColumnLayout> {
+        let mut shown: Vec<ColumnLayout> = Vec::with_capacity(self.columns.len());
         for look in &self.columns {
             if !shown.iter().any(|other| other.column == look.column) {
                 shown.push(*look);
             }
         }
         if shown.is_empty() {
-            shown.extend(TableColumn::USUAL.map(|column| ColumnLook { column, width: None }));
+            shown.extend(TableColumn::USUAL.map(|column| ColumnLayout { column, width: None }));
         }
         shown
     }
@@ -106,13 +106,13 @@ pub struct SavedFilter {
     pub name: String,
     /// What it looks at, and how.
     #[serde(flatten)]
-    pub look: Look,
+    pub look: TableLayout,
 }
 
 /// How Insight is looked at: what came, why commands failed, how long they took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
-pub struct InsightLook {
+pub struct InsightLayout {
     /// Whether it is shown.
     pub open: bool,
     /// The stretch of time up to now that it looks at.
@@ -156,10 +156,10 @@ mod tests {
 
     #[test]
     fn a_table_always_has_columns_and_each_once() {
-        let columns = |look: &Look| look.shown().iter().map(|shown| shown.column).collect::<Vec<_>>();
-        assert_eq!(columns(&Look::default()), TableColumn::USUAL);
-        let id = ColumnLook { column: TableColumn::Id, width: Some(300) };
-        let look = Look { columns: vec![id, id], ..Look::default() };
+        let columns = |look: &TableLayout| look.shown().iter().map(|shown| shown.column).collect::<Vec<_>>();
+        assert_eq!(columns(&TableLayout::default()), TableColumn::USUAL);
+        let id = ColumnLayout { column: TableColumn::Id, width: Some(300) };
+        let look = TableLayout { columns: vec![id, id], ..TableLayout::default() };
         assert_eq!(columns(&look), [TableColumn::Id]);
     }
 }

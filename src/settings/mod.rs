@@ -20,8 +20,8 @@ pub use address::{Address, AddressError, Protocol, is_loopback, parse_url};
 pub use change::{PreferenceChange, SavingChange};
 pub use directories::Directories;
 pub use error::SettingsError;
-pub use layout::{ColumnLook, InsightLook, InsightSpan, Look, SavedFilter, SortLook, TableColumn, Times};
-pub use profile::{Profile, ProfileId, Saving};
+pub use layout::{ColumnLayout, InsightLayout, InsightSpan, SavedFilter, SortLayout, TableColumn, TableLayout, Times};
+pub use profile::{DownloadSettings, Profile, ProfileId};
 pub use proxy::{ProxyChoice, ProxyChoiceError};
 pub use store::Store;
 
@@ -66,9 +66,9 @@ pub struct Preferences {
     /// How times are told.
     pub times: Times,
     /// How the activities of each profile were looked at last.
-    pub looks: BTreeMap<ProfileId, Look>,
+    pub looks: BTreeMap<ProfileId, TableLayout>,
     /// How Insight is looked at, for all profiles.
-    pub insight: InsightLook,
+    pub insight: InsightLayout,
     /// Looks with names, for all profiles.
     pub saved_filters: Vec<SavedFilter>,
     /// How large everything is drawn, in per cent of the system's size: one of [`SCALES`].
@@ -81,7 +81,7 @@ pub struct Preferences {
     pub notify_ready: bool,
     /// How the window was left, where it was open before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub window: Option<WindowPlace>,
+    pub window: Option<WindowGeometry>,
     /// The folder that the save dialog opened last. One whose name is no text is not kept: TOML has no form for it.
     #[serde(skip_serializing_if = "is_no_text")]
     pub last_folder: Option<std::path::PathBuf>,
@@ -120,7 +120,7 @@ impl Default for Preferences {
             rows_in_memory: 1_000_000,
             times: Times::default(),
             looks: BTreeMap::new(),
-            insight: InsightLook::default(),
+            insight: InsightLayout::default(),
             saved_filters: Vec::new(),
             scale: *SCALES.start(),
             motion: Motion::System,
@@ -148,7 +148,7 @@ pub const SCALES: std::ops::RangeInclusive<u16> = 100..=200;
 
 /// How the window was left. No position: the screen that it was on may be gone, and systems place windows well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct WindowPlace {
+pub struct WindowGeometry {
     /// Its inner width in points at a scale of 100 %, before it was maximised.
     pub width: u16,
     /// Its inner height, likewise.

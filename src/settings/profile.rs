@@ -60,14 +60,14 @@ pub struct Profile {
     /// Hosts beyond loopback to which the operator allowed unencrypted connections, for this profile.
     pub allow_unencrypted: Vec<String>,
     /// What is done with ready data, and which hosts it may be fetched from.
-    pub saving: Saving,
+    pub saving: DownloadSettings,
 }
 
 /// What is done with a profile's ready data. A link is hostile input: whoever can write to the profile's queue chooses the
 /// host that it leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
-pub struct Saving {
+pub struct DownloadSettings {
     /// The folder into which ready data is saved by itself; `None`, the default, where it is not. One whose name is no text
     /// is not kept: TOML has no form for it.
     #[serde(skip_serializing_if = "super::is_no_text")]
@@ -93,7 +93,7 @@ impl Default for Profile {
             keep_signed_in: true,
             renew_automatically: true,
             allow_unencrypted: Vec::new(),
-            saving: Saving::default(),
+            saving: DownloadSettings::default(),
         }
     }
 }

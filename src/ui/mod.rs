@@ -41,14 +41,14 @@ pub(crate) mod theme;
 pub(crate) mod view_state;
 pub(crate) mod widgets;
 
-pub use app::apply_thread::Beside;
-pub use app::window::{Launch, Started, run};
-pub use app::{App, Parts};
+pub use app::apply_thread::ApplyThread;
+pub use app::window::{Started, WindowConfig, run};
+pub use app::{App, Dependencies};
 pub use platform::display::{Display, StartError, WindowError};
 pub use platform::ports::{
-    Answer, Backend, Clock, FailedDialog, FileDialogs, Notification, Notifier, PathReply, SaveSuggestion,
+    Backend, Clock, DialogResponder, FailedDialog, FileDialogs, Notification, Notifier, PathReply, SaveSuggestion,
     SecretClipboard, Waker,
 };
-pub use platform::reduced_motion::Stillness;
+pub use platform::reduced_motion::ReducedMotionQuery;
 pub use platform::system_dialogs::Spawner;
 pub use view_state::sign_in_form::Prefill;

@@ -7,9 +7,9 @@ use crate::ui::view_state::sign_in_form::{Form, Method, Part, Progress};
 use crate::ui::widgets::icons::{self, Icon};
 use crate::ui::widgets::text_field::{self, Field, Mark, Secret, choice, choice_within};
 
-use super::frame::{Scene, Wish};
-use super::theme::{self, Type};
-use super::widgets::{self, Look, Press};
+use super::frame::{FrameContext, UiRequest};
+use super::theme::{self, TextRole};
+use super::widgets::{self, Button, ButtonStyle};
 
 /// What is said while the server is asked.
 const ASKING: &str = "Asking the server…";
@@ -29,7 +29,7 @@ struct Lines {
 }
 
 /// Draws the form in the middle of `ui`.
-pub(crate) fn show(ui: &mut Ui, form: &mut Form, taken: &[String], scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, form: &mut Form, taken: &[String], scene: &mut FrameContext) {
     let place = ui.max_rect();
     let palette = Palette::of(ui.style());
     ui.painter().rect_filled(place, 0.0, palette.row);
@@ -90,13 +90,14 @@ fn ui_scroll(ui: &Ui, place: Rect) -> f32 {
     place.top() - ui.max_rect().top()
 }
 
-fn fields(ui: &mut Ui, form: &mut Form, lines: &mut Lines, narrow: bool, scene: &mut Scene) -> f32 {
+fn fields(ui: &mut Ui, form: &mut Form, lines: &mut Lines, narrow: bool, scene: &mut FrameContext) -> f32 {
     let palette = Palette::of(ui.style());
     let head = pos2(lines.labels, lines.y + 12.0);
-    let title = widgets::text(ui, head, "Sign in", Type::Heading, palette.text, f32::INFINITY);
+    let title = widgets::text(ui, head, "Sign in", TextRole::Heading, palette.text, f32::INFINITY);
     widgets::label(ui, title, "heading", "Sign in to a profile");
     let sentence = "Watch a profile’s commands and data requests live.";
-    let under = widgets::text(ui, pos2(lines.labels, lines.y + 37.0), sentence, Type::Body, palette.secondary, 420.0);
+    let under =
+        widgets::text(ui, pos2(lines.labels, lines.y + 37.0), sentence, TextRole::Body, palette.secondary, 420.0);
     widgets::label(ui, under, "under", sentence);
     lines.y += if narrow { 58.0 } else { 67.0 };
     let mut entered = addresses(ui, form, lines);
@@ -105,7 +106,7 @@ fn fields(ui: &mut Ui, form: &mut Form, lines: &mut Lines, narrow: bool, scene: 
     entered |= credentials(ui, form, lines, narrow);
     buttons(ui, form, lines, narrow, scene);
     if entered {
-        scene.wish(Wish::SignIn);
+        scene.wish(UiRequest::SignIn);
     }
     lines.y
 }
@@ -183,13 +184,17 @@ fn line(ui: &mut Ui, form: &mut Form, lines: &mut Lines, part: Part, name: &str,
     let secret = matches!(part, Part::Password | Part::Token);
     let enabled = !form.is_asking();
     let rect = Rect::from_min_max(pos2(lines.fields, lines.y), pos2(lines.right, lines.y + 28.0));
-    widgets::text(ui, pos2(lines.labels, rect.center().y), name, Type::Body, palette.secondary, 130.0);
+    widgets::text(ui, pos2(lines.labels, rect.center().y), name, TextRole::Body, palette.secondary, 130.0);
     let id = Id::unique(("sign-in", form.profile.id, name));
     let wrong = form.pointed_out(part, &lines.taken);
     let field = Field {
         hint,
         enabled,
-        face: if matches!(part, Part::Name | Part::Username | Part::Password) { Type::Body } else { Type::Mono },
+        face: if matches!(part, Part::Name | Part::Username | Part::Password) {
+            TextRole::Body
+        } else {
+            TextRole::Mono
+        },
         wrong: wrong.is_some(),
         secret: match (secret, form.reveal) {
             (false, _) => Secret::No,
@@ -222,7 +227,7 @@ fn reveal(ui: &mut Ui, form: &mut Form, field: Rect, name: &str) {
     let (icon, verb) = if form.reveal { (icons::EYE_OFF, "Hide") } else { (icons::EYE, "Show") };
     let words = format!("{verb} {}", name.to_lowercase());
     let at = pos2(field.right() - 29.0, field.center().y);
-    if Press::icon_only(icon, &words).why_not(form.is_asking().then_some(ASKING)).height(22.0).at(ui, at).clicked() {
+    if Button::icon_only(icon, &words).why_not(form.is_asking().then_some(ASKING)).height(22.0).at(ui, at).clicked() {
         form.reveal = !form.reveal;
     }
 }
@@ -230,34 +235,34 @@ fn reveal(ui: &mut Ui, form: &mut Form, field: Rect, name: &str) {
 /// A sentence under a field.
 fn point_out(ui: &Ui, lines: &mut Lines, sentence: &str) {
     let palette = Palette::of(ui.style());
-    let galley = widgets::paragraph(ui, sentence, Type::Small, palette.failed, lines.right - lines.fields);
+    let galley = widgets::paragraph(ui, sentence, TextRole::Small, palette.failed, lines.right - lines.fields);
     let rect = Rect::from_min_size(pos2(lines.fields, lines.y - 5.0), galley.size());
     ui.painter().galley(rect.min, galley, palette.failed);
     widgets::alert(ui, rect, sentence);
     lines.y = rect.bottom() + 6.0;
 }
 
-fn buttons(ui: &mut Ui, form: &Form, lines: &mut Lines, narrow: bool, scene: &mut Scene) {
+fn buttons(ui: &mut Ui, form: &Form, lines: &mut Lines, narrow: bool, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let middle = lines.y + 6.0;
     let asking = form.is_asking();
-    let button = |words| Press::new(words).face(Type::Body).height(32.0).padding(17.0);
+    let button = |words| Button::new(words).face(TextRole::Body).height(32.0).padding(17.0);
     let mut at = pos2(lines.fields, middle);
-    let sign_in = button("Sign in").look(Look::Primary).why_not(asking.then_some(ASKING)).at(ui, at);
+    let sign_in = button("Sign in").look(ButtonStyle::Primary).why_not(asking.then_some(ASKING)).at(ui, at);
     if sign_in.clicked() {
-        scene.wish(Wish::SignIn);
+        scene.wish(UiRequest::SignIn);
     }
     at.x = sign_in.rect.right() + 8.0;
     if asking {
-        let cancel = button("Cancel").look(Look::Outlined).at(ui, at);
+        let cancel = button("Cancel").look(ButtonStyle::Outlined).at(ui, at);
         if cancel.clicked() {
-            scene.wish(Wish::Send(crate::engine::Action::CancelSignIn(form.profile_id())));
+            scene.wish(UiRequest::Send(crate::engine::Action::CancelSignIn(form.profile_id())));
         }
         at.x = cancel.rect.right() + 12.0;
-        let words = widgets::text(ui, at, ASKING, Type::Body, palette.secondary, f32::INFINITY);
+        let words = widgets::text(ui, at, ASKING, TextRole::Body, palette.secondary, f32::INFINITY);
         widgets::label(ui, words, "asking", ASKING);
-    } else if button("Try the sandbox").look(Look::Outlined).at(ui, at).clicked() {
-        scene.wish(Wish::Send(crate::engine::Action::TrySandbox));
+    } else if button("Try the sandbox").look(ButtonStyle::Outlined).at(ui, at).clicked() {
+        scene.wish(UiRequest::Send(crate::engine::Action::TrySandbox));
     }
     lines.y += 23.0;
     if let Progress::Failed(sentence) = &form.progress {
@@ -288,10 +293,10 @@ fn explain(ui: &Ui, place: Rect) -> f32 {
 fn advice(ui: &Ui, at: Pos2, width: f32, icon: Icon, head: &str, body: &str) -> f32 {
     let palette = Palette::of(ui.style());
     widgets::icon(ui, pos2(at.x + 8.0, at.y + 10.0), icon, 16.0, palette.muted);
-    let title = widgets::text(ui, pos2(at.x + 28.0, at.y + 11.0), head, Type::Strong, palette.text, width - 28.0);
+    let title = widgets::text(ui, pos2(at.x + 28.0, at.y + 11.0), head, TextRole::Strong, palette.text, width - 28.0);
     widgets::label(ui, title, head, head);
     let mut job =
-        egui::text::LayoutJob::single_section(body.to_owned(), widgets::format(Type::Small, palette.secondary));
+        egui::text::LayoutJob::single_section(body.to_owned(), widgets::format(TextRole::Small, palette.secondary));
     for section in &mut job.sections {
         section.format.line_height = Some(18.0);
     }

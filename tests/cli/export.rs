@@ -1,8 +1,8 @@
 //! `export`: what was journaled comes out whole, also beside a holder, and nothing secret with it.
 
-use privicore_monitor::activity::{ActivityKey, Entry, Fact, Gap, GapCause, Moment, Seq};
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, Gap, GapCause, Seq, Timestamp};
 use privicore_monitor::credentials::Keyring;
-use privicore_monitor::journal::{Holder, Journal, RequestSecret, Secret};
+use privicore_monitor::journal::{DataDirLock, Journal, RequestSecret, Secret};
 use privicore_monitor::protocol::incoming::parse;
 use privicore_monitor::protocol::{Incoming, Link, UnreadableReason};
 use privicore_monitor::settings::ProfileId;
@@ -25,8 +25,8 @@ fn home_with_a_journal(privicore: &Privicore) -> Home {
     privicore.outcome("c-3", 2, "");
     assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
     let gap = Gap {
-        from: Moment(1_000_000),
-        to: Some(Moment(2_000_000)),
+        from: Timestamp(1_000_000),
+        to: Some(Timestamp(2_000_000)),
         cause: GapCause::Disconnected,
         open: vec!["c-1".into(), "c-9".into()],
         requests: 0,
@@ -38,7 +38,7 @@ fn home_with_a_journal(privicore: &Privicore) -> Home {
 
 /// Adds an entry to the journal of the sandbox's profile, whose id the journal says.
 fn append(home: &Home, key: ActivityKey, fact: Fact) {
-    let entry = Entry { seq: Seq(0), at: Moment(3_000_000), key, fact, raw: "".into() };
+    let entry = Entry { seq: Seq(0), at: Timestamp(3_000_000), key, fact, raw: "".into() };
     let runtime = tokio::runtime::Runtime::new().expect("threads");
     runtime.block_on(async {
         let profile = profile(home);
@@ -49,7 +49,8 @@ fn append(home: &Home, key: ActivityKey, fact: Fact) {
 }
 
 fn profile(home: &Home) -> ProfileId {
-    let archive = privicore_monitor::journal::Archive::open(&home.folder("data")).expect("readable").expect("there");
+    let archive =
+        privicore_monitor::journal::ReadOnlyJournal::open(&home.folder("data")).expect("readable").expect("there");
     archive.since(Seq(0), 1).expect("readable")[0].0
 }
 
@@ -206,7 +207,7 @@ fn an_export_that_is_told_to_end_leaves_no_file_behind() {
         for batch in 0..20_u32 {
             let entry = |number: u32| Entry {
                 seq: Seq(0),
-                at: Moment(3_000_000),
+                at: Timestamp(3_000_000),
                 key: ActivityKey::Message(format!("{batch}-{number}").into()),
                 fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
                 raw: "x".repeat(200).into(),
@@ -292,7 +293,7 @@ fn a_link_whose_key_no_keyring_gives_is_not_ready() {
     let profile = Home::profile_id(1);
     let runtime = tokio::runtime::Runtime::new().expect("threads");
     runtime.block_on(async {
-        let _holder = Holder::take(&home.folder("data")).expect("the lock");
+        let _holder = DataDirLock::take(&home.folder("data")).expect("the lock");
         let opened = Journal::open(&home.folder("data")).expect("a journal");
         let key = Keyring::in_memory().seal_key(opened.id).await;
         opened.journal.seal_with(key).await.expect("sealed");
@@ -300,7 +301,7 @@ fn a_link_whose_key_no_keyring_gives_is_not_ready() {
             "body": "https://h/?auth=hidden"}})
         .to_string();
         let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
-        let at = Moment::from(jiff::Timestamp::now());
+        let at = Timestamp::from(jiff::Timestamp::now());
         let key = ActivityKey::of(&message);
         let entry = Entry { seq: Seq(0), at, key, fact: Fact::Heard(message), raw: raw.into() };
         let link = Secret::Link(Link::new("https://h/?auth=CANARY"));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, Running};
+use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, SandboxHandle};
 use privicore_monitor::settings::ProfileId;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -32,7 +32,7 @@ impl Home {
     }
 
     /// With an environment that signs in to a sandbox.
-    pub(crate) fn of(running: &Running) -> Self {
+    pub(crate) fn of(running: &SandboxHandle) -> Self {
         let mut home = Self::new();
         home.environment = vec![
             ("PRIVICORE_API_URL", running.api_url()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use privicore_monitor::credentials::Keyring;
-use privicore_monitor::engine::{Action, Engine, EngineOptions, ProxyVariables};
+use privicore_monitor::engine::{Action, Engine, EngineOptions, ProxyEnvironment};
 use privicore_monitor::settings::Directories;
 
 use super::Privicore;
@@ -126,7 +126,7 @@ fn options(home: &Home) -> EngineOptions {
         connector: None,
         settings: privicore_monitor::engine::SettingsAccess::ReadWrite,
         extra_authority: None,
-        proxies: ProxyVariables::default(),
+        proxies: ProxyEnvironment::default(),
         clock: Arc::new(|| jiff::Timestamp::now().into()),
         waker: Arc::new(|| {}),
     }

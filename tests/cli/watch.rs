@@ -1,6 +1,6 @@
 //! `watch`: lines, the end, the codes.
 
-use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment};
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, Timestamp};
 use privicore_monitor::journal::Journal;
 use privicore_monitor::protocol::{Body, CommandId, CommandReport, CommandStatus, Message};
 use privicore_monitor::settings::ProfileId;
@@ -198,7 +198,7 @@ fn with_long_history(home: &Home) {
         let report = CommandReport { id: CommandId::new(id), status: CommandStatus::Succeeded, body };
         let message = Message::Command(report);
         let key = ActivityKey::of(&message);
-        Entry { raw: raw.into(), ..Entry::ours(Moment(i64::from(number)), key, Fact::Heard(message)) }
+        Entry { raw: raw.into(), ..Entry::ours(Timestamp(i64::from(number)), key, Fact::Heard(message)) }
     };
     let written = async {
         let journal = Journal::open(&home.folder("data")).expect("a journal").journal;

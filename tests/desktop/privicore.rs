@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use atspi::Role;
 use privicore_monitor::protocol::Link;
-use privicore_monitor::sandbox::{self, Options, Running, Scenario};
+use privicore_monitor::sandbox::{self, Options, SandboxHandle, Scenario};
 use privicore_monitor::sandbox::{DEMO_USERNAME as USERNAME, PASSWORD};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -23,7 +23,7 @@ const PROFILE: &str = "Ops";
 /// The sandbox and the runtime that it runs on.
 pub(crate) struct Privicore {
     // Dropped first: it stops on the runtime.
-    running: Running,
+    running: SandboxHandle,
     runtime: Runtime,
 }
 

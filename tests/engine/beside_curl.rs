@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-use privicore_monitor::activity::{Deed, NotSaved, path_of_text};
+use privicore_monitor::activity::{DownloadFailure, LocalEvent, path_of_text};
 use privicore_monitor::engine::{Action, EngineOptions, Event, Notice, Severity};
 use privicore_monitor::protocol::RequestId;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -188,22 +188,22 @@ async fn what_curl_saves_is_saved_byte_by_byte_the_same() {
         let mark = window.mark();
         let deed = download(&mut window, profile, name, &to).await;
         match (end, deed) {
-            (Saved(unproved), Deed::Saved { to: saved, receipt, .. }) => {
+            (Saved(unproved), LocalEvent::Saved { to: saved, receipt, .. }) => {
                 assert_eq!((code, path_of_text(&saved)), (Some(0), to.clone()), "{name}");
                 assert_eq!(std::fs::read(&to).expect("the file"), curled, "{name}");
                 assert_eq!(receipt.length_unproved, unproved, "{name}");
             }
-            (Browsers, Deed::Saved { .. }) => {
+            (Browsers, LocalEvent::Saved { .. }) => {
                 assert_ne!(code, Some(0), "{name}: curl saves it too");
                 assert_eq!(std::fs::read(&to).expect("the file"), BODY, "{name}");
             }
-            (Cut, Deed::NotSaved { why: NotSaved::Broken, part: Some(kept), .. }) => {
+            (Cut, LocalEvent::NotSaved { why: DownloadFailure::Broken, part: Some(kept), .. }) => {
                 // Of these two ways of telling the end curl 7.88 takes the one that is no way, and later ones the length.
                 assert!(code == Some(18) || name == "cut-identity", "{name}: {code:?}");
                 assert_eq!(std::fs::read(path_of_text(&kept)).expect("the part-file"), curled, "{name}");
                 assert!(!to.exists(), "{name}: half a file got the name");
             }
-            (Coded(ending), Deed::Saved { to: saved, .. }) => {
+            (Coded(ending), LocalEvent::Saved { to: saved, .. }) => {
                 // Of what is cut before its end curl 7.88 says nothing, and leaves half a file.
                 assert!(code != Some(0) || name == "half-a-gzip", "{name}: curl can decode it");
                 assert_eq!(path_of_text(&saved), machine.file(&format!("{name}.csv{ending}")), "{name}");
@@ -211,7 +211,7 @@ async fn what_curl_saves_is_saved_byte_by_byte_the_same() {
                 assert!(!kept.is_empty() && answer.ends_with(&kept), "{name}: these are not the bytes that came");
                 told_since(&mut window, mark, "could not be decompressed").await;
             }
-            (Lost, Deed::NotSaved { why: NotSaved::Broken, sentence, part: None }) => {
+            (Lost, LocalEvent::NotSaved { why: DownloadFailure::Broken, sentence, part: None }) => {
                 assert_eq!((code, &*curled), (Some(0), BODY), "{name}: curl can't read it either");
                 for words in ["against the rules of HTTP", "is lost", "Request the data again"] {
                     assert!(sentence.contains(words), "{name}: {sentence}");
@@ -263,16 +263,16 @@ async fn a_redirect_within_the_host_is_followed_to_other_ports_and_to_encryption
         ("port", Ok(())),
         ("secure", Ok(())),
         ("around0", Ok(())),
-        ("forever", Err((NotSaved::Broken, "again and again"))),
-        ("nowhere", Err((NotSaved::Broken, "without saying where to"))),
-        ("other", Err((NotSaved::Broken, "127.0.0.1 without encryption"))),
-        ("closed", Err((NotSaved::NotStarted, "can't be reached"))),
+        ("forever", Err((DownloadFailure::Broken, "again and again"))),
+        ("nowhere", Err((DownloadFailure::Broken, "without saying where to"))),
+        ("other", Err((DownloadFailure::Broken, "127.0.0.1 without encryption"))),
+        ("closed", Err((DownloadFailure::NotStarted, "can't be reached"))),
     ] {
         offer(&mut window, &sandbox, name, &format!("http://localhost:{port}/{name}?auth=once")).await;
         let to = machine.file(name);
         match (download(&mut window, profile, name, &to).await, ends) {
-            (Deed::Saved { .. }, Ok(())) => assert_eq!(std::fs::read(&to).expect("the file"), BODY, "{name}"),
-            (Deed::NotSaved { why, sentence, .. }, Err((wanted, says))) => {
+            (LocalEvent::Saved { .. }, Ok(())) => assert_eq!(std::fs::read(&to).expect("the file"), BODY, "{name}"),
+            (LocalEvent::NotSaved { why, sentence, .. }, Err((wanted, says))) => {
                 assert_eq!(why, wanted, "{name}: {sentence}");
                 assert!(sentence.contains(says), "{name}: {sentence}");
             }
@@ -297,7 +297,7 @@ async fn another_host_is_asked_about_once_and_then_fetched_from_without_anything
     let to = machine.file("data.csv");
     let mark = window.mark();
     let deed = download(&mut window, profile, "r", &to).await;
-    let Deed::NotSaved { why: NotSaved::NotStarted, sentence, .. } = deed else { panic!("{deed:?}") };
+    let LocalEvent::NotSaved { why: DownloadFailure::NotStarted, sentence, .. } = deed else { panic!("{deed:?}") };
     assert!(sentence.contains("127.0.0.1 sends you on to localhost"), "{sentence}");
     assert!(!sentence.contains("S3CRET"), "{sentence}");
     assert!(got.lock().expect("whole").is_empty(), "it was fetched unasked");
@@ -312,7 +312,7 @@ async fn another_host_is_asked_about_once_and_then_fetched_from_without_anything
     assert!(matches!(&again, Action::Download { request, .. } if *request == RequestId::from("r")), "{again:?}");
     window.act(again);
     let deed = end_of(&mut window, "r").await;
-    let Deed::Saved { receipt, .. } = deed else { panic!("{deed:?}") };
+    let LocalEvent::Saved { receipt, .. } = deed else { panic!("{deed:?}") };
     assert_eq!((receipt.host.as_str(), std::fs::read(&to).expect("the file").as_slice()), ("localhost", BODY));
     let heads = got.lock().expect("whole").clone();
     let [head] = &*heads else { panic!("{heads:?}") };

@@ -3,9 +3,9 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use privicore_monitor::activity::{Deed, NotSaved};
+use privicore_monitor::activity::{DownloadFailure, LocalEvent};
 use privicore_monitor::engine::{Action, EngineOptions};
-use privicore_monitor::sandbox::{PASSWORD, Running};
+use privicore_monitor::sandbox::{PASSWORD, SandboxHandle};
 use privicore_monitor::settings::{Address, Profile, ProfileId};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
@@ -31,7 +31,7 @@ struct Servers {
 }
 
 impl Servers {
-    async fn start(sandbox: &Running, stream: &str) -> Self {
+    async fn start(sandbox: &SandboxHandle, stream: &str) -> Self {
         let of = async |url: &str| Encrypted::start(port_of(url), server(OURS, None)).await;
         Self {
             api: of(&sandbox.api_url()).await,
@@ -57,7 +57,7 @@ fn trusting(machine: &Machine) -> EngineOptions {
 }
 
 /// Why a profile could not be signed in, by REST or by its socket.
-async fn refusal(window: &mut Window, sandbox: &Running, servers: &Servers, by_rest: bool) -> String {
+async fn refusal(window: &mut Window, sandbox: &SandboxHandle, servers: &Servers, by_rest: bool) -> String {
     let plain = Profile { keep_signed_in: false, ..profile_of(sandbox) };
     let (api, websocket) = (servers.api.port, servers.websocket.port);
     let sign_in = if by_rest {
@@ -74,7 +74,9 @@ async fn refusal(window: &mut Window, sandbox: &Running, servers: &Servers, by_r
 /// What a download says that could not begin.
 async fn not_begun(window: &mut Window, profile: ProfileId, machine: &Machine, id: &str) -> String {
     let deed = download(window, profile, id, &machine.file(id)).await;
-    let Deed::NotSaved { why: NotSaved::NotStarted, sentence, part: None } = deed else { panic!("{id}: {deed:?}") };
+    let LocalEvent::NotSaved { why: DownloadFailure::NotStarted, sentence, part: None } = deed else {
+        panic!("{id}: {deed:?}")
+    };
     assert!(sentence.ends_with(" The link was not used; try again."), "{id}: {sentence}");
     sentence
 }
@@ -111,7 +113,7 @@ async fn says_and_keeps_links(certificate: Pem, of_clients: Option<&[u8]>, words
     servers.have(OURS, None);
     for (id, size) in [("link", 7), ("stream", 8)] {
         let deed = download(&mut window, profile, id, &machine.file(id)).await;
-        assert!(matches!(deed, Deed::Saved { size: saved, .. } if saved == size), "{id}: {deed:?}");
+        assert!(matches!(deed, LocalEvent::Saved { size: saved, .. } if saved == size), "{id}: {deed:?}");
     }
     window.quit().await;
 }

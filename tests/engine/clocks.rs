@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use privicore_monitor::activity::export_record::Format;
-use privicore_monitor::activity::{Activities, ActivityKey, Chip, Deed, Entry, Fact, Filter, Moment, Status, Stretch};
+use privicore_monitor::activity::{
+    Activities, ActivityKey, Entry, Fact, Filter, LocalEvent, Status, StatusFilter, TimeRange, Timestamp,
+};
 use privicore_monitor::engine::{Action, EngineClock, EngineOptions, Event, ProfileStatus, TokenStatus};
-use privicore_monitor::journal::{Archive, Export, JournalError, LinkOpener};
+use privicore_monitor::journal::{Export, JournalError, LinkOpener, ReadOnlyJournal};
 use privicore_monitor::protocol::RequestId;
-use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
+use privicore_monitor::sandbox::{DEMO_USERNAME, SandboxHandle};
 use privicore_monitor::settings::Preferences;
 use serde_json::{Value, json};
 
@@ -39,18 +41,19 @@ impl Wrong {
     fn options(&self) -> EngineOptions {
         let (right, by) = (self.machine.options(), self.by.clone());
         let clock = right.clock.clone();
-        EngineOptions { clock: Arc::new(move || Moment(clock().0 + by.load(Ordering::SeqCst))), ..right }
+        EngineOptions { clock: Arc::new(move || Timestamp(clock().0 + by.load(Ordering::SeqCst))), ..right }
     }
 
     /// What `export` says of every data request, beside the engine or after it.
     fn exported(&self) -> Vec<(String, String)> {
-        let archive = Archive::open(&self.machine.folder.path().join("data")).expect("a journal").expect("a journal");
+        let archive =
+            ReadOnlyJournal::open(&self.machine.folder.path().join("data")).expect("a journal").expect("a journal");
         let clock = EngineClock::beside(Some(&archive), self.options().clock).expect("a clock");
         let export = Export {
             format: Format::Ndjson,
             only: None,
             filter: Filter::parse("kind:data").expect("a filter"),
-            chip: Chip::All,
+            chip: StatusFilter::All,
             since: None,
             messages: false,
             bom: false,
@@ -76,7 +79,7 @@ fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
 }
 
-async fn offer(window: &mut Window, sandbox: &Running, id: &str, more: &[(&str, Value)]) {
+async fn offer(window: &mut Window, sandbox: &SandboxHandle, id: &str, more: &[(&str, Value)]) {
     let link = sandbox.control().offer_download(b"payload".to_vec(), None);
     let mut data = json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": 1, "body": link.expose()});
     for (name, value) in more {
@@ -152,11 +155,11 @@ async fn a_clock_that_is_set_while_the_engine_runs_changes_no_status_and_is_told
         assert_eq!(machine.exported(), ids.map(ready), "{jump}: export and the window contradict each other");
         let (activities, now) = (model(&window), window.handle.clock().now());
         assert_eq!(activities.per_minute(now, 5).iter().sum::<u32>(), 3, "{jump}: a chart is blank");
-        assert_eq!(activities.insight(Stretch::HOUR, now).messages.iter().sum::<u32>(), 3, "{jump}");
+        assert_eq!(activities.insight(TimeRange::HOUR, now).messages.iter().sum::<u32>(), 3, "{jump}");
         assert_eq!(told(&window).len(), 2, "{jump}: {:?}", told(&window));
         let to = machine.machine.file("saved");
         window.act(Action::Download { profile, request: RequestId::from("during"), to: to.clone() });
-        let saved = |entry: &Entry| matches!(entry.fact, Fact::Done(Deed::Saved { .. }));
+        let saved = |entry: &Entry| matches!(entry.fact, Fact::Done(LocalEvent::Saved { .. }));
         window.entry(&ActivityKey::Data(RequestId::from("during")), saved).await;
         assert_eq!(std::fs::read(to).expect("a file"), b"payload");
         window.quit().await;
@@ -170,8 +173,8 @@ async fn a_clock_that_is_wrong_at_the_start_expires_nothing_and_is_told_once() {
         let machine = Wrong::by(wrong);
         let mut window = Window::with(machine.options());
         window.sign_in(&sandbox).await;
-        let right = Moment((machine.options().clock)().0 - wrong);
-        let until = Moment(right.0 + 5 * MINUTE).timestamp().to_string();
+        let right = Timestamp((machine.options().clock)().0 - wrong);
+        let until = Timestamp(right.0 + 5 * MINUTE).timestamp().to_string();
         offer(&mut window, &sandbox, "absolute", &[("expiresAt", json!(until))]).await;
         offer(&mut window, &sandbox, "usual", &[]).await;
         assert_eq!(statuses(&window, &["absolute", "usual"]), [Status::Ready; 2], "{wrong}");

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use privicore_monitor::activity::{Decryption, Deed};
+use privicore_monitor::activity::{Decryption, LocalEvent};
 use privicore_monitor::credentials::{Keyring, SecretBytes, SecretStore, StoreError};
 use privicore_monitor::engine::{Action, DataKeyStatus, Event};
 use privicore_monitor::protocol::DataKey;
-use privicore_monitor::sandbox::Running;
+use privicore_monitor::sandbox::SandboxHandle;
 use privicore_monitor::settings::{Preferences, ProfileId, SavingChange};
 use ring::aead;
 
@@ -23,7 +23,7 @@ fn sealed(key: [u8; 32], plain: &[u8]) -> Vec<u8> {
     [&iv[..], &bytes].concat()
 }
 
-async fn offer_bytes(window: &mut Window, sandbox: &Running, id: &str, bytes: Vec<u8>) {
+async fn offer_bytes(window: &mut Window, sandbox: &SandboxHandle, id: &str, bytes: Vec<u8>) {
     let link = sandbox.control().offer_download(bytes, None);
     offer(window, sandbox, id, link.expose()).await;
 }
@@ -48,7 +48,7 @@ async fn a_payload_is_decrypted_on_its_way_and_the_key_outlives_the_run_if_asked
     offer_bytes(&mut window, &sandbox, "one", sealed([1; 32], &plain)).await;
     let to = machine.file("one.bin");
     let deed = download(&mut window, profile, "one", &to).await;
-    let Deed::Saved { size: 300_000, receipt, .. } = deed else { panic!("{deed:?}") };
+    let LocalEvent::Saved { size: 300_000, receipt, .. } = deed else { panic!("{deed:?}") };
     assert_eq!(receipt.decryption, Decryption::Done);
     assert!(std::fs::read(&to).expect("the file") == plain, "other bytes");
     window.quit().await;
@@ -58,7 +58,7 @@ async fn a_payload_is_decrypted_on_its_way_and_the_key_outlives_the_run_if_asked
     window.profile("the kept key", |profile| profile.data_key.kept.then_some(())).await;
     offer_bytes(&mut window, &sandbox, "two", sealed([1; 32], &plain)).await;
     let deed = download(&mut window, profile, "two", &machine.file("two.bin")).await;
-    assert!(matches!(&deed, Deed::Saved { receipt, .. } if receipt.decryption == Decryption::Done), "{deed:?}");
+    assert!(matches!(&deed, LocalEvent::Saved { receipt, .. } if receipt.decryption == Decryption::Done), "{deed:?}");
     let heard = window.quit().await;
     assert!(!format!("{heard:?}").contains("1, 1, 1, 1"), "the key showed itself");
     no_hidden_parts(&machine);
@@ -150,7 +150,7 @@ async fn a_wrong_key_or_a_changed_byte_keeps_what_came_under_a_name_that_says_so
         offer_bytes(&mut window, &sandbox, id, came.clone()).await;
         let mark = window.mark();
         let deed = download(&mut window, profile, id, &machine.file(id)).await;
-        let Deed::Saved { to, receipt, .. } = deed else { panic!("{deed:?}") };
+        let LocalEvent::Saved { to, receipt, .. } = deed else { panic!("{deed:?}") };
         assert_eq!(receipt.decryption, Decryption::Refused, "{id}");
         assert_eq!(to, machine.file(&format!("{id}.encrypted")).display().to_string());
         assert!(std::fs::read(to).expect("the file") == came, "{id}: other bytes");

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use privicore_monitor::activity::{Activities, ActivityKey, Deed, Entry, Fact, NotSaved, Seq, Status, path_of_text};
-use privicore_monitor::engine::{Action, Event, Progress};
+use privicore_monitor::activity::{
+    Activities, ActivityKey, DownloadFailure, Entry, Fact, LocalEvent, Seq, Status, path_of_text,
+};
+use privicore_monitor::engine::{Action, DownloadProgress, Event};
 use privicore_monitor::protocol::{Link, RequestId};
-use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
+use privicore_monitor::sandbox::{DEMO_USERNAME, SandboxHandle};
 use privicore_monitor::settings::ProfileId;
 use serde_json::{Value, json};
 
@@ -15,14 +17,14 @@ use crate::quiet;
 use crate::window::{Machine, Window, set};
 
 /// Offers bytes under a request id and waits until the window knows.
-pub(crate) async fn offer(window: &mut Window, sandbox: &Running, id: &str, link: &str) {
+pub(crate) async fn offer(window: &mut Window, sandbox: &SandboxHandle, id: &str, link: &str) {
     let message = json!({"data": {
         "type": "X-DPT-CAB-REQUEST-ID", "id": id, "data_context": "invoices/2026-Q1", "output_type": 1, "body": link,
     }});
     publish(window, sandbox, id, &message).await;
 }
 
-pub(crate) async fn publish(window: &mut Window, sandbox: &Running, id: &str, message: &Value) {
+pub(crate) async fn publish(window: &mut Window, sandbox: &SandboxHandle, id: &str, message: &Value) {
     sandbox.control().publish(DEMO_USERNAME, message).await.expect("published");
     window.entry(&data(id), |entry| matches!(entry.fact, Fact::Heard(_) | Fact::Repeated(_))).await;
 }
@@ -32,13 +34,14 @@ pub(crate) fn data(id: &str) -> ActivityKey {
 }
 
 /// Downloads and waits for the deed that ends it.
-pub(crate) async fn download(window: &mut Window, profile: ProfileId, id: &str, to: &Path) -> Deed {
+pub(crate) async fn download(window: &mut Window, profile: ProfileId, id: &str, to: &Path) -> LocalEvent {
     window.act(Action::Download { profile, request: RequestId::from(id), to: to.to_owned() });
     end_of(window, id).await
 }
 
-pub(crate) async fn end_of(window: &mut Window, id: &str) -> Deed {
-    let ended = |entry: &Entry| matches!(entry.fact, Fact::Done(Deed::Saved { .. } | Deed::NotSaved { .. }));
+pub(crate) async fn end_of(window: &mut Window, id: &str) -> LocalEvent {
+    let ended =
+        |entry: &Entry| matches!(entry.fact, Fact::Done(LocalEvent::Saved { .. } | LocalEvent::NotSaved { .. }));
     match window.entry(&data(id), ended).await.fact {
         Fact::Done(deed) => deed,
         other => panic!("{other:?}"),
@@ -70,7 +73,7 @@ async fn ready_data_is_fetched_whole_with_progress_and_only_once() {
 
     let to = machine.file("saved.bin");
     let deed = download(&mut window, profile, "r-1", &to).await;
-    let Deed::Saved { to: saved_to, size: 3_000_000, .. } = deed else { panic!("{deed:?}") };
+    let LocalEvent::Saved { to: saved_to, size: 3_000_000, .. } = deed else { panic!("{deed:?}") };
     assert_eq!(saved_to, to.display().to_string());
     assert!(std::fs::read(&to).expect("the file") == bytes, "other bytes");
     #[cfg(unix)]
@@ -100,19 +103,19 @@ async fn a_bare_token_is_fetched_from_the_download_address_once_the_stream_is_re
     window.notice("not ready yet").await;
     let ready = json!({"data": {"type": "STREAM-READY", "requestId": "r-2"}});
     publish(&mut window, &sandbox, "r-2", &ready).await;
-    assert!(matches!(download(&mut window, profile, "r-2", &to).await, Deed::Saved { size: 8, .. }));
+    assert!(matches!(download(&mut window, profile, "r-2", &to).await, LocalEvent::Saved { size: 8, .. }));
     assert_eq!(std::fs::read(&to).expect("the file"), b"streamed");
     window.quit().await;
 }
 
 /// Offers a download that breaks in its middle, and waits until it has.
-async fn broken(window: &mut Window, sandbox: &Running, profile: ProfileId, id: &str, to: &Path) -> String {
+async fn broken(window: &mut Window, sandbox: &SandboxHandle, profile: ProfileId, id: &str, to: &Path) -> String {
     let (link, half) = half_a_file().await;
     offer(window, sandbox, id, link.expose()).await;
     window.act(Action::Download { profile, request: RequestId::from(id), to: to.to_owned() });
     half.send(()).expect("the server waits");
-    let Deed::NotSaved { why, sentence, .. } = end_of(window, id).await else { panic!("saved") };
-    assert_eq!(why, NotSaved::Broken, "{sentence}");
+    let LocalEvent::NotSaved { why, sentence, .. } = end_of(window, id).await else { panic!("saved") };
+    assert_eq!(why, DownloadFailure::Broken, "{sentence}");
     link.expose().to_owned()
 }
 
@@ -163,7 +166,7 @@ async fn a_link_that_was_used_and_is_sent_again_is_not_ready_again_and_another_l
     let other = sandbox.control().offer_download(b"again".to_vec(), None);
     offer(&mut window, &sandbox, "r", other.expose()).await;
     assert_eq!(status(&window, "r"), Status::Ready, "another link of the same request");
-    assert!(matches!(download(&mut window, profile, "r", &to).await, Deed::Saved { size: 5, .. }));
+    assert!(matches!(download(&mut window, profile, "r", &to).await, LocalEvent::Saved { size: 5, .. }));
     window.quit().await;
 }
 
@@ -201,10 +204,10 @@ async fn what_a_server_says_of_a_link_that_it_refuses_is_quoted_without_the_link
         let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
         let link = crate::mishaps::answers(answer.into_bytes()).await.replace("once", "once-canary");
         offer(&mut window, &sandbox, id, &link).await;
-        let Deed::NotSaved { why, sentence, .. } = download(&mut window, profile, id, &to).await else {
+        let LocalEvent::NotSaved { why, sentence, .. } = download(&mut window, profile, id, &to).await else {
             panic!("saved")
         };
-        assert_eq!((why, sentence.as_str()), (NotSaved::Refused, wanted));
+        assert_eq!((why, sentence.as_str()), (DownloadFailure::Refused, wanted));
         assert_eq!(status(&window, id), Status::LinkExpired);
     }
     window.quit().await;
@@ -220,29 +223,30 @@ async fn used_expired_and_unreachable_links_each_have_their_own_end() {
 
     let gone = format!("{}/?auth=never-was", sandbox.downstream_url());
     offer(&mut window, &sandbox, "used", &gone).await;
-    let Deed::NotSaved { why, sentence, .. } = download(&mut window, profile, "used", &to).await else {
+    let LocalEvent::NotSaved { why, sentence, .. } = download(&mut window, profile, "used", &to).await else {
         panic!("saved")
     };
-    assert_eq!(why, NotSaved::Refused, "{sentence}");
+    assert_eq!(why, DownloadFailure::Refused, "{sentence}");
     assert!(sentence.ends_with("This monitor has not requested it before. Request the data again."), "{sentence}");
 
     let mut preferences = privicore_monitor::settings::Preferences { link_lifetime: 0, ..Default::default() };
     window.act(set(&preferences));
     offer(&mut window, &sandbox, "expired", &gone).await;
-    let Deed::NotSaved { why, sentence, .. } = download(&mut window, profile, "expired", &to).await else {
+    let LocalEvent::NotSaved { why, sentence, .. } = download(&mut window, profile, "expired", &to).await else {
         panic!("saved")
     };
-    assert_eq!(why, NotSaved::LinkExpired, "{sentence}");
+    assert_eq!(why, DownloadFailure::LinkExpired, "{sentence}");
     preferences.link_lifetime = 600;
     window.act(set(&preferences));
 
     let nobody = "http://127.0.0.1:9/?auth=x";
     offer(&mut window, &sandbox, "unreachable", nobody).await;
     for _ in 0..2 {
-        let Deed::NotSaved { why, sentence, .. } = download(&mut window, profile, "unreachable", &to).await else {
+        let LocalEvent::NotSaved { why, sentence, .. } = download(&mut window, profile, "unreachable", &to).await
+        else {
             panic!("saved")
         };
-        assert_eq!(why, NotSaved::NotStarted, "{sentence}");
+        assert_eq!(why, DownloadFailure::NotStarted, "{sentence}");
         assert!(sentence.contains("The link was not used"), "{sentence}");
     }
 
@@ -268,8 +272,8 @@ async fn a_download_that_breaks_keeps_its_part_and_one_that_is_stopped_leaves_no
     offer(&mut window, &sandbox, "broken", link.expose()).await;
     window.act(Action::Download { profile, request: RequestId::from("broken"), to: to.clone() });
     half.send(()).expect("the server waits");
-    let Deed::NotSaved { why, sentence, part } = end_of(&mut window, "broken").await else { panic!("saved") };
-    assert_eq!(why, NotSaved::Broken, "{sentence}");
+    let LocalEvent::NotSaved { why, sentence, part } = end_of(&mut window, "broken").await else { panic!("saved") };
+    assert_eq!(why, DownloadFailure::Broken, "{sentence}");
     assert!(sentence.contains("500 of 1000 bytes"), "{sentence}");
     let part = part.expect("the part-file is kept");
     assert!(sentence.contains(&part), "{sentence}");
@@ -281,12 +285,15 @@ async fn a_download_that_breaks_keeps_its_part_and_one_that_is_stopped_leaves_no
     window.act(Action::Download { profile, request: RequestId::from("stopped"), to: to.clone() });
     window.progress("progress", |progress| (progress.received == 500).then_some(())).await;
     window.act(Action::CancelDownload { profile, request: RequestId::from("stopped") });
-    assert!(matches!(end_of(&mut window, "stopped").await, Deed::NotSaved { why: NotSaved::Cancelled, .. }));
+    assert!(matches!(
+        end_of(&mut window, "stopped").await,
+        LocalEvent::NotSaved { why: DownloadFailure::Cancelled, .. }
+    ));
 
     let (link, _never) = half_a_file().await;
     offer(&mut window, &sandbox, "at the end", link.expose()).await;
     window.act(Action::Download { profile, request: RequestId::from("at the end"), to: to.clone() });
-    let half = |progress: &Progress| (progress.received == 500).then(|| progress.clone());
+    let half = |progress: &DownloadProgress| (progress.received == 500).then(|| progress.clone());
     let half = window.progress("half of it", half).await;
     assert_eq!((half.file_name.as_str(), half.total), ("half.bin", Some(1_000)));
     window.quit().await;
@@ -334,7 +341,7 @@ async fn a_payload_that_came_inline_is_saved_from_the_journal() {
     let to = machine.file("inline.bin");
     let save = |to: PathBuf, span| Action::SaveInline { profile, request: RequestId::from("inline"), to, span };
     window.act(save(to.clone(), None));
-    assert!(matches!(end_of(&mut window, "inline").await, Deed::Saved { size: 5_000, .. }));
+    assert!(matches!(end_of(&mut window, "inline").await, LocalEvent::Saved { size: 5_000, .. }));
     assert!(std::fs::read(&to).expect("the file") == payload, "other bytes");
     // Saved, it is not open any more: the window knows where it is.
     let span = Some((Seq(0), Seq(u64::MAX)));
@@ -371,7 +378,7 @@ async fn a_name_that_is_no_text_is_used_byte_by_byte_and_found_again() {
     offer(&mut window, &sandbox, "r-1", link.expose()).await;
     let to = at(b"r\xe9sum\xe9.pdf");
     let deed = download(&mut window, profile, "r-1", &to).await;
-    let Deed::Saved { to: told, .. } = deed else { panic!("{deed:?}") };
+    let LocalEvent::Saved { to: told, .. } = deed else { panic!("{deed:?}") };
     assert_eq!(path_of_text(&told), to, "Open and Show in folder lead elsewhere: {told}");
     assert_eq!(std::fs::read(&to).expect("the file"), b"payload");
     assert_eq!(std::fs::read(&other).expect("the other file"), b"mine", "a file that nobody chose was replaced");

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use privicore_monitor::activity::export_record::Format;
-use privicore_monitor::activity::{ActivityKey, Chip, Filter};
-use privicore_monitor::engine::{Action, Event, Export, Exporting};
+use privicore_monitor::activity::{ActivityKey, Filter, StatusFilter};
+use privicore_monitor::engine::{Action, Event, Export, ExportProgress};
 use privicore_monitor::sandbox::DEMO_USERNAME;
 use privicore_monitor::settings::ProfileId;
 
@@ -32,7 +32,7 @@ async fn what_fits_the_filter_and_the_chip_is_in_the_file_and_nothing_else() {
             profile,
             format: Format::Ndjson,
             filter,
-            chip: Chip::Failed,
+            chip: StatusFilter::Failed,
             messages: false,
             bom: false,
             rows: None,
@@ -64,14 +64,14 @@ async fn begin(window: &mut Window, folder: &Path) -> PathBuf {
         profile: None,
         format: Format::Csv,
         filter: Filter::default(),
-        chip: Chip::All,
+        chip: StatusFilter::All,
         messages: false,
         bom: false,
         rows: None,
         to: to.clone(),
     })));
     let under_way = |event: &Event| match event {
-        Event::Export(Some(Exporting { file_name, .. })) => (file_name == "all.csv").then_some(()),
+        Event::Export(Some(ExportProgress { file_name, .. })) => (file_name == "all.csv").then_some(()),
         _ => None,
     };
     window.wait("the export", under_way).await;
@@ -95,7 +95,7 @@ async fn an_export_that_is_cancelled_leaves_no_file_behind_and_another_can_begin
         profile: None,
         format: Format::Csv,
         filter: Filter::default(),
-        chip: Chip::All,
+        chip: StatusFilter::All,
         messages: false,
         bom: false,
         rows: None,
@@ -111,7 +111,7 @@ async fn an_export_that_is_cancelled_leaves_no_file_behind_and_another_can_begin
     // This one goes on to its end, and says how far it is.
     begin(&mut window, &folder).await;
     let half = |event: &Event| match event {
-        Event::Export(Some(Exporting { read, total, .. })) => (*read > 0 && *total == MANY as u64).then_some(()),
+        Event::Export(Some(ExportProgress { read, total, .. })) => (*read > 0 && *total == MANY as u64).then_some(()),
         _ => None,
     };
     window.wait("progress", half).await;

@@ -5,10 +5,10 @@
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use privicore_monitor::activity::Deed;
-use privicore_monitor::engine::{Action, Stage};
+use privicore_monitor::activity::LocalEvent;
+use privicore_monitor::engine::{Action, DownloadStage};
 use privicore_monitor::protocol::RequestId;
-use privicore_monitor::sandbox::Running;
+use privicore_monitor::sandbox::SandboxHandle;
 use privicore_monitor::settings::ProfileId;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -59,7 +59,7 @@ fn fill(ballast: &Path) {
 /// Downloads to a disk that is full after the first half, and waits until that is said.
 async fn fill_in_the_middle(
     window: &mut Window,
-    (sandbox, profile): (&Running, ProfileId),
+    (sandbox, profile): (&SandboxHandle, ProfileId),
     id: &str,
     to: PathBuf,
     ballast: &Path,
@@ -71,7 +71,9 @@ async fn fill_in_the_middle(
     window.progress("half of it", |progress| (progress.received == SIZE as u64 / 2).then_some(())).await;
     fill(ballast);
     go.send(()).expect("the server waits");
-    window.progress("the question", |progress| matches!(progress.stage, Stage::NoRoom { .. }).then_some(())).await;
+    window
+        .progress("the question", |progress| matches!(progress.stage, DownloadStage::NoRoom { .. }).then_some(()))
+        .await;
 }
 
 #[tokio::test]
@@ -92,7 +94,7 @@ async fn a_disk_that_fills_in_the_middle_is_waited_for_or_left_for_another() {
     fill_in_the_middle(&mut window, of, "waits", to.clone(), &ballast).await;
     std::fs::remove_file(&ballast).expect("the room is given back");
     let deed = end_of(&mut window, "waits").await;
-    assert!(matches!(deed, Deed::Saved { size: 2_000_000, .. }), "{deed:?}");
+    assert!(matches!(deed, LocalEvent::Saved { size: 2_000_000, .. }), "{deed:?}");
     assert!(std::fs::read(&to).expect("the file") == bytes(SIZE), "other bytes");
 
     fill_in_the_middle(&mut window, of, "moves", disk.join("moves.bin"), &ballast).await;
@@ -102,7 +104,7 @@ async fn a_disk_that_fills_in_the_middle_is_waited_for_or_left_for_another() {
     let elsewhere = machine.file("elsewhere.bin");
     window.act(Action::MoveDownload { profile, request: RequestId::from("moves"), to: elsewhere.clone() });
     let deed = end_of(&mut window, "moves").await;
-    let Deed::Saved { to, size: 2_000_000, .. } = deed else { panic!("{deed:?}") };
+    let LocalEvent::Saved { to, size: 2_000_000, .. } = deed else { panic!("{deed:?}") };
     assert_eq!(to, elsewhere.display().to_string());
     assert!(std::fs::read(&elsewhere).expect("the file") == bytes(SIZE), "other bytes");
     let left: Vec<_> =

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::body::Body;
 use axum::response::Response;
-use privicore_monitor::activity::{ActivityKey, Deed, Enquiry, Fact, NotSaved};
+use privicore_monitor::activity::{ActivityKey, DownloadFailure, Fact, LocalEvent, StatusCheck};
 use privicore_monitor::engine::{Action, ConnectionState};
 use privicore_monitor::protocol::{CommandId, CommandStatus, RequestId};
 use privicore_monitor::sandbox::DEMO_USERNAME;
@@ -156,7 +156,7 @@ async fn a_server_that_wants_post_for_a_status_gets_it_with_an_empty_object() {
     window.signed_in().await.expect("signed in");
     window.act(Action::CheckStatus { profile: id, commands: vec![CommandId::from("c/1")] });
     let entry = window.entry(&ActivityKey::Command(CommandId::from("c/1")), |_| true).await;
-    assert_eq!(entry.fact, Fact::Enquired(Enquiry::Known { status: CommandStatus::Failed, text: None }));
+    assert_eq!(entry.fact, Fact::Enquired(StatusCheck::Known { status: CommandStatus::Failed, text: None }));
     assert_eq!(backend.got_of("POST /request-status")[0].body, "{}");
     window.act(Action::CheckStatus { profile: id, commands: vec![CommandId::from("other")] });
     window.notice("answered with status 500").await;
@@ -198,7 +198,7 @@ async fn how_a_server_wants_to_be_asked_is_learnt_from_its_first_answer_and_kept
             window.act(Action::CheckStatus { profile: id, commands: vec![CommandId::from(command)] });
             let key = ActivityKey::Command(CommandId::from(command));
             let entry = window.entry(&key, |entry| matches!(entry.fact, Fact::Enquired(_))).await;
-            assert_eq!(entry.fact != Fact::Enquired(Enquiry::Unknown), known, "{get:?} {post:?}: {:?}", entry.fact);
+            assert_eq!(entry.fact != Fact::Enquired(StatusCheck::Unknown), known, "{get:?} {post:?}: {:?}", entry.fact);
         }
         window.quit().await;
         let asked = backend.got().into_iter().filter(|got| got.line.contains("/request-status/"));
@@ -244,8 +244,10 @@ async fn neither_token_nor_password_nor_link_follows_a_redirect_to_another_host(
     let key = ActivityKey::Data(request.clone());
     window.entry(&key, |_| true).await;
     window.act(Action::Download { profile: id, request, to: machine.file("never.bin") });
-    let entry = window.entry(&key, |entry| matches!(entry.fact, Fact::Done(Deed::NotSaved { .. }))).await;
-    let Fact::Done(Deed::NotSaved { why: NotSaved::Broken, sentence, .. }) = entry.fact else { panic!("{entry:?}") };
+    let entry = window.entry(&key, |entry| matches!(entry.fact, Fact::Done(LocalEvent::NotSaved { .. }))).await;
+    let Fact::Done(LocalEvent::NotSaved { why: DownloadFailure::Broken, sentence, .. }) = entry.fact else {
+        panic!("{entry:?}")
+    };
     assert!(sentence.contains("localhost without encryption"), "{sentence}");
     window.quit().await;
 

@@ -1,6 +1,6 @@
 //! Hearing what a profile is told, across broken connections and messages that can't be read.
 
-use privicore_monitor::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Seq};
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, LocalEvent, Seq, StatusCheck};
 use privicore_monitor::engine::{Action, ConnectionState, DisconnectReason, Event};
 use privicore_monitor::protocol::{CommandId, CommandStatus, Message};
 use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD};
@@ -108,14 +108,17 @@ async fn a_command_can_be_asked_for_named_and_read_back() {
 
     window.act(Action::CheckStatus { profile, commands: vec![CommandId::from(id.as_str())] });
     let asked = window.entry(&command(&id), |entry| matches!(entry.fact, Fact::Enquired(_))).await;
-    assert!(matches!(asked.fact, Fact::Enquired(Enquiry::Known { status: CommandStatus::Failed, .. })), "{asked:?}");
+    assert!(
+        matches!(asked.fact, Fact::Enquired(StatusCheck::Known { status: CommandStatus::Failed, .. })),
+        "{asked:?}"
+    );
     window.act(Action::CheckStatus { profile, commands: vec![CommandId::from("unheard-of")] });
     let unknown = window.entry(&command("unheard-of"), |_| true).await;
-    assert_eq!(unknown.fact, Fact::Enquired(Enquiry::Unknown));
+    assert_eq!(unknown.fact, Fact::Enquired(StatusCheck::Unknown));
 
     window.act(Action::Label { profile, keys: vec![command(&id)], label: "the lost tablet".to_owned() });
     let named = window.entry(&command(&id), |entry| matches!(entry.fact, Fact::Done(_))).await;
-    assert_eq!(named.fact, Fact::Done(Deed::Labelled { label: "the lost tablet".to_owned() }));
+    assert_eq!(named.fact, Fact::Done(LocalEvent::Labelled { label: "the lost tablet".to_owned() }));
     window.act(Action::History { profile, key: command(&id), from: Seq(0), to: named.seq });
     let history = window
         .wait("the history", |event| match event {

@@ -1,11 +1,11 @@
 //! What goes wrong with downloads: each mishap has its own end, nothing half is ever taken for a whole, and no link is lost.
 
 use futures_util::SinkExt as _;
-use privicore_monitor::activity::{Deed, Entry, Fact, Moment, NotSaved, Seq};
-use privicore_monitor::engine::{Action, Event, Progress, Stage};
+use privicore_monitor::activity::{DownloadFailure, Entry, Fact, LocalEvent, Seq, Timestamp};
+use privicore_monitor::engine::{Action, DownloadProgress, DownloadStage, Event};
 use privicore_monitor::journal::{Journal, Opened};
 use privicore_monitor::protocol::RequestId;
-use privicore_monitor::sandbox::{DEMO_USERNAME, Fault, Limit, Running, Spoil};
+use privicore_monitor::sandbox::{DEMO_USERNAME, DownloadFault, Fault, Limit, SandboxHandle};
 use privicore_monitor::settings::ProfileId;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -18,7 +18,7 @@ use crate::quiet;
 use crate::window::{Machine, Window};
 
 /// Offers bytes whose download goes wrong.
-async fn spoilt(window: &mut Window, sandbox: &Running, id: &str, spoil: Spoil) {
+async fn spoilt(window: &mut Window, sandbox: &SandboxHandle, id: &str, spoil: DownloadFault) {
     let link = sandbox.control().offer_download(bytes(100_000), Some("data.bin"));
     offer(window, sandbox, id, link.expose()).await;
     sandbox.control().strike(Fault::Downloads { spoil, limit: Limit::Times(1) }, None).expect("struck");
@@ -40,15 +40,15 @@ async fn each_mishap_has_its_own_end_and_nothing_half_gets_the_files_name() {
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
     for (id, spoil, wanted, says, kept) in [
-        ("used", Spoil::Used, NotSaved::Refused, "This monitor has not requested it before.", None),
-        ("forbidden", Spoil::Expired, NotSaved::Refused, "status 403", None),
-        ("redirect", Spoil::Redirect, NotSaved::Broken, "elsewhere.invalid without encryption", None),
-        ("cut", Spoil::Cut, NotSaved::Broken, "after 50000 of 100000 bytes", Some(50_000)),
-        ("lie", Spoil::Lie, NotSaved::Broken, "after 100000 of 200000 bytes", Some(100_000)),
+        ("used", DownloadFault::Used, DownloadFailure::Refused, "This monitor has not requested it before.", None),
+        ("forbidden", DownloadFault::Expired, DownloadFailure::Refused, "status 403", None),
+        ("redirect", DownloadFault::Redirect, DownloadFailure::Broken, "elsewhere.invalid without encryption", None),
+        ("cut", DownloadFault::Cut, DownloadFailure::Broken, "after 50000 of 100000 bytes", Some(50_000)),
+        ("lie", DownloadFault::Lie, DownloadFailure::Broken, "after 100000 of 200000 bytes", Some(100_000)),
     ] {
         spoilt(&mut window, &sandbox, id, spoil).await;
         let to = machine.file(id);
-        let Deed::NotSaved { why, sentence, part } = download(&mut window, profile, id, &to).await else {
+        let LocalEvent::NotSaved { why, sentence, part } = download(&mut window, profile, id, &to).await else {
             panic!("{id} was saved")
         };
         assert_eq!(why, wanted, "{sentence}");
@@ -70,10 +70,10 @@ async fn where_room_is_short_the_answer_is_held_open_until_there_is_another_plac
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
-    spoilt(&mut window, &sandbox, "huge", Spoil::Huge).await;
+    spoilt(&mut window, &sandbox, "huge", DownloadFault::Huge).await;
     let no_room = |place: std::path::PathBuf| {
-        move |progress: &Progress| match &progress.stage {
-            Stage::NoRoom { needed, free, folder } if *folder == place => Some((*needed, *free)),
+        move |progress: &DownloadProgress| match &progress.stage {
+            DownloadStage::NoRoom { needed, free, folder } if *folder == place => Some((*needed, *free)),
             _ => None,
         }
     };
@@ -91,8 +91,8 @@ async fn where_room_is_short_the_answer_is_held_open_until_there_is_another_plac
     window.progress("that room is short there", no_room(there.clone())).await;
     window.act(Action::ResumeDownload { profile, request: request.clone() });
     window.act(Action::CancelDownload { profile, request });
-    let Deed::NotSaved { why, .. } = end_of(&mut window, "huge").await else { panic!("saved") };
-    assert_eq!(why, NotSaved::Cancelled);
+    let LocalEvent::NotSaved { why, .. } = end_of(&mut window, "huge").await else { panic!("saved") };
+    assert_eq!(why, DownloadFailure::Cancelled);
     window.quit().await;
     no_hidden_parts(&machine);
     assert_eq!(std::fs::read_dir(&there).expect("the folder").count(), 0);
@@ -104,7 +104,7 @@ async fn a_link_that_was_refused_at_its_first_get_is_told_again_until_it_is_read
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
-    spoilt(&mut window, &sandbox, "spent", Spoil::Used).await;
+    spoilt(&mut window, &sandbox, "spent", DownloadFault::Used).await;
     let mark = window.mark();
     download(&mut window, profile, "spent", &machine.file("x")).await;
     told_since(&mut window, mark, "This monitor has not requested it before.").await;
@@ -115,7 +115,7 @@ async fn a_link_that_was_refused_at_its_first_get_is_told_again_until_it_is_read
     let (words, remedy) = notice.remedy.expect("a remedy");
     assert_eq!(words, "I have read this");
     window.act(remedy);
-    window.entry(&data("spent"), |entry| matches!(entry.fact, Fact::Done(Deed::WarningRead))).await;
+    window.entry(&data("spent"), |entry| matches!(entry.fact, Fact::Done(LocalEvent::WarningRead))).await;
     window.quit().await;
 
     let mut window = Window::open(&machine);
@@ -141,9 +141,9 @@ async fn a_crash_in_the_middle_is_found_at_the_next_start_and_never_taken_for_a_
     let Opened { journal, .. } = Journal::open(&machine.folder.path().join("data")).expect("the journal");
     let entry = |key: &str, part: Option<&std::path::Path>| Entry {
         seq: Seq::default(),
-        at: Moment(1),
+        at: Timestamp(1),
         key: data(key),
-        fact: Fact::Done(Deed::Fetching {
+        fact: Fact::Done(LocalEvent::Fetching {
             to: to.display().to_string(),
             part: part.map(|part| part.display().to_string()),
             links: Vec::new(),
@@ -163,7 +163,7 @@ async fn a_crash_in_the_middle_is_found_at_the_next_start_and_never_taken_for_a_
                 _ => None,
             })
             .await;
-        let Fact::Done(Deed::NotSaved { why: NotSaved::Broken, sentence, part }) = deed.fact else {
+        let Fact::Done(LocalEvent::NotSaved { why: DownloadFailure::Broken, sentence, part }) = deed.fact else {
             panic!("{deed:?}")
         };
         assert!(sentence.contains("ended in the middle of the download"), "{sentence}");
@@ -198,7 +198,8 @@ async fn a_payload_of_unknown_length_is_saved_and_that_is_said() {
     let endless = answers(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nis this all?").await;
     offer(&mut window, &sandbox, "endless", &endless).await;
     let mark = window.mark();
-    let Deed::Saved { size: 12, receipt, .. } = download(&mut window, profile, "endless", &machine.file("a")).await
+    let LocalEvent::Saved { size: 12, receipt, .. } =
+        download(&mut window, profile, "endless", &machine.file("a")).await
     else {
         panic!("not saved")
     };
@@ -207,7 +208,8 @@ async fn a_payload_of_unknown_length_is_saved_and_that_is_said() {
     // Chunks mark their end, so one that lacks the end is broken.
     let chunked = answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n").await;
     offer(&mut window, &sandbox, "chunked", &chunked).await;
-    let Deed::Saved { size: 3, receipt, .. } = download(&mut window, profile, "chunked", &machine.file("b")).await
+    let LocalEvent::Saved { size: 3, receipt, .. } =
+        download(&mut window, profile, "chunked", &machine.file("b")).await
     else {
         panic!("not saved")
     };
@@ -215,7 +217,7 @@ async fn a_payload_of_unknown_length_is_saved_and_that_is_said() {
     let cut = answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n").await;
     offer(&mut window, &sandbox, "cut", &cut).await;
     let deed = download(&mut window, profile, "cut", &machine.file("c")).await;
-    assert!(matches!(&deed, Deed::NotSaved { why: NotSaved::Broken, part: Some(_), .. }), "{deed:?}");
+    assert!(matches!(&deed, LocalEvent::NotSaved { why: DownloadFailure::Broken, part: Some(_), .. }), "{deed:?}");
     window.quit().await;
 }
 
@@ -233,7 +235,7 @@ pub(crate) async fn streams(frames: Vec<Frame>) -> String {
     format!("ws://{address}/stream?auth=once")
 }
 
-async fn stream_ready(window: &mut Window, sandbox: &Running, id: &str, frames: Vec<Frame>) {
+async fn stream_ready(window: &mut Window, sandbox: &SandboxHandle, id: &str, frames: Vec<Frame>) {
     let url = streams(frames).await;
     let ready = json!({"data": {"type": "STREAM-READY", "requestId": id, "streamUrl": url}});
     publish(window, sandbox, id, &ready).await;
@@ -252,7 +254,7 @@ async fn a_stream_is_whole_when_it_is_closed_and_broken_when_it_is_not() {
     let whole = pieces().chain([Frame::Ping("x".into()), closed(CloseCode::Normal)]).collect();
     stream_ready(&mut window, &sandbox, "whole", whole).await;
     let to = machine.file("whole.bin");
-    assert!(matches!(download(&mut window, profile, "whole", &to).await, Deed::Saved { size: 300_000, .. }));
+    assert!(matches!(download(&mut window, profile, "whole", &to).await, LocalEvent::Saved { size: 300_000, .. }));
     assert!(std::fs::read(&to).expect("the file") == payload, "other bytes");
 
     for (id, last, says) in [
@@ -262,10 +264,10 @@ async fn a_stream_is_whole_when_it_is_closed_and_broken_when_it_is_not() {
     ] {
         stream_ready(&mut window, &sandbox, id, pieces().chain(last).collect()).await;
         let to = machine.file(id);
-        let Deed::NotSaved { why, sentence, part } = download(&mut window, profile, id, &to).await else {
+        let LocalEvent::NotSaved { why, sentence, part } = download(&mut window, profile, id, &to).await else {
             panic!("{id} was saved")
         };
-        assert_eq!(why, NotSaved::Broken, "{sentence}");
+        assert_eq!(why, DownloadFailure::Broken, "{sentence}");
         assert!(sentence.contains(says), "{sentence}");
         assert_eq!(std::fs::metadata(part.expect("the part-file")).expect("the part-file").len(), 300_000);
         assert!(!to.exists(), "{id} got its name");
@@ -292,7 +294,10 @@ async fn where_the_data_token_is_known_what_broke_can_be_requested_again_with_a_
             _ => None,
         })
         .await;
-    sandbox.control().strike(Fault::Downloads { spoil: Spoil::Cut, limit: Limit::Times(1) }, None).expect("struck");
+    sandbox
+        .control()
+        .strike(Fault::Downloads { spoil: DownloadFault::Cut, limit: Limit::Times(1) }, None)
+        .expect("struck");
     window.act(Action::RequestData { profile, data: vec![wanted], folder: Some(folder.clone()) });
     let notice = window.notice("its data token is known here").await;
     let (words, remedy) = notice.remedy.expect("a remedy");
@@ -303,7 +308,7 @@ async fn where_the_data_token_is_known_what_broke_can_be_requested_again_with_a_
         .wait("the new request", |event| match event {
             Event::Committed { entries, .. } => entries
                 .iter()
-                .any(|entry| matches!(&entry.fact, Fact::Done(Deed::Requested(requested)) if requested.again.is_some()))
+                .any(|entry| matches!(&entry.fact, Fact::Done(LocalEvent::Requested(requested)) if requested.again.is_some()))
                 .then_some(()),
             _ => None,
         })

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use privicore_monitor::activity::{ActivityKey, Deed, Fact, NotSaved};
-use privicore_monitor::engine::{Action, ConnectionState, EngineOptions, Event, ProxyVariables};
+use privicore_monitor::activity::{ActivityKey, DownloadFailure, Fact, LocalEvent};
+use privicore_monitor::engine::{Action, ConnectionState, EngineOptions, Event, ProxyEnvironment};
 use privicore_monitor::protocol::{RequestId, StoredData};
-use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, Running};
+use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, SandboxHandle};
 use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId, ProxyChoice};
 use serde_json::json;
 
@@ -17,7 +17,7 @@ use crate::wires::{ELSEWHERE, Proxy, authority, encrypted, port_of};
 const AUTHORIZATION: &str = "Basic b3BzOmNhbmFyeQ==";
 
 /// A profile of a sandbox that is elsewhere: behind TLS, under a name that only a proxy knows.
-async fn profile_elsewhere(sandbox: &Running) -> Profile {
+async fn profile_elsewhere(sandbox: &SandboxHandle) -> Profile {
     let elsewhere = async |scheme: &str, url: &str| {
         Address::new(format!("{scheme}://{ELSEWHERE}:{}", encrypted(port_of(url)).await))
     };
@@ -34,7 +34,7 @@ fn with_variable(machine: &Machine, proxy: &str) -> EngineOptions {
     let variable = proxy.to_owned();
     EngineOptions {
         extra_authority: Some(authority()),
-        proxies: ProxyVariables::read(|name| (name == "ALL_PROXY").then(|| variable.clone().into())),
+        proxies: ProxyEnvironment::read(|name| (name == "ALL_PROXY").then(|| variable.clone().into())),
         ..machine.options()
     }
 }
@@ -44,7 +44,7 @@ fn through(proxy: &str) -> Preferences {
 }
 
 /// Has a link to the sandbox's store offered under another address, and waits for its row.
-async fn offer(window: &mut Window, sandbox: &Running, store: &Address) -> RequestId {
+async fn offer(window: &mut Window, sandbox: &SandboxHandle, store: &Address) -> RequestId {
     let link = sandbox.control().offer_download(b"payload".to_vec(), None);
     let (_, auth) = link.expose().split_once("auth=").expect("a link with a token");
     let body = format!("{store}/?auth={auth}");
@@ -56,9 +56,9 @@ async fn offer(window: &mut Window, sandbox: &Running, store: &Address) -> Reque
 }
 
 /// How a download ended.
-async fn download(window: &mut Window, profile: ProfileId, request: &RequestId, to: PathBuf) -> Deed {
+async fn download(window: &mut Window, profile: ProfileId, request: &RequestId, to: PathBuf) -> LocalEvent {
     window.act(Action::Download { profile, request: request.clone(), to });
-    let ended = |fact: &Fact| matches!(fact, Fact::Done(Deed::Saved { .. } | Deed::NotSaved { .. }));
+    let ended = |fact: &Fact| matches!(fact, Fact::Done(LocalEvent::Saved { .. } | LocalEvent::NotSaved { .. }));
     let entry = window.entry(&ActivityKey::Data(request.clone()), |entry| ended(&entry.fact)).await;
     let Fact::Done(deed) = entry.fact else { panic!("{entry:?}") };
     deed
@@ -84,7 +84,7 @@ async fn socket_calls_and_downloads_go_through_one_proxy_with_tls_from_end_to_en
     window.live(1).await;
     let request = offer(&mut window, &sandbox, &profile.download).await;
     let saved = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
-    assert!(matches!(saved, Deed::Saved { size: 7, .. }), "{saved:?}");
+    assert!(matches!(saved, LocalEvent::Saved { size: 7, .. }), "{saved:?}");
 
     let asked = proxy.asked();
     for address in [&profile.api, &profile.websocket, &profile.download] {
@@ -109,7 +109,7 @@ async fn this_machine_is_reached_without_the_proxy() {
     let profile = window.sign_in(&sandbox).await;
     let request = offer(&mut window, &sandbox, &Address::new(sandbox.downstream_url())).await;
     let saved = download(&mut window, profile, &request, machine.file("saved.bin")).await;
-    assert!(matches!(saved, Deed::Saved { .. }), "{saved:?}");
+    assert!(matches!(saved, LocalEvent::Saved { .. }), "{saved:?}");
     window.quit().await;
     assert_eq!(proxy.asked(), [""; 0]);
 }
@@ -129,7 +129,9 @@ async fn a_proxy_that_wants_a_password_says_so_for_the_socket_calls_and_download
 
     window.act(set(&through(&closed.url())));
     let refused = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
-    let Deed::NotSaved { why: NotSaved::NotStarted, sentence, .. } = refused else { panic!("{refused:?}") };
+    let LocalEvent::NotSaved { why: DownloadFailure::NotStarted, sentence, .. } = refused else {
+        panic!("{refused:?}")
+    };
     assert!(sentence.contains(WORDS) && sentence.contains("The link was not used"), "{sentence}");
     window.act(Action::RenewToken(profile.id));
     window.notice(WORDS).await;
@@ -146,7 +148,7 @@ async fn a_proxy_that_wants_a_password_says_so_for_the_socket_calls_and_download
     window.act(set(&through(&open.url())));
     window.live(2).await;
     let saved = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
-    assert!(matches!(saved, Deed::Saved { .. }), "{saved:?}");
+    assert!(matches!(saved, LocalEvent::Saved { .. }), "{saved:?}");
     window.quit().await;
 }
 
@@ -180,7 +182,9 @@ async fn a_proxy_that_asks_to_wait_is_heard_by_the_socket_calls_and_downloads_an
             assert!(words.iter().all(|words| sentence.contains(words)), "{what}: {sentence}");
         };
         let refused = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
-        let Deed::NotSaved { why: NotSaved::NotStarted, sentence, .. } = refused else { panic!("{refused:?}") };
+        let LocalEvent::NotSaved { why: DownloadFailure::NotStarted, sentence, .. } = refused else {
+            panic!("{refused:?}")
+        };
         says("the download", &sentence);
         assert!(sentence.contains("The link was not used"), "{sentence}");
         window.act(Action::RenewToken(profile.id));
@@ -203,7 +207,7 @@ async fn a_proxy_that_asks_to_wait_is_heard_by_the_socket_calls_and_downloads_an
 
     proxy.refuse(None);
     let saved = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
-    assert!(matches!(saved, Deed::Saved { .. }), "{saved:?}");
+    assert!(matches!(saved, LocalEvent::Saved { .. }), "{saved:?}");
     window.quit().await;
 }
 
@@ -228,7 +232,9 @@ async fn a_proxy_that_closes_or_answers_without_an_end_is_named_by_calls_and_dow
     ] {
         proxy.refuse(Some(answer));
         let refused = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
-        let Deed::NotSaved { why: NotSaved::NotStarted, sentence, .. } = refused else { panic!("{refused:?}") };
+        let LocalEvent::NotSaved { why: DownloadFailure::NotStarted, sentence, .. } = refused else {
+            panic!("{refused:?}")
+        };
         assert!(sentence.contains(words) && sentence.contains("The link was not used"), "{words}: {sentence}");
         let mark = window.mark();
         window.act(Action::RenewToken(profile.id));

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use privicore_monitor::activity::{
-    Activities, ActivityKey, Answer, Chip, Deed, Enquiry, Entry, Fact, Filter, Gap, GapCause, Kind, Moment, Status,
+    Activities, ActivityKey, Entry, Fact, Filter, Gap, GapCause, Kind, LocalEvent, Status, StatusAnswer, StatusCheck,
+    StatusFilter, Timestamp,
 };
 use privicore_monitor::credentials::Keyring;
 use privicore_monitor::engine::{Action, Event, SearchEnd};
 use privicore_monitor::journal::Journal;
 use privicore_monitor::protocol::incoming::parse;
 use privicore_monitor::protocol::{CommandId, Incoming};
-use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
+use privicore_monitor::sandbox::{DEMO_USERNAME, SandboxHandle};
 use privicore_monitor::settings::{PreferenceChange, ProfileId};
 use serde_json::json;
 
@@ -31,25 +32,25 @@ fn command(number: usize) -> ActivityKey {
 }
 
 /// When a command was named, and so first seen.
-fn first_seen(number: usize) -> Moment {
-    Moment(1_700_000_000_000_000 + i64::try_from(number).expect("a small number") * 1_000)
+fn first_seen(number: usize) -> Timestamp {
+    Timestamp(1_700_000_000_000_000 + i64::try_from(number).expect("a small number") * 1_000)
 }
 
 /// What earlier runs wrote of a command: its name, and that it failed.
 fn entries_of(number: usize) -> [Entry; 2] {
-    let label = Fact::Done(Deed::Labelled { label: format!("job {number}") });
+    let label = Fact::Done(LocalEvent::Labelled { label: format!("job {number}") });
     let raw = json!({"data": {"type": "X-DPT-CAB-ID", "id": id_of(number), "command_status": 3, "body": "denied"}});
     let raw = raw.to_string();
     let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
     let at = first_seen(number);
     [
         Entry::ours(at, command(number), label),
-        Entry { raw: raw.into(), ..Entry::ours(Moment(at.0 + 1), command(number), Fact::Heard(message)) },
+        Entry { raw: raw.into(), ..Entry::ours(Timestamp(at.0 + 1), command(number), Fact::Heard(message)) },
     ]
 }
 
 /// A machine whose journal has all the commands, and which holds as few rows in memory as there may be.
-async fn with_history(sandbox: &Running) -> (Machine, ProfileId) {
+async fn with_history(sandbox: &SandboxHandle) -> (Machine, ProfileId) {
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(sandbox).await;
@@ -146,7 +147,7 @@ impl Model {
     }
 }
 
-async fn late(sandbox: &Running, id: &str, status: u8) {
+async fn late(sandbox: &SandboxHandle, id: &str, status: u8) {
     let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": "late"}});
     sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
 }
@@ -210,7 +211,7 @@ async fn a_search_says_how_far_it_is_finds_whole_activities_and_can_be_cancelled
     let before = model.activities.older_than();
     let search = |search: u32, filter: &str| {
         let filter = Filter::parse(filter).expect("a filter");
-        Action::SearchOlder { profile, search, filter, chip: Chip::All, before }
+        Action::SearchOlder { profile, search, filter, chip: StatusFilter::All, before }
     };
     // The first is cancelled, and the second ended by the third.
     window.act(search(1, "label:job"));
@@ -260,7 +261,7 @@ async fn a_gap_says_of_what_was_not_restored_what_the_journal_knows() {
     let gap = Entry::ours(first_seen(1), ActivityKey::Gap("g".into()), Fact::Gap(gap));
     let mut entries = vec![heard("unknown", 1), heard("open", 1), heard("settled", 1), gap.clone()];
     entries.push(heard("settled", 2));
-    let unknown = Fact::Enquired(Enquiry::Unknown);
+    let unknown = Fact::Enquired(StatusCheck::Unknown);
     entries.push(Entry::ours(first_seen(2), key("unknown"), unknown));
     journal.append(profile, entries).await.expect("written");
     for batch in (0..2 * COMMANDS).collect::<Vec<_>>().chunks(2_000) {
@@ -288,6 +289,6 @@ async fn a_gap_says_of_what_was_not_restored_what_the_journal_knows() {
     // All are counted once: those of the journal, the new ones, and what the gap names.
     assert_eq!(model.known(), COMMANDS + 2 * COMMANDS + 3);
     // Of what is in the journal only, nothing is claimed.
-    assert_eq!(model.activities.answer(&command(7)), Answer::Open);
+    assert_eq!(model.activities.answer(&command(7)), StatusAnswer::Open);
     window.quit().await;
 }

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment, Seq};
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, Seq, Timestamp};
 use privicore_monitor::engine::{Action, ConnectionState, Event, SandboxAddresses, TokenStatus};
-use privicore_monitor::journal::{Archive, Journal, Opened};
+use privicore_monitor::journal::{Journal, Opened, ReadOnlyJournal};
 use privicore_monitor::protocol::UnreadableReason;
 use privicore_monitor::settings::{Address, Profile, ProfileId};
 
@@ -266,7 +266,7 @@ pub(crate) async fn fill(data: &Path, profile: ProfileId, count: usize) {
     let Opened { journal, .. } = Journal::open(data).expect("a journal");
     let entry = |number: usize| Entry {
         seq: Seq(0),
-        at: Moment(1_700_000_000_000_000),
+        at: Timestamp(1_700_000_000_000_000),
         key: ActivityKey::Message(number.to_string().into()),
         fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
         raw: format!("CANARY {}", "x".repeat(200)).into(),
@@ -279,7 +279,7 @@ pub(crate) async fn fill(data: &Path, profile: ProfileId, count: usize) {
 
 /// How many entries of a profile an export would read.
 fn exported(data: &Path, profile: ProfileId) -> usize {
-    let archive = Archive::open(data).expect("it can be read").expect("a journal");
+    let archive = ReadOnlyJournal::open(data).expect("it can be read").expect("a journal");
     let found = archive.since(Seq(0), usize::MAX).expect("it can be read");
     found.iter().filter(|(of, _)| *of == profile).count()
 }
@@ -431,7 +431,7 @@ async fn a_kill_while_activity_is_forgotten_brings_none_of_it_back() {
     drop(database);
     println!("{left} of 50000 entries were left at the kill");
     let canaries = || {
-        let archive = Archive::open(&data).expect("it can be read").expect("a journal");
+        let archive = ReadOnlyJournal::open(&data).expect("it can be read").expect("a journal");
         let found = archive.since(Seq(0), usize::MAX).expect("it can be read");
         found.iter().filter(|(_, entry)| entry.raw.starts_with("CANARY")).count()
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use futures_util::stream;
-use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Moment, Seq};
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, LocalEvent, Seq, Timestamp};
 use privicore_monitor::engine::{Action, Engine, WindowPanicked};
 use privicore_monitor::journal::{Journal, Opened};
 use privicore_monitor::protocol::CommandId;
@@ -63,7 +63,7 @@ pub(crate) async fn until_asked(backend: &Backend, line: &str) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "it is the machine's clock that the engine uses here")]
-fn now() -> Moment {
+fn now() -> Timestamp {
     jiff::Timestamp::now().into()
 }
 
@@ -136,11 +136,11 @@ async fn what_was_labelled_tracked_or_signed_out_just_before_the_end_is_there_at
         let Opened { journal, .. } = Journal::open(&machine.folder.path().join("data")).expect("the journal");
         let kept = journal.since(profile, Seq(0), 99).await.expect("it can be read");
         let label = |entry: &Entry| match &entry.fact {
-            Fact::Done(Deed::Labelled { label }) => Some(label.clone()),
+            Fact::Done(LocalEvent::Labelled { label }) => Some(label.clone()),
             _ => None,
         };
         assert_eq!(kept.iter().filter_map(label).next_back().as_deref(), Some("run 40"), "in order: {in_order}");
-        assert!(kept.iter().any(|entry| entry.fact == Fact::Done(Deed::Tracked)), "in order: {in_order}");
+        assert!(kept.iter().any(|entry| entry.fact == Fact::Done(LocalEvent::Tracked)), "in order: {in_order}");
         let left = journal.pending_work().await.expect("it can be read");
         let token = machine.keyring.token(profile).await.expect("the keyring works");
         assert!(token.is_none() || !left.is_empty(), "it signs in again at the next start, in order: {in_order}");

@@ -3,8 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "another program makes the journal refuse")]
 
 use privicore_monitor::engine::{Action, ConnectionState, EngineStatus, Event, ProblemKind};
-use privicore_monitor::journal::Archive;
-use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
+use privicore_monitor::journal::ReadOnlyJournal;
+use privicore_monitor::sandbox::{DEMO_USERNAME, SandboxHandle};
 use privicore_monitor::settings::ProfileId;
 use serde_json::json;
 
@@ -30,11 +30,11 @@ fn refuse(machine: &Machine, refuses: bool) {
 
 /// How many entries of a profile an export would read.
 fn rows(machine: &Machine, profile: ProfileId) -> u64 {
-    let archive = Archive::open(&machine.folder.path().join("data"));
+    let archive = ReadOnlyJournal::open(&machine.folder.path().join("data"));
     archive.expect("it can be read").expect("a journal").count(Some(profile)).expect("it can be read")
 }
 
-async fn publish(sandbox: &Running, id: &str) {
+async fn publish(sandbox: &SandboxHandle, id: &str) {
     let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 2}});
     sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
 }

@@ -1,8 +1,8 @@
 //! Requesting stored data: the list of data tokens, one request each, and the same data once more.
 
-use privicore_monitor::activity::{ActivityKey, Deed, Fact, Requested};
+use privicore_monitor::activity::{ActivityKey, Fact, LocalEvent, Requested};
 use privicore_monitor::engine::{Action, Event, RestError};
-use privicore_monitor::protocol::{DataToken, DataTokenPage, Delivery, Message, StoredData};
+use privicore_monitor::protocol::{DataBody, DataToken, DataTokenPage, Message, StoredData};
 use privicore_monitor::sandbox::DEMO_USERNAME;
 use privicore_monitor::settings::ProfileId;
 
@@ -24,7 +24,7 @@ async fn requested(window: &mut Window) -> (ActivityKey, Requested) {
     window
         .wait("a request", |event| match event {
             Event::Committed { entries, .. } => entries.iter().find_map(|entry| match &entry.fact {
-                Fact::Done(Deed::Requested(requested)) => Some((entry.key.clone(), requested.clone())),
+                Fact::Done(LocalEvent::Requested(requested)) => Some((entry.key.clone(), requested.clone())),
                 _ => None,
             }),
             _ => None,
@@ -62,7 +62,7 @@ async fn data_tokens_are_listed_by_the_page_and_requested_with_their_names() {
     // It comes under the id that the server gave.
     window
         .entry(&key, |entry| match &entry.fact {
-            Fact::Heard(Message::Data(report)) => matches!(report.delivery, Delivery::Inline { size: 100, .. }),
+            Fact::Heard(Message::Data(report)) => matches!(report.delivery, DataBody::Inline { size: 100, .. }),
             _ => false,
         })
         .await;

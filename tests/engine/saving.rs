@@ -4,10 +4,10 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use privicore_monitor::activity::{ActivityKey, Decryption, Deed, Fact, Receipt};
-use privicore_monitor::engine::{Action, Event, Permission, Waiting};
+use privicore_monitor::activity::{ActivityKey, Decryption, DownloadReceipt, Fact, LocalEvent};
+use privicore_monitor::engine::{Action, Event, LinkPermission, WaitingDownload};
 use privicore_monitor::protocol::{DataTokenPage, RequestId};
-use privicore_monitor::sandbox::{DEMO_USERNAME, Fault, Limit, Spoil};
+use privicore_monitor::sandbox::{DEMO_USERNAME, DownloadFault, Fault, Limit};
 use privicore_monitor::settings::{Preferences, SavingChange};
 use serde_json::json;
 
@@ -49,7 +49,8 @@ async fn many_are_saved_into_a_folder_three_at_once_and_no_name_is_taken_twice()
     publish(&mut window, &sandbox, "inline", &inline).await;
     requests.push(RequestId::from("inline"));
     // Slow enough that some have to wait.
-    let slow = Fault::Downloads { spoil: Spoil::Slow(std::time::Duration::from_millis(50)), limit: Limit::Times(3) };
+    let slow =
+        Fault::Downloads { spoil: DownloadFault::Slow(std::time::Duration::from_millis(50)), limit: Limit::Times(3) };
     sandbox.control().strike(slow, None).expect("struck");
 
     let mark = window.mark();
@@ -60,15 +61,15 @@ async fn many_are_saved_into_a_folder_three_at_once_and_no_name_is_taken_twice()
             .since(mark, "the end of a download", |event| match event {
                 Event::Committed { entries, .. } => entries
                     .iter()
-                    .any(|entry| entry.key == key && matches!(entry.fact, Fact::Done(Deed::Saved { .. })))
+                    .any(|entry| entry.key == key && matches!(entry.fact, Fact::Done(LocalEvent::Saved { .. })))
                     .then_some(()),
                 _ => None,
             })
             .await;
     }
     window.until("an empty queue", |status| status.queue.is_empty().then_some(())).await;
-    let waited: Vec<Vec<Waiting>> = window.seen.iter().map(|status| status.queue.to_vec()).collect();
-    let ids = |waiting: &[Waiting]| waiting.iter().map(|one| one.request.to_string()).collect::<Vec<_>>();
+    let waited: Vec<Vec<WaitingDownload>> = window.seen.iter().map(|status| status.queue.to_vec()).collect();
+    let ids = |waiting: &[WaitingDownload]| waiting.iter().map(|one| one.request.to_string()).collect::<Vec<_>>();
     let order = ["r-3", "r-4", "inline"].map(str::to_owned);
     assert!(
         waited.iter().all(|waiting| order.ends_with(&ids(waiting))),
@@ -97,7 +98,7 @@ async fn data_is_saved_by_itself_from_the_download_host_only_until_another_is_al
 
     let link = sandbox.control().offer_download(b"by itself".to_vec(), Some("itself.txt"));
     offer(&mut window, &sandbox, "itself", link.expose()).await;
-    let Deed::Saved { to, receipt, .. } = end_of(&mut window, "itself").await else { panic!("not saved") };
+    let LocalEvent::Saved { to, receipt, .. } = end_of(&mut window, "itself").await else { panic!("not saved") };
     assert_eq!(to, folder.join("itself.txt").display().to_string());
     assert_eq!(receipt.gets, 1);
     assert_eq!(names_in(&folder), ["itself.txt"], "what came before the rule is left to the operator");
@@ -109,7 +110,7 @@ async fn data_is_saved_by_itself_from_the_download_host_only_until_another_is_al
     let notice = window.notice("was not fetched without being asked for").await;
     let (words, remedy) = notice.remedy.expect("a remedy");
     assert_eq!(words, "Allow localhost");
-    assert!(matches!(remedy, Action::AllowHost { permission: Permission::Automatic, .. }), "{remedy:?}");
+    assert!(matches!(remedy, Action::AllowHost { permission: LinkPermission::Automatic, .. }), "{remedy:?}");
     window.act(remedy);
     window
         .settings("the permission", |settings| {
@@ -119,7 +120,7 @@ async fn data_is_saved_by_itself_from_the_download_host_only_until_another_is_al
         .await;
     // The link is as good as before: the operator can still use it.
     window.act(Action::DownloadAll { profile, requests: vec![RequestId::from("elsewhere")], folder: folder.clone() });
-    assert!(matches!(end_of(&mut window, "elsewhere").await, Deed::Saved { .. }));
+    assert!(matches!(end_of(&mut window, "elsewhere").await, LocalEvent::Saved { .. }));
     assert_eq!(names_in(&folder), ["elsewhere.txt", "itself.txt"]);
     window.quit().await;
 }
@@ -146,19 +147,19 @@ async fn a_request_is_followed_to_the_disk_and_its_receipt_knows_everything() {
     let saved = window
         .wait("the saved file", |event| match event {
             Event::Committed { entries, .. } => entries.iter().find_map(|entry| match &entry.fact {
-                Fact::Done(deed @ Deed::Saved { .. }) => Some(deed.clone()),
+                Fact::Done(deed @ LocalEvent::Saved { .. }) => Some(deed.clone()),
                 _ => None,
             }),
             _ => None,
         })
         .await;
-    let Deed::Saved { to, size, receipt } = saved else { panic!("{saved:?}") };
+    let LocalEvent::Saved { to, size, receipt } = saved else { panic!("{saved:?}") };
     assert_eq!((to, size), (folder.join("scan.tiff").display().to_string(), 200_000));
     let digest = ring::digest::digest(&ring::digest::SHA256, &payload);
     let sha256 = format!("{digest:?}").trim_start_matches("SHA256:").to_owned();
-    let Receipt { began, .. } = receipt;
+    let DownloadReceipt { began, .. } = receipt;
     assert!(began.is_some());
-    let wanted = Receipt {
+    let wanted = DownloadReceipt {
         sha256,
         gets: 1,
         began,
@@ -180,7 +181,7 @@ async fn one_that_waits_can_be_taken_out_of_the_queue_and_its_link_stays_good() 
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
     window.act(set(&Preferences { downloads_at_once: 1, ..Preferences::default() }));
-    let stall = Fault::Downloads { spoil: Spoil::Stall, limit: Limit::Times(1) };
+    let stall = Fault::Downloads { spoil: DownloadFault::Stall, limit: Limit::Times(1) };
     sandbox.control().strike(stall, None).expect("struck");
     for id in ["first", "second"] {
         let link = sandbox.control().offer_download(vec![1; 1_000], None);
@@ -200,13 +201,13 @@ async fn one_that_waits_can_be_taken_out_of_the_queue_and_its_link_stays_good() 
     window.act(Action::CancelDownload { profile, request: RequestId::from("second") });
     window.until("the empty queue", |status| status.queue.is_empty().then_some(())).await;
     window.act(Action::CancelDownload { profile, request: RequestId::from("first") });
-    assert!(matches!(end_of(&mut window, "first").await, Deed::NotSaved { .. }));
+    assert!(matches!(end_of(&mut window, "first").await, LocalEvent::NotSaved { .. }));
     window.act(download("second"));
-    assert!(matches!(end_of(&mut window, "second").await, Deed::Saved { size: 1_000, .. }));
+    assert!(matches!(end_of(&mut window, "second").await, LocalEvent::Saved { size: 1_000, .. }));
     assert!(window.heard.iter().all(|event| match event {
         Event::Committed { entries, .. } => {
             let fetching = |entry: &&privicore_monitor::activity::Entry| {
-                entry.key == data("second") && matches!(entry.fact, Fact::Done(Deed::Fetching { .. }))
+                entry.key == data("second") && matches!(entry.fact, Fact::Done(LocalEvent::Fetching { .. }))
             };
             entries.iter().filter(fetching).count() <= 1
         }

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use privicore_monitor::activity::export_record::Format;
-use privicore_monitor::activity::{Activities, ActivityKey, Chip, Deed, Entry, Fact, Filter, Kind, Seq};
+use privicore_monitor::activity::{Activities, ActivityKey, Entry, Fact, Filter, Kind, LocalEvent, Seq, StatusFilter};
 use privicore_monitor::credentials::{Keyring, MemoryStore, SecretBytes, SecretStore, StoreError};
 use privicore_monitor::engine::{Action, EngineClock, Event, Notice, ProfileStatus, Severity};
-use privicore_monitor::journal::{Archive, Export, JournalError, LinkOpener};
+use privicore_monitor::journal::{Export, JournalError, LinkOpener, ReadOnlyJournal};
 use privicore_monitor::protocol::{RequestId, UnreadableReason, redact};
-use privicore_monitor::sandbox::{DEMO_USERNAME, Fault, Garbage, Running};
+use privicore_monitor::sandbox::{DEMO_USERNAME, Fault, Garbage, SandboxHandle};
 use privicore_monitor::settings::ProfileId;
 use serde_json::{Value, json};
 
@@ -34,15 +34,16 @@ fn ready(id: &str) -> Value {
 }
 
 /// Publishes a message of a request and waits until the window knows.
-async fn hear(window: &mut Window, sandbox: &Running, id: &str, message: &Value) {
+async fn hear(window: &mut Window, sandbox: &SandboxHandle, id: &str, message: &Value) {
     sandbox.control().publish(DEMO_USERNAME, message).await.expect("published");
     window.entry(&data(id), |entry| matches!(entry.fact, Fact::Heard(_))).await;
 }
 
 /// Downloads and waits for the deed that ends it.
-async fn download(window: &mut Window, machine: &Machine, profile: ProfileId, id: &str) -> Deed {
+async fn download(window: &mut Window, machine: &Machine, profile: ProfileId, id: &str) -> LocalEvent {
     window.act(Action::Download { profile, request: RequestId::from(id), to: machine.file(id) });
-    let ended = |entry: &Entry| matches!(entry.fact, Fact::Done(Deed::Saved { .. } | Deed::NotSaved { .. }));
+    let ended =
+        |entry: &Entry| matches!(entry.fact, Fact::Done(LocalEvent::Saved { .. } | LocalEvent::NotSaved { .. }));
     match window.entry(&data(id), ended).await.fact {
         Fact::Done(deed) => deed,
         other => panic!("{other:?}"),
@@ -139,7 +140,7 @@ async fn data_of_every_shape_that_was_ready_before_a_restart_can_be_fetched_afte
     hear(&mut window, &sandbox, "late", &message("late", token_of(late))).await;
     hear(&mut window, &sandbox, "early", &ready("early")).await;
     hear(&mut window, &sandbox, "used", &message("used", used)).await;
-    assert!(matches!(download(&mut window, &machine, profile, "used").await, Deed::Saved { .. }));
+    assert!(matches!(download(&mut window, &machine, profile, "used").await, LocalEvent::Saved { .. }));
     window.quit().await;
     for link in &links {
         assert!(!is_in(&machine.folder.path().join("data"), token_of(link)), "a link is in a file");
@@ -153,7 +154,7 @@ async fn data_of_every_shape_that_was_ready_before_a_restart_can_be_fetched_afte
     hear(&mut window, &sandbox, "early", &message("early", token_of(early))).await;
     for (id, byte) in [("whole", 0), ("bare", 1), ("late", 2), ("early", 3)] {
         let deed = download(&mut window, &machine, profile, id).await;
-        assert!(matches!(deed, Deed::Saved { size: 100, .. }), "{id}: {deed:?}");
+        assert!(matches!(deed, LocalEvent::Saved { size: 100, .. }), "{id}: {deed:?}");
         assert_eq!(std::fs::read(machine.file(id)).expect("the file"), vec![byte; 100], "{id}");
     }
     let heard = window.quit().await;
@@ -203,7 +204,7 @@ async fn without_a_key_links_are_in_memory_only_and_the_operator_is_told_once() 
     hear(&mut window, &sandbox, "kept", &message("kept", &link)).await;
     hear(&mut window, &sandbox, "lost", &message("lost", &link)).await;
     let deed = download(&mut window, &machine, profile, "kept").await;
-    assert!(matches!(deed, Deed::Saved { .. }), "{deed:?}");
+    assert!(matches!(deed, LocalEvent::Saved { .. }), "{deed:?}");
     let heard = window.quit().await;
     let told = warnings(&heard.events);
     let [notice] = told.as_slice() else { panic!("{told:?}") };
@@ -252,7 +253,7 @@ async fn a_key_that_is_gone_is_told_the_rows_stay_and_new_links_are_sealed_under
 
     let (mut window, kept) = again(&machine).await;
     assert_eq!(kept, [RequestId::from("new")]);
-    assert!(matches!(download(&mut window, &machine, profile, "new").await, Deed::Saved { .. }));
+    assert!(matches!(download(&mut window, &machine, profile, "new").await, LocalEvent::Saved { .. }));
     window.quit().await;
 }
 
@@ -273,7 +274,7 @@ async fn links_that_came_while_the_keyring_was_asked_are_sealed_when_it_has_answ
 
     let (mut window, kept) = again(&machine).await;
     assert_eq!(kept, [RequestId::from("early")]);
-    assert!(matches!(download(&mut window, &machine, profile, "early").await, Deed::Saved { .. }));
+    assert!(matches!(download(&mut window, &machine, profile, "early").await, LocalEvent::Saved { .. }));
     window.quit().await;
 }
 
@@ -351,7 +352,7 @@ async fn where_links_are_not_to_outlive_the_run_the_keyring_is_not_asked_and_not
     window.live(1).await;
     let link = sandbox.control().offer_download(b"payload".to_vec(), None).expose().to_owned();
     hear(&mut window, &sandbox, "one", &message("one", &link)).await;
-    assert!(matches!(download(&mut window, &machine, id, "one").await, Deed::Saved { .. }));
+    assert!(matches!(download(&mut window, &machine, id, "one").await, LocalEvent::Saved { .. }));
     let heard = window.quit().await;
     assert!(warnings(&heard.events).is_empty(), "{:?}", warnings(&heard.events));
     assert_eq!(asked.0.load(Ordering::SeqCst), 0, "the keyring was asked");
@@ -361,7 +362,7 @@ async fn where_links_are_not_to_outlive_the_run_the_keyring_is_not_asked_and_not
 const BYTES: [u8; 4] = [0, 159, 146, 150];
 
 /// Has the sandbox send a message of bytes; its entry.
-async fn bytes_from(window: &mut Window, sandbox: &Running) -> Entry {
+async fn bytes_from(window: &mut Window, sandbox: &SandboxHandle) -> Entry {
     let garbage = Fault::Garbage { frames: 1, kind: Some(Garbage::Binary) };
     assert_eq!(sandbox.control().strike(garbage, None).expect("struck"), 1);
     let size = BYTES.len() as u64;
@@ -449,7 +450,7 @@ impl SecretStore for LockedSeal {
 
 /// What `export` says of the data requests, beside a run or before the next one.
 async fn exported(machine: &Machine, is_under_way: bool) -> Vec<String> {
-    let archive = Archive::open(&machine.folder.path().join("data")).expect("readable").expect("a journal");
+    let archive = ReadOnlyJournal::open(&machine.folder.path().join("data")).expect("readable").expect("a journal");
     let opener = match archive.sealed_as().expect("readable") {
         _ if is_under_way => LinkOpener::Run,
         Some(journal) => LinkOpener::NextRun(machine.keyring.known_seal_key(journal).await.ok().flatten()),
@@ -460,7 +461,7 @@ async fn exported(machine: &Machine, is_under_way: bool) -> Vec<String> {
         format: Format::Ndjson,
         only: None,
         filter: Filter::parse("kind:data").expect("a filter"),
-        chip: Chip::All,
+        chip: StatusFilter::All,
         since: None,
         messages: false,
         bom: false,

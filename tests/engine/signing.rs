@@ -133,7 +133,7 @@ async fn an_expired_token_is_refused_once_and_not_tried_again() {
 }
 
 fn profile_with(
-    sandbox: &privicore_monitor::sandbox::Running,
+    sandbox: &privicore_monitor::sandbox::SandboxHandle,
     id: privicore_monitor::settings::ProfileId,
 ) -> privicore_monitor::settings::Profile {
     privicore_monitor::settings::Profile { id, ..profile_of(sandbox) }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment};
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, Timestamp};
 use privicore_monitor::engine::{Action, Event, Severity};
 use privicore_monitor::protocol::CommandId;
-use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
+use privicore_monitor::sandbox::{DEMO_USERNAME, SandboxHandle};
 use privicore_monitor::settings::Preferences;
 use serde_json::json;
 
@@ -19,7 +19,7 @@ fn key(id: &str) -> ActivityKey {
 }
 
 /// The server tells of a command, and the window hears of it.
-async fn tell(window: &mut Window, sandbox: &Running, id: &str, status: u8) {
+async fn tell(window: &mut Window, sandbox: &SandboxHandle, id: &str, status: u8) {
     let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status}});
     sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
     window.entry(&key(id), |entry| matches!(entry.fact, Fact::Heard(_))).await;
@@ -69,7 +69,7 @@ async fn limits_take_effect_at_once_and_what_is_open_stays() {
         Event::Purged { oldest_left, .. } => Some(*oldest_left),
         _ => None,
     };
-    let oldest: Option<Moment> = window.wait("what went", oldest).await;
+    let oldest: Option<Timestamp> = window.wait("what went", oldest).await;
     assert!(oldest.is_some(), "the open command went");
     let told = window
         .since(0, "a notice of what went", |event| match event {

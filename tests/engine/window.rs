@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use privicore_monitor::activity::{ActivityKey, Entry, Moment};
+use privicore_monitor::activity::{ActivityKey, Entry, Timestamp};
 use privicore_monitor::credentials::Keyring;
 use privicore_monitor::engine::{
-    Action, ConnectionState, Credential, Engine, EngineHandle, EngineOptions, EngineStatus, Event, Events,
-    ProfileStatus, Progress, ProxyVariables, SignIn, SignInState, SignInStatus, TokenStatus,
+    Action, ConnectionState, Credential, DownloadProgress, Engine, EngineHandle, EngineOptions, EngineStatus, Event,
+    EventReceiver, ProfileStatus, ProxyEnvironment, SignIn, SignInState, SignInStatus, TokenStatus,
 };
 use privicore_monitor::protocol::AuthorizationToken;
-use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, Running};
+use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, SandboxHandle};
 use privicore_monitor::settings::{Address, Directories, PreferenceChange, Preferences, Profile, ProfileId, Settings};
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -71,7 +71,7 @@ impl Machine {
             connector: None,
             settings: privicore_monitor::engine::SettingsAccess::ReadWrite,
             extra_authority: None,
-            proxies: ProxyVariables::default(),
+            proxies: ProxyEnvironment::default(),
             clock: Arc::new(now),
             waker: Arc::new(|| {}),
         }
@@ -79,14 +79,14 @@ impl Machine {
 }
 
 #[expect(clippy::disallowed_methods, reason = "these tests run on the machine's clock")]
-fn now() -> Moment {
-    Moment::from(jiff::Timestamp::now())
+fn now() -> Timestamp {
+    Timestamp::from(jiff::Timestamp::now())
 }
 
 /// The window.
 pub(crate) struct Window {
     pub(crate) handle: EngineHandle,
-    events: Events,
+    events: EventReceiver,
     rung: Arc<Notify>,
     /// Everything that was heard so far. A problem is heard as the notice that the operator reads.
     pub(crate) heard: Vec<Event>,
@@ -223,7 +223,7 @@ impl Window {
     }
 
     /// Waits until something is true of a download that runs, whichever.
-    pub(crate) async fn progress<T>(&mut self, what: &str, mut pick: impl FnMut(&Progress) -> Option<T>) -> T {
+    pub(crate) async fn progress<T>(&mut self, what: &str, mut pick: impl FnMut(&DownloadProgress) -> Option<T>) -> T {
         self.profile(what, |profile| profile.downloads.values().find_map(&mut pick)).await
     }
 
@@ -317,7 +317,7 @@ impl Window {
     }
 
     /// Signs the demo profile in with its password and waits until it is live.
-    pub(crate) async fn sign_in(&mut self, sandbox: &Running) -> ProfileId {
+    pub(crate) async fn sign_in(&mut self, sandbox: &SandboxHandle) -> ProfileId {
         let profile = profile_of(sandbox);
         let id = profile.id;
         self.act(Action::SignIn(Box::new(with_password(profile, PASSWORD))));
@@ -351,7 +351,7 @@ pub(crate) fn set(preferences: &Preferences) -> Action {
 }
 
 /// The demo profile of a sandbox.
-pub(crate) fn profile_of(sandbox: &Running) -> Profile {
+pub(crate) fn profile_of(sandbox: &SandboxHandle) -> Profile {
     Profile {
         name: "ops".to_owned(),
         api: Address::new(sandbox.api_url()),
@@ -373,7 +373,7 @@ pub(crate) fn with_token(profile: Profile, token: &str) -> SignIn {
 }
 
 /// A token of the demo profile, got past the engine.
-pub(crate) async fn token_of(sandbox: &Running) -> String {
+pub(crate) async fn token_of(sandbox: &SandboxHandle) -> String {
     let answer =
         post(sandbox, "/profile/authenticate", None, &[("username", DEMO_USERNAME), ("password", PASSWORD)]).await;
     answer.pointer("/authorizationToken").and_then(serde_json::Value::as_str).expect("a token").to_owned()
@@ -381,7 +381,7 @@ pub(crate) async fn token_of(sandbox: &Running) -> String {
 
 /// A call to the sandbox's backend, past the engine.
 pub(crate) async fn post(
-    sandbox: &Running,
+    sandbox: &SandboxHandle,
     path: &str,
     token: Option<&str>,
     form: &[(&str, &str)],

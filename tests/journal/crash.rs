@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use privicore_monitor::activity::{Fact, Seq};
-use privicore_monitor::journal::{Holder, Journal};
+use privicore_monitor::journal::{DataDirLock, Journal};
 
 use crate::{child, entry, profile};
 
@@ -45,7 +45,7 @@ async fn whatever_was_committed_before_a_kill_is_there_exactly_once() {
 
 /// The child: appends batches as fast as it can, and says after each commit what it committed.
 async fn burst(folder: &Path) {
-    let _holder = Holder::take(folder).unwrap();
+    let _holder = DataDirLock::take(folder).unwrap();
     let opened = Journal::open(folder).unwrap();
     let mut out = std::io::stdout();
     let mut random = fastrand::Rng::new();
@@ -87,13 +87,13 @@ fn kill_after(lines: u32, folder: &Path, said: &mut BTreeMap<u64, u64>) {
 /// The journal after a death.
 async fn check(folder: &Path, said: &BTreeMap<u64, u64>) {
     // The kernel let go of the folder.
-    let holder = Holder::take(folder).unwrap();
+    let holder = DataDirLock::take(folder).unwrap();
     let opened = Journal::open(folder).unwrap();
     assert_eq!(opened.recovered, None, "a kill damaged the journal");
     let entries = opened.journal.since(profile(), Seq(0), usize::MAX).await.unwrap();
     assert!(entries.is_sorted_by(|a, b| a.seq < b.seq), "the numbers do not ascend");
     for entry in &entries {
-        let Fact::Done(privicore_monitor::activity::Deed::Labelled { label }) = &entry.fact else {
+        let Fact::Done(privicore_monitor::activity::LocalEvent::Labelled { label }) = &entry.fact else {
             panic!("what nobody wrote is there: {entry:?}")
         };
         assert_eq!(*label, entry.seq.0.to_string(), "an entry has another's number");

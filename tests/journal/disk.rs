@@ -7,7 +7,7 @@ use std::fs;
 use std::process::Command;
 
 use privicore_monitor::activity::Seq;
-use privicore_monitor::journal::{Holder, Journal, JournalError};
+use privicore_monitor::journal::{DataDirLock, Journal, JournalError};
 
 use crate::{child, entry, profile};
 
@@ -19,7 +19,7 @@ async fn on_a_full_disk_appends_come_back_whole_and_go_on_once_there_is_room() {
     child::mount("size=2m", &folder);
     let ballast = folder.join("ballast");
     fs::write(&ballast, vec![0; 1024 * 1024]).unwrap();
-    let _holder = Holder::take(&folder).unwrap();
+    let _holder = DataDirLock::take(&folder).unwrap();
     let journal = Journal::open(&folder).unwrap().journal;
     let mut committed = 0;
     let refused = loop {

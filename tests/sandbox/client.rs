@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use privicore_monitor::sandbox::{PASSWORD, Running};
+use privicore_monitor::sandbox::{PASSWORD, SandboxHandle};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -33,7 +33,7 @@ impl Client {
     }
 
     /// A client that has signed in as one of the sandbox's profiles.
-    pub(crate) async fn signed_in(running: &Running, username: &str) -> Self {
+    pub(crate) async fn signed_in(running: &SandboxHandle, username: &str) -> Self {
         let mut client = Self::new(running.api_url());
         let signed = client.post("/profile/authenticate", &[("username", username), ("password", PASSWORD)]).await;
         client.token = Some(text(&body(signed, StatusCode::OK).await, "/authorizationToken"));
@@ -107,14 +107,14 @@ pub(crate) struct Socket(WebSocketStream<TcpStream>);
 
 impl Socket {
     /// A connection that has not joined.
-    pub(crate) async fn open(running: &Running) -> Self {
+    pub(crate) async fn open(running: &SandboxHandle) -> Self {
         let stream = TcpStream::connect(running.ws_url().trim_start_matches("ws://")).await.expect("a connection");
         let (socket, _) = tokio_tungstenite::client_async(running.ws_url(), stream).await.expect("an upgrade");
         Self(socket)
     }
 
     /// A connection that has joined the client's channel.
-    pub(crate) async fn joined(running: &Running, client: &Client) -> Self {
+    pub(crate) async fn joined(running: &SandboxHandle, client: &Client) -> Self {
         let mut socket = Self::open(running).await;
         let reply = socket.join(client.token()).await;
         assert_eq!(reply["status"], 200, "{reply}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use privicore_monitor::sandbox::{AUDIT_USERNAME, DEMO_USERNAME, Running};
+use privicore_monitor::sandbox::{AUDIT_USERNAME, DEMO_USERNAME, SandboxHandle};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -204,7 +204,7 @@ async fn a_data_token_is_its_owners_alone() {
     assert_eq!(count(&running, DEMO_USERNAME).await, 1);
 }
 
-async fn count(running: &Running, username: &str) -> u64 {
+async fn count(running: &SandboxHandle, username: &str) -> u64 {
     let client = Client::signed_in(running, username).await;
     let list = body(client.get("/data-token/list-data-tokens").await, StatusCode::OK).await;
     list["meta"]["count"].as_u64().expect("a count")

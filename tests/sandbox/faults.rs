@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use privicore_monitor::sandbox::{
-    AUDIT_USERNAME, DEMO_USERNAME, Delivery, Fault, Garbage, Limit, Options, Running, SandboxError, Scenario, start,
+    AUDIT_USERNAME, DEMO_USERNAME, Delivery, Fault, Garbage, Limit, Options, SandboxError, SandboxHandle, Scenario,
+    start,
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -23,12 +24,12 @@ const FOR_EVER: Duration = Duration::from_hours(1);
 /// Long enough for whatever is on its way, under a clock that tests move.
 const A_WHILE: Duration = Duration::from_secs(5);
 
-async fn order(running: &Running, fault: &Value) -> reqwest::Response {
+async fn order(running: &SandboxHandle, fault: &Value) -> reqwest::Response {
     let client = Client::new(running.api_url());
     client.http.post(format!("{}/sandbox/faults", running.api_url())).json(fault).send().await.expect("an answer")
 }
 
-async fn with_orders() -> Running {
+async fn with_orders() -> SandboxHandle {
     start(Options { scenario: Scenario::Quiet, faults: true, ..Options::embedded() }).await.expect("a sandbox")
 }
 

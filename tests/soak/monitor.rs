@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment, Seq};
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, Seq, Timestamp};
 use privicore_monitor::credentials::Keyring;
 use privicore_monitor::engine::{
-    Action, ConnectionState, Credential, Engine, EngineHandle, EngineOptions, Event, Events, ProxyVariables, SignIn,
+    Action, ConnectionState, Credential, Engine, EngineHandle, EngineOptions, Event, EventReceiver, ProxyEnvironment,
+    SignIn,
 };
 use privicore_monitor::journal::Journal;
-use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, Running};
+use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, SandboxHandle};
 use privicore_monitor::settings::{Address, Directories, Profile};
 use secrecy::SecretString;
 use tempfile::TempDir;
@@ -35,15 +36,15 @@ const PAGE: usize = 20_000;
 /// A time in which the engine was not joined, as its journal says.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gap {
-    pub(crate) from: Moment,
-    pub(crate) to: Moment,
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
 }
 
 /// What the journal holds.
 #[derive(Default)]
 pub(crate) struct Kept {
     /// For every number of the stream when it was heard, first to last.
-    pub(crate) heard: BTreeMap<u64, Vec<Moment>>,
+    pub(crate) heard: BTreeMap<u64, Vec<Timestamp>>,
     /// The gaps that are rows of their own.
     pub(crate) gaps: Vec<Gap>,
 }
@@ -68,7 +69,7 @@ pub(crate) struct Monitor {
 
 impl Monitor {
     /// Starts an engine that signs in to the sandbox.
-    pub(crate) fn start(sandbox: &Running) -> Self {
+    pub(crate) fn start(sandbox: &SandboxHandle) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let bell = Arc::new(Notify::new());
         let ring = Arc::clone(&bell);
@@ -82,7 +83,7 @@ impl Monitor {
             connector: None,
             settings: privicore_monitor::engine::SettingsAccess::ReadWrite,
             extra_authority: None,
-            proxies: ProxyVariables::default(),
+            proxies: ProxyEnvironment::default(),
             clock: Arc::new(now),
             waker: Arc::new(move || ring.notify_one()),
         })
@@ -154,7 +155,7 @@ impl Monitor {
                     kept.heard.entry(number).or_default().push(entry.at);
                 } else if let Fact::Gap(gap) = &entry.fact {
                     // Of two for the same key the later counts.
-                    gaps.insert(entry.key.clone(), Gap { from: gap.from, to: gap.to.unwrap_or(Moment(i64::MAX)) });
+                    gaps.insert(entry.key.clone(), Gap { from: gap.from, to: gap.to.unwrap_or(Timestamp(i64::MAX)) });
                 }
             }
         }
@@ -168,7 +169,7 @@ fn directories(folder: &TempDir) -> Directories {
     Directories::at(folder.path().join("data"), folder.path().join("config")).expect("folders")
 }
 
-fn now() -> Moment {
+fn now() -> Timestamp {
     jiff::Timestamp::now().into()
 }
 
@@ -188,7 +189,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    async fn watch(self, events: Events, bell: Arc<Notify>) {
+    async fn watch(self, events: EventReceiver, bell: Arc<Notify>) {
         let (mut waits, mut was_refused) = (false, false);
         loop {
             events.begin_drain();

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use privicore_monitor::activity::Moment;
+use privicore_monitor::activity::Timestamp;
 
 use crate::monitor::{Gap, Kept};
 
@@ -49,7 +49,7 @@ pub(crate) fn of(sent: u64, Kept { heard, gaps }: &Kept) -> Tally {
     for number in (0..sent).filter(|number| !heard.contains_key(number)) {
         let before = heard.range(..number).next_back().and_then(|(_, times)| times.iter().min().copied());
         let after = heard.range(number..).next().and_then(|(_, times)| times.iter().max().copied());
-        let (before, after) = (before.unwrap_or(Moment(i64::MIN)), after.unwrap_or(Moment(i64::MAX)));
+        let (before, after) = (before.unwrap_or(Timestamp(i64::MIN)), after.unwrap_or(Timestamp(i64::MAX)));
         let between = |gap: &Gap| gap.from <= after.plus(SLACK) && gap.to >= before;
         if gaps.iter().any(between) {
             tally.named.push(number);

@@ -5,7 +5,7 @@ use egui::{Key, Modifiers};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::engine::{Event, PathCheck};
 use privicore_monitor::protocol::{DataToken, DataTokenPage, StoredData};
-use privicore_monitor::settings::{Look, Preferences, SavedFilter, Settings, Theme};
+use privicore_monitor::settings::{Preferences, SavedFilter, Settings, TableLayout, Theme};
 
 use super::file_path::asks_for_a_path;
 use super::harness::{LINK, Window, command, data};
@@ -88,7 +88,7 @@ fn nothing_is_requested_until_something_is_chosen() {
 #[test]
 fn a_filter_is_saved_once_it_has_a_name_and_a_place() {
     let mut window = Window::live();
-    let look = Look { filter: "status:failed".to_owned(), ..Look::default() };
+    let look = TableLayout { filter: "status:failed".to_owned(), ..TableLayout::default() };
     let saved = |number| SavedFilter { name: format!("filter {number}"), look: look.clone() };
     let preferences = Preferences { saved_filters: (0..30).map(saved).collect(), ..Preferences::default() };
     for (preferences, name, wanted) in [

@@ -6,7 +6,9 @@ use egui::Key;
 use egui::accesskit::{Role, Toggled};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::engine::Action;
-use privicore_monitor::settings::{ColumnLook, Look, Preferences, SavedFilter, Settings, SortLook, TableColumn};
+use privicore_monitor::settings::{
+    ColumnLayout, Preferences, SavedFilter, Settings, SortLayout, TableColumn, TableLayout,
+};
 
 use super::harness::{Window, command};
 
@@ -121,7 +123,7 @@ fn a_filter_is_saved_with_its_columns_and_its_sort_and_led_back_to() {
     let saved = kept(&mut window).expect("not kept").saved_filters;
     let [SavedFilter { name, look }] = saved.as_slice() else { panic!("{saved:?}") };
     assert_eq!((name.as_str(), look.filter.as_str()), ("not done", "-status:succeeded"));
-    assert_eq!(look.sort, Some(SortLook { column: TableColumn::Id, descending: false }));
+    assert_eq!(look.sort, Some(SortLayout { column: TableColumn::Id, descending: false }));
     window.press("Clear filter");
     window.key(Key::F);
     assert_eq!(window.rows().len(), 3);
@@ -135,11 +137,14 @@ fn a_filter_is_saved_with_its_columns_and_its_sort_and_led_back_to() {
 
 #[test]
 fn times_are_told_as_the_operator_likes() {
-    let column = |column| ColumnLook { column, width: None };
+    let column = |column| ColumnLayout { column, width: None };
     let mut preferences = Preferences::default();
     preferences.saved_filters.push(SavedFilter {
         name: "ages".to_owned(),
-        look: Look { columns: vec![column(TableColumn::Id), column(TableColumn::Age)], ..Look::default() },
+        look: TableLayout {
+            columns: vec![column(TableColumn::Id), column(TableColumn::Age)],
+            ..TableLayout::default()
+        },
     });
     let mut window = started_with(preferences);
     window.status(window.id(), |status| status.connection = Some(privicore_monitor::engine::ConnectionState::Live));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::activity::{ActivityKey, Enquiry, Entry, Fact, Gap, GapCause, Seq};
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, Gap, GapCause, Seq, StatusCheck};
 use privicore_monitor::engine::{Action, ConnectionHealth, ConnectionState, Event};
 use privicore_monitor::protocol::{CommandId, CommandStatus};
 use privicore_monitor::settings::{Profile, Theme};
@@ -26,7 +26,7 @@ fn gap(window: &mut Window, to: Option<&str>, open: &[&str], requests: u32) -> E
 }
 
 fn answered(window: &mut Window, id: &str, status: CommandStatus) {
-    let known = Fact::Enquired(Enquiry::Known { status, text: None });
+    let known = Fact::Enquired(StatusCheck::Known { status, text: None });
     let entry = window.fact(ActivityKey::Command(id.into()), known, "{}");
     window.commit(vec![entry]);
 }
@@ -149,7 +149,7 @@ fn a_data_request_that_was_open_across_a_gap_is_not_taken_for_recovered() {
 }
 
 fn unknown(window: &mut Window, id: &str) {
-    let unknown = window.fact(ActivityKey::Command(id.into()), Fact::Enquired(Enquiry::Unknown), "");
+    let unknown = window.fact(ActivityKey::Command(id.into()), Fact::Enquired(StatusCheck::Unknown), "");
     window.commit(vec![unknown]);
 }
 
@@ -309,7 +309,7 @@ fn a_contradiction_is_marked_and_told_with_who_said_what_and_when() {
     let heard = window.entry(&command("c-1", 2, ""));
     window.commit(vec![heard.clone()]);
     window.wait(Duration::from_secs(10));
-    let known = Fact::Enquired(Enquiry::Known { status: CommandStatus::Failed, text: None });
+    let known = Fact::Enquired(StatusCheck::Known { status: CommandStatus::Failed, text: None });
     let asked = window.fact(key.clone(), known, "{}");
     window.commit(vec![asked.clone()]);
     let row = "Command c-1, Failed";

@@ -7,7 +7,7 @@ use egui::accesskit::Role;
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::engine::{Action, DataKeyStatus};
 use privicore_monitor::protocol::DataKey;
-use privicore_monitor::settings::{Preferences, Saving, Settings, Theme};
+use privicore_monitor::settings::{DownloadSettings, Preferences, Settings, Theme};
 
 use super::harness::Window;
 
@@ -20,7 +20,7 @@ fn open(window: &mut Window) {
 
 /// The change that the engine was asked for, kept as the engine keeps it.
 #[track_caller]
-fn kept(window: &mut Window) -> Saving {
+fn kept(window: &mut Window) -> DownloadSettings {
     let asked = window.actions().into_iter().find_map(|action| match action {
         Action::ChangeSaving { change, .. } => Some(change),
         _ => None,

@@ -3,9 +3,9 @@
 use egui::Key;
 use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Receipt, Seq};
+use privicore_monitor::activity::{ActivityKey, DownloadReceipt, Entry, Fact, LocalEvent, Seq};
 use privicore_monitor::engine::{Action, Event};
-use privicore_monitor::protocol::Original;
+use privicore_monitor::protocol::UnmaskedMessage;
 
 use super::harness::{LINK, Window, command, data};
 
@@ -85,7 +85,7 @@ fn the_journal_is_asked_once_and_again_when_the_activity_changed() {
     open(&mut window, entries.clone());
     window.run();
     assert!(window.questions().is_empty(), "asked again for what is known");
-    let saved = Deed::Saved { to: "/home/ops/q1.bin".to_owned(), size: 3, receipt: Receipt::default() };
+    let saved = LocalEvent::Saved { to: "/home/ops/q1.bin".to_owned(), size: 3, receipt: DownloadReceipt::default() };
     let saved = window.fact(ActivityKey::Data("r-1".into()), Fact::Done(saved), "");
     window.commit(vec![saved.clone()]);
     answer(&mut window, [entries, vec![saved]].concat());
@@ -289,13 +289,13 @@ fn a_megabyte_costs_a_frame_no_more_than_a_screenful() {
 const SECRET: &str = "https://download.example.com/p?auth=canary";
 
 /// Asks for the secrets; returns which message of the row could be told.
-fn ask_for_secrets(window: &mut Window, entries: &[Entry]) -> (ActivityKey, Vec<(Seq, Original)>) {
+fn ask_for_secrets(window: &mut Window, entries: &[Entry]) -> (ActivityKey, Vec<(Seq, UnmaskedMessage)>) {
     window.press("Show secrets");
     let [first, .., last] = entries else { panic!("too few") };
     match &*window.actions() {
         [Action::Reveal { key, from, to, .. }] => {
             assert_eq!((*from, *to), (first.seq, last.seq));
-            (key.clone(), vec![(last.seq, Original::new(data("r-1", "invoices/2026-Q1", 1, SECRET)))])
+            (key.clone(), vec![(last.seq, UnmaskedMessage::new(data("r-1", "invoices/2026-Q1", 1, SECRET)))])
         }
         other => panic!("{other:?}"),
     }
@@ -403,7 +403,7 @@ fn secrets_are_shown_and_hidden_from_the_palette_while_details_with_some_are_ope
     assert_eq!(typed(&mut window, "Show secrets"), None);
     window.key(Key::Enter);
     let Some(Action::Reveal { key, .. }) = window.actions().pop() else { panic!("they were not asked for") };
-    let messages = vec![(entries[1].seq, Original::new(data("r-1", "invoices/2026-Q1", 1, SECRET)))];
+    let messages = vec![(entries[1].seq, UnmaskedMessage::new(data("r-1", "invoices/2026-Q1", 1, SECRET)))];
     let profile = window.id();
     window.say(Event::Revealed { profile, key, messages });
     window.run();

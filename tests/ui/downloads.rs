@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
-use privicore_monitor::activity::{ActivityKey, Deed, Fact, Receipt};
-use privicore_monitor::engine::{Action, Progress, Stage, Waiting};
+use privicore_monitor::activity::{ActivityKey, DownloadReceipt, Fact, LocalEvent};
+use privicore_monitor::engine::{Action, DownloadProgress, DownloadStage, WaitingDownload};
 use privicore_monitor::protocol::RequestId;
 
 use super::harness::{INLINE, LINK, Window, command, data};
 
-fn progress(name: &str, stage: Stage) -> Progress {
-    Progress {
+fn progress(name: &str, stage: DownloadStage) -> DownloadProgress {
+    DownloadProgress {
         file_name: name.to_owned(),
         received: 18_000_000,
         total: Some(29_000_000),
@@ -22,8 +22,8 @@ fn progress(name: &str, stage: Stage) -> Progress {
     }
 }
 
-fn running(window: &mut Window, request: &str, progress: Progress) {
-    let fetching = Fact::Done(Deed::Fetching { to: "/x".into(), part: None, links: Vec::new() });
+fn running(window: &mut Window, request: &str, progress: DownloadProgress) {
+    let fetching = Fact::Done(LocalEvent::Fetching { to: "/x".into(), part: None, links: Vec::new() });
     let fetching = window.fact(ActivityKey::Data(request.into()), fetching, "");
     window.commit(vec![fetching]);
     let profile = window.id();
@@ -31,8 +31,8 @@ fn running(window: &mut Window, request: &str, progress: Progress) {
     window.run();
 }
 
-fn waits(window: &Window, request: &str, to: &str, in_folder: bool) -> Waiting {
-    Waiting {
+fn waits(window: &Window, request: &str, to: &str, in_folder: bool) -> WaitingDownload {
+    WaitingDownload {
         profile: window.id(),
         request: request.into(),
         to: to.into(),
@@ -84,7 +84,8 @@ fn what_came_in_a_message_is_saved_with_everything_else_that_is_ready_and_only_o
         }
         other => panic!("not one wish for all: {other:?}"),
     }
-    let saved = Deed::Saved { to: "/home/ops/reports/r-0".to_owned(), size: 5, receipt: Receipt::default() };
+    let saved =
+        LocalEvent::Saved { to: "/home/ops/reports/r-0".to_owned(), size: 5, receipt: DownloadReceipt::default() };
     let entry = window.fact(ActivityKey::Data("r-0".into()), Fact::Done(saved), "");
     window.commit(vec![entry]);
     assert!(window.reads("2 ready · the first link expires in 10:00"), "{:?}", window.all(Role::Label));
@@ -130,8 +131,8 @@ fn a_folder_that_is_not_chosen_fetches_nothing_and_links_that_expired_meanwhile_
 fn what_waits_says_its_place_and_what_will_be_too_late_before_it_is() {
     let mut window = Window::live();
     ready(&mut window, &["r-1", "r-2", "r-3"]);
-    running(&mut window, "r-1", progress("one.bin", Stage::Receiving));
-    let late = Waiting { too_late: true, ..waits(&window, "r-3", "/home/ops", true) };
+    running(&mut window, "r-1", progress("one.bin", DownloadStage::Receiving));
+    let late = WaitingDownload { too_late: true, ..waits(&window, "r-3", "/home/ops", true) };
     let queue = vec![waits(&window, "r-2", "/home/ops/two.bin", false), late];
     window.queue(queue);
     window.run();
@@ -157,7 +158,7 @@ fn what_waits_says_its_place_and_what_will_be_too_late_before_it_is() {
 fn where_there_is_no_room_the_operator_is_asked_and_each_answer_is_one_press() {
     let mut window = Window::live();
     ready(&mut window, &["r-1"]);
-    let stage = Stage::NoRoom { needed: 1_400_000_000, free: 112_000_000, folder: PathBuf::from("/home/ops") };
+    let stage = DownloadStage::NoRoom { needed: 1_400_000_000, free: 112_000_000, folder: PathBuf::from("/home/ops") };
     running(&mut window, "r-1", progress("one.bin", stage));
     let asked = "There is no room for one.bin: 1.4 GB are needed and 112 MB are free in /home/ops. Free some, or choose another \
                  place; the download is held open meanwhile.";
@@ -179,7 +180,7 @@ fn where_there_is_no_room_the_operator_is_asked_and_each_answer_is_one_press() {
 fn a_silent_download_says_for_how_long() {
     let mut window = Window::live();
     ready(&mut window, &["r-1"]);
-    let stage = Stage::Stalled { silent: Duration::from_secs(12), limit: Duration::from_mins(1) };
+    let stage = DownloadStage::Stalled { silent: Duration::from_secs(12), limit: Duration::from_mins(1) };
     running(&mut window, "r-1", progress("one.bin", stage));
     assert!(window.reads("one.bin: silent for 12 s, of 1 min 0 s"), "{:?}", window.all(Role::Label));
 }
@@ -189,7 +190,7 @@ fn the_small_window_shows_one_line_and_more_when_asked() {
     let mut window = Window::live_in([800.0, 500.0]);
     ready(&mut window, &["r-1", "r-2"]);
     assert!(window.has(Role::Button, "Download all ready…"), "no way to fetch them together");
-    running(&mut window, "r-1", progress("one.bin", Stage::Receiving));
+    running(&mut window, "r-1", progress("one.bin", DownloadStage::Receiving));
     let queue = vec![waits(&window, "r-2", "/home/ops/two.bin", false)];
     window.queue(queue);
     window.run();

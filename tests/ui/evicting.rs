@@ -5,7 +5,7 @@ use std::time::Duration;
 use egui::Key;
 use egui::accesskit::Role;
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Seq};
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, LocalEvent, Seq};
 use privicore_monitor::engine::{Action, Event, SearchEnd};
 use privicore_monitor::settings::{Preferences, Settings};
 
@@ -116,7 +116,7 @@ fn kept(window: &mut Window, id: &str, seq: u64) -> (ActivityKey, Vec<Entry>) {
 fn a_late_message_for_an_evicted_row_covers_neither_its_outcome_nor_its_name() {
     let mut window = small();
     let (profile, key) = (window.id(), ActivityKey::Command("x".into()));
-    let label = Fact::Done(Deed::Labelled { label: "approve".to_owned() });
+    let label = Fact::Done(LocalEvent::Labelled { label: "approve".to_owned() });
     let history = vec![window.fact(key.clone(), label, ""), window.entry(&command("x", 2, "done"))];
     window.commit(history.clone());
     fill(&mut window, LEAST + 50);

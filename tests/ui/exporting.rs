@@ -4,8 +4,8 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers, Rect, Shape};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::export_record::Format;
-use privicore_monitor::activity::{Chip, Seq};
-use privicore_monitor::engine::{Action, Event, Export, Exporting};
+use privicore_monitor::activity::{Seq, StatusFilter};
+use privicore_monitor::engine::{Action, Event, Export, ExportProgress};
 use privicore_monitor::settings::Theme;
 
 use super::harness::{Window, command};
@@ -30,7 +30,7 @@ fn everything_of_the_profile_is_exported_where_nothing_is_filtered() {
     assert_eq!(window.suggestion().file_name, "privicore-ops-activities.csv");
     window.answer(Some("/tmp/out/a.csv"));
     let export = asked(&mut window);
-    assert_eq!((export.profile, export.format, export.chip), (Some(window.id()), Format::Csv, Chip::All));
+    assert_eq!((export.profile, export.format, export.chip), (Some(window.id()), Format::Csv, StatusFilter::All));
     assert!(export.filter.is_empty() && !export.messages, "{export:?}");
     assert_eq!(export.to.to_str(), Some("/tmp/out/a.csv"));
 }
@@ -47,7 +47,7 @@ fn what_is_filtered_is_exported_as_it_is_shown_unless_everything_is_wanted() {
     window.press("Choose a file…");
     window.answer(Some("/tmp/out/a.ndjson"));
     let export = asked(&mut window);
-    assert_eq!((export.format, export.chip, export.messages), (Format::Ndjson, Chip::Failed, true));
+    assert_eq!((export.format, export.chip, export.messages), (Format::Ndjson, StatusFilter::Failed, true));
     assert_eq!(export.filter.to_string(), "id:c");
     window.press("Export…");
     window.click(Role::RadioButton, "Everything");
@@ -58,7 +58,7 @@ fn what_is_filtered_is_exported_as_it_is_shown_unless_everything_is_wanted() {
         _ => None,
     });
     let export = export.expect("nothing was asked for");
-    assert!(export.filter.is_empty() && export.chip == Chip::All, "{export:?}");
+    assert!(export.filter.is_empty() && export.chip == StatusFilter::All, "{export:?}");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn the_selected_rows_are_exported_alone_if_there_are_several() {
     let mut rows = export.rows.clone().expect("everything was exported");
     rows.sort();
     assert_eq!(rows, [Seq(2), Seq(3)], "{export:?}");
-    assert!(export.filter.is_empty() && export.chip == Chip::All, "{export:?}");
+    assert!(export.filter.is_empty() && export.chip == StatusFilter::All, "{export:?}");
     // One row alone is selected wherever the keyboard is: it is offered, and not taken for the wish.
     window.key(Key::ArrowDown);
     window.key_with(Modifiers::COMMAND, Key::E);
@@ -152,7 +152,7 @@ fn whoever_thinks_better_of_it_exports_nothing() {
 }
 
 fn under_way(read: u64, total: u64) -> Event {
-    Event::Export(Some(Exporting { file_name: "a.csv".to_owned(), read, total }))
+    Event::Export(Some(ExportProgress { file_name: "a.csv".to_owned(), read, total }))
 }
 
 #[test]

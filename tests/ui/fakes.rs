@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Instant;
 
-use privicore_monitor::activity::Moment;
+use privicore_monitor::activity::Timestamp;
 use privicore_monitor::engine::{Action, EngineStatus, Event, FileKind};
-use privicore_monitor::protocol::Original;
+use privicore_monitor::protocol::UnmaskedMessage;
 use privicore_monitor::settings::Preferences;
 use privicore_monitor::ui::{
-    Answer, Backend, Clock, FailedDialog, FileDialogs, Notification, Notifier, PathReply, SaveSuggestion,
+    Backend, Clock, DialogResponder, FailedDialog, FileDialogs, Notification, Notifier, PathReply, SaveSuggestion,
     SecretClipboard,
 };
 
@@ -79,7 +79,7 @@ impl Backend for Shared<Engine> {
 #[derive(Clone, Default)]
 pub(crate) struct Dialogs {
     /// Those that are open.
-    pub(crate) open: Shared<Vec<(SaveSuggestion, Answer)>>,
+    pub(crate) open: Shared<Vec<(SaveSuggestion, DialogResponder)>>,
     /// Those that failed, of which the window has yet to hear.
     pub(crate) failed: Shared<Vec<FailedDialog>>,
     /// The paths that are being looked at.
@@ -87,11 +87,11 @@ pub(crate) struct Dialogs {
 }
 
 impl FileDialogs for Dialogs {
-    fn save_as(&self, suggestion: SaveSuggestion, answer: Answer) {
+    fn save_as(&self, suggestion: SaveSuggestion, answer: DialogResponder) {
         self.open.0.borrow_mut().push((suggestion, answer));
     }
 
-    fn choose_folder(&self, title: &str, folder: Option<std::path::PathBuf>, answer: Answer) {
+    fn choose_folder(&self, title: &str, folder: Option<std::path::PathBuf>, answer: DialogResponder) {
         let suggestion = SaveSuggestion { title: title.to_owned(), folder, file_name: String::new() };
         self.open.0.borrow_mut().push((suggestion, answer));
     }
@@ -114,7 +114,7 @@ pub(crate) struct Clipboard {
 }
 
 impl SecretClipboard for Shared<Clipboard> {
-    fn copy(&mut self, secret: &Original) -> Result<(), String> {
+    fn copy(&mut self, secret: &UnmaskedMessage) -> Result<(), String> {
         self.with(|clipboard| {
             if let Some(why) = &clipboard.broken {
                 return Err(why.clone());
@@ -135,13 +135,13 @@ impl Notifier for Shared<Vec<Notification>> {
 /// The clock of a test.
 #[derive(Clone)]
 pub(crate) struct Times {
-    pub(super) now: Moment,
+    pub(super) now: Timestamp,
     pub(crate) instant: Instant,
     pub(crate) zone: jiff::tz::TimeZone,
 }
 
 impl Clock for Shared<Times> {
-    fn now(&self) -> Moment {
+    fn now(&self) -> Timestamp {
         self.0.borrow().now
     }
 

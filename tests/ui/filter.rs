@@ -5,7 +5,7 @@ use std::time::Duration;
 use egui::Key;
 use egui::accesskit::Role;
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::activity::{Moment, Seq};
+use privicore_monitor::activity::{Seq, Timestamp};
 use privicore_monitor::engine::Event;
 
 use super::harness::{Window, command, data};
@@ -150,7 +150,7 @@ fn many_rows_are_filtered_and_sorted_and_what_is_typed_is_never_behind() {
     let mut entries = Vec::new();
     for number in 0..60_000 {
         let mut entry = window.entry(&command(&format!("c-{number:05}"), if number % 100 == 0 { 3 } else { 2 }, "x"));
-        entry.at = Moment(entry.at.0 - 1_000_000);
+        entry.at = Timestamp(entry.at.0 - 1_000_000);
         entries.push(entry);
     }
     window.say(Event::Restored { profile, entries, live_from: Seq(1), complete: true });

@@ -8,18 +8,20 @@ use std::time::Duration;
 use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::{Harness, Node};
-use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment, Seq};
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, Seq, Timestamp};
 use privicore_monitor::engine::{
-    Action, ConnectionState, EngineStatus, Event, ProfileStatus, SignInState, SignInStatus, Waiting,
+    Action, ConnectionState, EngineStatus, Event, ProfileStatus, SignInState, SignInStatus, WaitingDownload,
 };
 use privicore_monitor::protocol::incoming::{self, Incoming};
 use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId, Settings, Theme};
-use privicore_monitor::ui::{Answer, App, Beside, Notification, Parts, Prefill, SaveSuggestion, Waker};
+use privicore_monitor::ui::{
+    App, ApplyThread, Dependencies, DialogResponder, Notification, Prefill, SaveSuggestion, Waker,
+};
 
 use super::fakes::{Clipboard, Dialogs, Engine, Shared, Times};
 
 /// A moment of the day that all tests play on.
-pub(crate) fn at(time: &str) -> Moment {
+pub(crate) fn at(time: &str) -> Timestamp {
     format!("2026-03-02T{time}Z").parse::<jiff::Timestamp>().expect(time).into()
 }
 
@@ -27,7 +29,7 @@ pub(crate) fn at(time: &str) -> Moment {
 pub(crate) struct Window {
     pub(crate) harness: Harness<'static, App>,
     pub(crate) engine: Shared<Engine>,
-    pub(crate) dialogs: Shared<Vec<(SaveSuggestion, Answer)>>,
+    pub(crate) dialogs: Shared<Vec<(SaveSuggestion, DialogResponder)>>,
     /// The desktop that opens them.
     pub(crate) desktop: Dialogs,
     /// Which secrets were copied, or why none can be.
@@ -62,12 +64,12 @@ impl Window {
     }
 
     /// The same, with or without a thread beside it.
-    pub(crate) fn made(size: [f32; 2], prefill: Prefill, beside: fn(Waker) -> Option<Beside>) -> Self {
+    pub(crate) fn made(size: [f32; 2], prefill: Prefill, beside: fn(Waker) -> Option<ApplyThread>) -> Self {
         let (engine, desktop, clock) = (Shared::default(), Dialogs::default(), Shared::<Times>::default());
         let (clipboard, notified) = (Shared::default(), Shared::default());
         let quit = Arc::new(AtomicBool::new(false));
         let waker = Waker::default();
-        let parts = Parts {
+        let parts = Dependencies {
             beside: beside(waker.clone()),
             waker,
             backend: Box::new(engine.clone()),
@@ -110,7 +112,7 @@ impl Window {
 
     /// The same with a thread beside it.
     pub(crate) fn live_beside() -> Self {
-        Self::made([1280.0, 800.0], Prefill::default(), Beside::start).signed_in()
+        Self::made([1280.0, 800.0], Prefill::default(), ApplyThread::start).signed_in()
     }
 
     fn signed_in(self) -> Self {
@@ -153,7 +155,7 @@ impl Window {
     }
 
     /// The downloads that wait for their turn.
-    pub(crate) fn queue(&mut self, queue: Vec<Waiting>) {
+    pub(crate) fn queue(&mut self, queue: Vec<WaitingDownload>) {
         self.change(|status| status.queue = queue.into());
     }
 

@@ -7,7 +7,7 @@ use egui::accesskit::Role;
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::{Entry, Seq};
 use privicore_monitor::engine::{Action, Event};
-use privicore_monitor::settings::{InsightLook, InsightSpan, Preferences, Profile, Settings};
+use privicore_monitor::settings::{InsightLayout, InsightSpan, Preferences, Profile, Settings};
 
 use super::harness::{Window, command, ops};
 
@@ -40,7 +40,7 @@ fn busy(mut window: Window) -> Window {
 }
 
 /// What the window last asked to be kept.
-fn kept(window: &mut Window) -> Option<InsightLook> {
+fn kept(window: &mut Window) -> Option<InsightLayout> {
     let asked = window.actions();
     let changed = asked.iter().any(|action| matches!(action, Action::ChangePreferences { .. }));
     changed.then(|| window.preferences().insight)
@@ -61,7 +61,7 @@ fn insight_opens_by_its_key_and_tells_every_number_in_words() {
     assert!(!is_open(&window));
     window.key(Key::I);
     assert!(is_open(&window));
-    assert_eq!(kept(&mut window), Some(InsightLook { open: true, span: InsightSpan::Hour }), "not remembered");
+    assert_eq!(kept(&mut window), Some(InsightLayout { open: true, span: InsightSpan::Hour }), "not remembered");
     for words in ["Throughput", "Failure reasons", "Time to outcome"] {
         assert!(window.has(Role::Heading, words), "{words}");
     }
@@ -113,7 +113,7 @@ fn another_span_looks_further_back_and_is_there_at_the_next_start() {
     window.press("Last 6 hours");
     assert!(window.has(Role::Button, "Show failed with device.not_found (1)"));
     let look = kept(&mut window).expect("not remembered");
-    assert_eq!(look, InsightLook { open: true, span: InsightSpan::SixHours });
+    assert_eq!(look, InsightLayout { open: true, span: InsightSpan::SixHours });
     let mut window = Window::silent([1280.0, 800.0], privicore_monitor::ui::Prefill::default());
     let preferences = Preferences { insight: look, ..Preferences::default() };
     let profiles = vec![window.profile.clone()];

@@ -2,7 +2,7 @@
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
-use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, Receipt, Requested};
+use privicore_monitor::activity::{ActivityKey, DownloadFailure, DownloadReceipt, Entry, Fact, LocalEvent, Requested};
 use privicore_monitor::engine::{Action, Event, Notice, Severity};
 use privicore_monitor::protocol::DataToken;
 
@@ -30,18 +30,18 @@ fn saved_story(window: &mut Window) -> Vec<Entry> {
         command: Some("c-9".into()),
         again: None,
     };
-    let first = window.fact(key.clone(), Fact::Done(Deed::Requested(requested)), "");
+    let first = window.fact(key.clone(), Fact::Done(LocalEvent::Requested(requested)), "");
     let link = window.entry(&data("r-1", "invoices/2026-Q1", 1, LINK));
-    let receipt = Receipt {
+    let receipt = DownloadReceipt {
         sha256: "a5".repeat(32),
         gets: 1,
         began: Some(link.at),
         host: "download.example.com".to_owned(),
         token: Some(DataToken::new("dtk-7f3a")),
-        ..Receipt::default()
+        ..DownloadReceipt::default()
     };
     window.wait(std::time::Duration::from_secs(2));
-    let saved = Deed::Saved { to: "/home/ops/q1.pdf".to_owned(), size: 4_200_123, receipt };
+    let saved = LocalEvent::Saved { to: "/home/ops/q1.pdf".to_owned(), size: 4_200_123, receipt };
     vec![first, link, window.fact(key, Fact::Done(saved), "")]
 }
 
@@ -108,7 +108,7 @@ fn data_whose_token_is_known_can_be_requested_again_and_its_row_is_at_hand() {
         command: None,
         again: Some("r-1".into()),
     };
-    let entry = window.fact(ActivityKey::Data("r-2".into()), Fact::Done(Deed::Requested(again)), "");
+    let entry = window.fact(ActivityKey::Data("r-2".into()), Fact::Done(LocalEvent::Requested(again)), "");
     window.commit(vec![entry]);
     assert_eq!(window.selected(), ["Data request r-2, Preparing"]);
 }
@@ -155,7 +155,7 @@ fn a_refused_link_stays_said_until_it_is_read() {
         sentence: sentence.to_owned(),
         remedy: Some(("I have read this".to_owned(), read)),
     }));
-    let spent = Deed::NotSaved { why: NotSaved::Refused, sentence: sentence.to_owned(), part: None };
+    let spent = LocalEvent::NotSaved { why: DownloadFailure::Refused, sentence: sentence.to_owned(), part: None };
     let spent = window.fact(ActivityKey::Data("r-1".into()), Fact::Done(spent), "");
     window.commit(vec![spent.clone()]);
     assert_eq!(window.rows(), ["Data request r-1, Link expired"], "nobody here has used it");

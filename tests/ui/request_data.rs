@@ -3,7 +3,7 @@
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::activity::{ActivityKey, Deed, Fact, Receipt, Requested};
+use privicore_monitor::activity::{ActivityKey, DownloadReceipt, Fact, LocalEvent, Requested};
 use privicore_monitor::engine::{Action, ConnectionState, Event, RestError};
 use privicore_monitor::protocol::{DataToken, DataTokenPage, StoredData};
 
@@ -66,7 +66,7 @@ fn chosen(window: &Window) -> Vec<String> {
 }
 
 fn requested(token: &str, file_name: &str) -> Fact {
-    Fact::Done(Deed::Requested(Requested {
+    Fact::Done(LocalEvent::Requested(Requested {
         token: DataToken::new(token),
         file_name: file_name.to_owned(),
         context: "invoices/2026-Q1".to_owned(),
@@ -101,7 +101,8 @@ fn data_is_found_requested_and_saved_by_key_presses_alone() {
     assert_eq!(window.suggestion().file_name, "q1.pdf", "the name known for the data token");
     window.answer(Some("/home/ops/q1.pdf"));
     assert!(matches!(&*window.actions(), [Action::Download { request, .. }, ..] if request.as_str() == "r-1"));
-    let saved = Deed::Saved { to: "/home/ops/q1.pdf".to_owned(), size: 1_812, receipt: Receipt::default() };
+    let saved =
+        LocalEvent::Saved { to: "/home/ops/q1.pdf".to_owned(), size: 1_812, receipt: DownloadReceipt::default() };
     let saved = window.fact(ActivityKey::Data("r-1".into()), Fact::Done(saved), "");
     window.commit(vec![saved]);
     assert_eq!(window.selected(), ["Data request r-1, Saved"]);

@@ -4,20 +4,20 @@ use std::path::PathBuf;
 
 use egui::accesskit::Role;
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Receipt};
-use privicore_monitor::engine::{Action, Event, Progress};
+use privicore_monitor::activity::{ActivityKey, DownloadReceipt, Entry, Fact, LocalEvent};
+use privicore_monitor::engine::{Action, DownloadProgress, Event};
 use privicore_monitor::protocol::{UnreadableReason, redact};
 use privicore_monitor::settings::ProfileId;
 
 use super::harness::{INLINE, LINK, LINK_LIFETIME, Window, data};
 
-fn progress(received: u64) -> Progress {
-    Progress {
+fn progress(received: u64) -> DownloadProgress {
+    DownloadProgress {
         file_name: "invoice.bin".to_owned(),
         received,
         total: Some(29_000_000),
         rate: 41e6,
-        ..Progress::default()
+        ..DownloadProgress::default()
     }
 }
 
@@ -124,7 +124,7 @@ fn a_download_shows_its_progress_and_can_be_cancelled() {
     window.hear(&[data("r-1", "", 1, LINK)]);
     let fetching = window.fact(
         ActivityKey::Data("r-1".into()),
-        Fact::Done(Deed::Fetching { to: "/x".into(), part: None, links: Vec::new() }),
+        Fact::Done(LocalEvent::Fetching { to: "/x".into(), part: None, links: Vec::new() }),
         "",
     );
     window.commit(vec![fetching]);
@@ -149,7 +149,11 @@ fn a_download_shows_its_progress_and_can_be_cancelled() {
 fn a_saved_file_can_be_opened_and_shown() {
     let mut window = Window::live();
     window.hear(&[data("r-1", "", 1, LINK)]);
-    let saved = Deed::Saved { to: "/home/ops/nda-2026.bin".to_owned(), size: 4_200_000, receipt: Receipt::default() };
+    let saved = LocalEvent::Saved {
+        to: "/home/ops/nda-2026.bin".to_owned(),
+        size: 4_200_000,
+        receipt: DownloadReceipt::default(),
+    };
     let saved = window.fact(ActivityKey::Data("r-1".into()), Fact::Done(saved), "");
     window.commit(vec![saved]);
     assert_eq!(window.rows(), ["Data request r-1, Saved"]);

@@ -2,10 +2,10 @@
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
-use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact};
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, LocalEvent};
 use privicore_monitor::engine::{Action, ConnectionState, Event, Notice, PathCheck, RestError, Severity, TokenRefusal};
 use privicore_monitor::protocol::{Body, Message};
-use privicore_monitor::settings::{Profile, Saving, Theme};
+use privicore_monitor::settings::{DownloadSettings, Profile, Theme};
 use privicore_monitor::ui::Prefill;
 
 use super::file_path::asks_for_a_path;
@@ -137,7 +137,7 @@ pub(super) fn long_words(theme: Theme, size: [f32; 2]) -> Window {
     window.settings(vec![window.profile.clone()], theme);
     let id = "Grundstücksverkehrsgenehmigungszuständigkeitsübertragung-2026-0001";
     window.hear(&[command(id, 3, LONG_SENTENCE)]);
-    let label = Fact::Done(Deed::Labelled { label: LONG_NAME.repeat(2) });
+    let label = Fact::Done(LocalEvent::Labelled { label: LONG_NAME.repeat(2) });
     let label = window.fact(ActivityKey::Command(id.into()), label, "");
     window.commit(vec![label]);
     window.click(Role::Row, &format!("Command {id}, Failed"));
@@ -203,7 +203,7 @@ pub(super) fn export_of_filter(theme: Theme, size: [f32; 2]) -> Window {
 pub(super) fn wrong_data_settings(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = filled(theme, size);
     window.profile.name = LONG_NAME.to_owned();
-    window.profile.saving = Saving {
+    window.profile.saving = DownloadSettings {
         folder: Some(format!("/home/ops/{LONG_NAME}/{LONG_NAME}").into()),
         automatic_hosts: vec![LONG_HOST.to_owned()],
         private_hosts: vec![LONG_HOST.to_owned()],

@@ -6,7 +6,9 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers, ViewportCommand, ViewportId};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::engine::Action;
-use privicore_monitor::settings::{Motion, PreferenceChange, Preferences, ProxyChoice, Settings, Theme, WindowPlace};
+use privicore_monitor::settings::{
+    Motion, PreferenceChange, Preferences, ProxyChoice, Settings, Theme, WindowGeometry,
+};
 
 use super::harness::{LINK, Window, data};
 
@@ -236,5 +238,5 @@ fn how_the_window_is_left_is_kept_before_the_engine_stops() {
     let actions = window.actions();
     let [Action::ChangePreferences { changes, .. }, Action::Quit] = &*actions else { panic!("{actions:?}") };
     assert_eq!(changes.len(), 1, "more than the window was kept: {changes:?}");
-    assert_eq!(window.preferences().window, Some(WindowPlace { width: 1_100, height: 720, maximised: false }));
+    assert_eq!(window.preferences().window, Some(WindowGeometry { width: 1_100, height: 720, maximised: false }));
 }

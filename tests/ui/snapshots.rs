@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
-use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Gap, GapCause, Receipt, Seq};
+use privicore_monitor::activity::{ActivityKey, DownloadReceipt, Entry, Fact, Gap, GapCause, LocalEvent, Seq};
 use privicore_monitor::engine::{
-    Action, ConnectionHealth, ConnectionState, DataKeyStatus, DisconnectReason, Event, Progress, Stage, TokenStatus,
+    Action, ConnectionHealth, ConnectionState, DataKeyStatus, DisconnectReason, DownloadProgress, DownloadStage, Event,
+    TokenStatus,
 };
 use privicore_monitor::protocol::{DataToken, DataTokenPage, StoredData};
-use privicore_monitor::settings::{Profile, Saving, Theme};
+use privicore_monitor::settings::{DownloadSettings, Profile, Theme};
 use privicore_monitor::ui::Prefill;
 
 use super::harness::{INLINE, LINK, Window, at, command, data, ops};
@@ -159,9 +160,10 @@ fn fill(window: &mut Window) {
         data("e81d0b5c-12aa-4a55-9e5f-77c1f9a1d003", "invoices/2025-Q4", 1, LINK),
         data("b24b68f6-e39f-4f8e-8f2d-4a5ef0b9c004", "invoices/2026-Q1", 0, "Collecting 3 parts"),
     ]);
-    let saved = Deed::Saved { to: "/home/ops/q4.pdf".to_owned(), size: 48_213, receipt: Receipt::default() };
+    let saved =
+        LocalEvent::Saved { to: "/home/ops/q4.pdf".to_owned(), size: 48_213, receipt: DownloadReceipt::default() };
     let saved = window.fact(ActivityKey::Data("e81d0b5c-12aa-4a55-9e5f-77c1f9a1d003".into()), Fact::Done(saved), "");
-    let label = Deed::Labelled { label: "approve device".to_owned() };
+    let label = LocalEvent::Labelled { label: "approve device".to_owned() };
     let label = window.fact(ActivityKey::Command("23f7978a-5561-4718-84ca-c38d7db0843c".into()), Fact::Done(label), "");
     window.commit(vec![saved, label]);
     window.set_clock("12:04:31.002");
@@ -230,16 +232,17 @@ fn downloads(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = filled(theme, size);
     window.hear(&["q2", "q3"].map(|name| data(name, &format!("reports/{name}.csv"), 1, LINK)));
     let request = "b24b68f6-e39f-4f8e-8f2d-4a5ef0b9c004";
-    let fetching = Fact::Done(Deed::Fetching { to: "/home/ops/invoice.bin".into(), part: None, links: Vec::new() });
+    let fetching =
+        Fact::Done(LocalEvent::Fetching { to: "/home/ops/invoice.bin".into(), part: None, links: Vec::new() });
     let fetching = window.fact(ActivityKey::Data(request.into()), fetching, "");
     window.commit(vec![fetching]);
-    let progress = Progress {
+    let progress = DownloadProgress {
         file_name: "invoice.bin".to_owned(),
         received: 18_000_000,
         total: Some(29_000_000),
         rate: 41e6,
         left: Some(Duration::from_millis(270)),
-        stage: Stage::Receiving,
+        stage: DownloadStage::Receiving,
     };
     let profile = window.id();
     window.status(profile, |status| _ = status.downloads.insert(request.into(), progress));
@@ -308,11 +311,11 @@ fn settings(theme: Theme, size: [f32; 2]) -> Window {
 /// With hosts, and with a key that is known.
 fn data_settings(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = filled(theme, size);
-    window.profile.saving = Saving {
+    window.profile.saving = DownloadSettings {
         folder: Some("/home/ops/in".into()),
         automatic_hosts: vec!["files.example.com".to_owned()],
         decrypt: true,
-        ..Saving::default()
+        ..DownloadSettings::default()
     };
     window.settings(vec![window.profile.clone()], theme);
     let profile = window.id();

@@ -4,8 +4,8 @@ use egui::Modifiers;
 use egui::accesskit::Role;
 use privicore_monitor::activity::Seq;
 use privicore_monitor::engine::{
-    ConnectionHealth, ConnectionState, DataKeyStatus, DisconnectReason, Event, Problem, ProblemReason, Progress,
-    TokenRefusal, TokenStatus,
+    ConnectionHealth, ConnectionState, DataKeyStatus, DisconnectReason, DownloadProgress, Event, Problem,
+    ProblemReason, TokenRefusal, TokenStatus,
 };
 use privicore_monitor::settings::{Preferences, Profile, ProfileId, Settings, Theme};
 use privicore_monitor::ui::{Clock as _, Prefill};
@@ -120,7 +120,8 @@ fn make(window: &mut Window, number: u64, change: Change) {
         Change::Download(one, which, runs) => window.status(profile(one).id, |status| {
             let request = format!("r-{which}").as_str().into();
             if runs {
-                let progress = Progress { file_name: format!("{which}.bin"), received: 7, ..Progress::default() };
+                let progress =
+                    DownloadProgress { file_name: format!("{which}.bin"), received: 7, ..DownloadProgress::default() };
                 status.downloads.insert(request, progress);
             } else {
                 status.downloads.remove(&request);
@@ -230,7 +231,7 @@ fn what_the_drawer_and_the_question_at_closing_say_is_what_runs() {
     let profile = window.id();
     let request = || privicore_monitor::protocol::RequestId::from("r-1");
     // It has begun and has no name yet.
-    window.status(profile, |status| _ = status.downloads.insert(request(), Progress::default()));
+    window.status(profile, |status| _ = status.downloads.insert(request(), DownloadProgress::default()));
     window.run();
     assert!(window.has(Role::ProgressIndicator, "Downloading r-1"), "{:?}", window.all(Role::ProgressIndicator));
     window.close();
@@ -251,7 +252,7 @@ fn closing_while_a_payload_of_a_message_is_saved_says_nothing_of_a_link() {
     let profile = window.id();
     window.hear(&[data("r-1", "", 0, INLINE)]);
     window.run();
-    window.status(profile, |status| _ = status.downloads.insert("r-1".into(), Progress::default()));
+    window.status(profile, |status| _ = status.downloads.insert("r-1".into(), DownloadProgress::default()));
     window.run();
     window.close();
     window.run();

@@ -7,7 +7,7 @@ use egui::{Key, Modifiers, ViewportId};
 use privicore_monitor::activity::{Entry, Seq};
 use privicore_monitor::engine::{ConnectionState, Event};
 use privicore_monitor::settings::{Profile, Theme};
-use privicore_monitor::ui::{Beside, Prefill};
+use privicore_monitor::ui::{ApplyThread, Prefill};
 
 use super::harness::{Window, command, ops};
 
@@ -122,7 +122,7 @@ fn all_profiles_follows_what_is_applied_beside_it() {
 
 #[test]
 fn a_long_journal_is_read_beside_the_window_while_messages_come() {
-    let mut window = Window::made([1280.0, 800.0], Prefill::default(), Beside::start);
+    let mut window = Window::made([1280.0, 800.0], Prefill::default(), ApplyThread::start);
     window.settings(vec![window.profile.clone()], Theme::Dark);
     let profile = window.id();
     window.status(profile, |status| status.connection = Some(ConnectionState::Live));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use privicore_monitor::activity::{ActivityKey, Enquiry, Fact};
+use privicore_monitor::activity::{ActivityKey, Fact, StatusCheck};
 use privicore_monitor::engine::{Action, Event};
 
 use super::harness::{LINK, Window, command, data};
@@ -38,7 +38,7 @@ fn every_status_is_told_in_its_word() {
         data("g", "", 0, super::harness::INLINE),
         r#"{"data":{"type":"X-DPT-QUOTA","id":"h"}}"#.to_owned(),
     ]);
-    let unknown = window.fact(ActivityKey::Command("i".into()), Fact::Enquired(Enquiry::Unknown), "");
+    let unknown = window.fact(ActivityKey::Command("i".into()), Fact::Enquired(StatusCheck::Unknown), "");
     window.commit(vec![unknown]);
     assert_eq!(
         window.rows(),

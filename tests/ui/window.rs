@@ -8,8 +8,8 @@ use egui::{Key, Modifiers, ViewportCommand};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::Seq;
 use privicore_monitor::engine::{
-    Action, ConnectionHealth, ConnectionState, DisconnectReason, Event, Notice, Progress, Severity, TokenRefusal,
-    TokenStatus,
+    Action, ConnectionHealth, ConnectionState, DisconnectReason, DownloadProgress, Event, Notice, Severity,
+    TokenRefusal, TokenStatus,
 };
 use privicore_monitor::settings::{Profile, Theme};
 
@@ -332,7 +332,7 @@ fn an_engine_that_does_not_stop_is_not_waited_for_long() {
 fn closing_with_a_download_under_way_asks_first() {
     let mut window = Window::live();
     window.hear(&[data("r-1", "", 1, LINK)]);
-    let progress = Progress { file_name: "a.bin".to_owned(), received: 1, ..Progress::default() };
+    let progress = DownloadProgress { file_name: "a.bin".to_owned(), received: 1, ..DownloadProgress::default() };
     let profile = window.id();
     window.status(profile, |status| _ = status.downloads.insert("r-1".into(), progress));
     window.run();

@@ -1,10 +1,10 @@
 //! What the rows add up to, kept up row by row: the chips' counts, the ledger, the outcomes by the minute, and what is usual.
 
 use crate::activity::entry::{Entry, Fact, Kind};
-use crate::activity::stats::outcome_counts::{Ledger, Standing};
-use crate::activity::stats::summary::{Insight, Outcome, Stretch};
+use crate::activity::stats::outcome_counts::{OutcomeCounts, OutcomeSource};
+use crate::activity::stats::summary::{Insight, Outcome, TimeRange};
 use crate::activity::status::{Counts, Status};
-use crate::activity::time::timestamp::Moment;
+use crate::activity::time::timestamp::Timestamp;
 
 use super::Activities;
 
@@ -12,11 +12,11 @@ use super::Activities;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counted {
     pub(crate) status: Status,
-    pub(crate) standing: Standing,
+    pub(crate) standing: OutcomeSource,
     /// Only of commands that are settled.
     pub(crate) outcome: Option<Outcome>,
     /// When the server answered, if that is all that tells the outcome of a command.
-    pub(crate) asked: Option<Moment>,
+    pub(crate) asked: Option<Timestamp>,
 }
 
 impl Activities {
@@ -62,7 +62,7 @@ impl Activities {
 
     pub(crate) fn recount(&mut self) {
         self.counts = Counts::default();
-        self.ledger = Ledger::default();
+        self.ledger = OutcomeCounts::default();
         self.preparing = 0;
         self.inline.clear();
         self.asked.clear();
@@ -96,7 +96,7 @@ impl Activities {
 
     /// What came and how commands ended in a stretch of time up to `now`.
     #[must_use]
-    pub fn insight(&self, stretch: Stretch, now: Moment) -> Insight {
+    pub fn insight(&self, stretch: TimeRange, now: Timestamp) -> Insight {
         let messages = stretch.sums(&self.throughput.last(now, stretch.minutes(now)));
         self.outcomes.insight(stretch, now, messages, &self.pool)
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
 
 use crate::activity::entry::Seq;
-use crate::activity::stats::outcome_counts::{Ledger, Standing};
+use crate::activity::stats::outcome_counts::{OutcomeCounts, OutcomeSource};
 
 /// How many entries of the journal a stretch has: reading it for an id takes some milliseconds.
 const STRETCH: u32 = 14;
@@ -53,16 +53,16 @@ pub(crate) struct EvictedRows {
 #[derive(Debug, Clone, Copy, Default)]
 struct Counted {
     rows: usize,
-    ledger: Ledger,
+    ledger: OutcomeCounts,
 }
 
 impl Counted {
-    fn add(&mut self, standing: Standing) {
+    fn add(&mut self, standing: OutcomeSource) {
         self.rows += 1;
         self.ledger.add(standing);
     }
 
-    fn remove(&mut self, standing: Standing) {
+    fn remove(&mut self, standing: OutcomeSource) {
         self.rows = self.rows.saturating_sub(1);
         self.ledger.remove(standing);
     }
@@ -80,12 +80,12 @@ impl EvictedRows {
     }
 
     /// How they ended.
-    pub(crate) fn ledger(&self) -> Ledger {
+    pub(crate) fn ledger(&self) -> OutcomeCounts {
         self.all.ledger
     }
 
     /// A row is evicted that has entries at these places, the first one in front. `limit` is how many rows may be in memory.
-    pub(crate) fn add(&mut self, hash: u64, seqs: &[Seq], standing: Standing, limit: usize) {
+    pub(crate) fn add(&mut self, hash: u64, seqs: &[Seq], standing: OutcomeSource, limit: usize) {
         let Some(first) = seqs.first() else { return };
         self.counts.entry(first.0 >> COUNTED).or_default().add(standing);
         self.all.add(standing);
@@ -214,7 +214,7 @@ impl EvictedRows {
 
     /// A row is in memory again that was evicted, and counted with this standing and first entry. Whether it was: none is
     /// counted that was never in memory.
-    pub(crate) fn came_back(&mut self, first: Seq, standing: Standing) -> bool {
+    pub(crate) fn came_back(&mut self, first: Seq, standing: OutcomeSource) -> bool {
         match self.counts.get_mut(&(first.0 >> COUNTED)) {
             Some(counted) if counted.rows > 0 => {
                 counted.remove(standing);
@@ -273,7 +273,7 @@ mod tests {
     fn an_evicted_row_is_found_where_its_entries_are_and_nothing_else_is() {
         let mut evicted = EvictedRows::default();
         for number in 0..100_000 {
-            evicted.add(hash_of(number), &[Seq(number * 3), Seq(number * 3 + 200_000)], Standing::Heard, 100_000);
+            evicted.add(hash_of(number), &[Seq(number * 3), Seq(number * 3 + 200_000)], OutcomeSource::Heard, 100_000);
         }
         assert_eq!((evicted.len(), evicted.ledger().heard), (100_000, 100_000));
         for number in 0..100_000 {
@@ -289,7 +289,7 @@ mod tests {
     fn what_is_remembered_is_bounded_and_the_oldest_is_forgotten() {
         let mut evicted = EvictedRows::default();
         for number in 0..1_000_000 {
-            evicted.add(hash_of(number), &[Seq(number)], Standing::Heard, 10_000);
+            evicted.add(hash_of(number), &[Seq(number)], OutcomeSource::Heard, 10_000);
         }
         assert!(evicted.remembered <= LEAST);
         let held: usize = evicted.buckets.iter().map(Vec::capacity).sum();
@@ -303,8 +303,8 @@ mod tests {
         let mut evicted = EvictedRows::default();
         evicted.index(hash_of(1), Seq(5), 100_000);
         evicted.index(hash_of(2), Seq(6), 100_000);
-        evicted.add(hash_of(2), &[Seq(6)], Standing::Heard, 100_000);
-        evicted.add(hash_of(3), &[Seq(7)], Standing::Heard, 100_000);
+        evicted.add(hash_of(2), &[Seq(6)], OutcomeSource::Heard, 100_000);
+        evicted.add(hash_of(3), &[Seq(7)], OutcomeSource::Heard, 100_000);
         evicted.index(hash_of(3), Seq(7), 100_000);
         assert_eq!([1, 2, 3, 4].map(|number| evicted.has_evicted(hash_of(number))), [false, true, true, false]);
         assert!((1..4).all(|number| has(&evicted.find(hash_of(number)), 4 + number)));
@@ -316,7 +316,7 @@ mod tests {
     fn older_rows_may_come_after_newer_ones() {
         let mut evicted = EvictedRows::default();
         for number in (0..200_000).rev() {
-            evicted.add(hash_of(number), &[Seq(number)], Standing::Heard, 200_000);
+            evicted.add(hash_of(number), &[Seq(number)], OutcomeSource::Heard, 200_000);
         }
         assert!((0..200_000).all(|number| has(&evicted.find(hash_of(number)), number)));
     }
@@ -325,9 +325,9 @@ mod tests {
     fn what_came_back_and_what_was_purged_counts_no_longer() {
         let mut evicted = EvictedRows::default();
         for number in 0..40_000 {
-            evicted.add(hash_of(number), &[Seq(number)], Standing::Heard, 100_000);
+            evicted.add(hash_of(number), &[Seq(number)], OutcomeSource::Heard, 100_000);
         }
-        evicted.came_back(Seq(30_000), Standing::Heard);
+        evicted.came_back(Seq(30_000), OutcomeSource::Heard);
         assert_eq!((evicted.len(), evicted.ledger().heard), (39_999, 39_999));
         evicted.purged(Seq(20_224));
         assert_eq!(evicted.len(), 40_000 - 20_224 - 1);
@@ -335,7 +335,7 @@ mod tests {
         assert!(has(&evicted.find(hash_of(30_000)), 30_000));
         evicted.purged(Seq(1 << 40));
         assert_eq!((evicted.len(), evicted.remembered), (0, 0));
-        evicted.add(hash_of(1), &[Seq(1 << 41)], Standing::Unknown, 100_000);
+        evicted.add(hash_of(1), &[Seq(1 << 41)], OutcomeSource::Unknown, 100_000);
         assert!(has(&evicted.find(hash_of(1)), 1 << 41));
     }
 }

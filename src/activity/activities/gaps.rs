@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::activity::entry::{ActivityKey, Gap, Kind};
-use crate::activity::stats::completeness::{self, Answer, CompetingConsumer, GapState, Gaps};
+use crate::activity::stats::completeness::{self, CompetingConsumer, GapState, Gaps, StatusAnswer};
 use crate::activity::status::Status;
-use crate::activity::time::timestamp::Moment;
+use crate::activity::time::timestamp::Timestamp;
 use crate::protocol::CommandId;
 
 use super::Activities;
@@ -32,20 +32,20 @@ impl Activities {
     /// What is known of an id by now, also of one that was evicted: only what is settled is. Of one that is only known to be in
     /// the journal nothing is claimed.
     #[must_use]
-    pub fn answer(&self, key: &ActivityKey) -> Answer {
+    pub fn answer(&self, key: &ActivityKey) -> StatusAnswer {
         match self.find(key).and_then(|row| self.get(row)).map(|activity| activity.status()) {
-            Some(Status::Unknown) => Answer::Unknown,
-            Some(status) if status.is_open() => Answer::Open,
-            Some(_) => Answer::Settled,
-            None if self.was_evicted(key) => Answer::Settled,
-            None => Answer::Open,
+            Some(Status::Unknown) => StatusAnswer::Unknown,
+            Some(status) if status.is_open() => StatusAnswer::Open,
+            Some(_) => StatusAnswer::Settled,
+            None if self.was_evicted(key) => StatusAnswer::Settled,
+            None => StatusAnswer::Open,
         }
     }
 
     /// When the server answered of commands whose outcomes the socket should have brought and did not, the newest first; for
     /// [`CompetingConsumer::of`]. Of very many answers the newest are looked at.
     #[must_use]
-    pub fn unheard(&self) -> Vec<Moment> {
+    pub fn unheard(&self) -> Vec<Timestamp> {
         if self.asked.is_empty() {
             return Vec::new();
         }
@@ -58,7 +58,7 @@ impl Activities {
 
     /// Whether another client probably takes messages, by what [`Activities::unheard`] gave.
     #[must_use]
-    pub fn competing_consumer(&self, unheard: &[Moment], now: Moment) -> Option<CompetingConsumer> {
+    pub fn competing_consumer(&self, unheard: &[Timestamp], now: Timestamp) -> Option<CompetingConsumer> {
         if unheard.is_empty() {
             return None;
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::activity::entry::ActivityKey;
 use crate::activity::read::NO_END;
 use crate::activity::time::time_reference::TimeReference;
-use crate::activity::time::timestamp::Moment;
+use crate::activity::time::timestamp::Timestamp;
 use crate::protocol::RequestId;
 
 use super::Activities;
@@ -76,7 +76,7 @@ impl Activities {
 
     /// Turns links whose time is over into expired ones, and back where the time is earlier than it was. Returns when the
     /// next one expires.
-    pub fn expire(&mut self, now: Moment) -> Option<Moment> {
+    pub fn expire(&mut self, now: Timestamp) -> Option<Timestamp> {
         if now != self.now {
             let (earlier, later) = (now.min(self.now), now.max(self.now));
             let between = (Bound::Excluded((earlier, u32::MAX)), Bound::Included((later, u32::MAX)));
@@ -100,7 +100,7 @@ impl Activities {
     }
 
     /// The links that can be used, by their ends.
-    fn to_come(&self) -> impl Iterator<Item = &(Moment, u32)> {
+    fn to_come(&self) -> impl Iterator<Item = &(Timestamp, u32)> {
         self.deadlines.range((Bound::Excluded((self.now, u32::MAX)), Bound::Unbounded))
     }
 
@@ -110,12 +110,12 @@ impl Activities {
     }
 
     /// When the link of a row expires or expired; `None` if it has none that can be used.
-    pub(crate) fn deadline(&self, at: u32) -> Option<Moment> {
+    pub(crate) fn deadline(&self, at: u32) -> Option<Timestamp> {
         self.get_at(at).and_then(|activity| activity.deadline())
     }
 
     /// Lists a row under its deadline. `before` is the one that it had.
-    pub(crate) fn set_deadline(&mut self, at: u32, before: Option<Moment>) {
+    pub(crate) fn set_deadline(&mut self, at: u32, before: Option<Timestamp>) {
         let deadline = self.deadline(at);
         if deadline == before {
             return;

@@ -4,21 +4,21 @@ use std::hash::BuildHasher as _;
 
 use crate::activity::collections::interner::PackedId;
 use crate::activity::entry::{ActivityKey, Entry, Kind, Seq};
-use crate::activity::row::{DataRow, Row};
+use crate::activity::row::{DataColumns, Row};
 
 use super::Activities;
-use super::lookup_result::Place;
+use super::lookup_result::RowHint;
 use super::row_id::RowId;
 
 impl Activities {
     /// Looks up where entries belong, to apply each by [`Activities::apply_at`]. The rows of a long list lie all over the memory;
     /// looked up together, they are waited for together. A place is good until more are looked up.
-    pub fn look_up<'a>(&mut self, entries: &'a [Entry]) -> Vec<(&'a Entry, Place)> {
+    pub fn look_up<'a>(&mut self, entries: &'a [Entry]) -> Vec<(&'a Entry, RowHint)> {
         // Now, since no place is held that has a text which no row has yet.
         self.collect_texts(entries.len());
         let packed = |entry: &'a Entry| {
             let id = PackedId::pack(entry.key.id(), &mut self.pool);
-            (entry, Place { id, hash: self.hasher.hash_one((entry.key.kind(), id)), row: None })
+            (entry, RowHint { id, hash: self.hasher.hash_one((entry.key.kind(), id)), row: None })
         };
         let mut places: Vec<_> = entries.iter().map(packed).collect();
         // In a loop that does nothing else, no search waits for the one before.
@@ -40,15 +40,15 @@ impl Activities {
         self.index.find(hash, is_it).and_then(|at| self.id(at))
     }
 
-    pub(crate) fn place_of_key(&mut self, key: &ActivityKey) -> Place {
+    pub(crate) fn place_of_key(&mut self, key: &ActivityKey) -> RowHint {
         let id = PackedId::pack(key.id(), &mut self.pool);
         let hash = self.hasher.hash_one((key.kind(), id));
-        Place { id, hash, row: self.find_hashed(key.kind(), id, hash) }
+        RowHint { id, hash, row: self.find_hashed(key.kind(), id, hash) }
     }
 
     /// The row of a key that was looked up, a new one where there is none. `seq` is the entry that it is for.
-    pub(crate) fn row_of(&mut self, key: &ActivityKey, place: Place, seq: Seq) -> u32 {
-        let Place { id, hash, row } = place;
+    pub(crate) fn row_of(&mut self, key: &ActivityKey, place: RowHint, seq: Seq) -> u32 {
+        let RowHint { id, hash, row } = place;
         // One that was not there then may be there now, and one that was there may have been evicted.
         let row = row.filter(|row| self.id(row.slot) == Some(*row));
         if let Some(RowId { slot: at, .. }) = row.or_else(|| self.find_hashed(key.kind(), id, hash)) {
@@ -57,7 +57,7 @@ impl Activities {
         let kind = key.kind();
         let data = if kind == Kind::Data {
             let kept = !self.kept_links.is_empty() && self.kept_links.remove(key.id());
-            self.data.push(DataRow { kept, ..DataRow::default() })
+            self.data.push(DataColumns { kept, ..DataColumns::default() })
         } else {
             u32::MAX
         };
@@ -75,8 +75,8 @@ mod tests {
     use std::time::Duration;
 
     use crate::activity::entry::{Fact, Seq};
-    use crate::activity::status::Chip;
-    use crate::activity::time::timestamp::Moment;
+    use crate::activity::status::StatusFilter;
+    use crate::activity::time::timestamp::Timestamp;
     use crate::protocol::Incoming;
     use crate::protocol::incoming::parse;
 
@@ -88,7 +88,7 @@ mod tests {
         let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{id}","command_status":{status},"body":""}}}}"#);
         let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
         let key = ActivityKey::of(&message);
-        Entry { seq: Seq(seq), at: Moment(1), key, fact: Fact::Heard(message), raw: raw.into() }
+        Entry { seq: Seq(seq), at: Timestamp(1), key, fact: Fact::Heard(message), raw: raw.into() }
     }
 
     #[test]
@@ -99,7 +99,7 @@ mod tests {
         for (entry, place) in activities.look_up(&entries) {
             activities.apply_at(entry, place);
         }
-        assert_eq!((activities.len(), activities.counts().of(Chip::All)), (3, 3));
+        assert_eq!((activities.len(), activities.counts().of(StatusFilter::All)), (3, 3));
         let later: Vec<_> = (10..).zip(ids).map(|(seq, id)| heard(seq, id, 2)).collect();
         let known: Vec<_> = activities.look_up(&later).into_iter().map(|(_, place)| place.row).collect();
         assert_eq!(known, [0, 1, 2].map(|row| Some(RowId::nth(row))));

@@ -2,8 +2,8 @@
 //!
 //! An id that two profiles know is one row, that of whoever was merged first. Gaps are told as their own profile tells them.
 
-use crate::activity::collections::interner::TextPool;
-use crate::activity::row::{CommandState, DataRow, End, Row};
+use crate::activity::collections::interner::Interner;
+use crate::activity::row::{CommandState, DataColumns, DownloadOutcome, Row};
 use crate::activity::stats::throughput::Throughput;
 
 use super::Activities;
@@ -54,7 +54,7 @@ impl Activities {
 }
 
 /// A row of another model with its texts in this one's pool, at the place of one of this model's.
-fn moved(theirs: &Row, ours: &Row, from: &TextPool, to: &mut TextPool) -> Row {
+fn moved(theirs: &Row, ours: &Row, from: &Interner, to: &mut Interner) -> Row {
     let mut row = theirs.clone();
     (row.id, row.data, row.serial) = (ours.id, ours.data, ours.serial);
     row.message = to.intern(from.get(theirs.message));
@@ -66,15 +66,15 @@ fn moved(theirs: &Row, ours: &Row, from: &TextPool, to: &mut TextPool) -> Row {
 }
 
 /// The part of a data request, likewise.
-fn moved_data(theirs: &DataRow, from: &TextPool, to: &mut TextPool) -> DataRow {
+fn moved_data(theirs: &DataColumns, from: &Interner, to: &mut Interner) -> DataColumns {
     let mut data = *theirs;
     data.text.value = to.intern(from.get(theirs.text.value));
     data.context.value = to.intern(from.get(theirs.context.value));
     data.requested.value = to.intern(from.get(theirs.requested.value));
     data.end.value = match theirs.end.value {
-        End::Saved(path, size) => End::Saved(to.intern(from.get(path)), size),
-        End::NotSaved(why, sentence) => End::NotSaved(why, to.intern(from.get(sentence))),
-        other @ (End::None | End::Fetching) => other,
+        DownloadOutcome::Saved(path, size) => DownloadOutcome::Saved(to.intern(from.get(path)), size),
+        DownloadOutcome::NotSaved(why, sentence) => DownloadOutcome::NotSaved(why, to.intern(from.get(sentence))),
+        other @ (DownloadOutcome::None | DownloadOutcome::Fetching) => other,
     };
     data
 }

@@ -21,26 +21,26 @@ use std::time::Duration;
 
 use hashbrown::DefaultHashBuilder;
 
-use crate::activity::collections::interner::{TextId, TextPool};
+use crate::activity::collections::interner::{Interner, TextId};
 use crate::activity::stats::completeness::GapState;
-use crate::activity::stats::outcome_counts::Ledger;
+use crate::activity::stats::outcome_counts::OutcomeCounts;
 use crate::activity::stats::summary::Outcomes;
 use crate::activity::stats::throughput::Throughput;
-use crate::activity::time::latency::Patience;
+use crate::activity::time::latency::ExpectedLatency;
 use crate::activity::time::time_reference::TimeReference;
-use crate::activity::time::timestamp::Moment;
+use crate::activity::time::timestamp::Timestamp;
 
-use super::collections::{Bits, Blocks, Index};
+use super::collections::{BitSet, ChunkedVec, IncrementalIndex};
 use super::entry::{Entry, Fact, Gap, Kind, Seq};
 use super::read::Activity;
-use super::row::{DataRow, Row};
+use super::row::{DataColumns, Row};
 use super::status::Counts;
 
 use eviction_state::{EVICTED_AT_ONCE, Eviction};
-use lookup_result::{LOOKED_UP, Place};
+use lookup_result::{LOOKUP_BATCH, RowHint};
 use row_id::RowId;
 use text_collection_state::Collecting;
-use unpersisted::Moved;
+use unpersisted::SeqRemap;
 
 /// How many changes are remembered one by one; beyond it a view looks at everything again.
 const MOST_CHANGES: usize = 50_000;
@@ -63,10 +63,10 @@ pub(crate) struct Changes {
 /// a live stream.
 #[derive(Debug)]
 pub struct Activities {
-    rows: Blocks<Row>,
-    data: Blocks<DataRow>,
-    pool: TextPool,
-    index: Index,
+    rows: ChunkedVec<Row>,
+    data: ChunkedVec<DataColumns>,
+    pool: Interner,
+    index: IncrementalIndex,
     hasher: DefaultHashBuilder,
     /// Rows in the order of their first entries, oldest first.
     order: VecDeque<u32>,
@@ -77,14 +77,14 @@ pub struct Activities {
     /// Whether a view compares rows by texts that they may no longer have.
     texts_held: bool,
     counts: Counts,
-    ledger: Ledger,
+    ledger: OutcomeCounts,
     /// How many data requests are open.
     preparing: usize,
     /// The gaps, by row, each as all its entries together say, with the latest of them.
     gaps: BTreeMap<u32, (Seq, Gap)>,
     /// Gaps of other models, as those tell them.
     told_gaps: BTreeMap<u32, GapState>,
-    patience: Patience,
+    patience: ExpectedLatency,
     throughput: Throughput,
     outcomes: Outcomes,
     link_lifetime: Duration,
@@ -96,16 +96,16 @@ pub struct Activities {
     /// Rows whose payload came in a message and was not saved.
     inline: BTreeSet<u32>,
     /// Commands whose outcome is only known because the server was asked, by when it answered.
-    asked: BTreeSet<(Moment, u32)>,
+    asked: BTreeSet<(Timestamp, u32)>,
     /// The time as of the last [`Activities::expire`].
-    now: Moment,
+    now: Timestamp,
     reference: TimeReference,
     /// When which row's link expires or expired, of the links that were not used: no more and no less.
-    deadlines: BTreeSet<(Moment, u32)>,
+    deadlines: BTreeSet<(Timestamp, u32)>,
     changes: Changes,
     /// Whether a row waits in `changes`.
-    listed: Bits,
-    latest: Option<Moment>,
+    listed: BitSet,
+    latest: Option<Timestamp>,
 }
 
 impl Activities {
@@ -113,10 +113,10 @@ impl Activities {
     #[must_use]
     pub fn new(link_lifetime: Duration) -> Self {
         Self {
-            rows: Blocks::default(),
-            data: Blocks::default(),
-            pool: TextPool::default(),
-            index: Index::default(),
+            rows: ChunkedVec::default(),
+            data: ChunkedVec::default(),
+            pool: Interner::default(),
+            index: IncrementalIndex::default(),
             hasher: DefaultHashBuilder::default(),
             order: VecDeque::new(),
             next_serial: 0,
@@ -124,11 +124,11 @@ impl Activities {
             collecting: None,
             texts_held: false,
             counts: Counts::default(),
-            ledger: Ledger::default(),
+            ledger: OutcomeCounts::default(),
             preparing: 0,
             gaps: BTreeMap::new(),
             told_gaps: BTreeMap::new(),
-            patience: Patience::default(),
+            patience: ExpectedLatency::default(),
             throughput: Throughput::default(),
             outcomes: Outcomes::default(),
             link_lifetime,
@@ -137,11 +137,11 @@ impl Activities {
             unkept: BTreeSet::new(),
             inline: BTreeSet::new(),
             asked: BTreeSet::new(),
-            now: Moment(0),
+            now: Timestamp(0),
             reference: TimeReference::EXACT,
             deadlines: BTreeSet::new(),
             changes: Changes::default(),
-            listed: Bits::default(),
+            listed: BitSet::default(),
             latest: None,
         }
     }
@@ -164,7 +164,7 @@ impl Activities {
     }
 
     /// Applies an entry that was looked up.
-    pub fn apply_at(&mut self, entry: &Entry, place: Place) {
+    pub fn apply_at(&mut self, entry: &Entry, place: RowHint) {
         let at = self.put(entry, place);
         self.learn(at, entry);
         if matches!(entry.fact, Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. }) {
@@ -187,7 +187,7 @@ impl Activities {
     }
 
     /// Puts an entry into its row.
-    fn put(&mut self, entry: &Entry, place: Place) -> u32 {
+    fn put(&mut self, entry: &Entry, place: RowHint) -> u32 {
         let at = self.row_of(&entry.key, place, entry.seq);
         self.note_seq(entry.seq);
         let (before, place, deadline) = (self.counted(at), self.place(at), self.deadline(at));
@@ -217,7 +217,7 @@ impl Activities {
     /// Entries that were shown although the journal refused them are in it now: those that were numbered from `from` on, and
     /// are numbered from `to` on.
     pub fn keep(&mut self, from: Seq, to: Seq, count: u64) {
-        let moved = Moved { from, to, count };
+        let moved = SeqRemap { from, to, count };
         for at in std::mem::take(&mut self.unkept) {
             let Some(row) = self.rows.get_mut(at) else { continue };
             moved.row(row, self.data.get_mut(row.data));
@@ -238,7 +238,7 @@ impl Activities {
         if let Some(oldest) = entries.first() {
             self.note_restored(oldest.seq);
         }
-        for batch in entries.rchunks(LOOKED_UP) {
+        for batch in entries.rchunks(LOOKUP_BATCH) {
             for (entry, place) in self.look_up(batch).into_iter().rev() {
                 self.apply_at(entry, place);
             }
@@ -270,13 +270,13 @@ impl Activities {
 
     /// How every id that is known ended, those of evicted rows included.
     #[must_use]
-    pub fn ledger(&self) -> Ledger {
+    pub fn ledger(&self) -> OutcomeCounts {
         self.ledger.plus(self.eviction.rows.ledger())
     }
 
     /// Whether a command is silent for longer than is usual for its label (30 s where nothing is known of it).
     #[must_use]
-    pub fn is_late(&self, activity: &Activity<'_>, now: Moment) -> bool {
+    pub fn is_late(&self, activity: &Activity<'_>, now: Timestamp) -> bool {
         activity.kind() == Kind::Command
             && activity.status().is_open()
             && now.since(activity.updated()) > self.patience.of(activity.label())
@@ -307,13 +307,13 @@ impl Activities {
 
     /// Messages received in each of the last minutes up to `now` (at most a day of them), oldest first.
     #[must_use]
-    pub fn per_minute(&self, now: Moment, minutes: usize) -> Vec<u32> {
+    pub fn per_minute(&self, now: Timestamp, minutes: usize) -> Vec<u32> {
         self.throughput.last(now, minutes)
     }
 
     /// When the newest message came.
     #[must_use]
-    pub fn latest(&self) -> Option<Moment> {
+    pub fn latest(&self) -> Option<Timestamp> {
         self.latest
     }
 
@@ -335,7 +335,7 @@ impl Activities {
     }
 
     /// The time as of the last [`Activities::expire`].
-    pub(crate) fn now(&self) -> Moment {
+    pub(crate) fn now(&self) -> Timestamp {
         self.now
     }
 

@@ -1,11 +1,11 @@
 //! Entries that are shown although the journal refuses them: how their numbers become the journal's.
 
 use crate::activity::entry::Seq;
-use crate::activity::row::{DataRow, Row, Stamped};
+use crate::activity::row::{DataColumns, Row, Versioned};
 
 /// Entries that were shown under numbers of their own are in the journal now, in the same order.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Moved {
+pub(crate) struct SeqRemap {
     /// The number under which the first was shown.
     pub(crate) from: Seq,
     /// The number that the journal gave it.
@@ -14,7 +14,7 @@ pub(crate) struct Moved {
     pub(crate) count: u64,
 }
 
-impl Moved {
+impl SeqRemap {
     /// The number now of an entry that had this one.
     pub(crate) fn of(self, seq: Seq) -> Seq {
         match seq.0.checked_sub(self.from.0) {
@@ -23,12 +23,12 @@ impl Moved {
         }
     }
 
-    fn stamp<T>(self, stamped: &mut Stamped<T>) {
+    fn stamp<T>(self, stamped: &mut Versioned<T>) {
         stamped.seq = self.of(stamped.seq);
     }
 
     /// Brings a row up to it.
-    pub(crate) fn row(self, row: &mut Row, data: Option<&mut DataRow>) {
+    pub(crate) fn row(self, row: &mut Row, data: Option<&mut DataColumns>) {
         self.stamp(&mut row.first);
         self.stamp(&mut row.last);
         self.stamp(&mut row.state);

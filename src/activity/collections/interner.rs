@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 
 use hashbrown::DefaultHashBuilder;
 
-use super::{Bits, Blocks, Index};
+use super::{BitSet, ChunkedVec, IncrementalIndex};
 
 /// A text of the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -27,19 +27,19 @@ impl TextId {
 /// Every distinct text once, in large pieces of memory.
 ///
 /// Texts that nobody has any more are taken out by a collection, a little at a time: whoever holds texts marks each of them
-/// ([`TextPool::mark`]) after [`TextPool::begin_collection`]; then [`TextPool::sweep`] takes out the others, and moves what
+/// ([`Interner::mark`]) after [`Interner::begin_collection`]; then [`Interner::sweep`] takes out the others, and moves what
 /// is left in pieces that became sparse. What is interned meanwhile is marked by that.
 #[derive(Debug)]
-pub(crate) struct TextPool {
-    pieces: Blocks<Piece>,
+pub(crate) struct Interner {
+    pieces: ChunkedVec<Piece>,
     /// The piece that texts are added to.
     current: Option<u32>,
-    places: Blocks<Place>,
-    index: Index,
+    places: ChunkedVec<Place>,
+    index: IncrementalIndex,
     hasher: DefaultHashBuilder,
     collection: Collection,
     /// Which texts are in use, as far as the collection under way has found out.
-    marked: Bits,
+    marked: BitSet,
     /// Bytes of the texts, and of what it takes to find them.
     weight: usize,
     /// Bytes that were added since the last collection began.
@@ -103,17 +103,17 @@ impl Place {
     }
 }
 
-impl Default for TextPool {
+impl Default for Interner {
     /// A pool in which [`TextId::default`] is the empty text.
     fn default() -> Self {
         let mut pool = Self {
-            pieces: Blocks::default(),
+            pieces: ChunkedVec::default(),
             current: None,
-            places: Blocks::default(),
-            index: Index::default(),
+            places: ChunkedVec::default(),
+            index: IncrementalIndex::default(),
             hasher: DefaultHashBuilder::default(),
             collection: Collection::None,
-            marked: Bits::default(),
+            marked: BitSet::default(),
             weight: 0,
             added: 0,
             version: 0,
@@ -126,7 +126,7 @@ impl Default for TextPool {
     }
 }
 
-impl TextPool {
+impl Interner {
     /// The text's place, a new one only for a text that is not there yet.
     pub(crate) fn intern(&mut self, text: &str) -> TextId {
         let hash = self.hasher.hash_one(text);
@@ -224,11 +224,11 @@ impl TextPool {
         self.collection == Collection::None && self.added > (self.weight / SHARE).max(LEAST)
     }
 
-    /// Begins a collection: what is in use is to be marked, then [`TextPool::begin_sweep`].
+    /// Begins a collection: what is in use is to be marked, then [`Interner::begin_sweep`].
     pub(crate) fn begin_collection(&mut self) {
         self.collection = Collection::Marking;
         self.added = 0;
-        self.marked = Bits::default();
+        self.marked = BitSet::default();
         self.mark(TextId::default());
     }
 
@@ -274,7 +274,7 @@ impl TextPool {
             return false;
         }
         self.collection = Collection::None;
-        self.marked = Bits::default();
+        self.marked = BitSet::default();
         true
     }
 
@@ -323,7 +323,7 @@ pub(crate) enum PackedId {
 
 impl PackedId {
     /// Packs an id.
-    pub(crate) fn pack(id: &str, pool: &mut TextPool) -> Self {
+    pub(crate) fn pack(id: &str, pool: &mut Interner) -> Self {
         Self::of_uuid(id).unwrap_or_else(|| Self::Text(pool.intern(id)))
     }
 
@@ -333,12 +333,12 @@ impl PackedId {
     }
 
     /// An id as it would be packed; `None` where nothing of the pool is it.
-    pub(crate) fn find(id: &str, pool: &TextPool) -> Option<Self> {
+    pub(crate) fn find(id: &str, pool: &Interner) -> Option<Self> {
         Self::of_uuid(id).or_else(|| pool.find(id).map(Self::Text))
     }
 
     /// The id as it came.
-    pub(crate) fn unpack(self, pool: &TextPool) -> Cow<'_, str> {
+    pub(crate) fn unpack(self, pool: &Interner) -> Cow<'_, str> {
         match self {
             Self::Uuid(bytes) => Cow::Owned(uuid::Uuid::from_bytes(bytes).hyphenated().to_string()),
             Self::Text(text) => Cow::Borrowed(pool.get(text)),
@@ -360,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_text_is_kept_once() {
-        let mut pool = TextPool::default();
+        let mut pool = Interner::default();
         let (a, b) = (pool.intern("Command completed successfully"), pool.intern("other"));
         assert_eq!(pool.intern("Command completed successfully"), a);
         assert_ne!(a, b);
@@ -372,7 +372,7 @@ mod tests {
 
     #[test]
     fn a_collection_takes_out_what_is_not_marked_and_what_stays_is_found_as_before() {
-        let mut pool = TextPool::default();
+        let mut pool = Interner::default();
         let text = |number: u32| format!("{}-{number}", "text ".repeat(number as usize % 40));
         let ids: Vec<_> = (0..20_000).map(|number| pool.intern(&text(number))).collect();
         assert!(pool.is_collection_due());
@@ -416,7 +416,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_id_comes_back_as_it_came(id in prop_oneof![".{0,50}", "[0-9a-fA-F]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"]) {
-            let mut pool = TextPool::default();
+            let mut pool = Interner::default();
             let packed = PackedId::pack(&id, &mut pool);
             prop_assert_eq!(packed.unpack(&pool), id.as_str());
             prop_assert_eq!(PackedId::find(&id, &pool), Some(packed));

@@ -16,7 +16,7 @@ const FULL: usize = 800;
 /// A list in blocks that stay where they are. What is added gets a place that is free, in the first block that has one;
 /// a block in which nothing is left is given back.
 #[derive(Debug)]
-pub(crate) struct Blocks<T> {
+pub(crate) struct ChunkedVec<T> {
     blocks: Vec<Block<T>>,
     /// Blocks with a free place.
     open: BTreeSet<u32>,
@@ -41,13 +41,13 @@ impl<T> Default for Block<T> {
     }
 }
 
-impl<T> Default for Blocks<T> {
+impl<T> Default for ChunkedVec<T> {
     fn default() -> Self {
         Self { blocks: Vec::new(), open: BTreeSet::new() }
     }
 }
 
-impl<T> Blocks<T> {
+impl<T> ChunkedVec<T> {
     /// How many there are.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
@@ -121,7 +121,7 @@ impl<T> Blocks<T> {
 /// Linear hashing: many small tables, of which one is split in two whenever there are [`FULL`] places more than before. So an
 /// addition moves some thousand places at most, where one large table would move all of them at once.
 #[derive(Debug)]
-pub(crate) struct Index {
+pub(crate) struct IncrementalIndex {
     /// As many as a power of two, and those that are split already.
     tables: Vec<HashTable<Slot>>,
     /// One less than that power of two.
@@ -134,13 +134,13 @@ pub(crate) struct Index {
 /// A place under its hash, which spares a look at what stands there.
 type Slot = (u32, u32);
 
-impl Default for Index {
+impl Default for IncrementalIndex {
     fn default() -> Self {
         Self { tables: vec![HashTable::new()], mask: 0, next: 0, len: 0 }
     }
 }
 
-impl Index {
+impl IncrementalIndex {
     /// The place with this hash of which `is_it` says yes.
     pub(crate) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let hash = folded(hash);
@@ -237,9 +237,9 @@ fn within(hash: u32) -> u64 {
 
 /// A yes or no for each place.
 #[derive(Debug, Default)]
-pub(crate) struct Bits(Vec<bool>);
+pub(crate) struct BitSet(Vec<bool>);
 
-impl Bits {
+impl BitSet {
     pub(crate) fn get(&self, at: u32) -> bool {
         self.0.get(at as usize).copied().unwrap_or(false)
     }
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_list_gives_back_what_was_added_and_nothing_behind_it() {
-        let mut list = Blocks::default();
+        let mut list = ChunkedVec::default();
         let count = 3 * BLOCK + 1;
         for number in 0..count {
             assert_eq!(list.push(number) as usize, number);
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn places_that_were_given_up_are_used_again_and_blocks_without_any_are_given_back() {
-        let mut list = Blocks::default();
+        let mut list = ChunkedVec::default();
         let count = 4 * u32::try_from(BLOCK).unwrap();
         for number in 0..count {
             list.push(number);
@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn an_index_shrinks_and_finds_everything_meanwhile() {
         let hash_of = |at: u32| u64::from(at).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
-        let mut index = Index::default();
+        let mut index = IncrementalIndex::default();
         for round in 0..2 {
             for at in 0..20_000 {
                 index.insert(hash_of(at), at);
@@ -322,7 +322,7 @@ mod tests {
         let few = |at: u32| u64::from(at % 977).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let many = |at: u32| u64::from(at).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
         for hash_of in [few, many] {
-            let mut index = Index::default();
+            let mut index = IncrementalIndex::default();
             for at in 0..20_000 {
                 index.insert(hash_of(at), at);
                 for known in [0, at / 3, at / 2, at - at / 4, at] {
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn no_table_of_an_index_grows_beyond_what_is_moved_in_a_moment() {
         let mut random = fastrand::Rng::with_seed(7);
-        let mut index = Index::default();
+        let mut index = IncrementalIndex::default();
         for at in 0..200_000 {
             index.insert(random.u64(..), at);
             let fullest = index.tables.iter().map(HashTable::len).max().unwrap();

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::activity::time::since::NoTime;
+use crate::activity::time::since::ParseTimeError;
 
 /// A filter that can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +61,7 @@ pub enum Problem {
     },
     /// What stands behind `since:` is no time.
     #[error(transparent)]
-    NoTime(#[from] NoTime),
+    NoTime(#[from] ParseTimeError),
     /// What stands behind `took:` is no comparison with a duration.
     #[error("Write how long, with longer or shorter in front: took:>2s, took:<500ms, took:>=1.5m.")]
     NoSpan,

@@ -8,8 +8,8 @@ use crate::activity::collections::interner::{PackedId, TextId};
 use crate::activity::entry::Kind;
 use crate::activity::read::Activity;
 use crate::activity::status::Status;
-use crate::activity::time::since::Since;
-use crate::activity::time::timestamp::Moment;
+use crate::activity::time::since::TimeSpec;
+use crate::activity::time::timestamp::Timestamp;
 
 use super::expression::{Filter, Term, Test};
 use super::names::Field;
@@ -17,7 +17,7 @@ use super::pattern::Pattern;
 
 /// What is remembered of a pattern and a shared text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Known {
+enum FieldCache {
     #[default]
     Nothing,
     Found,
@@ -26,9 +26,9 @@ enum Known {
 
 /// What is remembered of one part of the filter.
 #[derive(Debug, Default)]
-struct Memory {
+struct MatchCache {
     /// What is known of each shared text.
-    shared: Vec<Known>,
+    shared: Vec<FieldCache>,
     /// The last status, and whether the pattern is in its word: neighbours mostly have the same.
     status: Option<(Status, bool)>,
     /// The same of the last kind.
@@ -40,7 +40,7 @@ struct Memory {
 pub(crate) struct Matcher {
     filter: Filter,
     /// For each part of the filter, what is remembered of it.
-    memory: Vec<Memory>,
+    memory: Vec<MatchCache>,
     /// As of which [`TextPool::version`].
     version: u64,
     buffer: String,
@@ -49,7 +49,7 @@ pub(crate) struct Matcher {
 impl Matcher {
     /// One that knows nothing yet.
     pub(crate) fn new(filter: Filter) -> Self {
-        let memory = filter.terms.iter().map(|_| Memory::default()).collect();
+        let memory = filter.terms.iter().map(|_| MatchCache::default()).collect();
         Self { filter, memory, version: 0, buffer: String::new() }
     }
 
@@ -59,7 +59,7 @@ impl Matcher {
     }
 
     /// Whether the filter lets a row through at a time.
-    pub(crate) fn matches(&mut self, activity: &Activity<'_>, now: Moment) -> bool {
+    pub(crate) fn matches(&mut self, activity: &Activity<'_>, now: Timestamp) -> bool {
         let Self { filter, memory, version, buffer } = self;
         if *version != activity.pool.version() {
             *version = activity.pool.version();
@@ -74,7 +74,7 @@ impl Matcher {
 }
 
 /// Asks without remembering anything. `whole` is the text of which the row has the beginning, where it is known.
-pub(crate) fn without_memory(filter: &Filter, activity: &Activity<'_>, now: Moment, whole: Option<&str>) -> bool {
+pub(crate) fn without_memory(filter: &Filter, activity: &Activity<'_>, now: Timestamp, whole: Option<&str>) -> bool {
     let mut buffer = String::new();
     let is_of = |whole: &&str| activity.whole_message().strip_suffix('…').is_some_and(|cut| whole.starts_with(cut));
     let whole = whole.filter(is_of);
@@ -84,7 +84,7 @@ pub(crate) fn without_memory(filter: &Filter, activity: &Activity<'_>, now: Mome
 
 /// What a search may work with.
 struct Search<'a> {
-    memory: Option<&'a mut Memory>,
+    memory: Option<&'a mut MatchCache>,
     buffer: &'a mut String,
     /// The message's whole text, where the row has only its beginning.
     whole: Option<&'a str>,
@@ -96,14 +96,14 @@ impl Search<'_> {
         let Some(memory) = &mut self.memory else { return pattern.is_in(activity.pool.get(id), self.buffer) };
         let (known, at) = (&mut memory.shared, id.index());
         if known.len() <= at {
-            known.resize((at + 1).next_power_of_two(), Known::Nothing);
+            known.resize((at + 1).next_power_of_two(), FieldCache::Nothing);
         }
         let Some(slot) = known.get_mut(at) else { return false };
-        if *slot == Known::Nothing {
+        if *slot == FieldCache::Nothing {
             let found = pattern.is_in(activity.pool.get(id), self.buffer);
-            *slot = if found { Known::Found } else { Known::NotFound };
+            *slot = if found { FieldCache::Found } else { FieldCache::NotFound };
         }
-        *slot == Known::Found
+        *slot == FieldCache::Found
     }
 
     /// Whether a pattern is in the word for a status.
@@ -135,7 +135,7 @@ impl Search<'_> {
     }
 }
 
-fn holds(term: &Term, activity: &Activity<'_>, now: Moment, search: &mut Search<'_>) -> bool {
+fn holds(term: &Term, activity: &Activity<'_>, now: Timestamp, search: &mut Search<'_>) -> bool {
     let is_so = match &term.test {
         Test::Text(Some(field), pattern) => is_in(*field, pattern, activity, search),
         // Those first that cost the least.
@@ -152,7 +152,7 @@ fn holds(term: &Term, activity: &Activity<'_>, now: Moment, search: &mut Search<
         Test::Kind(kinds) => kinds.contains(&activity.kind()),
         Test::Source(sources) => activity.source().is_some_and(|source| sources.contains(&source)),
         // A time of day is meant by the computer's clock.
-        Test::Since(Since::At(at) | Since::Day(_, at)) => activity.shown(activity.updated()) >= *at,
+        Test::Since(TimeSpec::At(at) | TimeSpec::Day(_, at)) => activity.shown(activity.updated()) >= *at,
         Test::Since(since) => activity.updated() >= since.moment(now),
         Test::Took(comparison, than) => activity.took(now).is_some_and(|took| comparison.holds(took, *than)),
     };

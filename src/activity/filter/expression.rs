@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::activity::entry::Kind;
-use crate::activity::read::Source;
-use crate::activity::time::since::Since;
+use crate::activity::read::Evidence;
+use crate::activity::time::since::TimeSpec;
 
 use super::names::{Field, StatusName};
 use super::pattern::Pattern;
@@ -53,9 +53,9 @@ pub(crate) enum Test {
     /// The kind is one of these.
     Kind(Vec<Kind>),
     /// Its state is known in one of these ways.
-    Source(Vec<Source>),
+    Source(Vec<Evidence>),
     /// Its last message came no earlier.
-    Since(Since),
+    Since(TimeSpec),
     /// How long it took.
     Took(Comparison, Duration),
 }

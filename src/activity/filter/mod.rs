@@ -28,8 +28,8 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::activity::time::since::Since;
-use crate::activity::time::timestamp::Moment;
+use crate::activity::time::since::TimeSpec;
+use crate::activity::time::timestamp::Timestamp;
 
 use super::read::Activity;
 
@@ -67,13 +67,13 @@ impl Filter {
 
     /// Whether it lets a row through at a time.
     #[must_use]
-    pub fn matches(&self, activity: &Activity<'_>, now: Moment) -> bool {
+    pub fn matches(&self, activity: &Activity<'_>, now: Timestamp) -> bool {
         self.matches_whole(activity, now, None)
     }
 
     /// The same with the whole text of which the row may have only the beginning in memory, where it is known.
     #[must_use]
-    pub fn matches_whole(&self, activity: &Activity<'_>, now: Moment, whole: Option<&str>) -> bool {
+    pub fn matches_whole(&self, activity: &Activity<'_>, now: Timestamp, whole: Option<&str>) -> bool {
         evaluate::without_memory(self, activity, now, whole)
     }
 
@@ -108,14 +108,14 @@ impl Filter {
 
     /// Whether what it lets through changes with the time alone.
     pub(crate) fn depends_on_time(&self) -> bool {
-        self.terms.iter().any(|term| matches!(term.test, Test::Since(Since::Ago(_)) | Test::Took(..)))
+        self.terms.iter().any(|term| matches!(term.test, Test::Since(TimeSpec::Ago(_)) | Test::Took(..)))
     }
 
     /// The next moment after `now` at which it may judge a row otherwise although nothing happened to the row.
-    pub(crate) fn turns(&self, activity: &Activity<'_>, now: Moment) -> Option<Moment> {
+    pub(crate) fn turns(&self, activity: &Activity<'_>, now: Timestamp) -> Option<Timestamp> {
         const TICK: Duration = Duration::from_micros(1);
         let turn = |term: &Term| match &term.test {
-            Test::Since(Since::Ago(age)) => Some(activity.updated().plus(*age).plus(TICK)),
+            Test::Since(TimeSpec::Ago(age)) => Some(activity.updated().plus(*age).plus(TICK)),
             // It is told by when it began for as long as it is under way.
             Test::Took(comparison, than) if activity.status().is_open() => {
                 let strict = matches!(comparison, Comparison::Longer | Comparison::AtMost);
@@ -127,7 +127,7 @@ impl Filter {
             | Test::Status(_)
             | Test::Kind(_)
             | Test::Source(_)
-            | Test::Since(Since::At(_) | Since::Day(..))
+            | Test::Since(TimeSpec::At(_) | TimeSpec::Day(..))
             | Test::Took(..) => None,
         };
         self.terms.iter().filter_map(turn).filter(|turn| *turn > now).min()

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::activity::entry::Kind;
-use crate::activity::read::Source;
+use crate::activity::read::Evidence;
 use crate::activity::status::Status;
 
 /// A field that text is searched in.
@@ -177,8 +177,10 @@ pub(crate) fn kind(word: &str) -> Option<Kind> {
 }
 
 /// Reads a source, in any case.
-pub(crate) fn source(word: &str) -> Option<Source> {
-    [Source::Socket, Source::Enquiry, Source::Both].into_iter().find(|source| source.word().eq_ignore_ascii_case(word))
+pub(crate) fn source(word: &str) -> Option<Evidence> {
+    [Evidence::Socket, Evidence::Enquiry, Evidence::Both]
+        .into_iter()
+        .find(|source| source.word().eq_ignore_ascii_case(word))
 }
 
 /// The units of a span in milliseconds, the largest first.

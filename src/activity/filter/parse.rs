@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use jiff::tz::TimeZone;
 
-use crate::activity::time::since::Since;
+use crate::activity::time::since::TimeSpec;
 
 use super::error::{FilterError, Problem};
 use super::expression::{Comparison, Term, Test};
@@ -15,7 +15,7 @@ use super::pattern::Pattern;
 const MOST: usize = 64;
 
 /// What can be wrong, with its place.
-type Wrong = (Range<usize>, Problem);
+type SyntaxError = (Range<usize>, Problem);
 
 /// Reads every part.
 pub(crate) fn read(text: &str, zone: &TimeZone) -> Result<Vec<Term>, FilterError> {
@@ -23,29 +23,29 @@ pub(crate) fn read(text: &str, zone: &TimeZone) -> Result<Vec<Term>, FilterError
 }
 
 /// A word that was typed as it is: neither in quotation marks nor left out.
-pub(crate) struct Word<'a> {
+pub(crate) struct Token<'a> {
     pub(crate) text: &'a str,
     /// Where, in bytes.
     pub(crate) at: Range<usize>,
 }
 
 /// The words of a filter.
-pub(crate) fn words(text: &str) -> Result<Vec<Word<'_>>, FilterError> {
+pub(crate) fn words(text: &str) -> Result<Vec<Token<'_>>, FilterError> {
     let words = parts(text, &TimeZone::UTC)?.into_iter().filter_map(|(at, term)| {
         let typed = text.get(at.clone())?;
         let is_word = !term.not && matches!(term.test, Test::Text(None, _)) && !typed.starts_with(['"', '/']);
-        is_word.then_some(Word { text: typed, at })
+        is_word.then_some(Token { text: typed, at })
     });
     Ok(words.collect())
 }
 
 /// Reads every part, with its place.
 fn parts(text: &str, zone: &TimeZone) -> Result<Vec<(Range<usize>, Term)>, FilterError> {
-    let mut reader = Reader { text, at: 0, zone };
+    let mut reader = Lexer { text, at: 0, zone };
     reader.parts().map_err(|(range, problem)| FilterError::new(text, range, problem))
 }
 
-struct Reader<'a> {
+struct Lexer<'a> {
     text: &'a str,
     /// How far it has been read, in bytes.
     at: usize,
@@ -53,8 +53,8 @@ struct Reader<'a> {
     zone: &'a TimeZone,
 }
 
-impl<'a> Reader<'a> {
-    fn parts(&mut self) -> Result<Vec<(Range<usize>, Term)>, Wrong> {
+impl<'a> Lexer<'a> {
+    fn parts(&mut self) -> Result<Vec<(Range<usize>, Term)>, SyntaxError> {
         let mut parts = Vec::new();
         loop {
             self.skip(char::is_whitespace);
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
         self.at = self.text.len() - self.rest().trim_start_matches(skips).len();
     }
 
-    fn term(&mut self) -> Result<Term, Wrong> {
+    fn term(&mut self) -> Result<Term, SyntaxError> {
         let not = self.next() == Some('-');
         if not {
             self.at += 1;
@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The name of a field and where it stands, where one comes next; its colon is taken too.
-    fn field(&mut self) -> Result<Option<(&'static str, Range<usize>)>, Wrong> {
+    fn field(&mut self) -> Result<Option<(&'static str, Range<usize>)>, SyntaxError> {
         let letters = self.rest().find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(0);
         let Some((name, behind)) = self.rest().split_at_checked(letters).filter(|(name, _)| !name.is_empty()) else {
             return Ok(None);
@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
         Ok(Some((known, range)))
     }
 
-    fn value(&mut self, field: &'static str, name: Range<usize>) -> Result<Test, Wrong> {
+    fn value(&mut self, field: &'static str, name: Range<usize>) -> Result<Test, SyntaxError> {
         if let Some(of) = Field::NAMED.into_iter().find(|named| named.word() == field) {
             if self.next().is_none_or(char::is_whitespace) {
                 return Err((name.start..self.at, Problem::MissingValue { example: of.example() }));
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
             "status" => Ok(Test::Status(one_of(&value, range, field, StatusName::KNOWN, StatusName::read)?)),
             "kind" => Ok(Test::Kind(one_of(&value, range, field, "command, data, message and gap", names::kind)?)),
             "source" => Ok(Test::Source(one_of(&value, range, field, "socket, enquiry and both", names::source)?)),
-            "since" => match Since::parse_in(&value, self.zone) {
+            "since" => match TimeSpec::parse_in(&value, self.zone) {
                 Ok(since) => Ok(Test::Since(since)),
                 Err(no_time) => Err((range, Problem::NoTime(no_time))),
             },
@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn pattern(&mut self) -> Result<Pattern, Wrong> {
+    fn pattern(&mut self) -> Result<Pattern, SyntaxError> {
         match self.next() {
             Some('"') => Ok(Pattern::text(&self.quoted()?)),
             Some('/') => self.regex(),
@@ -166,7 +166,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A phrase in quotation marks, in which `\"` and `\\` stand for the mark and the backslash.
-    fn quoted(&mut self) -> Result<String, Wrong> {
+    fn quoted(&mut self) -> Result<String, SyntaxError> {
         let open = self.at;
         let mut phrase = String::new();
         let mut characters = self.rest().char_indices().skip(1).peekable();
@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An expression between slashes, in which `\/` is a slash.
-    fn regex(&mut self) -> Result<Pattern, Wrong> {
+    fn regex(&mut self) -> Result<Pattern, SyntaxError> {
         let open = self.at;
         let mut characters = self.rest().char_indices().skip(1);
         while let Some((at, character)) = characters.next() {
@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
         Err((open..open + 1, Problem::OpenRegex))
     }
 
-    fn ends_here(&self) -> Result<(), Wrong> {
+    fn ends_here(&self) -> Result<(), SyntaxError> {
         match self.next() {
             Some(next) if !next.is_whitespace() => Err((self.at..self.at + next.len_utf8(), Problem::MissingSpace)),
             _ => Ok(()),
@@ -226,7 +226,7 @@ fn one_of<T>(
     field: &'static str,
     known: &'static str,
     read: impl Fn(&str) -> Option<T>,
-) -> Result<Vec<T>, Wrong> {
+) -> Result<Vec<T>, SyntaxError> {
     let words = value.split(',').map(|word| {
         read(word.trim()).ok_or_else(|| {
             let problem = match word.trim() {

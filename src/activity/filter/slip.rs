@@ -7,11 +7,11 @@ use jiff::tz::TimeZone;
 
 use super::error::Problem;
 use super::names;
-use super::parse::{self, Word};
+use super::parse::{self, Token};
 
 /// A part of a filter with which something else may have been meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slip {
+pub struct Suggestion {
     /// The part as it was typed.
     pub typed: String,
     /// What may have been meant: the part as it would be read, or a field's name and colon that wait for a value.
@@ -24,7 +24,7 @@ pub struct Slip {
     pub is_word: bool,
 }
 
-impl Slip {
+impl Suggestion {
     /// Finds the first in a filter as it was typed; `None` where nothing in it looks like one.
     #[must_use]
     pub fn find(text: &str) -> Option<Self> {
@@ -64,7 +64,7 @@ impl Slip {
 }
 
 /// The part that begins with a word, where that looks like a field, and what may have been meant.
-fn of_word(text: &str, word: &Word<'_>, next: Option<&Word<'_>>) -> Option<(Range<usize>, String)> {
+fn of_word(text: &str, word: &Token<'_>, next: Option<&Token<'_>>) -> Option<(Range<usize>, String)> {
     let letters = word.text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(word.text.len());
     let (name, behind) = word.text.split_at_checked(letters)?;
     let field = names::begun(&name.to_lowercase())?;
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     fn mended(text: &str) -> Option<(String, String)> {
-        let slip = Slip::find(text)?;
+        let slip = Suggestion::find(text)?;
         let before: String = slip.mended.chars().take(slip.end).collect();
         assert!(before.ends_with(&slip.meant), "{slip:?}");
         Some((slip.question(), slip.mended))
@@ -138,7 +138,7 @@ mod tests {
             "status:",
             "took:2s",
         ] {
-            assert_eq!(Slip::find(typed), None, "{typed}");
+            assert_eq!(Suggestion::find(typed), None, "{typed}");
         }
     }
 }

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use crate::activity::activities::Activities;
 use crate::activity::activities::row_id::RowId;
-use crate::activity::entry::{ActivityKey, Deed, Enquiry, Entry, Fact, Seq};
-use crate::activity::time::timestamp::Moment;
+use crate::activity::entry::{ActivityKey, Entry, Fact, LocalEvent, Seq, StatusCheck};
+use crate::activity::time::timestamp::Timestamp;
 use crate::protocol::CommandStatus;
 use crate::protocol::incoming::message::Incoming;
 use crate::protocol::incoming::parse as parse_message;
@@ -18,11 +18,11 @@ use super::expression::Filter;
 use super::names::Field;
 use super::*;
 
-const NOW: Moment = Moment(1_000_000_000_000);
+const NOW: Timestamp = Timestamp(1_000_000_000_000);
 
 fn heard(seq: u64, seconds_ago: i64, raw: &str) -> Entry {
     let Incoming::Message(message) = parse_message(raw) else { panic!("not a message: {raw}") };
-    let at = Moment(NOW.0 - seconds_ago * 1_000_000);
+    let at = Timestamp(NOW.0 - seconds_ago * 1_000_000);
     Entry { seq: Seq(seq), at, key: ActivityKey::of(&message), fact: Fact::Heard(message), raw: raw.into() }
 }
 
@@ -44,7 +44,7 @@ fn world() -> Activities {
     };
     let mut activities = Activities::new(Duration::from_mins(10));
     let key = |id: &str| ActivityKey::Command(id.into());
-    let label = Deed::Labelled { label: "Approve Device".to_owned() };
+    let label = LocalEvent::Labelled { label: "Approve Device".to_owned() };
     for entry in [
         command(1, 1_000, "23f7978a-5561-4718-84ca-c38d7db0843c", 1, "in flight"),
         command(2, 997, "23f7978a-5561-4718-84ca-c38d7db0843c", 3, "profile.not_an_owner"),
@@ -53,7 +53,7 @@ fn world() -> Activities {
         data(5, 60, "d-4", "invoices/2026-Q1", "Collecting 3 parts"),
         data(6, 5, "e-5", "", "Collecting"),
         done(7, key("c-3"), Fact::Done(label)),
-        done(8, key("c-3"), Fact::Enquired(Enquiry::Known { status: CommandStatus::Succeeded, text: None })),
+        done(8, key("c-3"), Fact::Enquired(StatusCheck::Known { status: CommandStatus::Succeeded, text: None })),
     ] {
         activities.apply(&entry);
     }
@@ -222,7 +222,7 @@ fn a_row_is_judged_anew_when_its_time_has_come() {
         let activity = activities.get(RowId::nth(row)).unwrap();
         let turn = filter.turns(&activity, NOW).unwrap_or_else(|| panic!("{typed} never turns"));
         let judged = |at| filter.matches(&activity, at);
-        assert_eq!(judged(Moment(turn.0 - 1)), judged(NOW), "{typed} turned early");
+        assert_eq!(judged(Timestamp(turn.0 - 1)), judged(NOW), "{typed} turned early");
         assert_ne!(judged(turn), judged(NOW), "{typed} has not turned");
     }
     let filter = Filter::parse("since:2026-01-01 status:failed took:>1s").unwrap();

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::activity::entry::{ActivityKey, Gap, GapCause};
-use crate::activity::time::timestamp::Moment;
+use crate::activity::time::timestamp::Timestamp;
 
 /// How long after the server was asked the socket may still bring the outcome.
 const GRACE: Duration = Duration::from_secs(10);
@@ -15,7 +15,7 @@ const SUSPECTED: Duration = Duration::from_hours(1);
 
 /// What is known of an id by now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum StatusAnswer {
     /// Its outcome is known.
     Settled,
     /// The server was asked and does not know it.
@@ -28,9 +28,9 @@ pub enum Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GapState {
     /// When it began.
-    pub from: Moment,
+    pub from: Timestamp,
     /// When it ended; `None` while it lasts.
-    pub to: Option<Moment>,
+    pub to: Option<Timestamp>,
     /// Why nothing was heard.
     pub cause: GapCause,
     /// How many commands were open across it.
@@ -51,7 +51,7 @@ impl GapState {
     /// A gap, by what is known of the ids that it names. `open_now` is how many commands and data requests are open now: while a
     /// gap lasts it names none, and they are what is open across it.
     #[must_use]
-    pub fn of(gap: &Gap, open_now: (usize, usize), answer: impl Fn(&ActivityKey) -> Answer) -> Self {
+    pub fn of(gap: &Gap, open_now: (usize, usize), answer: impl Fn(&ActivityKey) -> StatusAnswer) -> Self {
         let (from, to, cause) = (gap.from, gap.to, gap.cause);
         if to.is_none() {
             let (open, requests) = open_now;
@@ -60,13 +60,13 @@ impl GapState {
         let (mut recovered, mut unknown) = (0, 0);
         for command in &gap.open {
             match answer(&ActivityKey::Command(command.clone())) {
-                Answer::Settled => recovered += 1,
-                Answer::Unknown => unknown += 1,
-                Answer::Open => {}
+                StatusAnswer::Settled => recovered += 1,
+                StatusAnswer::Unknown => unknown += 1,
+                StatusAnswer::Open => {}
             }
         }
         let requests = usize::try_from(gap.requests).unwrap_or(usize::MAX);
-        let is_heard = |request| answer(&ActivityKey::Data(request)) == Answer::Settled;
+        let is_heard = |request| answer(&ActivityKey::Data(request)) == StatusAnswer::Settled;
         let named = gap.open_requests.iter().filter(|request| is_heard((*request).clone())).count();
         // Those that it counts without naming them have had their outcomes where nothing is open any more.
         let unnamed = if open_now == (0, 0) { requests.saturating_sub(gap.open_requests.len()) } else { 0 };
@@ -177,7 +177,7 @@ impl CompetingConsumer {
     /// What [`crate::activity::Activities::unheard`] gives makes likely at a time; `settled` is how many commands had their outcome within
     /// the hour.
     #[must_use]
-    pub fn of(unheard: &[Moment], settled: usize, now: Moment) -> Option<Self> {
+    pub fn of(unheard: &[Timestamp], settled: usize, now: Timestamp) -> Option<Self> {
         let unheard = unheard.iter().filter(|answered| is_suspicious(**answered, now)).count();
         (unheard > 0).then_some(Self { unheard, of: settled.max(unheard) })
     }
@@ -185,7 +185,7 @@ impl CompetingConsumer {
 
 /// When what [`crate::activity::Activities::unheard`] gives means something else by the time alone.
 #[must_use]
-pub fn next_turn(unheard: &[Moment], now: Moment) -> Option<Moment> {
+pub fn next_turn(unheard: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
     let turns = unheard.iter().flat_map(|answered| [answered.plus(GRACE), answered.plus(SUSPECTED)]);
     turns.filter(|turn| *turn > now).min()
 }
@@ -194,24 +194,24 @@ pub fn next_turn(unheard: &[Moment], now: Moment) -> Option<Moment> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unheard {
     /// When it was first seen.
-    pub since: Moment,
+    pub since: Timestamp,
     /// When the server answered.
-    pub answered: Moment,
+    pub answered: Timestamp,
 }
 
 /// The times in which nothing could be heard, for looking up what they explain.
 #[derive(Debug, Default)]
 pub struct Gaps {
     /// When each began, in order, and the latest end of it and those before it.
-    ends: Vec<(Moment, Moment)>,
+    ends: Vec<(Timestamp, Timestamp)>,
 }
 
 impl Gaps {
     /// Of these.
     pub fn of<'a>(gaps: impl Iterator<Item = &'a Gap>) -> Self {
-        let mut ends: Vec<_> = gaps.map(|gap| (gap.from, gap.to.unwrap_or(Moment(i64::MAX)))).collect();
+        let mut ends: Vec<_> = gaps.map(|gap| (gap.from, gap.to.unwrap_or(Timestamp(i64::MAX)))).collect();
         ends.sort_unstable();
-        let mut latest = Moment(i64::MIN);
+        let mut latest = Timestamp(i64::MIN);
         for (_, end) in &mut ends {
             latest = latest.max(*end);
             *end = latest;
@@ -230,18 +230,18 @@ impl Gaps {
 
 /// Whether an outcome that was not heard, and that no gap explains, makes another client likely at a time.
 #[must_use]
-pub fn is_suspicious(answered: Moment, now: Moment) -> bool {
+pub fn is_suspicious(answered: Timestamp, now: Timestamp) -> bool {
     answered.plus(GRACE) <= now && now < answered.plus(SUSPECTED)
 }
 
 /// The moment from which on outcomes that were not heard make another client likely at a time.
-pub(crate) fn suspected_from(now: Moment) -> Moment {
-    Moment(now.0.saturating_sub(i64::try_from(SUSPECTED.as_micros()).unwrap_or(i64::MAX)))
+pub(crate) fn suspected_from(now: Timestamp) -> Timestamp {
+    Timestamp(now.0.saturating_sub(i64::try_from(SUSPECTED.as_micros()).unwrap_or(i64::MAX)))
 }
 
 /// Since when something can be claimed again after an outcome that was not heard; `None` while it may still be heard.
 #[must_use]
-pub fn claims_since(answered: Moment, now: Moment) -> Option<Moment> {
+pub fn claims_since(answered: Timestamp, now: Timestamp) -> Option<Timestamp> {
     (answered.plus(GRACE) <= now).then_some(answered)
 }
 
@@ -251,8 +251,8 @@ mod tests {
 
     fn gap(to: Option<i64>, open: &[&str], requests: &[&str]) -> Gap {
         Gap {
-            from: Moment(1_000_000),
-            to: to.map(Moment),
+            from: Timestamp(1_000_000),
+            to: to.map(Timestamp),
             cause: GapCause::Disconnected,
             open: open.iter().map(|id| (*id).into()).collect(),
             requests: u32::try_from(requests.len()).unwrap(),
@@ -261,11 +261,11 @@ mod tests {
     }
 
     /// By the first letter of an id.
-    fn answer(key: &ActivityKey) -> Answer {
+    fn answer(key: &ActivityKey) -> StatusAnswer {
         match key.id().as_bytes()[0] {
-            b's' => Answer::Settled,
-            b'u' => Answer::Unknown,
-            _ => Answer::Open,
+            b's' => StatusAnswer::Settled,
+            b'u' => StatusAnswer::Unknown,
+            _ => StatusAnswer::Open,
         }
     }
 
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_gap_explains_what_was_not_heard_while_it_lasted_and_nothing_else() {
-        let second = |n: i64| Moment(n * 1_000_000);
+        let second = |n: i64| Timestamp(n * 1_000_000);
         let lasts = |from, to| Gap { from: second(from), to: Some(second(to)), ..gap(None, &[], &[]) };
         let gaps = Gaps::of([lasts(100, 110), lasts(40, 200), lasts(500, 510)].iter());
         let explained = |since, answered| gaps.explain(Unheard { since: second(since), answered: second(answered) });

@@ -4,7 +4,7 @@
 
 /// How every command and data request ended. The parts add up to the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Ledger {
+pub struct OutcomeCounts {
     /// Their outcome came on the socket.
     pub heard: usize,
     /// Their outcome is only known because the server was asked.
@@ -17,7 +17,7 @@ pub struct Ledger {
     pub gaps: usize,
 }
 
-impl Ledger {
+impl OutcomeCounts {
     /// How many commands and data requests there are.
     #[must_use]
     pub fn all(&self) -> usize {
@@ -27,7 +27,7 @@ impl Ledger {
 
 /// Where an activity stands in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum OutcomeSource {
     Heard,
     Enquired,
     Unknown,
@@ -37,25 +37,25 @@ pub(crate) enum Standing {
     Outside,
 }
 
-impl Ledger {
-    fn slot(&mut self, standing: Standing) -> Option<&mut usize> {
+impl OutcomeCounts {
+    fn slot(&mut self, standing: OutcomeSource) -> Option<&mut usize> {
         match standing {
-            Standing::Heard => Some(&mut self.heard),
-            Standing::Enquired => Some(&mut self.enquired),
-            Standing::Unknown => Some(&mut self.unknown),
-            Standing::Open => Some(&mut self.open),
-            Standing::Gap => Some(&mut self.gaps),
-            Standing::Outside => None,
+            OutcomeSource::Heard => Some(&mut self.heard),
+            OutcomeSource::Enquired => Some(&mut self.enquired),
+            OutcomeSource::Unknown => Some(&mut self.unknown),
+            OutcomeSource::Open => Some(&mut self.open),
+            OutcomeSource::Gap => Some(&mut self.gaps),
+            OutcomeSource::Outside => None,
         }
     }
 
-    pub(crate) fn add(&mut self, standing: Standing) {
+    pub(crate) fn add(&mut self, standing: OutcomeSource) {
         if let Some(slot) = self.slot(standing) {
             *slot += 1;
         }
     }
 
-    pub(crate) fn remove(&mut self, standing: Standing) {
+    pub(crate) fn remove(&mut self, standing: OutcomeSource) {
         if let Some(slot) = self.slot(standing) {
             *slot = slot.saturating_sub(1);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::activity::time::timestamp::Moment;
+use crate::activity::time::timestamp::Timestamp;
 
 /// How many minutes are kept: a day, the longest stretch that is looked at.
 pub(crate) const MINUTES: u32 = 1_440;
@@ -23,7 +23,7 @@ pub(crate) struct Throughput {
 
 impl Throughput {
     /// Counts a message.
-    pub(crate) fn count(&mut self, at: Moment) {
+    pub(crate) fn count(&mut self, at: Timestamp) {
         self.counted += 1;
         let minute = minute(at);
         if let Some(count) = self.counts.get_mut(&minute) {
@@ -34,7 +34,7 @@ impl Throughput {
     }
 
     /// Forgets minutes that are far from now, if there are many.
-    pub(crate) fn prune(&mut self, now: Moment) {
+    pub(crate) fn prune(&mut self, now: Timestamp) {
         prune(&mut self.counts, now);
     }
 
@@ -57,7 +57,7 @@ impl Throughput {
     }
 
     /// The counts of the last `minutes` minutes up to `now`, oldest first; the last is the minute under way.
-    pub(crate) fn last(&self, now: Moment, minutes: usize) -> Vec<u32> {
+    pub(crate) fn last(&self, now: Timestamp, minutes: usize) -> Vec<u32> {
         let last = minute(now);
         let first = last.saturating_sub(i64::try_from(minutes.min(MINUTES as usize)).unwrap_or(0));
         (first..last).map(|before| self.counts.get(&(before + 1)).copied().unwrap_or(0)).collect()
@@ -66,7 +66,7 @@ impl Throughput {
 
 /// Forgets minutes that are far from now, if there are many. Two days stay on either side, since the time may yet turn out
 /// to be another.
-pub(crate) fn prune<T>(minutes: &mut BTreeMap<i64, T>, now: Moment) {
+pub(crate) fn prune<T>(minutes: &mut BTreeMap<i64, T>, now: Timestamp) {
     let (now, far) = (minute(now), i64::from(2 * MINUTES));
     if minutes.len() > ENOUGH {
         minutes.retain(|minute, _| minute.abs_diff(now) <= far.unsigned_abs());
@@ -74,7 +74,7 @@ pub(crate) fn prune<T>(minutes: &mut BTreeMap<i64, T>, now: Moment) {
 }
 
 /// The minute that a moment is in, since the epoch.
-pub(crate) fn minute(at: Moment) -> i64 {
+pub(crate) fn minute(at: Timestamp) -> i64 {
     at.0.div_euclid(60_000_000)
 }
 
@@ -82,8 +82,8 @@ pub(crate) fn minute(at: Moment) -> i64 {
 mod tests {
     use super::*;
 
-    fn at(minute: i64) -> Moment {
-        Moment(minute * 60_000_000 + 1)
+    fn at(minute: i64) -> Timestamp {
+        Timestamp(minute * 60_000_000 + 1)
     }
 
     #[test]
@@ -99,9 +99,9 @@ mod tests {
         assert_eq!(throughput.last(at(102), 5), [1, 0, 1, 1, 3], "a clock that was wrong blanks nothing");
         throughput.count(at(103));
         assert_eq!(throughput.last(at(103), 2), [3, 1], "nor what comes after it was put right");
-        throughput.count(Moment(i64::MAX));
-        throughput.count(Moment(i64::MIN));
-        assert_eq!(throughput.last(Moment(i64::MIN), 1).len(), 1);
+        throughput.count(Timestamp(i64::MAX));
+        throughput.count(Timestamp(i64::MIN));
+        assert_eq!(throughput.last(Timestamp(i64::MIN), 1).len(), 1);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use super::*;
 pub(crate) fn gap(seq: u64, id: &str, to: Option<i64>, open: &[&str]) -> Entry {
     let open = open.iter().map(|id| (*id).into()).collect();
     let gap = Gap {
-        from: Moment(5),
-        to: to.map(Moment),
+        from: Timestamp(5),
+        to: to.map(Timestamp),
         cause: GapCause::Disconnected,
         open,
         requests: 1,
@@ -25,11 +25,11 @@ fn a_gap_is_a_row_that_counts_what_was_recovered() {
     ]);
     let row = activities.find(&ActivityKey::Gap("g".into())).unwrap();
     let state = |activities: &Activities| activities.gap(row).map(|gap| (gap.to, gap.recovered, gap.open)).unwrap();
-    assert_eq!(state(&activities), (Some(Moment(9)), 0, 2));
-    let known = Enquiry::Known { status: CommandStatus::Failed, text: None };
+    assert_eq!(state(&activities), (Some(Timestamp(9)), 0, 2));
+    let known = StatusCheck::Known { status: CommandStatus::Failed, text: None };
     activities.apply(&entry(5, ActivityKey::Command("a".into()), Fact::Enquired(known), ""));
     activities.apply(&command(6, "b", 2, ""));
-    assert_eq!(state(&activities), (Some(Moment(9)), 2, 2));
+    assert_eq!(state(&activities), (Some(Timestamp(9)), 2, 2));
     assert!(!activities.gap(row).unwrap().is_recovered(), "a data request was open too");
     activities.apply(&data(7, "r", 1, "https://h/…?auth=hidden"));
     assert!(activities.gap(row).unwrap().is_recovered(), "it was heard of afterwards");
@@ -51,7 +51,7 @@ fn a_gap_that_lasts_counts_what_is_open_now() {
 /// An entry of a gap that names these commands.
 fn part(seq: u64, to: Option<i64>, open: &[&str]) -> Entry {
     let open = open.iter().map(|id| (*id).into()).collect();
-    let (from, to, cause) = (Moment(5), to.map(Moment), GapCause::Disconnected);
+    let (from, to, cause) = (Timestamp(5), to.map(Timestamp), GapCause::Disconnected);
     let gap = Gap { from, to, cause, open, requests: 0, open_requests: Vec::new() };
     entry(seq, ActivityKey::Gap("g".into()), Fact::Gap(gap), "")
 }
@@ -82,13 +82,13 @@ fn a_gap_names_what_any_of_its_entries_names_whatever_their_order() {
         let activities = applied(&entries);
         let row = activities.find(&ActivityKey::Gap("g".into())).unwrap();
         let gap = activities.gap(row).unwrap();
-        assert_eq!((gap.to, gap.open, gap.recovered), (Some(Moment(40)), 3, 0));
+        assert_eq!((gap.to, gap.open, gap.recovered), (Some(Timestamp(40)), 3, 0));
         assert_eq!(activities.open_across(row), ["a".into(), "b".into(), "c".into()]);
         // What settles one that an earlier entry names changes the gap.
         assert_eq!(activities.gaps_changed_by(&[ActivityKey::Command("a".into())], |_| false), [row]);
     }
     let ours: Vec<_> = entries_of("g", &[part(3, None, &["a"]), part(4, Some(9), &["b"])]);
-    assert_eq!(Gap::of(&ours).map(|gap| (gap.to, gap.open.len())), Some((Some(Moment(9)), 2)));
+    assert_eq!(Gap::of(&ours).map(|gap| (gap.to, gap.open.len())), Some((Some(Timestamp(9)), 2)));
     assert_eq!(Gap::of(&[command(1, "a", 1, "")]), None);
 }
 
@@ -98,7 +98,7 @@ fn entries_of(id: &str, entries: &[Entry]) -> Vec<Entry> {
 
 #[test]
 fn what_settles_unheard_over_a_live_connection_makes_another_client_likely_for_an_hour() {
-    let known = || Fact::Enquired(Enquiry::Known { status: CommandStatus::Succeeded, text: None });
+    let known = || Fact::Enquired(StatusCheck::Known { status: CommandStatus::Succeeded, text: None });
     let answered = |seq, id: &str| entry(seq, ActivityKey::Command(id.into()), known(), "");
     // A second lies between two entries.
     let mut entries = vec![command(1, "before", 1, "")];
@@ -110,13 +110,13 @@ fn what_settles_unheard_over_a_live_connection_makes_another_client_likely_for_a
     }
     entries.push(command(8, "heard", 2, ""));
     // Of this one nothing was ever heard on the socket, so that it was not heard means nothing.
-    entries.push(entry(9, ActivityKey::Command("tracked".into()), Fact::Done(Deed::Tracked), ""));
+    entries.push(entry(9, ActivityKey::Command("tracked".into()), Fact::Done(LocalEvent::Tracked), ""));
     for (seq, id) in [(40, "before"), (41, "taken"), (42, "slow"), (43, "tracked")] {
         entries.push(answered(seq, id));
     }
     entries.push(command(44, "slow", 2, ""));
     let activities = applied(&entries);
-    let second = |seq: i64| Moment(1_000_000_000 + seq * 1_000_000);
+    let second = |seq: i64| Timestamp(1_000_000_000 + seq * 1_000_000);
     let competing = |now| {
         let competing = activities.competing_consumer(&activities.unheard(), now);
         competing.map(|CompetingConsumer { unheard, of }| (unheard, of))
@@ -128,8 +128,8 @@ fn what_settles_unheard_over_a_live_connection_makes_another_client_likely_for_a
 }
 
 fn gap_fact(from: Option<i64>, to: Option<i64>) -> Fact {
-    let from = Moment(from.unwrap_or_default());
-    let (to, cause) = (to.map(Moment), GapCause::Disconnected);
+    let from = Timestamp(from.unwrap_or_default());
+    let (to, cause) = (to.map(Timestamp), GapCause::Disconnected);
     Fact::Gap(Gap { from, to, cause, open: Vec::new(), requests: 0, open_requests: Vec::new() })
 }
 

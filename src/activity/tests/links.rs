@@ -18,9 +18,9 @@ fn status(entries: &[Entry]) -> Status {
 fn a_link_that_the_server_repeats_makes_no_row_ready_again_and_another_link_does() {
     for (ends, wanted) in [
         (vec![], Status::Downloading),
-        (vec![not_saved(3, "r", NotSaved::Broken)], Status::Failed),
-        (vec![not_saved(3, "r", NotSaved::Cancelled)], Status::LinkUsed),
-        (vec![not_saved(3, "r", NotSaved::Refused)], Status::LinkExpired),
+        (vec![not_saved(3, "r", DownloadFailure::Broken)], Status::Failed),
+        (vec![not_saved(3, "r", DownloadFailure::Cancelled)], Status::LinkUsed),
+        (vec![not_saved(3, "r", DownloadFailure::Refused)], Status::LinkExpired),
         (vec![saved(3, "r")], Status::Saved),
     ] {
         let used: Vec<Entry> = [link(1, "r"), fetching(2, "r")].into_iter().chain(ends).collect();
@@ -38,11 +38,11 @@ fn a_link_that_the_server_repeats_makes_no_row_ready_again_and_another_link_does
 fn a_link_that_was_refused_at_its_first_get_is_not_said_to_be_used() {
     let sentence = "The server answered with status 403: “No.” This monitor has not requested it before.";
     for (why, wanted) in [
-        (NotSaved::Refused, Status::LinkExpired),
-        (NotSaved::LinkExpired, Status::LinkExpired),
-        (NotSaved::LinkUsed, Status::LinkUsed),
+        (DownloadFailure::Refused, Status::LinkExpired),
+        (DownloadFailure::LinkExpired, Status::LinkExpired),
+        (DownloadFailure::LinkUsed, Status::LinkUsed),
     ] {
-        let ended = did(3, "r", Deed::NotSaved { why, sentence: sentence.to_owned(), part: None });
+        let ended = did(3, "r", LocalEvent::NotSaved { why, sentence: sentence.to_owned(), part: None });
         let activities = applied(&[link(1, "r"), fetching(2, "r"), ended]);
         let row = activities.get(RowId::nth(0)).expect("a row");
         assert_eq!((row.status(), row.message().as_ref()), (wanted, sentence));

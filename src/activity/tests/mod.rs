@@ -21,7 +21,7 @@ fn heard(seq: u64, raw: &str) -> Entry {
 }
 
 fn entry(seq: u64, key: ActivityKey, fact: Fact, raw: &str) -> Entry {
-    let at = Moment(1_000_000_000 + i64::try_from(seq).unwrap() * 1_000_000);
+    let at = Timestamp(1_000_000_000 + i64::try_from(seq).unwrap() * 1_000_000);
     Entry { seq: Seq(seq), at, key, fact, raw: raw.into() }
 }
 
@@ -50,20 +50,28 @@ fn stream_ready(seq: u64, id: &str) -> Entry {
     heard(seq, &format!(r#"{{"data":{{"type":"STREAM-READY","requestId":"{id}"}}}}"#))
 }
 
-fn did(seq: u64, id: &str, deed: Deed) -> Entry {
+fn did(seq: u64, id: &str, deed: LocalEvent) -> Entry {
     entry(seq, ActivityKey::Data(id.into()), Fact::Done(deed), "")
 }
 
-fn not_saved(seq: u64, id: &str, why: NotSaved) -> Entry {
-    did(seq, id, Deed::NotSaved { why, sentence: "It was not saved.".to_owned(), part: None })
+fn not_saved(seq: u64, id: &str, why: DownloadFailure) -> Entry {
+    did(seq, id, LocalEvent::NotSaved { why, sentence: "It was not saved.".to_owned(), part: None })
 }
 
 fn saved(seq: u64, id: &str) -> Entry {
-    did(seq, id, Deed::Saved { to: "/home/ops/invoice.bin".to_owned(), size: 4_200_000, receipt: Receipt::default() })
+    did(
+        seq,
+        id,
+        LocalEvent::Saved {
+            to: "/home/ops/invoice.bin".to_owned(),
+            size: 4_200_000,
+            receipt: DownloadReceipt::default(),
+        },
+    )
 }
 
 fn fetching(seq: u64, id: &str) -> Entry {
-    did(seq, id, Deed::Fetching { to: "/home/ops/invoice.bin".to_owned(), part: None, links: Vec::new() })
+    did(seq, id, LocalEvent::Fetching { to: "/home/ops/invoice.bin".to_owned(), part: None, links: Vec::new() })
 }
 
 fn applied(entries: &[Entry]) -> Activities {
@@ -76,7 +84,7 @@ fn applied(entries: &[Entry]) -> Activities {
 
 /// Everything that can be seen of every row, oldest first.
 fn seen(activities: &Activities) -> Vec<String> {
-    let now = Moment(9_000_000_000);
+    let now = Timestamp(9_000_000_000);
     (0..activities.len())
         .rev()
         .filter_map(|index| View::new().row(activities, index))
@@ -115,7 +123,7 @@ fn one_row_an_id_updated_in_place() {
     let row = activities.get(activities.find(&ActivityKey::Command("c-1".into())).unwrap()).unwrap();
     assert_eq!(row.status(), Status::Succeeded);
     assert_eq!(row.message(), "Command completed successfully");
-    assert_eq!(row.took(Moment(0)), Some(Duration::from_secs(2)));
+    assert_eq!(row.took(Timestamp(0)), Some(Duration::from_secs(2)));
     assert_eq!((row.first_seq(), row.last_seq()), (Seq(1), Seq(3)));
 }
 
@@ -133,14 +141,14 @@ fn a_late_or_repeated_pending_covers_no_outcome() {
 #[test]
 fn an_outcome_without_a_beginning_does_not_say_how_long_it_took() {
     let activities = applied(&[command(1, "c", 2, "done")]);
-    assert_eq!(activities.get(RowId::nth(0)).unwrap().took(Moment(0)), None);
+    assert_eq!(activities.get(RowId::nth(0)).unwrap().took(Timestamp(0)), None);
 }
 
 #[test]
 fn an_enquiry_settles_a_pending_command_and_unknown_is_not_failed() {
     let key = ActivityKey::Command("c".into());
-    let unknown = entry(2, key.clone(), Fact::Enquired(Enquiry::Unknown), "");
-    let known = Enquiry::Known { status: CommandStatus::Succeeded, text: None };
+    let unknown = entry(2, key.clone(), Fact::Enquired(StatusCheck::Unknown), "");
+    let known = StatusCheck::Known { status: CommandStatus::Succeeded, text: None };
     let known = entry(3, key.clone(), Fact::Enquired(known), "");
     assert_eq!(status_of(&applied(&[command(1, "c", 1, ""), unknown.clone()]), &key), Status::Unknown);
     assert_eq!(status_of(&applied(&[command(1, "c", 1, ""), unknown.clone(), known]), &key), Status::Succeeded);
@@ -163,19 +171,27 @@ fn data_goes_through_its_states() {
         (vec![data(1, "r", 1, link), fetching(2, "r")], Status::Downloading, ""),
         (vec![data(1, "r", 1, link), fetching(2, "r"), saved(3, "r")], Status::Saved, "invoice.bin · 4.2 MB"),
         (
-            vec![data(1, "r", 1, link), fetching(2, "r"), not_saved(3, "r", NotSaved::LinkUsed)],
+            vec![data(1, "r", 1, link), fetching(2, "r"), not_saved(3, "r", DownloadFailure::LinkUsed)],
             Status::LinkUsed,
             "It was not saved.",
         ),
         (
-            vec![data(1, "r", 1, link), fetching(2, "r"), not_saved(3, "r", NotSaved::Broken)],
+            vec![data(1, "r", 1, link), fetching(2, "r"), not_saved(3, "r", DownloadFailure::Broken)],
             Status::Failed,
             "It was not saved.",
         ),
-        (vec![data(1, "r", 1, link), not_saved(2, "r", NotSaved::NotStarted)], Status::Ready, "It was not saved."),
-        (vec![data(1, "r", 1, link), not_saved(2, "r", NotSaved::LinkUsed), data(3, "r", 1, link)], Status::Ready, ""),
         (
-            vec![data(1, "r", 1, link), saved(2, "r"), not_saved(3, "r", NotSaved::LinkUsed)],
+            vec![data(1, "r", 1, link), not_saved(2, "r", DownloadFailure::NotStarted)],
+            Status::Ready,
+            "It was not saved.",
+        ),
+        (
+            vec![data(1, "r", 1, link), not_saved(2, "r", DownloadFailure::LinkUsed), data(3, "r", 1, link)],
+            Status::Ready,
+            "",
+        ),
+        (
+            vec![data(1, "r", 1, link), saved(2, "r"), not_saved(3, "r", DownloadFailure::LinkUsed)],
             Status::Saved,
             "invoice.bin · 4.2 MB",
         ),
@@ -190,11 +206,11 @@ fn data_goes_through_its_states() {
 fn a_link_expires_by_itself_and_only_once_counted() {
     let mut activities = applied(&[data(1, "r", 1, "https://h/…?auth=hidden")]);
     let expires = activities.get(RowId::nth(0)).unwrap().link_expires().unwrap();
-    assert_eq!(activities.expire(Moment(expires.0 - 1)), Some(expires));
-    assert_eq!(activities.counts().of(Chip::Ready), 1);
+    assert_eq!(activities.expire(Timestamp(expires.0 - 1)), Some(expires));
+    assert_eq!(activities.counts().of(StatusFilter::Ready), 1);
     assert_eq!(activities.expire(expires), None);
     assert_eq!(activities.get(RowId::nth(0)).unwrap().status(), Status::LinkExpired);
-    assert_eq!((activities.counts().of(Chip::Ready), activities.counts().of(Chip::Other)), (0, 1));
+    assert_eq!((activities.counts().of(StatusFilter::Ready), activities.counts().of(StatusFilter::Other)), (0, 1));
 }
 
 #[test]
@@ -205,7 +221,7 @@ fn what_an_earlier_run_held_in_memory_is_not_offered() {
     activities.set_live_from(Seq(4));
     let status = |id: &str| status_of(&activities, &ActivityKey::Data(id.into()));
     assert_eq!([status("a"), status("b"), status("c")], [Status::LinkExpired, Status::LinkUsed, Status::Ready]);
-    assert_eq!((activities.counts().of(Chip::Ready), activities.counts().of(Chip::Other)), (1, 2));
+    assert_eq!((activities.counts().of(StatusFilter::Ready), activities.counts().of(StatusFilter::Other)), (1, 2));
 }
 
 #[test]
@@ -224,9 +240,9 @@ fn a_link_of_an_earlier_run_that_the_journal_kept_is_offered_whichever_comes_fir
         }
         let status = |id: &str| status_of(&activities, &ActivityKey::Data(id.into()));
         assert_eq!([status("a"), status("b")], [Status::Ready, Status::LinkExpired], "rows first: {rows_first}");
-        assert_eq!(activities.counts().of(Chip::Ready), 1);
-        activities.expire(Moment(0).plus(Duration::from_hours(1)));
-        assert_eq!(activities.counts().of(Chip::Ready), 0, "it expires like any other");
+        assert_eq!(activities.counts().of(StatusFilter::Ready), 1);
+        activities.expire(Timestamp(0).plus(Duration::from_hours(1)));
+        assert_eq!(activities.counts().of(StatusFilter::Ready), 0, "it expires like any other");
     }
 }
 
@@ -316,37 +332,37 @@ fn a_paused_view_stays_and_counts_what_waits() {
 #[test]
 fn every_state_says_how_it_is_known_and_contradictions_are_told() {
     let key = ActivityKey::Command("c".into());
-    let asked = |seq, status| entry(seq, key.clone(), Fact::Enquired(Enquiry::Known { status, text: None }), "");
+    let asked = |seq, status| entry(seq, key.clone(), Fact::Enquired(StatusCheck::Known { status, text: None }), "");
     let check = |entries: &[Entry]| {
         let activities = applied(entries);
         let row = activities.get(RowId::nth(0)).unwrap();
         (row.source(), row.is_contradicted())
     };
     let (pending, done) = (command(1, "c", 1, ""), command(2, "c", 2, ""));
-    assert_eq!(check(&[pending.clone(), done.clone()]), (Some(Source::Socket), false));
-    assert_eq!(check(&[pending.clone(), asked(2, CommandStatus::Succeeded)]), (Some(Source::Enquiry), false));
-    assert_eq!(check(&[done.clone(), asked(3, CommandStatus::Succeeded)]), (Some(Source::Both), false));
-    assert_eq!(check(&[done.clone(), asked(3, CommandStatus::Failed)]), (Some(Source::Both), true));
-    assert_eq!(check(&[done, command(4, "c", 3, "")]), (Some(Source::Socket), true));
-    assert_eq!(check(&[pending, asked(2, CommandStatus::Pending)]), (Some(Source::Both), false));
+    assert_eq!(check(&[pending.clone(), done.clone()]), (Some(Evidence::Socket), false));
+    assert_eq!(check(&[pending.clone(), asked(2, CommandStatus::Succeeded)]), (Some(Evidence::Enquiry), false));
+    assert_eq!(check(&[done.clone(), asked(3, CommandStatus::Succeeded)]), (Some(Evidence::Both), false));
+    assert_eq!(check(&[done.clone(), asked(3, CommandStatus::Failed)]), (Some(Evidence::Both), true));
+    assert_eq!(check(&[done, command(4, "c", 3, "")]), (Some(Evidence::Socket), true));
+    assert_eq!(check(&[pending, asked(2, CommandStatus::Pending)]), (Some(Evidence::Both), false));
 }
 
 #[test]
 fn the_ledger_adds_up() {
     let key = |id: &str| ActivityKey::Command(id.into());
-    let known = Enquiry::Known { status: CommandStatus::Succeeded, text: None };
+    let known = StatusCheck::Known { status: CommandStatus::Succeeded, text: None };
     let activities = applied(&[
         command(1, "heard", 2, ""),
         command(2, "open", 1, ""),
         entry(3, key("asked"), Fact::Enquired(known), ""),
-        entry(4, key("unknown"), Fact::Enquired(Enquiry::Unknown), ""),
-        entry(5, key("tracked"), Fact::Done(Deed::Tracked), ""),
+        entry(4, key("unknown"), Fact::Enquired(StatusCheck::Unknown), ""),
+        entry(5, key("tracked"), Fact::Done(LocalEvent::Tracked), ""),
         data(6, "ready", 1, "https://h/…?auth=hidden"),
         data(7, "preparing", 0, "Collecting"),
         gaps::gap(8, "g", None, &[]),
     ]);
     let ledger = activities.ledger();
-    assert_eq!(ledger, Ledger { heard: 2, enquired: 1, unknown: 1, open: 3, gaps: 1 });
+    assert_eq!(ledger, OutcomeCounts { heard: 2, enquired: 1, unknown: 1, open: 3, gaps: 1 });
     assert_eq!(ledger.all() + ledger.gaps, activities.len());
 }
 
@@ -376,25 +392,25 @@ fn build(seq: u64, what: u8, id: u8) -> Entry {
         7 => stream_ready(seq, &id),
         8 => fetching(seq, &id),
         9 => saved(seq, &id),
-        10 => not_saved(seq, &id, NotSaved::Broken),
+        10 => not_saved(seq, &id, DownloadFailure::Broken),
         11 => repeated(seq, &id),
         _ => entry(
             seq,
             ActivityKey::Command(id.as_str().into()),
-            Fact::Done(Deed::Labelled { label: format!("label {seq}") }),
+            Fact::Done(LocalEvent::Labelled { label: format!("label {seq}") }),
             "",
         ),
     }
 }
 
 fn recounted(activities: &Activities) -> Vec<usize> {
-    Chip::ORDER
+    StatusFilter::ORDER
         .iter()
         .map(|&chip| {
             (0..activities.len())
                 .filter_map(|index| View::new().row(activities, index))
                 .filter_map(|id| activities.get(id))
-                .filter(|row| chip == Chip::All || row.status().chip() == chip)
+                .filter(|row| chip == StatusFilter::All || row.status().chip() == chip)
                 .count()
         })
         .collect()
@@ -413,8 +429,8 @@ proptest! {
     fn counts_agree_with_the_rows(facts in prop::collection::vec(any_fact(), 1..60), later in 0_i64..900) {
         let entries: Vec<Entry> = (1..).zip(&facts).map(|(seq, &(what, id))| build(seq, what, id)).collect();
         let mut activities = applied(&entries);
-        activities.expire(Moment(1_000_000_000 + later * 1_000_000));
-        let counts: Vec<usize> = Chip::ORDER.iter().map(|&chip| activities.counts().of(chip)).collect();
+        activities.expire(Timestamp(1_000_000_000 + later * 1_000_000));
+        let counts: Vec<usize> = StatusFilter::ORDER.iter().map(|&chip| activities.counts().of(chip)).collect();
         prop_assert_eq!(counts, recounted(&activities));
     }
 
@@ -434,7 +450,7 @@ proptest! {
         for (count, entry) in entries.iter().enumerate() {
             activities.apply(entry);
             if count == entries.len() / 3 {
-                following.set_chip(Chip::ORDER[chip]);
+                following.set_chip(StatusFilter::ORDER[chip]);
                 following.set_filter(Filter::parse(words).unwrap());
                 following.set_sort(sort);
             }
@@ -444,7 +460,7 @@ proptest! {
         }
         while following.refresh(&mut activities, budget) != Refresh::Done {}
         let mut anew = View::new();
-        anew.set_chip(Chip::ORDER[chip]);
+        anew.set_chip(StatusFilter::ORDER[chip]);
         anew.set_filter(Filter::parse(words).unwrap());
         anew.set_sort(sort);
         while anew.refresh(&mut activities, 1_000) != Refresh::Done {}

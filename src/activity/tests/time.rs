@@ -2,16 +2,16 @@
 
 use super::*;
 
-fn at(mut entry: Entry, at: Moment) -> Entry {
+fn at(mut entry: Entry, at: Timestamp) -> Entry {
     entry.at = at;
     entry
 }
 
-fn link(seq: u64, id: &str, came: Moment) -> Entry {
+fn link(seq: u64, id: &str, came: Timestamp) -> Entry {
     at(data(seq, id, 1, "https://h/…?auth=hidden"), came)
 }
 
-fn living(seq: u64, id: &str, life: &str, came: Moment) -> Entry {
+fn living(seq: u64, id: &str, life: &str, came: Timestamp) -> Entry {
     let body = "https://h/…?auth=hidden";
     at(
         heard(
@@ -39,7 +39,7 @@ fn by(server: Option<i64>) -> TimeReference {
 
 const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 24 * 60 * MINUTE;
-const NOON: Moment = Moment(1_000 * DAY);
+const NOON: Timestamp = Timestamp(1_000 * DAY);
 
 #[test]
 fn a_time_that_was_ahead_once_expires_nothing_after_it_was_put_right() {
@@ -47,18 +47,21 @@ fn a_time_that_was_ahead_once_expires_nothing_after_it_was_put_right() {
         let mut activities = Activities::new(LIFETIME);
         activities.expire(NOON);
         activities.apply(&link(1, "old", NOON));
-        activities.expire(Moment(NOON.0 + ahead));
-        activities.expire(Moment(NOON.0 + MINUTE));
-        activities.apply(&link(2, "new", Moment(NOON.0 + MINUTE)));
-        assert_eq!(activities.expire(Moment(NOON.0 + 2 * MINUTE)), Some(NOON.plus(LIFETIME)));
+        activities.expire(Timestamp(NOON.0 + ahead));
+        activities.expire(Timestamp(NOON.0 + MINUTE));
+        activities.apply(&link(2, "new", Timestamp(NOON.0 + MINUTE)));
+        assert_eq!(activities.expire(Timestamp(NOON.0 + 2 * MINUTE)), Some(NOON.plus(LIFETIME)));
         assert_eq!([status(&activities, "old"), status(&activities, "new")], [Status::Ready; 2], "{ahead}");
-        assert_eq!((ready(&activities), activities.counts().of(Chip::Ready)), (vec!["old".into(), "new".into()], 2));
+        assert_eq!(
+            (ready(&activities), activities.counts().of(StatusFilter::Ready)),
+            (vec!["old".into(), "new".into()], 2)
+        );
     }
 }
 
 #[test]
 fn ends_that_a_server_told_by_its_clock_are_judged_by_the_server() {
-    let until = Moment(NOON.0 + 10 * MINUTE);
+    let until = Timestamp(NOON.0 + 10 * MINUTE);
     let mut activities = Activities::new(LIFETIME);
     activities.set_reference(by(None));
     activities.expire(NOON);
@@ -66,17 +69,17 @@ fn ends_that_a_server_told_by_its_clock_are_judged_by_the_server() {
     activities.apply(&living(3, "relative", r#""expiresIn":3600"#, NOON));
     let row = activities.get(RowId::nth(0)).unwrap();
     assert_eq!((row.status(), row.link_expires()), (Status::Ready, None), "how long it lives is not known");
-    activities.expire(Moment(NOON.0 + 2 * DAY));
+    activities.expire(Timestamp(NOON.0 + 2 * DAY));
     let statuses = |activities: &Activities| [status(activities, "absolute"), status(activities, "relative")];
     assert_eq!(statuses(&activities), [Status::Ready, Status::LinkExpired], "our clock counts what lasts so long");
     assert_eq!(ready(&activities), ["absolute"]);
     // This computer is two days ahead of the server.
     activities.set_reference(by(Some(-2 * DAY)));
     assert_eq!(statuses(&activities), [Status::Ready, Status::LinkExpired]);
-    assert_eq!(activities.get(RowId::nth(0)).unwrap().link_expires(), Some(Moment(until.0 + 2 * DAY)));
-    activities.expire(Moment(NOON.0 + 2 * DAY + 10 * MINUTE));
+    assert_eq!(activities.get(RowId::nth(0)).unwrap().link_expires(), Some(Timestamp(until.0 + 2 * DAY)));
+    activities.expire(Timestamp(NOON.0 + 2 * DAY + 10 * MINUTE));
     assert_eq!(statuses(&activities), [Status::LinkExpired; 2]);
-    assert_eq!(activities.counts().of(Chip::Ready), 0);
+    assert_eq!(activities.counts().of(StatusFilter::Ready), 0);
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn a_kept_link_of_an_earlier_run_expires_once_the_server_has_told_the_time() {
     activities.keep_links(&["r".into()]);
     activities.set_reference(by(None));
     activities.apply(&link(1, "r", NOON));
-    activities.expire(Moment(NOON.0 + 2 * DAY));
+    activities.expire(Timestamp(NOON.0 + 2 * DAY));
     assert_eq!(status(&activities, "r"), Status::Ready);
     activities.set_reference(by(Some(9 * MINUTE - 2 * DAY)));
     assert_eq!(status(&activities, "r"), Status::Ready, "9 minutes old");
@@ -99,13 +102,13 @@ fn an_entry_that_a_wrong_clock_stamped_blanks_no_chart() {
     for wrong in [-800 * DAY, -2 * DAY, 2 * DAY, 800 * DAY] {
         let mut activities = Activities::new(LIFETIME);
         activities.expire(NOON);
-        let told = |seq, at: Moment| self::at(command(seq, &seq.to_string(), 2, ""), at);
-        activities.apply_restored(&[told(1, NOON), told(2, Moment(NOON.0 + wrong)), told(3, NOON)]);
+        let told = |seq, at: Timestamp| self::at(command(seq, &seq.to_string(), 2, ""), at);
+        activities.apply_restored(&[told(1, NOON), told(2, Timestamp(NOON.0 + wrong)), told(3, NOON)]);
         activities.apply(&told(4, NOON));
         assert_eq!(activities.per_minute(NOON, 2), [0, 3], "{wrong}");
-        let insight = activities.insight(Stretch::HOUR, NOON);
+        let insight = activities.insight(TimeRange::HOUR, NOON);
         assert_eq!((insight.messages.iter().sum::<u32>(), insight.settled), (3, 3), "{wrong}");
-        activities.expire(Moment(NOON.0 + wrong));
+        activities.expire(Timestamp(NOON.0 + wrong));
         activities.expire(NOON);
         assert_eq!(activities.per_minute(NOON, 2), [0, 3], "{wrong}");
     }
@@ -123,14 +126,14 @@ proptest! {
     ) {
         let entries: Vec<Entry> = (1..)
             .zip(&steps)
-            .map(|(seq, &((what, id), _))| at(build(seq, what, id), Moment(NOON.0 + i64::try_from(seq).unwrap())))
+            .map(|(seq, &((what, id), _))| at(build(seq, what, id), Timestamp(NOON.0 + i64::try_from(seq).unwrap())))
             .collect();
-        let end = Moment(NOON.0 + end);
+        let end = Timestamp(NOON.0 + end);
         let reference = TimeReference { server: offset, steady_from: Seq(live_from), ..TimeReference::EXACT };
         let (mut moved, mut still) = (Activities::new(LIFETIME), Activities::new(LIFETIME));
         let (mut following, mut anew) = (View::new(), View::new());
-        following.set_chip(Chip::ORDER[chip]);
-        anew.set_chip(Chip::ORDER[chip]);
+        following.set_chip(StatusFilter::ORDER[chip]);
+        anew.set_chip(StatusFilter::ORDER[chip]);
         still.set_live_from(Seq(live_from));
         still.keep_links(&["id-1".into(), "id-2".into()]);
         still.set_reference(reference);
@@ -140,7 +143,7 @@ proptest! {
             moved.apply(entry);
             if let Some(jump) = jump {
                 moved.set_reference(TimeReference { server: (jump % 2 == 0).then_some(*jump), ..reference });
-                moved.expire(Moment(NOON.0 + jump));
+                moved.expire(Timestamp(NOON.0 + jump));
                 following.refresh(&mut moved, 3);
             }
         }
@@ -150,7 +153,7 @@ proptest! {
         prop_assert_eq!(moved.expire(end), still.expire(end));
         prop_assert_eq!(seen(&moved), seen(&still));
         prop_assert_eq!(ready(&moved), ready(&still));
-        let counts = |activities: &Activities| Chip::ORDER.map(|chip| activities.counts().of(chip));
+        let counts = |activities: &Activities| StatusFilter::ORDER.map(|chip| activities.counts().of(chip));
         prop_assert_eq!(counts(&moved), counts(&still));
         while following.refresh(&mut moved, 100) != Refresh::Done {}
         while anew.refresh(&mut still, 100) != Refresh::Done {}

@@ -14,11 +14,11 @@ const LABELS: usize = 1_000;
 
 /// What is usual, label by label.
 #[derive(Debug, Default)]
-pub struct Patience {
+pub struct ExpectedLatency {
     took: HashMap<Box<str>, VecDeque<Duration>>,
 }
 
-impl Patience {
+impl ExpectedLatency {
     /// Learns from an outcome. An empty label teaches nothing.
     pub fn learn(&mut self, label: &str, took: Duration) {
         if label.is_empty() || (self.took.len() >= LABELS && !self.took.contains_key(label)) {
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_label_is_late_beyond_its_own_95th_percentile_once_it_has_a_history() {
-        let mut patience = Patience::default();
+        let mut patience = ExpectedLatency::default();
         for seconds in 1..=19 {
             patience.learn("approve device", Duration::from_secs(seconds));
         }

@@ -7,15 +7,15 @@ use std::time::Duration;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::timestamp::Moment;
+use super::timestamp::Timestamp;
 
 /// A time from which on things count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Since {
+pub enum TimeSpec {
     /// A point in time.
-    At(Moment),
+    At(Timestamp),
     /// The beginning of a day in the time zone in which it was read.
-    Day(Date, Moment),
+    Day(Date, Timestamp),
     /// So long ago.
     Ago(Duration),
 }
@@ -23,15 +23,15 @@ pub enum Since {
 /// What was typed is no time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Write a time such as 2026-03-01T12:00:00Z, a date such as 2026-03-01, or an age such as 10m, 2h or 3d.")]
-pub struct NoTime;
+pub struct ParseTimeError;
 
-impl Since {
+impl TimeSpec {
     /// The point in time.
     #[must_use]
-    pub fn moment(self, now: Moment) -> Moment {
+    pub fn moment(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(moment) | Self::Day(_, moment) => moment,
-            Self::Ago(age) => Moment(now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX))),
+            Self::Ago(age) => Timestamp(now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX))),
         }
     }
 
@@ -40,7 +40,7 @@ impl Since {
     /// # Errors
     ///
     /// If it is no time.
-    pub fn parse_in(text: &str, zone: &TimeZone) -> Result<Self, NoTime> {
+    pub fn parse_in(text: &str, zone: &TimeZone) -> Result<Self, ParseTimeError> {
         let text = text.trim();
         if let Some(age) = age(text) {
             return Ok(Self::Ago(age));
@@ -55,12 +55,12 @@ impl Since {
         {
             return Ok(Self::Day(date, begins.into()));
         }
-        Err(NoTime)
+        Err(ParseTimeError)
     }
 }
 
-impl FromStr for Since {
-    type Err = NoTime;
+impl FromStr for TimeSpec {
+    type Err = ParseTimeError;
 
     /// A date alone is a day in UTC, as on the command line.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -68,7 +68,7 @@ impl FromStr for Since {
     }
 }
 
-impl fmt::Display for Since {
+impl fmt::Display for TimeSpec {
     /// In a form that is read back as the same.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -103,8 +103,8 @@ mod tests {
 
     #[test]
     fn a_time_is_a_point_a_date_or_an_age() {
-        let now = Moment::from_millis(1_000_000_000_000);
-        let read = |text: &str| Since::from_str(text).map(|since| since.moment(now).to_string());
+        let now = Timestamp::from_millis(1_000_000_000_000);
+        let read = |text: &str| TimeSpec::from_str(text).map(|since| since.moment(now).to_string());
         for (text, wanted) in [
             ("2026-03-01T12:00:00Z", "2026-03-01T12:00:00.000000Z"),
             ("2026-03-01T12:00:00+02:00", "2026-03-01T10:00:00.000000Z"),
@@ -116,7 +116,7 @@ mod tests {
             ("1w", "2001-09-02T01:46:40.000000Z"),
         ] {
             assert_eq!(read(text).as_deref(), Ok(wanted), "{text}");
-            let since = Since::from_str(text).unwrap();
+            let since = TimeSpec::from_str(text).unwrap();
             assert_eq!(since.to_string().parse(), Ok(since), "{text} is not read back");
         }
         for text in
@@ -137,12 +137,12 @@ mod tests {
             ("America/Santiago", "2026-09-06", "2026-09-06T04:00:00.000000Z"),
             ("Pacific/Apia", "2026-11-30", "2026-11-29T11:00:00.000000Z"),
         ] {
-            let since = Since::parse_in(date, &TimeZone::get(zone).unwrap()).unwrap();
-            assert_eq!(since.moment(Moment(0)).to_string(), wanted, "{date} in {zone}");
+            let since = TimeSpec::parse_in(date, &TimeZone::get(zone).unwrap()).unwrap();
+            assert_eq!(since.moment(Timestamp(0)).to_string(), wanted, "{date} in {zone}");
             assert_eq!(since.to_string(), date, "it is written as it was typed");
-            let exact = Since::parse_in("2026-03-01T12:00:00+02:00", &TimeZone::get(zone).unwrap()).unwrap();
+            let exact = TimeSpec::parse_in("2026-03-01T12:00:00+02:00", &TimeZone::get(zone).unwrap()).unwrap();
             assert_eq!(
-                exact.moment(Moment(0)).to_string(),
+                exact.moment(Timestamp(0)).to_string(),
                 "2026-03-01T10:00:00.000000Z",
                 "an offset counts in any zone"
             );

@@ -2,7 +2,7 @@
 
 use crate::activity::entry::Seq;
 
-use super::timestamp::Moment;
+use super::timestamp::Timestamp;
 
 /// How the clock that stamps entries relates to this computer's clock and to the server's. It runs on steadily when the
 /// computer's clock is set, so entries of one run can be compared with each other.
@@ -25,19 +25,19 @@ impl TimeReference {
 
     /// A moment as the server's clock shows it, at least; `None` if nothing is known of that clock.
     #[must_use]
-    pub fn by_server(self, at: Moment) -> Option<Moment> {
-        self.server.map(|server| Moment(at.0.saturating_add(server)))
+    pub fn by_server(self, at: Timestamp) -> Option<Timestamp> {
+        self.server.map(|server| Timestamp(at.0.saturating_add(server)))
     }
 
     /// A moment of the server's clock on this one.
     #[must_use]
-    pub fn of_server(self, at: Moment) -> Option<Moment> {
-        self.server.map(|server| Moment(at.0.saturating_sub(server)))
+    pub fn of_server(self, at: Timestamp) -> Option<Timestamp> {
+        self.server.map(|server| Timestamp(at.0.saturating_sub(server)))
     }
 
     /// A moment as this computer's clock, as it is set now, would have shown it.
     #[must_use]
-    pub fn shown(self, at: Moment) -> Moment {
-        Moment(at.0.saturating_add(self.ahead))
+    pub fn shown(self, at: Timestamp) -> Timestamp {
+        Timestamp(at.0.saturating_add(self.ahead))
     }
 }

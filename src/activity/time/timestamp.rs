@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::protocol::LinkLife;
+use crate::protocol::LinkExpiry;
 
 /// Microseconds since 1970-01-01T00:00:00Z, UTC: what is stored, sorted and exported. Shown in local time by the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
-pub struct Moment(pub i64);
+pub struct Timestamp(pub i64);
 
-impl Moment {
+impl Timestamp {
     /// From whole milliseconds since the epoch.
     #[must_use]
     pub fn from_millis(millis: i64) -> Self {
@@ -30,10 +30,10 @@ impl Moment {
 
     /// When a link expires that came at this moment.
     #[must_use]
-    pub fn end_of(self, life: LinkLife) -> Self {
+    pub fn end_of(self, life: LinkExpiry) -> Self {
         match life {
-            LinkLife::Until(until) => Self::from(until),
-            LinkLife::For(lasting) => self.plus(lasting),
+            LinkExpiry::Until(until) => Self::from(until),
+            LinkExpiry::For(lasting) => self.plus(lasting),
         }
     }
 
@@ -44,13 +44,13 @@ impl Moment {
     }
 }
 
-impl From<jiff::Timestamp> for Moment {
+impl From<jiff::Timestamp> for Timestamp {
     fn from(timestamp: jiff::Timestamp) -> Self {
         Self(timestamp.as_microsecond())
     }
 }
 
-impl std::fmt::Display for Moment {
+impl std::fmt::Display for Timestamp {
     /// RFC 3339 in UTC with microseconds.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:.6}", self.timestamp())

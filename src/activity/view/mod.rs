@@ -13,15 +13,15 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use crate::activity::activities::row_id::RowId;
-use crate::activity::collections::interner::TextPool;
+use crate::activity::collections::interner::Interner;
 use crate::activity::filter::evaluate::Matcher;
 use crate::activity::filter::expression::Filter;
-use crate::activity::time::timestamp::Moment;
+use crate::activity::time::timestamp::Timestamp;
 
 use super::activities::{Activities, Changes};
-use super::collections::Bits;
+use super::collections::BitSet;
 use super::entry::Seq;
-use super::status::Chip;
+use super::status::StatusFilter;
 
 use build::Build;
 use order::{Column, Order, Slot, Sorting};
@@ -50,13 +50,13 @@ pub enum Refresh {
 /// Which rows are shown, and in which order. Index 0 is the first row of the table: the newest, unless sorted.
 #[derive(Debug, Default)]
 pub struct View {
-    chip: Chip,
+    chip: StatusFilter,
     matcher: Matcher,
     order: Order,
     /// Matching rows in order. Not used while everything is shown in arrival order.
     list: Ranked,
     /// Whether a row is in `list`, or in `build`, by its number.
-    members: Bits,
+    members: BitSet,
     /// While sorted: each member's slot, by its number.
     slots: Vec<Option<Slot>>,
     /// Rows that came before this one are still to be looked at.
@@ -64,13 +64,13 @@ pub struct View {
     /// While sorting: what becomes of `list`.
     build: Option<Build>,
     /// While sorting by texts that rows do not share: those of the slots.
-    kept: RefCell<TextPool>,
+    kept: RefCell<Interner>,
     /// Rows that changed behind the sorting.
     late: BTreeSet<u32>,
     /// When the filter judges which row otherwise, by the time alone.
-    turns: BTreeSet<(Moment, u32)>,
+    turns: BTreeSet<(Timestamp, u32)>,
     /// Whether a row is in `turns`, by its number: each is there once.
-    turning: Bits,
+    turning: BitSet,
     pause: Option<Pause>,
     /// Rows that were evicted, until somebody asks; `None` where they are too many to be listed.
     gone: Option<Vec<RowId>>,
@@ -97,7 +97,7 @@ impl View {
     }
 
     /// Shows what a chip gathers.
-    pub fn set_chip(&mut self, chip: Chip) {
+    pub fn set_chip(&mut self, chip: StatusFilter) {
         if chip != self.chip {
             self.chip = chip;
             self.restart();
@@ -106,7 +106,7 @@ impl View {
 
     /// The chip that is on.
     #[must_use]
-    pub fn chip(&self) -> Chip {
+    pub fn chip(&self) -> StatusFilter {
         self.chip
     }
 
@@ -127,7 +127,7 @@ impl View {
     /// Whether a filter or a chip keeps rows away.
     #[must_use]
     pub fn is_filtered(&self) -> bool {
-        self.chip != Chip::All || !self.filter().is_empty()
+        self.chip != StatusFilter::All || !self.filter().is_empty()
     }
 
     /// Sorts by a column, ascending or (`true`) descending; `None` is arrival order, newest first.
@@ -175,7 +175,7 @@ impl View {
 
     /// The next moment at which rows come or go by the time alone: refresh no later.
     #[must_use]
-    pub fn next_turn(&self) -> Option<Moment> {
+    pub fn next_turn(&self) -> Option<Timestamp> {
         self.turns.first().map(|&(at, _)| at)
     }
 
@@ -297,12 +297,12 @@ impl View {
 
     fn restart(&mut self) {
         self.list = Ranked::default();
-        self.members = Bits::default();
+        self.members = BitSet::default();
         self.slots.clear();
         self.kept = RefCell::default();
         self.late.clear();
         self.turns.clear();
-        self.turning = Bits::default();
+        self.turning = BitSet::default();
         self.scan = Some(Seq(u64::MAX));
         self.build = self.sort().map(|_| Build::default());
         if let Some(pause) = &mut self.pause {
@@ -341,7 +341,8 @@ impl View {
             self.turns.insert((turn, id));
             self.turning.set(id, true);
         }
-        (self.chip == Chip::All || activity.status().chip() == self.chip) && self.matcher.matches(&activity, now)
+        (self.chip == StatusFilter::All || activity.status().chip() == self.chip)
+            && self.matcher.matches(&activity, now)
     }
 
     /// Remembers that a row is listed, and under which slot.

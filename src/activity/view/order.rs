@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use std::cmp::Ordering;
 
 use crate::activity::activities::Activities;
-use crate::activity::collections::interner::{PackedId, TextId, TextPool};
+use crate::activity::collections::interner::{Interner, PackedId, TextId};
 use crate::activity::entry::Seq;
 use crate::activity::read::Activity;
 use crate::activity::status::Status;
-use crate::activity::time::timestamp::Moment;
+use crate::activity::time::timestamp::Timestamp;
 
 /// What the table can be sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,7 +62,7 @@ pub(crate) struct Order(pub(crate) Option<(Column, bool)>);
 pub(crate) struct Sorting<'a> {
     pub(crate) order: Order,
     pub(crate) activities: &'a Activities,
-    pub(crate) kept: &'a RefCell<TextPool>,
+    pub(crate) kept: &'a RefCell<Interner>,
 }
 
 impl Order {
@@ -97,7 +97,7 @@ impl Sorting<'_> {
         if descending { order.reverse() } else { order }
     }
 
-    fn text<'t>(&'t self, slot: &Slot, kept: &'t TextPool) -> Cow<'t, str> {
+    fn text<'t>(&'t self, slot: &Slot, kept: &'t Interner) -> Cow<'t, str> {
         match slot.text {
             ITS_ID => self.activities.get_at(slot.row).map(|activity| activity.id()).unwrap_or_default(),
             text if text & KEPT != 0 => Cow::Borrowed(kept.get(TextId::at(text & !KEPT))),
@@ -107,9 +107,9 @@ impl Sorting<'_> {
 }
 
 /// What is compared, as far as it fits, and which text it is.
-fn short_form(column: Column, activity: &Activity<'_>, kept: &RefCell<TextPool>) -> (u64, u32) {
+fn short_form(column: Column, activity: &Activity<'_>, kept: &RefCell<Interner>) -> (u64, u32) {
     // A fixed moment: what is under way is compared by when it began.
-    const LATER: Moment = Moment(i64::MAX);
+    const LATER: Timestamp = Timestamp(i64::MAX);
     let number = |id: TextId| u32::try_from(id.index()).unwrap_or(0);
     let shared = |id: TextId| (beginning(activity.pool.get(id)), number(id));
     match column {
@@ -140,7 +140,7 @@ fn short_form(column: Column, activity: &Activity<'_>, kept: &RefCell<TextPool>)
 }
 
 /// A moment as a number that is ordered alike.
-fn ascending(moment: Moment) -> u64 {
+fn ascending(moment: Timestamp) -> u64 {
     moment.0.cast_unsigned() ^ (1 << 63)
 }
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::activity::entry::{ActivityKey, Enquiry, Entry, Fact};
+use crate::activity::entry::{ActivityKey, Entry, Fact, StatusCheck};
 use crate::protocol::CommandStatus;
 
 use super::*;
 
 fn told(seq: u64, id: &str, status: CommandStatus, text: &str) -> Entry {
-    let fact = Fact::Enquired(Enquiry::Known { status, text: Some(text.to_owned()) });
-    let at = Moment(1_000_000_000_000 + i64::try_from(seq).unwrap() * 1_000);
+    let fact = Fact::Enquired(StatusCheck::Known { status, text: Some(text.to_owned()) });
+    let at = Timestamp(1_000_000_000_000 + i64::try_from(seq).unwrap() * 1_000);
     Entry { seq: Seq(seq), at, key: ActivityKey::Command(id.into()), fact, raw: "".into() }
 }
 

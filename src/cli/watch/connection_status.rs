@@ -8,7 +8,7 @@ use crate::settings::ProfileId;
 
 /// How one profile stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Standing {
+enum ConnectionStatus {
     /// Nothing is known yet.
     Starting,
     /// It is being signed in or connected; what went wrong last, if anything did.
@@ -21,42 +21,42 @@ enum Standing {
 
 /// How all of them stand.
 #[derive(Debug, Default)]
-pub(crate) struct Standings {
-    profiles: BTreeMap<ProfileId, Standing>,
+pub(crate) struct ConnectionStatuses {
+    profiles: BTreeMap<ProfileId, ConnectionStatus>,
     /// Whether any was ever joined.
     joined: bool,
 }
 
-impl Standings {
+impl ConnectionStatuses {
     /// A profile is about to be connected.
     pub(crate) fn begin(&mut self, profile: ProfileId) {
-        self.profiles.insert(profile, Standing::Starting);
+        self.profiles.insert(profile, ConnectionStatus::Starting);
     }
 
     /// Whether nothing is known of a profile yet.
     pub(crate) fn is_starting(&self, profile: ProfileId) -> bool {
-        self.profiles.get(&profile) == Some(&Standing::Starting)
+        self.profiles.get(&profile) == Some(&ConnectionStatus::Starting)
     }
 
     /// Whether a profile was joined since it was signed in.
     pub(crate) fn was_joined(&self, profile: ProfileId) -> bool {
-        self.profiles.get(&profile) == Some(&Standing::Joined)
+        self.profiles.get(&profile) == Some(&ConnectionStatus::Joined)
     }
 
     /// A connection changed its state.
     pub(crate) fn connection(&mut self, profile: ProfileId, state: &ConnectionState) {
-        let before = self.profiles.entry(profile).or_insert(Standing::Starting);
+        let before = self.profiles.entry(profile).or_insert(ConnectionStatus::Starting);
         match state {
             ConnectionState::Live => {
-                *before = Standing::Joined;
+                *before = ConnectionStatus::Joined;
                 self.joined = true;
             }
-            ConnectionState::TokenRefused { why } => *before = Standing::Out(why.to_string()),
-            ConnectionState::Reconnecting { why, .. } if *before != Standing::Joined => {
-                *before = Standing::Trying(Some(why.to_string()));
+            ConnectionState::TokenRefused { why } => *before = ConnectionStatus::Out(why.to_string()),
+            ConnectionState::Reconnecting { why, .. } if *before != ConnectionStatus::Joined => {
+                *before = ConnectionStatus::Trying(Some(why.to_string()));
             }
-            ConnectionState::Connecting | ConnectionState::Joining if *before == Standing::Starting => {
-                *before = Standing::Trying(None);
+            ConnectionState::Connecting | ConnectionState::Joining if *before == ConnectionStatus::Starting => {
+                *before = ConnectionStatus::Trying(None);
             }
             ConnectionState::Reconnecting { .. }
             | ConnectionState::Connecting
@@ -69,12 +69,12 @@ impl Standings {
 
     /// A sign-in failed for now.
     pub(crate) fn failed(&mut self, profile: ProfileId, why: String) {
-        self.profiles.insert(profile, Standing::Trying(Some(why)));
+        self.profiles.insert(profile, ConnectionStatus::Trying(Some(why)));
     }
 
     /// Nothing can be done for a profile without the operator.
     pub(crate) fn out(&mut self, profile: ProfileId, why: String) {
-        self.profiles.insert(profile, Standing::Out(why));
+        self.profiles.insert(profile, ConnectionStatus::Out(why));
     }
 
     /// An error where nothing is left to watch.
@@ -82,8 +82,8 @@ impl Standings {
         let mut why = None;
         for standing in self.profiles.values() {
             match standing {
-                Standing::Out(sentence) => why = Some(sentence.clone()),
-                Standing::Starting | Standing::Trying(_) | Standing::Joined => return None,
+                ConnectionStatus::Out(sentence) => why = Some(sentence.clone()),
+                ConnectionStatus::Starting | ConnectionStatus::Trying(_) | ConnectionStatus::Joined => return None,
             }
         }
         why.map(CliError::SignedOut)
@@ -95,8 +95,8 @@ impl Standings {
             return None;
         }
         let why = self.profiles.values().find_map(|standing| match standing {
-            Standing::Trying(why) => why.clone(),
-            Standing::Starting | Standing::Joined | Standing::Out(_) => None,
+            ConnectionStatus::Trying(why) => why.clone(),
+            ConnectionStatus::Starting | ConnectionStatus::Joined | ConnectionStatus::Out(_) => None,
         });
         Some(CliError::NotReached { seconds, why })
     }
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn it_ends_when_every_profile_is_out_and_not_before() {
-        let mut standings = Standings::default();
+        let mut standings = ConnectionStatuses::default();
         assert!(standings.nothing_left().is_none(), "no profile is no reason to end");
         let (one, two) = (ProfileId::random(), ProfileId::random());
         standings.begin(one);
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn only_the_first_connection_has_a_deadline() {
-        let mut standings = Standings::default();
+        let mut standings = ConnectionStatuses::default();
         let one = ProfileId::random();
         standings.begin(one);
         standings.failed(one, "Nobody there.".into());

@@ -7,9 +7,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::cli::error::CliError;
-use crate::cli::profiles::{Guest, Names};
+use crate::cli::profiles::{EnvProfile, ProfileNames};
 use crate::cli::say;
-use crate::engine::{Action, Engine, EngineError, EngineHandle, EngineOptions, Event, Events, Waker};
+use crate::engine::{Action, Engine, EngineError, EngineHandle, EngineOptions, Event, EventReceiver, Waker};
 use crate::settings::Settings;
 
 use super::connections::{Connections, in_line};
@@ -19,18 +19,18 @@ use super::model::Model;
 const LAST_WAIT: Duration = Duration::from_secs(4);
 
 /// The engine and what it said.
-pub(crate) struct Live {
+pub(crate) struct EngineSource {
     engine: EngineHandle,
-    events: Events,
+    events: EventReceiver,
     bell: Arc<Notify>,
     connections: Connections,
 }
 
-impl Live {
+impl EngineSource {
     /// Takes the journal and starts the engine.
     pub(crate) fn start(
         make: impl FnOnce(Waker) -> EngineOptions,
-        guest: Option<Guest>,
+        guest: Option<EnvProfile>,
         settings: &Settings,
         only: Option<&str>,
     ) -> Result<Self, EngineError> {
@@ -41,7 +41,7 @@ impl Live {
     }
 
     /// Waits until the engine has something to say, and hears it.
-    pub(crate) async fn wait(&mut self, names: &mut Names, model: &mut Model) -> Result<(), CliError> {
+    pub(crate) async fn wait(&mut self, names: &mut ProfileNames, model: &mut Model) -> Result<(), CliError> {
         let never = Instant::now() + Duration::from_hours(24);
         let due = self.connections.due().unwrap_or(never);
         tokio::select! {
@@ -52,7 +52,7 @@ impl Live {
     }
 
     /// Hears what the engine has said, and does what is due, without waiting.
-    pub(crate) fn look(&mut self, names: &mut Names, model: &mut Model) -> Result<(), CliError> {
+    pub(crate) fn look(&mut self, names: &mut ProfileNames, model: &mut Model) -> Result<(), CliError> {
         if let Some(sign_in) = self.connections.sign_in_now()
             && self.engine.send(Action::Visit(Box::new(sign_in))).is_err()
         {
@@ -71,7 +71,7 @@ impl Live {
     }
 
     /// Takes what is true now, and hears everything that has happened. The entries themselves are read from the journal.
-    fn hear(&mut self, names: &mut Names, model: &mut Model) -> Result<(), CliError> {
+    fn hear(&mut self, names: &mut ProfileNames, model: &mut Model) -> Result<(), CliError> {
         self.events.begin_drain();
         if let Some(status) = self.events.status() {
             for line in self.connections.take(&status, names, |profile| model.include(profile)) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::activity::stats::completeness;
-use crate::activity::{Activities, ActivityKey, CompetingConsumer, GapState, Moment, RowId};
+use crate::activity::{Activities, ActivityKey, CompetingConsumer, GapState, RowId, Timestamp};
 use crate::settings::ProfileId;
 
 /// How long after its last line a gap is printed again if it may change further.
@@ -23,22 +23,22 @@ pub(crate) struct GapLines {
     told: BTreeMap<GapRow, Told>,
     changed: BTreeSet<GapRow>,
     /// For each profile, what [`Activities::unheard`] gave.
-    unheard: BTreeMap<ProfileId, Vec<Moment>>,
+    unheard: BTreeMap<ProfileId, Vec<Timestamp>>,
     /// The profiles of which another client was suspected when that was last looked at.
     suspected: BTreeSet<ProfileId>,
     /// When the newest lines were printed again, and how many.
-    last: Option<(Moment, usize)>,
+    last: Option<(Timestamp, usize)>,
 }
 
 /// A gap as it was printed.
 struct Told {
     state: GapState,
-    at: Moment,
+    at: Timestamp,
 }
 
 impl GapLines {
     /// Takes everything that is known at the start for printed.
-    pub(crate) fn begin(&mut self, all: &BTreeMap<ProfileId, Activities>, now: Moment) {
+    pub(crate) fn begin(&mut self, all: &BTreeMap<ProfileId, Activities>, now: Timestamp) {
         for (profile, activities) in all {
             self.unheard.insert(*profile, activities.unheard());
         }
@@ -63,7 +63,7 @@ impl GapLines {
         &mut self,
         all: &BTreeMap<ProfileId, Activities>,
         (profile, row): GapRow,
-        now: Moment,
+        now: Timestamp,
     ) -> Option<GapState> {
         let state = self.state(all, (profile, row), now)?;
         self.told.insert((profile, row), Told { state: state.clone(), at: now });
@@ -74,7 +74,7 @@ impl GapLines {
     pub(crate) fn due(
         &mut self,
         all: &BTreeMap<ProfileId, Activities>,
-        now: Moment,
+        now: Timestamp,
         all_changed: bool,
     ) -> Vec<(GapRow, GapState)> {
         let suspected = self.suspected_now(now);
@@ -108,7 +108,7 @@ impl GapLines {
     }
 
     /// When to look again although nothing came.
-    pub(crate) fn next_look(&self, now: Moment) -> Option<Duration> {
+    pub(crate) fn next_look(&self, now: Timestamp) -> Option<Duration> {
         if !self.changed.is_empty() {
             return Some(PAUSE / 10);
         }
@@ -116,16 +116,16 @@ impl GapLines {
         turns.min().map(|turn| turn.since(now))
     }
 
-    fn state(&self, all: &BTreeMap<ProfileId, Activities>, (profile, row): GapRow, now: Moment) -> Option<GapState> {
+    fn state(&self, all: &BTreeMap<ProfileId, Activities>, (profile, row): GapRow, now: Timestamp) -> Option<GapState> {
         let suspected = self.is_suspected(profile, now);
         Some(all.get(&profile)?.gap(row)?.while_suspected(suspected))
     }
 
-    fn is_suspected(&self, profile: ProfileId, now: Moment) -> bool {
+    fn is_suspected(&self, profile: ProfileId, now: Timestamp) -> bool {
         self.unheard.get(&profile).is_some_and(|unheard| CompetingConsumer::of(unheard, 0, now).is_some())
     }
 
-    fn suspected_now(&self, now: Moment) -> BTreeSet<ProfileId> {
+    fn suspected_now(&self, now: Timestamp) -> BTreeSet<ProfileId> {
         self.unheard.keys().copied().filter(|profile| self.is_suspected(*profile, now)).collect()
     }
 }

@@ -20,19 +20,19 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::activity::Slip;
+use crate::activity::Suggestion;
 use crate::engine::{Clock, EngineError, EngineOptions, SettingsAccess, Waker};
-use crate::journal::{Holder, JournalError};
+use crate::journal::{DataDirLock, JournalError};
 use crate::settings::{Directories, Settings, Store};
 
 use super::environment::Environment;
 use super::error::CliError;
-use super::profiles::{Guest, Names};
+use super::profiles::{EnvProfile, ProfileNames};
 use super::signals;
 use super::subcommand::Watch;
 
-use engine_source::Live;
-use model::{Model, Whose};
+use engine_source::EngineSource;
+use model::{Model, ProfileFilter};
 use printer::Printer;
 
 /// How long another process may hold the journal before it counts as running: `track` holds it for a moment.
@@ -109,15 +109,15 @@ pub fn run(setup: Setup<'_>) -> Result<(), CliError> {
 /// What is under way.
 struct Watcher<'a> {
     setup: Setup<'a>,
-    guest: Option<Guest>,
+    guest: Option<EnvProfile>,
     settings: Settings,
-    names: Names,
+    names: ProfileNames,
     model: Model,
     /// Where the journal ended at the start.
     end: crate::activity::Seq,
     lines: mpsc::Sender<String>,
     /// The engine, where this process runs it.
-    live: Option<Live>,
+    live: Option<EngineSource>,
     /// Whether everything has been printed that was asked for.
     done: bool,
 }
@@ -126,15 +126,15 @@ impl<'a> Watcher<'a> {
     fn new(setup: Setup<'a>, lines: mpsc::Sender<String>) -> Result<Self, CliError> {
         let settings = Store::peek(&setup.directories)?;
         let guest =
-            if setup.sandbox { None } else { Guest::of(&setup.environment, &settings, setup.profile.as_deref()) };
+            if setup.sandbox { None } else { EnvProfile::of(&setup.environment, &settings, setup.profile.as_deref()) };
         if let Some(guest) = &guest {
             guest.check()?;
         }
-        let names = Names::of(&settings, guest.as_ref());
+        let names = ProfileNames::of(&settings, guest.as_ref());
         let whose = whose(&setup, guest.as_ref(), &settings, &names)?;
         let memory = (settings.preferences.link_lifetime(), settings.preferences.rows_in_memory());
         let typed = setup.wanted.filter.as_ref().map(ToString::to_string);
-        if let Some(slip) = typed.as_deref().and_then(Slip::find) {
+        if let Some(slip) = typed.as_deref().and_then(Suggestion::find) {
             super::say(&slip.question());
         }
         let (model, end) =
@@ -237,7 +237,7 @@ impl<'a> Watcher<'a> {
 
     /// Starts the engine where nobody else holds the journal; whether it runs.
     fn take_over(&mut self) -> Result<bool, CliError> {
-        if Holder::is_held(self.setup.directories.data())? {
+        if DataDirLock::is_held(self.setup.directories.data())? {
             return Ok(false);
         }
         if !self.setup.sandbox && self.guest.is_none() && self.settings.profiles.is_empty() {
@@ -256,7 +256,7 @@ impl<'a> Watcher<'a> {
             };
             options
         };
-        match Live::start(make, self.guest.clone(), &self.settings, self.setup.profile.as_deref()) {
+        match EngineSource::start(make, self.guest.clone(), &self.settings, self.setup.profile.as_deref()) {
             Ok(live) => {
                 self.live = Some(live);
                 Ok(true)
@@ -287,21 +287,26 @@ impl<'a> Watcher<'a> {
 }
 
 /// Whose events are shown.
-fn whose(setup: &Setup<'_>, guest: Option<&Guest>, settings: &Settings, names: &Names) -> Result<Whose, CliError> {
-    let held = || Holder::is_held(setup.directories.data());
+fn whose(
+    setup: &Setup<'_>,
+    guest: Option<&EnvProfile>,
+    settings: &Settings,
+    names: &ProfileNames,
+) -> Result<ProfileFilter, CliError> {
+    let held = || DataDirLock::is_held(setup.directories.data());
     Ok(match (&setup.profile, guest) {
-        (_, Some(guest)) => Whose::Only([guest.profile.id].into()),
+        (_, Some(guest)) => ProfileFilter::Only([guest.profile.id].into()),
         (None, None) if setup.sandbox || settings.profiles.is_empty() => {
             if !setup.sandbox && !held()? {
                 return Err(CliError::NoProfile);
             }
-            Whose::Everybody
+            ProfileFilter::Everybody
         }
-        (None, None) => Whose::Everybody,
+        (None, None) => ProfileFilter::Everybody,
         (Some(name), None) => match names.find(name) {
-            Some(profile) => Whose::Only([profile].into()),
+            Some(profile) => ProfileFilter::Only([profile].into()),
             None if settings.profiles.is_empty() && !setup.sandbox && !held()? => return Err(CliError::NoProfile),
-            None if setup.sandbox => Whose::Everybody,
+            None if setup.sandbox => ProfileFilter::Everybody,
             None => return Err(CliError::UnknownProfile(name.clone())),
         },
     })

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::activity::{Activities, ActivityKey, Deed, Entry, Fact, Kind, Seq};
-use crate::cli::subcommand::Goal;
-use crate::journal::{Archive, JournalError};
+use crate::activity::{Activities, ActivityKey, Entry, Fact, Kind, LocalEvent, Seq};
+use crate::cli::subcommand::ExitCondition;
+use crate::journal::{JournalError, ReadOnlyJournal};
 use crate::settings::ProfileId;
 
 /// How many entries are looked at together.
@@ -37,7 +37,7 @@ impl OlderRows {
     }
 
     /// Looks at one chunk of the entries before one. Whether there is more.
-    pub(crate) fn read(&mut self, archive: &Archive, before: Seq) -> Result<bool, JournalError> {
+    pub(crate) fn read(&mut self, archive: &ReadOnlyJournal, before: Seq) -> Result<bool, JournalError> {
         let Some((profile, wanted, from)) = self.left.pop() else { return Ok(false) };
         let (entries, next) = archive.entries_of(profile, &wanted, (from, before), CHUNK)?;
         for entry in entries {
@@ -61,18 +61,18 @@ impl OlderRows {
 
 /// The activities that may be waited for, as far as entries before one say so.
 pub(crate) fn awaited(
-    archive: &Archive,
-    goal: &Goal,
+    archive: &ReadOnlyJournal,
+    goal: &ExitCondition,
     profiles: &[ProfileId],
     before: Seq,
 ) -> Result<BTreeSet<Key>, JournalError> {
     let mut keys = BTreeSet::new();
     match goal {
-        Goal::Final(id) => {
+        ExitCondition::Final(id) => {
             keys.extend(profiles.iter().flat_map(|profile| keys_of(id).map(|key| (*profile, key))));
         }
-        Goal::Label(wanted) => archive.ours_before(before, |profile, entry| {
-            if let Fact::Done(Deed::Labelled { label }) = entry.fact
+        ExitCondition::Label(wanted) => archive.ours_before(before, |profile, entry| {
+            if let Fact::Done(LocalEvent::Labelled { label }) = entry.fact
                 && profiles.contains(&profile)
             {
                 // The newest one counts.
@@ -94,7 +94,7 @@ pub(crate) fn keys_of(id: &str) -> [ActivityKey; 2] {
 
 /// The gaps, and of the activities that have entries before and after a number those, of which the journal has nothing any more.
 pub(crate) fn gone(
-    archive: &Archive,
+    archive: &ReadOnlyJournal,
     activities: &Activities,
     purged_before: Seq,
 ) -> Result<Vec<ActivityKey>, JournalError> {

@@ -6,15 +6,15 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::oneshot;
 
-use crate::engine::client::rest::{Ends, Granted};
-use crate::engine::context::Tools;
-use crate::engine::context::internal_event::{Renewal, Report};
+use crate::engine::client::rest::{IssuedToken, TokenExpiry};
+use crate::engine::context::EngineContext;
+use crate::engine::context::internal_event::{InternalEvent, Renewal};
 use crate::engine::events::action::Credential;
 use crate::engine::events::connection_reason::SignInError;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::engine::network::endpoints::Endpoints;
 use crate::engine::network::rest_error::RestError;
-use crate::engine::state::session_credentials::Ticket;
+use crate::engine::state::session_credentials::SessionCredentials;
 use crate::protocol::{AuthorizationToken, pasted};
 use crate::settings::ProfileId;
 
@@ -23,7 +23,7 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Asks the server to sign a profile in, until `stop` is dropped.
 pub(crate) async fn ask(
-    tools: Tools,
+    tools: EngineContext,
     profile: ProfileId,
     attempt: u64,
     endpoints: Arc<Endpoints>,
@@ -35,7 +35,7 @@ pub(crate) async fn ask(
         granted = grant(&tools, &endpoints, username.trim(), credential) => granted,
         _ = stop => return,
     };
-    tools.report(Report::SignedIn { profile, attempt, granted }).await;
+    tools.report(InternalEvent::SignedIn { profile, attempt, granted }).await;
 }
 
 /// What may be wrong with a user name or a password that was refused.
@@ -46,11 +46,11 @@ fn odd(username: &str, password: &SecretString) -> Option<(&'static str, &'stati
 }
 
 async fn grant(
-    tools: &Tools,
+    tools: &EngineContext,
     endpoints: &Endpoints,
     username: &str,
     credential: Credential,
-) -> Result<Granted, SignInError> {
+) -> Result<IssuedToken, SignInError> {
     match credential {
         Credential::Password(password) => {
             tools.rest.authenticate(endpoints, username, &password).await.map_err(|error| match error {
@@ -60,24 +60,24 @@ async fn grant(
         }
         // Joining will prove it; a server that knows its end may refuse it here already.
         Credential::Token(token) => match tools.rest.expiry(endpoints, &token).await {
-            Ok(ends) => Ok(Granted { token, ends, proved: false }),
+            Ok(ends) => Ok(IssuedToken { token, ends, proved: false }),
             Err(error @ (RestError::Unauthorised(_) | RestError::NotAToken)) => Err(SignInError::TokenRefused(error)),
             Err(error) => {
                 tracing::debug!(%error, "the end of the token is not known");
-                Ok(Granted { token, ends: Ends::default(), proved: false })
+                Ok(IssuedToken { token, ends: TokenExpiry::default(), proved: false })
             }
         },
     }
 }
 
 /// Asks when a token ends.
-pub(crate) async fn ask_expiry(tools: Tools, profile: ProfileId, ticket: Arc<Ticket>) {
+pub(crate) async fn ask_expiry(tools: EngineContext, profile: ProfileId, ticket: Arc<SessionCredentials>) {
     let number = ticket.number;
     loop {
         let error = match tools.rest.expiry(&ticket.endpoints, &ticket.token).await {
-            Ok(ends) => return tools.report(Report::Expiry { profile, ticket: number, ends }).await,
+            Ok(ends) => return tools.report(InternalEvent::Expiry { profile, ticket: number, ends }).await,
             Err(error @ RestError::Unauthorised(_)) => {
-                return tools.report(Report::TokenDead { profile, ticket: number, why: error }).await;
+                return tools.report(InternalEvent::TokenDead { profile, ticket: number, why: error }).await;
             }
             Err(error) => error,
         };
@@ -89,13 +89,13 @@ pub(crate) async fn ask_expiry(tools: Tools, profile: ProfileId, ticket: Arc<Tic
 }
 
 /// Asks for a new token. The session goes on with it as soon as it is there: the old one may be dead by then.
-pub(crate) async fn renew(tools: Tools, asked: Arc<Renewal>) {
+pub(crate) async fn renew(tools: EngineContext, asked: Arc<Renewal>) {
     let outcome = tools.rest.reauthorize(&asked.old.endpoints, &asked.old.token).await;
-    tools.report(Report::Renewed { asked, outcome }).await;
+    tools.report(InternalEvent::Renewed { asked, outcome }).await;
 }
 
 /// Puts a token into the keyring; where that fails the operator is told and the session goes on.
-pub(crate) async fn keep(tools: &Tools, profile: ProfileId, token: &AuthorizationToken) -> bool {
+pub(crate) async fn keep(tools: &EngineContext, profile: ProfileId, token: &AuthorizationToken) -> bool {
     match tools.keyring.store_token(profile, token).await {
         Ok(()) => {
             tools.resolve(profile, &ProblemKind::TokenKeyring);

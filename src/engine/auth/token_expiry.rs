@@ -8,19 +8,19 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::engine::client::rest::Ends;
-use crate::engine::context::Tools;
-use crate::engine::context::internal_event::{Due, Report};
+use crate::engine::client::rest::TokenExpiry;
+use crate::engine::context::EngineContext;
+use crate::engine::context::internal_event::{ExpiryEvent, InternalEvent};
 use crate::settings::ProfileId;
 
 /// How often to look at the clock that runs through sleep.
 const LOOK: Duration = Duration::from_mins(1);
 
 /// Dropping it ends the watch.
-pub(crate) type Watch = oneshot::Sender<()>;
+pub(crate) type ExpiryTimer = oneshot::Sender<()>;
 
 /// Begins to watch a token; `None` where it is not known when it ends.
-pub(crate) fn watch(tools: &Tools, profile: ProfileId, ticket: u64, ends: &Ends) -> Option<Watch> {
+pub(crate) fn watch(tools: &EngineContext, profile: ProfileId, ticket: u64, ends: &TokenExpiry) -> Option<ExpiryTimer> {
     let now = tools.clocks.now().at;
     let now = ends.server_now.or_else(|| tools.clocks.reference().by_server(now)).unwrap_or(now);
     let life = ends.at?.since(now);
@@ -36,7 +36,7 @@ pub(crate) fn watch(tools: &Tools, profile: ProfileId, ticket: u64, ends: &Ends)
     Some(watch)
 }
 
-async fn keep_watch(tools: Tools, profile: ProfileId, ticket: u64, life: Duration) {
+async fn keep_watch(tools: EngineContext, profile: ProfileId, ticket: u64, life: Duration) {
     let start = tools.clocks.now();
     for (after, due) in plan(life) {
         loop {
@@ -44,22 +44,22 @@ async fn keep_watch(tools: Tools, profile: ProfileId, ticket: u64, life: Duratio
             let Some(left) = after.checked_sub(elapsed).filter(|left| !left.is_zero()) else { break };
             tokio::time::sleep(left.min(LOOK)).await;
         }
-        if tools.reports.send(Report::TokenDue { profile, ticket, due }).await.is_err() {
+        if tools.reports.send(InternalEvent::TokenDue { profile, ticket, due }).await.is_err() {
             return;
         }
     }
 }
 
 /// What is due after how much of a life. Renewal is tried at 80 %, and again at 90 % and 95 % where that did not work.
-fn plan(life: Duration) -> Vec<(Duration, Due)> {
-    let mut plan: Vec<(Duration, Due)> = Vec::new();
+fn plan(life: Duration) -> Vec<(Duration, ExpiryEvent)> {
+    let mut plan: Vec<(Duration, ExpiryEvent)> = Vec::new();
     if !life.is_zero() {
-        plan.extend([80, 90, 95].map(|percent| (life.mul_f64(f64::from(percent) / 100.0), Due::Renew)));
+        plan.extend([80, 90, 95].map(|percent| (life.mul_f64(f64::from(percent) / 100.0), ExpiryEvent::Renew)));
     }
     for minutes in [15, 2] {
         // One that is shorter from the beginning is nothing that an operator could have prevented.
         if let Some(after) = life.checked_sub(Duration::from_mins(minutes)).filter(|after| !after.is_zero()) {
-            plan.push((after, Due::Ends { minutes }));
+            plan.push((after, ExpiryEvent::Ends { minutes }));
         }
     }
     plan.sort_by_key(|(after, _)| *after);
@@ -69,18 +69,24 @@ fn plan(life: Duration) -> Vec<(Duration, Due)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::context::internal_event::Due;
+    use crate::engine::context::internal_event::ExpiryEvent;
     use std::time::Duration;
 
     #[test]
     fn a_token_is_renewed_at_80_percent_and_its_end_told_15_and_2_minutes_before() {
-        let minutes = |(after, due): (Duration, Due)| (after.as_secs() / 60, due);
+        let minutes = |(after, due): (Duration, ExpiryEvent)| (after.as_secs() / 60, due);
         let planned: Vec<_> = plan(Duration::from_mins(1_000)).into_iter().map(minutes).collect();
-        let ends = |minutes| Due::Ends { minutes };
-        let wanted = [(800, Due::Renew), (900, Due::Renew), (950, Due::Renew), (985, ends(15)), (998, ends(2))];
+        let ends = |minutes| ExpiryEvent::Ends { minutes };
+        let wanted = [
+            (800, ExpiryEvent::Renew),
+            (900, ExpiryEvent::Renew),
+            (950, ExpiryEvent::Renew),
+            (985, ends(15)),
+            (998, ends(2)),
+        ];
         assert_eq!(planned, wanted);
         let short: Vec<_> = plan(Duration::from_mins(10)).into_iter().map(minutes).collect();
-        assert_eq!(short, [(8, Due::Renew), (8, ends(2)), (9, Due::Renew), (9, Due::Renew)]);
+        assert_eq!(short, [(8, ExpiryEvent::Renew), (8, ends(2)), (9, ExpiryEvent::Renew), (9, ExpiryEvent::Renew)]);
         assert_eq!(plan(Duration::ZERO), [], "what has ended by our clock is the server's to say");
     }
 }

@@ -15,18 +15,18 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use url::Url;
 
-use crate::activity::Moment;
+use crate::activity::Timestamp;
 use crate::engine::network::close_frame::CloseWatch;
 use crate::engine::network::connect_error::{ConnectError, HandshakeError};
 use crate::engine::network::connect_failure::NoConnection;
 use crate::engine::network::endpoints::Target;
-use crate::engine::network::proxy::{ProxyError, Through, http_connect};
-use crate::engine::network::tls::config::Trust;
+use crate::engine::network::proxy::{ProxyError, ProxyServer, http_connect};
+use crate::engine::network::tls::config::TlsConfig;
 use crate::engine::network::tls::failure;
 use crate::engine::network::transport::Transport;
 use crate::engine::network::websocket_upgrade::{self, UpgradeError, Upgraded};
 
-use super::network_config::Ways;
+use super::network_config::NetworkConfigReceiver;
 
 /// One budget for DNS, TCP, TLS and the upgrade.
 const BUDGET: Duration = Duration::from_secs(10);
@@ -61,7 +61,7 @@ pub(crate) async fn open(
     url: Url,
     addresses: Vec<SocketAddr>,
     limit: usize,
-) -> Result<(Socket, Option<Moment>), ConnectError> {
+) -> Result<(Socket, Option<Timestamp>), ConnectError> {
     let target = Target { addresses, ..Target::of(&url) };
     let host = target.host.clone();
     let through = connector.proxy(&target).map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
@@ -95,18 +95,18 @@ fn handshake_error(host: String, reason: HandshakeError) -> ConnectError {
 
 /// The network: DNS, TCP, proxies and TLS.
 #[derive(Debug, Clone)]
-pub struct Network {
-    ways: Ways,
+pub struct NetworkConnector {
+    ways: NetworkConfigReceiver,
 }
 
-impl Network {
+impl NetworkConnector {
     /// That goes the way that is in force when it connects.
-    pub(crate) fn new(ways: Ways) -> Self {
+    pub(crate) fn new(ways: NetworkConfigReceiver) -> Self {
         Self { ways }
     }
 }
 
-impl Connector for Network {
+impl Connector for NetworkConnector {
     fn connect(&self, target: Target) -> BoxFuture<'static, Result<Box<dyn Transport>, ConnectError>> {
         let ways = self.ways.clone();
         Box::pin(async move {
@@ -143,8 +143,8 @@ impl Connector for Network {
 pub(crate) async fn proxy_fault(
     failure: &NoConnection,
     target: &Target,
-    through: &Through,
-    trust: &Trust,
+    through: &ProxyServer,
+    trust: &TlsConfig,
 ) -> Option<ProxyError> {
     match failure {
         NoConnection::ProxyPassword => Some(ProxyError::NeedsPassword(through.to_string())),
@@ -158,7 +158,7 @@ pub(crate) async fn proxy_fault(
 }
 
 /// Why a proxy does not connect to a target; `None` if it does, or does not say in time.
-async fn refusal(target: &Target, through: &Through, trust: &Trust) -> Option<ProxyError> {
+async fn refusal(target: &Target, through: &ProxyServer, trust: &TlsConfig) -> Option<ProxyError> {
     match tokio::time::timeout(BUDGET, tunnelled(target, through, trust)).await {
         Ok(Err(ConnectError::Proxy(error))) => Some(error),
         Ok(_) | Err(_) => None,
@@ -166,7 +166,11 @@ async fn refusal(target: &Target, through: &Through, trust: &Trust) -> Option<Pr
 }
 
 /// A stream to the target through a proxy, to which TLS is spoken where its own address says so.
-async fn tunnelled(target: &Target, through: &Through, trust: &Trust) -> Result<Box<dyn Transport>, ConnectError> {
+async fn tunnelled(
+    target: &Target,
+    through: &ProxyServer,
+    trust: &TlsConfig,
+) -> Result<Box<dyn Transport>, ConnectError> {
     let proxy = through.target();
     let unreached = |source| ProxyError::NotReached { proxy: through.to_string(), source };
     let stream = tcp(&proxy).await.map_err(|error| match error {
@@ -242,8 +246,8 @@ async fn first_of(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::client::network_config::{Guide, Surroundings, Way};
-    use crate::engine::network::proxy::ProxyVariables;
+    use crate::engine::client::network_config::{NetworkConfig, NetworkConfigHandle, NetworkEnvironment};
+    use crate::engine::network::proxy::ProxyEnvironment;
     use crate::settings::{Preferences, ProxyChoice};
     use std::sync::Arc;
     use url::Url;
@@ -254,11 +258,12 @@ mod tests {
         let proxy = listener.local_addr().unwrap();
         let preferences =
             Preferences { proxy: ProxyChoice::from_text(&format!("http://{proxy}")), ..Preferences::default() };
-        let surroundings = Surroundings { authority: None, proxies: ProxyVariables::default() };
-        let (_guide, ways) = Guide::new(Way::load(&preferences, &surroundings).unwrap(), surroundings);
+        let surroundings = NetworkEnvironment { authority: None, proxies: ProxyEnvironment::default() };
+        let (_guide, ways) =
+            NetworkConfigHandle::new(NetworkConfig::load(&preferences, &surroundings).unwrap(), surroundings);
         let start = tokio::time::Instant::now();
         let url = Url::parse("wss://ws.example.com").unwrap();
-        let opened = open(Arc::new(Network::new(ways)), url, Vec::new(), 1024).await;
+        let opened = open(Arc::new(NetworkConnector::new(ways)), url, Vec::new(), 1024).await;
         assert_eq!(start.elapsed(), BUDGET);
         let error = opened.err().expect("it opened").to_string();
         assert_eq!(error, format!("ws.example.com did not answer within 10 s through the proxy {proxy}."));

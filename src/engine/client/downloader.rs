@@ -2,37 +2,37 @@
 
 use url::Url;
 
-use crate::engine::runtime::disk_space::{self, Disk};
-use crate::engine::runtime::transfer_rate::Rates;
+use crate::engine::runtime::disk_space::{self, FreeSpace};
+use crate::engine::runtime::transfer_rate::TransferRates;
 
-use super::idle_timeout::IdleLimit;
+use super::idle_timeout::IdleTimeout;
 use super::link_policy::{self, Resolver};
-use super::network_config::Ways;
+use super::network_config::NetworkConfigReceiver;
 
 /// What downloads are made with.
 #[derive(Clone)]
-pub(crate) struct Fetcher {
+pub(crate) struct Downloader {
     /// The way to what is downloaded.
-    pub(crate) ways: Ways,
+    pub(crate) ways: NetworkConfigReceiver,
     /// Where names lead.
     pub(crate) resolve: Resolver,
     /// How much room a disk has.
-    pub(crate) disk: Disk,
+    pub(crate) disk: FreeSpace,
     /// How fast downloads were.
-    pub(crate) rates: Rates,
+    pub(crate) rates: TransferRates,
     /// After how long a silence a transfer is given up.
-    pub(crate) idle: IdleLimit,
+    pub(crate) idle: IdleTimeout,
 }
 
-impl Fetcher {
+impl Downloader {
     /// That goes the way that is in force when it fetches.
-    pub(crate) fn new(ways: Ways) -> Self {
+    pub(crate) fn new(ways: NetworkConfigReceiver) -> Self {
         Self {
             ways,
             resolve: link_policy::system(),
             disk: disk_space::system(),
-            rates: Rates::default(),
-            idle: IdleLimit::default(),
+            rates: TransferRates::default(),
+            idle: IdleTimeout::default(),
         }
     }
 

@@ -8,15 +8,15 @@ use crate::settings::{IDLE_LIMITS, Preferences};
 
 /// After how long a silence a transfer is given up, as the settings have it at the moment. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct IdleLimit(pub(crate) Arc<AtomicU32>);
+pub(crate) struct IdleTimeout(pub(crate) Arc<AtomicU32>);
 
-impl Default for IdleLimit {
+impl Default for IdleTimeout {
     fn default() -> Self {
         Self(Arc::new(Preferences::default().idle_limit.into()))
     }
 }
 
-impl IdleLimit {
+impl IdleTimeout {
     /// So many seconds from here on, for what is under way too; the nearest that makes sense, which is given back.
     pub(crate) fn set(&self, seconds: u32) -> u32 {
         let seconds = seconds.clamp(*IDLE_LIMITS.start(), *IDLE_LIMITS.end());

@@ -12,10 +12,10 @@ use tokio::sync::watch;
 
 use crate::engine::events::error::EngineError;
 use crate::engine::network::http1;
-use crate::engine::network::proxy::{Proxies, ProxyVariables};
+use crate::engine::network::proxy::{ProxyEnvironment, ProxyRules};
 use crate::engine::network::tls::ca_files::{self, CaFiles, NamedBy};
-use crate::engine::network::tls::config::Trust;
-use crate::engine::runtime::tasks::Spawner;
+use crate::engine::network::tls::config::TlsConfig;
+use crate::engine::runtime::tasks::TaskOwner;
 use crate::settings::Preferences;
 
 use super::download_http::download_client;
@@ -23,20 +23,20 @@ use super::rest_http::rest_client;
 
 /// The way as it is now, for whoever connects.
 #[derive(Debug, Clone)]
-pub(crate) struct Ways(watch::Receiver<Current>);
+pub(crate) struct NetworkConfigReceiver(watch::Receiver<Current>);
 
 /// The way as it is now.
 #[derive(Debug, Clone)]
 struct Current {
-    way: Arc<Way>,
+    way: Arc<NetworkConfig>,
     /// Whether the operator has chosen another one, which is being loaded.
     loading: bool,
 }
 
-impl Ways {
+impl NetworkConfigReceiver {
     /// The way as it is now. While the one that the operator chose last is being loaded it waits: nothing connects past a
     /// proxy that was just chosen.
-    pub(crate) async fn current(&self) -> Arc<Way> {
+    pub(crate) async fn current(&self) -> Arc<NetworkConfig> {
         let mut ways = self.0.clone();
         match ways.wait_for(|current| !current.loading).await {
             Ok(current) => current.way.clone(),
@@ -46,46 +46,50 @@ impl Ways {
     }
 
     /// The way as it is now, also while another is being loaded: for words, not for connections.
-    pub(crate) fn now(&self) -> Arc<Way> {
+    pub(crate) fn now(&self) -> Arc<NetworkConfig> {
         self.0.borrow().way.clone()
     }
 }
 
 /// What the environment says of the network. It does not change while the program runs.
 #[derive(Debug, Clone)]
-pub(crate) struct Surroundings {
+pub(crate) struct NetworkEnvironment {
     /// The file that `PRIVICORE_CA_FILE` names.
     pub(crate) authority: Option<PathBuf>,
     /// The proxies that it names.
-    pub(crate) proxies: ProxyVariables,
+    pub(crate) proxies: ProxyEnvironment,
 }
 
 /// How the network is reached.
 #[derive(Debug)]
-pub(crate) struct Way {
+pub(crate) struct NetworkConfig {
     /// Whom TLS trusts.
-    pub(crate) trust: Trust,
+    pub(crate) trust: TlsConfig,
     /// The proxies.
-    pub(crate) proxies: Proxies,
+    pub(crate) proxies: ProxyRules,
     /// The client of REST calls.
     pub(crate) calls: Client,
 }
 
-impl Way {
+impl NetworkConfig {
     /// The way that the preferences and the surroundings make, without the certificate files that they name: those take time
-    /// ([`Guide::load`]). Reads files of the system: not for a task.
+    /// ([`NetworkConfigHandle::load`]). Reads files of the system: not for a task.
     ///
     /// # Errors
     ///
     /// Where this build can speak no TLS or no HTTP at all.
-    pub(crate) fn load(preferences: &Preferences, surroundings: &Surroundings) -> Result<Self, EngineError> {
+    pub(crate) fn load(preferences: &Preferences, surroundings: &NetworkEnvironment) -> Result<Self, EngineError> {
         Self::with(preferences, surroundings, &CaFiles::default())
     }
 
     /// The same with the certificate files, as far as they are read.
-    fn with(preferences: &Preferences, surroundings: &Surroundings, files: &CaFiles) -> Result<Self, EngineError> {
-        let trust = Trust::load(files)?;
-        let proxies = Proxies::of(&preferences.proxy, &surroundings.proxies);
+    fn with(
+        preferences: &Preferences,
+        surroundings: &NetworkEnvironment,
+        files: &CaFiles,
+    ) -> Result<Self, EngineError> {
+        let trust = TlsConfig::load(files)?;
+        let proxies = ProxyRules::of(&preferences.proxy, &surroundings.proxies);
         let calls = built(rest_client(), &trust, &proxies)?;
         let way = Self { trust, proxies, calls };
         // So that what is wrong is known now and not when a link is about to expire.
@@ -115,16 +119,16 @@ impl Way {
 
 /// Who leads the way: the one who can replace it.
 #[derive(Debug)]
-pub(crate) struct Guide {
+pub(crate) struct NetworkConfigHandle {
     ways: watch::Sender<Current>,
-    surroundings: Surroundings,
+    surroundings: NetworkEnvironment,
 }
 
-impl Guide {
+impl NetworkConfigHandle {
     /// That begins with a way.
-    pub(crate) fn new(way: Way, surroundings: Surroundings) -> (Self, Ways) {
+    pub(crate) fn new(way: NetworkConfig, surroundings: NetworkEnvironment) -> (Self, NetworkConfigReceiver) {
         let (sender, ways) = watch::channel(Current { way: Arc::new(way), loading: false });
-        (Self { ways: sender, surroundings }, Ways(ways))
+        (Self { ways: sender, surroundings }, NetworkConfigReceiver(ways))
     }
 
     /// Whether preferences or the surroundings name certificate files.
@@ -138,7 +142,7 @@ impl Guide {
         of_environment.into_iter().chain(of_settings)
     }
 
-    /// Loads the way that other preferences make. Until [`Guide::lead`] or [`Guide::stay`] nothing new connects.
+    /// Loads the way that other preferences make. Until [`NetworkConfigHandle::lead`] or [`NetworkConfigHandle::stay`] nothing new connects.
     pub(crate) fn load(&self, preferences: &Preferences) -> Loading {
         self.ways.send_modify(|current| current.loading = true);
         let files = Some(CaFiles::read(self.files(preferences)));
@@ -146,7 +150,7 @@ impl Guide {
     }
 
     /// Leads another way from now on.
-    pub(crate) fn lead(&self, way: Way) {
+    pub(crate) fn lead(&self, way: NetworkConfig) {
         self.ways.send_replace(Current { way: Arc::new(way), loading: false });
     }
 
@@ -159,7 +163,7 @@ impl Guide {
 /// A way that is being loaded.
 pub(crate) struct Loading {
     preferences: Preferences,
-    surroundings: Surroundings,
+    surroundings: NetworkEnvironment,
     /// `None` once the way is whole.
     files: Option<CaFiles>,
     /// Whether it was given out without some of them.
@@ -169,7 +173,7 @@ pub(crate) struct Loading {
 impl Loading {
     /// The way once its files are read, or without those that take too long; then it comes again as soon as they are read.
     /// `None` when it has come whole, or where that broke, of which a notice says more.
-    pub(crate) async fn next(&mut self, spawner: &Spawner) -> Option<Result<Way, EngineError>> {
+    pub(crate) async fn next(&mut self, spawner: &TaskOwner) -> Option<Result<NetworkConfig, EngineError>> {
         let mut files = self.files.take()?;
         if self.late {
             files.wait().await;
@@ -179,7 +183,7 @@ impl Loading {
         }
         let (preferences, surroundings) = (self.preferences.clone(), self.surroundings.clone());
         let loading = spawner.blocking("reading certificates", move || {
-            let way = Way::with(&preferences, &surroundings, &files);
+            let way = NetworkConfig::with(&preferences, &surroundings, &files);
             (way, files)
         });
         let (way, files) = loading.await?;
@@ -189,7 +193,7 @@ impl Loading {
 }
 
 /// A client that trusts and goes as everything else does.
-fn built(builder: ClientBuilder, trust: &Trust, proxies: &Proxies) -> reqwest::Result<Client> {
+fn built(builder: ClientBuilder, trust: &TlsConfig, proxies: &ProxyRules) -> reqwest::Result<Client> {
     let proxies = proxies.clone();
     // Whoever calls asks the rule first, so that one that can't be used stops the call with its sentence.
     let rule = move |url: &url::Url| proxies.of_url(url).ok().flatten().map(|through| through.url().clone());
@@ -225,11 +229,11 @@ mod tests {
             let named = Some(pipe.clone());
             let (authority, authority_file) = if by_environment { (named, None) } else { (None, named) };
             let preferences = Preferences { authority_file, ..Preferences::default() };
-            let surroundings = Surroundings { authority, proxies: ProxyVariables::default() };
-            let way = Way::load(&preferences, &surroundings).unwrap();
-            let (guide, ways) = Guide::new(way, surroundings);
+            let surroundings = NetworkEnvironment { authority, proxies: ProxyEnvironment::default() };
+            let way = NetworkConfig::load(&preferences, &surroundings).unwrap();
+            let (guide, ways) = NetworkConfigHandle::new(way, surroundings);
             let (outbox, _events) = event_queue::pair(Arc::new(|| {}));
-            let spawner = Spawner::new(Handle::current(), outbox);
+            let spawner = TaskOwner::new(Handle::current(), outbox);
 
             let start = Instant::now();
             let mut loading = guide.load(&preferences);

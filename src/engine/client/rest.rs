@@ -10,23 +10,23 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::activity::{Enquiry, Moment};
+use crate::activity::{StatusCheck, Timestamp};
 use crate::engine::network::connect_error::ConnectError;
 use crate::engine::network::connect_failure::NoConnection;
 use crate::engine::network::endpoints::{Endpoints, Target};
 use crate::engine::network::http_date::date_of;
-use crate::engine::network::proxy::{ProxyError, Through};
+use crate::engine::network::proxy::{ProxyError, ProxyServer};
 use crate::engine::network::rest_error::RestError;
 use crate::engine::network::retry_after::RetryAfter;
 use crate::engine::runtime::clock::Clocks;
 use crate::protocol::rest::{AUTHORIZATION_HEADER, COMMAND_HEADER, REQUEST_HEADER, StatusAnswer, TokenAnswer};
 use crate::protocol::{
-    AuthorizationToken, CommandId, DataToken, DataTokenPage, Expiry, LinkLife, RequestId, data_token_page, lenient,
+    AuthorizationToken, CommandId, DataToken, DataTokenPage, Expiry, LinkExpiry, RequestId, data_token_page, lenient,
     redact, rest,
 };
 
 use super::connector;
-use super::network_config::{Way, Ways};
+use super::network_config::{NetworkConfig, NetworkConfigReceiver};
 
 /// The longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 1024 * 1024;
@@ -35,39 +35,39 @@ const TOKEN_LIFETIME: &str = "2592000";
 
 /// A token that the server gave out, or that was given and is good.
 #[derive(Debug, Clone)]
-pub(crate) struct Granted {
+pub(crate) struct IssuedToken {
     /// The token.
     pub(crate) token: AuthorizationToken,
     /// When it ends.
-    pub(crate) ends: Ends,
+    pub(crate) ends: TokenExpiry,
     /// Whether the server just gave it out; otherwise joining has to prove it.
     pub(crate) proved: bool,
 }
 
 /// The way to the backend.
 #[derive(Debug, Clone)]
-pub(crate) struct Rest {
-    ways: Ways,
+pub(crate) struct RestClient {
+    ways: NetworkConfigReceiver,
     /// Told the server's time of day with each answer.
     clocks: Clocks,
 }
 
 /// When a token ends, as the server says.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Ends {
+pub(crate) struct TokenExpiry {
     /// When; `None` where it did not say.
-    pub(crate) at: Option<Moment>,
+    pub(crate) at: Option<Timestamp>,
     /// The server's own time of day when it said so.
-    pub(crate) server_now: Option<Moment>,
+    pub(crate) server_now: Option<Timestamp>,
     /// What it said, if that can't be read.
     pub(crate) unreadable: Option<String>,
 }
 
 /// How a server wants `request-status` to be asked: by GET `[docs]` or by POST `[live]`. Learnt once a profile and run.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Dialect(Arc<OnceLock<bool>>);
+pub(crate) struct StatusMethod(Arc<OnceLock<bool>>);
 
-impl Dialect {
+impl StatusMethod {
     fn posts(&self) -> Option<bool> {
         self.0.get().copied()
     }
@@ -105,15 +105,15 @@ pub(crate) struct RequestedData {
 struct Answer {
     status: StatusCode,
     /// The header `Date`: the server's time of day.
-    date: Option<Moment>,
+    date: Option<Timestamp>,
     /// The headers that name a command and a request.
     ids: [Option<String>; 2],
     body: String,
 }
 
-impl Rest {
+impl RestClient {
     /// That goes the way that is in force when it is called.
-    pub(crate) fn new(ways: Ways, clocks: Clocks) -> Self {
+    pub(crate) fn new(ways: NetworkConfigReceiver, clocks: Clocks) -> Self {
         Self { ways, clocks }
     }
 
@@ -123,7 +123,7 @@ impl Rest {
         endpoints: &Endpoints,
         username: &str,
         password: &SecretString,
-    ) -> Result<Granted, RestError> {
+    ) -> Result<IssuedToken, RestError> {
         let url = endpoints.call(&["profile", "authenticate"]);
         let way = self.way().await;
         let request = way.calls.post(url).form(&[("username", username), ("password", password.expose_secret())]);
@@ -132,7 +132,11 @@ impl Rest {
     }
 
     /// `POST /profile/authorization-token/expiry`: when a token ends, where the server says.
-    pub(crate) async fn expiry(&self, endpoints: &Endpoints, token: &AuthorizationToken) -> Result<Ends, RestError> {
+    pub(crate) async fn expiry(
+        &self,
+        endpoints: &Endpoints,
+        token: &AuthorizationToken,
+    ) -> Result<TokenExpiry, RestError> {
         let path = ["profile", "authorization-token", "expiry"];
         let answer = match self.call(endpoints, token, &path, Payload::Form(&[])).await {
             // Whoever may not ask for the end of its own token has no token.
@@ -155,7 +159,7 @@ impl Rest {
         &self,
         endpoints: &Endpoints,
         token: &AuthorizationToken,
-    ) -> Result<Granted, RestError> {
+    ) -> Result<IssuedToken, RestError> {
         let path = ["profile", "reauthorize-authorization-token"];
         let answer = self.call(endpoints, token, &path, Payload::Form(&[("ttl", TOKEN_LIFETIME)])).await?;
         let answer = success(answer, endpoints)?;
@@ -178,8 +182,8 @@ impl Rest {
         endpoints: &Endpoints,
         token: &AuthorizationToken,
         command: &CommandId,
-        dialect: &Dialect,
-    ) -> Result<Enquiry, RestError> {
+        dialect: &StatusMethod,
+    ) -> Result<StatusCheck, RestError> {
         let path = ["request-status", command.as_str()];
         let payload = |posts| if posts { Payload::EmptyObject } else { Payload::None };
         let learnt = dialect.posts();
@@ -205,9 +209,9 @@ impl Rest {
         match rest::status_answer(answer.status.as_u16(), &answer.body) {
             StatusAnswer::Known { status, text } => {
                 let text = text.map(|text| redact::text(&text, &[token.expose()]).into_owned());
-                Ok(Enquiry::Known { status, text })
+                Ok(StatusCheck::Known { status, text })
             }
-            StatusAnswer::Unknown => Ok(Enquiry::Unknown),
+            StatusAnswer::Unknown => Ok(StatusCheck::Unknown),
             StatusAnswer::NotUnderstood => Err(RestError::NotUnderstood { host: host(endpoints) }),
         }
     }
@@ -274,7 +278,7 @@ impl Rest {
     async fn read(
         &self,
         request: reqwest::RequestBuilder,
-        way: &Way,
+        way: &NetworkConfig,
         endpoints: &Endpoints,
         carried: Carried<'_>,
     ) -> Result<Answer, RestError> {
@@ -321,7 +325,7 @@ impl Rest {
         &self,
         error: reqwest::Error,
         endpoints: &Endpoints,
-        (way, through): (&Way, Option<&Through>),
+        (way, through): (&NetworkConfig, Option<&ProxyServer>),
     ) -> RestError {
         let error = error.without_url();
         let host = host(endpoints);
@@ -349,35 +353,35 @@ impl Rest {
         }
     }
 
-    fn granted(&self, answer: &Answer, endpoints: &Endpoints) -> Result<Granted, RestError> {
+    fn granted(&self, answer: &Answer, endpoints: &Endpoints) -> Result<IssuedToken, RestError> {
         if !answer.status.is_success() {
             return Err(refused(answer, endpoints));
         }
         match rest::token_answer(&answer.body) {
             Some(TokenAnswer { token, expiry }) => {
                 let ends = self.ends(expiry, answer.date, &token);
-                Ok(Granted { token, ends, proved: true })
+                Ok(IssuedToken { token, ends, proved: true })
             }
             None => Err(RestError::NotUnderstood { host: host(endpoints) }),
         }
     }
 
     /// When a token ends, as an answer says that came at `server_now`.
-    fn ends(&self, expiry: Expiry, server_now: Option<Moment>, token: &AuthorizationToken) -> Ends {
+    fn ends(&self, expiry: Expiry, server_now: Option<Timestamp>, token: &AuthorizationToken) -> TokenExpiry {
         let now = || {
             let here = self.clocks.now().at;
             server_now.or_else(|| self.clocks.reference().by_server(here)).unwrap_or(here)
         };
         let (at, unreadable) = match expiry {
             Expiry::Unstated => (None, None),
-            Expiry::At(at) => (Some(Moment::from(at)), None),
-            Expiry::In(life) => (Some(now().end_of(LinkLife::For(life))), None),
+            Expiry::At(at) => (Some(Timestamp::from(at)), None),
+            Expiry::In(life) => (Some(now().end_of(LinkExpiry::For(life))), None),
             Expiry::Unreadable(said) => (None, Some(redact::text(&said, &[token.expose()]).into_owned())),
         };
-        Ends { at, server_now, unreadable }
+        TokenExpiry { at, server_now, unreadable }
     }
 
-    async fn way(&self) -> Arc<Way> {
+    async fn way(&self) -> Arc<NetworkConfig> {
         self.ways.current().await
     }
 }

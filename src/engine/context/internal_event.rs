@@ -6,14 +6,14 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::credentials::KeyringError;
-use crate::engine::client::network_config::Way;
-use crate::engine::client::rest::{Ends, Granted};
+use crate::engine::client::network_config::NetworkConfig;
+use crate::engine::client::rest::{IssuedToken, TokenExpiry};
 use crate::engine::events::connection_reason::SignInError;
 use crate::engine::events::error::EngineError;
 use crate::engine::events::event::ConnectionState;
-use crate::engine::events::track_request::Asked;
+use crate::engine::events::track_request::IncomingRequest;
 use crate::engine::network::rest_error::RestError;
-use crate::engine::state::session_credentials::Ticket;
+use crate::engine::state::session_credentials::SessionCredentials;
 use crate::journal::{JournalError, Sealing, WorkId};
 use crate::protocol::{AuthorizationToken, CommandId, DataKey, RequestId};
 use crate::settings::{Profile, ProfileId};
@@ -22,19 +22,19 @@ use super::options::{SandboxAddresses, SandboxFailure};
 
 /// Something that a task found out. Tasks wait for room; the centre never waits for a task.
 #[derive(Debug)]
-pub(crate) enum Report {
+pub(crate) enum InternalEvent {
     /// A session changed its state; `ticket` is the number of the ticket it used last.
     Connection { profile: ProfileId, ticket: u64, state: ConnectionState },
     /// The keyring was asked for a token.
     Remembered { profile: ProfileId, token: Result<Option<AuthorizationToken>, KeyringError> },
     /// The server was asked to sign in, or for the end of a token that was given.
-    SignedIn { profile: ProfileId, attempt: u64, granted: Result<Granted, SignInError> },
+    SignedIn { profile: ProfileId, attempt: u64, granted: Result<IssuedToken, SignInError> },
     /// The server said when a token ends.
-    Expiry { profile: ProfileId, ticket: u64, ends: Ends },
+    Expiry { profile: ProfileId, ticket: u64, ends: TokenExpiry },
     /// It is time to do something about a token that will end.
-    TokenDue { profile: ProfileId, ticket: u64, due: Due },
+    TokenDue { profile: ProfileId, ticket: u64, due: ExpiryEvent },
     /// The server was asked for a new token.
-    Renewed { asked: Arc<Renewal>, outcome: Result<Granted, RestError> },
+    Renewed { asked: Arc<Renewal>, outcome: Result<IssuedToken, RestError> },
     /// The keyring was asked to keep a token.
     Kept { profile: ProfileId, ticket: u64 },
     /// The journal has the newest token of a profile, which the keyring did not keep when an earlier run ended; `None` if it
@@ -61,9 +61,9 @@ pub(crate) enum Report {
     StatusNotAsked(RefusedCheck),
     /// Another process asked to follow commands.
     #[cfg_attr(not(unix), expect(dead_code, reason = "nobody listens there"))]
-    Track(Asked),
+    Track(IncomingRequest),
     /// The way to the network was loaded, of which so many were chosen before; `None` where that broke.
-    NetworkLoaded { number: u64, loaded: Option<Box<Result<Way, EngineError>>> },
+    NetworkLoaded { number: u64, loaded: Option<Box<Result<NetworkConfig, EngineError>>> },
     /// The machine woke from sleep.
     Woke,
 }
@@ -74,7 +74,7 @@ pub(crate) struct Renewal {
     /// The profile that it is for, as it was when it was asked for.
     pub(crate) profile: Profile,
     /// The ticket that is in use until it comes.
-    pub(crate) old: Arc<Ticket>,
+    pub(crate) old: Arc<SessionCredentials>,
     /// The number of the ticket with the new token.
     pub(crate) number: u64,
     /// Whether the keyring is to have the new token.
@@ -100,7 +100,7 @@ pub(crate) struct RefusedCheck {
 
 /// What is to be done about a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Due {
+pub(crate) enum ExpiryEvent {
     /// Ask for a new one.
     Renew,
     /// Say that it ends.

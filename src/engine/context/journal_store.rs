@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::activity::{ActivityKey, Entry, Moment, Seq};
+use crate::activity::{ActivityKey, Entry, Seq, Timestamp};
 use crate::credentials::{KeyringError, SealKey};
 use crate::engine::events::event::{Notice, Severity};
-use crate::engine::events::event_queue::Outbox;
+use crate::engine::events::event_queue::EventSender;
 use crate::engine::runtime::clock::Clock;
 use crate::journal::handle::Journal;
 use crate::journal::{
-    Cleaned, History, JournalError, KeptClock, KeptNotice, Limits, NotAppended, OpenActivity, PendingWork, Purged,
-    Sealing, Secrets, Unsealed, WorkId,
+    Cleaned, History, JournalError, KeptClock, Limits, NotAppended, OpenActivity, PendingWork, PersistedNotice,
+    PurgeStep, Sealing, Secrets, Unsealed, WorkId,
 };
-use crate::protocol::{Original, RequestId};
+use crate::protocol::{RequestId, UnmaskedMessage};
 use crate::settings::ProfileId;
 
 /// How long a little that was forgotten is waited for.
@@ -27,7 +27,7 @@ const CLEAN_AT_ONCE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct JournalStore {
     journal: Journal,
-    outbox: Outbox,
+    outbox: EventSender,
     clock: Clock,
     /// Something was forgotten that may still be on the disk.
     forgotten: Arc<Notify>,
@@ -38,7 +38,7 @@ pub(crate) struct JournalStore {
 
 impl JournalStore {
     /// A handle to a journal. The clock gives the time of its notices.
-    pub(crate) fn new(journal: Journal, outbox: Outbox, clock: Clock) -> Self {
+    pub(crate) fn new(journal: Journal, outbox: EventSender, clock: Clock) -> Self {
         Self {
             journal,
             outbox,
@@ -91,7 +91,7 @@ impl JournalStore {
         self.ask(|| self.journal.forget_secret(profile, &request)).await
     }
 
-    pub(crate) async fn forget_expired_secrets(&self, now: Moment, lifetime: Duration) -> Result<u64, JournalError> {
+    pub(crate) async fn forget_expired_secrets(&self, now: Timestamp, lifetime: Duration) -> Result<u64, JournalError> {
         self.ask(|| self.journal.forget_expired_secrets(now, lifetime)).await
     }
 
@@ -130,19 +130,19 @@ impl JournalStore {
         self.ask(|| self.journal.open_activities(profile)).await
     }
 
-    pub(crate) async fn original(&self, profile: ProfileId, seq: Seq) -> Result<Option<Original>, JournalError> {
+    pub(crate) async fn original(&self, profile: ProfileId, seq: Seq) -> Result<Option<UnmaskedMessage>, JournalError> {
         self.ask(|| self.journal.original(profile, seq)).await
     }
 
-    pub(crate) async fn is_purge_due(&self, now: Moment, limits: &Limits) -> Result<bool, JournalError> {
+    pub(crate) async fn is_purge_due(&self, now: Timestamp, limits: &Limits) -> Result<bool, JournalError> {
         self.ask(|| self.journal.is_purge_due(now, limits)).await
     }
 
-    pub(crate) async fn purge_step(&self, now: Moment, limits: &Limits) -> Result<Purged, JournalError> {
+    pub(crate) async fn purge_step(&self, now: Timestamp, limits: &Limits) -> Result<PurgeStep, JournalError> {
         self.ask(|| self.journal.purge_step(now, limits)).await
     }
 
-    pub(crate) async fn keep_notice(&self, notice: KeptNotice) -> Result<(), JournalError> {
+    pub(crate) async fn keep_notice(&self, notice: PersistedNotice) -> Result<(), JournalError> {
         self.ask(|| self.journal.keep_notice(notice.clone())).await
     }
 
@@ -150,7 +150,7 @@ impl JournalStore {
         self.ask(|| self.journal.name_profile(profile, name.clone())).await
     }
 
-    pub(crate) async fn notices(&self) -> Result<Vec<KeptNotice>, JournalError> {
+    pub(crate) async fn notices(&self) -> Result<Vec<PersistedNotice>, JournalError> {
         self.ask(|| self.journal.notices()).await
     }
 
@@ -180,7 +180,7 @@ impl JournalStore {
         self.ask(|| self.journal.clean_step()).await
     }
 
-    pub(crate) async fn begin_work(&self, works: Vec<PendingWork>, at: Moment) -> Result<Vec<WorkId>, JournalError> {
+    pub(crate) async fn begin_work(&self, works: Vec<PendingWork>, at: Timestamp) -> Result<Vec<WorkId>, JournalError> {
         self.ask(|| self.journal.begin_work(works.clone(), at)).await
     }
 
@@ -200,11 +200,11 @@ impl JournalStore {
         self.ask(|| self.journal.keep_clock(clock.clone())).await
     }
 
-    pub(crate) async fn alive(&self, profile: ProfileId, at: Moment) -> Result<(), JournalError> {
+    pub(crate) async fn alive(&self, profile: ProfileId, at: Timestamp) -> Result<(), JournalError> {
         self.ask(|| self.journal.alive(profile, at)).await
     }
 
-    pub(crate) async fn last_alive(&self, profile: ProfileId) -> Result<Option<Moment>, JournalError> {
+    pub(crate) async fn last_alive(&self, profile: ProfileId) -> Result<Option<Timestamp>, JournalError> {
         self.ask(|| self.journal.last_alive(profile)).await
     }
 
@@ -236,7 +236,7 @@ impl JournalStore {
     async fn notify(&self, error: &JournalError) {
         let sentence = error.to_string();
         self.outbox.notice(Notice::new(Severity::Warning, None, sentence.clone()));
-        let kept = KeptNotice { profile: None, at: (self.clock)(), sentence };
+        let kept = PersistedNotice { profile: None, at: (self.clock)(), sentence };
         if let Err(error) = self.journal.keep_notice(kept).await {
             tracing::warn!(%error, "a notice will not be told again at the next start");
         }

@@ -11,25 +11,25 @@ use tokio::sync::mpsc;
 
 use crate::credentials::Keyring;
 use crate::engine::client::connector::Connector;
-use crate::engine::client::downloader::Fetcher;
-use crate::engine::client::rest::Rest;
+use crate::engine::client::downloader::Downloader;
+use crate::engine::client::rest::RestClient;
 use crate::engine::events::event::{Notice, Severity};
-use crate::engine::events::event_queue::Outbox;
+use crate::engine::events::event_queue::EventSender;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::engine::runtime::clock::{Clock, Clocks};
-use crate::engine::runtime::tasks::Spawner;
+use crate::engine::runtime::tasks::TaskOwner;
 use crate::settings::ProfileId;
 
-use internal_event::Report;
+use internal_event::InternalEvent;
 use journal_store::JournalStore;
 
 /// What the engine's tasks share. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Tools {
+pub(crate) struct EngineContext {
     /// Tells the window.
-    pub(crate) outbox: Outbox,
+    pub(crate) outbox: EventSender,
     /// Runs the tasks of the engine, or of one profile.
-    pub(crate) spawner: Spawner,
+    pub(crate) spawner: TaskOwner,
     /// The time of day.
     pub(crate) clock: Clock,
     /// The time of day, and the clocks that can't be set.
@@ -41,14 +41,14 @@ pub(crate) struct Tools {
     /// Connects sockets.
     pub(crate) connector: Arc<dyn Connector>,
     /// Calls the backend.
-    pub(crate) rest: Rest,
+    pub(crate) rest: RestClient,
     /// Fetches links.
-    pub(crate) fetcher: Fetcher,
+    pub(crate) fetcher: Downloader,
     /// Tells the engine's centre. Full: the task waits; the centre never waits for a task.
-    pub(crate) reports: mpsc::Sender<Report>,
+    pub(crate) reports: mpsc::Sender<InternalEvent>,
 }
 
-impl Tools {
+impl EngineContext {
     /// The same tools for one profile: what they spawn belongs to it.
     pub(crate) fn for_profile(&self, profile: ProfileId) -> Self {
         Self { spawner: self.spawner.for_profile(profile), ..self.clone() }
@@ -70,7 +70,7 @@ impl Tools {
     }
 
     /// Tells the centre. When it has gone, nobody waits for it.
-    pub(crate) async fn report(&self, report: Report) {
+    pub(crate) async fn report(&self, report: InternalEvent) {
         if self.reports.send(report).await.is_err() {
             tracing::debug!("the engine is stopping");
         }

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use crate::credentials::Keyring;
 use crate::engine::client::connector::Connector;
 use crate::engine::events::event_queue::Waker;
-use crate::engine::network::proxy::ProxyVariables;
+use crate::engine::network::proxy::ProxyEnvironment;
 use crate::engine::runtime::clock::Clock;
 use crate::settings::{Address, Directories};
 
@@ -68,15 +68,15 @@ pub struct EngineOptions {
     pub start_in_sandbox: bool,
     /// The name of the one profile to connect at the start; `None` for all of them.
     pub profile: Option<String>,
-    /// How sockets are connected; [`crate::engine::Network`] unless a test stands in.
+    /// How sockets are connected; [`crate::engine::NetworkConnector`] unless a test stands in.
     pub connector: Option<Arc<dyn Connector>>,
     /// A file with further certificate authorities to trust, in PEM or DER form.
     pub extra_authority: Option<PathBuf>,
     /// What the environment says of proxies; nothing of it counts where the settings choose otherwise.
-    pub proxies: ProxyVariables,
+    pub proxies: ProxyEnvironment,
     /// The time of day.
     pub clock: Clock,
-    /// Called when there is something in [`crate::engine::Events`] that was not there before: once for a burst.
+    /// Called when there is something in [`crate::engine::EventReceiver`] that was not there before: once for a burst.
     pub waker: Waker,
 }
 

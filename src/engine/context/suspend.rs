@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::engine::events::event::{Notice, Severity};
 
-use super::Tools;
-use super::internal_event::Report;
+use super::EngineContext;
+use super::internal_event::InternalEvent;
 
 /// How often to look.
 const LOOK: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ pub(crate) fn boot_id() -> Option<String> {
 }
 
 /// Watches the clocks for as long as the engine runs.
-pub(crate) async fn watch(tools: Tools, boot_id: Option<String>) {
+pub(crate) async fn watch(tools: EngineContext, boot_id: Option<String>) {
     let mut last = tools.clocks.now();
     let (mut kept, mut kept_at) = (None, last);
     loop {
@@ -53,7 +53,7 @@ pub(crate) async fn watch(tools: Tools, boot_id: Option<String>) {
         let now = tools.clocks.now();
         if !now.slept_since(last).is_zero() {
             tracing::info!("the machine was asleep");
-            if tools.reports.send(Report::Woke).await.is_err() {
+            if tools.reports.send(InternalEvent::Woke).await.is_err() {
                 return;
             }
         }

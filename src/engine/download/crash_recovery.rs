@@ -5,13 +5,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, path_of_text, text_of_path};
-use crate::engine::context::Tools;
+use crate::activity::{ActivityKey, DownloadFailure, Entry, Fact, LocalEvent, path_of_text, text_of_path};
+use crate::engine::context::EngineContext;
 use crate::engine::events::action::Action;
 use crate::engine::events::event::{Notice, Severity};
-use crate::engine::state::interrupted_downloads::{Aftermath, LeftBehind, Unfinished, UsedBefore};
-use crate::engine::state::link_store::{NoLink, Vault};
-use crate::engine::storage::journal_writer::Scribe;
+use crate::engine::state::interrupted_downloads::{CrashRecovery, InterruptedDownload, LeftBehind, UsedBefore};
+use crate::engine::state::link_store::{LinkError, LinkStore};
+use crate::engine::storage::journal_writer::JournalWriter;
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
@@ -28,46 +28,46 @@ impl LeftBehind {
         }
     }
 
-    fn deed(&mut self, request: &RequestId, deed: &Deed) {
+    fn deed(&mut self, request: &RequestId, deed: &LocalEvent) {
         match deed {
-            Deed::WarningRead => {
+            LocalEvent::WarningRead => {
                 self.read.insert(request.clone());
             }
-            Deed::Requested(_) => {
+            LocalEvent::Requested(_) => {
                 self.requested.insert(request.clone());
             }
-            Deed::Fetching { to, part, .. } => {
+            LocalEvent::Fetching { to, part, .. } => {
                 if self.decided.insert(request.clone()) {
                     let part = part.as_deref().map(path_of_text);
-                    self.unfinished.push(Unfinished { request: request.clone(), to: path_of_text(to), part });
+                    self.unfinished.push(InterruptedDownload { request: request.clone(), to: path_of_text(to), part });
                 }
             }
-            Deed::NotSaved { why: NotSaved::Refused, sentence, .. } => {
+            LocalEvent::NotSaved { why: DownloadFailure::Refused, sentence, .. } => {
                 if !self.read.contains(request) {
                     self.unread.push((request.clone(), sentence.clone()));
                 }
                 self.decided.insert(request.clone());
             }
-            Deed::Saved { .. } | Deed::NotSaved { .. } => {
+            LocalEvent::Saved { .. } | LocalEvent::NotSaved { .. } => {
                 self.decided.insert(request.clone());
             }
-            Deed::Labelled { .. } | Deed::Tracked => {}
+            LocalEvent::Labelled { .. } | LocalEvent::Tracked => {}
         }
     }
 }
 
-impl Aftermath {
+impl CrashRecovery {
     /// That has a vault know again what was used.
-    pub(crate) fn of(vault: Vault) -> Self {
+    pub(crate) fn of(vault: LinkStore) -> Self {
         Self { used: UsedBefore { vault, ..UsedBefore::default() }, ..Self::default() }
     }
 
     /// Ends what was not ended, and tells what was not read.
-    pub(crate) async fn settle(self, profile: ProfileId, scribe: Scribe, tools: Tools) {
+    pub(crate) async fn settle(self, profile: ProfileId, scribe: JournalWriter, tools: EngineContext) {
         let Self { left_behind: LeftBehind { requested, unfinished, unread, .. }, used } = self;
         for request in used.repeated {
-            let sentence = NoLink::Taken.to_string();
-            let used = Fact::Done(Deed::NotSaved { why: NotSaved::LinkUsed, sentence, part: None });
+            let sentence = LinkError::Taken.to_string();
+            let used = Fact::Done(LocalEvent::NotSaved { why: DownloadFailure::LinkUsed, sentence, part: None });
             if scribe.record(Entry::ours((tools.clock)(), ActivityKey::Data(request), used)).await.is_err() {
                 return;
             }
@@ -91,7 +91,7 @@ impl Aftermath {
             let entry = Entry::ours(
                 (tools.clock)(),
                 ActivityKey::Data(request),
-                Fact::Done(Deed::NotSaved { why: NotSaved::Broken, sentence, part }),
+                Fact::Done(LocalEvent::NotSaved { why: DownloadFailure::Broken, sentence, part }),
             );
             if scribe.record(entry).await.is_err() {
                 return;
@@ -100,7 +100,7 @@ impl Aftermath {
     }
 }
 
-impl Unfinished {
+impl InterruptedDownload {
     /// Keeps what is left of it. Says what happened, and where that is.
     fn keep(self) -> (String, Option<PathBuf>) {
         let kept = self.part.as_deref().and_then(|part| part_file::keep_left_behind(part, &self.to));

@@ -6,15 +6,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, Requested, Seq};
+use crate::activity::{ActivityKey, Entry, Fact, LocalEvent, Requested, Seq};
 use crate::engine::client::rest::RequestedData;
-use crate::engine::context::Tools;
-use crate::engine::context::internal_event::Report;
+use crate::engine::context::EngineContext;
+use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::action::DATA_TOKENS_A_PAGE;
 use crate::engine::events::event::Event;
 use crate::engine::network::rest_error::RestError;
-use crate::engine::state::session_credentials::Ticket;
-use crate::engine::storage::journal_writer::Scribe;
+use crate::engine::state::session_credentials::SessionCredentials;
+use crate::engine::storage::journal_writer::JournalWriter;
 use crate::protocol::{CommandId, RequestId, StoredData};
 use crate::settings::ProfileId;
 
@@ -22,22 +22,22 @@ use crate::settings::ProfileId;
 const LABEL: &str = "Request data";
 
 /// One who asks, for one profile.
-pub(crate) struct Asking {
+pub(crate) struct DataRequester {
     /// Whose.
     pub(crate) profile: ProfileId,
     /// The token and where it is good.
-    pub(crate) ticket: Arc<Ticket>,
+    pub(crate) ticket: Arc<SessionCredentials>,
     /// Where requests are written.
-    pub(crate) scribe: Scribe,
+    pub(crate) scribe: JournalWriter,
     /// The engine's tools.
-    pub(crate) tools: Tools,
+    pub(crate) tools: EngineContext,
 }
 
-impl Asking {
+impl DataRequester {
     /// Reads one page of the data tokens and tells the window.
     pub(crate) async fn list(self, page: u32) {
         let page = page.max(1);
-        let Ticket { endpoints, token, .. } = &*self.ticket;
+        let SessionCredentials { endpoints, token, .. } = &*self.ticket;
         let answer = self.tools.rest.list_data_tokens(endpoints, token, page, DATA_TOKENS_A_PAGE).await;
         if let Err(error) = &answer {
             self.token_may_be_dead(error.clone()).await;
@@ -56,7 +56,8 @@ impl Asking {
                     if !self.write(answer, stored, again.clone()).await {
                         return;
                     }
-                    let report = Report::Requested { profile: self.profile, request, folder: folder.clone(), size };
+                    let report =
+                        InternalEvent::Requested { profile: self.profile, request, folder: folder.clone(), size };
                     if self.tools.reports.send(report).await.is_err() {
                         return;
                     }
@@ -75,7 +76,7 @@ impl Asking {
 
     /// Requests data; once more if the server asks to wait, when that is over.
     async fn request_patiently(&self, stored: &StoredData) -> Result<RequestedData, RestError> {
-        let Ticket { endpoints, token, .. } = &*self.ticket;
+        let SessionCredentials { endpoints, token, .. } = &*self.ticket;
         let answer = self.tools.rest.request_data(endpoints, token, &stored.token).await;
         let Some((error, wait)) = answer.as_ref().err().and_then(|error| Some((error, error.retry_after()?))) else {
             return answer;
@@ -93,7 +94,7 @@ impl Asking {
             Err(error) => return self.warn(format!("The data can't be requested again: {error}")),
         };
         let known = history.entries.into_iter().rev().find_map(|entry| match entry.fact {
-            Fact::Done(Deed::Requested(requested)) => Some(requested),
+            Fact::Done(LocalEvent::Requested(requested)) => Some(requested),
             _ => None,
         });
         let Some(Requested { token, file_name, context, size, .. }) = known else {
@@ -113,11 +114,11 @@ impl Asking {
         let entry = |key, deed| Entry::ours((self.tools.clock)(), key, Fact::Done(deed));
         let StoredData { token, context, file_name, size, .. } = stored;
         let requested = Requested { token, file_name, context, size, command: command.clone(), again };
-        let mut entries = vec![entry(ActivityKey::Data(request), Deed::Requested(requested))];
+        let mut entries = vec![entry(ActivityKey::Data(request), LocalEvent::Requested(requested))];
         if let Some(command) = command {
             let of = |command: &CommandId| ActivityKey::Command(command.clone());
-            entries.push(entry(of(&command), Deed::Tracked));
-            entries.push(entry(of(&command), Deed::Labelled { label: LABEL.to_owned() }));
+            entries.push(entry(of(&command), LocalEvent::Tracked));
+            entries.push(entry(of(&command), LocalEvent::Labelled { label: LABEL.to_owned() }));
         }
         self.scribe.record_all(entries).await.is_ok()
     }
@@ -139,7 +140,7 @@ impl Asking {
 
     async fn token_may_be_dead(&self, why: RestError) {
         if matches!(why, RestError::Unauthorised(_)) {
-            let report = Report::TokenDead { profile: self.profile, ticket: self.ticket.number, why };
+            let report = InternalEvent::TokenDead { profile: self.profile, ticket: self.ticket.number, why };
             self.tools.report(report).await;
         }
     }

@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use crate::activity::NotSaved;
-use crate::engine::client::link_policy::Refused;
+use crate::activity::DownloadFailure;
+use crate::engine::client::link_policy::PolicyViolation;
 use crate::engine::events::action::Action;
 
 use super::save_error::SaveError;
 
 /// How a download failed.
 #[derive(Debug)]
-pub(crate) struct Failed {
+pub(crate) struct DownloadError {
     /// What the row says of it; `None` where nothing had begun, so that the row stays as it is.
-    pub(crate) deed: Option<NotSaved>,
+    pub(crate) deed: Option<DownloadFailure>,
     /// What happened and what to do.
     pub(crate) sentence: String,
     /// Whether no notice is shown: the operator did it.
@@ -23,34 +23,34 @@ pub(crate) struct Failed {
     pub(crate) remedy: Option<Box<(String, Action)>>,
 }
 
-impl Failed {
+impl DownloadError {
     /// Before anything was recorded or sent.
     pub(crate) fn before(sentence: impl Into<String>) -> Self {
         Self { deed: None, sentence: sentence.into(), quiet: false, keep: false, remedy: None }
     }
 
     /// After the deed of fetching was recorded.
-    pub(crate) fn after(why: NotSaved, sentence: impl Into<String>) -> Self {
+    pub(crate) fn after(why: DownloadFailure, sentence: impl Into<String>) -> Self {
         Self { deed: Some(why), ..Self::before(sentence) }
     }
 
     /// In the middle: what has come is kept.
     pub(crate) fn broken(sentence: impl Into<String>) -> Self {
-        Self { keep: true, ..Self::after(NotSaved::Broken, sentence) }
+        Self { keep: true, ..Self::after(DownloadFailure::Broken, sentence) }
     }
 
     /// The link may not be fetched; nothing was sent.
     pub(crate) fn refused(
-        refused: Refused,
-        allow: impl FnOnce(crate::engine::events::action::Permission, String) -> Action,
+        refused: PolicyViolation,
+        allow: impl FnOnce(crate::engine::events::action::LinkPermission, String) -> Action,
     ) -> Self {
-        let Refused { sentence, allow: permission } = refused;
+        let PolicyViolation { sentence, allow: permission } = refused;
         let remedy = permission.map(|(permission, host)| Box::new((format!("Allow {host}"), allow(permission, host))));
         Self { remedy, ..Self::before(sentence) }
     }
 }
 
-impl From<SaveError> for Failed {
+impl From<SaveError> for DownloadError {
     fn from(error: SaveError) -> Self {
         Self::before(error.to_string())
     }
@@ -58,32 +58,35 @@ impl From<SaveError> for Failed {
 
 /// Why a download stops in the middle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(crate) enum StopReason {
     /// The operator stopped it.
     Cancelled,
     /// The engine ends.
     Closing,
 }
 
-impl Stop {
+impl StopReason {
     /// Before the link was touched.
-    pub(crate) fn before() -> Failed {
-        Failed { quiet: true, ..Failed::before("The download was stopped before it began. The link was not used.") }
+    pub(crate) fn before() -> DownloadError {
+        DownloadError {
+            quiet: true,
+            ..DownloadError::before("The download was stopped before it began. The link was not used.")
+        }
     }
 
     /// From the GET on.
-    pub(crate) fn after(self) -> Failed {
+    pub(crate) fn after(self) -> DownloadError {
         match self {
-            Self::Cancelled => Failed {
+            Self::Cancelled => DownloadError {
                 quiet: true,
-                ..Failed::after(
-                    NotSaved::Cancelled,
+                ..DownloadError::after(
+                    DownloadFailure::Cancelled,
                     "The download was stopped. The link is used up; request the data again.",
                 )
             },
-            Self::Closing => Failed {
+            Self::Closing => DownloadError {
                 quiet: true,
-                ..Failed::broken("Privicore Monitor was closed during the download. The link is used up.")
+                ..DownloadError::broken("Privicore Monitor was closed during the download. The link is used up.")
             },
         }
     }

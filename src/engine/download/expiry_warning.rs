@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::engine::events::problem::LateDownload;
-use crate::engine::runtime::transfer_rate::Rates;
+use crate::engine::runtime::transfer_rate::TransferRates;
 
 /// A link with less time than this ahead is pointed out where it can't be told how long its download will take. One with more is
 /// no news: nearly every link would be.
 const SHORT_LIFE: Duration = Duration::from_mins(1);
 
 /// What speaks against a download of a link that lives for so long; `None` if nothing does. `size` is in bytes, if it is known.
-pub(crate) fn warning(name: &str, size: Option<u64>, left: Duration, rates: &Rates) -> Option<LateDownload> {
+pub(crate) fn warning(name: &str, size: Option<u64>, left: Duration, rates: &TransferRates) -> Option<LateDownload> {
     let (name, seconds) = (name.to_owned(), left.as_secs());
     match size.map(|size| rates.takes(size)) {
         Some(Some(needed)) if needed > left => {
@@ -29,7 +29,7 @@ mod tests {
 
     #[test]
     fn what_will_not_finish_in_time_is_said_and_what_may_not_where_little_time_is_left() {
-        let (unknown, known) = (Rates::default(), Rates::default());
+        let (unknown, known) = (TransferRates::default(), TransferRates::default());
         // 100 bytes a second.
         known.learn(1_000, Duration::from_secs(10));
         let says = |size, left, rates| {

@@ -16,25 +16,25 @@ use reqwest::{Response, StatusCode, Version};
 use rustls::Error as TlsError;
 use url::Url;
 
-use crate::activity::NotSaved;
+use crate::activity::DownloadFailure;
 use crate::engine::client::connector;
-use crate::engine::client::link_policy::Rules;
-use crate::engine::client::network_config::Way;
-use crate::engine::download::transfer::body::{LARGEST_FRAME, Opened, Source};
+use crate::engine::client::link_policy::LinkPolicy;
+use crate::engine::client::network_config::NetworkConfig;
+use crate::engine::download::transfer::body::{LARGEST_FRAME, OpenedDownload, Source};
 use crate::engine::download::transfer::coding::Coding;
 use crate::engine::events::action::Action;
 use crate::engine::network::connect_error::ConnectError;
 use crate::engine::network::connect_failure::NoConnection;
-use crate::engine::network::proxy::{ProxyError, Through};
+use crate::engine::network::proxy::{ProxyError, ProxyServer};
 use crate::engine::network::tls::failure;
 use crate::engine::network::{endpoints, retry_after};
-use crate::engine::state::link_store::Taken;
+use crate::engine::state::link_store::ClaimedLink;
 use crate::protocol::{disposition, redact, rest};
 
-use super::control::Control;
-use super::error::Failed;
+use super::control::DownloadControl;
+use super::error::DownloadError;
 use super::redirect::{self, NotFollowed, Redirect};
-use super::{Job, Target};
+use super::{DownloadJob, SaveTarget};
 
 /// How much of a refusal is read, in bytes.
 const LONGEST_REFUSAL: usize = 8 * 1024;
@@ -45,15 +45,15 @@ const LONGEST_WORDS: usize = 300;
 /// A part of a link that is shorter opens nothing, and would be masked within other words.
 const SHORTEST_SECRET: usize = 4;
 
-impl Job {
+impl DownloadJob {
     /// Sends the GET of a link, and waits for the answer's headers. `requested` is whether it was requested before, where that is
     /// known.
     pub(crate) async fn open(
         &self,
-        (taken, requested): (Taken, Option<bool>),
+        (taken, requested): (ClaimedLink, Option<bool>),
         addresses: Vec<SocketAddr>,
-        control: &mut Control,
-    ) -> Result<Opened, Failed> {
+        control: &mut DownloadControl,
+    ) -> Result<OpenedDownload, DownloadError> {
         let opening = async {
             if matches!(taken.url.scheme(), "ws" | "wss") {
                 self.open_socket((taken, requested), addresses).await
@@ -69,9 +69,9 @@ impl Job {
 
     async fn open_http(
         &self,
-        (mut taken, requested): (Taken, Option<bool>),
+        (mut taken, requested): (ClaimedLink, Option<bool>),
         mut addresses: Vec<SocketAddr>,
-    ) -> Result<Opened, Failed> {
+    ) -> Result<OpenedDownload, DownloadError> {
         let way = self.tools.fetcher.ways.current().await;
         let mut gets = 0_u32;
         loop {
@@ -112,11 +112,11 @@ impl Job {
     /// The link that an answer sends on to and the addresses of its host, if it is followed at once.
     async fn onward(
         &self,
-        taken: Taken,
+        taken: ClaimedLink,
         addresses: Vec<SocketAddr>,
         headers: &HeaderMap,
         gets: u32,
-    ) -> Result<(Taken, Vec<SocketAddr>), Failed> {
+    ) -> Result<(ClaimedLink, Vec<SocketAddr>), DownloadError> {
         if gets > redirect::MOST {
             return Err(not_followed(&NotFollowed::TooOften));
         }
@@ -125,7 +125,7 @@ impl Job {
             Redirect::OtherHost(to) => to,
         };
         let (from, other) = (host(&taken.url), host(&to));
-        let rules = Rules {
+        let rules = LinkPolicy {
             endpoints: &self.endpoints,
             saving: &self.saving,
             automatic: self.automatic,
@@ -141,36 +141,38 @@ impl Job {
                 Ok(addresses) => Ok((taken.sent_on(to), addresses)),
                 Err(refused) => {
                     self.vault.put_back(&self.request, taken.sent_on(to));
-                    Err(Failed { deed: Some(NotSaved::NotStarted), ..self.not_allowed(refused) })
+                    Err(DownloadError { deed: Some(DownloadFailure::NotStarted), ..self.not_allowed(refused) })
                 }
             };
         }
         self.vault.put_back(&self.request, taken.sent_on(to));
         let (profile, request) = (self.profile, self.request.clone());
         let again = match &self.target {
-            Target::File(to) => Action::Download { profile, request, to: to.clone() },
-            Target::Folder(folder) => Action::DownloadAll { profile, requests: vec![request], folder: folder.clone() },
+            SaveTarget::File(to) => Action::Download { profile, request, to: to.clone() },
+            SaveTarget::Folder(folder) => {
+                Action::DownloadAll { profile, requests: vec![request], folder: folder.clone() }
+            }
         };
         let sentence = format!(
             "{from} sends you on to {other}. Nothing has been fetched from there yet. Go on if you expect your data there."
         );
-        Err(Failed {
+        Err(DownloadError {
             remedy: Some(Box::new((format!("Go on to {other}"), again))),
-            ..Failed::after(NotSaved::NotStarted, sentence)
+            ..DownloadError::after(DownloadFailure::NotStarted, sentence)
         })
     }
 
     async fn open_socket(
         &self,
-        (taken, requested): (Taken, Option<bool>),
+        (taken, requested): (ClaimedLink, Option<bool>),
         addresses: Vec<SocketAddr>,
-    ) -> Result<Opened, Failed> {
+    ) -> Result<OpenedDownload, DownloadError> {
         let host = host(&taken.url);
         let connecting = connector::open(self.tools.connector.clone(), taken.url.clone(), addresses, LARGEST_FRAME);
         match connecting.await {
             Ok((socket, _date)) => {
                 let source = Source::Socket(Box::new(socket));
-                Ok(Opened::of(source))
+                Ok(OpenedDownload::of(source))
             }
             Err(ConnectError::NotUpgraded { refusal, .. }) => {
                 Err(self.refused(refusal.status, &refusal.words, &taken, requested))
@@ -186,7 +188,7 @@ impl Job {
     }
 
     /// The proxy is of no use: nothing was sent, and the link is as good as before.
-    fn no_way(&self, taken: Taken, error: &ProxyError) -> Failed {
+    fn no_way(&self, taken: ClaimedLink, error: &ProxyError) -> DownloadError {
         self.vault.put_back(&self.request, taken);
         match error.retry_after() {
             Some(asked) => not_used(format!("{error} {}", retry_after::asked(asked.wait((self.tools.clock)())))),
@@ -197,10 +199,10 @@ impl Job {
     /// No answer came, or none that can be read.
     async fn not_answered(
         &self,
-        taken: Taken,
+        taken: ClaimedLink,
         error: reqwest::Error,
-        (way, through): (&Way, Option<&Through>),
-    ) -> Failed {
+        (way, through): (&NetworkConfig, Option<&ProxyServer>),
+    ) -> DownloadError {
         let error = error.without_url();
         tracing::debug!(%error, "a download was not answered");
         match NoConnection::of(&error) {
@@ -215,14 +217,19 @@ impl Job {
                     "{host} answered, but against the rules of HTTP, so the data in its answer could not be read and is lost. The \
                      link may be used up."
                 );
-                Failed::broken(sentence)
+                DownloadError::broken(sentence)
             }
             _ => no_answer(&host(&taken.url)),
         }
     }
 
     /// Nothing was sent: the link is as good as before.
-    async fn not_sent(&self, taken: Taken, why: &NoConnection, (way, through): (&Way, Option<&Through>)) -> Failed {
+    async fn not_sent(
+        &self,
+        taken: ClaimedLink,
+        why: &NoConnection,
+        (way, through): (&NetworkConfig, Option<&ProxyServer>),
+    ) -> DownloadError {
         let (host, target) = (host(&taken.url), endpoints::Target::of(&taken.url));
         if let Some(through) = through
             && let Some(error) = connector::proxy_fault(&why, &target, through, &way.trust).await
@@ -238,7 +245,7 @@ impl Job {
     }
 
     /// The server answered, but not with the data. Says what is known: what the server said, and what this monitor did.
-    fn refused(&self, status: StatusCode, words: &str, taken: &Taken, requested: Option<bool>) -> Failed {
+    fn refused(&self, status: StatusCode, words: &str, taken: &ClaimedLink, requested: Option<bool>) -> DownloadError {
         let number = status.as_u16();
         let said = if words.is_empty() {
             format!("The server answered with status {number}.")
@@ -250,7 +257,7 @@ impl Job {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE
         ) {
             let sentence = format!("{said} That is not the data. The link may be used up; request the data again.");
-            return Failed::after(NotSaved::Broken, sentence);
+            return DownloadError::after(DownloadFailure::Broken, sentence);
         }
         let first = match requested {
             Some(false) => " This monitor has not requested it before.",
@@ -262,17 +269,17 @@ impl Job {
                 None => format!("links live {} min", self.lifetime.as_secs().div_ceil(60)),
             };
             let sentence = format!("The link has expired: {lives}. {said}{first} Request the data again.");
-            return Failed::after(NotSaved::LinkExpired, sentence);
+            return DownloadError::after(DownloadFailure::LinkExpired, sentence);
         }
         let meaning = if words.is_empty() { "The link has been used or has expired. " } else { "" };
         let sentence = format!("{meaning}{said}{first} Request the data again.");
         if requested != Some(false) {
-            return Failed::after(NotSaved::LinkUsed, sentence);
+            return DownloadError::after(DownloadFailure::LinkUsed, sentence);
         }
         let read = Action::WarningRead { profile: self.profile, request: self.request.clone() };
-        Failed {
+        DownloadError {
             remedy: Some(Box::new(("I have read this".to_owned(), read))),
-            ..Failed::after(NotSaved::Refused, sentence)
+            ..DownloadError::after(DownloadFailure::Refused, sentence)
         }
     }
 }
@@ -321,7 +328,7 @@ fn is_payload(response: &Response) -> bool {
 }
 
 /// What an answer's headers say of the payload.
-fn opened(response: Response, gets: u32) -> Opened {
+fn opened(response: Response, gets: u32) -> OpenedDownload {
     let headers = response.headers();
     let name = headers.get(CONTENT_DISPOSITION).and_then(|value| disposition::file_name(value.as_bytes()));
     let codings = Coding::layers(headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes));
@@ -343,24 +350,24 @@ fn opened(response: Response, gets: u32) -> Opened {
     let unproved = total.is_none() && !has_end;
     let host = response.url().host_str().map(str::to_owned);
     let source = Source::Http(Box::new(response));
-    Opened { total, name, unproved, host, gets, codings, ..Opened::of(source) }
+    OpenedDownload { total, name, unproved, host, gets, codings, ..OpenedDownload::of(source) }
 }
 
 /// The download ends where it was sent on to.
-fn not_followed(why: &NotFollowed) -> Failed {
+fn not_followed(why: &NotFollowed) -> DownloadError {
     let sentence = format!("{why} Request the data again, or ask whoever runs the server.");
-    Failed::after(NotSaved::Broken, sentence)
+    DownloadError::after(DownloadFailure::Broken, sentence)
 }
 
 /// Nothing was sent. `why` is a sentence.
-fn not_used(why: impl Display) -> Failed {
-    Failed::after(NotSaved::NotStarted, format!("{why} The link was not used; try again."))
+fn not_used(why: impl Display) -> DownloadError {
+    DownloadError::after(DownloadFailure::NotStarted, format!("{why} The link was not used; try again."))
 }
 
 /// Something may have been sent, and no answer came.
-fn no_answer(host: &str) -> Failed {
-    Failed::after(
-        NotSaved::Broken,
+fn no_answer(host: &str) -> DownloadError {
+    DownloadError::after(
+        DownloadFailure::Broken,
         format!(
             "The connection to {host} broke off before an answer came. The link may be used up; request the data again."
         ),

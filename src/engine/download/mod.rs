@@ -24,34 +24,36 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, Moment, NotSaved, Receipt, Seq, text_of_path};
-use crate::engine::client::link_policy::Rules;
-use crate::engine::context::internal_event::Report;
+use crate::activity::{
+    ActivityKey, DownloadFailure, DownloadReceipt, Entry, Fact, LocalEvent, Seq, Timestamp, text_of_path,
+};
+use crate::engine::client::link_policy::LinkPolicy;
+use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::action::Action;
-use crate::engine::events::event::{Notice, Severity, Stage};
+use crate::engine::events::event::{DownloadStage, Notice, Severity};
 use crate::engine::events::event_queue::state_values::ShownDownload;
 use crate::engine::events::problem::ProblemReason;
 use crate::engine::network::endpoints::Endpoints;
 use crate::engine::runtime::disk_space::RESERVE;
-use crate::engine::runtime::transfer_rate::Meter;
-use crate::engine::state::link_store::{NoLink, Taken, Vault};
-use crate::engine::storage::journal_writer::Scribe;
+use crate::engine::runtime::transfer_rate::ProgressMeter;
+use crate::engine::state::link_store::{ClaimedLink, LinkError, LinkStore};
+use crate::engine::storage::journal_writer::JournalWriter;
 use crate::journal::JournalError;
 use crate::protocol::{DataKey, RequestId};
-use crate::settings::{ProfileId, Saving};
+use crate::settings::{DownloadSettings, ProfileId};
 
-use super::context::Tools;
+use super::context::EngineContext;
 
-use control::{Control, Order};
-use error::{Failed, what_now};
-use part_file::{Finished, Part, Spot};
-use request_info::Known;
+use control::{DownloadCommand, DownloadControl};
+use error::{DownloadError, what_now};
+use part_file::{Destination, PartFile, SavedFile};
+use request_info::RequestInfo;
 use save_error::{SaveError, WriterPanicked};
 use transfer::coding::Coding;
 
 /// Where a payload is to be saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Target {
+pub(crate) enum SaveTarget {
     /// Under this path, which a dialog asked about.
     File(PathBuf),
     /// In this folder, under the name that the server gives or that is known, with a number where that is taken.
@@ -59,7 +61,7 @@ pub(crate) enum Target {
 }
 
 /// One download or inline payload to save. It is shown as under way for as long as this lives.
-pub(crate) struct Job {
+pub(crate) struct DownloadJob {
     /// How far it is, for the window.
     pub(crate) shown: ShownDownload,
     /// Whose.
@@ -69,37 +71,37 @@ pub(crate) struct Job {
     /// Its first and last entry, where the window knows them: the journal finds by itself what is open.
     pub(crate) span: Option<(Seq, Seq)>,
     /// Where to.
-    pub(crate) target: Target,
+    pub(crate) target: SaveTarget,
     /// Which of the two, where both came.
     pub(crate) inline: bool,
     /// Whether nobody has clicked.
     pub(crate) automatic: bool,
     /// Where its link is.
-    pub(crate) vault: Vault,
+    pub(crate) vault: LinkStore,
     /// Where its deeds are written.
-    pub(crate) scribe: Scribe,
+    pub(crate) scribe: JournalWriter,
     /// Where bare tokens are good, and what may be fetched from.
     pub(crate) endpoints: Arc<Endpoints>,
     /// What the operator allowed for links.
-    pub(crate) saving: Saving,
+    pub(crate) saving: DownloadSettings,
     /// How long links live.
     pub(crate) lifetime: Duration,
     /// The key to decrypt with, where that is wanted and it is known.
     pub(crate) key: Option<DataKey>,
     /// The engine's tools.
-    pub(crate) tools: Tools,
+    pub(crate) tools: EngineContext,
 }
 
 /// Runs a download to its end and tells of it.
-pub(crate) async fn run(job: Job, mut control: Control) {
+pub(crate) async fn run(job: DownloadJob, mut control: DownloadControl) {
     let known = job.known().await;
     let outcome = match &known {
         Ok(known) if job.automatic && known.saved => None,
         Ok(known) => Some(job.save(known, &mut control).await),
-        Err(error) => Some(Err((Failed::before(error.to_string()), None))),
+        Err(error) => Some(Err((DownloadError::before(error.to_string()), None))),
     };
     // Before the window hears of the end: it may ask for the same data again as soon as it has.
-    let report = Report::DownloadEnded { profile: job.profile, request: job.request.clone() };
+    let report = InternalEvent::DownloadEnded { profile: job.profile, request: job.request.clone() };
     job.tools.report(report).await;
     if let Some(outcome) = outcome {
         // What came in the message is still in the journal: there is nothing to request again.
@@ -109,33 +111,33 @@ pub(crate) async fn run(job: Job, mut control: Control) {
 }
 
 /// Looks whether the data of a request has come already, and tells the centre if it has.
-pub(crate) async fn look_for(tools: Tools, profile: ProfileId, request: RequestId) {
+pub(crate) async fn look_for(tools: EngineContext, profile: ProfileId, request: RequestId) {
     let key = ActivityKey::Data(request.clone());
     let Ok(history) = tools.ledger.history(profile, &key, None).await else { return };
-    let inline = Known::of(history.entries).inline.is_some();
+    let inline = RequestInfo::of(history.entries).inline.is_some();
     // A link that has come is in the vault, which the centre looks into.
-    let report = Report::Arrived { profile, requests: vec![(request, inline)] };
+    let report = InternalEvent::Arrived { profile, requests: vec![(request, inline)] };
     tools.report(report).await;
 }
 
 /// What is saved, and how it was had.
-type Saved = (Finished, Receipt);
+type Saved = (SavedFile, DownloadReceipt);
 /// What failed, and the file that is kept of it.
-type NotDone = (Failed, Option<PathBuf>);
+type NotDone = (DownloadError, Option<PathBuf>);
 
-impl Job {
+impl DownloadJob {
     /// What the journal knows of the request.
-    async fn known(&self) -> Result<Known, JournalError> {
+    async fn known(&self) -> Result<RequestInfo, JournalError> {
         let key = ActivityKey::Data(self.request.clone());
         let history = self.tools.ledger.history(self.profile, &key, self.span).await?;
-        Ok(Known::of(history.entries))
+        Ok(RequestInfo::of(history.entries))
     }
 
-    async fn save(&self, known: &Known, control: &mut Control) -> Result<Saved, NotDone> {
+    async fn save(&self, known: &RequestInfo, control: &mut DownloadControl) -> Result<Saved, NotDone> {
         let spot = match &self.target {
-            Target::File(to) => Spot::chosen(to).map_err(not_begun)?,
-            Target::Folder(folder) => {
-                Spot { folder: folder.clone(), name: known.suggestion(&self.request).into(), replace: false }
+            SaveTarget::File(to) => Destination::chosen(to).map_err(not_begun)?,
+            SaveTarget::Folder(folder) => {
+                Destination { folder: folder.clone(), name: known.suggestion(&self.request).into(), replace: false }
             }
         };
         if self.inline {
@@ -144,7 +146,7 @@ impl Job {
         match self.vault.take(&self.request, &self.endpoints.download) {
             Ok(taken) => self.fetch(taken, known, spot, control).await,
             // Saving many at once does not ask which of the two it is.
-            Err(_no_link) if known.inline.is_some() && matches!(self.target, Target::Folder(_)) => {
+            Err(_no_link) if known.inline.is_some() && matches!(self.target, SaveTarget::Folder(_)) => {
                 self.write_inline(known, spot, control).await
             }
             Err(no_link) => Err(not_begun(no_link)),
@@ -154,19 +156,19 @@ impl Job {
     /// Fetches a link.
     async fn fetch(
         &self,
-        taken: Taken,
-        known: &Known,
-        mut spot: Spot,
-        control: &mut Control,
+        taken: ClaimedLink,
+        known: &RequestInfo,
+        mut spot: Destination,
+        control: &mut DownloadControl,
     ) -> Result<Saved, NotDone> {
         let requested = known.has_requested(&taken.links);
         if requested == Some(true) {
             // The server repeated it before the journal was read to there: it stays taken.
-            return Err((Failed::after(NotSaved::LinkUsed, NoLink::Taken.to_string()), None));
+            return Err((DownloadError::after(DownloadFailure::LinkUsed, LinkError::Taken.to_string()), None));
         }
         let host = taken.url.host_str().unwrap_or_default().to_owned();
         let links: Vec<String> = taken.links.iter().map(|link| link.text()).collect();
-        let rules = Rules {
+        let rules = LinkPolicy {
             endpoints: &self.endpoints,
             saving: &self.saving,
             automatic: self.automatic,
@@ -196,7 +198,7 @@ impl Job {
         if !recorded {
             self.vault.put_back(&self.request, taken);
             let sentence = "The download was stopped before it began.";
-            return Err((Failed::after(NotSaved::NotStarted, sentence), None));
+            return Err((DownloadError::after(DownloadFailure::NotStarted, sentence), None));
         }
         let mut opened = self.open((taken, requested), addresses, control).await.map_err(|failed| (failed, None))?;
         opened.links.clone_from(&links);
@@ -214,7 +216,12 @@ impl Job {
     }
 
     /// Saves the payload that came inline.
-    async fn write_inline(&self, known: &Known, spot: Spot, control: &mut Control) -> Result<Saved, NotDone> {
+    async fn write_inline(
+        &self,
+        known: &RequestInfo,
+        spot: Destination,
+        control: &mut DownloadControl,
+    ) -> Result<Saved, NotDone> {
         let began = (self.tools.clock)();
         let bytes = known.payload().map_err(not_begun)?;
         let mut part = self.create(&spot).await.map_err(not_begun)?;
@@ -226,7 +233,7 @@ impl Job {
         let part = tokio::select! {
             written = written => written.map_err(not_begun)?,
             // Nothing is lost: the payload stays in the journal.
-            _ = control.stopped() => return Err((error::Stop::before(), None)),
+            _ = control.stopped() => return Err((error::StopReason::before(), None)),
         };
         let receipt = receipt(known, (String::new(), 0, began), false);
         self.finish(Ok(()), (Some(part), &[]), spot, receipt).await
@@ -235,12 +242,12 @@ impl Job {
     /// Gives what is whole its name, and keeps what is not.
     async fn finish(
         &self,
-        received: Result<(), Failed>,
-        (part, codings): (Option<Part>, &[Coding]),
-        mut spot: Spot,
-        mut receipt: Receipt,
+        received: Result<(), DownloadError>,
+        (part, codings): (Option<PartFile>, &[Coding]),
+        mut spot: Destination,
+        mut receipt: DownloadReceipt,
     ) -> Result<Saved, NotDone> {
-        let lost = || (Failed::broken("The file could not be written. The link is used up."), None);
+        let lost = || (DownloadError::broken("The file could not be written. The link is used up."), None);
         let part = part.ok_or_else(lost)?;
         if let Err(failed) = received {
             let kept = if failed.keep {
@@ -254,7 +261,7 @@ impl Job {
         if is_plain {
             part = self.decrypt(part, &mut spot, &mut receipt).await.ok_or_else(lost)?;
         }
-        self.tell(&spot, &Meter::new(tokio::time::Instant::now()), Some(part.size()), Stage::Finishing);
+        self.tell(&spot, &ProgressMeter::new(tokio::time::Instant::now()), Some(part.size()), DownloadStage::Finishing);
         let host = receipt.host.clone();
         let finished = self.blocking(move || {
             part.finish(&spot, &host)
@@ -267,32 +274,32 @@ impl Job {
             }
             Err(NotFinished { error, kept }) => {
                 let used = if receipt.gets > 0 { " The link is used up." } else { "" };
-                Err((Failed { keep: true, ..Failed::broken(format!("{error}{used}")) }, kept))
+                Err((DownloadError { keep: true, ..DownloadError::broken(format!("{error}{used}")) }, kept))
             }
         }
     }
 
     /// Makes the part-file: proof that the folder can be written, before anything is spent.
-    async fn create(&self, spot: &Spot) -> Result<Part, SaveError> {
+    async fn create(&self, spot: &Destination) -> Result<PartFile, SaveError> {
         let spot = spot.clone();
-        self.blocking(move || Ok(Part::create(&spot)?)).await
+        self.blocking(move || Ok(PartFile::create(&spot)?)).await
     }
 
     /// Waits until there is room, here or at another place that the operator chooses. `begun` is the link whose GET was sent, if
     /// one was: its answer is then held open meanwhile.
     async fn find_room(
         &self,
-        spot: &mut Spot,
-        part: &mut Part,
+        spot: &mut Destination,
+        part: &mut PartFile,
         needed: u64,
-        (begun, control): (Option<&[String]>, &mut Control),
-    ) -> Result<(), Failed> {
-        let meter = Meter::new(tokio::time::Instant::now());
-        let stopped = |failed: Failed| if begun.is_some() { failed } else { error::Stop::before() };
+        (begun, control): (Option<&[String]>, &mut DownloadControl),
+    ) -> Result<(), DownloadError> {
+        let meter = ProgressMeter::new(tokio::time::Instant::now());
+        let stopped = |failed: DownloadError| if begun.is_some() { failed } else { error::StopReason::before() };
         while let Some(short) = self.shortage(&spot.folder, needed).await {
             self.tell(spot, &meter, begun.map(|_links| needed), short);
-            let Some(Order::Move(to)) = control::wait(control).await.map_err(stopped)? else { continue };
-            let elsewhere = match Spot::chosen(&to) {
+            let Some(DownloadCommand::Move(to)) = control::wait(control).await.map_err(stopped)? else { continue };
+            let elsewhere = match Destination::chosen(&to) {
                 Ok(chosen) => self.create(&chosen).await.map(|part| (chosen, part)),
                 Err(error) => Err(error.into()),
             };
@@ -302,7 +309,7 @@ impl Job {
                     if let Some(links) = begun
                         && !self.record(fetching(spot, part.path(), links)).await
                     {
-                        return Err(error::Stop::Closing.after());
+                        return Err(error::StopReason::Closing.after());
                     }
                 }
                 Err(error) => self.notice(Severity::Warning, error.to_string(), None),
@@ -312,7 +319,7 @@ impl Job {
     }
 
     /// Says before the GET what will not finish in time, as far as that can be told.
-    fn warn_of_expiry(&self, taken: &Taken, known: &Known, spot: &Spot) {
+    fn warn_of_expiry(&self, taken: &ClaimedLink, known: &RequestInfo, spot: &Destination) {
         let left = taken.ready.expiry(self.lifetime).since((self.tools.clock)());
         let name = spot.name.to_string_lossy();
         if let Some(why) = expiry_warning::warning(&name, known.size, left, &self.tools.fetcher.rates) {
@@ -321,9 +328,9 @@ impl Job {
         }
     }
 
-    fn not_allowed(&self, refused: crate::engine::client::link_policy::Refused) -> Failed {
+    fn not_allowed(&self, refused: crate::engine::client::link_policy::PolicyViolation) -> DownloadError {
         let profile = self.profile;
-        Failed::refused(refused, |permission, host| Action::AllowHost { profile, host, permission })
+        DownloadError::refused(refused, |permission, host| Action::AllowHost { profile, host, permission })
     }
 
     /// Disk work off the tasks' threads.
@@ -343,7 +350,7 @@ impl Job {
     /// is, so that the data can be requested again.
     async fn end(&self, outcome: Result<Saved, NotDone>, requested: Option<(Seq, Seq)>) {
         let deed = match outcome {
-            Ok((Finished { to, size, .. }, receipt)) => {
+            Ok((SavedFile { to, size, .. }, receipt)) => {
                 if receipt.length_unproved {
                     let sentence = format!(
                         "{} was saved, but the server did not say how long it is: whether it is whole can't be shown.",
@@ -351,7 +358,7 @@ impl Job {
                     );
                     self.notice(Severity::Warning, sentence, None);
                 }
-                Some(Deed::Saved { to: text_of_path(&to), size, receipt })
+                Some(LocalEvent::Saved { to: text_of_path(&to), size, receipt })
             }
             Err((failure, kept)) => self.failure(failure, kept.as_deref(), requested),
         };
@@ -363,8 +370,13 @@ impl Job {
     }
 
     /// Tells the operator of a failure. Gives the deed that goes into the journal.
-    fn failure(&self, failure: Failed, kept: Option<&Path>, requested: Option<(Seq, Seq)>) -> Option<Deed> {
-        let Failed { deed, mut sentence, quiet, keep, remedy } = failure;
+    fn failure(
+        &self,
+        failure: DownloadError,
+        kept: Option<&Path>,
+        requested: Option<(Seq, Seq)>,
+    ) -> Option<LocalEvent> {
+        let DownloadError { deed, mut sentence, quiet, keep, remedy } = failure;
         if keep {
             sentence.push_str(&what_now(kept, requested.is_some()));
         }
@@ -375,14 +387,14 @@ impl Job {
                 (deed.is_some() && requested.is_some()).then(|| ("Request again".to_owned(), action))
             };
             let name = match &self.target {
-                Target::File(to) => name_of(to),
-                Target::Folder(_) => format!("The data of request {}", self.request),
+                SaveTarget::File(to) => name_of(to),
+                SaveTarget::Folder(_) => format!("The data of request {}", self.request),
             };
             let remedy = remedy.map(|remedy| *remedy).or_else(again);
             self.notice(Severity::Error, format!("{name} was not saved. {sentence}"), remedy);
         }
         let part = kept.map(text_of_path);
-        deed.map(|why| Deed::NotSaved { why, sentence, part })
+        deed.map(|why| LocalEvent::NotSaved { why, sentence, part })
     }
 
     fn notice(&self, severity: Severity, sentence: String, remedy: Option<(String, Action)>) {
@@ -390,26 +402,26 @@ impl Job {
     }
 
     /// Whether the deed is in the journal.
-    async fn record(&self, deed: Deed) -> bool {
+    async fn record(&self, deed: LocalEvent) -> bool {
         let entry = Entry::ours((self.tools.clock)(), ActivityKey::Data(self.request.clone()), Fact::Done(deed));
         self.scribe.record(entry).await.is_ok()
     }
 }
 
-fn receipt(known: &Known, (host, gets, began): (String, u32, Moment), unproved: bool) -> Receipt {
-    Receipt {
+fn receipt(known: &RequestInfo, (host, gets, began): (String, u32, Timestamp), unproved: bool) -> DownloadReceipt {
+    DownloadReceipt {
         gets,
         began: Some(began),
         host,
         token: known.token.clone(),
         length_unproved: unproved,
-        ..Receipt::default()
+        ..DownloadReceipt::default()
     }
 }
 
 /// The GET is about to be sent.
-fn fetching(spot: &Spot, part: &Path, links: &[String]) -> Deed {
-    Deed::Fetching { to: text_of_path(&spot.path()), part: Some(text_of_path(part)), links: links.to_vec() }
+fn fetching(spot: &Destination, part: &Path, links: &[String]) -> LocalEvent {
+    LocalEvent::Fetching { to: text_of_path(&spot.path()), part: Some(text_of_path(part)), links: links.to_vec() }
 }
 
 /// A whole payload that did not get its name, and the file that is kept of it.
@@ -426,7 +438,7 @@ impl From<WriterPanicked> for NotFinished {
 
 /// A download that failed before anything was recorded or sent.
 fn not_begun(error: impl Into<SaveError>) -> NotDone {
-    (Failed::from(error.into()), None)
+    (DownloadError::from(error.into()), None)
 }
 
 /// The file's name, for showing.

@@ -3,27 +3,27 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::activity::Moment;
-use crate::engine::events::event::Waiting;
-use crate::engine::runtime::transfer_rate::Rates;
+use crate::activity::Timestamp;
+use crate::engine::events::event::WaitingDownload;
+use crate::engine::runtime::transfer_rate::TransferRates;
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
-use super::Target;
+use super::SaveTarget;
 
 /// A download that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Queued {
+pub(crate) struct QueuedDownload {
     /// Whose.
     pub(crate) profile: ProfileId,
     /// Which.
     pub(crate) request: RequestId,
     /// Where to.
-    pub(crate) target: Target,
+    pub(crate) target: SaveTarget,
     /// Whether nobody has clicked.
     pub(crate) automatic: bool,
     /// When its link expires; `None` for what came inline, which does not.
-    pub(crate) expires: Option<Moment>,
+    pub(crate) expires: Option<Timestamp>,
     /// Its size, where it is known.
     pub(crate) size: Option<u64>,
     /// Whether it was said that its turn will come too late.
@@ -32,11 +32,11 @@ pub(crate) struct Queued {
 
 /// The downloads that wait, of all profiles, in their order. Bounded by what is ready: each request waits once.
 #[derive(Debug, Default)]
-pub(crate) struct Queue(Vec<Queued>);
+pub(crate) struct DownloadQueue(Vec<QueuedDownload>);
 
-impl Queue {
+impl DownloadQueue {
     /// Lets a download wait, behind those that expire no later. Says whether it did not wait already.
-    pub(crate) fn add(&mut self, queued: Queued) -> bool {
+    pub(crate) fn add(&mut self, queued: QueuedDownload) -> bool {
         if self.0.iter().any(|waiting| waiting.is(queued.profile, &queued.request)) {
             return false;
         }
@@ -46,7 +46,7 @@ impl Queue {
     }
 
     /// The next whose turn it is.
-    pub(crate) fn next(&mut self) -> Option<Queued> {
+    pub(crate) fn next(&mut self) -> Option<QueuedDownload> {
         (!self.0.is_empty()).then(|| self.0.remove(0))
     }
 
@@ -68,7 +68,7 @@ impl Queue {
     }
 
     /// Those whose turn will come too late by the rates seen, and of which that has not been said yet.
-    pub(crate) fn too_late(&mut self, now: Moment, rates: &Rates) -> Vec<(ProfileId, RequestId)> {
+    pub(crate) fn too_late(&mut self, now: Timestamp, rates: &TransferRates) -> Vec<(ProfileId, RequestId)> {
         let mut ahead = Duration::ZERO;
         let mut late = Vec::new();
         for waiting in &mut self.0 {
@@ -83,14 +83,14 @@ impl Queue {
     }
 
     /// For the window, in order.
-    pub(crate) fn told(&self) -> Vec<Waiting> {
-        let told = |queued: &Queued| Waiting {
+    pub(crate) fn told(&self) -> Vec<WaitingDownload> {
+        let told = |queued: &QueuedDownload| WaitingDownload {
             profile: queued.profile,
             request: queued.request.clone(),
             to: match &queued.target {
-                Target::File(to) | Target::Folder(to) => PathBuf::clone(to),
+                SaveTarget::File(to) | SaveTarget::Folder(to) => PathBuf::clone(to),
             },
-            in_folder: matches!(queued.target, Target::Folder(_)),
+            in_folder: matches!(queued.target, SaveTarget::Folder(_)),
             size: queued.size,
             expires: queued.expires,
             too_late: queued.warned,
@@ -99,13 +99,13 @@ impl Queue {
     }
 }
 
-impl Queued {
+impl QueuedDownload {
     fn is(&self, profile: ProfileId, request: &RequestId) -> bool {
         self.profile == profile && self.request == *request
     }
 
     /// What never expires waits behind everything that does.
-    fn rank(&self) -> (bool, Option<Moment>) {
+    fn rank(&self) -> (bool, Option<Timestamp>) {
         (self.expires.is_none(), self.expires)
     }
 }
@@ -114,25 +114,25 @@ impl Queued {
 mod tests {
     use super::*;
 
-    fn queued(id: &str, expires: Option<i64>, size: u64) -> Queued {
-        Queued {
+    fn queued(id: &str, expires: Option<i64>, size: u64) -> QueuedDownload {
+        QueuedDownload {
             profile: ProfileId::from_u128(1),
             request: RequestId::from(id),
-            target: Target::Folder("/in".into()),
+            target: SaveTarget::Folder("/in".into()),
             automatic: false,
-            expires: expires.map(|second| Moment::from_millis(second * 1_000)),
+            expires: expires.map(|second| Timestamp::from_millis(second * 1_000)),
             size: Some(size),
             warned: false,
         }
     }
 
-    fn ids(queue: &Queue) -> Vec<String> {
+    fn ids(queue: &DownloadQueue) -> Vec<String> {
         queue.told().iter().map(|waiting| waiting.request.to_string()).collect()
     }
 
     #[test]
     fn what_expires_first_goes_first_and_what_never_does_goes_last() {
-        let mut queue = Queue::default();
+        let mut queue = DownloadQueue::default();
         for (id, expires) in [("inline", None), ("b", Some(20)), ("c", Some(30)), ("a", Some(10)), ("b2", Some(20))] {
             assert!(queue.add(queued(id, expires, 1)));
         }
@@ -150,14 +150,14 @@ mod tests {
 
     #[test]
     fn what_will_come_too_late_is_said_once() {
-        let mut queue = Queue::default();
-        let rates = Rates::default();
+        let mut queue = DownloadQueue::default();
+        let rates = TransferRates::default();
         // 100 bytes a second.
         rates.learn(1_000, Duration::from_secs(10));
         for (id, expires, size) in [("a", 10, 2_000), ("b", 15, 2_000), ("c", 100, 1)] {
             queue.add(queued(id, Some(expires), size));
         }
-        let now = Moment::from_millis(1_000);
+        let now = Timestamp::from_millis(1_000);
         let late = queue.too_late(now, &rates);
         assert_eq!(late, [(ProfileId::from_u128(1), RequestId::from("b"))], "a takes 20 s, and b lives 14 s more");
         assert_eq!(queue.too_late(now, &rates), []);

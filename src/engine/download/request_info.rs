@@ -3,15 +3,15 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::activity::{Deed, Entry, Fact, NotSaved, Requested, Seq};
+use crate::activity::{DownloadFailure, Entry, Fact, LocalEvent, Requested, Seq};
 use crate::engine::state::used_links::Fingerprint;
-use crate::protocol::{DataToken, Delivery, Message, RequestId, file_name};
+use crate::protocol::{DataBody, DataToken, Message, RequestId, file_name};
 
 use super::save_error::SaveError;
 
 /// What the journal knows of a request.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct RequestInfo {
     /// The file name known for the data token.
     name: String,
     /// `data_context`.
@@ -30,7 +30,7 @@ pub(crate) struct Known {
     requested: Vec<Option<Vec<Fingerprint>>>,
 }
 
-impl Known {
+impl RequestInfo {
     /// From every entry of a request, ascending.
     pub(crate) fn of(history: Vec<Entry>) -> Self {
         let mut known = Self::default();
@@ -41,11 +41,11 @@ impl Known {
                     if let Some(context) = report.context {
                         known.context = context;
                     }
-                    if let Delivery::Inline { text, .. } = report.delivery {
+                    if let DataBody::Inline { text, .. } = report.delivery {
                         known.inline = Some(text);
                     }
                 }
-                Fact::Done(Deed::Requested(Requested { token, file_name, context, size, .. })) => {
+                Fact::Done(LocalEvent::Requested(Requested { token, file_name, context, size, .. })) => {
                     known.name = file_name;
                     if known.context.is_empty() {
                         known.context = context;
@@ -53,12 +53,12 @@ impl Known {
                     known.token = Some(token);
                     known.size = size;
                 }
-                Fact::Done(Deed::Fetching { links, .. }) => {
+                Fact::Done(LocalEvent::Fetching { links, .. }) => {
                     let read = |links: Vec<String>| links.iter().filter_map(|link| Fingerprint::read(link)).collect();
                     known.requested.push((!links.is_empty()).then(|| read(links)));
                 }
-                Fact::Done(Deed::NotSaved { why: NotSaved::NotStarted, .. }) => _ = known.requested.pop(),
-                Fact::Done(Deed::Saved { .. }) => known.saved = true,
+                Fact::Done(LocalEvent::NotSaved { why: DownloadFailure::NotStarted, .. }) => _ = known.requested.pop(),
+                Fact::Done(LocalEvent::Saved { .. }) => known.saved = true,
                 _ => {}
             }
         }

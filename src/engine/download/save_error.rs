@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::engine::download::transfer::coding::CodingError;
 use crate::engine::download::transfer::decrypt::NotOpened;
-use crate::engine::state::link_store::NoLink;
+use crate::engine::state::link_store::LinkError;
 use crate::settings::atomic::in_words;
 
 /// The system does not write a file.
@@ -42,7 +42,7 @@ pub(crate) enum SaveError {
     },
     /// There is no link.
     #[error(transparent)]
-    NoLink(#[from] NoLink),
+    NoLink(#[from] LinkError),
     /// Nothing came in the message.
     #[error("No payload came inline with this request.")]
     NoPayload,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::activity::export_record::Format;
-use crate::activity::{ActivityKey, Chip, Filter, Incomplete, Seq};
+use crate::activity::{ActivityKey, Filter, Incomplete, Seq, StatusFilter};
 use crate::protocol::{AuthorizationToken, CommandId, DataKey, RequestId, StoredData};
 use crate::settings::{PreferenceChange, Profile, ProfileId, SavingChange};
 
@@ -68,7 +68,7 @@ pub enum Action {
         /// Where to.
         folder: PathBuf,
     },
-    /// Look again whether there is room for a download that waits for it ([`crate::engine::Stage::NoRoom`]). It looks by itself every
+    /// Look again whether there is room for a download that waits for it ([`crate::engine::DownloadStage::NoRoom`]). It looks by itself every
     /// two seconds.
     ResumeDownload {
         /// Whose.
@@ -131,7 +131,7 @@ pub enum Action {
         /// What, as the list had it: its names are remembered for suggestions.
         data: Vec<StoredData>,
         /// The folder that the data is saved to as soon as it is ready; `None` to leave that to the operator. Like all
-        /// saving without a click this fetches from expected hosts only: see [`Permission::Automatic`].
+        /// saving without a click this fetches from expected hosts only: see [`LinkPermission::Automatic`].
         folder: Option<PathBuf>,
     },
     /// Request the data of a request once more, where its data token is known
@@ -158,10 +158,10 @@ pub enum Action {
         /// The host, as the link has it.
         host: String,
         /// What is allowed.
-        permission: Permission,
+        permission: LinkPermission,
     },
     /// Take the key of a profile's payloads, 64 hex digits of the operator's ([`DataKey::from_hex`]); answered by
-    /// [`crate::engine::ProfileStatus::data_key`]. Payloads are decrypted with it where [`crate::settings::Saving::decrypt`] says so.
+    /// [`crate::engine::ProfileStatus::data_key`]. Payloads are decrypted with it where [`crate::settings::DownloadSettings::decrypt`] says so.
     SetDataKey {
         /// Whose.
         profile: ProfileId,
@@ -230,7 +230,7 @@ pub enum Action {
         /// What they have to be like.
         filter: Filter,
         /// What they have to count as.
-        chip: Chip,
+        chip: StatusFilter,
         /// Activities whose first entries are before this one are searched.
         before: Seq,
     },
@@ -287,7 +287,7 @@ pub const DATA_TOKENS_A_PAGE: u32 = 100;
 
 /// What an operator can allow for a host that links lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Permission {
+pub enum LinkPermission {
     /// Fetching without encryption.
     Unencrypted,
     /// Fetching although it is this machine or in a private network, and the profile's API is not.
@@ -319,7 +319,7 @@ pub struct Export {
     /// What rows have to be like.
     pub filter: Filter,
     /// What rows have to count as.
-    pub chip: Chip,
+    pub chip: StatusFilter,
     /// One line a message received, in order of arrival, instead of one an activity.
     pub messages: bool,
     /// Whether CSV begins with a byte order mark, by which spreadsheets know UTF-8.

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::activity::{ActivityKey, Entry, Moment, Seq};
+use crate::activity::{ActivityKey, Entry, Seq, Timestamp};
 use crate::engine::network::rest_error::RestError;
-use crate::protocol::{DataTokenPage, Original, RequestId};
+use crate::protocol::{DataTokenPage, RequestId, UnmaskedMessage};
 use crate::settings::ProfileId;
 
 use super::action::Action;
@@ -62,7 +62,7 @@ pub enum Event {
     /// Entries were taken out of the journal because they were too old or it was too large.
     Purged {
         /// When the oldest entry came that is left; `None` where none is.
-        oldest_left: Option<Moment>,
+        oldest_left: Option<Timestamp>,
         /// The number after the newest entry that went: what has no other entry, and is not open, is gone.
         before: Seq,
         /// The gaps that are gone, and other activities that are gone although they had entries from there on. All other gaps stay as
@@ -100,7 +100,7 @@ pub enum Event {
         end: Option<SearchEnd>,
     },
     /// How far the export under way is; `None` when it has ended.
-    Export(Option<Exporting>),
+    Export(Option<ExportProgress>),
     /// One page of the profile's data tokens, or why there is none.
     DataTokens {
         /// Whose.
@@ -144,7 +144,7 @@ pub enum Event {
         /// Which.
         key: ActivityKey,
         /// The messages; wiped when dropped.
-        messages: Vec<(Seq, Original)>,
+        messages: Vec<(Seq, UnmaskedMessage)>,
     },
     /// Something that the operator should read.
     Notice(Notice),
@@ -209,7 +209,7 @@ pub enum ConnectionState {
 
 /// How far a download is.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Progress {
+pub struct DownloadProgress {
     /// The file's name.
     pub file_name: String,
     /// Bytes so far.
@@ -221,12 +221,12 @@ pub struct Progress {
     /// How long it will still take at that rate; `None` where that can't be told.
     pub left: Option<Duration>,
     /// What it does.
-    pub stage: Stage,
+    pub stage: DownloadStage,
 }
 
 /// What a download does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Stage {
+pub enum DownloadStage {
     /// Bytes come, or are about to.
     #[default]
     Receiving,
@@ -255,7 +255,7 @@ pub enum Stage {
 
 /// A download that waits for its turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
+pub struct WaitingDownload {
     /// Whose.
     pub profile: ProfileId,
     /// Which.
@@ -267,7 +267,7 @@ pub struct Waiting {
     /// Its size in bytes, where it is known.
     pub size: Option<u64>,
     /// When its link expires; `None` for a payload that came inline.
-    pub expires: Option<Moment>,
+    pub expires: Option<Timestamp>,
     /// At the rates seen its turn comes after its link has expired.
     pub too_late: bool,
 }
@@ -306,7 +306,7 @@ pub enum Severity {
 
 /// How far an export is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exporting {
+pub struct ExportProgress {
     /// The name of the file.
     pub file_name: String,
     /// How many entries of the journal have been read.

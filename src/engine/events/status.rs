@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::activity::Moment;
+use crate::activity::Timestamp;
 use crate::protocol::RequestId;
 use crate::settings::{ProfileId, Settings};
 
-use super::event::{ConnectionState, Progress, SignInState, Waiting};
+use super::event::{ConnectionState, DownloadProgress, SignInState, WaitingDownload};
 use super::problem::Problem;
 
 /// Everything that is true now. Cheap to clone.
@@ -24,7 +24,7 @@ pub struct EngineStatus {
     /// The profiles, also those that the settings do not list yet because they are signing in.
     pub profiles: BTreeMap<ProfileId, Arc<ProfileStatus>>,
     /// The downloads that wait for their turn, of all profiles, the next one first.
-    pub queue: Arc<[Waiting]>,
+    pub queue: Arc<[WaitingDownload]>,
     /// The journal's size on disk in bytes, once it is known.
     pub journal_size: Option<u64>,
     /// What is wrong now, the oldest first. A problem that ends is gone from here.
@@ -57,7 +57,7 @@ pub struct ProfileStatus {
     /// Requests whose links came in an earlier run and can still be used, for [`crate::activity::Activities::keep_links`].
     pub kept_links: Arc<BTreeSet<RequestId>>,
     /// The downloads and saves that run, and how far each is.
-    pub downloads: BTreeMap<RequestId, Progress>,
+    pub downloads: BTreeMap<RequestId, DownloadProgress>,
 }
 
 impl ProfileStatus {
@@ -102,7 +102,7 @@ pub enum TokenStatus {
     /// There is one.
     Held {
         /// When it expires, if the server said so.
-        expires_at: Option<Moment>,
+        expires_at: Option<Timestamp>,
         /// Whether the keyring holds it.
         kept: bool,
     },

@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, Moment};
+use crate::activity::{ActivityKey, Entry, Fact, LocalEvent, Timestamp};
 use crate::protocol::CommandId;
 
 /// The version of the lines.
@@ -10,7 +10,7 @@ pub(crate) const VERSION: u32 = 1;
 
 /// What is asked of the holder: to follow commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tracking {
+pub struct TrackRequest {
     /// The name of the profile; `None` where there is only one.
     pub profile: Option<String>,
     /// The commands, each once.
@@ -19,35 +19,35 @@ pub struct Tracking {
     pub(crate) label: Option<String>,
 }
 
-impl Tracking {
+impl TrackRequest {
     /// Checks what was asked for. Each id counts once; a label of nothing but spaces is none.
     ///
     /// # Errors
     ///
     /// Where it makes no sense.
-    pub fn new(profile: Option<String>, ids: &[String], label: Option<&str>) -> Result<Self, TrackingError> {
+    pub fn new(profile: Option<String>, ids: &[String], label: Option<&str>) -> Result<Self, InvalidTrackRequest> {
         let is_name = |text: &str| {
             !text.is_empty() && text.chars().count() <= LONGEST_NAME && !text.chars().any(char::is_control)
         };
         if ids.len() > MOST_COMMANDS {
-            return Err(TrackingError::TooMany(ids.len()));
+            return Err(InvalidTrackRequest::TooMany(ids.len()));
         }
         let mut commands = Vec::with_capacity(ids.len());
         let mut known = std::collections::BTreeSet::new();
         for (id, number) in ids.iter().map(|id| id.trim()).zip(1..) {
             if !is_name(id) {
-                return Err(TrackingError::NoId { number });
+                return Err(InvalidTrackRequest::NoId { number });
             }
             if known.insert(id) {
                 commands.push(CommandId::from(id));
             }
         }
         if commands.is_empty() {
-            return Err(TrackingError::Nothing);
+            return Err(InvalidTrackRequest::Nothing);
         }
         let label = label.map(str::trim).filter(|label| !label.is_empty());
         if label.is_some_and(|label| !is_name(label)) {
-            return Err(TrackingError::NoLabel);
+            return Err(InvalidTrackRequest::NoLabel);
         }
         Ok(Self { profile, commands, label: label.map(str::to_owned) })
     }
@@ -58,7 +58,7 @@ impl Tracking {
         self.commands.len()
     }
 
-    /// Whether there is none; [`Tracking::new`] makes none like that.
+    /// Whether there is none; [`TrackRequest::new`] makes none like that.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.commands.is_empty()
@@ -66,14 +66,14 @@ impl Tracking {
 
     /// What the journal keeps of it.
     #[must_use]
-    pub fn into_entries(self, at: Moment) -> Vec<Entry> {
+    pub fn into_entries(self, at: Timestamp) -> Vec<Entry> {
         entries(&self.commands, self.label.as_deref(), at)
     }
 }
 
 /// A wish to follow commands that makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TrackingError {
+pub enum InvalidTrackRequest {
     /// There is nothing to follow.
     #[error("No command id was given. Give the ids that Privicore answered with.")]
     Nothing,
@@ -104,7 +104,7 @@ pub(crate) enum TrackError {
     OtherVersion(u32),
     /// It makes no sense.
     #[error(transparent)]
-    Tracking(#[from] TrackingError),
+    Tracking(#[from] InvalidTrackRequest),
     /// No profile has that name.
     #[error("There is no profile named {0}. Check the name.")]
     NoSuchProfile(String),
@@ -144,21 +144,21 @@ impl TrackError {
 
 /// A request on its way to the engine's centre.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct IncomingRequest {
     /// What is asked.
-    pub(crate) tracking: Tracking,
+    pub(crate) tracking: TrackRequest,
     /// The answer: how many commands are followed from now on.
     pub(crate) reply: oneshot::Sender<Result<usize, TrackError>>,
 }
 
 /// What the journal keeps of the wish to follow commands.
-pub(crate) fn entries(commands: &[CommandId], label: Option<&str>, at: Moment) -> Vec<Entry> {
+pub(crate) fn entries(commands: &[CommandId], label: Option<&str>, at: Timestamp) -> Vec<Entry> {
     let entry = |command: &CommandId, deed| Entry::ours(at, ActivityKey::Command(command.clone()), Fact::Done(deed));
     let mut entries = Vec::new();
     for command in commands {
-        entries.push(entry(command, Deed::Tracked));
+        entries.push(entry(command, LocalEvent::Tracked));
         if let Some(label) = label {
-            entries.push(entry(command, Deed::Labelled { label: label.to_owned() }));
+            entries.push(entry(command, LocalEvent::Labelled { label: label.to_owned() }));
         }
     }
     entries
@@ -172,7 +172,7 @@ pub(crate) const LONGEST_NAME: usize = 200;
 
 /// Why the holder did not do what was asked of it, in its words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum RequestError {
     /// It was asked for something that can't be meant: wrong usage.
     #[error("{0}")]
     Usage(String),

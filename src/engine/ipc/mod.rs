@@ -13,8 +13,8 @@ pub(crate) mod socket_path;
 
 use std::path::Path;
 
-pub use crate::engine::events::track_request::{NotConfirmed, Refusal, Tracking, TrackingError};
-pub use request::{AskError, SocketError};
+pub use crate::engine::events::track_request::{InvalidTrackRequest, NotConfirmed, RequestError, TrackRequest};
+pub use request::{IpcError, SocketError};
 #[cfg(unix)]
 pub(crate) use server::listen;
 
@@ -24,26 +24,26 @@ pub(crate) use server::listen;
 /// # Errors
 ///
 /// Where it can't be asked; within the result, where it refused.
-pub fn ask(data: &Path, tracking: &Tracking) -> Result<Result<usize, Refusal>, AskError> {
+pub fn ask(data: &Path, tracking: &TrackRequest) -> Result<Result<usize, RequestError>, IpcError> {
     #[cfg(unix)]
     return server::ask(data, tracking);
     #[cfg(not(unix))]
     {
         let _unused = (data, tracking);
-        Err(AskError::NotHere)
+        Err(IpcError::NotHere)
     }
 }
 
 /// Nobody listens here.
 #[cfg(not(unix))]
-pub(crate) async fn listen(_data: PathBuf, _tools: super::context::Tools) {}
+pub(crate) async fn listen(_data: PathBuf, _tools: super::context::EngineContext) {}
 
 #[cfg(test)]
 mod tests {
-    use super::request::Question;
+    use super::request::Request;
 
-    use crate::activity::{Deed, Fact, Moment};
-    use crate::engine::events::track_request::{LONGEST_NAME, MOST_COMMANDS, Tracking};
+    use crate::activity::{Fact, LocalEvent, Timestamp};
+    use crate::engine::events::track_request::{LONGEST_NAME, MOST_COMMANDS, TrackRequest};
 
     fn ids(ids: &[&str]) -> Vec<String> {
         ids.iter().map(|id| (*id).to_owned()).collect()
@@ -51,14 +51,14 @@ mod tests {
 
     #[test]
     fn what_was_asked_survives_the_line() {
-        let tracking = Tracking::new(Some("ops".into()), &ids(&["a", " b ", "a"]), Some(" deploy ")).unwrap();
+        let tracking = TrackRequest::new(Some("ops".into()), &ids(&["a", " b ", "a"]), Some(" deploy ")).unwrap();
         assert_eq!(tracking.len(), 2, "an id that came twice counts twice");
-        let line = serde_json::to_vec(&Question::of(&tracking)).unwrap();
-        assert_eq!(Question::read(&line).unwrap(), tracking);
-        let entries = tracking.into_entries(Moment(7));
+        let line = serde_json::to_vec(&Request::of(&tracking)).unwrap();
+        assert_eq!(Request::read(&line).unwrap(), tracking);
+        let entries = tracking.into_entries(Timestamp(7));
         let facts: Vec<_> = entries.iter().map(|entry| (entry.key.id(), entry.fact.clone())).collect();
-        let label = || Fact::Done(Deed::Labelled { label: "deploy".into() });
-        let tracked = || Fact::Done(Deed::Tracked);
+        let label = || Fact::Done(LocalEvent::Labelled { label: "deploy".into() });
+        let tracked = || Fact::Done(LocalEvent::Tracked);
         assert_eq!(facts, [("a", tracked()), ("a", label()), ("b", tracked()), ("b", label())]);
     }
 
@@ -74,7 +74,7 @@ mod tests {
             (many, None),
             (ids(&["a"]), Some("two\nlines")),
         ] {
-            let error = Tracking::new(None, &ids, label).unwrap_err().to_string();
+            let error = TrackRequest::new(None, &ids, label).unwrap_err().to_string();
             assert!(error.ends_with('.'), "not a sentence: {error}");
         }
     }
@@ -89,7 +89,7 @@ mod tests {
             r#"{"version":1,"do":"quit","profile":null,"label":null,"ids":["a"]}"#,
             r#"{"version":1,"do":"track","profile":null,"label":null,"ids":[]}"#,
         ] {
-            let refused = Question::read(line.as_bytes()).unwrap_err();
+            let refused = Request::read(line.as_bytes()).unwrap_err();
             assert!(refused.is_usage() && refused.to_string().ends_with('.'), "{line}: {refused:?}");
         }
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::engine::events::track_request::{NotConfirmed, TrackError, Tracking, VERSION};
+use crate::engine::events::track_request::{NotConfirmed, TrackError, TrackRequest, VERSION};
 use crate::settings::atomic::in_words;
 
 /// The longest line, in bytes.
@@ -46,7 +46,7 @@ pub enum SocketError {
 
 /// Why the holder could not be asked.
 #[derive(Debug, thiserror::Error)]
-pub enum AskError {
+pub enum IpcError {
     /// Nobody listens there, or not yet.
     #[error(
         "Privicore Monitor is running with this data directory, but does not listen to other programs. Track the commands in its window."
@@ -79,7 +79,7 @@ pub enum AskError {
 
 /// The line that asks.
 #[derive(serde::Serialize, serde::Deserialize)]
-pub(crate) struct Question {
+pub(crate) struct Request {
     pub(crate) version: u32,
     #[serde(rename = "do")]
     pub(crate) what: String,
@@ -88,8 +88,8 @@ pub(crate) struct Question {
     pub(crate) ids: Vec<String>,
 }
 
-impl Question {
-    pub(crate) fn of(tracking: &Tracking) -> Self {
+impl Request {
+    pub(crate) fn of(tracking: &TrackRequest) -> Self {
         Self {
             version: VERSION,
             what: TRACK.to_owned(),
@@ -100,7 +100,7 @@ impl Question {
     }
 
     /// Reads a line that asks.
-    pub(crate) fn read(line: &[u8]) -> Result<Tracking, TrackError> {
+    pub(crate) fn read(line: &[u8]) -> Result<TrackRequest, TrackError> {
         /// What every version has.
         #[derive(serde::Deserialize)]
         struct Versioned {
@@ -114,14 +114,14 @@ impl Question {
         if question.what != TRACK {
             return Err(TrackError::Unreadable);
         }
-        Ok(Tracking::new(question.profile, &question.ids, question.label.as_deref())?)
+        Ok(TrackRequest::new(question.profile, &question.ids, question.label.as_deref())?)
     }
 }
 
 /// The line that answers.
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Answer {
+pub(crate) enum Response {
     /// So many are followed.
     Accepted(usize),
     /// Wrong usage; why, in a sentence.
@@ -130,5 +130,5 @@ pub(crate) enum Answer {
     Failed(String),
 }
 
-/// What [`Question::what`] says.
+/// What [`Request::what`] says.
 pub(crate) const TRACK: &str = "track";

@@ -11,14 +11,14 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::engine::context::Tools;
-use crate::engine::context::internal_event::Report;
+use crate::engine::context::EngineContext;
+use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::event::{Notice, Severity};
-use crate::engine::events::track_request::{Asked, NotConfirmed, Refusal, TrackError, Tracking};
-use crate::engine::runtime::tasks::Spawner;
+use crate::engine::events::track_request::{IncomingRequest, NotConfirmed, RequestError, TrackError, TrackRequest};
+use crate::engine::runtime::tasks::TaskOwner;
 
-use super::request::{Answer, AskError, LONGEST_LINE, Question, SocketError};
-use super::socket_path::{self, Place};
+use super::request::{IpcError, LONGEST_LINE, Request, Response, SocketError};
+use super::socket_path::{self, SocketPath};
 
 /// Connections at a time. Where there are as many, the next waits until it is taken.
 const CONNECTIONS: usize = 8;
@@ -30,13 +30,13 @@ const ANSWER_BUDGET: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A socket that is taken away with this.
-struct Bound {
+struct BoundListener {
     listener: UnixListener,
     path: PathBuf,
     owner: u32,
 }
 
-impl Drop for Bound {
+impl Drop for BoundListener {
     fn drop(&mut self) {
         // Removed while the journal is still held: nobody else can have bound it meanwhile.
         if let Err(error) = std::fs::remove_file(&self.path) {
@@ -46,7 +46,7 @@ impl Drop for Bound {
 }
 
 /// Listens for as long as the engine runs.
-pub(crate) async fn listen(data: PathBuf, tools: Tools) {
+pub(crate) async fn listen(data: PathBuf, tools: EngineContext) {
     let bound = match bind(&data) {
         Ok(bound) => bound,
         Err(why) => {
@@ -75,22 +75,22 @@ pub(crate) async fn listen(data: PathBuf, tools: Tools) {
     }
 }
 
-fn bind(data: &Path) -> Result<Bound, SocketError> {
+fn bind(data: &Path) -> Result<BoundListener, SocketError> {
     let place = socket_path::of(data, socket_path::runtime_folder())?;
     let owner = place.prepare()?;
     let failed = |source: io::Error| unusable(&place, source);
     let listener = UnixListener::bind(&place.socket).map_err(failed)?;
-    let bound = Bound { listener, path: place.socket.clone(), owner };
+    let bound = BoundListener { listener, path: place.socket.clone(), owner };
     place.close_to_others().map_err(failed)?;
     Ok(bound)
 }
 
-fn unusable(place: &Place, source: io::Error) -> SocketError {
+fn unusable(place: &SocketPath, source: io::Error) -> SocketError {
     SocketError::Unusable { socket: place.socket.clone(), source }
 }
 
 /// Answers one question.
-async fn serve(stream: UnixStream, owner: u32, spawner: Spawner, reports: mpsc::Sender<Report>) {
+async fn serve(stream: UnixStream, owner: u32, spawner: TaskOwner, reports: mpsc::Sender<InternalEvent>) {
     match stream.peer_cred() {
         Ok(peer) if peer.uid() == owner => {}
         Ok(_) | Err(_) => {
@@ -110,7 +110,7 @@ async fn serve(stream: UnixStream, owner: u32, spawner: Spawner, reports: mpsc::
             return;
         }
     }
-    let answer = match Question::read(&line) {
+    let answer = match Request::read(&line) {
         Ok(tracking) => pass_on(tracking, &reports).await,
         Err(refused) => Some(Err(refused)),
     };
@@ -120,9 +120,9 @@ async fn serve(stream: UnixStream, owner: u32, spawner: Spawner, reports: mpsc::
         return;
     };
     let answer = match answer {
-        Ok(count) => Answer::Accepted(count),
-        Err(error) if error.is_usage() => Answer::Usage(error.to_string()),
-        Err(error) => Answer::Failed(error.to_string()),
+        Ok(count) => Response::Accepted(count),
+        Err(error) if error.is_usage() => Response::Usage(error.to_string()),
+        Err(error) => Response::Failed(error.to_string()),
     };
     let said = async {
         let mut line = serde_json::to_vec(&answer)?;
@@ -137,9 +137,9 @@ async fn serve(stream: UnixStream, owner: u32, spawner: Spawner, reports: mpsc::
 
 /// Has the engine's centre answer; `None` if it is stopping. It has what was asked from then on; nobody waits for longer than
 /// who asked does, so that a journal that refuses does not use up the connections.
-async fn pass_on(tracking: Tracking, reports: &mpsc::Sender<Report>) -> Option<Result<usize, TrackError>> {
+async fn pass_on(tracking: TrackRequest, reports: &mpsc::Sender<InternalEvent>) -> Option<Result<usize, TrackError>> {
     let (reply, answer) = oneshot::channel();
-    reports.send(Report::Track(Asked { tracking, reply })).await.ok()?;
+    reports.send(InternalEvent::Track(IncomingRequest { tracking, reply })).await.ok()?;
     match tokio::time::timeout(ANSWER_BUDGET, answer).await {
         Ok(answered) => answered.ok(),
         Err(_elapsed) => Some(Err(TrackError::NotConfirmed(NotConfirmed { seconds: ANSWER_BUDGET.as_secs() }))),
@@ -147,22 +147,26 @@ async fn pass_on(tracking: Tracking, reports: &mpsc::Sender<Report>) -> Option<R
 }
 
 /// Asks the holder.
-pub(crate) fn ask(data: &Path, tracking: &Tracking) -> Result<Result<usize, Refusal>, AskError> {
+pub(crate) fn ask(data: &Path, tracking: &TrackRequest) -> Result<Result<usize, RequestError>, IpcError> {
     ask_within(data, tracking, ANSWER_BUDGET)
 }
 
-fn ask_within(data: &Path, tracking: &Tracking, patience: Duration) -> Result<Result<usize, Refusal>, AskError> {
+fn ask_within(
+    data: &Path,
+    tracking: &TrackRequest,
+    patience: Duration,
+) -> Result<Result<usize, RequestError>, IpcError> {
     let place = socket_path::of(data, socket_path::runtime_folder())?;
     let mut stream = match BlockingStream::connect(&place.socket) {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-            return Err(AskError::Nobody);
+            return Err(IpcError::Nobody);
         }
         Err(error) => return Err(unusable(&place, error).into()),
     };
     let asking = |stream: &mut BlockingStream| {
         stream.set_write_timeout(Some(QUESTION_BUDGET))?;
-        let mut line = serde_json::to_vec(&Question::of(tracking))?;
+        let mut line = serde_json::to_vec(&Request::of(tracking))?;
         line.push(b'\n');
         stream.write_all(&line)
     };
@@ -173,23 +177,23 @@ fn ask_within(data: &Path, tracking: &Tracking, patience: Duration) -> Result<Re
         Ok(answer)
     };
     asking(&mut stream).map_err(|error| match error {
-        error if is_late(&error) => AskError::NotTaken { seconds: QUESTION_BUDGET.as_secs() },
-        error if has_gone(&error) => AskError::Nobody,
-        error => AskError::Answer(error),
+        error if is_late(&error) => IpcError::NotTaken { seconds: QUESTION_BUDGET.as_secs() },
+        error if has_gone(&error) => IpcError::Nobody,
+        error => IpcError::Answer(error),
     })?;
     let answer = hearing(stream).map_err(|error: io::Error| match error {
         error if is_late(&error) => NotConfirmed { seconds: patience.as_secs() }.into(),
-        error if has_gone(&error) => AskError::Nobody,
-        error => AskError::Answer(error),
+        error if has_gone(&error) => IpcError::Nobody,
+        error => IpcError::Answer(error),
     })?;
     if answer.is_empty() {
-        return Err(AskError::Nobody);
+        return Err(IpcError::Nobody);
     }
     match serde_json::from_slice(&answer) {
-        Ok(Answer::Accepted(count)) => Ok(Ok(count)),
-        Ok(Answer::Usage(why)) => Ok(Err(Refusal::Usage(why))),
-        Ok(Answer::Failed(why)) => Ok(Err(Refusal::Failed(why))),
-        Err(error) => Err(AskError::Answer(error.into())),
+        Ok(Response::Accepted(count)) => Ok(Ok(count)),
+        Ok(Response::Usage(why)) => Ok(Err(RequestError::Usage(why))),
+        Ok(Response::Failed(why)) => Ok(Err(RequestError::Failed(why))),
+        Err(error) => Err(IpcError::Answer(error.into())),
     }
 }
 
@@ -210,14 +214,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_journal_that_refuses_does_not_use_up_the_connections() {
-        let tracking = Tracking::new(None, &["c-1".into()], None).unwrap();
+        let tracking = TrackRequest::new(None, &["c-1".into()], None).unwrap();
         let (reports, mut reported) = mpsc::channel(1);
         let Some(Err(late @ TrackError::NotConfirmed(_))) = pass_on(tracking.clone(), &reports).await else {
             panic!("it was answered")
         };
         let sentence = late.to_string();
         assert!(!late.is_usage() && sentence.contains("follows them"), "{sentence}");
-        let Some(Report::Track(asked)) = reported.recv().await else { panic!("nothing was passed on") };
+        let Some(InternalEvent::Track(asked)) = reported.recv().await else { panic!("nothing was passed on") };
         assert_eq!(asked.tracking, tracking);
     }
 
@@ -226,8 +230,8 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let bound = bind(data.path()).unwrap();
         let (outbox, _events) = event_queue::pair(Arc::new(|| {}));
-        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox);
-        let tracking = Tracking::new(None, &["c-1".into()], None).unwrap();
+        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), outbox);
+        let tracking = TrackRequest::new(None, &["c-1".into()], None).unwrap();
         // It may have read what was asked, or not.
         for reads in [true, false] {
             let (folder, asked) = (data.path().to_owned(), tracking.clone());
@@ -239,7 +243,7 @@ mod tests {
             }
             drop(stream);
             let told = asking.await.unwrap().unwrap_err();
-            assert!(matches!(told, AskError::Nobody), "{told:?}");
+            assert!(matches!(told, IpcError::Nobody), "{told:?}");
         }
     }
 
@@ -247,11 +251,11 @@ mod tests {
     async fn an_answer_that_does_not_come_in_time_is_told_as_that_and_the_ids_have_arrived() {
         let data = tempfile::tempdir().unwrap();
         let bound = bind(data.path()).unwrap();
-        let tracking = Tracking::new(Some("ops".into()), &["c-1".into(), "c-2".into()], Some("deploy")).unwrap();
+        let tracking = TrackRequest::new(Some("ops".into()), &["c-1".into(), "c-2".into()], Some("deploy")).unwrap();
         let (reports, mut reported) = mpsc::channel(1);
         let (folder, asked) = (data.path().to_owned(), tracking.clone());
         let (outbox, _events) = event_queue::pair(Arc::new(|| {}));
-        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox);
+        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), outbox);
         let asking = spawner.blocking("asking", move || ask_within(&folder, &asked, Duration::from_millis(1)));
         let (stream, _unnamed) = bound.listener.accept().await.unwrap();
         let serving = serve(stream, bound.owner, spawner, reports);
@@ -261,11 +265,11 @@ mod tests {
             told = asking => told.unwrap().unwrap_err(),
             () = &mut serving => panic!("it was answered"),
         };
-        assert!(matches!(told, AskError::NotConfirmed(_)), "{told:?}");
+        assert!(matches!(told, IpcError::NotConfirmed(_)), "{told:?}");
         let sentence = told.to_string();
         assert!(sentence.contains("follows them") && !sentence.contains("version"), "{sentence}");
         let arrived = tokio::select! {
-            Some(Report::Track(arrived)) = reported.recv() => arrived,
+            Some(InternalEvent::Track(arrived)) = reported.recv() => arrived,
             () = &mut serving => panic!("it was answered"),
         };
         assert_eq!(arrived.tracking, tracking);

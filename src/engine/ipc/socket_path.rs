@@ -12,7 +12,7 @@ const LONGEST_PATH: usize = 103;
 
 /// The folder and the socket.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct SocketPath {
     folder: PathBuf,
     /// The socket's path.
     pub(crate) socket: PathBuf,
@@ -20,16 +20,16 @@ pub(crate) struct Place {
 
 /// Where the socket of a data folder lies: in the user's runtime folder, named by the data folder; within the data folder
 /// where there is no runtime folder.
-pub(crate) fn of(data: &Path, runtime: Option<PathBuf>) -> Result<Place, SocketError> {
+pub(crate) fn of(data: &Path, runtime: Option<PathBuf>) -> Result<SocketPath, SocketError> {
     // The same folder by another path is the same folder.
     let data = std::fs::canonicalize(data).unwrap_or_else(|_not_there| data.to_owned());
     let place = match runtime.filter(|folder| folder.is_absolute() && folder.is_dir()) {
         Some(runtime) => {
             let folder = runtime.join("privicore-monitor");
             let socket = folder.join(format!("{:016x}.sock", fingerprint(data.as_os_str().as_encoded_bytes())));
-            Place { folder, socket }
+            SocketPath { folder, socket }
         }
-        None => Place { folder: data.join("run"), socket: data.join("run/track.sock") },
+        None => SocketPath { folder: data.join("run"), socket: data.join("run/track.sock") },
     };
     let length = place.socket.as_os_str().len();
     if length > LONGEST_PATH {
@@ -43,7 +43,7 @@ pub(crate) fn runtime_folder() -> Option<PathBuf> {
     std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)
 }
 
-impl Place {
+impl SocketPath {
     /// Makes the folder, for its owner only, and takes away what an earlier process left there. Only the journal's holder
     /// may do so. The number of the user who owns it.
     pub(crate) fn prepare(&self) -> Result<u32, SocketError> {

@@ -4,7 +4,7 @@ use std::io;
 
 use hyper::StatusCode;
 
-use crate::engine::network::tls::config::{Shortfall, Trust};
+use crate::engine::network::tls::config::{Shortfall, TlsConfig};
 use crate::engine::network::tls::failure;
 
 use super::proxy::ProxyError;
@@ -87,7 +87,7 @@ pub enum ConnectError {
 
 impl ConnectError {
     /// TLS with a host failed.
-    pub(crate) fn tls(host: String, source: io::Error, trust: &Trust) -> Self {
+    pub(crate) fn tls(host: String, source: io::Error, trust: &TlsConfig) -> Self {
         Self::Tls { host, source: source.into(), shortfall: trust.shortfall.clone() }
     }
 }

@@ -2,10 +2,10 @@
 
 use hyper::header::{DATE, HeaderMap};
 
-use crate::activity::Moment;
+use crate::activity::Timestamp;
 use crate::protocol::http_date;
 
 /// The server's time of day, of the headers of its answer.
-pub(crate) fn date_of(headers: &HeaderMap) -> Option<Moment> {
-    http_date(headers.get(DATE)?.to_str().ok()?).map(Moment::from)
+pub(crate) fn date_of(headers: &HeaderMap) -> Option<Timestamp> {
+    http_date(headers.get(DATE)?.to_str().ok()?).map(Timestamp::from)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hyper::header::{HeaderMap, RETRY_AFTER};
 
-use crate::activity::Moment;
+use crate::activity::Timestamp;
 use crate::protocol::http_date;
 
 use super::http_date::date_of;
@@ -18,7 +18,7 @@ pub enum RetryAfter {
     /// So long after its answer.
     In(Duration),
     /// Then, by its own clock, of which nothing is known.
-    At(Moment),
+    At(Timestamp),
 }
 
 impl RetryAfter {
@@ -30,13 +30,13 @@ impl RetryAfter {
                 let whole = seconds.is_finite() && seconds >= 0.0;
                 return whole.then(|| Self::In(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)));
             }
-            let at = Moment::from(http_date(text)?);
+            let at = Timestamp::from(http_date(text)?);
             Some(date_of(headers).map_or(Self::At(at), |now| Self::In(at.since(now))))
         })
     }
 
     /// How long it asks to wait, if it is `now` by this computer's clock.
-    pub(crate) fn wait(self, now: Moment) -> Duration {
+    pub(crate) fn wait(self, now: Timestamp) -> Duration {
         match self {
             Self::In(wait) => wait,
             Self::At(at) => at.since(now),
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn seconds_and_every_form_of_a_date_are_read() {
-        let at = Moment::from("1994-11-06T08:49:37Z".parse::<jiff::Timestamp>().unwrap());
+        let at = Timestamp::from("1994-11-06T08:49:37Z".parse::<jiff::Timestamp>().unwrap());
         let seconds = |seconds| Some(RetryAfter::In(Duration::from_secs(seconds)));
         for (value, read) in [
             ("120", seconds(120)),
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(of(&dated), seconds(30));
         let past = [("date", "Sun, 06 Nov 1994 08:50:07 GMT"), ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")];
         assert_eq!(of(&past), seconds(0));
-        assert_eq!(RetryAfter::At(at).wait(Moment(at.0 - 2_000_000)), Duration::from_secs(2));
+        assert_eq!(RetryAfter::At(at).wait(Timestamp(at.0 - 2_000_000)), Duration::from_secs(2));
     }
 
     #[test]

@@ -12,17 +12,17 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::Instant;
 
-use crate::activity::{ActivityKey, Enquiry, Entry, Fact, Seq};
-use crate::engine::client::rest::{Dialect, Rest};
-use crate::engine::context::internal_event::Report;
+use crate::activity::{ActivityKey, Entry, Fact, Seq, StatusCheck};
+use crate::engine::client::rest::{RestClient, StatusMethod};
+use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::event::{Notice, Severity};
-use crate::engine::events::event_queue::Outbox;
+use crate::engine::events::event_queue::EventSender;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::engine::network::rest_error::RestError;
 use crate::engine::runtime::clock::Clock;
-use crate::engine::state::pending_commands::Book;
-use crate::engine::state::session_credentials::Ticket;
-use crate::engine::storage::journal_writer::Scribe;
+use crate::engine::state::pending_commands::PendingCommands;
+use crate::engine::state::session_credentials::SessionCredentials;
+use crate::engine::storage::journal_writer::JournalWriter;
 use crate::protocol::{CommandId, CommandStatus};
 use crate::settings::ProfileId;
 
@@ -32,21 +32,29 @@ const AT_ONCE: usize = 4;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Who is asked.
-pub(crate) trait Asker: Send + Sync + 'static {
+pub(crate) trait StatusClient: Send + Sync + 'static {
     /// Asks how a command ended.
-    fn ask(&self, ticket: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Result<Enquiry, RestError>>;
+    fn ask(
+        &self,
+        ticket: Arc<SessionCredentials>,
+        command: CommandId,
+    ) -> BoxFuture<'static, Result<StatusCheck, RestError>>;
 }
 
 /// Asks over REST, and learns how this server wants to be asked.
-pub(crate) struct OverRest {
+pub(crate) struct RestStatusClient {
     /// The client.
-    pub(crate) rest: Rest,
+    pub(crate) rest: RestClient,
     /// What was learnt.
-    pub(crate) dialect: Dialect,
+    pub(crate) dialect: StatusMethod,
 }
 
-impl Asker for OverRest {
-    fn ask(&self, ticket: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Result<Enquiry, RestError>> {
+impl StatusClient for RestStatusClient {
+    fn ask(
+        &self,
+        ticket: Arc<SessionCredentials>,
+        command: CommandId,
+    ) -> BoxFuture<'static, Result<StatusCheck, RestError>> {
         let (rest, dialect) = (self.rest.clone(), self.dialect.clone());
         Box::pin(async move { rest.request_status(&ticket.endpoints, &ticket.token, &command, &dialect).await })
     }
@@ -57,15 +65,15 @@ pub(crate) struct Reconciler {
     /// Whose it is.
     pub(crate) profile: ProfileId,
     /// What is open.
-    pub(crate) book: Book,
+    pub(crate) book: PendingCommands,
     /// Who is asked.
-    pub(crate) asker: Arc<dyn Asker>,
+    pub(crate) asker: Arc<dyn StatusClient>,
     /// Where answers are committed.
-    pub(crate) scribe: Scribe,
+    pub(crate) scribe: JournalWriter,
     /// Tells the window.
-    pub(crate) outbox: Outbox,
+    pub(crate) outbox: EventSender,
     /// Tells the engine's centre.
-    pub(crate) reports: tokio::sync::mpsc::Sender<Report>,
+    pub(crate) reports: tokio::sync::mpsc::Sender<InternalEvent>,
     /// The time of day.
     pub(crate) clock: Clock,
 }
@@ -73,14 +81,14 @@ pub(crate) struct Reconciler {
 /// An answer and what it answers.
 struct Answer {
     /// Where it is written.
-    scribe: Scribe,
+    scribe: JournalWriter,
     ticket: u64,
     command: CommandId,
-    outcome: Result<Enquiry, RestError>,
+    outcome: Result<StatusCheck, RestError>,
 }
 
 /// What a run remembers.
-struct Round {
+struct RunState {
     next_start: Instant,
     /// The ticket whose token a call refused: nothing is asked with it any more.
     refused: Option<u64>,
@@ -92,7 +100,7 @@ impl Reconciler {
     /// Works until it is dropped.
     pub(crate) async fn run(self) {
         let mut flying: FuturesUnordered<BoxFuture<'static, Answer>> = FuturesUnordered::new();
-        let mut round = Round { next_start: Instant::now(), refused: None, told: false };
+        let mut round = RunState { next_start: Instant::now(), refused: None, told: false };
         loop {
             self.tell_shortfalls();
             let joined = self.book.joined();
@@ -119,19 +127,19 @@ impl Reconciler {
         }
     }
 
-    fn question(&self, ticket: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Answer> {
+    fn question(&self, ticket: Arc<SessionCredentials>, command: CommandId) -> BoxFuture<'static, Answer> {
         let number = ticket.number;
         let asked = self.asker.ask(ticket, command.clone());
         let scribe = self.scribe.until_forgotten();
         Box::pin(async move { Answer { scribe, ticket: number, command, outcome: asked.await } })
     }
 
-    async fn answered(&self, answer: Answer, round: &mut Round) {
+    async fn answered(&self, answer: Answer, round: &mut RunState) {
         let Answer { scribe, ticket, command, outcome } = answer;
         match outcome {
             Ok(enquiry) => {
                 self.answers_again(round);
-                let pending = matches!(enquiry, Enquiry::Known { status: CommandStatus::Pending, .. });
+                let pending = matches!(enquiry, StatusCheck::Known { status: CommandStatus::Pending, .. });
                 if !pending || self.book.is_pending_news(&command) {
                     self.write(&scribe, command.clone(), enquiry).await;
                 }
@@ -147,7 +155,7 @@ impl Reconciler {
                     round.refused = Some(ticket);
                     self.book.asked(&command);
                 }
-                let report = Report::TokenDead { profile: self.profile, ticket, why: error };
+                let report = InternalEvent::TokenDead { profile: self.profile, ticket, why: error };
                 if self.reports.send(report).await.is_err() {
                     tracing::debug!("the engine is stopping");
                 }
@@ -165,13 +173,13 @@ impl Reconciler {
     }
 
     /// That no answer comes is over.
-    fn answers_again(&self, round: &mut Round) {
+    fn answers_again(&self, round: &mut RunState) {
         if std::mem::take(&mut round.told) {
             self.outbox.resolve_problem(Some(self.profile), &ProblemKind::StatusChecks);
         }
     }
 
-    async fn write(&self, scribe: &Scribe, command: CommandId, enquiry: Enquiry) {
+    async fn write(&self, scribe: &JournalWriter, command: CommandId, enquiry: StatusCheck) {
         let entry = Entry {
             seq: Seq::default(),
             at: (self.clock)(),

@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::activity::{Deed, Moment};
+use crate::activity::{LocalEvent, Timestamp};
 use crate::engine::events::event::Event;
-use crate::engine::events::event_queue::{self, Events};
+use crate::engine::events::event_queue::{self, EventReceiver};
 use crate::engine::network::endpoints::Endpoints;
-use crate::engine::runtime::tasks::Spawner;
-use crate::engine::state::gaps::Past;
-use crate::engine::state::link_store::Vault;
+use crate::engine::runtime::tasks::TaskOwner;
+use crate::engine::state::gaps::PreviousRun;
+use crate::engine::state::link_store::LinkStore;
 use crate::engine::test_support::TestJournal;
 use crate::protocol::AuthorizationToken;
 use crate::protocol::incoming::message::Incoming;
@@ -22,7 +22,7 @@ use super::*;
 /// A server that answers as it is told: pending unless there is an answer.
 #[derive(Default)]
 struct Server {
-    answers: Mutex<HashMap<CommandId, Enquiry>>,
+    answers: Mutex<HashMap<CommandId, StatusCheck>>,
     asked: Mutex<VecDeque<(Instant, CommandId)>>,
     refuses: Mutex<bool>,
     /// The ticket that it refuses whatever else it does.
@@ -35,8 +35,12 @@ struct Server {
 
 struct ServerAsked(Arc<Server>);
 
-impl Asker for ServerAsked {
-    fn ask(&self, ticket: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Result<Enquiry, RestError>> {
+impl StatusClient for ServerAsked {
+    fn ask(
+        &self,
+        ticket: Arc<SessionCredentials>,
+        command: CommandId,
+    ) -> BoxFuture<'static, Result<StatusCheck, RestError>> {
         let server = self.0.clone();
         Box::pin(async move {
             server.asked.lock().unwrap().push_back((Instant::now(), command.clone()));
@@ -50,7 +54,7 @@ impl Asker for ServerAsked {
                 let host = "s".to_owned();
                 return Err(RestError::Status { host, status: 429, words: String::new(), wait: Some(wait) });
             }
-            let pending = Enquiry::Known { status: CommandStatus::Pending, text: None };
+            let pending = StatusCheck::Known { status: CommandStatus::Pending, text: None };
             Ok(server.answers.lock().unwrap().get(&command).cloned().unwrap_or(pending))
         })
     }
@@ -58,31 +62,31 @@ impl Asker for ServerAsked {
 
 struct Bench {
     server: Arc<Server>,
-    book: Book,
+    book: PendingCommands,
     journal: TestJournal,
-    scribe: Scribe,
-    events: Events,
-    reported: mpsc::Receiver<Report>,
+    scribe: JournalWriter,
+    events: EventReceiver,
+    reported: mpsc::Receiver<InternalEvent>,
 }
 
-fn ticket(number: u64) -> Arc<Ticket> {
+fn ticket(number: u64) -> Arc<SessionCredentials> {
     let endpoints = Endpoints::of(&Profile::default()).unwrap();
-    Arc::new(Ticket { number, endpoints: Arc::new(endpoints), token: AuthorizationToken::new("T") })
+    Arc::new(SessionCredentials { number, endpoints: Arc::new(endpoints), token: AuthorizationToken::new("T") })
 }
 
 impl Bench {
     fn new() -> Self {
         let (outbox, events) = event_queue::pair(Arc::new(|| {}));
-        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
+        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), outbox.clone());
         let (server, journal) = (Arc::new(Server::default()), TestJournal::new(outbox.clone()));
-        let (book, profile) = (Book::default(), ProfileId::random());
+        let (book, profile) = (PendingCommands::default(), ProfileId::random());
         book.restored(true);
         let (past, told) = oneshot::channel();
-        past.send(Past::default()).unwrap();
+        past.send(PreviousRun::default()).unwrap();
         let (_left, found) = oneshot::channel();
-        let kept = (book.clone(), Vault::default());
+        let kept = (book.clone(), LinkStore::default());
         let store = journal.store.clone();
-        let scribe = Scribe::start(profile, store.clone(), outbox.clone(), kept, (told, found), &spawner);
+        let scribe = JournalWriter::start(profile, store.clone(), outbox.clone(), kept, (told, found), &spawner);
         let (reports, reported) = mpsc::channel(4);
         let reconciler = Reconciler {
             profile,
@@ -91,7 +95,7 @@ impl Bench {
             scribe: scribe.clone(),
             outbox,
             reports,
-            clock: Arc::new(|| Moment(0)),
+            clock: Arc::new(|| Timestamp(0)),
         };
         spawner.spawn("reconciling", Box::pin(reconciler.run()));
         Self { server, book, journal, scribe, events, reported }
@@ -99,7 +103,7 @@ impl Bench {
 
     async fn write(&self, id: &str, fact: Fact) {
         let key = ActivityKey::Command(id.into());
-        self.scribe.record(Entry::ours(Moment(0), key, fact)).await.unwrap();
+        self.scribe.record(Entry::ours(Timestamp(0), key, fact)).await.unwrap();
     }
 
     async fn hear(&self, id: &str, status: i64) {
@@ -108,7 +112,7 @@ impl Bench {
         self.write(id, Fact::Heard(message)).await;
     }
 
-    fn answer(&self, id: &str, enquiry: Enquiry) {
+    fn answer(&self, id: &str, enquiry: StatusCheck) {
         self.server.answers.lock().unwrap().insert(id.into(), enquiry);
     }
 
@@ -124,8 +128,8 @@ impl Bench {
     }
 }
 
-fn succeeded() -> Enquiry {
-    Enquiry::Known { status: CommandStatus::Succeeded, text: None }
+fn succeeded() -> StatusCheck {
+    StatusCheck::Known { status: CommandStatus::Succeeded, text: None }
 }
 
 async fn pass(seconds: u64) {
@@ -137,7 +141,7 @@ async fn after_a_join_everything_open_is_asked_for_four_at_once_and_ten_a_second
     let bench = Bench::new();
     for n in 0..100 {
         bench.hear(&n.to_string(), 1).await;
-        bench.answer(&n.to_string(), if n % 2 == 0 { succeeded() } else { Enquiry::Unknown });
+        bench.answer(&n.to_string(), if n % 2 == 0 { succeeded() } else { StatusCheck::Unknown });
     }
     pass(3_600).await;
     assert!(bench.asked().is_empty(), "asked while not joined");
@@ -157,7 +161,7 @@ async fn after_a_join_everything_open_is_asked_for_four_at_once_and_ten_a_second
 async fn a_silent_command_is_asked_for_ever_more_seldom_written_once_and_given_up_after_a_day() {
     let bench = Bench::new();
     bench.book.join(ticket(1));
-    bench.write("c", Fact::Done(Deed::Tracked)).await;
+    bench.write("c", Fact::Done(LocalEvent::Tracked)).await;
     pass(29).await;
     assert!(bench.asked().is_empty(), "asked too early");
     pass(3_600).await;
@@ -188,7 +192,7 @@ async fn a_refused_token_is_reported_and_asks_nothing_more() {
     bench.book.join(ticket(7));
     pass(3_600).await;
     assert!(bench.asked().len() <= 20, "it went on asking");
-    assert!(matches!(bench.reported.recv().await, Some(Report::TokenDead { ticket: 7, .. })));
+    assert!(matches!(bench.reported.recv().await, Some(InternalEvent::TokenDead { ticket: 7, .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -243,7 +247,7 @@ async fn what_was_begun_before_the_activity_was_forgotten_brings_no_row_back() {
     // The answer is on its way, and a download is about to write how it ended.
     bench.scribe.forget().await.unwrap().unwrap();
     pass(10).await;
-    let saved = || Entry::ours(Moment(0), ActivityKey::Data("r".into()), Fact::Done(Deed::WarningRead));
+    let saved = || Entry::ours(Timestamp(0), ActivityKey::Data("r".into()), Fact::Done(LocalEvent::WarningRead));
     let later = bench.scribe.until_forgotten();
     let (gone, also_gone) = tokio::join!(before.record(saved()), ended.record_all(vec![saved(), saved()]));
     assert!(gone.is_err() && also_gone.is_err(), "whoever waits is told that it was written");

@@ -8,10 +8,10 @@ use std::sync::Arc;
 pub(crate) const RESERVE: u64 = 64 * 1000 * 1000;
 
 /// Tells how many bytes this user may still write to the disk of a folder. Injected, so that a test fills the disk.
-pub(crate) type Disk = Arc<dyn Fn(&Path) -> io::Result<u64> + Send + Sync>;
+pub(crate) type FreeSpace = Arc<dyn Fn(&Path) -> io::Result<u64> + Send + Sync>;
 
 /// The system's answer.
-pub(crate) fn system() -> Disk {
+pub(crate) fn system() -> FreeSpace {
     Arc::new(free)
 }
 

@@ -1,8 +1,8 @@
 //! Tasks with a name, an owner and an end: a panic in one becomes a notice, not a silent death.
 //!
-//! The only place that spawns. Each task belongs to a [`Spawner`]: the engine's, or that of one profile
-//! ([`Spawner::for_profile`]). The spawner tracks its tasks, tells them to stop ([`Spawner::stop`]) and waits for them
-//! ([`Spawner::wait`]). None can be detached: [`Spawner::spawn`] and [`Spawner::finish`] return nothing, and dropping a
+//! The only place that spawns. Each task belongs to a [`TaskOwner`]: the engine's, or that of one profile
+//! ([`TaskOwner::for_profile`]). The spawner tracks its tasks, tells them to stop ([`TaskOwner::stop`]) and waits for them
+//! ([`TaskOwner::wait`]). None can be detached: [`TaskOwner::spawn`] and [`TaskOwner::finish`] return nothing, and dropping a
 //! [`Task`] leaves the task with its spawner.
 //!
 //! What a panic said goes to the panic hook's output and nowhere else: it could quote data.
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::engine::events::event::{Notice, Severity};
-use crate::engine::events::event_queue::Outbox;
+use crate::engine::events::event_queue::EventSender;
 use crate::settings::ProfileId;
 
 /// A task under way. Its result, or `None` if it panicked or the runtime ended first.
@@ -44,9 +44,9 @@ impl<T> Future for Task<T> {
 
 /// Spawns the tasks of one owner on the engine's runtime, and can end them. Clones are the same owner.
 #[derive(Debug, Clone)]
-pub(crate) struct Spawner {
+pub(crate) struct TaskOwner {
     handle: Handle,
-    outbox: Outbox,
+    outbox: EventSender,
     /// Whose tasks; `None` for the engine's own.
     profile: Option<ProfileId>,
     tasks: TaskTracker,
@@ -57,9 +57,9 @@ pub(crate) struct Spawner {
     cut_short: CancellationToken,
 }
 
-impl Spawner {
+impl TaskOwner {
     /// The engine's own: spawns on `handle`, tells panics to `outbox`.
-    pub(crate) fn new(handle: Handle, outbox: Outbox) -> Self {
+    pub(crate) fn new(handle: Handle, outbox: EventSender) -> Self {
         let (stop, cut_short) = (CancellationToken::new(), CancellationToken::new());
         Self { handle, outbox, profile: None, tasks: TaskTracker::new(), engine: stop.clone(), stop, cut_short }
     }
@@ -176,7 +176,7 @@ impl Spawner {
 }
 
 /// Puts the panic on the screen.
-fn tell(outbox: &Outbox, name: &'static str, profile: Option<ProfileId>) {
+fn tell(outbox: &EventSender, name: &'static str, profile: Option<ProfileId>) {
     tracing::error!(task = name, "a task panicked");
     outbox.notice(Notice::new(
         Severity::Error,
@@ -197,9 +197,9 @@ mod tests {
     use crate::engine::events::event::Event;
     use crate::engine::events::event_queue;
 
-    fn spawner() -> (Spawner, event_queue::Events) {
+    fn spawner() -> (TaskOwner, event_queue::EventReceiver) {
         let (outbox, events) = event_queue::pair(Arc::new(|| {}));
-        (Spawner::new(Handle::current(), outbox), events)
+        (TaskOwner::new(Handle::current(), outbox), events)
     }
 
     #[tokio::test]

@@ -17,12 +17,12 @@ const SHORTEST: Duration = Duration::from_millis(200);
 
 /// One transfer.
 #[derive(Debug)]
-pub(crate) struct Meter {
+pub(crate) struct ProgressMeter {
     /// Points of time and bytes, the oldest first; at most a few seconds and five a second.
     points: VecDeque<(Instant, u64)>,
 }
 
-impl Meter {
+impl ProgressMeter {
     pub(crate) fn new(now: Instant) -> Self {
         Self { points: VecDeque::from([(now, 0)]) }
     }
@@ -56,9 +56,9 @@ impl Meter {
 
 /// How fast this machine's downloads were, for what is said before the next one. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Rates(Arc<Mutex<Option<f64>>>);
+pub(crate) struct TransferRates(Arc<Mutex<Option<f64>>>);
 
-impl Rates {
+impl TransferRates {
     /// Learns from a transfer that is over.
     pub(crate) fn learn(&self, bytes: u64, took: Duration) {
         if took < SHORTEST {
@@ -95,7 +95,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn progress_is_told_five_times_a_second_at_most_and_the_rate_is_of_the_last_seconds() {
         let start = Instant::now();
-        let mut meter = Meter::new(start);
+        let mut meter = ProgressMeter::new(start);
         let mut told = 0;
         for millisecond in 1..=10_000_u32 {
             // Fast for five seconds, then ten times slower.
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn what_the_next_one_takes_is_told_from_those_before_the_newest_counting_most() {
-        let rates = Rates::default();
+        let rates = TransferRates::default();
         assert_eq!(rates.takes(1_000), None, "nothing is known yet");
         rates.learn(1_000, Duration::from_secs(1));
         assert_eq!(rates.takes(10_000), Some(Duration::from_secs(10)));

@@ -8,16 +8,16 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as Frame};
 
-use crate::activity::Moment;
+use crate::activity::Timestamp;
 use crate::engine::client::connector::Socket;
 use crate::engine::events::connection_reason::{DisconnectReason, TokenRefusal};
 use crate::engine::runtime::clock::Clock;
-use crate::engine::state::session_credentials::Ticket;
-use crate::engine::storage::decoded_batch::Harvest;
+use crate::engine::state::session_credentials::SessionCredentials;
+use crate::engine::storage::decoded_batch::DecodedBatch;
 use crate::protocol::incoming::Documents;
 use crate::protocol::{CorrelationId, Reply, UnreadableReason, visible};
 
-use super::frame_decoder::{Read, Reading};
+use super::frame_decoder::{DecodedFrame, FrameDecoder};
 
 /// Whether a status says that the token is dead.
 pub(crate) fn refuses_token(status: i64) -> bool {
@@ -74,7 +74,7 @@ impl DisconnectReason {
 
 /// What a frame was.
 #[derive(Debug)]
-pub(crate) enum Heard {
+pub(crate) enum FrameEvent {
     /// An entry was added to the harvest.
     Entry,
     /// The answer to a join or leave.
@@ -92,19 +92,25 @@ pub(crate) enum Heard {
 /// One open socket. Dropping it closes it.
 pub(crate) struct Connection {
     /// What it was opened with.
-    pub(crate) ticket: Arc<Ticket>,
+    pub(crate) ticket: Arc<SessionCredentials>,
     /// The largest message it reads, in bytes.
     pub(crate) limit: usize,
     socket: Socket,
-    reading: Reading,
+    reading: FrameDecoder,
     clock: Clock,
     /// What is left of a frame with several messages, and when it came; behind it, what is left of one of those.
-    documents: Vec<(Documents, Moment)>,
+    documents: Vec<(Documents, Timestamp)>,
 }
 
 impl Connection {
     /// Of a socket that was opened with `ticket`.
-    pub(crate) fn new(socket: Socket, ticket: Arc<Ticket>, limit: usize, reading: Reading, clock: Clock) -> Self {
+    pub(crate) fn new(
+        socket: Socket,
+        ticket: Arc<SessionCredentials>,
+        limit: usize,
+        reading: FrameDecoder,
+        clock: Clock,
+    ) -> Self {
         Self { ticket, limit, socket, reading, clock, documents: Vec::new() }
     }
 
@@ -131,16 +137,16 @@ impl Connection {
     }
 
     /// The next frame, or the next message of one that has several. Can be dropped at any time without losing one.
-    pub(crate) async fn next(&mut self, harvest: &mut Harvest) -> Heard {
+    pub(crate) async fn next(&mut self, harvest: &mut DecodedBatch) -> FrameEvent {
         if let Some(heard) = self.next_document(harvest) {
             return heard;
         }
         let frame = self.socket.next().await;
         let at = (self.clock)();
         match frame {
-            None => Heard::End(DisconnectReason::Closed { code: None, reason: String::new() }),
+            None => FrameEvent::End(DisconnectReason::Closed { code: None, reason: String::new() }),
             Some(Err(error)) => {
-                Heard::End(self.closed(Some(&error)).unwrap_or_else(|| DisconnectReason::of_error(&error)))
+                FrameEvent::End(self.closed(Some(&error)).unwrap_or_else(|| DisconnectReason::of_error(&error)))
             }
             Some(Ok(Frame::Text(text))) => {
                 let read = self.reading.text(text.as_str(), true, at, harvest);
@@ -150,15 +156,17 @@ impl Connection {
                 let read = self.reading.binary(&bytes, at, harvest);
                 self.heard(read, at, harvest)
             }
-            Some(Ok(Frame::Pong(payload))) => Heard::Pong(payload.to_vec()),
+            Some(Ok(Frame::Pong(payload))) => FrameEvent::Pong(payload.to_vec()),
             Some(Ok(Frame::Close(_))) => {
                 // tungstenite has only prepared the answer. Nobody waits for it: a server that is gone does not read.
                 if !matches!(self.socket.flush().now_or_never(), Some(Ok(()))) {
                     tracing::debug!("the server's close could not be answered at once");
                 }
-                Heard::End(self.closed(None).unwrap_or(DisconnectReason::Closed { code: None, reason: String::new() }))
+                FrameEvent::End(
+                    self.closed(None).unwrap_or(DisconnectReason::Closed { code: None, reason: String::new() }),
+                )
             }
-            Some(Ok(Frame::Ping(_) | Frame::Frame(_))) => Heard::Ping,
+            Some(Ok(Frame::Ping(_) | Frame::Frame(_))) => FrameEvent::Ping,
         }
     }
 
@@ -175,20 +183,20 @@ impl Connection {
         is_the_end.then(|| DisconnectReason::Closed { code: frame.code, reason: visible(&reason).into_owned() })
     }
 
-    fn heard(&mut self, read: Read, at: Moment, harvest: &mut Harvest) -> Heard {
+    fn heard(&mut self, read: DecodedFrame, at: Timestamp, harvest: &mut DecodedBatch) -> FrameEvent {
         match read {
-            Read::Entry => Heard::Entry,
-            Read::Reply(reply) => Heard::Reply(reply),
-            Read::KeepAlive => Heard::KeepAlive,
-            Read::Several(documents) => {
+            DecodedFrame::Entry => FrameEvent::Entry,
+            DecodedFrame::Reply(reply) => FrameEvent::Reply(reply),
+            DecodedFrame::KeepAlive => FrameEvent::KeepAlive,
+            DecodedFrame::Several(documents) => {
                 self.documents.push((documents, at));
-                self.next_document(harvest).unwrap_or(Heard::KeepAlive)
+                self.next_document(harvest).unwrap_or(FrameEvent::KeepAlive)
             }
         }
     }
 
     /// The next message of a frame that has several.
-    fn next_document(&mut self, harvest: &mut Harvest) -> Option<Heard> {
+    fn next_document(&mut self, harvest: &mut DecodedBatch) -> Option<FrameEvent> {
         loop {
             let (documents, at) = self.documents.last_mut()?;
             let at = *at;
@@ -198,10 +206,10 @@ impl Connection {
             };
             // A broken one was taken apart already.
             return Some(match self.reading.text(&document, is_sound, at, harvest) {
-                Read::Entry => Heard::Entry,
-                Read::Reply(reply) => Heard::Reply(reply),
-                Read::KeepAlive => Heard::KeepAlive,
-                Read::Several(documents) => {
+                DecodedFrame::Entry => FrameEvent::Entry,
+                DecodedFrame::Reply(reply) => FrameEvent::Reply(reply),
+                DecodedFrame::KeepAlive => FrameEvent::KeepAlive,
+                DecodedFrame::Several(documents) => {
                     self.documents.push((documents, at));
                     continue;
                 }

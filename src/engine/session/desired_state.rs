@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use crate::engine::network::rest_error::RestError;
-use crate::engine::state::session_credentials::Ticket;
+use crate::engine::state::session_credentials::SessionCredentials;
 
 /// Where a session should be.
 #[derive(Debug, Clone)]
-pub(crate) enum Aim {
+pub(crate) enum TargetState {
     /// Not connected: there is no token.
     SignedOut,
     /// Not connected: the operator wants it so.
     Offline,
     /// Joined with this ticket.
-    Online(Arc<Ticket>),
+    Online(Arc<SessionCredentials>),
     /// Not connected: a REST call said that the token is dead.
     Refused {
         /// Why.
@@ -25,9 +25,9 @@ pub(crate) enum Aim {
 
 /// What a session should do.
 #[derive(Debug, Clone)]
-pub(crate) struct Wish {
+pub(crate) struct DesiredState {
     /// Where it should be.
-    pub(crate) aim: Aim,
+    pub(crate) aim: TargetState,
     /// The largest message to read, in bytes.
     pub(crate) message_limit: usize,
     /// Counts how often the operator said not to wait for the next attempt.
@@ -36,15 +36,15 @@ pub(crate) struct Wish {
     pub(crate) woken: u64,
 }
 
-impl Wish {
+impl DesiredState {
     /// Of a session that starts.
-    pub(crate) fn new(aim: Aim, message_limit: usize) -> Self {
+    pub(crate) fn new(aim: TargetState, message_limit: usize) -> Self {
         Self { aim, message_limit, retry: 0, woken: 0 }
     }
 
     /// Whether it should be joined with this ticket and no other.
-    pub(crate) fn wants(&self, ticket: &Ticket) -> bool {
-        matches!(&self.aim, Aim::Online(wanted) if wanted.number == ticket.number)
+    pub(crate) fn wants(&self, ticket: &SessionCredentials) -> bool {
+        matches!(&self.aim, TargetState::Online(wanted) if wanted.number == ticket.number)
     }
 
     /// Whether this wish gives a reason not to wait any longer that `earlier` did not give.

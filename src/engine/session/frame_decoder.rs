@@ -1,20 +1,20 @@
 //! From a frame to an entry: parse it, put its secrets into the vault, mask them in what is kept. What opens data goes with
 //! the entries, to be sealed.
 
-use crate::activity::{ActivityKey, Entry, Fact, Moment, Seq, TimeReference};
-use crate::engine::state::link_store::{self, Vault};
-use crate::engine::storage::decoded_batch::Harvest;
+use crate::activity::{ActivityKey, Entry, Fact, Seq, TimeReference, Timestamp};
+use crate::engine::state::link_store::{self, LinkStore};
+use crate::engine::storage::decoded_batch::DecodedBatch;
 use crate::journal::{RequestSecret, Secret};
 use crate::protocol::incoming::Documents;
 use crate::protocol::incoming::message::Incoming;
 use crate::protocol::{
-    AuthorizationToken, CorrelationId, Link, LinkLife, Message, Original, Reply, UnreadableReason, incoming, lenient,
-    redact,
+    AuthorizationToken, CorrelationId, Link, LinkExpiry, Message, Reply, UnmaskedMessage, UnreadableReason, incoming,
+    lenient, redact,
 };
 
 /// What a frame was, apart from entries, which are in the harvest.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Read {
+pub(crate) enum DecodedFrame {
     /// An entry was added.
     Entry,
     /// The answer to a join or leave; or a refusal, whatever it answers.
@@ -27,9 +27,9 @@ pub(crate) enum Read {
 
 /// Reads the frames of one connection.
 #[derive(Debug)]
-pub(crate) struct Reading {
+pub(crate) struct FrameDecoder {
     token: AuthorizationToken,
-    vault: Vault,
+    vault: LinkStore,
     /// The server's time of day when the connection was made.
     reference: TimeReference,
     /// What was asked over this connection: the join, and the leave.
@@ -38,9 +38,9 @@ pub(crate) struct Reading {
     is_waiting: bool,
 }
 
-impl Reading {
+impl FrameDecoder {
     /// Of a connection that was made with `token`: it is masked wherever a server echoes it.
-    pub(crate) fn new(token: AuthorizationToken, vault: Vault, reference: TimeReference) -> Self {
+    pub(crate) fn new(token: AuthorizationToken, vault: LinkStore, reference: TimeReference) -> Self {
         Self { token, vault, reference, asked: Vec::new(), is_waiting: false }
     }
 
@@ -51,45 +51,51 @@ impl Reading {
     }
 
     /// Reads a text frame; an event goes into the harvest. One that may be `several` messages is taken apart.
-    pub(crate) fn text(&mut self, raw: &str, several: bool, at: Moment, harvest: &mut Harvest) -> Read {
+    pub(crate) fn text(&mut self, raw: &str, several: bool, at: Timestamp, harvest: &mut DecodedBatch) -> DecodedFrame {
         self.document(raw, several, at, harvest).unwrap_or_else(|| {
             self.add_unreadable(UnreadableReason::NotJson, raw, at, harvest);
-            Read::Entry
+            DecodedFrame::Entry
         })
     }
 
     /// Reads a binary frame: JSON in it as that of a text frame. Other bytes are kept whole, sealed.
-    pub(crate) fn binary(&mut self, bytes: &[u8], at: Moment, harvest: &mut Harvest) -> Read {
+    pub(crate) fn binary(&mut self, bytes: &[u8], at: Timestamp, harvest: &mut DecodedBatch) -> DecodedFrame {
         let text = lenient::text_of(bytes);
         text.and_then(|text| self.document(&text, true, at, harvest)).unwrap_or_else(|| {
             let entry = unreadable(UnreadableReason::Binary, bytes.len(), redact::HIDDEN_BYTES.into(), at);
-            harvest.add(entry, Some(Original::of_bytes(&redact::bytes(bytes, self.token.expose()))));
-            Read::Entry
+            harvest.add(entry, Some(UnmaskedMessage::of_bytes(&redact::bytes(bytes, self.token.expose()))));
+            DecodedFrame::Entry
         })
     }
 
     /// A message that could not be read, after which the connection ends: only that it came is known, and how large it was.
-    pub(crate) fn lost(reason: UnreadableReason, size: usize, key: &str, at: Moment, harvest: &mut Harvest) {
+    pub(crate) fn lost(reason: UnreadableReason, size: usize, key: &str, at: Timestamp, harvest: &mut DecodedBatch) {
         harvest.add(Entry { key: ActivityKey::Message(key.into()), ..unreadable(reason, size, "".into(), at) }, None);
     }
 
     /// Reads what is JSON; `None` if it is none.
-    fn document(&mut self, raw: &str, several: bool, at: Moment, harvest: &mut Harvest) -> Option<Read> {
+    fn document(
+        &mut self,
+        raw: &str,
+        several: bool,
+        at: Timestamp,
+        harvest: &mut DecodedBatch,
+    ) -> Option<DecodedFrame> {
         let reason = match incoming::parse(raw) {
             Incoming::Reply(reply) if reply.is_ok() && !self.takes_as_answer(&reply) => {
                 if reply.is_empty() {
-                    return Some(Read::KeepAlive);
+                    return Some(DecodedFrame::KeepAlive);
                 }
                 UnreadableReason::NotAsked
             }
             Incoming::Reply(mut reply) => {
                 reply.text = reply.text.map(|text| self.masked(&text));
-                return Some(Read::Reply(reply));
+                return Some(DecodedFrame::Reply(reply));
             }
-            Incoming::KeepAlive => return Some(Read::KeepAlive),
+            Incoming::KeepAlive => return Some(DecodedFrame::KeepAlive),
             Incoming::Message(message) => {
                 self.add_message(message, raw, at, harvest);
-                return Some(Read::Entry);
+                return Some(DecodedFrame::Entry);
             }
             Incoming::Unreadable(reason) => reason,
         };
@@ -99,13 +105,13 @@ impl Reading {
             && may_be_several
             && let Some(documents) = Documents::of(raw)
         {
-            return Some(Read::Several(documents));
+            return Some(DecodedFrame::Several(documents));
         }
         if reason == UnreadableReason::NotJson {
             return None;
         }
         self.add_unreadable(reason, raw, at, harvest);
-        Some(Read::Entry)
+        Some(DecodedFrame::Entry)
     }
 
     /// Whether a reply answers what was asked over this connection. A server may leave the correlation id out.
@@ -121,7 +127,7 @@ impl Reading {
         }
     }
 
-    fn add_message(&mut self, message: Message, raw: &str, at: Moment, harvest: &mut Harvest) {
+    fn add_message(&mut self, message: Message, raw: &str, at: Timestamp, harvest: &mut DecodedBatch) {
         let message = self.settled(message, at);
         let secret = link_store::secret_of(&message, at);
         let (mut entry, original) = self.entry(message, secret.as_ref(), raw, at);
@@ -134,7 +140,7 @@ impl Reading {
         harvest.add(entry, original);
     }
 
-    fn add_unreadable(&self, reason: UnreadableReason, raw: &str, at: Moment, harvest: &mut Harvest) {
+    fn add_unreadable(&self, reason: UnreadableReason, raw: &str, at: Timestamp, harvest: &mut DecodedBatch) {
         let masked = self.masked(raw);
         let original = self.original(raw, &masked, &[self.token.expose()]);
         harvest.add(unreadable(reason, raw.len(), masked.into(), at), original);
@@ -151,8 +157,8 @@ impl Reading {
         message: Message,
         secret: Option<&RequestSecret>,
         raw: &str,
-        at: Moment,
-    ) -> (Entry, Option<Original>) {
+        at: Timestamp,
+    ) -> (Entry, Option<UnmaskedMessage>) {
         let secret = secret.and_then(|secret| match &secret.secret {
             Secret::Link(link) => Some(link.expose()),
             Secret::StreamToken(token) => Some(token.expose()),
@@ -178,24 +184,24 @@ impl Reading {
 
     /// A message whose link lives for so long from now, if it told until when by the server's clock and that clock is known:
     /// what becomes of the clocks afterwards does not change it.
-    fn settled(&self, mut message: Message, at: Moment) -> Message {
+    fn settled(&self, mut message: Message, at: Timestamp) -> Message {
         let life = match &mut message {
             Message::Data(report) => &mut report.life,
             Message::StreamReady(report) => &mut report.life,
             Message::Command(_) | Message::Unrecognised(_) => return message,
         };
-        if let Some(LinkLife::Until(until)) = life
-            && let Some(end) = self.reference.of_server(Moment::from(*until))
+        if let Some(LinkExpiry::Until(until)) = life
+            && let Some(end) = self.reference.of_server(Timestamp::from(*until))
         {
-            *life = Some(LinkLife::For(end.since(at)));
+            *life = Some(LinkExpiry::For(end.since(at)));
         }
         message
     }
 
     /// The text but for credentials, where more than the `known` secrets was masked in it that opens data.
-    fn original(&self, raw: &str, masked: &str, known: &[&str]) -> Option<Original> {
+    fn original(&self, raw: &str, masked: &str, known: &[&str]) -> Option<UnmaskedMessage> {
         let more = masked != raw && redact::credentials(raw, known) != masked;
-        more.then(|| Original::new(redact::credentials(raw, &[self.token.expose()])))
+        more.then(|| UnmaskedMessage::new(redact::credentials(raw, &[self.token.expose()])))
     }
 }
 
@@ -207,7 +213,7 @@ fn repeated(fact: Fact) -> Fact {
     }
 }
 
-fn heard(message: Message, raw: Box<str>, at: Moment) -> Entry {
+fn heard(message: Message, raw: Box<str>, at: Timestamp) -> Entry {
     let key = match ActivityKey::of(&message) {
         ActivityKey::Message(id) if id.is_empty() => fresh_key(),
         key => key,
@@ -220,29 +226,29 @@ fn fresh_key() -> ActivityKey {
     ActivityKey::Message(uuid::Uuid::new_v4().to_string().into())
 }
 
-fn unreadable(reason: UnreadableReason, size: usize, raw: Box<str>, at: Moment) -> Entry {
+fn unreadable(reason: UnreadableReason, size: usize, raw: Box<str>, at: Timestamp) -> Entry {
     Entry { seq: Seq::default(), at, key: fresh_key(), fact: Fact::Unreadable { reason, size: size as u64 }, raw }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activity::{Entry, Fact, Moment, TimeReference};
-    use crate::engine::state::link_store::Vault;
-    use crate::engine::storage::decoded_batch::{Harvest, MOST_BYTES, MOST_MESSAGES};
+    use crate::activity::{Entry, Fact, TimeReference, Timestamp};
+    use crate::engine::state::link_store::LinkStore;
+    use crate::engine::storage::decoded_batch::{DecodedBatch, MOST_BYTES, MOST_MESSAGES};
     use crate::journal::{RequestSecret, Secret, Secrets};
-    use crate::protocol::{AuthorizationToken, CorrelationId, Delivery, Message, RequestId, UnreadableReason};
+    use crate::protocol::{AuthorizationToken, CorrelationId, DataBody, Message, RequestId, UnreadableReason};
 
-    fn read(raw: &str) -> (Read, Vec<Entry>, Vault) {
+    fn read(raw: &str) -> (DecodedFrame, Vec<Entry>, LinkStore) {
         let (read, entries, _, vault) = read_all(raw);
         (read, entries, vault)
     }
 
-    fn read_all(raw: &str) -> (Read, Vec<Entry>, Secrets, Vault) {
-        let vault = Vault::default();
-        let mut reading = Reading::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
-        let mut harvest = Harvest::default();
-        let read = reading.text(raw, true, Moment(7), &mut harvest);
+    fn read_all(raw: &str) -> (DecodedFrame, Vec<Entry>, Secrets, LinkStore) {
+        let vault = LinkStore::default();
+        let mut reading = FrameDecoder::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
+        let mut harvest = DecodedBatch::default();
+        let read = reading.text(raw, true, Timestamp(7), &mut harvest);
         let (entries, secrets) = harvest.into_parts();
         (read, entries, secrets, vault)
     }
@@ -254,15 +260,15 @@ mod tests {
                 r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r","data_context":"c","output_type":1,"body":"{body}"}}}}"#
             );
             let (read, entries, vault) = read(&raw);
-            assert_eq!(read, Read::Entry);
+            assert_eq!(read, DecodedFrame::Entry);
             let entry = entries.first().unwrap();
             assert!(!entry.raw.contains("canary"), "{}", entry.raw);
             let Fact::Heard(Message::Data(report)) = &entry.fact else { panic!("{:?}", entry.fact) };
-            assert!(matches!(&report.delivery, Delivery::Link(_) | Delivery::StreamToken(_)), "{report:?}");
+            assert!(matches!(&report.delivery, DataBody::Link(_) | DataBody::StreamToken(_)), "{report:?}");
             vault.keep(&RequestSecret {
                 request: RequestId::from("r"),
                 secret: Secret::StreamReady(None),
-                at: Moment(8),
+                at: Timestamp(8),
                 expires: None,
             });
             let taken = vault.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
@@ -272,14 +278,14 @@ mod tests {
 
     #[test]
     fn a_link_that_was_used_and_comes_again_is_a_repetition_and_not_kept() {
-        let vault = Vault::default();
-        let mut reading = Reading::new(AuthorizationToken::new("T"), vault.clone(), TimeReference::EXACT);
+        let vault = LinkStore::default();
+        let mut reading = FrameDecoder::new(AuthorizationToken::new("T"), vault.clone(), TimeReference::EXACT);
         let mut read = |link: &str| {
-            let mut harvest = Harvest::default();
+            let mut harvest = DecodedBatch::default();
             let raw = format!(
                 r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":1,"body":"https://h/?auth={link}"}}}}"#
             );
-            reading.text(&raw, true, Moment(7), &mut harvest);
+            reading.text(&raw, true, Timestamp(7), &mut harvest);
             let (entries, secrets) = harvest.into_parts();
             assert_eq!(entries.len(), 1);
             (matches!(entries[0].fact, Fact::Repeated(_)), secrets.requests.len())
@@ -342,28 +348,31 @@ mod tests {
 
     #[test]
     fn a_harvest_is_full_by_count_and_by_size() {
-        let mut reading = Reading::new(AuthorizationToken::new("T"), Vault::default(), TimeReference::EXACT);
-        let mut harvest = Harvest::default();
+        let mut reading = FrameDecoder::new(AuthorizationToken::new("T"), LinkStore::default(), TimeReference::EXACT);
+        let mut harvest = DecodedBatch::default();
         for _ in 0..MOST_MESSAGES {
             assert!(!harvest.is_full());
-            reading.text("x", true, Moment(0), &mut harvest);
+            reading.text("x", true, Timestamp(0), &mut harvest);
         }
         assert!(harvest.is_full());
-        let mut harvest = Harvest::default();
-        reading.text(&"x".repeat(MOST_BYTES), true, Moment(0), &mut harvest);
+        let mut harvest = DecodedBatch::default();
+        reading.text(&"x".repeat(MOST_BYTES), true, Timestamp(0), &mut harvest);
         assert!(harvest.is_full());
     }
 
     /// Reads a frame with several messages to its end.
     fn read_several(raw: &str) -> (Vec<Entry>, usize) {
-        let mut reading = Reading::new(AuthorizationToken::new("T-canary"), Vault::default(), TimeReference::EXACT);
-        let (mut harvest, mut replies) = (Harvest::default(), 0);
-        let Read::Several(mut documents) = reading.text(raw, true, Moment(7), &mut harvest) else {
+        let mut reading =
+            FrameDecoder::new(AuthorizationToken::new("T-canary"), LinkStore::default(), TimeReference::EXACT);
+        let (mut harvest, mut replies) = (DecodedBatch::default(), 0);
+        let DecodedFrame::Several(mut documents) = reading.text(raw, true, Timestamp(7), &mut harvest) else {
             panic!("one: {raw}")
         };
         while let Some((document, is_sound)) = documents.next_document() {
-            replies +=
-                usize::from(matches!(reading.text(&document, is_sound, Moment(7), &mut harvest), Read::Reply(_)));
+            replies += usize::from(matches!(
+                reading.text(&document, is_sound, Timestamp(7), &mut harvest),
+                DecodedFrame::Reply(_)
+            ));
         }
         (harvest.into_parts().0, replies)
     }
@@ -384,10 +393,11 @@ mod tests {
 
     #[test]
     fn json_in_a_binary_frame_is_read_and_other_bytes_are_sealed_whole() {
-        let mut reading = Reading::new(AuthorizationToken::new("T-canary"), Vault::default(), TimeReference::EXACT);
+        let mut reading =
+            FrameDecoder::new(AuthorizationToken::new("T-canary"), LinkStore::default(), TimeReference::EXACT);
         let mut read = |bytes: &[u8]| {
-            let mut harvest = Harvest::default();
-            reading.binary(bytes, Moment(7), &mut harvest);
+            let mut harvest = DecodedBatch::default();
+            reading.binary(bytes, Timestamp(7), &mut harvest);
             let (entries, secrets) = harvest.into_parts();
             assert!(!format!("{entries:?} {secrets:?}").contains("canary"), "{entries:?} {secrets:?}");
             (entries, secrets.originals)
@@ -414,25 +424,25 @@ mod tests {
 
     #[test]
     fn an_answer_to_what_was_not_asked_is_a_row_and_its_own_are_none() {
-        let mut reading = Reading::new(AuthorizationToken::new("T"), Vault::default(), TimeReference::EXACT);
+        let mut reading = FrameDecoder::new(AuthorizationToken::new("T"), LinkStore::default(), TimeReference::EXACT);
         reading.expect_answer(&CorrelationId::from("ours"));
         let mut read = |raw: &str| {
-            let mut harvest = Harvest::default();
-            (reading.text(raw, true, Moment(7), &mut harvest), harvest.into_parts().0)
+            let mut harvest = DecodedBatch::default();
+            (reading.text(raw, true, Timestamp(7), &mut harvest), harvest.into_parts().0)
         };
         let foreign = r#"{"status":202,"correlationId":"theirs","data":{"commandId":"c-1"}}"#;
-        let is_row = |(read, entries): (Read, Vec<Entry>)| {
+        let is_row = |(read, entries): (DecodedFrame, Vec<Entry>)| {
             let wanted = Fact::Unreadable { reason: UnreadableReason::NotAsked, size: foreign.len() as u64 };
-            read == Read::Entry && entries.first().is_some_and(|entry| entry.fact == wanted)
+            read == DecodedFrame::Entry && entries.first().is_some_and(|entry| entry.fact == wanted)
         };
         assert!(is_row(read(foreign)));
         let unnamed = r#"{"status":200,"data":{"channelId":"c"}}"#;
-        assert!(matches!(read(unnamed).0, Read::Reply(_)), "it answers the join");
+        assert!(matches!(read(unnamed).0, DecodedFrame::Reply(_)), "it answers the join");
         let again = r#"{"status":200,"correlationId":"ours","data":{"channelId":"c"}}"#;
-        assert!(matches!(read(again).0, Read::Reply(_)));
-        assert_eq!(read(unnamed).0, Read::Entry, "nothing is waited for");
-        assert_eq!(read(r#"{"status":200}"#).0, Read::KeepAlive);
-        assert!(matches!(read(r#"{"status":500,"message":"x"}"#).0, Read::Reply(_)));
+        assert!(matches!(read(again).0, DecodedFrame::Reply(_)));
+        assert_eq!(read(unnamed).0, DecodedFrame::Entry, "nothing is waited for");
+        assert_eq!(read(r#"{"status":200}"#).0, DecodedFrame::KeepAlive);
+        assert!(matches!(read(r#"{"status":500,"message":"x"}"#).0, DecodedFrame::Reply(_)));
     }
 
     #[test]

@@ -18,7 +18,7 @@ const MEASURE: Duration = Duration::from_mins(1);
 
 /// What is due.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Beat {
+pub(crate) enum HeartbeatAction {
     /// Send a ping with this payload.
     Ping([u8; 8]),
     /// The connection is dead.
@@ -104,9 +104,9 @@ impl Heartbeat {
     }
 
     /// What is due now. A ping that is returned counts as sent.
-    pub(crate) fn due(&mut self, now: Instant) -> Beat {
+    pub(crate) fn due(&mut self, now: Instant) -> HeartbeatAction {
         if let Some(dead_at) = self.dead_at {
-            return if now >= dead_at { Beat::Dead } else { Beat::Nothing };
+            return if now >= dead_at { HeartbeatAction::Dead } else { HeartbeatAction::Nothing };
         }
         if let Some(Doubt::Ask(patience)) = self.doubt {
             self.doubt = Some(Doubt::Asked);
@@ -114,12 +114,12 @@ impl Heartbeat {
         } else if now >= self.heard + SILENCE {
             self.dead_at = Some(now + PATIENCE);
         } else if self.measured.is_some_and(|measured| now < measured + MEASURE) {
-            return Beat::Nothing;
+            return HeartbeatAction::Nothing;
         }
         self.count = self.count.wrapping_add(1);
         self.pinged = Some((self.count, now));
         self.measured = Some(now);
-        Beat::Ping(self.count.to_be_bytes())
+        HeartbeatAction::Ping(self.count.to_be_bytes())
     }
 }
 
@@ -135,23 +135,23 @@ mod tests {
     async fn a_silent_server_is_asked_after_15_s_and_dead_after_25() {
         let start = Instant::now();
         let mut beat = Heartbeat::new(start);
-        assert!(matches!(beat.due(beat.next(start)), Beat::Ping(_)), "the first one measures");
+        assert!(matches!(beat.due(beat.next(start)), HeartbeatAction::Ping(_)), "the first one measures");
         assert_eq!(beat.next(start), start + seconds(15));
-        assert_eq!(beat.due(start + seconds(14)), Beat::Nothing);
-        assert!(matches!(beat.due(start + seconds(15)), Beat::Ping(_)));
+        assert_eq!(beat.due(start + seconds(14)), HeartbeatAction::Nothing);
+        assert!(matches!(beat.due(start + seconds(15)), HeartbeatAction::Ping(_)));
         assert_eq!(beat.next(start), start + seconds(25));
-        assert_eq!(beat.due(start + seconds(24)), Beat::Nothing);
-        assert_eq!(beat.due(start + seconds(25)), Beat::Dead);
+        assert_eq!(beat.due(start + seconds(24)), HeartbeatAction::Nothing);
+        assert_eq!(beat.due(start + seconds(25)), HeartbeatAction::Dead);
     }
 
     #[tokio::test(start_paused = true)]
     async fn any_frame_is_life() {
         let start = Instant::now();
         let mut beat = Heartbeat::new(start);
-        assert!(matches!(beat.due(start), Beat::Ping(_)));
-        assert!(matches!(beat.due(start + seconds(15)), Beat::Ping(_)));
+        assert!(matches!(beat.due(start), HeartbeatAction::Ping(_)));
+        assert!(matches!(beat.due(start + seconds(15)), HeartbeatAction::Ping(_)));
         beat.heard(start + seconds(24));
-        assert_eq!(beat.due(start + seconds(25)), Beat::Nothing);
+        assert_eq!(beat.due(start + seconds(25)), HeartbeatAction::Nothing);
         assert_eq!(beat.next(start), start + seconds(39));
     }
 
@@ -159,8 +159,8 @@ mod tests {
     async fn only_the_answer_to_the_last_ping_is_a_round_trip() {
         let start = Instant::now();
         let mut beat = Heartbeat::new(start);
-        let Beat::Ping(first) = beat.due(start) else { panic!("no ping") };
-        let Beat::Ping(second) = beat.due(start + seconds(15)) else { panic!("no ping") };
+        let HeartbeatAction::Ping(first) = beat.due(start) else { panic!("no ping") };
+        let HeartbeatAction::Ping(second) = beat.due(start + seconds(15)) else { panic!("no ping") };
         assert_eq!(beat.pong(&first, start + seconds(16)), None);
         assert_eq!(beat.pong(b"other", start + seconds(16)), None);
         assert_eq!(beat.pong(&second, start + seconds(16)), Some(seconds(1)));
@@ -171,24 +171,24 @@ mod tests {
     async fn after_a_sleep_it_asks_at_once_and_waits_three_seconds() {
         let start = Instant::now();
         let mut beat = Heartbeat::new(start);
-        assert!(matches!(beat.due(start), Beat::Ping(_)));
+        assert!(matches!(beat.due(start), HeartbeatAction::Ping(_)));
         beat.doubt_after_sleep();
         assert_eq!(beat.next(start + seconds(1)), start + seconds(1));
-        assert!(matches!(beat.due(start + seconds(1)), Beat::Ping(_)));
-        assert_eq!(beat.due(start + seconds(4)), Beat::Dead);
+        assert!(matches!(beat.due(start + seconds(1)), HeartbeatAction::Ping(_)));
+        assert_eq!(beat.due(start + seconds(4)), HeartbeatAction::Dead);
     }
 
     #[tokio::test(start_paused = true)]
     async fn only_the_answer_to_a_ping_that_was_sent_after_a_pause_ends_the_doubt() {
         let start = Instant::now();
         let mut beat = Heartbeat::new(start);
-        let Beat::Ping(before) = beat.due(start) else { panic!("no ping") };
+        let HeartbeatAction::Ping(before) = beat.due(start) else { panic!("no ping") };
         beat.doubt_after_pause();
         beat.heard(start + seconds(1));
         assert_eq!(beat.pong(&before, start + seconds(1)), None, "it was sent before the pause");
         assert!(beat.is_in_doubt(), "what lay in the buffer proves nothing");
         assert_eq!(beat.next(start + seconds(1)), start + seconds(1), "it does not ask");
-        let Beat::Ping(after) = beat.due(start + seconds(1)) else { panic!("no ping") };
+        let HeartbeatAction::Ping(after) = beat.due(start + seconds(1)) else { panic!("no ping") };
         beat.heard(start + seconds(2));
         assert!(beat.is_in_doubt());
         assert_eq!(beat.pong(&after, start + seconds(2)), Some(seconds(1)));
@@ -203,7 +203,7 @@ mod tests {
         for second in 0..600 {
             let now = start + seconds(second);
             beat.heard(now);
-            if matches!(beat.due(now), Beat::Ping(_)) {
+            if matches!(beat.due(now), HeartbeatAction::Ping(_)) {
                 pings += 1;
             }
         }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::engine::events::connection_reason::{DisconnectReason, TokenRefusal};
-use crate::engine::state::session_credentials::Ticket;
-use crate::engine::storage::decoded_batch::Harvest;
-use crate::engine::storage::journal_writer::{Presence, Scribe};
+use crate::engine::state::session_credentials::SessionCredentials;
+use crate::engine::storage::decoded_batch::DecodedBatch;
+use crate::engine::storage::journal_writer::{ConnectionChange, JournalWriter};
 use crate::protocol::{CorrelationId, Reply, outgoing};
 
 use super::backlog::Backlog;
-use super::connection::{Connection, Heard};
-use super::state::{Leaving, Live, Session, State, changed, current};
+use super::connection::{Connection, FrameEvent};
+use super::state::{Leaving, LiveConnection, Session, State, changed, current};
 
 /// How long the server has to answer a join.
 const JOIN_BUDGET: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ impl Session {
     pub(crate) async fn join(&mut self, mut connection: Box<Connection>) -> State {
         let ticket = connection.ticket.clone();
         let asked = correlation();
-        let mut harvest = Harvest::default();
+        let mut harvest = DecodedBatch::default();
         self.clocks.begin_receiving();
         let outcome = {
             let attempt = joined(&mut connection, &asked, (&self.scribe, &mut self.backlog), &mut harvest);
@@ -40,13 +40,13 @@ impl Session {
             None => State::Leaving(Box::new(Leaving { connection: *connection, channel: None, life: None })),
             Some(Ok(reply)) => {
                 let since = self.clocks.now();
-                self.backlog.tell(Presence::Joined { since, ticket }, &self.scribe);
-                State::Live(Box::new(Live::new(*connection, asked, reply.channel_id, since)))
+                self.backlog.tell(ConnectionChange::Joined { since, ticket }, &self.scribe);
+                State::Live(Box::new(LiveConnection::new(*connection, asked, reply.channel_id, since)))
             }
             Some(Err(end)) => {
                 drop(connection);
                 if end.lost_message().is_some() {
-                    self.backlog.tell(Presence::MessageLost { now: self.clocks.now() }, &self.scribe);
+                    self.backlog.tell(ConnectionChange::MessageLost { now: self.clocks.now() }, &self.scribe);
                 }
                 match self.asked_about(end, &ticket).await {
                     Some(end) => self.lost(end, &ticket, Duration::ZERO),
@@ -58,7 +58,11 @@ impl Session {
 
     /// How a join really ended: where its refusal may be the token's fault, the server is asked. `None` when the wish is
     /// another, or the operator does not want to wait.
-    async fn asked_about(&mut self, end: DisconnectReason, ticket: &Arc<Ticket>) -> Option<DisconnectReason> {
+    async fn asked_about(
+        &mut self,
+        end: DisconnectReason,
+        ticket: &Arc<SessionCredentials>,
+    ) -> Option<DisconnectReason> {
         if !end.may_be_the_tokens_fault() {
             return Some(end);
         }
@@ -81,8 +85,8 @@ impl Session {
 async fn joined(
     connection: &mut Connection,
     asked: &CorrelationId,
-    (scribe, backlog): (&Scribe, &mut Backlog),
-    harvest: &mut Harvest,
+    (scribe, backlog): (&JournalWriter, &mut Backlog),
+    harvest: &mut DecodedBatch,
 ) -> Result<Reply, DisconnectReason> {
     let mut deadline = Instant::now() + JOIN_BUDGET;
     let frame = outgoing::join(&connection.ticket.token, asked);
@@ -101,11 +105,15 @@ async fn joined(
         }
         let next = tokio::time::timeout_at(deadline, connection.next(harvest)).await;
         match next.map_err(|_elapsed| DisconnectReason::JoinUnanswered)? {
-            Heard::Reply(reply) if answers(&reply, asked) => {
+            FrameEvent::Reply(reply) if answers(&reply, asked) => {
                 return if reply.is_ok() { Ok(reply) } else { Err(DisconnectReason::of_refusal(reply)) };
             }
-            Heard::End(end) => return Err(end),
-            Heard::Entry | Heard::Reply(_) | Heard::KeepAlive | Heard::Pong(_) | Heard::Ping => {}
+            FrameEvent::End(end) => return Err(end),
+            FrameEvent::Entry
+            | FrameEvent::Reply(_)
+            | FrameEvent::KeepAlive
+            | FrameEvent::Pong(_)
+            | FrameEvent::Ping => {}
         }
     }
 }

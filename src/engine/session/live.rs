@@ -8,16 +8,16 @@ use tokio::time::Instant;
 use crate::engine::events::connection_reason::{DisconnectReason, reason_of};
 use crate::engine::events::event::{Notice, Severity};
 use crate::engine::events::status::ConnectionHealth;
-use crate::engine::runtime::clock::Life;
-use crate::engine::storage::decoded_batch::Harvest;
-use crate::engine::storage::journal_writer::{Closed, Room, Scribe};
+use crate::engine::runtime::clock::ClockSample;
+use crate::engine::storage::decoded_batch::DecodedBatch;
+use crate::engine::storage::journal_writer::{Closed, JournalWriter, WritePermit};
 use crate::protocol::{ChannelId, CorrelationId, Reply};
 
-use super::connection::{Connection, Heard, refuses_token};
-use super::desired_state::Wish;
-use super::heartbeat::{Beat, Heartbeat};
+use super::connection::{Connection, FrameEvent, refuses_token};
+use super::desired_state::DesiredState;
+use super::heartbeat::{Heartbeat, HeartbeatAction};
 use super::join::answers;
-use super::state::{Leaving, Live, Session, State, changed, current};
+use super::state::{Leaving, LiveConnection, Session, State, changed, current};
 
 /// How long a ping may take to be sent. Longer, and the server reads nothing any more.
 const SEND_BUDGET: Duration = Duration::from_secs(10);
@@ -30,23 +30,28 @@ const LATE: Duration = Duration::from_secs(2);
 
 /// What a step waited for.
 enum Happened {
-    Wish(Wish),
+    Wish(DesiredState),
     HandedOver,
     Look,
-    Room(Result<Room, Closed>),
-    Frame(Heard),
+    Room(Result<WritePermit, Closed>),
+    Frame(FrameEvent),
 }
 
 /// What to do after a step.
-enum Next {
+enum Step {
     Stay,
     Leave,
     Lost(DisconnectReason),
 }
 
-impl Live {
+impl LiveConnection {
     /// A connection that was joined just now, at `since`.
-    pub(crate) fn new(connection: Connection, asked: CorrelationId, channel: Option<ChannelId>, since: Life) -> Self {
+    pub(crate) fn new(
+        connection: Connection,
+        asked: CorrelationId,
+        channel: Option<ChannelId>,
+        since: ClockSample,
+    ) -> Self {
         let now = Instant::now();
         Self {
             connection,
@@ -66,26 +71,26 @@ impl Live {
 
 impl Session {
     /// Reads until the connection ends or the wish is another.
-    pub(crate) async fn live(&mut self, mut live: Box<Live>) -> State {
+    pub(crate) async fn live(&mut self, mut live: Box<LiveConnection>) -> State {
         let start = current(&mut self.wish);
         let mut next = if start.wants(&live.connection.ticket) && start.message_limit == live.connection.limit {
-            Next::Stay
+            Step::Stay
         } else {
-            Next::Leave
+            Step::Leave
         };
         let mut woken = start.woken;
         let mut room = None;
         loop {
             match next {
-                Next::Stay => {}
-                Next::Leave => {
+                Step::Stay => {}
+                Step::Leave => {
                     return State::Leaving(Box::new(Leaving {
                         connection: live.connection,
                         channel: live.channel,
                         life: Some(live.life),
                     }));
                 }
-                Next::Lost(end) => {
+                Step::Lost(end) => {
                     let (ticket, joined) = (live.connection.ticket.clone(), live.joined.elapsed());
                     self.gone(live.life, end.lost_message().is_some());
                     drop(live);
@@ -97,11 +102,11 @@ impl Session {
     }
 
     /// Waits for one thing and does it.
-    async fn step(&mut self, live: &mut Live, room: &mut Option<Room>, woken: &mut u64) -> Next {
+    async fn step(&mut self, live: &mut LiveConnection, room: &mut Option<WritePermit>, woken: &mut u64) -> Step {
         let began = Instant::now();
         let look = live.beat.next(began);
         let reads = room.is_some();
-        let mut harvest = Harvest::default();
+        let mut harvest = DecodedBatch::default();
         let happened = tokio::select! {
             biased;
             wish = changed(&mut self.wish) => Happened::Wish(wish),
@@ -125,38 +130,40 @@ impl Session {
                 }
                 // A connection has the limit that it was opened with.
                 if wish.wants(&live.connection.ticket) && wish.message_limit == live.connection.limit {
-                    Next::Stay
+                    Step::Stay
                 } else {
-                    Next::Leave
+                    Step::Leave
                 }
             }
-            Happened::HandedOver => Next::Stay,
+            Happened::HandedOver => Step::Stay,
             Happened::Look => self.beat(live, room).await,
             Happened::Room(Ok(got)) => {
                 *room = Some(got);
                 live.beat.heard(Instant::now());
-                Next::Stay
+                Step::Stay
             }
             // Nothing can be kept any more, and what can't be kept must not be taken from the server.
-            Happened::Room(Err(_closed)) => Next::Leave,
+            Happened::Room(Err(_closed)) => Step::Leave,
             Happened::Frame(first) => {
                 let end = self.gather(live, first, &mut harvest);
                 hand_over(harvest, room);
-                end.map_or(Next::Stay, Next::Lost)
+                end.map_or(Step::Stay, Step::Lost)
             }
         }
     }
 
     /// Does what the heartbeat says.
-    async fn beat(&mut self, live: &mut Live, room: &mut Option<Room>) -> Next {
+    async fn beat(&mut self, live: &mut LiveConnection, room: &mut Option<WritePermit>) -> Step {
         match live.beat.due(Instant::now()) {
-            Beat::Nothing => Next::Stay,
-            Beat::Dead => self.look_once_more(live, room, DisconnectReason::Dead, false).await,
-            Beat::Ping(payload) => match tokio::time::timeout(SEND_BUDGET, live.connection.ping(payload)).await {
-                Ok(Ok(())) => Next::Stay,
-                Ok(Err(end)) => self.look_once_more(live, room, end, true).await,
-                Err(_elapsed) => self.look_once_more(live, room, DisconnectReason::Dead, true).await,
-            },
+            HeartbeatAction::Nothing => Step::Stay,
+            HeartbeatAction::Dead => self.look_once_more(live, room, DisconnectReason::Dead, false).await,
+            HeartbeatAction::Ping(payload) => {
+                match tokio::time::timeout(SEND_BUDGET, live.connection.ping(payload)).await {
+                    Ok(Ok(())) => Step::Stay,
+                    Ok(Err(end)) => self.look_once_more(live, room, end, true).await,
+                    Err(_elapsed) => self.look_once_more(live, room, DisconnectReason::Dead, true).await,
+                }
+            }
         }
     }
 
@@ -164,30 +171,35 @@ impl Session {
     /// that was missed may be there. `broken` is whether the connection ends all the same.
     async fn look_once_more(
         &mut self,
-        live: &mut Live,
-        room: &mut Option<Room>,
+        live: &mut LiveConnection,
+        room: &mut Option<WritePermit>,
         end: DisconnectReason,
         broken: bool,
-    ) -> Next {
+    ) -> Step {
         // The runtime looks at its sockets in between: after a pause their data may not be known of yet.
         tokio::task::yield_now().await;
         if broken {
             // Nothing was read while it was written to.
             live.beat.doubt_after_pause();
         }
-        let mut harvest = Harvest::default();
-        let Some(first) = live.connection.next(&mut harvest).now_or_never() else { return Next::Lost(end) };
+        let mut harvest = DecodedBatch::default();
+        let Some(first) = live.connection.next(&mut harvest).now_or_never() else { return Step::Lost(end) };
         let found = self.gather(live, first, &mut harvest);
         hand_over(harvest, room);
         match found {
-            Some(found) => Next::Lost(found),
-            None if broken => Next::Lost(end),
-            None => Next::Stay,
+            Some(found) => Step::Lost(found),
+            None if broken => Step::Lost(end),
+            None => Step::Stay,
         }
     }
 
     /// Takes the first frame and everything that is there already, up to a full harvest.
-    fn gather(&mut self, live: &mut Live, first: Heard, harvest: &mut Harvest) -> Option<DisconnectReason> {
+    fn gather(
+        &mut self,
+        live: &mut LiveConnection,
+        first: FrameEvent,
+        harvest: &mut DecodedBatch,
+    ) -> Option<DisconnectReason> {
         let now = Instant::now();
         let mut heard = Some(first);
         let mut end = None;
@@ -206,7 +218,7 @@ impl Session {
     }
 
     /// Something came. That is a sign of life of now, unless it may have waited in the receive buffer through a pause.
-    fn note_life(&self, live: &mut Live, now: Instant) {
+    fn note_life(&self, live: &mut LiveConnection, now: Instant) {
         let newest = self.clocks.now();
         if !live.beat.is_in_doubt() && !newest.slept_since(live.life).is_zero() {
             live.beat.doubt_after_sleep();
@@ -220,18 +232,18 @@ impl Session {
         }
     }
 
-    fn take(&self, live: &mut Live, heard: Heard, now: Instant) -> Option<DisconnectReason> {
+    fn take(&self, live: &mut LiveConnection, heard: FrameEvent, now: Instant) -> Option<DisconnectReason> {
         live.beat.heard(now);
         match heard {
-            Heard::Entry | Heard::Ping => None,
-            Heard::KeepAlive => {
+            FrameEvent::Entry | FrameEvent::Ping => None,
+            FrameEvent::KeepAlive => {
                 live.keep_alives = live.keep_alives.saturating_add(1);
                 if live.told.is_none_or(|told| now >= told + PULSE) {
                     self.pulse(live, now);
                 }
                 None
             }
-            Heard::Pong(payload) => {
+            FrameEvent::Pong(payload) => {
                 live.pong = Some(now);
                 let doubted = live.beat.is_in_doubt();
                 if let Some(round_trip) = live.beat.pong(&payload, now) {
@@ -244,14 +256,14 @@ impl Session {
                 }
                 None
             }
-            Heard::Reply(reply) if reply.is_ok() => None,
-            Heard::Reply(reply) => self.refused(live, reply),
-            Heard::End(end) => Some(end),
+            FrameEvent::Reply(reply) if reply.is_ok() => None,
+            FrameEvent::Reply(reply) => self.refused(live, reply),
+            FrameEvent::End(end) => Some(end),
         }
     }
 
     /// A refusal over a joined connection. Nothing is asked over it but the join, so only a word about the token ends it.
-    fn refused(&self, live: &Live, reply: Reply) -> Option<DisconnectReason> {
+    fn refused(&self, live: &LiveConnection, reply: Reply) -> Option<DisconnectReason> {
         if refuses_token(reply.status) && answers(&reply, &live.asked) {
             return Some(DisconnectReason::of_refusal(reply));
         }
@@ -264,7 +276,7 @@ impl Session {
         None
     }
 
-    fn pulse(&self, live: &mut Live, now: Instant) {
+    fn pulse(&self, live: &mut LiveConnection, now: Instant) {
         live.told = Some(now);
         let health = ConnectionHealth {
             round_trip: live.round_trip,
@@ -278,10 +290,10 @@ impl Session {
 }
 
 /// Hands what was read over, where there is any.
-fn hand_over(harvest: Harvest, room: &mut Option<Room>) {
+fn hand_over(harvest: DecodedBatch, room: &mut Option<WritePermit>) {
     if !harvest.is_empty()
         && let Some(room) = room.take()
     {
-        Scribe::write(room, harvest);
+        JournalWriter::write(room, harvest);
     }
 }

@@ -5,9 +5,9 @@
 use crate::engine::events::action::Action;
 use crate::engine::events::connection_reason::DisconnectReason;
 use crate::engine::events::event::{Notice, Severity};
-use crate::engine::storage::decoded_batch::Harvest;
+use crate::engine::storage::decoded_batch::DecodedBatch;
 
-use super::frame_decoder::Reading;
+use super::frame_decoder::FrameDecoder;
 use super::state::{REPEATED, Session};
 
 impl Session {
@@ -15,8 +15,8 @@ impl Session {
     /// third in a row the operator is offered the larger `limit`, if one would help; later ones that are the same are not said.
     pub(crate) fn cannot_read(&mut self, why: &DisconnectReason, limit: Option<usize>) {
         let Some((reason, size, key)) = self.losses.count(why) else { return };
-        let mut harvest = Harvest::default();
-        Reading::lost(reason, size, key, (self.clock)(), &mut harvest);
+        let mut harvest = DecodedBatch::default();
+        FrameDecoder::lost(reason, size, key, (self.clock)(), &mut harvest);
         self.backlog.write(harvest, &self.scribe);
         if self.losses.count > REPEATED {
             return;

@@ -14,12 +14,12 @@ const ENOUGH: usize = 20;
 
 /// The pauses between the messages of one profile.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct IntervalStats {
     last: Option<Instant>,
     pauses: VecDeque<Duration>,
 }
 
-impl Pace {
+impl IntervalStats {
     /// One message or more came.
     pub(crate) fn message(&mut self, now: Instant) {
         if let Some(last) = self.last.replace(now) {
@@ -52,7 +52,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_usual_pause_is_the_95th_percentile_of_the_newest() {
-        let (mut pace, mut now) = (Pace::default(), Instant::now());
+        let (mut pace, mut now) = (IntervalStats::default(), Instant::now());
         pace.message(now);
         for seconds in 1..=20 {
             assert_eq!(pace.usual(), None, "{seconds} messages are no habit");

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! A state owns its resources: leaving a state drops its socket, its attempt and its timers, so that late news of an old
-//! connection can't arrive. What the session should do is a [`Wish`], read whenever it changes. What it hears goes to the
-//! [`Scribe`](crate::engine::storage::journal_writer::Scribe), which commits before the window is told. It never waits for the window.
+//! connection can't arrive. What the session should do is a [`DesiredState`], read whenever it changes. What it hears goes to the
+//! [`JournalWriter`](crate::engine::storage::journal_writer::Scribe), which commits before the window is told. It never waits for the window.
 
 pub(crate) mod backlog;
 pub(crate) mod backoff;
@@ -33,33 +33,40 @@ use futures_util::FutureExt as _;
 use tokio::sync::watch;
 
 use crate::engine::client::connector::{self, Connector};
-use crate::engine::context::internal_event::Report;
+use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::connection_reason::{ConnectionFailure, DisconnectReason, TokenRefusal};
 use crate::engine::events::event::ConnectionState;
-use crate::engine::runtime::clock::Life;
-use crate::engine::runtime::tasks::{Spawner, Task};
+use crate::engine::runtime::clock::ClockSample;
+use crate::engine::runtime::tasks::{Task, TaskOwner};
 use crate::engine::state::gaps::{STABLE, before};
-use crate::engine::state::session_credentials::Ticket;
-use crate::engine::storage::decoded_batch::Harvest;
-use crate::engine::storage::journal_writer::{Presence, Scribe};
+use crate::engine::state::session_credentials::SessionCredentials;
+use crate::engine::storage::decoded_batch::DecodedBatch;
+use crate::engine::storage::journal_writer::{ConnectionChange, JournalWriter};
 use crate::protocol::outgoing;
 
 use backlog::Backlog;
 use backoff::Backoff;
-use connection::{Connection, Heard};
-use desired_state::{Aim, Wish};
-use frame_decoder::Reading;
+use connection::{Connection, FrameEvent};
+use desired_state::{DesiredState, TargetState};
+use frame_decoder::FrameDecoder;
 use join::{answers, correlation};
-use message_interval::Pace;
-use state::{Connecting, Leaving, Losses, Parts, PolicyCloseCount, Rest, Session, State, changed, current, next_limit};
+use message_interval::IntervalStats;
+use state::{
+    Connecting, IdleReason, Leaving, LostMessages, PolicyCloseCount, Session, SessionConfig, State, changed, current,
+    next_limit,
+};
 
 /// How long leaving may take, from the frame to the closed socket.
 const LEAVE_BUDGET: Duration = Duration::from_secs(1);
 /// How long it may take once the program is to end, which as a whole has a second.
 pub(crate) const QUIT_LEAVE_BUDGET: Duration = Duration::from_millis(600);
 
-/// Starts a session. It ends when the wish is [`Aim::Stopped`], after leaving the channel.
-pub(crate) fn start(parts: Parts, wish: Wish, spawner: &Spawner) -> (watch::Sender<Wish>, Task<()>) {
+/// Starts a session. It ends when the wish is [`TargetState::Stopped`], after leaving the channel.
+pub(crate) fn start(
+    parts: SessionConfig,
+    wish: DesiredState,
+    spawner: &TaskOwner,
+) -> (watch::Sender<DesiredState>, Task<()>) {
     let (sender, receiver) = watch::channel(wish);
     let profile = parts.profile;
     let session = Session {
@@ -75,9 +82,9 @@ pub(crate) fn start(parts: Parts, wish: Wish, spawner: &Spawner) -> (watch::Send
         clock: parts.clock,
         backlog: Backlog::default(),
         wish: receiver,
-        pace: Pace::default(),
+        pace: IntervalStats::default(),
         policy_closes: PolicyCloseCount::default(),
-        losses: Losses::default(),
+        losses: LostMessages::default(),
         ticket: 0,
         connections: 0,
     };
@@ -105,13 +112,13 @@ impl Session {
     /// The state that the wish leads to from a state without resources.
     fn follow(&mut self) -> State {
         match current(&mut self.wish) {
-            Wish { aim: Aim::SignedOut, .. } => State::Resting(Rest::SignedOut),
-            Wish { aim: Aim::Offline, .. } => State::Resting(Rest::Offline),
-            Wish { aim: Aim::Refused { why }, retry, .. } => {
-                State::Resting(Rest::Refused { number: self.ticket, retry, why: TokenRefusal::Call(why) })
+            DesiredState { aim: TargetState::SignedOut, .. } => State::Resting(IdleReason::SignedOut),
+            DesiredState { aim: TargetState::Offline, .. } => State::Resting(IdleReason::Offline),
+            DesiredState { aim: TargetState::Refused { why }, retry, .. } => {
+                State::Resting(IdleReason::Refused { number: self.ticket, retry, why: TokenRefusal::Call(why) })
             }
-            Wish { aim: Aim::Stopped, .. } => State::Ended,
-            Wish { aim: Aim::Online(ticket), message_limit: limit, .. } => {
+            DesiredState { aim: TargetState::Stopped, .. } => State::Ended,
+            DesiredState { aim: TargetState::Online(ticket), message_limit: limit, .. } => {
                 if self.ticket != ticket.number {
                     self.policy_closes = PolicyCloseCount::default();
                 }
@@ -133,16 +140,16 @@ impl Session {
         }
     }
 
-    async fn rest(&mut self, rest: Rest) -> State {
+    async fn rest(&mut self, rest: IdleReason) -> State {
         // The wish may have changed while this state was told.
         let mut wish = current(&mut self.wish);
         loop {
             let stays = match (&rest, &wish.aim) {
-                (Rest::SignedOut, Aim::SignedOut)
-                | (Rest::Offline, Aim::Offline)
-                | (Rest::Refused { .. }, Aim::Refused { .. }) => true,
+                (IdleReason::SignedOut, TargetState::SignedOut)
+                | (IdleReason::Offline, TargetState::Offline)
+                | (IdleReason::Refused { .. }, TargetState::Refused { .. }) => true,
                 // Another token is a reason to try again, and so is the operator who asks for it.
-                (Rest::Refused { number, retry, .. }, Aim::Online(ticket)) => {
+                (IdleReason::Refused { number, retry, .. }, TargetState::Online(ticket)) => {
                     ticket.number == *number && wish.retry == *retry
                 }
                 _ => false,
@@ -166,7 +173,7 @@ impl Session {
                 outcome = &mut connecting.attempt => return match outcome {
                     Ok(socket) => {
                         let reference = self.clocks.reference();
-                        let reading = Reading::new(connecting.ticket.token.clone(), self.vault.clone(), reference);
+                        let reading = FrameDecoder::new(connecting.ticket.token.clone(), self.vault.clone(), reference);
                         let clock = self.clock.clone();
                         State::Joining(Box::new(
                             Connection::new(socket, connecting.ticket, connecting.limit, reading, clock),
@@ -183,11 +190,11 @@ impl Session {
 
     async fn leave(&mut self, leaving: Box<Leaving>) -> State {
         let Leaving { mut connection, channel, mut life } = *leaving;
-        let mut harvest = Harvest::default();
+        let mut harvest = DecodedBatch::default();
         // What has come already must not depend on whether the leave can be sent.
         while !harvest.is_full()
             && let Some(heard) = connection.next(&mut harvest).now_or_never()
-            && !matches!(heard, Heard::End(_))
+            && !matches!(heard, FrameEvent::End(_))
         {}
         let (backlog, scribe) = (&mut self.backlog, &self.scribe);
         let farewell = async {
@@ -199,10 +206,14 @@ impl Session {
             }
             loop {
                 match connection.next(&mut harvest).await {
-                    Heard::End(_) => return,
+                    FrameEvent::End(_) => return,
                     // Where the join was just given up, its answer may come first.
-                    Heard::Reply(reply) if answers(&reply, &asked) => break,
-                    Heard::Entry | Heard::Reply(_) | Heard::KeepAlive | Heard::Pong(_) | Heard::Ping => {}
+                    FrameEvent::Reply(reply) if answers(&reply, &asked) => break,
+                    FrameEvent::Entry
+                    | FrameEvent::Reply(_)
+                    | FrameEvent::KeepAlive
+                    | FrameEvent::Pong(_)
+                    | FrameEvent::Ping => {}
                 }
                 if harvest.is_full() {
                     backlog.write(std::mem::take(&mut harvest), scribe);
@@ -228,7 +239,7 @@ impl Session {
         match life {
             None => {}
             // The next run begins its gap there.
-            Some(life) if matches!(current(&mut self.wish).aim, Aim::Stopped) => {
+            Some(life) if matches!(current(&mut self.wish).aim, TargetState::Stopped) => {
                 let now = self.clocks.now();
                 self.backlog.prove(before(now.at, now.since(life)), &self.scribe);
             }
@@ -238,12 +249,12 @@ impl Session {
     }
 
     /// A connection ended by itself after it was joined for `joined`.
-    fn lost(&mut self, end: DisconnectReason, ticket: &Ticket, joined: Duration) -> State {
+    fn lost(&mut self, end: DisconnectReason, ticket: &SessionCredentials, joined: Duration) -> State {
         tracing::debug!(profile = %self.profile, %end, "the connection ended");
         match end {
             DisconnectReason::TokenRefused(why) => {
                 let retry = current(&mut self.wish).retry;
-                return State::Resting(Rest::Refused { number: ticket.number, retry, why });
+                return State::Resting(IdleReason::Refused { number: ticket.number, retry, why });
             }
             // The next connection may well end the same way, however long this one held: no reset.
             DisconnectReason::TooLarge { size, limit } => self.cannot_read(&end, Some(next_limit(size, limit))),
@@ -259,13 +270,13 @@ impl Session {
     }
 
     /// Tells the scribe that a joined connection is gone.
-    fn gone(&mut self, last: Life, message: bool) {
-        let news = Presence::Lost { last, now: self.clocks.now(), message };
+    fn gone(&mut self, last: ClockSample, message: bool) {
+        let news = ConnectionChange::Lost { last, now: self.clocks.now(), message };
         self.backlog.tell(news, &self.scribe);
     }
 
     /// The wish once it has changed. What waits for the scribe is handed over meanwhile. Can be dropped at any time.
-    async fn changed(&mut self) -> Wish {
+    async fn changed(&mut self) -> DesiredState {
         loop {
             tokio::select! {
                 wish = changed(&mut self.wish) => return wish,
@@ -282,19 +293,19 @@ impl Session {
     }
 
     /// Has a sign of life written down, where there is room for that. Without it the next run's gap begins earlier.
-    fn prove(&self, life: Life) -> bool {
+    fn prove(&self, life: ClockSample) -> bool {
         let Some(room) = self.scribe.room_now() else { return false };
         let now = self.clocks.now();
-        Scribe::prove(room, before(now.at, now.since(life)));
+        JournalWriter::prove(room, before(now.at, now.since(life)));
         true
     }
 
     /// A state as the window and `watch` see it.
     fn public_state(&self, state: &State) -> ConnectionState {
         match state {
-            State::Resting(Rest::SignedOut) => ConnectionState::SignedOut,
-            State::Resting(Rest::Offline) | State::Ended => ConnectionState::Offline,
-            State::Resting(Rest::Refused { why, .. }) => ConnectionState::TokenRefused { why: why.clone() },
+            State::Resting(IdleReason::SignedOut) => ConnectionState::SignedOut,
+            State::Resting(IdleReason::Offline) | State::Ended => ConnectionState::Offline,
+            State::Resting(IdleReason::Refused { why, .. }) => ConnectionState::TokenRefused { why: why.clone() },
             State::Waiting(waiting) => ConnectionState::Reconnecting {
                 at: waiting.until.into_std(),
                 attempt: self.backoff.failures(),
@@ -310,7 +321,7 @@ impl Session {
     /// Tells the window and the engine.
     async fn announce(&self, state: ConnectionState) {
         self.outbox.update(self.profile, |status| status.set_connection(state.clone()));
-        let report = Report::Connection { profile: self.profile, ticket: self.ticket, state };
+        let report = InternalEvent::Connection { profile: self.profile, ticket: self.ticket, state };
         if self.reports.send(report).await.is_err() {
             tracing::debug!("the engine is stopping");
         }
@@ -318,9 +329,9 @@ impl Session {
 }
 
 /// Ends when a leave that begins now has taken too long. The program may be told to end in the middle of it.
-async fn too_long(mut wish: watch::Receiver<Wish>) {
+async fn too_long(mut wish: watch::Receiver<DesiredState>) {
     let quitting = async {
-        if wish.wait_for(|wish| matches!(wish.aim, Aim::Stopped)).await.is_err() {
+        if wish.wait_for(|wish| matches!(wish.aim, TargetState::Stopped)).await.is_err() {
             tracing::debug!("nobody wishes for this session any more");
         }
         tokio::time::sleep(QUIT_LEAVE_BUDGET).await;

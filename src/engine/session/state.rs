@@ -8,44 +8,44 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::engine::client::connector::{Connector, Socket};
-use crate::engine::context::internal_event::Report;
+use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::connection_reason::{DisconnectReason, PolicyCloses, RetryReason, TokenRefusal};
-use crate::engine::events::event_queue::Outbox;
+use crate::engine::events::event_queue::EventSender;
 use crate::engine::network::connect_error::ConnectError;
-use crate::engine::runtime::clock::{Clock, Clocks, Life};
-use crate::engine::state::link_store::Vault;
-use crate::engine::state::session_credentials::Ticket;
-use crate::engine::storage::journal_writer::Scribe;
+use crate::engine::runtime::clock::{Clock, ClockSample, Clocks};
+use crate::engine::state::link_store::LinkStore;
+use crate::engine::state::session_credentials::SessionCredentials;
+use crate::engine::storage::journal_writer::JournalWriter;
 use crate::protocol::{ChannelId, CorrelationId, UnreadableReason};
 use crate::settings::ProfileId;
 
 use super::backlog::Backlog;
 use super::backoff::Backoff;
 use super::connection::Connection;
-use super::desired_state::{Aim, Wish};
+use super::desired_state::{DesiredState, TargetState};
 use super::heartbeat::Heartbeat;
-use super::message_interval::Pace;
+use super::message_interval::IntervalStats;
 
 /// What outlives the states.
 pub(crate) struct Session {
     pub(crate) profile: ProfileId,
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) token_check: TokenCheck,
-    pub(crate) scribe: Scribe,
-    pub(crate) vault: Vault,
-    pub(crate) outbox: Outbox,
-    pub(crate) reports: mpsc::Sender<Report>,
+    pub(crate) scribe: JournalWriter,
+    pub(crate) vault: LinkStore,
+    pub(crate) outbox: EventSender,
+    pub(crate) reports: mpsc::Sender<InternalEvent>,
     pub(crate) clocks: Clocks,
     pub(crate) clock: Clock,
     /// What the scribe has no room for yet. While there is something, nothing more is read.
     pub(crate) backlog: Backlog,
-    pub(crate) wish: watch::Receiver<Wish>,
+    pub(crate) wish: watch::Receiver<DesiredState>,
     pub(crate) backoff: Backoff,
     pub(crate) policy_closes: PolicyCloseCount,
     /// How often messages come.
-    pub(crate) pace: Pace,
+    pub(crate) pace: IntervalStats,
     /// Messages that could not be read.
-    pub(crate) losses: Losses,
+    pub(crate) losses: LostMessages,
     /// The number of the ticket that was used last.
     pub(crate) ticket: u64,
     /// The connections so far: the generation of the current one, for the log.
@@ -55,7 +55,7 @@ pub(crate) struct Session {
 /// The states; each owns what it needs.
 pub(crate) enum State {
     /// Not connected and not about to be.
-    Resting(Rest),
+    Resting(IdleReason),
     /// Waiting for the next attempt.
     Waiting(Box<Waiting>),
     /// DNS, TCP, TLS and the upgrade are under way.
@@ -63,7 +63,7 @@ pub(crate) enum State {
     /// The socket is open and the join is under way.
     Joining(Box<Connection>),
     /// Joined.
-    Live(Box<Live>),
+    Live(Box<LiveConnection>),
     /// Leaving the channel.
     Leaving(Box<Leaving>),
     /// The end.
@@ -71,7 +71,7 @@ pub(crate) enum State {
 }
 
 /// Why a session rests.
-pub(crate) enum Rest {
+pub(crate) enum IdleReason {
     SignedOut,
     Offline,
     /// The token of the ticket with this number was refused, when the operator had asked so often for another attempt.
@@ -84,7 +84,7 @@ pub(crate) enum Rest {
 
 /// An attempt under way. Dropping it gives it up.
 pub(crate) struct Connecting {
-    pub(crate) ticket: Arc<Ticket>,
+    pub(crate) ticket: Arc<SessionCredentials>,
     pub(crate) limit: usize,
     pub(crate) attempt: BoxFuture<'static, Result<Socket, ConnectError>>,
 }
@@ -94,11 +94,11 @@ pub(crate) struct Leaving {
     pub(crate) connection: Connection,
     pub(crate) channel: Option<ChannelId>,
     /// Its last sign of life, if it is joined.
-    pub(crate) life: Option<Life>,
+    pub(crate) life: Option<ClockSample>,
 }
 
 /// What a session is made of.
-pub(crate) struct Parts {
+pub(crate) struct SessionConfig {
     /// Whose it is.
     pub(crate) profile: ProfileId,
     /// How sockets are connected.
@@ -106,13 +106,13 @@ pub(crate) struct Parts {
     /// Asks whether a token is dead when the answer to a join does not say.
     pub(crate) token_check: TokenCheck,
     /// Where what it hears is committed.
-    pub(crate) scribe: Scribe,
+    pub(crate) scribe: JournalWriter,
     /// Where secrets that it hears are kept.
-    pub(crate) vault: Vault,
+    pub(crate) vault: LinkStore,
     /// Where the window is told.
-    pub(crate) outbox: Outbox,
+    pub(crate) outbox: EventSender,
     /// Where the engine is told of states.
-    pub(crate) reports: mpsc::Sender<Report>,
+    pub(crate) reports: mpsc::Sender<InternalEvent>,
     /// The clocks.
     pub(crate) clocks: Clocks,
     /// The time of day.
@@ -122,20 +122,20 @@ pub(crate) struct Parts {
 }
 
 /// Asks the server whether it refuses a token: its words if it does. `None` if it does not, or if nothing can be learnt.
-pub(crate) type TokenCheck = Arc<dyn Fn(Arc<Ticket>) -> BoxFuture<'static, Option<String>> + Send + Sync>;
+pub(crate) type TokenCheck = Arc<dyn Fn(Arc<SessionCredentials>) -> BoxFuture<'static, Option<String>> + Send + Sync>;
 
 /// The wish as it is now. One that nobody holds any more is the wish to stop.
-pub(crate) fn current(wish: &mut watch::Receiver<Wish>) -> Wish {
+pub(crate) fn current(wish: &mut watch::Receiver<DesiredState>) -> DesiredState {
     let orphaned = wish.has_changed().is_err();
     let mut now = wish.borrow_and_update().clone();
     if orphaned {
-        now.aim = Aim::Stopped;
+        now.aim = TargetState::Stopped;
     }
     now
 }
 
 /// The wish once it has changed. Can be dropped at any time without missing a change.
-pub(crate) async fn changed(wish: &mut watch::Receiver<Wish>) -> Wish {
+pub(crate) async fn changed(wish: &mut watch::Receiver<DesiredState>) -> DesiredState {
     if wish.changed().await.is_err() {
         tracing::debug!("nobody wishes for this session any more");
     }
@@ -143,14 +143,14 @@ pub(crate) async fn changed(wish: &mut watch::Receiver<Wish>) -> Wish {
 }
 
 /// A joined connection.
-pub(crate) struct Live {
+pub(crate) struct LiveConnection {
     pub(crate) connection: Connection,
     /// What the join was asked under.
     pub(crate) asked: CorrelationId,
     pub(crate) channel: Option<ChannelId>,
     pub(crate) joined: Instant,
     /// When it last gave a sign of life.
-    pub(crate) life: Life,
+    pub(crate) life: ClockSample,
     pub(crate) beat: Heartbeat,
     pub(crate) round_trip: Option<Duration>,
     /// When the last answer to a ping came.
@@ -167,9 +167,9 @@ pub(crate) struct Waiting {
     /// What went wrong.
     pub(crate) why: RetryReason,
     /// The desired state when the last attempt failed.
-    pub(crate) wish: Wish,
+    pub(crate) wish: DesiredState,
     /// If the server asked for the wait: when it did, and for how long.
-    pub(crate) asked: Option<(Life, Duration)>,
+    pub(crate) asked: Option<(ClockSample, Duration)>,
 }
 
 /// Counts how often in a row the server closed a connection by a policy, each soon after its join.
@@ -200,7 +200,7 @@ pub(crate) const HELD: Duration = Duration::from_mins(5);
 
 /// Lost messages, in a row.
 #[derive(Debug, Default)]
-pub(crate) struct Losses {
+pub(crate) struct LostMessages {
     pub(crate) last: Option<DisconnectReason>,
     /// How often the last one was lost: a message that is delivered again has the same size.
     pub(crate) count: u32,
@@ -210,7 +210,7 @@ pub(crate) struct Losses {
     pub(crate) key: String,
 }
 
-impl Losses {
+impl LostMessages {
     /// Counts how a connection ended, if that lost a message: what is known of it, with the row that says so.
     pub(crate) fn count(&mut self, end: &DisconnectReason) -> Option<(UnreadableReason, usize, &str)> {
         let (reason, size) = end.lost_message()?;

@@ -8,7 +8,7 @@ use crate::engine::events::connection_reason::{ConnectionFailure, PolicyCloses, 
 use crate::engine::network::connect_error::ConnectError;
 use crate::engine::network::retry_after::{self, RetryAfter};
 
-use super::desired_state::Aim;
+use super::desired_state::TargetState;
 use super::state::{Session, State, Waiting, current};
 
 impl Session {
@@ -32,7 +32,7 @@ impl Session {
         // It may have changed while the last connection ended, or while this state was published.
         let mut wish = current(&mut self.wish);
         loop {
-            let is_wanted = matches!(&wish.aim, Aim::Online(ticket) if ticket.number == self.ticket);
+            let is_wanted = matches!(&wish.aim, TargetState::Online(ticket) if ticket.number == self.ticket);
             let is_hurried = if asked.is_some() { wish.is_retried(&before) } else { wish.hurries(&before) };
             if !is_wanted || is_hurried {
                 return self.follow();

@@ -1,7 +1,7 @@
 //! The times in which nothing could be heard, as entries: one when a gap begins, one when it ends.
 //!
 //! A gap reaches from the last sign of life of the lost connection to the next join, by the clocks that can't be set
-//! ([`Life::since`]). It ends at once with a join, so that the window is right; where that join does not hold for
+//! ([`ClockSample::since`]). It ends at once with a join, so that the window is right; where that join does not hold for
 //! [`STABLE`], the same gap goes on, under its key and from its beginning. So a connection that flaps makes one row and
 //! not thousands, and what it claims is never too little: the moments of being joined in between are inside it.
 //!
@@ -13,8 +13,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::activity::{ActivityKey, Entry, Fact, Gap, GapCause, Moment};
-use crate::engine::runtime::clock::{DRIFT, Life};
+use crate::activity::{ActivityKey, Entry, Fact, Gap, GapCause, Timestamp};
+use crate::engine::runtime::clock::{ClockSample, DRIFT};
 use crate::protocol::{CommandId, RequestId};
 
 /// How long a join must hold for the gap before it to be over for good.
@@ -22,15 +22,15 @@ pub(crate) const STABLE: Duration = Duration::from_secs(30);
 
 /// What the journal knows of the time before this run.
 #[derive(Debug, Default)]
-pub(crate) struct Past {
+pub(crate) struct PreviousRun {
     /// When this run began.
-    pub(crate) now: Moment,
+    pub(crate) now: Timestamp,
     /// The last moment at which the profile is known to have been alive; `None` for one that never was.
-    pub(crate) last_alive: Option<Moment>,
+    pub(crate) last_alive: Option<Timestamp>,
 }
 
 /// The gaps that earlier runs left without their ends, with their keys; found when history has been read.
-pub(crate) type Left = Vec<(Box<str>, Gap)>;
+pub(crate) type UnfinishedGap = Vec<(Box<str>, Gap)>;
 
 /// The commands and data requests that are open.
 type OpenIds = (Vec<CommandId>, Vec<RequestId>);
@@ -39,29 +39,29 @@ type OpenIds = (Vec<CommandId>, Vec<RequestId>);
 #[derive(Debug, Default)]
 pub(crate) struct Gaps {
     /// The gap that lasts.
-    current: Option<Current>,
+    current: Option<OpenGap>,
     /// The last one that ended, and the join that ended it.
-    ended: Option<(Current, Life)>,
+    ended: Option<(OpenGap, ClockSample)>,
     /// When the time not running began: there a gap that the last run left has its end.
-    not_running: Option<Moment>,
+    not_running: Option<Timestamp>,
 }
 
 #[derive(Debug)]
-struct Current {
+struct OpenGap {
     key: Box<str>,
     /// With all that its entries name.
     gap: Gap,
     /// By the clocks of this run; `None` where it began in an earlier one.
-    began: Option<Life>,
+    began: Option<ClockSample>,
 }
 
 impl Gaps {
     /// The run begins: opens the gap since the last one was alive. To be written before anything else of this run, which
     /// would hide when that was.
-    pub(crate) fn begin(&mut self, past: &Past) -> Option<Entry> {
+    pub(crate) fn begin(&mut self, past: &PreviousRun) -> Option<Entry> {
         // Where the clock was set back meanwhile, the gap can't begin in the future.
         let from = past.last_alive?.min(past.now);
-        let current = Current::new(from, GapCause::NotRunning, None);
+        let current = OpenGap::new(from, GapCause::NotRunning, None);
         let entry = current.entry(past.now, OpenIds::default());
         self.current = Some(current);
         self.not_running = Some(from);
@@ -70,9 +70,9 @@ impl Gaps {
 
     /// Ends a gap that an earlier run left: where the time not running begins, which is a gap of its own. What is open now
     /// was open across it.
-    pub(crate) fn left(&self, now: Moment, (key, mut gap): (Box<str>, Gap), open: OpenIds) -> Entry {
+    pub(crate) fn left(&self, now: Timestamp, (key, mut gap): (Box<str>, Gap), open: OpenIds) -> Entry {
         gap.to = Some(self.not_running.unwrap_or(gap.from).max(gap.from));
-        let mut left = Current { key, gap, began: None };
+        let mut left = OpenGap { key, gap, began: None };
         left.name(open);
         // It names all of them: an earlier version, which may have written the others, kept no note of what they name.
         let all = (left.gap.open.clone(), left.gap.open_requests.clone());
@@ -87,7 +87,7 @@ impl Gaps {
     }
 
     /// A joined connection is gone. `last` was its last sign of life. `message` is whether a message was lost with it.
-    pub(crate) fn lost(&mut self, last: Life, now: Life, message: bool) -> Entry {
+    pub(crate) fn lost(&mut self, last: ClockSample, now: ClockSample, message: bool) -> Entry {
         let from = before(now.at, now.since(last));
         let mut current = match self.ended.take() {
             Some((mut flapping, joined)) if last.since(joined) < STABLE => {
@@ -97,7 +97,7 @@ impl Gaps {
             _ => {
                 let asleep = now.slept_since(last) > DRIFT;
                 let cause = if asleep { GapCause::Asleep } else { GapCause::Disconnected };
-                Current::new(from, cause, Some(last))
+                OpenGap::new(from, cause, Some(last))
             }
         };
         if message {
@@ -109,14 +109,14 @@ impl Gaps {
     }
 
     /// A message was lost before its connection was joined: the gap that lasts does not end as if nothing were missing.
-    pub(crate) fn lost_message(&mut self, now: Life) -> Option<Entry> {
+    pub(crate) fn lost_message(&mut self, now: ClockSample) -> Option<Entry> {
         let current = self.current.as_mut()?;
         current.gap.cause = GapCause::MessageLost;
         Some(current.entry(now.at, OpenIds::default()))
     }
 
     /// A connection is joined, with these commands and data requests open.
-    pub(crate) fn joined(&mut self, now: Life, open: OpenIds) -> Option<Entry> {
+    pub(crate) fn joined(&mut self, now: ClockSample, open: OpenIds) -> Option<Entry> {
         let mut current = self.current.take()?;
         let new = current.name(open);
         let gap = &mut current.gap;
@@ -138,8 +138,8 @@ impl Gaps {
     }
 }
 
-impl Current {
-    fn new(from: Moment, cause: GapCause, began: Option<Life>) -> Self {
+impl OpenGap {
+    fn new(from: Timestamp, cause: GapCause, began: Option<ClockSample>) -> Self {
         let gap = Gap { from, to: None, cause, open: Vec::new(), requests: 0, open_requests: Vec::new() };
         Self { key: uuid::Uuid::new_v4().to_string().into(), gap, began }
     }
@@ -156,7 +156,7 @@ impl Current {
     }
 
     /// An entry that names these.
-    fn entry(&self, at: Moment, (open, open_requests): OpenIds) -> Entry {
+    fn entry(&self, at: Timestamp, (open, open_requests): OpenIds) -> Entry {
         let Gap { from, to, cause, requests, .. } = self.gap;
         let gap = Gap { from, to, cause, open, requests, open_requests };
         Entry::ours(at, ActivityKey::Gap(self.key.clone()), Fact::Gap(gap))
@@ -180,8 +180,8 @@ fn name<T: Ord + Clone>(named: &mut Vec<T>, open: Vec<T>) -> Vec<T> {
 }
 
 /// The moment that was so long before another.
-pub(crate) fn before(at: Moment, by: Duration) -> Moment {
-    Moment(at.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
+pub(crate) fn before(at: Timestamp, by: Duration) -> Timestamp {
+    Timestamp(at.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
 }
 
 #[cfg(test)]
@@ -196,19 +196,23 @@ mod tests {
 
     #[test]
     fn the_time_not_running_is_a_gap_but_not_for_a_profile_that_was_never_alive() {
-        let past = |last_alive| Past { now: Moment(50), last_alive };
+        let past = |last_alive| PreviousRun { now: Timestamp(50), last_alive };
         assert_eq!(Gaps::default().begin(&past(None)), None);
-        let (_, gap) = gap_of(Gaps::default().begin(&past(Some(Moment(20)))));
-        assert_eq!((gap.from, gap.to, gap.cause), (Moment(20), None, GapCause::NotRunning));
-        assert_eq!(gap_of(Gaps::default().begin(&past(Some(Moment(90))))).1.from, Moment(50), "the clock was set back");
+        let (_, gap) = gap_of(Gaps::default().begin(&past(Some(Timestamp(20)))));
+        assert_eq!((gap.from, gap.to, gap.cause), (Timestamp(20), None, GapCause::NotRunning));
+        assert_eq!(
+            gap_of(Gaps::default().begin(&past(Some(Timestamp(90))))).1.from,
+            Timestamp(50),
+            "the clock was set back"
+        );
     }
 
     #[test]
     fn a_gap_that_the_last_run_left_ends_where_the_time_not_running_begins() {
         let mut gaps = Gaps::default();
-        let (not_running, _) = gap_of(gaps.begin(&Past { now: Moment(50), last_alive: Some(Moment(20)) }));
+        let (not_running, _) = gap_of(gaps.begin(&PreviousRun { now: Timestamp(50), last_alive: Some(Timestamp(20)) }));
         let left = Gap {
-            from: Moment(5),
+            from: Timestamp(5),
             to: None,
             cause: GapCause::Disconnected,
             open: vec!["a".into()],
@@ -216,19 +220,19 @@ mod tests {
             open_requests: vec!["r".into()],
         };
         let open = || (vec!["b".into()], vec!["s".into(), "r".into(), "t".into()]);
-        let (key, gap) = gap_of(Some(gaps.left(Moment(60), ("k".into(), left), open())));
+        let (key, gap) = gap_of(Some(gaps.left(Timestamp(60), ("k".into(), left), open())));
         assert_eq!(key, ActivityKey::Gap("k".into()));
-        assert_eq!((gap.from, gap.to, gap.requests), (Moment(5), Some(Moment(20)), 3));
+        assert_eq!((gap.from, gap.to, gap.requests), (Timestamp(5), Some(Timestamp(20)), 3));
         assert_eq!((gap.open.len(), gap.open_requests.len()), (2, 3));
-        let clock: crate::engine::runtime::clock::Clock = std::sync::Arc::new(|| Moment(70));
+        let clock: crate::engine::runtime::clock::Clock = std::sync::Arc::new(|| Timestamp(70));
         let clocks = crate::engine::runtime::clock::Clocks::new(clock, std::sync::Arc::new(|| None));
         let (key, gap) = gap_of(gaps.joined(clocks.now(), open()));
-        assert_eq!((key, gap.from, gap.to), (not_running, Moment(20), Some(Moment(70))), "the other goes on");
+        assert_eq!((key, gap.from, gap.to), (not_running, Timestamp(20), Some(Timestamp(70))), "the other goes on");
     }
 
     #[test]
     fn an_entry_names_only_what_the_earlier_ones_of_its_gap_do_not() {
-        let clock: crate::engine::runtime::clock::Clock = std::sync::Arc::new(|| Moment(70));
+        let clock: crate::engine::runtime::clock::Clock = std::sync::Arc::new(|| Timestamp(70));
         let now = crate::engine::runtime::clock::Clocks::new(clock, std::sync::Arc::new(|| None)).now();
         let open = |ids: &[&str]| (ids.iter().map(|id| (*id).into()).collect(), vec!["r".into()]);
         let ids = |entry: Option<Entry>| {

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved};
+use crate::activity::{ActivityKey, DownloadFailure, Entry, Fact, LocalEvent};
 use crate::protocol::RequestId;
 
-use super::link_store::Vault;
+use super::link_store::LinkStore;
 use super::used_links::Fingerprint;
 
 /// Has the vault know which links earlier runs used.
 #[derive(Debug, Default)]
 pub(crate) struct UsedBefore {
-    pub(crate) vault: Vault,
+    pub(crate) vault: LinkStore,
     /// Requests of which the deed that was read last is that their GET was not sent after all.
     pub(crate) unsent: BTreeSet<RequestId>,
     /// How many GETs were noted.
@@ -27,14 +27,16 @@ impl UsedBefore {
         for entry in entries.iter().rev() {
             let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact) else { continue };
             match deed {
-                Deed::Fetching { links, .. } if !self.unsent.remove(request) && self.count < MOST_USED => {
+                LocalEvent::Fetching { links, .. } if !self.unsent.remove(request) && self.count < MOST_USED => {
                     self.count += 1;
                     let links: Vec<_> = links.iter().filter_map(|link| Fingerprint::read(link)).collect();
                     if self.vault.used_before(request, &links) {
                         self.repeated.insert(request.clone());
                     }
                 }
-                Deed::NotSaved { why: NotSaved::NotStarted, .. } => _ = self.unsent.insert(request.clone()),
+                LocalEvent::NotSaved { why: DownloadFailure::NotStarted, .. } => {
+                    _ = self.unsent.insert(request.clone())
+                }
                 _ => {}
             }
         }
@@ -50,13 +52,13 @@ pub(crate) struct LeftBehind {
     pub(crate) read: BTreeSet<RequestId>,
     /// Requests whose data token is known.
     pub(crate) requested: BTreeSet<RequestId>,
-    pub(crate) unfinished: Vec<Unfinished>,
+    pub(crate) unfinished: Vec<InterruptedDownload>,
     pub(crate) unread: Vec<(RequestId, String)>,
 }
 
 /// What an earlier run left behind, and what it used.
 #[derive(Debug, Default)]
-pub(crate) struct Aftermath {
+pub(crate) struct CrashRecovery {
     /// To be told of the histories of the requests that earlier runs left open.
     pub(crate) left_behind: LeftBehind,
     /// To be told of what is restored from the journal, newest first.
@@ -65,7 +67,7 @@ pub(crate) struct Aftermath {
 
 /// A download that was not ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Unfinished {
+pub(crate) struct InterruptedDownload {
     pub(crate) request: RequestId,
     pub(crate) to: PathBuf,
     pub(crate) part: Option<PathBuf>,

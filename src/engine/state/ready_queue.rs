@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
 use crate::activity::{Entry, Fact};
-use crate::protocol::{Delivery, Message, RequestId};
+use crate::protocol::{DataBody, Message, RequestId};
 
 /// How many requests are remembered. Beyond it the newest are not: they stay `Ready`, to be saved by hand.
 const MOST: usize = 10_000;
 
 /// The requests of a profile whose data has come. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Arrivals(Arc<Shared>);
+pub(crate) struct ReadyQueue(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -25,7 +25,7 @@ struct Shared {
     bell: Notify,
 }
 
-impl Arrivals {
+impl ReadyQueue {
     /// Whether somebody wants to know from now on.
     pub(crate) fn want(&self, wanted: bool) {
         self.0.wanted.store(wanted, Ordering::SeqCst);
@@ -67,9 +67,9 @@ impl Arrivals {
 fn arrived(entry: &Entry) -> Option<(&RequestId, bool)> {
     match &entry.fact {
         Fact::Heard(Message::Data(report)) => match report.delivery {
-            Delivery::Inline { .. } => Some((&report.id, true)),
-            Delivery::Link(_) | Delivery::StreamToken(_) => Some((&report.id, false)),
-            Delivery::Text(_) | Delivery::Other { .. } => None,
+            DataBody::Inline { .. } => Some((&report.id, true)),
+            DataBody::Link(_) | DataBody::StreamToken(_) => Some((&report.id, false)),
+            DataBody::Text(_) | DataBody::Other { .. } => None,
         },
         Fact::Heard(Message::StreamReady(report)) => Some((&report.id, false)),
         _ => None,

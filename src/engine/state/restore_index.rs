@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::activity::{Moment, Patience};
+use crate::activity::{ExpectedLatency, Timestamp};
 use crate::protocol::CommandId;
 
 /// How many outcomes are looked at for how long they took, and how many names are remembered: the newest.
@@ -13,16 +13,16 @@ const MOST: usize = 100_000;
 
 /// Ids are told by their hashes: there may be a million.
 #[derive(Debug, Default)]
-pub(crate) struct History {
+pub(crate) struct RestoreIndex {
     /// What is settled by a later entry.
     settled: HashSet<u64>,
     /// When the newest outcomes that were heard came, and when their commands were first seen.
-    took: HashMap<u64, (Moment, Option<Moment>)>,
+    took: HashMap<u64, (Timestamp, Option<Timestamp>)>,
     /// The names of commands, the latest of each.
     labels: BTreeMap<CommandId, Box<str>>,
 }
 
-impl History {
+impl RestoreIndex {
     /// Something is settled.
     pub(crate) fn settle(&mut self, hash: u64) {
         self.settled.insert(hash);
@@ -34,7 +34,7 @@ impl History {
     }
 
     /// The outcome of a command was heard then.
-    pub(crate) fn heard(&mut self, hash: u64, at: Moment) {
+    pub(crate) fn heard(&mut self, hash: u64, at: Timestamp) {
         if self.took.len() < MOST || self.took.contains_key(&hash) {
             // The earliest counts.
             self.took.insert(hash, (at, None));
@@ -42,7 +42,7 @@ impl History {
     }
 
     /// A command was seen, without an outcome.
-    pub(crate) fn seen(&mut self, hash: u64, at: Moment) {
+    pub(crate) fn seen(&mut self, hash: u64, at: Timestamp) {
         if let Some((_, first)) = self.took.get_mut(&hash) {
             *first = Some(at);
         }
@@ -61,7 +61,11 @@ impl History {
     }
 
     /// All was read: learns what is usual, oldest first, and gives the names of commands.
-    pub(crate) fn end(self, patience: &mut Patience, hash: impl Fn(&str) -> u64) -> BTreeMap<CommandId, Box<str>> {
+    pub(crate) fn end(
+        self,
+        patience: &mut ExpectedLatency,
+        hash: impl Fn(&str) -> u64,
+    ) -> BTreeMap<CommandId, Box<str>> {
         let Self { took, mut labels, .. } = self;
         labels.retain(|_, label| !label.is_empty());
         let mut outcomes = Vec::new();

@@ -10,13 +10,13 @@ const OUTCOMES: usize = 100_000;
 
 /// The newest outcomes, by hash.
 #[derive(Debug, Default)]
-pub(crate) struct Outcomes {
+pub(crate) struct RecentIds {
     hasher: DefaultHashBuilder,
     order: VecDeque<u64>,
     known: HashSet<u64>,
 }
 
-impl Outcomes {
+impl RecentIds {
     /// The hash by which an id is told.
     pub(crate) fn hash(&self, id: &str) -> u64 {
         self.hasher.hash_one(id)

@@ -7,7 +7,7 @@ use crate::protocol::AuthorizationToken;
 
 /// The right to join: a token and where it is good. Numbers ascend, so that late news of an old one is told apart.
 #[derive(Debug)]
-pub(crate) struct Ticket {
+pub(crate) struct SessionCredentials {
     /// Its number; unique within a profile and a run.
     pub(crate) number: u64,
     /// Where to.

@@ -8,12 +8,12 @@ const BUDGET: usize = 8 * 1024 * 1024;
 
 /// A limit that follows the size of what was read.
 #[derive(Debug)]
-pub(crate) struct Chunk {
+pub(crate) struct ChunkSizer {
     limit: usize,
     most: usize,
 }
 
-impl Chunk {
+impl ChunkSizer {
     /// Begins with `first` entries and goes up to `most`.
     pub(crate) fn new(first: usize, most: usize) -> Self {
         Self { limit: first, most }
@@ -36,13 +36,13 @@ impl Chunk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activity::{ActivityKey, Fact, Moment, Seq};
+    use crate::activity::{ActivityKey, Fact, Seq, Timestamp};
     use crate::protocol::UnreadableReason;
 
     fn entries(count: usize, raw: usize) -> Vec<Entry> {
         let entry = Entry {
             seq: Seq(1),
-            at: Moment(0),
+            at: Timestamp(0),
             key: ActivityKey::Message("m".into()),
             fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
             raw: "x".repeat(raw).into(),
@@ -53,25 +53,25 @@ mod tests {
     #[test]
     fn ids_and_texts_weigh_as_much_as_raw_messages() {
         let gap = |count: usize| crate::activity::Gap {
-            from: Moment(0),
-            to: Some(Moment(1)),
+            from: Timestamp(0),
+            to: Some(Timestamp(1)),
             cause: crate::activity::GapCause::Disconnected,
             open: (0..count).map(|number| format!("{number:036}").as_str().into()).collect(),
             requests: 0,
             open_requests: (0..count).map(|number| format!("{number:036}").as_str().into()).collect(),
         };
-        let entry = Entry::ours(Moment(0), ActivityKey::Gap("g".into()), Fact::Gap(gap(10_000)));
+        let entry = Entry::ours(Timestamp(0), ActivityKey::Gap("g".into()), Fact::Gap(gap(10_000)));
         assert!(entry.weight() > 1_000_000, "{}", entry.weight());
-        let label = crate::activity::Deed::Labelled { label: "x".repeat(100_000) };
-        assert!(Entry::ours(Moment(0), ActivityKey::Gap("g".into()), Fact::Done(label)).weight() > 100_000);
-        let mut chunk = Chunk::new(1_000, 20_000);
+        let label = crate::activity::LocalEvent::Labelled { label: "x".repeat(100_000) };
+        assert!(Entry::ours(Timestamp(0), ActivityKey::Gap("g".into()), Fact::Done(label)).weight() > 100_000);
+        let mut chunk = ChunkSizer::new(1_000, 20_000);
         chunk.learn(&vec![entry; 8]);
         assert!(chunk.limit() <= 8, "{} of more than a megabyte each", chunk.limit());
     }
 
     #[test]
     fn chunks_of_small_entries_grow_and_of_large_ones_shrink() {
-        let mut chunk = Chunk::new(1_000, 20_000);
+        let mut chunk = ChunkSizer::new(1_000, 20_000);
         chunk.learn(&entries(1_000, 135));
         assert!(chunk.limit() > 10_000, "{}", chunk.limit());
         chunk.learn(&entries(10, 1024 * 1024));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::engine::context::journal_store::JournalStore;
-use crate::engine::events::event_queue::Outbox;
+use crate::engine::events::event_queue::EventSender;
 
 /// Between two steps, so that whoever writes hardly waits.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -11,7 +11,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 const RETRY: Duration = Duration::from_secs(10);
 
 /// Works for as long as the engine runs.
-pub(crate) async fn run(journal: JournalStore, outbox: Outbox) {
+pub(crate) async fn run(journal: JournalStore, outbox: EventSender) {
     loop {
         if is_clean(&journal, &outbox).await {
             journal.forgotten().await;
@@ -25,7 +25,7 @@ pub(crate) async fn run(journal: JournalStore, outbox: Outbox) {
 }
 
 /// Takes everything off the disk that was forgotten. Whether nothing is left.
-async fn is_clean(journal: &JournalStore, outbox: &Outbox) -> bool {
+async fn is_clean(journal: &JournalStore, outbox: &EventSender) -> bool {
     let mut entries = 0_u64;
     let clean = loop {
         match journal.clean_step().await {

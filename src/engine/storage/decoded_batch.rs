@@ -2,17 +2,17 @@
 
 use crate::activity::Entry;
 use crate::journal::Secrets;
-use crate::protocol::Original;
+use crate::protocol::UnmaskedMessage;
 
 /// What was read from a socket and not written yet.
 #[derive(Debug, Default)]
-pub(crate) struct Harvest {
+pub(crate) struct DecodedBatch {
     pub(crate) entries: Vec<Entry>,
     pub(crate) secrets: Secrets,
     pub(crate) bytes: usize,
 }
 
-impl Harvest {
+impl DecodedBatch {
     /// Whether it is large enough to be written before more is read.
     pub(crate) fn is_full(&self) -> bool {
         self.entries.len() >= MOST_MESSAGES || self.bytes >= MOST_BYTES
@@ -35,7 +35,7 @@ impl Harvest {
         (self.entries, self.secrets)
     }
 
-    pub(crate) fn add(&mut self, entry: Entry, original: Option<Original>) {
+    pub(crate) fn add(&mut self, entry: Entry, original: Option<UnmaskedMessage>) {
         if let Some(original) = original {
             self.bytes = self.bytes.saturating_add(original.expose().len());
             self.secrets.originals.push((self.entries.len(), original));

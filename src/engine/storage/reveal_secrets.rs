@@ -3,10 +3,10 @@
 
 use crate::activity::{ActivityKey, Entry, Fact, Seq};
 use crate::engine::context::journal_store::JournalStore;
-use crate::engine::state::link_store::Vault;
+use crate::engine::state::link_store::LinkStore;
 use crate::journal::{JournalError, Secret};
 use crate::protocol::incoming::message::Incoming;
-use crate::protocol::{DataReport, Delivery, Message, Original, StreamReport, incoming, redact};
+use crate::protocol::{DataBody, DataReport, Message, StreamReport, UnmaskedMessage, incoming, redact};
 use crate::settings::ProfileId;
 
 /// The most messages of one activity: the newest.
@@ -21,11 +21,11 @@ const MOST_PLACES: usize = 64;
 /// If the journal can't be read.
 pub(crate) async fn reveal(
     ledger: &JournalStore,
-    vault: &Vault,
+    vault: &LinkStore,
     profile: ProfileId,
     key: ActivityKey,
     (from, to): (Seq, Seq),
-) -> Result<Vec<(Seq, Original)>, JournalError> {
+) -> Result<Vec<(Seq, UnmaskedMessage)>, JournalError> {
     let entries = ledger.history(profile, &key, Some((from, to))).await?.entries;
     let mut held = match &key {
         ActivityKey::Data(request) => vault.unused(request),
@@ -48,10 +48,10 @@ pub(crate) async fn reveal(
 fn take_own(entry: &Entry, held: &mut Vec<Secret>) -> Option<Secret> {
     let Fact::Heard(message) = &entry.fact else { return None };
     let at = held.iter().position(|secret| match (message, secret) {
-        (Message::Data(DataReport { delivery: Delivery::Link(masked), .. }), Secret::Link(link)) => {
+        (Message::Data(DataReport { delivery: DataBody::Link(masked), .. }), Secret::Link(link)) => {
             link.redacted() == masked.expose()
         }
-        (Message::Data(DataReport { delivery: Delivery::StreamToken(_), .. }), Secret::StreamToken(_))
+        (Message::Data(DataReport { delivery: DataBody::StreamToken(_), .. }), Secret::StreamToken(_))
         | (Message::StreamReady(StreamReport { url: Some(_), .. }), Secret::StreamReady(Some(_))) => true,
         _ => false,
     })?;
@@ -59,31 +59,31 @@ fn take_own(entry: &Entry, held: &mut Vec<Secret>) -> Option<Secret> {
 }
 
 /// A masked message with its secret in its place: the place where the parser then finds it.
-fn with(masked: &str, secret: &Secret) -> Option<Original> {
+fn with(masked: &str, secret: &Secret) -> Option<UnmaskedMessage> {
     let (hidden, whole) = match secret {
         Secret::Link(link) | Secret::StreamReady(Some(link)) => (link.redacted(), link.expose()),
         Secret::StreamToken(token) => (redact::HIDDEN.to_owned(), token.expose()),
         Secret::StreamReady(None) => return None,
     };
-    let literal = |text: &str| Original::new(serde_json::Value::from(text).to_string());
+    let literal = |text: &str| UnmaskedMessage::new(serde_json::Value::from(text).to_string());
     let (hidden, whole) = (literal(&hidden), literal(whole));
     masked.match_indices(hidden.expose()).take(MOST_PLACES).find_map(|(at, found)| {
         let (before, from) = masked.split_at(at);
         let after = from.get(found.len()..)?;
-        let tried = Original::new([before, whole.expose(), after].concat());
+        let tried = UnmaskedMessage::new([before, whole.expose(), after].concat());
         brings(&tried, secret).then_some(tried)
     })
 }
 
 /// Whether the parser finds a secret in a message.
-fn brings(message: &Original, secret: &Secret) -> bool {
+fn brings(message: &UnmaskedMessage, secret: &Secret) -> bool {
     let Incoming::Message(message) = incoming::parse(message.expose()) else { return false };
     match (message, secret) {
-        (Message::Data(DataReport { delivery: Delivery::Link(found), .. }), Secret::Link(link))
+        (Message::Data(DataReport { delivery: DataBody::Link(found), .. }), Secret::Link(link))
         | (Message::StreamReady(StreamReport { url: Some(found), .. }), Secret::StreamReady(Some(link))) => {
             found == *link
         }
-        (Message::Data(DataReport { delivery: Delivery::StreamToken(found), .. }), Secret::StreamToken(token)) => {
+        (Message::Data(DataReport { delivery: DataBody::StreamToken(found), .. }), Secret::StreamToken(token)) => {
             found == *token
         }
         _ => false,
@@ -93,9 +93,9 @@ fn brings(message: &Original, secret: &Secret) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activity::{Moment, TimeReference};
-    use crate::engine::session::frame_decoder::Reading;
-    use crate::engine::storage::decoded_batch::Harvest;
+    use crate::activity::{TimeReference, Timestamp};
+    use crate::engine::session::frame_decoder::FrameDecoder;
+    use crate::engine::storage::decoded_batch::DecodedBatch;
     use crate::engine::test_support::TestJournal;
     use crate::protocol::{AuthorizationToken, RequestId};
 
@@ -107,11 +107,11 @@ mod tests {
 
     /// What is revealed of messages as a server sent them, the oldest first.
     async fn revealed(raws: &[&str], use_up: bool) -> Vec<String> {
-        let (vault, journal) = (Vault::default(), TestJournal::sealed().await);
-        let mut reading = Reading::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
-        let mut harvest = Harvest::default();
+        let (vault, journal) = (LinkStore::default(), TestJournal::sealed().await);
+        let mut reading = FrameDecoder::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
+        let mut harvest = DecodedBatch::default();
         for raw in raws {
-            reading.text(raw, true, Moment(7), &mut harvest);
+            reading.text(raw, true, Timestamp(7), &mut harvest);
         }
         let (entries, secrets) = harvest.into_parts();
         assert!(!format!("{entries:?}").contains("canary"), "{entries:?}");
@@ -151,11 +151,11 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_come_back_to_the_last_one() {
-        let (vault, journal) = (Vault::default(), TestJournal::sealed().await);
-        let mut reading = Reading::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
-        let mut harvest = Harvest::default();
+        let (vault, journal) = (LinkStore::default(), TestJournal::sealed().await);
+        let mut reading = FrameDecoder::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
+        let mut harvest = DecodedBatch::default();
         let bytes = b"\0\x9f\x92\x96 canary \xff".repeat(1_000);
-        reading.binary(&bytes, Moment(7), &mut harvest);
+        reading.binary(&bytes, Timestamp(7), &mut harvest);
         let (entries, secrets) = harvest.into_parts();
         assert!(entries.iter().all(|entry| !entry.raw.contains("canary")), "{entries:?}");
         let (profile, key) = (ProfileId::random(), entries[0].key.clone());

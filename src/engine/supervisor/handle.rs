@@ -10,26 +10,26 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::activity::{Moment, Seq, TimeReference};
-use crate::engine::client::connector::{Connector, Network};
-use crate::engine::client::downloader::Fetcher;
-use crate::engine::client::network_config::{Guide, Surroundings, Way};
-use crate::engine::client::rest::Rest;
+use crate::activity::{Seq, TimeReference, Timestamp};
+use crate::engine::client::connector::{Connector, NetworkConnector};
+use crate::engine::client::downloader::Downloader;
+use crate::engine::client::network_config::{NetworkConfig, NetworkConfigHandle, NetworkEnvironment};
+use crate::engine::client::rest::RestClient;
 use crate::engine::context::journal_store::JournalStore;
 use crate::engine::context::options::{EngineOptions, SettingsAccess};
-use crate::engine::context::{Tools, suspend};
+use crate::engine::context::{EngineContext, suspend};
 use crate::engine::events::action::Action;
 use crate::engine::events::error::EngineError;
 use crate::engine::events::event::{Event, Notice, Severity};
-use crate::engine::events::event_queue::{self, Events, Outbox};
+use crate::engine::events::event_queue::{self, EventReceiver, EventSender};
 use crate::engine::events::problem::ProblemReason;
 use crate::engine::runtime::clock::{Clock, Clocks};
-use crate::engine::runtime::tasks::Spawner;
+use crate::engine::runtime::tasks::TaskOwner;
 use crate::engine::storage::{clear_history, history_loader};
 use crate::engine::{ipc, supervisor};
 use crate::journal;
 use crate::journal::handle::{Journal, Opened};
-use crate::journal::{Archive, Holder, JournalError, KeptClock};
+use crate::journal::{DataDirLock, JournalError, KeptClock, ReadOnlyJournal};
 use crate::settings::Store;
 
 /// Actions that wait for the engine. Full: the window says that the engine is busy.
@@ -43,7 +43,7 @@ pub(crate) const LAST_TASKS: Duration = Duration::from_millis(100);
 
 /// The engine is busy or has stopped: the action was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Busy {
+pub enum SendError {
     /// As many actions wait as may.
     #[error("Privicore Monitor is still busy with what was asked before. Try again in a moment.")]
     Full,
@@ -70,15 +70,15 @@ impl Engine {
     /// # Errors
     ///
     /// See [`EngineError`].
-    pub fn start(options: EngineOptions) -> Result<(EngineHandle, Events), EngineError> {
-        let holder = Holder::take_within(options.directories.data(), HOLDER_PATIENCE)?;
+    pub fn start(options: EngineOptions) -> Result<(EngineHandle, EventReceiver), EngineError> {
+        let holder = DataDirLock::take_within(options.directories.data(), HOLDER_PATIENCE)?;
         let Opened { journal, live_from, id, recovered, clock: kept } = Journal::open(options.directories.data())?;
         let (store, settings, broken) = match options.settings {
             SettingsAccess::ReadWrite => Store::open(&options.directories),
             SettingsAccess::ReadOnly => Store::open_read_only(&options.directories)?,
         };
-        let surroundings = Surroundings { authority: options.extra_authority, proxies: options.proxies };
-        let way = Way::load(&settings.preferences, &surroundings)?;
+        let surroundings = NetworkEnvironment { authority: options.extra_authority, proxies: options.proxies };
+        let way = NetworkConfig::load(&settings.preferences, &surroundings)?;
         let (outbox, events) = event_queue::pair(options.waker);
         if journal::is_open_to_others(options.directories.data()) {
             let sentence = format!(
@@ -99,27 +99,27 @@ impl Engine {
             .thread_name("engine-worker")
             .enable_all()
             .build()?;
-        let spawner = Spawner::new(runtime.handle().clone(), outbox.clone());
-        let (guide, ways) = Guide::new(way, surroundings);
+        let spawner = TaskOwner::new(runtime.handle().clone(), outbox.clone());
+        let (guide, ways) = NetworkConfigHandle::new(way, surroundings);
         let (actions, wanted) = mpsc::channel(ACTIONS);
         let (reports, reported) = mpsc::channel(REPORTS);
         let boot_id = suspend::boot_id();
         let boot = Arc::new(suspend::boot_clock);
         let clocks = Clocks::resumed(options.clock, boot, kept.as_ref(), live_from, boot_id.as_deref());
-        let tools = Tools {
+        let tools = EngineContext {
             outbox: outbox.clone(),
             spawner: spawner.clone(),
             clocks: clocks.clone(),
             ledger: JournalStore::new(journal, outbox.clone(), clocks.as_clock()),
             clock: clocks.as_clock(),
             keyring: options.keyring,
-            rest: Rest::new(ways.clone(), clocks.clone()),
-            fetcher: Fetcher::new(ways.clone()),
-            connector: options.connector.unwrap_or_else(|| Arc::new(Network::new(ways)) as Arc<dyn Connector>),
+            rest: RestClient::new(ways.clone(), clocks.clone()),
+            fetcher: Downloader::new(ways.clone()),
+            connector: options.connector.unwrap_or_else(|| Arc::new(NetworkConnector::new(ways)) as Arc<dyn Connector>),
             reports,
         };
         start_helpers(&tools, options.directories.data(), boot_id);
-        let start = supervisor::Start {
+        let start = supervisor::SupervisorConfig {
             tools,
             data: options.directories.data().to_owned(),
             store,
@@ -143,7 +143,7 @@ impl Engine {
             // However this thread ends, whoever waits for it is told, and last of all.
             let _told = Told { ended: end, outbox };
             // It belongs to nobody that it stops.
-            let owner = Spawner::new(runtime.handle().clone(), start.tools.outbox.clone());
+            let owner = TaskOwner::new(runtime.handle().clone(), start.tools.outbox.clone());
             let hub = owner.start("running", Box::pin(supervisor::run(start)));
             if runtime.block_on(hub).is_none() {
                 tracing::error!("the engine was cut off");
@@ -179,7 +179,7 @@ impl Engine {
 }
 
 /// Starts what runs as long as the engine and belongs to no profile.
-fn start_helpers(tools: &Tools, data: &Path, boot_id: Option<String>) {
+fn start_helpers(tools: &EngineContext, data: &Path, boot_id: Option<String>) {
     let catch_up = history_loader::catch_up(tools.ledger.clone(), tools.outbox.clone());
     tools.spawner.spawn("reading the journal", catch_up);
     let clean = clear_history::run(tools.ledger.clone(), tools.outbox.clone());
@@ -195,7 +195,7 @@ fn start_helpers(tools: &Tools, data: &Path, boot_id: Option<String>) {
 pub struct EngineHandle {
     actions: mpsc::Sender<Action>,
     quit: CancellationToken,
-    spawner: Spawner,
+    spawner: TaskOwner,
     ended: Ended,
     clock: EngineClock,
 }
@@ -210,7 +210,7 @@ impl EngineClock {
     /// # Errors
     ///
     /// Where the journal can't be read.
-    pub fn beside(archive: Option<&Archive>, clock: Clock) -> Result<Self, JournalError> {
+    pub fn beside(archive: Option<&ReadOnlyJournal>, clock: Clock) -> Result<Self, JournalError> {
         let Some(archive) = archive else { return Ok(Self::resumed(None, clock)) };
         if let Some(kept) = archive.clock()? {
             return Ok(Self::resumed(Some(&kept), clock));
@@ -234,7 +234,7 @@ impl EngineClock {
 
     /// The time by it.
     #[must_use]
-    pub fn now(&self) -> Moment {
+    pub fn now(&self) -> Timestamp {
         self.0.now().at
     }
 
@@ -256,11 +256,11 @@ impl EngineHandle {
     ///
     /// # Errors
     ///
-    /// [`Busy`], where the action was not taken.
-    pub fn send(&self, action: Action) -> Result<(), Busy> {
+    /// [`SendError`], where the action was not taken.
+    pub fn send(&self, action: Action) -> Result<(), SendError> {
         self.actions.try_send(action).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => Busy::Full,
-            mpsc::error::TrySendError::Closed(_) => Busy::Stopped,
+            mpsc::error::TrySendError::Full(_) => SendError::Full,
+            mpsc::error::TrySendError::Closed(_) => SendError::Stopped,
         })
     }
 
@@ -297,7 +297,7 @@ impl fmt::Debug for Ended {
 /// Tells that the engine has stopped when it is dropped.
 struct Told {
     ended: Ended,
-    outbox: Outbox,
+    outbox: EventSender,
 }
 
 impl Drop for Told {

@@ -20,34 +20,34 @@ use std::path::PathBuf;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::activity::{Moment, Seq};
+use crate::activity::{Seq, Timestamp};
 use crate::credentials::JournalId;
-use crate::engine::client::network_config::Guide;
-use crate::engine::context::internal_event::Report;
+use crate::engine::client::network_config::NetworkConfigHandle;
+use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::context::options::SandboxLauncher;
-use crate::engine::download::control::Order;
-use crate::engine::download::queue::Queue;
+use crate::engine::download::control::DownloadCommand;
+use crate::engine::download::queue::DownloadQueue;
 use crate::engine::events::action::Action;
 use crate::engine::events::connection_reason::SignInError;
 use crate::engine::events::event::{ConnectionState, Notice, Severity};
 use crate::engine::runtime::os_open::HandOver;
 use crate::engine::runtime::tasks::Task;
-use crate::engine::session::desired_state::Aim;
+use crate::engine::session::desired_state::TargetState;
 use crate::engine::storage::{persistent_notices, retention};
 use crate::journal::WorkId;
 use crate::settings::{PreferenceChange, Preferences, ProfileId, Settings, Store};
 
-use super::context::Tools;
+use super::context::EngineContext;
 
-use state::expected_downloads::Followed;
-use state::link_encryption::Seal;
-use state::profile_state::Desk;
+use state::expected_downloads::ExpectedDownloads;
+use state::link_encryption::SealState;
+use state::profile_state::ProfileState;
 use state::settings_writer::SettingsWriter;
 
 /// What the hub starts with.
-pub(crate) struct Start {
+pub(crate) struct SupervisorConfig {
     /// What tasks share.
-    pub(crate) tools: Tools,
+    pub(crate) tools: EngineContext,
     /// The data folder.
     pub(crate) data: PathBuf,
     /// Where the settings are kept.
@@ -57,7 +57,7 @@ pub(crate) struct Start {
     /// The first entry of this run.
     pub(crate) live_from: Seq,
     /// Leads the way by which the network is reached.
-    pub(crate) guide: Guide,
+    pub(crate) guide: NetworkConfigHandle,
     /// The journal's name in the keyring.
     pub(crate) journal: JournalId,
     /// Whether links are to outlive this run.
@@ -75,12 +75,12 @@ pub(crate) struct Start {
     /// Cancelled when the engine is to stop, however busy it is.
     pub(crate) quit: CancellationToken,
     /// From tasks.
-    pub(crate) reports: mpsc::Receiver<Report>,
+    pub(crate) reports: mpsc::Receiver<InternalEvent>,
 }
 
 /// The centre.
-pub(crate) struct Hub {
-    tools: Tools,
+pub(crate) struct Supervisor {
+    tools: EngineContext,
     /// The data folder.
     data: PathBuf,
     /// Writes the settings' file.
@@ -92,18 +92,18 @@ pub(crate) struct Hub {
     network_choices: u64,
     live_from: Seq,
     /// Leads the way by which the network is reached.
-    guide: Guide,
+    guide: NetworkConfigHandle,
     /// The journal's name in the keyring.
     journal: JournalId,
     /// How far it is with the key that seals links.
-    seal: Seal,
+    seal: SealState,
     /// Whether the operator knows that links are in memory only.
     told_of_seal: bool,
     /// Tells the one that keeps the journal within its limits of a change. One value, the newest.
     limits: watch::Sender<Preferences>,
     /// When this run began.
-    started: Moment,
-    desks: BTreeMap<ProfileId, Desk>,
+    started: Timestamp,
+    desks: BTreeMap<ProfileId, ProfileState>,
     launcher: Option<SandboxLauncher>,
     /// The running sandbox; it ends with this.
     sandbox: Option<Box<dyn Any + Send>>,
@@ -118,25 +118,25 @@ pub(crate) struct Hub {
     /// Profiles that are being taken out of the journal.
     removals: BTreeMap<ProfileId, Task<()>>,
     /// Searches of the journal, by profile.
-    searches: BTreeMap<ProfileId, state::search_handle::Search>,
+    searches: BTreeMap<ProfileId, state::search_handle::RunningSearch>,
     /// Downloads that wait for their turn.
-    queue: Queue,
+    queue: DownloadQueue,
     /// Requests that this program made.
-    followed: Followed,
+    followed: ExpectedDownloads,
     /// The export under way.
-    exporting: state::export_progress::Control,
+    exporting: state::export_progress::ExportHandle,
     /// Counts tickets and sign-ins.
     numbers: u64,
 }
 
 /// Runs the engine until the operator quits or the window is gone.
-pub(crate) async fn run(start: Start) {
-    let Start { tools, data, store, settings, live_from, guide, sandbox, sandbox_at_once, only, .. } = start;
-    let Start { journal, keeps_links, recovered, mut actions, quit, mut reports, .. } = start;
+pub(crate) async fn run(start: SupervisorConfig) {
+    let SupervisorConfig { tools, data, store, settings, live_from, guide, sandbox, sandbox_at_once, only, .. } = start;
+    let SupervisorConfig { journal, keeps_links, recovered, mut actions, quit, mut reports, .. } = start;
     let (limits, preferences) = watch::channel(settings.preferences.clone());
     tools.fetcher.idle.set(settings.preferences.idle_limit);
     let started = (tools.clock)();
-    let mut hub = Hub {
+    let mut hub = Supervisor {
         tools,
         data,
         writer: SettingsWriter::new(store),
@@ -146,7 +146,7 @@ pub(crate) async fn run(start: Start) {
         live_from,
         guide,
         journal,
-        seal: if keeps_links { Seal::NoKey } else { Seal::Off },
+        seal: if keeps_links { SealState::NoKey } else { SealState::Off },
         told_of_seal: false,
         limits,
         started,
@@ -158,10 +158,10 @@ pub(crate) async fn run(start: Start) {
         revocations: Vec::new(),
         unkept: BTreeSet::new(),
         removals: BTreeMap::new(),
-        queue: Queue::default(),
+        queue: DownloadQueue::default(),
         searches: BTreeMap::new(),
-        followed: Followed::default(),
-        exporting: state::export_progress::Control::new(),
+        followed: ExpectedDownloads::default(),
+        exporting: state::export_progress::ExportHandle::new(),
         numbers: 0,
     };
     hub.start_helpers(recovered, preferences);
@@ -187,7 +187,7 @@ pub(crate) async fn run(start: Start) {
     hub.stop(reports).await;
 }
 
-impl Hub {
+impl Supervisor {
     /// Starts what tells of earlier runs, and what keeps the journal within its limits.
     fn start_helpers(&self, recovered: Option<String>, preferences: watch::Receiver<Preferences>) {
         let tools = self.tools.clone();
@@ -221,7 +221,7 @@ impl Hub {
             self.open(profile);
             self.restore(id);
             if !connect {
-                self.aim(id, Aim::Offline);
+                self.aim(id, TargetState::Offline);
             } else if keep && !self.signed_out.contains(&id) && !self.unkept.contains(&id) {
                 self.remember(id);
             }
@@ -249,8 +249,12 @@ impl Hub {
             Action::Download { profile, request, to } => self.download(profile, request, to),
             Action::DownloadAll { profile, requests, folder } => self.download_all(profile, requests, &folder),
             Action::CancelDownload { profile, request } => self.cancel_download(profile, &request),
-            Action::ResumeDownload { profile, request } => self.order_download(profile, &request, Order::Resume),
-            Action::MoveDownload { profile, request, to } => self.order_download(profile, &request, Order::Move(to)),
+            Action::ResumeDownload { profile, request } => {
+                self.order_download(profile, &request, DownloadCommand::Resume)
+            }
+            Action::MoveDownload { profile, request, to } => {
+                self.order_download(profile, &request, DownloadCommand::Move(to))
+            }
             Action::SaveInline { profile, request, to, span } => self.save_inline(profile, request, to, span),
             Action::ListDataTokens { profile, page } => self.list_data_tokens(profile, page),
             Action::RequestData { profile, data, folder } => self.request_data(profile, data, folder),
@@ -281,28 +285,30 @@ impl Hub {
         }
     }
 
-    fn hear(&mut self, report: Report) {
+    fn hear(&mut self, report: InternalEvent) {
         match report {
-            Report::Connection { profile, ticket, state } => self.connection(profile, ticket, &state),
-            Report::Remembered { profile, token } => self.remembered(profile, token),
-            Report::SignedIn { profile, attempt, granted } => self.signed_in(profile, attempt, granted),
-            Report::Expiry { profile, ticket, ends } => self.expiry(profile, ticket, ends),
-            Report::TokenDue { profile, ticket, due } => self.token_due(profile, ticket, due),
-            Report::Renewed { asked, outcome } => self.renewed(&asked, outcome),
-            Report::Removing { profile, works } => self.removing(profile, works),
-            Report::Kept { profile, ticket } => self.kept(profile, ticket),
-            Report::Unkept { profile, token } => self.unkept(profile, token),
-            Report::TokenDead { profile, ticket, why } => self.token_dead(profile, ticket, why),
-            Report::StatusNotAsked(check) => self.status_not_asked(check),
-            Report::Track(asked) => self.asked_to_track(asked),
-            Report::Requested { profile, request, folder, size } => self.requested(profile, request, (folder, size)),
-            Report::DataKey { profile, change, key, kept } => self.data_key(profile, change, key, kept),
-            Report::Arrived { profile, requests } => self.arrived(profile, requests),
-            Report::Sealing(sealing) => self.sealing(sealing),
-            Report::DownloadEnded { profile, request } => self.download_ended(profile, &request),
-            Report::Sandbox(started) => self.sandbox_started(started),
-            Report::NetworkLoaded { number, loaded } => self.network_loaded(number, loaded),
-            Report::Woke => {
+            InternalEvent::Connection { profile, ticket, state } => self.connection(profile, ticket, &state),
+            InternalEvent::Remembered { profile, token } => self.remembered(profile, token),
+            InternalEvent::SignedIn { profile, attempt, granted } => self.signed_in(profile, attempt, granted),
+            InternalEvent::Expiry { profile, ticket, ends } => self.expiry(profile, ticket, ends),
+            InternalEvent::TokenDue { profile, ticket, due } => self.token_due(profile, ticket, due),
+            InternalEvent::Renewed { asked, outcome } => self.renewed(&asked, outcome),
+            InternalEvent::Removing { profile, works } => self.removing(profile, works),
+            InternalEvent::Kept { profile, ticket } => self.kept(profile, ticket),
+            InternalEvent::Unkept { profile, token } => self.unkept(profile, token),
+            InternalEvent::TokenDead { profile, ticket, why } => self.token_dead(profile, ticket, why),
+            InternalEvent::StatusNotAsked(check) => self.status_not_asked(check),
+            InternalEvent::Track(asked) => self.asked_to_track(asked),
+            InternalEvent::Requested { profile, request, folder, size } => {
+                self.requested(profile, request, (folder, size))
+            }
+            InternalEvent::DataKey { profile, change, key, kept } => self.data_key(profile, change, key, kept),
+            InternalEvent::Arrived { profile, requests } => self.arrived(profile, requests),
+            InternalEvent::Sealing(sealing) => self.sealing(sealing),
+            InternalEvent::DownloadEnded { profile, request } => self.download_ended(profile, &request),
+            InternalEvent::Sandbox(started) => self.sandbox_started(started),
+            InternalEvent::NetworkLoaded { number, loaded } => self.network_loaded(number, loaded),
+            InternalEvent::Woke => {
                 for desk in self.desks.values() {
                     desk.wish.send_modify(|wish| wish.woken += 1);
                 }
@@ -311,7 +317,7 @@ impl Hub {
     }
 
     /// The tools of a profile's tasks; the engine's own if it is not open.
-    fn tools_of(&self, profile: ProfileId) -> &Tools {
+    fn tools_of(&self, profile: ProfileId) -> &EngineContext {
         self.desks.get(&profile).map_or(&self.tools, |desk| &desk.tools)
     }
 

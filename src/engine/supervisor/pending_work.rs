@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::engine::auth::sign_in;
-use crate::engine::context::Tools;
-use crate::engine::context::internal_event::Report;
+use crate::engine::context::EngineContext;
+use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::event::{Notice, Severity};
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::engine::network::endpoints::Endpoints;
@@ -19,7 +19,7 @@ use crate::journal::{PendingWork, WorkId};
 use crate::protocol::AuthorizationToken;
 use crate::settings::{Profile, ProfileId, atomic};
 
-use super::Hub;
+use super::Supervisor;
 
 /// The first pause after the server could not be asked to revoke a token.
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
@@ -38,7 +38,7 @@ pub(crate) struct Revocation {
     pub(crate) token: AuthorizationToken,
 }
 
-impl Hub {
+impl Supervisor {
     /// Takes up what earlier runs promised and did not finish. To be done before any profile is signed in.
     pub(crate) async fn take_up_pending_work(&mut self) {
         let works = match self.tools.ledger.pending_work().await {
@@ -145,7 +145,7 @@ impl Hub {
                 if let PendingWork::KeepToken { profile, token } = work
                     && wanted.contains(&profile)
                 {
-                    tools.report(Report::Unkept { profile, token }).await;
+                    tools.report(InternalEvent::Unkept { profile, token }).await;
                 }
             }
         });
@@ -232,7 +232,7 @@ impl Revocation {
 }
 
 /// Writes work down. While the journal refuses, it is done all the same, and only this run knows of it.
-pub(crate) async fn write_down(tools: &Tools, works: Vec<PendingWork>) -> Vec<WorkId> {
+pub(crate) async fn write_down(tools: &EngineContext, works: Vec<PendingWork>) -> Vec<WorkId> {
     match tools.ledger.begin_work(works, (tools.clock)()).await {
         Ok(ids) => ids,
         Err(why) => {
@@ -244,7 +244,12 @@ pub(crate) async fn write_down(tools: &Tools, works: Vec<PendingWork>) -> Vec<Wo
 
 /// Writes the work of a sign-out down and does it. If the journal refuses, the operator is told until it is written down or
 /// done. `doing` says for each piece whether it is done.
-async fn sign_out(tools: &Tools, profile: &Profile, works: Vec<PendingWork>, doing: impl Future<Output = Vec<bool>>) {
+async fn sign_out(
+    tools: &EngineContext,
+    profile: &Profile,
+    works: Vec<PendingWork>,
+    doing: impl Future<Output = Vec<bool>>,
+) {
     let outcome = tools.ledger.begin_work(works.clone(), (tools.clock)()).await;
     tokio::pin!(doing);
     let (ids, done) = match outcome {
@@ -274,7 +279,7 @@ async fn sign_out(tools: &Tools, profile: &Profile, works: Vec<PendingWork>, doi
 }
 
 /// Tries again and again to write work down that the journal refused.
-async fn write_down_later(tools: &Tools, works: Vec<PendingWork>) -> Vec<WorkId> {
+async fn write_down_later(tools: &EngineContext, works: Vec<PendingWork>) -> Vec<WorkId> {
     loop {
         tokio::time::sleep(PAUSE).await;
         if let Ok(ids) = tools.ledger.begin_work(works.clone(), (tools.clock)()).await {
@@ -284,7 +289,7 @@ async fn write_down_later(tools: &Tools, works: Vec<PendingWork>) -> Vec<WorkId>
 }
 
 /// Work is done. Where that can't be written down it is done once more at the next start, which does no harm.
-pub(crate) async fn end_work(tools: &Tools, id: Option<WorkId>) {
+pub(crate) async fn end_work(tools: &EngineContext, id: Option<WorkId>) {
     if let Some(id) = id
         && let Err(why) = tools.ledger.end_work(id).await
     {
@@ -294,7 +299,7 @@ pub(crate) async fn end_work(tools: &Tools, id: Option<WorkId>) {
 
 /// Puts a profile's newest token into the keyring, also if the program ends first. Whether it is there; if not the operator is
 /// told.
-pub(crate) async fn keep_token(tools: &Tools, profile: ProfileId, token: &AuthorizationToken) -> bool {
+pub(crate) async fn keep_token(tools: &EngineContext, profile: ProfileId, token: &AuthorizationToken) -> bool {
     match tools.spawner.until_cut_short(sign_in::keep(tools, profile, token)).await {
         Some(true) => {
             if let Err(why) = tools.ledger.signed_in(profile).await {
@@ -311,7 +316,7 @@ pub(crate) async fn keep_token(tools: &Tools, profile: ProfileId, token: &Author
 }
 
 /// Takes a profile's token out of the keyring. Whether it is out; if not the operator is told.
-pub(crate) async fn forget_token(tools: &Tools, profile: ProfileId) -> bool {
+pub(crate) async fn forget_token(tools: &EngineContext, profile: ProfileId) -> bool {
     match tools.keyring.forget_token(profile).await {
         Ok(()) => {
             tools.resolve(profile, &ProblemKind::TokenKeyring);
@@ -325,7 +330,7 @@ pub(crate) async fn forget_token(tools: &Tools, profile: ProfileId) -> bool {
 }
 
 /// Takes a removed profile's token and key out of the keyring. Whether they are out; if not the operator is told.
-pub(crate) async fn forget_secrets(tools: &Tools, profile: ProfileId) -> bool {
+pub(crate) async fn forget_secrets(tools: &EngineContext, profile: ProfileId) -> bool {
     let tell = |sentence: String| tools.outbox.notice(Notice::new(Severity::Warning, None, sentence));
     let token = tools.keyring.forget_token(profile).await.map_err(|error| tell(error.to_string())).is_ok();
     let key = tools.keyring.forget_data_key(profile).await.map_err(|error| tell(error.to_string())).is_ok();
@@ -333,7 +338,7 @@ pub(crate) async fn forget_secrets(tools: &Tools, profile: ProfileId) -> bool {
 }
 
 /// Has a token revoked: again and again until the server has answered, and tells once if that takes long.
-async fn revoke(tools: &Tools, revocation: &Revocation) {
+async fn revoke(tools: &EngineContext, revocation: &Revocation) {
     let Revocation { profile, endpoints, token } = revocation;
     let mut pause = FIRST_PAUSE;
     let mut told = false;

@@ -2,19 +2,19 @@
 
 use tokio::sync::oneshot;
 
-use crate::engine::client::network_config::Way;
-use crate::engine::context::internal_event::Report;
+use crate::engine::client::network_config::NetworkConfig;
+use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::error::EngineError;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::engine::supervisor::profile::sandbox;
 use crate::settings::{DOWNLOADS_AT_ONCE, PreferenceChange, Preferences, SCALES};
 
-use super::Hub;
+use super::Supervisor;
 
 /// The message limits that make sense, in bytes: below, hardly a message could be read; above, one could exhaust the memory.
 const MESSAGE_LIMITS: std::ops::RangeInclusive<usize> = 16 * 1024..=1024 * 1024 * 1024;
 
-impl Hub {
+impl Supervisor {
     /// Changes preferences, and does what follows from it.
     pub(crate) fn change_preferences(&mut self, number: u64, changes: Vec<PreferenceChange>) {
         let mut preferences = self.settings.preferences.clone();
@@ -42,7 +42,7 @@ impl Hub {
                 differs
             });
         }
-        if Way::differs(&before, &self.settings.preferences) {
+        if NetworkConfig::differs(&before, &self.settings.preferences) {
             self.load_network();
         }
         self.save();
@@ -67,18 +67,18 @@ impl Hub {
             // It comes again if certificates do that were late.
             while let Some(loaded) = loading.next(&tools.spawner).await {
                 came = true;
-                tools.report(Report::NetworkLoaded { number, loaded: Some(Box::new(loaded)) }).await;
+                tools.report(InternalEvent::NetworkLoaded { number, loaded: Some(Box::new(loaded)) }).await;
             }
             if !came {
                 // The notice of the task that failed has said it.
-                tools.report(Report::NetworkLoaded { number, loaded: None }).await;
+                tools.report(InternalEvent::NetworkLoaded { number, loaded: None }).await;
             }
         };
         self.tools.spawner.spawn("reading certificates", task);
     }
 
     /// The way to the network was loaded, or could not be.
-    pub(crate) fn network_loaded(&mut self, number: u64, loaded: Option<Box<Result<Way, EngineError>>>) {
+    pub(crate) fn network_loaded(&mut self, number: u64, loaded: Option<Box<Result<NetworkConfig, EngineError>>>) {
         if number != self.network_choices {
             // Another was chosen meanwhile, and is being loaded.
             return;

@@ -11,22 +11,22 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 
 use crate::credentials::{Keyring, SecretStore, StoreError};
-use crate::engine::client::downloader::Fetcher;
-use crate::engine::client::network_config::{Surroundings, Way};
-use crate::engine::client::rest::Rest;
+use crate::engine::client::downloader::Downloader;
+use crate::engine::client::network_config::{NetworkConfig, NetworkEnvironment};
+use crate::engine::client::rest::RestClient;
 use crate::engine::events::action::{Credential, SignIn};
 use crate::engine::events::event::Event;
-use crate::engine::events::event_queue::{self, Events};
-use crate::engine::network::proxy::ProxyVariables;
+use crate::engine::events::event_queue::{self, EventReceiver};
+use crate::engine::network::proxy::ProxyEnvironment;
 use crate::engine::runtime::clock::Clocks;
-use crate::engine::runtime::tasks::{Spawner, Task};
+use crate::engine::runtime::tasks::{Task, TaskOwner};
 use crate::engine::test_support::{Scripted, Server, TestJournal, done};
 use crate::settings::{Address, Directories, Profile};
 
 use super::*;
 
 /// When these tests begin, by the server's clock.
-const BEGIN: Moment = Moment(1_700_000_000_000_000);
+const BEGIN: Timestamp = Timestamp(1_700_000_000_000_000);
 /// How long tokens live.
 pub(crate) const LIFE: u64 = 1_000;
 /// Generous: nothing here is about speed.
@@ -105,7 +105,7 @@ pub(crate) enum Renewal {
 
 pub(crate) struct Bench {
     log: Log,
-    pub(crate) events: Events,
+    pub(crate) events: EventReceiver,
     pub(crate) heard: Vec<Event>,
     problem: u64,
     pub(crate) actions: mpsc::Sender<Action>,
@@ -119,7 +119,7 @@ pub(crate) struct Bench {
     /// What the proxy sends over its connections.
     deliveries: broadcast::Sender<serde_json::Value>,
     running: Task<()>,
-    spawner: Spawner,
+    spawner: TaskOwner,
     pub(crate) journal: TestJournal,
     kept: Arc<Mutex<std::collections::BTreeMap<String, Vec<u8>>>>,
     /// While this is held the clock moves only where the test moves it: tokio lets no time pass beside work that blocks.
@@ -153,12 +153,12 @@ impl Bench {
         let start = Instant::now();
         let server_now = move || {
             let elapsed = i64::try_from(start.elapsed().as_micros()).expect("a test is short");
-            Moment(BEGIN.0 + elapsed)
+            Timestamp(BEGIN.0 + elapsed)
         };
         let wrong_by = i64::try_from(wrong_by.as_micros()).expect("years fit");
-        let clock: crate::engine::runtime::clock::Clock = Arc::new(move || Moment(server_now().0 + wrong_by));
+        let clock: crate::engine::runtime::clock::Clock = Arc::new(move || Timestamp(server_now().0 + wrong_by));
         let (outbox, events) = event_queue::pair(Arc::new(|| {}));
-        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
+        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), outbox.clone());
         let (still, held) = sync_channel(0);
         let holding = spawner.clone();
         spawner.spawn("holding the clock", async move {
@@ -183,9 +183,9 @@ impl Bench {
         if locked.is_some() {
             settings.profiles.push(profile.clone());
         }
-        let surroundings = Surroundings { authority: None, proxies: ProxyVariables::default() };
-        let way = Way::load(&settings.preferences, &surroundings).unwrap();
-        let (guide, ways) = Guide::new(way, surroundings);
+        let surroundings = NetworkEnvironment { authority: None, proxies: ProxyEnvironment::default() };
+        let way = NetworkConfig::load(&settings.preferences, &surroundings).unwrap();
+        let (guide, ways) = NetworkConfigHandle::new(way, surroundings);
         let (reports, reported) = mpsc::channel(64);
         let journal = TestJournal::new(outbox.clone());
         let clocks = Clocks::new(clock, Arc::new(|| None));
@@ -196,20 +196,20 @@ impl Bench {
         let store =
             Noting { log: log.clone(), kept: Arc::clone(&kept), silence: silence.clone(), locked: is_locked.clone() };
         let keyring = locked.unwrap_or(Keyring::with_store)(Box::new(store));
-        let tools = Tools {
+        let tools = EngineContext {
             outbox: outbox.clone(),
-            spawner: Spawner::new(tokio::runtime::Handle::current(), outbox.clone()),
+            spawner: TaskOwner::new(tokio::runtime::Handle::current(), outbox.clone()),
             clocks: clocks.clone(),
             clock: clocks.as_clock(),
             ledger: journal.store.clone(),
             keyring,
-            rest: Rest::new(ways.clone(), clocks),
-            fetcher: Fetcher::new(ways),
+            rest: RestClient::new(ways.clone(), clocks),
+            fetcher: Downloader::new(ways),
             connector: network,
             reports,
         };
         let (actions, wanted) = mpsc::channel(8);
-        let hub = run(Start {
+        let hub = run(SupervisorConfig {
             tools,
             data: directories.data().to_owned(),
             store: settings_store,
@@ -227,7 +227,7 @@ impl Bench {
             reports: reported,
         });
         // It stops what belongs to the other owner.
-        let running = Spawner::new(tokio::runtime::Handle::current(), outbox).start("running", Box::pin(hub));
+        let running = TaskOwner::new(tokio::runtime::Handle::current(), outbox).start("running", Box::pin(hub));
         let bench = Self {
             log,
             events,
@@ -365,7 +365,7 @@ async fn backend(
     listener: TcpListener,
     log: Log,
     renewal: Arc<Mutex<Renewal>>,
-    now: impl Fn() -> Moment + Send + 'static,
+    now: impl Fn() -> Timestamp + Send + 'static,
 ) {
     let (mut tokens, mut silent) = (0, Vec::new());
     while let Ok((mut stream, _)) = listener.accept().await {
@@ -419,7 +419,7 @@ async fn request(stream: &mut TcpStream) -> (String, String) {
 /// A WebSocket proxy that takes every token.
 async fn proxy(
     mut servers: mpsc::Receiver<DuplexStream>,
-    spawner: Spawner,
+    spawner: TaskOwner,
     log: Log,
     (silent, deliveries): (Arc<AtomicBool>, broadcast::Sender<serde_json::Value>),
 ) {

@@ -5,12 +5,12 @@ use std::path::Path;
 
 /// A file, whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub(crate) struct FileId {
     device: u64,
     number: u64,
 }
 
-impl Identity {
+impl FileId {
     /// The file at a path; `None` where there is none that can be seen.
     #[cfg(unix)]
     pub(crate) fn at(path: &Path) -> Option<Self> {

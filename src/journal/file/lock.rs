@@ -16,12 +16,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// Holds a data folder for as long as it lives. The kernel lets go of it when the process ends, however it ends.
 #[derive(Debug)]
-pub struct Holder {
+pub struct DataDirLock {
     /// The lock is on the open file; the file itself stays, empty.
     _lock: File,
 }
 
-impl Holder {
+impl DataDirLock {
     /// Takes a data folder.
     ///
     /// # Errors
@@ -111,24 +111,24 @@ mod tests {
     #[test]
     fn a_data_folder_has_one_holder_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
-        let first = Holder::take(folder.path()).unwrap();
-        let refused = Holder::take(folder.path()).unwrap_err();
+        let first = DataDirLock::take(folder.path()).unwrap();
+        let refused = DataDirLock::take(folder.path()).unwrap_err();
         assert!(matches!(refused, JournalError::Held { .. }), "{refused:?}");
         let sentence = refused.to_string();
         assert!(sentence.starts_with("Privicore Monitor is already running with this data directory"), "{sentence}");
         assert!(sentence.contains(&folder.path().display().to_string()), "the folder is not named: {sentence}");
         drop(first);
-        Holder::take(folder.path()).unwrap();
+        DataDirLock::take(folder.path()).unwrap();
     }
 
     #[test]
     fn a_folder_that_is_held_for_a_moment_is_waited_for_and_one_that_stays_held_is_not() {
         let folder = tempfile::tempdir().unwrap();
-        let first = Holder::take(folder.path()).unwrap();
-        let refused = Holder::take_within(folder.path(), 3 * PAUSE).unwrap_err();
+        let first = DataDirLock::take(folder.path()).unwrap();
+        let refused = DataDirLock::take_within(folder.path(), 3 * PAUSE).unwrap_err();
         assert!(matches!(refused, JournalError::Held { .. }), "{refused:?}");
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| Holder::take_within(folder.path(), Duration::from_hours(1)));
+            let waiting = scope.spawn(|| DataDirLock::take_within(folder.path(), Duration::from_hours(1)));
             drop(first);
             waiting.join().unwrap().unwrap();
         });
@@ -137,19 +137,19 @@ mod tests {
     #[test]
     fn a_look_says_who_has_it_and_neither_makes_nor_takes_anything() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(!Holder::is_held(folder.path()).unwrap());
+        assert!(!DataDirLock::is_held(folder.path()).unwrap());
         assert!(!lock_in(folder.path()).exists(), "the look left a file");
-        let holder = Holder::take(folder.path()).unwrap();
-        assert!(Holder::is_held(folder.path()).unwrap());
+        let holder = DataDirLock::take(folder.path()).unwrap();
+        assert!(DataDirLock::is_held(folder.path()).unwrap());
         drop(holder);
-        assert!(!Holder::is_held(folder.path()).unwrap());
-        Holder::take(folder.path()).unwrap();
+        assert!(!DataDirLock::is_held(folder.path()).unwrap());
+        DataDirLock::take(folder.path()).unwrap();
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let error = Holder::take(&folder.path().join("gone")).unwrap_err().to_string();
+        let error = DataDirLock::take(&folder.path().join("gone")).unwrap_err().to_string();
         assert!(error.contains("gone") && error.ends_with('.'), "{error}");
     }
 }

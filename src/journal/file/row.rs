@@ -7,7 +7,7 @@
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use serde::{Deserialize, Serialize};
 
-use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, Kind, Moment, NotSaved, Seq};
+use crate::activity::{ActivityKey, DownloadFailure, Entry, Fact, Gap, Kind, LocalEvent, Seq, StatusCheck, Timestamp};
 use crate::protocol::incoming::parse;
 use crate::protocol::{CommandId, CommandStatus, Incoming, RequestId, UnreadableReason};
 
@@ -143,10 +143,10 @@ struct StoredEnquiry {
     text: Option<String>,
 }
 
-impl From<&Enquiry> for StoredEnquiry {
-    fn from(enquiry: &Enquiry) -> Self {
+impl From<&StatusCheck> for StoredEnquiry {
+    fn from(enquiry: &StatusCheck) -> Self {
         match enquiry {
-            Enquiry::Known { status, text } => {
+            StatusCheck::Known { status, text } => {
                 let status = match status {
                     CommandStatus::Pending => 1,
                     CommandStatus::Succeeded => 2,
@@ -155,12 +155,12 @@ impl From<&Enquiry> for StoredEnquiry {
                 };
                 Self { status: Some(status), text: text.clone() }
             }
-            Enquiry::Unknown => Self { status: None, text: None },
+            StatusCheck::Unknown => Self { status: None, text: None },
         }
     }
 }
 
-impl From<StoredEnquiry> for Enquiry {
+impl From<StoredEnquiry> for StatusCheck {
     fn from(stored: StoredEnquiry) -> Self {
         match stored.status {
             Some(number) => Self::Known { status: CommandStatus::from_number(number), text: stored.text },
@@ -177,7 +177,7 @@ impl From<StoredEnquiry> for Enquiry {
 /// Where SQLite can't give the columns.
 pub(crate) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
     let seq = Seq(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0));
-    let at = Moment(row.get(1)?);
+    let at = Timestamp(row.get(1)?);
     let kind: i64 = row.get(2)?;
     let key = key(kind, row.get_ref(3)?);
     let payload = String::from_utf8_lossy(row.get_ref(4)?.as_bytes().unwrap_or_default());
@@ -193,7 +193,7 @@ pub(crate) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
             from_json(json).map(|StoredUnreadable { reason, size }| (Fact::Unreadable { reason, size }, after))
         }
         fact::ENQUIRED => from_json::<StoredEnquiry>(json).map(|stored| (Fact::Enquired(stored.into()), after)),
-        fact::DONE => from_json::<Deed>(json).map(|deed| (Fact::Done(without_accusation(deed)), after)),
+        fact::DONE => from_json::<LocalEvent>(json).map(|deed| (Fact::Done(without_accusation(deed)), after)),
         fact::GAP => from_json::<Gap>(json).map(|gap| (Fact::Gap(gap), after)),
         _ => Err(UnreadableReason::WrongType),
     };
@@ -204,10 +204,10 @@ pub(crate) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
 }
 
 /// Earlier versions said of a refused link that somebody else may have the data, which they could not know.
-fn without_accusation(deed: Deed) -> Deed {
+fn without_accusation(deed: LocalEvent) -> LocalEvent {
     const BEGINNING: &str = "The link has been used before, and not by Privicore Monitor";
     match deed {
-        Deed::NotSaved { why: NotSaved::Refused, sentence, part } if sentence.starts_with(BEGINNING) => {
+        LocalEvent::NotSaved { why: DownloadFailure::Refused, sentence, part } if sentence.starts_with(BEGINNING) => {
             let status = sentence
                 .split_once("with status ")
                 .and_then(|(_, rest)| rest.split_once(','))
@@ -216,7 +216,7 @@ fn without_accusation(deed: Deed) -> Deed {
             let sentence = format!(
                 "The link has been used or has expired.{said} This monitor has not requested it before. Request the data again."
             );
-            Deed::NotSaved { why: NotSaved::Refused, sentence, part }
+            LocalEvent::NotSaved { why: DownloadFailure::Refused, sentence, part }
         }
         other => other,
     }

@@ -2,7 +2,7 @@
 
 use crate::journal::error::JournalError;
 use crate::journal::write::cleanup::Cleaned;
-use crate::journal::write::write_request::Order;
+use crate::journal::write::write_request::WriteRequest;
 
 use super::Journal;
 
@@ -14,6 +14,6 @@ impl Journal {
     ///
     /// If the journal can't be written.
     pub async fn clean_step(&self) -> Result<Cleaned, JournalError> {
-        self.order(Order::Clean).await
+        self.order(WriteRequest::Clean).await
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::journal::error::JournalError;
 use crate::journal::tables::clock::KeptClock;
-use crate::journal::write::write_request::Order;
+use crate::journal::write::write_request::WriteRequest;
 
 use super::Journal;
 
@@ -13,6 +13,6 @@ impl Journal {
     ///
     /// Where the journal can't be written.
     pub async fn keep_clock(&self, clock: KeptClock) -> Result<(), JournalError> {
-        self.order(|reply| Order::KeepClock { clock, reply }).await
+        self.order(|reply| WriteRequest::KeepClock { clock, reply }).await
     }
 }

@@ -10,31 +10,31 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::activity::{ActivityKey, Entry, Moment, Seq};
+use crate::activity::{ActivityKey, Entry, Seq, Timestamp};
 use crate::credentials::{JournalId, KeyringError, SealKey};
 use crate::journal::file::generation::Generation;
 use crate::journal::file::schema::FILE;
 use crate::journal::read::history::History;
-use crate::journal::read::reader::{Query, Reading};
+use crate::journal::read::reader::{Query, ReadRequest};
 use crate::journal::tables::clock::KeptClock;
-use crate::journal::tables::notices::KeptNotice;
+use crate::journal::tables::notices::PersistedNotice;
 use crate::journal::tables::open_activity::{OpenActivity, OpenIndex};
 use crate::journal::tables::secrets::{MemoryOnly, Sealing, Secrets, Unsealed};
 use crate::journal::write::database::Batch;
-use crate::journal::write::retention::{Limits, Purged};
-use crate::journal::write::write_request::{Append, Order, Reply};
-use crate::protocol::{Original, RequestId};
+use crate::journal::write::retention::{Limits, PurgeStep};
+use crate::journal::write::write_request::{Append, Reply, WriteRequest};
+use crate::protocol::{RequestId, UnmaskedMessage};
 use crate::settings::ProfileId;
 
-use super::error::{JournalError, NotAppended, Recovery};
+use super::error::{JournalError, NotAppended, RepairReport};
 use super::reply::answer;
 
 /// A handle to the journal; clones share it.
 #[derive(Debug, Clone)]
 pub struct Journal {
     pub(crate) path: Arc<PathBuf>,
-    pub(crate) orders: mpsc::Sender<Order>,
-    pub(crate) queries: mpsc::Sender<Reading>,
+    pub(crate) orders: mpsc::Sender<WriteRequest>,
+    pub(crate) queries: mpsc::Sender<ReadRequest>,
     pub(crate) generation: Generation,
     #[cfg(test)]
     pub(crate) open: OpenIndex,
@@ -108,7 +108,7 @@ impl Journal {
         // The writer gets a share, not the batch: whatever becomes of it, it is still here.
         let batch = Arc::new(Batch { entries, secrets });
         let shared = Arc::clone(&batch);
-        let first = self.order(|reply| Order::Append(Append { profile, batch: shared, reply })).await;
+        let first = self.order(|reply| WriteRequest::Append(Append { profile, batch: shared, reply })).await;
         let Batch { mut entries, secrets } = Arc::unwrap_or_clone(batch);
         match first {
             Ok(Seq(first)) => {
@@ -173,7 +173,7 @@ impl Journal {
         known: Option<(Seq, Seq)>,
     ) -> Result<History, JournalError> {
         let wanted = crate::journal::read::history::HistoryQuery { profile, key: key.clone(), known };
-        self.read(|reply| Reading::History { wanted: wanted.clone(), reply }).await
+        self.read(|reply| ReadRequest::History { wanted: wanted.clone(), reply }).await
     }
 
     /// What is open of a profile. After an update of this program it waits until all entries have been looked at once.
@@ -182,7 +182,7 @@ impl Journal {
     ///
     /// If the journal can't be read.
     pub async fn open_activities(&self, profile: ProfileId) -> Result<Vec<OpenActivity>, JournalError> {
-        self.order(|reply| Order::Open { profile, reply }).await
+        self.order(|reply| WriteRequest::Open { profile, reply }).await
     }
 
     /// Forgets everything of a profile: nothing reads it from here on. It leaves the disk with [`Self::clean_step`].
@@ -191,7 +191,7 @@ impl Journal {
     ///
     /// If that failed; then nothing was forgotten.
     pub async fn forget_profile(&self, profile: ProfileId) -> Result<(), JournalError> {
-        self.order(|reply| Order::Forget { profile, reply }).await
+        self.order(|reply| WriteRequest::Forget { profile, reply }).await
     }
 
     /// Seals secrets from now on under the key that the keyring gave for [`Opened::id`], or keeps none where it gave an
@@ -201,7 +201,7 @@ impl Journal {
     ///
     /// Where the journal can't be written.
     pub async fn seal_with(&self, key: Result<SealKey, KeyringError>) -> Result<Sealing, JournalError> {
-        self.order(|reply| Order::Seal { key, reply }).await
+        self.order(|reply| WriteRequest::Seal { key, reply }).await
     }
 
     /// Whether secrets that are handed over are kept.
@@ -216,7 +216,7 @@ impl Journal {
     ///
     /// Where the journal can't be read. A secret that can't be opened is counted instead.
     pub async fn secrets(&self, profile: ProfileId) -> Result<Unsealed, JournalError> {
-        self.order(|reply| Order::Secrets { profile, reply }).await
+        self.order(|reply| WriteRequest::Secrets { profile, reply }).await
     }
 
     /// The message that an entry was made of, as it came but for credentials; `None` where nothing but the entry's own link
@@ -225,8 +225,8 @@ impl Journal {
     /// # Errors
     ///
     /// Where the journal can't be read.
-    pub async fn original(&self, profile: ProfileId, seq: Seq) -> Result<Option<Original>, JournalError> {
-        self.order(|reply| Order::Original { profile, seq, reply }).await
+    pub async fn original(&self, profile: ProfileId, seq: Seq) -> Result<Option<UnmaskedMessage>, JournalError> {
+        self.order(|reply| WriteRequest::Original { profile, seq, reply }).await
     }
 
     /// Takes the secrets of a request out, once they have been used or are no longer good.
@@ -236,7 +236,7 @@ impl Journal {
     /// Where they are still there.
     pub async fn forget_secret(&self, profile: ProfileId, request: &RequestId) -> Result<(), JournalError> {
         let request = request.clone();
-        self.order(|reply| Order::ForgetSecret { profile, request, reply }).await.map(|_count| ())
+        self.order(|reply| WriteRequest::ForgetSecret { profile, request, reply }).await.map(|_count| ())
     }
 
     /// Takes the secrets out whose time is over, opened or shut, and says how many: as their messages said, else if links
@@ -245,10 +245,10 @@ impl Journal {
     /// # Errors
     ///
     /// Where they are still there.
-    pub async fn forget_expired_secrets(&self, now: Moment, lifetime: Duration) -> Result<u64, JournalError> {
+    pub async fn forget_expired_secrets(&self, now: Timestamp, lifetime: Duration) -> Result<u64, JournalError> {
         let lifetime = i64::try_from(lifetime.as_micros()).unwrap_or(i64::MAX);
-        let came_before = Moment(now.0.saturating_sub(lifetime));
-        self.order(|reply| Order::ForgetExpired { now, came_before, reply }).await
+        let came_before = Timestamp(now.0.saturating_sub(lifetime));
+        self.order(|reply| WriteRequest::ForgetExpired { now, came_before, reply }).await
     }
 
     /// Keeps a notice until it is read; the same one is kept once.
@@ -256,8 +256,8 @@ impl Journal {
     /// # Errors
     ///
     /// Where the journal can't be written.
-    pub async fn keep_notice(&self, notice: KeptNotice) -> Result<(), JournalError> {
-        self.order(|reply| Order::KeepNotice { notice, reply }).await
+    pub async fn keep_notice(&self, notice: PersistedNotice) -> Result<(), JournalError> {
+        self.order(|reply| WriteRequest::KeepNotice { notice, reply }).await
     }
 
     /// The notices that were kept and not read, the oldest first.
@@ -265,8 +265,8 @@ impl Journal {
     /// # Errors
     ///
     /// Where the journal can't be read.
-    pub async fn notices(&self) -> Result<Vec<KeptNotice>, JournalError> {
-        self.order(Order::Notices).await
+    pub async fn notices(&self) -> Result<Vec<PersistedNotice>, JournalError> {
+        self.order(WriteRequest::Notices).await
     }
 
     /// Keeps the name of a profile for exports, until its history is deleted.
@@ -275,7 +275,7 @@ impl Journal {
     ///
     /// If the journal can't be written.
     pub async fn name_profile(&self, profile: ProfileId, name: String) -> Result<(), JournalError> {
-        self.order(|reply| Order::NameProfile { profile, name, reply }).await
+        self.order(|reply| WriteRequest::NameProfile { profile, name, reply }).await
     }
 
     /// A notice was read: it is kept no longer.
@@ -284,7 +284,7 @@ impl Journal {
     ///
     /// Where it is still there.
     pub async fn notice_read(&self, profile: Option<ProfileId>, sentence: String) -> Result<(), JournalError> {
-        self.order(|reply| Order::NoticeRead { profile, sentence, reply }).await
+        self.order(|reply| WriteRequest::NoticeRead { profile, sentence, reply }).await
     }
 
     /// Notes that a profile was live at a moment: once a minute while it is, so that it is known later since when it was
@@ -293,8 +293,8 @@ impl Journal {
     /// # Errors
     ///
     /// Where the journal can't be written.
-    pub async fn alive(&self, profile: ProfileId, at: Moment) -> Result<(), JournalError> {
-        self.order(|reply| Order::Alive { profile, at, reply }).await
+    pub async fn alive(&self, profile: ProfileId, at: Timestamp) -> Result<(), JournalError> {
+        self.order(|reply| WriteRequest::Alive { profile, at, reply }).await
     }
 
     /// The last proof that a profile was watched over: the later of the last [`Self::alive`], its newest message and its newest
@@ -304,8 +304,8 @@ impl Journal {
     /// # Errors
     ///
     /// Where the journal can't be read.
-    pub async fn last_alive(&self, profile: ProfileId) -> Result<Option<Moment>, JournalError> {
-        self.read(|reply| Reading::LastAlive { profile, reply }).await
+    pub async fn last_alive(&self, profile: ProfileId) -> Result<Option<Timestamp>, JournalError> {
+        self.read(|reply| ReadRequest::LastAlive { profile, reply }).await
     }
 
     /// Whether something may have to go, by these limits; what is open counts as well.
@@ -313,19 +313,19 @@ impl Journal {
     /// # Errors
     ///
     /// Where the journal can't be read.
-    pub async fn is_purge_due(&self, now: Moment, limits: &Limits) -> Result<bool, JournalError> {
-        self.read(|reply| Reading::Due { now, limits: limits.clone(), reply }).await
+    pub async fn is_purge_due(&self, now: Timestamp, limits: &Limits) -> Result<bool, JournalError> {
+        self.read(|reply| ReadRequest::Due { now, limits: limits.clone(), reply }).await
     }
 
     /// Takes a little of what the limits no longer allow out. Appends that wait come in between two steps: go on while
-    /// [`Purged::more`] says so. What is open stays.
+    /// [`PurgeStep::more`] says so. What is open stays.
     ///
     /// # Errors
     ///
     /// Where the journal can't be written; then nothing was taken out.
-    pub async fn purge_step(&self, now: Moment, limits: &Limits) -> Result<Purged, JournalError> {
+    pub async fn purge_step(&self, now: Timestamp, limits: &Limits) -> Result<PurgeStep, JournalError> {
         let limits = limits.clone();
-        self.order(|reply| Order::Purge { now, limits, reply }).await
+        self.order(|reply| WriteRequest::Purge { now, limits, reply }).await
     }
 
     /// The size on the disk in bytes: the database and its write-ahead log.
@@ -342,11 +342,11 @@ impl Journal {
     /// afterwards gets the entries back.
     pub async fn close(&self) {
         let (reply, closed) = oneshot::channel();
-        if self.queries.send(Reading::Close(reply)).await.is_ok() {
+        if self.queries.send(ReadRequest::Close(reply)).await.is_ok() {
             answer(closed).await;
         }
         let (reply, closed) = oneshot::channel();
-        if self.orders.send(Order::Close(reply)).await.is_ok() {
+        if self.orders.send(WriteRequest::Close(reply)).await.is_ok() {
             answer(closed).await;
         }
     }
@@ -358,22 +358,22 @@ impl Journal {
     }
 
     pub(crate) async fn entries(&self, query: Query) -> Result<Vec<Entry>, JournalError> {
-        self.read(|reply| Reading::Query { query: query.clone(), reply }).await
+        self.read(|reply| ReadRequest::Query { query: query.clone(), reply }).await
     }
 
     /// Asks the writer.
-    pub(crate) async fn order<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Result<T, JournalError> {
+    pub(crate) async fn order<T>(&self, order: impl FnOnce(Reply<T>) -> WriteRequest) -> Result<T, JournalError> {
         let (reply, done) = oneshot::channel();
         self.orders.send(order(reply)).await.map_err(|_closed| JournalError::Closed)?;
         answer(done).await.unwrap_or(Err(JournalError::Closed))
     }
 
     /// Asks the reader. Where it finds the database damaged, the writer mends it; the error then tells that.
-    pub(crate) async fn read<T>(&self, reading: impl Fn(Reply<T>) -> Reading) -> Result<T, JournalError> {
+    pub(crate) async fn read<T>(&self, reading: impl Fn(Reply<T>) -> ReadRequest) -> Result<T, JournalError> {
         let damaged = self.generation.get();
         match self.read_once(&reading).await {
             Err(JournalError::Damaged { .. }) => {
-                self.order(|reply| Order::Mend { damaged, reply }).await?;
+                self.order(|reply| WriteRequest::Mend { damaged, reply }).await?;
                 // It has been mended since: whoever caused that was told.
                 self.read_once(&reading).await
             }
@@ -381,7 +381,7 @@ impl Journal {
         }
     }
 
-    pub(crate) async fn read_once<T>(&self, reading: impl Fn(Reply<T>) -> Reading) -> Result<T, JournalError> {
+    pub(crate) async fn read_once<T>(&self, reading: impl Fn(Reply<T>) -> ReadRequest) -> Result<T, JournalError> {
         let (reply, done) = oneshot::channel();
         self.queries.send(reading(reply)).await.map_err(|_closed| JournalError::Closed)?;
         answer(done).await.unwrap_or(Err(JournalError::Closed))
@@ -398,7 +398,7 @@ pub struct Opened {
     /// The journal's name, under which the key of its seal is kept.
     pub id: JournalId,
     /// What became of a journal that was damaged; its text is for the operator.
-    pub recovered: Option<Recovery>,
+    pub recovered: Option<RepairReport>,
     /// The clock of the last run.
     pub clock: Option<KeptClock>,
 }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use crate::activity::export_record::{Format, Record, context_of, text_of};
 use crate::activity::stats::completeness::{Gaps, Unheard, is_suspicious};
 use crate::activity::{
-    Activities, Activity, ActivityKey, Answer, Chip, Deed, Entry, Fact, Filter, Gap, GapState, Kind, Moment, Seq,
-    Source, Status, TimeReference,
+    Activities, Activity, ActivityKey, Entry, Evidence, Fact, Filter, Gap, GapState, Kind, LocalEvent, Seq, Status,
+    StatusAnswer, StatusFilter, TimeReference, Timestamp,
 };
 use crate::journal::error::JournalError;
 use crate::journal::tables::earlier_links::EarlierLinks;
 use crate::settings::ProfileId;
 
-use super::read_only::{Archive, Sorter};
+use super::read_only::{ExternalSort, ReadOnlyJournal};
 
 /// By which spreadsheets know UTF-8.
 const BOM: &str = "\u{feff}";
@@ -29,9 +29,9 @@ pub struct Export {
     /// What rows have to be like.
     pub filter: Filter,
     /// What rows have to count as.
-    pub chip: Chip,
+    pub chip: StatusFilter,
     /// What was last heard of before is left out.
-    pub since: Option<Moment>,
+    pub since: Option<Timestamp>,
     /// One line a message received, in order of arrival, instead of one an activity.
     pub messages: bool,
     /// Whether CSV begins with a byte order mark.
@@ -41,7 +41,7 @@ pub struct Export {
     /// How long a link is taken to live when the message does not say.
     pub link_lifetime: Duration,
     /// The time as of which states are told, by the clock that stamped the entries.
-    pub now: Moment,
+    pub now: Timestamp,
     /// How that clock relates to the other clocks.
     pub reference: TimeReference,
     /// Which links of earlier runs can still be used.
@@ -58,7 +58,7 @@ impl Export {
     /// Where the journal can't be read, or with the error of `line`, which ends it.
     pub fn write<E: From<JournalError>>(
         &self,
-        archive: Option<&Archive>,
+        archive: Option<&ReadOnlyJournal>,
         mut line: impl FnMut(&str) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.format == Format::Csv {
@@ -81,10 +81,10 @@ impl Export {
         self.names.get(&profile).cloned().unwrap_or_else(|| profile.to_string())
     }
 
-    fn is_wanted(&self, current: &Current, activity: &Activity<'_>, at: Moment) -> bool {
+    fn is_wanted(&self, current: &Current, activity: &Activity<'_>, at: Timestamp) -> bool {
         current.is_chosen
             && self.since.is_none_or(|since| self.reference.shown(at) >= since)
-            && (self.chip == Chip::All || activity.status().chip() == self.chip)
+            && (self.chip == StatusFilter::All || activity.status().chip() == self.chip)
             && self.filter.matches_whole(activity, self.now, current.whole.as_deref())
     }
 }
@@ -97,7 +97,7 @@ struct Background {
     /// The activities that were chosen; `None` for all.
     chosen: Option<BTreeSet<(ProfileId, ActivityKey)>>,
     /// Ids that were open across a gap, with what is known of each by now.
-    across: BTreeMap<(ProfileId, ActivityKey), Answer>,
+    across: BTreeMap<(ProfileId, ActivityKey), StatusAnswer>,
     profiles: BTreeMap<ProfileId, OfProfile>,
     /// The gaps that have come by, each with its first entry.
     gaps: Vec<(Seq, Current)>,
@@ -113,14 +113,14 @@ struct OfProfile {
 }
 
 impl Background {
-    fn read(archive: &Archive) -> Result<Self, JournalError> {
+    fn read(archive: &ReadOnlyJournal) -> Result<Self, JournalError> {
         let mut background = Self::default();
         archive.ours(|profile, entry| match entry.fact {
-            Fact::Done(Deed::Labelled { label }) => {
+            Fact::Done(LocalEvent::Labelled { label }) => {
                 background.labels.insert((profile, entry.key), label);
             }
             Fact::Gap(gap) => {
-                background.across.extend(gap.named().map(|key| ((profile, key), Answer::Open)));
+                background.across.extend(gap.named().map(|key| ((profile, key), StatusAnswer::Open)));
             }
             _ => {}
         })?;
@@ -128,7 +128,7 @@ impl Background {
     }
 
     /// An activity has come by.
-    fn note(&mut self, profile: ProfileId, activity: &Activity<'_>, now: Moment) {
+    fn note(&mut self, profile: ProfileId, activity: &Activity<'_>, now: Timestamp) {
         let status = activity.status();
         if !matches!(activity.kind(), Kind::Command | Kind::Data) {
             return;
@@ -144,9 +144,9 @@ impl Background {
             && let Some(answer) = self.across.get_mut(&(profile, activity.key()))
         {
             *answer = match status {
-                Status::Unknown => Answer::Unknown,
-                status if status.is_open() => Answer::Open,
-                _ => Answer::Settled,
+                Status::Unknown => StatusAnswer::Unknown,
+                status if status.is_open() => StatusAnswer::Open,
+                _ => StatusAnswer::Settled,
             };
         }
     }
@@ -166,7 +166,7 @@ impl Background {
         let line = |(first, current): &(Seq, Current)| {
             let (gap, seen) = current.gap.as_ref()?;
             let answer =
-                |key: &ActivityKey| across.get(&(current.profile, key.clone())).copied().unwrap_or(Answer::Open);
+                |key: &ActivityKey| across.get(&(current.profile, key.clone())).copied().unwrap_or(StatusAnswer::Open);
             let open = profiles.get(&current.profile).map(|of_profile| of_profile.open).unwrap_or_default();
             let state = GapState::of(gap, open, answer).while_suspected(suspected.contains(&current.profile));
             let record = Record::of_gap(export.name(current.profile), &state, *seen, export.reference);
@@ -185,7 +185,7 @@ struct Current {
     whole: Option<String>,
     whole_context: Option<String>,
     /// What the entries of a gap say together, and when the latest was written.
-    gap: Option<(Gap, Moment)>,
+    gap: Option<(Gap, Timestamp)>,
     /// Its first entry.
     first: Seq,
     /// Whether it is one of those that were chosen.
@@ -256,12 +256,12 @@ impl Current {
 /// One line an activity, in order of arrival; or one line a message received and one a gap. They are found activity by activity,
 /// and a gap is told by what became of activities that came after it: so they are sorted in a scratch file.
 fn lines<E: From<JournalError>>(
-    archive: &Archive,
+    archive: &ReadOnlyJournal,
     export: &Export,
     mut background: Background,
     write: &mut impl FnMut(&str) -> Result<(), E>,
 ) -> Result<(), E> {
-    let sorter = Sorter::new()?;
+    let sorter = ExternalSort::new()?;
     let push = |line: Option<(Seq, String)>| line.map_or(Ok(()), |(first, line)| sorter.push(first, &line));
     let mut current: Option<Current> = None;
     archive.by_activity(export.only, |profile, entry| {
@@ -295,8 +295,8 @@ fn lines<E: From<JournalError>>(
 /// repeated one may contradict; that of a data request how it stands then, since several messages make it ready.
 fn message(open: &Current, entry: &Entry, export: &Export, background: &Background) -> Option<String> {
     let source = match entry.fact {
-        Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } => Source::Socket,
-        Fact::Enquired(_) => Source::Enquiry,
+        Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } => Evidence::Socket,
+        Fact::Enquired(_) => Evidence::Enquiry,
         Fact::Done(_) | Fact::Gap(_) => return None,
     };
     let activity = open.activity().filter(|activity| export.is_wanted(open, activity, entry.at))?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{CachedStatement, Connection, Params};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::activity::{Entry, Moment, Seq};
+use crate::activity::{Entry, Seq, Timestamp};
 use crate::journal::error::JournalError;
 use crate::journal::file::generation::Generation;
 use crate::journal::file::row::{self, COLUMNS, to_sql};
@@ -20,7 +20,7 @@ use super::history::{self, History};
 
 /// What the thread is asked.
 #[derive(Debug)]
-pub(crate) enum Reading {
+pub(crate) enum ReadRequest {
     /// Entries.
     Query {
         /// Which.
@@ -38,7 +38,7 @@ pub(crate) enum Reading {
     /// Whether there is something that the limits no longer allow.
     Due {
         /// The time of day.
-        now: Moment,
+        now: Timestamp,
         /// The limits.
         limits: Limits,
         /// The answer.
@@ -49,7 +49,7 @@ pub(crate) enum Reading {
         /// Whose.
         profile: ProfileId,
         /// The answer.
-        reply: Reply<Option<Moment>>,
+        reply: Reply<Option<Timestamp>>,
     },
     /// To end. The answer is that the sender is dropped.
     Close(oneshot::Sender<()>),
@@ -82,29 +82,29 @@ impl Reader {
     }
 
     /// Answers until it is told to close or the last handle is gone. Whoever has gone needs no answer.
-    pub(crate) fn run(mut self, mut queries: mpsc::Receiver<Reading>) {
+    pub(crate) fn run(mut self, mut queries: mpsc::Receiver<ReadRequest>) {
         while let Some(reading) = queries.blocking_recv() {
             match reading {
-                Reading::Query { query, reply } => {
+                ReadRequest::Query { query, reply } => {
                     if !reply.is_closed() {
                         drop(reply.send(self.with(|connection| answer(connection, &query))));
                     }
                 }
-                Reading::History { wanted, reply } => {
+                ReadRequest::History { wanted, reply } => {
                     if !reply.is_closed() {
                         let open = self.open.clone();
                         drop(reply.send(self.with(|connection| history::read(connection, &open, &wanted))));
                     }
                 }
-                Reading::Due { now, limits, reply } => {
+                ReadRequest::Due { now, limits, reply } => {
                     drop(reply.send(self.with(|connection| retention::is_due(connection, now, &limits))));
                 }
-                Reading::LastAlive { profile, reply } => {
+                ReadRequest::LastAlive { profile, reply } => {
                     drop(reply.send(self.with(|connection| {
                         number_of(connection, profile)?.map_or(Ok(None), |number| last_alive(connection, number))
                     })));
                 }
-                Reading::Close(reply) => {
+                ReadRequest::Close(reply) => {
                     drop(self);
                     drop(reply);
                     return;

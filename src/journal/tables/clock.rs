@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
-use crate::activity::{Moment, Seq};
+use crate::activity::{Seq, Timestamp};
 
 /// The row's name.
 const NAME: &str = "clock";
@@ -18,7 +18,7 @@ pub struct KeptClock {
     /// The time since that boot, suspend included, if the system counts it.
     pub since_boot: Option<Duration>,
     /// The time by the clock of the run, which stamped its entries.
-    pub now: Moment,
+    pub now: Timestamp,
     /// How far the computer's clock was ahead of that, in microseconds.
     pub ahead: i64,
     /// How far the server's time of day was ahead of it at least, in microseconds; `None` if nothing was known of that.
@@ -28,14 +28,14 @@ pub struct KeptClock {
     /// The first entry that was stamped by this clock, in this run or an earlier one of the same boot.
     pub steady_from: Seq,
     /// The time that it was at least, for what can't be undone.
-    pub certain: Moment,
+    pub certain: Timestamp,
 }
 
 /// Where the clock of a run begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resumed {
     /// The time by it.
-    pub now: Moment,
+    pub now: Timestamp,
     /// How far the computer's clock is ahead of it, in microseconds.
     pub ahead: i64,
     /// How far it was ahead before.
@@ -54,7 +54,7 @@ impl KeptClock {
     /// Where a run begins that knows what an earlier one kept, what the computer's clock says, and which boot this is and how
     /// long ago that was.
     #[must_use]
-    pub fn resume(kept: Option<&Self>, wall: Moment, boot: Option<(&str, Duration)>) -> Resumed {
+    pub fn resume(kept: Option<&Self>, wall: Timestamp, boot: Option<(&str, Duration)>) -> Resumed {
         /// How far the computer's clock may be off and count as corrected slowly, in microseconds.
         const SLEW: i64 = 1_000_000;
         let Some(kept) = kept else {
@@ -68,7 +68,7 @@ impl KeptClock {
                 steady_from: None,
             };
         };
-        let by_wall = Moment(wall.0.saturating_sub(kept.ahead));
+        let by_wall = Timestamp(wall.0.saturating_sub(kept.ahead));
         let same_boot = boot.zip(kept.boot_id.as_deref()).is_some_and(|((now, _), then)| now == then);
         let passed = boot.zip(kept.since_boot).filter(|_| same_boot).and_then(|((_, now), then)| now.checked_sub(then));
         if let Some(passed) = passed {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::activity::Moment;
+use crate::activity::Timestamp;
 use crate::settings::ProfileId;
 
 /// How many are kept; of more, the oldest go.
@@ -10,11 +10,11 @@ const KEPT: i64 = 100;
 
 /// A notice that was not read yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptNotice {
+pub struct PersistedNotice {
     /// Whose it is, where it is a profile's.
     pub profile: Option<ProfileId>,
     /// When it was told.
-    pub at: Moment,
+    pub at: Timestamp,
     /// The whole sentence. With the profile it names the notice: the same is kept once.
     pub sentence: String,
 }
@@ -24,7 +24,7 @@ fn key(profile: Option<ProfileId>) -> [u8; 16] {
 }
 
 /// Keeps a notice, unless the same is kept already.
-pub(crate) fn keep(connection: &mut Connection, notice: &KeptNotice) -> rusqlite::Result<()> {
+pub(crate) fn keep(connection: &mut Connection, notice: &PersistedNotice) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute(
         "INSERT OR IGNORE INTO notice (profile, at, sentence) VALUES (?1, ?2, ?3)",
@@ -38,12 +38,12 @@ pub(crate) fn keep(connection: &mut Connection, notice: &KeptNotice) -> rusqlite
 }
 
 /// Those that were not read, the oldest first.
-pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<KeptNotice>> {
+pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<PersistedNotice>> {
     let mut select = connection.prepare_cached("SELECT profile, at, sentence FROM notice ORDER BY number")?;
     let notices = select.query_map((), |row| {
         let profile = u128::from_be_bytes(row.get(0)?);
         let profile = (profile != 0).then(|| ProfileId::from_u128(profile));
-        Ok(KeptNotice { profile, at: Moment(row.get(1)?), sentence: row.get(2)? })
+        Ok(PersistedNotice { profile, at: Timestamp(row.get(1)?), sentence: row.get(2)? })
     })?;
     notices.collect()
 }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
 
-use crate::activity::Moment;
+use crate::activity::Timestamp;
 use crate::protocol::{AuthorizationToken, RequestId};
 use crate::settings::{Profile, ProfileId};
 
-use super::seal::{Place, Sealer};
+use super::seal::{SealAad, Sealer};
 
 /// The kind of a sealed token, beside those of secrets and originals.
 const TOKEN: i64 = 5;
@@ -84,15 +84,15 @@ impl PendingWork {
 }
 
 /// Where the token of a profile is sealed: it opens nowhere else.
-fn place(profile: ProfileId, request: &RequestId, at: Moment) -> Place<'_> {
-    Place { profile, request, kind: TOKEN, at }
+fn place(profile: ProfileId, request: &RequestId, at: Timestamp) -> SealAad<'_> {
+    SealAad { profile, request, kind: TOKEN, at }
 }
 
 /// Writes work down; its numbers.
 pub(crate) fn insert(
     transaction: &Transaction<'_>,
     sealer: Option<&Sealer>,
-    (works, at): (&[PendingWork], Moment),
+    (works, at): (&[PendingWork], Timestamp),
 ) -> rusqlite::Result<Vec<WorkId>> {
     let mut insert = transaction.prepare_cached(
         "INSERT INTO pending_work (kind, profile, at, details, seal, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -140,7 +140,7 @@ pub(crate) fn all(connection: &Connection, sealer: Option<&Sealer>) -> rusqlite:
 fn read(row: &Row<'_>, sealer: Option<&Sealer>) -> rusqlite::Result<Option<PendingWork>> {
     let profile = ProfileId::from_u128(u128::from_be_bytes(row.get(2)?));
     let details: String = row.get(4)?;
-    let at = Moment(row.get(3)?);
+    let at = Timestamp(row.get(3)?);
     let (seal, bytes): (Option<i64>, Option<Vec<u8>>) = (row.get(5)?, row.get(6)?);
     let request = RequestId::from("");
     let token = sealer

@@ -7,7 +7,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 use rusqlite::Connection;
 
-use crate::activity::Moment;
+use crate::activity::Timestamp;
 use crate::credentials::secret_bytes::SecretBytes;
 use crate::credentials::{JournalId, SealKey};
 use crate::protocol::RequestId;
@@ -21,14 +21,14 @@ const PROOF: &[u8] = b"privicore-monitor seal";
 
 /// The place of a sealed secret: it opens nowhere else.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct SealAad<'a> {
     pub(crate) profile: ProfileId,
     pub(crate) request: &'a RequestId,
     pub(crate) kind: i64,
-    pub(crate) at: Moment,
+    pub(crate) at: Timestamp,
 }
 
-impl Place<'_> {
+impl SealAad<'_> {
     /// As bytes: all but the last part are of one length, so that no two places look the same.
     fn bytes(self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(32 + self.request.as_str().len());
@@ -83,12 +83,12 @@ impl Sealer {
     }
 
     /// Seals a secret; `None` where the system gives no random numbers.
-    pub(crate) fn seal(&self, place: Place<'_>, secret: &str) -> Option<Vec<u8>> {
+    pub(crate) fn seal(&self, place: SealAad<'_>, secret: &str) -> Option<Vec<u8>> {
         self.sealed(&place.bytes(), secret.as_bytes())
     }
 
     /// Opens a sealed secret; `None` where it was changed, or is of another place or key.
-    pub(crate) fn open(&self, place: Place<'_>, sealed: &[u8]) -> Option<SecretBytes> {
+    pub(crate) fn open(&self, place: SealAad<'_>, sealed: &[u8]) -> Option<SecretBytes> {
         self.opened(&place.bytes(), sealed)
     }
 

@@ -5,13 +5,13 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use crate::activity::{Entry, Moment};
+use crate::activity::{Entry, Timestamp};
 use crate::credentials::KeyringError;
 use crate::journal::file::row::{StoredId, id_text};
-use crate::protocol::{Link, Original, RequestId, StreamToken, redact};
+use crate::protocol::{Link, RequestId, StreamToken, UnmaskedMessage, redact};
 use crate::settings::ProfileId;
 
-use super::seal::{Place, Sealer};
+use super::seal::{SealAad, Sealer};
 
 /// The numbers in the column `kind`.
 const LINK: i64 = 1;
@@ -66,9 +66,9 @@ pub struct RequestSecret {
     /// The secret.
     pub secret: Secret,
     /// When it came.
-    pub at: Moment,
+    pub at: Timestamp,
     /// When its time is over, where its message said.
-    pub expires: Option<Moment>,
+    pub expires: Option<Timestamp>,
 }
 
 /// What was masked in entries that are committed together, to be kept sealed beside them.
@@ -78,7 +78,7 @@ pub struct Secrets {
     pub requests: Vec<RequestSecret>,
     /// Messages as they came, each with its entry's place among the entries: those of which more opens data than is in
     /// `requests`.
-    pub originals: Vec<(usize, Original)>,
+    pub originals: Vec<(usize, UnmaskedMessage)>,
 }
 
 impl Secrets {
@@ -230,7 +230,7 @@ pub(crate) fn insert(
             Secret::StreamToken(_) => _ = of_token.execute((number, id, LINK, STREAM_READY, STREAM_TOKEN))?,
             Secret::StreamReady(_) => {}
         }
-        let Some(bytes) = sealer.seal(Place { profile, request, kind, at: *at }, secret.expose()) else {
+        let Some(bytes) = sealer.seal(SealAad { profile, request, kind, at: *at }, secret.expose()) else {
             tracing::warn!(
                 "a link could not be sealed, since the system gives no random numbers: it is in memory only"
             );
@@ -247,8 +247,8 @@ pub(crate) fn insert(
 const ORIGINAL: i64 = 4;
 
 /// The place of the original of an entry: its number stands for the time.
-fn place_of_original(profile: ProfileId, id: &RequestId, seq: i64) -> Place<'_> {
-    Place { profile, request: id, kind: ORIGINAL, at: Moment(seq) }
+fn place_of_original(profile: ProfileId, id: &RequestId, seq: i64) -> SealAad<'_> {
+    SealAad { profile, request: id, kind: ORIGINAL, at: Timestamp(seq) }
 }
 
 /// Seals the originals of entries that have just been inserted under the numbers from `first` on.
@@ -257,7 +257,7 @@ pub(crate) fn insert_originals(
     sealer: &Sealer,
     profile: ProfileId,
     (entries, first): (&[Entry], i64),
-    originals: &[(usize, Original)],
+    originals: &[(usize, UnmaskedMessage)],
 ) -> rusqlite::Result<()> {
     let mut statement =
         transaction.prepare_cached("INSERT OR REPLACE INTO original (seq, seal, sealed) VALUES (?1, ?2, ?3)")?;
@@ -280,7 +280,7 @@ pub(crate) fn original(
     sealer: Option<&Sealer>,
     (profile, number): (ProfileId, i64),
     seq: i64,
-) -> rusqlite::Result<Option<Original>> {
+) -> rusqlite::Result<Option<UnmaskedMessage>> {
     let Some(sealer) = sealer else { return Ok(None) };
     let sql = "SELECT entry.id, original.sealed FROM original JOIN entry USING (seq)
                WHERE seq = ?1 AND entry.profile = ?2 AND original.seal = ?3";
@@ -291,7 +291,7 @@ pub(crate) fn original(
             Ok(sealer.open(place_of_original(profile, &id, seq), row.get_ref(1)?.as_blob().unwrap_or_default()))
         })
         .optional()?;
-    Ok(found.flatten().and_then(|bytes| str::from_utf8(&bytes).ok().map(Original::new)))
+    Ok(found.flatten().and_then(|bytes| str::from_utf8(&bytes).ok().map(UnmaskedMessage::new)))
 }
 
 /// Opens the secrets of a profile, in the order in which they came, and takes out those that were spoilt.
@@ -315,13 +315,13 @@ pub(crate) fn unseal(
                 continue;
             };
             let request = RequestId::new(id_text(row.get_ref(0)?));
-            let (kind, at) = (row.get(1)?, Moment(row.get(2)?));
+            let (kind, at) = (row.get(1)?, Timestamp(row.get(2)?));
             let opened = sealer
-                .open(Place { profile, request: &request, kind, at }, row.get_ref(4)?.as_blob().unwrap_or_default());
+                .open(SealAad { profile, request: &request, kind, at }, row.get_ref(4)?.as_blob().unwrap_or_default());
             let secret = opened.and_then(|bytes| str::from_utf8(&bytes).ok().and_then(|text| Secret::of(kind, text)));
             match secret {
                 Some(secret) => {
-                    let expires = row.get::<_, Option<i64>>(5)?.map(Moment);
+                    let expires = row.get::<_, Option<i64>>(5)?.map(Timestamp);
                     unsealed.secrets.push(RequestSecret { request, secret, at, expires });
                 }
                 None => spoilt.push((row.get::<_, rusqlite::types::Value>(0)?, kind)),
@@ -352,7 +352,7 @@ pub(crate) fn forget(connection: &Connection, number: i64, request: &RequestId) 
 }
 
 /// Takes the secrets out whose time is over: as their messages said, else those that came before a moment.
-pub(crate) fn forget_expired(connection: &Connection, now: Moment, came_before: Moment) -> rusqlite::Result<u64> {
+pub(crate) fn forget_expired(connection: &Connection, now: Timestamp, came_before: Timestamp) -> rusqlite::Result<u64> {
     let sql = "DELETE FROM secret WHERE CASE WHEN expires IS NULL THEN at < ?1 ELSE expires < ?2 END";
     let gone = connection.prepare_cached(sql)?.execute((came_before.0, now.0))?;
     Ok(gone as u64)

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::activity::{Decryption, Deed, Moment, NotSaved, Receipt, Requested};
+use crate::activity::{Decryption, DownloadFailure, DownloadReceipt, LocalEvent, Requested, Timestamp};
 use crate::protocol::{CommandId, DataToken, RequestId};
 
 fn requests() -> impl Strategy<Value = Requested> {
@@ -18,12 +18,12 @@ fn requests() -> impl Strategy<Value = Requested> {
     )
 }
 
-fn receipts() -> impl Strategy<Value = Receipt> {
+fn receipts() -> impl Strategy<Value = DownloadReceipt> {
     (any::<String>(), any::<u32>(), any::<Option<i64>>(), any::<Option<String>>(), any::<bool>()).prop_map(
-        |(text, gets, began, token, flag)| Receipt {
+        |(text, gets, began, token, flag)| DownloadReceipt {
             sha256: text.clone(),
             gets,
-            began: began.map(Moment),
+            began: began.map(Timestamp),
             host: text,
             token: token.map(DataToken::new),
             decryption: if flag { Decryption::Done } else { Decryption::Off },
@@ -32,26 +32,27 @@ fn receipts() -> impl Strategy<Value = Receipt> {
     )
 }
 
-pub(crate) fn deeds() -> impl Strategy<Value = Deed> {
+pub(crate) fn deeds() -> impl Strategy<Value = LocalEvent> {
     let ends = prop_oneof![
-        Just(NotSaved::LinkUsed),
-        Just(NotSaved::Refused),
-        Just(NotSaved::LinkExpired),
-        Just(NotSaved::Broken),
-        Just(NotSaved::Cancelled),
-        Just(NotSaved::NotStarted),
+        Just(DownloadFailure::LinkUsed),
+        Just(DownloadFailure::Refused),
+        Just(DownloadFailure::LinkExpired),
+        Just(DownloadFailure::Broken),
+        Just(DownloadFailure::Cancelled),
+        Just(DownloadFailure::NotStarted),
     ];
     prop_oneof![
-        any::<String>().prop_map(|label| Deed::Labelled { label }),
-        Just(Deed::WarningRead),
-        requests().prop_map(Deed::Requested),
-        (any::<String>(), any::<Option<String>>(), any::<Vec<String>>()).prop_map(|(to, part, links)| Deed::Fetching {
+        any::<String>().prop_map(|label| LocalEvent::Labelled { label }),
+        Just(LocalEvent::WarningRead),
+        requests().prop_map(LocalEvent::Requested),
+        (any::<String>(), any::<Option<String>>(), any::<Vec<String>>())
+            .prop_map(|(to, part, links)| LocalEvent::Fetching { to, part, links }),
+        (any::<String>(), any::<u64>(), receipts()).prop_map(|(to, size, receipt)| LocalEvent::Saved {
             to,
-            part,
-            links
+            size,
+            receipt
         }),
-        (any::<String>(), any::<u64>(), receipts()).prop_map(|(to, size, receipt)| Deed::Saved { to, size, receipt }),
-        (ends, any::<String>(), any::<Option<String>>()).prop_map(|(why, sentence, part)| Deed::NotSaved {
+        (ends, any::<String>(), any::<Option<String>>()).prop_map(|(why, sentence, part)| LocalEvent::NotSaved {
             why,
             sentence,
             part

@@ -118,8 +118,8 @@ async fn an_append_that_finds_the_damage_comes_back_and_can_be_tried_again_with_
     let secret = RequestSecret {
         request: RequestId::from("r"),
         secret: Secret::Link(Link::new("https://h/?auth=1")),
-        at: Moment(1),
-        expires: Some(Moment(2)),
+        at: Timestamp(1),
+        expires: Some(Timestamp(2)),
     };
     let mut told = Vec::new();
     let mut entries = commands(0..400);
@@ -202,7 +202,7 @@ async fn a_folder_that_vanishes_is_made_anew_with_a_new_journal_that_says_so() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("data");
     fs::create_dir(&folder).unwrap();
-    let _holder = Holder::take(&folder).unwrap();
+    let _holder = DataDirLock::take(&folder).unwrap();
     let opened = Journal::open(&folder).unwrap();
     let keys = Keyring::in_memory();
     opened.journal.seal_with(keys.seal_key(opened.id).await).await.unwrap();
@@ -222,7 +222,7 @@ async fn a_folder_that_vanishes_is_made_anew_with_a_new_journal_that_says_so() {
         assert_eq!(seqs(&committed), [first, first + 1], "in round {round}, a number of this run was given twice");
         assert_eq!(all(&opened.journal, profile()).await, committed, "the reader did not follow");
         assert_eq!(opened.journal.sealing(), Sealing::On);
-        assert!(matches!(Holder::take(&folder), Err(JournalError::Held { .. })), "the new folder has no holder");
+        assert!(matches!(DataDirLock::take(&folder), Err(JournalError::Held { .. })), "the new folder has no holder");
     }
     opened.journal.close().await;
     let again = Journal::open(&folder).unwrap();

@@ -17,7 +17,7 @@ fn canary(id: &str) -> Entry {
 
 /// Everything that an export would read: whose, and how many entries.
 fn exported(folder: &Path) -> BTreeMap<ProfileId, usize> {
-    let archive = Archive::open(folder).unwrap().unwrap();
+    let archive = ReadOnlyJournal::open(folder).unwrap().unwrap();
     let mut found = BTreeMap::new();
     archive
         .by_activity::<JournalError>(None, |profile, _| {
@@ -51,7 +51,7 @@ async fn a_forgotten_profile_is_gone_at_once_and_off_the_disk_step_by_step_also_
     journal.append(other(), vec![canary("OTHER")]).await.unwrap();
     // The profile with the highest number, so that the next one could get it.
     journal.append(profile(), (0..5_000).map(|_| canary("ONE")).collect()).await.unwrap();
-    journal.alive(profile(), Moment(i64::MAX)).await.unwrap();
+    journal.alive(profile(), Timestamp(i64::MAX)).await.unwrap();
     journal.forget_profile(profile()).await.unwrap();
     assert_eq!(all(&journal, profile()).await, []);
     assert_eq!(journal.last_alive(profile()).await.unwrap(), None);
@@ -127,11 +127,11 @@ async fn nothing_is_written_any_more_for_a_profile_that_is_being_removed() {
     let journal = open(folder.path());
     journal.append(profile(), vec![canary("ONE")]).await.unwrap();
     journal.append(other(), vec![canary("OTHER")]).await.unwrap();
-    let work = journal.begin_work(vec![PendingWork::RemoveProfile(profile())], Moment(1)).await.unwrap();
+    let work = journal.begin_work(vec![PendingWork::RemoveProfile(profile())], Timestamp(1)).await.unwrap();
     for again in 0..2 {
         let journal = if again == 0 { journal.clone() } else { open(folder.path()) };
         let written = journal.append(profile(), commands(0..3)).await.unwrap();
-        journal.alive(profile(), Moment(9)).await.unwrap();
+        journal.alive(profile(), Timestamp(9)).await.unwrap();
         assert_eq!(written.len(), 3, "whoever waits for them would wait for ever");
         assert_eq!(exported(folder.path()), BTreeMap::from([(other(), 1)]));
         assert_eq!(journal.last_alive(profile()).await.unwrap(), None);
@@ -165,7 +165,7 @@ async fn what_is_promised_outlives_the_run_and_a_token_only_sealed() {
         revoke(Some("CANARYTOKEN")),
         PendingWork::DeleteFile(folder.path().join(".new-abc")),
     ];
-    let numbers = journal.begin_work(works.clone(), Moment(1)).await.unwrap();
+    let numbers = journal.begin_work(works.clone(), Timestamp(1)).await.unwrap();
     let numbered: Vec<_> = numbers.iter().copied().zip(works).collect();
     assert_eq!(journal.pending_work().await.unwrap(), numbered);
     journal.close().await;
@@ -176,7 +176,7 @@ async fn what_is_promised_outlives_the_run_and_a_token_only_sealed() {
     let found = journal.pending_work().await.unwrap();
     assert_eq!(found[1], (numbers[1], revoke(None)));
     // A promise that is made without a key is kept without its token.
-    let more = journal.begin_work(vec![revoke(Some("CANARYTOKEN"))], Moment(2)).await.unwrap();
+    let more = journal.begin_work(vec![revoke(Some("CANARYTOKEN"))], Timestamp(2)).await.unwrap();
     journal.close().await;
     assert!(!is_on_disk(folder.path(), "CANARYTOKEN"), "the token is on the disk");
 

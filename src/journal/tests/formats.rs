@@ -45,15 +45,15 @@ async fn a_journal_of_the_first_format_is_brought_forward_with_all_it_holds() {
         },
         Entry {
             seq: Seq(41),
-            at: Moment(1_700_000_000_000_001),
+            at: Timestamp(1_700_000_000_000_001),
             key: ActivityKey::Data(RequestId::from("request one")),
-            fact: Fact::Done(Deed::Fetching { to: "/tmp/a".to_owned(), part: None, links: Vec::new() }),
+            fact: Fact::Done(LocalEvent::Fetching { to: "/tmp/a".to_owned(), part: None, links: Vec::new() }),
             raw: "".into(),
         },
     ];
     assert_eq!(all(&opened.journal, profile()).await, expected);
     // What the newer format has is there, and the file can shrink.
-    opened.journal.alive(profile(), Moment(5)).await.unwrap();
+    opened.journal.alive(profile(), Timestamp(5)).await.unwrap();
     assert_eq!(seqs(&opened.journal.append(profile(), commands(0..1)).await.unwrap()), [42]);
     opened.journal.close().await;
     let looking = schema::open_for_reading(&folder.path().join(FILE)).unwrap();

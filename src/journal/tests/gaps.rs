@@ -4,17 +4,17 @@
 use std::time::Duration;
 
 use crate::activity::export_record::{Format, Record};
-use crate::activity::{Activities, Chip, Filter, TimeReference};
+use crate::activity::{Activities, Filter, StatusFilter, TimeReference};
 use crate::journal::read::export::Export;
-use crate::journal::read::read_only::Archive;
+use crate::journal::read::read_only::ReadOnlyJournal;
 use crate::journal::tables::earlier_links::EarlierLinks;
 
 use super::*;
 
 const LIFETIME: Duration = Duration::from_mins(10);
 
-fn second(n: i64) -> Moment {
-    Moment(n * 1_000_000)
+fn second(n: i64) -> Timestamp {
+    Timestamp(n * 1_000_000)
 }
 
 fn heard(id: &str, status: u8) -> Entry {
@@ -28,15 +28,15 @@ fn data(id: &str, output: u8) -> Entry {
     let Incoming::Message(message) = incoming::parse(&raw) else { panic!("{raw}") };
     Entry {
         seq: Seq::default(),
-        at: Moment(0),
+        at: Timestamp(0),
         key: ActivityKey::of(&message),
         fact: Fact::Heard(message),
         raw: raw.into(),
     }
 }
 
-fn enquired(id: &str, enquiry: Enquiry) -> Entry {
-    Entry::ours(Moment(0), ActivityKey::Command(id.into()), Fact::Enquired(enquiry))
+fn enquired(id: &str, enquiry: StatusCheck) -> Entry {
+    Entry::ours(Timestamp(0), ActivityKey::Command(id.into()), Fact::Enquired(enquiry))
 }
 
 fn gap(
@@ -49,7 +49,7 @@ fn gap(
     let requests = u32::try_from(open_requests.len()).unwrap() + unnamed;
     let (from, to) = (second(from), to.map(second));
     let gap = Gap { from, to, cause, open, requests, open_requests };
-    Entry::ours(Moment(0), ActivityKey::Gap(format!("g-{key}").into()), Fact::Gap(gap))
+    Entry::ours(Timestamp(0), ActivityKey::Gap(format!("g-{key}").into()), Fact::Gap(gap))
 }
 
 /// What happens, a few seconds after what happened before.
@@ -62,12 +62,12 @@ fn entry() -> impl Strategy<Value = Entry> {
     prop_oneof![
         (id(), 1..4_u8).prop_map(|(id, status)| heard(&id, status)),
         (0..3_u8, 0..2_u8).prop_map(|(id, output)| data(&format!("r-{id}"), output)),
-        id().prop_map(|id| enquired(&id, Enquiry::Unknown)),
+        id().prop_map(|id| enquired(&id, StatusCheck::Unknown)),
         (id(), 1..4_i64).prop_map(|(id, status)| {
-            enquired(&id, Enquiry::Known { status: CommandStatus::from_number(status), text: None })
+            enquired(&id, StatusCheck::Known { status: CommandStatus::from_number(status), text: None })
         }),
         id().prop_map(|id| {
-            Entry::ours(Moment(0), ActivityKey::Command(id.as_str().into()), Fact::Done(Deed::Tracked))
+            Entry::ours(Timestamp(0), ActivityKey::Command(id.as_str().into()), Fact::Done(LocalEvent::Tracked))
         }),
         (0..2_u8, 0..200_i64, prop::option::of(200..400_i64), commands, requests, (0..2_u32, cause))
             .prop_map(|(key, from, to, open, requests, unnamed)| gap(key, (from, to), open, requests, unnamed)),
@@ -75,7 +75,7 @@ fn entry() -> impl Strategy<Value = Entry> {
 }
 
 /// The lines of gaps as the window has them.
-fn of_window(entries: &[(ProfileId, Entry)], now: Moment) -> Vec<String> {
+fn of_window(entries: &[(ProfileId, Entry)], now: Timestamp) -> Vec<String> {
     let mut activities = Activities::new(LIFETIME);
     for (_, entry) in entries {
         activities.apply(entry);
@@ -94,12 +94,12 @@ fn of_window(entries: &[(ProfileId, Entry)], now: Moment) -> Vec<String> {
     lines
 }
 
-fn of_export(folder: &Path, messages: bool, now: Moment) -> Vec<String> {
+fn of_export(folder: &Path, messages: bool, now: Timestamp) -> Vec<String> {
     let export = Export {
         format: Format::Ndjson,
         only: None,
         filter: Filter::default(),
-        chip: Chip::All,
+        chip: StatusFilter::All,
         since: None,
         messages,
         bom: false,
@@ -111,7 +111,7 @@ fn of_export(folder: &Path, messages: bool, now: Moment) -> Vec<String> {
         names: [(profile(), "ops".to_owned())].into(),
     };
     let mut lines = Vec::new();
-    let archive = Archive::open(folder).unwrap();
+    let archive = ReadOnlyJournal::open(folder).unwrap();
     let written = export.write(archive.as_ref(), |line| {
         lines.push(line.to_owned());
         Ok::<_, JournalError>(())
@@ -140,7 +140,7 @@ proptest! {
             runtime.block_on(journal.append(profile(), vec![entry])).unwrap();
         }
         runtime.block_on(journal.close());
-        let entries = Archive::open(folder.path()).unwrap().unwrap().since(Seq(0), usize::MAX).unwrap();
+        let entries = ReadOnlyJournal::open(folder.path()).unwrap().unwrap().since(Seq(0), usize::MAX).unwrap();
         let now = second(at + later);
         let window = of_window(&entries, now);
         for messages in [false, true] {
@@ -174,7 +174,7 @@ fn while_another_client_is_suspected_nothing_is_claimed_of_a_gap() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let known = Enquiry::Known { status: CommandStatus::Succeeded, text: None };
+    let known = StatusCheck::Known { status: CommandStatus::Succeeded, text: None };
     let entries = [
         gap(1, (10, Some(30)), Vec::new(), Vec::new(), (0, GapCause::Disconnected)),
         heard("taken", 1),

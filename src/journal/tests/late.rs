@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::activity::{Activities, NotSaved, Openness, Requested};
+use crate::activity::{Activities, DownloadFailure, Openness, Requested};
 use crate::protocol::DataToken;
 
 use super::open_activity::{any_entry, data, did, link, not_saved, saved, stream};
@@ -16,7 +16,7 @@ fn ten_days() -> Limits {
 }
 
 /// The activities that read as open to whoever starts with these entries.
-fn open_of(entries: &[Entry], now: Moment) -> BTreeSet<ActivityKey> {
+fn open_of(entries: &[Entry], now: Timestamp) -> BTreeSet<ActivityKey> {
     let mut activities = Activities::new(LIFETIME);
     activities.set_live_from(Seq(u64::MAX));
     activities.apply_restored(entries);
@@ -26,7 +26,7 @@ fn open_of(entries: &[Entry], now: Moment) -> BTreeSet<ActivityKey> {
 }
 
 /// Keeps the journal within limits. After every step, what is left of what was committed opens nothing.
-async fn purge(journal: &Journal, now: Moment, limits: &Limits, committed: &[Entry]) -> Result<(), TestCaseError> {
+async fn purge(journal: &Journal, now: Timestamp, limits: &Limits, committed: &[Entry]) -> Result<(), TestCaseError> {
     journal.forget_expired_secrets(now, LIFETIME).await.unwrap();
     let open = open_of(committed, now);
     loop {
@@ -72,7 +72,7 @@ fn a_purge_opens_nothing_and_takes_nothing_that_is_open() {
         runtime.block_on(async {
             let folder = tempfile::tempdir().unwrap();
             let mut journal = open(folder.path());
-            let (mut committed, mut now) = (Vec::new(), Moment(1_000 * DAY));
+            let (mut committed, mut now) = (Vec::new(), Timestamp(1_000 * DAY));
             for act in acts {
                 match act {
                     Act::Append(entries) => {
@@ -106,8 +106,8 @@ fn a_purge_opens_nothing_and_takes_nothing_that_is_open() {
 
 /// Settled activities, each with what came long ago and what came late and says less.
 fn settled_with_late() -> Vec<(Vec<Entry>, Entry)> {
-    let label = || Deed::Labelled { label: "mine".to_owned() };
-    let fetching = || Deed::Fetching { to: String::new(), part: None, links: Vec::new() };
+    let label = || LocalEvent::Labelled { label: "mine".to_owned() };
+    let fetching = || LocalEvent::Fetching { to: String::new(), part: None, links: Vec::new() };
     let requested = Requested {
         token: DataToken::new("t"),
         file_name: String::new(),
@@ -120,23 +120,23 @@ fn settled_with_late() -> Vec<(Vec<Entry>, Entry)> {
     vec![
         (vec![command("named", 1), command("named", 2)], named),
         (vec![data("collecting", 0, "wait"), link("collecting")], data("collecting", 0, "wait")),
-        (vec![link("requested")], did("requested", Deed::Requested(requested))),
-        (vec![link("tracked")], did("tracked", Deed::Tracked)),
-        (vec![link("not started")], did("not started", not_saved(NotSaved::NotStarted))),
+        (vec![link("requested")], did("requested", LocalEvent::Requested(requested))),
+        (vec![link("tracked")], did("tracked", LocalEvent::Tracked)),
+        (vec![link("not started")], did("not started", not_saved(DownloadFailure::NotStarted))),
         (vec![link("labelled")], did("labelled", label())),
         (vec![data("stream", 1, "a-token")], stream("stream", false)),
         (vec![stream("token", false)], data("token", 1, "a-token")),
         (vec![stream("address", true)], data("address", 1, "a-token")),
         (vec![link("saved"), did("saved", fetching()), did("saved", saved())], did("saved", label())),
         (
-            vec![link("refused"), did("refused", fetching()), did("refused", not_saved(NotSaved::Refused))],
-            did("refused", Deed::WarningRead),
+            vec![link("refused"), did("refused", fetching()), did("refused", not_saved(DownloadFailure::Refused))],
+            did("refused", LocalEvent::WarningRead),
         ),
     ]
 }
 
 fn at(at: i64, entries: Vec<Entry>) -> Vec<Entry> {
-    entries.into_iter().map(|entry| Entry { at: Moment(at), ..entry }).collect()
+    entries.into_iter().map(|entry| Entry { at: Timestamp(at), ..entry }).collect()
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn what_came_late_and_says_less_than_the_outcome_keeps_that_until_both_go(
         journal.append(profile(), at(980 * DAY, old)).await.unwrap();
         journal.append(profile(), at(999 * DAY, vec![late.clone()])).await.unwrap();
         let committed = all(&journal, profile()).await;
-        let now = Moment(1_000 * DAY);
+        let now = Timestamp(1_000 * DAY);
         purge(&journal, now, &ten_days(), &committed).await.unwrap_or_else(|error| panic!("{id}: {error}"));
         assert_eq!(all(&journal, profile()).await.len(), count, "{id}: a part has gone");
         assert_eq!(journal.open_activities(profile()).await.unwrap(), [], "{id}");
@@ -158,7 +158,7 @@ async fn what_came_late_and_says_less_than_the_outcome_keeps_that_until_both_go(
         let journal = open(folder.path());
         assert_eq!(journal.open_activities(profile()).await.unwrap(), [], "{id}");
         purge(&journal, now, &ten_days(), &committed).await.unwrap_or_else(|error| panic!("{id}: {error}"));
-        let later = Moment(1_010 * DAY);
+        let later = Timestamp(1_010 * DAY);
         purge(&journal, later, &ten_days(), &committed).await.unwrap_or_else(|error| panic!("{id}: {error}"));
         assert_eq!(all(&journal, profile()).await, [], "{id}: it stays for ever");
     }
@@ -181,7 +181,7 @@ async fn a_journal_that_is_too_large_loses_what_came_late_with_what_it_was_about
         journal.append(profile(), old).await.unwrap();
         journal.append(profile(), bulky(number * 40..(number + 1) * 40)).await.unwrap();
     }
-    journal.forget_expired_secrets(Moment(i64::MAX), Duration::ZERO).await.unwrap();
+    journal.forget_expired_secrets(Timestamp(i64::MAX), Duration::ZERO).await.unwrap();
     let ids: BTreeSet<_> = late.iter().map(|entry| entry.key.id().to_owned()).collect();
     journal.append(profile(), late).await.unwrap();
     journal.append(profile(), bulky(2_000..2_400)).await.unwrap();
@@ -189,7 +189,7 @@ async fn a_journal_that_is_too_large_loses_what_came_late_with_what_it_was_about
     let mut seen = BTreeSet::new();
     for bytes in [2_500_000, 2_200_000, 2_000_000, 1_000_000, 100_000, 100_000] {
         let limits = Limits { age: None, bytes: Some(bytes) };
-        purge(&journal, Moment(i64::MAX), &limits, &committed).await.unwrap();
+        purge(&journal, Timestamp(i64::MAX), &limits, &committed).await.unwrap();
         let left = all(&journal, profile()).await;
         seen.insert(left.iter().filter(|entry| ids.contains(entry.key.id())).count());
     }
@@ -203,7 +203,7 @@ async fn a_repeat_of_what_was_settled_before_is_kept_no_longer_than_any_other_en
         (vec![link("r"), did("r", saved())], data("r", 0, "wait"), true),
         (vec![command("c", 1), command("c", 3)], command("c", 1), true),
         (
-            vec![command("c", 1), Entry { fact: Fact::Enquired(Enquiry::Unknown), ..command("c", 1) }],
+            vec![command("c", 1), Entry { fact: Fact::Enquired(StatusCheck::Unknown), ..command("c", 1) }],
             command("c", 1),
             false,
         ),
@@ -214,11 +214,11 @@ async fn a_repeat_of_what_was_settled_before_is_kept_no_longer_than_any_other_en
         let journal = open(folder.path());
         journal.append(profile(), at(980 * DAY, old)).await.unwrap();
         // Its time is over before the repeat comes.
-        journal.forget_expired_secrets(Moment(990 * DAY), LIFETIME).await.unwrap();
+        journal.forget_expired_secrets(Timestamp(990 * DAY), LIFETIME).await.unwrap();
         journal.append(profile(), at(999 * DAY, vec![repeat.clone()])).await.unwrap();
         let committed = all(&journal, profile()).await;
         for days in [1_000, 1_010, 1_011, 1_012] {
-            let now = Moment(days * DAY);
+            let now = Timestamp(days * DAY);
             purge(&journal, now, &ten_days(), &committed).await.unwrap_or_else(|error| panic!("{repeat:?}: {error}"));
         }
         assert_eq!(all(&journal, profile()).await.is_empty(), is_repeat, "{repeat:?}");

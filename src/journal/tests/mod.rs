@@ -16,8 +16,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, GapCause, Moment, Seq};
-use crate::journal::file::lock::Holder;
+use crate::activity::{ActivityKey, Entry, Fact, Gap, GapCause, LocalEvent, Seq, StatusCheck, Timestamp};
+use crate::journal::file::lock::DataDirLock;
 use crate::journal::file::schema::{self, FILE};
 use crate::protocol::{CommandId, CommandStatus, Incoming, RequestId, UnreadableReason, incoming};
 use crate::settings::ProfileId;
@@ -35,9 +35,9 @@ fn heard(raw: &str) -> Entry {
 
 fn nothing() -> Entry {
     Entry::ours(
-        Moment(1_700_000_000_000_000),
+        Timestamp(1_700_000_000_000_000),
         ActivityKey::Message("m".into()),
-        Fact::Done(Deed::Labelled { label: String::new() }),
+        Fact::Done(LocalEvent::Labelled { label: String::new() }),
     )
 }
 
@@ -146,8 +146,8 @@ fn gaps() -> impl Strategy<Value = Gap> {
     let requests = (any::<u32>(), proptest::collection::vec(ids().prop_map(RequestId::new), 0..4));
     (any::<i64>(), proptest::option::of(any::<i64>()), proptest::sample::select(causes.to_vec()), open, requests)
         .prop_map(|(from, to, cause, open, (requests, open_requests))| Gap {
-            from: Moment(from),
-            to: to.map(Moment),
+            from: Timestamp(from),
+            to: to.map(Timestamp),
             cause,
             open,
             requests,
@@ -158,9 +158,9 @@ fn gaps() -> impl Strategy<Value = Gap> {
 /// Every fact but messages, with any key and any raw text.
 fn others() -> impl Strategy<Value = Entry> {
     let enquiries = prop_oneof![
-        Just(Enquiry::Unknown),
+        Just(StatusCheck::Unknown),
         (any::<i64>(), proptest::option::of(any::<String>()))
-            .prop_map(|(number, text)| Enquiry::Known { status: CommandStatus::from_number(number), text }),
+            .prop_map(|(number, text)| StatusCheck::Known { status: CommandStatus::from_number(number), text }),
     ];
     let facts = prop_oneof![
         (reasons(), any::<u64>()).prop_map(|(reason, size)| Fact::Unreadable { reason, size }),
@@ -177,7 +177,7 @@ fn every_entry_comes_back_as_it_was() {
     let journal = open(folder.path());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let entries =
-        (prop_oneof![messages(), others()], any::<i64>()).prop_map(|(entry, at)| Entry { at: Moment(at), ..entry });
+        (prop_oneof![messages(), others()], any::<i64>()).prop_map(|(entry, at)| Entry { at: Timestamp(at), ..entry });
     proptest!(|(entries in proptest::collection::vec(entries, 1..40))| {
         runtime.block_on(async {
             let profile = ProfileId::random();
@@ -451,7 +451,7 @@ async fn a_forgotten_profile_is_off_the_disk() {
 async fn its_files_are_for_their_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
-    let _holder = Holder::take(folder.path()).unwrap();
+    let _holder = DataDirLock::take(folder.path()).unwrap();
     let journal = open(folder.path());
     journal.append(profile(), commands(0..1)).await.unwrap();
     let mut seen = 0;

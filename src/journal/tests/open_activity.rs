@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::activity::{NotSaved, Openness, Receipt};
+use crate::activity::{DownloadFailure, DownloadReceipt, Openness};
 
 use super::*;
 
@@ -25,28 +25,28 @@ pub(crate) fn stream(id: &str, address: bool) -> Entry {
     heard(&json!({ "data": message }).to_string())
 }
 
-pub(crate) fn did(id: &str, deed: Deed) -> Entry {
-    Entry::ours(Moment(5), ActivityKey::Data(RequestId::from(id)), Fact::Done(deed))
+pub(crate) fn did(id: &str, deed: LocalEvent) -> Entry {
+    Entry::ours(Timestamp(5), ActivityKey::Data(RequestId::from(id)), Fact::Done(deed))
 }
 
-pub(crate) fn saved() -> Deed {
-    Deed::Saved { to: "/tmp/a".to_owned(), size: 1, receipt: Receipt::default() }
+pub(crate) fn saved() -> LocalEvent {
+    LocalEvent::Saved { to: "/tmp/a".to_owned(), size: 1, receipt: DownloadReceipt::default() }
 }
 
-pub(crate) fn not_saved(why: NotSaved) -> Deed {
-    Deed::NotSaved { why, sentence: String::new(), part: None }
+pub(crate) fn not_saved(why: DownloadFailure) -> LocalEvent {
+    LocalEvent::NotSaved { why, sentence: String::new(), part: None }
 }
 
-fn gap(id: &str, to: Option<Moment>, commands: &[&str], requests: &[&str]) -> Entry {
+fn gap(id: &str, to: Option<Timestamp>, commands: &[&str], requests: &[&str]) -> Entry {
     let gap = Gap {
-        from: Moment(1),
+        from: Timestamp(1),
         to,
         cause: GapCause::Disconnected,
         open: commands.iter().map(|id| CommandId::from(*id)).collect(),
         requests: 0,
         open_requests: requests.iter().map(|id| RequestId::from(*id)).collect(),
     };
-    Entry::ours(Moment(5), ActivityKey::Gap(id.into()), Fact::Gap(gap))
+    Entry::ours(Timestamp(5), ActivityKey::Gap(id.into()), Fact::Gap(gap))
 }
 
 async fn open_keys(journal: &Journal) -> Vec<ActivityKey> {
@@ -60,8 +60,8 @@ async fn open_keys(journal: &Journal) -> Vec<ActivityKey> {
 async fn what_has_no_outcome_is_not_saved_not_settled_or_not_read_is_open_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
-    let tracked = Entry::ours(Moment(5), ActivityKey::Command("tracked".into()), Fact::Done(Deed::Tracked));
-    let unknown = Entry { fact: Fact::Enquired(Enquiry::Unknown), ..command("unknown", 1) };
+    let tracked = Entry::ours(Timestamp(5), ActivityKey::Command("tracked".into()), Fact::Done(LocalEvent::Tracked));
+    let unknown = Entry { fact: Fact::Enquired(StatusCheck::Unknown), ..command("unknown", 1) };
     let entries = [
         command("open", 1),
         command("settled", 1),
@@ -76,20 +76,20 @@ async fn what_has_no_outcome_is_not_saved_not_settled_or_not_read_is_open_and_no
         link("failed before"),
         gap("lasts", None, &[], &[]),
         gap("settled", None, &["settled"], &[]),
-        gap("settled", Some(Moment(2)), &["settled"], &[]),
-        gap("unsettled", Some(Moment(2)), &["settled", "open"], &[]),
-        gap("empty", Some(Moment(2)), &[], &[]),
-        did("spent", not_saved(NotSaved::Refused)),
-        did("read", not_saved(NotSaved::Refused)),
-        did("read", Deed::WarningRead),
+        gap("settled", Some(Timestamp(2)), &["settled"], &[]),
+        gap("unsettled", Some(Timestamp(2)), &["settled", "open"], &[]),
+        gap("empty", Some(Timestamp(2)), &[], &[]),
+        did("spent", not_saved(DownloadFailure::Refused)),
+        did("read", not_saved(DownloadFailure::Refused)),
+        did("read", LocalEvent::WarningRead),
         command("settled", 2),
         unknown,
         link("ready"),
         did("saved", saved()),
-        did("used", Deed::Fetching { to: String::new(), part: None, links: Vec::new() }),
-        did("used", not_saved(NotSaved::Broken)),
-        did("failed before", not_saved(NotSaved::NotStarted)),
-        did("broken", not_saved(NotSaved::Broken)),
+        did("used", LocalEvent::Fetching { to: String::new(), part: None, links: Vec::new() }),
+        did("used", not_saved(DownloadFailure::Broken)),
+        did("failed before", not_saved(DownloadFailure::NotStarted)),
+        did("broken", not_saved(DownloadFailure::Broken)),
     ];
     for entry in entries {
         journal.append(profile(), vec![entry]).await.unwrap();
@@ -105,7 +105,7 @@ async fn what_has_no_outcome_is_not_saved_not_settled_or_not_read_is_open_and_no
     let requests = ["broken", "failed before", "preparing", "ready", "spent", "unsaved"];
     assert_eq!(open_keys(&journal).await, keys(&["open", "tracked"], &requests, &["lasts", "settled", "unsettled"]));
     // Time settles what could only be fetched, and gaps whose commands have ended meanwhile.
-    journal.forget_expired_secrets(Moment(i64::MAX), Duration::ZERO).await.unwrap();
+    journal.forget_expired_secrets(Timestamp(i64::MAX), Duration::ZERO).await.unwrap();
     let requests = ["broken", "preparing", "spent", "unsaved"];
     assert_eq!(open_keys(&journal).await, keys(&["open", "tracked"], &requests, &["lasts", "unsettled"]));
     journal.forget_profile(profile()).await.unwrap();
@@ -118,30 +118,30 @@ async fn a_gap_is_open_until_all_that_its_entries_name_is_settled_however_many_t
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     journal.append(profile(), vec![command("first", 1), command("later", 1)]).await.unwrap();
-    let mut entries = vec![gap("g", None, &[], &[]), gap("g", Some(Moment(2)), &["first"], &[])];
+    let mut entries = vec![gap("g", None, &[], &[]), gap("g", Some(Timestamp(2)), &["first"], &[])];
     // More than the table lists; one in the middle names another command.
     for flap in 0..400 {
         let names: &[&str] = if flap == 100 { &["later"] } else { &[] };
-        entries.extend([gap("g", None, &[], &[]), gap("g", Some(Moment(3 + flap)), names, &[])]);
+        entries.extend([gap("g", None, &[], &[]), gap("g", Some(Timestamp(3 + flap)), names, &[])]);
     }
     for entry in entries {
         journal.append(profile(), vec![entry]).await.unwrap();
     }
     let key = ActivityKey::Gap("g".into());
     for settled in ["first", "later"] {
-        journal.forget_expired_secrets(Moment(0), Duration::ZERO).await.unwrap();
+        journal.forget_expired_secrets(Timestamp(0), Duration::ZERO).await.unwrap();
         assert!(open_keys(&journal).await.contains(&key), "{settled} is open");
         let history = journal.history(profile(), &key, None).await.unwrap();
         let named = Gap::of(&history.entries).unwrap().open;
         assert_eq!((named, history.is_cut), (vec!["first".into(), "later".into()], false));
         journal.append(profile(), vec![command(settled, 2)]).await.unwrap();
     }
-    journal.forget_expired_secrets(Moment(0), Duration::ZERO).await.unwrap();
+    journal.forget_expired_secrets(Timestamp(0), Duration::ZERO).await.unwrap();
     assert_eq!(open_keys(&journal).await, []);
     // It goes on, and names nothing that is open.
     journal.append(profile(), vec![gap("g", None, &[], &[])]).await.unwrap();
     assert_eq!(open_keys(&journal).await, [key]);
-    journal.append(profile(), vec![gap("g", Some(Moment(9)), &[], &[])]).await.unwrap();
+    journal.append(profile(), vec![gap("g", Some(Timestamp(9)), &[], &[])]).await.unwrap();
     assert_eq!(open_keys(&journal).await, []);
 }
 
@@ -175,7 +175,7 @@ async fn what_begins_and_settles_in_one_transaction_never_touches_the_table() {
     );
     let mut batch: Vec<_> = commands(0..100).into_iter().chain(settled(0..100)).collect();
     batch.extend([command("only its end", 3), data("saved", 0, INLINE), did("saved", saved())]);
-    batch.push(gap("empty", Some(Moment(2)), &[], &[]));
+    batch.push(gap("empty", Some(Timestamp(2)), &[], &[]));
     journal.append(profile(), batch).await.unwrap();
     let touching = journal.append(profile(), vec![command("new", 1)]).await.unwrap_err();
     assert!(touching.to_string().contains("touched"), "{touching}");
@@ -187,7 +187,7 @@ pub(crate) fn any_entry() -> impl Strategy<Value = Entry> {
     let ids = proptest::sample::select(vec!["a", "b", "23f7978a-5561-4718-84ca-c38d7db0843c"]);
     (ids, 0..22).prop_map(|(id, what)| match what {
         0..4 => command(id, i64::from(what)),
-        4 => Entry::ours(Moment(5), ActivityKey::Command(id.into()), Fact::Done(Deed::Tracked)),
+        4 => Entry::ours(Timestamp(5), ActivityKey::Command(id.into()), Fact::Done(LocalEvent::Tracked)),
         5 => Entry { key: ActivityKey::Command(id.into()), ..nothing() },
         6 => data(id, 0, "wait"),
         7 => data(id, 0, INLINE),
@@ -196,15 +196,17 @@ pub(crate) fn any_entry() -> impl Strategy<Value = Entry> {
         10 => stream(id, false),
         11 => stream(id, true),
         12 => did(id, saved()),
-        13 => did(id, Deed::Fetching { to: String::new(), part: None, links: Vec::new() }),
-        14 => did(id, not_saved(NotSaved::Broken)),
-        15 => did(id, not_saved(NotSaved::Refused)),
-        16 => did(id, Deed::WarningRead),
-        17 => did(id, not_saved(NotSaved::NotStarted)),
-        18 => did(id, Deed::Labelled { label: "mine".to_owned() }),
-        19 => Entry { key: ActivityKey::Command(id.into()), ..did(id, Deed::Labelled { label: "mine".to_owned() }) },
+        13 => did(id, LocalEvent::Fetching { to: String::new(), part: None, links: Vec::new() }),
+        14 => did(id, not_saved(DownloadFailure::Broken)),
+        15 => did(id, not_saved(DownloadFailure::Refused)),
+        16 => did(id, LocalEvent::WarningRead),
+        17 => did(id, not_saved(DownloadFailure::NotStarted)),
+        18 => did(id, LocalEvent::Labelled { label: "mine".to_owned() }),
+        19 => {
+            Entry { key: ActivityKey::Command(id.into()), ..did(id, LocalEvent::Labelled { label: "mine".to_owned() }) }
+        }
         20 => gap(id, None, &[], &[]),
-        _ => gap(id, Some(Moment(2)), &["a"], &["b"]),
+        _ => gap(id, Some(Timestamp(2)), &["a"], &["b"]),
     })
 }
 
@@ -287,7 +289,7 @@ async fn a_large_journal_of_an_earlier_version_is_used_at_once_and_its_table_bui
     without_the_table(folder.path(), journal).await;
     let journal = open(folder.path());
     let limits = Limits { age: Some(Duration::ZERO), bytes: None };
-    let step = journal.purge_step(Moment(i64::MAX), &limits).await.unwrap();
+    let step = journal.purge_step(Timestamp(i64::MAX), &limits).await.unwrap();
     assert_eq!((step.entries, step.more), (0, true), "something went before it was known what is open");
     // Found although the table is not complete; what is written meanwhile counts as well.
     let key = ActivityKey::Command("late".into());
@@ -297,7 +299,7 @@ async fn a_large_journal_of_an_earlier_version_is_used_at_once_and_its_table_bui
     expected.extend([key, ActivityKey::Command("new".into())]);
     expected.sort();
     assert_eq!(open_keys(&journal).await, expected);
-    while journal.purge_step(Moment(i64::MAX), &limits).await.unwrap().more {}
+    while journal.purge_step(Timestamp(i64::MAX), &limits).await.unwrap().more {}
     assert_eq!(all(&journal, profile()).await.len(), expected.len());
     // It is built once.
     journal.close().await;
@@ -368,8 +370,8 @@ async fn an_activity_with_very_many_entries_gives_the_newest_and_all_that_this_p
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let key = ActivityKey::Data(RequestId::from("r"));
-    journal.append(profile(), vec![did("r", Deed::Labelled { label: "mine".to_owned() })]).await.unwrap();
-    for status in [link("r"), did("r", not_saved(NotSaved::Broken))] {
+    journal.append(profile(), vec![did("r", LocalEvent::Labelled { label: "mine".to_owned() })]).await.unwrap();
+    for status in [link("r"), did("r", not_saved(DownloadFailure::Broken))] {
         for _ in 0..3 {
             journal.append(profile(), vec![data("r", 0, "wait"); 1_000]).await.unwrap();
         }

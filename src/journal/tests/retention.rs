@@ -9,17 +9,17 @@ use super::*;
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
 fn old(age: i64, entries: Vec<Entry>) -> Vec<Entry> {
-    entries.into_iter().map(|entry| Entry { at: Moment(NOW.0 - age), ..entry }).collect()
+    entries.into_iter().map(|entry| Entry { at: Timestamp(NOW.0 - age), ..entry }).collect()
 }
 
-const NOW: Moment = Moment(1_000 * DAY);
+const NOW: Timestamp = Timestamp(1_000 * DAY);
 
 fn ten_days() -> Limits {
     Limits { age: Some(Duration::from_hours(10 * 24)), bytes: None }
 }
 
 /// A whole pass: its steps.
-async fn pass(journal: &Journal, limits: &Limits) -> Vec<Purged> {
+async fn pass(journal: &Journal, limits: &Limits) -> Vec<PurgeStep> {
     let mut steps = Vec::new();
     loop {
         let step = journal.purge_step(NOW, limits).await.unwrap();
@@ -32,7 +32,7 @@ async fn pass(journal: &Journal, limits: &Limits) -> Vec<Purged> {
     }
 }
 
-fn total(steps: &[Purged]) -> u64 {
+fn total(steps: &[PurgeStep]) -> u64 {
     steps.iter().map(|step| step.entries).sum()
 }
 
@@ -63,7 +63,7 @@ async fn entries_beyond_their_age_go_in_small_steps_and_open_ones_stay() {
     }
     assert_eq!(total(&steps), 5_000 - 2 + 10);
     assert!(steps.iter().map(|step| step.bytes).sum::<u64>() > 5_000 * 100, "{steps:?}");
-    assert_eq!(steps.last().unwrap().oldest_left, Some(Moment(NOW.0 - 20 * DAY)), "the protected ones");
+    assert_eq!(steps.last().unwrap().oldest_left, Some(Timestamp(NOW.0 - 20 * DAY)), "the protected ones");
     let kept = all(&journal, profile()).await;
     assert_eq!(kept.len(), 2 + 1 + 20 + 1 + steps.len());
     assert_eq!(seqs(&kept)[..3], [8, 9, 5_011]);
@@ -77,14 +77,14 @@ async fn entries_beyond_their_age_go_in_small_steps_and_open_ones_stay() {
 
 fn gap(id: &str, to: Option<i64>, open: &[&str]) -> Entry {
     let gap = Gap {
-        from: Moment(1),
-        to: to.map(Moment),
+        from: Timestamp(1),
+        to: to.map(Timestamp),
         cause: GapCause::Disconnected,
         open: open.iter().map(|id| (*id).into()).collect(),
         requests: 0,
         open_requests: Vec::new(),
     };
-    Entry::ours(Moment(0), ActivityKey::Gap(id.into()), Fact::Gap(gap))
+    Entry::ours(Timestamp(0), ActivityKey::Gap(id.into()), Fact::Gap(gap))
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn a_gap_goes_as_a_whole_and_what_it_names_not_before_it() {
     // Nine days later the second gap is old as a whole, and the first one is settled.
     journal.append(profile(), old(0, vec![command("open", 2)])).await.unwrap();
     settle().await;
-    let later = Moment(NOW.0 + 10 * DAY);
+    let later = Timestamp(NOW.0 + 10 * DAY);
     let mut gaps = Vec::new();
     loop {
         let step = journal.purge_step(later, &ten_days()).await.unwrap();
@@ -218,7 +218,7 @@ async fn what_is_remembered_of_a_purged_journal_are_its_numbers_and_the_last_sig
     journal.append(profile(), old(20 * DAY, settled(0..10))).await.unwrap();
     let steps = pass(&journal, &ten_days()).await;
     assert_eq!((total(&steps), steps.last().unwrap().oldest_left), (10, None));
-    assert_eq!(journal.last_alive(profile()).await.unwrap(), Some(Moment(NOW.0 - 20 * DAY)));
+    assert_eq!(journal.last_alive(profile()).await.unwrap(), Some(Timestamp(NOW.0 - 20 * DAY)));
     journal.close().await;
     assert_eq!(Journal::open(folder.path()).unwrap().live_from, Seq(11), "a number is given twice");
 }
@@ -227,26 +227,26 @@ async fn what_is_remembered_of_a_purged_journal_are_its_numbers_and_the_last_sig
 async fn a_profile_was_alive_at_its_last_beat_or_its_last_entry() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
-    let last = async |journal: &Journal| journal.last_alive(profile()).await.unwrap().map(|Moment(at)| at);
+    let last = async |journal: &Journal| journal.last_alive(profile()).await.unwrap().map(|Timestamp(at)| at);
     assert_eq!(last(&journal).await, None, "alive before it was ever seen");
-    journal.alive(profile(), Moment(100)).await.unwrap();
+    journal.alive(profile(), Timestamp(100)).await.unwrap();
     assert_eq!(last(&journal).await, Some(100));
-    journal.alive(ProfileId::from_u128(8), Moment(900)).await.unwrap();
-    let at = |at| settled(0..1).into_iter().map(|entry| Entry { at: Moment(at), ..entry }).collect();
+    journal.alive(ProfileId::from_u128(8), Timestamp(900)).await.unwrap();
+    let at = |at| settled(0..1).into_iter().map(|entry| Entry { at: Timestamp(at), ..entry }).collect();
     journal.append(profile(), at(150)).await.unwrap();
     assert_eq!(last(&journal).await, Some(150));
     // `track` writes while nobody listens, and the server can be asked without a connection.
-    let own = [Fact::Done(Deed::Tracked), Fact::Enquired(Enquiry::Unknown)];
-    let own = own.map(|fact| Entry::ours(Moment(180), ActivityKey::Command("c".into()), fact));
+    let own = [Fact::Done(LocalEvent::Tracked), Fact::Enquired(StatusCheck::Unknown)];
+    let own = own.map(|fact| Entry::ours(Timestamp(180), ActivityKey::Command("c".into()), fact));
     journal.append(profile(), own.to_vec()).await.unwrap();
     assert_eq!(last(&journal).await, Some(150), "our own doing is no sign of life");
-    journal.alive(profile(), Moment(200)).await.unwrap();
+    journal.alive(profile(), Timestamp(200)).await.unwrap();
     journal.close().await;
     let journal = open(folder.path());
     assert_eq!(last(&journal).await, Some(200), "it is forgotten at the restart");
     journal.forget_profile(profile()).await.unwrap();
     assert_eq!(last(&journal).await, None);
-    assert_eq!(journal.last_alive(ProfileId::from_u128(8)).await.unwrap(), Some(Moment(900)));
+    assert_eq!(journal.last_alive(ProfileId::from_u128(8)).await.unwrap(), Some(Timestamp(900)));
 }
 
 #[test]
@@ -272,14 +272,14 @@ async fn whether_something_is_to_go_is_known_before_a_pass() {
     assert!(!journal.is_purge_due(NOW, &Limits::default()).await.unwrap(), "without a limit");
     assert!(!journal.is_purge_due(NOW, &size(1 << 30)).await.unwrap(), "of what is small");
     assert!(journal.is_purge_due(NOW, &size(1)).await.unwrap());
-    assert!(journal.is_purge_due(Moment(NOW.0 + 2 * DAY), &limits).await.unwrap());
+    assert!(journal.is_purge_due(Timestamp(NOW.0 + 2 * DAY), &limits).await.unwrap());
 }
 
 #[tokio::test]
 async fn a_notice_stays_over_restarts_until_it_is_read_and_is_never_purged() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
-    let notice = |profile, sentence: &str| KeptNotice { profile, at: Moment(1), sentence: sentence.to_owned() };
+    let notice = |profile, sentence: &str| PersistedNotice { profile, at: Timestamp(1), sentence: sentence.to_owned() };
     let (one, other) = (notice(None, "One."), notice(Some(profile()), "One."));
     for kept in [&one, &other, &one] {
         journal.keep_notice(kept.clone()).await.unwrap();

@@ -1,7 +1,7 @@
 //! Secrets are kept, sealed, and open for nobody else and nowhere else.
 
 use crate::credentials::{Keyring, MemoryStore, SecretStore, StoreError};
-use crate::protocol::{Link, Original, StreamToken};
+use crate::protocol::{Link, StreamToken, UnmaskedMessage};
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn link(request: &str, text: &str, at: i64) -> RequestSecret {
     RequestSecret {
         request: RequestId::from(request),
         secret: Secret::Link(Link::new(text)),
-        at: Moment(at),
+        at: Timestamp(at),
         expires: None,
     }
 }
@@ -19,8 +19,8 @@ fn each_kind() -> Vec<RequestSecret> {
     let of = |request: &str, secret, at| RequestSecret {
         request: RequestId::from(request),
         secret,
-        at: Moment(at),
-        expires: Some(Moment(at + 10)),
+        at: Timestamp(at),
+        expires: Some(Timestamp(at + 10)),
     };
     vec![
         link("23f7978a-5561-4718-84ca-c38d7db0843c", "https://h.example/?auth=CANARYLINK", 10),
@@ -148,8 +148,8 @@ async fn without_its_key_what_was_sealed_stays_shut_and_is_kept() {
     assert_eq!((unsealed.secrets, unsealed.shut), (each_kind(), 1));
     // Once their time is over they go, opened or shut: here two by what their messages said, then all.
     let lifetime = std::time::Duration::from_micros(20);
-    assert_eq!(journal.forget_expired_secrets(Moment(23), lifetime).await.unwrap(), 2);
-    assert_eq!(journal.forget_expired_secrets(Moment(24), std::time::Duration::from_micros(3)).await.unwrap(), 3);
+    assert_eq!(journal.forget_expired_secrets(Timestamp(23), lifetime).await.unwrap(), 2);
+    assert_eq!(journal.forget_expired_secrets(Timestamp(24), std::time::Duration::from_micros(3)).await.unwrap(), 3);
     journal.close().await;
     assert_eq!(open_sealed(folder.path(), &new).await.1, Sealing::On);
 }
@@ -216,7 +216,7 @@ async fn a_message_of_which_more_was_masked_is_kept_sealed_as_it_came_and_goes_w
     let keys = Keyring::in_memory();
     let (journal, _) = open_sealed(folder.path(), &keys).await;
     let other = ProfileId::from_u128(8);
-    let original = |text: &str| Original::new(format!("https://h.example/?auth=CANARY{text}"));
+    let original = |text: &str| UnmaskedMessage::new(format!("https://h.example/?auth=CANARY{text}"));
     let secrets = Secrets { requests: Vec::new(), originals: vec![(1, original("ONE"))] };
     journal.append(profile(), settled(0..4)).await.unwrap();
     let committed = journal.append_with(profile(), settled(4..7), secrets).await.unwrap();
@@ -242,7 +242,7 @@ async fn a_message_of_which_more_was_masked_is_kept_sealed_as_it_came_and_goes_w
     journal.forget_profile(other).await.unwrap();
     while journal.clean_step().await.unwrap().more {}
     let limits = Limits { age: Some(std::time::Duration::ZERO), ..Limits::default() };
-    while journal.purge_step(Moment(i64::MAX), &limits).await.unwrap().more {}
+    while journal.purge_step(Timestamp(i64::MAX), &limits).await.unwrap().more {}
     journal.close().await;
     let database = crate::journal::file::schema::open_for_reading(&folder.path().join(FILE)).unwrap();
     let left: i64 = database.query_row("SELECT count(*) FROM original", (), |row| row.get(0)).unwrap();

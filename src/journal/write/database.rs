@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use crate::activity::{Entry, Moment, Seq};
+use crate::activity::{Entry, Seq, Timestamp};
 use crate::credentials::{JournalId, SealKey};
 use crate::journal::error::JournalError;
-use crate::journal::file::file_id::{Identity, is_missing};
+use crate::journal::file::file_id::{FileId, is_missing};
 use crate::journal::file::row::{self, StoredId};
 use crate::journal::file::schema;
 use crate::journal::tables::open_activity::{self, OpenActivity, OpenIndex};
@@ -17,7 +17,7 @@ use crate::journal::tables::pending_work::{self, PendingWork, WorkId};
 use crate::journal::tables::seal::Sealer;
 use crate::journal::tables::secrets::{self, Sealing, Secrets, Unsealed};
 use crate::journal::tables::{notices, profile_names};
-use crate::protocol::{Original, RequestId};
+use crate::protocol::{RequestId, UnmaskedMessage};
 use crate::settings::ProfileId;
 
 use super::cleanup;
@@ -36,11 +36,11 @@ pub(crate) struct Database {
     pub(crate) connection: Connection,
     pub(crate) id: JournalId,
     /// Which file it is; what is written to a file that is no longer at the path is lost with the process.
-    file: Identity,
+    file: FileId,
     /// Whether it has a log: not on a file system that shares no memory.
     has_log: bool,
     /// Which file its log is. Not known before the first commit.
-    log: Option<Identity>,
+    log: Option<FileId>,
     /// Profiles that are known to be in the table `profile`, with their numbers there.
     profiles: HashMap<ProfileId, i64>,
     /// Profiles that are being removed: nothing more is written for them.
@@ -51,7 +51,7 @@ pub(crate) struct Database {
 
 /// Whether the files that are open are the ones at the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum FileState {
     /// They are.
     InPlace,
     /// The database is, its log is not.
@@ -76,7 +76,7 @@ impl Database {
         let removed = pending_work::removed(&connection).map_err(failed)?.into_iter().collect();
         let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(failed)?;
         let has_log = mode == "wal";
-        let file = Identity::at(path).ok_or_else(|| JournalError::Vanished { path: path.to_owned() })?;
+        let file = FileId::at(path).ok_or_else(|| JournalError::Vanished { path: path.to_owned() })?;
         Ok(Self {
             path: path.to_owned(),
             connection,
@@ -98,21 +98,21 @@ impl Database {
     }
 
     /// Where its files are, after something was written.
-    pub(crate) fn standing(&mut self) -> Standing {
+    pub(crate) fn standing(&mut self) -> FileState {
         if self.file.has_left(&self.path) {
-            return Standing::Gone;
+            return FileState::Gone;
         }
         if !self.has_log {
-            return Standing::InPlace;
+            return FileState::InPlace;
         }
         let log = schema::log_of(&self.path);
         if self.log.is_none() {
-            self.log = Identity::at(&log);
+            self.log = FileId::at(&log);
         }
         match self.log {
-            Some(file) if file.has_left(&log) => Standing::WithoutLog,
-            None if is_missing(&log) => Standing::WithoutLog,
-            Some(_) | None => Standing::InPlace,
+            Some(file) if file.has_left(&log) => FileState::WithoutLog,
+            None if is_missing(&log) => FileState::WithoutLog,
+            Some(_) | None => FileState::InPlace,
         }
     }
 
@@ -174,7 +174,7 @@ impl Database {
     /// with it.
     pub(crate) fn begin_work(
         &mut self,
-        (works, at): (&[PendingWork], Moment),
+        (works, at): (&[PendingWork], Timestamp),
         next: i64,
     ) -> rusqlite::Result<Vec<WorkId>> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -208,7 +208,7 @@ impl Database {
     }
 
     /// Notes that a profile was alive at a moment.
-    pub(crate) fn alive(&mut self, profile: ProfileId, at: Moment) -> rusqlite::Result<()> {
+    pub(crate) fn alive(&mut self, profile: ProfileId, at: Timestamp) -> rusqlite::Result<()> {
         if self.removed.contains(&profile) {
             return Ok(());
         }
@@ -244,7 +244,7 @@ impl Database {
     }
 
     /// The original of an entry of a profile, where there is one that opens.
-    pub(crate) fn original(&self, profile: ProfileId, seq: i64) -> rusqlite::Result<Option<Original>> {
+    pub(crate) fn original(&self, profile: ProfileId, seq: i64) -> rusqlite::Result<Option<UnmaskedMessage>> {
         let Some(number) = number_of(&self.connection, profile)? else { return Ok(None) };
         secrets::original(&self.connection, self.sealer.as_ref(), (profile, number), seq)
     }
@@ -383,12 +383,12 @@ fn insert_with(
 
 /// The last moment at which a profile is known to have been alive. What it did by itself is no sign that messages could
 /// arrive: only what came from the server is, and a gap, which covers the time from there on or ended with a join.
-pub(crate) fn last_alive(connection: &Connection, profile: i64) -> rusqlite::Result<Option<Moment>> {
+pub(crate) fn last_alive(connection: &Connection, profile: i64) -> rusqlite::Result<Option<Timestamp>> {
     let number = |sql| connection.query_row(sql, [profile], |row| row.get::<_, i64>(0)).optional();
     let beat = number("SELECT at FROM alive WHERE profile = ?1")?;
     let entry =
         number("SELECT at FROM entry WHERE profile = ?1 AND kind NOT BETWEEN 30 AND 49 ORDER BY seq DESC LIMIT 1")?;
-    Ok(beat.max(entry).map(Moment))
+    Ok(beat.max(entry).map(Timestamp))
 }
 
 /// A profile's number within this journal; `None` where it has no entries yet.

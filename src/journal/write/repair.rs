@@ -10,7 +10,7 @@ use std::{fs, io};
 
 use rusqlite::Connection;
 
-use crate::journal::error::{JournalError, Recovery};
+use crate::journal::error::{JournalError, RepairReport};
 use crate::journal::file::schema;
 use crate::settings::atomic;
 
@@ -27,7 +27,7 @@ const BROKEN: &str = ".broken-";
 /// # Errors
 ///
 /// Where the fresh one can't be written or the damaged one not be moved: it then stays where it is.
-pub(crate) fn mend(path: &Path) -> Result<Recovery, JournalError> {
+pub(crate) fn mend(path: &Path) -> Result<RepairReport, JournalError> {
     let aside = atomic::name_aside(path);
     let fresh = renamed(&aside, BROKEN, SALVAGED);
     tracing::warn!(journal = %path.display(), "the journal is damaged; what can be read of it is copied");
@@ -44,7 +44,7 @@ pub(crate) fn mend(path: &Path) -> Result<Recovery, JournalError> {
         put_in_place(path, &aside, &fresh)
     };
     moved().map_err(|source| JournalError::NotMoved { path: path.to_owned(), source })?;
-    Ok(Recovery { moved_to: aside, salvaged })
+    Ok(RepairReport { moved_to: aside, salvaged })
 }
 
 /// Finishes what a crash interrupted: a fresh journal is put in its place where the damaged one has been moved already, and

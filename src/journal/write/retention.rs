@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use crate::activity::{ActivityKey, Entry, Kind, Moment, Openness, Seq, is_lasting_outcome};
+use crate::activity::{ActivityKey, Entry, Kind, Openness, Seq, Timestamp, is_lasting_outcome};
 use crate::journal::file::row::{self, COLUMNS};
 use crate::journal::tables::open_activity::{self, OpenIndex, build_step};
 use crate::journal::tables::open_gaps;
@@ -28,7 +28,7 @@ use super::free_pages::{give_back, remember};
 /// Entries that a step looks at.
 pub(crate) const ROWS: i64 = 2_000;
 
-/// The row in `meta` that holds the largest [`Purged::before`], for those who read beside the writer.
+/// The row in `meta` that holds the largest [`PurgeStep::before`], for those who read beside the writer.
 pub(crate) const PURGED_BEFORE: &str = "purged_before";
 /// The row in `meta` that holds how many entries have been removed in all.
 pub(crate) const PURGED_ENTRIES: &str = "purged_entries";
@@ -72,13 +72,13 @@ impl Limits {
 
 /// What a step did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Purged {
+pub struct PurgeStep {
     /// How many entries went.
     pub entries: u64,
     /// About how many bytes they took.
     pub bytes: u64,
     /// When the oldest entry that is left came; `None` where none is left.
-    pub oldest_left: Option<Moment>,
+    pub oldest_left: Option<Timestamp>,
     /// The number after the newest entry that went; 0 if none went.
     pub before: Seq,
     /// The gaps that went, and other activities that went as a whole: they had entries from there on.
@@ -125,12 +125,12 @@ pub(crate) fn step(
     connection: &mut Connection,
     open: &OpenIndex,
     pass: &mut Pass,
-    (now, limits): (Moment, &Limits),
+    (now, limits): (Timestamp, &Limits),
     next: i64,
-) -> rusqlite::Result<Purged> {
+) -> rusqlite::Result<PurgeStep> {
     if !open.is_complete() {
         build_step(connection, open)?;
-        return Ok(Purged { more: true, ..Purged::default() });
+        return Ok(PurgeStep { more: true, ..PurgeStep::default() });
     }
     let too_large = match limits.bytes {
         // Half of it: an entry takes up to twice its bytes, since a page holds whole entries. Never more than is needed goes.
@@ -167,10 +167,10 @@ pub(crate) fn step(
     }
     let oldest = connection.query_row("SELECT at FROM entry ORDER BY seq LIMIT 1", (), |row| row.get(0)).optional()?;
     let before = Seq(looked.last.map_or(0, |last| last.cast_unsigned().saturating_add(1)));
-    Ok(Purged {
+    Ok(PurgeStep {
         entries: looked.doomed.len() as u64,
         bytes: looked.bytes,
-        oldest_left: oldest.map(Moment),
+        oldest_left: oldest.map(Timestamp),
         before,
         gaps,
         more,
@@ -179,7 +179,7 @@ pub(crate) fn step(
 
 /// Whether a pass would find something that is to go, as far as the oldest entry and the size tell. What is open counts as
 /// well.
-pub(crate) fn is_due(connection: &Connection, now: Moment, limits: &Limits) -> rusqlite::Result<bool> {
+pub(crate) fn is_due(connection: &Connection, now: Timestamp, limits: &Limits) -> rusqlite::Result<bool> {
     if let Some(bytes) = limits.bytes
         && used(connection)? > bytes
     {
@@ -192,7 +192,7 @@ pub(crate) fn is_due(connection: &Connection, now: Moment, limits: &Limits) -> r
 }
 
 /// The moment before which entries are too old.
-fn oldest_allowed(now: Moment, limits: &Limits) -> Option<i64> {
+fn oldest_allowed(now: Timestamp, limits: &Limits) -> Option<i64> {
     limits.age.map(|age| now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)))
 }
 
@@ -200,7 +200,7 @@ fn oldest_allowed(now: Moment, limits: &Limits) -> Option<i64> {
 fn look(
     transaction: &Transaction<'_>,
     pass: &mut Pass,
-    (before, now): (Option<i64>, Moment),
+    (before, now): (Option<i64>, Timestamp),
     too_large: u64,
     open: &OpenIndex,
 ) -> rusqlite::Result<Looked> {

@@ -187,14 +187,14 @@ pub struct DataReport {
     /// `data_context`, such as `invoices/2026-Q1`.
     pub context: Option<String>,
     /// What came with it.
-    pub delivery: Delivery,
+    pub delivery: DataBody,
     /// How long what came can be fetched, where the message says.
-    pub life: Option<LinkLife>,
+    pub life: Option<LinkExpiry>,
 }
 
 /// How long a link can be fetched. No known server says it; where one does, it says it better than a guess.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LinkLife {
+pub enum LinkExpiry {
     /// Until this moment, by the server's clock: `expiresAt`, RFC 3339 or seconds since 1970.
     Until(jiff::Timestamp),
     /// So long from when the message came: `expiresIn` or `ttl`, in seconds.
@@ -203,7 +203,7 @@ pub enum LinkLife {
 
 /// What a data message carries; `output_type` says it where it can be told, and the shape of `body` where not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Delivery {
+pub enum DataBody {
     /// A status update while data is prepared (`output_type` 0 `[docs]`).
     Text(String),
     /// Canonical base64 under `output_type` 0 `[live]`: offered to save *and* shown as text, since the two can't be told
@@ -235,7 +235,7 @@ pub struct StreamReport {
     /// `data.streamUrl`, where given: `http(s)` or `ws(s)`.
     pub url: Option<Link>,
     /// How long it can be fetched, where the message says.
-    pub life: Option<LinkLife>,
+    pub life: Option<LinkExpiry>,
 }
 
 /// An event of a type that this program does not know.
@@ -266,17 +266,17 @@ pub(crate) fn inline_size(text: &str) -> Option<usize> {
     STANDARD.decode(text).ok().map(|bytes| bytes.len())
 }
 
-pub(crate) fn delivery(output_type: Option<i64>, body: Body) -> Delivery {
+pub(crate) fn delivery(output_type: Option<i64>, body: Body) -> DataBody {
     match (output_type, body) {
-        (Some(1), Body::Text(text)) if is_url(&text) => Delivery::Link(Link::new(text)),
-        (Some(1), Body::Text(text)) if !text.trim().is_empty() => Delivery::StreamToken(StreamToken::new(text)),
+        (Some(1), Body::Text(text)) if is_url(&text) => DataBody::Link(Link::new(text)),
+        (Some(1), Body::Text(text)) if !text.trim().is_empty() => DataBody::StreamToken(StreamToken::new(text)),
         // Without an `output_type` only a URL can be told from a text for sure.
-        (None, Body::Text(text)) if is_url(&text) && text.contains("auth=") => Delivery::Link(Link::new(text)),
+        (None, Body::Text(text)) if is_url(&text) && text.contains("auth=") => DataBody::Link(Link::new(text)),
         (Some(0) | None, Body::Text(text)) => match inline_size(&text) {
-            Some(size) => Delivery::Inline { text, size },
-            None => Delivery::Text(text),
+            Some(size) => DataBody::Inline { text, size },
+            None => DataBody::Text(text),
         },
-        (Some(0) | None, Body::Json(text)) => Delivery::Text(text),
-        (output_type, body) => Delivery::Other { output_type, body },
+        (Some(0) | None, Body::Json(text)) => DataBody::Text(text),
+        (output_type, body) => DataBody::Other { output_type, body },
     }
 }

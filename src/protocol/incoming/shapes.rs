@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::protocol::expiry::Expiry;
 use crate::protocol::lenient;
 
-use super::message::{Body, LinkLife};
+use super::message::{Body, LinkExpiry};
 
 /// The outer object; every field is kept as text, so that a wrong type in one does not lose the others.
 #[derive(Deserialize)]
@@ -71,15 +71,15 @@ pub(crate) struct Data<'a> {
 }
 
 impl Data<'_> {
-    pub(crate) fn life(&self) -> Option<LinkLife> {
+    pub(crate) fn life(&self) -> Option<LinkExpiry> {
         [self.expires_at, self.expires_in].into_iter().flatten().find_map(|raw| {
             let said = match string(raw) {
                 Some(text) => Expiry::of_text(&text),
                 None => Expiry::of_value(&serde_json::from_str(raw.get()).ok()?),
             };
             match said {
-                Expiry::At(until) => Some(LinkLife::Until(until)),
-                Expiry::In(life) => Some(LinkLife::For(life)),
+                Expiry::At(until) => Some(LinkExpiry::Until(until)),
+                Expiry::In(life) => Some(LinkExpiry::For(life)),
                 Expiry::Unstated | Expiry::Unreadable(_) => None,
             }
         })

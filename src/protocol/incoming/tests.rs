@@ -6,7 +6,7 @@ use crate::protocol::ids::{ChannelId, CommandId, CorrelationId, RequestId};
 use crate::protocol::secret::{Link, StreamToken};
 
 use super::message::{
-    Body, CommandReport, CommandStatus, DataReport, Delivery, Incoming, LinkLife, Message, Reply, StreamReport,
+    Body, CommandReport, CommandStatus, DataBody, DataReport, Incoming, LinkExpiry, Message, Reply, StreamReport,
     UnreadableReason, Unrecognised,
 };
 use super::*;
@@ -15,7 +15,7 @@ fn command(status: CommandStatus, body: Body) -> Incoming {
     Incoming::Message(Message::Command(CommandReport { id: CommandId::from("c-1"), status, body }))
 }
 
-fn data(context: Option<&str>, delivery: Delivery) -> Incoming {
+fn data(context: Option<&str>, delivery: DataBody) -> Incoming {
     let context = context.map(str::to_owned);
     Incoming::Message(Message::Data(DataReport { id: RequestId::from("r-1"), context, delivery, life: None }))
 }
@@ -128,51 +128,51 @@ fn data_comes_in_both_generations() {
     for (rest, wanted) in [
         (
             r#""data_context":"invoices/2026-Q1","output_type":1,"body":"https://d.example.com/p?auth=x""#.to_owned(),
-            data(Some("invoices/2026-Q1"), Delivery::Link(Link::new("https://d.example.com/p?auth=x"))),
+            data(Some("invoices/2026-Q1"), DataBody::Link(Link::new("https://d.example.com/p?auth=x"))),
         ),
         (
             r#""output_type":1,"body":"HTTP://d.example.com/?auth=x""#.to_owned(),
-            data(None, Delivery::Link(Link::new("HTTP://d.example.com/?auth=x"))),
+            data(None, DataBody::Link(Link::new("HTTP://d.example.com/?auth=x"))),
         ),
         (
             r#""output_type":1,"body":"ab-12_z""#.to_owned(),
-            data(None, Delivery::StreamToken(StreamToken::new("ab-12_z"))),
+            data(None, DataBody::StreamToken(StreamToken::new("ab-12_z"))),
         ),
         (
             r#""output_type":0,"body":"Collecting 3 parts""#.to_owned(),
-            data(None, Delivery::Text("Collecting 3 parts".to_owned())),
+            data(None, DataBody::Text("Collecting 3 parts".to_owned())),
         ),
         (
             format!(r#""output_type":0,"body":"{inline}""#),
-            data(None, Delivery::Inline { text: inline.to_owned(), size: 25 }),
+            data(None, DataBody::Inline { text: inline.to_owned(), size: 25 }),
         ),
         // Base64 that is too short, or not canonical, is a text.
-        (r#""output_type":0,"body":"QUJDRA==""#.to_owned(), data(None, Delivery::Text("QUJDRA==".to_owned()))),
+        (r#""output_type":0,"body":"QUJDRA==""#.to_owned(), data(None, DataBody::Text("QUJDRA==".to_owned()))),
         (
             r#""output_type":0,"body":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGB==""#.to_owned(),
-            data(None, Delivery::Text("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGB==".to_owned())),
+            data(None, DataBody::Text("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGB==".to_owned())),
         ),
         // A link under 0 is not taken for one: nothing is hidden by a guess, and nothing fetched.
         (
             r#""output_type":0,"body":"https://d.example.com/""#.to_owned(),
-            data(None, Delivery::Text("https://d.example.com/".to_owned())),
+            data(None, DataBody::Text("https://d.example.com/".to_owned())),
         ),
         (
             r#""body":"https://d.example.com/?auth=x""#.to_owned(),
-            data(None, Delivery::Link(Link::new("https://d.example.com/?auth=x"))),
+            data(None, DataBody::Link(Link::new("https://d.example.com/?auth=x"))),
         ),
-        (r#""output_type":0,"body":{"a":1}"#.to_owned(), data(None, Delivery::Text(r#"{"a":1}"#.to_owned()))),
+        (r#""output_type":0,"body":{"a":1}"#.to_owned(), data(None, DataBody::Text(r#"{"a":1}"#.to_owned()))),
         (
             r#""output_type":1,"body":null"#.to_owned(),
-            data(None, Delivery::Other { output_type: Some(1), body: Body::None }),
+            data(None, DataBody::Other { output_type: Some(1), body: Body::None }),
         ),
         (
             r#""output_type":5,"body":"x""#.to_owned(),
-            data(None, Delivery::Other { output_type: Some(5), body: text("x") }),
+            data(None, DataBody::Other { output_type: Some(5), body: text("x") }),
         ),
         (
             r#""data_context":7,"output_type":"0","body":"x""#.to_owned(),
-            data(Some("7"), Delivery::Text("x".to_owned())),
+            data(Some("7"), DataBody::Text("x".to_owned())),
         ),
     ] {
         assert_eq!(parse(&frame(&rest)), wanted, "{rest}");
@@ -369,7 +369,7 @@ fn how_long_a_link_lives_is_read_where_a_message_says_it() {
             other => panic!("{other:?}"),
         }
     };
-    let until = Some(LinkLife::Until("2026-02-21T15:33:44Z".parse().unwrap()));
+    let until = Some(LinkExpiry::Until("2026-02-21T15:33:44Z".parse().unwrap()));
     for said in [
         r#","expiresAt":"2026-02-21T16:33:44+01:00""#,
         r#","expires_at":1771688024"#,
@@ -386,7 +386,7 @@ fn how_long_a_link_lives_is_read_where_a_message_says_it() {
         r#","expiresAt":90"#,
         r#","expires_in":90.0,"expiresAt":"soon""#,
     ] {
-        assert_eq!(life(said), Some(LinkLife::For(std::time::Duration::from_secs(90))), "{said}");
+        assert_eq!(life(said), Some(LinkExpiry::For(std::time::Duration::from_secs(90))), "{said}");
     }
     for said in ["", r#","expiresAt":"soon""#, r#","ttl":-1"#, r#","expiresIn":{}"#] {
         assert_eq!(life(said), None, "{said}");

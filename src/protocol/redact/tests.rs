@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use crate::protocol::incoming::message::{Delivery, Incoming, Message};
+use crate::protocol::incoming::message::{DataBody, Incoming, Message};
 use crate::protocol::incoming::parse;
 
 use super::*;
@@ -41,8 +41,8 @@ fn a_masked_message_reads_as_the_same_shape() {
         let masked = text(raw, &[secret]);
         let Incoming::Message(Message::Data(report)) = parse(&masked) else { panic!("lost its shape: {masked}") };
         match report.delivery {
-            Delivery::Link(link) => assert_eq!(link.expose(), "https://h/…?auth=hidden"),
-            Delivery::StreamToken(token) => assert_eq!(token.expose(), HIDDEN),
+            DataBody::Link(link) => assert_eq!(link.expose(), "https://h/…?auth=hidden"),
+            DataBody::StreamToken(token) => assert_eq!(token.expose(), HIDDEN),
             other => panic!("lost its shape: {other:?}"),
         }
     }
@@ -156,7 +156,7 @@ proptest! {
         let masked = text(&raw.to_string(), &[&secret]).into_owned();
         let Incoming::Message(Message::Data(report)) = parse(&masked) else { panic!("lost its shape: {masked}") };
         prop_assert_eq!(report.id.as_str(), id);
-        let Delivery::StreamToken(token) = report.delivery else { panic!("lost its shape: {masked}") };
+        let DataBody::StreamToken(token) = report.delivery else { panic!("lost its shape: {masked}") };
         prop_assert_eq!(token.expose(), HIDDEN);
         prop_assert!(secret.len() < LONG || !masked.contains(&secret) || TYPES.contains(&secret.as_str()), "{}", masked);
     }

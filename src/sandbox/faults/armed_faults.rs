@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::sandbox::state::profiles::ProfileId;
 
-use super::downloads::Spoil;
+use super::downloads::DownloadFault;
 use super::kinds::Limit;
 
 /// How many may wait at a time.
@@ -15,13 +15,13 @@ const MOST: usize = 64;
 
 /// What happens to the victim.
 #[derive(Clone, Copy)]
-pub(crate) enum What {
+pub(crate) enum FaultAction {
     /// Its join is refused.
     RefuseJoin,
     /// It comes late by so much.
     Delay(Duration),
     /// It goes wrong so: a download.
-    Spoil(Spoil),
+    Spoil(DownloadFault),
 }
 
 /// As many faults wait for their victims as may.
@@ -29,7 +29,7 @@ pub(crate) enum What {
 pub(crate) struct Full;
 
 struct Condition {
-    what: What,
+    what: FaultAction,
     /// Of whom; of all where this is `None`.
     profile: Option<ProfileId>,
     /// How many more victims; any number where this is `None`.
@@ -50,7 +50,13 @@ pub(crate) struct Conditions(Mutex<Vec<Condition>>);
 
 impl Conditions {
     /// Adds one, unless too many wait already.
-    pub(crate) fn add(&self, what: What, profile: Option<&ProfileId>, limit: Limit, now: Instant) -> Result<(), Full> {
+    pub(crate) fn add(
+        &self,
+        what: FaultAction,
+        profile: Option<&ProfileId>,
+        limit: Limit,
+        now: Instant,
+    ) -> Result<(), Full> {
         let (left, lasting) = match limit {
             Limit::Times(left) => (Some(left), None),
             Limit::During(lasting) => (None, Some(lasting)),
@@ -72,7 +78,7 @@ impl Conditions {
         &self,
         profile: Option<&ProfileId>,
         now: Instant,
-        wanted: impl Fn(What) -> Option<T>,
+        wanted: impl Fn(FaultAction) -> Option<T>,
     ) -> Option<T> {
         let mut conditions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = conditions.iter_mut().find_map(|condition| {
@@ -91,18 +97,18 @@ mod tests {
     use super::*;
 
     fn refused(conditions: &Conditions, profile: Option<&ProfileId>, now: Instant) -> bool {
-        conditions.take(profile, now, |what| matches!(what, What::RefuseJoin).then_some(())).is_some()
+        conditions.take(profile, now, |what| matches!(what, FaultAction::RefuseJoin).then_some(())).is_some()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_condition_ends_by_its_count_or_its_time_whichever_comes_first() {
         let (conditions, now) = (Conditions::default(), Instant::now());
         let second = Duration::from_secs(1);
-        conditions.add(What::RefuseJoin, None, Limit::Times(2), now).unwrap();
+        conditions.add(FaultAction::RefuseJoin, None, Limit::Times(2), now).unwrap();
         assert_eq!([0, 0, 0].map(|_| refused(&conditions, None, now)), [true, true, false]);
-        conditions.add(What::RefuseJoin, None, Limit::During(second), now).unwrap();
+        conditions.add(FaultAction::RefuseJoin, None, Limit::During(second), now).unwrap();
         assert_eq!([now, now, now + second].map(|now| refused(&conditions, None, now)), [true, true, false]);
-        conditions.add(What::RefuseJoin, None, Limit::Either(1, second), now).unwrap();
+        conditions.add(FaultAction::RefuseJoin, None, Limit::Either(1, second), now).unwrap();
         assert_eq!([now, now].map(|now| refused(&conditions, None, now)), [true, false]);
     }
 
@@ -110,7 +116,7 @@ mod tests {
     async fn a_condition_of_one_profile_spares_the_others_and_the_unknown() {
         let (conditions, now) = (Conditions::default(), Instant::now());
         let (meant, other) = (ProfileId::new("meant"), ProfileId::new("other"));
-        conditions.add(What::RefuseJoin, Some(&meant), Limit::Times(1), now).unwrap();
+        conditions.add(FaultAction::RefuseJoin, Some(&meant), Limit::Times(1), now).unwrap();
         assert!(!refused(&conditions, Some(&other), now), "another profile was struck");
         assert!(!refused(&conditions, None, now), "nobody in particular was struck");
         assert!(refused(&conditions, Some(&meant), now), "the profile was spared");
@@ -121,9 +127,9 @@ mod tests {
         let (conditions, now) = (Conditions::default(), Instant::now());
         let second = Duration::from_secs(1);
         for _ in 0..MOST {
-            conditions.add(What::RefuseJoin, None, Limit::During(second), now).unwrap();
+            conditions.add(FaultAction::RefuseJoin, None, Limit::During(second), now).unwrap();
         }
-        assert!(conditions.add(What::RefuseJoin, None, Limit::Times(1), now).is_err(), "one too many was taken");
-        conditions.add(What::RefuseJoin, None, Limit::Times(1), now + second).expect("they are over");
+        assert!(conditions.add(FaultAction::RefuseJoin, None, Limit::Times(1), now).is_err(), "one too many was taken");
+        conditions.add(FaultAction::RefuseJoin, None, Limit::Times(1), now + second).expect("they are over");
     }
 }

@@ -16,7 +16,7 @@ const WAITING: usize = 8;
 
 /// What can be done to a connection.
 #[derive(Clone, Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum ConnectionFault {
     /// It ends at once.
     Cut,
     /// It neither reads nor writes for so long.
@@ -33,8 +33,8 @@ pub(crate) struct Orders {
     pub(crate) cut: Arc<Notify>,
     /// To stand still for so long.
     pub(crate) stalls: mpsc::Receiver<Duration>,
-    /// [`Trouble::Deaf`] and [`Trouble::Litter`], which the conversation itself makes.
-    pub(crate) inner: mpsc::Receiver<Trouble>,
+    /// [`ConnectionFault::Deaf`] and [`ConnectionFault::Litter`], which the conversation itself makes.
+    pub(crate) inner: mpsc::Receiver<ConnectionFault>,
 }
 
 /// An open connection.
@@ -42,7 +42,7 @@ struct Open {
     profile: Option<ProfileId>,
     cut: Arc<Notify>,
     stalls: mpsc::Sender<Duration>,
-    inner: mpsc::Sender<Trouble>,
+    inner: mpsc::Sender<ConnectionFault>,
 }
 
 #[derive(Default)]
@@ -80,7 +80,7 @@ impl Connections {
     }
 
     /// Makes trouble for a profile's connections, or for all, at most `count` of them. How many it reached.
-    pub(crate) fn strike(&self, profile: Option<&ProfileId>, count: Option<u32>, trouble: &Trouble) -> usize {
+    pub(crate) fn strike(&self, profile: Option<&ProfileId>, count: Option<u32>, trouble: &ConnectionFault) -> usize {
         let most = count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
         let registry = lock(&self.0);
         let meant = registry.open.values().filter(|open| profile.is_none() || open.profile.as_ref() == profile);
@@ -102,7 +102,7 @@ impl Connections {
                     garbage::kind_of(turn.wrapping_sub(1))
                 })
             });
-            open.take(Trouble::Litter(kinds.collect()))
+            open.take(ConnectionFault::Litter(kinds.collect()))
         });
         litter.count()
     }
@@ -110,14 +110,14 @@ impl Connections {
 
 impl Open {
     /// Whether the order reached it.
-    fn take(&self, trouble: Trouble) -> bool {
+    fn take(&self, trouble: ConnectionFault) -> bool {
         match trouble {
-            Trouble::Cut => {
+            ConnectionFault::Cut => {
                 self.cut.notify_one();
                 true
             }
-            Trouble::Stalled(lasting) => self.stalls.try_send(lasting).is_ok(),
-            inner @ (Trouble::Deaf(_) | Trouble::Litter(_)) => self.inner.try_send(inner).is_ok(),
+            ConnectionFault::Stalled(lasting) => self.stalls.try_send(lasting).is_ok(),
+            inner @ (ConnectionFault::Deaf(_) | ConnectionFault::Litter(_)) => self.inner.try_send(inner).is_ok(),
         }
     }
 }
@@ -155,8 +155,8 @@ mod tests {
         }
         drop(places.remove(1));
         let second = Duration::from_secs(1);
-        assert_eq!(connections.strike(Some(&meant), Some(1), &Trouble::Stalled(second)), 1);
-        assert_eq!(connections.strike(None, None, &Trouble::Deaf(second)), 3);
+        assert_eq!(connections.strike(Some(&meant), Some(1), &ConnectionFault::Stalled(second)), 1);
+        assert_eq!(connections.strike(None, None, &ConnectionFault::Deaf(second)), 3);
         assert_eq!(connections.litter(None, 1, None), 2, "one has not joined");
         let stalled: Vec<_> = places.iter_mut().map(|(_, orders)| orders.stalls.try_recv().is_ok()).collect();
         assert_eq!(stalled, [false, true, false]);
@@ -167,7 +167,7 @@ mod tests {
         let connections = Connections::default();
         let (_place, _orders) = connections.enter();
         let reached: usize =
-            (0..WAITING + 3).map(|_| connections.strike(None, None, &Trouble::Deaf(Duration::ZERO))).sum();
+            (0..WAITING + 3).map(|_| connections.strike(None, None, &ConnectionFault::Deaf(Duration::ZERO))).sum();
         assert_eq!(reached, WAITING);
     }
 }

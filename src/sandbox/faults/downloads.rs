@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
 
-/// The length that a payload has when it is [`Spoil::Huge`]: 1 EiB.
+/// The length that a payload has when it is [`DownloadFault::Huge`]: 1 EiB.
 const HUGE: u64 = 1 << 60;
 
 /// How long the server takes at most to send what it has.
@@ -17,7 +17,7 @@ const FLUSH: Duration = Duration::from_millis(100);
 /// How a download goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Spoil {
+pub enum DownloadFault {
     /// The link is refused as one that was used: 410.
     Used,
     /// The link is refused as one that has expired: 403.
@@ -36,7 +36,7 @@ pub enum Spoil {
     Huge,
 }
 
-impl Spoil {
+impl DownloadFault {
     /// The answer that comes in place of the payload, where it does.
     pub(crate) fn refusal(self) -> Option<Response> {
         match self {

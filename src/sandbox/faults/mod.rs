@@ -15,9 +15,9 @@ use tokio::time::Instant;
 
 use crate::sandbox::state::profiles::ProfileId;
 
-use armed_faults::{Conditions, Full, What};
-use connections::{Connections, Trouble};
-use downloads::Spoil;
+use armed_faults::{Conditions, FaultAction, Full};
+use connections::{ConnectionFault, Connections};
+use downloads::DownloadFault;
 use kinds::{Garbage, Limit};
 
 /// Something that goes wrong.
@@ -62,7 +62,7 @@ pub enum Fault {
     /// Downloads go wrong, whosever they are.
     Downloads {
         /// How.
-        spoil: Spoil,
+        spoil: DownloadFault,
         /// How many of them, or how long.
         limit: Limit,
     },
@@ -88,20 +88,24 @@ impl Faults {
     /// Tokens are not known here: for [`Fault::ExpireTokens`] this does nothing.
     pub(crate) fn strike(&self, fault: Fault, profile: Option<&ProfileId>, now: Instant) -> Result<usize, Full> {
         Ok(match fault {
-            Fault::Drop { count } => self.connections.strike(profile, count, &Trouble::Cut),
-            Fault::Stall { count, lasting } => self.connections.strike(profile, count, &Trouble::Stalled(lasting)),
-            Fault::IgnorePings { count, lasting } => self.connections.strike(profile, count, &Trouble::Deaf(lasting)),
+            Fault::Drop { count } => self.connections.strike(profile, count, &ConnectionFault::Cut),
+            Fault::Stall { count, lasting } => {
+                self.connections.strike(profile, count, &ConnectionFault::Stalled(lasting))
+            }
+            Fault::IgnorePings { count, lasting } => {
+                self.connections.strike(profile, count, &ConnectionFault::Deaf(lasting))
+            }
             Fault::Garbage { frames, kind } => self.connections.litter(profile, frames, kind),
             Fault::RefuseJoins { limit } => {
-                self.conditions.add(What::RefuseJoin, profile, limit, now)?;
+                self.conditions.add(FaultAction::RefuseJoin, profile, limit, now)?;
                 0
             }
             Fault::Delay { by, limit } => {
-                self.conditions.add(What::Delay(by), profile, limit, now)?;
+                self.conditions.add(FaultAction::Delay(by), profile, limit, now)?;
                 0
             }
             Fault::Downloads { spoil, limit } => {
-                self.conditions.add(What::Spoil(spoil), None, limit, now)?;
+                self.conditions.add(FaultAction::Spoil(spoil), None, limit, now)?;
                 0
             }
             Fault::ExpireTokens => 0,
@@ -110,22 +114,22 @@ impl Faults {
 
     /// Whether a join is to be refused now. `profile` is whom its token stands for.
     pub(crate) fn refuses_join(&self, profile: Option<&ProfileId>, now: Instant) -> bool {
-        self.conditions.take(profile, now, |what| matches!(what, What::RefuseJoin).then_some(())).is_some()
+        self.conditions.take(profile, now, |what| matches!(what, FaultAction::RefuseJoin).then_some(())).is_some()
     }
 
     /// By how much a profile's outcome, or an answer to it, is to come late.
     pub(crate) fn delay(&self, profile: Option<&ProfileId>, now: Instant) -> Option<Duration> {
         self.conditions.take(profile, now, |what| match what {
-            What::Delay(by) => Some(by),
-            What::RefuseJoin | What::Spoil(_) => None,
+            FaultAction::Delay(by) => Some(by),
+            FaultAction::RefuseJoin | FaultAction::Spoil(_) => None,
         })
     }
 
     /// How a download is to go wrong.
-    pub(crate) fn spoils_download(&self, now: Instant) -> Option<Spoil> {
+    pub(crate) fn spoils_download(&self, now: Instant) -> Option<DownloadFault> {
         self.conditions.take(None, now, |what| match what {
-            What::Spoil(spoil) => Some(spoil),
-            What::RefuseJoin | What::Delay(_) => None,
+            FaultAction::Spoil(spoil) => Some(spoil),
+            FaultAction::RefuseJoin | FaultAction::Delay(_) => None,
         })
     }
 }

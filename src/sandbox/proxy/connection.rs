@@ -13,11 +13,11 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::sandbox::backend::Backend;
-use crate::sandbox::faults::connections::{Orders, Place, Trouble};
+use crate::sandbox::faults::connections::{ConnectionFault, Orders, Place};
 use crate::sandbox::state::profiles::ProfileId;
 
 use super::frames::{self, Wish};
-use super::hub::{Membership, Parcel};
+use super::hub::{DeliveryBatch, Membership};
 
 /// A client has this long for its handshake, and to take what is written to it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,21 +26,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LARGEST_REQUEST: usize = 64 * 1024;
 
 /// Where a connection stands: outside, or in exactly one channel.
-enum Seat {
+enum JoinedChannel {
     Outside,
     Joined {
         /// Gives the place up when dropped.
         _membership: Membership,
         /// Dropped on leaving: what was still on its way goes back to the queue.
-        inbox: mpsc::Receiver<Parcel>,
+        inbox: mpsc::Receiver<DeliveryBatch>,
         profile: ProfileId,
         channel: String,
     },
 }
 
-impl Seat {
+impl JoinedChannel {
     /// The next messages of the channel. Waits for ever outside of one.
-    async fn parcel(&mut self) -> Option<Parcel> {
+    async fn parcel(&mut self) -> Option<DeliveryBatch> {
         match self {
             Self::Outside => std::future::pending().await,
             Self::Joined { inbox, .. } => inbox.recv().await,
@@ -88,9 +88,9 @@ async fn converse(
     socket: &mut WebSocketStream<TcpStream>,
     backend: &Arc<Backend>,
     place: Place,
-    mut troubles: mpsc::Receiver<Trouble>,
+    mut troubles: mpsc::Receiver<ConnectionFault>,
 ) -> tungstenite::Result<()> {
-    let mut seat = Seat::Outside;
+    let mut seat = JoinedChannel::Outside;
     // Until when nothing is read, so that pings are not answered.
     let mut deaf: Option<Instant> = None;
     loop {
@@ -99,13 +99,13 @@ async fn converse(
                 Some(Ok(Message::Text(text))) => {
                     let (reply, step) = answer(&text, &seat, backend);
                     let whose = match (&step, &seat) {
-                        (Step::Join { profile, .. }, _) | (_, Seat::Joined { profile, .. }) => Some(profile),
-                        (Step::Stay | Step::Leave, Seat::Outside) => None,
+                        (Step::Join { profile, .. }, _) | (_, JoinedChannel::Joined { profile, .. }) => Some(profile),
+                        (Step::Stay | Step::Leave, JoinedChannel::Outside) => None,
                     };
                     let late = backend.faults.delay(whose, backend.clock.now());
                     // Nothing comes after the reply to a leave, and nothing before the reply to a join.
                     if matches!(step, Step::Leave) {
-                        seat = Seat::Outside;
+                        seat = JoinedChannel::Outside;
                         place.joined(None);
                     }
                     if let Some(late) = late {
@@ -115,7 +115,7 @@ async fn converse(
                     if let Step::Join { profile, channel } = step {
                         place.joined(Some(profile.clone()));
                         let (membership, inbox) = backend.hub.join(&profile);
-                        seat = Seat::Joined { _membership: membership, inbox, profile, channel };
+                        seat = JoinedChannel::Joined { _membership: membership, inbox, profile, channel };
                     }
                 }
                 Some(Ok(Message::Binary(_))) => {
@@ -128,17 +128,17 @@ async fn converse(
             },
             () = sleep_until(deaf.unwrap_or_else(Instant::now)), if deaf.is_some() => deaf = None,
             Some(trouble) = troubles.recv() => match trouble {
-                Trouble::Deaf(lasting) => deaf = Instant::now().checked_add(lasting),
-                Trouble::Litter(kinds) => {
+                ConnectionFault::Deaf(lasting) => deaf = Instant::now().checked_add(lasting),
+                ConnectionFault::Litter(kinds) => {
                     for kind in kinds {
                         write(socket, [kind.frame()]).await?;
                     }
                 }
                 // Made from outside of the conversation.
-                Trouble::Cut | Trouble::Stalled(_) => {}
+                ConnectionFault::Cut | ConnectionFault::Stalled(_) => {}
             },
             parcel = seat.parcel() => {
-                let Some(Parcel { frames, written }) = parcel else { return Ok(()) };
+                let Some(DeliveryBatch { frames, written }) = parcel else { return Ok(()) };
                 write(socket, frames.iter().cloned().map(Message::Text)).await?;
                 if written.send(()).is_err() {
                     // The pump has ended with the sandbox.
@@ -157,14 +157,14 @@ enum Step {
 }
 
 /// Answers a request: the reply, and what to do about it.
-fn answer(text: &str, seat: &Seat, backend: &Backend) -> (String, Step) {
+fn answer(text: &str, seat: &JoinedChannel, backend: &Backend) -> (String, Step) {
     let (wish, correlation) = frames::read(text);
     let (status, channel, message, step) = match (wish, seat) {
         (Wish::Nothing(why), _) => (400, None, why, Step::Stay),
-        (Wish::Join { .. }, Seat::Joined { .. }) => {
+        (Wish::Join { .. }, JoinedChannel::Joined { .. }) => {
             (409, None, "This connection has joined a channel already: leave it first.", Step::Stay)
         }
-        (Wish::Join { token }, Seat::Outside) => match backend.holder(&token) {
+        (Wish::Join { token }, JoinedChannel::Outside) => match backend.holder(&token) {
             holder if backend.faults.refuses_join(holder.as_ref(), backend.clock.now()) => {
                 (503, None, "The proxy takes no joins at the moment.", Step::Stay)
             }
@@ -175,8 +175,10 @@ fn answer(text: &str, seat: &Seat, backend: &Backend) -> (String, Step) {
             }
             None => (401, None, "The authorization token is not valid or has expired.", Step::Stay),
         },
-        (Wish::Leave { .. }, Seat::Outside) => (409, None, "This connection has not joined a channel.", Step::Stay),
-        (Wish::Leave { channel: named }, Seat::Joined { channel, profile, .. }) => {
+        (Wish::Leave { .. }, JoinedChannel::Outside) => {
+            (409, None, "This connection has not joined a channel.", Step::Stay)
+        }
+        (Wish::Leave { channel: named }, JoinedChannel::Joined { channel, profile, .. }) => {
             if named.is_some_and(|named| named != *channel) {
                 (404, None, "This connection has not joined that channel.", Step::Stay)
             } else {

@@ -13,7 +13,7 @@ use crate::sandbox::runtime::tasks::Tasks;
 use crate::sandbox::state::profiles::ProfileId;
 
 /// Messages on their way to one client.
-pub(crate) struct Parcel {
+pub(crate) struct DeliveryBatch {
     /// The frames, in order.
     pub(crate) frames: Arc<[Utf8Bytes]>,
     /// Told once all of them are written to the socket; dropped if they were not.
@@ -21,7 +21,7 @@ pub(crate) struct Parcel {
 }
 
 /// A member, and what it gets of a batch: frames with their places in it.
-type Share = (mpsc::Sender<Parcel>, Vec<(usize, Utf8Bytes)>);
+type Share = (mpsc::Sender<DeliveryBatch>, Vec<(usize, Utf8Bytes)>);
 
 /// How many parcels wait for one client. The pump waits while it is full; a client that takes none is disconnected by
 /// its connection's deadline, so the others wait a bounded time.
@@ -30,7 +30,7 @@ const PARCELS: usize = 2;
 /// A joined client.
 struct Member {
     id: u64,
-    parcels: mpsc::Sender<Parcel>,
+    parcels: mpsc::Sender<DeliveryBatch>,
 }
 
 /// One profile's channel.
@@ -91,7 +91,7 @@ impl Hub {
     }
 
     /// Joins. From now on the profile's messages come on the receiver, those first that waited in its queue.
-    pub(crate) fn join(self: &Arc<Self>, profile: &ProfileId) -> (Membership, mpsc::Receiver<Parcel>) {
+    pub(crate) fn join(self: &Arc<Self>, profile: &ProfileId) -> (Membership, mpsc::Receiver<DeliveryBatch>) {
         let (parcels, inbox) = mpsc::channel(PARCELS);
         let mut channels = self.channels();
         let id = channels.next_member;
@@ -184,7 +184,7 @@ impl Hub {
         shares
     }
 
-    fn members(&self, profile: &ProfileId) -> Vec<mpsc::Sender<Parcel>> {
+    fn members(&self, profile: &ProfileId) -> Vec<mpsc::Sender<DeliveryBatch>> {
         let channels = self.channels();
         let members = channels.by_profile.get(profile).map(|channel| channel.members.as_slice()).unwrap_or_default();
         members.iter().map(|member| member.parcels.clone()).collect()
@@ -192,9 +192,9 @@ impl Hub {
 }
 
 /// Hands frames to a member's connection and waits; whether it has written them.
-async fn hand_over(member: mpsc::Sender<Parcel>, frames: Arc<[Utf8Bytes]>) -> bool {
+async fn hand_over(member: mpsc::Sender<DeliveryBatch>, frames: Arc<[Utf8Bytes]>) -> bool {
     let (written, heard) = oneshot::channel();
-    let sent = member.send(Parcel { frames, written }).await.is_ok();
+    let sent = member.send(DeliveryBatch { frames, written }).await.is_ok();
     // A parcel that was sent in the very moment in which the connection let go of its inbox stays in the channel for as long as
     // there is a sender: kept, this one would wait for itself.
     drop(member);
@@ -221,12 +221,12 @@ mod tests {
     }
 
     /// The next parcel. Under a paused clock the deadline strikes as soon as nothing else can happen.
-    async fn next(inbox: &mut mpsc::Receiver<Parcel>) -> Parcel {
+    async fn next(inbox: &mut mpsc::Receiver<DeliveryBatch>) -> DeliveryBatch {
         let parcel = tokio::time::timeout(Duration::from_mins(1), inbox.recv()).await;
         parcel.expect("nothing is on its way").expect("the hub let go of the client")
     }
 
-    fn texts(parcel: &Parcel) -> Vec<&str> {
+    fn texts(parcel: &DeliveryBatch) -> Vec<&str> {
         parcel.frames.iter().map(Utf8Bytes::as_str).collect()
     }
 

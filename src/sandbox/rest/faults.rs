@@ -26,9 +26,9 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use serde_json::{Map, Value, json};
 
-use crate::sandbox::backend::{Backend, NotStruck};
+use crate::sandbox::backend::{Backend, NotInjected};
 use crate::sandbox::faults::Fault;
-use crate::sandbox::faults::downloads::Spoil;
+use crate::sandbox::faults::downloads::DownloadFault;
 use crate::sandbox::faults::kinds::{Garbage, Limit};
 
 use super::answers::Refusal;
@@ -56,8 +56,8 @@ pub(crate) async fn strike(
     let (fault, profile) = read(fields)?;
     match backend.strike(fault, profile.as_deref()) {
         Ok(struck) => Ok(Json(json!({ "struck": struck }))),
-        Err(NotStruck::UnknownProfile) => Err(Refusal::field("profile", "No profile has this user name.")),
-        Err(NotStruck::Full) => Err(Refusal::Busy),
+        Err(NotInjected::UnknownProfile) => Err(Refusal::field("profile", "No profile has this user name.")),
+        Err(NotInjected::Full) => Err(Refusal::Busy),
     }
 }
 
@@ -179,16 +179,16 @@ impl Order {
         kind
     }
 
-    fn how(&mut self) -> Option<Spoil> {
+    fn how(&mut self) -> Option<DownloadFault> {
         let how = match self.text("how").unwrap_or_default().as_str() {
-            "used" => Some(Spoil::Used),
-            "expired" => Some(Spoil::Expired),
-            "redirect" => Some(Spoil::Redirect),
-            "cut" => Some(Spoil::Cut),
-            "lie" => Some(Spoil::Lie),
-            "stall" => Some(Spoil::Stall),
-            "slow" => Some(Spoil::Slow(self.by())),
-            "huge" => Some(Spoil::Huge),
+            "used" => Some(DownloadFault::Used),
+            "expired" => Some(DownloadFault::Expired),
+            "redirect" => Some(DownloadFault::Redirect),
+            "cut" => Some(DownloadFault::Cut),
+            "lie" => Some(DownloadFault::Lie),
+            "stall" => Some(DownloadFault::Stall),
+            "slow" => Some(DownloadFault::Slow(self.by())),
+            "huge" => Some(DownloadFault::Huge),
             _ => None,
         };
         if how.is_none() {
@@ -253,11 +253,11 @@ mod tests {
             ),
             (
                 json!({"fault": "downloads", "how": "cut", "count": 1}),
-                Fault::Downloads { spoil: Spoil::Cut, limit: Limit::Times(1) },
+                Fault::Downloads { spoil: DownloadFault::Cut, limit: Limit::Times(1) },
             ),
             (
                 json!({"fault": "downloads", "how": "slow", "by_ms": 1000, "for_ms": 1000}),
-                Fault::Downloads { spoil: Spoil::Slow(second), limit: Limit::During(second) },
+                Fault::Downloads { spoil: DownloadFault::Slow(second), limit: Limit::During(second) },
             ),
             (json!({"fault": "ignore-pings", "for_ms": 1000}), Fault::IgnorePings { count: None, lasting: second }),
         ] {

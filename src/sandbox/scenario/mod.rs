@@ -23,7 +23,7 @@ use crate::sandbox::state::profiles::ProfileId;
 use super::backend::Backend;
 use super::payload::{Content, Payload, generate};
 
-use script::{Beat, Pace, Script};
+use script::{Pace, Script, ScriptedEvent};
 
 /// How many messages may wait for a profile that nobody has joined. Beyond that its script pauses: a queue left alone for a
 /// night would otherwise greet its operator with tens of thousands.
@@ -62,7 +62,7 @@ struct Stage {
     backend: Arc<Backend>,
     profile: ProfileId,
     /// Beats to come, by their time and the order in which they were written.
-    beats: BTreeMap<(Instant, u64), Beat>,
+    beats: BTreeMap<(Instant, u64), ScriptedEvent>,
     written: u64,
     /// How many messages were published since someone was joined.
     unheard: usize,
@@ -96,7 +96,7 @@ impl Stage {
         }
     }
 
-    fn schedule(&mut self, start: Instant, beats: impl IntoIterator<Item = (Duration, Beat)>) {
+    fn schedule(&mut self, start: Instant, beats: impl IntoIterator<Item = (Duration, ScriptedEvent)>) {
         for (after, beat) in beats {
             self.beats.insert((start + after, self.written), beat);
             self.written += 1;
@@ -104,18 +104,18 @@ impl Stage {
     }
 
     /// Makes a beat true and publishes it; what follows from it later.
-    async fn perform(&mut self, beat: Beat) -> Option<(Duration, Beat)> {
+    async fn perform(&mut self, beat: ScriptedEvent) -> Option<(Duration, ScriptedEvent)> {
         match beat {
-            Beat::Started { id, told } => {
+            ScriptedEvent::Started { id, told } => {
                 self.backend.state().commands.start(id.clone(), Some(self.profile.clone()));
                 if told {
                     self.publish(&messages::command(&id, CommandStatus::Pending, &Value::Null)).await;
                 }
             }
-            Beat::StillPending { id, body } => {
+            ScriptedEvent::StillPending { id, body } => {
                 self.publish(&messages::command(&id, CommandStatus::Pending, &body)).await;
             }
-            Beat::Settled { id, outcome } => {
+            ScriptedEvent::Settled { id, outcome } => {
                 let (status, body) = match outcome {
                     Ok(body) => (CommandStatus::Succeeded, body),
                     Err(reason) => (CommandStatus::Failed, Value::from(reason)),
@@ -124,23 +124,23 @@ impl Stage {
                 self.backend.state().commands.settle(&id, status, body);
                 self.publish(&message).await;
             }
-            Beat::Progress { request, context, text } => {
+            ScriptedEvent::Progress { request, context, text } => {
                 self.publish(&messages::data_text(&request, context, text)).await;
             }
-            Beat::Inline { request, context, seed, len } => {
+            ScriptedEvent::Inline { request, context, seed, len } => {
                 let body = STANDARD.encode(generate(seed, len));
                 self.publish(&messages::data_text(&request, context, &body)).await;
             }
-            Beat::Streamed { request, context, file_name, seed, len, announcement } => {
+            ScriptedEvent::Streamed { request, context, file_name, seed, len, announcement } => {
                 let content = Content::Generated { seed, len };
                 let auth = self.backend.grant_download(Payload { content, file_name });
                 let mut announced = announcement.messages(&self.backend, &request, context, &auth).into_iter();
                 if let Some(first) = announced.next() {
                     self.publish(&first).await;
                 }
-                return announced.next().map(|ready| (Duration::from_millis(700), Beat::Raw(ready)));
+                return announced.next().map(|ready| (Duration::from_millis(700), ScriptedEvent::Raw(ready)));
             }
-            Beat::Raw(message) => self.publish(&message).await,
+            ScriptedEvent::Raw(message) => self.publish(&message).await,
         }
         None
     }

@@ -27,7 +27,7 @@ pub(crate) enum Pace {
 }
 
 /// One thing that happens at its time.
-pub(crate) enum Beat {
+pub(crate) enum ScriptedEvent {
     /// A command starts; clients are told of it as pending, or not.
     Started { id: CommandId, told: bool },
     /// A command is told of as pending once more.
@@ -52,7 +52,7 @@ pub(crate) enum Beat {
 }
 
 /// A data token that the profile has from the start.
-pub(crate) struct Article {
+pub(crate) struct SampleData {
     pub(crate) meta: FileMeta,
     pub(crate) seed: u64,
     pub(crate) len: u64,
@@ -60,7 +60,7 @@ pub(crate) struct Article {
 }
 
 /// Beats of an episode, each with its delay from the episode's start.
-pub(crate) type Beats = Vec<(Duration, Beat)>;
+pub(crate) type Schedule = Vec<(Duration, ScriptedEvent)>;
 
 /// One profile's script.
 pub(crate) struct Script {
@@ -76,7 +76,7 @@ impl Script {
     }
 
     /// The data tokens that are there from the start.
-    pub(crate) fn stock(&mut self) -> Vec<Article> {
+    pub(crate) fn stock(&mut self) -> Vec<SampleData> {
         let count = match self.pace {
             Pace::Busy => 42,
             Pace::Calm => 9,
@@ -94,23 +94,23 @@ impl Script {
                     size: len.saturating_sub(28),
                 };
                 let age_millis = self.rng.u64(60_000..90 * 24 * 3_600_000);
-                Article { meta, seed: self.rng.u64(..), len, age_millis }
+                SampleData { meta, seed: self.rng.u64(..), len, age_millis }
             })
             .collect()
     }
 
     /// A quick start, so that a window that has just been opened is not empty: at least 25 messages within `length`.
-    pub(crate) fn opening(&mut self, length: Duration) -> Beats {
+    pub(crate) fn opening(&mut self, length: Duration) -> Schedule {
         let mut beats = Vec::new();
         for n in 0..16 {
             let id = self.command_id();
             let at = length.mul_f64(self.rng.f64() * 0.6);
             let settled = at + length.mul_f64(0.05 + self.rng.f64() * 0.3);
             let outcome = self.outcome();
-            beats.push((at, Beat::Started { id: id.clone(), told: n % 2 == 0 }));
-            beats.push((settled, Beat::Settled { id, outcome }));
+            beats.push((at, ScriptedEvent::Started { id: id.clone(), told: n % 2 == 0 }));
+            beats.push((settled, ScriptedEvent::Settled { id, outcome }));
         }
-        beats.push((length.mul_f64(0.8), Beat::Raw(self.unrecognised())));
+        beats.push((length.mul_f64(0.8), ScriptedEvent::Raw(self.unrecognised())));
         for quick in [self.inline(), self.streamed(), self.streamed()] {
             // The episode's own times, squeezed into the opening.
             let longest = quick.iter().map(|(at, _)| *at).max().unwrap_or_default().max(Duration::from_millis(1));
@@ -130,49 +130,52 @@ impl Script {
     }
 
     /// The next episode.
-    pub(crate) fn episode(&mut self) -> Beats {
+    pub(crate) fn episode(&mut self) -> Schedule {
         match self.rng.u8(0..100) {
             0..=72 => self.command(Duration::ZERO),
             73..=76 => self.burst(),
             77..=85 => self.inline(),
             86..=93 => self.streamed(),
-            94..=96 => vec![(Duration::ZERO, Beat::Raw(self.unrecognised()))],
-            _ => vec![(Duration::ZERO, Beat::Raw(self.keep_alive()))],
+            94..=96 => vec![(Duration::ZERO, ScriptedEvent::Raw(self.unrecognised()))],
+            _ => vec![(Duration::ZERO, ScriptedEvent::Raw(self.keep_alive()))],
         }
     }
 
     /// One command, from `start` on.
-    fn command(&mut self, start: Duration) -> Beats {
+    fn command(&mut self, start: Duration) -> Schedule {
         let id = self.command_id();
         let told = self.rng.u8(0..10) < 7;
-        let mut beats = vec![(start, Beat::Started { id: id.clone(), told })];
+        let mut beats = vec![(start, ScriptedEvent::Started { id: id.clone(), told })];
         let mut at = start + self.millis(200..2_500);
         if self.rng.u8(0..8) == 0 {
-            beats.push((at, Beat::StillPending { id: id.clone(), body: "Waiting for approval by quorum".into() }));
+            beats.push((
+                at,
+                ScriptedEvent::StillPending { id: id.clone(), body: "Waiting for approval by quorum".into() },
+            ));
             at += self.millis(1_000..6_000);
         }
-        beats.push((at, Beat::Settled { id, outcome: self.outcome() }));
+        beats.push((at, ScriptedEvent::Settled { id, outcome: self.outcome() }));
         beats
     }
 
     /// Many commands at once, as a batch job gives them.
-    fn burst(&mut self) -> Beats {
+    fn burst(&mut self) -> Schedule {
         let count = self.rng.u64(6..20);
         (0..count).flat_map(|n| self.command(Duration::from_millis(n * 25))).collect()
     }
 
     /// Data that comes inside a message.
-    fn inline(&mut self) -> Beats {
+    fn inline(&mut self) -> Schedule {
         let request = self.request_id();
         let context = self.subject().context;
         let (mut beats, at) = self.progress(&request, context);
         let (seed, len) = (self.rng.u64(..), self.rng.u64(INLINE));
-        beats.push((at, Beat::Inline { request, context, seed, len }));
+        beats.push((at, ScriptedEvent::Inline { request, context, seed, len }));
         beats
     }
 
     /// Data that is fetched.
-    fn streamed(&mut self) -> Beats {
+    fn streamed(&mut self) -> Schedule {
         let request = self.request_id();
         let Subject { context, stem, extension } = *self.subject();
         let (mut beats, at) = self.progress(&request, context);
@@ -181,17 +184,17 @@ impl Script {
         // Not every server names the file.
         let file_name = (self.rng.u8(0..6) > 0).then(|| format!("{stem}.{extension}"));
         let (seed, len) = (self.rng.u64(..), self.megabytes());
-        beats.push((at, Beat::Streamed { request, context, file_name, seed, len, announcement }));
+        beats.push((at, ScriptedEvent::Streamed { request, context, file_name, seed, len, announcement }));
         beats
     }
 
     /// One to three words on data being prepared, and when the data comes.
-    fn progress(&mut self, request: &RequestId, context: &'static str) -> (Beats, Duration) {
+    fn progress(&mut self, request: &RequestId, context: &'static str) -> (Schedule, Duration) {
         let mut at = Duration::ZERO;
         let mut beats = Vec::new();
         let first = self.rng.usize(0..PROGRESS.len());
         for text in PROGRESS.iter().cycle().skip(first).take(self.rng.usize(1..4)) {
-            beats.push((at, Beat::Progress { request: request.clone(), context, text }));
+            beats.push((at, ScriptedEvent::Progress { request: request.clone(), context, text }));
             at += self.millis(300..2_000);
         }
         (beats, at)
@@ -277,8 +280,8 @@ mod tests {
 
     use super::*;
 
-    fn told(beats: &Beats) -> usize {
-        beats.iter().filter(|(_, beat)| !matches!(beat, Beat::Started { told: false, .. })).count()
+    fn told(beats: &Schedule) -> usize {
+        beats.iter().filter(|(_, beat)| !matches!(beat, ScriptedEvent::Started { told: false, .. })).count()
     }
 
     #[test]
@@ -307,8 +310,8 @@ mod tests {
             let mut settled = BTreeSet::new();
             for (at, beat) in beats {
                 match beat {
-                    Beat::Started { id, .. } => assert!(started.insert((id, at)), "a command started twice"),
-                    Beat::Settled { id, outcome } => {
+                    ScriptedEvent::Started { id, .. } => assert!(started.insert((id, at)), "a command started twice"),
+                    ScriptedEvent::Settled { id, outcome } => {
                         failed += usize::from(outcome.is_err());
                         settled.insert((id, at));
                     }
@@ -333,8 +336,8 @@ mod tests {
         for _ in 0..500 {
             for (_, beat) in script.episode() {
                 match beat {
-                    Beat::Inline { len, .. } => inline |= INLINE.contains(&len),
-                    Beat::Streamed { len, announcement, .. } => {
+                    ScriptedEvent::Inline { len, .. } => inline |= INLINE.contains(&len),
+                    ScriptedEvent::Streamed { len, announcement, .. } => {
                         assert!((5_000_000..50_000_000).contains(&len), "{len} bytes");
                         announced[match announcement {
                             Announcement::Link => 0,
@@ -343,7 +346,7 @@ mod tests {
                             Announcement::TokenThenStreamUrl => 3,
                         }] = true;
                     }
-                    Beat::Raw(_) => raw = true,
+                    ScriptedEvent::Raw(_) => raw = true,
                     _ => {}
                 }
             }
@@ -358,7 +361,7 @@ mod tests {
             (0..50)
                 .flat_map(|_| script.episode())
                 .filter_map(|(at, beat)| match beat {
-                    Beat::Settled { id, .. } => Some((at, id)),
+                    ScriptedEvent::Settled { id, .. } => Some((at, id)),
                     _ => None,
                 })
                 .collect::<Vec<_>>()

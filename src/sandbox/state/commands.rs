@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::protocol::CommandId;
 
 use super::profiles::ProfileId;
-use super::recent::Recent;
+use super::recent::BoundedMap;
 
 /// How many commands are remembered; older ones are unknown to `request-status`.
 const REMEMBERED: usize = 50_000;
@@ -54,11 +54,11 @@ pub(crate) struct Command {
 }
 
 /// The commands of all profiles.
-pub(crate) struct Commands(Recent<CommandId, Command>);
+pub(crate) struct Commands(BoundedMap<CommandId, Command>);
 
 impl Default for Commands {
     fn default() -> Self {
-        Self(Recent::new(REMEMBERED))
+        Self(BoundedMap::new(REMEMBERED))
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::sandbox::payload::Payload;
 
-use super::recent::Recent;
+use super::recent::BoundedMap;
 use super::secrets;
 
 /// How long a link is good.
@@ -45,11 +45,11 @@ struct Link {
 }
 
 /// All links.
-pub(crate) struct Links(Recent<String, Link>);
+pub(crate) struct Links(BoundedMap<String, Link>);
 
 impl Default for Links {
     fn default() -> Self {
-        Self(Recent::new(REMEMBERED))
+        Self(BoundedMap::new(REMEMBERED))
     }
 }
 

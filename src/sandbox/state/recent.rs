@@ -4,13 +4,13 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 /// A map of at most `capacity` entries; inserting beyond that forgets the one inserted first.
-pub(crate) struct Recent<K, V> {
+pub(crate) struct BoundedMap<K, V> {
     entries: HashMap<K, V>,
     order: VecDeque<K>,
     capacity: usize,
 }
 
-impl<K: Clone + Eq + Hash, V> Recent<K, V> {
+impl<K: Clone + Eq + Hash, V> BoundedMap<K, V> {
     /// An empty map.
     pub(crate) fn new(capacity: usize) -> Self {
         Self { entries: HashMap::new(), order: VecDeque::new(), capacity }
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn the_oldest_entry_is_forgotten_first() {
-        let mut recent = Recent::new(2);
+        let mut recent = BoundedMap::new(2);
         for key in ["a", "b", "c"] {
             recent.insert(key, key.len());
         }

@@ -6,10 +6,12 @@ use toml::{Table, Value};
 use crate::settings::address::Address;
 use crate::settings::directories::Directories;
 use crate::settings::error::SettingsError;
-use crate::settings::layout::{ColumnLook, InsightLook, InsightSpan, Look, SavedFilter, SortLook, TableColumn, Times};
-use crate::settings::profile::{Profile, ProfileId, Saving};
+use crate::settings::layout::{
+    ColumnLayout, InsightLayout, InsightSpan, SavedFilter, SortLayout, TableColumn, TableLayout, Times,
+};
+use crate::settings::profile::{DownloadSettings, Profile, ProfileId};
 use crate::settings::proxy::ProxyChoice;
-use crate::settings::{Motion, Preferences, Settings, Theme, WindowPlace, atomic};
+use crate::settings::{Motion, Preferences, Settings, Theme, WindowGeometry, atomic};
 
 use super::*;
 
@@ -19,11 +21,11 @@ fn directories() -> (tempfile::TempDir, Directories) {
     (root, directories)
 }
 
-fn look() -> Look {
+fn look() -> TableLayout {
     let columns = [(TableColumn::Id, Some(300)), (TableColumn::FirstSeen, None)];
-    Look {
-        columns: columns.map(|(column, width)| ColumnLook { column, width }).to_vec(),
-        sort: Some(SortLook { column: TableColumn::Took, descending: true }),
+    TableLayout {
+        columns: columns.map(|(column, width)| ColumnLayout { column, width }).to_vec(),
+        sort: Some(SortLayout { column: TableColumn::Took, descending: true }),
         filter: "status:failed -\"a \\\"b\\\"\" /x\\/y/".to_owned(),
     }
 }
@@ -41,13 +43,13 @@ fn settings() -> Settings {
             retention_bytes: 5_000_000_000,
             times: Times { relative: true, utc: true, milliseconds: false },
             looks: [(ProfileId::from_u128(7), look())].into(),
-            insight: InsightLook { open: true, span: InsightSpan::SixHours },
+            insight: InsightLayout { open: true, span: InsightSpan::SixHours },
             saved_filters: vec![SavedFilter { name: "\"failed\" = 'now'".to_owned(), look: look() }],
             scale: 150,
             notify_failed: false,
             notify_ready: false,
             motion: Motion::Reduced,
-            window: Some(WindowPlace { width: 1_400, height: 900, maximised: true }),
+            window: Some(WindowGeometry { width: 1_400, height: 900, maximised: true }),
             last_folder: Some(PathBuf::from("/home/ünï \"quoted\"/\\back")),
             proxy: ProxyChoice::from_text("http://proxy.example.com:3128"),
             authority_file: Some(PathBuf::from("/etc/ünï/ca.pem")),
@@ -57,7 +59,7 @@ fn settings() -> Settings {
                 name: "ops = \"[x]\"\nsecond line".to_owned(),
                 username: "ops@example.com".to_owned(),
                 allow_unencrypted: vec!["10.0.0.1".to_owned()],
-                saving: Saving {
+                saving: DownloadSettings {
                     folder: Some(PathBuf::from("/srv/in")),
                     automatic_hosts: vec!["data.example.com".to_owned()],
                     private_hosts: vec!["nas.local".to_owned()],

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use crate::activity::{ActivityKey, Entry, Seq, Status};
 use crate::engine::{ConnectionState, Event};
-use crate::protocol::Original;
+use crate::protocol::UnmaskedMessage;
 use crate::settings::ProfileId;
-use crate::ui::frame::Scene;
-use crate::ui::profile_tab::{Desk, Unseen};
+use crate::ui::frame::FrameContext;
+use crate::ui::profile_tab::{ProfileTab, UnreadCounts};
 
-use super::{App, Front};
+use super::{ActiveTab, App};
 
 /// How long one frame copies rows for; what is left is copied in the next.
 const COPYING: Duration = Duration::from_millis(4);
 
 /// What an event means for the tab.
-pub(crate) enum News {
+pub(crate) enum TabUpdate {
     /// Nothing.
     None,
     /// It has to be made anew.
@@ -25,7 +25,7 @@ pub(crate) enum News {
     /// Every entry of one activity.
     History(ActivityKey, Vec<Entry>, bool),
     /// Messages of one activity with their secrets.
-    Revealed(ActivityKey, Vec<(Seq, Original)>),
+    Revealed(ActivityKey, Vec<(Seq, UnmaskedMessage)>),
 }
 
 impl App {
@@ -35,48 +35,48 @@ impl App {
     }
 
     /// What an event of a profile means for the tab, before the profile takes it.
-    pub(crate) fn news_for_all(&self, profile: ProfileId, event: &Event) -> News {
+    pub(crate) fn news_for_all(&self, profile: ProfileId, event: &Event) -> TabUpdate {
         if profile == crate::ui::view_state::row_owners::id() || !self.all_follows() {
-            return News::None;
+            return TabUpdate::None;
         }
         match event {
             Event::Committed { entries, .. } | Event::NotKept { entries, .. } => {
-                News::Changed(entries.iter().map(|entry| entry.key.clone()).collect())
+                TabUpdate::Changed(entries.iter().map(|entry| entry.key.clone()).collect())
             }
-            Event::ReadBack { rows, .. } => News::Changed(rows.iter().map(|(key, _)| key.clone()).collect()),
-            Event::Restored { complete: true, .. } | Event::Kept { .. } | Event::Forgotten { .. } => News::Anew,
+            Event::ReadBack { rows, .. } => TabUpdate::Changed(rows.iter().map(|(key, _)| key.clone()).collect()),
+            Event::Restored { complete: true, .. } | Event::Kept { .. } | Event::Forgotten { .. } => TabUpdate::Anew,
             Event::History { key, entries, is_cut, .. } => {
                 let refused = self.desks.iter().find(|desk| desk.profile.id == profile).map(|desk| desk.unkept.of(key));
                 let entries = entries.iter().cloned().chain(refused.into_iter().flatten()).collect();
-                News::History(key.clone(), entries, *is_cut)
+                TabUpdate::History(key.clone(), entries, *is_cut)
             }
-            Event::Revealed { key, messages, .. } => News::Revealed(key.clone(), messages.clone()),
-            _ => News::None,
+            Event::Revealed { key, messages, .. } => TabUpdate::Revealed(key.clone(), messages.clone()),
+            _ => TabUpdate::None,
         }
     }
 
     /// Tells the tab, once the profile has taken the event.
-    pub(crate) fn tell_all(&mut self, profile: ProfileId, news: News) {
+    pub(crate) fn tell_all(&mut self, profile: ProfileId, news: TabUpdate) {
         let Some((all, parts)) = self.desks.split_last_mut().filter(|(all, _)| all.is_all()) else { return };
         match news {
-            News::None => {}
-            News::Anew => {
+            TabUpdate::None => {}
+            TabUpdate::Anew => {
                 if let Some(owners) = &mut all.owners {
                     owners.stale = true;
                 }
             }
-            News::Changed(keys) => {
+            TabUpdate::Changed(keys) => {
                 if let Some(part) = parts.iter().find(|part| part.profile.id == profile) {
                     all.follow(part, &keys);
                     all.activities.merge_rest(parts.iter().map(|part| &part.activities));
                 }
             }
-            News::History(key, entries, is_cut) => {
+            TabUpdate::History(key, entries, is_cut) => {
                 if let Some(details) = all.details_of(profile) {
                     details.answer(&key, entries, is_cut);
                 }
             }
-            News::Revealed(key, messages) => {
+            TabUpdate::Revealed(key, messages) => {
                 if let Some(details) = all.details_of(profile) {
                     details.reveal(&key, messages);
                 }
@@ -87,7 +87,7 @@ impl App {
     /// Tells the tab what is true of its profiles.
     pub(crate) fn tell_all_of_status(&mut self) {
         let Some((all, parts)) = self.desks.split_last_mut().filter(|(all, _)| all.is_all()) else { return };
-        all.status.connection = parts.iter().any(Desk::is_live).then_some(ConnectionState::Live);
+        all.status.connection = parts.iter().any(ProfileTab::is_live).then_some(ConnectionState::Live);
         let downloads = parts.iter().flat_map(|part| &part.status.downloads);
         all.status.downloads = downloads.map(|(request, progress)| (request.clone(), progress.clone())).collect();
         let mut links_changed = false;
@@ -100,11 +100,11 @@ impl App {
     }
 
     /// Makes the tab, where it is in front and has to be made.
-    pub(crate) fn make_all(&mut self, scene: &mut Scene) {
+    pub(crate) fn make_all(&mut self, scene: &mut FrameContext) {
         let preferences = self.preferences();
         let (clock, began) = (&self.parts.clock, self.parts.clock.instant());
         let time = || clock.instant().saturating_duration_since(began) < COPYING;
-        if self.front == Front::Desk(crate::ui::view_state::row_owners::id())
+        if self.front == ActiveTab::Desk(crate::ui::view_state::row_owners::id())
             && let Some((all, parts)) = self.desks.split_last_mut()
         {
             all.make_anew(parts, &preferences);
@@ -113,7 +113,7 @@ impl App {
             }
             for part in parts {
                 // They are seen here.
-                part.unseen = Unseen::default();
+                part.unseen = UnreadCounts::default();
                 part.activities.mark_read();
             }
         }

@@ -5,13 +5,13 @@ use std::cell::Cell;
 use crate::activity::{Activities, ActivityKey};
 use crate::engine::Event;
 use crate::settings::ProfileId;
-use crate::ui::profile_tab::Desk;
-use crate::ui::view_state::apply_entries::Changed;
+use crate::ui::profile_tab::ProfileTab;
+use crate::ui::view_state::apply_entries::ApplySummary;
 use crate::ui::view_state::pending_entries::Batch;
 
-use super::all_profiles::News;
-use super::apply_thread::{MANY, MOST, MOST_BYTES, PILE, Work};
-use super::{App, Front};
+use super::all_profiles::TabUpdate;
+use super::apply_thread::{ApplyJob, MANY, MOST, MOST_BYTES, PILE};
+use super::{ActiveTab, App};
 
 impl App {
     /// Whether an event waits to be applied between two frames; otherwise it is returned, to be taken now.
@@ -86,7 +86,7 @@ impl App {
 
     /// Begins to search the journal for what is not in memory.
     pub(crate) fn search_older(&mut self) {
-        let Some(action) = self.desk_mut().and_then(Desk::search_older) else { return };
+        let Some(action) = self.desk_mut().and_then(ProfileTab::search_older) else { return };
         if !self.send(action)
             && let Some(desk) = self.desk_mut()
         {
@@ -96,7 +96,7 @@ impl App {
 
     /// Stops the search in front. Whether there was one.
     pub(crate) fn cancel_search(&mut self) -> bool {
-        let action = self.desk_mut().and_then(Desk::cancel_search);
+        let action = self.desk_mut().and_then(ProfileTab::cancel_search);
         // If the engine is busy it goes on, and nobody listens.
         action.map(|action| self.parts.backend.send(action)).is_some()
     }
@@ -127,12 +127,12 @@ impl App {
             .filter(|desk| !desk.behind.is_empty())
             .map(|desk| {
                 let empty = Activities::new(desk.activities.link_lifetime());
-                Work {
+                ApplyJob {
                     profile: desk.profile.id,
                     activities: std::mem::replace(&mut desk.activities, empty),
                     completeness: std::mem::take(&mut desk.completeness),
                     behind: std::mem::take(&mut desk.behind),
-                    changed: Changed::default(),
+                    changed: ApplySummary::default(),
                     keys: follows.then(Vec::new),
                 }
             })
@@ -145,7 +145,7 @@ impl App {
     /// Takes back what was handed over. Before anything else of a frame: until then the desks have no rows.
     pub(crate) fn take_back(&mut self) {
         let Some(beside) = &mut self.parts.beside else { return };
-        for Work { profile, activities, completeness, behind, changed, keys } in beside.take_back() {
+        for ApplyJob { profile, activities, completeness, behind, changed, keys } in beside.take_back() {
             if let Some(desk) = self.desk_of(profile) {
                 (desk.activities, desk.completeness, desk.behind) = (activities, completeness, behind);
             }
@@ -153,18 +153,18 @@ impl App {
         }
     }
 
-    fn changed(&mut self, profile: ProfileId, changed: Changed, keys: Option<Vec<ActivityKey>>) {
-        let (in_front, instant) = (self.front == Front::Desk(profile), self.parts.clock.instant());
+    fn changed(&mut self, profile: ProfileId, changed: ApplySummary, keys: Option<Vec<ActivityKey>>) {
+        let (in_front, instant) = (self.front == ActiveTab::Desk(profile), self.parts.clock.instant());
         let is_restored = changed.restored == Some(true);
         if let Some(desk) = self.desk_of(profile) {
             desk.changed(changed, in_front, instant);
         }
         if is_restored && self.all_follows() {
-            self.tell_all(profile, News::Anew);
+            self.tell_all(profile, TabUpdate::Anew);
             return;
         }
         if let Some(keys) = keys {
-            self.tell_all(profile, News::Changed(keys));
+            self.tell_all(profile, TabUpdate::Changed(keys));
         }
     }
 }

@@ -11,9 +11,9 @@ use std::thread::JoinHandle;
 use crate::activity::{Activities, ActivityKey};
 use crate::settings::ProfileId;
 use crate::ui::platform::ports::Waker;
-use crate::ui::view_state::apply_entries::Changed;
+use crate::ui::view_state::apply_entries::ApplySummary;
 use crate::ui::view_state::completeness::Completeness;
-use crate::ui::view_state::pending_entries::Behind;
+use crate::ui::view_state::pending_entries::PendingEntries;
 
 /// From how many entries on it is worth handing them over.
 pub(crate) const MANY: usize = 256;
@@ -26,13 +26,13 @@ pub(crate) const PILE: usize = 50_000;
 
 /// What is handed over of a profile.
 #[derive(Debug)]
-pub(crate) struct Work {
+pub(crate) struct ApplyJob {
     pub(crate) profile: ProfileId,
     pub(crate) activities: Activities,
     pub(crate) completeness: Completeness,
-    pub(crate) behind: Behind,
+    pub(crate) behind: PendingEntries,
     /// What was changed.
-    pub(crate) changed: Changed,
+    pub(crate) changed: ApplySummary,
     /// Which activities, where somebody wants to know.
     pub(crate) keys: Option<Vec<ActivityKey>>,
 }
@@ -43,11 +43,11 @@ enum Hand {
     /// With the window.
     Empty,
     /// Handed over, not begun.
-    Given(Vec<Work>),
+    Given(Vec<ApplyJob>),
     /// Under way.
     Busy,
     /// Done, or broken off for the window.
-    Done(Vec<Work>),
+    Done(Vec<ApplyJob>),
     /// The thread is gone, or is to go.
     Over,
 }
@@ -71,18 +71,18 @@ impl Shared {
 }
 
 /// The thread beside the window.
-pub struct Beside {
+pub struct ApplyThread {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl std::fmt::Debug for Beside {
+impl std::fmt::Debug for ApplyThread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Beside")
     }
 }
 
-impl Beside {
+impl ApplyThread {
     /// Starts the thread; it wakes the window when it has changed something. `None` where it can't be started: everything is applied
     /// within the frames then.
     #[must_use]
@@ -104,13 +104,13 @@ impl Beside {
     }
 
     /// Hands work over, until it is taken back.
-    pub(crate) fn give(&self, work: Vec<Work>) {
+    pub(crate) fn give(&self, work: Vec<ApplyJob>) {
         self.shared.wanted.store(false, Ordering::Release);
         self.shared.turn(Hand::Given(work));
     }
 
     /// Takes the work back, however far it is.
-    pub(crate) fn take_back(&mut self) -> Vec<Work> {
+    pub(crate) fn take_back(&mut self) -> Vec<ApplyJob> {
         self.shared.wanted.store(true, Ordering::Release);
         let mut hand = self.shared.hand();
         loop {
@@ -136,7 +136,7 @@ impl Beside {
     }
 }
 
-impl Drop for Beside {
+impl Drop for ApplyThread {
     fn drop(&mut self) {
         self.shared.wanted.store(true, Ordering::Release);
         self.shared.turn(Hand::Over);
@@ -165,7 +165,7 @@ fn run(shared: &Shared, waker: &Waker) {
         };
         drop(hand);
         let go_on = || !shared.wanted.load(Ordering::Acquire);
-        for Work { activities, completeness, behind, changed, keys, .. } in &mut work {
+        for ApplyJob { activities, completeness, behind, changed, keys, .. } in &mut work {
             changed.add(behind.apply((activities, completeness), keys.as_mut(), go_on));
         }
         let mut hand = shared.hand();
@@ -187,14 +187,14 @@ mod tests {
 
     use super::*;
 
-    fn work(count: usize) -> Work {
+    fn work(count: usize) -> ApplyJob {
         let behind = many(count);
-        Work {
+        ApplyJob {
             profile: ProfileId::from_u128(1),
             activities: Activities::new(Duration::from_mins(1)),
             completeness: Completeness::default(),
             behind,
-            changed: Changed::default(),
+            changed: ApplySummary::default(),
             keys: None,
         }
     }
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn what_is_taken_back_early_is_applied_so_far_and_the_rest_still_waits() {
         const COUNT: usize = 20_000;
-        let mut beside = Beside::start(Waker::default()).unwrap();
+        let mut beside = ApplyThread::start(Waker::default()).unwrap();
         let mut given = vec![work(COUNT)];
         while given.iter().any(|work| !work.behind.is_empty()) {
             beside.give(given);
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_mistake_in_the_thread_is_one_of_the_window() {
-        let mut beside = Beside::start(Waker::default()).unwrap();
+        let mut beside = ApplyThread::start(Waker::default()).unwrap();
         beside.shared.turn(Hand::Busy);
         let theirs = beside.shared.clone();
         let thread = std::thread::Builder::new().spawn(move || {

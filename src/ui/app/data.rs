@@ -12,7 +12,7 @@ use crate::protocol::{DataTokenPage, RequestId, StoredData};
 use crate::settings::ProfileId;
 use crate::ui::dialogs::Dialog;
 use crate::ui::profile_tab::rows::can_request_again;
-use crate::ui::view_state::pending_selection::Expected;
+use crate::ui::view_state::pending_selection::PendingSelection;
 
 use super::App;
 
@@ -53,7 +53,7 @@ impl App {
 
     /// Requests stored data. Where the engine is busy, the dialog stays as it is.
     pub(crate) fn request_data(&mut self, profile: ProfileId, data: Vec<StoredData>, folder: Option<PathBuf>) {
-        let expected = Expected::of(&data);
+        let expected = PendingSelection::of(&data);
         if !self.send(Action::RequestData { profile, data, folder }) {
             return;
         }
@@ -72,7 +72,7 @@ impl App {
 
     /// Requests the data of a request once more.
     pub(crate) fn request_again(&mut self, profile: ProfileId, request: RequestId) {
-        let expected = Expected::again([request.clone()]);
+        let expected = PendingSelection::again([request.clone()]);
         let span = self.span_of(profile, &ActivityKey::Data(request.clone()));
         if self.send(Action::RequestAgain { profile, request, span })
             && let Some(desk) = self.desk_of(profile)
@@ -96,7 +96,7 @@ impl App {
             }
         }
         for (profile, requests) in chosen {
-            let expected = Expected::again(requests.iter().cloned());
+            let expected = PendingSelection::again(requests.iter().cloned());
             for request in requests {
                 let span = self.span_of(profile, &ActivityKey::Data(request.clone()));
                 if !self.send(Action::RequestAgain { profile, request, span }) {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use egui::Context;
 
-use crate::activity::{ActivityKey, Chip, RowId};
+use crate::activity::{ActivityKey, RowId, StatusFilter};
 use crate::engine::{Action, Severity};
-use crate::protocol::{CommandId, Original};
+use crate::protocol::{CommandId, UnmaskedMessage};
 use crate::settings::{ProfileId, SCALES};
 use crate::ui::dialogs::completeness::Report;
 use crate::ui::dialogs::data_settings::DataSettings;
@@ -15,14 +15,14 @@ use crate::ui::dialogs::request_data::RequestData;
 use crate::ui::dialogs::track::Track;
 use crate::ui::dialogs::{Dialog, settings};
 use crate::ui::frame::commands::Command;
-use crate::ui::frame::folder_purpose::FolderFor;
+use crate::ui::frame::folder_purpose::FolderPurpose;
 use crate::ui::frame::help_page::HelpPage;
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::profile_tab::Desk;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::table::copy::{self, Copying, Form as CopyForm};
 use crate::ui::view_state::sign_in_form::Form;
 
-use super::{App, Front};
+use super::{ActiveTab, App};
 
 /// The most commands that the server is asked for at once.
 const MOST_CHECKED: usize = 200;
@@ -30,61 +30,61 @@ const MOST_CHECKED: usize = 200;
 const MOST_NAMED: usize = 1_000;
 
 impl App {
-    pub(crate) fn do_wishes(&mut self, ctx: &Context, scene: &mut Scene) {
+    pub(crate) fn do_wishes(&mut self, ctx: &Context, scene: &mut FrameContext) {
         self.finish_copy(ctx, scene);
         for wish in std::mem::take(&mut scene.wishes) {
             self.do_wish(ctx, scene, wish);
         }
     }
 
-    fn do_wish(&mut self, ctx: &Context, scene: &mut Scene, wish: Wish) {
+    fn do_wish(&mut self, ctx: &Context, scene: &mut FrameContext, wish: UiRequest) {
         match wish {
-            Wish::Send(action) => {
+            UiRequest::Send(action) => {
                 self.send(action);
             }
-            Wish::Prefer(changes) => self.prefer(|preferences| {
+            UiRequest::Prefer(changes) => self.prefer(|preferences| {
                 for change in changes {
                     preferences.apply(change);
                 }
             }),
-            Wish::Run(command) => self.run(ctx, scene, command),
-            Wish::Save { row, inline } => self.ask_where(row, inline),
-            Wish::CopySecret(secret) => self.copy_secret(&secret),
-            Wish::Export(form) => self.ask_where_to_export(form),
-            Wish::RequestData { profile, data, folder } => self.request_data(profile, data, folder),
-            Wish::AskFolder(what) => self.ask_folder(what),
-            Wish::MoveDownload { profile, request, file } => self.ask_where_else(profile, request, file),
-            Wish::RequestAgain { profile, request } => self.request_again(profile, request),
-            Wish::Check(row) => self.check(&[row]),
-            Wish::Show(profile) => self.front = Front::Desk(profile),
-            Wish::AddProfile => self.add_profile(),
-            Wish::CloseForm => self.close_form(),
-            Wish::SignIn => self.sign_in(),
-            Wish::SignInAgain(profile) => {
+            UiRequest::Run(command) => self.run(ctx, scene, command),
+            UiRequest::Save { row, inline } => self.ask_where(row, inline),
+            UiRequest::CopySecret(secret) => self.copy_secret(&secret),
+            UiRequest::Export(form) => self.ask_where_to_export(form),
+            UiRequest::RequestData { profile, data, folder } => self.request_data(profile, data, folder),
+            UiRequest::AskFolder(what) => self.ask_folder(what),
+            UiRequest::MoveDownload { profile, request, file } => self.ask_where_else(profile, request, file),
+            UiRequest::RequestAgain { profile, request } => self.request_again(profile, request),
+            UiRequest::Check(row) => self.check(&[row]),
+            UiRequest::Show(profile) => self.front = ActiveTab::Desk(profile),
+            UiRequest::AddProfile => self.add_profile(),
+            UiRequest::CloseForm => self.close_form(),
+            UiRequest::SignIn => self.sign_in(),
+            UiRequest::SignInAgain(profile) => {
                 if let Some(desk) = self.desk_of(profile) {
                     desk.form = Form::of(&desk.profile);
                     desk.form_open = true;
                 }
             }
-            Wish::Reveal(row) => {
+            UiRequest::Reveal(row) => {
                 if let Some(desk) = self.desk_mut() {
                     desk.reveal(row);
                 }
             }
-            Wish::ShowHelp(page) => self.open(Dialog::Help(page)),
-            Wish::ExplainCompetingConsumer(competing) => self.open(Dialog::Rival(competing)),
-            Wish::CloseDialog => self.dialog = None,
-            Wish::SetColumns(profile, columns) => self.set_columns(profile, columns),
-            Wish::SetTimes(times) => self.set_times(times),
-            Wish::SetInsight(look) => self.set_insight(look),
-            Wish::ShowFailures(reason) => self.show_failures(&reason),
-            Wish::ShowSaved(index) => self.show_saved(index),
-            Wish::SaveFilter(name) => self.save_filter(name),
-            Wish::ForgetSaved(index) => self.forget_saved(index),
-            Wish::SearchOlder => self.search_older(),
-            Wish::CancelSearch => _ = self.cancel_search(),
-            Wish::Dismiss(number) => self.dismiss(number),
-            Wish::Leave => {
+            UiRequest::ShowHelp(page) => self.open(Dialog::Help(page)),
+            UiRequest::ExplainCompetingConsumer(competing) => self.open(Dialog::Rival(competing)),
+            UiRequest::CloseDialog => self.dialog = None,
+            UiRequest::SetColumns(profile, columns) => self.set_columns(profile, columns),
+            UiRequest::SetTimes(times) => self.set_times(times),
+            UiRequest::SetInsight(look) => self.set_insight(look),
+            UiRequest::ShowFailures(reason) => self.show_failures(&reason),
+            UiRequest::ShowSaved(index) => self.show_saved(index),
+            UiRequest::SaveFilter(name) => self.save_filter(name),
+            UiRequest::ForgetSaved(index) => self.forget_saved(index),
+            UiRequest::SearchOlder => self.search_older(),
+            UiRequest::CancelSearch => _ = self.cancel_search(),
+            UiRequest::Dismiss(number) => self.dismiss(number),
+            UiRequest::Leave => {
                 self.dialog = None;
                 self.leave();
             }
@@ -93,7 +93,7 @@ impl App {
         scene.changes_in(std::time::Duration::ZERO);
     }
 
-    fn run(&mut self, ctx: &Context, scene: &mut Scene, command: Command) {
+    fn run(&mut self, ctx: &Context, scene: &mut FrameContext, command: Command) {
         match command {
             Command::AddProfile => self.add_profile(),
             Command::Palette => {
@@ -115,7 +115,7 @@ impl App {
             Command::ActualSize => self.prefer(|preferences| preferences.scale = *SCALES.start()),
             Command::Profile(number) => {
                 if let Some(desk) = self.desks.get(number) {
-                    self.front = Front::Desk(desk.profile.id);
+                    self.front = ActiveTab::Desk(desk.profile.id);
                 }
             }
             _ => self.run_in_front(ctx, scene, command),
@@ -123,7 +123,7 @@ impl App {
     }
 
     /// Runs a command of the profile in front.
-    fn run_in_front(&mut self, ctx: &Context, scene: &mut Scene, command: Command) {
+    fn run_in_front(&mut self, ctx: &Context, scene: &mut FrameContext, command: Command) {
         let Some(desk) = self.desk_mut() else { return };
         if !command.is_available(desk) {
             return;
@@ -133,7 +133,7 @@ impl App {
             Command::Filter => self.focus_filter = true,
             Command::ShowEverything => {
                 desk.set_filter("");
-                desk.view.set_chip(Chip::All);
+                desk.view.set_chip(StatusFilter::All);
             }
             Command::Show(chip) => desk.view.set_chip(chip),
             Command::Details => {
@@ -145,11 +145,11 @@ impl App {
             Command::Pause => pause(desk),
             Command::Follow => follow(desk),
             Command::SelectAll => {
-                let Desk { table, activities, view, .. } = desk;
+                let ProfileTab { table, activities, view, .. } = desk;
                 table.select_all(activities, view);
             }
             Command::Download => self.download_chosen(),
-            Command::DownloadAll => self.ask_folder(FolderFor::Ready(profile)),
+            Command::DownloadAll => self.ask_folder(FolderPurpose::Ready(profile)),
             Command::RequestAgain => self.request_chosen_again(),
             Command::CheckStatus => {
                 let rows = desk.chosen(usize::MAX);
@@ -223,13 +223,13 @@ impl App {
         if self.form.is_none() {
             self.form = Some(Form::new(&self.parts.prefill));
         }
-        self.front = Front::New;
+        self.front = ActiveTab::New;
     }
 
     /// Leaves the form for a further profile, where there is another tab to go to.
     pub(crate) fn close_form(&mut self) {
         let Some(desk) = self.desks.first() else { return };
-        let front = Front::Desk(desk.profile.id);
+        let front = ActiveTab::Desk(desk.profile.id);
         if let Some(form) = self.form.take()
             && form.is_asking()
         {
@@ -241,18 +241,18 @@ impl App {
     fn sign_in(&mut self) {
         let taken: Vec<String> = self.names_beside_front();
         let form = match self.front {
-            Front::New => self.form.as_mut(),
-            Front::Desk(id) => self.desks.iter_mut().find(|desk| desk.profile.id == id).map(|desk| &mut desk.form),
+            ActiveTab::New => self.form.as_mut(),
+            ActiveTab::Desk(id) => self.desks.iter_mut().find(|desk| desk.profile.id == id).map(|desk| &mut desk.form),
         };
         let Some(sign_in) = form.and_then(|form| form.submit(&taken)) else { return };
         if !self.send(Action::SignIn(Box::new(sign_in))) {
             match self.front {
-                Front::New => {
+                ActiveTab::New => {
                     if let Some(form) = &mut self.form {
                         form.not_asked();
                     }
                 }
-                Front::Desk(id) => {
+                ActiveTab::Desk(id) => {
                     if let Some(desk) = self.desk_of(id) {
                         desk.form.not_asked();
                     }
@@ -329,7 +329,7 @@ impl App {
     }
 
     /// Copies a message with its secrets.
-    fn copy_secret(&mut self, secret: &Original) {
+    fn copy_secret(&mut self, secret: &UnmaskedMessage) {
         match self.parts.clipboard.copy(secret) {
             Ok(()) => self.notices.say(
                 Severity::Info,
@@ -340,7 +340,7 @@ impl App {
     }
 
     /// Copies rows once their whole texts are there.
-    pub(crate) fn finish_copy(&mut self, ctx: &Context, scene: &Scene) {
+    pub(crate) fn finish_copy(&mut self, ctx: &Context, scene: &FrameContext) {
         let Some(copying) = self.copying.take_if(|copying| copying.is_ready()) else { return };
         let text = self.desk_of(copying.tab).map(|desk| copying.text(desk, scene)).unwrap_or_default();
         if !text.is_empty() {
@@ -356,7 +356,7 @@ impl App {
     }
 
     /// Copies the selected rows.
-    fn copy_rows(&mut self, ctx: &Context, scene: &Scene, form: CopyForm) {
+    fn copy_rows(&mut self, ctx: &Context, scene: &FrameContext, form: CopyForm) {
         let Some(desk) = self.desk() else { return };
         let rows = desk.table.selection(&desk.activities, &desk.view, copy::MOST);
         let selected = desk.table.selected_count();
@@ -380,14 +380,14 @@ impl App {
     }
 }
 
-fn pause(desk: &mut Desk) {
-    let Desk { activities, view, .. } = desk;
+fn pause(desk: &mut ProfileTab) {
+    let ProfileTab { activities, view, .. } = desk;
     if view.is_paused() { view.resume() } else { view.pause(activities) }
 }
 
 /// To the newest rows and stay there; pressed while there, stop staying.
-fn follow(desk: &mut Desk) {
-    let Desk { table, activities, view, .. } = desk;
+fn follow(desk: &mut ProfileTab) {
+    let ProfileTab { table, activities, view, .. } = desk;
     let follows = table.follows() && view.sort().is_none() && !view.is_paused();
     if follows {
         table.set_follow(false, activities, view);

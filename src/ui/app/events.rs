@@ -7,11 +7,11 @@ use egui::{Context, ThemePreference, ViewportCommand};
 use crate::engine::{Event, SignInState};
 use crate::settings::{Motion, Preferences, ProfileId, Settings, Theme};
 use crate::ui::dialogs::Dialog;
-use crate::ui::profile_tab::Desk;
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::theme;
 use crate::ui::view_state::sign_in_form::Form;
 
-use super::{App, Front};
+use super::{ActiveTab, App};
 
 impl App {
     /// Takes what is true now, if it has changed. However often this was called before, it leads to the same window.
@@ -85,7 +85,7 @@ impl App {
                     self.take_status(ctx);
                 }
                 let Some(event) = self.put_behind(profile, event) else { return };
-                let (in_front, instant) = (self.front == Front::Desk(profile), self.parts.clock.instant());
+                let (in_front, instant) = (self.front == ActiveTab::Desk(profile), self.parts.clock.instant());
                 let news = self.news_for_all(profile, &event);
                 // An event of a profile that is gone has nowhere to be shown.
                 if let Some(desk) = self.desk_of(profile) {
@@ -108,7 +108,7 @@ impl App {
                 form.forget_secrets();
                 self.form = None;
                 if self.desk_of(profile).is_some() {
-                    self.front = Front::Desk(profile);
+                    self.front = ActiveTab::Desk(profile);
                 }
             } else {
                 form.answer(state);
@@ -132,14 +132,14 @@ impl App {
                 desk
             } else {
                 added = Some(profile.id);
-                Desk::new(profile.clone(), &settings.preferences)
+                ProfileTab::new(profile.clone(), &settings.preferences)
             };
             self.desks.push(desk);
         }
         // Behind them the tab for all of them, where there are several.
         if self.desks.len() > 1 {
-            let known = old.iter().position(Desk::is_all).map(|at| old.swap_remove(at));
-            let mut all = known.unwrap_or_else(|| Desk::all_profiles(&settings.preferences));
+            let known = old.iter().position(ProfileTab::is_all).map(|at| old.swap_remove(at));
+            let mut all = known.unwrap_or_else(|| ProfileTab::all_profiles(&settings.preferences));
             all.set_preferences(&settings.preferences);
             if let Some(owners) = &mut all.owners {
                 // One may have gone, or have another name.
@@ -178,19 +178,19 @@ impl App {
         let named = first.then(|| self.desks.iter().find(|desk| wanted == Some(&desk.profile.name))).flatten();
         let there = self.desk().is_some();
         if let Some(desk) = named.or_else(|| self.desks.first().filter(|_| first)) {
-            self.front = Front::Desk(desk.profile.id);
+            self.front = ActiveTab::Desk(desk.profile.id);
         } else if let Some(added) = added {
-            self.front = Front::Desk(added);
+            self.front = ActiveTab::Desk(added);
             // The form has become a profile; another's form stays where it is.
             if self.form.as_ref().is_some_and(|form| form.profile_id() == added || !form.is_asking()) {
                 self.form = None;
             }
-        } else if !there && (self.front != Front::New || self.form.is_none()) {
-            self.front = self.desks.first().map_or(Front::New, |desk| Front::Desk(desk.profile.id));
+        } else if !there && (self.front != ActiveTab::New || self.form.is_none()) {
+            self.front = self.desks.first().map_or(ActiveTab::New, |desk| ActiveTab::Desk(desk.profile.id));
         }
         if self.desks.is_empty() && self.form.is_none() {
             self.form = Some(Form::new(&self.parts.prefill));
-            self.front = Front::New;
+            self.front = ActiveTab::New;
         }
     }
 }

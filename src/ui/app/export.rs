@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::activity::Chip;
+use crate::activity::StatusFilter;
 use crate::engine::Action;
 use crate::protocol::visible;
 use crate::ui::dialogs::Dialog;
@@ -23,7 +23,7 @@ impl App {
         let filter = desk.view.filter();
         let shown = desk.view.is_filtered().then(|| {
             let mut words = Vec::new();
-            if chip != Chip::All {
+            if chip != StatusFilter::All {
                 words.push(format!("what the chip {} has", chip.word()));
             }
             if !filter.is_empty() {

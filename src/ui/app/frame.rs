@@ -3,17 +3,17 @@
 use egui::{CentralPanel, Context, Frame, Panel, Rect, ScrollArea, Ui, UiBuilder, vec2};
 
 use crate::protocol::visible;
-use crate::settings::InsightLook;
+use crate::settings::InsightLayout;
 use crate::ui::bars::top_bar::{self, TopBar};
 use crate::ui::bars::{banner, competing_consumer, downloads, export_bar, status_bar, status_filters, toolbar};
-use crate::ui::dialogs::{self, Around, Dialog};
-use crate::ui::frame::{Scene, Wish};
+use crate::ui::dialogs::{self, Dialog, DialogContext};
+use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::input::keys;
-use crate::ui::profile_tab::Unseen;
+use crate::ui::profile_tab::UnreadCounts;
 use crate::ui::{details, insight, table, theme, widgets};
 
-use super::shutdown_state::Closing;
-use super::{App, Front};
+use super::shutdown_state::Shutdown;
+use super::{ActiveTab, App};
 
 /// How long one frame searches and sorts for; what is left is done in the next.
 const SEARCH: std::time::Duration = std::time::Duration::from_millis(4);
@@ -43,7 +43,7 @@ impl App {
             {
                 report.follow(desk);
             }
-            let around = Around { desks: &self.desks, front: self.desk() };
+            let around = DialogContext { desks: &self.desks, front: self.desk() };
             dialogs::show(&ctx, &mut dialog, fresh, around, &mut scene);
             self.dialog = Some(dialog);
         }
@@ -62,7 +62,7 @@ impl App {
     }
 
     /// Draws everything but the dialogs. What the window has no room for is scrolled to.
-    fn content(&mut self, ui: &mut Ui, scene: &mut Scene) {
+    fn content(&mut self, ui: &mut Ui, scene: &mut FrameContext) {
         let window = ui.max_rect();
         let width = window.width().max(theme::LEAST_WIDTH);
         let size = vec2(width, window.height().max(self.least_height(ui, width, scene)));
@@ -86,7 +86,7 @@ impl App {
     }
 
     /// The least height in which all that is shown has room.
-    fn least_height(&self, ui: &Ui, width: f32, scene: &Scene) -> f32 {
+    fn least_height(&self, ui: &Ui, width: f32, scene: &FrameContext) -> f32 {
         let export = if self.export.is_some() { theme::BAR } else { 0.0 };
         let around = theme::BAR + theme::STATUS + export + self.notices.height(ui, width);
         let Some(desk) = self.desk().filter(|desk| !desk.shows_form()) else {
@@ -103,16 +103,16 @@ impl App {
         around + bars + drawer + details + insight + theme::LEAST_TABLE
     }
 
-    fn press_keys(&mut self, ctx: &Context, scene: &mut Scene) {
+    fn press_keys(&mut self, ctx: &Context, scene: &mut FrameContext) {
         let focus = keys::Focus {
             in_text: self.in_text || ctx.text_edit_focused(),
-            in_dialog: self.has_dialog() || self.closing != Closing::No,
+            in_dialog: self.has_dialog() || self.closing != Shutdown::No,
         };
         let front = self.front;
         let desk = self.desk_mut().filter(|desk| !desk.shows_form());
         let asked = keys::take(ctx, desk, focus);
         for command in asked.commands {
-            scene.wish(Wish::Run(command));
+            scene.wish(UiRequest::Run(command));
         }
         if asked.back {
             self.back(ctx, focus.in_text, front);
@@ -120,7 +120,7 @@ impl App {
     }
 
     /// One step back.
-    fn back(&mut self, ctx: &Context, in_text: bool, front: Front) {
+    fn back(&mut self, ctx: &Context, in_text: bool, front: ActiveTab) {
         if in_text {
             // egui takes the focus from the field; what was typed stays.
             ctx.memory_mut(|memory| match self.desk().filter(|desk| !desk.shows_form()) {
@@ -133,7 +133,7 @@ impl App {
             });
             return;
         }
-        if front == Front::New {
+        if front == ActiveTab::New {
             self.close_form();
             return;
         }
@@ -148,10 +148,10 @@ impl App {
             desk.details = None;
         } else if !desk.filter.is_empty() {
             desk.set_filter("");
-        } else if desk.view.chip() != crate::activity::Chip::All {
-            desk.view.set_chip(crate::activity::Chip::All);
+        } else if desk.view.chip() != crate::activity::StatusFilter::All {
+            desk.view.set_chip(crate::activity::StatusFilter::All);
         } else if open {
-            self.set_insight(InsightLook { open: false, ..self.insight() });
+            self.set_insight(InsightLayout { open: false, ..self.insight() });
         } else if !desk.table.deselect()
             && let Some(newest) = self.notices.newest()
         {
@@ -195,11 +195,11 @@ impl App {
     }
 
     /// Brings what is shown up to what is known.
-    fn refresh(&mut self, scene: &mut Scene) {
+    fn refresh(&mut self, scene: &mut FrameContext) {
         let (now, front, clock) = (scene.now, self.front, &self.parts.clock);
         let began = clock.instant();
         for desk in &mut self.desks {
-            let in_front = front == Front::Desk(desk.profile.id);
+            let in_front = front == ActiveTab::Desk(desk.profile.id);
             desk.set_zone(&scene.zone.zone);
             if !in_front && let Some(details) = &mut desk.details {
                 details.hide_secrets();
@@ -226,7 +226,7 @@ impl App {
             owners.set_suspected(suspected.map(|part| part.profile.id));
         }
         if let Some(desk) = self.desk_mut() {
-            desk.unseen = Unseen::default();
+            desk.unseen = UnreadCounts::default();
             desk.activities.mark_read();
         }
         let several = self.profiles() > 1;
@@ -241,11 +241,11 @@ impl App {
     }
 
     /// Draws the bars. Returns where the details are, if they are open.
-    fn bars(&mut self, ui: &mut Ui, scene: &mut Scene) -> Option<Rect> {
+    fn bars(&mut self, ui: &mut Ui, scene: &mut FrameContext) -> Option<Rect> {
         let theme = self.preferences().theme;
         let front = match self.front {
-            Front::Desk(id) => self.desks.iter().position(|desk| desk.profile.id == id),
-            Front::New => None,
+            ActiveTab::Desk(id) => self.desks.iter().position(|desk| desk.profile.id == id),
+            ActiveTab::New => None,
         };
         bar(Panel::top("top bar"), theme::BAR, ui, |ui| {
             let bar = TopBar { desks: &self.desks, front, adding: self.form.is_some(), theme };
@@ -286,14 +286,14 @@ impl App {
     }
 
     /// Draws the table with Insight, or the form. Returns where Insight is, if it is open.
-    fn middle(&mut self, ui: &mut Ui, scene: &mut Scene) -> Option<Rect> {
+    fn middle(&mut self, ui: &mut Ui, scene: &mut FrameContext) -> Option<Rect> {
         let taken = self.names_beside_front();
         let form = &mut self.form;
         let saved =
             self.settings.as_ref().map(|settings| settings.preferences.saved_filters.as_slice()).unwrap_or_default();
         let desk = match self.front {
-            Front::Desk(id) => self.desks.iter_mut().find(|desk| desk.profile.id == id),
-            Front::New => None,
+            ActiveTab::Desk(id) => self.desks.iter_mut().find(|desk| desk.profile.id == id),
+            ActiveTab::New => None,
         };
         match desk {
             Some(desk) if desk.shows_form() => {
@@ -329,7 +329,7 @@ impl App {
     pub(crate) fn names_beside_front(&self) -> Vec<String> {
         self.desks
             .iter()
-            .filter(|desk| self.front != Front::Desk(desk.profile.id) && !desk.is_all())
+            .filter(|desk| self.front != ActiveTab::Desk(desk.profile.id) && !desk.is_all())
             .map(|desk| desk.profile.name.clone())
             .collect()
     }
@@ -337,7 +337,7 @@ impl App {
     /// Asks the journal for the messages of the activity whose details are open.
     fn ask_history(&mut self) {
         let now = self.parts.clock.instant();
-        let Front::Desk(id) = self.front else { return };
+        let ActiveTab::Desk(id) = self.front else { return };
         let Some(desk) = self.desks.iter_mut().find(|desk| desk.profile.id == id) else { return };
         let owner = desk.details.as_ref().map(|details| desk.owner(details.row()));
         let Some(details) = &mut desk.details else { return };

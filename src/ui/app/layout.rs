@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use egui::Context;
 
-use crate::activity::Chip;
+use crate::activity::StatusFilter;
 use crate::engine::Action;
-use crate::settings::{ColumnLook, InsightLook, Look, Preferences, ProfileId, SavedFilter, Times};
-use crate::ui::bars::saved_filters::Naming;
+use crate::settings::{ColumnLayout, InsightLayout, Preferences, ProfileId, SavedFilter, TableLayout, Times};
+use crate::ui::bars::saved_filters::SaveFilterForm;
 use crate::ui::dialogs::Dialog;
-use crate::ui::dialogs::columns::Chosen;
+use crate::ui::dialogs::columns::ColumnDraft;
 use crate::ui::insight;
-use crate::ui::profile_tab::Desk;
+use crate::ui::profile_tab::ProfileTab;
 
-use super::{App, Front};
+use super::{ActiveTab, App};
 
 impl App {
     /// Keeps preferences: they hold at once, and the engine writes them down. Returns whether it has taken them.
@@ -53,12 +53,12 @@ impl App {
     }
 
     /// How Insight is looked at.
-    pub(crate) fn insight(&self) -> InsightLook {
+    pub(crate) fn insight(&self) -> InsightLayout {
         self.settings.as_ref().map(|settings| settings.preferences.insight).unwrap_or_default()
     }
 
     /// Looks at Insight so from now on.
-    pub(crate) fn set_insight(&mut self, look: InsightLook) {
+    pub(crate) fn set_insight(&mut self, look: InsightLayout) {
         self.prefer(|preferences| preferences.insight = look);
     }
 
@@ -68,14 +68,14 @@ impl App {
         let desk = self.desk_mut().filter(|_| narrow);
         // Behind the details it is not seen: to the operator it is not open.
         let gives_way = desk.is_some_and(|desk| desk.details.take().is_some());
-        self.set_insight(InsightLook { open: gives_way || !look.open, ..look });
+        self.set_insight(InsightLayout { open: gives_way || !look.open, ..look });
     }
 
     /// Shows the commands that failed for a reason in the time that Insight looks at.
     pub(crate) fn show_failures(&mut self, reason: &str) {
         let filter = insight::words::filter(reason, self.insight().span);
         if let Some(desk) = self.desk_mut() {
-            desk.view.set_chip(Chip::All);
+            desk.view.set_chip(StatusFilter::All);
             desk.set_filter(&filter);
         }
     }
@@ -84,7 +84,7 @@ impl App {
     pub(crate) fn choose_columns(&mut self) {
         let times = self.times();
         if let Some(desk) = self.desk() {
-            let chosen = Chosen::new(desk.profile.id, &desk.look(), times);
+            let chosen = ColumnDraft::new(desk.profile.id, &desk.look(), times);
             self.open(Dialog::Columns(chosen));
         }
     }
@@ -93,15 +93,15 @@ impl App {
     pub(crate) fn name_filter(&mut self) {
         if let Some(desk) = self.desk() {
             let saved = self.preferences().saved_filters.into_iter().map(|saved| saved.name).collect();
-            let naming = Naming::new(&desk.look().filter, saved);
+            let naming = SaveFilterForm::new(&desk.look().filter, saved);
             self.open(Dialog::SaveFilter(naming));
         }
     }
 
     /// Shows these columns of a profile. They are remembered with the rest of its look.
-    pub(crate) fn set_columns(&mut self, profile: ProfileId, columns: Vec<ColumnLook>) {
+    pub(crate) fn set_columns(&mut self, profile: ProfileId, columns: Vec<ColumnLayout>) {
         if let Some(desk) = self.desk_of(profile) {
-            desk.columns = Look { columns, ..Look::default() };
+            desk.columns = TableLayout { columns, ..TableLayout::default() };
         }
     }
 
@@ -115,7 +115,7 @@ impl App {
 
     /// Saves how the profile in front is looked at, in place of one of the same name.
     pub(crate) fn save_filter(&mut self, name: String) {
-        let Some(look) = self.desk().map(Desk::look) else { return };
+        let Some(look) = self.desk().map(ProfileTab::look) else { return };
         self.prefer(|preferences| {
             let saved = SavedFilter { name, look };
             match preferences.saved_filters.iter_mut().find(|other| other.name == saved.name) {
@@ -137,14 +137,14 @@ impl App {
     /// Remembers how the profile in front is looked at, once nothing is being typed or dragged. Where the engine is busy it is
     /// tried again in a later frame.
     pub(crate) fn remember_look(&mut self, ctx: &Context) {
-        let Front::Desk(profile) = self.front else { return };
+        let ActiveTab::Desk(profile) = self.front else { return };
         if self.in_text || ctx.input(|input| input.pointer.any_down()) {
             return;
         }
-        let Some((look, settings)) = self.desk().map(Desk::look).zip(self.settings.as_ref()) else {
+        let Some((look, settings)) = self.desk().map(ProfileTab::look).zip(self.settings.as_ref()) else {
             return;
         };
-        if settings.preferences.looks.get(&profile).unwrap_or(&Look::default()) != &look {
+        if settings.preferences.looks.get(&profile).unwrap_or(&TableLayout::default()) != &look {
             let there: Vec<ProfileId> = settings.profiles.iter().map(|profile| profile.id).collect();
             self.keep(|preferences| {
                 preferences.looks.insert(profile, look);

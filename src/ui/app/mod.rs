@@ -25,26 +25,26 @@ use std::time::Duration;
 
 use egui::Context;
 
-use crate::engine::{Action, EngineStatus, Exporting};
+use crate::engine::{Action, EngineStatus, ExportProgress};
 use crate::settings::{Motion, Preferences, ProfileId, Settings};
 use crate::ui::bars::live_region::Announcer;
 use crate::ui::bars::notices::Notices;
 use crate::ui::dialogs::file_path::FilePathDialog;
 use crate::ui::frame::export_form::ExportForm;
-use crate::ui::frame::folder_purpose::FolderFor;
+use crate::ui::frame::folder_purpose::FolderPurpose;
 use crate::ui::platform::desktop_notifications::Notifications;
-use crate::ui::platform::file_dialogs::{SaveFor, Saving};
+use crate::ui::platform::file_dialogs::{FileDialog, SavePurpose};
 use crate::ui::platform::ports::{Backend, Clock, FileDialogs, Notifier, SecretClipboard, Waker};
 use crate::ui::table::copy::Copying;
 use crate::ui::view_state::sign_in_form::{Form, Prefill};
 
 use super::dialogs::Dialog;
-use super::frame::Scene;
-use super::profile_tab::Desk;
+use super::frame::FrameContext;
+use super::profile_tab::ProfileTab;
 use super::theme;
 
-use apply_thread::Beside;
-use shutdown_state::Closing;
+use apply_thread::ApplyThread;
+use shutdown_state::Shutdown;
 
 /// What the window says while the engine takes nothing.
 const BUSY: &str = "The engine is busy, so nothing was done. Try again in a moment.";
@@ -52,7 +52,7 @@ const BUSY: &str = "The engine is busy, so nothing was done. Try again in a mome
 const DRAIN: Duration = Duration::from_millis(5);
 
 /// What the window is made of.
-pub struct Parts {
+pub struct Dependencies {
     /// The engine.
     pub backend: Box<dyn Backend>,
     /// The system's dialogs.
@@ -74,10 +74,10 @@ pub struct Parts {
     /// Whether the system asks for no motion.
     pub reduced_motion: bool,
     /// Applies what a stream brings between the frames. Without it, all of it is applied within them.
-    pub beside: Option<Beside>,
+    pub beside: Option<ApplyThread>,
 }
 
-impl std::fmt::Debug for Parts {
+impl std::fmt::Debug for Dependencies {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Parts").field("prefill", &self.prefill).field("profile", &self.profile).finish_non_exhaustive()
     }
@@ -85,7 +85,7 @@ impl std::fmt::Debug for Parts {
 
 /// What is in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Front {
+enum ActiveTab {
     /// A profile's tab.
     Desk(ProfileId),
     /// The form for a further profile.
@@ -94,7 +94,7 @@ enum Front {
 
 /// The window.
 pub struct App {
-    parts: Parts,
+    parts: Dependencies,
     /// What is true now, as the engine told it last.
     status: EngineStatus,
     /// What was changed here and the engine has not done yet.
@@ -103,8 +103,8 @@ pub struct App {
     settings: Option<Arc<Settings>>,
     /// The preferences that the theme, the scale and the styles were last made by.
     applied: Option<Preferences>,
-    desks: Vec<Desk>,
-    front: Front,
+    desks: Vec<ProfileTab>,
+    front: ActiveTab,
     /// The form for a further profile, while there is one.
     form: Option<Form>,
     notices: Notices,
@@ -115,14 +115,14 @@ pub struct App {
     file_path: Option<FilePathDialog>,
     /// Whether the dialog has only just been opened.
     fresh: bool,
-    saving: Saving<(ProfileId, SaveFor)>,
-    folders: Saving<FolderFor>,
-    exporting: Saving<ExportForm>,
+    saving: FileDialog<(ProfileId, SavePurpose)>,
+    folders: FileDialog<FolderPurpose>,
+    exporting: FileDialog<ExportForm>,
     /// The export under way.
-    export: Option<Exporting>,
+    export: Option<ExportProgress>,
     /// Rows that are copied once their whole texts are read.
     copying: Option<Copying>,
-    closing: Closing,
+    closing: Shutdown,
     /// Whether a text field had the focus at the end of the last frame.
     in_text: bool,
     /// Whether the filter is to have the focus in the next frame.
@@ -155,7 +155,7 @@ impl std::fmt::Debug for App {
 impl App {
     /// The window on a context, before its first frame.
     #[must_use]
-    pub fn new(ctx: &Context, parts: Parts) -> Self {
+    pub fn new(ctx: &Context, parts: Dependencies) -> Self {
         theme::install(ctx, parts.reduced_motion);
         parts.waker.attach(ctx);
         Self {
@@ -165,7 +165,7 @@ impl App {
             settings: None,
             applied: None,
             desks: Vec::new(),
-            front: Front::New,
+            front: ActiveTab::New,
             form: None,
             notices: Notices::default(),
             announcer: Announcer::default(),
@@ -173,12 +173,12 @@ impl App {
             dialog: None,
             file_path: None,
             fresh: false,
-            saving: Saving::new(),
-            folders: Saving::new(),
-            exporting: Saving::new(),
+            saving: FileDialog::new(),
+            folders: FileDialog::new(),
+            exporting: FileDialog::new(),
             export: None,
             copying: None,
-            closing: Closing::No,
+            closing: Shutdown::No,
             in_text: false,
             focus_filter: false,
             focus: Focus::default(),
@@ -225,21 +225,21 @@ impl App {
     }
 
     /// The desk in front.
-    fn desk(&self) -> Option<&Desk> {
+    fn desk(&self) -> Option<&ProfileTab> {
         match self.front {
-            Front::Desk(id) => self.desks.iter().find(|desk| desk.profile.id == id),
-            Front::New => None,
+            ActiveTab::Desk(id) => self.desks.iter().find(|desk| desk.profile.id == id),
+            ActiveTab::New => None,
         }
     }
 
-    fn desk_mut(&mut self) -> Option<&mut Desk> {
+    fn desk_mut(&mut self) -> Option<&mut ProfileTab> {
         match self.front {
-            Front::Desk(id) => self.desk_of(id),
-            Front::New => None,
+            ActiveTab::Desk(id) => self.desk_of(id),
+            ActiveTab::New => None,
         }
     }
 
-    fn desk_of(&mut self, id: ProfileId) -> Option<&mut Desk> {
+    fn desk_of(&mut self, id: ProfileId) -> Option<&mut ProfileTab> {
         self.desks.iter_mut().find(|desk| desk.profile.id == id)
     }
 
@@ -269,9 +269,9 @@ impl App {
     }
 
     /// The frame that is about to be drawn.
-    fn scene(&self, ctx: &Context) -> Scene {
+    fn scene(&self, ctx: &Context) -> FrameContext {
         let clock = &self.parts.clock;
-        let mut scene = Scene::new(
+        let mut scene = FrameContext::new(
             (clock.now(), clock.reference()),
             clock.instant(),
             clock.zone(),

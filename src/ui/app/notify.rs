@@ -3,7 +3,7 @@
 use egui::Context;
 
 use crate::protocol::visible;
-use crate::ui::platform::desktop_notifications::Wanted;
+use crate::ui::platform::desktop_notifications::NotificationPrefs;
 
 use super::App;
 
@@ -12,9 +12,8 @@ impl App {
     pub(crate) fn notify(&mut self, ctx: &Context) {
         let now = self.parts.clock.instant();
         let preferences = self.settings.as_ref().map(|settings| &settings.preferences);
-        let wanted = preferences.map_or(Wanted { failed: false, ready: false }, |preferences| Wanted {
-            failed: preferences.notify_failed,
-            ready: preferences.notify_ready,
+        let wanted = preferences.map_or(NotificationPrefs { failed: false, ready: false }, |preferences| {
+            NotificationPrefs { failed: preferences.notify_failed, ready: preferences.notify_ready }
         });
         // A system that does not say counts as looking: nobody is told twice.
         let looked_at = ctx.input(|input| input.viewport().focused).unwrap_or(true);

@@ -9,8 +9,8 @@ use crate::protocol::RequestId;
 use crate::settings::{ProfileId, SavingChange};
 use crate::ui::dialogs::Dialog;
 use crate::ui::dialogs::file_path::FilePathDialog;
-use crate::ui::frame::folder_purpose::FolderFor;
-use crate::ui::platform::file_dialogs::{MessageId, SaveFor};
+use crate::ui::frame::folder_purpose::FolderPurpose;
+use crate::ui::platform::file_dialogs::{MessageId, SavePurpose};
 use crate::ui::platform::ports::{FailedDialog, SaveSuggestion};
 use crate::ui::text::activity_label::suggested_name;
 
@@ -23,9 +23,9 @@ impl App {
         let Some(desk) = self.desk() else { return };
         let Some(activity) = desk.activity(row) else { return };
         let what = match activity.key() {
-            ActivityKey::Data(request) if inline => SaveFor::Inline(request),
-            ActivityKey::Data(request) => SaveFor::Link(request),
-            ActivityKey::Message(id) if inline => SaveFor::Message(MessageId(id)),
+            ActivityKey::Data(request) if inline => SavePurpose::Inline(request),
+            ActivityKey::Data(request) => SavePurpose::Link(request),
+            ActivityKey::Message(id) if inline => SavePurpose::Message(MessageId(id)),
             ActivityKey::Message(_) | ActivityKey::Command(_) | ActivityKey::Gap(_) => return,
         };
         let suggestion = SaveSuggestion { title: "Save data".to_owned(), folder, file_name: suggested_name(&activity) };
@@ -36,17 +36,17 @@ impl App {
     /// Opens the save dialog for a download that waits for room; it waits on meanwhile.
     pub(crate) fn ask_where_else(&mut self, profile: ProfileId, request: RequestId, file_name: String) {
         let suggestion = SaveSuggestion { title: "Choose another place".to_owned(), folder: None, file_name };
-        let what = (profile, SaveFor::Moved(request));
+        let what = (profile, SavePurpose::Moved(request));
         self.saving.ask(&*self.parts.dialogs, suggestion, what, &self.parts.waker);
     }
 
     /// Opens the dialog for a folder.
-    pub(crate) fn ask_folder(&mut self, what: FolderFor) {
+    pub(crate) fn ask_folder(&mut self, what: FolderPurpose) {
         let title = match what {
-            FolderFor::Ready(_) => "Folder for everything that is ready",
-            FolderFor::Chosen(_) => "Folder for the selected data",
-            FolderFor::Automatic(_) => "Folder for ready data",
-            FolderFor::Requested(_) => "Folder for the requested data",
+            FolderPurpose::Ready(_) => "Folder for everything that is ready",
+            FolderPurpose::Chosen(_) => "Folder for the selected data",
+            FolderPurpose::Automatic(_) => "Folder for ready data",
+            FolderPurpose::Requested(_) => "Folder for the requested data",
         };
         let of = (title, self.preferences().last_folder);
         self.folders.ask_folder(&*self.parts.dialogs, of, what, &self.parts.waker);
@@ -70,20 +70,20 @@ impl App {
     }
 
     /// A place was chosen.
-    pub(crate) fn save_to(&mut self, (profile, what): (ProfileId, SaveFor), path: PathBuf) {
+    pub(crate) fn save_to(&mut self, (profile, what): (ProfileId, SavePurpose), path: PathBuf) {
         let folder = path.parent().map(PathBuf::from);
         let action = match what {
-            SaveFor::Link(request) => Action::Download { profile, request, to: path },
-            SaveFor::Inline(request) => {
+            SavePurpose::Link(request) => Action::Download { profile, request, to: path },
+            SavePurpose::Inline(request) => {
                 let span = self.span_of(profile, &ActivityKey::Data(request.clone()));
                 Action::SaveInline { profile, request, to: path, span }
             }
-            SaveFor::Message(MessageId(id)) => {
+            SavePurpose::Message(MessageId(id)) => {
                 let key = ActivityKey::Message(id);
                 let span = self.span_of(profile, &key);
                 Action::SaveMessage { profile, key, to: path, span }
             }
-            SaveFor::Moved(request) => Action::MoveDownload { profile, request, to: path },
+            SavePurpose::Moved(request) => Action::MoveDownload { profile, request, to: path },
         };
         if self.send(action)
             && let Some(folder) = folder
@@ -93,16 +93,16 @@ impl App {
     }
 
     /// A folder was chosen.
-    pub(crate) fn save_into(&mut self, what: FolderFor, folder: PathBuf) {
+    pub(crate) fn save_into(&mut self, what: FolderPurpose, folder: PathBuf) {
         match what {
-            FolderFor::Ready(profile) => self.download_all([(profile, None)], &folder),
-            FolderFor::Chosen(of) => {
+            FolderPurpose::Ready(profile) => self.download_all([(profile, None)], &folder),
+            FolderPurpose::Chosen(of) => {
                 self.download_all(of.into_iter().map(|(profile, requests)| (profile, Some(requests))), &folder);
             }
-            FolderFor::Automatic(profile) => {
+            FolderPurpose::Automatic(profile) => {
                 self.send(Action::ChangeSaving { profile, change: SavingChange::Folder(Some(folder)) });
             }
-            FolderFor::Requested(profile) => {
+            FolderPurpose::Requested(profile) => {
                 if let Some(Dialog::RequestData(dialog)) = &mut self.dialog
                     && dialog.profile() == profile
                 {
@@ -133,7 +133,7 @@ impl App {
                         chosen.entry(desk.owner(*row)).or_default().insert(request);
                     }
                 }
-                self.ask_folder(FolderFor::Chosen(chosen));
+                self.ask_folder(FolderPurpose::Chosen(chosen));
             }
         }
     }

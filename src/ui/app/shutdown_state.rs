@@ -4,7 +4,7 @@ use std::time::Instant;
 
 /// How far closing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Closing {
+pub(crate) enum Shutdown {
     /// The window is open.
     No,
     /// The engine has been asked to stop, or will be as soon as it listens.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use crate::activity::{Moment, TimeReference};
+use crate::activity::{TimeReference, Timestamp};
 use crate::engine::EngineClock;
-use crate::settings::WindowPlace;
+use crate::settings::WindowGeometry;
 use crate::ui::platform::clipboard::SystemClipboard;
 use crate::ui::platform::display::{Display, StartError, WindowError};
 use crate::ui::platform::notifier::SystemNotifier;
@@ -17,11 +17,11 @@ use crate::ui::platform::system_dialogs::{Spawner, SystemDialogs};
 use crate::ui::theme;
 use crate::ui::view_state::sign_in_form::Prefill;
 
-use super::apply_thread::Beside;
-use super::{App, Parts};
+use super::apply_thread::ApplyThread;
+use super::{App, Dependencies};
 
 /// What the window is started with.
-pub struct Launch {
+pub struct WindowConfig {
     /// The display it opens on.
     pub display: Display,
     /// Starts the engine, once there is a window: without one it would take messages that nobody sees.
@@ -33,7 +33,7 @@ pub struct Launch {
     /// Wakes the window; the engine has a clone of it.
     pub waker: Waker,
     /// How the window was left, where it was open before.
-    pub place: Option<WindowPlace>,
+    pub place: Option<WindowGeometry>,
 }
 
 /// What the window needs of an engine that runs.
@@ -56,7 +56,7 @@ impl std::fmt::Debug for Started {
     }
 }
 
-impl std::fmt::Debug for Launch {
+impl std::fmt::Debug for WindowConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Launch").field("prefill", &self.prefill).field("profile", &self.profile).finish_non_exhaustive()
     }
@@ -67,7 +67,7 @@ impl std::fmt::Debug for Launch {
 /// # Errors
 ///
 /// Where there is no display, or nothing to draw with.
-pub fn run(launch: Launch) -> Result<(), WindowError> {
+pub fn run(launch: WindowConfig) -> Result<(), WindowError> {
     let viewport = egui::ViewportBuilder::default()
         .with_title("Privicore Monitor")
         .with_app_id("privicore-monitor")
@@ -93,7 +93,7 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
         Box::new(|creation| {
             let started = (launch.start)()?;
             let dialogs = SystemDialogs::new(started.spawner, creation.winit_window().cloned());
-            let parts = Parts {
+            let parts = Dependencies {
                 backend: started.backend,
                 dialogs: Box::new(dialogs),
                 clipboard: Box::new(SystemClipboard::default()),
@@ -102,7 +102,7 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
                 prefill: launch.prefill,
                 profile: launch.profile,
                 quit: started.quit,
-                beside: Beside::start(launch.waker.clone()),
+                beside: ApplyThread::start(launch.waker.clone()),
                 waker: launch.waker,
                 reduced_motion: started.reduced_motion,
             };
@@ -123,7 +123,7 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
 struct SystemClock(EngineClock);
 
 impl Clock for SystemClock {
-    fn now(&self) -> Moment {
+    fn now(&self) -> Timestamp {
         self.0.now()
     }
 

@@ -5,12 +5,12 @@ use egui::{Role, Stroke, Ui, WidgetInfo, accesskit, pos2};
 use crate::engine::ConnectionState;
 use crate::protocol::visible;
 use crate::ui::frame::commands::Command;
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::profile_tab::Desk;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::attempt;
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
-use crate::ui::widgets::{self, Look, Press, icons};
+use crate::ui::theme::{self, TextRole};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 use super::top_bar::state_words;
 
@@ -18,7 +18,7 @@ use super::top_bar::state_words;
 const GAP: f32 = 10.0;
 
 /// Whether the state of a desk's connection asks for a banner.
-pub(crate) fn is_due(desk: &Desk) -> bool {
+pub(crate) fn is_due(desk: &ProfileTab) -> bool {
     matches!(
         desk.status.connection,
         Some(ConnectionState::Reconnecting { .. } | ConnectionState::TokenRefused { .. } | ConnectionState::Offline)
@@ -26,7 +26,7 @@ pub(crate) fn is_due(desk: &Desk) -> bool {
 }
 
 /// Draws it in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, desk: &Desk, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, desk: &ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let words = state_words(desk.status.connection.as_ref(), scene);
     let (icon, hue, sentence) = match &desk.status.connection {
@@ -47,9 +47,9 @@ pub(crate) fn show(ui: &mut Ui, desk: &Desk, scene: &mut Scene) {
     let right = buttons(ui, desk, rect.right() - 8.0, middle, scene);
     widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icon, 16.0, hue);
     let at = pos2(rect.left() + 36.0, middle);
-    let head = widgets::text(ui, at, &words, Type::Strong, palette.text, right - at.x);
+    let head = widgets::text(ui, at, &words, TextRole::Strong, palette.text, right - at.x);
     let at = pos2(head.right() + 8.0, middle);
-    let line = widgets::line(ui, &sentence, Type::Body, palette.secondary, right - at.x - 12.0);
+    let line = widgets::line(ui, &sentence, TextRole::Body, palette.secondary, right - at.x - 12.0);
     let elided = line.elided;
     let body = widgets::paint_line(ui, at, &line);
     // The count changes every second: the sentence alone is the alert, or it would be read out each time.
@@ -62,24 +62,24 @@ pub(crate) fn show(ui: &mut Ui, desk: &Desk, scene: &mut Scene) {
 }
 
 /// The buttons, from the right end; returns where they begin.
-fn buttons(ui: &mut Ui, desk: &Desk, right: f32, middle: f32, scene: &mut Scene) -> f32 {
-    let run = |command: Command, look| (command.words(), Wish::Run(command), look);
+fn buttons(ui: &mut Ui, desk: &ProfileTab, right: f32, middle: f32, scene: &mut FrameContext) -> f32 {
+    let run = |command: Command, look| (command.words(), UiRequest::Run(command), look);
     let buttons = match desk.status.connection {
         Some(ConnectionState::Reconnecting { .. }) => {
-            vec![run(Command::Disconnect, Look::Plain), run(Command::RetryNow, Look::Outlined)]
+            vec![run(Command::Disconnect, ButtonStyle::Plain), run(Command::RetryNow, ButtonStyle::Outlined)]
         }
         Some(ConnectionState::TokenRefused { .. }) => vec![
-            run(Command::SignOut, Look::Plain),
-            run(Command::RetryNow, Look::Plain),
-            ("Sign in".to_owned(), Wish::SignInAgain(desk.profile.id), Look::Outlined),
+            run(Command::SignOut, ButtonStyle::Plain),
+            run(Command::RetryNow, ButtonStyle::Plain),
+            ("Sign in".to_owned(), UiRequest::SignInAgain(desk.profile.id), ButtonStyle::Outlined),
         ],
-        _ => vec![run(Command::Connect, Look::Outlined)],
+        _ => vec![run(Command::Connect, ButtonStyle::Outlined)],
     };
-    let width = |(words, _, look): &(String, Wish, Look)| Press::new(words).look(*look).width(ui) + GAP;
+    let width = |(words, _, look): &(String, UiRequest, ButtonStyle)| Button::new(words).look(*look).width(ui) + GAP;
     let left = right - buttons.iter().map(width).sum::<f32>();
     let mut at = left;
     for (words, wish, look) in buttons {
-        let press = Press::new(&words).look(look);
+        let press = Button::new(&words).look(look);
         at += GAP;
         let width = press.width(ui);
         if press.at(ui, pos2(at, middle)).clicked() {

@@ -5,33 +5,33 @@ use egui::{Role, Sense, Ui, WidgetInfo, accesskit, pos2};
 
 use crate::activity::CompetingConsumer;
 use crate::ui::frame::dialog_frame::{close_button, paragraph};
-use crate::ui::frame::{Scene, Wish};
+use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
-use crate::ui::widgets::{self, Look, Press, icons};
+use crate::ui::theme::{self, TextRole};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 fn words(competing: CompetingConsumer) -> String {
     format!("{} of {} settled unheard this hour", competing.unheard, competing.of)
 }
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn bar(ui: &mut Ui, rival: CompetingConsumer, scene: &mut Scene) {
+pub(crate) fn bar(ui: &mut Ui, rival: CompetingConsumer, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.gap_fill, true);
     ui.painter().rect_filled(rect.with_max_x(rect.left() + 2.0), 0.0, palette.gap);
     let middle = rect.center().y;
-    let press = Press::new("What this means").look(Look::Outlined);
+    let press = Button::new("What this means").look(ButtonStyle::Outlined);
     let right = rect.right() - 8.0 - press.width(ui);
     if press.at(ui, pos2(right, middle)).clicked() {
-        scene.wish(Wish::ExplainCompetingConsumer(rival));
+        scene.wish(UiRequest::ExplainCompetingConsumer(rival));
     }
     widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icons::SPLIT, 16.0, palette.gap);
     let words = words(rival);
     let at = pos2(rect.left() + 36.0, middle);
-    let head = widgets::text(ui, at, &words, Type::Strong, palette.text, right - at.x - 12.0);
+    let head = widgets::text(ui, at, &words, TextRole::Strong, palette.text, right - at.x - 12.0);
     let sentence = "Another client is probably taking messages from this profile’s queue.";
     let at = pos2(head.right() + 8.0, middle);
-    let body = widgets::text(ui, at, sentence, Type::Body, palette.secondary, right - at.x - 12.0);
+    let body = widgets::text(ui, at, sentence, TextRole::Body, palette.secondary, right - at.x - 12.0);
     let response = ui.interact(head.union(body), ui.make_persistent_id("rival"), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, format!("{words}. {sentence}")));
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(accesskit::Live::Polite));
@@ -39,7 +39,7 @@ pub(crate) fn bar(ui: &mut Ui, rival: CompetingConsumer, scene: &mut Scene) {
 }
 
 /// Draws what the dialog holds.
-pub(crate) fn explain(ui: &mut Ui, rival: CompetingConsumer, fresh: bool, scene: &mut Scene) {
+pub(crate) fn explain(ui: &mut Ui, rival: CompetingConsumer, fresh: bool, scene: &mut FrameContext) {
     paragraph(
         ui,
         &format!(

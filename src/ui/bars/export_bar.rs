@@ -2,32 +2,32 @@
 
 use egui::{Id, Rect, Stroke, Ui, pos2};
 
-use crate::engine::{Action, Exporting};
+use crate::engine::{Action, ExportProgress};
 use crate::protocol::visible;
-use crate::ui::frame::{Scene, Wish};
+use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
-use crate::ui::widgets::{self, Look, Press, icons};
+use crate::ui::theme::{self, TextRole};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 /// How wide the progress is drawn.
 const PROGRESS: f32 = 200.0;
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, exporting: &Exporting, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, exporting: &ExportProgress, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.panel, false);
     ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, palette.stroke));
     let middle = rect.center().y;
-    let cancel = Press::new("Cancel export").look(Look::Outlined);
+    let cancel = Button::new("Cancel export").look(ButtonStyle::Outlined);
     let mut right = rect.right() - theme::EDGE - cancel.width(ui);
     if cancel.at(ui, pos2(right, middle)).clicked() {
-        scene.wish(Wish::Send(Action::CancelExport));
+        scene.wish(UiRequest::Send(Action::CancelExport));
     }
     right -= 16.0;
     let fraction = fraction(exporting);
     if let Some(fraction) = fraction {
         let percent = format!("{} %", widgets::percent(fraction));
-        widgets::text_right(ui, pos2(right, middle), &percent, Type::Small, palette.text);
+        widgets::text_right(ui, pos2(right, middle), &percent, TextRole::Small, palette.text);
     }
     right -= 48.0;
     let name = format!("Exporting {}", visible(&exporting.file_name));
@@ -35,11 +35,11 @@ pub(crate) fn show(ui: &mut Ui, exporting: &Exporting, scene: &mut Scene) {
     widgets::progress(ui, bar, Id::unique("export"), &name, fraction);
     widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icons::DOWNLOADING, 16.0, palette.secondary);
     let at = pos2(rect.left() + 36.0, middle);
-    widgets::text(ui, at, &name, Type::Body, palette.text, bar.left() - at.x - 16.0);
+    widgets::text(ui, at, &name, TextRole::Body, palette.text, bar.left() - at.x - 16.0);
 }
 
 /// How much of it is done; `None` while that is not known.
-fn fraction(exporting: &Exporting) -> Option<f32> {
+fn fraction(exporting: &ExportProgress) -> Option<f32> {
     #[expect(clippy::cast_precision_loss, reason = "a hundredth is enough")]
     let fraction = exporting.read as f32 / exporting.total as f32;
     (exporting.total > 0 && exporting.read > 0).then_some(fraction.min(1.0))

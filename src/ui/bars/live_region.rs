@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use egui::{Rect, Ui, accesskit, vec2};
 
-use crate::ui::frame::Scene;
-use crate::ui::platform::desktop_notifications::News;
-use crate::ui::profile_tab::Desk;
+use crate::ui::frame::FrameContext;
+use crate::ui::platform::desktop_notifications::PendingNotifications;
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::widgets;
 
 /// The least time between two sentences.
@@ -35,7 +35,7 @@ impl Announcer {
     }
 
     /// Draws the region, which is for ears only, and turns to what waits when it is time.
-    pub(crate) fn show(&mut self, ui: &Ui, scene: &mut Scene) {
+    pub(crate) fn show(&mut self, ui: &Ui, scene: &mut FrameContext) {
         if self.waiting > 0 {
             let passed = self.since.map_or(PAUSE, |since| scene.instant.saturating_duration_since(since));
             if passed >= PAUSE {
@@ -63,9 +63,9 @@ impl Announcer {
     }
 }
 
-impl Desk {
+impl ProfileTab {
     /// What failed and what became ready since this was last asked.
-    pub(crate) fn take_news(&mut self) -> News {
+    pub(crate) fn take_news(&mut self) -> PendingNotifications {
         std::mem::take(&mut self.news)
     }
 

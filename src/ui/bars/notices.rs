@@ -9,10 +9,10 @@ use egui::{Id, Rect, Role, Sense, Stroke, Ui, WidgetInfo, accesskit, pos2, vec2}
 
 use crate::engine::{Action, Notice, Problem, Severity};
 use crate::protocol::visible;
-use crate::ui::frame::{Scene, Wish};
+use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
-use crate::ui::widgets::{self, Look, Press, icons};
+use crate::ui::theme::{self, TextRole};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 /// How long information stays.
 const PASSING: Duration = Duration::from_secs(8);
@@ -120,7 +120,7 @@ impl Notices {
     }
 
     /// Lets what has been seen long enough pass.
-    pub(crate) fn pass(&mut self, scene: &mut Scene) {
+    pub(crate) fn pass(&mut self, scene: &mut FrameContext) {
         let now = scene.instant;
         self.all.retain(|held| {
             held.notice.severity != Severity::Info
@@ -142,7 +142,7 @@ impl Notices {
     }
 
     /// Draws them in the whole of `ui`.
-    pub(crate) fn show(&self, ui: &mut Ui, scene: &mut Scene) {
+    pub(crate) fn show(&self, ui: &mut Ui, scene: &mut FrameContext) {
         let place = ui.max_rect();
         let hidden = self.all.len().saturating_sub(SHOWN);
         let mut top = place.top();
@@ -169,17 +169,17 @@ impl Held {
 
     /// How wide its buttons are.
     fn buttons(&self, ui: &Ui) -> f32 {
-        let remedy = self.notice.remedy.as_ref().map_or(0.0, |(words, _)| Press::new(words).width(ui) + 8.0);
+        let remedy = self.notice.remedy.as_ref().map_or(0.0, |(words, _)| Button::new(words).width(ui) + 8.0);
         remedy + 24.0 + 16.0
     }
 
     fn height(&self, ui: &Ui, width: f32) -> f32 {
         let room = width - 36.0 - self.buttons(ui) - 24.0;
-        let galley = widgets::paragraph(ui, &self.sentence(), Type::Body, egui::Color32::PLACEHOLDER, room);
+        let galley = widgets::paragraph(ui, &self.sentence(), TextRole::Body, egui::Color32::PLACEHOLDER, room);
         (galley.size().y + 16.0).max(theme::BAR)
     }
 
-    fn show(&self, ui: &mut Ui, rect: Rect, scene: &mut Scene) {
+    fn show(&self, ui: &mut Ui, rect: Rect, scene: &mut FrameContext) {
         let palette = Palette::of(ui.style());
         let (icon, hue) = icons::severity(self.notice.severity, palette);
         let fill = if self.notice.severity == Severity::Info { palette.popup } else { palette.gap_fill };
@@ -192,7 +192,7 @@ impl Held {
         widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icon, 16.0, hue);
         let sentence = self.sentence();
         let room = rect.width() - 36.0 - self.buttons(ui) - 24.0;
-        let galley = widgets::paragraph(ui, &sentence, Type::Body, palette.text, room);
+        let galley = widgets::paragraph(ui, &sentence, TextRole::Body, palette.text, room);
         let text =
             Rect::from_min_size(pos2(rect.left() + 36.0, (middle - galley.size().y / 2.0).round()), galley.size());
         ui.painter().galley(text.min, galley, palette.text);
@@ -201,22 +201,30 @@ impl Held {
         let live =
             if self.notice.severity == Severity::Error { accesskit::Live::Assertive } else { accesskit::Live::Polite };
         ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(live));
-        let dismiss = Press::icon_only(icons::CLOSE, "Dismiss").salt(Id::unique(("dismiss", self.number)));
+        let dismiss = Button::icon_only(icons::CLOSE, "Dismiss").salt(Id::unique(("dismiss", self.number)));
         let mut right = rect.right() - 8.0 - dismiss.width(ui);
         if !self.has_to_be_read() && dismiss.at(ui, pos2(right, middle)).clicked() {
-            scene.wish(Wish::Dismiss(self.number));
+            scene.wish(UiRequest::Dismiss(self.number));
         }
         if let Some((words, action)) = &self.notice.remedy {
             self.remedy(ui, &mut right, middle, words, action, scene);
         }
     }
 
-    fn remedy(&self, ui: &mut Ui, right: &mut f32, middle: f32, words: &str, action: &Action, scene: &mut Scene) {
-        let press = Press::new(words).look(Look::Outlined).salt(Id::unique(("remedy", self.number)));
+    fn remedy(
+        &self,
+        ui: &mut Ui,
+        right: &mut f32,
+        middle: f32,
+        words: &str,
+        action: &Action,
+        scene: &mut FrameContext,
+    ) {
+        let press = Button::new(words).look(ButtonStyle::Outlined).salt(Id::unique(("remedy", self.number)));
         *right -= press.width(ui) + 8.0;
         if press.at(ui, pos2(*right, middle)).clicked() {
-            scene.wish(Wish::Send(action.clone()));
-            scene.wish(Wish::Dismiss(self.number));
+            scene.wish(UiRequest::Send(action.clone()));
+            scene.wish(UiRequest::Dismiss(self.number));
         }
     }
 }

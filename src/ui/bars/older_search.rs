@@ -5,22 +5,22 @@ use egui::{Id, Pos2, Rect, Ui, pos2, vec2};
 
 use crate::activity::{ActivityKey, Entry, Seq};
 use crate::engine::{Action, SearchEnd};
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::profile_tab::Desk;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::grouped;
-use crate::ui::theme::Type;
-use crate::ui::view_state::older_search::Older;
-use crate::ui::widgets::{self, Press};
+use crate::ui::theme::TextRole;
+use crate::ui::view_state::older_search::OlderSearch;
+use crate::ui::widgets::{self, Button};
 
 /// The space before what can be done.
 const SPACE: f32 = 12.0;
 /// How wide the bar of a search is.
 const BAR: f32 = 72.0;
 
-impl Desk {
+impl ProfileTab {
     /// Whether the journal may have something that is to be shown and is not in memory, and was not searched for yet.
     fn can_search_older(&self) -> bool {
-        let Older { percent, end, .. } = &self.older;
+        let OlderSearch { percent, end, .. } = &self.older;
         let is_searched = matches!(end, Some(SearchEnd::Complete | SearchEnd::TooMany));
         let some_are_older = self.activities.known() > self.activities.len() || self.activities.has_cut_texts();
         !self.is_all() && self.view.is_filtered() && some_are_older && percent.is_none() && !is_searched
@@ -33,7 +33,8 @@ impl Desk {
         }
         let (filter, chip) = (self.view.filter().clone(), self.view.chip());
         let number = self.older.number.wrapping_add(1);
-        self.older = Older { number, wanted: Some((filter.clone(), chip)), percent: Some(0), ..Older::default() };
+        self.older =
+            OlderSearch { number, wanted: Some((filter.clone(), chip)), percent: Some(0), ..OlderSearch::default() };
         // What was cut may be of any row.
         let all = self.activities.has_cut_texts();
         let before = if all { Seq::FIRST_UNKEPT } else { self.activities.older_than() };
@@ -52,7 +53,7 @@ impl Desk {
             return None;
         }
         let cancel = self.cancel_search();
-        self.older = Older { number: self.older.number, ..Older::default() };
+        self.older = OlderSearch { number: self.older.number, ..OlderSearch::default() };
         self.activities.let_go_of_found();
         cancel
     }
@@ -78,7 +79,7 @@ impl Desk {
 
     /// What the status bar says of it.
     pub(crate) fn words_of_search(&self) -> Option<String> {
-        let Older { percent, found, end, .. } = &self.older;
+        let OlderSearch { percent, found, end, .. } = &self.older;
         match (percent, end) {
             (Some(_), _) => Some("searching older…".to_owned()),
             (None, Some(SearchEnd::TooMany)) => Some(format!("the newest {} older ones are shown", grouped(*found))),
@@ -89,23 +90,23 @@ impl Desk {
 }
 
 /// The button that begins a search, or ends it.
-fn button(desk: &Desk) -> Option<Press<'static>> {
+fn button(desk: &ProfileTab) -> Option<Button<'static>> {
     let words = match desk.older.percent {
         Some(_) => "Cancel search",
         None if desk.can_search_older() => "Search older…",
         None => return None,
     };
-    Some(Press::new(words).face(Type::Caption).height(20.0))
+    Some(Button::new(words).face(TextRole::Caption).height(20.0))
 }
 
 /// How wide what can be done about it is, with the space before it; 0 if there is nothing.
-pub(crate) fn width(ui: &Ui, desk: &Desk) -> f32 {
+pub(crate) fn width(ui: &Ui, desk: &ProfileTab) -> f32 {
     let bar = if desk.older.percent.is_some() { BAR + 8.0 } else { 0.0 };
     button(desk).map_or(0.0, |button| SPACE + bar + button.width(ui))
 }
 
 /// Draws what can be done about it, behind a place in the status bar.
-pub(crate) fn show(ui: &mut Ui, desk: &Desk, at: Pos2, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, desk: &ProfileTab, at: Pos2, scene: &mut FrameContext) {
     let Some(button) = button(desk) else { return };
     let at = pos2(at.x + SPACE, at.y);
     if let Some(percent) = desk.older.percent {
@@ -113,9 +114,9 @@ pub(crate) fn show(ui: &mut Ui, desk: &Desk, at: Pos2, scene: &mut Scene) {
         let fraction = f32::from(percent) / 100.0;
         widgets::progress(ui, bar, Id::unique("search"), "Searching older messages", Some(fraction));
         if button.at(ui, pos2(bar.right() + 8.0, at.y)).clicked() {
-            scene.wish(Wish::CancelSearch);
+            scene.wish(UiRequest::CancelSearch);
         }
     } else if button.at(ui, at).on_hover_text("Search the journal for what is not in memory.").clicked() {
-        scene.wish(Wish::SearchOlder);
+        scene.wish(UiRequest::SearchOlder);
     }
 }

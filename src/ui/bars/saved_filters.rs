@@ -5,13 +5,13 @@ use egui::{Id, Key, Popup, PopupCloseBehavior, Pos2, RectAlign, Ui, pos2, vec2};
 use crate::protocol::visible;
 use crate::settings::SavedFilter;
 use crate::ui::frame::commands::Command;
-use crate::ui::frame::dialog_frame::{First, buttons_unless, mistake, paragraph};
-use crate::ui::frame::{Scene, Wish};
+use crate::ui::frame::dialog_frame::{InitialFocus, buttons_unless, mistake, paragraph};
+use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::text::cut;
-use crate::ui::theme::Type;
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets::text_field::Field;
-use crate::ui::widgets::{self, Look, Press, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 /// The longest name, in characters.
 const LONGEST: usize = 60;
@@ -21,8 +21,8 @@ pub(crate) const MOST: usize = 30;
 const WIDTH: f32 = 280.0;
 
 /// Draws the button and, while it is open, its menu.
-pub(crate) fn menu(ui: &mut Ui, at: Pos2, saved: &[SavedFilter], scene: &mut Scene) {
-    let button = Press::icon_only(icons::SAVED, "Saved filters").at(ui, at);
+pub(crate) fn menu(ui: &mut Ui, at: Pos2, saved: &[SavedFilter], scene: &mut FrameContext) {
+    let button = Button::icon_only(icons::SAVED, "Saved filters").at(ui, at);
     Popup::menu(&button)
         .id(Id::unique("saved filters"))
         .align(RectAlign::BOTTOM_END)
@@ -42,13 +42,13 @@ pub(crate) fn menu(ui: &mut Ui, at: Pos2, saved: &[SavedFilter], scene: &mut Sce
                     let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
                     let words = "A saved filter keeps its columns and its sort.";
                     let at = pos2(rect.left() + 8.0, rect.center().y);
-                    let text = widgets::text(ui, at, words, Type::Small, palette.muted, WIDTH);
+                    let text = widgets::text(ui, at, words, TextRole::Small, palette.muted, WIDTH);
                     widgets::label(ui, text, "no saved filters", words);
                 }
                 let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
-                let save = Press::new("Save filter…").icon(icons::ADD).look(Look::MenuItem);
+                let save = Button::new("Save filter…").icon(icons::ADD).look(ButtonStyle::MenuItem);
                 if save.within(ui, rect).clicked() {
-                    scene.wish(Wish::Run(Command::SaveFilter));
+                    scene.wish(UiRequest::Run(Command::SaveFilter));
                 }
                 widgets::follow_focus(ui);
             });
@@ -56,25 +56,25 @@ pub(crate) fn menu(ui: &mut Ui, at: Pos2, saved: &[SavedFilter], scene: &mut Sce
 }
 
 /// Draws one: a press leads back to it, the button at its end forgets it.
-fn entry(ui: &mut Ui, index: usize, filter: &SavedFilter, scene: &mut Scene) {
+fn entry(ui: &mut Ui, index: usize, filter: &SavedFilter, scene: &mut FrameContext) {
     let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
     let (name, what) = (visible(&filter.name), visible(&filter.look.filter));
     let shown = cut(&what, 28);
     let accessible = format!("Show {name}");
-    let press = Press::new(&name).name(&accessible).look(Look::MenuItem).salt(Id::unique(("saved", index)));
+    let press = Button::new(&name).name(&accessible).look(ButtonStyle::MenuItem).salt(Id::unique(("saved", index)));
     if press.trailing(shown.into_owned()).within(ui, rect.with_max_x(rect.right() - 28.0)).clicked() {
-        scene.wish(Wish::ShowSaved(index));
+        scene.wish(UiRequest::ShowSaved(index));
     }
     let forget = format!("Forget {name}");
-    let press = Press::icon_only(icons::CLOSE, &forget).icon_size(14.0).salt(Id::unique(("forget", index)));
+    let press = Button::icon_only(icons::CLOSE, &forget).icon_size(14.0).salt(Id::unique(("forget", index)));
     if press.at(ui, pos2(rect.right() - 26.0, rect.center().y)).clicked() {
-        scene.wish(Wish::ForgetSaved(index));
+        scene.wish(UiRequest::ForgetSaved(index));
     }
 }
 
 /// What is typed into the dialog `Save filter`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Naming {
+pub(crate) struct SaveFilterForm {
     name: String,
     /// What the filter is, to be read.
     what: String,
@@ -82,7 +82,7 @@ pub(crate) struct Naming {
     saved: Vec<String>,
 }
 
-impl Naming {
+impl SaveFilterForm {
     /// A form for a filter. `saved` are the names of the filters that are saved.
     pub(crate) fn new(filter: &str, saved: Vec<String>) -> Self {
         Self { name: String::new(), what: filter.to_owned(), saved }
@@ -118,7 +118,7 @@ enum Wrong {
 }
 
 /// Draws what the dialog holds.
-pub(crate) fn show(ui: &mut Ui, naming: &mut Naming, fresh: bool, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, naming: &mut SaveFilterForm, fresh: bool, scene: &mut FrameContext) {
     let what = if naming.what.is_empty() {
         "Every activity".to_owned()
     } else {
@@ -139,9 +139,9 @@ pub(crate) fn show(ui: &mut Ui, naming: &mut Naming, fresh: bool, scene: &mut Sc
         mistake(ui, &wrong);
     }
     let why_not = naming.wrong().map(|wrong| wrong.to_string());
-    let pressed = buttons_unless(ui, why_not.as_deref(), "Save filter", "Cancel", First::None, scene);
+    let pressed = buttons_unless(ui, why_not.as_deref(), "Save filter", "Cancel", InitialFocus::None, scene);
     if (pressed || entered) && why_not.is_none() {
-        scene.wish(Wish::SaveFilter(naming.name().to_owned()));
-        scene.wish(Wish::CloseDialog);
+        scene.wish(UiRequest::SaveFilter(naming.name().to_owned()));
+        scene.wish(UiRequest::CloseDialog);
     }
 }

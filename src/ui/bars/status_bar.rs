@@ -5,18 +5,18 @@ use egui::{Id, Rect, Stroke, Ui, pos2};
 use crate::activity::Refresh;
 use crate::protocol::visible;
 use crate::ui::frame::commands::Command;
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::profile_tab::Desk;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::{bytes, grouped};
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
-use crate::ui::view_state::completeness::Told;
-use crate::ui::widgets::{self, Press, icons};
+use crate::ui::theme::{self, TextRole};
+use crate::ui::view_state::completeness::CompletenessSummary;
+use crate::ui::widgets::{self, Button, icons};
 
 use super::older_search;
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, desk: Option<&Desk>, journal: Option<u64>, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, desk: Option<&ProfileTab>, journal: Option<u64>, scene: &mut FrameContext) {
     let narrow = scene.narrow;
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.window, false);
@@ -31,14 +31,14 @@ pub(crate) fn show(ui: &mut Ui, desk: Option<&Desk>, journal: Option<u64>, scene
     let searches = desk.filter(|desk| !desk.shows_form());
     // The words give way to what can be done.
     let room = right - at.x - 12.0 - searches.map_or(0.0, |desk| older_search::width(ui, desk));
-    let text = widgets::text(ui, at, &shown, Type::Caption, palette.secondary, room);
+    let text = widgets::text(ui, at, &shown, TextRole::Caption, palette.secondary, room);
     widgets::label(ui, text, "status", &name);
     if let Some(desk) = searches {
         older_search::show(ui, desk, pos2(text.right(), middle), scene);
     }
 }
 
-fn words(desk: &Desk, journal: Option<u64>, narrow: bool, count: impl Fn(usize) -> String) -> String {
+fn words(desk: &ProfileTab, journal: Option<u64>, narrow: bool, count: impl Fn(usize) -> String) -> String {
     let activities = desk.activities.len();
     let known = desk.activities.known();
     let noun = if known == 1 { "activity" } else { "activities" };
@@ -73,7 +73,7 @@ fn words(desk: &Desk, journal: Option<u64>, narrow: bool, count: impl Fn(usize) 
 
 /// What stands on the right: what is under way in the background, else what is known to be complete, else the version.
 /// Returns where it begins.
-fn note(ui: &mut Ui, rect: Rect, desk: Option<&Desk>, middle: f32, scene: &mut Scene) -> f32 {
+fn note(ui: &mut Ui, rect: Rect, desk: Option<&ProfileTab>, middle: f32, scene: &mut FrameContext) -> f32 {
     let palette = Palette::of(ui.style());
     let words = match desk {
         None => concat!("Privicore Monitor ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -87,27 +87,27 @@ fn note(ui: &mut Ui, rect: Rect, desk: Option<&Desk>, middle: f32, scene: &mut S
         },
     };
     let at = pos2(rect.right() - theme::EDGE, middle);
-    let text = widgets::text_right(ui, at, &words, Type::Caption, palette.secondary);
+    let text = widgets::text_right(ui, at, &words, TextRole::Caption, palette.secondary);
     widgets::label(ui, text, "note", &words);
     text.left()
 }
 
 /// What is known to be complete, as a button that opens the whole list. Returns where it begins.
-fn complete(ui: &mut Ui, rect: Rect, desk: &Desk, middle: f32, scene: &mut Scene) -> f32 {
+fn complete(ui: &mut Ui, rect: Rect, desk: &ProfileTab, middle: f32, scene: &mut FrameContext) -> f32 {
     let palette = Palette::of(ui.style());
     let told = desk.completeness.tell(desk.is_live(), scene);
     let (icon, hue) = self::mark(&told, palette);
-    let press = Press::new(&told.words).coloured_icon(icon, hue).icon_size(14.0).face(Type::Caption).height(20.0);
+    let press = Button::new(&told.words).coloured_icon(icon, hue).icon_size(14.0).face(TextRole::Caption).height(20.0);
     let press = press.salt(Id::unique("completeness"));
     let left = rect.right() - 4.0 - press.width(ui);
     let hint = "Of the commands and data requests that were seen. Opens the list.";
     if press.at(ui, pos2(left, middle)).on_hover_text(hint).clicked() {
-        scene.wish(Wish::Run(Command::Completeness));
+        scene.wish(UiRequest::Run(Command::Completeness));
     }
     left
 }
 
 /// The icon and the hue of what the status bar says.
-pub(crate) fn mark(told: &Told, palette: &Palette) -> (icons::Icon, egui::Color32) {
+pub(crate) fn mark(told: &CompletenessSummary, palette: &Palette) -> (icons::Icon, egui::Color32) {
     if told.warns { (icons::GAP, palette.gap) } else { (icons::COMPLETENESS, palette.muted) }
 }

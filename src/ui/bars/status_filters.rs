@@ -4,43 +4,43 @@ use std::time::Duration;
 
 use egui::{Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
-use crate::activity::Chip;
+use crate::activity::StatusFilter;
 use crate::ui::frame::commands::Command;
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::profile_tab::Desk;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::grouped;
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
+use crate::ui::theme::{self, TextRole};
 use crate::ui::view_state::insight::last_minute;
-use crate::ui::widgets::{self, Look, Press, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 /// How many minutes the sparkline shows.
 const MINUTES: usize = 24;
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, desk: &Desk, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, desk: &ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.panel, true);
     let counts = desk.activities.counts();
     let mut x = rect.left() + theme::EDGE;
-    for chip in Chip::ORDER {
+    for chip in StatusFilter::ORDER {
         let on = desk.view.chip() == chip;
         let name = chip.accessible_name(counts.of(chip));
         // In the narrow window the four states keep their icon and count.
         let icon = icons::chip(chip, palette);
         let word = if scene.narrow && icon.is_some() { "" } else { chip.word() };
-        let mut press = Press::new(word).name(&name).on(on).trailing(grouped(counts.of(chip))).icon_size(14.0);
+        let mut press = Button::new(word).name(&name).on(on).trailing(grouped(counts.of(chip))).icon_size(14.0);
         if let Some((icon, hue)) = icon {
             press = press.coloured_icon(icon, hue);
         }
         // The id is of the chip, not of its count, or it would lose the focus at each message.
         press = press.salt(egui::Id::unique(("chip", chip.word())));
         if on {
-            press = press.look(Look::Chosen);
+            press = press.look(ButtonStyle::Chosen);
         }
         let response = press.at(ui, pos2(x, rect.center().y));
         if response.clicked() {
-            scene.wish(Wish::Run(Command::Show(chip)));
+            scene.wish(UiRequest::Run(Command::Show(chip)));
         }
         x = response.rect.right() + if on || x < 20.0 { 6.0 } else { 8.0 };
     }
@@ -48,13 +48,13 @@ pub(crate) fn show(ui: &mut Ui, desk: &Desk, scene: &mut Scene) {
 }
 
 /// Messages of the last minutes as bars, the newest brighter, and how many came in the last minute.
-fn throughput(ui: &Ui, bar: Rect, left: f32, desk: &Desk, scene: &mut Scene) {
+fn throughput(ui: &Ui, bar: Rect, left: f32, desk: &ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let minutes = desk.activities.per_minute(scene.now, MINUTES);
     let last = last_minute(&minutes, scene.now);
     let words = format!("{last}/min");
     let at = pos2(bar.right() - theme::EDGE, bar.center().y);
-    let text = widgets::text_right(ui, at, &words, Type::SmallStrong, palette.text);
+    let text = widgets::text_right(ui, at, &words, TextRole::SmallStrong, palette.text);
     let mut whole = text;
     let spark_left = text.left() - 10.0 - 118.0;
     if !scene.narrow && spark_left > left + 12.0 {
@@ -107,12 +107,12 @@ fn draw_bars(ui: &Ui, place: Rect, minutes: &[u32]) {
 #[cfg(test)]
 mod tests {
 
-    use crate::activity::Moment;
+    use crate::activity::Timestamp;
     use crate::ui::view_state::insight::last_minute;
 
     #[test]
     fn the_rate_does_not_drop_to_nothing_at_the_full_minute() {
-        let at = |seconds: i64| Moment(seconds * 1_000_000);
+        let at = |seconds: i64| Timestamp(seconds * 1_000_000);
         assert_eq!(last_minute(&[0, 60, 0], at(0)), 60);
         assert_eq!(last_minute(&[0, 60, 20], at(30)), 50);
         assert_eq!(last_minute(&[0, 60, 41], at(59)), 42);

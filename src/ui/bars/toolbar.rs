@@ -6,13 +6,13 @@ use crate::activity::FilterError;
 use crate::settings::SavedFilter;
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::filter_field::filter_id;
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::profile_tab::Desk;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::grouped;
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets::text_field::Field;
-use crate::ui::widgets::{self, Look, Press, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 use super::saved_filters;
 
@@ -20,7 +20,7 @@ use super::saved_filters;
 const SAVED: f32 = 32.0;
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, saved: &[SavedFilter], scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, desk: &mut ProfileTab, saved: &[SavedFilter], scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.panel, true);
     let middle = rect.center().y;
@@ -29,8 +29,11 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, saved: &[SavedFilter], scene: &
     let newer = desk.table.newer(&desk.activities, &desk.view);
     let newer_words = format!("{} new", grouped(newer));
     let newer_name = format!("{newer} new");
-    let new =
-        Press::new(&newer_words).name(&newer_name).salt(Id::unique("newer")).icon(icons::ARROW_UP).look(Look::Outlined);
+    let new = Button::new(&newer_words)
+        .name(&newer_name)
+        .salt(Id::unique("newer"))
+        .icon(icons::ARROW_UP)
+        .look(ButtonStyle::Outlined);
     let new_width = if newer > 0 { new.width(ui) + 12.0 } else { 0.0 };
     let room = rect.width() - 2.0 * theme::EDGE - tools_width - new_width - 12.0 - SAVED;
     let width = if scene.narrow { room } else { room.min(488.0) };
@@ -38,21 +41,21 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, saved: &[SavedFilter], scene: &
     filter(ui, field, desk, scene);
     saved_filters::menu(ui, pos2(field.right() + 4.0, middle), saved, scene);
     if newer > 0 && new.at(ui, pos2(field.right() + SAVED + 8.0, middle)).clicked() {
-        scene.wish(Wish::Run(Command::Follow));
+        scene.wish(UiRequest::Run(Command::Follow));
     }
     // The last button's text, or in the narrow window its icon, ends where everything does; its padding lies beyond.
     let beyond = if scene.narrow { 4.0 } else { 8.0 };
     tools.show(ui, pos2(rect.right() - theme::EDGE + beyond - tools_width, middle), scene);
 }
 
-fn filter(ui: &mut Ui, rect: Rect, desk: &mut Desk, scene: &Scene) {
+fn filter(ui: &mut Ui, rect: Rect, desk: &mut ProfileTab, scene: &FrameContext) {
     let palette = Palette::of(ui.style());
     let key = if scene.narrow {
         String::new()
     } else {
         Command::Filter.key().map_or_else(String::new, |key| ui.ctx().format_shortcut(&key))
     };
-    let key_width = if key.is_empty() { 0.0 } else { widgets::width(ui, &key, Type::Caption) + 10.0 };
+    let key_width = if key.is_empty() { 0.0 } else { widgets::width(ui, &key, TextRole::Caption) + 10.0 };
     let clear_width = if desk.filter.is_empty() { 0.0 } else { 20.0 };
     let field = Field {
         hint: "Filter …",
@@ -79,8 +82,8 @@ fn filter(ui: &mut Ui, rect: Rect, desk: &mut Desk, scene: &Scene) {
     }
     if desk.filter.is_empty() {
         let at = pos2(rect.right() - 8.0, rect.center().y);
-        widgets::text_right(ui, at, &key, Type::Caption, palette.muted);
-    } else if Press::icon_only(icons::CLOSE, "Clear filter")
+        widgets::text_right(ui, at, &key, TextRole::Caption, palette.muted);
+    } else if Button::icon_only(icons::CLOSE, "Clear filter")
         .icon_size(14.0)
         .height(20.0)
         .padding(3.0)
@@ -108,7 +111,7 @@ fn mistake(ui: &Ui, field: Rect, response: &egui::Response, error: &FilterError)
     area.interactable(false).show(ui.ctx(), |ui| {
         let frame = egui::Frame::popup(ui.style()).fill(palette.popup).inner_margin(egui::Margin::symmetric(10, 6));
         frame.show(ui, |ui| {
-            let words = widgets::paragraph(ui, &sentence, Type::Small, palette.text, field.width().max(280.0));
+            let words = widgets::paragraph(ui, &sentence, TextRole::Small, palette.text, field.width().max(280.0));
             let (_, place) = ui.allocate_space(vec2(words.size().x + 20.0, words.size().y));
             widgets::icon(ui, place.left_top() + vec2(7.0, 8.0), icons::ERROR, 14.0, palette.failed);
             ui.painter().galley(place.left_top() + vec2(20.0, 0.0), words, palette.text);
@@ -129,7 +132,7 @@ struct Tools {
 }
 
 impl Tools {
-    fn of(desk: &Desk, narrow: bool) -> Self {
+    fn of(desk: &ProfileTab, narrow: bool) -> Self {
         Self {
             paused: desk.view.is_paused(),
             waiting: desk.view.waiting(&desk.activities),
@@ -139,43 +142,43 @@ impl Tools {
         }
     }
 
-    fn pause(&self) -> Press<'static> {
+    fn pause(&self) -> Button<'static> {
         let (icon, words) = if self.paused { (icons::RESUME, "Resume") } else { (icons::PAUSE, "Pause") };
-        let press = if self.narrow { Press::icon_only(icon, words) } else { Press::new(words).icon(icon) };
+        let press = if self.narrow { Button::icon_only(icon, words) } else { Button::new(words).icon(icon) };
         press.on(self.paused).salt(Id::unique("pause"))
     }
 
-    fn follow(&self) -> Press<'static> {
+    fn follow(&self) -> Button<'static> {
         let press = if self.narrow {
-            Press::icon_only(icons::FOLLOW, "Follow newest")
+            Button::icon_only(icons::FOLLOW, "Follow newest")
         } else {
-            Press::new("Follow newest").icon(icons::FOLLOW)
+            Button::new("Follow newest").icon(icons::FOLLOW)
         };
         press.on(self.follows)
     }
 
-    fn columns(&self) -> Press<'static> {
+    fn columns(&self) -> Button<'static> {
         if self.narrow {
-            Press::icon_only(icons::COLUMNS, "Columns")
+            Button::icon_only(icons::COLUMNS, "Columns")
         } else {
-            Press::new("Columns").icon(icons::COLUMNS)
+            Button::new("Columns").icon(icons::COLUMNS)
         }
     }
 
-    fn export(&self) -> Press<'static> {
+    fn export(&self) -> Button<'static> {
         if self.narrow {
-            Press::icon_only(icons::EXPORT, "Export…")
+            Button::icon_only(icons::EXPORT, "Export…")
         } else {
-            Press::new("Export…").icon(icons::EXPORT)
+            Button::new("Export…").icon(icons::EXPORT)
         }
     }
 
     /// In the narrow window the menu has it.
-    fn asks(&self) -> Option<[(Press<'static>, Command); 2]> {
+    fn asks(&self) -> Option<[(Button<'static>, Command); 2]> {
         (!self.narrow).then(|| {
             [
-                (Press::new("Request data…").icon(icons::REQUEST), Command::RequestData),
-                (Press::new("Track commands…").icon(icons::TRACK), Command::Track),
+                (Button::new("Request data…").icon(icons::REQUEST), Command::RequestData),
+                (Button::new("Track commands…").icon(icons::TRACK), Command::Track),
             ]
         })
     }
@@ -185,18 +188,18 @@ impl Tools {
     }
 
     fn width(&self, ui: &Ui) -> f32 {
-        let waiting = self.waiting().map_or(0.0, |words| widgets::width(ui, &words, Type::Small) + 8.0);
+        let waiting = self.waiting().map_or(0.0, |words| widgets::width(ui, &words, TextRole::Small) + 8.0);
         let asks =
             self.asks().map_or(0.0, |asks| asks.iter().map(|(press, _)| press.width(ui) + 8.0).sum::<f32>() + 17.0);
         let (columns, export) = (self.columns().width(ui), self.export().width(ui));
         waiting + asks + self.pause().width(ui) + self.follow().width(ui) + columns + export + 24.0
     }
 
-    fn show(&self, ui: &mut Ui, at: egui::Pos2, scene: &mut Scene) {
+    fn show(&self, ui: &mut Ui, at: egui::Pos2, scene: &mut FrameContext) {
         let palette = Palette::of(ui.style());
         let mut x = at.x;
         if let Some(words) = self.waiting() {
-            let text = widgets::text(ui, at, &words, Type::Small, palette.text, f32::INFINITY);
+            let text = widgets::text(ui, at, &words, TextRole::Small, palette.text, f32::INFINITY);
             widgets::label(ui, text, "waiting", &format!("{} waiting", self.waiting));
             x = text.right() + 8.0;
         }
@@ -205,7 +208,7 @@ impl Tools {
                 let response = press.why_not(self.asks_not).at(ui, pos2(x, at.y));
                 x = response.rect.right() + 8.0;
                 if response.clicked() {
-                    scene.wish(Wish::Run(command));
+                    scene.wish(UiRequest::Run(command));
                 }
             }
             widgets::divider(ui, x + 4.5, at.y, 16.0);
@@ -213,19 +216,19 @@ impl Tools {
         }
         let pause = self.pause().at(ui, pos2(x, at.y));
         if pause.clicked() {
-            scene.wish(Wish::Run(Command::Pause));
+            scene.wish(UiRequest::Run(Command::Pause));
         }
         let follow = self.follow().at(ui, pos2(pause.rect.right() + 8.0, at.y));
         if follow.clicked() {
-            scene.wish(Wish::Run(Command::Follow));
+            scene.wish(UiRequest::Run(Command::Follow));
         }
         let columns = self.columns().at(ui, pos2(follow.rect.right() + 8.0, at.y));
         if columns.clicked() {
-            scene.wish(Wish::Run(Command::Columns));
+            scene.wish(UiRequest::Run(Command::Columns));
         }
         let export = self.export().at(ui, pos2(columns.rect.right() + 8.0, at.y));
         if export.clicked() {
-            scene.wish(Wish::Run(Command::Export));
+            scene.wish(UiRequest::Run(Command::Export));
         }
     }
 }

@@ -10,14 +10,14 @@ use crate::protocol::visible;
 use crate::settings::Theme;
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::menu::{entry, item, line, popup};
-use crate::ui::frame::{Scene, Wish};
+use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::rows::tab_name;
-use crate::ui::profile_tab::{Desk, Unseen};
+use crate::ui::profile_tab::{ProfileTab, UnreadCounts};
 use crate::ui::text::{coarse, seconds_left, until};
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets::icons::{self, Mark};
-use crate::ui::widgets::{self, Press};
+use crate::ui::widgets::{self, Button};
 
 /// A shorter silence is not worth a word, however unusual.
 const LEAST_SILENCE: Duration = Duration::from_mins(1);
@@ -26,7 +26,7 @@ const LEAST_TAB: f32 = 120.0;
 
 /// What the bar shows.
 pub(crate) struct TopBar<'a> {
-    pub desks: &'a [Desk],
+    pub desks: &'a [ProfileTab],
     /// The tab in front; `None` where the form for a further profile is.
     pub front: Option<usize>,
     /// Whether there is a form for a further profile.
@@ -35,7 +35,7 @@ pub(crate) struct TopBar<'a> {
 }
 
 /// The state of a connection in words, and what counts down in it.
-pub(crate) fn state_words(state: Option<&ConnectionState>, scene: &mut Scene) -> String {
+pub(crate) fn state_words(state: Option<&ConnectionState>, scene: &mut FrameContext) -> String {
     match state {
         None | Some(ConnectionState::SignedOut) => "Signed out".to_owned(),
         Some(ConnectionState::Connecting) => "Connecting".to_owned(),
@@ -53,7 +53,7 @@ pub(crate) fn state_words(state: Option<&ConnectionState>, scene: &mut Scene) ->
 }
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.window, true);
     let front = bar.front.and_then(|front| bar.desks.get(front));
@@ -63,7 +63,7 @@ pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut Scene) {
         _ => state_words(front.and_then(|desk| desk.status.connection.as_ref()), scene),
     };
     let tab = front.map_or(0.0, |desk| tab_width(ui, desk).min(LEAST_TAB)) + behind_tabs(ui, bar);
-    let state = Right::measure(ui, front, words, rect.width() - tab - 16.0, scene);
+    let state = TopBarRight::measure(ui, front, words, rect.width() - tab - 16.0, scene);
     let room = rect.right() - state.width - 16.0;
     tabs(ui, rect, room, bar, scene);
     state.show(ui, rect, front, scene);
@@ -77,8 +77,8 @@ fn behind_tabs(ui: &Ui, bar: &TopBar<'_>) -> f32 {
 }
 
 /// The button of the menu of tabs that have no room.
-fn more_button(count: usize) -> Press<'static> {
-    Press::new("")
+fn more_button(count: usize) -> Button<'static> {
+    Button::new("")
         .name_owned(format!("More profiles ({count})"))
         .icon(icons::EXPAND_MORE)
         .trailing(count.to_string())
@@ -86,13 +86,13 @@ fn more_button(count: usize) -> Press<'static> {
 }
 
 /// How many of the profiles are live.
-fn how_many_live(desks: &[Desk]) -> String {
+fn how_many_live(desks: &[ProfileTab]) -> String {
     let profiles = || desks.iter().filter(|desk| !desk.is_all());
     format!("{} of {} live", profiles().filter(|desk| desk.is_live()).count(), profiles().count())
 }
 
 /// How long no message came, where that is unusual for a live connection.
-fn quiet(desk: &Desk, scene: &mut Scene) -> Option<String> {
+fn quiet(desk: &ProfileTab, scene: &mut FrameContext) -> Option<String> {
     let (usual, message) = (desk.status.health.usual?, desk.last_message().filter(|_| desk.is_live())?);
     let (age, unusual) = (scene.instant.saturating_duration_since(message), usual.max(LEAST_SILENCE));
     if age < unusual {
@@ -105,7 +105,7 @@ fn quiet(desk: &Desk, scene: &mut Scene) -> Option<String> {
 }
 
 /// How long ago a live connection gave signs of life, and what is usual.
-fn signs_of_life(desk: &Desk, scene: &Scene) -> String {
+fn signs_of_life(desk: &ProfileTab, scene: &FrameContext) -> String {
     let ago = |instant| coarse(scene.instant.saturating_duration_since(instant));
     let health = desk.status.health;
     let pong = health
@@ -121,7 +121,7 @@ fn signs_of_life(desk: &Desk, scene: &Scene) -> String {
 }
 
 /// Draws the tabs, a menu of those that have no room, and the button behind them.
-fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut Scene) {
+fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut FrameContext) {
     let widths: Vec<f32> = bar.desks.iter().map(|desk| tab_width(ui, desk)).collect();
     let end = room - if bar.adding { 130.0 } else { 40.0 };
     let all = rect.left() + widths.iter().sum::<f32>() <= end;
@@ -151,8 +151,8 @@ fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut Scene)
         popup(ui, &button, |ui| {
             for desk in &hidden {
                 let words = tab_name(desk);
-                if item(ui, Press::new(&crate::ui::text::cut(&words, 32)).name(&words).icon(icons::PROFILE)) {
-                    scene.wish(Wish::Show(desk.profile.id));
+                if item(ui, Button::new(&crate::ui::text::cut(&words, 32)).name(&words).icon(icons::PROFILE)) {
+                    scene.wish(UiRequest::Show(desk.profile.id));
                 }
             }
         });
@@ -160,43 +160,43 @@ fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut Scene)
     if bar.adding {
         x = new_tab(ui, pos2(x, rect.top()), rect.height(), bar, scene);
     }
-    let add = Press::icon_only(icons::ADD, "Add profile").icon_size(18.0);
+    let add = Button::icon_only(icons::ADD, "Add profile").icon_size(18.0);
     if add.at(ui, pos2(x + 5.0, rect.center().y)).clicked() {
-        scene.wish(Wish::AddProfile);
+        scene.wish(UiRequest::AddProfile);
     }
 }
 
 /// A tab's name as it is drawn: whoever calls a profile `Profile 1` reads the word once.
-fn drawn_name(desk: &Desk) -> String {
+fn drawn_name(desk: &ProfileTab) -> String {
     let name = visible(&desk.profile.name);
     if name.to_lowercase().starts_with("profile") { name.into_owned() } else { tab_name(desk) }
 }
 
 /// What a tab says behind its name while it is not in front: how many are new, and how many failed.
-fn unseen(desk: &Desk) -> (Option<String>, Option<String>) {
-    let Unseen { new, failed } = desk.unseen;
+fn unseen(desk: &ProfileTab) -> (Option<String>, Option<String>) {
+    let UnreadCounts { new, failed } = desk.unseen;
     let some = |count: usize| (count > 0).then_some(count);
     (some(new).map(|new| format!("{new} new")), some(failed).map(|failed| failed.to_string()))
 }
 
-fn tab_width(ui: &Ui, desk: &Desk) -> f32 {
-    let name = widgets::width(ui, &crate::ui::text::cut(&drawn_name(desk), 32), Type::Strong);
+fn tab_width(ui: &Ui, desk: &ProfileTab) -> f32 {
+    let name = widgets::width(ui, &crate::ui::text::cut(&drawn_name(desk), 32), TextRole::Strong);
     let (new, failed) = unseen(desk);
-    let new = new.map_or(0.0, |new| widgets::width(ui, &new, Type::Caption) - 15.0);
-    let failed = failed.map_or(0.0, |failed| widgets::width(ui, &failed, Type::Caption) + 26.0);
+    let new = new.map_or(0.0, |new| widgets::width(ui, &new, TextRole::Caption) - 15.0);
+    let failed = failed.map_or(0.0, |failed| widgets::width(ui, &failed, TextRole::Caption) + 26.0);
     let state = desk.status.connection.as_ref().unwrap_or(&ConnectionState::SignedOut);
     let mark = mark_width(&icons::connection(state, Palette::of(ui.style())), 14.0);
     12.0 + mark + 8.0 + name + 36.0 + new.max(-8.0) + failed
 }
 
-fn one_tab(ui: &mut Ui, rect: Rect, desk: &Desk, active: bool, scene: &mut Scene) {
+fn one_tab(ui: &mut Ui, rect: Rect, desk: &ProfileTab, active: bool, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let name = tab_name(desk);
     let response = tab_base(ui, rect, &name, active, ("tab", desk.profile.id));
     let middle = rect.center().y;
     let state = desk.status.connection.clone().unwrap_or(ConnectionState::SignedOut);
     let x = draw_mark(ui, pos2(rect.left() + 12.0, middle), &icons::connection(&state, palette), 14.0);
-    let (face, ink) = if active { (Type::Strong, palette.text) } else { (Type::Body, palette.secondary) };
+    let (face, ink) = if active { (TextRole::Strong, palette.text) } else { (TextRole::Body, palette.secondary) };
     // The arrow of the menu stands behind the name of the tab in front.
     let room = if active && !desk.is_all() { rect.right() - 30.0 - x - 8.0 } else { f32::INFINITY };
     let words = widgets::text(ui, pos2(x + 8.0, middle), &crate::ui::text::cut(&drawn_name(desk), 32), face, ink, room);
@@ -207,41 +207,41 @@ fn one_tab(ui: &mut Ui, rect: Rect, desk: &Desk, active: bool, scene: &mut Scene
         let (new, failed) = unseen(desk);
         let mut x = words.right();
         if let Some(new) = &new {
-            x = widgets::text(ui, pos2(x + 8.0, middle), new, Type::Caption, palette.muted, f32::INFINITY).right();
+            x = widgets::text(ui, pos2(x + 8.0, middle), new, TextRole::Caption, palette.muted, f32::INFINITY).right();
         }
         if let Some(failed) = &failed {
             let (icon, hue) = icons::status(Status::Failed, palette);
             widgets::icon(ui, pos2(x + 15.0, middle), icon, 14.0, hue);
-            widgets::text(ui, pos2(x + 25.0, middle), failed, Type::Caption, palette.text, f32::INFINITY);
+            widgets::text(ui, pos2(x + 25.0, middle), failed, TextRole::Caption, palette.text, f32::INFINITY);
         }
         let told: Vec<String> = new.into_iter().chain(failed.map(|failed| format!("{failed} failed"))).collect();
         if !told.is_empty() {
             ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(told.join(", ")));
         }
         if response.clicked() {
-            scene.wish(Wish::Show(desk.profile.id));
+            scene.wish(UiRequest::Show(desk.profile.id));
         }
     }
 }
 
 /// The tab of the form for a further profile. Returns its right end.
-fn new_tab(ui: &mut Ui, at: Pos2, height: f32, bar: &TopBar<'_>, scene: &mut Scene) -> f32 {
+fn new_tab(ui: &mut Ui, at: Pos2, height: f32, bar: &TopBar<'_>, scene: &mut FrameContext) -> f32 {
     let palette = Palette::of(ui.style());
     let active = bar.front.is_none();
-    let width = widgets::width(ui, "New profile", Type::Strong) + 24.0;
+    let width = widgets::width(ui, "New profile", TextRole::Strong) + 24.0;
     let rect = Rect::from_min_size(at, vec2(width, height));
     let response = tab_base(ui, rect, "New profile", active, "new tab");
     let ink = if active { palette.text } else { palette.secondary };
-    widgets::text(ui, pos2(at.x + 12.0, rect.center().y), "New profile", Type::Strong, ink, f32::INFINITY);
+    widgets::text(ui, pos2(at.x + 12.0, rect.center().y), "New profile", TextRole::Strong, ink, f32::INFINITY);
     if response.clicked() && !active {
-        scene.wish(Wish::AddProfile);
+        scene.wish(UiRequest::AddProfile);
     }
     let mut right = rect.right();
     if !bar.desks.is_empty() && active {
-        let close = Press::icon_only(icons::CLOSE, "Close new profile").icon_size(14.0);
+        let close = Button::icon_only(icons::CLOSE, "Close new profile").icon_size(14.0);
         let width = close.width(ui);
         if close.at(ui, pos2(right + 2.0, rect.center().y)).clicked() {
-            scene.wish(Wish::CloseForm);
+            scene.wish(UiRequest::CloseForm);
         }
         right += width + 4.0;
     }
@@ -292,7 +292,7 @@ fn draw_mark(ui: &Ui, at: Pos2, mark: &Mark, size: f32) -> f32 {
 }
 
 /// The right side of the bar, measured before it is drawn.
-struct Right {
+struct TopBarRight {
     words: String,
     round_trip: Option<u128>,
     expires: Option<String>,
@@ -302,14 +302,14 @@ struct Right {
     width: f32,
 }
 
-impl Right {
+impl TopBarRight {
     /// As much of it as `room` is for: how long nothing came gives way first, then the words before the token's end.
-    fn measure(ui: &Ui, desk: Option<&Desk>, words: String, room: f32, scene: &mut Scene) -> Self {
+    fn measure(ui: &Ui, desk: Option<&ProfileTab>, words: String, room: f32, scene: &mut FrameContext) -> Self {
         let round_trip = desk
             .filter(|desk| desk.is_live())
             .and_then(|desk| desk.status.health.round_trip)
             .map(|time| time.as_millis());
-        let expires_at = desk.filter(|desk| !desk.is_signed_out()).and_then(Desk::token_expires);
+        let expires_at = desk.filter(|desk| !desk.is_signed_out()).and_then(ProfileTab::token_expires);
         let expires = expires_at.and_then(|end| {
             let left = end.since(scene.now);
             if left.is_zero() {
@@ -334,32 +334,32 @@ impl Right {
     }
 
     /// How wide it is.
-    fn needs(&self, ui: &Ui, desk: Option<&Desk>) -> f32 {
-        let strong = |text: &str| widgets::width(ui, text, Type::Strong);
+    fn needs(&self, ui: &Ui, desk: Option<&ProfileTab>) -> f32 {
+        let strong = |text: &str| widgets::width(ui, text, TextRole::Strong);
         let state = desk.and_then(|desk| desk.status.connection.as_ref()).unwrap_or(&ConnectionState::SignedOut);
         12.0 + mark_width(&icons::connection(state, Palette::of(ui.style())), 16.0)
             + 10.0
-            + widgets::width(ui, "Connection: ", Type::Body)
+            + widgets::width(ui, "Connection: ", TextRole::Body)
             + strong(&self.words)
-            + self.quiet.as_ref().map_or(0.0, |words| widgets::width(ui, words, Type::Body) + 12.0)
+            + self.quiet.as_ref().map_or(0.0, |words| widgets::width(ui, words, TextRole::Body) + 12.0)
             + self.round_trip.map_or(0.0, |time| strong(&format!(" · {time} ms")))
             + self.expires.as_ref().map_or(0.0, |words| {
                 let (lead, rest) = self.split_expiry(words);
-                25.0 + widgets::width(ui, lead, Type::Body) + strong(rest)
+                25.0 + widgets::width(ui, lead, TextRole::Body) + strong(rest)
             })
             + 28.0
     }
 
-    fn show(&self, ui: &Ui, bar: Rect, desk: Option<&Desk>, scene: &mut Scene) {
+    fn show(&self, ui: &Ui, bar: Rect, desk: Option<&ProfileTab>, scene: &mut FrameContext) {
         let palette = Palette::of(ui.style());
         let middle = bar.center().y;
         // From the right: the menu is at a fixed place, the rest leads up to it.
         let mut x = bar.right() - self.width;
         let state = desk.and_then(|desk| desk.status.connection.clone()).unwrap_or(ConnectionState::SignedOut);
         x = draw_mark(ui, pos2(x, middle), &icons::connection(&state, palette), 16.0) + 8.0;
-        let lead = widgets::text(ui, pos2(x, middle), "Connection: ", Type::Body, palette.secondary, f32::INFINITY);
+        let lead = widgets::text(ui, pos2(x, middle), "Connection: ", TextRole::Body, palette.secondary, f32::INFINITY);
         let mut end =
-            widgets::text(ui, pos2(lead.right(), middle), &self.words, Type::Strong, palette.text, f32::INFINITY);
+            widgets::text(ui, pos2(lead.right(), middle), &self.words, TextRole::Strong, palette.text, f32::INFINITY);
         let label = widgets::label(ui, lead.union(end), "connection", &format!("Connection: {}", self.words));
         if let Some(desk) = desk.filter(|desk| desk.is_live()) {
             if label.hovered() {
@@ -372,21 +372,22 @@ impl Right {
         }
         if let Some(time) = self.round_trip {
             let at = pos2(end.right(), middle);
-            let words = widgets::text(ui, at, &format!(" · {time} ms"), Type::Strong, palette.text, f32::INFINITY);
+            let words = widgets::text(ui, at, &format!(" · {time} ms"), TextRole::Strong, palette.text, f32::INFINITY);
             widgets::label(ui, words, "round trip", &format!("Round trip {time} ms"));
             end = words;
         }
         if let Some(quiet) = &self.quiet {
             let at = pos2(end.right() + 12.0, middle);
-            end = widgets::text(ui, at, quiet, Type::Body, palette.muted, f32::INFINITY);
+            end = widgets::text(ui, at, quiet, TextRole::Body, palette.muted, f32::INFINITY);
             widgets::label(ui, end, "quiet", quiet);
         }
         if let Some(expires) = &self.expires {
             widgets::divider(ui, end.right() + 12.5, middle, 16.0);
             let (lead, rest) = self.split_expiry(expires);
             let at = pos2(end.right() + 25.0, middle);
-            let lead = widgets::text(ui, at, lead, Type::Body, palette.secondary, f32::INFINITY);
-            let rest = widgets::text(ui, pos2(lead.right(), middle), rest, Type::Strong, palette.text, f32::INFINITY);
+            let lead = widgets::text(ui, at, lead, TextRole::Body, palette.secondary, f32::INFINITY);
+            let rest =
+                widgets::text(ui, pos2(lead.right(), middle), rest, TextRole::Strong, palette.text, f32::INFINITY);
             widgets::label(ui, lead.union(rest), "expiry", expires);
         }
     }
@@ -398,8 +399,8 @@ impl Right {
     }
 }
 
-fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, chosen: Theme, scene: &mut Scene) {
-    let button = Press::icon_only(icons::MENU, "Menu").icon_size(18.0).padding(3.0);
+fn menu(ui: &mut Ui, bar: Rect, front: Option<&ProfileTab>, chosen: Theme, scene: &mut FrameContext) {
+    let button = Button::icon_only(icons::MENU, "Menu").icon_size(18.0).padding(3.0);
     let response = button.at(ui, pos2(bar.right() - 34.0, bar.center().y));
     popup(ui, &response, |ui| {
         if let Some(desk) = front {
@@ -420,8 +421,8 @@ fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, chosen: Theme, scene: &mut
         for theme in [Theme::System, Theme::Light, Theme::Dark] {
             let words = Command::Theme(theme).words();
             let glyph = if theme == chosen { icons::CHECK } else { Command::Theme(theme).icon() };
-            if item(ui, Press::new(&words).icon(glyph).on(theme == chosen)) {
-                scene.wish(Wish::Run(Command::Theme(theme)));
+            if item(ui, Button::new(&words).icon(glyph).on(theme == chosen)) {
+                scene.wish(UiRequest::Run(Command::Theme(theme)));
             }
         }
         line(ui);
@@ -432,7 +433,7 @@ fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, chosen: Theme, scene: &mut
 }
 
 /// What can be done with the profile in front.
-fn profile_items(ui: &mut Ui, desk: &Desk, scene: &mut Scene, whole: bool) {
+fn profile_items(ui: &mut Ui, desk: &ProfileTab, scene: &mut FrameContext, whole: bool) {
     let connection = [Command::Connect, Command::Disconnect]
         .into_iter()
         .find(|command| command.is_available(desk))

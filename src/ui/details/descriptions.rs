@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use egui::Color32;
 
-use crate::activity::{Activity, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, Source, Status};
-use crate::protocol::{CommandStatus, Delivery, Message, redact, visible};
-use crate::ui::frame::Scene;
+use crate::activity::{Activity, Entry, Evidence, Fact, Gap, GapCause, Kind, LocalEvent, Status, StatusCheck};
+use crate::protocol::{CommandStatus, DataBody, Message, redact, visible};
+use crate::ui::frame::FrameContext;
 use crate::ui::text::download_text::file_name;
 use crate::ui::text::{bytes, clock_time, cut, time_of_day};
 use crate::ui::theme::palette::Palette;
@@ -21,7 +21,7 @@ pub(crate) struct Told {
     pub hue: Color32,
     pub words: String,
     /// Who told it, where it was not this program.
-    pub source: Option<Source>,
+    pub source: Option<Evidence>,
 }
 
 /// What an entry tells.
@@ -33,7 +33,7 @@ pub(crate) fn tell(entry: &Entry, palette: &Palette) -> Told {
         Fact::Unreadable { reason, size } => {
             (Some(Status::Unrecognised), format!("{} that could not be read: {reason}", bytes(*size)))
         }
-        Fact::Enquired(Enquiry::Known { status, text }) => {
+        Fact::Enquired(StatusCheck::Known { status, text }) => {
             let status = status_of(*status);
             let words = match text {
                 Some(text) => format!("The server answered: {}. {text}", status.word()),
@@ -41,7 +41,9 @@ pub(crate) fn tell(entry: &Entry, palette: &Palette) -> Told {
             };
             (Some(status), words)
         }
-        Fact::Enquired(Enquiry::Unknown) => (Some(Status::Unknown), "The server does not know this command".to_owned()),
+        Fact::Enquired(StatusCheck::Unknown) => {
+            (Some(Status::Unknown), "The server does not know this command".to_owned())
+        }
         Fact::Done(deed) => return done(deed, palette),
         Fact::Gap(gap) => (Some(Status::Gap), missing(gap).to_owned()),
     };
@@ -52,8 +54,8 @@ pub(crate) fn tell(entry: &Entry, palette: &Palette) -> Told {
         None => (icons::SENT, palette.muted),
     };
     let source = match entry.fact {
-        Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } => Some(Source::Socket),
-        Fact::Enquired(_) => Some(Source::Enquiry),
+        Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } => Some(Evidence::Socket),
+        Fact::Enquired(_) => Some(Evidence::Enquiry),
         Fact::Done(_) | Fact::Gap(_) => None,
     };
     Told { icon, hue, words: visible(&cut(&words, LONGEST)).into_owned(), source }
@@ -64,9 +66,9 @@ pub(crate) fn whole(entry: &Entry) -> Option<String> {
     match &entry.fact {
         Fact::Heard(Message::Command(report)) => report.body.text().map(str::to_owned),
         Fact::Heard(Message::Data(report)) => match &report.delivery {
-            Delivery::Text(text) | Delivery::Inline { text, .. } => Some(text.clone()),
-            Delivery::Other { body, .. } => body.text().map(str::to_owned),
-            Delivery::Link(_) | Delivery::StreamToken(_) => None,
+            DataBody::Text(text) | DataBody::Inline { text, .. } => Some(text.clone()),
+            DataBody::Other { body, .. } => body.text().map(str::to_owned),
+            DataBody::Link(_) | DataBody::StreamToken(_) => None,
         },
         Fact::Heard(Message::Unrecognised(_)) => Some(entry.raw.to_string()),
         Fact::Heard(Message::StreamReady(_))
@@ -79,14 +81,14 @@ pub(crate) fn whole(entry: &Entry) -> Option<String> {
 }
 
 /// The final outcome that an entry tells, and who told it.
-fn outcome(entry: &Entry) -> Option<(Source, CommandStatus)> {
+fn outcome(entry: &Entry) -> Option<(Evidence, CommandStatus)> {
     let told = match &entry.fact {
-        Fact::Heard(Message::Command(report)) => (Source::Socket, report.status),
-        Fact::Enquired(Enquiry::Known { status, .. }) => (Source::Enquiry, *status),
+        Fact::Heard(Message::Command(report)) => (Evidence::Socket, report.status),
+        Fact::Enquired(StatusCheck::Known { status, .. }) => (Evidence::Enquiry, *status),
         Fact::Heard(Message::Data(_) | Message::StreamReady(_) | Message::Unrecognised(_))
         | Fact::Repeated(_)
         | Fact::Unreadable { .. }
-        | Fact::Enquired(Enquiry::Unknown)
+        | Fact::Enquired(StatusCheck::Unknown)
         | Fact::Done(_)
         | Fact::Gap(_) => return None,
     };
@@ -94,10 +96,10 @@ fn outcome(entry: &Entry) -> Option<(Source, CommandStatus)> {
 }
 
 /// Who said what where both a success and a failure were told, each at its first time.
-pub(crate) fn contradiction(entries: &[Entry], scene: &Scene) -> Option<String> {
+pub(crate) fn contradiction(entries: &[Entry], scene: &FrameContext) -> Option<String> {
     let said = |entry: &Entry| {
         let (source, status) = outcome(entry)?;
-        let who = if source == Source::Enquiry { "the server answered" } else { "the socket said" };
+        let who = if source == Evidence::Enquiry { "the server answered" } else { "the socket said" };
         let at = clock_time(entry.at, scene.now, &scene.zone);
         Some((status, format!("{who} {} at {at}", status_of(status).word())))
     };
@@ -139,14 +141,14 @@ fn heard(message: &Message) -> (Option<Status>, String) {
             (Some(status), words)
         }
         Message::Data(report) => match &report.delivery {
-            Delivery::Text(text) if text.trim().is_empty() => (Some(Status::Preparing), "Preparing".to_owned()),
-            Delivery::Text(text) => (Some(Status::Preparing), cut(text, LONGEST).into_owned()),
-            Delivery::Inline { size, .. } => (Some(Status::Inline), format!("{} in the message", bytes(*size as u64))),
-            Delivery::Link(_) => (Some(Status::Ready), "Single-use link received".to_owned()),
-            Delivery::StreamToken(_) => {
+            DataBody::Text(text) if text.trim().is_empty() => (Some(Status::Preparing), "Preparing".to_owned()),
+            DataBody::Text(text) => (Some(Status::Preparing), cut(text, LONGEST).into_owned()),
+            DataBody::Inline { size, .. } => (Some(Status::Inline), format!("{} in the message", bytes(*size as u64))),
+            DataBody::Link(_) => (Some(Status::Ready), "Single-use link received".to_owned()),
+            DataBody::StreamToken(_) => {
                 (Some(Status::Preparing), "Single-use token received, good once the stream is ready".to_owned())
             }
-            Delivery::Other { output_type, body } => {
+            DataBody::Other { output_type, body } => {
                 let kind =
                     output_type.map_or_else(|| "no output type".to_owned(), |number| format!("output type {number}"));
                 (
@@ -163,26 +165,28 @@ fn heard(message: &Message) -> (Option<Status>, String) {
     }
 }
 
-fn done(deed: &Deed, palette: &Palette) -> Told {
+fn done(deed: &LocalEvent, palette: &Palette) -> Told {
     let (icon, hue, words) = match deed {
-        Deed::Labelled { label } if label.is_empty() => (icons::LABEL, palette.muted, "Label taken away".to_owned()),
-        Deed::Labelled { label } => (icons::LABEL, palette.muted, format!("Labelled “{label}”")),
-        Deed::Tracked => (icons::SENT, palette.muted, "Tracked by its id".to_owned()),
-        Deed::Requested(requested) if requested.file_name.is_empty() => {
+        LocalEvent::Labelled { label } if label.is_empty() => {
+            (icons::LABEL, palette.muted, "Label taken away".to_owned())
+        }
+        LocalEvent::Labelled { label } => (icons::LABEL, palette.muted, format!("Labelled “{label}”")),
+        LocalEvent::Tracked => (icons::SENT, palette.muted, "Tracked by its id".to_owned()),
+        LocalEvent::Requested(requested) if requested.file_name.is_empty() => {
             (icons::SENT, palette.muted, "Requested from here".to_owned())
         }
-        Deed::Requested(requested) => {
+        LocalEvent::Requested(requested) => {
             (icons::SENT, palette.muted, format!("Requested {} from here", requested.file_name))
         }
-        Deed::WarningRead => (icons::LABEL, palette.muted, "The warning was read".to_owned()),
-        Deed::Fetching { to, .. } => {
+        LocalEvent::WarningRead => (icons::LABEL, palette.muted, "The warning was read".to_owned()),
+        LocalEvent::Fetching { to, .. } => {
             (icons::DOWNLOADING, palette.ready, format!("Download to {} began", file_name(to)))
         }
-        Deed::Saved { to, size, .. } => {
+        LocalEvent::Saved { to, size, .. } => {
             let (icon, hue) = icons::status(Status::Saved, palette);
             (icon, hue, format!("Saved as {}, {}", file_name(to), bytes(*size)))
         }
-        Deed::NotSaved { sentence, .. } => {
+        LocalEvent::NotSaved { sentence, .. } => {
             let (icon, hue) = icons::status(Status::Failed, palette);
             (icon, hue, sentence.clone())
         }
@@ -191,7 +195,7 @@ fn done(deed: &Deed, palette: &Palette) -> Told {
 }
 
 /// What can be done next.
-pub(crate) fn next(activity: &Activity<'_>, entries: &[Entry], scene: &Scene) -> String {
+pub(crate) fn next(activity: &Activity<'_>, entries: &[Entry], scene: &FrameContext) -> String {
     match activity.status() {
         Status::Ready => {
             let before = activity
@@ -241,7 +245,7 @@ fn ended<'a>(activity: &Activity<'a>, entries: &'a [Entry]) -> Cow<'a, str> {
     let row = activity.message();
     let Some(beginning) = row.strip_suffix('…') else { return row };
     let whole = entries.iter().rev().find_map(|entry| match &entry.fact {
-        Fact::Done(Deed::NotSaved { sentence, .. }) if sentence.starts_with(beginning) => Some(sentence.as_str()),
+        Fact::Done(LocalEvent::NotSaved { sentence, .. }) if sentence.starts_with(beginning) => Some(sentence.as_str()),
         _ => None,
     });
     whole.map_or(row, Cow::Borrowed)

@@ -4,11 +4,11 @@ use egui::{Id, Rect, ScrollArea, Ui, UiBuilder, vec2};
 
 use crate::activity::{ActivityKey, RowId, Status};
 use crate::protocol::visible;
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::profile_tab::Desk;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::cut;
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets::link::link;
 use crate::ui::widgets::{self, icons};
 
@@ -16,7 +16,7 @@ use crate::ui::widgets::{self, icons};
 const LINE: f32 = 20.0;
 
 /// Draws the ids in `place`; each leads to its row.
-pub(crate) fn show_open(ui: &mut Ui, place: Rect, desk: &Desk, gap: RowId, scene: &mut Scene) {
+pub(crate) fn show_open(ui: &mut Ui, place: Rect, desk: &ProfileTab, gap: RowId, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let open = desk.activities.open_across(gap);
     let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt(("open", gap)));
@@ -24,7 +24,7 @@ pub(crate) fn show_open(ui: &mut Ui, place: Rect, desk: &Desk, gap: RowId, scene
     if open.is_empty() {
         let at = egui::pos2(place.left() + theme::EDGE, place.top() + LINE / 2.0);
         let words = "No command was open.";
-        let text = widgets::text(&pane, at, words, Type::Small, palette.muted, place.width());
+        let text = widgets::text(&pane, at, words, TextRole::Small, palette.muted, place.width());
         widgets::label(&pane, text, words, words);
         return;
     }
@@ -42,10 +42,10 @@ pub(crate) fn show_open(ui: &mut Ui, place: Rect, desk: &Desk, gap: RowId, scene
             let words = status.map_or("not in this list any more".into(), Status::word);
             let rect = line.with_min_x(left).with_max_x(line.right() - theme::EDGE);
             let id = visible(&cut(command.as_str(), 64)).into_owned();
-            if link(ui, rect, Id::unique(("open across", gap, &id)), (&id, Type::Mono), &words)
+            if link(ui, rect, Id::unique(("open across", gap, &id)), (&id, TextRole::Mono), &words)
                 && let Some(row) = row
             {
-                scene.wish(Wish::Reveal(row));
+                scene.wish(UiRequest::Reveal(row));
             }
         }
     });

@@ -7,14 +7,14 @@ use egui::epaint::text::LayoutJob;
 use egui::{Color32, Galley, Id, Rect, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 
 use crate::activity::{Filter, Seq};
-use crate::protocol::Original;
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::text::json_layout::{self, Fold, Ink, Line};
+use crate::protocol::UnmaskedMessage;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::text::json_layout::{self, Fold, Line, TokenColor};
 use crate::ui::text::{bytes, precise_time};
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
+use crate::ui::theme::{self, TextRole};
 use crate::ui::view_state::details::{Details, Page, PageRow};
-use crate::ui::widgets::{self, Press, icons};
+use crate::ui::widgets::{self, Button, icons};
 
 use super::json_keys::{self, Key};
 use super::pane::pane;
@@ -41,7 +41,7 @@ enum Asked {
 }
 
 /// Draws the page in `rect`; what the filter finds is marked.
-pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &mut Details, filter: &Filter, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &mut Details, filter: &Filter, scene: &mut FrameContext) {
     let place = pane(ui, rect, "JSON", None);
     secrets::button(ui, rect, details, scene);
     let room = ((place.width() - theme::EDGE - 24.0) / COLUMN).floor();
@@ -86,7 +86,7 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &mut Details, filter: &Filt
         }
         Some(Asked::Copy(seq)) => {
             if let Some(original) = details.secrets.of(seq) {
-                scene.wish(Wish::CopySecret(original.clone()));
+                scene.wish(UiRequest::CopySecret(original.clone()));
             } else if let Some(entry) = details.entries.iter().find(|entry| entry.seq == seq) {
                 ui.copy_text(entry.raw.to_string());
             }
@@ -95,14 +95,14 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &mut Details, filter: &Filt
     }
 }
 
-fn lay_out(details: &Details, columns: usize, scene: &Scene) -> Page {
+fn lay_out(details: &Details, columns: usize, scene: &FrameContext) -> Page {
     let last = details.entries.iter().rev().find(|entry| !entry.raw.is_empty()).map(|entry| entry.seq);
     let mut rows = Vec::new();
     for entry in details.entries.iter().filter(|entry| !entry.raw.is_empty()) {
         let open = (last == Some(entry.seq)) != details.turned.contains(&entry.seq);
         let time = precise_time(entry.at, &scene.zone);
         let original = details.secrets.of(entry.seq);
-        let raw = original.map_or(&*entry.raw, Original::expose);
+        let raw = original.map_or(&*entry.raw, UnmaskedMessage::expose);
         let bare = original.is_some();
         let mut lines =
             json_layout::lay_out(raw, columns, |number| details.folded.contains(&(entry.seq, number))).into_iter();
@@ -110,7 +110,7 @@ fn lay_out(details: &Details, columns: usize, scene: &Scene) -> Page {
         let mut head = lines.next().unwrap_or_default();
         let folds = lines.len() > 0;
         if !open && folds {
-            head.pieces.push(("…}}".to_owned(), Ink::Mark));
+            head.pieces.push(("…}}".to_owned(), TokenColor::Mark));
         }
         if open && !folds {
             rows.push(PageRow::Head { seq: entry.seq, time, open, bare, line: Line::default() });
@@ -148,7 +148,7 @@ fn page_line(
     match row {
         PageRow::Head { seq, time, open, bare, line: words } => {
             let name = format!("Copy JSON of {time}{}", if *bare { " with its secrets" } else { "" });
-            let copy = Press::icon_only(icons::COPY, &name).icon_size(12.0).height(LINE).padding(2.0);
+            let copy = Button::icon_only(icons::COPY, &name).icon_size(12.0).height(LINE).padding(2.0);
             let right = line.right() - 8.0 - copy.width(ui);
             let id = ui.make_persistent_id(("fold", *seq));
             let response = ui.interact(line.with_max_x(right), id, Sense::click());
@@ -160,7 +160,7 @@ fn page_line(
             let icon = if *open { icons::EXPAND_MORE } else { icons::CHEVRON_RIGHT };
             widgets::icon(ui, pos2(left + 7.0, middle), icon, 14.0, palette.secondary);
             let at = pos2(left + 16.0, middle);
-            let time = widgets::text(ui, at, time, Type::Mono, palette.secondary, f32::INFINITY);
+            let time = widgets::text(ui, at, time, TextRole::Mono, palette.secondary, f32::INFINITY);
             let galley = set(ui, words, filter, right - time.right() - 16.0);
             widgets::paint_line(ui, pos2(time.right() + 15.0, middle), &galley);
             if response.has_focus() {
@@ -191,7 +191,7 @@ fn page_line(
         }
         PageRow::Note(note) => {
             let at = pos2(left + 16.0, middle);
-            let painted = widgets::text(ui, at, note, Type::Caption, palette.muted, line.width());
+            let painted = widgets::text(ui, at, note, TextRole::Caption, palette.muted, line.width());
             widgets::label(ui, painted, note, note);
         }
     }
@@ -228,17 +228,17 @@ fn set(ui: &Ui, line: &Line, filter: &Filter, width: f32) -> Arc<Galley> {
     let mut job = LayoutJob::default();
     for (text, ink) in &line.pieces {
         let colour = match ink {
-            Ink::Mark | Ink::Hidden => palette.muted,
-            Ink::Name => palette.accent,
-            Ink::Text => palette.text,
-            Ink::Number => palette.ready,
-            Ink::Word => palette.pending,
+            TokenColor::Mark | TokenColor::Hidden => palette.muted,
+            TokenColor::Name => palette.accent,
+            TokenColor::Text => palette.text,
+            TokenColor::Number => palette.ready,
+            TokenColor::Word => palette.pending,
         };
         let marks = if filter.has_marks() { filter.marks(None, text) } else { Vec::new() };
-        widgets::append_marked(&mut job, text, &marks, widgets::format(Type::Mono, colour), palette);
+        widgets::append_marked(&mut job, text, &marks, widgets::format(TextRole::Mono, colour), palette);
     }
     if line.pieces.is_empty() {
-        job.append("", 0.0, widgets::format(Type::Mono, Color32::PLACEHOLDER));
+        job.append("", 0.0, widgets::format(TextRole::Mono, Color32::PLACEHOLDER));
     }
     job.wrap.max_width = width;
     job.wrap.max_rows = 1;

@@ -7,10 +7,10 @@ use crate::activity::{Activity, Entry};
 use crate::engine::Action;
 use crate::settings::ProfileId;
 use crate::ui::frame::commands::Command;
-use crate::ui::frame::{Scene, Wish};
+use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
-use crate::ui::widgets::{self, Look, Press};
+use crate::ui::theme::{self, TextRole};
+use crate::ui::widgets::{self, Button, ButtonStyle};
 
 use super::pane::pane;
 use super::receipt;
@@ -29,7 +29,7 @@ pub(crate) fn show_next(
     let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt("next"));
     ScrollArea::vertical().auto_shrink(false).id_salt("next").show(&mut pane, |ui| {
         let width = ui.available_width() - theme::EDGE - 8.0;
-        let mut job = LayoutJob::single_section(words.to_owned(), widgets::format(Type::Small, palette.secondary));
+        let mut job = LayoutJob::single_section(words.to_owned(), widgets::format(TextRole::Small, palette.secondary));
         for section in &mut job.sections {
             section.format.line_height = Some(18.0);
         }
@@ -48,11 +48,11 @@ pub(crate) fn show_next(
 }
 
 /// Asks for what a gap left open.
-pub(crate) fn reconcile_button(ui: &mut Ui, at: Pos2, reconcile: Option<Action>, scene: &mut Scene) -> bool {
+pub(crate) fn reconcile_button(ui: &mut Ui, at: Pos2, reconcile: Option<Action>, scene: &mut FrameContext) -> bool {
     let Some(action) = reconcile else { return false };
-    let press = Press::new("Reconcile").name("Reconcile selected").look(Look::Outlined);
+    let press = Button::new("Reconcile").name("Reconcile selected").look(ButtonStyle::Outlined);
     if press.at(ui, at).clicked() {
-        scene.wish(Wish::Send(action));
+        scene.wish(UiRequest::Send(action));
     }
     true
 }
@@ -62,12 +62,12 @@ pub(crate) fn next_buttons(
     ui: &mut Ui,
     at: Pos2,
     (profile, activity, entries): (ProfileId, &Activity<'_>, &[Entry]),
-    scene: &mut Scene,
+    scene: &mut FrameContext,
 ) -> bool {
     if activity.can_check() {
-        let press = Press::new("Check status").name("Check status of selected").look(Look::Outlined);
+        let press = Button::new("Check status").name("Check status of selected").look(ButtonStyle::Outlined);
         if press.salt(Id::unique("check selected")).at(ui, at).clicked() {
-            scene.wish(Wish::Run(Command::CheckStatus));
+            scene.wish(UiRequest::Run(Command::CheckStatus));
         }
         return true;
     }

@@ -3,16 +3,16 @@
 
 use egui::{Id, Pos2, Rect, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
-use crate::activity::{Activity, Decryption, Deed, Entry, Fact};
+use crate::activity::{Activity, Decryption, Entry, Fact, LocalEvent};
 use crate::engine::Action;
 use crate::protocol::visible;
 use crate::settings::ProfileId;
-use crate::ui::frame::{Scene, Wish};
+use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::rows::can_request_again;
 use crate::ui::text::{bytes, clock_time, cut, full_time};
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
-use crate::ui::widgets::{self, Look, Press, icons};
+use crate::ui::theme::{self, TextRole};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 /// The height of a line.
 pub(crate) const LINE: f32 = 20.0;
@@ -52,7 +52,7 @@ impl Items {
         }
     }
 
-    fn time(&mut self, words: &'static str, at: crate::activity::Moment, scene: &Scene) {
+    fn time(&mut self, words: &'static str, at: crate::activity::Timestamp, scene: &FrameContext) {
         let (shown, copied) = (clock_time(at, scene.now, &scene.zone), full_time(at, &scene.zone));
         self.0.push(Item { words, shown, copied, mono: false });
     }
@@ -63,7 +63,7 @@ impl Items {
 }
 
 /// The lines of a request, from its entries in ascending order; none where nothing of it is known but its messages.
-pub(crate) fn items(entries: &[Entry], scene: &Scene) -> Vec<Item> {
+pub(crate) fn items(entries: &[Entry], scene: &FrameContext) -> Vec<Item> {
     let mut items = Items::default();
     let deeds = || {
         entries.iter().rev().filter_map(|entry| match &entry.fact {
@@ -72,10 +72,11 @@ pub(crate) fn items(entries: &[Entry], scene: &Scene) -> Vec<Item> {
         })
     };
     let requested = deeds().find_map(|(entry, deed)| match deed {
-        Deed::Requested(requested) => Some((entry, requested)),
+        LocalEvent::Requested(requested) => Some((entry, requested)),
         _ => None,
     });
-    let end = deeds().find(|(_, deed)| matches!(deed, Deed::Saved { .. } | Deed::NotSaved { part: Some(_), .. }));
+    let end =
+        deeds().find(|(_, deed)| matches!(deed, LocalEvent::Saved { .. } | LocalEvent::NotSaved { part: Some(_), .. }));
     if requested.is_none() && end.is_none() {
         return items.0;
     }
@@ -83,7 +84,7 @@ pub(crate) fn items(entries: &[Entry], scene: &Scene) -> Vec<Item> {
         items.code("Request id", id);
     }
     let receipt = match end {
-        Some((_, Deed::Saved { receipt, .. })) => Some(receipt),
+        Some((_, LocalEvent::Saved { receipt, .. })) => Some(receipt),
         _ => None,
     };
     let token = requested.map(|(_, requested)| &requested.token);
@@ -100,14 +101,19 @@ pub(crate) fn items(entries: &[Entry], scene: &Scene) -> Vec<Item> {
         items.time("Requested", entry.at, scene);
     }
     match end {
-        Some((entry, Deed::Saved { to, size, receipt })) => saved(&mut items, (entry, to, *size), receipt, scene),
-        Some((_, Deed::NotSaved { part: Some(part), .. })) => items.text("Kept part", part),
+        Some((entry, LocalEvent::Saved { to, size, receipt })) => saved(&mut items, (entry, to, *size), receipt, scene),
+        Some((_, LocalEvent::NotSaved { part: Some(part), .. })) => items.text("Kept part", part),
         _ => {}
     }
     items.0
 }
 
-fn saved(items: &mut Items, (entry, to, size): (&Entry, &str, u64), receipt: &crate::activity::Receipt, scene: &Scene) {
+fn saved(
+    items: &mut Items,
+    (entry, to, size): (&Entry, &str, u64),
+    receipt: &crate::activity::DownloadReceipt,
+    scene: &FrameContext,
+) {
     items.text("File", to);
     items.size("Size", size);
     items.code("SHA-256", &receipt.sha256);
@@ -146,8 +152,8 @@ pub(crate) fn show(ui: &mut Ui, place: Rect, items: &[Item]) {
     for (index, item) in (0_u8..).zip(items) {
         let middle = place.top() + (f32::from(index) + 0.5) * LINE;
         let right = place.right() - 24.0;
-        widgets::text(ui, pos2(place.left(), middle), item.words, Type::Caption, palette.muted, VALUE - 8.0);
-        let face = if item.mono { Type::Mono } else { Type::Small };
+        widgets::text(ui, pos2(place.left(), middle), item.words, TextRole::Caption, palette.muted, VALUE - 8.0);
+        let face = if item.mono { TextRole::Mono } else { TextRole::Small };
         let at = pos2(place.left() + VALUE, middle);
         let painted = widgets::text(ui, at, &item.shown, face, palette.text, right - at.x - 4.0);
         let rect = Rect::from_min_max(pos2(place.left(), middle - LINE / 2.0), pos2(right - 4.0, painted.bottom()));
@@ -156,7 +162,7 @@ pub(crate) fn show(ui: &mut Ui, place: Rect, items: &[Item]) {
         response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &name));
         response.on_hover_text(item.shown.as_str());
         let words = format!("Copy {}", in_a_sentence(item.words));
-        let copy = Press::icon_only(icons::COPY, &words).icon_size(14.0).height(18.0).padding(3.0);
+        let copy = Button::icon_only(icons::COPY, &words).icon_size(14.0).height(18.0).padding(3.0);
         let copy = copy.at(ui, pos2(right, middle));
         if copy.gained_focus() {
             copy.scroll_to_me(None);
@@ -179,7 +185,7 @@ pub(crate) fn height(items: &[Item]) -> f32 {
 
 /// Whether nobody has read yet that the link was refused.
 fn is_unread(activity: &Activity<'_>, entries: &[Entry]) -> bool {
-    activity.is_refused() && !entries.iter().any(|entry| matches!(entry.fact, Fact::Done(Deed::WarningRead)))
+    activity.is_refused() && !entries.iter().any(|entry| matches!(entry.fact, Fact::Done(LocalEvent::WarningRead)))
 }
 
 /// The buttons below what can be done next; returns whether there are any.
@@ -188,23 +194,23 @@ pub(crate) fn buttons(
     at: Pos2,
     profile: ProfileId,
     (activity, entries): (&Activity<'_>, &[Entry]),
-    scene: &mut Scene,
+    scene: &mut FrameContext,
 ) -> bool {
     let crate::activity::ActivityKey::Data(request) = activity.key() else { return false };
     let mut x = at.x;
     if is_unread(activity, entries) {
-        let press = Press::new("I have read this").name("The warning was read").look(Look::Outlined);
+        let press = Button::new("I have read this").name("The warning was read").look(ButtonStyle::Outlined);
         let response = press.at(ui, pos2(x, at.y));
         if response.clicked() {
-            scene.wish(Wish::Send(Action::WarningRead { profile, request: request.clone() }));
+            scene.wish(UiRequest::Send(Action::WarningRead { profile, request: request.clone() }));
         }
         x = response.rect.right() + 8.0;
     }
     if can_request_again(activity) {
-        let press = Press::new("Request again").name("Request selected again").look(Look::Outlined);
+        let press = Button::new("Request again").name("Request selected again").look(ButtonStyle::Outlined);
         let response = press.salt(Id::unique("request selected again")).at(ui, pos2(x, at.y));
         if response.clicked() {
-            scene.wish(Wish::RequestAgain { profile, request });
+            scene.wish(UiRequest::RequestAgain { profile, request });
         }
         x = response.rect.right();
     }

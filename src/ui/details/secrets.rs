@@ -5,9 +5,9 @@ use egui::{Id, Rect, Ui, pos2};
 use crate::engine::Action;
 use crate::settings::ProfileId;
 use crate::ui::frame::commands::Command;
-use crate::ui::frame::{Scene, Wish};
+use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::view_state::details::{Details, Secrets};
-use crate::ui::widgets::Press;
+use crate::ui::widgets::Button;
 
 impl Details {
     /// Why they can't be shown, in a sentence; `None` where they can.
@@ -34,16 +34,16 @@ impl Details {
 }
 
 /// Draws the button that shows them, at the right end of a pane's head, where there are some.
-pub(crate) fn button(ui: &mut Ui, pane: Rect, details: &Details, scene: &mut Scene) {
+pub(crate) fn button(ui: &mut Ui, pane: Rect, details: &Details, scene: &mut FrameContext) {
     if !details.masked {
         return;
     }
     let command = if details.secrets.are_shown() { Command::HideSecrets } else { Command::ShowSecrets };
     let words = command.words();
     let press =
-        Press::new(&words).icon(command.icon()).icon_size(14.0).height(20.0).padding(6.0).salt(Id::unique("secrets"));
+        Button::new(&words).icon(command.icon()).icon_size(14.0).height(20.0).padding(6.0).salt(Id::unique("secrets"));
     let at = pos2(pane.right() - 8.0 - press.width(ui), pane.top() + 14.0);
     if press.at(ui, at).clicked() {
-        scene.wish(Wish::Run(command));
+        scene.wish(UiRequest::Run(command));
     }
 }

@@ -6,14 +6,14 @@ use crate::activity::{Activity, GapState, Kind};
 use crate::engine::Action;
 use crate::protocol::visible;
 use crate::ui::frame::commands::Command;
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::profile_tab::Desk;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::activity_label::label_of;
 use crate::ui::text::{countdown, cut, gap_text};
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
+use crate::ui::theme::{self, TextRole};
 use crate::ui::view_state::details::Details;
-use crate::ui::widgets::{self, Look, Press, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 use super::next_steps::{next_buttons, reconcile_button, show_next};
 use super::pane::pane;
@@ -23,7 +23,7 @@ use super::{descriptions, gap, json_page, receipt, timeline};
 const NOT_KEPT: &str = "Not kept: the newest messages are in memory only, until the journal can be written.";
 
 /// Draws the details in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, desk: &mut ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     widgets::name_group(ui, "Details");
     let rect = widgets::bar(ui, palette.panel, false);
@@ -46,24 +46,24 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
 }
 
 /// Draws the head of a gap's details; returns whether they stay open.
-fn show_gap_head(ui: &mut Ui, rect: Rect, gap: &GapState, scene: &Scene) -> bool {
+fn show_gap_head(ui: &mut Ui, rect: Rect, gap: &GapState, scene: &FrameContext) -> bool {
     let palette = Palette::of(ui.style());
     let middle = rect.center().y + 1.0;
-    let close = Press::icon_only(icons::CLOSE, "Close details");
+    let close = Button::icon_only(icons::CLOSE, "Close details");
     let right = rect.right() - 8.0 - close.width(ui);
     widgets::icon(ui, pos2(rect.left() + 20.0, middle), icons::GAP, 16.0, palette.gap);
     let words = gap_text::headline(gap, scene.now, &scene.zone);
     let at = pos2(rect.left() + 36.0, middle);
-    let head = widgets::text(ui, at, &words, Type::Strong, palette.text, right - at.x - 12.0);
+    let head = widgets::text(ui, at, &words, TextRole::Strong, palette.text, right - at.x - 12.0);
     widgets::label(ui, head, "gap", &words);
     let (at, standing) = (pos2(head.right() + 12.0, middle), gap_text::standing(gap));
-    let text = widgets::text(ui, at, &standing, Type::Body, palette.secondary, right - at.x - 12.0);
+    let text = widgets::text(ui, at, &standing, TextRole::Body, palette.secondary, right - at.x - 12.0);
     widgets::label(ui, text, "gap standing", &standing);
     !close.at(ui, pos2(right, middle)).clicked()
 }
 
 /// Draws the head; returns whether the details stay open.
-fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>, scene: &mut Scene) -> bool {
+fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>, scene: &mut FrameContext) -> bool {
     let palette = Palette::of(ui.style());
     let middle = rect.center().y + 1.0;
     let (buttons_left, open) = head_buttons(ui, rect, details, activity, scene);
@@ -76,15 +76,15 @@ fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>
         Kind::Gap => "Gap",
     };
     if !scene.narrow {
-        x = widgets::text(ui, pos2(x, middle), kind, Type::Strong, palette.text, f32::INFINITY).right() + 8.0;
+        x = widgets::text(ui, pos2(x, middle), kind, TextRole::Strong, palette.text, f32::INFINITY).right() + 8.0;
     }
     let id = activity.id();
     let shown = visible(&cut(&id, 128)).into_owned();
     let room = (buttons_left - x - if scene.narrow { 200.0 } else { 300.0 }).clamp(70.0, 420.0);
-    let text = widgets::text(ui, pos2(x, middle), &shown, Type::Mono, palette.secondary, room);
+    let text = widgets::text(ui, pos2(x, middle), &shown, TextRole::Mono, palette.secondary, room);
     widgets::label(ui, text, "id", &format!("{kind} {shown}"));
     x = text.right() + 8.0;
-    if Press::icon_only(icons::COPY, "Copy id").icon_size(14.0).at(ui, pos2(x, middle)).clicked() {
+    if Button::icon_only(icons::COPY, "Copy id").icon_size(14.0).at(ui, pos2(x, middle)).clicked() {
         ui.copy_text(id.into_owned());
     }
     x += 34.0;
@@ -92,7 +92,7 @@ fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>
     if !label.is_empty() && !scene.narrow {
         widgets::divider(ui, x, middle, 16.0);
         let room = (buttons_left - x - 12.0 - 150.0).max(40.0);
-        let text = widgets::text(ui, pos2(x + 12.0, middle), &visible(&label), Type::Body, palette.text, room);
+        let text = widgets::text(ui, pos2(x + 12.0, middle), &visible(&label), TextRole::Body, palette.text, room);
         x = text.right() + 14.0;
     }
     if !scene.narrow {
@@ -101,30 +101,37 @@ fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>
     let status = activity.status();
     let (icon, hue) = icons::status(status, palette);
     widgets::icon(ui, pos2(x + 20.0, middle), icon, 16.0, hue);
-    let word = widgets::text(ui, pos2(x + 36.0, middle), &status.word(), Type::Body, palette.text, f32::INFINITY);
+    let word = widgets::text(ui, pos2(x + 36.0, middle), &status.word(), TextRole::Body, palette.text, f32::INFINITY);
     if let Some(end) = activity.link_expires() {
         let left = countdown(scene.counts_down_to(end));
-        widgets::text(ui, pos2(word.right() + 7.0, middle), &left, Type::Body, palette.secondary, f32::INFINITY);
+        widgets::text(ui, pos2(word.right() + 7.0, middle), &left, TextRole::Body, palette.secondary, f32::INFINITY);
     }
     if !activity.is_kept() {
         let at = pos2(word.right() + 10.0, middle);
         widgets::icon(ui, pos2(at.x + 7.0, middle), icons::NOT_KEPT, 14.0, palette.gap);
-        let text = widgets::text(ui, pos2(at.x + 18.0, middle), "Not kept", Type::Body, palette.text, f32::INFINITY);
+        let text =
+            widgets::text(ui, pos2(at.x + 18.0, middle), "Not kept", TextRole::Body, palette.text, f32::INFINITY);
         widgets::label(ui, text, "not kept", NOT_KEPT).on_hover_text(NOT_KEPT);
     }
     open
 }
 
 /// Draws the head's buttons from its right end; returns where they begin, and whether the details stay open.
-fn head_buttons(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>, scene: &mut Scene) -> (f32, bool) {
+fn head_buttons(
+    ui: &mut Ui,
+    rect: Rect,
+    details: &Details,
+    activity: &Activity<'_>,
+    scene: &mut FrameContext,
+) -> (f32, bool) {
     let middle = rect.center().y + 1.0;
-    let close = Press::icon_only(icons::CLOSE, "Close details");
+    let close = Button::icon_only(icons::CLOSE, "Close details");
     let close_left = rect.right() - 8.0 - close.width(ui);
     let mut left = close_left;
     let inline = !activity.can_download() && activity.can_save_inline();
     let primary = (activity.can_download() || inline).then(|| {
         let words = if inline { "Save…" } else { "Download" };
-        Press::new(words).name("Download selected").icon(icons::DOWNLOAD).look(Look::Primary).padding(10.0)
+        Button::new(words).name("Download selected").icon(icons::DOWNLOAD).look(ButtonStyle::Primary).padding(10.0)
     });
     if let Some(primary) = &primary {
         left -= primary.width(ui) + 8.0;
@@ -132,9 +139,9 @@ fn head_buttons(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<
     let primary_left = left;
     let buttons = if scene.compact {
         [(icons::COPY, "Copy message"), (icons::ARTICLE, "Copy JSON"), (icons::LABEL, "Edit label")]
-            .map(|(icon, words)| Press::icon_only(icon, words))
+            .map(|(icon, words)| Button::icon_only(icon, words))
     } else {
-        ["Copy message", "Copy JSON", "Edit label"].map(Press::new)
+        ["Copy message", "Copy JSON", "Edit label"].map(Button::new)
     };
     let gap = if scene.compact { 4.0 } else { 10.0 };
     left -= buttons.iter().map(|button| button.width(ui) + gap).sum::<f32>();
@@ -146,14 +153,14 @@ fn head_buttons(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<
             match index {
                 0 => ui.copy_text(message_of(details, activity)),
                 1 => ui.copy_text(details.json()),
-                _ => scene.wish(Wish::Run(Command::EditLabel)),
+                _ => scene.wish(UiRequest::Run(Command::EditLabel)),
             }
         }
     }
     if let Some(primary) = primary
         && primary.at(ui, pos2(primary_left, middle)).clicked()
     {
-        scene.wish(Wish::Save { row: details.row, inline });
+        scene.wish(UiRequest::Save { row: details.row, inline });
     }
     (begin, !close.at(ui, pos2(close_left, middle)).clicked())
 }
@@ -163,7 +170,7 @@ fn message_of(details: &Details, activity: &Activity<'_>) -> String {
     details.entries.iter().rev().find_map(descriptions::whole).unwrap_or_else(|| activity.message().into_owned())
 }
 
-fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&Desk, &Activity<'_>), scene: &mut Scene) {
+fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&ProfileTab, &Activity<'_>), scene: &mut FrameContext) {
     let (desk, activity) = of;
     let palette = Palette::of(ui.style());
     let next_width = (rect.width() * 0.209).max(190.0).round();

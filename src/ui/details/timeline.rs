@@ -3,12 +3,12 @@
 use egui::{Id, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
 use crate::activity::{Entry, Filter};
-use crate::ui::frame::Scene;
+use crate::ui::frame::FrameContext;
 use crate::ui::text::{cell_time, coarse, full_time, precise_time};
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
+use crate::ui::theme::{self, TextRole};
 use crate::ui::view_state::details::Details;
-use crate::ui::widgets::{self, Press, icons};
+use crate::ui::widgets::{self, Button, icons};
 
 use super::descriptions;
 use super::pane::pane;
@@ -23,12 +23,12 @@ const NARROW: f32 = 400.0;
 const CUT: &str = "Only the newest messages are shown; an export has all";
 
 /// Draws the timeline in `rect`; what the filter finds is marked.
-pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &Details, filter: &Filter, scene: &Scene) {
+pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &Details, filter: &Filter, scene: &FrameContext) {
     let palette = Palette::of(ui.style());
     let place = pane(ui, rect, "Messages", Some(details.entries.len()));
     if details.entries.is_empty() {
         let words = details.without_messages();
-        let text = widgets::paragraph(ui, words, Type::Small, palette.muted, place.width() - 2.0 * theme::EDGE);
+        let text = widgets::paragraph(ui, words, TextRole::Small, palette.muted, place.width() - 2.0 * theme::EDGE);
         let rect = Rect::from_min_size(pos2(place.left() + theme::EDGE, place.top() + 2.0), text.size());
         ui.painter().galley(rect.min, text, palette.muted);
         widgets::label(ui, rect, "no messages", words);
@@ -50,24 +50,24 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &Details, filter: &Filter, 
 }
 
 /// Above the timeline: the day, where it is not today, and how long all of it took, or that this is not all.
-fn note(ui: &Ui, rect: Rect, details: &Details, scene: &Scene) {
+fn note(ui: &Ui, rect: Rect, details: &Details, scene: &FrameContext) {
     let palette = Palette::of(ui.style());
     let (Some(first), Some(last)) = (details.entries.first(), details.entries.last()) else { return };
     let mut at = pos2(rect.right() - theme::EDGE, rect.top() + 15.0);
     if details.is_cut {
-        let text = widgets::text_right(ui, at, CUT, Type::Caption, palette.muted);
+        let text = widgets::text_right(ui, at, CUT, TextRole::Caption, palette.muted);
         widgets::label(ui, text, "more messages", CUT);
         at.x = text.left() - 10.0;
     } else if details.entries.len() > 1 {
         let words = format!("{} in all", span(last.at.since(first.at)));
-        let text = widgets::text_right(ui, at, &words, Type::Caption, palette.muted);
+        let text = widgets::text_right(ui, at, &words, TextRole::Caption, palette.muted);
         widgets::label(ui, text, "in all", &words);
         at.x = text.left() - 10.0;
     }
     // The lines have the time of day; the day stands above them where it is another.
     let day = cell_time(first.at, scene.now, &scene.zone);
     if day.millis.is_empty() {
-        let text = widgets::text_right(ui, at, &day.short, Type::Caption, palette.muted);
+        let text = widgets::text_right(ui, at, &day.short, TextRole::Caption, palette.muted);
         widgets::label(ui, text, "day", &day.short);
     }
 }
@@ -87,12 +87,12 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    fn show(&self, ui: &mut Ui, line: Rect, scene: &Scene) {
+    fn show(&self, ui: &mut Ui, line: Rect, scene: &FrameContext) {
         let palette = Palette::of(ui.style());
         let (entry, middle) = (self.entry, line.center().y);
         let left = line.left() + theme::EDGE;
         let stamp = precise_time(entry.at, &scene.zone);
-        let clock = widgets::text(ui, pos2(left, middle), &stamp, Type::Mono, palette.secondary, f32::INFINITY);
+        let clock = widgets::text(ui, pos2(left, middle), &stamp, TextRole::Mono, palette.secondary, f32::INFINITY);
         let since = self.before.map_or(std::time::Duration::ZERO, |before| entry.at.since(before.at));
         let relative = format!("{}{}", if self.before.is_some() { "+" } else { "" }, span(since));
         let narrow = line.width() < NARROW;
@@ -100,7 +100,7 @@ impl Step<'_> {
         if !narrow {
             // As wide as the minutes of a long step, so that the icons stay in one line.
             right += 92.0;
-            widgets::text_right(ui, pos2(right, middle), &relative, Type::Mono, palette.muted);
+            widgets::text_right(ui, pos2(right, middle), &relative, TextRole::Mono, palette.muted);
         }
         let told = descriptions::tell(entry, palette);
         if self.more {
@@ -110,17 +110,18 @@ impl Step<'_> {
         widgets::icon(ui, pos2(right + 14.0, middle), told.icon, 14.0, told.hue);
         let at = pos2(right + 29.0, middle);
         let copy = format!("Copy message of {stamp}");
-        let button = Press::icon_only(icons::COPY, &copy).icon_size(12.0).height(18.0).padding(3.0);
+        let button = Button::icon_only(icons::COPY, &copy).icon_size(12.0).height(18.0).padding(3.0);
         let mut end = line.right() - 8.0 - button.width(ui);
         if button.salt(Id::unique(("copy step", entry.seq))).at(ui, pos2(end, middle)).clicked() {
             ui.copy_text(descriptions::whole(entry).unwrap_or_else(|| told.words.clone()));
         }
         end -= 6.0;
         if let Some(source) = told.source.filter(|_| !narrow) {
-            end = widgets::text_right(ui, pos2(end, middle), source.word(), Type::Caption, palette.muted).left() - 8.0;
+            end = widgets::text_right(ui, pos2(end, middle), source.word(), TextRole::Caption, palette.muted).left()
+                - 8.0;
         }
         let marks = if self.filter.has_marks() { self.filter.marks(None, &told.words) } else { Vec::new() };
-        let galley = widgets::marked_line(ui, &told.words, &marks, Type::Small, palette.text, end - at.x);
+        let galley = widgets::marked_line(ui, &told.words, &marks, TextRole::Small, palette.text, end - at.x);
         let elided = galley.elided;
         let words = widgets::paint_line(ui, at, &galley);
         let mut name = format!("{stamp}, {}", told.words);

@@ -4,14 +4,14 @@
 use egui::{Id, Rect, Ui, pos2, vec2};
 
 use crate::settings;
-use crate::settings::{ColumnLook, ProfileId, TableColumn, Times};
+use crate::settings::{ColumnLayout, ProfileId, TableColumn, Times};
 use crate::ui::frame::dialog_frame::{close_button, pane};
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::theme::Type;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::view_state::columns::{is_flexible, set_width, usual_width, words};
 use crate::ui::widgets::text_field::{Mark, choice};
-use crate::ui::widgets::{self, Look, Press, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 /// The height of a column's line.
 const LINE: f32 = 28.0;
@@ -20,21 +20,21 @@ const STEP: f32 = 12.0;
 
 /// What is chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Chosen {
+pub(crate) struct ColumnDraft {
     profile: ProfileId,
-    look: settings::Look,
+    look: settings::TableLayout,
     times: Times,
 }
 
-impl Chosen {
+impl ColumnDraft {
     /// What is chosen for a profile so far.
-    pub(crate) fn new(profile: ProfileId, look: &settings::Look, times: Times) -> Self {
+    pub(crate) fn new(profile: ProfileId, look: &settings::TableLayout, times: Times) -> Self {
         Self { profile, look: look.clone(), times }
     }
 }
 
 /// Draws what the dialog holds.
-pub(crate) fn show(ui: &mut Ui, chosen: &mut Chosen, fresh: bool, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, chosen: &mut ColumnDraft, fresh: bool, scene: &mut FrameContext) {
     let before = chosen.clone();
     pane(ui, 264.0, 120.0).show(ui, |ui| {
         for column in offered(&chosen.look) {
@@ -44,32 +44,32 @@ pub(crate) fn show(ui: &mut Ui, chosen: &mut Chosen, fresh: bool, scene: &mut Sc
     times(ui, &mut chosen.times);
     ui.add_space(4.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
-    let usual = Press::new("Usual columns").look(Look::Outlined);
+    let usual = Button::new("Usual columns").look(ButtonStyle::Outlined);
     if usual.at(ui, pos2(rect.left(), rect.center().y)).clicked() {
         chosen.look.columns.clear();
     }
     if chosen.look != before.look {
-        scene.wish(Wish::SetColumns(chosen.profile, chosen.look.columns.clone()));
+        scene.wish(UiRequest::SetColumns(chosen.profile, chosen.look.columns.clone()));
     }
     if chosen.times != before.times {
-        scene.wish(Wish::SetTimes(chosen.times));
+        scene.wish(UiRequest::SetTimes(chosen.times));
     }
     close_button(ui, fresh, scene);
 }
 
 /// Those that are shown in their order, then those that are not.
-fn offered(look: &settings::Look) -> Vec<TableColumn> {
+fn offered(look: &settings::TableLayout) -> Vec<TableColumn> {
     let mut columns: Vec<TableColumn> = look.shown().iter().map(|shown| shown.column).collect();
     columns.extend(TableColumn::ALL.into_iter().filter(|column| !is_shown(look, *column)));
     columns
 }
 
-fn is_shown(look: &settings::Look, column: TableColumn) -> bool {
+fn is_shown(look: &settings::TableLayout, column: TableColumn) -> bool {
     look.shown().iter().any(|shown| shown.column == column)
 }
 
 /// Draws the line of a column.
-fn line(ui: &mut Ui, column: TableColumn, look: &mut settings::Look) {
+fn line(ui: &mut Ui, column: TableColumn, look: &mut settings::TableLayout) {
     let palette = Palette::of(ui.style());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
     let middle = rect.center().y;
@@ -96,9 +96,9 @@ fn line(ui: &mut Ui, column: TableColumn, look: &mut settings::Look) {
         let width = shown.get(at).and_then(|shown| shown.width).map_or(usual_width(column), f32::from);
         format!("{width} px")
     };
-    widgets::text_right(ui, pos2(x - 8.0, middle), &width, Type::Small, palette.muted);
+    widgets::text_right(ui, pos2(x - 8.0, middle), &width, TextRole::Small, palette.muted);
     for (index, (icon, name, why_not)) in buttons.iter().enumerate() {
-        let press = Press::icon_only(*icon, name).why_not(*why_not).salt(Id::unique(("column", column, index)));
+        let press = Button::icon_only(*icon, name).why_not(*why_not).salt(Id::unique(("column", column, index)));
         if press.at(ui, pos2(x, middle)).clicked() {
             match index {
                 0 => swap(look, at, at.saturating_sub(1)),
@@ -112,7 +112,7 @@ fn line(ui: &mut Ui, column: TableColumn, look: &mut settings::Look) {
 }
 
 /// Shows a column, last but for the buttons, or shows it no more.
-fn turn(look: &mut settings::Look, column: TableColumn) {
+fn turn(look: &mut settings::TableLayout, column: TableColumn) {
     look.columns = look.shown();
     let before = look.columns.len();
     look.columns.retain(|shown| shown.column != column);
@@ -121,18 +121,18 @@ fn turn(look: &mut settings::Look, column: TableColumn) {
             Some(last) if last.column == TableColumn::Action => before - 1,
             _ => before,
         };
-        look.columns.insert(end, ColumnLook { column, width: None });
+        look.columns.insert(end, ColumnLayout { column, width: None });
     }
 }
 
-fn swap(look: &mut settings::Look, one: usize, other: usize) {
+fn swap(look: &mut settings::TableLayout, one: usize, other: usize) {
     look.columns = look.shown();
     if one < look.columns.len() && other < look.columns.len() {
         look.columns.swap(one, other);
     }
 }
 
-fn widen(look: &mut settings::Look, column: TableColumn, by: f32) {
+fn widen(look: &mut settings::TableLayout, column: TableColumn, by: f32) {
     let now = look.shown().into_iter().find(|shown| shown.column == column).and_then(|shown| shown.width);
     let now = now.map_or(usual_width(column), f32::from);
     set_width(look, column, Some(now + by));
@@ -144,7 +144,7 @@ fn times(ui: &mut Ui, times: &mut Times) {
     ui.add_space(8.0);
     let (_, head) = ui.allocate_space(vec2(ui.available_width(), 20.0));
     let at = pos2(head.left(), head.center().y);
-    let text = widgets::text(ui, at, "Times", Type::SmallStrong, palette.secondary, head.width());
+    let text = widgets::text(ui, at, "Times", TextRole::SmallStrong, palette.secondary, head.width());
     widgets::label(ui, text, "times", "Times");
     let choices = [
         ("As an age", &mut times.relative),
@@ -164,13 +164,13 @@ fn times(ui: &mut Ui, times: &mut Times) {
 mod tests {
     use super::*;
 
-    fn shown(look: &settings::Look) -> Vec<TableColumn> {
+    fn shown(look: &settings::TableLayout) -> Vec<TableColumn> {
         look.shown().iter().map(|shown| shown.column).collect()
     }
 
     #[test]
     fn a_column_that_is_turned_on_comes_before_the_buttons() {
-        let mut look = settings::Look::default();
+        let mut look = settings::TableLayout::default();
         turn(&mut look, TableColumn::Source);
         assert_eq!(shown(&look)[7..], [TableColumn::Source, TableColumn::Action]);
         turn(&mut look, TableColumn::Source);
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn columns_change_places_and_widths() {
-        let mut look = settings::Look::default();
+        let mut look = settings::TableLayout::default();
         swap(&mut look, 0, 1);
         assert_eq!(shown(&look)[..2], [TableColumn::Kind, TableColumn::Updated]);
         widen(&mut look, TableColumn::Id, STEP);

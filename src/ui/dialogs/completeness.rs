@@ -5,13 +5,13 @@ use std::collections::HashSet;
 
 use egui::{Id, Ui, pos2, vec2};
 
-use crate::activity::{ActivityKey, GapState, Ledger, RowId, Source, Status, View};
+use crate::activity::{ActivityKey, Evidence, GapState, OutcomeCounts, RowId, Status, View};
 use crate::protocol::visible;
 use crate::ui::frame::dialog_frame::{close_button, pane, paragraph};
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::profile_tab::Desk;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::{cut, gap_text, grouped};
-use crate::ui::theme::Type;
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::view_state::completeness::LOOKED_AT;
 use crate::ui::widgets;
@@ -24,7 +24,7 @@ const LISTED: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Report {
     version: u64,
-    ledger: Ledger,
+    ledger: OutcomeCounts,
     /// The newest gaps, the newest first.
     gaps: Vec<(RowId, GapState)>,
     /// Ids whose outcome is still to come: those that were open across a gap, then the newest.
@@ -44,7 +44,7 @@ struct Open {
 
 impl Report {
     /// The report on a desk.
-    pub(crate) fn of(desk: &Desk) -> Self {
+    pub(crate) fn of(desk: &ProfileTab) -> Self {
         let activities = &desk.activities;
         let mut gaps: Vec<_> = activities.gaps().filter_map(|row| Some((row, desk.gap(row)?))).collect();
         gaps.sort_by_key(|(row, gap)| std::cmp::Reverse((gap.from, *row)));
@@ -62,9 +62,9 @@ impl Report {
             let Some(activity) = activities.get(row).filter(|activity| activity.status().is_open()) else { continue };
             if activity.status() != Status::Downloading && listed.insert(row) {
                 let known = match activity.source() {
-                    Some(Source::Socket) => "heard on the socket",
-                    Some(Source::Enquiry) => "the server answered",
-                    Some(Source::Both) => "heard on the socket, and the server answered",
+                    Some(Evidence::Socket) => "heard on the socket",
+                    Some(Evidence::Enquiry) => "the server answered",
+                    Some(Evidence::Both) => "heard on the socket, and the server answered",
                     None => "not heard of yet",
                 };
                 let words = format!("{}, {known}", activity.status().word());
@@ -77,7 +77,7 @@ impl Report {
     }
 
     /// Brings it up to the desk, where something came.
-    pub(crate) fn follow(&mut self, desk: &Desk) {
+    pub(crate) fn follow(&mut self, desk: &ProfileTab) {
         if self.version != desk.completeness.version {
             *self = Self::of(desk);
         }
@@ -85,7 +85,7 @@ impl Report {
 }
 
 /// Draws what the dialog `Completeness` holds.
-pub(crate) fn show(ui: &mut Ui, report: &Report, fresh: bool, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, report: &Report, fresh: bool, scene: &mut FrameContext) {
     paragraph(
         ui,
         "Every command and data request that this monitor knows of, by how its outcome is known. It claims nothing about ids \
@@ -114,11 +114,11 @@ pub(crate) fn show(ui: &mut Ui, report: &Report, fresh: bool, scene: &mut Scene)
         for (row, gap) in &report.gaps {
             let standing = gap_text::standing(gap);
             let name = gap_text::headline(gap, scene.now, &scene.zone);
-            item(ui, *row, Type::Small, &name, &standing, scene);
+            item(ui, *row, TextRole::Small, &name, &standing, scene);
         }
         list_head(ui, "Open ids", report.open.len(), ledger.open);
         for open in &report.open {
-            item(ui, open.row, Type::Mono, &open.id, &open.words, scene);
+            item(ui, open.row, TextRole::Mono, &open.id, &open.words, scene);
         }
     });
     close_button(ui, fresh, scene);
@@ -128,8 +128,8 @@ fn total(ui: &mut Ui, words: &str, count: usize) {
     let palette = Palette::of(ui.style());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 22.0));
     let middle = rect.center().y;
-    widgets::text(ui, pos2(rect.left(), middle), words, Type::Body, palette.text, rect.width());
-    widgets::text_right(ui, pos2(rect.right(), middle), &grouped(count), Type::Strong, palette.text);
+    widgets::text(ui, pos2(rect.left(), middle), words, TextRole::Body, palette.text, rect.width());
+    widgets::text_right(ui, pos2(rect.right(), middle), &grouped(count), TextRole::Strong, palette.text);
     widgets::label(ui, rect, words, &format!("{words}: {count}"));
 }
 
@@ -143,15 +143,15 @@ fn list_head(ui: &mut Ui, words: &str, listed: usize, all: usize) {
         (_, all) => format!("{words}: {all}"),
     };
     let at = pos2(rect.left(), rect.center().y + 2.0);
-    let text = widgets::text(ui, at, &words, Type::CaptionStrong, palette.muted, rect.width());
+    let text = widgets::text(ui, at, &words, TextRole::CaptionStrong, palette.muted, rect.width());
     widgets::label(ui, text, &words, &words);
 }
 
 /// A line that leads to its row.
-fn item(ui: &mut Ui, row: RowId, face: Type, name: &str, standing: &str, scene: &mut Scene) {
+fn item(ui: &mut Ui, row: RowId, face: TextRole, name: &str, standing: &str, scene: &mut FrameContext) {
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 22.0));
     if link(ui, rect, Id::unique(("completeness", row)), (name, face), standing) {
-        scene.wish(Wish::CloseDialog);
-        scene.wish(Wish::Reveal(row));
+        scene.wish(UiRequest::CloseDialog);
+        scene.wish(UiRequest::Reveal(row));
     }
 }

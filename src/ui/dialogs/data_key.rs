@@ -10,11 +10,11 @@ use crate::engine::{Action, DataKeyStatus};
 use crate::protocol::DataKey;
 use crate::settings::ProfileId;
 use crate::ui::frame::dialog_frame::{mistake, paragraph};
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::theme::Type;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets::text_field::{self, Field, Mark, Secret, choice};
-use crate::ui::widgets::{self, Look, Press, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 use super::section::{head, line};
 
@@ -59,10 +59,10 @@ impl KeyForm {
     }
 
     /// Gives the engine what was typed. Says whether it is a key.
-    fn give(&mut self, profile: ProfileId, scene: &mut Scene) -> bool {
+    fn give(&mut self, profile: ProfileId, scene: &mut FrameContext) -> bool {
         match read(&self.typed) {
             Ok(key) => {
-                scene.wish(Wish::Send(Action::SetDataKey { profile, key: Some(key), keep: self.keep }));
+                scene.wish(UiRequest::Send(Action::SetDataKey { profile, key: Some(key), keep: self.keep }));
                 self.typed.zeroize();
                 self.wrong = None;
                 self.shown = false;
@@ -89,7 +89,13 @@ fn read(typed: &str) -> Result<DataKey, String> {
 }
 
 /// Draws it. `decrypt` is what the settings have; returns whether that is to change.
-pub(crate) fn show(ui: &mut Ui, form: &mut KeyForm, profile: ProfileId, decrypt: bool, scene: &mut Scene) -> bool {
+pub(crate) fn show(
+    ui: &mut Ui,
+    form: &mut KeyForm,
+    profile: ProfileId,
+    decrypt: bool,
+    scene: &mut FrameContext,
+) -> bool {
     head(ui, "Encrypted data");
     let (at, _) = line(ui);
     let switched = choice(ui, at, Mark::Check(decrypt), "Decrypt on the way", true).clicked();
@@ -107,30 +113,30 @@ pub(crate) fn show(ui: &mut Ui, form: &mut KeyForm, profile: ProfileId, decrypt:
 }
 
 /// Whether a key is known, and the button that forgets it.
-fn known(ui: &mut Ui, known: DataKeyStatus, profile: ProfileId, scene: &mut Scene) {
+fn known(ui: &mut Ui, known: DataKeyStatus, profile: ProfileId, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let (at, right) = line(ui);
-    let press = Press::new("Forget key").look(Look::Outlined);
+    let press = Button::new("Forget key").look(ButtonStyle::Outlined);
     let left = right - press.width(ui);
-    let text = widgets::text(ui, at, sentence(known), Type::Body, palette.text, left - at.x - 8.0);
+    let text = widgets::text(ui, at, sentence(known), TextRole::Body, palette.text, left - at.x - 8.0);
     widgets::label(ui, text, "key", sentence(known));
     if known.known && press.at(ui, pos2(left, at.y)).clicked() {
-        scene.wish(Wish::Send(Action::SetDataKey { profile, key: None, keep: false }));
+        scene.wish(UiRequest::Send(Action::SetDataKey { profile, key: None, keep: false }));
     }
 }
 
 /// The field of the key, and whether the keyring keeps it.
-fn typed(ui: &mut Ui, form: &mut KeyForm, profile: ProfileId, scene: &mut Scene) {
+fn typed(ui: &mut Ui, form: &mut KeyForm, profile: ProfileId, scene: &mut FrameContext) {
     ui.add_space(4.0);
     let (at, right) = line(ui);
     let id = Id::unique(("data key", profile));
     let why_not = read(&form.typed).err();
-    let take = Press::new("Use key").look(Look::Outlined).why_not(why_not.as_deref());
+    let take = Button::new("Use key").look(ButtonStyle::Outlined).why_not(why_not.as_deref());
     let left = right - take.width(ui);
     let place = Rect::from_min_max(pos2(at.x, at.y - 14.0), pos2(left - 8.0, at.y + 14.0));
     let field = Field {
         hint: "64 hex digits",
-        face: Type::Mono,
+        face: TextRole::Mono,
         wrong: form.wrong.is_some(),
         secret: if form.shown { Secret::Shown } else { Secret::Hidden },
         margins: (8.0, 32.0),
@@ -141,7 +147,7 @@ fn typed(ui: &mut Ui, form: &mut KeyForm, profile: ProfileId, scene: &mut Scene)
         form.wrong = None;
     }
     let (icon, words) = if form.shown { (icons::EYE_OFF, "Hide key") } else { (icons::EYE, "Show key") };
-    if Press::icon_only(icon, words).height(22.0).at(ui, pos2(place.right() - 29.0, at.y)).clicked() {
+    if Button::icon_only(icon, words).height(22.0).at(ui, pos2(place.right() - 29.0, at.y)).clicked() {
         form.shown = !form.shown;
     }
     let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));

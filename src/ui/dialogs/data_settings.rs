@@ -5,15 +5,15 @@ use egui::{Id, Key, Ui, pos2, vec2};
 
 use crate::engine::Action;
 use crate::protocol::visible;
-use crate::settings::{Address, ProfileId, Saving, SavingChange};
+use crate::settings::{Address, DownloadSettings, ProfileId, SavingChange};
 use crate::ui::frame::dialog_frame::{close_button, mistake, pane, paragraph};
-use crate::ui::frame::folder_purpose::FolderFor;
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::profile_tab::Desk;
-use crate::ui::theme::Type;
+use crate::ui::frame::folder_purpose::FolderPurpose;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::profile_tab::ProfileTab;
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets::text_field::{Field, Mark, choice_within};
-use crate::ui::widgets::{self, Look, Press};
+use crate::ui::widgets::{self, Button, ButtonStyle};
 
 use super::data_key::{self, KeyForm};
 use super::section::{head, line};
@@ -26,7 +26,7 @@ pub(crate) struct DataSettings {
     name: String,
     /// The host of its download address, which needs no permission.
     own: String,
-    saving: Saving,
+    saving: DownloadSettings,
     /// What is typed as a further host.
     host: String,
     /// What is wrong with it.
@@ -36,12 +36,12 @@ pub(crate) struct DataSettings {
 
 impl DataSettings {
     /// The dialog of a profile.
-    pub(crate) fn of(desk: &Desk) -> Self {
+    pub(crate) fn of(desk: &ProfileTab) -> Self {
         let mut dialog = Self {
             profile: desk.profile.id,
             name: String::new(),
             own: String::new(),
-            saving: Saving::default(),
+            saving: DownloadSettings::default(),
             host: String::new(),
             wrong: None,
             key: KeyForm::default(),
@@ -56,7 +56,7 @@ impl DataSettings {
     }
 
     /// Follows the settings.
-    pub(crate) fn follow(&mut self, desk: &Desk) {
+    pub(crate) fn follow(&mut self, desk: &ProfileTab) {
         let profile = &desk.profile;
         if self.name != profile.name {
             self.name.clone_from(&profile.name);
@@ -69,8 +69,8 @@ impl DataSettings {
     }
 
     /// Asks for a change.
-    fn change(&self, scene: &mut Scene, change: SavingChange) {
-        scene.wish(Wish::Send(Action::ChangeSaving { profile: self.profile, change }));
+    fn change(&self, scene: &mut FrameContext, change: SavingChange) {
+        scene.wish(UiRequest::Send(Action::ChangeSaving { profile: self.profile, change }));
     }
 
     /// The host that was typed, or what is wrong with it, in a sentence.
@@ -80,7 +80,7 @@ impl DataSettings {
     }
 
     /// Allows a host.
-    fn allow(&mut self, host: String, scene: &mut Scene) {
+    fn allow(&mut self, host: String, scene: &mut FrameContext) {
         if !self.saving.automatic_hosts.contains(&host) {
             self.change(scene, SavingChange::AutomaticHost(host, true));
         }
@@ -94,7 +94,7 @@ fn host_of(address: &Address) -> String {
 }
 
 /// Draws what the dialog holds.
-pub(crate) fn show(ui: &mut Ui, dialog: &mut DataSettings, fresh: bool, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, dialog: &mut DataSettings, fresh: bool, scene: &mut FrameContext) {
     pane(ui, 164.0, 120.0).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         automatic(ui, dialog, scene);
@@ -111,11 +111,11 @@ pub(crate) fn show(ui: &mut Ui, dialog: &mut DataSettings, fresh: bool, scene: &
 }
 
 /// Whether ready data is saved by itself, and where to.
-fn automatic(ui: &mut Ui, dialog: &DataSettings, scene: &mut Scene) {
+fn automatic(ui: &mut Ui, dialog: &DataSettings, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let (at, right) = line(ui);
     let folder = dialog.saving.folder.as_ref();
-    let choose = Press::new("Choose folder…").look(Look::Outlined);
+    let choose = Button::new("Choose folder…").look(ButtonStyle::Outlined);
     let left = if folder.is_some() { right - choose.width(ui) } else { right };
     let words = format!("Save ready data of {} by itself", visible(&dialog.name));
     let automatic = choice_within(ui, at, left - 12.0 - at.x, Mark::Check(folder.is_some()), &words, true);
@@ -124,17 +124,17 @@ fn automatic(ui: &mut Ui, dialog: &DataSettings, scene: &mut Scene) {
         if folder.is_some() {
             dialog.change(scene, SavingChange::Folder(None));
         } else {
-            scene.wish(Wish::AskFolder(FolderFor::Automatic(dialog.profile)));
+            scene.wish(UiRequest::AskFolder(FolderPurpose::Automatic(dialog.profile)));
         }
     }
     if let Some(folder) = folder {
         if choose.at(ui, pos2(left, at.y)).clicked() {
-            scene.wish(Wish::AskFolder(FolderFor::Automatic(dialog.profile)));
+            scene.wish(UiRequest::AskFolder(FolderPurpose::Automatic(dialog.profile)));
         }
         let (at, right) = line(ui);
         let path = visible(&folder.display().to_string()).into_owned();
         let text =
-            widgets::text(ui, pos2(at.x + 22.0, at.y), &path, Type::Mono, palette.secondary, right - at.x - 22.0);
+            widgets::text(ui, pos2(at.x + 22.0, at.y), &path, TextRole::Mono, palette.secondary, right - at.x - 22.0);
         widgets::label(ui, text, "folder", &format!("Folder {path}")).on_hover_text(path);
     }
     ui.add_space(4.0);
@@ -146,15 +146,15 @@ fn automatic(ui: &mut Ui, dialog: &DataSettings, scene: &mut Scene) {
 }
 
 /// The hosts that are fetched from without a click.
-fn hosts(ui: &mut Ui, dialog: &mut DataSettings, scene: &mut Scene) {
+fn hosts(ui: &mut Ui, dialog: &mut DataSettings, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     head(ui, "Hosts that are fetched from without a click");
     if !dialog.own.is_empty() {
         let (at, right) = line(ui);
         let own = visible(&dialog.own).into_owned();
-        let text = widgets::text(ui, at, &own, Type::Mono, palette.text, right - at.x - 160.0);
+        let text = widgets::text(ui, at, &own, TextRole::Mono, palette.text, right - at.x - 160.0);
         let note = pos2(text.right() + 12.0, at.y);
-        let end = widgets::text(ui, note, "the download address", Type::Small, palette.muted, right - note.x);
+        let end = widgets::text(ui, note, "the download address", TextRole::Small, palette.muted, right - note.x);
         widgets::label(ui, text.union(end), "own host", &format!("{own}, the download address"));
     }
     for host in dialog.saving.automatic_hosts.clone() {
@@ -167,7 +167,7 @@ fn hosts(ui: &mut Ui, dialog: &mut DataSettings, scene: &mut Scene) {
     let place = egui::Rect::from_min_size(pos2(at.x, at.y - 14.0), vec2(260.0, 28.0));
     let field = Field {
         hint: "files.example.com",
-        face: Type::Mono,
+        face: TextRole::Mono,
         wrong: dialog.wrong.is_some(),
         ..Field::new(Id::unique("allow host"), "Host")
     };
@@ -177,7 +177,7 @@ fn hosts(ui: &mut Ui, dialog: &mut DataSettings, scene: &mut Scene) {
     }
     let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     let typed = dialog.typed_host();
-    let allow = Press::new("Allow host").look(Look::Outlined).why_not(typed.as_ref().err().copied());
+    let allow = Button::new("Allow host").look(ButtonStyle::Outlined).why_not(typed.as_ref().err().copied());
     let pressed = allow.at(ui, pos2(place.right() + 8.0, at.y)).clicked();
     if response.lost_focus() {
         // Half a host that is still being typed is nothing wrong, and neither is an empty field.
@@ -192,7 +192,7 @@ fn hosts(ui: &mut Ui, dialog: &mut DataSettings, scene: &mut Scene) {
 }
 
 /// The hosts that may lead into a private network; each was allowed where a notice asked.
-fn private(ui: &mut Ui, dialog: &DataSettings, scene: &mut Scene) {
+fn private(ui: &mut Ui, dialog: &DataSettings, scene: &mut FrameContext) {
     if dialog.saving.private_hosts.is_empty() {
         return;
     }
@@ -210,9 +210,9 @@ fn listed(ui: &mut Ui, host: &str, words: &str) -> bool {
     let palette = Palette::of(ui.style());
     let (at, right) = line(ui);
     let shown = visible(host).into_owned();
-    let press = Press::new(words).name_owned(format!("{words} {shown}"));
+    let press = Button::new(words).name_owned(format!("{words} {shown}"));
     let left = right - press.width(ui);
-    let text = widgets::text(ui, at, &shown, Type::Mono, palette.text, left - at.x - 8.0);
+    let text = widgets::text(ui, at, &shown, TextRole::Mono, palette.text, left - at.x - 8.0);
     widgets::label(ui, text, &format!("{words} {host}"), &shown);
     press.at(ui, pos2(left, at.y)).clicked()
 }

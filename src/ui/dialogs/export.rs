@@ -4,10 +4,10 @@ use egui::{Ui, pos2, vec2};
 
 use crate::activity::export_record::Format;
 use crate::protocol::visible;
-use crate::ui::frame::dialog_frame::{First, buttons, paragraph};
+use crate::ui::frame::dialog_frame::{InitialFocus, buttons, paragraph};
 use crate::ui::frame::export_form::{ExportForm, Rows};
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::theme::Type;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 use crate::ui::widgets::text_field::{Mark, choice, choice_width, choice_within};
@@ -18,7 +18,7 @@ const LINE: f32 = 30.0;
 const CHOICES: f32 = 96.0;
 
 /// Draws what the dialog holds.
-pub(crate) fn show(ui: &mut Ui, form: &mut ExportForm, fresh: bool, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, form: &mut ExportForm, fresh: bool, scene: &mut FrameContext) {
     paragraph(ui, "Writes what the journal has into a file. No secret is in it: neither tokens nor links.");
     let format = form.format;
     options(ui, "Format", &[("CSV", format == Format::Csv), ("JSON lines", format == Format::Ndjson)], |chosen| {
@@ -60,9 +60,9 @@ pub(crate) fn show(ui: &mut Ui, form: &mut ExportForm, fresh: bool, scene: &mut 
             form.bom = !form.bom;
         }
     }
-    if buttons(ui, "Choose a file…", "Cancel", if fresh { First::Main } else { First::None }, scene) {
-        scene.wish(Wish::Export(form.clone()));
-        scene.wish(Wish::CloseDialog);
+    if buttons(ui, "Choose a file…", "Cancel", if fresh { InitialFocus::Main } else { InitialFocus::None }, scene) {
+        scene.wish(UiRequest::Export(form.clone()));
+        scene.wish(UiRequest::CloseDialog);
     }
 }
 
@@ -71,7 +71,7 @@ fn options(ui: &mut Ui, words: &str, all: &[(&str, bool)], choose: impl FnOnce(u
     let palette = Palette::of(ui.style());
     let new_line = |ui: &mut Ui| ui.allocate_space(vec2(ui.available_width(), LINE)).1;
     let mut line = new_line(ui);
-    widgets::text(ui, line.left_center(), words, Type::Body, palette.secondary, CHOICES - 8.0);
+    widgets::text(ui, line.left_center(), words, TextRole::Body, palette.secondary, CHOICES - 8.0);
     let left = line.left() + CHOICES;
     let (mut x, mut chosen) = (left, None);
     for (index, (option, holds)) in all.iter().enumerate() {

@@ -6,9 +6,9 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use egui::{Id, Key, Ui, vec2};
 
 use crate::engine::{FileDialogError, FileKind, FileRequest, PathCheck};
-use crate::ui::frame::dialog_frame::{First, Pressed, paragraph};
-use crate::ui::platform::ports::{Answer, FileDialogs, PathReply};
-use crate::ui::theme::Type;
+use crate::ui::frame::dialog_frame::{InitialFocus, Pressed, paragraph};
+use crate::ui::platform::ports::{DialogResponder, FileDialogs, PathReply};
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets::text_field::Field;
 
@@ -18,7 +18,7 @@ pub(crate) struct FilePathDialog {
     error: FileDialogError,
     kind: FileKind,
     text: String,
-    answer: Answer,
+    answer: DialogResponder,
     state: State,
     fresh: bool,
 }
@@ -38,7 +38,7 @@ enum State {
 
 impl FilePathDialog {
     /// A dialog for what the desktop could not ask.
-    pub(crate) fn new(error: FileDialogError, request: FileRequest, answer: Answer) -> Self {
+    pub(crate) fn new(error: FileDialogError, request: FileRequest, answer: DialogResponder) -> Self {
         let FileRequest { kind, folder, file_name, .. } = request;
         // What the operator is to change is shown as text, which it mostly is.
         let mut start = folder.unwrap_or_else(|| "~".into());
@@ -100,7 +100,7 @@ impl FilePathDialog {
         };
         let before = self.text.clone();
         let wrong = matches!(self.state, State::Wrong(_));
-        let field = Field { wrong, face: Type::Mono, ..Field::new(Id::unique("file path"), name) };
+        let field = Field { wrong, face: TextRole::Mono, ..Field::new(Id::unique("file path"), name) };
         let response = field.show(ui, rect, &mut self.text);
         if self.text != before {
             self.state = State::Unknown;
@@ -130,7 +130,7 @@ impl FilePathDialog {
             _ if self.text.trim().is_empty() => Some("Enter a path."),
             _ => None,
         };
-        let pressed = crate::ui::frame::dialog_frame::two_buttons(ui, (main, why_not), "Cancel", First::None);
+        let pressed = crate::ui::frame::dialog_frame::two_buttons(ui, (main, why_not), "Cancel", InitialFocus::None);
         Pressed { main: pressed.main || (entered && why_not.is_none()), ..pressed }
     }
 }

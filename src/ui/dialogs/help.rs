@@ -3,10 +3,10 @@
 use egui::{Ui, pos2, vec2};
 
 use crate::ui::frame::commands::Command;
-use crate::ui::frame::dialog_frame::{First, buttons, pane};
+use crate::ui::frame::dialog_frame::{InitialFocus, buttons, pane};
 use crate::ui::frame::help_page::HelpPage;
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::theme::Type;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 
@@ -71,7 +71,7 @@ const GUIDE: [(&str, &str); 11] = [
 ];
 
 /// Draws what the dialog holds. `fresh` is whether it has just been opened.
-pub(crate) fn show(ui: &mut Ui, page: HelpPage, fresh: bool, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, page: HelpPage, fresh: bool, scene: &mut FrameContext) {
     pane(ui, 224.0, 120.0).id_salt(page.title()).show(ui, |ui| match page {
         HelpPage::Shortcuts => shortcuts(ui),
         HelpPage::Guide => guide(ui),
@@ -80,8 +80,8 @@ pub(crate) fn show(ui: &mut Ui, page: HelpPage, fresh: bool, scene: &mut Scene) 
         HelpPage::Shortcuts => (HelpPage::Guide, "Guide"),
         HelpPage::Guide => (HelpPage::Shortcuts, "Shortcuts"),
     };
-    if buttons(ui, words, "Close", if fresh { First::Out } else { First::None }, scene) {
-        scene.wish(Wish::ShowHelp(other));
+    if buttons(ui, words, "Close", if fresh { InitialFocus::Out } else { InitialFocus::None }, scene) {
+        scene.wish(UiRequest::ShowHelp(other));
     }
 }
 
@@ -113,12 +113,12 @@ fn shortcut(ui: &mut Ui, words: &str, key: &str, chord: bool) {
     let palette = Palette::of(ui.style());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 26.0));
     let middle = rect.center().y;
-    widgets::text(ui, pos2(rect.left(), middle), words, Type::Body, palette.text, rect.width());
+    widgets::text(ui, pos2(rect.left(), middle), words, TextRole::Body, palette.text, rect.width());
     let right = pos2(rect.right(), middle);
     if chord {
         widgets::key_caps(ui, right, key);
     } else {
-        widgets::text_right(ui, right, key, Type::Small, palette.secondary);
+        widgets::text_right(ui, right, key, TextRole::Small, palette.secondary);
     }
     widgets::label(ui, rect, words, &format!("{words}: {key}"));
 }
@@ -128,7 +128,7 @@ fn guide(ui: &mut Ui) {
     for (heading, words) in GUIDE {
         let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 22.0));
         let at = pos2(rect.left(), rect.center().y);
-        let text = widgets::text(ui, at, heading, Type::Strong, palette.text, rect.width());
+        let text = widgets::text(ui, at, heading, TextRole::Strong, palette.text, rect.width());
         widgets::heading(ui, text, heading);
         crate::ui::frame::dialog_frame::paragraph(ui, words);
     }

@@ -2,8 +2,8 @@
 
 use egui::Ui;
 
-use crate::ui::frame::dialog_frame::{First, buttons, first, paragraph};
-use crate::ui::frame::{Scene, Wish};
+use crate::ui::frame::dialog_frame::{InitialFocus, buttons, first, paragraph};
+use crate::ui::frame::{FrameContext, UiRequest};
 
 /// What would be lost if the window closed now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,7 +19,7 @@ pub(crate) struct Lost {
 }
 
 /// Draws what the dialog holds.
-pub(crate) fn show(ui: &mut Ui, lost: Lost, fresh: bool, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, lost: Lost, fresh: bool, scene: &mut FrameContext) {
     let Lost { downloads, saves, exports, unkept } = lost;
     match unkept {
         0 => {}
@@ -59,7 +59,7 @@ pub(crate) fn show(ui: &mut Ui, lost: Lost, fresh: bool, scene: &mut Scene) {
         paragraph(ui, "An export is under way. Closing cancels it, and no file is written.");
     }
     let out = if downloads > 0 || saves > 0 || exports { "Stop and close" } else { "Close all the same" };
-    if buttons(ui, out, "Keep open", first(fresh, First::Out), scene) {
-        scene.wish(Wish::Leave);
+    if buttons(ui, out, "Keep open", first(fresh, InitialFocus::Out), scene) {
+        scene.wish(UiRequest::Leave);
     }
 }

@@ -26,14 +26,14 @@ use crate::protocol::visible;
 use crate::settings::ProfileId;
 use crate::ui::bars::{competing_consumer, saved_filters};
 use crate::ui::frame::dialog_frame::{
-    First, buttons, buttons_unless, close_button, first, framed, heading, mistake, paragraph, top,
+    InitialFocus, buttons, buttons_unless, close_button, first, framed, heading, mistake, paragraph, top,
 };
 use crate::ui::frame::export_form::ExportForm;
 use crate::ui::frame::help_page::HelpPage;
 use crate::ui::widgets::text_field::{Field, Mark, choice};
 
-use super::frame::{Scene, Wish};
-use super::profile_tab::Desk;
+use super::frame::{FrameContext, UiRequest};
+use super::profile_tab::ProfileTab;
 
 use completeness::Report;
 use data_settings::DataSettings;
@@ -76,9 +76,9 @@ pub(crate) enum Dialog {
         text: String,
     },
     /// Which columns there are, and how times are told.
-    Columns(columns::Chosen),
+    Columns(columns::ColumnDraft),
     /// Names the filter in front.
-    SaveFilter(saved_filters::Naming),
+    SaveFilter(saved_filters::SaveFilterForm),
     /// Asks whether to close the window while something would be lost by it.
     Leave(Lost),
     /// What is known to be complete.
@@ -152,15 +152,21 @@ impl Dialog {
 
 /// What lies around a dialog.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Around<'a> {
+pub(crate) struct DialogContext<'a> {
     /// Every profile's place.
-    pub desks: &'a [Desk],
+    pub desks: &'a [ProfileTab],
     /// The one in front.
-    pub front: Option<&'a Desk>,
+    pub front: Option<&'a ProfileTab>,
 }
 
 /// Draws a dialog over the window. `fresh` is whether it has just been opened.
-pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around: Around<'_>, scene: &mut Scene) {
+pub(crate) fn show(
+    ctx: &egui::Context,
+    dialog: &mut Dialog,
+    fresh: bool,
+    around: DialogContext<'_>,
+    scene: &mut FrameContext,
+) {
     let is_palette = matches!(dialog, Dialog::Palette(_));
     let below = match (is_palette, scene.narrow) {
         // Over the table, not over what is being looked for.
@@ -195,11 +201,11 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around
         }
     });
     if closed {
-        scene.wish(Wish::CloseDialog);
+        scene.wish(UiRequest::CloseDialog);
     }
 }
 
-fn sign_out(ui: &mut Ui, profile: ProfileId, name: &str, revoke: &mut bool, fresh: bool, scene: &mut Scene) {
+fn sign_out(ui: &mut Ui, profile: ProfileId, name: &str, revoke: &mut bool, fresh: bool, scene: &mut FrameContext) {
     paragraph(ui, &format!("{} leaves its channel, and its token is taken out of the system keyring.", visible(name)));
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 24.0));
     let words = "Revoke the token on the server too";
@@ -207,13 +213,13 @@ fn sign_out(ui: &mut Ui, profile: ProfileId, name: &str, revoke: &mut bool, fres
         *revoke = !*revoke;
     }
     ui.add_space(4.0);
-    if buttons(ui, "Sign out", "Cancel", first(fresh, First::Main), scene) {
-        scene.wish(Wish::Send(Action::SignOut { profile, revoke: *revoke }));
-        scene.wish(Wish::CloseDialog);
+    if buttons(ui, "Sign out", "Cancel", first(fresh, InitialFocus::Main), scene) {
+        scene.wish(UiRequest::Send(Action::SignOut { profile, revoke: *revoke }));
+        scene.wish(UiRequest::CloseDialog);
     }
 }
 
-fn forget(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut Scene) {
+fn forget(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut FrameContext) {
     paragraph(
         ui,
         &format!(
@@ -222,13 +228,13 @@ fn forget(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut 
             visible(name)
         ),
     );
-    if buttons(ui, "Forget activity", "Cancel", first(fresh, First::Out), scene) {
-        scene.wish(Wish::Send(Action::ForgetProfile(profile)));
-        scene.wish(Wish::CloseDialog);
+    if buttons(ui, "Forget activity", "Cancel", first(fresh, InitialFocus::Out), scene) {
+        scene.wish(UiRequest::Send(Action::ForgetProfile(profile)));
+        scene.wish(UiRequest::CloseDialog);
     }
 }
 
-fn remove(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut Scene) {
+fn remove(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut FrameContext) {
     paragraph(
         ui,
         &format!(
@@ -237,13 +243,19 @@ fn remove(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut 
             visible(name)
         ),
     );
-    if buttons(ui, "Remove profile", "Cancel", first(fresh, First::Out), scene) {
-        scene.wish(Wish::Send(Action::RemoveProfile(profile)));
-        scene.wish(Wish::CloseDialog);
+    if buttons(ui, "Remove profile", "Cancel", first(fresh, InitialFocus::Out), scene) {
+        scene.wish(UiRequest::Send(Action::RemoveProfile(profile)));
+        scene.wish(UiRequest::CloseDialog);
     }
 }
 
-fn label(ui: &mut Ui, keys: &BTreeMap<ProfileId, Vec<ActivityKey>>, text: &mut String, fresh: bool, scene: &mut Scene) {
+fn label(
+    ui: &mut Ui,
+    keys: &BTreeMap<ProfileId, Vec<ActivityKey>>,
+    text: &mut String,
+    fresh: bool,
+    scene: &mut FrameContext,
+) {
     let words = "A label stands in the table in place of the context. An empty one takes it away.";
     match keys.values().map(Vec::len).sum::<usize>() {
         1 => paragraph(ui, words),
@@ -263,17 +275,17 @@ fn label(ui: &mut Ui, keys: &BTreeMap<ProfileId, Vec<ActivityKey>>, text: &mut S
     if let Some(wrong) = why_not {
         mistake(ui, wrong);
     }
-    let pressed = buttons_unless(ui, why_not, "Save label", "Cancel", First::None, scene);
+    let pressed = buttons_unless(ui, why_not, "Save label", "Cancel", InitialFocus::None, scene);
     if (pressed || entered) && why_not.is_none() {
         for (profile, keys) in keys {
             let label = text.trim().to_owned();
-            scene.wish(Wish::Send(Action::Label { profile: *profile, keys: keys.clone(), label }));
+            scene.wish(UiRequest::Send(Action::Label { profile: *profile, keys: keys.clone(), label }));
         }
-        scene.wish(Wish::CloseDialog);
+        scene.wish(UiRequest::CloseDialog);
     }
 }
 
-fn about(ui: &mut Ui, fresh: bool, scene: &mut Scene) {
+fn about(ui: &mut Ui, fresh: bool, scene: &mut FrameContext) {
     paragraph(ui, concat!("Version ", env!("CARGO_PKG_VERSION")));
     paragraph(ui, "A live monitor for the command outcomes and ready data of a Privicore profile.");
     paragraph(

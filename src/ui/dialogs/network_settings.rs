@@ -3,7 +3,7 @@
 use egui::{Id, Key, Rect, Ui, pos2, vec2};
 
 use crate::settings::{Address, Preferences, ProxyChoice};
-use crate::ui::theme::Type;
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 use crate::ui::widgets::text_field::{Field, Mark, choice};
@@ -135,12 +135,12 @@ fn line(
     let place = Rect::from_min_size(pos2(at.x, at.y - 14.0), vec2(width, 28.0));
     let id = Id::unique(("settings", words));
     let wrong = wrong.filter(|_sentence| enabled);
-    let field = Field { hint: example, face: Type::Mono, enabled, wrong: wrong.is_some(), ..Field::new(id, words) };
+    let field = Field { hint: example, face: TextRole::Mono, enabled, wrong: wrong.is_some(), ..Field::new(id, words) };
     let response = field.show(ui, place, typed);
     let entered = response.has_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     let ink = if wrong.is_some() { palette.failed } else { palette.muted };
     let sentence = wrong.unwrap_or(purpose);
-    let galley = widgets::paragraph(ui, sentence, Type::Small, ink, width);
+    let galley = widgets::paragraph(ui, sentence, TextRole::Small, ink, width);
     let (_, room) = ui.allocate_space(vec2(ui.available_width(), galley.size().y.max(BELOW / 2.0) + 6.0));
     let below = Rect::from_min_size(pos2(at.x, room.top()), galley.size());
     ui.painter().galley(below.min, galley, ink);

@@ -2,7 +2,7 @@
 
 use egui::{Ui, pos2, vec2};
 
-use crate::ui::theme::Type;
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 
@@ -10,7 +10,7 @@ use crate::ui::widgets;
 pub(crate) fn head(ui: &mut Ui, words: &str) {
     let palette = Palette::of(ui.style());
     let (at, right) = line(ui);
-    let text = widgets::text(ui, at, words, Type::Strong, palette.text, right - at.x);
+    let text = widgets::text(ui, at, words, TextRole::Strong, palette.text, right - at.x);
     widgets::label(ui, text, words, words);
 }
 

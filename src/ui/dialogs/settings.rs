@@ -8,12 +8,12 @@ use egui::{Id, Key, Ui, pos2, vec2};
 use crate::settings::{DOWNLOADS_AT_ONCE, IDLE_LIMITS, Motion, Preferences, ROWS_IN_MEMORY, SCALES, Theme};
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::dialog_frame::{close_button, pane};
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::profile_tab::Desk;
-use crate::ui::theme::Type;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::profile_tab::ProfileTab;
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets::text_field::{Field, Mark, choice};
-use crate::ui::widgets::{self, Look, Press};
+use crate::ui::widgets::{self, Button, ButtonStyle};
 
 use super::network_settings::{self, Network};
 use super::settings_line::begin;
@@ -162,7 +162,7 @@ impl Form {
 }
 
 /// Draws what the dialog holds. `front` is the profile in front.
-pub(crate) fn show(ui: &mut Ui, form: &mut Form, front: Option<&Desk>, fresh: bool, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, form: &mut Form, front: Option<&ProfileTab>, fresh: bool, scene: &mut FrameContext) {
     let mut new = form.preferences.clone();
     pane(ui, 164.0, 120.0).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
@@ -176,25 +176,25 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, front: Option<&Desk>, fresh: bo
         network_settings::show(ui, &mut form.network, &mut new);
     });
     if new != form.preferences {
-        scene.wish(Wish::Prefer(form.preferences.changes_to(&new)));
+        scene.wish(UiRequest::Prefer(form.preferences.changes_to(&new)));
         form.preferences = new;
     }
     close_button(ui, fresh, scene);
 }
 
 /// The way to the settings of the profile in front, where people look for them too.
-fn of_profile(ui: &mut Ui, front: Option<&Desk>, scene: &mut Scene) {
+fn of_profile(ui: &mut Ui, front: Option<&ProfileTab>, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let at = begin(ui, "Ready data");
     let (words, why_not) = (Command::DataSettings.words(), Command::DataSettings.why_not(front));
-    let press = Press::new(&words).look(Look::Outlined).why_not(why_not);
+    let press = Button::new(&words).look(ButtonStyle::Outlined).why_not(why_not);
     let response = press.at(ui, at);
     if response.clicked() {
-        scene.wish(Wish::Run(Command::DataSettings));
+        scene.wish(UiRequest::Run(Command::DataSettings));
     }
     if let Some(why) = why_not {
         let beside = pos2(response.rect.right() + 12.0, at.y);
-        let text = widgets::text(ui, beside, why, Type::Small, palette.muted, ui.max_rect().right() - beside.x);
+        let text = widgets::text(ui, beside, why, TextRole::Small, palette.muted, ui.max_rect().right() - beside.x);
         widgets::label(ui, text, &words, why);
     }
 }
@@ -212,7 +212,7 @@ fn looks(ui: &mut Ui, new: &mut Preferences, by_system: bool) {
     let [smallest, largest] = [("smallest", *SCALES.start()), ("largest", *SCALES.end())]
         .map(|(which, end)| (new.scale == end).then(|| format!("{end} % is the {which} scale.")));
     for (words, by, why_not) in [("Smaller", false, smallest), ("Larger", true, largest)] {
-        let press = Press::new(words).look(Look::Outlined).why_not(why_not.as_deref());
+        let press = Button::new(words).look(ButtonStyle::Outlined).why_not(why_not.as_deref());
         let response = press.at(ui, at);
         if response.clicked() {
             new.scale = scaled(new.scale, by);
@@ -221,7 +221,7 @@ fn looks(ui: &mut Ui, new: &mut Preferences, by_system: bool) {
     }
     let words = format!("{} %", new.scale);
     let palette = Palette::of(ui.style());
-    let text = widgets::text(ui, pos2(at.x + 4.0, at.y), &words, Type::Strong, palette.text, 60.0);
+    let text = widgets::text(ui, pos2(at.x + 4.0, at.y), &words, TextRole::Strong, palette.text, 60.0);
     widgets::label(ui, text, "scale", &format!("Scale {words}"));
     let at = begin(ui, "Motion");
     let reduced = new.motion == Motion::Reduced;
@@ -255,7 +255,7 @@ fn field(ui: &mut Ui, number: Number, typed: &mut String, new: &mut Preferences,
     let place = egui::Rect::from_min_size(pos2(at.x, at.y - 14.0), vec2(96.0, 28.0));
     let pointed_out = wrong.as_ref().filter(|(which, _)| *which == number).map(|(_, sentence)| sentence.clone());
     let id = Id::unique(("settings", number.words()));
-    let field = Field { face: Type::Mono, wrong: pointed_out.is_some(), ..Field::new(id, number.words()) };
+    let field = Field { face: TextRole::Mono, wrong: pointed_out.is_some(), ..Field::new(id, number.words()) };
     let response = field.show(ui, place, typed);
     let entered = response.has_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     if response.lost_focus() || entered {
@@ -269,10 +269,10 @@ fn field(ui: &mut Ui, number: Number, typed: &mut String, new: &mut Preferences,
     let beside = pos2(place.right() + 12.0, at.y);
     let room = ui.max_rect().right() - beside.x;
     if let Some(sentence) = pointed_out {
-        let text = widgets::text(ui, beside, &sentence, Type::Small, palette.failed, room);
+        let text = widgets::text(ui, beside, &sentence, TextRole::Small, palette.failed, room);
         widgets::alert(ui, text, &sentence);
     } else {
-        let text = widgets::text(ui, beside, number.hint(), Type::Small, palette.muted, room);
+        let text = widgets::text(ui, beside, number.hint(), TextRole::Small, palette.muted, room);
         widgets::label(ui, text, number.words(), number.hint());
     }
 }

@@ -2,7 +2,7 @@
 
 use egui::{Ui, pos2, vec2};
 
-use crate::ui::theme::Type;
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 
@@ -11,7 +11,7 @@ pub(crate) fn begin(ui: &mut Ui, words: &str) -> egui::Pos2 {
     let palette = Palette::of(ui.style());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
     let at = pos2(rect.left(), rect.center().y);
-    widgets::text(ui, at, words, Type::Body, palette.secondary, CONTROLS - 12.0);
+    widgets::text(ui, at, words, TextRole::Body, palette.secondary, CONTROLS - 12.0);
     pos2(rect.left() + CONTROLS, rect.center().y)
 }
 

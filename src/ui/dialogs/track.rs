@@ -5,10 +5,10 @@ use egui::{Frame, Id, ScrollArea, Stroke, StrokeKind, TextEdit, Ui, vec2};
 use crate::engine::Action;
 use crate::protocol::{CommandId, pasted};
 use crate::settings::ProfileId;
-use crate::ui::frame::dialog_frame::{First, buttons_unless, mistake, paragraph};
-use crate::ui::frame::{Scene, Wish};
+use crate::ui::frame::dialog_frame::{InitialFocus, buttons_unless, mistake, paragraph};
+use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets::text_field::Field;
 
 /// How many ids are followed at once: more than anybody pastes on purpose.
@@ -80,7 +80,7 @@ fn ids(text: &str) -> Result<Vec<CommandId>, Wrong> {
 }
 
 /// Draws what the dialog holds.
-pub(crate) fn show(ui: &mut Ui, track: &mut Track, fresh: bool, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, track: &mut Track, fresh: bool, scene: &mut FrameContext) {
     paragraph(
         ui,
         "Command ids, one per line. Each becomes a row at once, and the server is asked for those whose outcome does not come.",
@@ -107,11 +107,11 @@ pub(crate) fn show(ui: &mut Ui, track: &mut Track, fresh: bool, scene: &mut Scen
         ui.add_space(8.0);
         mistake(ui, wrong);
     }
-    let pressed = buttons_unless(ui, why_not.as_deref(), "Track", "Cancel", First::None, scene);
+    let pressed = buttons_unless(ui, why_not.as_deref(), "Track", "Cancel", InitialFocus::None, scene);
     if let (true, Ok(commands)) = (pressed, &track.commands) {
         let label = Some(track.label.trim()).filter(|label| !label.is_empty()).map(str::to_owned);
-        scene.wish(Wish::Send(Action::Track { profile: track.profile, commands: commands.clone(), label }));
-        scene.wish(Wish::CloseDialog);
+        scene.wish(UiRequest::Send(Action::Track { profile: track.profile, commands: commands.clone(), label }));
+        scene.wish(UiRequest::CloseDialog);
     }
 }
 
@@ -128,7 +128,7 @@ fn ids_field(ui: &mut Ui, text: &mut String) -> egui::Response {
         .show(&mut place, |ui| {
             let edit = TextEdit::multiline(text)
                 .id(Id::unique("track ids"))
-                .font(Type::Mono.font())
+                .font(TextRole::Mono.font())
                 .text_color(palette.text)
                 .frame(Frame::NONE)
                 .desired_width(inner.width() - 8.0)

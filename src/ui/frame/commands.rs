@@ -3,7 +3,7 @@
 
 use egui::{Key, KeyboardShortcut, Modifiers};
 
-use crate::activity::Chip;
+use crate::activity::StatusFilter;
 use crate::settings::Theme;
 use crate::ui::widgets::icons::{self, Icon};
 
@@ -15,7 +15,7 @@ pub(crate) enum Command {
     /// Every filter off.
     ShowEverything,
     /// What a chip gathers.
-    Show(Chip),
+    Show(StatusFilter),
     /// The details of the row that the keyboard is at.
     Details,
     /// Save the row's data.
@@ -122,12 +122,12 @@ impl Command {
         Self::Insight,
         Self::Pause,
         Self::Follow,
-        Self::Show(Chip::All),
-        Self::Show(Chip::Pending),
-        Self::Show(Chip::Succeeded),
-        Self::Show(Chip::Failed),
-        Self::Show(Chip::Ready),
-        Self::Show(Chip::Other),
+        Self::Show(StatusFilter::All),
+        Self::Show(StatusFilter::Pending),
+        Self::Show(StatusFilter::Succeeded),
+        Self::Show(StatusFilter::Failed),
+        Self::Show(StatusFilter::Ready),
+        Self::Show(StatusFilter::Other),
         Self::Profile(0),
         Self::Profile(1),
         Self::Profile(2),
@@ -172,12 +172,12 @@ impl Command {
             Self::Filter => "Filter".into(),
             Self::ShowEverything => "Show everything".into(),
             Self::Show(chip) => match chip {
-                Chip::All => "Show all".into(),
-                Chip::Pending => "Show pending".into(),
-                Chip::Succeeded => "Show succeeded".into(),
-                Chip::Failed => "Show failed".into(),
-                Chip::Ready => "Show data ready".into(),
-                Chip::Other => "Show other".into(),
+                StatusFilter::All => "Show all".into(),
+                StatusFilter::Pending => "Show pending".into(),
+                StatusFilter::Succeeded => "Show succeeded".into(),
+                StatusFilter::Failed => "Show failed".into(),
+                StatusFilter::Ready => "Show data ready".into(),
+                StatusFilter::Other => "Show other".into(),
             },
             Self::Details => "Open details".into(),
             Self::Download => "Download".into(),
@@ -277,7 +277,7 @@ impl Command {
             Self::Palette => command(Key::K),
             Self::Filter => command(Key::F),
             Self::Show(chip) => {
-                let number = Chip::ORDER.iter().position(|other| *other == chip)?;
+                let number = StatusFilter::ORDER.iter().position(|other| *other == chip)?;
                 plain(*DIGITS.get(number)?)
             }
             Self::Details => plain(Key::Enter),

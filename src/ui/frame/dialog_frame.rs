@@ -3,10 +3,10 @@
 use egui::{Color32, Frame, Id, Margin, Modal, Rect, ScrollArea, Stroke, Ui, UiBuilder, pos2, vec2};
 
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
-use crate::ui::widgets::{self, Look, Press};
+use crate::ui::theme::{self, TextRole};
+use crate::ui::widgets::{self, Button, ButtonStyle};
 
-use super::{Scene, Wish};
+use super::{FrameContext, UiRequest};
 
 /// What a dialog's scroll bar has beside the content, of the margin on the right.
 pub(crate) const SCROLL_BAR: i8 = 12;
@@ -106,7 +106,8 @@ impl Pane {
 pub(crate) fn heading(ui: &mut Ui, title: &str) {
     let palette = Palette::of(ui.style());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 24.0));
-    let text = widgets::text(ui, pos2(rect.left(), rect.center().y), title, Type::Heading, palette.text, rect.width());
+    let text =
+        widgets::text(ui, pos2(rect.left(), rect.center().y), title, TextRole::Heading, palette.text, rect.width());
     widgets::heading(ui, text, title);
     ui.add_space(12.0);
 }
@@ -114,7 +115,7 @@ pub(crate) fn heading(ui: &mut Ui, title: &str) {
 /// A paragraph, read as one label.
 pub(crate) fn paragraph(ui: &mut Ui, words: &str) {
     let palette = Palette::of(ui.style());
-    let galley = widgets::paragraph(ui, words, Type::Body, palette.secondary, ui.available_width());
+    let galley = widgets::paragraph(ui, words, TextRole::Body, palette.secondary, ui.available_width());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), galley.size().y));
     ui.painter().galley(rect.min, galley, palette.secondary);
     widgets::label(ui, rect, words, words);
@@ -123,7 +124,7 @@ pub(crate) fn paragraph(ui: &mut Ui, words: &str) {
 
 /// Which button has the focus when a dialog opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum First {
+pub(crate) enum InitialFocus {
     /// What is asked for.
     Main,
     /// The way out, where Enter by mistake would lose something.
@@ -139,14 +140,14 @@ pub(crate) fn mistake(ui: &mut Ui, words: &str) {
 
 /// Says something about what was typed, at once.
 pub(crate) fn sentence(ui: &mut Ui, words: &str, colour: Color32) {
-    let galley = widgets::paragraph(ui, words, Type::Small, colour, ui.available_width());
+    let galley = widgets::paragraph(ui, words, TextRole::Small, colour, ui.available_width());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), galley.size().y));
     ui.painter().galley(rect.min, galley, colour);
     widgets::alert(ui, rect, words);
 }
 
 /// The buttons at the bottom, on the right: a way out, and what is asked for. Returns whether the latter was pressed.
-pub(crate) fn buttons(ui: &mut Ui, main: &str, out: &str, first: First, scene: &mut Scene) -> bool {
+pub(crate) fn buttons(ui: &mut Ui, main: &str, out: &str, first: InitialFocus, scene: &mut FrameContext) -> bool {
     buttons_unless(ui, None, main, out, first, scene)
 }
 
@@ -156,12 +157,12 @@ pub(crate) fn buttons_unless(
     why_not: Option<&str>,
     main: &str,
     out: &str,
-    first: First,
-    scene: &mut Scene,
+    first: InitialFocus,
+    scene: &mut FrameContext,
 ) -> bool {
     let pressed = two_buttons(ui, (main, why_not), out, first);
     if pressed.out {
-        scene.wish(Wish::CloseDialog);
+        scene.wish(UiRequest::CloseDialog);
     }
     pressed.main
 }
@@ -176,39 +177,45 @@ pub(crate) struct Pressed {
 }
 
 /// The same buttons, for a dialog that closes itself.
-pub(crate) fn two_buttons(ui: &mut Ui, (main, why_not): (&str, Option<&str>), out: &str, first: First) -> Pressed {
+pub(crate) fn two_buttons(
+    ui: &mut Ui,
+    (main, why_not): (&str, Option<&str>),
+    out: &str,
+    first: InitialFocus,
+) -> Pressed {
     ui.add_space(12.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 32.0));
-    let (main, out) = (Press::new(main).look(Look::Primary).why_not(why_not), Press::new(out).look(Look::Outlined));
-    let [main, out] = [main, out].map(|press| press.face(Type::Body).height(32.0).padding(16.0));
+    let (main, out) =
+        (Button::new(main).look(ButtonStyle::Primary).why_not(why_not), Button::new(out).look(ButtonStyle::Outlined));
+    let [main, out] = [main, out].map(|press| press.face(TextRole::Body).height(32.0).padding(16.0));
     let middle = rect.center().y;
     let main_left = rect.right() - main.width(ui);
     let out_left = main_left - 8.0 - out.width(ui);
     let out = out.at(ui, pos2(out_left, middle));
     let main = main.at(ui, pos2(main_left, middle));
     match first {
-        First::Main => main.request_focus(),
-        First::Out => out.request_focus(),
-        First::None => {}
+        InitialFocus::Main => main.request_focus(),
+        InitialFocus::Out => out.request_focus(),
+        InitialFocus::None => {}
     }
     Pressed { main: main.clicked(), out: out.clicked() }
 }
 
 /// The button for the focus in the dialog's first frame; in later ones it stays where the operator put it.
-pub(crate) fn first(fresh: bool, first: First) -> First {
-    if fresh { first } else { First::None }
+pub(crate) fn first(fresh: bool, first: InitialFocus) -> InitialFocus {
+    if fresh { first } else { InitialFocus::None }
 }
 
 /// The one button of a dialog that asks nothing.
-pub(crate) fn close_button(ui: &mut Ui, fresh: bool, scene: &mut Scene) {
+pub(crate) fn close_button(ui: &mut Ui, fresh: bool, scene: &mut FrameContext) {
     ui.add_space(12.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 32.0));
-    let close = Press::new("Close").face(Type::Body).height(32.0).padding(16.0).look(Look::Outlined);
+    let close = Button::new("Close").face(TextRole::Body).height(32.0).padding(16.0).look(ButtonStyle::Outlined);
     let response = close.clone().at(ui, pos2(rect.right() - close.width(ui), rect.center().y));
     if fresh {
         response.request_focus();
     }
     if response.clicked() {
-        scene.wish(Wish::CloseDialog);
+        scene.wish(UiRequest::CloseDialog);
     }
 }

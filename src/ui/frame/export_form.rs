@@ -1,7 +1,7 @@
 //! What is exported, and in which format.
 
 use crate::activity::export_record::Format;
-use crate::activity::{Chip, Filter, Seq};
+use crate::activity::{Filter, Seq, StatusFilter};
 use crate::engine::Export;
 use crate::protocol::file_name;
 use crate::settings::ProfileId;
@@ -16,7 +16,7 @@ pub(crate) struct ExportForm {
     pub(crate) format: Format,
     pub(crate) messages: bool,
     /// What the table shows, where that is not everything: the filter, the chip, and both in words.
-    pub(crate) shown: Option<(Filter, Chip, String)>,
+    pub(crate) shown: Option<(Filter, StatusFilter, String)>,
     /// The entries by which the selected rows are named; empty where no row is selected.
     pub(crate) selected: Vec<Seq>,
     pub(crate) rows: Rows,
@@ -29,7 +29,7 @@ impl ExportForm {
     pub(crate) fn new(
         profile: Option<(ProfileId, String)>,
         several: bool,
-        shown: Option<(Filter, Chip, String)>,
+        shown: Option<(Filter, StatusFilter, String)>,
         selected: Vec<Seq>,
     ) -> Self {
         Self {
@@ -66,7 +66,7 @@ impl ExportForm {
     pub(crate) fn export(&self, to: std::path::PathBuf) -> Export {
         let (filter, chip) = match &self.shown {
             Some((filter, chip, _)) if self.rows == Rows::Shown => (filter.clone(), *chip),
-            Some(_) | None => (Filter::default(), Chip::All),
+            Some(_) | None => (Filter::default(), StatusFilter::All),
         };
         Export {
             profile: self.only().map(|(id, _)| *id),

@@ -7,7 +7,7 @@ use crate::settings::ProfileId;
 
 /// What a chosen folder is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum FolderFor {
+pub(crate) enum FolderPurpose {
     /// Everything of a profile that is ready then.
     Ready(ProfileId),
     /// These requests of each profile, as far as they are ready then.

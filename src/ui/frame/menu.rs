@@ -2,28 +2,28 @@
 
 use egui::{Id, Popup, PopupCloseBehavior, RectAlign, Response, Stroke, Ui, vec2};
 
-use crate::ui::profile_tab::Desk;
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets::{self, Look, Press};
+use crate::ui::widgets::{self, Button, ButtonStyle};
 
 use super::commands::Command;
-use super::{Scene, Wish};
+use super::{FrameContext, UiRequest};
 
 /// One entry of a menu that runs a command. `desk` is the one in front.
-pub(crate) fn entry(ui: &mut Ui, command: Command, desk: Option<&Desk>, scene: &mut Scene) {
+pub(crate) fn entry(ui: &mut Ui, command: Command, desk: Option<&ProfileTab>, scene: &mut FrameContext) {
     let words = command.words();
-    let mut press = Press::new(&words).icon(command.icon()).why_not(command.why_not(desk));
+    let mut press = Button::new(&words).icon(command.icon()).why_not(command.why_not(desk));
     if let Some(key) = command.key() {
         press = press.trailing(ui.ctx().format_shortcut(&key));
     }
     if item(ui, press) {
-        scene.wish(Wish::Run(command));
+        scene.wish(UiRequest::Run(command));
     }
 }
 
 /// One entry of a menu; returns whether it was chosen.
-pub(crate) fn item(ui: &mut Ui, press: Press<'_>) -> bool {
-    let press = press.look(Look::MenuItem).height(28.0);
+pub(crate) fn item(ui: &mut Ui, press: Button<'_>) -> bool {
+    let press = press.look(ButtonStyle::MenuItem).height(28.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width().max(press.width(ui)), 28.0));
     let chosen = press.within(ui, rect).clicked();
     if chosen {

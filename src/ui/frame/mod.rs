@@ -13,17 +13,17 @@ use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 
-use crate::activity::{CompetingConsumer, Moment, RowId, TimeReference};
+use crate::activity::{CompetingConsumer, RowId, TimeReference, Timestamp};
 use crate::engine::Action;
-use crate::protocol::{Original, RequestId, StoredData};
-use crate::settings::{ColumnLook, InsightLook, PreferenceChange, ProfileId, Times};
+use crate::protocol::{RequestId, StoredData, UnmaskedMessage};
+use crate::settings::{ColumnLayout, InsightLayout, PreferenceChange, ProfileId, Times};
 
 use super::text::Zone;
 use super::theme;
 
 use commands::Command;
 use export_form::ExportForm;
-use folder_purpose::FolderFor;
+use folder_purpose::FolderPurpose;
 use help_page::HelpPage;
 
 /// The window is compact below this width, in points.
@@ -32,9 +32,9 @@ const COMPACT: f32 = 780.0;
 /// One frame. Views draw and wish; what they wish is done after the frame, in one place.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the frame")]
-pub(crate) struct Scene {
+pub(crate) struct FrameContext {
     /// The time, by the clock that stamps entries.
-    pub now: Moment,
+    pub now: Timestamp,
     /// How that clock relates to the computer's and to the server's.
     pub reference: TimeReference,
     /// The monotonic clock.
@@ -44,7 +44,7 @@ pub(crate) struct Scene {
     /// How times are told.
     pub times: Times,
     /// How Insight is looked at.
-    pub insight: InsightLook,
+    pub insight: InsightLayout,
     /// Whether the window is too narrow for words on tools and all columns.
     pub narrow: bool,
     /// Whether it is so narrow that even short words and second columns have no room.
@@ -54,13 +54,13 @@ pub(crate) struct Scene {
     /// Whether an act of the engine would be refused for now, since a dialog is open.
     pub modal: bool,
     /// Done after the frame, in order.
-    pub wishes: Vec<Wish>,
+    pub wishes: Vec<UiRequest>,
     wake: Option<Duration>,
 }
 
 /// What a view wants done.
 #[derive(Debug)]
-pub(crate) enum Wish {
+pub(crate) enum UiRequest {
     /// Send this to the engine.
     Send(Action),
     /// Change preferences.
@@ -75,7 +75,7 @@ pub(crate) enum Wish {
         inline: bool,
     },
     /// Copy a message with its secrets.
-    CopySecret(Original),
+    CopySecret(UnmaskedMessage),
     /// Ask where to export to, and have it done.
     Export(ExportForm),
     /// Request stored data, and close the dialog that listed it.
@@ -97,7 +97,7 @@ pub(crate) enum Wish {
         file: String,
     },
     /// Ask for a folder.
-    AskFolder(FolderFor),
+    AskFolder(FolderPurpose),
     /// Request the data of a request once more.
     RequestAgain {
         /// Whose.
@@ -126,11 +126,11 @@ pub(crate) enum Wish {
     /// Close the dialog.
     CloseDialog,
     /// Show these columns of a profile.
-    SetColumns(ProfileId, Vec<ColumnLook>),
+    SetColumns(ProfileId, Vec<ColumnLayout>),
     /// Tell times so.
     SetTimes(Times),
     /// Look at Insight so.
-    SetInsight(InsightLook),
+    SetInsight(InsightLayout),
     /// Show the commands that failed for this reason in the time that Insight looks at; empty for those without one.
     ShowFailures(String),
     /// Look at what a saved filter looks at.
@@ -149,16 +149,21 @@ pub(crate) enum Wish {
     Leave,
 }
 
-impl Scene {
+impl FrameContext {
     /// The frame for a window of this width.
-    pub(crate) fn new((now, reference): (Moment, TimeReference), instant: Instant, zone: TimeZone, width: f32) -> Self {
+    pub(crate) fn new(
+        (now, reference): (Timestamp, TimeReference),
+        instant: Instant,
+        zone: TimeZone,
+        width: f32,
+    ) -> Self {
         Self {
             now,
             reference,
             instant,
             zone: Zone { zone, reference },
             times: Times::default(),
-            insight: InsightLook::default(),
+            insight: InsightLayout::default(),
             narrow: width < theme::NARROW,
             compact: width < COMPACT,
             reduced_motion: false,
@@ -169,7 +174,7 @@ impl Scene {
     }
 
     /// Asks for something to be done after the frame.
-    pub(crate) fn wish(&mut self, wish: Wish) {
+    pub(crate) fn wish(&mut self, wish: UiRequest) {
         self.wishes.push(wish);
     }
 
@@ -179,14 +184,14 @@ impl Scene {
     }
 
     /// Something that counts down to `end` is visible. Returns what is left of it.
-    pub(crate) fn counts_down_to(&mut self, end: Moment) -> Duration {
+    pub(crate) fn counts_down_to(&mut self, end: Timestamp) -> Duration {
         let left = end.since(self.now);
         self.counts(left);
         left
     }
 
     /// Something that counts up from `start` is visible.
-    pub(crate) fn counts_up_from(&mut self, start: Moment) {
+    pub(crate) fn counts_up_from(&mut self, start: Timestamp) {
         self.counts(self.now.since(start).max(Duration::from_millis(1)));
     }
 

@@ -3,7 +3,7 @@
 use crate::activity::Activity;
 use crate::engine::{ConnectionState, TokenStatus};
 use crate::ui::frame::commands::Command;
-use crate::ui::profile_tab::Desk;
+use crate::ui::profile_tab::ProfileTab;
 
 /// Why nothing can be done with a profile that is not there.
 const NO_PROFILE: &str = "There is no profile in front.";
@@ -12,12 +12,12 @@ const ONE_PROFILE: &str = "Choose one profile’s tab first.";
 
 impl Command {
     /// Whether it can be run at this desk.
-    pub(crate) fn is_available(self, desk: &Desk) -> bool {
+    pub(crate) fn is_available(self, desk: &ProfileTab) -> bool {
         self.why_not(Some(desk)).is_none()
     }
 
     /// Why it can't be run just now, in a sentence; `None` where it can. `desk` is the one in front.
-    pub(crate) fn why_not(self, desk: Option<&Desk>) -> Option<&'static str> {
+    pub(crate) fn why_not(self, desk: Option<&ProfileTab>) -> Option<&'static str> {
         match self {
             Self::Palette
             | Self::AddProfile
@@ -80,7 +80,7 @@ impl Command {
     }
 
     /// What speaks against a command of the connection.
-    fn why_not_connected(self, desk: &Desk) -> Option<&'static str> {
+    fn why_not_connected(self, desk: &ProfileTab) -> Option<&'static str> {
         let state = desk.status.connection.as_ref();
         let signed_out = matches!(state, None | Some(ConnectionState::SignedOut));
         let (can, why) = match self {
@@ -117,7 +117,7 @@ impl Command {
     }
 
     /// What speaks against a command for rows.
-    fn why_not_in_table(self, desk: &Desk) -> Option<&'static str> {
+    fn why_not_in_table(self, desk: &ProfileTab) -> Option<&'static str> {
         const NO_ROW: &str = "Select a row first.";
         let any = |fits: fn(&Activity<'_>) -> bool, why| {
             let rows = desk.some_chosen();

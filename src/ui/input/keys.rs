@@ -4,7 +4,7 @@
 use egui::{Context, Event, FocusDirection, Key, KeyboardShortcut, Modifiers, Popup};
 
 use crate::ui::frame::commands::Command;
-use crate::ui::profile_tab::Desk;
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::profile_tab::rows::table_id;
 use crate::ui::view_state::table::Move;
 
@@ -27,7 +27,7 @@ pub(crate) struct Focus {
 }
 
 /// Takes this frame's keys.
-pub(crate) fn take(ctx: &Context, desk: Option<&mut Desk>, focus: Focus) -> Asked {
+pub(crate) fn take(ctx: &Context, desk: Option<&mut ProfileTab>, focus: Focus) -> Asked {
     let mut asked = Asked::default();
     if focus.in_dialog || Popup::is_any_open(ctx) {
         return asked;
@@ -84,7 +84,7 @@ fn escape(ctx: &Context) -> bool {
 }
 
 /// Moves through the rows, by `arrows` too where nothing else takes them.
-fn rows(ctx: &Context, desk: &mut Desk, arrows: bool) {
+fn rows(ctx: &Context, desk: &mut ProfileTab, arrows: bool) {
     const KEYS: [(Key, Move); 6] = [
         (Key::ArrowUp, Move::By(-1)),
         (Key::ArrowDown, Move::By(1)),
@@ -99,7 +99,7 @@ fn rows(ctx: &Context, desk: &mut Desk, arrows: bool) {
             let modifiers = if extend { Modifiers::SHIFT } else { Modifiers::NONE };
             let presses = ctx.input_mut(|input| input.count_and_consume_key(modifiers, key));
             for _ in 0..presses {
-                let Desk { table, activities, view, .. } = desk;
+                let ProfileTab { table, activities, view, .. } = desk;
                 table.step(way, extend, activities, view);
                 moved = true;
             }

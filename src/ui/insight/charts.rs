@@ -3,10 +3,10 @@
 use egui::{Color32, Rect, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 use crate::activity::{BINS, BINS_A_DECADE, Insight};
-use crate::ui::frame::Scene;
+use crate::ui::frame::FrameContext;
 use crate::ui::text::clock_minute;
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
+use crate::ui::theme::{self, TextRole};
 use crate::ui::view_state::insight::stretch;
 use crate::ui::widgets;
 
@@ -28,7 +28,7 @@ const BINS_A_BAR: usize = 2;
 const FEWEST_BINS: usize = 2 * BINS_A_DECADE as usize;
 
 /// Draws how many messages came, and how many commands failed, bar by bar.
-pub(crate) fn throughput(ui: &mut Ui, part: Rect, insight: &Insight, now: u64, scene: &Scene) {
+pub(crate) fn throughput(ui: &mut Ui, part: Rect, insight: &Insight, now: u64, scene: &FrameContext) {
     let palette = Palette::of(ui.style());
     let average = words::average(insight);
     let note = if part.width() > SHORT {
@@ -56,7 +56,7 @@ pub(crate) fn throughput(ui: &mut Ui, part: Rect, insight: &Insight, now: u64, s
     let (count, y) = (insight.messages.len(), plot.bottom() + 12.0);
     let ends = [time(0), clock_minute(scene.now, scene.now, &scene.zone)];
     let middle = time(count / 2);
-    let wide: f32 = ends.iter().chain([&middle]).map(|words| widgets::width(ui, words, Type::Caption) + 8.0).sum();
+    let wide: f32 = ends.iter().chain([&middle]).map(|words| widgets::width(ui, words, TextRole::Caption) + 8.0).sum();
     caption(ui, plot.left(), y, &ends[0], 0.0);
     if wide <= plot.width() {
         caption(ui, plot.center().x, y, &middle, 0.5);
@@ -67,7 +67,7 @@ pub(crate) fn throughput(ui: &mut Ui, part: Rect, insight: &Insight, now: u64, s
         for (colour, words) in [(palette.stroke_strong, "All messages"), (palette.failed, "Failed")] {
             let y = plot.bottom() + TICKS + LEGEND / 2.0 + 2.0;
             ui.painter().rect_filled(Rect::from_min_size(pos2(x, (y - 4.0).round()), vec2(8.0, 8.0)), 0.0, colour);
-            x = widgets::text(ui, pos2(x + 14.0, y), words, Type::Caption, palette.secondary, 200.0).right() + 16.0;
+            x = widgets::text(ui, pos2(x + 14.0, y), words, TextRole::Caption, palette.secondary, 200.0).right() + 16.0;
         }
     }
     let said = || words::throughput(insight, each, scene.now, &scene.zone);
@@ -75,7 +75,7 @@ pub(crate) fn throughput(ui: &mut Ui, part: Rect, insight: &Insight, now: u64, s
 }
 
 /// Draws how many commands took how long, on a scale on which each decade is as wide as the next.
-pub(crate) fn took(ui: &mut Ui, part: Rect, insight: &Insight, scene: &Scene) {
+pub(crate) fn took(ui: &mut Ui, part: Rect, insight: &Insight, scene: &FrameContext) {
     let palette = Palette::of(ui.style());
     let timed = insight.timed();
     let (Some(median), Some(p95)) = (insight.quantile(0.5), insight.quantile(0.95)) else {
@@ -151,7 +151,7 @@ fn ticks(ui: &Ui, plot: Rect, place: impl Fn(f64) -> f32) {
                 continue;
             }
             let words = seconds_words(seconds, power);
-            let half = widgets::width(ui, &words, Type::Caption) / 2.0 + 5.0;
+            let half = widgets::width(ui, &words, TextRole::Caption) / 2.0 + 5.0;
             let room = egui::Rangef::new(x - half, x + half);
             if room.max <= plot.right() + 12.0 && taken.iter().all(|other| other.max < room.min || other.min > room.max)
             {
@@ -177,7 +177,7 @@ fn quantiles(ui: &Ui, plot: Rect, [(median, median_words), (p95, p95_words)]: [(
         ui.painter().extend(Shape::dashed_line(&line, Stroke::new(1.0, palette.text), 3.0, 2.0));
     }
     let (left, right) = (format!("median {median_words}"), format!("p95 {p95_words}"));
-    let widths = [&left, &right].map(|words| widgets::width(ui, words, Type::Caption));
+    let widths = [&left, &right].map(|words| widgets::width(ui, words, TextRole::Caption));
     let [median_width, p95_width] = widths;
     // Side by side, whatever the lines' places.
     let farthest = plot.right() - median_width - p95_width - 10.0;
@@ -187,7 +187,7 @@ fn quantiles(ui: &Ui, plot: Rect, [(median, median_words), (p95, p95_words)]: [(
     let next =
         (p95 + 4.0).clamp(start + median_width + 10.0, (plot.right() - p95_width).max(start + median_width + 10.0));
     for (x, words) in [(start, &left), (next, &right)] {
-        widgets::text(ui, pos2(x, y), words, Type::Caption, palette.text, f32::INFINITY);
+        widgets::text(ui, pos2(x, y), words, TextRole::Caption, palette.text, f32::INFINITY);
     }
 }
 
@@ -213,14 +213,14 @@ fn grid(ui: &Ui, plot: Rect, top: u64) {
     for (count, y) in lines {
         ui.painter().hline(plot.x_range(), y.round() - 0.5, Stroke::new(1.0, palette.stroke));
         let at = pos2(plot.left() - 8.0, y);
-        widgets::text_right(ui, at, &words::short(count), Type::Caption, palette.muted);
+        widgets::text_right(ui, at, &words::short(count), TextRole::Caption, palette.muted);
     }
 }
 
 /// A number or a time on an axis; `align` is which part of it is at `x`.
 fn caption(ui: &Ui, x: f32, y: f32, words: &str, align: f32) {
     let palette = Palette::of(ui.style());
-    let line = widgets::line(ui, words, Type::Caption, palette.muted, f32::INFINITY);
+    let line = widgets::line(ui, words, TextRole::Caption, palette.muted, f32::INFINITY);
     widgets::paint_line(ui, pos2(x - line.size().x * align, y), &line);
 }
 

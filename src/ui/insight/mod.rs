@@ -11,15 +11,15 @@ pub(crate) mod words;
 use egui::{Id, Popup, PopupCloseBehavior, Rect, RectAlign, ScrollArea, Stroke, Ui, pos2, vec2};
 
 use crate::activity::Insight;
-use crate::settings::{InsightLook, InsightSpan};
+use crate::settings::{InsightLayout, InsightSpan};
 use crate::ui::frame::commands::Command;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets::icons;
 
-use super::frame::{Scene, Wish};
-use super::profile_tab::Desk;
-use super::theme::{self, Type};
-use super::widgets::{self, Look, Press};
+use super::frame::{FrameContext, UiRequest};
+use super::profile_tab::ProfileTab;
+use super::theme::{self, TextRole};
+use super::widgets::{self, Button, ButtonStyle};
 
 use part::HEAD;
 
@@ -48,7 +48,7 @@ pub(crate) enum Place {
 impl Place {
     /// Where it goes in what is left of this width for it and the table; `None` if it is not open, or the details are under
     /// the table: they come first.
-    pub(crate) fn of(width: f32, desk: &Desk, scene: &Scene) -> Option<Self> {
+    pub(crate) fn of(width: f32, desk: &ProfileTab, scene: &FrameContext) -> Option<Self> {
         if !scene.insight.open {
             None
         } else if !scene.narrow {
@@ -60,7 +60,7 @@ impl Place {
 }
 
 /// Draws it in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, desk: &mut ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     widgets::name_group(ui, "Insight");
     let rect = widgets::bar(ui, palette.panel, false);
@@ -92,29 +92,29 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
 }
 
 /// The name, the span and the way out.
-fn show_head(ui: &mut Ui, rect: Rect, scene: &mut Scene) {
+fn show_head(ui: &mut Ui, rect: Rect, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let middle = rect.center().y;
     let margin = if scene.narrow { theme::EDGE } else { MARGIN };
     let at = pos2(rect.left() + margin, middle);
-    let text = widgets::text(ui, at, "Insight", Type::Strong, palette.text, f32::INFINITY);
+    let text = widgets::text(ui, at, "Insight", TextRole::Strong, palette.text, f32::INFINITY);
     widgets::heading(ui, text, "Insight");
-    let close = Press::icon_only(icons::CLOSE, "Close insight");
+    let close = Button::icon_only(icons::CLOSE, "Close insight");
     let left = rect.right() - 4.0 - close.width(ui);
     span(ui, pos2(left - 4.0, middle), scene);
     if close.at(ui, pos2(left, middle)).clicked() {
-        scene.wish(Wish::Run(Command::Insight));
+        scene.wish(UiRequest::Run(Command::Insight));
     }
 }
 
 /// The span with its menu, up to `right`.
-pub(crate) fn span(ui: &mut Ui, right: egui::Pos2, scene: &mut Scene) {
+pub(crate) fn span(ui: &mut Ui, right: egui::Pos2, scene: &mut FrameContext) {
     const WIDTH: f32 = 160.0;
     let palette = Palette::of(ui.style());
     let look = scene.insight;
     let words = words::span(look.span);
     let press =
-        Press::new(words).name_owned(format!("Time span {}", words.to_lowercase())).salt(Id::unique("time span"));
+        Button::new(words).name_owned(format!("Time span {}", words.to_lowercase())).salt(Id::unique("time span"));
     let size = vec2(press.width(ui) + 20.0, 24.0);
     let button = press.within(ui, Rect::from_min_size(pos2(right.x - size.x, right.y - 12.0), size));
     let chevron = pos2(button.rect.right() - 15.0, right.y);
@@ -132,9 +132,9 @@ pub(crate) fn span(ui: &mut Ui, right: egui::Pos2, scene: &mut Scene) {
             for span in [InsightSpan::Hour, InsightSpan::SixHours, InsightSpan::Day] {
                 let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
                 let on = span == look.span;
-                let press = Press::new(words::span(span)).look(Look::MenuItem).on(on);
+                let press = Button::new(words::span(span)).look(ButtonStyle::MenuItem).on(on);
                 if press.within(ui, rect).clicked() {
-                    scene.wish(Wish::SetInsight(InsightLook { span, ..look }));
+                    scene.wish(UiRequest::SetInsight(InsightLayout { span, ..look }));
                 }
                 if on {
                     widgets::icon(ui, pos2(rect.right() - 16.0, rect.center().y), icons::CHECK, 16.0, palette.accent);
@@ -144,7 +144,7 @@ pub(crate) fn span(ui: &mut Ui, right: egui::Pos2, scene: &mut Scene) {
 }
 
 /// One part below the other; what has no room is scrolled to.
-fn in_rows(ui: &mut Ui, body: Rect, insight: &Insight, now: u64, scene: &mut Scene) {
+fn in_rows(ui: &mut Ui, body: Rect, insight: &Insight, now: u64, scene: &mut FrameContext) {
     let charts = 2.0 * (HEAD + CHART) + 2.0 * BETWEEN + 24.0;
     let lines = reasons::lines(insight, body.height() - charts - HEAD);
     let list = HEAD + lines * reasons::LINE;
@@ -166,7 +166,7 @@ fn in_rows(ui: &mut Ui, body: Rect, insight: &Insight, now: u64, scene: &mut Sce
 }
 
 /// One part beside the other.
-fn in_columns(ui: &mut Ui, body: Rect, insight: &Insight, now: u64, scene: &mut Scene) {
+fn in_columns(ui: &mut Ui, body: Rect, insight: &Insight, now: u64, scene: &mut FrameContext) {
     const APART: f32 = 24.0;
     let width = ((body.width() - 2.0 * theme::EDGE - 2.0 * APART) / 3.0).floor();
     let mut left = body.left() + theme::EDGE;

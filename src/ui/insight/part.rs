@@ -2,7 +2,7 @@
 
 use egui::{Rect, Ui, pos2};
 
-use crate::ui::theme::Type;
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 
@@ -16,10 +16,10 @@ pub(crate) fn head(ui: &Ui, part: Rect, title: &str, note: &str, said: &str) {
     let palette = Palette::of(ui.style());
     let middle = part.top() + HEAD / 2.0;
     let at = pos2(part.left(), middle);
-    let text = widgets::text(ui, at, title, Type::Strong, palette.text, part.width());
+    let text = widgets::text(ui, at, title, TextRole::Strong, palette.text, part.width());
     widgets::heading(ui, text, title);
     let room = part.right() - text.right() - 12.0;
-    let line = widgets::line(ui, note, Type::Small, palette.secondary, room);
+    let line = widgets::line(ui, note, TextRole::Small, palette.secondary, room);
     let at = pos2(part.right() - line.size().x, middle);
     // The heading has the title for its own.
     widgets::label(ui, widgets::paint_line(ui, at, &line), &format!("{title}, in short"), said);
@@ -28,7 +28,7 @@ pub(crate) fn head(ui: &Ui, part: Rect, title: &str, note: &str, said: &str) {
 /// What stands in place of a chart that has nothing to show.
 pub(crate) fn nothing(ui: &Ui, part: Rect, words: &str) {
     let palette = Palette::of(ui.style());
-    let line = widgets::paragraph(ui, words, Type::Small, palette.muted, part.width());
+    let line = widgets::paragraph(ui, words, TextRole::Small, palette.muted, part.width());
     let place = Rect::from_min_size(pos2(part.left(), part.top() + HEAD + 4.0), line.size());
     ui.painter().galley(place.min, line, palette.muted);
     widgets::label(ui, place, words, words);

@@ -4,10 +4,10 @@ use egui::{Id, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use crate::activity::Insight;
 use crate::protocol::visible;
-use crate::ui::frame::{Scene, Wish};
+use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::text::{cut, grouped};
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets;
 
 use super::part::{SHORT, head, nothing};
@@ -26,7 +26,7 @@ pub(crate) fn lines(insight: &Insight, room: f32) -> f32 {
 }
 
 /// Draws them.
-pub(crate) fn show(ui: &mut Ui, part: Rect, insight: &Insight, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, part: Rect, insight: &Insight, scene: &mut FrameContext) {
     let (failed, settled) = (insight.failed, insight.settled);
     if failed == 0 {
         head(ui, part, "Failure reasons", "", "No failures");
@@ -64,14 +64,14 @@ pub(crate) fn show(ui: &mut Ui, part: Rect, insight: &Insight, scene: &mut Scene
         let sum: u64 = rest.iter().map(|(_, count)| count).sum();
         let at = pos2(part.left(), top + LINE / 2.0);
         let shown = format!("{} other {noun}", group(rest.len() as u64));
-        let text = widgets::text(ui, at, &shown, Type::Small, palette.muted, part.width() - 48.0);
-        widgets::text_right(ui, pos2(part.right(), at.y), &group(sum), Type::Small, palette.muted);
+        let text = widgets::text(ui, at, &shown, TextRole::Small, palette.muted, part.width() - 48.0);
+        widgets::text_right(ui, pos2(part.right(), at.y), &group(sum), TextRole::Small, palette.muted);
         widgets::label(ui, text, "other reasons", &format!("{} other {noun} ({sum})", rest.len()));
     }
 }
 
 /// One reason: its words, a bar beside the most frequent one's, how often.
-fn one(ui: &Ui, line: Rect, reason: &str, (count, most): (u64, u64), scene: &mut Scene) {
+fn one(ui: &Ui, line: Rect, reason: &str, (count, most): (u64, u64), scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let shown = visible(reason);
     let name = if reason.is_empty() {
@@ -94,21 +94,21 @@ fn one(ui: &Ui, line: Rect, reason: &str, (count, most): (u64, u64), scene: &mut
     let words_width = (line.width() * 0.535).floor();
     let at = pos2(line.left(), middle);
     if reason.is_empty() {
-        widgets::text(ui, at, "no reason given", Type::Body, palette.secondary, words_width - 8.0);
+        widgets::text(ui, at, "no reason given", TextRole::Body, palette.secondary, words_width - 8.0);
     } else {
         let is_key = reason.contains('.') && !reason.contains(char::is_whitespace);
-        let face = if is_key { Type::Mono } else { Type::Small };
+        let face = if is_key { TextRole::Mono } else { TextRole::Small };
         widgets::text(ui, at, &cut(&shown, 80), face, palette.text, words_width - 8.0);
     }
     let count_width = 32.0;
-    widgets::text_right(ui, pos2(line.right(), middle), &group(count), Type::Small, palette.text);
+    widgets::text_right(ui, pos2(line.right(), middle), &group(count), TextRole::Small, palette.text);
     let room = line.width() - words_width - count_width;
     #[expect(clippy::cast_precision_loss, reason = "the length of a bar")]
     let length = (count as f32 / most.max(1) as f32 * room).max(2.0).round();
     let bar = Rect::from_min_size(pos2(line.left() + words_width, (middle - 3.0).round()), vec2(length, 6.0));
     ui.painter().rect_filled(bar, 0.0, palette.failed);
     if press.clicked() {
-        scene.wish(Wish::ShowFailures(reason.to_owned()));
+        scene.wish(UiRequest::ShowFailures(reason.to_owned()));
     }
     press.on_hover_text(if reason.is_empty() { "No reason came with these failures." } else { &*shown });
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::activity::{BINS, Insight, Moment, bin_start};
+use crate::activity::{BINS, Insight, Timestamp, bin_start};
 use crate::settings::InsightSpan;
 use crate::ui::text::{Zone, clock_minute, took};
 
@@ -69,13 +69,13 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
 }
 
 /// When a bar begins.
-pub(crate) fn bar_begins(insight: &Insight, bar: usize, minutes_a_bar: u32) -> Moment {
+pub(crate) fn bar_begins(insight: &Insight, bar: usize, minutes_a_bar: u32) -> Timestamp {
     let minutes = u64::try_from(bar).unwrap_or(0) * u64::from(minutes_a_bar);
     insight.begins.plus(Duration::from_mins(minutes))
 }
 
 /// Every number of the throughput.
-pub(crate) fn throughput(insight: &Insight, minutes_a_bar: u32, now: Moment, zone: &Zone) -> String {
+pub(crate) fn throughput(insight: &Insight, minutes_a_bar: u32, now: Timestamp, zone: &Zone) -> String {
     let at = |bar: usize| clock_minute(bar_begins(insight, bar, minutes_a_bar), now, zone);
     let each = if minutes_a_bar == 1 { "each minute".to_owned() } else { format!("each {minutes_a_bar} minutes") };
     let counts: Vec<String> = insight.messages.iter().map(ToString::to_string).collect();

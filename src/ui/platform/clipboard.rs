@@ -2,7 +2,7 @@
 
 use arboard::{Clipboard, Set};
 
-use crate::protocol::Original;
+use crate::protocol::UnmaskedMessage;
 
 use super::ports::SecretClipboard;
 
@@ -11,7 +11,7 @@ use super::ports::SecretClipboard;
 pub(crate) struct SystemClipboard(Option<Clipboard>);
 
 impl SecretClipboard for SystemClipboard {
-    fn copy(&mut self, secret: &Original) -> Result<(), String> {
+    fn copy(&mut self, secret: &UnmaskedMessage) -> Result<(), String> {
         let copied = self.clipboard().and_then(|clipboard| marked(clipboard.set()).text(secret.expose()));
         copied.map_err(|error| {
             // The next attempt begins anew.

@@ -22,7 +22,7 @@ const LONGEST: usize = 200;
 
 /// Which are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub(crate) struct NotificationPrefs {
     /// Failures.
     pub(crate) failed: bool,
     /// Ready data.
@@ -31,7 +31,7 @@ pub(crate) struct Wanted {
 
 /// What failed and what became ready.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct News {
+pub(crate) struct PendingNotifications {
     commands_failed: usize,
     data_failed: usize,
     ready: usize,
@@ -41,7 +41,7 @@ pub(crate) struct News {
     last_ready: String,
 }
 
-impl News {
+impl PendingNotifications {
     /// Notes what a batch changed: so many rows failed, and so many have data that was not there before.
     pub(crate) fn note(&mut self, activities: &Activities, entries: &[Entry], failed: usize, ready: usize) {
         let (mut failed, mut ready) = (failed, ready);
@@ -75,11 +75,11 @@ impl News {
 
     /// Adds what came later of the same profile.
     pub(crate) fn join(&mut self, later: Self) {
-        self.add(later, Wanted { failed: true, ready: true }, None);
+        self.add(later, NotificationPrefs { failed: true, ready: true }, None);
     }
 
     /// Adds what came later, of a profile that is named where there are several.
-    fn add(&mut self, later: Self, wanted: Wanted, whose: Option<&str>) {
+    fn add(&mut self, later: Self, wanted: NotificationPrefs, whose: Option<&str>) {
         let of = |what: String| whose.map_or_else(|| what.clone(), |whose| format!("{whose}: {what}"));
         if wanted.failed && later.failed() > 0 {
             self.commands_failed += later.commands_failed;
@@ -142,7 +142,7 @@ fn shown(text: &str) -> String {
 /// What waits to be told.
 #[derive(Debug, Default)]
 pub(crate) struct Notifications {
-    waiting: News,
+    waiting: PendingNotifications,
     /// When the first of it came.
     since: Option<Instant>,
     /// When something was told last, and how long nothing is told after that.
@@ -156,7 +156,13 @@ impl Notifications {
     }
 
     /// Takes what came while nobody looks.
-    pub(crate) fn take(&mut self, news: News, wanted: Wanted, whose: Option<&str>, now: Instant) {
+    pub(crate) fn take(
+        &mut self,
+        news: PendingNotifications,
+        wanted: NotificationPrefs,
+        whose: Option<&str>,
+        now: Instant,
+    ) {
         self.waiting.add(news, wanted, whose);
         if !self.waiting.is_empty() {
             self.since = self.since.or(Some(now));
@@ -186,14 +192,18 @@ impl Notifications {
 mod tests {
     use super::*;
 
-    const BOTH: Wanted = Wanted { failed: true, ready: true };
+    const BOTH: NotificationPrefs = NotificationPrefs { failed: true, ready: true };
 
-    fn failed(count: usize, why: &str) -> News {
-        News { commands_failed: count, last_failed: (format!("c-{count}"), why.to_owned()), ..News::default() }
+    fn failed(count: usize, why: &str) -> PendingNotifications {
+        PendingNotifications {
+            commands_failed: count,
+            last_failed: (format!("c-{count}"), why.to_owned()),
+            ..PendingNotifications::default()
+        }
     }
 
-    fn ready(count: usize) -> News {
-        News { ready: count, last_ready: format!("r-{count}"), ..News::default() }
+    fn ready(count: usize) -> PendingNotifications {
+        PendingNotifications { ready: count, last_ready: format!("r-{count}"), ..PendingNotifications::default() }
     }
 
     fn told(notifications: &[Notification]) -> Vec<(&str, &str)> {
@@ -223,7 +233,7 @@ mod tests {
         all.take(failed(1, "no"), BOTH, Some("ops"), now);
         all.take(ready(1), BOTH, None, now);
         assert_eq!(told(&all.due(now + GATHER)), [("Failed: ops: c-1", "no"), ("Ready: r-1", "")]);
-        let mixed = News { data_failed: 2, ..failed(1, "") };
+        let mixed = PendingNotifications { data_failed: 2, ..failed(1, "") };
         assert_eq!(told(&mixed.tell()), [("3 failed", "The last: c-1")]);
         assert_eq!(told(&ready(3).tell()), [("3 data requests are ready", "The last: r-3")]);
     }
@@ -247,8 +257,8 @@ mod tests {
     #[test]
     fn what_is_not_wanted_is_not_told() {
         let (mut all, now) = (Notifications::default(), beginning());
-        all.take(failed(1, ""), Wanted { failed: false, ready: true }, None, now);
-        all.take(ready(1), Wanted { failed: true, ready: false }, None, now);
+        all.take(failed(1, ""), NotificationPrefs { failed: false, ready: true }, None, now);
+        all.take(ready(1), NotificationPrefs { failed: true, ready: false }, None, now);
         assert_eq!((all.left(now), all.due(now + GATHER)), (None, Vec::new()));
     }
 }

@@ -5,11 +5,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::protocol::RequestId;
 
-use super::ports::{Answer, Answered, FileDialogs, SaveSuggestion, Waker};
+use super::ports::{DialogReply, DialogResponder, FileDialogs, SaveSuggestion, Waker};
 
 /// What a chosen file is for: how the data of which request, or which message, gets into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum SaveFor {
+pub(crate) enum SavePurpose {
     /// By the one GET of a request's link.
     Link(RequestId),
     /// From the message that a request's data came in.
@@ -26,14 +26,14 @@ pub(crate) struct MessageId(pub(crate) Box<str>);
 
 /// The save dialog that is open, if any, and what its answer is for.
 #[derive(Debug)]
-pub(crate) struct Saving<T> {
-    sender: SyncSender<Answered>,
-    answers: Receiver<Answered>,
+pub(crate) struct FileDialog<T> {
+    sender: SyncSender<DialogReply>,
+    answers: Receiver<DialogReply>,
     open: Option<(u64, T)>,
     last: u64,
 }
 
-impl<T> Saving<T> {
+impl<T> FileDialog<T> {
     pub(crate) fn new() -> Self {
         // One dialog is open at a time; room for a late answer of one that was given up.
         let (sender, answers) = sync_channel(4);
@@ -65,13 +65,13 @@ impl<T> Saving<T> {
         }
     }
 
-    fn begin(&mut self, what: T, waker: &Waker) -> Option<Answer> {
+    fn begin(&mut self, what: T, waker: &Waker) -> Option<DialogResponder> {
         if self.is_open() {
             return None;
         }
         self.last += 1;
         self.open = Some((self.last, what));
-        Some(Answer { sender: self.sender.clone(), number: self.last, given: false, waker: waker.clone() })
+        Some(DialogResponder { sender: self.sender.clone(), number: self.last, given: false, waker: waker.clone() })
     }
 
     /// The answer, where one has come and something was chosen.

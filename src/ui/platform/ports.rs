@@ -7,9 +7,9 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::activity::{Moment, TimeReference};
+use crate::activity::{TimeReference, Timestamp};
 use crate::engine::{Action, EngineStatus, Event, FileDialogError, FileKind, FileRequest, PathCheck};
-use crate::protocol::Original;
+use crate::protocol::UnmaskedMessage;
 
 /// The engine, seen from the window.
 pub trait Backend {
@@ -42,10 +42,10 @@ pub struct SaveSuggestion {
 /// Opens the system's dialogs. They never block the window.
 pub trait FileDialogs {
     /// Asks where to save. The answer is given through `answer`, now or later, from any thread.
-    fn save_as(&self, suggestion: SaveSuggestion, answer: Answer);
+    fn save_as(&self, suggestion: SaveSuggestion, answer: DialogResponder);
 
     /// Asks for a folder. `title` stands in the title bar; `folder` is shown first, where one is known.
-    fn choose_folder(&self, title: &str, folder: Option<PathBuf>, answer: Answer);
+    fn choose_folder(&self, title: &str, folder: Option<PathBuf>, answer: DialogResponder);
 
     /// The next dialog that failed, if any. The window asks for the path itself if the desktop can't.
     fn take_failed(&mut self) -> Option<FailedDialog> {
@@ -64,7 +64,7 @@ pub struct FailedDialog {
     /// Why, and what to do.
     pub error: FileDialogError,
     /// What was asked for, and for whom, if it can still be answered.
-    pub unanswered: Option<(FileRequest, Answer)>,
+    pub unanswered: Option<(FileRequest, DialogResponder)>,
 }
 
 /// The way back for what [`FileDialogs::check_path`] found.
@@ -90,7 +90,7 @@ pub trait SecretClipboard {
     /// # Errors
     ///
     /// Why nothing was copied, in a sentence.
-    fn copy(&mut self, secret: &Original) -> Result<(), String>;
+    fn copy(&mut self, secret: &UnmaskedMessage) -> Result<(), String>;
 }
 
 /// What the desktop is to show. No secret is ever in it.
@@ -111,14 +111,14 @@ pub trait Notifier {
 /// The way back from a dialog: its answer arrives in the window as an ordinary message. Dropped unanswered, it counts as
 /// cancelled.
 #[derive(Debug)]
-pub struct Answer {
-    pub(crate) sender: SyncSender<Answered>,
+pub struct DialogResponder {
+    pub(crate) sender: SyncSender<DialogReply>,
     pub(crate) number: u64,
     pub(crate) given: bool,
     pub(crate) waker: Waker,
 }
 
-impl Answer {
+impl DialogResponder {
     /// Gives the answer: the whole path that was chosen, or `None` where the operator thought better of it.
     pub fn give(mut self, path: Option<PathBuf>) {
         self.send(path);
@@ -133,13 +133,13 @@ impl Answer {
         self.given = true;
         // One dialog is open at a time and the channel has room for more; were it ever full, or the window gone, the
         // answer would be as good as cancelled.
-        if self.sender.try_send(Answered { number: self.number, path }).is_ok() {
+        if self.sender.try_send(DialogReply { number: self.number, path }).is_ok() {
             self.waker.wake();
         }
     }
 }
 
-impl Drop for Answer {
+impl Drop for DialogResponder {
     fn drop(&mut self) {
         if !self.given {
             self.send(None);
@@ -150,7 +150,7 @@ impl Drop for Answer {
 /// The clock of the window. Tests hold it still.
 pub trait Clock {
     /// The time, by the clock that stamps entries.
-    fn now(&self) -> Moment;
+    fn now(&self) -> Timestamp;
     /// How that clock relates to the computer's and to the server's.
     fn reference(&self) -> TimeReference {
         TimeReference::EXACT
@@ -206,7 +206,7 @@ impl Waker {
 
 /// A dialog's answer on its way into the window.
 #[derive(Debug)]
-pub(crate) struct Answered {
+pub(crate) struct DialogReply {
     /// Which dialog.
     pub number: u64,
     /// What was chosen.

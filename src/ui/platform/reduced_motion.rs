@@ -12,9 +12,9 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 /// The question whether motion is wanted, under way.
 #[derive(Debug)]
-pub struct Stillness(Receiver<bool>);
+pub struct ReducedMotionQuery(Receiver<bool>);
 
-impl Stillness {
+impl ReducedMotionQuery {
     /// Asks the desktop, in a thread of its own.
     #[must_use]
     pub fn ask() -> Self {

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 
 use crate::engine::{FileKind, FileRequest, PathCheck};
 
-use super::ports::{Answer, FailedDialog, FileDialogs, PathReply, SaveSuggestion};
+use super::ports::{DialogResponder, FailedDialog, FileDialogs, PathReply, SaveSuggestion};
 
 #[cfg(all(unix, not(target_os = "macos")))]
 use crate::engine::FileDialogError;
@@ -35,12 +35,12 @@ impl SystemDialogs {
 }
 
 impl FileDialogs for SystemDialogs {
-    fn save_as(&self, suggestion: SaveSuggestion, answer: Answer) {
+    fn save_as(&self, suggestion: SaveSuggestion, answer: DialogResponder) {
         let SaveSuggestion { title, folder, file_name } = suggestion;
         self.ask(FileRequest { kind: FileKind::Save, title, folder, file_name }, answer);
     }
 
-    fn choose_folder(&self, title: &str, folder: Option<PathBuf>, answer: Answer) {
+    fn choose_folder(&self, title: &str, folder: Option<PathBuf>, answer: DialogResponder) {
         let (title, file_name) = (title.to_owned(), String::new());
         self.ask(FileRequest { kind: FileKind::Folder, title, folder, file_name }, answer);
     }
@@ -57,7 +57,7 @@ impl FileDialogs for SystemDialogs {
 #[cfg(all(unix, not(target_os = "macos")))]
 impl SystemDialogs {
     /// Asks the portal, in a thread of its own, which ends with the dialog. If the portal has no dialog, zenity is asked.
-    fn ask(&self, request: FileRequest, answer: Answer) {
+    fn ask(&self, request: FileRequest, answer: DialogResponder) {
         let parent = self.parent();
         let (spawner, failed) = (Arc::clone(&self.spawner), self.failed.0.clone());
         let ask = move || match super::portal::choose(&request, &parent) {
@@ -92,7 +92,7 @@ impl SystemDialogs {
 fn give(
     outcome: Result<Option<PathBuf>, FileDialogError>,
     request: FileRequest,
-    answer: Answer,
+    answer: DialogResponder,
     failed: &Sender<FailedDialog>,
 ) {
     let error = match outcome {
@@ -112,7 +112,7 @@ fn give(
 
 #[cfg(any(windows, target_os = "macos"))]
 impl SystemDialogs {
-    fn ask(&self, request: FileRequest, answer: Answer) {
+    fn ask(&self, request: FileRequest, answer: DialogResponder) {
         let mut dialog = rfd::AsyncFileDialog::new().set_title(&request.title).set_file_name(&request.file_name);
         if let Some(folder) = &request.folder {
             dialog = dialog.set_directory(folder);

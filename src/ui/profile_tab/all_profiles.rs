@@ -7,17 +7,17 @@
 use crate::activity::{Activities, ActivityKey, RowId, Seq, View};
 use crate::settings::{Preferences, Profile, ProfileId};
 use crate::ui::view_state::details::Details;
-use crate::ui::view_state::row_owners::{Owners, SLICE, id};
+use crate::ui::view_state::row_owners::{RowOwners, SLICE, id};
 
-use super::Desk;
+use super::ProfileTab;
 
-impl Desk {
+impl ProfileTab {
     /// The tab for several profiles.
     pub(crate) fn all_profiles(preferences: &Preferences) -> Self {
         let profile = Profile { id: id(), name: "All profiles".to_owned(), ..Profile::default() };
         let mut desk = Self::new(profile, preferences);
         desk.restoring = false;
-        desk.owners = Some(Owners { stale: true, ..Owners::default() });
+        desk.owners = Some(RowOwners { stale: true, ..RowOwners::default() });
         desk
     }
 
@@ -43,7 +43,7 @@ impl Desk {
     }
 
     /// Makes it anew of the profiles' rows, where it has to be. What was selected and open is gone then.
-    pub(crate) fn make_anew(&mut self, parts: &[Desk], preferences: &Preferences) {
+    pub(crate) fn make_anew(&mut self, parts: &[ProfileTab], preferences: &Preferences) {
         let Some(owners) = self.owners.as_mut().filter(|owners| owners.stale) else { return };
         owners.stale = false;
         owners.rows.clear();
@@ -55,7 +55,7 @@ impl Desk {
         self.activities.mark_read();
         self.table = crate::ui::view_state::table::Table::default();
         self.details = None;
-        self.insight = crate::ui::view_state::insight::Shown::default();
+        self.insight = crate::ui::view_state::insight::InsightCache::default();
         let mut view = View::new();
         view.set_filter(self.view.filter().clone());
         view.set_chip(self.view.chip());
@@ -66,7 +66,7 @@ impl Desk {
     }
 
     /// Goes on copying the profiles' rows, the newest first, for as long as there is `time`. Whether there are more.
-    pub(crate) fn copy_rows(&mut self, parts: &[Desk], time: impl Fn() -> bool) -> bool {
+    pub(crate) fn copy_rows(&mut self, parts: &[ProfileTab], time: impl Fn() -> bool) -> bool {
         while let Some(before) = self.owners.as_ref().and_then(|owners| owners.copying) {
             let mut rows: Vec<(Seq, usize, RowId)> = Vec::new();
             for (number, part) in parts.iter().enumerate() {
@@ -92,7 +92,7 @@ impl Desk {
     }
 
     /// Something was committed for a profile: its rows are copied again, and the gaps that it changed.
-    pub(crate) fn follow(&mut self, part: &Desk, keys: &[ActivityKey]) {
+    pub(crate) fn follow(&mut self, part: &ProfileTab, keys: &[ActivityKey]) {
         for row in keys.iter().filter_map(|key| part.activities.find(key)) {
             self.merge_row(part, row);
         }
@@ -103,7 +103,7 @@ impl Desk {
         }
     }
 
-    fn merge_row(&mut self, part: &Desk, row: RowId) {
+    fn merge_row(&mut self, part: &ProfileTab, row: RowId) {
         // An id that two profiles know is the row of whoever was merged first.
         let known = part.activity(row).and_then(|activity| self.activities.find(&activity.key()));
         if known.is_some_and(|here| self.owner(here) != part.profile.id) {
@@ -129,9 +129,9 @@ impl Desk {
 mod tests {
     use std::cell::Cell;
 
-    use crate::activity::{ActivityKey, Deed, Entry, Fact, Moment, Seq};
+    use crate::activity::{ActivityKey, Entry, Fact, LocalEvent, Seq, Timestamp};
     use crate::settings::{Preferences, Profile, ProfileId};
-    use crate::ui::profile_tab::Desk;
+    use crate::ui::profile_tab::ProfileTab;
     use crate::ui::view_state::row_owners::SLICE;
 
     /// REVIEW C29.
@@ -140,16 +140,16 @@ mod tests {
         let preferences = Preferences::default();
         let part = |name: &str, first: u64| {
             let profile = Profile { id: ProfileId::random(), name: name.to_owned(), ..Profile::default() };
-            let mut desk = Desk::new(profile, &preferences);
+            let mut desk = ProfileTab::new(profile, &preferences);
             for seq in first..first + 3_000 {
                 let key = ActivityKey::Command(format!("{name}-{seq}").as_str().into());
-                let entry = Entry::ours(Moment(1), key, Fact::Done(Deed::Tracked));
+                let entry = Entry::ours(Timestamp(1), key, Fact::Done(LocalEvent::Tracked));
                 desk.activities.apply(&Entry { seq: Seq(seq), ..entry });
             }
             desk
         };
         let parts = [part("one", 1), part("two", 10_000)];
-        let mut all = Desk::all_profiles(&preferences);
+        let mut all = ProfileTab::all_profiles(&preferences);
         all.make_anew(&parts, &preferences);
         assert_eq!(all.activities.len(), 0, "it copies before there is time");
         let mut before = 0;
@@ -160,7 +160,7 @@ mod tests {
         }
         assert_eq!(all.activities.len(), 6_000);
         // As long as there is time it goes on.
-        let mut all = Desk::all_profiles(&preferences);
+        let mut all = ProfileTab::all_profiles(&preferences);
         all.make_anew(&parts, &preferences);
         let looks = Cell::new(0);
         let time = || {

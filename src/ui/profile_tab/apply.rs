@@ -4,13 +4,13 @@
 
 use std::time::Instant;
 
-use crate::ui::view_state::apply_entries::Changed;
+use crate::ui::view_state::apply_entries::ApplySummary;
 
-use super::Desk;
+use super::ProfileTab;
 
-impl Desk {
+impl ProfileTab {
     /// Entries were applied. `in_front` is whether its tab is the one that is looked at.
-    pub(crate) fn changed(&mut self, changed: Changed, in_front: bool, instant: Instant) {
+    pub(crate) fn changed(&mut self, changed: ApplySummary, in_front: bool, instant: Instant) {
         if changed.heard {
             self.heard = Some(instant);
         }

@@ -3,17 +3,17 @@
 use std::time::{Duration, Instant};
 
 use crate::activity::{Activities, Entry, View};
-use crate::engine::{Event, ProfileStatus, SignInState, Waiting};
+use crate::engine::{Event, ProfileStatus, SignInState, WaitingDownload};
 use crate::settings::{Preferences, Profile};
-use crate::ui::view_state::apply_entries::Changed;
+use crate::ui::view_state::apply_entries::ApplySummary;
 use crate::ui::view_state::completeness::Completeness;
-use crate::ui::view_state::insight::Shown;
+use crate::ui::view_state::insight::InsightCache;
 use crate::ui::view_state::table::Table;
-use crate::ui::view_state::unpersisted::Unkept;
+use crate::ui::view_state::unpersisted::Unpersisted;
 
-use super::{Desk, Unseen};
+use super::{ProfileTab, UnreadCounts};
 
-impl Desk {
+impl ProfileTab {
     /// Takes an event of this profile at an `instant`. `in_front` is whether its tab is the one that is looked at.
     pub(crate) fn take(&mut self, event: Event, in_front: bool, instant: Instant) {
         match event {
@@ -24,7 +24,7 @@ impl Desk {
                     &mut self.completeness,
                     &entries,
                 );
-                self.changed(Changed::restored(complete), in_front, instant);
+                self.changed(ApplySummary::restored(complete), in_front, instant);
             }
             Event::Committed { entries, .. } => self.commit(&entries, in_front, instant),
             Event::NotKept { entries, .. } => {
@@ -94,7 +94,7 @@ impl Desk {
     }
 
     /// Takes the downloads of all profiles that wait for their turn.
-    pub(crate) fn take_queue(&mut self, waiting: &[Waiting]) {
+    pub(crate) fn take_queue(&mut self, waiting: &[WaitingDownload]) {
         let ours = (1..).zip(waiting).filter(|(_, waiting)| waiting.profile == self.profile.id);
         self.waiting = ours.map(|(place, waiting)| (place, waiting.clone())).collect();
     }
@@ -113,10 +113,10 @@ impl Desk {
         self.view = view;
         self.table = Table::default();
         self.details = None;
-        self.unkept = Unkept::default();
-        self.insight = Shown::default();
+        self.unkept = Unpersisted::default();
+        self.insight = InsightCache::default();
         self.restoring = false;
-        self.unseen = Unseen::default();
+        self.unseen = UnreadCounts::default();
     }
 
     fn commit(&mut self, entries: &[Entry], in_front: bool, instant: Instant) {

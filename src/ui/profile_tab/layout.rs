@@ -3,22 +3,22 @@
 use jiff::tz::TimeZone;
 
 use crate::activity::Filter;
-use crate::settings::Look;
+use crate::settings::TableLayout;
 use crate::ui::view_state::columns;
 
-use super::Desk;
+use super::ProfileTab;
 
-impl Desk {
+impl ProfileTab {
     /// How its activities are looked at now. A filter that can't be read does not count.
-    pub(crate) fn look(&self) -> Look {
+    pub(crate) fn look(&self) -> TableLayout {
         let filter = if self.filter_error.is_some() { self.view.filter().to_string() } else { self.filter.clone() };
         let sort = self.view.sort().map(columns::remembered);
-        Look { columns: self.columns.columns.clone(), sort, filter: filter.trim().to_owned() }
+        TableLayout { columns: self.columns.columns.clone(), sort, filter: filter.trim().to_owned() }
     }
 
     /// Looks at its activities so.
-    pub(crate) fn show_look(&mut self, look: &Look) {
-        self.columns = Look { columns: look.columns.clone(), ..Look::default() };
+    pub(crate) fn show_look(&mut self, look: &TableLayout) {
+        self.columns = TableLayout { columns: look.columns.clone(), ..TableLayout::default() };
         let sort = look.sort.and_then(|sort| Some((columns::sorts_by(sort.column)?, sort.descending)));
         self.view.set_sort(sort);
         self.set_filter(&look.filter);

@@ -10,20 +10,20 @@ use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 
-use crate::activity::{Activities, FilterError, GapState, Moment, Refresh, RowId, TimeReference, View};
-use crate::engine::{Action, ConnectionState, ProfileStatus, TokenStatus, Waiting};
-use crate::settings::{Look, Preferences, Profile};
-use crate::ui::platform::desktop_notifications::News;
+use crate::activity::{Activities, FilterError, GapState, Refresh, RowId, TimeReference, Timestamp, View};
+use crate::engine::{Action, ConnectionState, ProfileStatus, TokenStatus, WaitingDownload};
+use crate::settings::{Preferences, Profile, TableLayout};
+use crate::ui::platform::desktop_notifications::PendingNotifications;
 use crate::ui::view_state::completeness::Completeness;
 use crate::ui::view_state::details::Details;
-use crate::ui::view_state::insight::Shown;
-use crate::ui::view_state::older_search::Older;
-use crate::ui::view_state::pending_entries::Behind;
-use crate::ui::view_state::pending_selection::Expected;
-use crate::ui::view_state::row_owners::Owners;
+use crate::ui::view_state::insight::InsightCache;
+use crate::ui::view_state::older_search::OlderSearch;
+use crate::ui::view_state::pending_entries::PendingEntries;
+use crate::ui::view_state::pending_selection::PendingSelection;
+use crate::ui::view_state::row_owners::RowOwners;
 use crate::ui::view_state::sign_in_form::Form;
 use crate::ui::view_state::table::Table;
-use crate::ui::view_state::unpersisted::Unkept;
+use crate::ui::view_state::unpersisted::Unpersisted;
 
 /// How many rows a search looks at between two looks at the clock; well under a millisecond's work.
 const SEARCH_SLICE: usize = 5_000;
@@ -37,7 +37,7 @@ const EVICTED_SLICE: usize = 1_000;
 
 /// What came while another tab was in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Unseen {
+pub(crate) struct UnreadCounts {
     /// How many activities.
     pub new: usize,
     /// How many failed, new ones or earlier ones.
@@ -50,7 +50,7 @@ pub(crate) struct Unseen {
     reason = "each says a thing of its own, and no two of them exclude each other"
 )]
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct ProfileTab {
     /// The profile, as the settings have it.
     pub profile: Profile,
     /// What is true of it now, as the engine told it last.
@@ -64,7 +64,7 @@ pub(crate) struct Desk {
     /// Its activities.
     pub activities: Activities,
     /// Entries that are still to be applied.
-    pub behind: Behind,
+    pub behind: PendingEntries,
     /// Which of them are shown, in which order.
     pub view: View,
     /// How far a search is.
@@ -76,44 +76,44 @@ pub(crate) struct Desk {
     /// In which times are shown, and a date in the filter is a day.
     zone: TimeZone,
     /// Its columns.
-    pub columns: Look,
+    pub columns: TableLayout,
     /// Where the table stands and what is selected in it.
     pub table: Table,
     /// The details of one activity, while they are open.
     pub details: Option<Details>,
     /// What its journal refuses.
-    pub unkept: Unkept,
+    pub unkept: Unpersisted,
     /// What Insight shows, as it was last counted.
-    pub insight: Shown,
+    pub insight: InsightCache,
     /// Downloads that wait for their turn, each with its place among those of all profiles, from 1.
-    pub waiting: Vec<(usize, Waiting)>,
+    pub waiting: Vec<(usize, WaitingDownload)>,
     /// Whether the narrow window shows every download.
     pub downloads_open: bool,
     /// Whether older activities are still being read from the journal.
     pub restoring: bool,
     /// What came while another tab was in front.
-    pub unseen: Unseen,
+    pub unseen: UnreadCounts,
     /// How many failed since this was last asked, and what the last of them is, in words.
     pub failed: Option<(usize, String)>,
     /// What failed and what became ready since this was last asked, for the desktop.
-    pub news: News,
+    pub news: PendingNotifications,
     /// The form to sign it in again.
     pub form: Form,
     /// Whether that form was asked for although there is a token.
     pub form_open: bool,
     /// Whose its rows are, where they are of several profiles.
-    pub owners: Option<Owners>,
+    pub owners: Option<RowOwners>,
     /// The search for what is not in memory.
-    pub older: Older,
+    pub older: OlderSearch,
     /// Since when earlier entries of rows that came back are awaited.
     asked_back: Option<Instant>,
     /// The next moment at which a link expires.
-    next_expiry: Option<Moment>,
+    next_expiry: Option<Timestamp>,
     /// Data that was requested from here: its row is selected when it comes.
-    pub expected: Expected,
+    pub expected: PendingSelection,
 }
 
-impl Desk {
+impl ProfileTab {
     pub(crate) fn new(profile: Profile, preferences: &Preferences) -> Self {
         let lifetime = Duration::from_secs(u64::from(preferences.link_lifetime));
         let look = preferences.looks.get(&profile.id).cloned().unwrap_or_default();
@@ -130,28 +130,28 @@ impl Desk {
             heard: None,
             completeness: Completeness::default(),
             activities,
-            behind: Behind::default(),
+            behind: PendingEntries::default(),
             view: View::new(),
             search: Refresh::Done,
             filter: String::new(),
             filter_error: None,
             zone: TimeZone::UTC,
-            columns: Look::default(),
+            columns: TableLayout::default(),
             table: Table::default(),
             details: None,
-            unkept: Unkept::default(),
-            insight: Shown::default(),
+            unkept: Unpersisted::default(),
+            insight: InsightCache::default(),
             waiting: Vec::new(),
             downloads_open: false,
             restoring: true,
-            unseen: Unseen::default(),
+            unseen: UnreadCounts::default(),
             failed: None,
-            news: News::default(),
+            news: PendingNotifications::default(),
             owners: None,
-            older: Older::default(),
+            older: OlderSearch::default(),
             asked_back: None,
             next_expiry: None,
-            expected: Expected::default(),
+            expected: PendingSelection::default(),
         };
         desk.show_look(&look);
         desk
@@ -187,7 +187,7 @@ impl Desk {
     }
 
     /// When its token expires, if it has one and the server said so.
-    pub(crate) fn token_expires(&self) -> Option<Moment> {
+    pub(crate) fn token_expires(&self) -> Option<Timestamp> {
         match self.status.token {
             TokenStatus::Held { expires_at, .. } => expires_at,
             TokenStatus::Unknown | TokenStatus::Absent => None,
@@ -196,7 +196,7 @@ impl Desk {
 
     /// Brings the view up to the activities, before it is drawn. A search goes on for as long as there is `time` left.
     /// Returns whether it is to go on in the next frame.
-    pub(crate) fn refresh(&mut self, (now, reference): (Moment, TimeReference), time: impl Fn() -> bool) -> bool {
+    pub(crate) fn refresh(&mut self, (now, reference): (Timestamp, TimeReference), time: impl Fn() -> bool) -> bool {
         self.activities.set_reference(reference);
         self.next_expiry = self.activities.expire(now);
         self.activities.hold(self.details.as_ref().map(Details::row));
@@ -252,12 +252,12 @@ impl Desk {
     }
 
     /// The next moment at which a link expires.
-    pub(crate) fn next_expiry(&self) -> Option<Moment> {
+    pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
         self.next_expiry
     }
 
     /// The next moment at which rows come or go by the time alone.
-    pub(crate) fn next_turn(&self) -> Option<Moment> {
+    pub(crate) fn next_turn(&self) -> Option<Timestamp> {
         self.view.next_turn()
     }
 

@@ -1,13 +1,13 @@
 //! Which rows there are: shown, chosen for a command, ready to be fetched, or waiting for their turn.
 
 use crate::activity::{Activity, ActivityKey, Kind, RowId, Status};
-use crate::engine::{Progress, Waiting};
+use crate::engine::{DownloadProgress, WaitingDownload};
 use crate::protocol::{RequestId, visible};
 use crate::ui::text::activity_label::suggested_name;
 
-use super::Desk;
+use super::ProfileTab;
 
-impl Desk {
+impl ProfileTab {
     /// A row, to read.
     pub(crate) fn activity(&self, row: RowId) -> Option<Activity<'_>> {
         self.activities.get(row)
@@ -72,7 +72,7 @@ impl Desk {
     }
 
     /// The place of a row among the downloads that wait, from 1, and the download.
-    pub(crate) fn turn_of(&self, row: RowId) -> Option<(usize, &Waiting)> {
+    pub(crate) fn turn_of(&self, row: RowId) -> Option<(usize, &WaitingDownload)> {
         let activity = self.activity(row).filter(|_| !self.waiting.is_empty())?;
         let id = activity.id();
         self.waiting
@@ -82,7 +82,7 @@ impl Desk {
     }
 
     /// What a download that waits is called: the file that was chosen, or in a folder what would be suggested.
-    pub(crate) fn name_of(&self, waiting: &Waiting) -> String {
+    pub(crate) fn name_of(&self, waiting: &WaitingDownload) -> String {
         let row = self.activities.find(&ActivityKey::Data(waiting.request.clone())).and_then(|row| self.activity(row));
         let suggested = row.map(|activity| suggested_name(&activity)).unwrap_or_default();
         let chosen = waiting.to.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -91,7 +91,7 @@ impl Desk {
     }
 
     /// What a download under way is called: as soon as it has been told, the name of its file.
-    pub(crate) fn name_of_running(&self, request: &RequestId, progress: &Progress) -> String {
+    pub(crate) fn name_of_running(&self, request: &RequestId, progress: &DownloadProgress) -> String {
         if !progress.file_name.is_empty() {
             return visible(&progress.file_name).into_owned();
         }
@@ -100,7 +100,7 @@ impl Desk {
     }
 
     /// The download of an activity's data, where one is under way: its request, and how far it is.
-    pub(crate) fn download_of(&self, activity: &Activity<'_>) -> Option<(RequestId, &Progress)> {
+    pub(crate) fn download_of(&self, activity: &Activity<'_>) -> Option<(RequestId, &DownloadProgress)> {
         let ActivityKey::Data(request) = activity.key() else { return None };
         let progress = self.status.downloads.get(&request)?;
         Some((request, progress))
@@ -108,7 +108,7 @@ impl Desk {
 }
 
 /// The id of a profile's table, which has the keyboard's focus for all of its rows.
-pub(crate) fn table_id(desk: &Desk) -> egui::Id {
+pub(crate) fn table_id(desk: &ProfileTab) -> egui::Id {
     egui::Id::unique(("activity", desk.profile.id))
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn can_request_again(activity: &Activity<'_>) -> bool {
 }
 
 /// What a tab is called.
-pub(crate) fn tab_name(desk: &Desk) -> String {
+pub(crate) fn tab_name(desk: &ProfileTab) -> String {
     if desk.is_all() {
         return desk.profile.name.clone();
     }

@@ -3,15 +3,15 @@
 use egui::{Color32, Rect, Ui};
 
 use crate::activity::{Activity, Field, RowId, Status};
-use crate::ui::profile_tab::Desk;
-use crate::ui::theme::Type;
+use crate::ui::profile_tab::ProfileTab;
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::view_state::columns::Columns;
 use crate::ui::widgets;
 
 /// One row to draw.
 pub(crate) struct Line<'a> {
-    pub desk: &'a Desk,
+    pub desk: &'a ProfileTab,
     pub id: RowId,
     pub activity: Activity<'a>,
     pub index: usize,
@@ -26,7 +26,7 @@ pub(crate) fn marked(
     line: &Line<'_>,
     at: egui::Pos2,
     (field, text): (Field, &str),
-    face: Type,
+    face: TextRole,
     ink: Color32,
     width: f32,
 ) -> Rect {

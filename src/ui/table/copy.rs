@@ -8,8 +8,8 @@ use crate::activity::{Activity, ActivityKey, RowId};
 use crate::engine::CutText;
 use crate::protocol::visible;
 use crate::settings::ProfileId;
-use crate::ui::frame::Scene;
-use crate::ui::profile_tab::Desk;
+use crate::ui::frame::FrameContext;
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::activity_label::label_of;
 use crate::ui::text::{cell_time, full_time};
 
@@ -56,7 +56,7 @@ impl WholeTexts {
 
 impl Copying {
     /// The rows of a tab, and what has to be read for them, by profile.
-    pub(crate) fn new(desk: &Desk, rows: Vec<RowId>, form: Form) -> (Self, BTreeMap<ProfileId, Vec<CutText>>) {
+    pub(crate) fn new(desk: &ProfileTab, rows: Vec<RowId>, form: Form) -> (Self, BTreeMap<ProfileId, Vec<CutText>>) {
         let mut cut: BTreeMap<ProfileId, Vec<CutText>> = BTreeMap::new();
         for (row, activity) in rows.iter().filter_map(|row| Some((*row, desk.activity(*row)?))) {
             for text in [&*activity.message(), activity.context()] {
@@ -89,7 +89,7 @@ impl Copying {
     }
 
     /// The rows in their form; empty where there are none any more.
-    pub(crate) fn text(&self, desk: &Desk, scene: &Scene) -> String {
+    pub(crate) fn text(&self, desk: &ProfileTab, scene: &FrameContext) -> String {
         let lines = self.rows.iter().filter_map(|row| Some((*row, desk.activity(*row)?)));
         let lines: String = lines
             .map(|(row, activity)| match self.form {
@@ -102,7 +102,7 @@ impl Copying {
     }
 
     /// A row as `export` writes it.
-    fn record(&self, desk: &Desk, row: RowId, activity: &Activity<'_>, scene: &Scene) -> Record {
+    fn record(&self, desk: &ProfileTab, row: RowId, activity: &Activity<'_>, scene: &FrameContext) -> Record {
         let profile = desk.owner_name(row).to_owned();
         if let Some(gap) = desk.gap(row) {
             return Record::of_gap(profile, &gap, activity.first_seen(), scene.reference);
@@ -113,7 +113,7 @@ impl Copying {
     }
 
     /// A row as the table shows it, with its whole text.
-    fn line(&self, desk: &Desk, row: RowId, activity: &Activity<'_>, scene: &Scene) -> String {
+    fn line(&self, desk: &ProfileTab, row: RowId, activity: &Activity<'_>, scene: &FrameContext) -> String {
         let time = cell_time(activity.updated(), scene.now, &scene.zone);
         let when =
             if time.millis.is_empty() { full_time(activity.updated(), &scene.zone) } else { time.main + &time.millis };

@@ -2,21 +2,21 @@
 
 use egui::{Pos2, Rect, Ui, pos2};
 
-use crate::activity::{Chip, Refresh, Slip};
+use crate::activity::{Refresh, StatusFilter, Suggestion};
 use crate::protocol::visible;
 use crate::ui::frame::commands::Command;
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::profile_tab::Desk;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::cut;
-use crate::ui::theme::Type;
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets::{self, Look, Press, empty_state, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, empty_state, icons};
 
 /// Why a filter, a chip or both leave nothing.
-fn why_nothing(desk: &Desk, slip: Option<&Slip>) -> String {
+fn why_nothing(desk: &ProfileTab, slip: Option<&Suggestion>) -> String {
     let filter = desk.view.filter();
     let among = match desk.view.chip() {
-        Chip::All => String::new(),
+        StatusFilter::All => String::new(),
         chip => format!(" that is {}", chip.word().to_lowercase()),
     };
     let mut sentence = if filter.is_empty() {
@@ -38,7 +38,7 @@ fn why_nothing(desk: &Desk, slip: Option<&Slip>) -> String {
 }
 
 /// What an empty table says: what will appear here, and what to do.
-pub(crate) fn show(ui: &mut Ui, body: Rect, desk: &mut Desk, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, body: Rect, desk: &mut ProfileTab, scene: &mut FrameContext) {
     if let Refresh::Searching { .. } = desk.search {
         empty_state::show(ui, body, icons::SEARCH, "Searching…", "Rows appear here as they are found.");
     } else if desk.view.is_filtered() && !desk.activities.is_empty() {
@@ -65,7 +65,7 @@ pub(crate) fn show(ui: &mut Ui, body: Rect, desk: &mut Desk, scene: &mut Scene) 
 }
 
 /// Which keys make something happen, centred at `at`.
-fn keys(ui: &Ui, at: Pos2, desk: &Desk) {
+fn keys(ui: &Ui, at: Pos2, desk: &ProfileTab) {
     const APART: f32 = 22.0;
     let palette = Palette::of(ui.style());
     let hints: Vec<(String, &str, f32)> =
@@ -74,7 +74,7 @@ fn keys(ui: &Ui, at: Pos2, desk: &Desk) {
             .filter(|(command, _)| command.is_available(desk))
             .filter_map(|(command, words)| {
                 let key = ui.ctx().format_shortcut(&command.key()?);
-                let width = widgets::key_caps_width(ui, &key) + 6.0 + widgets::width(ui, words, Type::Small);
+                let width = widgets::key_caps_width(ui, &key) + 6.0 + widgets::width(ui, words, TextRole::Small);
                 Some((key, words, width))
             })
             .collect();
@@ -83,19 +83,19 @@ fn keys(ui: &Ui, at: Pos2, desk: &Desk) {
     for (key, words, width) in hints {
         let right = left + widgets::key_caps_width(ui, &key);
         widgets::key_caps(ui, pos2(right, at.y), &key);
-        let text = widgets::text(ui, pos2(right + 6.0, at.y), words, Type::Small, palette.muted, f32::INFINITY);
+        let text = widgets::text(ui, pos2(right + 6.0, at.y), words, TextRole::Small, palette.muted, f32::INFINITY);
         widgets::label(ui, text.with_min_x(left), words, &format!("{key} {words}"));
         left += width + APART;
     }
 }
 
 /// What an empty table says where a filter or a chip is why it is empty, with the ways out.
-fn nothing_matches(ui: &mut Ui, body: Rect, desk: &mut Desk, scene: &mut Scene) {
-    let slip = Slip::find(&desk.filter);
+fn nothing_matches(ui: &mut Ui, body: Rect, desk: &mut ProfileTab, scene: &mut FrameContext) {
+    let slip = Suggestion::find(&desk.filter);
     let below = empty_state::show(ui, body, icons::SEARCH, "Nothing matches.", &why_nothing(desk, slip.as_ref()));
     let meant = slip.as_ref().map(|slip| format!("Change to {}", visible(&cut(&slip.meant, 40))));
-    let change = meant.as_deref().map(|words| Press::new(words).look(Look::Outlined));
-    let everything = Press::new("Show everything").look(Look::Outlined);
+    let change = meant.as_deref().map(|words| Button::new(words).look(ButtonStyle::Outlined));
+    let everything = Button::new("Show everything").look(ButtonStyle::Outlined);
     let change_width = change.as_ref().map_or(0.0, |change| change.width(ui) + 8.0);
     let width = change_width + everything.width(ui);
     let mut at = pos2(body.center().x - width / 2.0, below + (body.height() / 8.0).clamp(14.0, 24.0));
@@ -104,11 +104,11 @@ fn nothing_matches(ui: &mut Ui, body: Rect, desk: &mut Desk, scene: &mut Scene) 
             desk.set_filter(&slip.mended);
             // Typing goes on where it has been put right.
             crate::ui::frame::filter_field::type_at(ui, slip.end);
-            scene.wish(Wish::Run(Command::Filter));
+            scene.wish(UiRequest::Run(Command::Filter));
         }
         at.x += change_width;
     }
     if everything.at(ui, at).clicked() {
-        scene.wish(Wish::Run(Command::ShowEverything));
+        scene.wish(UiRequest::Run(Command::ShowEverything));
     }
 }

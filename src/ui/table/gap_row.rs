@@ -4,17 +4,17 @@ use egui::{Color32, Id, Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, Widg
 
 use crate::activity::GapState;
 use crate::engine::Action;
-use crate::ui::frame::{Scene, Wish};
+use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::text::gap_text;
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
+use crate::ui::theme::{self, TextRole};
 use crate::ui::view_state::columns::PADDING;
-use crate::ui::widgets::{self, Look, Press, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 use super::cell::Line;
 
 /// Draws it; its button wishes what it does. The response is of the row itself.
-pub(crate) fn show(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, gap: &GapState) -> Response {
+pub(crate) fn show(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, gap: &GapState) -> Response {
     let palette = Palette::of(ui.style());
     let row_id = ui.make_persistent_id(("row", line.id));
     let response = ui.interact(line.rect, row_id, Sense::CLICK);
@@ -43,12 +43,12 @@ pub(crate) fn show(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, gap: &GapSta
     widgets::icon(ui, pos2(line.rect.left() + theme::EDGE + 8.0, middle), icons::GAP, 16.0, hue);
     let at = pos2(line.rect.left() + 36.0, middle);
     let ink = if settled { palette.secondary } else { palette.text };
-    let head = widgets::text(ui, at, &headline, Type::Small, ink, right - at.x);
+    let head = widgets::text(ui, at, &headline, TextRole::Small, ink, right - at.x);
     let room = right - head.right() - 24.0;
     if !standing.is_empty() && room > 24.0 {
         let middle_dot = pos2(head.right() + 10.0, middle);
-        widgets::text(ui, middle_dot, "·", Type::Small, palette.muted, f32::INFINITY);
-        let face = if settled { Type::Small } else { Type::SmallStrong };
+        widgets::text(ui, middle_dot, "·", TextRole::Small, palette.muted, f32::INFINITY);
+        let face = if settled { TextRole::Small } else { TextRole::SmallStrong };
         widgets::text(ui, pos2(head.right() + 23.0, middle), &standing, face, palette.secondary, room);
     }
     if line.focused {
@@ -69,16 +69,16 @@ fn band(ui: &Ui, rect: Rect, fill: Color32, edge: Option<Color32>) {
 }
 
 /// Draws `Reconcile` while something is left to ask for. Returns how far the words may go.
-fn button(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, gap: &GapState, row_id: Id) -> f32 {
+fn button(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, gap: &GapState, row_id: Id) -> f32 {
     if !gap_text::can_reconcile(gap) {
         return line.rect.right() - theme::EDGE;
     }
     let place = Rect::from_x_y_ranges(line.columns.action(), line.rect.y_range());
     let mut cell = ui.new_child(UiBuilder::new().max_rect(place).accessibility_parent(row_id).id_salt(row_id));
-    let press = Press::new("Reconcile").look(Look::Outlined).in_row();
+    let press = Button::new("Reconcile").look(ButtonStyle::Outlined).in_row();
     if press.at(&mut cell, pos2(place.left() + PADDING, place.center().y)).clicked() {
         let profile = line.desk.owner(line.id);
-        scene.wish(Wish::Send(Action::Reconcile { profile, gap: line.activity.key() }));
+        scene.wish(UiRequest::Send(Action::Reconcile { profile, gap: line.activity.key() }));
     }
     cell.expand_to_include_rect(place);
     place.left()

@@ -3,10 +3,10 @@
 use egui::{CursorIcon, Rect, Role, Sense, Stroke, Ui, WidgetInfo, accesskit, pos2};
 
 use crate::activity::Column;
-use crate::settings::{Look, TableColumn};
-use crate::ui::profile_tab::Desk;
+use crate::settings::{TableColumn, TableLayout};
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
+use crate::ui::theme::{self, TextRole};
 use crate::ui::view_state::columns::{Columns, PADDING, Place, is_flexible, set_width, sorts_by, words};
 use crate::ui::widgets::{self, icons};
 
@@ -15,7 +15,7 @@ const EDGE: f32 = 7.0;
 
 /// Draws the header. A click sorts by the column, a second turns the order, a third goes back to arrival order. Returns
 /// whether the order changed.
-pub(crate) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, desk: &mut Desk) -> bool {
+pub(crate) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, desk: &mut ProfileTab) -> bool {
     let palette = Palette::of(ui.style());
     ui.painter().rect_filled(rect, 0.0, palette.panel);
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, palette.stroke));
@@ -59,11 +59,11 @@ fn one(ui: &Ui, bar: Rect, header: Place, sort: Option<(Column, bool)>) -> Optio
     let middle = bar.center().y;
     let end = if header.column == TableColumn::Took {
         let right = place.right();
-        widgets::text_right(ui, pos2(right, middle), name, Type::CaptionStrong, ink);
-        right - widgets::width(ui, name, Type::CaptionStrong) - 16.0
+        widgets::text_right(ui, pos2(right, middle), name, TextRole::CaptionStrong, ink);
+        right - widgets::width(ui, name, TextRole::CaptionStrong) - 16.0
     } else {
         let left = place.left() + PADDING;
-        widgets::text(ui, pos2(left, middle), name, Type::CaptionStrong, ink, place.width() - PADDING).right()
+        widgets::text(ui, pos2(left, middle), name, TextRole::CaptionStrong, ink, place.width() - PADDING).right()
     };
     if let Some((_, descending)) = sorted {
         let arrow = if descending { icons::ARROW_DOWN } else { icons::ARROW_UP };
@@ -90,7 +90,7 @@ fn starts_descending(column: Column) -> bool {
 
 /// The edges between columns, which are dragged; a double click gives a column its usual width back. By keyboard the dialog
 /// `Columns` does the same.
-fn edges(ui: &Ui, bar: Rect, columns: &Columns, look: &mut Look) {
+fn edges(ui: &Ui, bar: Rect, columns: &Columns, look: &mut TableLayout) {
     for (left, right) in columns.places.iter().zip(columns.places.iter().skip(1)) {
         // What takes the rest grows by its neighbour giving way.
         let (place, sign) = if is_flexible(look, left.column) { (right, -1.0) } else { (left, 1.0) };

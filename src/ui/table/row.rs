@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use egui::{Id, Rangef, Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2};
 
-use crate::activity::{Activity, ActivityKey, Field, Kind, Moment, Source, Status, path_of_text};
-use crate::engine::{Action, Progress};
+use crate::activity::{Activity, ActivityKey, Evidence, Field, Kind, Status, Timestamp, path_of_text};
+use crate::engine::{Action, DownloadProgress};
 use crate::protocol::{RequestId, visible};
 use crate::settings::TableColumn;
-use crate::ui::frame::{Scene, Wish};
+use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::rows::can_request_again;
 use crate::ui::text::activity_label::label_of;
 use crate::ui::text::{self, cut, download_text, took};
-use crate::ui::theme::Type;
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::view_state::columns::{PADDING, text_room};
-use crate::ui::widgets::{self, Look, Press, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 use super::cell::{Line, marked};
 use super::status_word;
@@ -41,7 +41,7 @@ pub(crate) fn accessible_name(activity: &Activity<'_>) -> String {
 }
 
 /// Draws a row; its buttons wish what they do. The response is of the row itself.
-pub(crate) fn show(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>) -> Response {
+pub(crate) fn show(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>) -> Response {
     let palette = Palette::of(ui.style());
     let row_id = ui.make_persistent_id(("row", line.id));
     let response = ui.interact(line.rect, row_id, Sense::CLICK);
@@ -74,7 +74,7 @@ pub(crate) fn show(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>) -> Response 
     response
 }
 
-fn background(ui: &Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette, response: &Response) {
+fn background(ui: &Ui, scene: &mut FrameContext, line: &Line<'_>, palette: &Palette, response: &Response) {
     let selected = line.desk.table.is_selected(line.id);
     let since = scene.now.since(line.activity.updated());
     let tinted = !scene.reduced_motion && since < TINT && scene.now >= line.activity.updated();
@@ -99,7 +99,7 @@ fn background(ui: &Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette, re
     }
 }
 
-fn name_row(ui: &Ui, line: &Line<'_>, response: &Response, selected: bool, scene: &Scene) {
+fn name_row(ui: &Ui, line: &Line<'_>, response: &Response, selected: bool, scene: &FrameContext) {
     let activity = &line.activity;
     response.widget_info(|| WidgetInfo::labeled(Role::Row, true, accessible_name(activity)));
     let size = line.desk.shown();
@@ -113,7 +113,7 @@ fn name_row(ui: &Ui, line: &Line<'_>, response: &Response, selected: bool, scene
 }
 
 /// The rest of the row in words.
-fn description(line: &Line<'_>, scene: &Scene) -> String {
+fn description(line: &Line<'_>, scene: &FrameContext) -> String {
     let activity = &line.activity;
     let mut parts = Vec::with_capacity(4);
     if line.desk.is_all() {
@@ -140,7 +140,7 @@ fn description(line: &Line<'_>, scene: &Scene) -> String {
     parts.join(", ")
 }
 
-fn time(ui: &Ui, scene: &mut Scene, line: &Line<'_>, moment: Moment, room: Rangef) {
+fn time(ui: &Ui, scene: &mut FrameContext, line: &Line<'_>, moment: Timestamp, room: Rangef) {
     if scene.times.relative {
         return age(ui, scene, line, moment, room);
     }
@@ -149,30 +149,30 @@ fn time(ui: &Ui, scene: &mut Scene, line: &Line<'_>, moment: Moment, room: Range
     let (x, width) = text_room(room);
     let at = pos2(x, line.rect.center().y);
     if line.columns.narrow {
-        widgets::text(ui, at, &time.short, Type::Mono, palette.secondary, width);
+        widgets::text(ui, at, &time.short, TextRole::Mono, palette.secondary, width);
     } else {
-        let main = widgets::text(ui, at, &time.main, Type::Mono, palette.secondary, width);
+        let main = widgets::text(ui, at, &time.main, TextRole::Mono, palette.secondary, width);
         if scene.times.milliseconds {
             let left = width - main.width();
-            widgets::text(ui, pos2(main.right(), at.y), &time.millis, Type::Mono, palette.muted, left);
+            widgets::text(ui, pos2(main.right(), at.y), &time.millis, TextRole::Mono, palette.muted, left);
         }
     }
 }
 
 /// How long ago something was.
-fn age(ui: &Ui, scene: &mut Scene, line: &Line<'_>, moment: Moment, room: Rangef) {
+fn age(ui: &Ui, scene: &mut FrameContext, line: &Line<'_>, moment: Timestamp, room: Rangef) {
     let palette = Palette::of(ui.style());
     let (words, changes_in) = text::ago(scene.now.since(moment));
     scene.changes_in(changes_in);
     let (x, width) = text_room(room);
-    widgets::text(ui, pos2(x, line.rect.center().y), &words, Type::Body, palette.secondary, width);
+    widgets::text(ui, pos2(x, line.rect.center().y), &words, TextRole::Body, palette.secondary, width);
 }
 
 fn source(ui: &Ui, line: &Line<'_>, room: Rangef) {
     let palette = Palette::of(ui.style());
     let (x, width) = text_room(room);
-    let word = line.activity.source().map_or("–", Source::word);
-    widgets::text(ui, pos2(x, line.rect.center().y), word, Type::Body, palette.muted, width);
+    let word = line.activity.source().map_or("–", Evidence::word);
+    widgets::text(ui, pos2(x, line.rect.center().y), word, TextRole::Body, palette.muted, width);
 }
 
 fn kind(ui: &Ui, line: &Line<'_>, room: Rangef) {
@@ -182,7 +182,7 @@ fn kind(ui: &Ui, line: &Line<'_>, room: Rangef) {
     widgets::icon(ui, pos2(x + 8.0, middle), icons::kind(kind), 16.0, palette.muted);
     if line.columns.wide {
         let at = pos2(x + 22.0, middle);
-        marked(ui, line, at, (Field::Kind, kind.word()), Type::Body, palette.muted, width - 16.0);
+        marked(ui, line, at, (Field::Kind, kind.word()), TextRole::Body, palette.muted, width - 16.0);
     }
 }
 
@@ -194,7 +194,7 @@ fn id(ui: &Ui, line: &Line<'_>, room: Rangef) {
     let width = if line.columns.narrow { width } else { width - 12.0 };
     let id = cut(&id, 40);
     let at = pos2(x, line.rect.center().y);
-    marked(ui, line, at, (Field::Id, &visible(&id)), Type::Mono, palette.secondary, width);
+    marked(ui, line, at, (Field::Id, &visible(&id)), TextRole::Mono, palette.secondary, width);
 }
 
 pub(crate) fn label(ui: &Ui, line: &Line<'_>, room: Rangef) {
@@ -205,19 +205,19 @@ pub(crate) fn label(ui: &Ui, line: &Line<'_>, room: Rangef) {
         // Whose it is comes first; a long name leaves half of the cell.
         let at = pos2(x, line.rect.center().y);
         let whose = format!("{} · ", visible(&cut(line.desk.owner_name(line.id), 24)));
-        let end = widgets::text(ui, at, &whose, Type::Body, palette.muted, width / 2.0).right();
+        let end = widgets::text(ui, at, &whose, TextRole::Body, palette.muted, width / 2.0).right();
         (x, width) = (end, width - (end - x));
     }
     let at = pos2(x, line.rect.center().y);
     if label.is_empty() {
-        widgets::text(ui, at, "–", Type::Body, palette.muted, width);
+        widgets::text(ui, at, "–", TextRole::Body, palette.muted, width);
     } else {
         let field = if line.activity.label().is_empty() { Field::Context } else { Field::Label };
-        marked(ui, line, at, (field, &visible(&cut(&label, 120))), Type::Body, palette.text, width);
+        marked(ui, line, at, (field, &visible(&cut(&label, 120))), TextRole::Body, palette.text, width);
     }
 }
 
-fn status(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id, room: Rangef) {
+fn status(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, room: Rangef) {
     let palette = Palette::of(ui.style());
     let status = line.activity.status();
     let (icon, hue) = icons::status(status, palette);
@@ -228,7 +228,7 @@ fn status(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id, room: Ran
     if let Some(expires) = line.activity.link_expires() {
         let left = scene.counts_down_to(expires);
         let at = pos2(word.right() + 7.0, middle);
-        widgets::text(ui, at, &text::countdown(left), Type::Body, palette.secondary, f32::INFINITY);
+        widgets::text(ui, at, &text::countdown(left), TextRole::Body, palette.secondary, f32::INFINITY);
     }
     if !line.activity.is_kept() && !line.columns.places.iter().any(|place| place.column == TableColumn::Message) {
         // The word stands with the message; without that column the icon stays, and the row's name says it.
@@ -239,7 +239,7 @@ fn status(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id, room: Ran
         let gap = if line.columns.narrow { 4.0 } else { 8.0 };
         widgets::icon(ui, pos2(word.right() + gap + 7.0, middle), icons::LATE, 14.0, palette.pending);
         let at = pos2(word.right() + gap + 17.0, middle);
-        widgets::text(ui, at, "Late", Type::Body, palette.text, room.max - at.x);
+        widgets::text(ui, at, "Late", TextRole::Body, palette.text, room.max - at.x);
     } else if line.activity.is_contradicted() {
         let mark = Rect::from_center_size(pos2(word.right() + 14.0, middle), egui::vec2(16.0, 16.0));
         widgets::icon(ui, mark.center(), icons::CONTRADICTED, 16.0, palette.text);
@@ -260,27 +260,32 @@ pub(crate) fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef) {
     let middle = line.rect.center().y;
     if !line.activity.is_kept() {
         widgets::icon(ui, pos2(x + 7.0, middle), icons::NOT_KEPT, 14.0, palette.gap);
-        let mark = widgets::text(ui, pos2(x + 18.0, middle), "Not kept", Type::Body, palette.text, width - 18.0);
+        let mark = widgets::text(ui, pos2(x + 18.0, middle), "Not kept", TextRole::Body, palette.text, width - 18.0);
         let taken = mark.right() + 10.0 - x;
         (x, width) = (x + taken, (width - taken).max(0.0));
     }
     let at = pos2(x, middle);
     if let Some((place, _)) = line.desk.turn_of(line.id) {
-        widgets::text(ui, at, &download_text::in_line(place), Type::Body, palette.secondary, width);
+        widgets::text(ui, at, &download_text::in_line(place), TextRole::Body, palette.secondary, width);
         return;
     }
     let message = line.activity.message();
     if message.is_empty() {
-        widgets::text(ui, at, "–", Type::Body, palette.muted, width);
+        widgets::text(ui, at, "–", TextRole::Body, palette.muted, width);
         return;
     }
     let status = line.activity.status();
     let ink = if status == Status::Failed || status.is_open() { palette.text } else { palette.secondary };
-    let face = if line.activity.message_is_reason() { Type::Mono } else { Type::Body };
+    let face = if line.activity.message_is_reason() { TextRole::Mono } else { TextRole::Body };
     marked(ui, line, at, (Field::Message, &visible(&message)), face, ink, width);
 }
 
-fn progress_cell(ui: &mut Ui, line: &Line<'_>, (row_id, room): (Id, Rangef), (progress, name): (&Progress, &str)) {
+fn progress_cell(
+    ui: &mut Ui,
+    line: &Line<'_>,
+    (row_id, room): (Id, Rangef),
+    (progress, name): (&DownloadProgress, &str),
+) {
     let palette = Palette::of(ui.style());
     let (x, _) = text_room(room);
     let middle = line.rect.center().y;
@@ -295,32 +300,39 @@ fn progress_cell(ui: &mut Ui, line: &Line<'_>, (row_id, room): (Id, Rangef), (pr
     let mut x = bar.right() + 40.0;
     if let Some(fraction) = fraction {
         let percent = format!("{} %", widgets::percent(fraction));
-        widgets::text_right(ui, pos2(x, middle), &percent, Type::Small, palette.text);
+        widgets::text_right(ui, pos2(x, middle), &percent, TextRole::Small, palette.text);
     } else {
         x -= 32.0;
     }
     if !line.columns.narrow || fraction.is_none() {
         let width = room.max - x - 16.0;
-        widgets::text(ui, pos2(x + 10.0, middle), &download_text::amount(progress), Type::Small, palette.muted, width);
+        widgets::text(
+            ui,
+            pos2(x + 10.0, middle),
+            &download_text::amount(progress),
+            TextRole::Small,
+            palette.muted,
+            width,
+        );
     }
 }
 
-fn took_cell(ui: &Ui, scene: &Scene, line: &Line<'_>, room: Rangef) {
+fn took_cell(ui: &Ui, scene: &FrameContext, line: &Line<'_>, room: Rangef) {
     let palette = Palette::of(ui.style());
     let at = pos2(room.max, line.rect.center().y);
     match line.activity.took(scene.now) {
         Some(time) => {
             let still = matches!(line.activity.status(), Status::Pending | Status::Preparing);
             let ink = if still { palette.muted } else { palette.secondary };
-            widgets::text_right(ui, at, &took(time, still), Type::Body, ink);
+            widgets::text_right(ui, at, &took(time, still), TextRole::Body, ink);
         }
         None => {
-            widgets::text_right(ui, at, "–", Type::Body, palette.muted);
+            widgets::text_right(ui, at, "–", TextRole::Body, palette.muted);
         }
     }
 }
 
-fn actions(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id, room: Rangef) {
+fn actions(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, room: Rangef) {
     let place = Rect::from_x_y_ranges(room, line.rect.y_range());
     let mut cell = ui.new_child(UiBuilder::new().max_rect(place).accessibility_parent(row_id).id_salt(row_id));
     let at = pos2(place.left() + PADDING, line.rect.center().y);
@@ -330,68 +342,69 @@ fn actions(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id, room: Ra
     } else if let Some((_, waiting)) = line.desk.turn_of(line.id) {
         cancel(&mut cell, scene, line, at, waiting.request.clone());
     } else if line.activity.can_download() {
-        let button = Press::new("Download").name_owned(format!("Download {id}")).look(Look::Outlined).in_row();
+        let button = Button::new("Download").name_owned(format!("Download {id}")).look(ButtonStyle::Outlined).in_row();
         if button.at(&mut cell, at).clicked() {
-            scene.wish(Wish::Save { row: line.id, inline: false });
+            scene.wish(UiRequest::Save { row: line.id, inline: false });
         }
     } else if let Some(path) = line.activity.file() {
         saved(&mut cell, scene, at, path);
     } else if line.activity.can_save_inline() {
-        let button = Press::new("Save…").name_owned(format!("Save inline data {id}")).look(Look::Outlined).in_row();
+        let button =
+            Button::new("Save…").name_owned(format!("Save inline data {id}")).look(ButtonStyle::Outlined).in_row();
         if button.at(&mut cell, at).clicked() {
-            scene.wish(Wish::Save { row: line.id, inline: true });
+            scene.wish(UiRequest::Save { row: line.id, inline: true });
         }
     } else if can_request_again(&line.activity) {
         // The narrow column has no room for both words; what a screen reader says stays whole.
         let words = if line.columns.narrow { "Again" } else { "Request again" };
-        let button = Press::new(words).name_owned(format!("Request {id} again")).in_row();
+        let button = Button::new(words).name_owned(format!("Request {id} again")).in_row();
         if button.at(&mut cell, at).clicked() {
             again(scene, line);
         }
     } else if line.activity.can_check() && is_checkable(scene, line) {
         let words = if line.columns.narrow { "Check" } else { "Check status" };
-        let button = Press::new(words).name_owned(format!("Check status {id}")).in_row();
+        let button = Button::new(words).name_owned(format!("Check status {id}")).in_row();
         if button.at(&mut cell, at).clicked() {
-            scene.wish(Wish::Check(line.id));
+            scene.wish(UiRequest::Check(line.id));
         }
     }
     cell.expand_to_include_rect(place);
 }
 
 /// Wishes the same data once more.
-fn again(scene: &mut Scene, line: &Line<'_>) {
+fn again(scene: &mut FrameContext, line: &Line<'_>) {
     if let ActivityKey::Data(request) = line.activity.key() {
-        scene.wish(Wish::RequestAgain { profile: line.desk.owner(line.id), request });
+        scene.wish(UiRequest::RequestAgain { profile: line.desk.owner(line.id), request });
     }
 }
 
 /// A command that has only just been sent is not worth asking about yet; a selected one always is.
-fn is_checkable(scene: &Scene, line: &Line<'_>) -> bool {
+fn is_checkable(scene: &FrameContext, line: &Line<'_>) -> bool {
     line.activity.status() != Status::Pending
         || scene.now.since(line.activity.first_seen()) >= PATIENCE
         || line.desk.table.is_selected(line.id)
 }
 
-fn cancel(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, at: egui::Pos2, request: RequestId) {
+fn cancel(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, at: egui::Pos2, request: RequestId) {
     // The drawer's button has the file's name; this one, like the others in a row, has the id.
     let name = format!("Cancel download {}", visible(request.as_str()));
-    if Press::new("Cancel").name_owned(name).in_row().at(ui, at).clicked() {
+    if Button::new("Cancel").name_owned(name).in_row().at(ui, at).clicked() {
         let profile = line.desk.owner(line.id);
-        scene.wish(Wish::Send(Action::CancelDownload { profile, request }));
+        scene.wish(UiRequest::Send(Action::CancelDownload { profile, request }));
     }
 }
 
-fn saved(ui: &mut Ui, scene: &mut Scene, at: egui::Pos2, path: &str) {
+fn saved(ui: &mut Ui, scene: &mut FrameContext, at: egui::Pos2, path: &str) {
     let file = download_text::file_name(path);
-    let button = Press::new("Open").name_owned(format!("Open {file}")).in_row();
+    let button = Button::new("Open").name_owned(format!("Open {file}")).in_row();
     let width = button.width(ui);
     if button.at(ui, at).clicked() {
-        scene.wish(Wish::Send(Action::OpenFile(path_of_text(path))));
+        scene.wish(UiRequest::Send(Action::OpenFile(path_of_text(path))));
     }
     let name = format!("Show {file} in folder");
-    let folder = Press::icon_only(icons::FOLDER, &name).in_row();
+    let folder = Button::icon_only(icons::FOLDER, &name).in_row();
     if folder.at(ui, pos2(at.x + width + 5.0, at.y)).clicked() {
-        scene.wish(Wish::Send(Action::ShowInFolder(path_of_text(path))));
+        scene.wish(UiRequest::Send(Action::ShowInFolder(path_of_text(path))));
     }
 }
 

@@ -2,10 +2,10 @@
 
 use egui::{Id, Popup, PopupAnchor, PopupCloseBehavior, Pos2, Ui, pos2};
 
-use crate::ui::frame::Scene;
+use crate::ui::frame::FrameContext;
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::menu::{entry, line};
-use crate::ui::profile_tab::Desk;
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::widgets;
 
 /// What it offers, in groups.
@@ -26,7 +26,7 @@ pub(crate) fn open(ui: &Ui, at: Pos2) {
 }
 
 /// Draws the menu while it is open.
-pub(crate) fn show(ui: &Ui, desk: &Desk, scene: &mut Scene) {
+pub(crate) fn show(ui: &Ui, desk: &ProfileTab, scene: &mut FrameContext) {
     let at = ui.data(|data| data.get_temp(id())).unwrap_or_else(|| pos2(0.0, 0.0));
     Popup::new(id(), ui.ctx().clone(), PopupAnchor::Position(at), ui.layer_id())
         .kind(egui::PopupKind::Menu)

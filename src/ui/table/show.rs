@@ -3,8 +3,8 @@
 use egui::{EventFilter, Rect, Response, Role, Sense, Ui, UiBuilder, accesskit, pos2};
 
 use crate::activity::RowId;
-use crate::ui::frame::Scene;
-use crate::ui::profile_tab::Desk;
+use crate::ui::frame::FrameContext;
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::profile_tab::rows::table_id;
 use crate::ui::theme::ROW;
 use crate::ui::theme::palette::Palette;
@@ -18,7 +18,7 @@ use super::{empty_state, gap_row, header, row, row_menu};
 const SHORTEST_HANDLE: f32 = 64.0;
 
 /// Draws the table in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, desk: &mut ProfileTab, scene: &mut FrameContext) {
     let place = ui.max_rect();
     let palette = Palette::of(ui.style());
     let id = table_id(desk);
@@ -36,14 +36,14 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
     let body = Rect::from_min_max(pos2(place.left(), head.bottom()), place.max);
     if header::show(&mut table, head, &columns, desk) {
         desk.refresh((scene.now, scene.reference), || false);
-        let Desk { table, activities, view, .. } = desk;
+        let ProfileTab { table, activities, view, .. } = desk;
         table.scroll_to(0.0, activities, view);
     }
     desk.table.height = f64::from(body.height());
     if std::mem::take(&mut desk.table.wanted)
         && let Some(row) = desk.table.cursor
     {
-        let Desk { table, activities, view, .. } = desk;
+        let ProfileTab { table, activities, view, .. } = desk;
         table.reveal(row, activities, view);
     }
     scroll(&table, body, desk, scene);
@@ -58,7 +58,7 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
 }
 
 /// The menu of the selected rows, also at the keyboard's wish.
-fn menu(table: &Ui, body: Rect, desk: &mut Desk, scene: &mut Scene) {
+fn menu(table: &Ui, body: Rect, desk: &mut ProfileTab, scene: &mut FrameContext) {
     if std::mem::take(&mut desk.table.menu_wanted)
         && let Some(index) = desk.table.cursor.and_then(|row| desk.view.position(&desk.activities, row))
     {
@@ -70,7 +70,7 @@ fn menu(table: &Ui, body: Rect, desk: &mut Desk, scene: &mut Scene) {
 }
 
 /// Tells screen readers what the table is, how long, and at which row the keyboard is.
-fn name_table(table: &Ui, place: Rect, desk: &Desk) {
+fn name_table(table: &Ui, place: Rect, desk: &ProfileTab) {
     let id = table.unique_id();
     let focused = table.memory(|memory| memory.has_focus(id));
     if focused {
@@ -96,8 +96,8 @@ fn name_table(table: &Ui, place: Rect, desk: &Desk) {
 }
 
 /// The wheel, fingers, and the scroll bar.
-fn scroll(ui: &Ui, body: Rect, desk: &mut Desk, scene: &Scene) {
-    let Desk { table, activities, view, .. } = desk;
+fn scroll(ui: &Ui, body: Rect, desk: &mut ProfileTab, scene: &FrameContext) {
+    let ProfileTab { table, activities, view, .. } = desk;
     let mut by = 0.0;
     if !scene.modal && ui.rect_contains_pointer(body) {
         by -= f64::from(ui.input(|input| input.smooth_scroll_delta().y));
@@ -116,7 +116,7 @@ fn scroll(ui: &Ui, body: Rect, desk: &mut Desk, scene: &Scene) {
     }
 }
 
-fn rows(ui: &mut Ui, body: Rect, columns: &Columns, desk: &mut Desk, scene: &mut Scene) {
+fn rows(ui: &mut Ui, body: Rect, columns: &Columns, desk: &mut ProfileTab, scene: &mut FrameContext) {
     ui.set_clip_rect(body.intersect(ui.clip_rect()));
     // The bar lies over the rows, but is asked first, so that it moves them in the same frame.
     let handle = scroll_bar(ui, body, desk);
@@ -160,10 +160,10 @@ fn rows(ui: &mut Ui, body: Rect, columns: &Columns, desk: &mut Desk, scene: &mut
 }
 
 /// A click on a row selects it; with Ctrl it adds, with Shift it extends; a second opens its details.
-fn press(ui: &Ui, desk: &mut Desk, id: RowId, response: &Response) {
+fn press(ui: &Ui, desk: &mut ProfileTab, id: RowId, response: &Response) {
     ui.memory_mut(|memory| memory.request_focus(ui.unique_id()));
     let modifiers = ui.input(|input| input.modifiers);
-    let Desk { table, activities, view, .. } = desk;
+    let ProfileTab { table, activities, view, .. } = desk;
     if response.secondary_clicked() {
         if !table.is_selected(id) {
             table.select(id);
@@ -188,9 +188,9 @@ fn press(ui: &Ui, desk: &mut Desk, id: RowId, response: &Response) {
 }
 
 /// Asks the scroll bar; returns where its handle is drawn and in which colour.
-fn scroll_bar(ui: &Ui, body: Rect, desk: &mut Desk) -> Option<(Rect, egui::Color32)> {
+fn scroll_bar(ui: &Ui, body: Rect, desk: &mut ProfileTab) -> Option<(Rect, egui::Color32)> {
     let palette = Palette::of(ui.style());
-    let Desk { table, activities, view, .. } = desk;
+    let ProfileTab { table, activities, view, .. } = desk;
     let rows = view.len(activities);
     let farthest = table.farthest(rows);
     if farthest <= 0.0 {

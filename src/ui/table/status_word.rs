@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use egui::{Id, Pos2, Rect, Ui, UiBuilder};
 
 use crate::activity::{Field, Status};
-use crate::ui::theme::Type;
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 
@@ -22,12 +22,12 @@ pub(crate) fn show(ui: &mut Ui, line: &Line<'_>, row_id: Id, at: Pos2, end: f32)
     let most = end + INTO_NEXT - at.x;
     let whole = status.word();
     let shown = match status {
-        Status::UnrecognisedNumber(number) if widgets::width(ui, &whole, Type::Body) > most => {
+        Status::UnrecognisedNumber(number) if widgets::width(ui, &whole, TextRole::Body) > most => {
             Cow::Owned(format!("Unrecog. {number}"))
         }
         _ => Cow::Borrowed(&*whole),
     };
-    let place = marked(ui, line, at, (Field::Status, &shown), Type::Body, ink, most);
+    let place = marked(ui, line, at, (Field::Status, &shown), TextRole::Body, ink, most);
     if shown != whole {
         let cell = ui.new_child(UiBuilder::new().max_rect(place).accessibility_parent(row_id));
         widgets::label(&cell, place, &format!("status {row_id:?}"), &whole).on_hover_text(&*whole);

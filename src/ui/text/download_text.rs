@@ -3,20 +3,20 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::engine::Progress;
+use crate::engine::DownloadProgress;
 use crate::protocol::visible;
 
 use super::{bytes, coarse, seconds_left};
 
 /// How much of a download is there, where the whole is known.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a share to be drawn")]
-pub(crate) fn fraction(progress: &Progress) -> Option<f32> {
+pub(crate) fn fraction(progress: &DownloadProgress) -> Option<f32> {
     let total = progress.total.filter(|&total| total > 0)?;
     Some((progress.received as f64 / total as f64).clamp(0.0, 1.0) as f32)
 }
 
 /// `18 MB of 29 MB`, or `18 MB` where the whole is not known.
-pub(crate) fn amount(progress: &Progress) -> String {
+pub(crate) fn amount(progress: &DownloadProgress) -> String {
     match progress.total {
         Some(total) => format!("{} of {}", bytes(progress.received), bytes(total)),
         None => bytes(progress.received),
@@ -24,7 +24,7 @@ pub(crate) fn amount(progress: &Progress) -> String {
 }
 
 /// `34 s left`, where that can be told.
-pub(crate) fn left(progress: &Progress) -> Option<String> {
+pub(crate) fn left(progress: &DownloadProgress) -> Option<String> {
     // Whole seconds that are begun: while something is left there is never none.
     let left = progress.left.map(|left| Duration::from_secs(seconds_left(left)))?;
     Some(format!("{} left", coarse(left)))

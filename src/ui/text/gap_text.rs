@@ -1,23 +1,23 @@
 //! Gaps in words: what a time in which nothing could be heard may have cost, and what is known of it by now. Pure functions.
 
-use crate::activity::{GapCause, GapState, Moment};
+use crate::activity::{GapCause, GapState, Timestamp};
 
 use super::{Zone, clock_time};
 
 /// When a gap was: `12:01:03`, and `12:01:09` or `now`.
-fn span(gap: &GapState, now: Moment, zone: &Zone) -> (String, String) {
+fn span(gap: &GapState, now: Timestamp, zone: &Zone) -> (String, String) {
     let to = gap.to.map_or_else(|| "now".to_owned(), |to| clock_time(to, now, zone));
     (clock_time(gap.from, now, zone), to)
 }
 
 /// What its row is called by screen readers and tests.
-pub(crate) fn name(gap: &GapState, now: Moment, zone: &Zone) -> String {
+pub(crate) fn name(gap: &GapState, now: Timestamp, zone: &Zone) -> String {
     let (from, to) = span(gap, now, zone);
     format!("Gap {from} to {to}")
 }
 
 /// What happened and what it means: `Disconnected 12:01:03 – 12:01:09: acknowledgements may be missing`.
-pub(crate) fn headline(gap: &GapState, now: Moment, zone: &Zone) -> String {
+pub(crate) fn headline(gap: &GapState, now: Timestamp, zone: &Zone) -> String {
     let (from, to) = span(gap, now, zone);
     let what = match gap.cause {
         GapCause::Disconnected => "Disconnected",
@@ -76,7 +76,7 @@ mod tests {
         }
     }
 
-    fn at(time: &str) -> Moment {
+    fn at(time: &str) -> Timestamp {
         format!("2026-03-02T{time}Z").parse::<jiff::Timestamp>().expect(time).into()
     }
 

@@ -3,7 +3,7 @@
 
 /// An object or a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Nest {
+pub(crate) struct JsonNode {
     /// Where it begins, in bytes.
     start: usize,
     /// Where the text goes on behind it; `None` where the text ends in it.
@@ -18,7 +18,7 @@ pub(crate) struct Nest {
     pub(crate) in_list: bool,
 }
 
-impl Nest {
+impl JsonNode {
     /// How much is in it.
     pub(crate) fn words(&self) -> String {
         let unit = match (self.is_list, self.members) {
@@ -33,8 +33,8 @@ impl Nest {
 }
 
 /// All of a text, in the order in which they begin.
-pub(crate) fn all(text: &str) -> Vec<Nest> {
-    let mut nests: Vec<Nest> = Vec::new();
+pub(crate) fn all(text: &str) -> Vec<JsonNode> {
+    let mut nests: Vec<JsonNode> = Vec::new();
     let mut open: Vec<usize> = Vec::new();
     // How wide everything so far is on one line.
     let mut width = 0;
@@ -71,7 +71,7 @@ pub(crate) fn all(text: &str) -> Vec<Nest> {
         if matches!(first, '{' | '[') {
             let in_list = open.last().and_then(|nest| nests.get(*nest)).is_some_and(|nest| nest.is_list);
             open.push(nests.len());
-            nests.push(Nest { start: at, end: None, members: 0, width, is_list: first == '[', in_list });
+            nests.push(JsonNode { start: at, end: None, members: 0, width, is_list: first == '[', in_list });
         }
         rest = after.trim_start();
     }
@@ -79,7 +79,7 @@ pub(crate) fn all(text: &str) -> Vec<Nest> {
 }
 
 /// The one that begins at a place, and its number.
-pub(crate) fn find(nests: &[Nest], start: usize) -> Option<(usize, &Nest)> {
+pub(crate) fn find(nests: &[JsonNode], start: usize) -> Option<(usize, &JsonNode)> {
     let number = nests.binary_search_by_key(&start, |nest| nest.start).ok()?;
     nests.get(number).map(|nest| (number, nest))
 }

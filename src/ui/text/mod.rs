@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 
-use crate::activity::{Moment, TimeReference};
+use crate::activity::{TimeReference, Timestamp};
 
 /// At most `limit` characters of a text, with `…` where something was cut.
 pub(crate) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
@@ -134,7 +134,7 @@ pub(crate) struct Zone {
 }
 
 impl Zone {
-    fn of(&self, moment: Moment) -> ZonedDateTime {
+    fn of(&self, moment: Timestamp) -> ZonedDateTime {
         self.reference.shown(moment).timestamp().to_zoned_datetime(self.zone.clone())
     }
 }
@@ -157,7 +157,7 @@ pub(crate) struct CellTime {
 }
 
 /// A moment as a cell shows it, in local time.
-pub(crate) fn cell_time(moment: Moment, now: Moment, zone: &Zone) -> CellTime {
+pub(crate) fn cell_time(moment: Timestamp, now: Timestamp, zone: &Zone) -> CellTime {
     let at = zone.of(moment);
     if at.date() == zone.of(now).date() {
         let main = at.strftime("%H:%M:%S").to_string();
@@ -172,29 +172,29 @@ pub(crate) fn cell_time(moment: Moment, now: Moment, zone: &Zone) -> CellTime {
 }
 
 /// The time of day to the millisecond, whichever day: `12:04:33.120`.
-pub(crate) fn precise_time(moment: Moment, zone: &Zone) -> String {
+pub(crate) fn precise_time(moment: Timestamp, zone: &Zone) -> String {
     zone.of(moment).strftime("%H:%M:%S%.3f").to_string()
 }
 
 /// A moment in full, for a tooltip: `2026-11-24 12:04:33.120 +01:00`.
-pub(crate) fn full_time(moment: Moment, zone: &Zone) -> String {
+pub(crate) fn full_time(moment: Timestamp, zone: &Zone) -> String {
     zone.of(moment).strftime("%Y-%m-%d %H:%M:%S%.3f %:z").to_string()
 }
 
 /// The time of day: `12:04:33`.
-pub(crate) fn time_of_day(moment: Moment, zone: &Zone) -> String {
+pub(crate) fn time_of_day(moment: Timestamp, zone: &Zone) -> String {
     zone.of(moment).strftime("%H:%M:%S").to_string()
 }
 
 /// The time of day, with the day where it is not today: `12:04:33`, `24 Nov 12:04:33`.
-pub(crate) fn clock_time(moment: Moment, now: Moment, zone: &Zone) -> String {
+pub(crate) fn clock_time(moment: Timestamp, now: Timestamp, zone: &Zone) -> String {
     let at = zone.of(moment);
     let today = at.date() == zone.of(now).date();
     at.strftime(if today { "%H:%M:%S" } else { "%-d %b %H:%M:%S" }).to_string()
 }
 
 /// The same to the minute: `12:04`, `24 Nov 12:04`.
-pub(crate) fn clock_minute(moment: Moment, now: Moment, zone: &Zone) -> String {
+pub(crate) fn clock_minute(moment: Timestamp, now: Timestamp, zone: &Zone) -> String {
     let at = zone.of(moment);
     let today = at.date() == zone.of(now).date();
     at.strftime(if today { "%H:%M" } else { "%-d %b %H:%M" }).to_string()
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn a_moment_of_another_day_says_so() {
         let zone = Zone::from(TimeZone::UTC);
-        let at = |text: &str| Moment::from(text.parse::<jiff::Timestamp>().expect(text));
+        let at = |text: &str| Timestamp::from(text.parse::<jiff::Timestamp>().expect(text));
         let now = at("2026-11-24T12:05:00Z");
         let today = cell_time(at("2026-11-24T12:04:33.120Z"), now, &zone);
         assert_eq!((today.main.as_str(), today.millis.as_str()), ("12:04:33", ".120"));

@@ -60,7 +60,7 @@ const OUTLINED: &str = "symbols-outlined";
 
 /// The text styles of the design.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Type {
+pub(crate) enum TextRole {
     /// Sign-in and dialogs: 18 / 24.
     Heading,
     /// Empty places: 15 / 22.
@@ -81,7 +81,7 @@ pub(crate) enum Type {
     Mono,
 }
 
-impl Type {
+impl TextRole {
     /// The face and its size.
     pub(crate) fn font(self) -> FontId {
         let (size, family) = match self {
@@ -162,13 +162,13 @@ fn fonts() -> FontDefinitions {
 fn style(palette: &Palette, reduced_motion: bool) -> Style {
     let mut style = Style { visuals: visuals(palette), ..Style::default() };
     style.text_styles = [
-        (TextStyle::Heading, Type::Heading),
-        (TextStyle::Body, Type::Body),
-        (TextStyle::Button, Type::Small),
-        (TextStyle::Small, Type::Small),
-        (TextStyle::Monospace, Type::Mono),
-        (TextStyle::Name("caption".into()), Type::Caption),
-        (TextStyle::Name("subheading".into()), Type::Subheading),
+        (TextStyle::Heading, TextRole::Heading),
+        (TextStyle::Body, TextRole::Body),
+        (TextStyle::Button, TextRole::Small),
+        (TextStyle::Small, TextRole::Small),
+        (TextStyle::Monospace, TextRole::Mono),
+        (TextStyle::Name("caption".into()), TextRole::Caption),
+        (TextStyle::Name("subheading".into()), TextRole::Subheading),
     ]
     .into_iter()
     .map(|(style, face)| (style, face.font()))
@@ -249,14 +249,14 @@ mod tests {
         let georgian = "გამარჯობა";
         let shown_in = |ctx: &egui::Context| {
             let mut output = ctx.run_ui(egui::RawInput::default(), |ui| {
-                for face in [Type::Body, Type::Strong, Type::Mono] {
+                for face in [TextRole::Body, TextRole::Strong, TextRole::Mono] {
                     let galley = ui.painter().layout_no_wrap(georgian.to_owned(), face.font(), Color32::WHITE);
                     assert!(galley.size().x > 20.0, "nothing was laid out");
                 }
             });
             // Nothing paints them here.
             output.textures_delta.clear();
-            [Type::Body, Type::Strong, Type::Mono]
+            [TextRole::Body, TextRole::Strong, TextRole::Mono]
                 .map(|face| ctx.fonts_mut(|fonts| fonts.has_glyphs(&face.font(), georgian)))
         };
         let ctx = egui::Context::default();

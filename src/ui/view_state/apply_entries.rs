@@ -1,14 +1,14 @@
 //! Applies entries to the model, and notes what the window should do because of them.
 
-use crate::activity::{Activities, Chip, Deed, Entry, Fact, LOOKED_UP, Status};
+use crate::activity::{Activities, Entry, Fact, LOOKUP_BATCH, LocalEvent, Status, StatusFilter};
 use crate::protocol::visible;
-use crate::ui::platform::desktop_notifications::News;
+use crate::ui::platform::desktop_notifications::PendingNotifications;
 
 use super::completeness::Completeness;
 
 /// What entries changed beside the rows themselves.
 #[derive(Debug, Default)]
-pub(crate) struct Changed {
+pub(crate) struct ApplySummary {
     /// Whether a message was among them.
     pub(crate) heard: bool,
     /// How many rows are new.
@@ -18,14 +18,14 @@ pub(crate) struct Changed {
     /// What failed last, in words.
     pub(crate) last_failed: Option<String>,
     /// What is told on the desktop.
-    pub(crate) news: News,
+    pub(crate) news: PendingNotifications,
     /// Those that say that data was requested from here.
     pub(crate) requested: Vec<Entry>,
     /// Whether a chunk of the journal was applied, and whether it was the last.
     pub restored: Option<bool>,
 }
 
-impl Changed {
+impl ApplySummary {
     /// What a chunk of the journal changed that was applied whole.
     pub(crate) fn restored(is_last: bool) -> Self {
         Self { restored: Some(is_last), ..Self::default() }
@@ -44,19 +44,19 @@ impl Changed {
 }
 
 /// Applies entries.
-pub(crate) fn apply(activities: &mut Activities, completeness: &mut Completeness, entries: &[Entry]) -> Changed {
+pub(crate) fn apply(activities: &mut Activities, completeness: &mut Completeness, entries: &[Entry]) -> ApplySummary {
     let counts = |activities: &Activities| {
         let counts = activities.counts();
-        (activities.len(), counts.of(Chip::Failed), counts.of(Chip::Ready))
+        (activities.len(), counts.of(StatusFilter::Failed), counts.of(StatusFilter::Ready))
     };
     let (rows, failures, ready) = counts(activities);
-    let mut changed = Changed::default();
-    for batch in entries.chunks(LOOKED_UP) {
+    let mut changed = ApplySummary::default();
+    for batch in entries.chunks(LOOKUP_BATCH) {
         for (entry, place) in activities.look_up(batch) {
             changed.heard |= matches!(entry.fact, Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. });
             completeness.note(entry);
             activities.apply_at(entry, place);
-            if matches!(entry.fact, Fact::Done(Deed::Requested(_))) {
+            if matches!(entry.fact, Fact::Done(LocalEvent::Requested(_))) {
                 changed.requested.push(entry.clone());
             }
         }

@@ -3,7 +3,7 @@
 use egui::{Rangef, Rect};
 
 use crate::activity::Column;
-use crate::settings::{ColumnLook, Look, SortLook, TableColumn};
+use crate::settings::{ColumnLayout, SortLayout, TableColumn, TableLayout};
 use crate::ui::theme;
 
 /// Left padding inside a column, and the space kept free at its end.
@@ -65,9 +65,10 @@ pub(crate) struct Place {
 
 impl Columns {
     /// The columns for a table in this place.
-    pub(crate) fn new(table: Rect, look: &Look, space: Room) -> Self {
+    pub(crate) fn new(table: Rect, look: &TableLayout, space: Room) -> Self {
         let (narrow, wide) = (space == Room::Narrow, space == Room::Wide);
-        let shown: Vec<ColumnLook> = look.shown().into_iter().filter(|look| wide || fits_narrow(look.column)).collect();
+        let shown: Vec<ColumnLayout> =
+            look.shown().into_iter().filter(|look| wide || fits_narrow(look.column)).collect();
         let flexible = flexible(&shown);
         let room = table.width() - theme::EDGE;
         let widths: Vec<f32> = shown.iter().map(|look| width(*look, space)).collect();
@@ -111,7 +112,7 @@ impl Columns {
 }
 
 /// The column that takes what is left: the message, or else the last that holds text.
-fn flexible(shown: &[ColumnLook]) -> Option<usize> {
+fn flexible(shown: &[ColumnLayout]) -> Option<usize> {
     let at = |wanted| shown.iter().position(|look| look.column == wanted);
     at(TableColumn::Message)
         .or_else(|| shown.iter().rposition(|look| look.column != TableColumn::Action))
@@ -119,12 +120,12 @@ fn flexible(shown: &[ColumnLook]) -> Option<usize> {
 }
 
 /// Whether the width of a column is what is left by the others.
-pub(crate) fn is_flexible(look: &Look, column: TableColumn) -> bool {
+pub(crate) fn is_flexible(look: &TableLayout, column: TableColumn) -> bool {
     let shown = look.shown();
     flexible(&shown).and_then(|index| shown.get(index)).is_some_and(|look| look.column == column)
 }
 
-fn width(look: ColumnLook, space: Room) -> f32 {
+fn width(look: ColumnLayout, space: Room) -> f32 {
     match (look.width, space) {
         (_, Room::Narrow) => narrow_width(look.column),
         // An icon without a word needs no other width.
@@ -232,7 +233,7 @@ pub(crate) fn sorts_by(column: TableColumn) -> Option<Column> {
 }
 
 /// A sort as it is remembered.
-pub(crate) fn remembered((column, descending): (Column, bool)) -> SortLook {
+pub(crate) fn remembered((column, descending): (Column, bool)) -> SortLayout {
     let column = match column {
         Column::Updated => TableColumn::Updated,
         Column::FirstSeen => TableColumn::FirstSeen,
@@ -244,7 +245,7 @@ pub(crate) fn remembered((column, descending): (Column, bool)) -> SortLook {
         Column::Took => TableColumn::Took,
         Column::Source => TableColumn::Source,
     };
-    SortLook { column, descending }
+    SortLayout { column, descending }
 }
 
 /// Where a cell's text begins and how wide it may be.
@@ -253,7 +254,7 @@ pub(crate) fn text_room(place: Rangef) -> (f32, f32) {
 }
 
 /// Gives a column a width; `None` for its usual one.
-pub(crate) fn set_width(look: &mut Look, column: TableColumn, width: Option<f32>) {
+pub(crate) fn set_width(look: &mut TableLayout, column: TableColumn, width: Option<f32>) {
     look.columns = look.shown();
     if let Some(shown) = look.columns.iter_mut().find(|shown| shown.column == column) {
         #[expect(
@@ -270,7 +271,7 @@ pub(crate) fn set_width(look: &mut Look, column: TableColumn, width: Option<f32>
 mod tests {
     use super::*;
 
-    fn place(look: &Look, width: f32, column: TableColumn) -> Option<(f32, f32)> {
+    fn place(look: &TableLayout, width: f32, column: TableColumn) -> Option<(f32, f32)> {
         let table = Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(width, 600.0));
         let columns = Columns::new(table, look, Room::of(width, false));
         let place = columns.places.iter().find(|place| place.column == column)?;
@@ -279,7 +280,7 @@ mod tests {
 
     #[test]
     fn the_message_takes_what_is_left_and_the_others_keep_their_width() {
-        let mut look = Look::default();
+        let mut look = TableLayout::default();
         assert_eq!(place(&look, 1280.0, TableColumn::Action), Some((1144.0, 1268.0)), "not at the window's edge");
         assert_eq!(place(&look, 1280.0, TableColumn::Message), Some((652.0, 1052.0)));
         look.columns = look.shown();
@@ -292,7 +293,7 @@ mod tests {
 
     #[test]
     fn beside_insight_the_message_keeps_room_and_kinds_are_icons() {
-        let look = Look::default();
+        let look = TableLayout::default();
         assert_eq!(place(&look, 880.0, TableColumn::Kind), Some((108.0, 144.0)));
         assert_eq!(place(&look, 880.0, TableColumn::Message), Some((568.0, 756.0)));
         assert_eq!(place(&look, 880.0, TableColumn::Action), Some((756.0, 868.0)));
@@ -307,7 +308,7 @@ mod tests {
                 assert_eq!(column, TableColumn::Action);
                 continue;
             };
-            let SortLook { column: stored, descending } = remembered((sort, true));
+            let SortLayout { column: stored, descending } = remembered((sort, true));
             assert!(descending);
             assert_eq!(sorts_by(stored), Some(sort), "{column:?} comes back as {stored:?}");
             assert!(stored == column || column == TableColumn::Age, "{column:?} is remembered as {stored:?}");
@@ -316,8 +317,8 @@ mod tests {
 
     #[test]
     fn columns_that_do_not_fit_give_way_and_none_is_lost() {
-        let wide = |column| ColumnLook { column, width: Some(900) };
-        let look = Look { columns: TableColumn::ALL.map(wide).to_vec(), ..Look::default() };
+        let wide = |column| ColumnLayout { column, width: Some(900) };
+        let look = TableLayout { columns: TableColumn::ALL.map(wide).to_vec(), ..TableLayout::default() };
         let table = Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(1280.0, 600.0));
         let columns = Columns::new(table, &look, Room::Wide);
         assert_eq!(columns.places.len(), TableColumn::ALL.len());

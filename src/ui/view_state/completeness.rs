@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use crate::activity::stats::completeness;
-use crate::activity::{Activities, ActivityKey, Answer, CompetingConsumer, Entry, Fact, Moment, RowId};
-use crate::ui::frame::Scene;
+use crate::activity::{Activities, ActivityKey, CompetingConsumer, Entry, Fact, RowId, StatusAnswer, Timestamp};
+use crate::ui::frame::FrameContext;
 use crate::ui::text::gap_text::counted;
 use crate::ui::text::{clock_minute, clock_time};
 
@@ -16,15 +16,15 @@ pub(crate) struct Completeness {
     /// Counts the times that it was brought up to date.
     pub(crate) version: u64,
     /// The first moment of which anything is known.
-    pub(crate) begun: Option<Moment>,
+    pub(crate) begun: Option<Timestamp>,
     /// What came before this moment is no longer in the journal.
-    pub(crate) floor: Option<Moment>,
+    pub(crate) floor: Option<Timestamp>,
     /// Gaps of which nothing known is missing: they are not looked at again.
     pub(crate) settled: HashSet<RowId>,
     /// The end of the last gap that is not settled.
-    pub(crate) since: Option<Moment>,
+    pub(crate) since: Option<Timestamp>,
     /// When the gap began that lasts.
-    pub(crate) lasting: Option<Moment>,
+    pub(crate) lasting: Option<Timestamp>,
     /// How many gaps have ended and are not settled.
     pub(crate) gaps: usize,
     /// How many commands were open across them and still are, each once.
@@ -32,11 +32,11 @@ pub(crate) struct Completeness {
     /// How many commands were open across them that the server does not know, each once.
     pub(crate) unknown: usize,
     /// When the server answered of the newest commands that were not heard of, although nothing explains it.
-    pub(crate) unheard: Vec<Moment>,
+    pub(crate) unheard: Vec<Timestamp>,
     /// Whether another client probably takes messages.
     pub(crate) competing: Option<CompetingConsumer>,
     /// Nothing is claimed of the time before that.
-    pub(crate) claims_from: Option<Moment>,
+    pub(crate) claims_from: Option<Timestamp>,
 }
 
 impl Completeness {
@@ -56,12 +56,12 @@ impl Completeness {
     }
 
     /// When that changes by the time alone.
-    pub(crate) fn next_turn(&self, now: Moment) -> Option<Moment> {
+    pub(crate) fn next_turn(&self, now: Timestamp) -> Option<Timestamp> {
         completeness::next_turn(&self.unheard, now)
     }
 
     /// The journal begins here now: nothing is claimed of what came before. `None` where it is empty.
-    pub(crate) fn begins(&mut self, oldest_left: Option<Moment>) {
+    pub(crate) fn begins(&mut self, oldest_left: Option<Timestamp>) {
         self.floor = self.floor.max(oldest_left);
         self.stale = true;
     }
@@ -72,7 +72,7 @@ impl Completeness {
     }
 
     /// Looks at the gaps again, where something came, and at the time. While it is `restoring`, less is known than will be.
-    pub(crate) fn refresh(&mut self, activities: &Activities, restoring: bool, now: Moment) {
+    pub(crate) fn refresh(&mut self, activities: &Activities, restoring: bool, now: Timestamp) {
         if std::mem::take(&mut self.stale) {
             self.version += 1;
             self.look(activities, restoring);
@@ -107,9 +107,9 @@ impl Completeness {
             self.since = self.since.max(Some(end));
             for id in activities.open_across(row) {
                 match activities.answer(&ActivityKey::Command(id.clone())) {
-                    Answer::Open => _ = open.insert(id),
-                    Answer::Unknown => _ = unknown.insert(id),
-                    Answer::Settled => {}
+                    StatusAnswer::Open => _ = open.insert(id),
+                    StatusAnswer::Unknown => _ = unknown.insert(id),
+                    StatusAnswer::Settled => {}
                 }
             }
         }
@@ -117,8 +117,8 @@ impl Completeness {
     }
 
     /// What the status bar says.
-    pub(crate) fn tell(&self, is_live: bool, scene: &Scene) -> Told {
-        let warning = |words| Told { words, warns: true };
+    pub(crate) fn tell(&self, is_live: bool, scene: &FrameContext) -> CompletenessSummary {
+        let warning = |words| CompletenessSummary { words, warns: true };
         let at = |moment| clock_time(moment, scene.now, &scene.zone);
         match (self.lasting, self.since.or(self.begun.max(self.floor)).max(self.claims_from)) {
             (Some(from), _) => warning(format!("Not receiving since {}", at(from))),
@@ -139,16 +139,16 @@ impl Completeness {
             _ if self.competing.is_some() => warning("Completeness not known".to_owned()),
             (None, Some(since)) => {
                 let since = clock_minute(since, scene.now, &scene.zone);
-                Told { words: format!("No acknowledgement missing since {since}"), warns: false }
+                CompletenessSummary { words: format!("No acknowledgement missing since {since}"), warns: false }
             }
-            (None, None) => Told { words: "Nothing received yet".to_owned(), warns: false },
+            (None, None) => CompletenessSummary { words: "Nothing received yet".to_owned(), warns: false },
         }
     }
 }
 
 /// What the status bar says.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct CompletenessSummary {
     pub words: String,
     /// Whether something is missing, or may be.
     pub warns: bool,

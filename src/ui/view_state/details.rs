@@ -8,7 +8,7 @@ use secrecy::zeroize::Zeroize as _;
 
 use crate::activity::{Activities, ActivityKey, Entry, RowId, Seq};
 use crate::engine::Action;
-use crate::protocol::Original;
+use crate::protocol::UnmaskedMessage;
 use crate::protocol::redact::HIDDEN;
 use crate::settings::ProfileId;
 use crate::ui::text::json_layout::Line;
@@ -120,7 +120,7 @@ impl Details {
     }
 
     /// Takes the messages with their secrets, where they were asked for and not hidden again since.
-    pub(crate) fn reveal(&mut self, key: &ActivityKey, messages: Vec<(Seq, Original)>) {
+    pub(crate) fn reveal(&mut self, key: &ActivityKey, messages: Vec<(Seq, UnmaskedMessage)>) {
         if *key == self.key && matches!(self.secrets, self::Secrets::Asked) {
             self.secrets = self::Secrets::Shown(messages);
             self.page = self::Page::default();
@@ -165,12 +165,12 @@ pub(crate) enum Secrets {
     /// The engine has been asked for them.
     Asked,
     /// As they came: the messages of which they are still kept. Wiped when dropped.
-    Shown(Vec<(Seq, Original)>),
+    Shown(Vec<(Seq, UnmaskedMessage)>),
 }
 
 impl Secrets {
     /// The message of an entry as it came, where it is shown so.
-    pub(crate) fn of(&self, seq: Seq) -> Option<&Original> {
+    pub(crate) fn of(&self, seq: Seq) -> Option<&UnmaskedMessage> {
         let Self::Shown(messages) = self else { return None };
         messages.iter().find(|(of, _)| *of == seq).map(|(_, message)| message)
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::activity::{Activities, ActivityKey, Entry};
 
-use super::apply_entries::Changed;
+use super::apply_entries::ApplySummary;
 use super::completeness::Completeness;
 
 /// How many entries are applied between two looks whether to go on: some tenths of a millisecond.
@@ -32,7 +32,7 @@ impl Batch {
 
 /// Batches that wait, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Behind {
+pub(crate) struct PendingEntries {
     batches: VecDeque<Batch>,
     /// How many entries of the first batch are applied.
     applied: usize,
@@ -42,7 +42,7 @@ pub(crate) struct Behind {
     weight: usize,
 }
 
-impl Behind {
+impl PendingEntries {
     /// How many entries wait.
     pub(crate) fn len(&self) -> usize {
         self.left
@@ -72,8 +72,8 @@ impl Behind {
         (activities, completeness): (&mut Activities, &mut Completeness),
         mut keys: Option<&mut Vec<ActivityKey>>,
         go_on: impl Fn() -> bool,
-    ) -> Changed {
-        let mut changed = Changed::default();
+    ) -> ApplySummary {
+        let mut changed = ApplySummary::default();
         while let Some(batch) = self.batches.front().filter(|_| go_on()) {
             let left = batch.entries().len().saturating_sub(self.applied);
             let in_hand = left.min(IN_HAND);
@@ -89,7 +89,7 @@ impl Behind {
                     let now = entries.get(left - in_hand..left).unwrap_or_default();
                     super::apply_entries::apply_restored(activities, completeness, now);
                     if left == in_hand {
-                        changed.add(Changed::restored(*is_last));
+                        changed.add(ApplySummary::restored(*is_last));
                     }
                 }
             }
@@ -109,7 +109,7 @@ impl Behind {
 pub(crate) mod tests {
     use std::time::Duration;
 
-    use crate::activity::{Fact, Moment, Seq};
+    use crate::activity::{Fact, Seq, Timestamp};
     use crate::protocol::Incoming;
     use crate::protocol::incoming::parse;
 
@@ -119,12 +119,12 @@ pub(crate) mod tests {
         let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"c-{number}","command_status":2,"body":""}}}}"#);
         let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
         let (seq, key) = (Seq(number as u64 + 1), ActivityKey::of(&message));
-        Entry { seq, at: Moment(1), key, fact: Fact::Heard(message), raw: raw.into() }
+        Entry { seq, at: Timestamp(1), key, fact: Fact::Heard(message), raw: raw.into() }
     }
 
     /// So many commands, a thousand a batch.
-    pub(crate) fn many(count: usize) -> Behind {
-        let mut behind = Behind::default();
+    pub(crate) fn many(count: usize) -> PendingEntries {
+        let mut behind = PendingEntries::default();
         for from in (0..count).step_by(1_000) {
             behind.push(Batch::Committed((from..count.min(from + 1_000)).map(heard).collect()));
         }
@@ -154,7 +154,7 @@ pub(crate) mod tests {
     #[test]
     fn a_chunk_of_the_journal_is_applied_from_its_newer_end_and_said_to_be_so_once_it_is_whole() {
         let (mut activities, mut completeness) = empty();
-        let mut behind = Behind::default();
+        let mut behind = PendingEntries::default();
         behind.push(Batch::Restored((0..600).map(heard).collect(), false));
         behind.push(Batch::Restored(Vec::new(), true));
         let mut restored = Vec::new();

@@ -3,14 +3,14 @@
 
 use std::collections::HashSet;
 
-use crate::activity::{Activities, Deed, Entry, Fact};
+use crate::activity::{Activities, Entry, Fact, LocalEvent};
 use crate::protocol::{DataToken, RequestId, StoredData};
 
 use super::table::Table;
 
 /// What has been requested and has no row yet.
 #[derive(Debug, Default)]
-pub(crate) struct Expected {
+pub(crate) struct PendingSelection {
     tokens: HashSet<DataToken>,
     /// The requests whose data is wanted once more.
     again: HashSet<RequestId>,
@@ -18,7 +18,7 @@ pub(crate) struct Expected {
     begun: bool,
 }
 
-impl Expected {
+impl PendingSelection {
     /// What was requested just now; what was expected before is let go.
     pub(crate) fn of(data: &[StoredData]) -> Self {
         Self { tokens: data.iter().map(|data| data.token.clone()).collect(), ..Self::default() }
@@ -31,7 +31,7 @@ impl Expected {
 
     /// Looks whether an entry is the row of something expected, and selects it: the first alone, the others with it.
     pub(crate) fn note(&mut self, entry: &Entry, activities: &Activities, table: &mut Table) {
-        let Fact::Done(Deed::Requested(requested)) = &entry.fact else { return };
+        let Fact::Done(LocalEvent::Requested(requested)) = &entry.fact else { return };
         let again = requested.again.as_ref().is_some_and(|request| self.again.remove(request));
         if !again && !self.tokens.remove(&requested.token) {
             return;

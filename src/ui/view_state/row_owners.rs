@@ -7,7 +7,7 @@ use crate::settings::ProfileId;
 
 /// Whose the rows of the tab are.
 #[derive(Debug, Default)]
-pub(crate) struct Owners {
+pub(crate) struct RowOwners {
     /// By the row's place in memory: which of the profiles.
     pub(crate) rows: Vec<u16>,
     /// The profiles and their names.
@@ -22,7 +22,7 @@ pub(crate) struct Owners {
     pub(crate) suspected: HashSet<ProfileId>,
 }
 
-impl Owners {
+impl RowOwners {
     /// The profile that a row belongs to, and its name.
     pub(crate) fn of(&self, row: RowId) -> Option<&(ProfileId, String)> {
         self.profiles.get(usize::from(*self.rows.get(row.slot())?))

@@ -5,9 +5,9 @@ use crate::activity::{ActivityKey, Entry, Seq};
 
 /// What a profile's journal refuses, in ascending order.
 #[derive(Debug, Default)]
-pub(crate) struct Unkept(Vec<Entry>);
+pub(crate) struct Unpersisted(Vec<Entry>);
 
-impl Unkept {
+impl Unpersisted {
     /// Takes what the journal has just refused.
     pub(crate) fn take(&mut self, entries: &[Entry]) {
         self.0.extend_from_slice(entries);

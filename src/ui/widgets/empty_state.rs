@@ -3,7 +3,7 @@
 use egui::text::LayoutJob;
 use egui::{Align, Rect, Ui, pos2};
 
-use crate::ui::theme::Type;
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 
@@ -22,10 +22,10 @@ pub(crate) fn show(ui: &Ui, place: Rect, icon: Icon, statement: &str, sentence: 
     if !low {
         widgets::icon(ui, centre, icon, 24.0, palette.secondary);
     }
-    let head = widgets::line(ui, statement, Type::Subheading, palette.text, place.width() - 48.0);
+    let head = widgets::line(ui, statement, TextRole::Subheading, palette.text, place.width() - 48.0);
     let at = pos2(centre.x - head.size().x / 2.0, centre.y + 40.0);
     widgets::label(ui, widgets::paint_line(ui, at, &head), "statement", statement);
-    let mut job = LayoutJob::single_section(sentence.to_owned(), widgets::format(Type::Body, palette.secondary));
+    let mut job = LayoutJob::single_section(sentence.to_owned(), widgets::format(TextRole::Body, palette.secondary));
     job.wrap.max_width = (place.width() - 48.0).min(560.0);
     job.halign = Align::Center;
     let body = ui.painter().layout_job(job);

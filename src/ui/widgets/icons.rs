@@ -2,7 +2,7 @@
 
 use egui_material_icons::icons as symbols;
 
-use crate::activity::{Chip, Kind, Status};
+use crate::activity::{Kind, Status, StatusFilter};
 use crate::engine::{ConnectionState, Severity};
 use crate::ui::theme::palette::Palette;
 
@@ -117,13 +117,13 @@ pub(crate) fn status(status: Status, palette: &Palette) -> (Icon, egui::Color32)
 }
 
 /// The icon of a chip and its hue; `All` and `Other` have none.
-pub(crate) fn chip(chip: Chip, palette: &Palette) -> Option<(Icon, egui::Color32)> {
+pub(crate) fn chip(chip: StatusFilter, palette: &Palette) -> Option<(Icon, egui::Color32)> {
     match chip {
-        Chip::All | Chip::Other => None,
-        Chip::Pending => Some(status(Status::Pending, palette)),
-        Chip::Succeeded => Some(status(Status::Succeeded, palette)),
-        Chip::Failed => Some(status(Status::Failed, palette)),
-        Chip::Ready => Some(status(Status::Ready, palette)),
+        StatusFilter::All | StatusFilter::Other => None,
+        StatusFilter::Pending => Some(status(Status::Pending, palette)),
+        StatusFilter::Succeeded => Some(status(Status::Succeeded, palette)),
+        StatusFilter::Failed => Some(status(Status::Failed, palette)),
+        StatusFilter::Ready => Some(status(Status::Ready, palette)),
     }
 }
 

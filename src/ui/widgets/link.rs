@@ -3,11 +3,11 @@
 use egui::{Id, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets;
 
 /// A line that can be pressed: what it is, and in a lower voice how it stands. Returns whether it was pressed.
-pub(crate) fn link(ui: &Ui, rect: Rect, id: Id, (name, face): (&str, Type), standing: &str) -> bool {
+pub(crate) fn link(ui: &Ui, rect: Rect, id: Id, (name, face): (&str, TextRole), standing: &str) -> bool {
     let palette = Palette::of(ui.style());
     let response = ui.interact(rect, id, Sense::click());
     let whole = if standing.is_empty() { name.to_owned() } else { format!("{name}, {standing}") };
@@ -22,7 +22,7 @@ pub(crate) fn link(ui: &Ui, rect: Rect, id: Id, (name, face): (&str, Type), stan
     let text = widgets::text(ui, at, name, face, palette.text, rect.width());
     let room = rect.right() - text.right() - 12.0;
     if room > 24.0 {
-        widgets::text(ui, pos2(text.right() + 10.0, at.y), standing, Type::Small, palette.muted, room);
+        widgets::text(ui, pos2(text.right() + 10.0, at.y), standing, TextRole::Small, palette.muted, room);
     }
     response.on_hover_text(whole).clicked()
 }

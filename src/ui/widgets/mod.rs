@@ -18,12 +18,12 @@ use egui::{
 
 use crate::ui::theme::palette::Palette;
 
-use super::theme::{self, Type};
+use super::theme::{self, TextRole};
 
 use icons::Icon;
 
 /// Lays out one line that is elided where it would be wider than `width`.
-pub(crate) fn line(ui: &Ui, text: &str, face: Type, colour: Color32, width: f32) -> Arc<Galley> {
+pub(crate) fn line(ui: &Ui, text: &str, face: TextRole, colour: Color32, width: f32) -> Arc<Galley> {
     let mut job = LayoutJob::single_section(text.to_owned(), format(face, colour));
     job.wrap = one_line(width);
     job.break_on_newline = false;
@@ -54,7 +54,7 @@ pub(crate) fn marked_line(
     ui: &Ui,
     text: &str,
     marks: &[Range<usize>],
-    face: Type,
+    face: TextRole,
     colour: Color32,
     width: f32,
 ) -> Arc<Galley> {
@@ -77,14 +77,14 @@ fn one_line(width: f32) -> TextWrapping {
 }
 
 /// Lays out several lines of running text.
-pub(crate) fn paragraph(ui: &Ui, text: &str, face: Type, colour: Color32, width: f32) -> Arc<Galley> {
+pub(crate) fn paragraph(ui: &Ui, text: &str, face: TextRole, colour: Color32, width: f32) -> Arc<Galley> {
     let mut job = LayoutJob::single_section(text.to_owned(), format(face, colour));
     job.wrap.max_width = width;
     ui.painter().layout_job(job)
 }
 
 /// A face and a colour as egui's text format, with the design's line height.
-pub(crate) fn format(face: Type, colour: Color32) -> TextFormat {
+pub(crate) fn format(face: TextRole, colour: Color32) -> TextFormat {
     TextFormat {
         font_id: face.font(),
         color: colour,
@@ -95,7 +95,7 @@ pub(crate) fn format(face: Type, colour: Color32) -> TextFormat {
 }
 
 /// The width of a line of text.
-pub(crate) fn width(ui: &Ui, text: &str, face: Type) -> f32 {
+pub(crate) fn width(ui: &Ui, text: &str, face: TextRole) -> f32 {
     line(ui, text, face, Color32::PLACEHOLDER, f32::INFINITY).size().x.ceil()
 }
 
@@ -108,13 +108,13 @@ pub(crate) fn paint_line(ui: &Ui, at: Pos2, galley: &Arc<Galley>) -> Rect {
 }
 
 /// Lays out and paints a line with its left end and its middle at `at`.
-pub(crate) fn text(ui: &Ui, at: Pos2, text: &str, face: Type, colour: Color32, width: f32) -> Rect {
+pub(crate) fn text(ui: &Ui, at: Pos2, text: &str, face: TextRole, colour: Color32, width: f32) -> Rect {
     let galley = line(ui, text, face, colour, width);
     paint_line(ui, at, &galley)
 }
 
 /// The same with its right end at `at`.
-pub(crate) fn text_right(ui: &Ui, at: Pos2, text: &str, face: Type, colour: Color32) -> Rect {
+pub(crate) fn text_right(ui: &Ui, at: Pos2, text: &str, face: TextRole, colour: Color32) -> Rect {
     let galley = line(ui, text, face, colour, f32::INFINITY);
     paint_line(ui, pos2(at.x - galley.size().x, at.y), &galley)
 }
@@ -167,7 +167,7 @@ pub(crate) fn divider(ui: &Ui, x: f32, y: f32, height: f32) {
 
 /// How a button looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Look {
+pub(crate) enum ButtonStyle {
     /// Text alone until the pointer is over it.
     Plain,
     /// With an edge.
@@ -183,23 +183,23 @@ pub(crate) enum Look {
 /// A button.
 #[derive(Debug, Clone)]
 #[must_use = "a button does nothing until it is put somewhere"]
-pub(crate) struct Press<'a> {
+pub(crate) struct Button<'a> {
     text: &'a str,
     icon: Option<(Icon, Option<Color32>)>,
     trailing: Option<String>,
     name: Option<std::borrow::Cow<'a, str>>,
     salt: Option<Id>,
-    look: Look,
+    look: ButtonStyle,
     on: Option<bool>,
     why_not: Option<&'a str>,
     height: f32,
     radius: CornerRadius,
     padding: f32,
-    face: Type,
+    face: TextRole,
     icon_size: f32,
 }
 
-impl<'a> Press<'a> {
+impl<'a> Button<'a> {
     /// A plain button with this text, which is also its accessible name.
     pub(crate) fn new(text: &'a str) -> Self {
         Self {
@@ -208,13 +208,13 @@ impl<'a> Press<'a> {
             trailing: None,
             name: None,
             salt: None,
-            look: Look::Plain,
+            look: ButtonStyle::Plain,
             on: None,
             why_not: None,
             height: 24.0,
             radius: theme::RADIUS,
             padding: 8.0,
-            face: Type::Small,
+            face: TextRole::Small,
             icon_size: 16.0,
         }
     }
@@ -224,7 +224,7 @@ impl<'a> Press<'a> {
         Self { icon: Some((icon, None)), name: Some(name.into()), padding: 4.0, ..Self::new("") }
     }
 
-    pub(crate) fn look(self, look: Look) -> Self {
+    pub(crate) fn look(self, look: ButtonStyle) -> Self {
         Self { look, ..self }
     }
 
@@ -278,7 +278,7 @@ impl<'a> Press<'a> {
         Self { padding, ..self }
     }
 
-    pub(crate) fn face(self, face: Type) -> Self {
+    pub(crate) fn face(self, face: TextRole) -> Self {
         Self { face, ..self }
     }
 
@@ -291,15 +291,15 @@ impl<'a> Press<'a> {
         if self.text.is_empty() && self.trailing.is_none() { 0.0 } else { 6.0 }
     }
 
-    fn strong(&self) -> Type {
+    fn strong(&self) -> TextRole {
         match self.face {
-            Type::Body | Type::Strong => Type::Strong,
-            _ => Type::SmallStrong,
+            TextRole::Body | TextRole::Strong => TextRole::Strong,
+            _ => TextRole::SmallStrong,
         }
     }
 
-    fn face_of_text(&self) -> Type {
-        if self.look == Look::Primary { self.strong() } else { self.face }
+    fn face_of_text(&self) -> TextRole {
+        if self.look == ButtonStyle::Primary { self.strong() } else { self.face }
     }
 
     /// How wide it is.
@@ -345,15 +345,15 @@ impl<'a> Press<'a> {
         let hot = enabled && (response.hovered() || response.is_pointer_button_down_on());
         let on = self.on == Some(true);
         let (fill, edge, ink) = match self.look {
-            Look::Primary => (Some(palette.primary(enabled).0), None, palette.primary(enabled).1),
-            Look::Outlined if hot => (Some(palette.button_hover), Some(palette.stroke_strong), palette.text),
-            Look::Outlined => (Some(palette.button), Some(palette.stroke_strong), palette.text),
-            Look::Chosen => (Some(palette.button), Some(palette.field_stroke), palette.text),
-            Look::MenuItem if hot || response.has_focus() => (Some(palette.selected), None, palette.text),
-            Look::MenuItem => (None, None, palette.text),
-            Look::Plain if on => (Some(palette.selected), Some(palette.field_stroke), palette.text),
-            Look::Plain if hot => (Some(palette.button_hover), None, palette.text),
-            Look::Plain => (None, None, palette.secondary),
+            ButtonStyle::Primary => (Some(palette.primary(enabled).0), None, palette.primary(enabled).1),
+            ButtonStyle::Outlined if hot => (Some(palette.button_hover), Some(palette.stroke_strong), palette.text),
+            ButtonStyle::Outlined => (Some(palette.button), Some(palette.stroke_strong), palette.text),
+            ButtonStyle::Chosen => (Some(palette.button), Some(palette.field_stroke), palette.text),
+            ButtonStyle::MenuItem if hot || response.has_focus() => (Some(palette.selected), None, palette.text),
+            ButtonStyle::MenuItem => (None, None, palette.text),
+            ButtonStyle::Plain if on => (Some(palette.selected), Some(palette.field_stroke), palette.text),
+            ButtonStyle::Plain if hot => (Some(palette.button_hover), None, palette.text),
+            ButtonStyle::Plain => (None, None, palette.secondary),
         };
         let ink = if enabled { ink } else { palette.muted };
         if let Some(fill) = fill {
@@ -363,7 +363,7 @@ impl<'a> Press<'a> {
             ui.painter().rect_stroke(rect, self.radius, Stroke::new(1.0, edge), StrokeKind::Inside);
         }
         if response.has_focus() {
-            focus_ring(ui, rect, self.radius, self.look == Look::Primary);
+            focus_ring(ui, rect, self.radius, self.look == ButtonStyle::Primary);
         }
         let middle = rect.center().y;
         let mut x = rect.left() + self.padding;
@@ -373,7 +373,7 @@ impl<'a> Press<'a> {
         if let Some((glyph, colour)) = self.icon {
             let colour = match colour {
                 Some(colour) if enabled => colour,
-                _ if on && self.look == Look::Plain => palette.accent,
+                _ if on && self.look == ButtonStyle::Plain => palette.accent,
                 _ => ink,
             };
             icon(ui, pos2(x + self.icon_size / 2.0, middle), glyph, self.icon_size, colour);
@@ -383,9 +383,9 @@ impl<'a> Press<'a> {
             x = text(ui, pos2(x, middle), self.text, self.face_of_text(), ink, f32::INFINITY).right() + 6.0;
         }
         if let Some(trailing) = &self.trailing {
-            if self.look == Look::MenuItem {
+            if self.look == ButtonStyle::MenuItem {
                 let at = pos2(rect.right() - self.padding, middle);
-                text_right(ui, at, trailing, Type::Caption, palette.muted);
+                text_right(ui, at, trailing, TextRole::Caption, palette.muted);
             } else {
                 text(ui, pos2(x, middle), trailing, self.strong(), palette.text, f32::INFINITY);
             }
@@ -401,7 +401,7 @@ fn keys_of(shortcut: &str) -> Vec<&str> {
 
 /// How wide a shortcut is as key caps.
 pub(crate) fn key_caps_width(ui: &Ui, shortcut: &str) -> f32 {
-    keys_of(shortcut).into_iter().map(|key| width(ui, key, Type::Caption) + 18.0).sum::<f32>() - 6.0
+    keys_of(shortcut).into_iter().map(|key| width(ui, key, TextRole::Caption) + 18.0).sum::<f32>() - 6.0
 }
 
 /// Paints a shortcut as key caps that end at `right`; returns where they begin.
@@ -409,10 +409,10 @@ pub(crate) fn key_caps(ui: &Ui, right: Pos2, shortcut: &str) -> f32 {
     let palette = Palette::of(ui.style());
     let mut x = right.x;
     for key in keys_of(shortcut).into_iter().rev() {
-        let width = width(ui, key, Type::Caption) + 12.0;
+        let width = width(ui, key, TextRole::Caption) + 12.0;
         let cap = Rect::from_min_size(pos2((x - width).round(), (right.y - 9.0).round()), vec2(width, 18.0));
         ui.painter().rect(cap, 4.0, palette.button, Stroke::new(1.0, palette.stroke_strong), StrokeKind::Inside);
-        text(ui, pos2(cap.left() + 6.0, right.y), key, Type::Caption, palette.secondary, f32::INFINITY);
+        text(ui, pos2(cap.left() + 6.0, right.y), key, TextRole::Caption, palette.secondary, f32::INFINITY);
         x = cap.left() - 6.0;
     }
     x + 6.0

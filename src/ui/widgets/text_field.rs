@@ -10,7 +10,7 @@ use egui::{
 };
 
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets;
 
 use super::icons;
@@ -35,7 +35,7 @@ pub(crate) struct Field<'a> {
     /// What stands in it while it is empty.
     pub hint: &'a str,
     /// The face of its text.
-    pub face: Type,
+    pub face: TextRole,
     /// Whether it holds a secret.
     pub secret: Secret,
     /// Room kept free at its left for an icon, and at its right for a button.
@@ -55,7 +55,7 @@ impl<'a> Field<'a> {
             id,
             name,
             hint: "",
-            face: Type::Body,
+            face: TextRole::Body,
             secret: Secret::No,
             margins: (8.0, 8.0),
             enabled: true,
@@ -123,7 +123,7 @@ fn lay_out(
     ui: &Ui,
     text: &str,
     part: Option<&Range<usize>>,
-    face: Type,
+    face: TextRole,
     ink: Color32,
     wrong: Color32,
 ) -> Arc<egui::Galley> {
@@ -164,7 +164,7 @@ pub(crate) fn choice(ui: &Ui, at: Pos2, mark: Mark, words: &str, enabled: bool) 
 
 /// How wide a choice is with its words on one line.
 pub(crate) fn choice_width(ui: &Ui, words: &str) -> f32 {
-    MARK + widgets::width(ui, words, Type::Body)
+    MARK + widgets::width(ui, words, TextRole::Body)
 }
 
 /// The same with its words on as many lines as they need in `width`, but few; the middle of the first line is at `at`.
@@ -175,7 +175,7 @@ pub(crate) fn choice_within(ui: &Ui, at: Pos2, width: f32, mark: Mark, words: &s
         (true, Mark::Radio(true) | Mark::Check(_)) => palette.text,
         (true, Mark::Radio(false)) => palette.secondary,
     };
-    let mut job = LayoutJob::single_section(words.to_owned(), widgets::format(Type::Body, ink));
+    let mut job = LayoutJob::single_section(words.to_owned(), widgets::format(TextRole::Body, ink));
     job.wrap = TextWrapping { max_width: width - MARK, max_rows: MOST_LINES, ..TextWrapping::default() };
     job.break_on_newline = false;
     let text = ui.painter().layout_job(job);
@@ -189,7 +189,7 @@ pub(crate) fn choice_within(ui: &Ui, at: Pos2, width: f32, mark: Mark, words: &s
     response.widget_info(|| WidgetInfo::selected(role, enabled, on, words));
     let centre = pos2(at.x + 7.0, at.y);
     draw_mark(ui, centre, mark, enabled);
-    let (middle, is_cut) = (at.y + (text.size().y - Type::Body.line()) / 2.0, text.elided);
+    let (middle, is_cut) = (at.y + (text.size().y - TextRole::Body.line()) / 2.0, text.elided);
     widgets::paint_line(ui, pos2(at.x + MARK, middle), &text);
     if response.has_focus() {
         widgets::focus_ring(ui, rect.expand2(vec2(4.0, -1.0)), theme::RADIUS, false);

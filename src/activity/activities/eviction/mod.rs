@@ -10,7 +10,7 @@ use std::hash::BuildHasher as _;
 
 use crate::activity::entry::{ActivityKey, Entry, Kind, Seq};
 use crate::activity::read::Activity;
-use crate::activity::row::{DataRow, Row};
+use crate::activity::row::{DataColumns, Row};
 use crate::activity::stats::summary::Outcome;
 use crate::activity::status::Status;
 
@@ -299,7 +299,7 @@ impl Activities {
         let Some(id) = self.rows.get(at).map(|row| row.id) else { return };
         // As it was when it was evicted, and is still counted.
         let mut before = Row::new(id, key.kind(), u32::MAX);
-        let mut data = (key.kind() == Kind::Data).then(DataRow::default);
+        let mut data = (key.kind() == Kind::Data).then(DataColumns::default);
         for entry in entries.iter().filter(|entry| entry.seq < missing.since) {
             before.apply(entry, data.as_mut(), &mut self.pool);
         }

@@ -8,12 +8,12 @@ use proptest::prelude::*;
 use crate::activity::activities::Activities;
 use crate::activity::activities::eviction_state::Incomplete;
 use crate::activity::activities::row_id::RowId;
-use crate::activity::entry::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, GapCause, Seq};
+use crate::activity::entry::{ActivityKey, Entry, Fact, Gap, GapCause, LocalEvent, Seq, StatusCheck};
 use crate::activity::filter::expression::Filter;
-use crate::activity::stats::completeness::Answer;
-use crate::activity::stats::summary::Stretch;
-use crate::activity::status::{Chip, Status};
-use crate::activity::time::timestamp::Moment;
+use crate::activity::stats::completeness::StatusAnswer;
+use crate::activity::stats::summary::TimeRange;
+use crate::activity::status::{Status, StatusFilter};
+use crate::activity::time::timestamp::Timestamp;
 use crate::activity::view::order::Column;
 use crate::activity::view::{Refresh, View};
 use crate::protocol::Incoming;
@@ -27,7 +27,7 @@ fn heard(seq: u64, raw: &str) -> Entry {
 }
 
 fn entry(seq: u64, key: ActivityKey, fact: Fact, raw: &str) -> Entry {
-    let at = Moment(1_000_000_000_000 + i64::try_from(seq).unwrap() * 1_000);
+    let at = Timestamp(1_000_000_000_000 + i64::try_from(seq).unwrap() * 1_000);
     Entry { seq: Seq(seq), at, key, fact, raw: raw.into() }
 }
 
@@ -48,7 +48,7 @@ fn data(seq: u64, id: &str, output_type: i64, body: &str) -> Entry {
 }
 
 fn labelled(seq: u64, id: &str, label: &str) -> Entry {
-    let label = Deed::Labelled { label: label.to_owned() };
+    let label = LocalEvent::Labelled { label: label.to_owned() };
     entry(seq, ActivityKey::Command(id.into()), Fact::Done(label), "")
 }
 
@@ -75,8 +75,8 @@ fn settled_rows_go_first_seen_first_and_all_others_stay() {
     let mut activities = empty();
     activities.mark_read();
     let gap = Gap {
-        from: Moment(1),
-        to: Some(Moment(2)),
+        from: Timestamp(1),
+        to: Some(Timestamp(2)),
         cause: GapCause::Disconnected,
         open: vec!["old-1".into(), "pending".into()],
         requests: 0,
@@ -104,7 +104,7 @@ fn settled_rows_go_first_seen_first_and_all_others_stay() {
     }
     tidied(&mut activities);
     assert_eq!((activities.len(), activities.known()), (LIMIT, 1_999));
-    assert_eq!(activities.counts().of(Chip::All), LIMIT);
+    assert_eq!(activities.counts().of(StatusFilter::All), LIMIT);
     assert_eq!(activities.ledger().all(), 1_998, "all but the gap");
     for (key, there) in [
         (key("pending"), true),
@@ -156,7 +156,7 @@ fn what_is_all_open_stays_whatever_the_limit_and_goes_when_it_settles() {
         tidied(&mut activities);
         assert_eq!(activities.len(), (2_999 - usize::try_from(number).unwrap()).max(LIMIT));
     }
-    assert_eq!((activities.known(), activities.counts().of(Chip::Succeeded)), (3_000, LIMIT));
+    assert_eq!((activities.known(), activities.counts().of(StatusFilter::Succeeded)), (3_000, LIMIT));
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn a_message_for_an_evicted_row_brings_it_back_with_its_name_and_history() {
     tidied(&mut activities);
     assert_eq!(activities.find(&key("x")), None);
     let (insight, ledger) =
-        (|of: &Activities| of.insight(Stretch::HOUR, Moment(1_000_003_000_000)), activities.ledger());
+        (|of: &Activities| of.insight(TimeRange::HOUR, Timestamp(1_000_003_000_000)), activities.ledger());
     assert_eq!(insight(&activities).settled, 1_997);
     // It comes after everything, and says less than is known.
     journal.push(command(2_000, "x", 1, "late"));
@@ -212,7 +212,7 @@ fn a_message_for_an_evicted_row_brings_it_back_with_its_name_and_history() {
         (row.status(), row.label(), row.first_seq(), row.last_seq()),
         (Status::Succeeded, "approve", Seq(1), Seq(2_000))
     );
-    assert_eq!(row.took(Moment(0)), Some(Duration::from_millis(2)));
+    assert_eq!(row.took(Timestamp(0)), Some(Duration::from_millis(2)));
     assert_eq!((activities.ledger(), insight(&activities).settled), (ledger, 1_997), "it is counted once");
     tidied(&mut activities);
     assert_eq!((activities.len(), activities.known()), (LIMIT, 1_997));
@@ -241,8 +241,8 @@ fn rows_of_which_the_journal_has_nothing_any_more_go_where_they_are_settled() {
 fn a_purge_takes_just_the_gaps_that_the_journal_lost_and_leaves_what_the_others_name() {
     let gap = |seq, id: &str, open: &[&str]| {
         let gap = Gap {
-            from: Moment(1),
-            to: Some(Moment(2)),
+            from: Timestamp(1),
+            to: Some(Timestamp(2)),
             cause: GapCause::Disconnected,
             open: open.iter().map(|id| (*id).into()).collect(),
             requests: 0,
@@ -260,7 +260,7 @@ fn a_purge_takes_just_the_gaps_that_the_journal_lost_and_leaves_what_the_others_
     for number in 6..2_000 {
         activities.apply(&command(number, &format!("c-{number}"), 2, ""));
     }
-    let unknown = entry(2_000, key("unknown"), Fact::Enquired(Enquiry::Unknown), "");
+    let unknown = entry(2_000, key("unknown"), Fact::Enquired(StatusCheck::Unknown), "");
     activities.apply(&unknown);
     activities.apply(&command(2_001, "late", 2, ""));
     tidied(&mut activities);
@@ -344,7 +344,7 @@ fn entries_that_were_not_restored_are_known_by_their_index_only() {
         if !late_before_index {
             activities.apply(&late);
         }
-        assert_eq!(activities.answer(&key("c-7")), Answer::Open, "it is only known to be in the journal");
+        assert_eq!(activities.answer(&key("c-7")), StatusAnswer::Open, "it is only known to be in the journal");
         let mut incomplete = activities.take_incomplete(10);
         incomplete.sort_by_key(|incomplete| incomplete.key.id().to_owned());
         assert_eq!(incomplete.iter().map(|incomplete| incomplete.key.id()).collect::<Vec<_>>(), ["cut", "old"]);
@@ -415,7 +415,7 @@ proptest! {
                     if !view.is_paused() {
                         let shown: Vec<RowId> = (0..view.len(&small)).map(|index| view.row(&small, index).unwrap()).collect();
                         let mut wanted: Vec<RowId> = (0..small.len()).map(|index| small.newest(index).unwrap()).collect();
-                        wanted.retain(|row| view.filter().matches(&small.get(*row).unwrap(), Moment(0)));
+                        wanted.retain(|row| view.filter().matches(&small.get(*row).unwrap(), Timestamp(0)));
                         let (mut sorted, mut expected) = (shown.clone(), wanted.clone());
                         sorted.sort();
                         expected.sort();
@@ -440,8 +440,8 @@ proptest! {
         }
         small.tidy(1_000);
         prop_assert_eq!((small.known(), small.ledger()), (large.known(), large.ledger()));
-        let now = Moment(1_000_001_000_000);
-        let (of_small, of_large) = (small.insight(Stretch::HOUR, now), large.insight(Stretch::HOUR, now));
+        let now = Timestamp(1_000_001_000_000);
+        let (of_small, of_large) = (small.insight(TimeRange::HOUR, now), large.insight(TimeRange::HOUR, now));
         prop_assert_eq!((of_small.settled, of_small.failed), (of_large.settled, of_large.failed));
         let mut counts: BTreeMap<Status, usize> = BTreeMap::new();
         for index in 0..small.len() {
@@ -453,7 +453,7 @@ proptest! {
                 (other.status(), other.message(), other.label(), other.first_seq(), other.last_seq(), other.source())
             );
         }
-        prop_assert_eq!(small.counts().of(Chip::Failed), counts.get(&Status::Failed).copied().unwrap_or(0));
+        prop_assert_eq!(small.counts().of(StatusFilter::Failed), counts.get(&Status::Failed).copied().unwrap_or(0));
         // Two that came back may stay as well.
         prop_assert!(small.len() <= 20.max(large.ledger().open + 2), "{} rows", small.len());
     }

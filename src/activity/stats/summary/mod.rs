@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::activity::collections::interner::{TextId, TextPool, cut};
+use crate::activity::collections::interner::{Interner, TextId, cut};
 use crate::activity::entry::Kind;
 use crate::activity::read::Activity;
 use crate::activity::row::CommandState;
-use crate::activity::time::timestamp::Moment;
+use crate::activity::time::timestamp::Timestamp;
 
 use super::throughput::{MOST, minute, prune};
 
@@ -27,12 +27,12 @@ const MINUTE: i64 = 60_000_000;
 /// The stretch of time that is looked at: bars of equal length, aligned to the clock, of which the last is under way. So
 /// what a bar shows does not change as time goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stretch {
+pub struct TimeRange {
     bars: u32,
     each: u32,
 }
 
-impl Stretch {
+impl TimeRange {
     /// The last hour, minute by minute.
     pub const HOUR: Self = Self { bars: 60, each: 1 };
     /// The last six hours, in steps of five minutes.
@@ -47,7 +47,7 @@ impl Stretch {
     }
 
     /// How many minutes it has at `now`, the one under way included.
-    pub(crate) fn minutes(self, now: Moment) -> usize {
+    pub(crate) fn minutes(self, now: Timestamp) -> usize {
         let whole = (self.bars.saturating_sub(1) * self.each) as usize;
         whole + usize::try_from(minute(now).rem_euclid(i64::from(self.each))).unwrap_or(0) + 1
     }
@@ -177,23 +177,23 @@ impl Outcomes {
     }
 
     /// How many commands settled from one moment to another: in the minutes after the one of the first.
-    pub(crate) fn settled(&self, from: Moment, to: Moment) -> usize {
+    pub(crate) fn settled(&self, from: Timestamp, to: Timestamp) -> usize {
         let first = minute(from).saturating_add(1);
         let buckets = self.buckets.range(first.min(minute(to))..=minute(to));
         buckets.map(|(_, bucket)| bucket.settled as usize).fold(0, usize::saturating_add)
     }
 
     /// Forgets minutes that are far from now, if there are many.
-    pub(crate) fn prune(&mut self, now: Moment) {
+    pub(crate) fn prune(&mut self, now: Timestamp) {
         prune(&mut self.buckets, now);
     }
 
     /// What ended in a stretch up to `now`, beside how many messages came in each bar of it.
-    pub(crate) fn insight(&self, stretch: Stretch, now: Moment, messages: Vec<u32>, pool: &TextPool) -> Insight {
+    pub(crate) fn insight(&self, stretch: TimeRange, now: Timestamp, messages: Vec<u32>, pool: &Interner) -> Insight {
         let (last, minutes) = (minute(now), stretch.minutes(now));
         let first = last.saturating_sub(i64::try_from(minutes).unwrap_or(0) - 1);
         let mut insight = Insight {
-            begins: Moment(first.saturating_mul(MINUTE)),
+            begins: Timestamp(first.saturating_mul(MINUTE)),
             minutes,
             messages,
             failures: Vec::new(),
@@ -228,7 +228,7 @@ impl Outcomes {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Insight {
     /// When the first bar begins.
-    pub begins: Moment,
+    pub begins: Timestamp,
     /// How many minutes there are, the one under way included.
     pub minutes: usize,
     /// Messages in each bar, oldest first.

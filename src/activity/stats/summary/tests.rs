@@ -8,17 +8,17 @@ fn outcome(minute: i64, failed: Option<u32>, bin: Option<u8>) -> Outcome {
     Outcome { minute, failed: failed.map(TextId::at), bin }
 }
 
-fn at(minute: i64) -> Moment {
-    Moment(minute * MINUTE + 1)
+fn at(minute: i64) -> Timestamp {
+    Timestamp(minute * MINUTE + 1)
 }
 
-fn look(outcomes: &Outcomes, stretch: Stretch, minute: i64, pool: &TextPool) -> Insight {
+fn look(outcomes: &Outcomes, stretch: TimeRange, minute: i64, pool: &Interner) -> Insight {
     outcomes.insight(stretch, at(minute), Vec::new(), pool)
 }
 
 #[test]
 fn what_ended_is_told_by_the_minute_with_its_reasons_most_frequent_first() {
-    let mut pool = TextPool::default();
+    let mut pool = Interner::default();
     let (owner, active) = (pool.intern("profile.not_an_owner"), pool.intern("policy.already_active"));
     let mut outcomes = Outcomes::default();
     for (minute, failed) in [(100, None), (100, Some(active)), (98, Some(owner)), (98, Some(owner)), (30, Some(owner))]
@@ -26,24 +26,24 @@ fn what_ended_is_told_by_the_minute_with_its_reasons_most_frequent_first() {
         outcomes.add(Outcome { minute, failed, bin: Some(36) });
     }
     outcomes.add(Outcome { minute: 99, failed: Some(TextId::default()), bin: None });
-    let insight = look(&outcomes, Stretch::HOUR, 100, &pool);
+    let insight = look(&outcomes, TimeRange::HOUR, 100, &pool);
     assert_eq!((insight.settled, insight.failed), (5, 4), "what is older than an hour is left out");
     assert_eq!(insight.failures.iter().rev().take(4).copied().collect::<Vec<_>>(), [1, 1, 2, 0]);
     let reasons: Vec<_> = insight.reasons.iter().map(|(reason, count)| (&**reason, *count)).collect();
     assert_eq!(reasons, [("profile.not_an_owner", 2), ("", 1), ("policy.already_active", 1)]);
-    assert_eq!((insight.timed(), insight.begins), (4, Moment(41 * MINUTE)));
-    assert_eq!(look(&outcomes, Stretch::DAY, 100, &pool).failed, 5);
+    assert_eq!((insight.timed(), insight.begins), (4, Timestamp(41 * MINUTE)));
+    assert_eq!(look(&outcomes, TimeRange::DAY, 100, &pool).failed, 5);
 }
 
 #[test]
 fn bars_keep_to_the_clock_and_the_last_is_under_way() {
-    assert_eq!(Stretch::SIX_HOURS.minutes(at(100)), 356);
-    assert_eq!(Stretch::SIX_HOURS.minutes(at(104)), 360);
+    assert_eq!(TimeRange::SIX_HOURS.minutes(at(100)), 356);
+    assert_eq!(TimeRange::SIX_HOURS.minutes(at(104)), 360);
     let mut minutes = [1; 356];
     (minutes[0], minutes[355]) = (10, 7);
-    let bars = Stretch::SIX_HOURS.sums(&minutes);
+    let bars = TimeRange::SIX_HOURS.sums(&minutes);
     assert_eq!((bars.len(), bars.first(), bars.last()), (72, Some(&14), Some(&7)));
-    for stretch in [Stretch::HOUR, Stretch::SIX_HOURS, Stretch::DAY] {
+    for stretch in [TimeRange::HOUR, TimeRange::SIX_HOURS, TimeRange::DAY] {
         let most = (0..1_440).map(|minute| stretch.minutes(at(minute))).max();
         assert!(most <= Some(MINUTES as usize), "{stretch:?} looks at minutes that are not kept");
     }
@@ -65,11 +65,11 @@ fn quantiles_lie_where_the_commands_lie() {
     for bin in std::iter::repeat_n(36, 90).chain(std::iter::repeat_n(60, 10)) {
         outcomes.add(outcome(7, None, Some(bin)));
     }
-    let insight = look(&outcomes, Stretch::HOUR, 7, &TextPool::default());
+    let insight = look(&outcomes, TimeRange::HOUR, 7, &Interner::default());
     let seconds = |share| insight.quantile(share).unwrap().as_secs_f64();
     assert!((1.0..1.22).contains(&seconds(0.5)), "{}", seconds(0.5));
     assert!((100.0..122.0).contains(&seconds(0.95)), "{}", seconds(0.95));
-    let nothing = look(&Outcomes::default(), Stretch::HOUR, 7, &TextPool::default());
+    let nothing = look(&Outcomes::default(), TimeRange::HOUR, 7, &Interner::default());
     assert_eq!(nothing.quantile(0.5), None);
 }
 
@@ -98,8 +98,8 @@ proptest! {
         }
         prop_assert!(outcomes.buckets.len() <= MOST);
         let now = outcomes.buckets.keys().next_back().copied().unwrap_or(0);
-        for stretch in [Stretch::HOUR, Stretch::SIX_HOURS, Stretch::DAY] {
-            let insight = look(&outcomes, stretch, now, &TextPool::default());
+        for stretch in [TimeRange::HOUR, TimeRange::SIX_HOURS, TimeRange::DAY] {
+            let insight = look(&outcomes, stretch, now, &Interner::default());
             let first = minute(insight.begins);
             let inside: Vec<_> = left.iter().filter(|outcome| (first..=now).contains(&outcome.minute)).collect();
             let failed = inside.iter().filter(|outcome| outcome.failed.is_some()).count() as u64;

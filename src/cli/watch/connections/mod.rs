@@ -8,13 +8,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::cli::error::CliError;
-use crate::cli::profiles::{Guest, Names};
+use crate::cli::profiles::{EnvProfile, ProfileNames};
 use crate::engine::{
     ConnectionState, Credential, EngineStatus, Notice, ProfileStatus, SignIn, SignInState, TokenStatus,
 };
 use crate::settings::{ProfileId, Settings};
 
-use super::connection_status::{Standings, in_words};
+use super::connection_status::{ConnectionStatuses, in_words};
 
 /// How long the first connection may take.
 const FIRST_CONNECTION: Duration = Duration::from_secs(30);
@@ -22,10 +22,10 @@ const FIRST_CONNECTION: Duration = Duration::from_secs(30);
 const SIGN_IN_PAUSE: Duration = Duration::from_secs(3);
 /// The connections of the watched profiles.
 pub(crate) struct Connections {
-    guest: Option<Guest>,
+    guest: Option<EnvProfile>,
     /// The name of the one profile that is watched.
     only: Option<String>,
-    standings: Standings,
+    standings: ConnectionStatuses,
     /// When the first connection has to be there.
     deadline: Option<Instant>,
     /// When to sign in again.
@@ -38,8 +38,8 @@ pub(crate) struct Connections {
 
 impl Connections {
     /// Of the profiles that are about to be connected.
-    pub(crate) fn new(guest: Option<Guest>, settings: &Settings, only: Option<&str>) -> Self {
-        let mut standings = Standings::default();
+    pub(crate) fn new(guest: Option<EnvProfile>, settings: &Settings, only: Option<&str>) -> Self {
+        let mut standings = ConnectionStatuses::default();
         match &guest {
             Some(guest) => standings.begin(guest.profile.id),
             None => {
@@ -72,7 +72,7 @@ impl Connections {
     /// The sign-in of the guest, if it is due.
     pub(crate) fn sign_in_now(&mut self) -> Option<SignIn> {
         self.sign_in_at.take_if(|due| *due <= Instant::now())?;
-        let Guest { profile, password } = self.guest.as_ref()?;
+        let EnvProfile { profile, password } = self.guest.as_ref()?;
         Some(SignIn { profile: profile.clone(), credential: Credential::Password(password.clone()) })
     }
 
@@ -96,7 +96,7 @@ impl Connections {
     pub(crate) fn take(
         &mut self,
         status: &EngineStatus,
-        names: &mut Names,
+        names: &mut ProfileNames,
         mut include: impl FnMut(ProfileId),
     ) -> Vec<String> {
         let mut lines = Vec::new();
@@ -119,7 +119,13 @@ impl Connections {
         lines
     }
 
-    fn take_profile(&mut self, names: &Names, profile: ProfileId, now: &Arc<ProfileStatus>, lines: &mut Vec<String>) {
+    fn take_profile(
+        &mut self,
+        names: &ProfileNames,
+        profile: ProfileId,
+        now: &Arc<ProfileStatus>,
+        lines: &mut Vec<String>,
+    ) {
         let old = self.seen.insert(profile, now.clone());
         if old.as_ref().is_some_and(|old| Arc::ptr_eq(old, now)) {
             return;
@@ -151,14 +157,20 @@ impl Connections {
         self.guest.is_none() && self.only.as_deref().is_none_or(|only| only == name)
     }
 
-    fn is_watched(&self, names: &Names, profile: ProfileId) -> bool {
+    fn is_watched(&self, names: &ProfileNames, profile: ProfileId) -> bool {
         match &self.guest {
             Some(guest) => guest.profile.id == profile,
             None => self.only.as_deref().is_none_or(|only| names.find(only) == Some(profile)),
         }
     }
 
-    fn connection(&mut self, names: &Names, profile: ProfileId, state: &ConnectionState, lines: &mut Vec<String>) {
+    fn connection(
+        &mut self,
+        names: &ProfileNames,
+        profile: ProfileId,
+        state: &ConnectionState,
+        lines: &mut Vec<String>,
+    ) {
         lines.push(format!("{}: {}", names.name(profile), in_words(state)));
         let expired = matches!(state, ConnectionState::TokenRefused { .. }) && self.standings.was_joined(profile);
         if expired && self.guest.is_some() {
@@ -170,7 +182,7 @@ impl Connections {
         }
     }
 
-    fn signing_in(&mut self, names: &Names, profile: ProfileId, state: &SignInState, lines: &mut Vec<String>) {
+    fn signing_in(&mut self, names: &ProfileNames, profile: ProfileId, state: &SignInState, lines: &mut Vec<String>) {
         match state {
             SignInState::Failed(why) if why.is_refusal() => self.standings.out(profile, why.to_string()),
             SignInState::Failed(why) => {
@@ -183,7 +195,7 @@ impl Connections {
     }
 
     /// The keyring has no token of a profile.
-    fn no_token(&mut self, names: &Names, profile: ProfileId) {
+    fn no_token(&mut self, names: &ProfileNames, profile: ProfileId) {
         if self.standings.is_starting(profile) {
             let name = names.name(profile);
             let why = format!(
@@ -195,7 +207,7 @@ impl Connections {
 }
 
 /// A notice as a line.
-pub(crate) fn in_line(notice: &Notice, names: &Names) -> String {
+pub(crate) fn in_line(notice: &Notice, names: &ProfileNames) -> String {
     let whose = notice.profile.map(|profile| format!("{}: ", names.name(profile))).unwrap_or_default();
     format!("{whose}{}", notice.sentence)
 }

@@ -81,7 +81,7 @@ fn make(status: &mut EngineStatus, change: Change) {
 type Said = BTreeMap<ProfileId, String>;
 
 /// Looks, and checks that nothing is said but what is true now of a profile that is watched.
-fn look(connections: &mut Connections, status: &EngineStatus, names: &mut Names, said: &mut Said) {
+fn look(connections: &mut Connections, status: &EngineStatus, names: &mut ProfileNames, said: &mut Said) {
     said.retain(|profile, _| status.profiles.contains_key(profile));
     for line in connections.take(status, names, |_included| {}) {
         let of = status.profiles.iter().find(|(profile, now)| {
@@ -101,13 +101,13 @@ fn whether_to_sign_in_again_follows_from_the_kind_of_the_failure_and_not_from_it
     assert_eq!(refused.to_string(), not_asked.to_string(), "the same words");
     for (why, ends) in [(refused, true), (not_asked, false)] {
         let profile = profile(0);
-        let guest = Guest { profile: profile.clone(), password: "p".to_owned().into() };
+        let guest = EnvProfile { profile: profile.clone(), password: "p".to_owned().into() };
         let mut connections = Connections::new(Some(guest), &Settings::default(), None);
         assert!(connections.sign_in_now().is_some(), "it does not sign in");
         let mut status = EngineStatus::default();
         let sign_in = Some(SignInStatus { number: 1, state: SignInState::Failed(Arc::new(why)) });
         status.profiles.insert(profile.id, Arc::new(ProfileStatus { sign_in, ..ProfileStatus::default() }));
-        connections.take(&status, &mut Names::default(), |_included| {});
+        connections.take(&status, &mut ProfileNames::default(), |_included| {});
         assert_eq!(connections.sign_in_at.is_none(), ends, "whether it signs in again");
         assert_eq!(connections.end().map(|error| error.exit()), ends.then_some(Exit::SignedOut));
     }
@@ -120,7 +120,7 @@ proptest! {
         let all = Settings { profiles: (0..NAMES.len()).map(profile).collect(), ..Settings::default() };
         let mut connections = Connections::new(None, &all, only);
         // Nobody knows any name yet.
-        let (mut names, mut said) = (Names::default(), Said::new());
+        let (mut names, mut said) = (ProfileNames::default(), Said::new());
         let mut status = EngineStatus::default();
         for (change, looks) in changes {
             make(&mut status, change);

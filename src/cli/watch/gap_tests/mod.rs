@@ -16,18 +16,18 @@ use serde_json::{Value, json};
 
 use crate::activity::export_record::{Format, Record};
 use crate::activity::{
-    Activities, ActivityKey, Chip, Deed, Enquiry, Entry, Fact, Filter, Gap, GapCause, Moment, NotSaved, Receipt, Seq,
-    Status, TimeReference, View,
+    Activities, ActivityKey, DownloadFailure, DownloadReceipt, Entry, Fact, Filter, Gap, GapCause, LocalEvent, Seq,
+    Status, StatusCheck, StatusFilter, TimeReference, Timestamp, View,
 };
-use crate::cli::profiles::Names;
+use crate::cli::profiles::ProfileNames;
 use crate::cli::subcommand::Watch;
 use crate::journal::handle::Journal;
-use crate::journal::{Archive, EarlierLinks, Export, JournalError, Limits};
+use crate::journal::{EarlierLinks, Export, JournalError, Limits, ReadOnlyJournal};
 use crate::protocol::incoming::parse;
 use crate::protocol::{CommandId, CommandStatus, Incoming, RequestId};
 use crate::settings::ProfileId;
 
-use super::model::{Model, Whose};
+use super::model::{Model, ProfileFilter};
 
 const LIFETIME: Duration = Duration::from_mins(10);
 /// How old entries may become in the journal.
@@ -37,14 +37,14 @@ fn profile() -> ProfileId {
     ProfileId::from_u128(7)
 }
 
-fn second(n: i64) -> Moment {
-    Moment(n * 1_000_000)
+fn second(n: i64) -> Timestamp {
+    Timestamp(n * 1_000_000)
 }
 
 fn heard(data: &Value) -> Entry {
     let raw = json!({ "data": data }).to_string();
     let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
-    Entry { raw: raw.into(), ..Entry::ours(Moment(0), ActivityKey::of(&message), Fact::Heard(message)) }
+    Entry { raw: raw.into(), ..Entry::ours(Timestamp(0), ActivityKey::of(&message), Fact::Heard(message)) }
 }
 
 fn command(id: &str, status: u8) -> Entry {
@@ -56,12 +56,12 @@ fn data(id: &str, is_ready: bool) -> Entry {
     heard(&json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": u8::from(is_ready), "body": body}))
 }
 
-fn enquired(id: &str, enquiry: Enquiry) -> Entry {
-    Entry::ours(Moment(0), ActivityKey::Command(id.into()), Fact::Enquired(enquiry))
+fn enquired(id: &str, enquiry: StatusCheck) -> Entry {
+    Entry::ours(Timestamp(0), ActivityKey::Command(id.into()), Fact::Enquired(enquiry))
 }
 
-fn known(status: i64) -> Enquiry {
-    Enquiry::Known { status: CommandStatus::from_number(status), text: None }
+fn known(status: i64) -> StatusCheck {
+    StatusCheck::Known { status: CommandStatus::from_number(status), text: None }
 }
 
 /// A journal, the window beside it, and a `watch` that follows it.
@@ -82,8 +82,8 @@ struct Bench {
 /// A `watch` that starts, with so many rows in memory.
 fn watch(folder: &Path, clock: &Arc<AtomicI64>, rows: usize) -> Model {
     let (wanted, now) = (Watch { json: true, exit_on: None, filter: None }, clock.clone());
-    let now = Arc::new(move || Moment(now.load(Ordering::SeqCst)));
-    let (mut watch, end) = Model::new(folder, Whose::Everybody, wanted, ((LIFETIME, rows), now)).unwrap();
+    let now = Arc::new(move || Timestamp(now.load(Ordering::SeqCst)));
+    let (mut watch, end) = Model::new(folder, ProfileFilter::Everybody, wanted, ((LIFETIME, rows), now)).unwrap();
     while watch.remember(end).unwrap() {}
     watch
 }
@@ -129,7 +129,7 @@ impl Bench {
         if incomplete.is_empty() {
             return;
         }
-        let archive = Archive::open(self.folder.path()).unwrap().unwrap();
+        let archive = ReadOnlyJournal::open(self.folder.path()).unwrap().unwrap();
         for incomplete in incomplete {
             let key = &incomplete.key;
             let read = |stretch: &RangeInclusive<Seq>| {
@@ -141,9 +141,9 @@ impl Bench {
 
     /// `watch` looks at the journal.
     fn look(&mut self) {
-        let mut names = Names::default();
+        let mut names = ProfileNames::default();
         loop {
-            let news = self.watch.news(&mut names, Names::default).unwrap();
+            let news = self.watch.news(&mut names, ProfileNames::default).unwrap();
             self.print(&news.lines);
             if !news.more {
                 return;
@@ -179,7 +179,7 @@ impl Bench {
         let gap = self.gaps.entry(from).or_insert(new);
         (gap.to, gap.cause) = (None, cause);
         let gap = Gap { open: Vec::new(), open_requests: Vec::new(), ..gap.clone() };
-        self.write(Entry::ours(Moment(0), ActivityKey::Gap(format!("g-{from}").into()), Fact::Gap(gap)));
+        self.write(Entry::ours(Timestamp(0), ActivityKey::Gap(format!("g-{from}").into()), Fact::Gap(gap)));
     }
 
     /// The entry by which a gap ends. An earlier version names everything again, this one only what is new.
@@ -197,7 +197,7 @@ impl Bench {
         } else {
             Gap { open: new_commands, open_requests: new_requests, ..gap.clone() }
         };
-        self.write(Entry::ours(Moment(0), ActivityKey::Gap(format!("g-{from}").into()), Fact::Gap(entry)));
+        self.write(Entry::ours(Timestamp(0), ActivityKey::Gap(format!("g-{from}").into()), Fact::Gap(entry)));
     }
 
     /// The journal loses what is old, and the window is told.
@@ -229,10 +229,10 @@ impl Bench {
     fn told(mut self, later: i64) -> [BTreeMap<String, String>; 6] {
         self.pass(later);
         let now = second(self.at);
-        let rest = self.watch.changed_gaps(&Names::default(), true);
+        let rest = self.watch.changed_gaps(&ProfileNames::default(), true);
         self.print(&rest);
         self.runtime.block_on(self.journal.close());
-        let entries = Archive::open(self.folder.path()).unwrap().unwrap().since(Seq(0), usize::MAX).unwrap();
+        let entries = ReadOnlyJournal::open(self.folder.path()).unwrap().unwrap().since(Seq(0), usize::MAX).unwrap();
         let mut restarted = Activities::new(LIFETIME);
         restarted.apply_restored(&entries.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>());
         let window = of_window(&mut self.window, now);
@@ -274,7 +274,7 @@ fn open_rows(window: &Activities) -> Vec<(String, String)> {
     open.map(|row| (row.id().into_owned(), row.status().word().into_owned())).collect()
 }
 
-fn of_window(window: &mut Activities, now: Moment) -> BTreeMap<String, String> {
+fn of_window(window: &mut Activities, now: Timestamp) -> BTreeMap<String, String> {
     window.expire(now);
     let suspected = window.competing_consumer(&window.unheard(), now).is_some();
     let line = |row| {
@@ -287,12 +287,12 @@ fn of_window(window: &mut Activities, now: Moment) -> BTreeMap<String, String> {
     told
 }
 
-fn of_export(folder: &Path, messages: bool, now: Moment) -> BTreeMap<String, String> {
+fn of_export(folder: &Path, messages: bool, now: Timestamp) -> BTreeMap<String, String> {
     let export = Export {
         format: Format::Ndjson,
         only: None,
         filter: Filter::default(),
-        chip: Chip::All,
+        chip: StatusFilter::All,
         since: None,
         messages,
         bom: false,
@@ -303,7 +303,7 @@ fn of_export(folder: &Path, messages: bool, now: Moment) -> BTreeMap<String, Str
         links: EarlierLinks::default(),
         names: BTreeMap::new(),
     };
-    let archive = Archive::open(folder).unwrap();
+    let archive = ReadOnlyJournal::open(folder).unwrap();
     let lines = |export: &Export| {
         let mut lines = Vec::new();
         let written = export.write(archive.as_ref(), |line| {

@@ -14,7 +14,7 @@ enum Step {
     /// A stream token, or what makes a stream ready.
     Stream(u8, bool),
     /// A download that failed before it began, is refused, or succeeds.
-    Download(u8, Option<NotSaved>),
+    Download(u8, Option<DownloadFailure>),
     /// The connection is lost: another gap begins, or the last one goes on.
     Lost(bool, GapCause),
     /// A connection is joined; whether an earlier version writes that.
@@ -31,10 +31,10 @@ fn step() -> impl Strategy<Value = Step> {
         GapCause::MessageLost,
     ]);
     let end = prop::sample::select(vec![
-        Some(NotSaved::NotStarted),
-        Some(NotSaved::Refused),
-        Some(NotSaved::LinkExpired),
-        Some(NotSaved::Broken),
+        Some(DownloadFailure::NotStarted),
+        Some(DownloadFailure::Refused),
+        Some(DownloadFailure::LinkExpired),
+        Some(DownloadFailure::Broken),
         None,
     ]);
     prop_oneof![
@@ -62,8 +62,8 @@ impl Bench {
         self.window.find(key).and_then(|row| self.window.get(row)).map(|row| row.status())
     }
 
-    fn did(&mut self, key: ActivityKey, deed: Deed) {
-        self.write(Entry::ours(Moment(0), key, Fact::Done(deed)));
+    fn did(&mut self, key: ActivityKey, deed: LocalEvent) {
+        self.write(Entry::ours(Timestamp(0), key, Fact::Done(deed)));
     }
 
     fn take(&mut self, step: &Step) {
@@ -71,13 +71,13 @@ impl Bench {
         match *step {
             Step::Command(id, status) => self.write(command(&format!("c-{id}"), status)),
             Step::Data(id, is_ready) => self.write(data(&format!("r-{id}"), is_ready)),
-            Step::Unknown(id) => self.write(enquired(&format!("c-{id}"), Enquiry::Unknown)),
+            Step::Unknown(id) => self.write(enquired(&format!("c-{id}"), StatusCheck::Unknown)),
             Step::Known(id, status) => self.write(enquired(&format!("c-{id}"), known(status))),
-            Step::Tracked(id) => self.did(Self::key("c", id), Deed::Tracked),
+            Step::Tracked(id) => self.did(Self::key("c", id), LocalEvent::Tracked),
             Step::Named(is_data, id) => {
                 let key = Self::key(if is_data { "r" } else { "c" }, id);
                 if self.status(&key).is_some() {
-                    self.did(key, Deed::Labelled { label: "night".to_owned() });
+                    self.did(key, LocalEvent::Labelled { label: "night".to_owned() });
                 }
             }
             // Of what was ready, another token would open a gap again that was recovered.
@@ -92,19 +92,24 @@ impl Bench {
                 if self.status(&key) != Some(Status::Ready) {
                     return;
                 }
-                if end != Some(NotSaved::NotStarted) {
-                    self.did(key.clone(), Deed::Fetching { to: "/tmp/a".to_owned(), part: None, links: Vec::new() });
+                if end != Some(DownloadFailure::NotStarted) {
+                    self.did(
+                        key.clone(),
+                        LocalEvent::Fetching { to: "/tmp/a".to_owned(), part: None, links: Vec::new() },
+                    );
                 }
                 self.did(
                     key.clone(),
                     match end {
-                        Some(why) => Deed::NotSaved { why, sentence: "It failed.".to_owned(), part: None },
-                        None => Deed::Saved { to: "/tmp/a".to_owned(), size: 1, receipt: Receipt::default() },
+                        Some(why) => LocalEvent::NotSaved { why, sentence: "It failed.".to_owned(), part: None },
+                        None => {
+                            LocalEvent::Saved { to: "/tmp/a".to_owned(), size: 1, receipt: DownloadReceipt::default() }
+                        }
                     },
                 );
-                if end == Some(NotSaved::Refused) {
+                if end == Some(DownloadFailure::Refused) {
                     self.pass(3_000);
-                    self.did(key, Deed::WarningRead);
+                    self.did(key, LocalEvent::WarningRead);
                 }
             }
             Step::Lost(goes_on, cause) => match last {

@@ -12,10 +12,10 @@ use crate::activity::{
     Activities, Activity, ActivityKey, Entry, Filter, GapState, Kind, RowId, Seq, Status, TimeReference, View,
 };
 use crate::cli::error::CliError;
-use crate::cli::profiles::Names;
-use crate::cli::subcommand::{Goal, Watch};
+use crate::cli::profiles::ProfileNames;
+use crate::cli::subcommand::{ExitCondition, Watch};
 use crate::engine::{Clock, EngineClock};
-use crate::journal::{Archive, EarlierLinks, LinkOpener};
+use crate::journal::{EarlierLinks, LinkOpener, ReadOnlyJournal};
 use crate::settings::ProfileId;
 
 use super::gap_lines::GapLines;
@@ -29,14 +29,14 @@ const OLDER_OF_EACH: usize = 4;
 
 /// Whose events are shown.
 #[derive(Debug, Clone)]
-pub(crate) enum Whose {
+pub(crate) enum ProfileFilter {
     /// Those of every profile that is in the journal.
     Everybody,
     /// Those of these profiles.
     Only(BTreeSet<ProfileId>),
 }
 
-impl Whose {
+impl ProfileFilter {
     pub(crate) fn includes(&self, profile: ProfileId) -> bool {
         match self {
             Self::Everybody => true,
@@ -48,7 +48,7 @@ impl Whose {
 /// The journal as far as it has been read, and what it says.
 pub(crate) struct Model {
     folder: PathBuf,
-    archive: Option<Archive>,
+    archive: Option<ReadOnlyJournal>,
     version: Option<i64>,
     /// The next entry to read.
     next: Seq,
@@ -57,12 +57,12 @@ pub(crate) struct Model {
     older: Option<Vec<(ProfileId, Seq, usize)>>,
     /// The first entry that was read.
     first: Seq,
-    /// What the journal has removed, as far as it was followed: see [`Archive::purged_before`].
+    /// What the journal has removed, as far as it was followed: see [`ReadOnlyJournal::purged_before`].
     purged: (Seq, u64),
     pub(crate) activities: BTreeMap<ProfileId, Activities>,
-    whose: Whose,
+    whose: ProfileFilter,
     json: bool,
-    goal: Option<Goal>,
+    goal: Option<ExitCondition>,
     /// Which events are printed. What is waited for is not bound by it.
     filter: Filter,
     /// The rows that have, or had, the label that is waited for.
@@ -97,12 +97,12 @@ impl Model {
     /// Reads nothing yet, but marks where the journal ends: what comes after that is new.
     pub(crate) fn new(
         folder: &Path,
-        whose: Whose,
+        whose: ProfileFilter,
         wanted: Watch,
         ((link_lifetime, rows), clock): ((Duration, usize), Clock),
     ) -> Result<(Self, Seq), CliError> {
-        let archive = Archive::open(folder)?;
-        let end = archive.as_ref().map_or(Ok(Seq(0)), Archive::newest)?;
+        let archive = ReadOnlyJournal::open(folder)?;
+        let end = archive.as_ref().map_or(Ok(Seq(0)), ReadOnlyJournal::newest)?;
         // As many of the newest entries as there may be rows, to know the state, the label and the first sight of what is
         // still under way. What is older than all of these is indexed, and read when it is heard of again.
         let first = Seq(end.0.saturating_sub(rows as u64).saturating_add(1));
@@ -113,7 +113,7 @@ impl Model {
             next: first,
             older: None,
             first,
-            purged: archive.as_ref().map(Archive::purged_before).transpose()?.unwrap_or_default(),
+            purged: archive.as_ref().map(ReadOnlyJournal::purged_before).transpose()?.unwrap_or_default(),
             activities: BTreeMap::new(),
             whose,
             json: wanted.json,
@@ -139,7 +139,7 @@ impl Model {
 
     /// Takes a profile in that was not known at the start.
     pub(crate) fn include(&mut self, profile: ProfileId) {
-        if let Whose::Only(profiles) = &mut self.whose {
+        if let ProfileFilter::Only(profiles) = &mut self.whose {
             profiles.insert(profile);
         }
     }
@@ -206,7 +206,7 @@ impl Model {
             _ => BTreeSet::new(),
         };
         // Of one that is settled, nothing more is wanted but its name.
-        let is_final = matches!(self.goal, Some(Goal::Final(_)));
+        let is_final = matches!(self.goal, Some(ExitCondition::Final(_)));
         awaited.retain(|(profile, key)| {
             let known = self.activities.get(profile).and_then(|known| known.get(known.find(key)?));
             !is_final || known.is_none_or(|activity| !is_settled(&activity))
@@ -247,7 +247,7 @@ impl Model {
 
     /// Notes which rows have the label that is waited for.
     fn note_labelled(&mut self) {
-        let Some(Goal::Label(label)) = &self.goal else { return };
+        let Some(ExitCondition::Label(label)) = &self.goal else { return };
         for (profile, activities) in &self.activities {
             let view = View::new();
             let rows = (0..view.len(activities)).filter_map(|index| view.row(activities, index));
@@ -257,7 +257,7 @@ impl Model {
     }
 
     /// What was waited for, where it had come before the start: its lines.
-    pub(crate) fn reached_before(&mut self, names: &Names) -> Result<Option<String>, CliError> {
+    pub(crate) fn reached_before(&mut self, names: &ProfileNames) -> Result<Option<String>, CliError> {
         self.note_labelled();
         let Some(reached) = self.awaited() else { return Ok(None) };
         let lines = reached.iter().map(|(profile, activity)| {
@@ -268,18 +268,22 @@ impl Model {
     }
 
     /// Reads one chunk of what is new. Stops behind the entry by which what was waited for has come.
-    pub(crate) fn news(&mut self, names: &mut Names, learn: impl Fn() -> Names) -> Result<News, CliError> {
+    pub(crate) fn news(
+        &mut self,
+        names: &mut ProfileNames,
+        learn: impl Fn() -> ProfileNames,
+    ) -> Result<News, CliError> {
         let mut news = News { lines: String::new(), more: false, reached: false };
         if self.gap_lines.is_none() {
             let mut gap_lines = GapLines::default();
             gap_lines.begin(&self.activities, self.entry_clock.now());
             self.gap_lines = Some(gap_lines);
         }
-        if self.archive.as_ref().is_none_or(Archive::is_stale) {
-            self.archive = Archive::open(&self.folder)?;
+        if self.archive.as_ref().is_none_or(ReadOnlyJournal::is_stale) {
+            self.archive = ReadOnlyJournal::open(&self.folder)?;
             self.version = None;
             // A journal that was begun anew may count from the beginning again; then all of it is new.
-            let newest = self.archive.as_ref().map_or(Ok(Seq(0)), Archive::newest)?;
+            let newest = self.archive.as_ref().map_or(Ok(Seq(0)), ReadOnlyJournal::newest)?;
             if after(newest) < self.next {
                 self.next = Seq(1);
             }
@@ -355,7 +359,7 @@ impl Model {
     }
 
     /// The lines of gaps of which more is known than was printed; `all` of them, or those that are due.
-    pub(crate) fn changed_gaps(&mut self, names: &Names, all: bool) -> String {
+    pub(crate) fn changed_gaps(&mut self, names: &ProfileNames, all: bool) -> String {
         let now = self.entry_clock.now();
         let Some(gap_lines) = &mut self.gap_lines else { return String::new() };
         let due = gap_lines.due(&self.activities, now, all);
@@ -412,8 +416,8 @@ impl Model {
     fn is_reached_by(&mut self, profile: ProfileId, row: RowId) -> bool {
         let activity = self.activities.get(&profile).and_then(|activities| activities.get(row));
         match (&self.goal, activity) {
-            (Some(Goal::Final(id)), Some(activity)) => activity.id() == id.as_str() && is_settled(&activity),
-            (Some(Goal::Label(label)), Some(activity)) => {
+            (Some(ExitCondition::Final(id)), Some(activity)) => activity.id() == id.as_str() && is_settled(&activity),
+            (Some(ExitCondition::Label(label)), Some(activity)) => {
                 let named = activity.label() == label;
                 if named {
                     self.labelled.insert((profile, row));
@@ -427,7 +431,7 @@ impl Model {
     /// The activities that were waited for, as far as they are in memory; `None` where one of them is still to come.
     fn awaited(&self) -> Option<Vec<(ProfileId, Activity<'_>)>> {
         match self.goal.as_ref()? {
-            Goal::Final(id) => {
+            ExitCondition::Final(id) => {
                 let known = self.activities.iter().flat_map(|(profile, activities)| {
                     let find = |key| activities.find(&key).and_then(|row| activities.get(row));
                     older_rows::keys_of(id).into_iter().filter_map(find).map(|activity| (*profile, activity))
@@ -435,7 +439,7 @@ impl Model {
                 let found: Vec<_> = known.filter(|(_, activity)| is_settled(activity)).collect();
                 (!found.is_empty()).then_some(found)
             }
-            Goal::Label(label) => {
+            ExitCondition::Label(label) => {
                 // One that is no longer in memory is settled.
                 let named = |(profile, row): &(ProfileId, RowId)| match self.activity(*profile, *row) {
                     None => Some(None),

@@ -3,7 +3,7 @@
 use crate::activity::export_record::{Record, context_of, text_of};
 use crate::activity::{Activity, Entry, Fact, RowId};
 use crate::cli::error::CliError;
-use crate::cli::profiles::Names;
+use crate::cli::profiles::ProfileNames;
 use crate::settings::ProfileId;
 
 use super::Model;
@@ -26,7 +26,7 @@ impl Model {
         &mut self,
         (profile, row): (ProfileId, RowId),
         entry: &Entry,
-        names: &Names,
+        names: &ProfileNames,
     ) -> Result<Option<Record>, CliError> {
         let name = names.name(profile);
         if matches!(entry.fact, Fact::Gap(_)) {

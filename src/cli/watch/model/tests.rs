@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::activity::{Deed, Enquiry, Fact, Gap, GapCause, Moment};
+use crate::activity::{Fact, Gap, GapCause, LocalEvent, StatusCheck, Timestamp};
 use crate::journal::handle::Journal;
 use crate::protocol::Incoming;
 use crate::protocol::incoming::parse;
@@ -19,12 +19,12 @@ fn heard(id: &str, status: u8, at: i64) -> Entry {
     let raw = raw.to_string();
     let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
     let key = ActivityKey::of(&message);
-    Entry { raw: raw.into(), ..Entry::ours(Moment(at), key, Fact::Heard(message)) }
+    Entry { raw: raw.into(), ..Entry::ours(Timestamp(at), key, Fact::Heard(message)) }
 }
 
 fn named(id: &str, at: i64) -> Entry {
-    let label = Deed::Labelled { label: format!("name of {id}") };
-    Entry::ours(Moment(at), ActivityKey::Command(id.into()), Fact::Done(label))
+    let label = LocalEvent::Labelled { label: format!("name of {id}") };
+    Entry::ours(Timestamp(at), ActivityKey::Command(id.into()), Fact::Done(label))
 }
 
 fn model(folder: &Path) -> Model {
@@ -32,20 +32,21 @@ fn model(folder: &Path) -> Model {
 }
 
 /// One that waits for something.
-fn waiting(folder: &Path, exit_on: Option<Goal>) -> Model {
+fn waiting(folder: &Path, exit_on: Option<ExitCondition>) -> Model {
     let wanted = Watch { json: true, exit_on, filter: None };
     let memory = (Duration::from_mins(10), ROWS);
-    let (mut model, end) = Model::new(folder, Whose::Everybody, wanted, (memory, Arc::new(|| Moment(0)))).unwrap();
+    let (mut model, end) =
+        Model::new(folder, ProfileFilter::Everybody, wanted, (memory, Arc::new(|| Timestamp(0)))).unwrap();
     while model.remember(end).unwrap() {}
     model
 }
 
 /// Reads all that is new; the last line.
 fn last_line(model: &mut Model) -> Value {
-    let mut names = Names::default();
+    let mut names = ProfileNames::default();
     let mut lines = String::new();
     loop {
-        let news = model.news(&mut names, Names::default).unwrap();
+        let news = model.news(&mut names, ProfileNames::default).unwrap();
         lines.push_str(&news.lines);
         if !news.more {
             break;
@@ -83,7 +84,7 @@ async fn a_late_message_prints_its_row_with_its_outcome_its_name_and_its_first_s
 
 /// The ids that a wait ends with at the start; `None` if it goes on.
 fn reached(model: &mut Model) -> Option<Vec<String>> {
-    let lines = model.reached_before(&Names::default()).unwrap()?;
+    let lines = model.reached_before(&ProfileNames::default()).unwrap()?;
     let id = |line: &str| {
         let line: Value = serde_json::from_str(line).unwrap();
         line["id"].as_str().unwrap().to_owned()
@@ -94,8 +95,8 @@ fn reached(model: &mut Model) -> Option<Vec<String>> {
 #[tokio::test]
 async fn what_is_waited_for_may_be_wholly_older_than_what_is_read_at_the_start() {
     let label = |id: &str, label: &str| {
-        let label = Deed::Labelled { label: label.to_owned() };
-        Entry::ours(Moment(1_000_000), ActivityKey::Command(id.into()), Fact::Done(label))
+        let label = LocalEvent::Labelled { label: label.to_owned() };
+        Entry::ours(Timestamp(1_000_000), ActivityKey::Command(id.into()), Fact::Done(label))
     };
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(folder.path()).unwrap().journal;
@@ -132,8 +133,8 @@ async fn what_is_waited_for_may_be_wholly_older_than_what_is_read_at_the_start()
         let mut model = start(&format!("{what}:{late}"));
         assert_eq!(reached(&mut model), None);
         append(vec![heard(&late, 2, 6_000_000)]).await;
-        let mut names = Names::default();
-        let news = model.news(&mut names, Names::default).unwrap();
+        let mut names = ProfileNames::default();
+        let news = model.news(&mut names, ProfileNames::default).unwrap();
         assert!(news.reached, "{what}");
     }
     journal.close().await;
@@ -149,10 +150,10 @@ async fn texts_that_a_row_has_only_the_beginning_of_are_printed_whole_whatever_t
         let raw = raw.to_string();
         let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
         let key = ActivityKey::of(&message);
-        Entry { raw: raw.into(), ..Entry::ours(Moment(at), key, Fact::Heard(message)) }
+        Entry { raw: raw.into(), ..Entry::ours(Timestamp(at), key, Fact::Heard(message)) }
     };
     let labelled = |label: String| {
-        Entry::ours(Moment(2_000_000), ActivityKey::Data("r".into()), Fact::Done(Deed::Labelled { label }))
+        Entry::ours(Timestamp(2_000_000), ActivityKey::Data("r".into()), Fact::Done(LocalEvent::Labelled { label }))
     };
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(folder.path()).unwrap().journal;
@@ -161,7 +162,7 @@ async fn texts_that_a_row_has_only_the_beginning_of_are_printed_whole_whatever_t
     append(vec![data(Some(long("context")), 1_000_000), labelled(long("label"))]).await;
     let mut model = waiting(folder.path(), Some("final:r".parse().unwrap()));
     let at_start: Value =
-        serde_json::from_str(&model.reached_before(&Names::default()).unwrap().expect("it is ready")).unwrap();
+        serde_json::from_str(&model.reached_before(&ProfileNames::default()).unwrap().expect("it is ready")).unwrap();
     assert_eq!((&at_start["context"], &at_start["label"]), (&json!(long("context")), &json!(long("label"))));
     // The newest entry has none of these texts.
     append(vec![data(None, 3_000_000)]).await;
@@ -182,8 +183,8 @@ async fn beyond_the_index(journal: &Journal, profile: ProfileId, name: &str) {
 #[tokio::test]
 async fn what_is_waited_for_is_found_however_old_its_name_or_its_outcome_is() {
     let label = |id: &str, label: &str| {
-        let label = Deed::Labelled { label: label.to_owned() };
-        Entry::ours(Moment(1_000_000), ActivityKey::Command(id.into()), Fact::Done(label))
+        let label = LocalEvent::Labelled { label: label.to_owned() };
+        Entry::ours(Timestamp(1_000_000), ActivityKey::Command(id.into()), Fact::Done(label))
     };
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(folder.path()).unwrap().journal;
@@ -225,7 +226,7 @@ async fn what_is_waited_for_is_found_however_old_its_name_or_its_outcome_is() {
     }
     append(vec![heard("open", 2, 6_000_000)]).await;
     for model in &mut waiting {
-        let news = model.news(&mut Names::default(), Names::default).unwrap();
+        let news = model.news(&mut ProfileNames::default(), ProfileNames::default).unwrap();
         assert!(news.reached && news.lines.contains(r#""label":"day""#), "{}", news.lines);
     }
     journal.close().await;
@@ -239,14 +240,16 @@ async fn a_gap_says_of_what_is_older_than_what_was_read_what_the_journal_knows()
     let append = async |entries| journal.append(profile, entries).await.unwrap();
     let gap = |open: &[&str], to: Option<i64>| {
         let open = open.iter().map(|id| (*id).into()).collect();
-        let (from, to) = (Moment(1), to.map(Moment));
+        let (from, to) = (Timestamp(1), to.map(Timestamp));
         let gap = Gap { from, to, cause: GapCause::Disconnected, open, requests: 1, open_requests: vec!["r".into()] };
-        Entry::ours(Moment(1), ActivityKey::Gap("g".into()), Fact::Gap(gap))
+        Entry::ours(Timestamp(1), ActivityKey::Gap("g".into()), Fact::Gap(gap))
     };
-    let enquired = |id: &str| Entry::ours(Moment(2), ActivityKey::Command(id.into()), Fact::Enquired(Enquiry::Unknown));
+    let enquired =
+        |id: &str| Entry::ours(Timestamp(2), ActivityKey::Command(id.into()), Fact::Enquired(StatusCheck::Unknown));
     let raw = r#"{"data":{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":0,"body":"Collecting"}}"#;
     let Incoming::Message(message) = parse(raw) else { panic!("{raw}") };
-    let request = Entry { raw: raw.into(), ..Entry::ours(Moment(1), ActivityKey::of(&message), Fact::Heard(message)) };
+    let request =
+        Entry { raw: raw.into(), ..Entry::ours(Timestamp(1), ActivityKey::of(&message), Fact::Heard(message)) };
     append(vec![heard("unknown", 1, 1), heard("open", 1, 1), heard("settled", 1, 1), heard("other", 1, 1), request])
         .await;
     append(vec![gap(&["unknown", "open", "settled"], Some(2)), heard("settled", 2, 1), enquired("unknown")]).await;

@@ -14,9 +14,9 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use url::{Host, Url};
 
-use crate::engine::events::action::Permission;
+use crate::engine::events::action::LinkPermission;
 use crate::engine::network::endpoints::Endpoints;
-use crate::settings::{Saving, is_loopback};
+use crate::settings::{DownloadSettings, is_loopback};
 
 /// Resolves a name. Injected, so that a test says where names lead.
 pub(crate) type Resolver = Arc<dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
@@ -30,7 +30,7 @@ pub(crate) fn system() -> Resolver {
 
 /// Where an address is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+enum NetworkZone {
     /// Anywhere on the Internet.
     Public,
     /// A private network, or one that is only for this link.
@@ -41,34 +41,34 @@ enum Place {
 
 /// Why a link is not fetched. Nothing was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refused {
+pub(crate) struct PolicyViolation {
     /// In a sentence for the operator.
     pub(crate) sentence: String,
     /// What the operator can allow, and for which host.
-    pub(crate) allow: Option<(Permission, String)>,
+    pub(crate) allow: Option<(LinkPermission, String)>,
 }
 
 /// What is checked against.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rules<'a> {
+pub(crate) struct LinkPolicy<'a> {
     /// The profile's addresses.
     pub(crate) endpoints: &'a Endpoints,
     /// What the operator allowed.
-    pub(crate) saving: &'a Saving,
+    pub(crate) saving: &'a DownloadSettings,
     /// Whether nobody has clicked.
     pub(crate) automatic: bool,
     /// Whether a proxy makes the connection.
     pub(crate) proxied: bool,
 }
 
-impl Rules<'_> {
+impl LinkPolicy<'_> {
     /// The addresses that may be connected to for this link; none where a proxy finds them.
-    pub(crate) async fn check(self, url: &Url, resolve: &Resolver) -> Result<Vec<SocketAddr>, Refused> {
+    pub(crate) async fn check(self, url: &Url, resolve: &Resolver) -> Result<Vec<SocketAddr>, PolicyViolation> {
         let host = url.host_str().unwrap_or_default().to_owned();
-        let refuse = |permission, sentence| Err(Refused { sentence, allow: Some((permission, host.clone())) });
+        let refuse = |permission, sentence| Err(PolicyViolation { sentence, allow: Some((permission, host.clone())) });
         if self.automatic && !self.is_expected(&host) {
             return refuse(
-                Permission::Automatic,
+                LinkPermission::Automatic,
                 format!(
                     "The link leads to {host}, which is not the profile's download address, so it was not fetched without \
                      being asked for. Download it yourself, or allow {host} for automatic saving."
@@ -77,7 +77,7 @@ impl Rules<'_> {
         }
         if !self.endpoints.may_fetch(url) {
             return refuse(
-                Permission::Unencrypted,
+                LinkPermission::Unencrypted,
                 format!(
                     "The link leads to {host} without encryption, so it was not fetched. Allow an unencrypted connection to \
                      {host} if you trust the way there."
@@ -90,12 +90,12 @@ impl Rules<'_> {
         let addresses = addresses(url, resolve).await.map_err(|error| {
             tracing::debug!(%error, "the host of a link can't be resolved");
             let sentence = format!("The name {host} was not found. The link was not used; try again.");
-            Refused { sentence, allow: None }
+            PolicyViolation { sentence, allow: None }
         })?;
-        let (mut allowed, mut worst) = (Vec::new(), Place::Public);
+        let (mut allowed, mut worst) = (Vec::new(), NetworkZone::Public);
         for address in &addresses {
             let place = place(address.ip());
-            if place == Place::Public || self.may_reach(&host, place, resolve).await {
+            if place == NetworkZone::Public || self.may_reach(&host, place, resolve).await {
                 allowed.push(*address);
             } else {
                 worst = worst.max(place);
@@ -104,9 +104,9 @@ impl Rules<'_> {
         if !allowed.is_empty() {
             return Ok(allowed);
         }
-        let at = if worst == Place::Here { "this machine" } else { "a private network" };
+        let at = if worst == NetworkZone::Here { "this machine" } else { "a private network" };
         refuse(
-            Permission::Private,
+            LinkPermission::Private,
             format!(
                 "The link leads to {host}, which is in {at}, and the profile's API is not there: a link from a stranger \
                  could reach what only you can reach. It was not fetched. Allow {host} if you know it."
@@ -117,7 +117,7 @@ impl Rules<'_> {
     /// Whether a redirect leads from the Internet to this machine or into a private network. `from` are the addresses that it
     /// came from; there are none where a proxy knows them.
     pub(crate) async fn leads_inward(self, from: &[SocketAddr], to: &Url, resolve: &Resolver) -> bool {
-        let is_public = |address: &SocketAddr| place(address.ip()) == Place::Public;
+        let is_public = |address: &SocketAddr| place(address.ip()) == NetworkZone::Public;
         if !from.is_empty() && !from.iter().any(is_public) {
             return false;
         }
@@ -135,7 +135,7 @@ impl Rules<'_> {
     }
 
     /// Whether a host that is no public one may be reached.
-    async fn may_reach(self, host: &str, place: Place, resolve: &Resolver) -> bool {
+    async fn may_reach(self, host: &str, place: NetworkZone, resolve: &Resolver) -> bool {
         let download = &self.endpoints.download;
         // The operator typed this very address as the place of downloads; a name could lead anywhere.
         let typed = download.host_str() == Some(host)
@@ -161,7 +161,7 @@ async fn addresses(url: &Url, resolve: &Resolver) -> io::Result<Vec<SocketAddr>>
 }
 
 /// Where an address is. Whatever is not plainly public counts as private.
-fn place(ip: IpAddr) -> Place {
+fn place(ip: IpAddr) -> NetworkZone {
     match ip {
         IpAddr::V4(ip) => place_of_v4(ip),
         IpAddr::V6(ip) => place_of_v6(ip),
@@ -169,13 +169,13 @@ fn place(ip: IpAddr) -> Place {
 }
 
 /// After the registry of special-purpose addresses (RFC 6890 and its followers).
-fn place_of_v4(ip: Ipv4Addr) -> Place {
+fn place_of_v4(ip: Ipv4Addr) -> NetworkZone {
     let [a, b, c, _] = ip.octets();
     let shared = a == 100 && (64..128).contains(&b);
     let benchmarks = a == 198 && (18..20).contains(&b);
     let protocols = (a, b, c) == (192, 0, 0);
     if ip.is_loopback() || a == 0 {
-        Place::Here
+        NetworkZone::Here
     } else if ip.is_private()
         || ip.is_link_local()
         || shared
@@ -184,15 +184,15 @@ fn place_of_v4(ip: Ipv4Addr) -> Place {
         || ip.is_documentation()
         || a >= 224
     {
-        Place::Private
+        NetworkZone::Private
     } else {
-        Place::Public
+        NetworkZone::Public
     }
 }
 
-fn place_of_v6(ip: Ipv6Addr) -> Place {
+fn place_of_v6(ip: Ipv6Addr) -> NetworkZone {
     if ip.is_loopback() || ip.is_unspecified() {
-        return Place::Here;
+        return NetworkZone::Here;
     }
     let v4 = |high: u16, low: u16| place_of_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
     match ip.segments() {
@@ -202,9 +202,9 @@ fn place_of_v6(ip: Ipv6Addr) -> Place {
         | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
         | [0x2002, high, low, ..] => v4(high, low),
         // Of what is global unicast, that which is for documentation and for tunnels is not public.
-        [0x2001, 0 | 0xdb8, ..] => Place::Private,
-        [0x2000..=0x3fff, ..] => Place::Public,
-        _ => Place::Private,
+        [0x2001, 0 | 0xdb8, ..] => NetworkZone::Private,
+        [0x2000..=0x3fff, ..] => NetworkZone::Public,
+        _ => NetworkZone::Private,
     }
 }
 

@@ -33,9 +33,9 @@ fn profile(api: &str, download: &str) -> Profile {
     }
 }
 
-async fn check(profile: &Profile, automatic: bool, url: &str) -> Result<Vec<String>, Option<Permission>> {
+async fn check(profile: &Profile, automatic: bool, url: &str) -> Result<Vec<String>, Option<LinkPermission>> {
     let endpoints = Endpoints::of(profile).unwrap();
-    let rules = Rules { endpoints: &endpoints, saving: &profile.saving, automatic, proxied: false };
+    let rules = LinkPolicy { endpoints: &endpoints, saving: &profile.saving, automatic, proxied: false };
     match rules.check(&Url::parse(url).unwrap(), &names(NAMES)).await {
         Ok(addresses) => Ok(addresses.iter().map(ToString::to_string).collect()),
         Err(refused) => {
@@ -50,7 +50,7 @@ async fn private_addresses_are_for_profiles_whose_api_is_there_too() {
     let public = profile("https://api.example.com", "https://dl.example.com");
     let office = profile("https://office.example.com", "https://dl.example.com");
     let here = profile("http://localhost:8009", "http://localhost:8011");
-    let no = Err(Some(Permission::Private));
+    let no = Err(Some(LinkPermission::Private));
     for (url, of_public, of_office, of_here) in [
         ("https://dl.example.com/x", true, true, true),
         ("https://nas.example.com/x", false, true, false),
@@ -93,7 +93,7 @@ async fn the_operator_can_allow_a_host_and_a_typed_address_is_allowed() {
     let typed = profile("https://api.example.com", "https://10.5.5.5:8443");
     assert!(check(&typed, false, "https://10.5.5.5/x").await.is_ok());
     let named = profile("https://api.example.com", "https://nas.example.com");
-    assert_eq!(check(&named, false, "https://nas.example.com/x").await, Err(Some(Permission::Private)));
+    assert_eq!(check(&named, false, "https://nas.example.com/x").await, Err(Some(LinkPermission::Private)));
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn a_redirect_never_leads_from_the_internet_inward_whatever_was_allowed() 
     let mut office = profile("https://office.example.com", "https://dl.example.com");
     office.saving.private_hosts.push("nas.example.com".to_owned());
     let endpoints = Endpoints::of(&office).unwrap();
-    let rules = Rules { endpoints: &endpoints, saving: &office.saving, automatic: false, proxied: false };
+    let rules = LinkPolicy { endpoints: &endpoints, saving: &office.saving, automatic: false, proxied: false };
     let (public, private) = (["203.1.113.2:443".parse().unwrap()], ["10.1.0.1:443".parse().unwrap()]);
     for (from, to, wanted) in [
         (&public[..], "https://api.example.com/x", false),
@@ -119,7 +119,7 @@ async fn a_redirect_never_leads_from_the_internet_inward_whatever_was_allowed() 
         let found = rules.leads_inward(from, &Url::parse(to).unwrap(), &names(NAMES)).await;
         assert_eq!(found, wanted, "{from:?} to {to}");
     }
-    let proxied = Rules { proxied: true, ..rules };
+    let proxied = LinkPolicy { proxied: true, ..rules };
     assert!(proxied.leads_inward(&[], &Url::parse("https://10.1.0.2/x").unwrap(), &names(NAMES)).await);
     assert!(!proxied.leads_inward(&[], &Url::parse("https://nas.example.com/x").unwrap(), &names(NAMES)).await);
 }
@@ -127,11 +127,11 @@ async fn a_redirect_never_leads_from_the_internet_inward_whatever_was_allowed() 
 #[tokio::test]
 async fn plain_text_and_saving_without_a_click_take_consent() {
     let mut public = profile("https://api.example.com", "https://dl.example.com");
-    assert_eq!(check(&public, false, "http://dl.example.com/x").await, Err(Some(Permission::Unencrypted)));
-    assert_eq!(check(&public, false, "ws://dl.example.com/x").await, Err(Some(Permission::Unencrypted)));
+    assert_eq!(check(&public, false, "http://dl.example.com/x").await, Err(Some(LinkPermission::Unencrypted)));
+    assert_eq!(check(&public, false, "ws://dl.example.com/x").await, Err(Some(LinkPermission::Unencrypted)));
     assert!(check(&public, false, "wss://dl.example.com/x").await.is_ok());
     assert!(check(&public, true, "https://dl.example.com/x").await.is_ok());
-    assert_eq!(check(&public, true, "https://api.example.com/x").await, Err(Some(Permission::Automatic)));
+    assert_eq!(check(&public, true, "https://api.example.com/x").await, Err(Some(LinkPermission::Automatic)));
     public.saving.automatic_hosts.push("api.example.com".to_owned());
     assert!(check(&public, true, "https://api.example.com/x").await.is_ok());
 }
@@ -139,23 +139,23 @@ async fn plain_text_and_saving_without_a_click_take_consent() {
 #[test]
 fn an_address_is_public_only_where_it_plainly_is() {
     for (ip, wanted) in [
-        ("8.8.8.8", Place::Public),
-        ("172.32.0.1", Place::Public),
-        ("2a00:1450::1", Place::Public),
-        ("172.31.255.255", Place::Private),
-        ("100.64.0.1", Place::Private),
-        ("169.254.1.1", Place::Private),
-        ("224.0.0.1", Place::Private),
-        ("255.255.255.255", Place::Private),
-        ("192.0.2.1", Place::Private),
-        ("fe80::1", Place::Private),
-        ("ff02::1", Place::Private),
-        ("2001:db8::1", Place::Private),
-        ("::ffff:10.0.0.1", Place::Private),
-        ("::ffff:8.8.8.8", Place::Public),
-        ("0.1.2.3", Place::Here),
-        ("127.255.255.255", Place::Here),
-        ("::", Place::Here),
+        ("8.8.8.8", NetworkZone::Public),
+        ("172.32.0.1", NetworkZone::Public),
+        ("2a00:1450::1", NetworkZone::Public),
+        ("172.31.255.255", NetworkZone::Private),
+        ("100.64.0.1", NetworkZone::Private),
+        ("169.254.1.1", NetworkZone::Private),
+        ("224.0.0.1", NetworkZone::Private),
+        ("255.255.255.255", NetworkZone::Private),
+        ("192.0.2.1", NetworkZone::Private),
+        ("fe80::1", NetworkZone::Private),
+        ("ff02::1", NetworkZone::Private),
+        ("2001:db8::1", NetworkZone::Private),
+        ("::ffff:10.0.0.1", NetworkZone::Private),
+        ("::ffff:8.8.8.8", NetworkZone::Public),
+        ("0.1.2.3", NetworkZone::Here),
+        ("127.255.255.255", NetworkZone::Here),
+        ("::", NetworkZone::Here),
     ] {
         assert_eq!(place(ip.parse().unwrap()), wanted, "{ip}");
     }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use ring::digest::{Context, SHA256};
 use tempfile::NamedTempFile;
 
-use crate::engine::download::transfer::disk_writer::Sink;
+use crate::engine::download::transfer::disk_writer::WriterTask;
 use crate::protocol::file_name;
 use crate::settings::atomic;
 
@@ -27,7 +27,7 @@ const PUSH: u64 = 8 * 1024 * 1024;
 
 /// Where a file goes, and under which name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Spot {
+pub(crate) struct Destination {
     /// The folder.
     pub(crate) folder: PathBuf,
     /// The name: one that an operator chose is used byte by byte, whatever its encoding.
@@ -36,7 +36,7 @@ pub(crate) struct Spot {
     pub(crate) replace: bool,
 }
 
-impl Spot {
+impl Destination {
     /// The spot that an operator chose by its whole path.
     ///
     /// # Errors
@@ -66,7 +66,7 @@ impl Spot {
 
 /// A file that is not whole yet. Dropping it takes it off the disk.
 #[derive(Debug)]
-pub(crate) struct Part {
+pub(crate) struct PartFile {
     file: NamedTempFile,
     digest: Digest,
     size: u64,
@@ -85,7 +85,7 @@ impl std::fmt::Debug for Digest {
 
 /// A file that is whole and under its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Finished {
+pub(crate) struct SavedFile {
     /// The whole path.
     pub(crate) to: PathBuf,
     /// Bytes.
@@ -94,13 +94,13 @@ pub(crate) struct Finished {
     pub(crate) sha256: String,
 }
 
-impl Part {
+impl PartFile {
     /// Makes a part-file in a folder, mode 0600: proof that the folder can be written.
     ///
     /// # Errors
     ///
     /// If it can't.
-    pub(crate) fn create(spot: &Spot) -> Result<Self, WriteError> {
+    pub(crate) fn create(spot: &Destination) -> Result<Self, WriteError> {
         // The name is random and the mode 0600 from the first byte on: that is `tempfile`'s default.
         let made = tempfile::Builder::new().prefix(".privicore-").suffix(".new").tempfile_in(&spot.folder);
         let file = made.and_then(|file| rehearse(file, spot)).map_err(|source| spot.error(source))?;
@@ -159,7 +159,7 @@ impl Part {
     /// # Errors
     ///
     /// With the part-file back; the target is then as it was.
-    pub(crate) fn finish(self, spot: &Spot, host: &str) -> Result<Finished, (WriteError, Box<Self>)> {
+    pub(crate) fn finish(self, spot: &Destination, host: &str) -> Result<SavedFile, (WriteError, Box<Self>)> {
         let Self { file, digest, size, pushed } = self;
         let back = |file, digest, source| (spot.error(source), Box::new(Self { file, digest, size, pushed }));
         provenance::mark(file.as_file(), host);
@@ -175,12 +175,12 @@ impl Part {
             tracing::warn!(%error, "the folder could not be flushed");
         }
         provenance::mark_named(&to, host);
-        Ok(Finished { to, size, sha256: hex(digest.0.finish().as_ref()) })
+        Ok(SavedFile { to, size, sha256: hex(digest.0.finish().as_ref()) })
     }
 
     /// Keeps what has come of a transfer that broke, as `<name>.part` beside the target; `None` where there is nothing to
     /// keep, or it can't be.
-    pub(crate) fn keep(self, spot: &Spot) -> Option<PathBuf> {
+    pub(crate) fn keep(self, spot: &Destination) -> Option<PathBuf> {
         if self.size == 0 {
             return None;
         }
@@ -188,7 +188,7 @@ impl Part {
     }
 }
 
-impl Sink for Part {
+impl WriterTask for PartFile {
     fn write(&mut self, piece: &mut Bytes) -> io::Result<()> {
         self.write(piece)
     }
@@ -233,7 +233,7 @@ fn shortened(name: &OsStr) -> OsString {
 
 /// Keeps a file under a name, or the next that is free.
 fn keep_file(file: NamedTempFile, folder: &Path, name: OsString) -> Option<PathBuf> {
-    match name_it(file, &Spot { folder: folder.to_owned(), name, replace: false }) {
+    match name_it(file, &Destination { folder: folder.to_owned(), name, replace: false }) {
         Ok(path) => Some(path),
         Err((file, error)) => {
             tracing::warn!(%error, "a part-file could not be named");
@@ -266,7 +266,7 @@ fn push(file: &File, from: u64, to: u64) {
 fn push(_file: &File, _from: u64, _to: u64) {}
 
 /// Does with the empty part-file what is done with the whole one: what the folder refuses it refuses before the link is used.
-fn rehearse(file: NamedTempFile, spot: &Spot) -> io::Result<NamedTempFile> {
+fn rehearse(file: NamedTempFile, spot: &Destination) -> io::Result<NamedTempFile> {
     // A name that is too long for the file system, or that it can't have, can't be looked up either.
     match std::fs::symlink_metadata(spot.path()) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -278,7 +278,7 @@ fn rehearse(file: NamedTempFile, spot: &Spot) -> io::Result<NamedTempFile> {
 }
 
 /// Gives a file its name; where that is taken and not to be replaced, the next that is free: ` (2)`, ` (3)`, …
-fn name_it(mut file: NamedTempFile, spot: &Spot) -> Result<PathBuf, (NamedTempFile, io::Error)> {
+fn name_it(mut file: NamedTempFile, spot: &Destination) -> Result<PathBuf, (NamedTempFile, io::Error)> {
     let mut to = spot.path();
     if spot.replace {
         return match file.persist(&to) {
@@ -321,8 +321,8 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn spot(folder: &Path, name: &str, replace: bool) -> Spot {
-        Spot { folder: folder.to_owned(), name: name.into(), replace }
+    fn spot(folder: &Path, name: &str, replace: bool) -> Destination {
+        Destination { folder: folder.to_owned(), name: name.into(), replace }
     }
 
     fn names_in(folder: &Path) -> Vec<String> {
@@ -332,8 +332,8 @@ mod tests {
         names
     }
 
-    fn part(spot: &Spot, content: &str) -> Part {
-        let mut part = Part::create(spot).unwrap();
+    fn part(spot: &Destination, content: &str) -> PartFile {
+        let mut part = PartFile::create(spot).unwrap();
         part.write(&mut Bytes::copy_from_slice(content.as_bytes())).unwrap();
         part
     }
@@ -398,7 +398,7 @@ mod tests {
         let again = part(&spot, "other half").keep(&spot).unwrap();
         assert_eq!(again, folder.path().join("data.bin (2).part"));
         assert_eq!(std::fs::read_to_string(kept).unwrap(), "half", "the first part was lost");
-        assert_eq!(Part::create(&spot).unwrap().keep(&spot), None, "nothing had come");
+        assert_eq!(PartFile::create(&spot).unwrap().keep(&spot), None, "nothing had come");
         assert_eq!(names_in(folder.path()), ["data.bin (2).part", "data.bin.part"]);
     }
 
@@ -412,12 +412,12 @@ mod tests {
         let other = chosen("r\u{fffd}sum\u{fffd}.pdf".as_bytes());
         atomic::write(&other, b"mine").unwrap();
         let to = chosen(b"r\xe9sum\xe9.pdf");
-        let spot = Spot::chosen(&to).unwrap();
+        let spot = Destination::chosen(&to).unwrap();
         assert_eq!(part(&spot, "data").finish(&spot, "h").unwrap().to, to);
         assert_eq!(std::fs::read_to_string(&to).unwrap(), "data");
         assert_eq!(std::fs::read_to_string(&other).unwrap(), "mine", "another file was replaced");
 
-        let numbered = Spot { replace: false, ..spot.clone() };
+        let numbered = Destination { replace: false, ..spot.clone() };
         let again = part(&numbered, "again").finish(&numbered, "h").unwrap().to;
         assert_eq!(again, chosen(b"r\xe9sum\xe9 (2).pdf"));
         assert_eq!(part(&spot, "half").keep(&spot).unwrap(), chosen(b"r\xe9sum\xe9.pdf.part"));
@@ -430,7 +430,7 @@ mod tests {
         let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut moved = part(&spot(here.path(), "data.bin", true), "half ");
         let to = spot(there.path(), "data.bin", true);
-        moved.relocate(Part::create(&to).unwrap()).unwrap();
+        moved.relocate(PartFile::create(&to).unwrap()).unwrap();
         assert_eq!(names_in(here.path()), [""; 0], "a part-file was left behind");
         moved.write(&mut Bytes::from_static(b"and half")).unwrap();
         let finished = moved.finish(&to, "h").unwrap();
@@ -454,7 +454,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let too_long = folder.path().join("x".repeat(300));
         for to in [folder.path().to_owned(), folder.path().join("missing").join("x"), PathBuf::from("x"), too_long] {
-            let sentence = Spot::chosen(&to).and_then(|spot| Part::create(&spot)).unwrap_err().to_string();
+            let sentence = Destination::chosen(&to).and_then(|spot| PartFile::create(&spot)).unwrap_err().to_string();
             assert!(sentence.ends_with("Choose another place."), "{sentence}");
         }
     }
@@ -464,7 +464,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spot = spot(folder.path(), &format!("{}.csv", "ü".repeat(200)), false);
         // The name comes after the GET: nothing could be tried before it.
-        let part = part(&Spot { name: "data".into(), ..spot.clone() }, "whole");
+        let part = part(&Destination { name: "data".into(), ..spot.clone() }, "whole");
         let finished = part.finish(&spot, "h").unwrap();
         assert_eq!(finished.to, folder.path().join(format!("{}.csv", "ü".repeat(58))));
         assert_eq!(std::fs::read_to_string(finished.to).unwrap(), "whole");

@@ -14,7 +14,7 @@ use super::coding::Coding;
 pub(crate) const LARGEST_FRAME: usize = 16 * 1024 * 1024;
 
 /// A payload that is about to come.
-pub(crate) struct Opened {
+pub(crate) struct OpenedDownload {
     /// The bytes.
     pub(crate) source: Source,
     /// How many there will be, where the server said.
@@ -33,7 +33,7 @@ pub(crate) struct Opened {
     pub(crate) codings: Vec<Coding>,
 }
 
-impl Opened {
+impl OpenedDownload {
     /// Of which nothing is known but where the bytes come from, after one GET.
     pub(crate) fn of(source: Source) -> Self {
         Self {

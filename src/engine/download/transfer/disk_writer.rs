@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// What is written into.
-pub(crate) trait Sink {
+pub(crate) trait WriterTask {
     /// Takes off a piece what it has written.
     ///
     /// # Errors
@@ -37,19 +37,19 @@ struct Move<S> {
 
 /// The writer's side.
 #[derive(Debug)]
-pub(crate) struct Waiting<S> {
+pub(crate) struct WritePending<S> {
     full: watch::Sender<bool>,
     moves: Receiver<Move<S>>,
 }
 
 /// The receiver's side. Dropping it gives up: a writer that waits for room waits no longer.
 #[derive(Debug)]
-pub(crate) struct Patience<S> {
+pub(crate) struct WriterHandle<S> {
     full: watch::Receiver<bool>,
     moves: SyncSender<Move<S>>,
 }
 
-impl<S> Patience<S> {
+impl<S> WriterHandle<S> {
     /// Whether the writer waits for room.
     pub(crate) fn is_waiting(&self) -> bool {
         *self.full.borrow()
@@ -64,14 +64,14 @@ impl<S> Patience<S> {
 }
 
 /// Both sides.
-pub(crate) fn patience<S>() -> (Patience<S>, Waiting<S>) {
+pub(crate) fn patience<S>() -> (WriterHandle<S>, WritePending<S>) {
     let (told, full) = watch::channel(false);
     // Full: one wish waits already, and it counts.
     let (wish, moves) = sync_channel(1);
-    (Patience { full, moves: wish }, Waiting { full: told, moves })
+    (WriterHandle { full, moves: wish }, WritePending { full: told, moves })
 }
 
-impl<S: Sink> Waiting<S> {
+impl<S: WriterTask> WritePending<S> {
     /// Writes pieces until no more come. Where the disk is full it tries again every `pause`.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl<S: Sink> Waiting<S> {
     }
 }
 
-impl<S: Sink> Move<S> {
+impl<S: WriterTask> Move<S> {
     fn grant(self, of: &mut S) {
         if self.done.send(of.move_to(self.place)).is_err() {
             tracing::debug!("a download that was moved is being stopped");
@@ -128,7 +128,7 @@ mod tests {
         trouble: Option<io::ErrorKind>,
     }
 
-    impl Sink for Disk {
+    impl WriterTask for Disk {
         fn write(&mut self, piece: &mut Bytes) -> io::Result<()> {
             self.attempts += 1;
             self.waits.extend(self.looks.as_ref().map(|waits| *waits.borrow()));

@@ -13,19 +13,19 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::engine::events::event::{Progress, Severity, Stage};
+use crate::engine::events::event::{DownloadProgress, DownloadStage, Severity};
 use crate::engine::runtime::disk_space::RESERVE;
-use crate::engine::runtime::transfer_rate::{Meter, PROGRESS, time_for};
+use crate::engine::runtime::transfer_rate::{PROGRESS, ProgressMeter, time_for};
 use crate::settings::atomic;
 
-use super::control::{Control, LOOK_AGAIN, Order, wait};
-use super::error::{Failed, Stop};
-use super::part_file::{Part, Spot};
+use super::control::{DownloadCommand, DownloadControl, LOOK_AGAIN, wait};
+use super::error::{DownloadError, StopReason};
+use super::part_file::{Destination, PartFile};
 use super::save_error::{SaveError, WriteError};
-use super::{Job, fetching};
+use super::{DownloadJob, fetching};
 
-use body::{Opened, TransferError};
-use disk_writer::{Patience, patience};
+use body::{OpenedDownload, TransferError};
+use disk_writer::{WriterHandle, patience};
 
 /// From how long a silence on it is said.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -38,24 +38,24 @@ const PIECES: usize = 16;
 /// Where a transfer goes, as long as the operator chooses no other place.
 #[derive(Debug)]
 pub(crate) struct Place<'a> {
-    spot: &'a mut Spot,
+    spot: &'a mut Destination,
     /// The part-file.
     part: PathBuf,
     /// What the link is known by.
     links: Vec<String>,
 }
 
-impl Job {
+impl DownloadJob {
     /// Receives a payload into its part-file, which is given back however it ends, unless the disk swallowed it.
     pub(crate) async fn receive(
         &self,
-        opened: &mut Opened,
-        part: Part,
-        spot: &mut Spot,
-        control: &mut Control,
-    ) -> (Result<(), Failed>, Option<Part>) {
+        opened: &mut OpenedDownload,
+        part: PartFile,
+        spot: &mut Destination,
+        control: &mut DownloadControl,
+    ) -> (Result<(), DownloadError>, Option<PartFile>) {
         let (pieces, arriving) = mpsc::channel::<Bytes>(PIECES);
-        let (patience, waiting) = patience::<Part>();
+        let (patience, waiting) = patience::<PartFile>();
         let mut place = Place { spot, part: part.path().to_owned(), links: opened.links.clone() };
         let mut writer = self.tools.spawner.blocking("saving a file", move || {
             let mut part = part;
@@ -63,7 +63,7 @@ impl Job {
             (part, written.err())
         });
         let began = Instant::now();
-        let mut meter = Meter::new(began);
+        let mut meter = ProgressMeter::new(began);
         let mut received = self.pump(opened, pieces, &mut place, control, (&mut meter, &patience)).await;
         // Who has given up on the network gives up on the disk; otherwise what has come still waits for room.
         let mut patience = received.is_ok().then_some(patience);
@@ -83,7 +83,7 @@ impl Job {
             }
         };
         let Some((part, trouble)) = written else {
-            return (Err(Failed::broken("The file could not be written. The link is used up.")), None);
+            return (Err(DownloadError::broken("The file could not be written. The link is used up.")), None);
         };
         if let (Ok(()), Some(error)) = (&received, trouble) {
             let sentence = format!(
@@ -91,7 +91,7 @@ impl Job {
                 spot.folder.display(),
                 atomic::in_words(&error)
             );
-            return (Err(Failed::broken(sentence)), Some(part));
+            return (Err(DownloadError::broken(sentence)), Some(part));
         }
         self.tools.fetcher.rates.learn(part.size(), began.elapsed());
         (received, Some(part))
@@ -100,14 +100,14 @@ impl Job {
     /// Moves bytes until the end. Dropping `pieces` ends the writer.
     async fn pump(
         &self,
-        opened: &mut Opened,
+        opened: &mut OpenedDownload,
         pieces: mpsc::Sender<Bytes>,
         place: &mut Place<'_>,
-        control: &mut Control,
-        (meter, patience): (&mut Meter, &Patience<Part>),
-    ) -> Result<(), Failed> {
+        control: &mut DownloadControl,
+        (meter, patience): (&mut ProgressMeter, &WriterHandle<PartFile>),
+    ) -> Result<(), DownloadError> {
         let total = opened.total;
-        self.tell(place.spot, meter, total, Stage::Receiving);
+        self.tell(place.spot, meter, total, DownloadStage::Receiving);
         let (mut received, mut last, mut looked) = (0_u64, Instant::now(), 0_u64);
         // Also tells what came with the last piece before a pause, and that nothing comes.
         let mut ticks = tokio::time::interval(PROGRESS);
@@ -139,7 +139,7 @@ impl Job {
             let Ok(room) = room else { return Ok(()) };
             room.send(piece);
             if meter.count(received, Instant::now()) {
-                self.tell(place.spot, meter, total, Stage::Receiving);
+                self.tell(place.spot, meter, total, DownloadStage::Receiving);
             }
             if total.is_none() && received.saturating_sub(looked) >= BETWEEN_LOOKS {
                 looked = received;
@@ -162,13 +162,13 @@ impl Job {
     /// that is no good is told, and all stays as it is. `pieces` leads to a writer that may be waiting for the next one.
     async fn obey(
         &self,
-        order: Result<Order, Stop>,
+        order: Result<DownloadCommand, StopReason>,
         place: &mut Place<'_>,
         total: Option<u64>,
-        (patience, pieces): (&Patience<Part>, Option<&mpsc::Sender<Bytes>>),
-        control: &mut Control,
-    ) -> Result<(), Failed> {
-        let Order::Move(to) = order.map_err(Stop::after)? else { return Ok(()) };
+        (patience, pieces): (&WriterHandle<PartFile>, Option<&mpsc::Sender<Bytes>>),
+        control: &mut DownloadControl,
+    ) -> Result<(), DownloadError> {
+        let DownloadCommand::Move(to) = order.map_err(StopReason::after)? else { return Ok(()) };
         let (spot, part) = match self.elsewhere(&to, total.unwrap_or(RESERVE)).await {
             Ok(elsewhere) => elsewhere,
             Err(error) => {
@@ -179,7 +179,7 @@ impl Job {
         let path = part.path().to_owned();
         // Wherever a crash comes in between, the journal names a part-file that is not whole.
         if !self.record(fetching(&spot, &path, &place.links)).await {
-            return Err(Stop::Closing.after());
+            return Err(StopReason::Closing.after());
         }
         let Some(answer) = patience.move_to(part) else { return Ok(()) };
         // Full: it has a next piece anyway.
@@ -201,22 +201,27 @@ impl Job {
         if self.record(fetching(place.spot, &place.part, &place.links)).await {
             Ok(())
         } else {
-            Err(Stop::Closing.after())
+            Err(StopReason::Closing.after())
         }
     }
 
     /// A part-file at another place, if there is so much room.
-    async fn elsewhere(&self, to: &Path, needed: u64) -> Result<(Spot, Part), SaveError> {
-        let spot = Spot::chosen(to)?;
+    async fn elsewhere(&self, to: &Path, needed: u64) -> Result<(Destination, PartFile), SaveError> {
+        let spot = Destination::chosen(to)?;
         let part = self.create(&spot).await?;
-        if let Some(Stage::NoRoom { needed, free, folder }) = self.shortage(&spot.folder, needed).await {
+        if let Some(DownloadStage::NoRoom { needed, free, folder }) = self.shortage(&spot.folder, needed).await {
             return Err(SaveError::NoRoom { folder, needed, free });
         }
         Ok((spot, part))
     }
 
     /// Nothing has come for a while: says so, and gives up when it has been too long.
-    fn silence(&self, spot: &Spot, measured: (&mut Meter, u64, Option<u64>), silent: Duration) -> Result<(), Failed> {
+    fn silence(
+        &self,
+        spot: &Destination,
+        measured: (&mut ProgressMeter, u64, Option<u64>),
+        silent: Duration,
+    ) -> Result<(), DownloadError> {
         let (meter, received, total) = measured;
         let limit = self.tools.fetcher.idle.get();
         if silent >= limit {
@@ -225,52 +230,57 @@ impl Job {
         let (before, rate) = (meter.received(), meter.rate());
         let changed = meter.count(received, Instant::now()) && (before != received || rate > 0.0);
         if silent >= SILENCE {
-            self.tell(spot, meter, total, Stage::Stalled { silent, limit });
+            self.tell(spot, meter, total, DownloadStage::Stalled { silent, limit });
         } else if changed {
-            self.tell(spot, meter, total, Stage::Receiving);
+            self.tell(spot, meter, total, DownloadStage::Receiving);
         }
         Ok(())
     }
 
     /// Tells that the disk is full, while the writer waits for room on it.
-    async fn wait_for_room(&self, spot: &Spot, (meter, total): (&Meter, Option<u64>), patience: &Patience<Part>) {
+    async fn wait_for_room(
+        &self,
+        spot: &Destination,
+        (meter, total): (&ProgressMeter, Option<u64>),
+        patience: &WriterHandle<PartFile>,
+    ) {
         if !patience.is_waiting() {
             return;
         }
         let needed = total.map_or(RESERVE, |total| total.saturating_sub(meter.received()).max(1));
         // It may say that there is room, for somebody else: the writer knows better.
         let free = match self.shortage(&spot.folder, u64::MAX).await {
-            Some(Stage::NoRoom { free, .. }) => free,
+            Some(DownloadStage::NoRoom { free, .. }) => free,
             _ => 0,
         };
-        self.tell(spot, meter, total, Stage::NoRoom { needed, free, folder: spot.folder.clone() });
+        self.tell(spot, meter, total, DownloadStage::NoRoom { needed, free, folder: spot.folder.clone() });
     }
 
     /// What is short on the disk of a folder, where something is. A disk that does not say is taken to have room.
-    pub(crate) async fn shortage(&self, folder: &Path, needed: u64) -> Option<Stage> {
+    pub(crate) async fn shortage(&self, folder: &Path, needed: u64) -> Option<DownloadStage> {
         let (disk, at) = (self.tools.fetcher.disk.clone(), folder.to_owned());
         let asked = self.tools.spawner.blocking("looking for room on the disk", move || disk(&at));
         let free = asked.await?.ok()?;
-        (free < needed).then(|| Stage::NoRoom { needed, free, folder: folder.to_owned() })
+        (free < needed).then(|| DownloadStage::NoRoom { needed, free, folder: folder.to_owned() })
     }
 
     /// Tells how far it is.
-    pub(crate) fn tell(&self, spot: &Spot, meter: &Meter, total: Option<u64>, stage: Stage) {
+    pub(crate) fn tell(&self, spot: &Destination, meter: &ProgressMeter, total: Option<u64>, stage: DownloadStage) {
         let (received, rate) = (meter.received(), meter.rate());
         let left = total.and_then(|total| time_for(total.checked_sub(received)?, rate));
         let file_name = spot.name.to_string_lossy().into_owned();
-        self.shown.update(Progress { file_name, received, total, rate, left, stage });
+        self.shown.update(DownloadProgress { file_name, received, total, rate, left, stage });
     }
 }
 
 /// It broke in the middle.
-fn broken(what: TransferError, received: u64, total: Option<u64>) -> Failed {
+fn broken(what: TransferError, received: u64, total: Option<u64>) -> DownloadError {
     let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
     let what = what.to_string();
     let mut words = what.chars();
     let what: String = words.next().map(|first| first.to_uppercase().chain(words).collect()).unwrap_or_default();
     let bytes = if total.unwrap_or(received) == 1 { "byte" } else { "bytes" };
-    Failed::broken(format!("{what} after {received}{of} {bytes}. The link is used up."))
+    DownloadError::broken(format!("{what} after {received}{of} {bytes}. The link is used up."))
 }
 
 #[cfg(test)]

@@ -3,18 +3,18 @@
 
 use bytes::Bytes;
 
-use crate::activity::{Decryption, Receipt};
-use crate::engine::download::Job;
-use crate::engine::download::part_file::{self, Part, Spot};
+use crate::activity::{Decryption, DownloadReceipt};
+use crate::engine::download::DownloadJob;
+use crate::engine::download::part_file::{self, Destination, PartFile};
 use crate::engine::download::save_error::{UnwrapError, WriterPanicked};
-use crate::engine::events::event::{Severity, Stage};
-use crate::engine::runtime::transfer_rate::Meter;
+use crate::engine::events::event::{DownloadStage, Severity};
+use crate::engine::runtime::transfer_rate::ProgressMeter;
 use crate::protocol::DataKey;
 
 use super::coding::{self, Coding};
 use super::decrypt;
 
-impl Job {
+impl DownloadJob {
     /// While a payload is decrypted both files are on the disk.
     pub(crate) fn with_room_to_decrypt(&self, size: u64) -> u64 {
         if self.key.is_some() { size.saturating_mul(2) } else { size }
@@ -22,12 +22,22 @@ impl Job {
 
     /// Decrypts what has come, where that is wanted. What can't be decrypted stays as it came, under a name that says so.
     /// `None` where the file is lost.
-    pub(crate) async fn decrypt(&self, part: Part, spot: &mut Spot, receipt: &mut Receipt) -> Option<Part> {
+    pub(crate) async fn decrypt(
+        &self,
+        part: PartFile,
+        spot: &mut Destination,
+        receipt: &mut DownloadReceipt,
+    ) -> Option<PartFile> {
         if !self.saving.decrypt {
             return Some(part);
         }
         let (part, why) = if let Some(key) = self.key.clone() {
-            self.tell(spot, &Meter::new(tokio::time::Instant::now()), Some(part.size()), Stage::Decrypting);
+            self.tell(
+                spot,
+                &ProgressMeter::new(tokio::time::Instant::now()),
+                Some(part.size()),
+                DownloadStage::Decrypting,
+            );
             let place = spot.clone();
             let decrypted = self.blocking::<_, WriterPanicked, _>(move || Ok(open(part, &place, &key))).await.ok()?;
             match decrypted {
@@ -56,7 +66,12 @@ impl Job {
 
     /// Decodes what the server compressed although it was not asked to. What can't be decoded stays as it came, under a name that
     /// says so; then the second value is false. `None` if the file is lost.
-    pub(crate) async fn decode(&self, part: Part, spot: &mut Spot, codings: &[Coding]) -> Option<(Part, bool)> {
+    pub(crate) async fn decode(
+        &self,
+        part: PartFile,
+        spot: &mut Destination,
+        codings: &[Coding],
+    ) -> Option<(PartFile, bool)> {
         let Some(outermost) = codings.last() else { return Some((part, true)) };
         let (place, layers) = (spot.clone(), codings.to_vec());
         let decoded =
@@ -80,8 +95,12 @@ impl Job {
 }
 
 /// Decompresses a part-file into another at the same place; or gives it back, and says why.
-fn decompress(part: Part, place: &Spot, layers: &[Coding]) -> Result<Part, Box<(Part, UnwrapError)>> {
-    let mut plain = match Part::create(place) {
+fn decompress(
+    part: PartFile,
+    place: &Destination,
+    layers: &[Coding],
+) -> Result<PartFile, Box<(PartFile, UnwrapError)>> {
+    let mut plain = match PartFile::create(place) {
         Ok(plain) => plain,
         Err(error) => return Err(Box::new((part, error.into()))),
     };
@@ -96,8 +115,8 @@ fn decompress(part: Part, place: &Spot, layers: &[Coding]) -> Result<Part, Box<(
 }
 
 /// Decrypts a part-file into another at the same place; or gives it back, and says why.
-fn open(part: Part, place: &Spot, key: &DataKey) -> Result<Part, Box<(Part, UnwrapError)>> {
-    let mut plain = match Part::create(place) {
+fn open(part: PartFile, place: &Destination, key: &DataKey) -> Result<PartFile, Box<(PartFile, UnwrapError)>> {
+    let mut plain = match PartFile::create(place) {
         Ok(plain) => plain,
         Err(error) => return Err(Box::new((part, error.into()))),
     };

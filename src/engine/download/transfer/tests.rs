@@ -11,33 +11,33 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use crate::activity::Moment;
+use crate::activity::Timestamp;
 use crate::credentials::Keyring;
-use crate::engine::client::downloader::Fetcher;
-use crate::engine::client::idle_timeout::IdleLimit;
-use crate::engine::client::network_config::{Guide, Surroundings, Way};
-use crate::engine::client::rest::Rest;
-use crate::engine::context::Tools;
-use crate::engine::download::control::{Reins, control};
-use crate::engine::download::error::Failed;
-use crate::engine::download::part_file::Spot;
-use crate::engine::download::{Job, Target};
+use crate::engine::client::downloader::Downloader;
+use crate::engine::client::idle_timeout::IdleTimeout;
+use crate::engine::client::network_config::{NetworkConfig, NetworkConfigHandle, NetworkEnvironment};
+use crate::engine::client::rest::RestClient;
+use crate::engine::context::EngineContext;
+use crate::engine::download::control::{DownloadHandle, control};
+use crate::engine::download::error::DownloadError;
+use crate::engine::download::part_file::Destination;
+use crate::engine::download::{DownloadJob, SaveTarget};
 use crate::engine::events::event_queue;
 use crate::engine::network::close_frame::CloseWatch;
 use crate::engine::network::endpoints::Endpoints;
-use crate::engine::network::proxy::ProxyVariables;
+use crate::engine::network::proxy::ProxyEnvironment;
 use crate::engine::network::transport::Transport;
 use crate::engine::runtime::clock::Clocks;
-use crate::engine::runtime::tasks::{Spawner, Task};
-use crate::engine::runtime::transfer_rate::Meter;
-use crate::engine::state::gaps::Past;
-use crate::engine::state::link_store::Vault;
-use crate::engine::state::pending_commands::Book;
-use crate::engine::storage::journal_writer::Scribe;
+use crate::engine::runtime::tasks::{Task, TaskOwner};
+use crate::engine::runtime::transfer_rate::ProgressMeter;
+use crate::engine::state::gaps::PreviousRun;
+use crate::engine::state::link_store::LinkStore;
+use crate::engine::state::pending_commands::PendingCommands;
+use crate::engine::storage::journal_writer::JournalWriter;
 use crate::engine::test_support::{Scripted, TestJournal};
-use crate::settings::{Address, Preferences, Profile, Saving};
+use crate::settings::{Address, DownloadSettings, Preferences, Profile};
 
-use super::body::{Opened, Source};
+use super::body::{OpenedDownload, Source};
 use super::disk_writer::patience;
 use super::*;
 
@@ -46,24 +46,24 @@ const NEVER: Duration = Duration::from_hours(2);
 
 /// A transfer that is under way, and its server.
 struct Bench {
-    idle: IdleLimit,
+    idle: IdleTimeout,
     server: WebSocketStream<DuplexStream>,
-    ended: Task<Result<(), Failed>>,
-    _reins: Reins,
+    ended: Task<Result<(), DownloadError>>,
+    _reins: DownloadHandle,
     _journal: TestJournal,
 }
 
 impl Bench {
     async fn new() -> Self {
         let (outbox, _events) = event_queue::pair(Arc::new(|| {}));
-        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
+        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), outbox.clone());
         let journal = TestJournal::new(outbox.clone());
-        let surroundings = Surroundings { authority: None, proxies: ProxyVariables::default() };
-        let way = Way::load(&Preferences::default(), &surroundings).unwrap();
-        let (_guide, ways) = Guide::new(way, surroundings);
+        let surroundings = NetworkEnvironment { authority: None, proxies: ProxyEnvironment::default() };
+        let way = NetworkConfig::load(&Preferences::default(), &surroundings).unwrap();
+        let (_guide, ways) = NetworkConfigHandle::new(way, surroundings);
         let (reports, _reported) = mpsc::channel(8);
-        let clock: crate::engine::runtime::clock::Clock = Arc::new(|| Moment(0));
-        let vault = Vault::default();
+        let clock: crate::engine::runtime::clock::Clock = Arc::new(|| Timestamp(0));
+        let vault = LinkStore::default();
         let profile = Profile {
             api: Address::new("https://cab.example.com"),
             websocket: Address::new("wss://cab.example.com"),
@@ -71,37 +71,37 @@ impl Bench {
             ..Profile::default()
         };
         let (past, told) = oneshot::channel();
-        drop(past.send(Past { now: Moment(0), last_alive: None }));
+        drop(past.send(PreviousRun { now: Timestamp(0), last_alive: None }));
         let (_left, found) = oneshot::channel();
-        let kept = (Book::default(), vault.clone());
+        let kept = (PendingCommands::default(), vault.clone());
         let store = journal.store.clone();
-        let scribe = Scribe::start(profile.id, store, outbox.clone(), kept, (told, found), &spawner);
+        let scribe = JournalWriter::start(profile.id, store, outbox.clone(), kept, (told, found), &spawner);
         let clocks = Clocks::new(clock, Arc::new(|| None));
-        let tools = Tools {
+        let tools = EngineContext {
             outbox,
             spawner: spawner.clone(),
             clock: clocks.as_clock(),
             clocks: clocks.clone(),
             ledger: journal.store.clone(),
             keyring: Keyring::in_memory(),
-            rest: Rest::new(ways.clone(), clocks),
-            fetcher: Fetcher::new(ways),
+            rest: RestClient::new(ways.clone(), clocks),
+            fetcher: Downloader::new(ways),
             connector: Scripted::new().0,
             reports,
         };
         let idle = tools.fetcher.idle.clone();
-        let job = Job {
+        let job = DownloadJob {
             shown: tools.outbox.show_download(profile.id, &"r-1".into(), String::new()),
             profile: profile.id,
             request: "r-1".into(),
             span: None,
-            target: Target::Folder("/in".into()),
+            target: SaveTarget::Folder("/in".into()),
             inline: false,
             automatic: false,
             vault,
             scribe,
             endpoints: Arc::new(Endpoints::of(&profile).unwrap()),
-            saving: Saving::default(),
+            saving: DownloadSettings::default(),
             lifetime: NEVER,
             key: None,
             tools,
@@ -114,12 +114,12 @@ impl Bench {
         let (reins, mut control) = control();
         let ended = async move {
             let source = Source::Socket(Box::new(socket));
-            let mut opened = Opened::of(source);
-            let mut spot = Spot { folder: "/in".into(), name: "data.bin".into(), replace: false };
+            let mut opened = OpenedDownload::of(source);
+            let mut spot = Destination { folder: "/in".into(), name: "data.bin".into(), replace: false };
             let mut place = Place { spot: &mut spot, part: "/in/part".into(), links: Vec::new() };
             let (pieces, _arriving) = mpsc::channel(PIECES);
             let (patience, _waiting) = patience();
-            let mut meter = Meter::new(Instant::now());
+            let mut meter = ProgressMeter::new(Instant::now());
             job.pump(&mut opened, pieces, &mut place, &mut control, (&mut meter, &patience)).await
         };
         let ended = spawner.start("downloading", ended);

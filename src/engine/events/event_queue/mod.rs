@@ -39,27 +39,27 @@ pub const NOTICES_LOG: &str = "privicore_monitor::notices";
 const JOIN_LIMIT: usize = 4096;
 
 /// The two ends of the way up.
-pub(crate) fn pair(waker: Waker) -> (Outbox, Events) {
+pub(crate) fn pair(waker: Waker) -> (EventSender, EventReceiver) {
     let shared = Arc::new(Shared {
-        mailbox: Mutex::new(Mailbox::default()),
+        mailbox: Mutex::new(EventQueue::default()),
         revision: AtomicU64::new(0),
         rung: AtomicBool::new(false),
         waker,
         room: Notify::new(),
     });
-    (Outbox(shared.clone()), Events { shared, seen: AtomicU64::new(0) })
+    (EventSender(shared.clone()), EventReceiver { shared, seen: AtomicU64::new(0) })
 }
 
 /// The window's end: what is true now, and what happened, in order.
-pub struct Events {
+pub struct EventReceiver {
     shared: Arc<Shared>,
     /// The revision of the status that was given last.
     seen: AtomicU64,
 }
 
-impl Events {
-    /// Lowers the bell: what comes from here on rings it again. Call it before the first [`Events::status`] and
-    /// [`Events::try_next`] of a drain.
+impl EventReceiver {
+    /// Lowers the bell: what comes from here on rings it again. Call it before the first [`EventReceiver::status`] and
+    /// [`EventReceiver::try_next`] of a drain.
     pub fn begin_drain(&self) {
         self.shared.rung.store(false, Ordering::SeqCst);
     }
@@ -92,7 +92,7 @@ impl Events {
     }
 }
 
-impl fmt::Debug for Events {
+impl fmt::Debug for EventReceiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Events")
     }
@@ -100,15 +100,15 @@ impl fmt::Debug for Events {
 
 /// The engine's end.
 #[derive(Clone)]
-pub(crate) struct Outbox(Arc<Shared>);
+pub(crate) struct EventSender(Arc<Shared>);
 
-impl fmt::Debug for Outbox {
+impl fmt::Debug for EventSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Outbox")
     }
 }
 
-impl Outbox {
+impl EventSender {
     /// Tells what happened: anything but entries and notices, which have their own ways.
     pub(crate) fn post(&self, event: Event) {
         self.0.lock().post(event);
@@ -167,7 +167,7 @@ impl Outbox {
     }
 
     /// Waits until the mailbox answers. Each look is at the mailbox as it is after the last change.
-    async fn wait_for<T>(&self, mut look: impl FnMut(&Mailbox) -> Option<T>) -> T {
+    async fn wait_for<T>(&self, mut look: impl FnMut(&EventQueue) -> Option<T>) -> T {
         loop {
             let changed = self.0.room.notified();
             tokio::pin!(changed);
@@ -183,7 +183,7 @@ impl Outbox {
 
 /// What both ends hold.
 struct Shared {
-    mailbox: Mutex<Mailbox>,
+    mailbox: Mutex<EventQueue>,
     /// Counts the changes of the status. Changed only under the mailbox's lock.
     revision: AtomicU64,
     rung: AtomicBool,
@@ -192,7 +192,7 @@ struct Shared {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Mailbox> {
+    fn lock(&self) -> MutexGuard<'_, EventQueue> {
         // The mailbox is whole after every statement, also where a panic went through.
         self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -205,14 +205,14 @@ impl Shared {
 }
 
 /// Entries that the window was not told of.
-struct Lag {
+struct Backlog {
     from: Seq,
     newest: Seq,
 }
 
 /// What is true now, and what waits for the window.
 #[derive(Default)]
-struct Mailbox {
+struct EventQueue {
     status: EngineStatus,
     downloads: Downloads,
     /// How many problems were reported.
@@ -225,13 +225,13 @@ struct Mailbox {
     weight: usize,
     notices: usize,
     notices_left_out: usize,
-    lagging: BTreeMap<ProfileId, Lag>,
+    lagging: BTreeMap<ProfileId, Backlog>,
     /// The newest committed entry of each profile that was put into the queue. The journal may give entries to a window that
     /// lags before they are announced: the announcement then brings nothing new.
     queued_up_to: BTreeMap<ProfileId, Seq>,
 }
 
-impl Mailbox {
+impl EventQueue {
     fn next(&mut self) -> Option<Event> {
         let Some(event) = self.queue.pop_front() else {
             let left_out = std::mem::take(&mut self.notices_left_out);
@@ -262,9 +262,9 @@ impl Mailbox {
 
     fn post(&mut self, event: Event) {
         if matches!(event, Event::Export(_)) || self.queue.len() >= EVENTS_LIMIT {
-            let slot = Slot::of(&event);
+            let slot = CoalesceKey::of(&event);
             if slot.is_some() {
-                self.remove_where(|waiting| Slot::of(waiting) == slot);
+                self.remove_where(|waiting| CoalesceKey::of(waiting) == slot);
             }
         }
         self.push(event);
@@ -301,7 +301,7 @@ impl Mailbox {
         let weight = weight_of_entries(&entries);
         let room = self.weight.saturating_add(weight) <= ENTRIES_LIMIT && self.queue.len() < EVENTS_LIMIT;
         if !room || !self.is_listed(profile) {
-            self.lagging.insert(profile, Lag { from: first, newest: last });
+            self.lagging.insert(profile, Backlog { from: first, newest: last });
             return true;
         }
         self.queued_up_to.insert(profile, last);
@@ -382,14 +382,14 @@ impl Mailbox {
 
 /// Events of which only the newest matters.
 #[derive(PartialEq, Eq)]
-enum Slot {
+enum CoalesceKey {
     History(ProfileId),
     Revealed(ProfileId),
     DataTokens(ProfileId, u32),
     Export,
 }
 
-impl Slot {
+impl CoalesceKey {
     fn of(event: &Event) -> Option<Self> {
         Some(match event {
             Event::History { profile, .. } => Self::History(*profile),
@@ -447,7 +447,7 @@ pub(crate) fn weight_of_entries(entries: &[Entry]) -> usize {
 
 /// The two ends of the way up, with a profile that the settings list.
 #[cfg(test)]
-pub(crate) fn pair_of(profile: ProfileId, waker: Waker) -> (Outbox, Events) {
+pub(crate) fn pair_of(profile: ProfileId, waker: Waker) -> (EventSender, EventReceiver) {
     let (outbox, events) = pair(waker);
     let profile = crate::settings::Profile { id: profile, ..Default::default() };
     outbox.settings(&crate::settings::Settings { profiles: vec![profile], ..Default::default() }, 0);
@@ -456,7 +456,7 @@ pub(crate) fn pair_of(profile: ProfileId, waker: Waker) -> (Outbox, Events) {
 }
 
 #[cfg(test)]
-impl Events {
+impl EventReceiver {
     /// The next status that a profile has had, whichever.
     pub(crate) fn next_profile_status(&self) -> Option<super::status::ProfileStatus> {
         self.shared.lock().history.pop_front()
@@ -472,7 +472,7 @@ impl Events {
 }
 
 #[cfg(test)]
-impl Outbox {
+impl EventSender {
     /// How many events wait for the window, and how many bytes of entries.
     pub(crate) fn waiting(&self) -> (usize, usize) {
         let mailbox = self.0.lock();

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::engine::events::event::{Progress, Waiting};
+use crate::engine::events::event::{DownloadProgress, WaitingDownload};
 use crate::engine::events::problem::{Problem, ProblemKind, ProblemReason};
 use crate::engine::events::status::{EngineStatus, ProfileStatus};
 use crate::protocol::RequestId;
 use crate::settings::{ProfileId, Settings};
 
-use super::{Mailbox, Outbox, log};
+use super::{EventQueue, EventSender, log};
 
-impl Outbox {
+impl EventSender {
     /// Changes what is true now of a profile.
     pub(crate) fn update(&self, profile: ProfileId, change: impl FnOnce(&mut ProfileStatus)) {
         self.change(|mailbox| mailbox.update(profile, change));
@@ -41,7 +41,7 @@ impl Outbox {
     }
 
     /// Tells the downloads that wait for their turn.
-    pub(crate) fn queue(&self, waiting: Vec<Waiting>) {
+    pub(crate) fn queue(&self, waiting: Vec<WaitingDownload>) {
         self.change(|mailbox| {
             let changed = *mailbox.status.queue != *waiting;
             if changed {
@@ -93,12 +93,12 @@ impl Outbox {
             number
         };
         let shown = ShownDownload { outbox: self.clone(), profile, request: request.clone(), number };
-        shown.update(Progress { file_name, ..Progress::default() });
+        shown.update(DownloadProgress { file_name, ..DownloadProgress::default() });
         shown
     }
 
     /// Changes something, and wakes the window if it is something else now.
-    fn change(&self, change: impl FnOnce(&mut Mailbox) -> bool) {
+    fn change(&self, change: impl FnOnce(&mut EventQueue) -> bool) {
         let changed = {
             let mut mailbox = self.0.lock();
             let changed = change(&mut mailbox);
@@ -126,7 +126,7 @@ impl Outbox {
 /// A download that is shown, for as long as this lives. So whatever ends it, also a panic, takes it off the screen.
 #[derive(Debug)]
 pub(crate) struct ShownDownload {
-    outbox: Outbox,
+    outbox: EventSender,
     profile: ProfileId,
     request: RequestId,
     /// Which of several of the same request this is: the newest is the one that is shown.
@@ -135,7 +135,7 @@ pub(crate) struct ShownDownload {
 
 impl ShownDownload {
     /// Shows how far it is.
-    pub(crate) fn update(&self, progress: Progress) {
+    pub(crate) fn update(&self, progress: DownloadProgress) {
         self.outbox.change(|mailbox| {
             let key = (self.profile, self.request.clone());
             mailbox.downloads.owners.get(&key) == Some(&self.number)
@@ -161,7 +161,7 @@ impl Drop for ShownDownload {
     }
 }
 
-impl Mailbox {
+impl EventQueue {
     /// Where nothing is being saved any more, that it kept the activity from being forgotten is over.
     fn unblock_forgetting(&mut self) {
         let EngineStatus { problems, profiles, queue, .. } = &mut self.status;

@@ -3,7 +3,7 @@ use std::sync::atomic::AtomicUsize;
 use futures_util::FutureExt as _;
 use proptest::prelude::*;
 
-use crate::activity::{ActivityKey, Fact, Moment};
+use crate::activity::{ActivityKey, Fact, Timestamp};
 use crate::engine::events::event::ConnectionState;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::engine::network::rest_error::RestError;
@@ -16,7 +16,7 @@ fn entries(range: std::ops::Range<u64>, raw: usize) -> Vec<Entry> {
     range
         .map(|seq| Entry {
             seq: Seq(seq),
-            at: Moment(0),
+            at: Timestamp(0),
             key: ActivityKey::Message(seq.to_string().into()),
             fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
             raw: "x".repeat(raw).into(),
@@ -29,11 +29,11 @@ fn ours() -> ProfileId {
     ProfileId::from_u128(1)
 }
 
-fn mailbox() -> (Outbox, Events) {
+fn mailbox() -> (EventSender, EventReceiver) {
     pair_of(ours(), Arc::new(|| {}))
 }
 
-fn seqs(events: &Events) -> Vec<u64> {
+fn seqs(events: &EventReceiver) -> Vec<u64> {
     let mut seqs = Vec::new();
     while let Some(event) = events.try_next() {
         if let Event::Committed { entries, .. } = event {
@@ -92,7 +92,7 @@ async fn a_window_that_stalls_is_told_everything_later_and_memory_stays_bounded(
 fn entries_committed_while_the_window_catches_up_are_not_told_twice() {
     let (outbox, events) = mailbox();
     let profile = ours();
-    outbox.0.lock().lagging.insert(profile, Lag { from: Seq(1), newest: Seq(2) });
+    outbox.0.lock().lagging.insert(profile, Backlog { from: Seq(1), newest: Seq(2) });
     outbox.committed(profile, entries(3..4, 1));
     assert_eq!(seqs(&events), Vec::<u64>::new(), "it is lagging: the journal tells it");
     outbox.caught_up(profile, entries(1..3, 1));
@@ -184,9 +184,9 @@ fn each_entry_is_told_once_however_announcements_and_the_journal_interleave() {
 fn what_was_read_for_a_forgotten_profile_is_not_told() {
     let (outbox, events) = mailbox();
     let profile = ProfileId::random();
-    outbox.0.lock().lagging.insert(profile, Lag { from: Seq(1), newest: Seq(2) });
+    outbox.0.lock().lagging.insert(profile, Backlog { from: Seq(1), newest: Seq(2) });
     outbox.forget(profile);
-    outbox.0.lock().lagging.insert(profile, Lag { from: Seq(8), newest: Seq(9) });
+    outbox.0.lock().lagging.insert(profile, Backlog { from: Seq(8), newest: Seq(9) });
     outbox.caught_up(profile, entries(1..3, 1));
     assert_eq!(seqs(&events), [0_u64; 0]);
 }
@@ -229,7 +229,7 @@ async fn entries_of_a_profile_that_the_settings_do_not_list_yet_are_told_from_th
 fn a_download_is_shown_for_as_long_as_it_runs_however_it_ends() {
     let (outbox, events) = mailbox();
     let request = crate::protocol::RequestId::from("r-1");
-    let running = |events: &Events| {
+    let running = |events: &EventReceiver| {
         let status = events.status().unwrap();
         status.profile(ours()).unwrap().downloads.values().map(|one| one.file_name.clone()).collect::<Vec<_>>()
     };
@@ -237,7 +237,7 @@ fn a_download_is_shown_for_as_long_as_it_runs_however_it_ends() {
     assert_eq!(running(&events), ["a"]);
     // Asked for again, before the first has written down its end.
     let second = outbox.show_download(ours(), &request, "b".to_owned());
-    first.update(crate::engine::events::event::Progress::default());
+    first.update(crate::engine::events::event::DownloadProgress::default());
     drop(first);
     assert_eq!(running(&events), ["b"], "the older one took the newer one away");
     let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
@@ -251,7 +251,7 @@ fn a_download_is_shown_for_as_long_as_it_runs_however_it_ends() {
 #[test]
 fn a_problem_is_there_until_it_is_resolved_and_counted_where_it_comes_again() {
     let (outbox, events) = mailbox();
-    let problems = |events: &Events| {
+    let problems = |events: &EventReceiver| {
         let problems = events.status().unwrap().problems;
         problems.into_iter().map(|problem| (problem.kind(), problem.number, problem.times)).collect::<Vec<_>>()
     };

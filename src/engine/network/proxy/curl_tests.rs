@@ -88,10 +88,10 @@ fn every_variable_leads_where_it_leads_curl() {
             proxy.map_or_else(|| value.to_owned(), |(_, address)| format!("http://{address}"))
         };
         let set: Vec<(&str, String)> = variables.iter().map(|(name, to)| (*name, value(to))).collect();
-        let read = ProxyVariables::read(|name| {
+        let read = ProxyEnvironment::read(|name| {
             set.iter().find(|(set, _)| *set == name).map(|(_, value)| OsString::from(value))
         });
-        let ours = Proxies::of(&ProxyChoice::System, &read);
+        let ours = ProxyRules::of(&ProxyChoice::System, &read);
         for url in *urls {
             let mut curl = Command::new("curl");
             // Nothing leaves this machine, whatever it decides.
@@ -127,8 +127,8 @@ fn a_proxy_without_a_port_has_curls() {
             curl.env("PATH", path);
         }
         let said = String::from_utf8_lossy(&curl.output().unwrap().stderr).into_owned();
-        let read = ProxyVariables::read(|name| (name == "http_proxy").then(|| value.into()));
-        let ours = Proxies::of(&ProxyChoice::System, &read).of_url(&Url::parse("ws://a.test").unwrap()).unwrap();
+        let read = ProxyEnvironment::read(|name| (name == "http_proxy").then(|| value.into()));
+        let ours = ProxyRules::of(&ProxyChoice::System, &read).of_url(&Url::parse("ws://a.test").unwrap()).unwrap();
         let wanted = format!("Trying {}...", ours.expect("a proxy"));
         assert!(said.contains(&wanted), "{value}: {wanted} is not in {said}");
     }

@@ -10,7 +10,7 @@ use crate::engine::network::http1::{self, HttpError};
 use crate::engine::network::retry_after::RetryAfter;
 use crate::engine::network::transport::Transport;
 
-use super::{ProxyError, Through};
+use super::{ProxyError, ProxyServer};
 
 /// Has the proxy at the other end of `stream` connect to a target: the stream to that. The caller holds the budget of time.
 ///
@@ -20,7 +20,7 @@ use super::{ProxyError, Through};
 pub(crate) async fn open(
     stream: Box<dyn Transport>,
     target: &Target,
-    through: &Through,
+    through: &ProxyServer,
 ) -> Result<Box<dyn Transport>, ProxyError> {
     let request = request(target, through).map_err(|error| {
         tracing::debug!(%error, "the proxy can't be asked");
@@ -43,7 +43,7 @@ pub(crate) async fn open(
 }
 
 /// The request. It holds the proxy's password where there is one.
-fn request(target: &Target, through: &Through) -> hyper::http::Result<Request<String>> {
+fn request(target: &Target, through: &ProxyServer) -> hyper::http::Result<Request<String>> {
     let host = if target.host.contains(':') { format!("[{}]", target.host) } else { target.host.clone() };
     let authority = format!("{host}:{}", target.port);
     let mut request = Request::builder().method(Method::CONNECT).uri(&authority).header(HOST, authority);
@@ -56,7 +56,7 @@ fn request(target: &Target, through: &Through) -> hyper::http::Result<Request<St
     request.body(String::new())
 }
 
-fn failed(error: HttpError, through: &Through) -> ProxyError {
+fn failed(error: HttpError, through: &ProxyServer) -> ProxyError {
     match error {
         HttpError::Closed => ProxyError::Closed(through.to_string()),
         HttpError::NotHttp => ProxyError::NotAProxy(through.to_string()),
@@ -72,12 +72,12 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
-    use crate::engine::network::proxy::{Proxies, ProxyVariables};
+    use crate::engine::network::proxy::{ProxyEnvironment, ProxyRules};
     use crate::settings::ProxyChoice;
 
-    fn through(url: &str) -> Through {
-        let variables = ProxyVariables::read(|name| (name == "ALL_PROXY").then(|| url.into()));
-        let proxies = Proxies::of(&ProxyChoice::System, &variables);
+    fn through(url: &str) -> ProxyServer {
+        let variables = ProxyEnvironment::read(|name| (name == "ALL_PROXY").then(|| url.into()));
+        let proxies = ProxyRules::of(&ProxyChoice::System, &variables);
         proxies.of_url(&"wss://w.example.com".parse().unwrap()).unwrap().unwrap()
     }
 

@@ -30,7 +30,7 @@ const DEFAULT_PORT: u16 = 1080;
 
 /// What the environment says of proxies. An address may hold a user name and a password: `Debug` shows which variables are set.
 #[derive(Clone, Default)]
-pub struct ProxyVariables {
+pub struct ProxyEnvironment {
     /// For `https` and `wss`.
     https: Option<Variable>,
     /// For `http` and `ws`.
@@ -48,7 +48,7 @@ struct Variable {
     value: String,
 }
 
-impl ProxyVariables {
+impl ProxyEnvironment {
     /// Reads an environment that is given as a function from names to values, as curl does: the name in small letters comes first,
     /// an empty value counts as none, and `HTTP_PROXY` is not read, since a request can set it in a CGI's environment.
     #[must_use]
@@ -68,7 +68,7 @@ impl ProxyVariables {
     }
 }
 
-impl fmt::Debug for ProxyVariables {
+impl fmt::Debug for ProxyEnvironment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProxyVariables")
             .field("https", &self.https.is_some())
@@ -156,9 +156,9 @@ impl ProxyError {
 
 /// The proxy that an address is reached through.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Through(Url);
+pub(crate) struct ProxyServer(Url);
 
-impl Through {
+impl ProxyServer {
     /// Its address, which may hold a password.
     pub(crate) fn url(&self) -> &Url {
         &self.0
@@ -181,7 +181,7 @@ impl Through {
     }
 }
 
-impl fmt::Display for Through {
+impl fmt::Display for ProxyServer {
     /// Its name and port.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let port = self.0.port_or_known_default().unwrap_or_default();
@@ -189,7 +189,7 @@ impl fmt::Display for Through {
     }
 }
 
-impl fmt::Debug for Through {
+impl fmt::Debug for ProxyServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Through({self})")
     }
@@ -197,28 +197,28 @@ impl fmt::Debug for Through {
 
 /// The rule.
 #[derive(Clone)]
-pub(crate) enum Proxies {
+pub(crate) enum ProxyRules {
     /// Everything goes straight.
     None,
     /// Everything goes through one; or nothing goes, where that can't be used.
-    One(Result<Through, ProxyChoiceError>),
+    One(Result<ProxyServer, ProxyChoiceError>),
     /// As the environment says.
     Variables(Arc<Variables>),
 }
 
 /// The environment's rule.
 pub(crate) struct Variables {
-    https: Option<Result<Through, &'static str>>,
-    http: Option<Result<Through, &'static str>>,
+    https: Option<Result<ProxyServer, &'static str>>,
+    http: Option<Result<ProxyServer, &'static str>>,
     /// What is reached straight.
     no_proxy: String,
 }
 
-impl Proxies {
+impl ProxyRules {
     /// The rule that a choice and the environment make.
-    pub(crate) fn of(choice: &ProxyChoice, variables: &ProxyVariables) -> Self {
+    pub(crate) fn of(choice: &ProxyChoice, variables: &ProxyEnvironment) -> Self {
         match choice.url() {
-            Ok(Some(url)) => Self::One(Ok(Through(url))),
+            Ok(Some(url)) => Self::One(Ok(ProxyServer(url))),
             Err(error) => Self::One(Err(error)),
             Ok(None) if *choice == ProxyChoice::None => Self::None,
             Ok(None) => {
@@ -235,7 +235,7 @@ impl Proxies {
     }
 
     /// The proxy for an `http(s)` or `ws(s)` address; `None` where it is reached straight.
-    pub(crate) fn of_url(&self, url: &Url) -> Result<Option<Through>, ProxyError> {
+    pub(crate) fn of_url(&self, url: &Url) -> Result<Option<ProxyServer>, ProxyError> {
         let Some(host) = url.host().filter(|_host| !is_loopback(url)) else { return Ok(None) };
         let secure = matches!(url.scheme(), "https" | "wss");
         match self {
@@ -254,7 +254,7 @@ impl Proxies {
     }
 }
 
-impl fmt::Debug for Proxies {
+impl fmt::Debug for ProxyRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("None"),
@@ -267,7 +267,7 @@ impl fmt::Debug for Proxies {
 }
 
 /// A proxy as an environment variable names it: an address, or host and port alone.
-fn through(value: &str) -> Option<Through> {
+fn through(value: &str) -> Option<ProxyServer> {
     let text = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
     let mut url = parse_url(&text).ok()?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -276,7 +276,7 @@ fn through(value: &str) -> Option<Through> {
     if url.scheme() == "http" && url.port().is_none() && !names_port(&text) {
         url.set_port(Some(DEFAULT_PORT)).ok()?;
     }
-    Some(Through(url))
+    Some(ProxyServer(url))
 }
 
 /// Whether an address names its port, which the parser drops if it is that of the scheme.
@@ -291,15 +291,15 @@ fn names_port(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn variables(set: &[(&str, &str)]) -> ProxyVariables {
-        ProxyVariables::read(|name| set.iter().find(|(set, _)| *set == name).map(|(_, value)| OsString::from(*value)))
+    fn variables(set: &[(&str, &str)]) -> ProxyEnvironment {
+        ProxyEnvironment::read(|name| set.iter().find(|(set, _)| *set == name).map(|(_, value)| OsString::from(*value)))
     }
 
-    fn system(set: &[(&str, &str)]) -> Proxies {
-        Proxies::of(&ProxyChoice::System, &variables(set))
+    fn system(set: &[(&str, &str)]) -> ProxyRules {
+        ProxyRules::of(&ProxyChoice::System, &variables(set))
     }
 
-    fn way(proxies: &Proxies, url: &str) -> Option<String> {
+    fn way(proxies: &ProxyRules, url: &str) -> Option<String> {
         proxies.of_url(&Url::parse(url).unwrap()).unwrap().map(|through| through.to_string())
     }
 
@@ -308,8 +308,8 @@ mod tests {
         let chosen = ProxyChoice::from_text("http://p:3128");
         let broken = ProxyChoice::from_text("nonsense");
         for proxies in [
-            Proxies::of(&chosen, &ProxyVariables::default()),
-            Proxies::of(&broken, &ProxyVariables::default()),
+            ProxyRules::of(&chosen, &ProxyEnvironment::default()),
+            ProxyRules::of(&broken, &ProxyEnvironment::default()),
             system(&[("ALL_PROXY", "http://p:3128")]),
         ] {
             for url in ["http://localhost:1/x", "wss://127.0.0.1", "ws://[::1]:8083", "https://a.localhost"] {
@@ -347,7 +347,7 @@ mod tests {
         assert_eq!(way(&all, "wss://w").as_deref(), Some("all:1080"));
         assert_eq!(way(&system(&[("ALL_PROXY", "http://all"), ("NO_PROXY", "*")]), "wss://w"), None);
         assert_eq!(way(&system(&[]), "wss://w"), None);
-        let none = Proxies::of(&ProxyChoice::None, &variables(&[("ALL_PROXY", "http://all")]));
+        let none = ProxyRules::of(&ProxyChoice::None, &variables(&[("ALL_PROXY", "http://all")]));
         assert_eq!(way(&none, "wss://w"), None);
     }
 
@@ -359,7 +359,8 @@ mod tests {
             // `CORP\joe:pw`
             assert_eq!(through.authorization().as_deref(), Some("Basic Q09SUFxqb2U6cHc="), "{value}");
         }
-        let error = Proxies::of(&ProxyChoice::from_text(r"http://CORP\joe:CANARY@proxy"), &ProxyVariables::default());
+        let error =
+            ProxyRules::of(&ProxyChoice::from_text(r"http://CORP\joe:CANARY@proxy"), &ProxyEnvironment::default());
         let error = error.of_url(&Url::parse("wss://w").unwrap()).unwrap_err().to_string();
         assert!(error.contains("are not kept in the settings") && !error.contains("CANARY"), "{error}");
     }
@@ -370,7 +371,7 @@ mod tests {
         for proxies in [
             system(&[("HTTPS_PROXY", "socks5://me:CANARY@p")]),
             system(&[("ALL_PROXY", "http://me:CANARY@:1")]),
-            Proxies::of(&ProxyChoice::from_text("http://me:CANARY@p"), &ProxyVariables::default()),
+            ProxyRules::of(&ProxyChoice::from_text("http://me:CANARY@p"), &ProxyEnvironment::default()),
         ] {
             let error = proxies.of_url(&url).unwrap_err().to_string();
             assert!(error.ends_with('.') && !error.contains("CANARY"), "{error}");

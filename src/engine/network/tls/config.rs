@@ -22,7 +22,7 @@ use super::system_roots::SystemRootsError;
 
 /// The TLS configuration of every connection, sockets and HTTP alike.
 #[derive(Debug, Clone)]
-pub(crate) struct Trust {
+pub(crate) struct TlsConfig {
     /// The configuration.
     pub(crate) config: Arc<ClientConfig>,
     /// What could not be loaded. A file that can't be read vouches for nobody, and the others still do. Without
@@ -71,7 +71,7 @@ enum LoadError {
     NoVerifier,
 }
 
-impl Trust {
+impl TlsConfig {
     /// Loads the authorities. Reads files of the system: not for a task.
     ///
     /// # Errors
@@ -221,7 +221,7 @@ mod tests {
         crate::settings::atomic::write(&container, b"-----BEGIN PKCS7-----\nMIIB\n-----END PKCS7-----\n").unwrap();
         let mut files = CaFiles::read([(NamedBy::Environment, bundle), (NamedBy::Settings, container)]);
         files.wait().await;
-        let sentence = Trust::load(&files).unwrap().shortfall.unwrap().to_string();
+        let sentence = TlsConfig::load(&files).unwrap().shortfall.unwrap().to_string();
         for words in
             ["bundle.pem, certificate 2 is damaged. The other 2 count.", "chain.p7b, can't be used: it is a PKCS#7"]
         {
@@ -236,7 +236,7 @@ mod tests {
         crate::settings::atomic::write(&empty, b"nothing").unwrap();
         let mut both = CaFiles::read([(NamedBy::Environment, missing), (NamedBy::Settings, empty)]);
         both.wait().await;
-        let trust = Trust::load(&both).unwrap();
+        let trust = TlsConfig::load(&both).unwrap();
         let sentence = trust.shortfall.unwrap().to_string();
         for words in ["PRIVICORE_CA_FILE names, ", "missing.pem", "in the settings, ", "empty.pem"] {
             assert!(sentence.contains(words), "{sentence}");

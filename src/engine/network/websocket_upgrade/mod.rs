@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use url::{Position, Url};
 
-use crate::activity::Moment;
+use crate::activity::Timestamp;
 use crate::protocol::{redact, rest, visible};
 
 use super::connect_error::{HandshakeError, Refusal};
@@ -39,7 +39,7 @@ pub(crate) struct Upgraded {
     /// The first bytes of the WebSocket, which came with the answer.
     pub(crate) read: Vec<u8>,
     /// The server's time of day.
-    pub(crate) date: Option<Moment>,
+    pub(crate) date: Option<Timestamp>,
 }
 
 /// Why a connection was not upgraded.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::activity::{Moment, Seq, TimeReference};
+use crate::activity::{Seq, TimeReference, Timestamp};
 use crate::journal::KeptClock;
 
 /// The clock that counts suspend, from some start; `None` if the system has none.
@@ -48,7 +48,7 @@ struct Shared {
 struct Run {
     /// The time since the start.
     elapsed: Duration,
-    now: Moment,
+    now: Timestamp,
     reference: TimeReference,
     /// Whether something was received: from then on the clock only runs.
     receiving: bool,
@@ -57,7 +57,7 @@ struct Run {
     /// Whether a server has shown since that it was wrong.
     was_wrong: bool,
     /// The time that has passed for certain, if no server tells it: see [`Clocks::certain`].
-    floor: Option<Moment>,
+    floor: Option<Timestamp>,
 }
 
 impl fmt::Debug for Clocks {
@@ -68,9 +68,9 @@ impl fmt::Debug for Clocks {
 
 /// A point in time by all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Life {
+pub(crate) struct ClockSample {
     /// By the clock of the run.
-    pub(crate) at: Moment,
+    pub(crate) at: Timestamp,
     elapsed: Duration,
     instant: Instant,
 }
@@ -129,7 +129,7 @@ impl Clocks {
     }
 
     /// Now.
-    pub(crate) fn now(&self) -> Life {
+    pub(crate) fn now(&self) -> ClockSample {
         self.look(|_, _| ()).0
     }
 
@@ -145,12 +145,12 @@ impl Clocks {
     }
 
     /// A moment of the server's clock on the clock of the run; the same moment as long as the server's clock is not known.
-    pub(crate) fn of_server(&self, at: Moment) -> Moment {
+    pub(crate) fn of_server(&self, at: Timestamp) -> Timestamp {
         self.reference().of_server(at).unwrap_or(at)
     }
 
     /// A server said what time it is.
-    pub(crate) fn server_said(&self, date: Moment) {
+    pub(crate) fn server_said(&self, date: Timestamp) {
         self.look(|run, wall| run.server_said(date, wall));
     }
 
@@ -160,7 +160,7 @@ impl Clocks {
     }
 
     /// It is as late as that at least, and no server has said more.
-    pub(crate) fn is_at_least(&self, at: Moment) {
+    pub(crate) fn is_at_least(&self, at: Timestamp) {
         self.look(|run, _| {
             if !run.reference.is_told {
                 run.reference.server = Some(at.0.saturating_sub(run.now.0).min(0));
@@ -175,7 +175,7 @@ impl Clocks {
 
     /// The time that it is at least: by the server, else by what an earlier run knew and the time that has passed since this
     /// one began. `None` if neither is known. For what can't be undone.
-    pub(crate) fn certain(&self) -> Option<Moment> {
+    pub(crate) fn certain(&self) -> Option<Timestamp> {
         self.look(|run, _| run.certain()).1
     }
 
@@ -211,7 +211,7 @@ impl Clocks {
     }
 
     /// Reads the clocks, and does something with the clock of the run, told what the computer's clock says.
-    fn look<T>(&self, then: impl FnOnce(&mut Run, Moment) -> T) -> (Life, T) {
+    fn look<T>(&self, then: impl FnOnce(&mut Run, Timestamp) -> T) -> (ClockSample, T) {
         let shared = &*self.0;
         let mut run = shared.run.lock().unwrap_or_else(PoisonError::into_inner);
         let instant = Instant::now();
@@ -224,15 +224,15 @@ impl Clocks {
         if run.reference != before {
             shared.changed.notify_one();
         }
-        (Life { at: run.now, elapsed: run.elapsed, instant }, told)
+        (ClockSample { at: run.now, elapsed: run.elapsed, instant }, told)
     }
 }
 
 impl Run {
-    fn look(&mut self, elapsed: Duration, wall: Moment) {
+    fn look(&mut self, elapsed: Duration, wall: Timestamp) {
         let passed = elapsed.saturating_sub(self.elapsed);
         let steady = self.now.plus(passed);
-        let by_wall = Moment(wall.0.saturating_sub(self.reference.ahead));
+        let by_wall = Timestamp(wall.0.saturating_sub(self.reference.ahead));
         // No clock is corrected slowly by more than half a percent.
         let slew = i64::try_from(passed.as_micros() / 200).unwrap_or(i64::MAX).max(SLEW);
         if by_wall.0.saturating_sub(steady.0).saturating_abs() <= slew {
@@ -244,14 +244,14 @@ impl Run {
         self.elapsed = self.elapsed.max(elapsed);
     }
 
-    fn certain(&self) -> Option<Moment> {
+    fn certain(&self) -> Option<Timestamp> {
         match self.reference.by_server(self.now) {
             Some(by_server) if self.reference.is_told => Some(by_server),
             by_server => by_server.max(self.floor.map(|floor| floor.plus(self.elapsed).min(self.now))),
         }
     }
 
-    fn server_said(&mut self, date: Moment, wall: Moment) {
+    fn server_said(&mut self, date: Timestamp, wall: Timestamp) {
         let server = date.plus(Duration::from_millis(500));
         let offset = server.0.saturating_sub(self.now.0);
         let agrees = |one: i64, other: i64| one.saturating_sub(other).saturating_abs() <= AGREES;
@@ -270,7 +270,7 @@ impl Run {
     }
 }
 
-impl Life {
+impl ClockSample {
     /// The time from `earlier` to this, sleep included, whatever the time of day was set to.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         self.elapsed.saturating_sub(earlier.elapsed)
@@ -325,7 +325,7 @@ fn in_words(micros: i64) -> String {
 }
 
 /// Tells the time of day. Injected, so that tests hold it still.
-pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::activity::{Moment, Seq};
+use crate::activity::{Seq, Timestamp};
 use crate::journal::KeptClock;
 
 use super::{Clock, *};
@@ -12,7 +12,7 @@ use super::{Clock, *};
 const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
-const NOON: Moment = Moment(1_000 * DAY);
+const NOON: Timestamp = Timestamp(1_000 * DAY);
 const BOOT: &str = "this boot";
 
 /// A machine whose clock can be set, and which is on for as long as the test says.
@@ -23,7 +23,7 @@ struct Machine {
 }
 
 impl Machine {
-    fn at(wall: Moment) -> Self {
+    fn at(wall: Timestamp) -> Self {
         let machine = Self::default();
         machine.wall.store(wall.0, Ordering::SeqCst);
         machine.boot.store(HOUR, Ordering::SeqCst);
@@ -39,19 +39,19 @@ impl Machine {
         self.wall.fetch_add(micros, Ordering::SeqCst);
     }
 
-    fn wall(&self) -> Moment {
-        Moment(self.wall.load(Ordering::SeqCst))
+    fn wall(&self) -> Timestamp {
+        Timestamp(self.wall.load(Ordering::SeqCst))
     }
 
     fn run(&self, kept: Option<&KeptClock>, live_from: u64, boot_id: &str) -> Clocks {
         let (wall, boot) = (self.wall.clone(), self.boot.clone());
         let since = move || u64::try_from(boot.load(Ordering::SeqCst)).ok().map(Duration::from_micros);
-        let clock: Clock = Arc::new(move || Moment(wall.load(Ordering::SeqCst)));
+        let clock: Clock = Arc::new(move || Timestamp(wall.load(Ordering::SeqCst)));
         Clocks::resumed(clock, Arc::new(since), kept, Seq(live_from), Some(boot_id))
     }
 }
 
-fn near(one: Moment, other: Moment) -> bool {
+fn near(one: Timestamp, other: Timestamp) -> bool {
     one.0.abs_diff(other.0) <= 1_000_000
 }
 
@@ -94,7 +94,7 @@ fn a_clock_that_is_corrected_slowly_is_followed_and_never_goes_back() {
 #[test]
 fn the_first_date_puts_the_clock_right_and_the_operator_is_told_once() {
     for wrong in [2 * HOUR, -2 * HOUR, 2 * DAY, -2 * DAY] {
-        let machine = Machine::at(Moment(NOON.0 + wrong));
+        let machine = Machine::at(Timestamp(NOON.0 + wrong));
         let clocks = machine.run(None, 1, BOOT);
         assert_eq!((clocks.reference().server, clocks.certain()), (None, None));
         clocks.server_said(NOON);
@@ -121,7 +121,7 @@ fn the_first_date_puts_the_clock_right_and_the_operator_is_told_once() {
 
 #[test]
 fn a_date_after_something_was_received_changes_no_time_but_what_is_known_of_the_server() {
-    let machine = Machine::at(Moment(NOON.0 + 2 * HOUR));
+    let machine = Machine::at(Timestamp(NOON.0 + 2 * HOUR));
     let clocks = machine.run(None, 1, BOOT);
     clocks.begin_receiving();
     let before = clocks.now().at;
@@ -143,8 +143,8 @@ fn the_next_run_of_a_boot_goes_on_whatever_the_clock_was_set_to_and_needs_no_ser
         machine.pass(9 * MINUTE);
         machine.jump(jump);
         let clocks = machine.run(Some(&kept), 20, BOOT);
-        assert!(near(clocks.now().at, Moment(NOON.0 + 9 * MINUTE)), "{jump}");
-        assert!(near(clocks.certain().unwrap(), Moment(NOON.0 + 9 * MINUTE)), "{jump}");
+        assert!(near(clocks.now().at, Timestamp(NOON.0 + 9 * MINUTE)), "{jump}");
+        assert!(near(clocks.certain().unwrap(), Timestamp(NOON.0 + 9 * MINUTE)), "{jump}");
         let reference = clocks.reference();
         assert_eq!((reference.server, reference.is_told, reference.steady_from), (Some(0), true, Seq(7)));
         assert_eq!(clocks.jumped().map(|jump| jump.by), Some(jump).filter(|jump| *jump != 0));
@@ -167,11 +167,11 @@ fn after_a_boot_nothing_is_certain_but_that_time_has_not_gone_back() {
         assert!(near(reference.by_server(clocks.now().at).unwrap(), kept.now), "{jump}: it is at least as late");
         assert!(near(clocks.certain().unwrap(), kept.now), "{jump}");
         machine.pass(MINUTE);
-        assert!(near(clocks.certain().unwrap(), Moment(kept.now.0 + MINUTE)), "{jump}");
+        assert!(near(clocks.certain().unwrap(), Timestamp(kept.now.0 + MINUTE)), "{jump}");
         assert_eq!(clocks.jumped(), None, "nobody knows which clock is right");
-        clocks.server_said(Moment(NOON.0 + 10 * MINUTE));
-        assert!(near(clocks.now().at, Moment(NOON.0 + 10 * MINUTE)), "{jump}");
-        assert!(near(clocks.certain().unwrap(), Moment(NOON.0 + 10 * MINUTE)), "{jump}");
+        clocks.server_said(Timestamp(NOON.0 + 10 * MINUTE));
+        assert!(near(clocks.now().at, Timestamp(NOON.0 + 10 * MINUTE)), "{jump}");
+        assert!(near(clocks.certain().unwrap(), Timestamp(NOON.0 + 10 * MINUTE)), "{jump}");
     }
 }
 
@@ -225,7 +225,7 @@ proptest! {
                 clocks = machine.run(Some(&clocks.keep(Some(BOOT))), 2, BOOT);
             }
             machine.pass(passes);
-            right = Moment(right.0 + passes);
+            right = Timestamp(right.0 + passes);
             let now = clocks.now().at;
             // Jumps of less than a second, or half a percent of the time, count as corrections.
             let slew = 40 * (1_000_000 + 6_000_000);

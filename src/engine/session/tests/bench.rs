@@ -8,22 +8,22 @@ use tokio::io::DuplexStream;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::activity::{ActivityKey, Moment};
+use crate::activity::{ActivityKey, Timestamp};
 use crate::engine::events::event::{ConnectionState, Event, Notice};
-use crate::engine::events::event_queue::{self, Events, Outbox};
+use crate::engine::events::event_queue::{self, EventReceiver, EventSender};
 use crate::engine::events::status::ProfileStatus;
 use crate::engine::network::endpoints::Endpoints;
 use crate::engine::network::rest_error::RestError;
 use crate::engine::runtime::clock::{BootClock, Clock, Clocks};
-use crate::engine::runtime::tasks::{Spawner, Task};
+use crate::engine::runtime::tasks::{Task, TaskOwner};
 use crate::engine::session;
-use crate::engine::session::desired_state::{Aim, Wish};
-use crate::engine::session::state::Parts;
-use crate::engine::state::gaps::Past;
-use crate::engine::state::link_store::Vault;
-use crate::engine::state::pending_commands::Book;
-use crate::engine::state::session_credentials::Ticket;
-use crate::engine::storage::journal_writer::Scribe;
+use crate::engine::session::desired_state::{DesiredState, TargetState};
+use crate::engine::session::state::SessionConfig;
+use crate::engine::state::gaps::PreviousRun;
+use crate::engine::state::link_store::LinkStore;
+use crate::engine::state::pending_commands::PendingCommands;
+use crate::engine::state::session_credentials::SessionCredentials;
+use crate::engine::storage::journal_writer::JournalWriter;
 use crate::engine::test_support::{Scripted, Server, TestJournal};
 use crate::protocol::AuthorizationToken;
 use crate::settings::{Profile, ProfileId};
@@ -31,7 +31,7 @@ use crate::settings::{Profile, ProfileId};
 /// The largest message of these tests.
 pub(crate) const LIMIT: usize = 64 * 1024;
 /// When these tests begin.
-pub(crate) const BEGIN: Moment = Moment(1_700_000_000_000_000);
+pub(crate) const BEGIN: Timestamp = Timestamp(1_700_000_000_000_000);
 /// Virtual time after which something will never come.
 const NEVER: Duration = Duration::from_hours(1);
 
@@ -53,7 +53,7 @@ pub(crate) struct Bench {
     pub(crate) expiry_asked: Arc<AtomicU64>,
     pub(crate) network: Arc<Scripted>,
     pub(crate) ledger: TestJournal,
-    pub(crate) wish: watch::Sender<Wish>,
+    pub(crate) wish: watch::Sender<DesiredState>,
     pub(crate) session: Task<()>,
     /// The time of day.
     pub(crate) now: Clock,
@@ -64,12 +64,12 @@ pub(crate) struct Bench {
     /// Whether the engine's centre takes reports.
     pub(crate) reporting: watch::Sender<bool>,
     pub(crate) profile: ProfileId,
-    pub(crate) book: Book,
-    pub(crate) scribe: Scribe,
-    pub(crate) outbox: Outbox,
-    pub(crate) spawner: Spawner,
+    pub(crate) book: PendingCommands,
+    pub(crate) scribe: JournalWriter,
+    pub(crate) outbox: EventSender,
+    pub(crate) spawner: TaskOwner,
     servers: mpsc::Receiver<DuplexStream>,
-    pub(crate) events: Events,
+    pub(crate) events: EventReceiver,
     rung: Arc<Notify>,
     /// The state that was waited for last.
     last: Option<ConnectionState>,
@@ -85,23 +85,23 @@ impl Bench {
         let profile = ProfileId::random();
         let (outbox, events) = event_queue::pair_of(profile, Arc::new(move || bell.notify_one()));
         let ledger = TestJournal::new(outbox.clone());
-        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
+        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), outbox.clone());
         let (network, servers) = Scripted::new();
-        let book = Book::default();
+        let book = PendingCommands::default();
         // There is nothing of an earlier run.
         book.restored(true);
         let (past, told) = oneshot::channel();
-        drop(past.send(Past { now: Moment(0), last_alive: None }));
+        drop(past.send(PreviousRun { now: Timestamp(0), last_alive: None }));
         let (_left, found) = oneshot::channel();
-        let vault = Vault::default();
+        let vault = LinkStore::default();
         let kept = (book.clone(), vault.clone());
-        let scribe = Scribe::start(profile, ledger.store.clone(), outbox.clone(), kept, (told, found), &spawner);
+        let scribe = JournalWriter::start(profile, ledger.store.clone(), outbox.clone(), kept, (told, found), &spawner);
         let start = Instant::now();
         let (set_by, slept) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicU64::new(0)));
         let (set, asleep) = (set_by.clone(), slept.clone());
         let clock: Clock = Arc::new(move || {
             let elapsed = i64::try_from(start.elapsed().as_micros()).expect("a test is short");
-            Moment(BEGIN.0 + elapsed + set.load(Ordering::SeqCst))
+            Timestamp(BEGIN.0 + elapsed + set.load(Ordering::SeqCst))
         });
         let through_sleep: BootClock =
             Arc::new(move || Some(start.elapsed() + Duration::from_secs(1_000 + asleep.load(Ordering::SeqCst))));
@@ -114,7 +114,7 @@ impl Bench {
         let (expiry, expiry_asked) = (Arc::new(Mutex::new(Expiry::Silent)), Arc::new(AtomicU64::new(0)));
         let (answer, asked) = (expiry.clone(), expiry_asked.clone());
         let clocks = Clocks::new(clock, through_sleep);
-        let parts = Parts {
+        let parts = SessionConfig {
             profile,
             connector: network.clone(),
             token_check: Arc::new(move |_ticket| {
@@ -137,7 +137,7 @@ impl Bench {
             random: fastrand::Rng::with_seed(7),
         };
         let clock_of_test = parts.clock.clone();
-        let (wish, session) = session::start(parts, Wish::new(Aim::SignedOut, LIMIT), &spawner);
+        let (wish, session) = session::start(parts, DesiredState::new(TargetState::SignedOut, LIMIT), &spawner);
         Self {
             expiry,
             expiry_asked,
@@ -165,7 +165,7 @@ impl Bench {
     /// A session that wants to be online with the first token.
     pub(crate) fn online() -> Self {
         let bench = Self::new();
-        bench.aim(Aim::Online(ticket(1)));
+        bench.aim(TargetState::Online(ticket(1)));
         bench
     }
 
@@ -176,7 +176,7 @@ impl Bench {
         (bench, server)
     }
 
-    pub(crate) fn aim(&self, aim: Aim) {
+    pub(crate) fn aim(&self, aim: TargetState) {
         self.wish.send_modify(|wish| wish.aim = aim);
     }
 
@@ -299,13 +299,13 @@ pub(crate) async fn settle() {
 }
 
 /// Not to be connected, because a call over REST said that the token is dead.
-pub(crate) fn token_dead() -> Aim {
-    Aim::Refused { why: Arc::new(RestError::Unauthorised(String::new())) }
+pub(crate) fn token_dead() -> TargetState {
+    TargetState::Refused { why: Arc::new(RestError::Unauthorised(String::new())) }
 }
 
 /// A ticket by its number; its token is `T-<number>`.
-pub(crate) fn ticket(number: u64) -> Arc<Ticket> {
+pub(crate) fn ticket(number: u64) -> Arc<SessionCredentials> {
     let endpoints = Endpoints::of(&Profile::default()).expect("the vendor's local addresses are good");
     let token = AuthorizationToken::new(format!("T-{number}"));
-    Arc::new(Ticket { number, endpoints: Arc::new(endpoints), token })
+    Arc::new(SessionCredentials { number, endpoints: Arc::new(endpoints), token })
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
 use crate::engine::events::event::{ConnectionState, Event};
-use crate::engine::session::desired_state::Aim;
+use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::Server;
 
 use super::bench::{Bench, settle, ticket};
@@ -86,7 +86,7 @@ async fn closes_by_a_policy_after_each_join_are_waited_for_longer_and_say_what_t
         // The operator need not wait, and another token begins anew.
         bench.wish.send_modify(|wish| wish.retry += 1);
         bench.join().await;
-        bench.aim(Aim::Online(ticket(2)));
+        bench.aim(TargetState::Online(ticket(2)));
         let mut server = bench.join().await;
         close(&mut server, code, b"").await;
         let (wait, _, why) = bench.failure().await;
@@ -161,6 +161,6 @@ async fn only_the_operator_cuts_a_wait_short_that_the_server_asked_for() {
     let start = Instant::now();
     bench.join().await;
     assert!(start.elapsed() <= Duration::from_secs(1), "{:?}", start.elapsed());
-    bench.aim(Aim::Offline);
+    bench.aim(TargetState::Offline);
     bench.until(|state| *state == ConnectionState::Offline).await;
 }

@@ -8,10 +8,10 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame as RawFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::activity::{Answer, GapCause, GapState};
+use crate::activity::{GapCause, GapState, StatusAnswer};
 use crate::engine::events::action::Action;
 use crate::engine::events::event::ConnectionState;
-use crate::engine::session::desired_state::Aim;
+use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::{Network, Relay, Server, done};
 
 use super::bench::{Bench, LIMIT, settle, ticket};
@@ -25,14 +25,14 @@ async fn a_network_or_server_that_keeps_silent_is_given_up_after_ten_seconds() {
     let mut bench = Bench::new();
     for network in [Network::Silent, Network::Connects] {
         bench.network.be(network);
-        bench.aim(Aim::Online(ticket(1)));
+        bench.aim(TargetState::Online(ticket(1)));
         bench.until(|state| *state == ConnectionState::Connecting).await;
         let start = Instant::now();
         let (_, _, why) = bench.failure().await;
         assert_eq!(start.elapsed(), seconds(10), "{why}");
         assert!(why.ends_with("did not answer within 10 s."), "{why}");
         assert_eq!(bench.network.open(), 0);
-        bench.aim(Aim::Offline);
+        bench.aim(TargetState::Offline);
         bench.until(|state| *state == ConnectionState::Offline).await;
     }
 }
@@ -196,7 +196,7 @@ async fn whatever_servers_and_operators_do_there_is_one_socket_and_nothing_heard
         for round in 0..25 {
             bench.network.be(Network::Connects);
             // Whatever is waiting, connecting or resting is online now.
-            bench.aim(Aim::Online(ticket(1)));
+            bench.aim(TargetState::Online(ticket(1)));
             bench.wish.send_modify(|wish| wish.retry += 1);
             let mut server = bench.server().await;
             match random.u8(0..6) {
@@ -218,7 +218,7 @@ async fn whatever_servers_and_operators_do_there_is_one_socket_and_nothing_heard
                         // An orderly end: everything before it has to be there.
                         3 => server.frame(Frame::Close(None)).await,
                         4 => {
-                            bench.aim(Aim::Offline);
+                            bench.aim(TargetState::Offline);
                             while server.request().await.is_some_and(|request| request["action"] != "leaveChannel") {}
                             server.send(&json!({"status": 200})).await;
                         }
@@ -234,7 +234,7 @@ async fn whatever_servers_and_operators_do_there_is_one_socket_and_nothing_heard
             }
             drop(server);
         }
-        bench.aim(Aim::Stopped);
+        bench.aim(TargetState::Stopped);
         assert_eq!((&mut bench.session).await, Some(()), "it panicked");
         // The scribe may still be writing.
         settle().await;
@@ -319,7 +319,7 @@ async fn text_that_is_not_utf_8_is_a_notice_and_a_new_connection() {
     assert_eq!(bench.ledger.ids().len(), 1, "a row says that it was lost");
     let gap = bench.ledger.gaps().pop().expect("a gap");
     assert_eq!(gap.cause, GapCause::MessageLost);
-    let state = GapState::of(&gap, (0, 0), |_| Answer::Settled);
+    let state = GapState::of(&gap, (0, 0), |_| StatusAnswer::Settled);
     assert_eq!((state.is_complete(), state.meaning()), (false, "acknowledgements may be missing"));
 }
 

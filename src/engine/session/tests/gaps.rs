@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::activity::{ActivityKey, Entry, GapCause, Moment};
+use crate::activity::{ActivityKey, Entry, GapCause, Timestamp};
 use crate::engine::events::event::ConnectionState;
-use crate::engine::session::desired_state::Aim;
+use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::{Server, done};
 
 use super::bench::{Bench, settle, ticket};
@@ -52,13 +52,13 @@ async fn disconnecting_is_a_gap_too_and_it_names_what_was_open() {
         server.send(&message).await;
     }
     bench.told(3).await;
-    bench.aim(Aim::Offline);
+    bench.aim(TargetState::Offline);
     server.request().await.expect("it leaves");
     server.send(&json!({"status": 200})).await;
     bench.until(|state| *state == ConnectionState::Offline).await;
     let from = (bench.now)();
     tokio::time::sleep(seconds(3_600)).await;
-    bench.aim(Aim::Online(ticket(1)));
+    bench.aim(TargetState::Online(ticket(1)));
     let _server = bench.join().await;
     let joined = (bench.now)();
     settle().await;
@@ -152,11 +152,11 @@ async fn a_clock_that_is_set_back_or_forward_changes_no_gaps_length() {
         hold(&mut server, seconds(50)).await;
         server.send(&done("last")).await;
         bench.told(1).await;
-        bench.aim(Aim::Offline);
+        bench.aim(TargetState::Offline);
         bench.until(|state| *state == ConnectionState::Offline).await;
         bench.set_by.store(by, Ordering::SeqCst);
         tokio::time::sleep(seconds(600)).await;
-        bench.aim(Aim::Online(ticket(1)));
+        bench.aim(TargetState::Online(ticket(1)));
         let _server = bench.join().await;
         let joined = (bench.now)();
         settle().await;
@@ -164,6 +164,6 @@ async fn a_clock_that_is_set_back_or_forward_changes_no_gaps_length() {
         let lasted = gap.to.expect("an end").since(gap.from);
         assert!(lasted >= seconds(600) && lasted <= seconds(603), "set by {by}: {lasted:?}");
         assert_eq!(gap.to, Some(joined));
-        assert!(gap.from > Moment(0));
+        assert!(gap.from > Timestamp(0));
     }
 }

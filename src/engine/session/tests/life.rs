@@ -7,9 +7,9 @@ use serde_json::json;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use crate::activity::{Gap, Moment};
+use crate::activity::{Gap, Timestamp};
 use crate::engine::events::event::ConnectionState;
-use crate::engine::session::desired_state::Aim;
+use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::{Server, done};
 
 use super::bench::{Bench, LIMIT, settle, ticket, token_dead};
@@ -25,7 +25,7 @@ async fn read(server: &mut Server, time: Duration) {
 
 /// A session that was live for a while and whose server answers nothing any more since the moment that is returned; 12 s have
 /// passed since, and the connection does not know it.
-async fn dying() -> (Bench, Server, Moment) {
+async fn dying() -> (Bench, Server, Timestamp) {
     let (bench, mut server) = Bench::live().await;
     read(&mut server, seconds(100)).await;
     let died = (bench.now)();
@@ -41,14 +41,14 @@ fn last_gap(bench: &Bench) -> Gap {
 async fn whoever_leaves_a_dead_connection_its_gap_begins_at_its_last_sign_of_life() {
     type Ending = (&'static str, fn(&Bench));
     let endings: [Ending; 6] = [
-        ("disconnect", |bench| bench.aim(Aim::Offline)),
-        ("sign out", |bench| bench.aim(Aim::SignedOut)),
-        ("another token", |bench| bench.aim(Aim::Online(ticket(2)))),
+        ("disconnect", |bench| bench.aim(TargetState::Offline)),
+        ("sign out", |bench| bench.aim(TargetState::SignedOut)),
+        ("another token", |bench| bench.aim(TargetState::Online(ticket(2)))),
         ("a dead token", |bench| bench.aim(token_dead())),
         ("another limit", |bench| bench.wish.send_modify(|wish| wish.message_limit = 2 * LIMIT)),
         ("disconnect and connect", |bench| {
-            bench.aim(Aim::Offline);
-            bench.aim(Aim::Online(ticket(3)));
+            bench.aim(TargetState::Offline);
+            bench.aim(TargetState::Online(ticket(3)));
         }),
     ];
     for (name, end) in endings {
@@ -60,7 +60,7 @@ async fn whoever_leaves_a_dead_connection_its_gap_begins_at_its_last_sign_of_lif
         let gap = last_gap(&bench);
         assert!(gap.from <= died, "{name}: it claims {} s of a dead connection", gap.from.since(died).as_secs());
         if matches!(name, "disconnect" | "sign out" | "a dead token") {
-            bench.aim(Aim::Online(ticket(4)));
+            bench.aim(TargetState::Online(ticket(4)));
         }
         let _server = bench.join().await;
         let joined = (bench.now)();
@@ -74,7 +74,7 @@ async fn a_leave_that_the_server_answers_shows_that_the_connection_lived_until_t
     let (mut bench, mut server) = Bench::live().await;
     read(&mut server, seconds(100)).await;
     tokio::time::sleep(seconds(14)).await;
-    bench.aim(Aim::Offline);
+    bench.aim(TargetState::Offline);
     server.request().await.expect("it leaves");
     server.send(&json!({"status": 200})).await;
     bench.until(|state| *state == ConnectionState::Offline).await;
@@ -84,14 +84,14 @@ async fn a_leave_that_the_server_answers_shows_that_the_connection_lived_until_t
 }
 
 /// When the profile was alive last, as the next run will read it.
-async fn alive(bench: &Bench) -> Option<Moment> {
+async fn alive(bench: &Bench) -> Option<Timestamp> {
     settle().await;
     bench.ledger.journal.last_alive(bench.profile).await.unwrap()
 }
 
 /// Quits; when the profile was alive last, as the next run will read it.
-async fn quit(bench: &Bench) -> Option<Moment> {
-    bench.aim(Aim::Stopped);
+async fn quit(bench: &Bench) -> Option<Timestamp> {
+    bench.aim(TargetState::Stopped);
     tokio::time::sleep(seconds(2)).await;
     alive(bench).await
 }
@@ -110,7 +110,7 @@ async fn quitting_a_connection_that_answers_the_leave_writes_down_that_time() {
     let (bench, mut server) = Bench::live().await;
     read(&mut server, seconds(70)).await;
     tokio::time::sleep(seconds(14)).await;
-    bench.aim(Aim::Stopped);
+    bench.aim(TargetState::Stopped);
     server.request().await.expect("it leaves");
     let left = (bench.now)();
     server.send(&json!({"status": 200})).await;
@@ -152,7 +152,7 @@ async fn what_lies_in_the_receive_buffer_is_kept_where_the_leave_cannot_be_sent(
     server.send(&done("last")).await;
     server.frame(Frame::Close(None)).await;
     drop(server);
-    bench.aim(Aim::Offline);
+    bench.aim(TargetState::Offline);
     bench.until(|state| *state == ConnectionState::Offline).await;
     settle().await;
     assert_eq!(bench.ledger.ids(), ["last"]);

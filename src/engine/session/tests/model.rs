@@ -13,13 +13,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use crate::activity::{Activities, ActivityKey, Enquiry, Fact, Moment, Status};
+use crate::activity::{Activities, ActivityKey, Fact, Status, StatusCheck, Timestamp};
 use crate::engine::events::event::ConnectionState;
 use crate::engine::network::rest_error::RestError;
-use crate::engine::reconciliation::{Asker, Reconciler};
+use crate::engine::reconciliation::{Reconciler, StatusClient};
 use crate::engine::runtime::clock::Clock;
-use crate::engine::session::desired_state::Aim;
-use crate::engine::state::session_credentials::Ticket;
+use crate::engine::session::desired_state::TargetState;
+use crate::engine::state::session_credentials::SessionCredentials;
 use crate::engine::test_support::Server;
 use crate::protocol::{CommandId, CommandStatus, Message};
 
@@ -98,7 +98,7 @@ const ANSWERING: Duration = Duration::from_millis(700);
 #[derive(Default)]
 struct Truth {
     finals: Mutex<BTreeMap<u8, u8>>,
-    asked: Mutex<Vec<(Moment, CommandId)>>,
+    asked: Mutex<Vec<(Timestamp, CommandId)>>,
     flying: AtomicUsize,
     most: AtomicUsize,
 }
@@ -112,8 +112,12 @@ impl Truth {
 
 struct OverModel(Arc<Truth>, Clock);
 
-impl Asker for OverModel {
-    fn ask(&self, _: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Result<Enquiry, RestError>> {
+impl StatusClient for OverModel {
+    fn ask(
+        &self,
+        _: Arc<SessionCredentials>,
+        command: CommandId,
+    ) -> BoxFuture<'static, Result<StatusCheck, RestError>> {
         let (truth, now) = (self.0.clone(), (self.1)());
         Box::pin(async move {
             truth.most.fetch_max(truth.flying.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
@@ -127,7 +131,7 @@ impl Asker for OverModel {
                 Some(_) => CommandStatus::Failed,
                 None => CommandStatus::Pending,
             };
-            Ok(Enquiry::Known { status, text: None })
+            Ok(StatusCheck::Known { status, text: None })
         })
     }
 }
@@ -153,7 +157,7 @@ struct Model {
     truth: Arc<Truth>,
     delivered: Vec<String>,
     /// From when to when there was no joined connection.
-    away: Vec<(Moment, Moment)>,
+    away: Vec<(Timestamp, Timestamp)>,
     number: u64,
 }
 
@@ -180,14 +184,14 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
             return gone(bench, model, server).await;
         }
         Step::Away(seconds) => {
-            bench.aim(Aim::Offline);
+            bench.aim(TargetState::Offline);
             while server.request().await.is_some_and(|request| request["action"] != "leaveChannel") {}
             server.send(&json!({"status": 200})).await;
             while server.request().await.is_some() {}
             bench.until(|state| *state == ConnectionState::Offline).await;
             let from = (bench.now)();
             tokio::time::sleep(Duration::from_secs(seconds.into())).await;
-            bench.aim(Aim::Online(ticket(model.number)));
+            bench.aim(TargetState::Online(ticket(model.number)));
             let server = bench.join().await;
             model.away.push((from, (bench.now)()));
             return server;
@@ -211,7 +215,7 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
             tokio::time::sleep(Duration::from_secs(seconds.into())).await;
             assert_eq!(bench.network.attempts(), attempts, "a refused token was tried again");
             model.number += 1;
-            bench.aim(Aim::Online(ticket(model.number)));
+            bench.aim(TargetState::Online(ticket(model.number)));
             let server = bench.join().await;
             model.away.push((from, (bench.now)()));
             return server;
@@ -220,8 +224,8 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
             let from = (bench.now)();
             tokio::time::sleep(Duration::from_secs(seconds.into())).await;
             let away = match ending {
-                Ending::Disconnect => Some(Aim::Offline),
-                Ending::SignOut => Some(Aim::SignedOut),
+                Ending::Disconnect => Some(TargetState::Offline),
+                Ending::SignOut => Some(TargetState::SignedOut),
                 Ending::DeadToken => Some(token_dead()),
                 Ending::Renewal | Ending::Limit | Ending::Heartbeat => None,
             };
@@ -234,7 +238,7 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
                 Ending::Heartbeat => {}
                 Ending::Disconnect | Ending::SignOut | Ending::Renewal | Ending::DeadToken => {
                     model.number += 1;
-                    bench.aim(Aim::Online(ticket(model.number)));
+                    bench.aim(TargetState::Online(ticket(model.number)));
                 }
             }
             // The old one stays open and silent until the new one is joined.
@@ -300,7 +304,7 @@ fn reconciled(bench: &Bench, truth: &Truth) {
             for entry in entries.iter().filter(|entry| entry.key == ActivityKey::Command(command.clone())) {
                 let is_final = match &entry.fact {
                     Fact::Heard(Message::Command(report)) => report.status.is_final(),
-                    Fact::Enquired(Enquiry::Known { status, .. }) => status.is_final(),
+                    Fact::Enquired(StatusCheck::Known { status, .. }) => status.is_final(),
                     _ => continue,
                 };
                 if is_final {

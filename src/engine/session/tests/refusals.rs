@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::engine::events::event::{ConnectionState, Event};
-use crate::engine::session::desired_state::Aim;
+use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::{Server, done};
 
 use super::bench::{Bench, Expiry, settle, ticket, token_dead};
@@ -61,7 +61,7 @@ async fn at_the_join_a_status_of_401_or_403_alone_makes_the_token_dead_whatever_
             assert_eq!(asked, u64::from(doubtful), "{reply}: how often the end of the token was asked");
             if refused {
                 number += 1;
-                bench.aim(Aim::Online(ticket(number)));
+                bench.aim(TargetState::Online(ticket(number)));
             } else {
                 bench.wish.send_modify(|wish| wish.retry += 1);
             }
@@ -76,7 +76,7 @@ async fn after_another_4xx_the_token_is_dead_only_if_the_server_says_so_when_ask
     *bench.expiry.lock().unwrap() = Expiry::Refuses;
     for (status, dead) in [(400, true), (404, true), (422, true), (499, true), (429, false), (399, false), (500, false)]
     {
-        bench.aim(Aim::Online(ticket(status)));
+        bench.aim(TargetState::Online(ticket(status)));
         let ended = answer_join(&mut bench, json!({"status": status, "message": "no"})).await;
         assert_eq!(matches!(ended, ConnectionState::TokenRefused { .. }), dead, "{status}: {ended:?}");
         if let ConnectionState::TokenRefused { why } = ended {
@@ -100,7 +100,7 @@ async fn a_server_that_never_says_how_the_token_stands_can_be_left_and_hurried()
     refuse(&mut bench).await;
     bench.wish.send_modify(|wish| wish.retry += 1);
     refuse(&mut bench).await;
-    bench.aim(Aim::Offline);
+    bench.aim(TargetState::Offline);
     bench.until(|state| *state == ConnectionState::Offline).await;
 }
 
@@ -121,7 +121,7 @@ async fn a_refusal_over_a_live_connection_ends_it_by_401_and_403_alone_and_only_
     for (number, status) in [(2, 401), (3, 403)] {
         server.send(&json!({"status": status, "message": "no"})).await;
         bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
-        bench.aim(Aim::Online(ticket(number)));
+        bench.aim(TargetState::Online(ticket(number)));
         server = bench.join().await;
     }
 }
@@ -181,7 +181,7 @@ async fn a_token_that_a_call_found_dead_is_tried_again_when_the_aim_is_online_ag
     bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
     drop(server);
     bench.wish.send_modify(|wish| {
-        wish.aim = Aim::Online(ticket(1));
+        wish.aim = TargetState::Online(ticket(1));
         wish.retry += 1;
     });
     bench.join().await;

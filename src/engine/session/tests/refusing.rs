@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::engine::events::event::ConnectionState;
-use crate::engine::session::desired_state::Aim;
+use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::{Server, done, joined};
 
 use super::bench::{Bench, ticket};
@@ -75,7 +75,9 @@ async fn all_kept(bench: &mut Bench, sent: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn disconnecting_and_signing_out_are_done_at_once() {
-    for (aim, state) in [(Aim::Offline, ConnectionState::Offline), (Aim::SignedOut, ConnectionState::SignedOut)] {
+    for (aim, state) in
+        [(TargetState::Offline, ConnectionState::Offline), (TargetState::SignedOut, ConnectionState::SignedOut)]
+    {
         let (mut bench, mut server, sent) = full().await;
         bench.aim(aim);
         at_once(&mut bench, &mut server, state).await;
@@ -88,7 +90,7 @@ async fn disconnecting_and_signing_out_are_done_at_once() {
 #[tokio::test(start_paused = true)]
 async fn the_end_is_not_held_up_and_says_what_is_lost() {
     let (mut bench, mut server, _) = full().await;
-    bench.aim(Aim::Stopped);
+    bench.aim(TargetState::Stopped);
     bench.spawner.stop();
     let ended = tokio::time::timeout(AT_ONCE, &mut bench.session);
     tokio::pin!(ended);
@@ -105,9 +107,9 @@ async fn the_end_is_not_held_up_and_says_what_is_lost() {
 #[tokio::test(start_paused = true)]
 async fn who_connects_again_is_not_told_that_the_server_does_not_answer_and_may_go_again() {
     let (mut bench, mut server, sent) = full().await;
-    bench.aim(Aim::Offline);
+    bench.aim(TargetState::Offline);
     at_once(&mut bench, &mut server, ConnectionState::Offline).await;
-    bench.aim(Aim::Online(ticket(1)));
+    bench.aim(TargetState::Online(ticket(1)));
     let mut server = bench.server().await;
     let join = server.request().await.expect("a join");
     // It comes before the answer, and there is no room for all of it.
@@ -117,9 +119,9 @@ async fn who_connects_again_is_not_told_that_the_server_does_not_answer_and_may_
     let failed = |state: &Option<ConnectionState>| matches!(state, Some(ConnectionState::Reconnecting { .. }));
     assert!(!states.iter().any(failed), "the journal's fault was taken for the server's: {states:?}");
     // Gone again, and back.
-    bench.aim(Aim::Offline);
+    bench.aim(TargetState::Offline);
     at_once(&mut bench, &mut server, ConnectionState::Offline).await;
-    bench.aim(Aim::Online(ticket(1)));
+    bench.aim(TargetState::Online(ticket(1)));
     let mut server = bench.server().await;
     let join_again = server.request().await.expect("a join");
     assert_ne!(join["correlationId"], join_again["correlationId"]);
@@ -140,9 +142,9 @@ async fn who_connects_again_is_not_told_that_the_server_does_not_answer_and_may_
 async fn who_connects_and_disconnects_again_and_again_leaves_one_gap() {
     let (mut bench, mut server, _) = full().await;
     for _ in 0..20 {
-        bench.aim(Aim::Offline);
+        bench.aim(TargetState::Offline);
         at_once(&mut bench, &mut server, ConnectionState::Offline).await;
-        bench.aim(Aim::Online(ticket(1)));
+        bench.aim(TargetState::Online(ticket(1)));
         server = bench.join().await;
     }
     bench.ledger.refuse(false);

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::engine::events::connection_reason::TokenRefusal;
 use crate::engine::events::event::ConnectionState;
-use crate::engine::session::desired_state::Aim;
+use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::{Network, done, joined};
 
 use super::bench::{Bench, LIMIT, ticket};
@@ -16,14 +16,14 @@ use super::bench::{Bench, LIMIT, ticket};
 async fn it_goes_from_signed_out_to_live_and_leaves_to_offline() {
     let mut bench = Bench::new();
     assert_eq!(bench.state().await, ConnectionState::SignedOut);
-    bench.aim(Aim::Online(ticket(1)));
+    bench.aim(TargetState::Online(ticket(1)));
     assert_eq!(bench.state().await, ConnectionState::Connecting);
     let mut server = bench.server().await;
     assert_eq!(bench.state().await, ConnectionState::Joining);
     let join = server.accept().await;
     assert_eq!(join["data"]["authorizationToken"], "T-1");
     assert_eq!(bench.state().await, ConnectionState::Live);
-    bench.aim(Aim::Offline);
+    bench.aim(TargetState::Offline);
     assert_eq!(bench.state().await, ConnectionState::Leaving);
     let leave = server.request().await.unwrap();
     assert_eq!(leave["action"], "leaveChannel");
@@ -50,7 +50,7 @@ async fn a_refused_token_is_not_tried_again_by_itself_until_there_is_another() {
     bench.wish.send_modify(|wish| wish.message_limit += 1);
     tokio::time::sleep(Duration::from_hours(24)).await;
     assert_eq!(bench.network.attempts(), attempts, "a refused token was tried again");
-    bench.aim(Aim::Online(ticket(2)));
+    bench.aim(TargetState::Online(ticket(2)));
     let mut server = bench.server().await;
     assert_eq!(server.accept().await["data"]["authorizationToken"], "T-2");
     bench.until(|state| *state == ConnectionState::Live).await;
@@ -68,7 +68,7 @@ async fn a_token_that_is_refused_while_live_ends_the_session_too() {
 async fn leaving_takes_a_second_at_most() {
     let (mut bench, _server) = Bench::live().await;
     let start = Instant::now();
-    bench.aim(Aim::Offline);
+    bench.aim(TargetState::Offline);
     bench.until(|state| *state == ConnectionState::Offline).await;
     assert_eq!(start.elapsed(), Duration::from_secs(1), "the server never answers");
     assert_eq!(bench.network.open(), 0);
@@ -77,7 +77,7 @@ async fn leaving_takes_a_second_at_most() {
 #[tokio::test(start_paused = true)]
 async fn what_arrives_while_leaving_is_kept() {
     let (mut bench, mut server) = Bench::live().await;
-    bench.aim(Aim::Offline);
+    bench.aim(TargetState::Offline);
     server.request().await.unwrap();
     server.send(&done("late")).await;
     server.send(&json!({"status": 200})).await;
@@ -87,7 +87,7 @@ async fn what_arrives_while_leaving_is_kept() {
 #[tokio::test(start_paused = true)]
 async fn a_wish_to_stop_leaves_and_ends_the_session() {
     let (mut bench, mut server) = Bench::live().await;
-    bench.aim(Aim::Stopped);
+    bench.aim(TargetState::Stopped);
     assert_eq!(server.request().await.unwrap()["action"], "leaveChannel");
     server.send(&json!({"status": 200})).await;
     bench.until(|state| *state == ConnectionState::Offline).await;
@@ -108,29 +108,29 @@ async fn an_attempt_can_be_given_up_at_every_moment() {
     bench.network.be(Network::Silent);
     assert_eq!(bench.until(|state| *state == ConnectionState::Connecting).await, ConnectionState::Connecting);
     let start = Instant::now();
-    bench.aim(Aim::Offline);
+    bench.aim(TargetState::Offline);
     bench.until(|state| *state == ConnectionState::Offline).await;
     assert_eq!(start.elapsed(), Duration::ZERO, "giving up an attempt takes no time");
 
     bench.network.be(Network::Connects);
-    bench.aim(Aim::Online(ticket(1)));
+    bench.aim(TargetState::Online(ticket(1)));
     let _server = bench.server().await;
     bench.until(|state| *state == ConnectionState::Joining).await;
-    bench.aim(Aim::Offline);
+    bench.aim(TargetState::Offline);
     bench.until(|state| *state == ConnectionState::Offline).await;
     assert_eq!(bench.network.open(), 0);
 
     bench.network.be(Network::Refuses);
-    bench.aim(Aim::Online(ticket(1)));
+    bench.aim(TargetState::Online(ticket(1)));
     bench.failure().await;
-    bench.aim(Aim::SignedOut);
+    bench.aim(TargetState::SignedOut);
     assert_eq!(bench.state().await, ConnectionState::SignedOut);
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_token_leaves_with_the_old_one_and_joins_with_the_new() {
     let (mut bench, mut server) = Bench::live().await;
-    bench.aim(Aim::Online(ticket(2)));
+    bench.aim(TargetState::Online(ticket(2)));
     let leave = server.request().await.unwrap();
     assert_eq!((&leave["action"], &leave["data"]["authorizationToken"]), (&json!("leaveChannel"), &json!("T-1")));
     server.send(&json!({"status": 200})).await;

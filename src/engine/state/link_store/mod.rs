@@ -8,9 +8,9 @@ use std::time::Duration;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-use crate::activity::Moment;
+use crate::activity::Timestamp;
 use crate::journal::{RequestSecret, Secret};
-use crate::protocol::{DataReport, Delivery, Link, Message, RequestId, StreamReport, StreamToken};
+use crate::protocol::{DataBody, DataReport, Link, Message, RequestId, StreamReport, StreamToken};
 
 use super::used_links::{Fingerprint, UsedLinks};
 
@@ -20,12 +20,12 @@ const MOST: usize = 100_000;
 
 /// A profile's vault.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Vault(Arc<Mutex<Held>>);
+pub(crate) struct LinkStore(Arc<Mutex<Held>>);
 
 /// What is held of every request.
 #[derive(Debug, Default)]
 struct Held {
-    requests: BTreeMap<RequestId, OfRequest>,
+    requests: BTreeMap<RequestId, RequestLinks>,
     /// The requests by when they first came, for bounding.
     by_age: BTreeMap<u64, RequestId>,
     arrivals: u64,
@@ -35,9 +35,9 @@ struct Held {
 
 /// What is held of one request.
 #[derive(Debug, Default)]
-struct OfRequest {
+struct RequestLinks {
     arrival: u64,
-    way: Option<Way>,
+    way: Option<LinkState>,
     token: Option<StreamToken>,
     stream: Option<Link>,
     stream_ready: bool,
@@ -45,21 +45,21 @@ struct OfRequest {
     made_of: Vec<Fingerprint>,
     /// Whether what came in earlier runs is of an earlier delivery.
     is_newer_delivery: bool,
-    came: Moment,
+    came: Timestamp,
     /// When what came expires, where its message said.
-    expires: Option<Moment>,
+    expires: Option<Timestamp>,
 }
 
 /// The way to the data: a link, until it is taken.
 #[derive(Debug)]
-enum Way {
+enum LinkState {
     Link(Link),
     Taken,
 }
 
 /// A link that was taken out to be fetched. Nobody else gets it until it is put back.
 #[derive(Debug)]
-pub(crate) struct Taken {
+pub(crate) struct ClaimedLink {
     /// The link.
     pub(crate) url: Url,
     /// Since when it can be fetched, and until when.
@@ -69,7 +69,7 @@ pub(crate) struct Taken {
     kept: Link,
 }
 
-impl Taken {
+impl ClaimedLink {
     /// The server sent it on: from here on this is the link. When it comes again it is known by what it was.
     pub(crate) fn sent_on(self, to: Url) -> Self {
         Self { kept: Link::new(to.as_str()), url: to, ..self }
@@ -80,21 +80,21 @@ impl Taken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ready {
     /// When it came.
-    pub(crate) came: Moment,
+    pub(crate) came: Timestamp,
     /// When it expires, where its message said.
-    pub(crate) expires: Option<Moment>,
+    pub(crate) expires: Option<Timestamp>,
 }
 
 impl Ready {
     /// When its time is over: as its message said, else if links live that long.
-    pub(crate) fn expiry(self, lifetime: Duration) -> Moment {
+    pub(crate) fn expiry(self, lifetime: Duration) -> Timestamp {
         self.expires.unwrap_or_else(|| self.came.plus(lifetime))
     }
 }
 
 /// Why there is no link to fetch, in words for the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NoLink {
+pub(crate) enum LinkError {
     /// Nothing is held: it came in an earlier run that could not keep it, or never.
     #[error(
         "The link is not known here: it came while links were kept in memory only, or not at all. Request the data again."
@@ -111,7 +111,7 @@ pub(crate) enum NoLink {
     Malformed,
 }
 
-impl Vault {
+impl LinkStore {
     /// Keeps what came for a request, and says whether it is new: what was requested before opens nothing any more, however
     /// often the server repeats it.
     pub(crate) fn keep(&self, secret: &RequestSecret) -> bool {
@@ -121,7 +121,7 @@ impl Vault {
                 secrets.take(secret);
             } else if secrets.is_empty() {
                 // It was requested in an earlier run.
-                secrets.way = Some(Way::Taken);
+                secrets.way = Some(LinkState::Taken);
             }
         });
         !repeated
@@ -137,7 +137,7 @@ impl Vault {
         let repeated = secrets.fingerprints(request).iter().any(|link| links.contains(link));
         if repeated {
             secrets.begin_delivery();
-            secrets.way = Some(Way::Taken);
+            secrets.way = Some(LinkState::Taken);
         }
         repeated
     }
@@ -149,7 +149,7 @@ impl Vault {
 
     /// Takes back what came in earlier runs. What came in this one is newer. Gives the requests that there is something of.
     pub(crate) fn restore(&self, earlier: Vec<RequestSecret>) -> Vec<RequestId> {
-        let mut restored: BTreeMap<RequestId, OfRequest> = BTreeMap::new();
+        let mut restored: BTreeMap<RequestId, RequestLinks> = BTreeMap::new();
         for secret in earlier {
             restored.entry(secret.request.clone()).or_default().take(&secret);
         }
@@ -178,7 +178,7 @@ impl Vault {
 
     /// What is held of a request and was not used.
     pub(crate) fn unused(&self, request: &RequestId) -> Vec<Secret> {
-        self.lock().requests.get(request).map(OfRequest::each).unwrap_or_default()
+        self.lock().requests.get(request).map(RequestLinks::each).unwrap_or_default()
     }
 
     /// Forgets everything.
@@ -190,31 +190,31 @@ impl Vault {
 
     /// Whether the link of a request was taken and not put back.
     pub(crate) fn is_spent(&self, request: &RequestId) -> bool {
-        self.lock().requests.get(request).is_some_and(|secrets| matches!(secrets.way, Some(Way::Taken)))
+        self.lock().requests.get(request).is_some_and(|secrets| matches!(secrets.way, Some(LinkState::Taken)))
     }
 
     /// Takes the link of a request out, to be fetched once. `download` is the profile's download address.
-    pub(crate) fn take(&self, request: &RequestId, download: &Url) -> Result<Taken, NoLink> {
+    pub(crate) fn take(&self, request: &RequestId, download: &Url) -> Result<ClaimedLink, LinkError> {
         let mut held = self.lock();
-        let secrets = held.requests.get_mut(request).ok_or(NoLink::NotHeld)?;
+        let secrets = held.requests.get_mut(request).ok_or(LinkError::NotHeld)?;
         let link = match &secrets.way {
-            Some(Way::Taken) => return Err(NoLink::Taken),
-            Some(Way::Link(link)) => link.clone(),
+            Some(LinkState::Taken) => return Err(LinkError::Taken),
+            Some(LinkState::Link(link)) => link.clone(),
             None => secrets.streamed(download)?,
         };
-        let url = Url::parse(link.expose()).map_err(|_malformed| NoLink::Malformed)?;
+        let url = Url::parse(link.expose()).map_err(|_malformed| LinkError::Malformed)?;
         if !matches!(url.scheme(), "http" | "https" | "ws" | "wss") {
-            return Err(NoLink::Malformed);
+            return Err(LinkError::Malformed);
         }
         let links = secrets.fingerprints(request);
         // A token and its stream are used up together.
         secrets.begin_delivery();
-        secrets.way = Some(Way::Taken);
+        secrets.way = Some(LinkState::Taken);
         let ready = Ready { came: secrets.came, expires: secrets.expires };
         for link in &links {
             held.used.add(*link);
         }
-        Ok(Taken { url, ready, links, kept: link })
+        Ok(ClaimedLink { url, ready, links, kept: link })
     }
 
     /// When the link of a request came and expires; `None` where there is none that can be fetched now.
@@ -222,34 +222,34 @@ impl Vault {
         let held = self.lock();
         let secrets = held.requests.get(request)?;
         let ready = match &secrets.way {
-            Some(Way::Taken) => false,
-            Some(Way::Link(_)) => true,
+            Some(LinkState::Taken) => false,
+            Some(LinkState::Link(_)) => true,
             None => secrets.streamed(download).is_ok(),
         };
         ready.then_some(Ready { came: secrets.came, expires: secrets.expires })
     }
 
     /// Puts a link back that was not sent.
-    pub(crate) fn put_back(&self, request: &RequestId, taken: Taken) {
+    pub(crate) fn put_back(&self, request: &RequestId, taken: ClaimedLink) {
         let mut held = self.lock();
         for link in &taken.links {
             held.used.remove(*link);
         }
         if let Some(secrets) = held.requests.get_mut(request)
-            && matches!(secrets.way, Some(Way::Taken))
+            && matches!(secrets.way, Some(LinkState::Taken))
         {
-            secrets.way = Some(Way::Link(taken.kept));
+            secrets.way = Some(LinkState::Link(taken.kept));
             secrets.made_of = taken.links;
         }
     }
 
-    fn change(&self, request: &RequestId, at: Moment, change: impl FnOnce(&mut OfRequest)) {
+    fn change(&self, request: &RequestId, at: Timestamp, change: impl FnOnce(&mut RequestLinks)) {
         let mut held = self.lock();
         if !held.requests.contains_key(request) {
             held.arrivals += 1;
             let arrival = held.arrivals;
             held.by_age.insert(arrival, request.clone());
-            held.requests.insert(request.clone(), OfRequest { arrival, came: at, ..OfRequest::default() });
+            held.requests.insert(request.clone(), RequestLinks { arrival, came: at, ..RequestLinks::default() });
         }
         if let Some(secrets) = held.requests.get_mut(request) {
             change(secrets);
@@ -271,12 +271,12 @@ impl Vault {
 }
 
 /// What opens the data of a request, of a message.
-pub(crate) fn secret_of(message: &Message, at: Moment) -> Option<RequestSecret> {
+pub(crate) fn secret_of(message: &Message, at: Timestamp) -> Option<RequestSecret> {
     let (request, secret, life) = match message {
-        Message::Data(DataReport { id, delivery: Delivery::Link(link), life, .. }) => {
+        Message::Data(DataReport { id, delivery: DataBody::Link(link), life, .. }) => {
             (id, Secret::Link(link.clone()), life)
         }
-        Message::Data(DataReport { id, delivery: Delivery::StreamToken(token), life, .. }) => {
+        Message::Data(DataReport { id, delivery: DataBody::StreamToken(token), life, .. }) => {
             (id, Secret::StreamToken(token.clone()), life)
         }
         Message::StreamReady(StreamReport { id, url, life }) => (id, Secret::StreamReady(url.clone()), life),
@@ -299,7 +299,7 @@ impl Held {
     }
 }
 
-impl OfRequest {
+impl RequestLinks {
     /// Whether nothing came yet.
     fn is_empty(&self) -> bool {
         self.way.is_none() && self.token.is_none() && self.stream.is_none() && !self.stream_ready
@@ -309,9 +309,9 @@ impl OfRequest {
     fn fingerprints(&self, request: &RequestId) -> Vec<Fingerprint> {
         let of = |secret: &str| Fingerprint::of(request, secret);
         match &self.way {
-            Some(Way::Taken) => Vec::new(),
-            Some(Way::Link(_)) if !self.made_of.is_empty() => self.made_of.clone(),
-            Some(Way::Link(link)) => vec![of(link.expose())],
+            Some(LinkState::Taken) => Vec::new(),
+            Some(LinkState::Link(_)) if !self.made_of.is_empty() => self.made_of.clone(),
+            Some(LinkState::Link(link)) => vec![of(link.expose())],
             None => {
                 let stream = self.stream.iter().map(|stream| of(stream.expose()));
                 stream.chain(self.token.iter().map(|token| of(token.expose()))).collect()
@@ -331,7 +331,7 @@ impl OfRequest {
         match secret {
             Secret::Link(link) => {
                 self.begin_delivery();
-                self.way = Some(Way::Link(link.clone()));
+                self.way = Some(LinkState::Link(link.clone()));
                 (self.came, self.expires) = (at, expires);
             }
             Secret::StreamToken(token) => {
@@ -372,9 +372,9 @@ impl OfRequest {
     /// What there is to keep.
     fn each(&self) -> Vec<Secret> {
         match &self.way {
-            Some(Way::Link(link)) => vec![Secret::Link(link.clone())],
+            Some(LinkState::Link(link)) => vec![Secret::Link(link.clone())],
             // All of it is used up with the link that was made of it.
-            Some(Way::Taken) => Vec::new(),
+            Some(LinkState::Taken) => Vec::new(),
             None => {
                 let token = self.token.clone().map(Secret::StreamToken);
                 let ready = self.stream_ready.then(|| Secret::StreamReady(self.stream.clone()));
@@ -384,9 +384,9 @@ impl OfRequest {
     }
 
     /// The link of a streamed payload `[live]`: its own address where one came, else the download address and the token.
-    fn streamed(&self, download: &Url) -> Result<Link, NoLink> {
+    fn streamed(&self, download: &Url) -> Result<Link, LinkError> {
         if !self.stream_ready {
-            return Err(if self.token.is_some() { NoLink::NotReady } else { NoLink::NotHeld });
+            return Err(if self.token.is_some() { LinkError::NotReady } else { LinkError::NotHeld });
         }
         match (&self.stream, &self.token) {
             (Some(stream), _) => Ok(stream.clone()),
@@ -395,7 +395,7 @@ impl OfRequest {
                 let base = download.as_str().trim_end_matches('/');
                 Ok(Link::new(format!("{base}/?auth={token}")))
             }
-            (None, None) => Err(NoLink::NotHeld),
+            (None, None) => Err(LinkError::NotHeld),
         }
     }
 }

@@ -1,42 +1,42 @@
-use crate::activity::{Activities, ActivityKey, Deed, Entry, Fact, Openness, Seq};
+use crate::activity::{Activities, ActivityKey, Entry, Fact, LocalEvent, Openness, Seq};
 use crate::engine::test_support::TestJournal;
 use crate::journal::Secrets;
 
 use super::*;
 
-fn data(id: &str, delivery: Delivery, at: i64) -> RequestSecret {
+fn data(id: &str, delivery: DataBody, at: i64) -> RequestSecret {
     let message = Message::Data(DataReport { id: RequestId::from(id), context: None, delivery, life: None });
-    secret_of(&message, Moment(at)).unwrap()
+    secret_of(&message, Timestamp(at)).unwrap()
 }
 
 fn ready(id: &str, url: Option<&str>, at: i64) -> RequestSecret {
     let message = Message::StreamReady(StreamReport { id: RequestId::from(id), url: url.map(Link::new), life: None });
-    secret_of(&message, Moment(at)).unwrap()
+    secret_of(&message, Timestamp(at)).unwrap()
 }
 
 fn link(id: &str, link: &str, at: i64) -> RequestSecret {
-    data(id, Delivery::Link(Link::new(link)), at)
+    data(id, DataBody::Link(Link::new(link)), at)
 }
 
 fn token(id: &str, token: &str, at: i64) -> RequestSecret {
-    data(id, Delivery::StreamToken(StreamToken::new(token)), at)
+    data(id, DataBody::StreamToken(StreamToken::new(token)), at)
 }
 
-fn take(vault: &Vault, id: &str) -> Result<String, NoLink> {
+fn take(vault: &LinkStore, id: &str) -> Result<String, LinkError> {
     let download = Url::parse("https://down.example.com/base/").unwrap();
     vault.take(&RequestId::from(id), &download).map(|taken| taken.url.to_string())
 }
 
 #[test]
 fn a_link_is_taken_once_and_can_be_put_back() {
-    let vault = Vault::default();
+    let vault = LinkStore::default();
     let download = Url::parse("https://down.example.com/").unwrap();
     let id = RequestId::from("r");
-    assert_eq!(take(&vault, "r"), Err(NoLink::NotHeld));
+    assert_eq!(take(&vault, "r"), Err(LinkError::NotHeld));
     vault.keep(&link("r", "https://h/p?auth=1", 5));
     let taken = vault.take(&id, &download).unwrap();
-    assert_eq!((taken.url.as_str(), taken.ready.came), ("https://h/p?auth=1", Moment(5)));
-    assert_eq!(take(&vault, "r"), Err(NoLink::Taken));
+    assert_eq!((taken.url.as_str(), taken.ready.came), ("https://h/p?auth=1", Timestamp(5)));
+    assert_eq!(take(&vault, "r"), Err(LinkError::Taken));
     vault.put_back(&id, taken);
     assert_eq!(take(&vault, "r").unwrap(), "https://h/p?auth=1");
     vault.keep(&link("r", "https://h/p?auth=2", 6));
@@ -46,7 +46,7 @@ fn a_link_is_taken_once_and_can_be_put_back() {
 #[test]
 fn a_bare_token_is_good_once_the_stream_is_ready_in_either_order() {
     for order in [["token", "ready"], ["ready", "token"]] {
-        let vault = Vault::default();
+        let vault = LinkStore::default();
         for (n, what) in order.into_iter().enumerate() {
             if n == 1 {
                 assert!(take(&vault, "r").is_err(), "{order:?}: half of it is not enough");
@@ -92,21 +92,21 @@ fn entry_of(step: Step, id: &str, number: i64) -> (Entry, Option<RequestSecret>)
         Some(RequestSecret { secret: Secret::Link(link), .. }) => Fact::Heard(Message::Data(DataReport {
             id: id.into(),
             context: None,
-            delivery: Delivery::Link(link.clone()),
+            delivery: DataBody::Link(link.clone()),
             life: None,
         })),
         Some(RequestSecret { secret: Secret::StreamToken(token), .. }) => Fact::Heard(Message::Data(DataReport {
             id: id.into(),
             context: None,
-            delivery: Delivery::StreamToken(token.clone()),
+            delivery: DataBody::StreamToken(token.clone()),
             life: None,
         })),
         Some(RequestSecret { secret: Secret::StreamReady(url), .. }) => {
             Fact::Heard(Message::StreamReady(StreamReport { id: id.into(), url: url.clone(), life: None }))
         }
-        None => Fact::Done(Deed::Fetching { to: String::new(), part: None, links: Vec::new() }),
+        None => Fact::Done(LocalEvent::Fetching { to: String::new(), part: None, links: Vec::new() }),
     };
-    let entry = Entry::ours(Moment(number), ActivityKey::Data(id.into()), fact);
+    let entry = Entry::ours(Timestamp(number), ActivityKey::Data(id.into()), fact);
     (Entry { seq: Seq(u64::try_from(number).unwrap()), ..entry }, secret)
 }
 
@@ -114,7 +114,7 @@ fn entry_of(step: Step, id: &str, number: i64) -> (Entry, Option<RequestSecret>)
 fn in_every_order_the_window_the_journal_and_the_vault_agree_on_what_can_be_fetched() {
     let download = Url::parse("https://down.example.com/base/").unwrap();
     for order in (1..=5).flat_map(orders) {
-        let (vault, key) = (Vault::default(), ActivityKey::Data("r".into()));
+        let (vault, key) = (LinkStore::default(), ActivityKey::Data("r".into()));
         let (mut activities, mut openness) = (Activities::new(Duration::from_hours(1)), Openness::SETTLED);
         // The addresses so far, and those of them that came before a second token.
         let (mut tokens, mut addresses, mut old) = (0, Vec::new(), Vec::new());
@@ -167,7 +167,7 @@ fn in_every_order_the_window_the_journal_and_the_vault_agree_on_what_can_be_fetc
 async fn what_the_journal_kept_opens_the_same_as_what_came() {
     let journal = TestJournal::sealed().await;
     let profile = crate::settings::ProfileId::from_u128(7);
-    let (now, mut all) = (Vault::default(), Vec::new());
+    let (now, mut all) = (LinkStore::default(), Vec::new());
     let (mut entries, mut secrets) = (Vec::new(), Vec::new());
     for order in (1..=4).flat_map(orders).filter(|order| !order.iter().any(|step| matches!(step, Step::Repeat))) {
         let id = format!("{order:?}");
@@ -182,7 +182,7 @@ async fn what_the_journal_kept_opens_the_same_as_what_came() {
         all.push(id);
     }
     journal.store.append(profile, entries, Secrets::from(secrets)).await.unwrap();
-    let then = Vault::default();
+    let then = LinkStore::default();
     then.restore(journal.store.secrets(profile).await.unwrap().secrets);
     for id in all {
         assert_eq!(take(&then, &id), take(&now, &id), "{id}");
@@ -191,20 +191,20 @@ async fn what_the_journal_kept_opens_the_same_as_what_came() {
 
 #[test]
 fn a_stream_address_is_used_instead_also_where_it_is_a_web_socket() {
-    let vault = Vault::default();
+    let vault = LinkStore::default();
     vault.keep(&token("r", "t", 1));
     vault.keep(&ready("r", Some("https://s.example.com/x?auth=y"), 1));
     assert_eq!(take(&vault, "r").unwrap(), "https://s.example.com/x?auth=y");
     vault.keep(&ready("w", Some("wss://s.example.com/x"), 1));
     assert_eq!(take(&vault, "w"), Ok("wss://s.example.com/x".to_owned()));
     vault.keep(&link("f", "file:///etc/passwd", 1));
-    assert_eq!(take(&vault, "f"), Err(NoLink::Malformed));
+    assert_eq!(take(&vault, "f"), Err(LinkError::Malformed));
 }
 
 #[test]
 fn what_was_kept_comes_back_behind_what_came_since() {
     let later = |first: &[RequestSecret], since: &[RequestSecret]| {
-        let (before, vault) = (Vault::default(), Vault::default());
+        let (before, vault) = (LinkStore::default(), LinkStore::default());
         for secret in first {
             before.keep(secret);
         }
@@ -220,14 +220,14 @@ fn what_was_kept_comes_back_behind_what_came_since() {
     assert_eq!(later(&[token("r", "t", 1), ready("r", None, 2)], &[]).unwrap(), good);
     assert_eq!(later(&[token("r", "t", 1)], &[ready("r", None, 2)]).unwrap(), good);
     assert_eq!(later(&[ready("r", None, 1)], &[token("r", "t", 2)]).unwrap(), good);
-    assert_eq!(later(&[token("r", "t", 1)], &[]), Err(NoLink::NotReady));
+    assert_eq!(later(&[token("r", "t", 1)], &[]), Err(LinkError::NotReady));
     assert_eq!(later(&[ready("r", Some("https://s/1"), 1)], &[ready("r", None, 2)]).unwrap(), "https://s/1");
-    assert_eq!(later(&[link("r", "https://h/1", 1)], &[token("r", "t", 2)]), Err(NoLink::NotReady), "it is older");
+    assert_eq!(later(&[link("r", "https://h/1", 1)], &[token("r", "t", 2)]), Err(LinkError::NotReady), "it is older");
 }
 
 #[test]
 fn what_was_used_is_kept_no_longer() {
-    let vault = Vault::default();
+    let vault = LinkStore::default();
     let id = RequestId::from("r");
     for secret in [token("r", "t", 1), ready("r", None, 1), link("other", "https://h/1", 1)] {
         vault.keep(&secret);
@@ -250,7 +250,7 @@ fn a_server_that_repeats_its_messages_makes_no_used_link_good_again() {
         ("a token", vec![token("r", "t", 1), ready("r", None, 2)], token("r", "u", 9)),
         ("a stream", vec![token("r", "t", 1), ready("r", Some("https://s/1"), 2)], link("r", "https://h/2", 9)),
     ] {
-        let vault = Vault::default();
+        let vault = LinkStore::default();
         assert!(first.iter().all(|secret| vault.keep(secret)), "{name} is new");
         let back = vault.take(&id, &download).unwrap();
         vault.put_back(&id, back);
@@ -258,7 +258,7 @@ fn a_server_that_repeats_its_messages_makes_no_used_link_good_again() {
         for secret in first.iter().chain(&first) {
             let is_new = vault.keep(secret);
             assert!(!is_new || matches!(secret.secret, Secret::StreamReady(None)), "{name} was repeated");
-            assert_eq!(take(&vault, "r"), Err(NoLink::Taken), "{name}");
+            assert_eq!(take(&vault, "r"), Err(LinkError::Taken), "{name}");
             assert_eq!(vault.ready(&id, &download), None, "{name}");
         }
         assert!(vault.held().is_empty(), "{name} is kept");
@@ -266,27 +266,27 @@ fn a_server_that_repeats_its_messages_makes_no_used_link_good_again() {
         assert!(take(&vault, "r").is_ok(), "{name}: another can be taken");
 
         // The next run learns what was used, before or after the server repeats it.
-        let next = Vault::default();
+        let next = LinkStore::default();
         assert!(!next.used_before(&id, &links));
         assert!(!next.keep(first.first().unwrap()), "{name} in the next run");
-        assert_eq!(take(&next, "r"), Err(NoLink::Taken), "{name}");
-        let next = Vault::default();
+        assert_eq!(take(&next, "r"), Err(LinkError::Taken), "{name}");
+        let next = LinkStore::default();
         for secret in &first {
             next.keep(secret);
         }
         assert!(next.used_before(&id, &links), "{name} was repeated first");
-        assert_eq!(take(&next, "r"), Err(NoLink::Taken), "{name}");
+        assert_eq!(take(&next, "r"), Err(LinkError::Taken), "{name}");
     }
 }
 
 #[test]
 fn a_server_cannot_make_the_vault_grow_without_end() {
-    let vault = Vault::default();
+    let vault = LinkStore::default();
     for n in 0..MOST + 10 {
         vault.keep(&link(&n.to_string(), "https://h/", 1));
     }
     assert_eq!(vault.lock().requests.len(), MOST);
-    assert_eq!(take(&vault, "0"), Err(NoLink::NotHeld), "the oldest goes first");
+    assert_eq!(take(&vault, "0"), Err(LinkError::NotHeld), "the oldest goes first");
     assert!(take(&vault, &(MOST + 9).to_string()).is_ok());
     assert!(!format!("{vault:?}").contains("https"), "a link showed itself");
 }

@@ -10,14 +10,16 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Openness, Patience, command_is_pending};
+use crate::activity::{
+    ActivityKey, Entry, ExpectedLatency, Fact, LocalEvent, Openness, StatusCheck, command_is_pending,
+};
 use crate::journal::OpenActivity;
 use crate::protocol::{CommandId, CommandStatus, Message, RequestId};
 
-use super::ready_queue::Arrivals;
-use super::restore_index::History;
-use super::seen_outcomes::Outcomes;
-use super::session_credentials::Ticket;
+use super::ready_queue::ReadyQueue;
+use super::restore_index::RestoreIndex;
+use super::seen_outcomes::RecentIds;
+use super::session_credentials::SessionCredentials;
 
 /// How many open commands are watched, and how many open data requests are counted.
 const MOST: usize = 100_000;
@@ -28,43 +30,43 @@ const GIVE_UP: Duration = Duration::from_hours(24);
 
 /// The book of one profile.
 #[derive(Clone, Default)]
-pub(crate) struct Book(Arc<Shared>);
+pub(crate) struct PendingCommands(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    inner: Mutex<Inner>,
+    inner: Mutex<State>,
     changed: Notify,
-    arrivals: Arrivals,
+    arrivals: ReadyQueue,
 }
 
 /// A connection that is joined.
 #[derive(Debug, Clone)]
-pub(crate) struct Joined {
+pub(crate) struct JoinedSession {
     /// What it was joined with.
-    pub(crate) ticket: Arc<Ticket>,
+    pub(crate) ticket: Arc<SessionCredentials>,
 }
 
 #[derive(Default)]
-struct Inner {
-    open: BTreeMap<CommandId, Open>,
+struct State {
+    open: BTreeMap<CommandId, Pending>,
     due: BTreeSet<(Instant, CommandId)>,
     requests: BTreeMap<RequestId, Openness>,
-    outcomes: Outcomes,
+    outcomes: RecentIds,
     /// Whether it is known what earlier runs left open.
     begun: bool,
     /// What was settled before that.
     settled_early: HashSet<u64>,
     /// What history says, while it is read.
-    history: History,
+    history: RestoreIndex,
     restored: bool,
-    joined: Option<Joined>,
-    patience: Patience,
+    joined: Option<JoinedSession>,
+    patience: ExpectedLatency,
     given_up: usize,
     left_out: usize,
 }
 
 #[derive(Debug)]
-struct Open {
+struct Pending {
     first: Instant,
     /// When it was last heard of.
     news: Instant,
@@ -76,7 +78,7 @@ struct Open {
     label: Box<str>,
 }
 
-impl Book {
+impl PendingCommands {
     /// Waits for a change. For one waiter.
     pub(crate) async fn changed(&self) {
         self.0.changed.notified().await;
@@ -95,7 +97,7 @@ impl Book {
     }
 
     /// Data that has come.
-    pub(crate) fn arrivals(&self) -> &Arrivals {
+    pub(crate) fn arrivals(&self) -> &ReadyQueue {
         &self.0.arrivals
     }
 
@@ -130,10 +132,10 @@ impl Book {
     }
 
     /// A connection is joined: everything that is open is to be asked for.
-    pub(crate) fn join(&self, ticket: Arc<Ticket>) {
+    pub(crate) fn join(&self, ticket: Arc<SessionCredentials>) {
         let now = Instant::now();
         let mut inner = self.lock();
-        inner.joined = Some(Joined { ticket });
+        inner.joined = Some(JoinedSession { ticket });
         let all: Vec<CommandId> = inner.open.keys().cloned().collect();
         inner.hurry(&all, now);
         drop(inner);
@@ -147,7 +149,7 @@ impl Book {
     }
 
     /// The joined connection.
-    pub(crate) fn joined(&self) -> Option<Joined> {
+    pub(crate) fn joined(&self) -> Option<JoinedSession> {
         self.lock().joined.clone()
     }
 
@@ -155,7 +157,7 @@ impl Book {
     pub(crate) fn forget(&self) {
         let mut inner = self.lock();
         let joined = inner.joined.take();
-        *inner = Inner { joined, begun: true, restored: true, ..Inner::default() };
+        *inner = State { joined, begun: true, restored: true, ..State::default() };
     }
 
     /// The open commands, and the open data requests.
@@ -176,7 +178,7 @@ impl Book {
         self.lock().due.first().map(|(due, _)| *due)
     }
 
-    /// Takes the command that is to be asked for now; it is not given again before [`Book::asked`].
+    /// Takes the command that is to be asked for now; it is not given again before [`PendingCommands::asked`].
     pub(crate) fn question(&self, now: Instant) -> Option<CommandId> {
         let mut inner = self.lock();
         if inner.due.first().is_none_or(|(due, _)| *due > now) {
@@ -216,13 +218,13 @@ impl Book {
         (std::mem::take(&mut inner.given_up), std::mem::take(&mut inner.left_out))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         // What it holds is whole after every statement, also where a panic went through.
         self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
+impl State {
     fn note(&mut self, entry: &Entry, now: Instant) {
         match (&entry.key, &entry.fact) {
             (ActivityKey::Command(id), Fact::Heard(Message::Command(report))) => match report.status {
@@ -231,7 +233,7 @@ impl Inner {
                 CommandStatus::Other(_) => self.settle(id),
             },
             (ActivityKey::Command(id), Fact::Enquired(enquiry)) => match enquiry {
-                Enquiry::Known { status: CommandStatus::Pending, .. } => {
+                StatusCheck::Known { status: CommandStatus::Pending, .. } => {
                     if !self.open.contains_key(id) {
                         self.heard_of(id, now);
                     }
@@ -239,13 +241,13 @@ impl Inner {
                         open.answered = true;
                     }
                 }
-                Enquiry::Known { status: CommandStatus::Succeeded | CommandStatus::Failed, .. } => {
+                StatusCheck::Known { status: CommandStatus::Succeeded | CommandStatus::Failed, .. } => {
                     self.answered_outcome(id);
                 }
-                Enquiry::Known { status: CommandStatus::Other(_), .. } | Enquiry::Unknown => self.settle(id),
+                StatusCheck::Known { status: CommandStatus::Other(_), .. } | StatusCheck::Unknown => self.settle(id),
             },
-            (ActivityKey::Command(id), Fact::Done(Deed::Tracked)) => self.heard_of(id, now),
-            (ActivityKey::Command(id), Fact::Done(Deed::Labelled { label })) => {
+            (ActivityKey::Command(id), Fact::Done(LocalEvent::Tracked)) => self.heard_of(id, now),
+            (ActivityKey::Command(id), Fact::Done(LocalEvent::Labelled { label })) => {
                 if let Some(open) = self.open.get_mut(id) {
                     open.label = label.as_str().into();
                     let due = open.news + self.patience.of(label);
@@ -280,7 +282,7 @@ impl Inner {
             self.left_out += 1;
             return false;
         }
-        let open = Open { first: now, news: now, due: None, asked: 0, answered: false, label: Box::default() };
+        let open = Pending { first: now, news: now, due: None, asked: 0, answered: false, label: Box::default() };
         self.open.insert(id.clone(), open);
         true
     }
@@ -302,7 +304,7 @@ impl Inner {
         self.close(id);
     }
 
-    fn close(&mut self, id: &CommandId) -> Option<Open> {
+    fn close(&mut self, id: &CommandId) -> Option<Pending> {
         self.settle_early(id.as_str());
         if !self.restored {
             self.history.settle(self.outcomes.hash(id.as_str()));
@@ -354,7 +356,7 @@ impl Inner {
 
     fn restore(&mut self, entry: &Entry) {
         let (id, fact) = match (&entry.key, &entry.fact) {
-            (ActivityKey::Command(id), Fact::Done(Deed::Labelled { label })) => {
+            (ActivityKey::Command(id), Fact::Done(LocalEvent::Labelled { label })) => {
                 return self.history.labelled(id, label);
             }
             (ActivityKey::Command(id), fact) => (id, fact),
@@ -375,7 +377,7 @@ impl Inner {
                         self.history.heard(hash, entry.at);
                     }
                     // A repeated "pending" that came later does not cover it.
-                    if let Some(Open { due: Some(due), .. }) = self.open.remove(id) {
+                    if let Some(Pending { due: Some(due), .. }) = self.open.remove(id) {
                         self.due.remove(&(due, id.clone()));
                     }
                 }
@@ -388,7 +390,7 @@ impl Inner {
     /// read, it is not known that there is nothing but the name.
     fn learn_from_history(&mut self, now: Instant, is_whole: bool) {
         let history = std::mem::take(&mut self.history);
-        let named_only = |inner: &Self, id: &CommandId, history: &History| {
+        let named_only = |inner: &Self, id: &CommandId, history: &RestoreIndex| {
             is_whole && !history.is_settled(inner.outcomes.hash(id.as_str())) && !inner.outcomes.has(id.as_str())
         };
         let unsettled: Vec<CommandId> =
@@ -431,7 +433,7 @@ impl Inner {
 fn is_final(fact: &Fact) -> bool {
     match fact {
         Fact::Heard(Message::Command(report)) => report.status.is_final(),
-        Fact::Enquired(Enquiry::Known { status, .. }) => status.is_final(),
+        Fact::Enquired(StatusCheck::Known { status, .. }) => status.is_final(),
         _ => false,
     }
 }

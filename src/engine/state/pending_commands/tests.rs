@@ -1,4 +1,4 @@
-use crate::activity::{Moment, Seq};
+use crate::activity::{Seq, Timestamp};
 use crate::protocol::incoming::message::Incoming;
 use crate::protocol::incoming::parse;
 
@@ -8,10 +8,10 @@ fn told(seq: u64, id: &str, status: i64) -> Entry {
     let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{id}","command_status":{status}}}}}"#);
     let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
     let fact = Fact::Heard(message);
-    Entry { seq: Seq(seq), at: Moment(0), key: ActivityKey::Command(id.into()), fact, raw: raw.into() }
+    Entry { seq: Seq(seq), at: Timestamp(0), key: ActivityKey::Command(id.into()), fact, raw: raw.into() }
 }
 
-fn open(book: &Book) -> Vec<String> {
+fn open(book: &PendingCommands) -> Vec<String> {
     book.open().0.iter().map(ToString::to_string).collect()
 }
 
@@ -21,7 +21,7 @@ fn left_open(commands: &[&str], requests: &[&str]) -> Vec<OpenActivity> {
     let requests = requests.iter().map(|id| ActivityKey::Data((*id).into()));
     let of = |key: ActivityKey| {
         let openness = match &key {
-            ActivityKey::Command(_) => Openness::default().after(&key, &Fact::Done(Deed::Tracked)),
+            ActivityKey::Command(_) => Openness::default().after(&key, &Fact::Done(LocalEvent::Tracked)),
             _ => Openness::default().after(&key, &data("x", "wait").fact),
         };
         OpenActivity { key, openness, first: Seq(1), last: Seq(1) }
@@ -32,12 +32,18 @@ fn left_open(commands: &[&str], requests: &[&str]) -> Vec<OpenActivity> {
 fn data(id: &str, body: &str) -> Entry {
     let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"{id}","output_type":0,"body":"{body}"}}}}"#);
     let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
-    Entry { seq: Seq(9), at: Moment(0), key: ActivityKey::Data(id.into()), fact: Fact::Heard(message), raw: raw.into() }
+    Entry {
+        seq: Seq(9),
+        at: Timestamp(0),
+        key: ActivityKey::Data(id.into()),
+        fact: Fact::Heard(message),
+        raw: raw.into(),
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_earlier_runs_left_open_is_asked_for_unless_it_was_settled_meanwhile() {
-    let book = Book::default();
+    let book = PendingCommands::default();
     let payload = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY";
     book.note(&[told(9, "settled", 2), told(10, "seen again", 1), data("came", payload), data("waits", "wait")]);
     book.begin(&left_open(&["open", "seen again", "settled"], &["asked", "came", "waits"]));
@@ -50,7 +56,7 @@ async fn what_earlier_runs_left_open_is_asked_for_unless_it_was_settled_meanwhil
 
 #[tokio::test(start_paused = true)]
 async fn what_is_open_has_no_outcome_anywhere() {
-    let book = Book::default();
+    let book = PendingCommands::default();
     book.begin(&left_open(&["open", "repeated"], &[]));
     book.restore(&[told(5, "settled", 2), told(6, "repeated", 1), told(7, "open", 1)]);
     book.note(&[told(9, "live", 2)]);
@@ -59,22 +65,22 @@ async fn what_is_open_has_no_outcome_anywhere() {
     assert_eq!(open(&book), ["open"]);
 }
 
-fn did(seq: u64, id: &str, deed: Deed) -> Entry {
+fn did(seq: u64, id: &str, deed: LocalEvent) -> Entry {
     let fact = Fact::Done(deed);
-    Entry { seq: Seq(seq), at: Moment(0), key: ActivityKey::Command(id.into()), fact, raw: "".into() }
+    Entry { seq: Seq(seq), at: Timestamp(0), key: ActivityKey::Command(id.into()), fact, raw: "".into() }
 }
 
 fn labelled(seq: u64, id: &str, label: &str) -> Entry {
-    did(seq, id, Deed::Labelled { label: label.to_owned() })
+    did(seq, id, LocalEvent::Labelled { label: label.to_owned() })
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_tracked_or_only_named_in_earlier_runs_is_asked_for_and_what_is_settled_is_not() {
-    let book = Book::default();
+    let book = PendingCommands::default();
     book.restore(&[labelled(6, "settled", "x"), labelled(7, "live", "x"), labelled(8, "unnamed", "")]);
     book.note(&[told(9, "live", 2)]);
     book.restore(&[
-        did(1, "tracked", Deed::Tracked),
+        did(1, "tracked", LocalEvent::Tracked),
         labelled(2, "named", "x"),
         labelled(3, "unnamed", "x"),
         told(4, "settled", 2),
@@ -91,14 +97,14 @@ async fn what_is_usual_for_a_label_is_learnt_from_earlier_runs() {
     let mut entries = Vec::new();
     for n in 0..30_u32 {
         let (id, began) = (format!("c{n}"), i64::from(n) * 1_000_000_000);
-        let at = |entry: Entry, seconds: i64| Entry { at: Moment(began + seconds * 1_000_000), ..entry };
+        let at = |entry: Entry, seconds: i64| Entry { at: Timestamp(began + seconds * 1_000_000), ..entry };
         entries.push(at(told(1, &id, 1), 0));
         entries.push(at(labelled(1, &id, "slow"), 1));
         entries.push(at(told(1, &id, 1), 2));
         entries.push(at(told(1, &id, 2), 200));
         entries.push(at(told(1, &id, 2), 900));
     }
-    let book = Book::default();
+    let book = PendingCommands::default();
     // In two chunks, the newest first.
     let (older, newer) = entries.split_at(70);
     book.restore(newer);
@@ -113,7 +119,7 @@ async fn what_is_usual_for_a_label_is_learnt_from_earlier_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_open_commands_is_bounded_and_told() {
-    let book = Book::default();
+    let book = PendingCommands::default();
     let entries: Vec<Entry> = (0..MOST + 5).map(|n| told(n as u64, &n.to_string(), 1)).collect();
     book.note(&entries);
     assert_eq!(book.open().0.len(), MOST);
@@ -123,7 +129,7 @@ async fn a_flood_of_open_commands_is_bounded_and_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_late_repeated_pending_opens_nothing() {
-    let book = Book::default();
+    let book = PendingCommands::default();
     book.note(&[told(1, "c", 2), told(2, "c", 1)]);
     assert!(open(&book).is_empty());
 }

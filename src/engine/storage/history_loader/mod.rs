@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::activity::{ActivityKey, Entry, Fact, Gap, Moment, Seq};
-use crate::engine::context::Tools;
+use crate::activity::{ActivityKey, Entry, Fact, Gap, Seq, Timestamp};
+use crate::engine::context::EngineContext;
 use crate::engine::context::journal_store::JournalStore;
 use crate::engine::events::event::{Event, Notice, Severity};
-use crate::engine::events::event_queue::Outbox;
+use crate::engine::events::event_queue::EventSender;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
-use crate::engine::state::gaps::{Left, Past};
-use crate::engine::state::interrupted_downloads::{Aftermath, LeftBehind, UsedBefore};
-use crate::engine::state::pending_commands::Book;
-use crate::journal::{Archive, History, JournalError, OpenActivity};
+use crate::engine::state::gaps::{PreviousRun, UnfinishedGap};
+use crate::engine::state::interrupted_downloads::{CrashRecovery, LeftBehind, UsedBefore};
+use crate::engine::state::pending_commands::PendingCommands;
+use crate::journal::{History, JournalError, OpenActivity, ReadOnlyJournal};
 use crate::settings::ProfileId;
 
-use super::adaptive_chunk::Chunk;
+use super::adaptive_chunk::ChunkSizer;
 
 /// The first chunk is what a large window shows, so that it is not empty for long.
 const FIRST_CHUNK: usize = 200;
@@ -57,10 +57,10 @@ pub(crate) struct Older {
 pub(crate) async fn restore(
     profile: ProfileId,
     ledger: JournalStore,
-    outbox: Outbox,
+    outbox: EventSender,
     (live_from, rows): (Seq, usize),
-    (book, left): (Book, oneshot::Sender<Left>),
-    aftermath: &mut Aftermath,
+    (book, left): (PendingCommands, oneshot::Sender<UnfinishedGap>),
+    aftermath: &mut CrashRecovery,
 ) -> Option<Older> {
     let begin = begin(profile, &ledger, &outbox, live_from, (&book, &mut aftermath.left_behind));
     let newest = restore_newest(profile, &ledger, &outbox, (live_from, rows), (&book, &mut aftermath.used));
@@ -84,17 +84,17 @@ pub(crate) async fn restore(
 async fn begin(
     profile: ProfileId,
     ledger: &JournalStore,
-    outbox: &Outbox,
+    outbox: &EventSender,
     live_from: Seq,
-    (book, left_behind): (&Book, &mut LeftBehind),
-) -> (Vec<OpenActivity>, Left) {
+    (book, left_behind): (&PendingCommands, &mut LeftBehind),
+) -> (Vec<OpenActivity>, UnfinishedGap) {
     let open = ledger.open_activities(profile).await.unwrap_or_else(|error| {
         let sentence = format!("Commands of earlier runs are not asked for: {error}");
         outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
         Vec::new()
     });
     book.begin(&open);
-    let mut gaps = Left::new();
+    let mut gaps = UnfinishedGap::new();
     let is_wanted = |open: &&OpenActivity| open.openness.is_left_behind() || open.openness.is_lasting_gap();
     for activity in open.iter().filter(|open| open.first < live_from).filter(is_wanted) {
         match ledger.history(profile, &activity.key, None).await {
@@ -121,7 +121,12 @@ async fn begin(
 }
 
 /// Tells the scribe when the last run was alive, which waits for it: what this run writes is a proof of life of its own.
-pub(crate) async fn tell_past(profile: ProfileId, ledger: JournalStore, past: oneshot::Sender<Past>, now: Moment) {
+pub(crate) async fn tell_past(
+    profile: ProfileId,
+    ledger: JournalStore,
+    past: oneshot::Sender<PreviousRun>,
+    now: Timestamp,
+) {
     let last_alive = match ledger.last_alive(profile).await {
         Ok(last_alive) => last_alive,
         Err(error) => {
@@ -129,7 +134,7 @@ pub(crate) async fn tell_past(profile: ProfileId, ledger: JournalStore, past: on
             None
         }
     };
-    if past.send(Past { now, last_alive }).is_err() {
+    if past.send(PreviousRun { now, last_alive }).is_err() {
         tracing::debug!("the profile is being closed");
     }
 }
@@ -149,11 +154,11 @@ struct Newest {
 async fn restore_newest(
     profile: ProfileId,
     ledger: &JournalStore,
-    outbox: &Outbox,
+    outbox: &EventSender,
     (live_from, rows): (Seq, usize),
-    (book, used): (&Book, &mut UsedBefore),
+    (book, used): (&PendingCommands, &mut UsedBefore),
 ) -> Option<Newest> {
-    let mut chunk = Chunk::new(FIRST_CHUNK, LARGEST_CHUNK);
+    let mut chunk = ChunkSizer::new(FIRST_CHUNK, LARGEST_CHUNK);
     let mut before = live_from;
     let (hasher, mut known, mut restored) = (RandomState::new(), HashSet::new(), 0_usize);
     let mut named = BTreeSet::new();
@@ -205,10 +210,10 @@ async fn note_downloads(profile: ProfileId, ledger: &JournalStore, mut before: S
 async fn restore_open(
     profile: ProfileId,
     ledger: &JournalStore,
-    outbox: &Outbox,
+    outbox: &EventSender,
     (live_from, newest): (Seq, Newest),
     open: Vec<OpenActivity>,
-    book: &Book,
+    book: &PendingCommands,
 ) -> Older {
     let Newest { known, hasher, before, mut named } = newest;
     let open_keys: HashSet<u64> = open.iter().map(|activity| hasher.hash_one(&activity.key)).collect();
@@ -248,7 +253,7 @@ fn named_by_gaps(entries: &[Entry]) -> impl Iterator<Item = ActivityKey> + '_ {
     gaps.flat_map(Gap::named)
 }
 
-fn not_restored(profile: ProfileId, outbox: &Outbox, error: &JournalError) {
+fn not_restored(profile: ProfileId, outbox: &EventSender, error: &JournalError) {
     let sentence = format!("Earlier activity can't be shown: {error}");
     outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
 }
@@ -256,9 +261,9 @@ fn not_restored(profile: ProfileId, outbox: &Outbox, error: &JournalError) {
 /// Tells the window what became of what gaps name; then how many activities the journal has beside those that were restored, and
 /// what entries they have: a message for one of them is then not taken for that of a new one. Not of more entries than are
 /// remembered for `rows`.
-pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, data: PathBuf, tools: &Tools) {
+pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, data: PathBuf, tools: &EngineContext) {
     let Older { live_from, mut before, mut restored, named } = older;
-    let opening = tools.spawner.blocking("opening the journal", move || Archive::open(&data));
+    let opening = tools.spawner.blocking("opening the journal", move || ReadOnlyJournal::open(&data));
     let mut archive = match tools.spawner.until_stopped(opening).await.flatten() {
         Some(Ok(Some(archive))) => archive,
         Some(Err(error)) => return tracing::warn!(%error, "it is not known which older activities the journal has"),
@@ -324,11 +329,11 @@ pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, da
 /// can't be told otherwise. Returns the first entry of each; `None` if the program ends or the journal can't be read.
 async fn tell_named(
     profile: ProfileId,
-    mut archive: Archive,
+    mut archive: ReadOnlyJournal,
     mut named: BTreeSet<ActivityKey>,
     (live_from, before): (Seq, Seq),
-    tools: &Tools,
-) -> Option<(Archive, Vec<Seq>)> {
+    tools: &EngineContext,
+) -> Option<(ReadOnlyJournal, Vec<Seq>)> {
     let (mut firsts, mut seen, mut next) = (Vec::new(), BTreeSet::new(), Some(Seq(0)));
     while let Some(from) = next {
         let read = move || {
@@ -360,8 +365,8 @@ async fn tell_named(
 }
 
 /// Tells the window what it was not told while it stalled, for as long as the engine runs.
-pub(crate) async fn catch_up(ledger: JournalStore, outbox: Outbox) {
-    let mut chunk = Chunk::new(FIRST_CHUNK, LARGEST_CHUNK);
+pub(crate) async fn catch_up(ledger: JournalStore, outbox: EventSender) {
+    let mut chunk = ChunkSizer::new(FIRST_CHUNK, LARGEST_CHUNK);
     let mut failed = BTreeSet::new();
     loop {
         let (profile, from) = outbox.lagging().await;

@@ -4,7 +4,7 @@ use std::task::Poll;
 use futures_util::FutureExt as _;
 use futures_util::future::FusedFuture as _;
 
-use crate::activity::{ActivityKey, GapCause, Moment};
+use crate::activity::{ActivityKey, GapCause, Timestamp};
 use crate::engine::events::event_queue;
 use crate::engine::test_support::TestJournal;
 use crate::protocol::incoming::parse;
@@ -16,7 +16,7 @@ async fn journal_with(count: usize) -> (TestJournal, ProfileId) {
     let (journal, profile) = (TestJournal::unobserved(), ProfileId::random());
     let entry = Entry {
         seq: Seq::default(),
-        at: Moment(0),
+        at: Timestamp(0),
         key: ActivityKey::Message("m".into()),
         fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
         raw: "x".into(),
@@ -31,10 +31,10 @@ async fn history_comes_newest_first_in_ascending_chunks_and_each_entry_once() {
     let (outbox, events) = event_queue::pair_of(profile, Arc::new(|| {}));
     let live_from = Seq(49_001);
     let (left, _told) = oneshot::channel();
-    let mut aftermath = Aftermath::default();
+    let mut aftermath = CrashRecovery::default();
     let store = journal.store.clone();
     let restoring =
-        restore(profile, store, outbox, (live_from, 10_000), (Book::default(), left), &mut aftermath).fuse();
+        restore(profile, store, outbox, (live_from, 10_000), (PendingCommands::default(), left), &mut aftermath).fuse();
     tokio::pin!(restoring);
     let (mut next, mut chunks, mut last) = (live_from.0, 0, false);
     while !last {
@@ -69,14 +69,14 @@ async fn no_more_than_so_many_activities_are_restored_and_of_older_ones_what_is_
         let raw =
             format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"c-{number}","command_status":{status},"body":""}}}}"#);
         let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
-        let (key, at) = (ActivityKey::of(&message), Moment(i64::from(number)));
+        let (key, at) = (ActivityKey::of(&message), Timestamp(i64::from(number)));
         Entry { seq: Seq::default(), at, key, fact: Fact::Heard(message), raw: raw.into() }
     };
     let entries = (0..2_000).map(entry).collect();
     journal.journal.append(profile, entries).await.expect("it takes them");
     let (outbox, events) = event_queue::pair(Arc::new(|| {}));
     let (left, _told) = oneshot::channel();
-    let (mut aftermath, of_the_past) = (Aftermath::default(), (Book::default(), left));
+    let (mut aftermath, of_the_past) = (CrashRecovery::default(), (PendingCommands::default(), left));
     let restoring = restore(profile, journal.store.clone(), outbox, (Seq(2_001), 700), of_the_past, &mut aftermath);
     let restored = restoring.await;
     let (mut ids, mut is_complete) = (Vec::new(), false);
@@ -96,20 +96,21 @@ async fn no_more_than_so_many_activities_are_restored_and_of_older_ones_what_is_
 
 #[tokio::test]
 async fn links_that_were_used_long_before_what_is_restored_are_known() {
-    use crate::activity::{Deed, NotSaved};
+    use crate::activity::{DownloadFailure, LocalEvent};
     use crate::engine::state::used_links::Fingerprint;
     let (journal, profile) = journal_with(0).await;
     let link = |id: &str| Fingerprint::of(&id.into(), "https://h/?auth=1");
-    let did = |id: &str, deed| Entry::ours(Moment(0), ActivityKey::Data(id.into()), Fact::Done(deed));
-    let fetching = |id: &str| did(id, Deed::Fetching { to: "/tmp/a".into(), part: None, links: vec![link(id).text()] });
-    let not_sent = Deed::NotSaved { why: NotSaved::NotStarted, sentence: String::new(), part: None };
-    let broken = Deed::NotSaved { why: NotSaved::Broken, sentence: String::new(), part: None };
+    let did = |id: &str, deed| Entry::ours(Timestamp(0), ActivityKey::Data(id.into()), Fact::Done(deed));
+    let fetching =
+        |id: &str| did(id, LocalEvent::Fetching { to: "/tmp/a".into(), part: None, links: vec![link(id).text()] });
+    let not_sent = LocalEvent::NotSaved { why: DownloadFailure::NotStarted, sentence: String::new(), part: None };
+    let broken = LocalEvent::NotSaved { why: DownloadFailure::Broken, sentence: String::new(), part: None };
     let entries = vec![fetching("used"), did("used", broken), fetching("not sent"), did("not sent", not_sent)];
     journal.journal.append(profile, entries).await.expect("it takes them");
     let settled = Entry::ours(
-        Moment(0),
+        Timestamp(0),
         ActivityKey::Command("settled".into()),
-        Fact::Enquired(crate::activity::Enquiry::Unknown),
+        Fact::Enquired(crate::activity::StatusCheck::Unknown),
     );
     journal.journal.append(profile, vec![settled; 10_000]).await.expect("it takes them");
     let before = journal.journal.reader_steps();
@@ -119,9 +120,9 @@ async fn links_that_were_used_long_before_what_is_restored_are_known() {
     assert!(steps < 2_000, "{steps} steps: it reads the messages between");
     let (outbox, _events) = event_queue::pair(Arc::new(|| {}));
     let (left, _told) = oneshot::channel();
-    let vault = crate::engine::state::link_store::Vault::default();
-    let mut aftermath = Aftermath::of(vault.clone());
-    let of_the_past = (Book::default(), left);
+    let vault = crate::engine::state::link_store::LinkStore::default();
+    let mut aftermath = CrashRecovery::of(vault.clone());
+    let of_the_past = (PendingCommands::default(), left);
     let restored = restore(profile, journal.store.clone(), outbox, (Seq(10_005), 10), of_the_past, &mut aftermath);
     assert!(restored.await.is_some(), "it is all that there is");
     assert!(vault.has_used(link("used")) && !vault.has_used(link("not sent")));
@@ -132,14 +133,14 @@ async fn gaps_that_earlier_runs_left_are_found_with_all_that_they_name_however_o
     let (journal, profile) = journal_with(0).await;
     let gap = |id: &str, to: Option<i64>, open: &[&str]| {
         let gap = Gap {
-            from: Moment(1),
-            to: to.map(Moment),
+            from: Timestamp(1),
+            to: to.map(Timestamp),
             cause: GapCause::Disconnected,
             open: open.iter().map(|id| (*id).into()).collect(),
             requests: 0,
             open_requests: Vec::new(),
         };
-        Entry::ours(Moment(0), ActivityKey::Gap(id.into()), Fact::Gap(gap))
+        Entry::ours(Timestamp(0), ActivityKey::Gap(id.into()), Fact::Gap(gap))
     };
     let mut entries = vec![gap("older", None, &[]), gap("ended", None, &[]), gap("ended", Some(2), &["x"])];
     for flap in 0..300 {
@@ -147,15 +148,15 @@ async fn gaps_that_earlier_runs_left_are_found_with_all_that_they_name_however_o
         entries.push(gap("newer", None, &[]));
     }
     journal.journal.append(profile, entries).await.expect("it takes them");
-    let settled = Fact::Enquired(crate::activity::Enquiry::Unknown);
-    let settled = Entry::ours(Moment(0), ActivityKey::Command("settled".into()), settled);
+    let settled = Fact::Enquired(crate::activity::StatusCheck::Unknown);
+    let settled = Entry::ours(Timestamp(0), ActivityKey::Command("settled".into()), settled);
     journal.journal.append(profile, vec![settled; 2_000]).await.expect("it takes them");
     // This run's own is not one of them.
     journal.journal.append(profile, vec![gap("own", None, &[])]).await.expect("it takes it");
     let (outbox, _events) = event_queue::pair(Arc::new(|| {}));
     let (left, told) = oneshot::channel();
     let live_from = Seq(2_604);
-    let (mut aftermath, of_the_past) = (Aftermath::default(), (Book::default(), left));
+    let (mut aftermath, of_the_past) = (CrashRecovery::default(), (PendingCommands::default(), left));
     restore(profile, journal.store.clone(), outbox, (live_from, 10), of_the_past, &mut aftermath).await;
     let left = told.await.expect("told");
     let left: Vec<_> = left.iter().map(|(key, gap)| (&**key, gap.to, gap.open.len())).collect();
@@ -172,7 +173,7 @@ async fn a_window_that_lags_is_told_from_the_journal() {
         for n in 0..300 {
             let entry = Entry {
                 seq: Seq::default(),
-                at: Moment(0),
+                at: Timestamp(0),
                 key: ActivityKey::Message(n.to_string().into()),
                 fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
                 raw: "x".repeat(256 * 1024).into(),

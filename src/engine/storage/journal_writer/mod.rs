@@ -14,21 +14,21 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, Moment, NotSaved, Seq};
+use crate::activity::{ActivityKey, DownloadFailure, Entry, Fact, LocalEvent, Seq, Timestamp};
 use crate::engine::context::journal_store::JournalStore;
 use crate::engine::events::event::{Event, Notice, Severity};
-use crate::engine::events::event_queue::{Outbox, weight_of_entries};
+use crate::engine::events::event_queue::{EventSender, weight_of_entries};
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
-use crate::engine::runtime::clock::Life;
-use crate::engine::runtime::tasks::Spawner;
-use crate::engine::state::gaps::{Gaps, Left, Past};
-use crate::engine::state::link_store::Vault;
-use crate::engine::state::pending_commands::Book;
-use crate::engine::state::session_credentials::Ticket;
+use crate::engine::runtime::clock::ClockSample;
+use crate::engine::runtime::tasks::TaskOwner;
+use crate::engine::state::gaps::{Gaps, PreviousRun, UnfinishedGap};
+use crate::engine::state::link_store::LinkStore;
+use crate::engine::state::pending_commands::PendingCommands;
+use crate::engine::state::session_credentials::SessionCredentials;
 use crate::journal::{JournalError, NotAppended, Secrets};
 use crate::settings::ProfileId;
 
-use super::decoded_batch::Harvest;
+use super::decoded_batch::DecodedBatch;
 
 use words::loss;
 
@@ -48,13 +48,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// What is handed over, in order.
 #[derive(Debug)]
-pub(crate) enum Batch {
+pub(crate) enum WriterMessage {
     /// Entries that are written together.
     Entries(Held),
     /// News of the connection.
-    Presence(Presence),
+    Presence(ConnectionChange),
     /// The connection gave a sign of life then.
-    Alive(Moment),
+    Alive(Timestamp),
     /// To forget everything of the profile. Answered when it is gone, or why it is not.
     Forget(oneshot::Sender<Result<(), JournalError>>),
 }
@@ -94,32 +94,32 @@ impl Held {
 
 /// News of the connection, in order with what was heard over it.
 #[derive(Debug, Clone)]
-pub(crate) enum Presence {
+pub(crate) enum ConnectionChange {
     /// It is joined since then.
     Joined {
         /// When.
-        since: Life,
+        since: ClockSample,
         /// What it was joined with.
-        ticket: Arc<Ticket>,
+        ticket: Arc<SessionCredentials>,
     },
     /// It was joined and is gone.
     Lost {
         /// Its last sign of life.
-        last: Life,
+        last: ClockSample,
         /// When that was found.
-        now: Life,
+        now: ClockSample,
         /// Whether a message was lost with it.
         message: bool,
     },
     /// A message was lost before the connection was joined.
     MessageLost {
         /// When.
-        now: Life,
+        now: ClockSample,
     },
 }
 
 /// Room for one batch.
-pub(crate) type Room = mpsc::OwnedPermit<Batch>;
+pub(crate) type WritePermit = mpsc::OwnedPermit<WriterMessage>;
 
 /// The profile is being closed, or its activity was forgotten: this is not written.
 #[derive(Debug)]
@@ -127,28 +127,28 @@ pub(crate) struct Closed;
 
 /// The way to a profile's scribe. The scribe ends when the last of these is dropped and everything is written.
 #[derive(Debug, Clone)]
-pub(crate) struct Scribe {
-    batches: mpsc::Sender<Batch>,
+pub(crate) struct JournalWriter {
+    batches: mpsc::Sender<WriterMessage>,
     /// How often the profile's activity was forgotten.
     forgotten: Arc<AtomicU64>,
     /// How often it had been when this handle was made, if it is one of [`Self::until_forgotten`].
     began: Option<u64>,
 }
 
-impl Scribe {
+impl JournalWriter {
     /// Starts a scribe.
     pub(crate) fn start(
         profile: ProfileId,
         ledger: JournalStore,
-        outbox: Outbox,
-        (book, vault): (Book, Vault),
-        (past, left): (oneshot::Receiver<Past>, oneshot::Receiver<Left>),
-        spawner: &Spawner,
+        outbox: EventSender,
+        (book, vault): (PendingCommands, LinkStore),
+        (past, left): (oneshot::Receiver<PreviousRun>, oneshot::Receiver<UnfinishedGap>),
+        spawner: &TaskOwner,
     ) -> Self {
         // Full: the session stops reading its socket; deeds of the operator wait.
         let (batches, waiting) = mpsc::channel(WAITING);
         let forgotten = Arc::<AtomicU64>::default();
-        let desk = Desk {
+        let desk = WriterTask {
             profile,
             ledger,
             outbox,
@@ -173,29 +173,29 @@ impl Scribe {
     }
 
     /// Waits for room for one batch.
-    pub(crate) async fn room(&self) -> Result<Room, Closed> {
+    pub(crate) async fn room(&self) -> Result<WritePermit, Closed> {
         self.batches.clone().reserve_owned().await.map_err(|_closed| Closed)
     }
 
     /// Writes what was read in the room that was waited for.
-    pub(crate) fn write(room: Room, harvest: Harvest) {
+    pub(crate) fn write(room: WritePermit, harvest: DecodedBatch) {
         let (entries, secrets) = harvest.into_parts();
-        room.send(Batch::Entries(Held { entries, secrets, ..Held::default() }));
+        room.send(WriterMessage::Entries(Held { entries, secrets, ..Held::default() }));
     }
 
     /// Room for one batch, where there is some at once.
-    pub(crate) fn room_now(&self) -> Option<Room> {
+    pub(crate) fn room_now(&self) -> Option<WritePermit> {
         self.batches.clone().try_reserve_owned().ok()
     }
 
     /// Hands news of the connection over.
-    pub(crate) fn tell(room: Room, presence: Presence) {
-        room.send(Batch::Presence(presence));
+    pub(crate) fn tell(room: WritePermit, presence: ConnectionChange) {
+        room.send(WriterMessage::Presence(presence));
     }
 
     /// Has a sign of life written down.
-    pub(crate) fn prove(room: Room, alive: Moment) {
-        room.send(Batch::Alive(alive));
+    pub(crate) fn prove(room: WritePermit, alive: Timestamp) {
+        room.send(WriterMessage::Alive(alive));
     }
 
     /// Writes one entry and waits until it is durable.
@@ -207,47 +207,47 @@ impl Scribe {
     pub(crate) async fn record_all(&self, entries: Vec<Entry>) -> Result<(), Closed> {
         let (committed, done) = oneshot::channel();
         let held = Held { entries, committed: vec![committed], began: self.began, ..Held::default() };
-        self.batches.send(Batch::Entries(held)).await.map_err(|_closed| Closed)?;
+        self.batches.send(WriterMessage::Entries(held)).await.map_err(|_closed| Closed)?;
         done.await.map_err(|_closed| Closed)
     }
 
     /// Has entries written together, after those that were handed over before; waits for room only.
     pub(crate) async fn hand_over(&self, entries: Vec<Entry>) -> Result<(), Closed> {
         let held = Held { entries, began: self.began, ..Held::default() };
-        self.batches.send(Batch::Entries(held)).await.map_err(|_closed| Closed)
+        self.batches.send(WriterMessage::Entries(held)).await.map_err(|_closed| Closed)
     }
 
     /// Forgets everything of the profile up to now, and waits until it is gone.
     pub(crate) async fn forget(&self) -> Result<Result<(), JournalError>, Closed> {
         let (reply, done) = oneshot::channel();
-        self.batches.send(Batch::Forget(reply)).await.map_err(|_closed| Closed)?;
+        self.batches.send(WriterMessage::Forget(reply)).await.map_err(|_closed| Closed)?;
         done.await.map_err(|_closed| Closed)
     }
 }
 
 /// The scribe's side.
-struct Desk {
+struct WriterTask {
     profile: ProfileId,
     ledger: JournalStore,
-    outbox: Outbox,
-    book: Book,
-    vault: Vault,
+    outbox: EventSender,
+    book: PendingCommands,
+    vault: LinkStore,
     gaps: Gaps,
     /// Tells, when history has been read, of the gaps that earlier runs left.
-    left: Option<oneshot::Receiver<Left>>,
-    waiting: mpsc::Receiver<Batch>,
+    left: Option<oneshot::Receiver<UnfinishedGap>>,
+    waiting: mpsc::Receiver<WriterMessage>,
     /// A batch that was taken and can't be joined to the one before it.
-    carried: Option<Batch>,
+    carried: Option<WriterMessage>,
     /// The number under which the window is shown the next entry that is not kept.
     next_unkept: Seq,
     /// How often the profile's activity was forgotten.
     forgotten: Arc<AtomicU64>,
     /// Tells when the profile is being closed.
-    spawner: Spawner,
+    spawner: TaskOwner,
 }
 
-impl Desk {
-    async fn run(mut self, past: oneshot::Receiver<Past>) {
+impl WriterTask {
+    async fn run(mut self, past: oneshot::Receiver<PreviousRun>) {
         // Nobody tells it where the profile is closed again at once: then there is nothing to write.
         let past = past.await.unwrap_or_default();
         if let Some(entry) = self.gaps.begin(&past) {
@@ -269,18 +269,18 @@ impl Desk {
             };
             match next {
                 None => return,
-                Some(Batch::Presence(presence)) => {
+                Some(WriterMessage::Presence(presence)) => {
                     if let Some(entry) = self.presence(&presence) {
                         self.commit(Held::of(entry)).await;
                     }
                 }
-                Some(Batch::Alive(at)) => {
+                Some(WriterMessage::Alive(at)) => {
                     if let Err(error) = self.ledger.alive(self.profile, at).await {
                         // The operator is told of a journal that can't be written as soon as there is something to write.
                         tracing::warn!(%error, "a sign of life could not be written");
                     }
                 }
-                Some(Batch::Forget(reply)) => {
+                Some(WriterMessage::Forget(reply)) => {
                     if self.left.is_some() {
                         // History that is still being read must not come after it.
                         let told = told(&mut self.left).await;
@@ -291,12 +291,12 @@ impl Desk {
                         tracing::debug!("nobody waits for the end of this profile's activity");
                     }
                 }
-                Some(Batch::Entries(held)) if self.is_forgotten(&held) => {}
-                Some(Batch::Entries(mut held)) => {
+                Some(WriterMessage::Entries(held)) if self.is_forgotten(&held) => {}
+                Some(WriterMessage::Entries(mut held)) => {
                     while held.entries.len() < TOGETHER && self.carried.is_none() {
                         match self.waiting.try_recv() {
-                            Ok(Batch::Entries(later)) if self.is_forgotten(&later) => {}
-                            Ok(Batch::Entries(later)) => held.join(later),
+                            Ok(WriterMessage::Entries(later)) if self.is_forgotten(&later) => {}
+                            Ok(WriterMessage::Entries(later)) => held.join(later),
                             // A gap names what was open: what was heard before it has to be in the book.
                             Ok(other) => self.carried = Some(other),
                             Err(_none) => break,
@@ -374,15 +374,15 @@ impl Desk {
                 () = self.spawner.stopping() => return,
                 batch = self.waiting.recv(), if more && self.carried.is_none() && !held.is_full() => match batch {
                     None => more = false,
-                    Some(Batch::Entries(later)) if self.is_forgotten(&later) => {}
-                    Some(Batch::Entries(later)) => held.join(later),
-                    Some(Batch::Presence(presence)) => {
+                    Some(WriterMessage::Entries(later)) if self.is_forgotten(&later) => {}
+                    Some(WriterMessage::Entries(later)) => held.join(later),
+                    Some(WriterMessage::Presence(presence)) => {
                         if let Some(entry) = self.presence(&presence) {
                             held.join(Held::of(entry));
                         }
                     }
-                    Some(Batch::Alive(_)) => {}
-                    Some(forget @ Batch::Forget(_)) => self.carried = Some(forget),
+                    Some(WriterMessage::Alive(_)) => {}
+                    Some(forget @ WriterMessage::Forget(_)) => self.carried = Some(forget),
                 },
             }
             self.show(held);
@@ -415,7 +415,7 @@ impl Desk {
     }
 
     /// History has been read: the gaps that earlier runs left have their ends.
-    async fn end_left(&mut self, left: Left, now: Moment) {
+    async fn end_left(&mut self, left: UnfinishedGap, now: Timestamp) {
         self.left = None;
         for gap in left {
             let entry = self.gaps.left(now, gap, self.book.open());
@@ -424,20 +424,20 @@ impl Desk {
     }
 
     /// Takes news of the connection; gives the entry of a gap that began or ended.
-    fn presence(&mut self, presence: &Presence) -> Option<Entry> {
+    fn presence(&mut self, presence: &ConnectionChange) -> Option<Entry> {
         match presence {
-            Presence::Joined { ticket, .. } => self.book.join(ticket.clone()),
-            Presence::Lost { .. } => self.book.lose(),
-            Presence::MessageLost { .. } => {}
+            ConnectionChange::Joined { ticket, .. } => self.book.join(ticket.clone()),
+            ConnectionChange::Lost { .. } => self.book.lose(),
+            ConnectionChange::MessageLost { .. } => {}
         }
         self.gap(presence)
     }
 
-    fn gap(&mut self, presence: &Presence) -> Option<Entry> {
+    fn gap(&mut self, presence: &ConnectionChange) -> Option<Entry> {
         match *presence {
-            Presence::Lost { last, now, message } => Some(self.gaps.lost(last, now, message)),
-            Presence::MessageLost { now } => self.gaps.lost_message(now),
-            Presence::Joined { since, .. } => self.gaps.joined(since, self.book.open()),
+            ConnectionChange::Lost { last, now, message } => Some(self.gaps.lost(last, now, message)),
+            ConnectionChange::MessageLost { now } => self.gaps.lost_message(now),
+            ConnectionChange::Joined { since, .. } => self.gaps.joined(since, self.book.open()),
         }
     }
 
@@ -476,18 +476,22 @@ impl Desk {
 }
 
 /// The gaps that earlier runs left; none if the journal could not be read.
-async fn told(left: &mut Option<oneshot::Receiver<Left>>) -> Left {
+async fn told(left: &mut Option<oneshot::Receiver<UnfinishedGap>>) -> UnfinishedGap {
     match left {
         Some(left) => left.await.unwrap_or_default(),
-        None => Left::new(),
+        None => UnfinishedGap::new(),
     }
 }
 
 /// Whether a deed ends a link: it was fetched, or is good for nothing.
-fn is_end_of_link(deed: &Deed) -> bool {
+fn is_end_of_link(deed: &LocalEvent) -> bool {
     match deed {
-        Deed::Saved { .. } => true,
-        Deed::NotSaved { why, .. } => *why != NotSaved::NotStarted,
-        Deed::Labelled { .. } | Deed::Tracked | Deed::Requested(_) | Deed::Fetching { .. } | Deed::WarningRead => false,
+        LocalEvent::Saved { .. } => true,
+        LocalEvent::NotSaved { why, .. } => *why != DownloadFailure::NotStarted,
+        LocalEvent::Labelled { .. }
+        | LocalEvent::Tracked
+        | LocalEvent::Requested(_)
+        | LocalEvent::Fetching { .. }
+        | LocalEvent::WarningRead => false,
     }
 }

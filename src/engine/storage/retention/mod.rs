@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::activity::{Moment, Seq, bytes};
-use crate::engine::context::Tools;
+use crate::activity::{Seq, Timestamp, bytes};
+use crate::engine::context::EngineContext;
 use crate::engine::events::event::{Event, Notice, Severity};
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::journal::{JournalError, Limits};
@@ -22,7 +22,7 @@ const EVERY: Duration = Duration::from_hours(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Keeps the journal within the limits of the preferences, for as long as they are told.
-pub(crate) async fn run(tools: Tools, mut preferences: watch::Receiver<Preferences>) {
+pub(crate) async fn run(tools: EngineContext, mut preferences: watch::Receiver<Preferences>) {
     let mut pause = FIRST;
     loop {
         tokio::select! {
@@ -39,14 +39,14 @@ pub(crate) async fn run(tools: Tools, mut preferences: watch::Receiver<Preferenc
 }
 
 /// Takes out what is to go.
-async fn look(tools: &Tools, preferences: &Preferences) -> Result<(), JournalError> {
+async fn look(tools: &EngineContext, preferences: &Preferences) -> Result<(), JournalError> {
     let lifetime = preferences.link_lifetime();
     // What goes is gone for good: how old it is must be known for certain.
     let certain = tools.clocks.certain();
     if let Some(now) = certain {
         tools.ledger.forget_expired_secrets(now, lifetime).await?;
     }
-    let now = certain.unwrap_or(Moment(i64::MIN));
+    let now = certain.unwrap_or(Timestamp(i64::MIN));
     let limits = Limits::of(preferences);
     if !tools.ledger.is_purge_due(now, &limits).await? {
         tools.outbox.resolve_problem(None, &ProblemKind::JournalTooLarge);
@@ -77,12 +77,12 @@ async fn look(tools: &Tools, preferences: &Preferences) -> Result<(), JournalErr
     Ok(())
 }
 
-fn tell(tools: &Tools, severity: Severity, sentence: String) {
+fn tell(tools: &EngineContext, severity: Severity, sentence: String) {
     tools.outbox.notice(Notice::new(severity, None, sentence));
 }
 
 /// What went.
-fn sentence(entries: u64, size: u64, oldest_left: Option<Moment>) -> String {
+fn sentence(entries: u64, size: u64, oldest_left: Option<Timestamp>) -> String {
     let went = if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") };
     let left = match oldest_left {
         Some(oldest) => {

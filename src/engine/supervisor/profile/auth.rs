@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 
 use crate::credentials::{KeyringError, StoreError};
 use crate::engine::auth::{sign_in, token_expiry};
-use crate::engine::client::rest::{Ends, Granted};
-use crate::engine::context::internal_event::{Due, Report};
+use crate::engine::client::rest::{IssuedToken, TokenExpiry};
+use crate::engine::context::internal_event::{ExpiryEvent, InternalEvent};
 use crate::engine::events::action::{Credential, SignIn};
 use crate::engine::events::connection_reason::SignInError;
 use crate::engine::events::event::{ConnectionState, Severity, SignInState};
@@ -16,18 +16,18 @@ use crate::engine::events::problem::{NeedsToken, ProblemKind, ProblemReason};
 use crate::engine::events::status::{SignInStatus, TokenStatus};
 use crate::engine::network::endpoints::Endpoints;
 use crate::engine::network::rest_error::RestError;
-use crate::engine::session::desired_state::Aim;
-use crate::engine::state::session_credentials::Ticket;
+use crate::engine::session::desired_state::TargetState;
+use crate::engine::state::session_credentials::SessionCredentials;
 use crate::engine::supervisor::pending_work::{Revocation, forget_token, keep_token};
-use crate::engine::supervisor::state::profile_state::{Held, Signing, Stage};
-use crate::engine::supervisor::{Hub, failure};
+use crate::engine::supervisor::state::profile_state::{ActiveToken, PendingSignIn, SignInStage};
+use crate::engine::supervisor::{Supervisor, failure};
 use crate::protocol::AuthorizationToken;
 use crate::settings::ProfileId;
 
 /// How long a keyring that is locked is left alone before it is asked again.
 pub(crate) const KEYRING_PAUSE: Duration = Duration::from_secs(10);
 
-impl Hub {
+impl Supervisor {
     /// Signs a profile in for this run: where the settings do not know it, they are not told.
     pub(crate) fn visit(&mut self, sign_in: SignIn) {
         let id = sign_in.profile.id;
@@ -58,7 +58,7 @@ impl Hub {
         let task = sign_in::ask(self.tools.clone(), id, attempt, endpoints, profile.username.clone(), credential, stop);
         self.tools_of(id).spawner.spawn("signing in", Box::pin(task));
         if let Some(desk) = self.desks.get_mut(&id) {
-            desk.signing = Some(Signing { attempt, profile, visit: false, stage: Stage::Asking(given_up) });
+            desk.signing = Some(PendingSignIn { attempt, profile, visit: false, stage: SignInStage::Asking(given_up) });
         }
         self.tell_sign_in(id, SignInState::Asking);
     }
@@ -71,7 +71,7 @@ impl Hub {
     }
 
     /// The server answered a sign-in.
-    pub(crate) fn signed_in(&mut self, profile: ProfileId, attempt: u64, granted: Result<Granted, SignInError>) {
+    pub(crate) fn signed_in(&mut self, profile: ProfileId, attempt: u64, granted: Result<IssuedToken, SignInError>) {
         let number = self.number();
         let Some(desk) = self.desks.get_mut(&profile) else { return };
         let Some(signing) = desk.signing.as_mut().filter(|signing| signing.attempt == attempt) else { return };
@@ -83,14 +83,15 @@ impl Hub {
             Ok(endpoints) => Arc::new(endpoints),
             Err(error) => return self.sign_in_failed(profile, error.into()),
         };
-        let Granted { token, ends, proved } = granted;
-        let ticket = Arc::new(Ticket { number, endpoints, token });
+        let IssuedToken { token, ends, proved } = granted;
+        let ticket = Arc::new(SessionCredentials { number, endpoints, token });
         let watch = token_expiry::watch(&desk.tools, profile, number, &ends);
         let expires_at = ends.at.map(|at| desk.tools.clocks.of_server(at));
         let unreadable_end = ends.unreadable;
-        let held = Held { ticket: ticket.clone(), expires_at, unreadable_end, kept: false, previous: None, watch };
-        signing.stage = Stage::Proving(held);
-        self.aim(profile, Aim::Online(ticket));
+        let held =
+            ActiveToken { ticket: ticket.clone(), expires_at, unreadable_end, kept: false, previous: None, watch };
+        signing.stage = SignInStage::Proving(held);
+        self.aim(profile, TargetState::Online(ticket));
         if proved {
             self.accept(profile);
         }
@@ -99,7 +100,9 @@ impl Hub {
     /// The token of a sign-in is good: the profile has it from here on.
     fn accept(&mut self, profile: ProfileId) {
         let Some(desk) = self.desks.get_mut(&profile) else { return };
-        let Some(Signing { profile: mut form, visit, stage: Stage::Proving(held), .. }) = desk.signing.take() else {
+        let Some(PendingSignIn { profile: mut form, visit, stage: SignInStage::Proving(held), .. }) =
+            desk.signing.take()
+        else {
             return;
         };
         if let Some(kept) = self.settings.profile(profile) {
@@ -159,8 +162,9 @@ impl Hub {
     fn abandon_sign_in(&mut self, profile: ProfileId) -> bool {
         let Some(desk) = self.desks.get_mut(&profile) else { return false };
         let Some(signing) = desk.signing.take() else { return false };
-        if matches!(signing.stage, Stage::Proving(_)) {
-            let aim = desk.held.as_ref().map_or(Aim::SignedOut, |held| Aim::Online(held.ticket.clone()));
+        if matches!(signing.stage, SignInStage::Proving(_)) {
+            let aim =
+                desk.held.as_ref().map_or(TargetState::SignedOut, |held| TargetState::Online(held.ticket.clone()));
             self.aim(profile, aim);
         }
         true
@@ -184,7 +188,7 @@ impl Hub {
                 _ = given_up => return,
             }
             let token = tools.keyring.token(profile).await;
-            tools.report(Report::Remembered { profile, token }).await;
+            tools.report(InternalEvent::Remembered { profile, token }).await;
         };
         self.tools_of(profile).spawner.spawn("reading the keyring", task);
     }
@@ -201,11 +205,11 @@ impl Hub {
             Ok(Some(token)) => token,
             Ok(None) => {
                 self.tools.resolve(profile, &ProblemKind::TokenKeyring);
-                self.aim(profile, Aim::SignedOut);
+                self.aim(profile, TargetState::SignedOut);
                 return self.tell_token(profile);
             }
             Err(error) => {
-                self.aim(profile, Aim::SignedOut);
+                self.aim(profile, TargetState::SignedOut);
                 self.tell_token(profile);
                 if matches!(error.cause(), StoreError::NoDefaultCollection | StoreError::TimedOut) {
                     self.remember_after(profile, KEYRING_PAUSE);
@@ -221,12 +225,12 @@ impl Hub {
             Ok(endpoints) => Arc::new(endpoints),
             Err(error) => return self.notice(Some(profile), Severity::Error, error.to_string()),
         };
-        let ticket = Arc::new(Ticket { number, endpoints, token });
-        desk.held = Some(Held { kept: true, ..Held::of_unknown_end(ticket.clone()) });
+        let ticket = Arc::new(SessionCredentials { number, endpoints, token });
+        desk.held = Some(ActiveToken { kept: true, ..ActiveToken::of_unknown_end(ticket.clone()) });
         // Disconnected meanwhile: it stays so.
-        let stays = matches!(desk.wish.borrow().aim, Aim::Offline);
+        let stays = matches!(desk.wish.borrow().aim, TargetState::Offline);
         if !stays {
-            self.aim(profile, Aim::Online(ticket.clone()));
+            self.aim(profile, TargetState::Online(ticket.clone()));
         }
         self.tell_token(profile);
         self.tools.resolve(profile, &ProblemKind::NoToken);
@@ -235,7 +239,7 @@ impl Hub {
     }
 
     /// The server said when a token ends.
-    pub(crate) fn expiry(&mut self, profile: ProfileId, ticket: u64, ends: Ends) {
+    pub(crate) fn expiry(&mut self, profile: ProfileId, ticket: u64, ends: TokenExpiry) {
         let tools = self.tools_of(profile).clone();
         if let Some(held) = self.held(profile, ticket) {
             held.expires_at = ends.at.map(|at| tools.clocks.of_server(at));
@@ -247,14 +251,14 @@ impl Hub {
     }
 
     /// A token will end: renews it where it is to be renewed, or says so.
-    pub(crate) fn token_due(&mut self, profile: ProfileId, ticket: u64, due: Due) {
+    pub(crate) fn token_due(&mut self, profile: ProfileId, ticket: u64, due: ExpiryEvent) {
         let Some(held) = self.held(profile, ticket) else { return };
         let kept = held.kept;
         let automatic = self.desks.get(&profile).is_some_and(|desk| desk.profile.renew_automatically);
         match due {
-            Due::Renew if kept && automatic => self.renew(profile),
-            Due::Renew => {}
-            Due::Ends { minutes } => {
+            ExpiryEvent::Renew if kept && automatic => self.renew(profile),
+            ExpiryEvent::Renew => {}
+            ExpiryEvent::Ends { minutes } => {
                 self.tools.problem(profile, ProblemReason::TokenEnds { minutes });
             }
         }
@@ -271,7 +275,7 @@ impl Hub {
                 tracing::warn!(%why, "the next start may take the token for one that was to be forgotten");
             }
             if !unwanted.is_cancelled() && keep_token(&tools, profile, &ticket.token).await {
-                tools.report(Report::Kept { profile, ticket: ticket.number }).await;
+                tools.report(InternalEvent::Kept { profile, ticket: ticket.number }).await;
             }
         };
         self.tools.spawner.finish("writing the keyring", task);
@@ -308,20 +312,20 @@ impl Hub {
             Some(held) => {
                 let ticket = held.ticket.clone();
                 desk.wish.send_modify(|wish| {
-                    wish.aim = Aim::Online(ticket);
+                    wish.aim = TargetState::Online(ticket);
                     // A token that was refused is tried again only when somebody asks for that.
                     wish.retry += 1;
                 });
             }
             // It comes from the journal, soon.
-            None if self.unkept.contains(&profile) => self.aim(profile, Aim::SignedOut),
+            None if self.unkept.contains(&profile) => self.aim(profile, TargetState::SignedOut),
             None if desk.profile.keep_signed_in && !self.signed_out.contains(&profile) => {
                 // The operator wants it online, wherever it was to be before.
-                self.aim(profile, Aim::SignedOut);
+                self.aim(profile, TargetState::SignedOut);
                 self.remember(profile);
             }
             None => {
-                self.aim(profile, Aim::SignedOut);
+                self.aim(profile, TargetState::SignedOut);
                 self.notice(Some(profile), Severity::Info, "There is no token to connect with. Sign in.");
             }
         }
@@ -330,7 +334,7 @@ impl Hub {
     /// Leaves the channel.
     pub(crate) fn disconnect(&mut self, profile: ProfileId) {
         self.cancel_sign_in(profile);
-        self.aim(profile, Aim::Offline);
+        self.aim(profile, TargetState::Offline);
     }
 
     /// Does not wait for the next attempt.
@@ -367,8 +371,8 @@ impl Hub {
             self.tools.problem(profile, ProblemReason::TokenRefused(why.clone()));
             // A sign-in under way is about to replace it.
             let signing = self.desks.get(&profile).and_then(|desk| desk.signing.as_ref());
-            if !signing.is_some_and(|signing| matches!(signing.stage, Stage::Proving(_))) {
-                self.aim(profile, Aim::Refused { why: Arc::new(why) });
+            if !signing.is_some_and(|signing| matches!(signing.stage, SignInStage::Proving(_))) {
+                self.aim(profile, TargetState::Refused { why: Arc::new(why) });
             }
         }
     }
@@ -385,7 +389,7 @@ impl Hub {
             token: held.ticket.token.clone(),
         });
         let (left, of) = (desk.left(), desk.profile.clone());
-        self.aim(profile, Aim::SignedOut);
+        self.aim(profile, TargetState::SignedOut);
         self.tell_token(profile);
         self.resolve_token_problems(profile);
         self.check_waiting(profile);
@@ -396,7 +400,7 @@ impl Hub {
     pub(crate) fn connection(&mut self, profile: ProfileId, ticket: u64, state: &ConnectionState) {
         let Some(desk) = self.desks.get_mut(&profile) else { return };
         desk.change(state.clone());
-        if let Some(Signing { stage: Stage::Proving(held), .. }) = &desk.signing
+        if let Some(PendingSignIn { stage: SignInStage::Proving(held), .. }) = &desk.signing
             && held.ticket.number == ticket
         {
             if *state == ConnectionState::Live {
@@ -414,9 +418,9 @@ impl Hub {
             }
             ConnectionState::TokenRefused { .. } => {
                 let Some(previous) = held.previous.take() else { return };
-                *held = Held::of_unknown_end(previous.clone());
+                *held = ActiveToken::of_unknown_end(previous.clone());
                 let keep = desk.profile.keep_signed_in;
-                self.aim(profile, Aim::Online(previous));
+                self.aim(profile, TargetState::Online(previous));
                 if keep {
                     self.keep(profile);
                 }
@@ -428,7 +432,7 @@ impl Hub {
     }
 
     /// A profile's token, if it is still the one of that ticket.
-    pub(crate) fn held(&mut self, profile: ProfileId, ticket: u64) -> Option<&mut Held> {
+    pub(crate) fn held(&mut self, profile: ProfileId, ticket: u64) -> Option<&mut ActiveToken> {
         self.desks.get_mut(&profile)?.held.as_mut().filter(|held| held.ticket.number == ticket)
     }
 

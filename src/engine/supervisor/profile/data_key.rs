@@ -3,14 +3,14 @@
 //! The keyring may take its time. What it answers counts only where the operator has changed nothing since it was asked, and
 //! of two changes the later one is the last that it is told.
 
-use crate::engine::context::internal_event::Report;
+use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::engine::events::status::DataKeyStatus;
-use crate::engine::supervisor::Hub;
+use crate::engine::supervisor::Supervisor;
 use crate::protocol::DataKey;
 use crate::settings::ProfileId;
 
-impl Hub {
+impl Supervisor {
     /// Takes the key of a profile's payloads, or forgets it.
     pub(crate) fn set_data_key(&mut self, profile: ProfileId, key: Option<DataKey>, keep: bool) {
         let Some(desk) = self.desks.get_mut(&profile) else { return };
@@ -43,7 +43,7 @@ impl Hub {
                     false
                 }
             };
-            tools.report(Report::DataKey { profile, change, key, kept }).await;
+            tools.report(InternalEvent::DataKey { profile, change, key, kept }).await;
         };
         let spawner = self.tools.spawner.clone();
         self.tools.spawner.finish("writing the keyring", async move {
@@ -66,7 +66,7 @@ impl Hub {
                 Ok(key) => {
                     tools.resolve(profile, &ProblemKind::DataKeyKeyring);
                     let kept = key.is_some();
-                    tools.report(Report::DataKey { profile, change, key, kept }).await;
+                    tools.report(InternalEvent::DataKey { profile, change, key, kept }).await;
                 }
                 Err(error) => tools.problem(profile, ProblemReason::DataKeyKeyring(error)),
             }

@@ -6,28 +6,28 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::client::rest::Dialect;
-use crate::engine::context::Tools;
-use crate::engine::context::internal_event::Report;
+use crate::engine::client::rest::StatusMethod;
+use crate::engine::context::EngineContext;
+use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::event::{ConnectionState, Notice, Severity};
-use crate::engine::reconciliation::{OverRest, Reconciler};
+use crate::engine::reconciliation::{Reconciler, RestStatusClient};
 use crate::engine::session;
-use crate::engine::session::desired_state::{Aim, Wish};
-use crate::engine::state::interrupted_downloads::Aftermath;
-use crate::engine::state::link_store::Vault;
-use crate::engine::state::pending_commands::Book;
-use crate::engine::state::ready_queue::Arrivals;
+use crate::engine::session::desired_state::{DesiredState, TargetState};
+use crate::engine::state::interrupted_downloads::CrashRecovery;
+use crate::engine::state::link_store::LinkStore;
+use crate::engine::state::pending_commands::PendingCommands;
+use crate::engine::state::ready_queue::ReadyQueue;
 use crate::engine::storage::history_loader;
-use crate::engine::storage::journal_writer::Scribe;
-use crate::engine::supervisor::Hub;
+use crate::engine::storage::journal_writer::JournalWriter;
+use crate::engine::supervisor::Supervisor;
 use crate::engine::supervisor::pending_work::{end_work, forget_secrets};
-use crate::engine::supervisor::state::data_key::HeldKey;
+use crate::engine::supervisor::state::data_key::DataKeyState;
 use crate::engine::supervisor::state::local_events::LocalEvents;
-use crate::engine::supervisor::state::profile_state::Desk;
+use crate::engine::supervisor::state::profile_state::ProfileState;
 use crate::journal::{PendingWork, WorkId};
 use crate::settings::{Profile, ProfileId};
 
-impl Hub {
+impl Supervisor {
     /// Opens a profile: its scribe and its session, signed out. One that is open stays as it is.
     pub(crate) fn open(&mut self, profile: Profile) {
         let id = profile.id;
@@ -35,18 +35,18 @@ impl Hub {
             return;
         }
         let tools = self.tools.for_profile(id);
-        let vault = Vault::default();
-        let (book, dialect) = (Book::default(), Dialect::default());
+        let vault = LinkStore::default();
+        let (book, dialect) = (PendingCommands::default(), StatusMethod::default());
         let (past, told) = oneshot::channel();
         let (left, found) = oneshot::channel();
         let tell = history_loader::tell_past(id, tools.ledger.clone(), past, self.started);
         tools.spawner.finish("reading the journal", tell);
         let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
         let kept = (book.clone(), vault.clone());
-        let scribe = Scribe::start(id, ledger, outbox, kept, (told, found), &tools.spawner);
+        let scribe = JournalWriter::start(id, ledger, outbox, kept, (told, found), &tools.spawner);
         start_reconciler(&tools, id, (&book, &dialect), &scribe);
         let rest = tools.rest.clone();
-        let parts = session::state::Parts {
+        let parts = session::state::SessionConfig {
             profile: id,
             connector: tools.connector.clone(),
             token_check: Arc::new(move |ticket| {
@@ -61,9 +61,9 @@ impl Hub {
             clock: tools.clock.clone(),
             random: fastrand::Rng::new(),
         };
-        let wish = Wish::new(Aim::SignedOut, self.settings.preferences.message_limit);
+        let wish = DesiredState::new(TargetState::SignedOut, self.settings.preferences.message_limit);
         let (wish, session) = session::start(parts, wish, &tools.spawner);
-        let desk = Desk {
+        let desk = ProfileState {
             profile,
             tools,
             held: None,
@@ -82,7 +82,7 @@ impl Hub {
             book,
             dialect,
             left: Some(left),
-            data_key: HeldKey::default(),
+            data_key: DataKeyState::default(),
             downloads: BTreeMap::new(),
             ending: Vec::new(),
             session,
@@ -106,7 +106,7 @@ impl Hub {
         let (live_from, scribe, vault) = (self.live_from, desk.scribe.until_forgotten(), desk.vault.clone());
         let (rows, data) = (self.settings.preferences.rows_in_memory(), self.data.clone());
         let task = async move {
-            let mut aftermath = Aftermath::of(vault);
+            let mut aftermath = CrashRecovery::of(vault);
             let restoring =
                 history_loader::restore(profile, ledger, outbox, (live_from, rows), of_the_past, &mut aftermath);
             // What was read half tells nothing of what was left behind.
@@ -121,7 +121,7 @@ impl Hub {
     }
 
     /// Says where a profile's session should be.
-    pub(crate) fn aim(&self, profile: ProfileId, aim: Aim) {
+    pub(crate) fn aim(&self, profile: ProfileId, aim: TargetState) {
         if let Some(desk) = self.desks.get(&profile) {
             desk.wish.send_modify(|wish| wish.aim = aim);
         }
@@ -137,7 +137,7 @@ impl Hub {
         let (tools, name) = (self.tools.clone(), desk.profile.name.clone());
         self.tools.spawner.finish("removing a profile", async move {
             match tools.ledger.begin_work(vec![PendingWork::RemoveProfile(profile)], (tools.clock)()).await {
-                Ok(works) => tools.report(Report::Removing { profile, works }).await,
+                Ok(works) => tools.report(InternalEvent::Removing { profile, works }).await,
                 Err(why) => {
                     let sentence = format!(
                         "{name} was not removed, and nothing of it was deleted: {why} Remove it again once the journal can be \
@@ -209,11 +209,16 @@ impl Hub {
 }
 
 /// Starts what asks for open commands, and what tells of data that has come.
-fn start_reconciler(tools: &Tools, profile: ProfileId, (book, dialect): (&Book, &Dialect), scribe: &Scribe) {
+fn start_reconciler(
+    tools: &EngineContext,
+    profile: ProfileId,
+    (book, dialect): (&PendingCommands, &StatusMethod),
+    scribe: &JournalWriter,
+) {
     let reconciler = Reconciler {
         profile,
         book: book.clone(),
-        asker: Arc::new(OverRest { rest: tools.rest.clone(), dialect: dialect.clone() }),
+        asker: Arc::new(RestStatusClient { rest: tools.rest.clone(), dialect: dialect.clone() }),
         scribe: scribe.clone(),
         outbox: tools.outbox.clone(),
         reports: tools.reports.clone(),
@@ -225,10 +230,10 @@ fn start_reconciler(tools: &Tools, profile: ProfileId, (book, dialect): (&Book, 
 }
 
 /// Tells the centre of data that has come, until it stops listening.
-async fn tell_arrivals(profile: ProfileId, arrivals: Arrivals, reports: mpsc::Sender<Report>) {
+async fn tell_arrivals(profile: ProfileId, arrivals: ReadyQueue, reports: mpsc::Sender<InternalEvent>) {
     loop {
         let requests = arrivals.next().await.into_iter().collect();
-        if reports.send(Report::Arrived { profile, requests }).await.is_err() {
+        if reports.send(InternalEvent::Arrived { profile, requests }).await.is_err() {
             return;
         }
     }

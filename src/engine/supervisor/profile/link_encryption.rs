@@ -3,29 +3,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::context::Tools;
-use crate::engine::context::internal_event::Report;
+use crate::engine::context::EngineContext;
+use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
-use crate::engine::state::link_store::Vault;
+use crate::engine::state::link_store::LinkStore;
 use crate::engine::storage::persistent_notices;
-use crate::engine::supervisor::Hub;
-use crate::engine::supervisor::state::link_encryption::Seal;
+use crate::engine::supervisor::Supervisor;
+use crate::engine::supervisor::state::link_encryption::SealState;
 use crate::journal;
 use crate::journal::{JournalError, Sealing, Secrets};
 use crate::settings::ProfileId;
 
-impl Hub {
+impl Supervisor {
     /// Asks the keyring for the key under which the journal seals links, unless it has it or is being asked.
     pub(crate) fn ask_for_seal(&mut self) {
-        if self.seal != Seal::NoKey {
+        if self.seal != SealState::NoKey {
             return;
         }
-        self.seal = Seal::Asked;
+        self.seal = SealState::Asked;
         let (tools, journal) = (self.tools.clone(), self.journal);
         let task = async move {
             let key = tools.keyring.seal_key(journal).await;
             let sealing = tools.ledger.seal_with(key).await;
-            tools.report(Report::Sealing(sealing)).await;
+            tools.report(InternalEvent::Sealing(sealing)).await;
         };
         self.tools.spawner.spawn("reading the keyring", task);
     }
@@ -51,11 +51,11 @@ impl Hub {
             if !std::mem::replace(&mut self.told_of_seal, true) {
                 self.tools.outbox.report_problem(None, reason);
             }
-            self.seal = Seal::NoKey;
+            self.seal = SealState::NoKey;
             return;
         }
         self.tools.outbox.resolve_problem(None, &ProblemKind::Sealing);
-        self.seal = Seal::On;
+        self.seal = SealState::On;
         let open: Vec<ProfileId> = self.desks.keys().copied().collect();
         for profile in open {
             self.recall(profile);
@@ -65,7 +65,8 @@ impl Hub {
     /// Brings the links of earlier runs back, once a profile and run; and has those sealed that came before the key did.
     pub(crate) fn recall(&mut self, profile: ProfileId) {
         let lifetime = self.settings.preferences.link_lifetime();
-        let Some(desk) = self.desks.get_mut(&profile).filter(|desk| self.seal == Seal::On && !desk.recalled) else {
+        let Some(desk) = self.desks.get_mut(&profile).filter(|desk| self.seal == SealState::On && !desk.recalled)
+        else {
             return;
         };
         desk.recalled = true;
@@ -74,7 +75,7 @@ impl Hub {
     }
 }
 
-async fn recall(tools: Tools, profile: ProfileId, vault: Vault, lifetime: Duration) {
+async fn recall(tools: EngineContext, profile: ProfileId, vault: LinkStore, lifetime: Duration) {
     let failed = |error: JournalError| format!("Links of earlier runs can't be read: {error} Request that data again.");
     if let Some(now) = tools.clocks.certain()
         && let Err(error) = tools.ledger.forget_expired_secrets(now, lifetime).await

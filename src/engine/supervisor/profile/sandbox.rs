@@ -2,12 +2,12 @@
 
 use secrecy::SecretString;
 
-use crate::engine::context::internal_event::Report;
+use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::context::options::{SandboxAddresses, SandboxFailure};
 use crate::engine::events::action::{Credential, SignIn};
 use crate::engine::events::event::Severity;
-use crate::engine::supervisor::Hub;
-use crate::settings::{Profile, ProfileId, Saving};
+use crate::engine::supervisor::Supervisor;
+use crate::settings::{DownloadSettings, Profile, ProfileId};
 
 /// The name of the sandbox's profile.
 const NAME: &str = "Sandbox";
@@ -17,7 +17,7 @@ pub(crate) fn profile_id() -> ProfileId {
     ProfileId::from_u128(0x5a4d_b0c5_0000_4000_8000_0000_0000_0001)
 }
 
-impl Hub {
+impl Supervisor {
     /// Starts the sandbox, or connects to it where it runs.
     pub(crate) fn try_sandbox(&mut self) {
         if self.sandbox.is_some() {
@@ -41,7 +41,7 @@ impl Hub {
                 tracing::warn!(%error, "activity of an earlier sandbox is still in the journal");
             }
             let started = starting.await;
-            tools.report(Report::Sandbox(started)).await;
+            tools.report(InternalEvent::Sandbox(started)).await;
         };
         self.tools.spawner.spawn("starting the sandbox", task);
     }
@@ -66,7 +66,7 @@ impl Hub {
             keep_signed_in: false,
             renew_automatically: true,
             allow_unencrypted: Vec::new(),
-            saving: Saving::default(),
+            saving: DownloadSettings::default(),
         };
         self.sign_in(SignIn { profile, credential: Credential::Password(SecretString::from(password)) });
     }

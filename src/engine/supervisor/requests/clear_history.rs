@@ -1,10 +1,10 @@
 //! What the operator wishes gone: a profile's activity, and notices that were read.
 
 use crate::engine::events::problem::ProblemReason;
-use crate::engine::supervisor::Hub;
+use crate::engine::supervisor::Supervisor;
 use crate::settings::ProfileId;
 
-impl Hub {
+impl Supervisor {
     /// Forgets everything of a profile up to now; it stays signed in and connected.
     pub(crate) fn forget_activity(&self, profile: ProfileId) {
         let Some(desk) = self.desks.get(&profile) else { return };

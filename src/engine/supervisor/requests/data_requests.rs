@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, Seq};
-use crate::engine::download::data_requests::Asking;
-use crate::engine::events::action::Permission;
+use crate::activity::{ActivityKey, Entry, Fact, LocalEvent, Seq};
+use crate::engine::download::data_requests::DataRequester;
+use crate::engine::events::action::LinkPermission;
 use crate::engine::events::problem::NeedsToken;
-use crate::engine::supervisor::Hub;
+use crate::engine::supervisor::Supervisor;
 use crate::protocol::{RequestId, StoredData};
 use crate::settings::{Profile, ProfileId, SavingChange};
 
-impl Hub {
+impl Supervisor {
     /// Reads one page of a profile's data tokens.
     pub(crate) fn list_data_tokens(&self, profile: ProfileId, page: u32) {
         if let Some(asking) = self.asking(profile) {
@@ -38,13 +38,18 @@ impl Hub {
         }
     }
 
-    fn asking(&self, profile: ProfileId) -> Option<Asking> {
+    fn asking(&self, profile: ProfileId) -> Option<DataRequester> {
         let desk = self.desks.get(&profile)?;
         let Some(held) = &desk.held else {
             self.no_token(profile, NeedsToken::DataRequest);
             return None;
         };
-        Some(Asking { profile, ticket: held.ticket.clone(), scribe: desk.scribe.clone(), tools: desk.tools.clone() })
+        Some(DataRequester {
+            profile,
+            ticket: held.ticket.clone(),
+            scribe: desk.scribe.clone(),
+            tools: desk.tools.clone(),
+        })
     }
 
     /// Changes what is done with a profile's ready data.
@@ -53,12 +58,12 @@ impl Hub {
     }
 
     /// Allows a host that links lead to.
-    pub(crate) fn allow_host(&mut self, profile: ProfileId, host: &str, permission: Permission) {
+    pub(crate) fn allow_host(&mut self, profile: ProfileId, host: &str, permission: LinkPermission) {
         self.edit(profile, |profile| {
             let hosts = match permission {
-                Permission::Unencrypted => &mut profile.allow_unencrypted,
-                Permission::Private => &mut profile.saving.private_hosts,
-                Permission::Automatic => &mut profile.saving.automatic_hosts,
+                LinkPermission::Unencrypted => &mut profile.allow_unencrypted,
+                LinkPermission::Private => &mut profile.saving.private_hosts,
+                LinkPermission::Automatic => &mut profile.saving.automatic_hosts,
             };
             if !hosts.iter().any(|known| known == host) {
                 hosts.push(host.to_owned());
@@ -82,7 +87,7 @@ impl Hub {
     /// The operator has read that a link was refused.
     pub(crate) fn warning_read(&self, profile: ProfileId, request: RequestId) {
         let Some(desk) = self.desks.get(&profile) else { return };
-        let entry = Entry::ours((self.tools.clock)(), ActivityKey::Data(request), Fact::Done(Deed::WarningRead));
+        let entry = Entry::ours((self.tools.clock)(), ActivityKey::Data(request), Fact::Done(LocalEvent::WarningRead));
         desk.write_down(vec![entry]);
     }
 }

@@ -5,35 +5,35 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::activity::Seq;
-use crate::engine::download::control::{Control, Order};
-use crate::engine::download::queue::Queued;
-use crate::engine::download::{self, Job, Target};
+use crate::engine::download::control::{DownloadCommand, DownloadControl};
+use crate::engine::download::queue::QueuedDownload;
+use crate::engine::download::{self, DownloadJob, SaveTarget};
 use crate::engine::events::event::Severity;
 use crate::engine::events::problem::{LateDownload, ProblemKind, ProblemReason};
 use crate::engine::network::endpoints::Endpoints;
-use crate::engine::supervisor::Hub;
-use crate::engine::supervisor::state::expected_downloads::{Following, MOST_FOLLOWED};
-use crate::engine::supervisor::state::profile_state::Download;
+use crate::engine::supervisor::Supervisor;
+use crate::engine::supervisor::state::expected_downloads::{ExpectedDownload, MOST_FOLLOWED};
+use crate::engine::supervisor::state::profile_state::RunningDownload;
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
-impl Hub {
+impl Supervisor {
     /// Fetches ready data under a path that a dialog asked about. Where the same data is being fetched this does nothing.
     pub(crate) fn download(&mut self, profile: ProfileId, request: RequestId, to: PathBuf) {
-        self.enqueue(profile, request, Target::File(to), false);
+        self.enqueue(profile, request, SaveTarget::File(to), false);
         self.start_next();
     }
 
     /// Fetches ready data into a folder.
     pub(crate) fn download_all(&mut self, profile: ProfileId, requests: Vec<RequestId>, folder: &Path) {
         for request in requests {
-            self.enqueue(profile, request, Target::Folder(folder.to_owned()), false);
+            self.enqueue(profile, request, SaveTarget::Folder(folder.to_owned()), false);
         }
         self.start_next();
     }
 
     /// Lets a download wait for its turn.
-    fn enqueue(&mut self, profile: ProfileId, request: RequestId, target: Target, automatic: bool) {
+    fn enqueue(&mut self, profile: ProfileId, request: RequestId, target: SaveTarget, automatic: bool) {
         let Some(desk) = self.desks.get(&profile) else { return };
         if desk.downloads.contains_key(&request) {
             return;
@@ -41,7 +41,7 @@ impl Hub {
         let ready = Endpoints::of(&desk.profile).ok().and_then(|to| desk.vault.ready(&request, &to.download));
         let expires = ready.map(|ready| ready.expiry(self.settings.preferences.link_lifetime()));
         let size = self.followed.0.get(&(profile, request.clone())).and_then(|following| following.size);
-        let queued = Queued { profile, request, target, automatic, expires, size, warned: false };
+        let queued = QueuedDownload { profile, request, target, automatic, expires, size, warned: false };
         if !self.queue.add(queued) {
             tracing::debug!("the download waits already");
         }
@@ -63,8 +63,8 @@ impl Hub {
         self.tools.outbox.queue(self.queue.told());
     }
 
-    fn start(&mut self, queued: Queued) {
-        let Queued { profile, request, target, automatic, .. } = queued;
+    fn start(&mut self, queued: QueuedDownload) {
+        let QueuedDownload { profile, request, target, automatic, .. } = queued;
         self.tools.resolve(profile, &ProblemKind::LateDownload(request.clone()));
         let Some(job) = self.job(profile, request.clone(), target, (false, automatic)) else { return };
         self.followed.0.remove(&(profile, request.clone()));
@@ -72,12 +72,12 @@ impl Hub {
     }
 
     /// Runs a download or a save; it can be stopped until it reports its end.
-    fn run_job(&mut self, job: Job) {
+    fn run_job(&mut self, job: DownloadJob) {
         let (profile, request) = (job.profile, job.request.clone());
-        let (reins, control): (_, Control) = download::control::control();
+        let (reins, control): (_, DownloadControl) = download::control::control();
         let task = job.tools.spawner.clone().start("saving data", Box::pin(download::run(job, control)));
         if let Some(desk) = self.desks.get_mut(&profile) {
-            desk.downloads.insert(request, Download { reins, task });
+            desk.downloads.insert(request, RunningDownload { reins, task });
         }
     }
 
@@ -93,7 +93,7 @@ impl Hub {
     }
 
     /// Tells a download that waits for room what to do.
-    pub(crate) fn order_download(&self, profile: ProfileId, request: &RequestId, order: Order) {
+    pub(crate) fn order_download(&self, profile: ProfileId, request: &RequestId, order: DownloadCommand) {
         if let Some(download) = self.desks.get(&profile).and_then(|desk| desk.downloads.get(request)) {
             download.reins.order(order);
         }
@@ -121,8 +121,8 @@ impl Hub {
         if self.desks.get(&profile).is_some_and(|desk| desk.downloads.contains_key(&request)) {
             return;
         }
-        if let Some(job) = self.job(profile, request, Target::File(to), (true, false)) {
-            self.run_job(Job { span, ..job });
+        if let Some(job) = self.job(profile, request, SaveTarget::File(to), (true, false)) {
+            self.run_job(DownloadJob { span, ..job });
         }
     }
 
@@ -147,7 +147,7 @@ impl Hub {
             return;
         }
         let to_disk = folder.is_some();
-        self.followed.0.insert((profile, request.clone()), Following { folder, size });
+        self.followed.0.insert((profile, request.clone()), ExpectedDownload { folder, size });
         let Some(desk) = self.desks.get(&profile) else { return };
         if to_disk {
             desk.book.arrivals().want(true);
@@ -181,7 +181,7 @@ impl Hub {
             let Some(folder) = followed.or_else(|| desk.profile.saving.folder.clone()) else { continue };
             let ready = Endpoints::of(&desk.profile).ok().and_then(|to| desk.vault.ready(&key.1, &to.download));
             if inline || ready.is_some() {
-                self.enqueue(profile, key.1, Target::Folder(folder), true);
+                self.enqueue(profile, key.1, SaveTarget::Folder(folder), true);
             }
         }
         self.start_next();
@@ -206,9 +206,9 @@ impl Hub {
         &self,
         profile: ProfileId,
         request: RequestId,
-        target: Target,
+        target: SaveTarget,
         (inline, automatic): (bool, bool),
-    ) -> Option<Job> {
+    ) -> Option<DownloadJob> {
         let desk = self.desks.get(&profile)?;
         let endpoints = match Endpoints::of(&desk.profile) {
             Ok(endpoints) => Arc::new(endpoints),
@@ -218,11 +218,11 @@ impl Hub {
             }
         };
         let file_name = match &target {
-            Target::File(to) => to.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            SaveTarget::File(to) => to.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             // It is known once the journal has been read.
-            Target::Folder(_) => String::new(),
+            SaveTarget::Folder(_) => String::new(),
         };
-        Some(Job {
+        Some(DownloadJob {
             shown: self.tools.outbox.show_download(profile, &request, file_name),
             profile,
             request,

@@ -8,13 +8,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::activity::export_record::Format;
-use crate::engine::context::Tools;
+use crate::engine::context::EngineContext;
 use crate::engine::events::action::{Action, Export};
-use crate::engine::events::event::{Event, Exporting, Notice, Severity};
-use crate::engine::supervisor::Hub;
+use crate::engine::events::event::{Event, ExportProgress, Notice, Severity};
+use crate::engine::supervisor::Supervisor;
 use crate::engine::supervisor::pending_work::{end_work, write_down};
-use crate::engine::supervisor::state::export_progress::Running;
-use crate::journal::{Archive, EarlierLinks, Export as Lines, JournalError, PendingWork};
+use crate::engine::supervisor::state::export_progress::RunningExport;
+use crate::journal::{EarlierLinks, Export as Lines, JournalError, PendingWork, ReadOnlyJournal};
 use crate::settings::atomic::{NewFile, WriteError, in_words};
 
 /// How often progress is told.
@@ -46,7 +46,7 @@ impl From<WriteError> for ExportError {
     }
 }
 
-impl Hub {
+impl Supervisor {
     /// Writes what was asked for; how it went is a notice.
     pub(crate) fn export(&mut self, wanted: Export) {
         if self.exporting.strong_count() > 0 {
@@ -68,7 +68,7 @@ impl Hub {
             links: EarlierLinks { live_from: self.live_from, kept: self.tools.outbox.kept_links() },
             names: self.settings.profiles.iter().map(|profile| (profile.id, profile.name.clone())).collect(),
         };
-        let running = Arc::new(Running::default());
+        let running = Arc::new(RunningExport::default());
         self.exporting = Arc::downgrade(&running);
         let task = export(self.tools.clone(), lines, self.data.clone(), wanted.to, running);
         // At the end it is cancelled, and waited for: it leaves no file behind.
@@ -84,11 +84,11 @@ impl Hub {
 }
 
 /// Exports, tells how far that is, and how it went.
-async fn export(tools: Tools, lines: Lines, data: PathBuf, to: PathBuf, running: Arc<Running>) {
+async fn export(tools: EngineContext, lines: Lines, data: PathBuf, to: PathBuf, running: Arc<RunningExport>) {
     let name = to.file_name().unwrap_or(to.as_os_str()).to_string_lossy().into_owned();
     let tell = |read| {
         let total = running.total.load(Ordering::Relaxed);
-        tools.outbox.post(Event::Export(Some(Exporting { file_name: name.clone(), read, total })));
+        tools.outbox.post(Event::Export(Some(ExportProgress { file_name: name.clone(), read, total })));
     };
     tell(0);
     let written = async {
@@ -132,10 +132,10 @@ async fn export(tools: Tools, lines: Lines, data: PathBuf, to: PathBuf, running:
 }
 
 /// Writes the lines into a file that is there once all of them are in it. Returns how many there are, without a header.
-fn write(lines: &Lines, data: &Path, mut file: NewFile, running: &Running) -> Result<u64, ExportError> {
-    let mut archive = Archive::open(data)?;
+fn write(lines: &Lines, data: &Path, mut file: NewFile, running: &RunningExport) -> Result<u64, ExportError> {
+    let mut archive = ReadOnlyJournal::open(data)?;
     let mut lines = lines.clone();
-    for (profile, name) in archive.iter().flat_map(Archive::names) {
+    for (profile, name) in archive.iter().flat_map(ReadOnlyJournal::names) {
         lines.names.entry(profile).or_insert(name);
     }
     if let Some(archive) = &mut archive {

@@ -6,29 +6,29 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::activity::{ActivityKey, Entry, Fact, Moment, Seq};
+use crate::activity::{ActivityKey, Entry, Fact, Seq, Timestamp};
 use crate::credentials::Keyring;
-use crate::engine::client::downloader::Fetcher;
-use crate::engine::client::network_config::{Guide, Surroundings, Way};
-use crate::engine::client::rest::Rest;
-use crate::engine::context::Tools;
-use crate::engine::context::internal_event::Report;
-use crate::engine::download::data_requests::Asking;
+use crate::engine::client::downloader::Downloader;
+use crate::engine::client::network_config::{NetworkConfig, NetworkConfigHandle, NetworkEnvironment};
+use crate::engine::client::rest::RestClient;
+use crate::engine::context::EngineContext;
+use crate::engine::context::internal_event::InternalEvent;
+use crate::engine::download::data_requests::DataRequester;
 use crate::engine::download::look_for;
 use crate::engine::events::action::Action;
 use crate::engine::events::event::Event;
-use crate::engine::events::event_queue::{self, Events};
+use crate::engine::events::event_queue::{self, EventReceiver};
 use crate::engine::network::endpoints::Endpoints;
-use crate::engine::network::proxy::ProxyVariables;
+use crate::engine::network::proxy::ProxyEnvironment;
 use crate::engine::runtime::clock::Clocks;
-use crate::engine::runtime::tasks::Spawner;
-use crate::engine::state::gaps::Past;
-use crate::engine::state::link_store::Vault;
-use crate::engine::state::pending_commands::Book;
-use crate::engine::state::session_credentials::Ticket;
-use crate::engine::storage::journal_writer::Scribe;
+use crate::engine::runtime::tasks::TaskOwner;
+use crate::engine::state::gaps::PreviousRun;
+use crate::engine::state::link_store::LinkStore;
+use crate::engine::state::pending_commands::PendingCommands;
+use crate::engine::state::session_credentials::SessionCredentials;
+use crate::engine::storage::journal_writer::JournalWriter;
 use crate::engine::supervisor::state::expected_downloads::MOST_FOLLOWED;
-use crate::engine::supervisor::{Start, run};
+use crate::engine::supervisor::{SupervisorConfig, run};
 use crate::engine::test_support::{Scripted, TestJournal};
 use crate::protocol::incoming::message::Incoming;
 use crate::protocol::incoming::parse;
@@ -45,7 +45,7 @@ const FEW: u64 = 2_000;
 fn heard(data: &serde_json::Value) -> Entry {
     let raw = serde_json::json!({ "data": data }).to_string();
     let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
-    Entry { raw: raw.into(), ..Entry::ours(Moment(0), ActivityKey::of(&message), Fact::Heard(message)) }
+    Entry { raw: raw.into(), ..Entry::ours(Timestamp(0), ActivityKey::of(&message), Fact::Heard(message)) }
 }
 
 fn data(id: &str, body: &str) -> Entry {
@@ -54,9 +54,9 @@ fn data(id: &str, body: &str) -> Entry {
 
 struct Bench {
     journal: TestJournal,
-    events: Events,
+    events: EventReceiver,
     actions: mpsc::Sender<Action>,
-    tools: Tools,
+    tools: EngineContext,
     profile: Profile,
     folder: tempfile::TempDir,
 }
@@ -65,7 +65,7 @@ impl Bench {
     /// An engine at the end of its start, whose journal is long.
     async fn new() -> Self {
         let (outbox, events) = event_queue::pair(Arc::new(|| {}));
-        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
+        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), outbox.clone());
         let folder = tempfile::tempdir().unwrap();
         let directories = Directories::at(folder.path().join("data"), folder.path().join("config")).unwrap();
         let (store, settings, _) = Store::open(&directories);
@@ -80,25 +80,25 @@ impl Bench {
         };
         journal.journal.append(profile.id, (0..BETWEEN).map(command).collect()).await.unwrap();
         journal.journal.append(profile.id, vec![data("r", "still")]).await.unwrap();
-        let surroundings = Surroundings { authority: None, proxies: ProxyVariables::default() };
-        let way = Way::load(&settings.preferences, &surroundings).unwrap();
-        let (guide, ways) = Guide::new(way, surroundings);
+        let surroundings = NetworkEnvironment { authority: None, proxies: ProxyEnvironment::default() };
+        let way = NetworkConfig::load(&settings.preferences, &surroundings).unwrap();
+        let (guide, ways) = NetworkConfigHandle::new(way, surroundings);
         let (reports, reported) = mpsc::channel(64);
-        let clocks = Clocks::new(Arc::new(|| Moment(0)), Arc::new(|| None));
-        let tools = Tools {
+        let clocks = Clocks::new(Arc::new(|| Timestamp(0)), Arc::new(|| None));
+        let tools = EngineContext {
             outbox,
             spawner: spawner.clone(),
             clocks: clocks.clone(),
             clock: clocks.as_clock(),
             ledger: journal.store.clone(),
             keyring: Keyring::in_memory(),
-            rest: Rest::new(ways.clone(), clocks),
-            fetcher: Fetcher::new(ways),
+            rest: RestClient::new(ways.clone(), clocks),
+            fetcher: Downloader::new(ways),
             connector: Scripted::new().0,
             reports,
         };
         let (actions, wanted) = mpsc::channel(8);
-        let hub = run(Start {
+        let hub = run(SupervisorConfig {
             tools: tools.clone(),
             data: directories.data().to_owned(),
             store,
@@ -115,7 +115,7 @@ impl Bench {
             quit: CancellationToken::new(),
             reports: reported,
         });
-        Spawner::new(tokio::runtime::Handle::current(), tools.outbox.clone()).spawn("running", Box::pin(hub));
+        TaskOwner::new(tokio::runtime::Handle::current(), tools.outbox.clone()).spawn("running", Box::pin(hub));
         let bench = Self { journal, events, actions, tools, profile, folder };
         bench.wait(|event| matches!(event, Event::Restored { complete: true, .. })).await;
         // What is open is found out beside it.
@@ -163,7 +163,7 @@ async fn what_is_open_is_found_without_reading_the_journal() {
 
     let to = |name: &str| bench.folder.path().join(name);
     let inline = Action::SaveInline { profile, request: "inline".into(), to: to("inline"), span: None };
-    let is_saved = |entry: &Entry| matches!(entry.fact, Fact::Done(crate::activity::Deed::Saved { .. }));
+    let is_saved = |entry: &Entry| matches!(entry.fact, Fact::Done(crate::activity::LocalEvent::Saved { .. }));
     let saved = |event: &Event| matches!(event, Event::Committed { entries, .. } if entries.iter().any(is_saved));
     let steps = bench.steps(bench.act(inline, saved)).await;
     assert!(steps < FEW, "saving inline data took {steps} steps");
@@ -182,18 +182,18 @@ async fn what_is_open_is_found_without_reading_the_journal() {
     assert!(steps < FEW, "looking for data that came took {steps} steps");
 
     let (past, told) = oneshot::channel();
-    drop(past.send(Past::default()));
+    drop(past.send(PreviousRun::default()));
     let (_left, found) = oneshot::channel();
-    let kept = (Book::default(), Vault::default());
+    let kept = (PendingCommands::default(), LinkStore::default());
     let (store, outbox) = (bench.tools.ledger.clone(), bench.tools.outbox.clone());
-    let asking = Asking {
+    let asking = DataRequester {
         profile,
-        ticket: Arc::new(Ticket {
+        ticket: Arc::new(SessionCredentials {
             number: 1,
             endpoints: Arc::new(Endpoints::of(&bench.profile).unwrap()),
             token: AuthorizationToken::new("T"),
         }),
-        scribe: Scribe::start(profile, store, outbox, kept, (told, found), &bench.tools.spawner),
+        scribe: JournalWriter::start(profile, store, outbox, kept, (told, found), &bench.tools.spawner),
         tools: bench.tools.clone(),
     };
     let steps = bench.steps(async {
@@ -210,7 +210,7 @@ async fn requests_whose_data_never_comes_make_room_for_others_and_open_ones_do_n
     let bench = Bench::new().await;
     let follow = async |id: String| {
         let (profile, folder) = (bench.profile.id, Some(bench.folder.path().to_owned()));
-        bench.tools.report(Report::Requested { profile, request: id.as_str().into(), folder, size: None }).await;
+        bench.tools.report(InternalEvent::Requested { profile, request: id.as_str().into(), folder, size: None }).await;
     };
     // Of these the journal knows nothing that is open.
     for number in 0..3 * MOST_FOLLOWED {

@@ -5,15 +5,15 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use crate::activity::export_record::{context_of, text_of};
-use crate::activity::{ActivityKey, Deed, Entry, Fact, Gap, Incomplete, Seq};
-use crate::engine::context::internal_event::{RefusedCheck, Report};
+use crate::activity::{ActivityKey, Entry, Fact, Gap, Incomplete, LocalEvent, Seq};
+use crate::engine::context::internal_event::{InternalEvent, RefusedCheck};
 use crate::engine::events::action::CutText;
 use crate::engine::events::event::{Event, Notice, Severity};
 use crate::engine::events::problem::NeedsToken;
 use crate::engine::network::rest_error::RestError;
 use crate::engine::runtime::os_open::HandOver;
 use crate::engine::storage::reveal_secrets::reveal;
-use crate::engine::supervisor::Hub;
+use crate::engine::supervisor::Supervisor;
 use crate::journal::{History, JournalError};
 use crate::protocol::CommandId;
 use crate::settings::{ProfileId, atomic};
@@ -21,7 +21,7 @@ use crate::settings::{ProfileId, atomic};
 /// The most bytes of whole texts that are read at once: more than a clipboard is good for.
 const LONGEST_TEXTS: usize = 64 * 1024 * 1024;
 
-impl Hub {
+impl Supervisor {
     /// Asks the server for the state of commands, one after the other; each answer is an entry.
     pub(crate) fn check_status(&mut self, profile: ProfileId, commands: Vec<CommandId>) {
         self.ask_status(profile, commands, true);
@@ -51,7 +51,7 @@ impl Hub {
                     Err(why @ RestError::Unauthorised(_)) => {
                         let (commands, ticket) = (left.into(), ticket.number);
                         let check = RefusedCheck { profile, commands, ticket, why, again };
-                        return tools.report(Report::StatusNotAsked(check)).await;
+                        return tools.report(InternalEvent::StatusNotAsked(check)).await;
                     }
                     // What stopped this one would stop the next: one notice, not hundreds.
                     Err(error) => return tools.warn(profile, not_known(left.make_contiguous(), &error.to_string())),
@@ -115,7 +115,7 @@ impl Hub {
     pub(crate) fn label(&mut self, profile: ProfileId, keys: Vec<ActivityKey>, label: &str) {
         let Some(desk) = self.desks.get(&profile) else { return };
         let at = (self.tools.clock)();
-        let entry = |key| Entry::ours(at, key, Fact::Done(Deed::Labelled { label: label.to_owned() }));
+        let entry = |key| Entry::ours(at, key, Fact::Done(LocalEvent::Labelled { label: label.to_owned() }));
         desk.write_down(keys.into_iter().map(entry).collect());
     }
 

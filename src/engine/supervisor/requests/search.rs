@@ -7,11 +7,11 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::mpsc;
 
 use crate::activity::export_record::text_of;
-use crate::activity::{Activities, Activity, ActivityKey, Chip, Entry, Filter, Moment, Seq};
+use crate::activity::{Activities, Activity, ActivityKey, Entry, Filter, Seq, StatusFilter, Timestamp};
 use crate::engine::events::event::{Event, SearchEnd};
-use crate::engine::supervisor::Hub;
-use crate::engine::supervisor::state::search_handle::{Search, Shared};
-use crate::journal::{Archive, JournalError};
+use crate::engine::supervisor::Supervisor;
+use crate::engine::supervisor::state::search_handle::{RunningSearch, Shared};
+use crate::journal::{JournalError, ReadOnlyJournal};
 use crate::settings::ProfileId;
 
 /// The most activities that one search finds.
@@ -30,26 +30,26 @@ struct Wanted {
     profile: ProfileId,
     search: u32,
     filter: Filter,
-    chip: Chip,
+    chip: StatusFilter,
     before: Seq,
     live_from: Seq,
-    now: Moment,
+    now: Timestamp,
     link_lifetime: std::time::Duration,
     data: PathBuf,
 }
 
-impl Hub {
+impl Supervisor {
     /// Searches the journal of a profile; another search of it ends.
     pub(crate) fn search_older(
         &mut self,
         profile: ProfileId,
         search: u32,
-        (filter, chip): (Filter, Chip),
+        (filter, chip): (Filter, StatusFilter),
         before: Seq,
     ) {
         let Some(desk) = self.desks.get(&profile) else { return };
         let shared = Arc::new(Shared::default());
-        self.searches.insert(profile, Search(shared.clone()));
+        self.searches.insert(profile, RunningSearch(shared.clone()));
         let wanted = Wanted {
             profile,
             search,
@@ -137,9 +137,9 @@ fn search(wanted: &Wanted, shared: &Shared, found: &mut Found<'_>) -> Result<Sea
     Ok(if found.count < MOST { SearchEnd::Complete } else { SearchEnd::TooMany })
 }
 
-fn open(data: &Path, shared: &Shared) -> Result<Option<Archive>, JournalError> {
-    let archive = Archive::open(data)?;
-    let interrupter = archive.as_ref().map(Archive::interrupter);
+fn open(data: &Path, shared: &Shared) -> Result<Option<ReadOnlyJournal>, JournalError> {
+    let archive = ReadOnlyJournal::open(data)?;
+    let interrupter = archive.as_ref().map(ReadOnlyJournal::interrupter);
     *shared.interrupter.lock().unwrap_or_else(PoisonError::into_inner) = interrupter;
     // Whoever stopped it before this could not interrupt it.
     Ok(archive.filter(|_| !shared.is_stopped()))
@@ -166,7 +166,7 @@ fn is_wanted(wanted: &Wanted, model: &mut Activities, entries: &[Entry]) -> bool
     }
     let row = entries.first().and_then(|first| model.find(&first.key)).and_then(|row| model.get(row));
     row.is_some_and(|activity| {
-        let is_in_chip = wanted.chip == Chip::All || activity.status().chip() == wanted.chip;
+        let is_in_chip = wanted.chip == StatusFilter::All || activity.status().chip() == wanted.chip;
         is_in_chip && wanted.filter.matches_whole(&activity, wanted.now, whole_of(&activity, entries).as_deref())
     })
 }

@@ -3,12 +3,12 @@
 use tokio::sync::oneshot;
 
 use crate::engine::events::event::Severity;
-use crate::engine::events::track_request::{Asked, TrackError, Tracking};
-use crate::engine::supervisor::Hub;
+use crate::engine::events::track_request::{IncomingRequest, TrackError, TrackRequest};
+use crate::engine::supervisor::Supervisor;
 use crate::protocol::CommandId;
 use crate::settings::ProfileId;
 
-impl Hub {
+impl Supervisor {
     /// Follows commands from now on.
     pub(crate) fn track(&self, profile: ProfileId, commands: &[CommandId], label: Option<&str>) {
         let Some(desk) = self.desks.get(&profile) else { return };
@@ -20,8 +20,8 @@ impl Hub {
     }
 
     /// Does what another process asked for, and tells it once that is durable.
-    pub(crate) fn asked_to_track(&self, asked: Asked) {
-        let Asked { tracking, reply } = asked;
+    pub(crate) fn asked_to_track(&self, asked: IncomingRequest) {
+        let IncomingRequest { tracking, reply } = asked;
         let (tools, scribe) = match self.profile_to_track(&tracking) {
             Ok(profile) => match self.desks.get(&profile) {
                 Some(desk) => (desk.tools.clone(), desk.scribe.clone()),
@@ -41,7 +41,7 @@ impl Hub {
     }
 
     /// The profile that is meant.
-    fn profile_to_track(&self, tracking: &Tracking) -> Result<ProfileId, TrackError> {
+    fn profile_to_track(&self, tracking: &TrackRequest) -> Result<ProfileId, TrackError> {
         let mut found = self
             .desks
             .iter()

@@ -11,13 +11,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::engine::context::internal_event::Report;
+use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::action::Action;
-use crate::engine::runtime::tasks::Spawner;
+use crate::engine::runtime::tasks::TaskOwner;
 use crate::engine::session::QUIT_LEAVE_BUDGET;
 use crate::engine::supervisor::profile::sandbox;
 
-use super::Hub;
+use super::Supervisor;
 use super::handle::LAST_TASKS;
 
 /// From the wish to quit until the process can end, if the disk is quick.
@@ -35,7 +35,7 @@ const _: () = {
     assert!(PATIENCE.as_millis() + LAST_TASKS.as_millis() + 200 <= TOTAL.as_millis());
 };
 
-impl Hub {
+impl Supervisor {
     /// Does what the operator asked for before the engine was told to stop, where it had not come to that yet: as far as it
     /// is there at the next start. What is for this run only is not begun any more.
     pub(crate) fn take_last_actions(&mut self, mut actions: mpsc::Receiver<Action>) {
@@ -48,7 +48,7 @@ impl Hub {
     }
 
     /// Leaves every channel, writes what was heard, and closes the journal.
-    pub(crate) async fn stop(mut self, mut reports: mpsc::Receiver<Report>) {
+    pub(crate) async fn stop(mut self, mut reports: mpsc::Receiver<InternalEvent>) {
         let began = Instant::now();
         let tools = self.tools.clone();
         self.searches.clear();
@@ -88,7 +88,7 @@ impl Hub {
     }
 
     /// Waits for an end, and hears meanwhile what must not be lost; nobody waits any more for what else is reported.
-    async fn hear_until<T>(&mut self, end: impl Future<Output = T>, reports: &mut mpsc::Receiver<Report>) -> T {
+    async fn hear_until<T>(&mut self, end: impl Future<Output = T>, reports: &mut mpsc::Receiver<InternalEvent>) -> T {
         tokio::pin!(end);
         loop {
             let report = tokio::select! {
@@ -98,8 +98,8 @@ impl Hub {
                 done = &mut end => return done,
             };
             match report {
-                Report::Removing { profile, .. } => self.removing_late(profile),
-                Report::Renewed { asked, outcome } => self.renewed_late(&asked, outcome),
+                InternalEvent::Removing { profile, .. } => self.removing_late(profile),
+                InternalEvent::Renewed { asked, outcome } => self.renewed_late(&asked, outcome),
                 _ => {}
             }
         }
@@ -157,7 +157,7 @@ fn outlives_the_run(action: &Action) -> bool {
 
 /// Ends when every task of the profiles and of the engine has ended, in that order: those of a profile may start some of the
 /// engine.
-async fn ended(profiles: &[Spawner], engine: &Spawner) {
-    futures_util::future::join_all(profiles.iter().map(Spawner::wait)).await;
+async fn ended(profiles: &[TaskOwner], engine: &TaskOwner) {
+    futures_util::future::join_all(profiles.iter().map(TaskOwner::wait)).await;
     engine.wait().await;
 }

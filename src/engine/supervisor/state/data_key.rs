@@ -9,12 +9,12 @@ use crate::protocol::DataKey;
 
 /// The key of a profile's payloads, as far as it is known.
 #[derive(Debug, Default)]
-pub(crate) struct HeldKey {
+pub(crate) struct DataKeyState {
     pub(crate) key: Option<DataKey>,
-    pub(crate) changes: Changes,
+    pub(crate) changes: ChangeCounter,
 }
 
-impl HeldKey {
+impl DataKeyState {
     /// The key.
     pub(crate) fn key(&self) -> Option<&DataKey> {
         self.key.as_ref()
@@ -28,13 +28,13 @@ impl HeldKey {
 
 /// How often the operator has changed a key in this run. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Changes {
+pub(crate) struct ChangeCounter {
     pub(crate) newest: Arc<AtomicU64>,
     /// Whoever has it may tell the keyring.
     pub(crate) turn: Arc<Mutex<()>>,
 }
 
-impl Changes {
+impl ChangeCounter {
     /// Counts one more; its number.
     pub(crate) fn next(&self) -> u64 {
         self.newest.fetch_add(1, Ordering::SeqCst) + 1

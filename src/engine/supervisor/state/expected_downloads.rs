@@ -8,11 +8,11 @@ use crate::settings::ProfileId;
 
 /// Requests that this program made, until their data is saved: what is known of each.
 #[derive(Debug, Default)]
-pub(crate) struct Followed(pub(crate) BTreeMap<(ProfileId, RequestId), Following>);
+pub(crate) struct ExpectedDownloads(pub(crate) BTreeMap<(ProfileId, RequestId), ExpectedDownload>);
 
 /// What is known of a request that is followed.
 #[derive(Debug)]
-pub(crate) struct Following {
+pub(crate) struct ExpectedDownload {
     /// Where its data goes as soon as it is ready.
     pub(crate) folder: Option<PathBuf>,
     /// How large it is.

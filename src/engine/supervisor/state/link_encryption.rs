@@ -2,7 +2,7 @@
 
 /// How far the hub is with the key of the seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Seal {
+pub(crate) enum SealState {
     /// Links of this run are not to outlive it.
     Off,
     /// The keyring was not asked, or gave no key.

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::activity::Entry;
-use crate::engine::runtime::tasks::Spawner;
-use crate::engine::storage::journal_writer::Scribe;
+use crate::engine::runtime::tasks::TaskOwner;
+use crate::engine::storage::journal_writer::JournalWriter;
 
 /// The local events of one profile that are not in the journal yet.
 #[derive(Default)]
@@ -14,14 +14,14 @@ pub(crate) struct LocalEvents(Arc<Mutex<Waiting>>);
 
 #[derive(Default)]
 struct Waiting {
-    events: VecDeque<(Scribe, Vec<Entry>)>,
+    events: VecDeque<(JournalWriter, Vec<Entry>)>,
     /// Whether a task is writing them.
     is_writing: bool,
 }
 
 impl LocalEvents {
     /// Has entries written. Those of activity that is forgotten meanwhile are not.
-    pub(crate) fn write(&self, entries: Vec<Entry>, scribe: &Scribe, spawner: &Spawner) {
+    pub(crate) fn write(&self, entries: Vec<Entry>, scribe: &JournalWriter, spawner: &TaskOwner) {
         let mut waiting = lock(&self.0);
         waiting.events.push_back((scribe.until_forgotten(), entries));
         if !std::mem::replace(&mut waiting.is_writing, true) {

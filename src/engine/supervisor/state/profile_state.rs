@@ -6,41 +6,41 @@ use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::activity::{Entry, Moment};
-use crate::engine::auth::token_expiry::Watch;
-use crate::engine::client::rest::Dialect;
-use crate::engine::context::Tools;
+use crate::activity::{Entry, Timestamp};
+use crate::engine::auth::token_expiry::ExpiryTimer;
+use crate::engine::client::rest::StatusMethod;
+use crate::engine::context::EngineContext;
 use crate::engine::context::internal_event::{RefusedCheck, Renewal};
-use crate::engine::download::control::Reins;
+use crate::engine::download::control::DownloadHandle;
 use crate::engine::events::event::ConnectionState;
 use crate::engine::network::rest_error::RestError;
-use crate::engine::runtime::tasks::{Spawner, Task};
-use crate::engine::session::desired_state::{Aim, Wish};
-use crate::engine::state::gaps::Left;
-use crate::engine::state::link_store::Vault;
-use crate::engine::state::pending_commands::Book;
-use crate::engine::state::session_credentials::Ticket;
-use crate::engine::storage::journal_writer::Scribe;
+use crate::engine::runtime::tasks::{Task, TaskOwner};
+use crate::engine::session::desired_state::{DesiredState, TargetState};
+use crate::engine::state::gaps::UnfinishedGap;
+use crate::engine::state::link_store::LinkStore;
+use crate::engine::state::pending_commands::PendingCommands;
+use crate::engine::state::session_credentials::SessionCredentials;
+use crate::engine::storage::journal_writer::JournalWriter;
 use crate::protocol::RequestId;
 use crate::settings::Profile;
 
-use super::data_key::HeldKey;
+use super::data_key::DataKeyState;
 use super::local_events::LocalEvents;
 
 /// What the centre holds of one profile.
-pub(crate) struct Desk {
+pub(crate) struct ProfileState {
     /// As the settings have it, or as the sign-in form has it until it has signed in.
     pub(crate) profile: Profile,
     /// The tools of its tasks.
-    pub(crate) tools: Tools,
+    pub(crate) tools: EngineContext,
     /// The token, if there is one.
-    pub(crate) held: Option<Held>,
+    pub(crate) held: Option<ActiveToken>,
     /// What its session should do.
-    pub(crate) wish: watch::Sender<Wish>,
+    pub(crate) wish: watch::Sender<DesiredState>,
     /// What its session does.
     pub(crate) state: ConnectionState,
     /// A sign-in under way.
-    pub(crate) signing: Option<Signing>,
+    pub(crate) signing: Option<PendingSignIn>,
     /// Dropped, it ends the wait before the keyring is asked for the token.
     pub(crate) keyring_retry: Option<oneshot::Sender<()>>,
     /// A new token that is being asked for, and what a call with the old one said meanwhile: that it is dead.
@@ -52,28 +52,28 @@ pub(crate) struct Desk {
     /// Who waits until the channel is left.
     pub(crate) leaving: Vec<oneshot::Sender<()>>,
     /// Its links.
-    pub(crate) vault: Vault,
+    pub(crate) vault: LinkStore,
     /// Whether those of earlier runs have been asked for.
     pub(crate) recalled: bool,
     /// The way to its scribe.
-    pub(crate) scribe: Scribe,
+    pub(crate) scribe: JournalWriter,
     pub(crate) local_events: LocalEvents,
     /// What is open.
-    pub(crate) book: Book,
+    pub(crate) book: PendingCommands,
     /// How its server wants to be asked.
-    pub(crate) dialect: Dialect,
+    pub(crate) dialect: StatusMethod,
     /// The way to tell the scribe of the gap that the last run left, once history has been read.
-    pub(crate) left: Option<oneshot::Sender<Left>>,
+    pub(crate) left: Option<oneshot::Sender<UnfinishedGap>>,
     /// The key of its payloads, where the operator gave it.
-    pub(crate) data_key: HeldKey,
+    pub(crate) data_key: DataKeyState,
     /// Its downloads.
-    pub(crate) downloads: BTreeMap<RequestId, Download>,
+    pub(crate) downloads: BTreeMap<RequestId, RunningDownload>,
     /// Downloads that are writing down their end, and payloads out of messages that are being saved.
     pub(crate) ending: Vec<Task<()>>,
     pub(crate) session: Task<()>,
 }
 
-impl Desk {
+impl ProfileState {
     /// The session changed its state.
     pub(crate) fn change(&mut self, state: ConnectionState) {
         self.state = state;
@@ -138,42 +138,42 @@ impl Desk {
     }
 
     /// Tells everything that belongs to the profile to end.
-    pub(crate) fn end(self) -> Ending {
-        self.wish.send_modify(|wish| wish.aim = Aim::Stopped);
+    pub(crate) fn end(self) -> ShutdownTasks {
+        self.wish.send_modify(|wish| wish.aim = TargetState::Stopped);
         let tasks = self.tools.spawner;
         tasks.stop();
         let mut downloads = self.ending;
         // Dropping its reins ends a download.
         downloads.extend(self.downloads.into_values().map(|download| download.task));
-        Ending { downloads, session: self.session, tasks }
+        ShutdownTasks { downloads, session: self.session, tasks }
     }
 }
 
 /// A token in use.
-pub(crate) struct Held {
+pub(crate) struct ActiveToken {
     /// The token and where it is good.
-    pub(crate) ticket: Arc<Ticket>,
+    pub(crate) ticket: Arc<SessionCredentials>,
     /// When it ends, where the server said.
-    pub(crate) expires_at: Option<Moment>,
+    pub(crate) expires_at: Option<Timestamp>,
     /// What the server said of its end, if that can't be read.
     pub(crate) unreadable_end: Option<String>,
     /// Whether the keyring has it.
     pub(crate) kept: bool,
     /// What watches its end; dropping it ends that.
-    pub(crate) watch: Option<Watch>,
+    pub(crate) watch: Option<ExpiryTimer>,
     /// The token before it, until this one has joined.
-    pub(crate) previous: Option<Arc<Ticket>>,
+    pub(crate) previous: Option<Arc<SessionCredentials>>,
 }
 
-impl Held {
+impl ActiveToken {
     /// A token of which only the server knows when it ends.
-    pub(crate) fn of_unknown_end(ticket: Arc<Ticket>) -> Self {
+    pub(crate) fn of_unknown_end(ticket: Arc<SessionCredentials>) -> Self {
         Self { ticket, expires_at: None, unreadable_end: None, kept: false, watch: None, previous: None }
     }
 }
 
 /// A sign-in under way.
-pub(crate) struct Signing {
+pub(crate) struct PendingSignIn {
     /// Its number: what older ones report is ignored.
     pub(crate) attempt: u64,
     /// The profile as the form has it.
@@ -181,31 +181,31 @@ pub(crate) struct Signing {
     /// Whether it is for this run only.
     pub(crate) visit: bool,
     /// How far it is.
-    pub(crate) stage: Stage,
+    pub(crate) stage: SignInStage,
 }
 
 /// How far a sign-in is.
-pub(crate) enum Stage {
+pub(crate) enum SignInStage {
     /// The server is being asked. Dropping the sender gives it up.
     Asking(#[expect(dead_code, reason = "held for its drop")] oneshot::Sender<()>),
     /// A token that was given is being proved by joining with it.
-    Proving(Held),
+    Proving(ActiveToken),
 }
 
 /// A download under way.
-pub(crate) struct Download {
+pub(crate) struct RunningDownload {
     /// How it is reached; dropping them ends it with what has come kept.
-    pub(crate) reins: Reins,
+    pub(crate) reins: DownloadHandle,
     /// Ends soon after.
     pub(crate) task: Task<()>,
 }
 
 /// The tasks of a desk that ends.
-pub(crate) struct Ending {
+pub(crate) struct ShutdownTasks {
     /// They stop soon.
     pub(crate) downloads: Vec<Task<()>>,
     /// It leaves its channel.
     pub(crate) session: Task<()>,
     /// All of them. The last one is the scribe: it writes what is left, once the others have ended.
-    pub(crate) tasks: Spawner,
+    pub(crate) tasks: TaskOwner,
 }

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::journal::Interrupter;
 
 /// A search under way; dropping it ends it.
-pub(crate) struct Search(pub(crate) Arc<Shared>);
+pub(crate) struct RunningSearch(pub(crate) Arc<Shared>);
 
-impl Drop for Search {
+impl Drop for RunningSearch {
     fn drop(&mut self) {
         self.0.stopped.store(true, Ordering::Release);
         if let Some(interrupter) = &*self.0.interrupter.lock().unwrap_or_else(PoisonError::into_inner) {

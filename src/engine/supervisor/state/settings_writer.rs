@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::engine::context::Tools;
+use crate::engine::context::EngineContext;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::settings::{Settings, SettingsError, Store};
 
@@ -21,7 +21,7 @@ impl SettingsWriter {
     }
 
     /// Has settings written. The engine waits for that at its end. `saved` is told once they are; dropped if they can't be.
-    pub(crate) fn save(&self, settings: Settings, saved: Option<oneshot::Sender<()>>, tools: &Tools) {
+    pub(crate) fn save(&self, settings: Settings, saved: Option<oneshot::Sender<()>>, tools: &EngineContext) {
         let mut waiting = lock(&self.waiting);
         waiting.newest = Some(settings);
         waiting.saved.extend(saved);
@@ -42,7 +42,7 @@ pub(crate) struct Waiting {
     pub(crate) is_writing: bool,
 }
 
-pub(crate) async fn write(store: Arc<Store>, waiting: Arc<Mutex<Waiting>>, tools: Tools) {
+pub(crate) async fn write(store: Arc<Store>, waiting: Arc<Mutex<Waiting>>, tools: EngineContext) {
     loop {
         let (settings, saved) = {
             let mut waiting = lock(&waiting);

@@ -13,9 +13,9 @@ use crate::journal::tables::seal::{RUN_SEAL, Sealer};
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
-use super::Archive;
+use super::ReadOnlyJournal;
 
-impl Archive {
+impl ReadOnlyJournal {
     /// The name of the journal, if links may be kept in it that were sealed with a key of the keyring.
     ///
     /// # Errors

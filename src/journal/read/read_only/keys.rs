@@ -12,12 +12,12 @@ use crate::journal::write::database::number_of;
 use crate::journal::write::retention::{PURGED_BEFORE, PURGED_ENTRIES};
 use crate::settings::ProfileId;
 
-use super::{Archive, entries_where, of_profile};
+use super::{ReadOnlyJournal, entries_where, of_profile};
 
 /// The first `kind` of an entry of our own making, in tens: deeds, then gaps.
 const OURS: i64 = 40;
 
-impl Archive {
+impl ReadOnlyJournal {
     /// The profiles that have, or had, entries.
     ///
     /// # Errors

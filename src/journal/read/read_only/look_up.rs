@@ -10,9 +10,9 @@ use crate::journal::file::row::to_sql;
 use crate::journal::tables::profile_names;
 use crate::settings::ProfileId;
 
-use super::{Archive, entries_where, of_profile};
+use super::{ReadOnlyJournal, entries_where, of_profile};
 
-impl Archive {
+impl ReadOnlyJournal {
     /// The names of profiles that were kept with their entries. A journal of an earlier version has none.
     #[must_use]
     pub fn names(&self) -> BTreeMap<ProfileId, String> {

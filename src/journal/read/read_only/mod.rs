@@ -15,9 +15,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::activity::{ActivityKey, Entry, Moment, Seq};
+use crate::activity::{ActivityKey, Entry, Seq, Timestamp};
 use crate::journal::error::JournalError;
-use crate::journal::file::file_id::Identity;
+use crate::journal::file::file_id::FileId;
 use crate::journal::file::row::{self, COLUMNS, to_sql};
 use crate::journal::file::schema::{self, FILE};
 use crate::journal::tables::clock::{self, KeptClock};
@@ -34,16 +34,16 @@ const STEPS: i32 = 1_000;
 
 /// A journal that is only read.
 #[derive(Debug)]
-pub struct Archive {
+pub struct ReadOnlyJournal {
     path: PathBuf,
     /// Which file it is, where that can be seen.
-    file: Option<Identity>,
+    file: Option<FileId>,
     pub(crate) connection: Connection,
     /// How many entries [`Self::by_activity`] has given so far.
     given: Arc<AtomicU64>,
 }
 
-impl Archive {
+impl ReadOnlyJournal {
     /// Opens the journal of a data folder; `None` where there is none yet. Waits for the disk.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl Archive {
         if !path.exists() {
             return Ok(None);
         }
-        let file = Identity::at(&path);
+        let file = FileId::at(&path);
         let connection = schema::open_for_reading(&path)?;
         let archive = Self { path, file, connection, given: Arc::default() };
         // A holder that has only just made the file has not made its tables yet.
@@ -106,9 +106,9 @@ impl Archive {
     /// # Errors
     ///
     /// Where the journal can't be read.
-    pub fn newest_moment(&self) -> Result<Option<Moment>, JournalError> {
+    pub fn newest_moment(&self) -> Result<Option<Timestamp>, JournalError> {
         let newest = self.connection.query_row("SELECT at FROM entry ORDER BY seq DESC LIMIT 1", (), |row| row.get(0));
-        Ok(newest.optional().map_err(|source| self.failed(source))?.map(Moment))
+        Ok(newest.optional().map_err(|source| self.failed(source))?.map(Timestamp))
     }
 
     /// Changes whenever another connection has committed something (`PRAGMA data_version`).
@@ -272,7 +272,7 @@ impl Archive {
     }
 }
 
-/// Ends what an [`Archive`] is reading.
+/// Ends what an [`ReadOnlyJournal`] is reading.
 pub struct Interrupter(rusqlite::InterruptHandle);
 
 impl Interrupter {
@@ -302,11 +302,11 @@ fn of_profile(found: &Row<'_>) -> rusqlite::Result<(ProfileId, Entry)> {
 
 /// Puts lines into the order of their numbers, in a scratch file that is gone with it. Quick where they are nearly in order.
 #[derive(Debug)]
-pub struct Sorter {
+pub struct ExternalSort {
     connection: Connection,
 }
 
-impl Sorter {
+impl ExternalSort {
     /// An empty one.
     ///
     /// # Errors
@@ -357,11 +357,15 @@ fn scratch(source: rusqlite::Error) -> JournalError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activity::{ActivityKey, Deed, Fact, Moment};
+    use crate::activity::{ActivityKey, Fact, LocalEvent, Timestamp};
     use crate::journal::handle::Journal;
 
     fn labelled(id: &str, label: &str) -> Entry {
-        Entry::ours(Moment(1), ActivityKey::Command(id.into()), Fact::Done(Deed::Labelled { label: label.to_owned() }))
+        Entry::ours(
+            Timestamp(1),
+            ActivityKey::Command(id.into()),
+            Fact::Done(LocalEvent::Labelled { label: label.to_owned() }),
+        )
     }
 
     fn ids(found: &[(ProfileId, Entry)]) -> Vec<&str> {
@@ -371,9 +375,9 @@ mod tests {
     #[tokio::test]
     async fn a_journal_is_read_while_another_holds_it_and_says_when_it_grew() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Archive::open(folder.path()).unwrap().is_none(), "a journal out of nothing");
+        assert!(ReadOnlyJournal::open(folder.path()).unwrap().is_none(), "a journal out of nothing");
         let journal = Journal::open(folder.path()).unwrap().journal;
-        let archive = Archive::open(folder.path()).unwrap().unwrap();
+        let archive = ReadOnlyJournal::open(folder.path()).unwrap().unwrap();
         assert_eq!(archive.newest().unwrap(), Seq(0));
         let before = archive.version().unwrap();
         let (one, two) = (ProfileId::random(), ProfileId::random());
@@ -398,7 +402,7 @@ mod tests {
         for (profile, id) in [(one, "z"), (two, "z"), (one, "a"), (one, "z"), (two, "z"), (one, "a")] {
             journal.append(profile, vec![labelled(id, "x")]).await.unwrap();
         }
-        let archive = Archive::open(folder.path()).unwrap().unwrap();
+        let archive = ReadOnlyJournal::open(folder.path()).unwrap().unwrap();
         let read = |profile| {
             let mut found = Vec::new();
             let keep = |_: ProfileId, entry: Entry| {
@@ -420,7 +424,7 @@ mod tests {
     async fn a_journal_that_was_replaced_is_known_to_be_stale() {
         let folder = tempfile::tempdir().unwrap();
         Journal::open(folder.path()).unwrap().journal.close().await;
-        let archive = Archive::open(folder.path()).unwrap().unwrap();
+        let archive = ReadOnlyJournal::open(folder.path()).unwrap().unwrap();
         assert!(!archive.is_stale(), "it is in its place");
         std::fs::remove_file(folder.path().join(FILE)).unwrap();
         assert!(archive.is_stale(), "it is gone");
@@ -428,7 +432,7 @@ mod tests {
 
     #[test]
     fn lines_come_out_in_order() {
-        let sorter = Sorter::new().unwrap();
+        let sorter = ExternalSort::new().unwrap();
         for number in [3, 1, 2] {
             sorter.push(Seq(number), &format!("line {number}")).unwrap();
         }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::activity::{Moment, Openness};
+use crate::activity::{Openness, Timestamp};
 use crate::journal::file::row;
 use crate::journal::tables::gap_rows::is_gap_settled;
 
@@ -13,8 +13,8 @@ use super::{IndexChanges, OpenIndex, OpenRow, delete, set_state};
 pub(crate) fn settle_expired(
     connection: &mut Connection,
     index: &OpenIndex,
-    now: Moment,
-    came_before: Moment,
+    now: Timestamp,
+    came_before: Timestamp,
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let (mut settled, mut changes) = (Vec::new(), Vec::new());

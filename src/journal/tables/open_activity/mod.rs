@@ -21,9 +21,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use hashbrown::{DefaultHashBuilder, HashMap};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params_from_iter};
 
-use crate::activity::{ActivityKey, Entry, Fact, Moment, Openness, Seq, expiry_of};
+use crate::activity::{ActivityKey, Entry, Fact, Openness, Seq, Timestamp, expiry_of};
 use crate::journal::file::row::{self, COLUMNS, StoredId};
-use crate::protocol::{Delivery, Message};
+use crate::protocol::{DataBody, Message};
 
 /// How many entries one step of building reads: some milliseconds.
 const ENTRIES_A_STEP: i64 = 4_000;
@@ -166,11 +166,11 @@ struct RowChange<'entries> {
     /// The row that there is.
     before: Option<i64>,
     openness: Openness,
-    at: Moment,
+    at: Timestamp,
     /// Whether an entry of this transaction brought something to fetch.
     brings: bool,
     /// When that expires, if its message said so.
-    expires: Option<Moment>,
+    expires: Option<Timestamp>,
     entries: Vec<i64>,
 }
 
@@ -356,7 +356,7 @@ impl RowChange<'_> {
 fn brings_data(fact: &Fact) -> bool {
     match fact {
         Fact::Heard(Message::Data(report)) => {
-            matches!(report.delivery, Delivery::Link(_) | Delivery::StreamToken(_))
+            matches!(report.delivery, DataBody::Link(_) | DataBody::StreamToken(_))
         }
         Fact::Heard(Message::StreamReady(report)) => report.life.is_some(),
         _ => false,

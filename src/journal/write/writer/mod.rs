@@ -10,10 +10,10 @@ use tokio::sync::{mpsc, watch};
 
 use crate::activity::Seq;
 use crate::credentials::{JournalId, KeyringError, SealKey};
-use crate::journal::error::{JournalError, Recovery};
-use crate::journal::file::file_id::{Identity, is_missing};
+use crate::journal::error::{JournalError, RepairReport};
+use crate::journal::file::file_id::{FileId, is_missing};
 use crate::journal::file::generation::Generation;
-use crate::journal::file::lock::{self, Holder};
+use crate::journal::file::lock::{self, DataDirLock};
 use crate::journal::tables::clock::{self, KeptClock};
 use crate::journal::tables::notices;
 use crate::journal::tables::open_activity::{self, OpenActivity, OpenIndex};
@@ -22,10 +22,10 @@ use crate::journal::tables::secrets::{self, MemoryOnly, Sealing};
 use crate::journal::tables::{earlier_links, profile_names};
 use crate::settings::{ProfileId, atomic};
 
-use super::database::{Database, Standing};
+use super::database::{Database, FileState};
 use super::repair;
 use super::retention::{self, Pass};
-use super::write_request::{Append, Order, Reply};
+use super::write_request::{Append, Reply, WriteRequest};
 
 /// How many entries of waiting appends are put into one transaction. One append with more of them is a transaction alone.
 const MERGED: usize = 16_384;
@@ -35,7 +35,7 @@ pub(crate) struct Opening {
     pub(crate) id: JournalId,
     /// The number that the next entry will have.
     pub(crate) next: Seq,
-    pub(crate) recovered: Option<Recovery>,
+    pub(crate) recovered: Option<RepairReport>,
     /// The clock of the last run.
     pub(crate) clock: Option<KeptClock>,
 }
@@ -59,9 +59,9 @@ pub(crate) struct Writer {
     /// The key of the seal, for when the database is opened again.
     key: Option<SealKey>,
     /// The lock of the data folder at the start: whoever holds it is the holder of what is in the folder.
-    lock: Option<Identity>,
+    lock: Option<FileId>,
     /// The lock of a folder that was made anew.
-    holder: Option<Holder>,
+    holder: Option<DataDirLock>,
 }
 
 impl Writer {
@@ -84,7 +84,7 @@ impl Writer {
             waiting: Vec::new(),
             id: None,
             key: None,
-            lock: path.parent().and_then(|folder| Identity::at(&lock::lock_in(folder))),
+            lock: path.parent().and_then(|folder| FileId::at(&lock::lock_in(folder))),
             holder: None,
         };
         let (database, recovered) = match writer.database() {
@@ -106,18 +106,18 @@ impl Writer {
     }
 
     /// Works until it is told to close or the last handle is gone.
-    pub(crate) fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+    pub(crate) fn run(mut self, mut orders: mpsc::Receiver<WriteRequest>) {
         let mut closing = Vec::new();
         // An order that came while appends were being gathered, and is none.
         let mut put_off = None;
         while let Some(order) = put_off.take().or_else(|| self.next(&mut orders)) {
             match order {
-                Order::Append(first) => {
+                WriteRequest::Append(first) => {
                     let mut size = first.batch.entries.len();
                     let mut appends = vec![first];
                     while size < MERGED && put_off.is_none() {
                         match orders.try_recv() {
-                            Ok(Order::Append(append)) => {
+                            Ok(WriteRequest::Append(append)) => {
                                 size = size.saturating_add(append.batch.entries.len());
                                 appends.push(append);
                             }
@@ -127,7 +127,7 @@ impl Writer {
                     }
                     self.append(appends);
                 }
-                Order::Close(reply) => {
+                WriteRequest::Close(reply) => {
                     // What waits already is still committed; whoever comes later is refused and keeps the entries.
                     orders.close();
                     closing.push(reply);
@@ -143,7 +143,7 @@ impl Writer {
     }
 
     /// The next order. While none waits, the table of what is open is built.
-    fn next(&mut self, orders: &mut mpsc::Receiver<Order>) -> Option<Order> {
+    fn next(&mut self, orders: &mut mpsc::Receiver<WriteRequest>) -> Option<WriteRequest> {
         while !self.open.is_complete() {
             match orders.try_recv() {
                 Ok(order) => return Some(order),
@@ -174,62 +174,62 @@ impl Writer {
     }
 
     /// Does what is neither an append nor the end. Whoever has gone needs no answer.
-    fn obey(&mut self, order: Order) {
+    fn obey(&mut self, order: WriteRequest) {
         match order {
-            Order::Append(append) => self.append(vec![append]),
-            Order::Forget { profile, reply } => {
+            WriteRequest::Append(append) => self.append(vec![append]),
+            WriteRequest::Forget { profile, reply } => {
                 let next = self.next;
                 drop(reply.send(self.with(|database| database.forget_profile(profile, next))));
             }
-            Order::Clean(reply) => {
+            WriteRequest::Clean(reply) => {
                 let next = self.next;
                 drop(reply.send(self.with(|database| database.clean_step(next))));
             }
-            Order::BeginWork { works, at, reply } => {
+            WriteRequest::BeginWork { works, at, reply } => {
                 let next = self.next;
                 drop(reply.send(self.with(|database| database.begin_work((&works, at), next))));
             }
-            Order::PendingWork(reply) => drop(reply.send(self.with(|database| database.pending_work()))),
-            Order::EndWork { work, reply } => drop(reply.send(self.with(|database| database.end_work(work)))),
-            Order::SignedIn { profile, reply } => {
+            WriteRequest::PendingWork(reply) => drop(reply.send(self.with(|database| database.pending_work()))),
+            WriteRequest::EndWork { work, reply } => drop(reply.send(self.with(|database| database.end_work(work)))),
+            WriteRequest::SignedIn { profile, reply } => {
                 drop(reply.send(self.with(|database| pending_work::signed_in(&mut database.connection, profile))));
             }
-            Order::KeepClock { clock, reply } => {
+            WriteRequest::KeepClock { clock, reply } => {
                 drop(reply.send(self.with(|database| clock::keep(&database.connection, &clock))));
             }
-            Order::Alive { profile, at, reply } => {
+            WriteRequest::Alive { profile, at, reply } => {
                 drop(reply.send(self.with(|database| database.alive(profile, at))));
             }
-            Order::Seal { key, reply } => drop(reply.send(self.seal(key))),
-            Order::Secrets { profile, reply } => {
+            WriteRequest::Seal { key, reply } => drop(reply.send(self.seal(key))),
+            WriteRequest::Secrets { profile, reply } => {
                 drop(reply.send(self.with(|database| database.secrets(profile))));
             }
-            Order::Original { profile, seq, reply } => {
+            WriteRequest::Original { profile, seq, reply } => {
                 let seq = i64::try_from(seq.0).unwrap_or(i64::MAX);
                 drop(reply.send(self.with(|database| database.original(profile, seq))));
             }
-            Order::ForgetSecret { profile, request, reply } => {
+            WriteRequest::ForgetSecret { profile, request, reply } => {
                 drop(reply.send(self.with(|database| database.forget_secret(profile, &request))));
             }
-            Order::ForgetExpired { now, came_before, reply } => {
+            WriteRequest::ForgetExpired { now, came_before, reply } => {
                 let forget = |database: &mut Database| {
                     open_activity::expiry::settle_expired(&mut database.connection, &database.open, now, came_before)?;
                     secrets::forget_expired(&database.connection, now, came_before)
                 };
                 drop(reply.send(self.with(forget)));
             }
-            Order::NameProfile { profile, name, reply } => {
+            WriteRequest::NameProfile { profile, name, reply } => {
                 drop(reply.send(self.with(|database| profile_names::keep(&database.connection, profile, &name))));
             }
-            Order::KeepNotice { notice, reply } => {
+            WriteRequest::KeepNotice { notice, reply } => {
                 drop(reply.send(self.with(|database| notices::keep(&mut database.connection, &notice))));
             }
-            Order::Notices(reply) => drop(reply.send(self.with(|database| notices::all(&database.connection)))),
-            Order::NoticeRead { profile, sentence, reply } => {
+            WriteRequest::Notices(reply) => drop(reply.send(self.with(|database| notices::all(&database.connection)))),
+            WriteRequest::NoticeRead { profile, sentence, reply } => {
                 drop(reply.send(self.with(|database| notices::read(&database.connection, profile, &sentence))));
             }
-            Order::Open { profile, reply } => self.waiting.push((profile, reply)),
-            Order::Purge { now, limits, reply } => {
+            WriteRequest::Open { profile, reply } => self.waiting.push((profile, reply)),
+            WriteRequest::Purge { now, limits, reply } => {
                 let (next, mut pass) = (self.next, std::mem::take(&mut self.pass));
                 let step = self.with(|database| {
                     retention::step(&mut database.connection, &database.open, &mut pass, (now, &limits), next)
@@ -237,11 +237,11 @@ impl Writer {
                 self.pass = pass;
                 drop(reply.send(step));
             }
-            Order::Mend { damaged, reply } => {
+            WriteRequest::Mend { damaged, reply } => {
                 let outcome = if self.generation.get() == damaged { Err(self.mend()) } else { Ok(()) };
                 drop(reply.send(outcome));
             }
-            Order::Close(reply) => drop(reply),
+            WriteRequest::Close(reply) => drop(reply),
         }
     }
 
@@ -308,7 +308,7 @@ impl Writer {
         };
         let outcome = act(&mut database).map_err(|source| JournalError::of(&self.path, source));
         match (outcome, database.standing()) {
-            (_, Standing::Gone) => {
+            (_, FileState::Gone) => {
                 database.abandon();
                 self.database = Some(self.open_again()?);
                 Err(JournalError::Vanished { path: self.path.clone() })
@@ -321,12 +321,12 @@ impl Writer {
                 database.abandon();
                 Err(error)
             }
-            (Ok(done), Standing::WithoutLog) => {
+            (Ok(done), FileState::WithoutLog) => {
                 let rescued = database.rescue().map_err(|source| JournalError::of(&self.path, source));
                 database.abandon();
                 rescued.map(|()| done)
             }
-            (outcome, Standing::InPlace | Standing::WithoutLog) => {
+            (outcome, FileState::InPlace | FileState::WithoutLog) => {
                 self.database = Some(database);
                 outcome
             }
@@ -388,10 +388,10 @@ impl Writer {
     /// Takes the lock of a folder that was made anew: the one that was taken at the start went with the old folder.
     fn hold(&mut self, folder: &Path) -> Result<(), JournalError> {
         let lock = lock::lock_in(folder);
-        let now = Identity::at(&lock);
+        let now = FileId::at(&lock);
         if now.is_none() || now != self.lock {
-            self.holder = Some(Holder::take(folder)?);
-            self.lock = Identity::at(&lock);
+            self.holder = Some(DataDirLock::take(folder)?);
+            self.lock = FileId::at(&lock);
         }
         Ok(())
     }

@@ -2,18 +2,18 @@
 
 use egui::{Id, Rect, Ui, pos2, vec2};
 
-use crate::engine::{Action, Progress, Stage, Waiting};
+use crate::engine::{Action, DownloadProgress, DownloadStage, WaitingDownload};
 use crate::protocol::{RequestId, visible};
 use crate::settings::ProfileId;
-use crate::ui::frame::{Scene, Wish};
+use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::text::{bytes, coarse, countdown, download_text, rate};
-use crate::ui::theme::Type;
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets::{self, Look, Press, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 /// Where the parts of a line are.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Places {
+pub(crate) struct LineLayout {
     icon: f32,
     bar: (f32, f32),
     percent: f32,
@@ -24,7 +24,7 @@ pub(crate) struct Places {
     right: f32,
 }
 
-impl Places {
+impl LineLayout {
     pub(crate) fn new(rect: Rect, narrow: bool) -> Self {
         let right = rect.right();
         if narrow {
@@ -63,33 +63,33 @@ impl Places {
     }
 }
 
-fn name(ui: &Ui, places: Places, middle: f32, name: &str) {
+fn name(ui: &Ui, places: LineLayout, middle: f32, name: &str) {
     let palette = Palette::of(ui.style());
     let at = pos2(places.icon + 20.0, middle);
-    widgets::text(ui, at, name, Type::Small, palette.text, places.name_room());
+    widgets::text(ui, at, name, TextRole::Small, palette.text, places.name_room());
 }
 
 /// The button that stops it.
-fn cancel(ui: &mut Ui, places: Places, middle: f32, of: (ProfileId, &RequestId, &str), scene: &mut Scene) {
+fn cancel(ui: &mut Ui, places: LineLayout, middle: f32, of: (ProfileId, &RequestId, &str), scene: &mut FrameContext) {
     let (profile, request, name) = of;
     let place = Rect::from_center_size(pos2(places.cancel, middle), vec2(54.0, 24.0));
     let press =
-        Press::new("Cancel").name_owned(format!("Cancel download {name}")).salt(Id::unique(("cancel", request)));
+        Button::new("Cancel").name_owned(format!("Cancel download {name}")).salt(Id::unique(("cancel", request)));
     if press.within(ui, place).clicked() {
-        scene.wish(Wish::Send(Action::CancelDownload { profile, request: request.clone() }));
+        scene.wish(UiRequest::Send(Action::CancelDownload { profile, request: request.clone() }));
     }
 }
 
 /// Draws a download under way.
 pub(crate) fn running(
     ui: &mut Ui,
-    places: Places,
+    places: LineLayout,
     middle: f32,
-    (profile, request, progress, file): (ProfileId, &RequestId, &Progress, &str),
-    scene: &mut Scene,
+    (profile, request, progress, file): (ProfileId, &RequestId, &DownloadProgress, &str),
+    scene: &mut FrameContext,
 ) {
     let palette = Palette::of(ui.style());
-    if let Stage::NoRoom { needed, free, folder } = &progress.stage {
+    if let DownloadStage::NoRoom { needed, free, folder } = &progress.stage {
         let folder = folder.display().to_string();
         return no_room(ui, places, middle, (profile, request, file), (*needed, *free, &folder), scene);
     }
@@ -100,20 +100,20 @@ pub(crate) fn running(
     widgets::progress(ui, bar, Id::unique(("download", request)), &format!("Downloading {file}"), fraction);
     if let Some(fraction) = fraction {
         let percent = format!("{} %", widgets::percent(fraction));
-        widgets::text_right(ui, pos2(places.percent, middle), &percent, Type::Small, palette.text);
+        widgets::text_right(ui, pos2(places.percent, middle), &percent, TextRole::Small, palette.text);
     }
     let amount = download_text::amount(progress);
-    let text = widgets::text_right(ui, pos2(places.amount, middle), &amount, Type::Small, palette.secondary);
+    let text = widgets::text_right(ui, pos2(places.amount, middle), &amount, TextRole::Small, palette.secondary);
     widgets::label(ui, text, &format!("amount {request}"), &format!("{amount} of {file}"));
     pace(ui, places, middle, (request, progress, file));
     cancel(ui, places, middle, (profile, request, file), scene);
 }
 
 /// How fast it is and how long it will take, or why neither can be said.
-fn pace(ui: &Ui, places: Places, middle: f32, (request, progress, file): (&RequestId, &Progress, &str)) {
+fn pace(ui: &Ui, places: LineLayout, middle: f32, (request, progress, file): (&RequestId, &DownloadProgress, &str)) {
     let palette = Palette::of(ui.style());
     let (words, ink) = match &progress.stage {
-        Stage::Stalled { silent, limit } => {
+        DownloadStage::Stalled { silent, limit } => {
             let words = if places.left.is_some() {
                 format!("silent for {}, of {}", coarse(*silent), coarse(*limit))
             } else {
@@ -121,30 +121,30 @@ fn pace(ui: &Ui, places: Places, middle: f32, (request, progress, file): (&Reque
             };
             (words, palette.gap)
         }
-        Stage::Decrypting => ("Decrypting".to_owned(), palette.secondary),
-        Stage::Finishing => ("Finishing".to_owned(), palette.secondary),
-        Stage::Receiving | Stage::NoRoom { .. } => {
+        DownloadStage::Decrypting => ("Decrypting".to_owned(), palette.secondary),
+        DownloadStage::Finishing => ("Finishing".to_owned(), palette.secondary),
+        DownloadStage::Receiving | DownloadStage::NoRoom { .. } => {
             let speed = rate(progress.rate);
-            widgets::text_right(ui, pos2(places.rate, middle), &speed, Type::Small, palette.secondary);
+            widgets::text_right(ui, pos2(places.rate, middle), &speed, TextRole::Small, palette.secondary);
             if let (Some(at), Some(left)) = (places.left, download_text::left(progress)) {
-                let text = widgets::text_right(ui, pos2(at, middle), &left, Type::Small, palette.secondary);
+                let text = widgets::text_right(ui, pos2(at, middle), &left, TextRole::Small, palette.secondary);
                 widgets::label(ui, text, &format!("left {request}"), &format!("{left} of {file}"));
             }
             return;
         }
     };
-    let text = widgets::text_right(ui, pos2(places.time(), middle), &words, Type::Small, ink);
+    let text = widgets::text_right(ui, pos2(places.time(), middle), &words, TextRole::Small, ink);
     widgets::label(ui, text, &format!("pace {request}"), &format!("{file}: {words}"));
 }
 
 /// Draws a download that waits for room: the question, and its three answers.
 fn no_room(
     ui: &mut Ui,
-    places: Places,
+    places: LineLayout,
     middle: f32,
     (profile, request, file): (ProfileId, &RequestId, &str),
     (needed, free, folder): (u64, u64, &str),
-    scene: &mut Scene,
+    scene: &mut FrameContext,
 ) {
     let palette = Palette::of(ui.style());
     widgets::icon(ui, pos2(places.icon, middle), icons::GAP, 16.0, palette.gap);
@@ -157,21 +157,21 @@ fn no_room(
     ];
     let mut right = places.right;
     for (index, (words, action, spoken)) in answers.into_iter().enumerate() {
-        let look = if index == 0 { Look::Plain } else { Look::Outlined };
-        let press = Press::new(words).name_owned(format!("{spoken} {file}")).look(look).height(20.0);
+        let look = if index == 0 { ButtonStyle::Plain } else { ButtonStyle::Outlined };
+        let press = Button::new(words).name_owned(format!("{spoken} {file}")).look(look).height(20.0);
         let press = press.salt(Id::unique((spoken, request())));
         right -= press.width(ui);
         if press.at(ui, pos2(right, middle)).clicked() {
             match index {
-                1 => scene.wish(Wish::MoveDownload { profile, request: request(), file: file.to_owned() }),
-                _ => scene.wish(Wish::Send(action)),
+                1 => scene.wish(UiRequest::MoveDownload { profile, request: request(), file: file.to_owned() }),
+                _ => scene.wish(UiRequest::Send(action)),
             }
         }
         right -= 8.0;
     }
     let at = pos2(places.bar.0, middle);
     let words = format!("No room: {} needed, {} free", bytes(needed), bytes(free));
-    let text = widgets::text(ui, at, &words, Type::Small, palette.gap, right - at.x - 4.0);
+    let text = widgets::text(ui, at, &words, TextRole::Small, palette.gap, right - at.x - 4.0);
     let sentence = format!(
         "There is no room for {file}: {} are needed and {} are free in {}. Free some, or choose another place; the download is \
          held open meanwhile.",
@@ -185,30 +185,30 @@ fn no_room(
 /// Draws a download that waits for its turn. `place` counts from 1.
 pub(crate) fn waiting(
     ui: &mut Ui,
-    places: Places,
+    places: LineLayout,
     middle: f32,
-    (place, waiting, file): (usize, &Waiting, &str),
-    scene: &mut Scene,
+    (place, waiting, file): (usize, &WaitingDownload, &str),
+    scene: &mut FrameContext,
 ) {
     let palette = Palette::of(ui.style());
     widgets::icon(ui, pos2(places.icon, middle), icons::WAITING, 16.0, palette.muted);
     name(ui, places, middle, file);
     let words = download_text::in_line(place);
     let at = pos2(places.bar.0, middle);
-    let text = widgets::text(ui, at, &words, Type::Small, palette.secondary, places.bar.1 - at.x);
+    let text = widgets::text(ui, at, &words, TextRole::Small, palette.secondary, places.bar.1 - at.x);
     widgets::label(ui, text, &format!("turn {}", waiting.request), &format!("{file}: {words}"));
     if let Some(size) = waiting.size {
-        widgets::text_right(ui, pos2(places.amount, middle), &bytes(size), Type::Small, palette.secondary);
+        widgets::text_right(ui, pos2(places.amount, middle), &bytes(size), TextRole::Small, palette.secondary);
     }
     let time = pos2(places.time(), middle);
     if waiting.too_late {
         let words = "will not finish in time";
-        let text = widgets::text_right(ui, time, words, Type::Small, palette.gap);
+        let text = widgets::text_right(ui, time, words, TextRole::Small, palette.gap);
         widgets::icon(ui, pos2(text.left() - 12.0, middle), icons::GAP, 14.0, palette.gap);
         widgets::label(ui, text, &format!("late {}", waiting.request), &format!("{file} {words}"));
     } else if let Some(end) = waiting.expires {
         let words = format!("expires in {}", countdown(scene.counts_down_to(end)));
-        widgets::text_right(ui, time, &words, Type::Small, palette.secondary);
+        widgets::text_right(ui, time, &words, TextRole::Small, palette.secondary);
     }
     cancel(ui, places, middle, (waiting.profile, &waiting.request, file), scene);
 }

@@ -6,14 +6,14 @@ pub(crate) mod line;
 use egui::{Rect, Stroke, Ui, pos2};
 
 use crate::ui::frame::commands::Command;
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::profile_tab::Desk;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::countdown;
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
-use crate::ui::widgets::{self, Look, Press, icons};
+use crate::ui::theme::{self, TextRole};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
-use line::Places;
+use line::LineLayout;
 
 /// The most lines the drawer shows; more are reached by scrolling the table to their rows.
 const MOST: usize = 4;
@@ -23,23 +23,23 @@ const SEVERAL: usize = 2;
 const COUNTED: usize = 1_000;
 
 /// How many downloads a desk has, under way or waiting.
-fn all(desk: &Desk) -> usize {
+fn all(desk: &ProfileTab) -> usize {
     desk.status.downloads.len() + desk.waiting.len()
 }
 
 /// How many lines the drawer of a desk has.
-fn lines(desk: &Desk, narrow: bool) -> usize {
+fn lines(desk: &ProfileTab, narrow: bool) -> usize {
     let all = all(desk).min(MOST);
     if narrow && !desk.downloads_open { all.min(1) } else { all }
 }
 
 /// How much is ready, up to [`COUNTED`], and not saved yet.
-fn ready(desk: &Desk) -> usize {
+fn ready(desk: &ProfileTab) -> usize {
     desk.ready().take(COUNTED).count()
 }
 
 /// How high the drawer is; 0 where there is none.
-pub(crate) fn height(desk: &Desk, narrow: bool) -> f32 {
+pub(crate) fn height(desk: &ProfileTab, narrow: bool) -> f32 {
     let lines = match lines(desk, narrow) {
         // What came in a message does not hurry.
         0 if desk.links().nth(SEVERAL - 1).is_none() => return 0.0,
@@ -56,28 +56,29 @@ fn margin(narrow: bool) -> f32 {
 }
 
 /// Draws the drawer in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, desk: &mut ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     widgets::name_group(ui, "Downloads");
     let rect = widgets::bar(ui, palette.panel, false);
     ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, palette.stroke));
     let first = rect.top() + margin(scene.narrow) + theme::DOWNLOAD / 2.0;
     let head = pos2(rect.left() + theme::EDGE, first);
-    let title = widgets::text(ui, head, "Downloads", Type::SmallStrong, palette.text, f32::INFINITY);
+    let title = widgets::text(ui, head, "Downloads", TextRole::SmallStrong, palette.text, f32::INFINITY);
     let shown = lines(desk, scene.narrow);
     if shown == 0 {
         only_ready(ui, rect, first, desk, scene);
         return;
     }
     let count = all(desk).to_string();
-    let text = widgets::text(ui, pos2(title.right() + 6.0, first), &count, Type::Small, palette.muted, f32::INFINITY);
+    let text =
+        widgets::text(ui, pos2(title.right() + 6.0, first), &count, TextRole::Small, palette.muted, f32::INFINITY);
     widgets::label(ui, title.union(text), "downloads", &format!("Downloads {count}"));
     if scene.narrow {
         unfold(ui, rect, first, desk);
     } else if desk.ready().next().is_some() {
         download_all(ui, pos2(rect.left() + theme::EDGE, first + theme::DOWNLOAD), scene);
     }
-    let places = Places::new(rect, scene.narrow);
+    let places = LineLayout::new(rect, scene.narrow);
     let mut middle = first;
     for (request, progress) in desk.status.downloads.iter().take(shown) {
         let name = desk.name_of_running(request, progress);
@@ -92,7 +93,7 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
 }
 
 /// The line where nothing is being fetched: how much could be, and until when.
-fn only_ready(ui: &mut Ui, rect: Rect, middle: f32, desk: &Desk, scene: &mut Scene) {
+fn only_ready(ui: &mut Ui, rect: Rect, middle: f32, desk: &ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let ready = ready(desk);
     let count = if ready == COUNTED { format!("{COUNTED} or more ready") } else { format!("{ready} ready") };
@@ -103,23 +104,23 @@ fn only_ready(ui: &mut Ui, rect: Rect, middle: f32, desk: &Desk, scene: &mut Sce
     };
     let left = rect.left() + if scene.narrow { 95.0 } else { 172.0 };
     widgets::icon(ui, pos2(left + 8.0, middle), icons::READY, 16.0, palette.ready);
-    let text = widgets::text(ui, pos2(left + 28.0, middle), &words, Type::Small, palette.secondary, f32::INFINITY);
+    let text = widgets::text(ui, pos2(left + 28.0, middle), &words, TextRole::Small, palette.secondary, f32::INFINITY);
     widgets::label(ui, text, "ready", &words);
-    let width = Press::new(DOWNLOAD_ALL).width(ui);
+    let width = Button::new(DOWNLOAD_ALL).width(ui);
     download_all(ui, pos2(rect.right() - theme::EDGE - width, middle), scene);
 }
 
 /// The words of the button.
 const DOWNLOAD_ALL: &str = "Download all ready…";
 
-fn download_all(ui: &mut Ui, at: egui::Pos2, scene: &mut Scene) {
-    if Press::new(DOWNLOAD_ALL).look(Look::Outlined).height(20.0).at(ui, at).clicked() {
-        scene.wish(Wish::Run(Command::DownloadAll));
+fn download_all(ui: &mut Ui, at: egui::Pos2, scene: &mut FrameContext) {
+    if Button::new(DOWNLOAD_ALL).look(ButtonStyle::Outlined).height(20.0).at(ui, at).clicked() {
+        scene.wish(UiRequest::Run(Command::DownloadAll));
     }
 }
 
 /// In the narrow window the drawer is one line until it is asked for more.
-fn unfold(ui: &mut Ui, rect: Rect, middle: f32, desk: &mut Desk) {
+fn unfold(ui: &mut Ui, rect: Rect, middle: f32, desk: &mut ProfileTab) {
     if all(desk) < 2 {
         return;
     }
@@ -128,7 +129,7 @@ fn unfold(ui: &mut Ui, rect: Rect, middle: f32, desk: &mut Desk) {
     } else {
         (icons::EXPAND_LESS, "Show every download")
     };
-    if Press::icon_only(icon, words).at(ui, pos2(rect.right() - 27.0, middle)).clicked() {
+    if Button::icon_only(icon, words).at(ui, pos2(rect.right() - 27.0, middle)).clicked() {
         desk.downloads_open = !desk.downloads_open;
     }
 }

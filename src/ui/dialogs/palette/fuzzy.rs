@@ -13,7 +13,7 @@ const LONGEST: usize = 200;
 
 /// A text that fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fit {
+pub(crate) struct Match {
     /// How well; more is better.
     pub(crate) score: i32,
     /// The characters that were typed, by their places among the text's characters, ascending.
@@ -21,15 +21,15 @@ pub(crate) struct Fit {
 }
 
 /// Fits what was typed to a text, in any case; `None` where a letter is missing. Spaces that were typed only part words.
-pub(crate) fn fit(typed: &str, text: &str) -> Option<Fit> {
+pub(crate) fn fit(typed: &str, text: &str) -> Option<Match> {
     let typed: Vec<char> = typed.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
     let text: Vec<char> = text.chars().take(LONGEST).map(lower).collect();
     if typed.is_empty() {
-        return Some(Fit { score: 0, places: Vec::new() });
+        return Some(Match { score: 0, places: Vec::new() });
     }
     // The best of the fits that begin at each place where the first letter stands.
     let begins = text.iter().enumerate().filter(|(_, letter)| Some(*letter) == typed.first()).map(|(place, _)| place);
-    let mut best: Option<Fit> = None;
+    let mut best: Option<Match> = None;
     for place in begins {
         let Some(found) = from(&typed, &text, place) else { break };
         if best.as_ref().is_none_or(|best| found.score > best.score) {
@@ -41,7 +41,7 @@ pub(crate) fn fit(typed: &str, text: &str) -> Option<Fit> {
 
 /// The fit whose first letter stands at `start`. Each further letter is taken where it follows at once, else where a word
 /// begins, else where it comes next.
-fn from(typed: &[char], text: &[char], start: usize) -> Option<Fit> {
+fn from(typed: &[char], text: &[char], start: usize) -> Option<Match> {
     let mut places: Vec<usize> = vec![start];
     for (done, letter) in typed.iter().enumerate().skip(1) {
         let next = places.last()? + 1;
@@ -63,7 +63,7 @@ fn from(typed: &[char], text: &[char], start: usize) -> Option<Fit> {
         };
         last = Some(place);
     }
-    Some(Fit { score, places })
+    Some(Match { score, places })
 }
 
 fn begins_word(text: &[char], place: usize) -> bool {

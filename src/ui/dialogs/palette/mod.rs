@@ -8,8 +8,8 @@ pub(crate) mod show;
 use crate::activity::{ActivityKey, Kind, RowId};
 use crate::protocol::visible;
 use crate::ui::frame::commands::Command;
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::profile_tab::Desk;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::activity_label::label_of;
 use crate::ui::text::gap_text;
 
@@ -20,7 +20,7 @@ const OFFERED: usize = 5;
 
 /// What one entry does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Deed {
+pub(crate) enum PaletteAction {
     /// Runs a command.
     Run(Command),
     /// Has a gap reconciled.
@@ -32,7 +32,7 @@ pub(crate) enum Deed {
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    pub(crate) deed: Deed,
+    pub(crate) deed: PaletteAction,
     pub(crate) words: String,
     /// The characters of the words that were typed.
     pub(crate) places: Vec<usize>,
@@ -57,14 +57,14 @@ pub(crate) struct CommandPalette {
 
 impl CommandPalette {
     /// The palette with everything in it.
-    pub(crate) fn new(desks: &[Desk], front: Option<&Desk>, scene: &Scene) -> Self {
+    pub(crate) fn new(desks: &[ProfileTab], front: Option<&ProfileTab>, scene: &FrameContext) -> Self {
         let mut palette = Self::default();
         palette.search(desks, front, scene);
         palette
     }
 
     /// Finds what fits what is typed.
-    pub(crate) fn search(&mut self, desks: &[Desk], front: Option<&Desk>, scene: &Scene) {
+    pub(crate) fn search(&mut self, desks: &[ProfileTab], front: Option<&ProfileTab>, scene: &FrameContext) {
         let profiles = (0..desks.len()).map(Command::Profile);
         let mut commands: Vec<Entry> = Command::ALL
             .into_iter()
@@ -80,7 +80,7 @@ impl CommandPalette {
                     other => other.words(),
                 };
                 Some(Entry {
-                    deed: Deed::Run(command),
+                    deed: PaletteAction::Run(command),
                     words,
                     places: Vec::new(),
                     why_not: command.why_not(front),
@@ -106,12 +106,12 @@ impl CommandPalette {
     }
 
     /// What the entry that is chosen wishes; nothing where it can't be run.
-    fn wish(&self, desk: Option<&Desk>) -> Option<Wish> {
+    fn wish(&self, desk: Option<&ProfileTab>) -> Option<UiRequest> {
         let entry = self.entries.get(self.at).filter(|entry| entry.why_not.is_none())?;
         Some(match entry.deed {
-            Deed::Run(command) => Wish::Run(command),
-            Deed::Reveal(row) => Wish::Reveal(row),
-            Deed::Reconcile(row) => Wish::Send(reconcile(desk?, row)?),
+            PaletteAction::Run(command) => UiRequest::Run(command),
+            PaletteAction::Reveal(row) => UiRequest::Reveal(row),
+            PaletteAction::Reconcile(row) => UiRequest::Send(reconcile(desk?, row)?),
         })
     }
 
@@ -137,13 +137,13 @@ impl Entry {
 }
 
 /// The gaps that can be reconciled.
-fn reconcilable(desk: &Desk, scene: &Scene) -> Vec<Entry> {
+fn reconcilable(desk: &ProfileTab, scene: &FrameContext) -> Vec<Entry> {
     desk.activities
         .gaps()
         .filter_map(|row| Some((row, desk.gap(row)?)))
         .filter(|(_, gap)| gap_text::can_reconcile(gap))
         .map(|(row, gap)| Entry {
-            deed: Deed::Reconcile(row),
+            deed: PaletteAction::Reconcile(row),
             words: gap_text::name(&gap, scene.now, &scene.zone).replacen("Gap", "Reconcile", 1),
             places: Vec::new(),
             why_not: (!desk.is_live()).then_some("The profile is not connected."),
@@ -152,13 +152,13 @@ fn reconcilable(desk: &Desk, scene: &Scene) -> Vec<Entry> {
         .collect()
 }
 
-fn reconcile(desk: &Desk, row: RowId) -> Option<crate::engine::Action> {
+fn reconcile(desk: &ProfileTab, row: RowId) -> Option<crate::engine::Action> {
     let gap = desk.activity(row)?.key();
     matches!(gap, ActivityKey::Gap(_)).then_some(crate::engine::Action::Reconcile { profile: desk.owner(row), gap })
 }
 
 /// The newest rows whose label or id fits what was typed, the best first.
-fn rows(desk: &Desk, typed: &str) -> Vec<Entry> {
+fn rows(desk: &ProfileTab, typed: &str) -> Vec<Entry> {
     let newest = (0..LOOKED_THROUGH).map_while(|index| desk.newest(index));
     let mut found: Vec<Entry> = newest
         .filter_map(|row| Some((row, desk.activity(row)?)))
@@ -167,7 +167,8 @@ fn rows(desk: &Desk, typed: &str) -> Vec<Entry> {
             let label = label_of(&activity);
             let id = activity.id();
             let words = visible(if label.is_empty() { &id } else { &label }).into_owned();
-            let mut entry = Entry { deed: Deed::Reveal(row), words, places: Vec::new(), why_not: None, score: 0 };
+            let mut entry =
+                Entry { deed: PaletteAction::Reveal(row), words, places: Vec::new(), why_not: None, score: 0 };
             let by_label = entry.fit(typed);
             // An id is found by how it begins, not by letters here and there.
             (by_label && entry.is_close() || id.starts_with(typed.trim())).then_some(entry)

@@ -4,15 +4,15 @@ use egui::text::LayoutJob;
 use egui::{Align, Color32, Id, Key, Modifiers, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, accesskit, pos2, vec2};
 
 use crate::protocol::visible;
-use crate::ui::frame::{Scene, Wish};
-use crate::ui::profile_tab::Desk;
+use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::cut;
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets::text_field::Field;
 use crate::ui::widgets::{self, icons};
 
-use super::{CommandPalette, Deed, Entry};
+use super::{CommandPalette, Entry, PaletteAction};
 
 /// How high an entry is.
 const ENTRY: f32 = 32.0;
@@ -25,10 +25,10 @@ const IN_SIGHT: f32 = 10.0;
 pub(crate) fn show(
     ui: &mut Ui,
     palette: &mut CommandPalette,
-    desks: &[Desk],
-    front: Option<&Desk>,
+    desks: &[ProfileTab],
+    front: Option<&ProfileTab>,
     fresh: bool,
-    scene: &mut Scene,
+    scene: &mut FrameContext,
 ) {
     let entered = keys(ui, palette);
     let before = palette.typed.clone();
@@ -41,7 +41,7 @@ pub(crate) fn show(
     if (entered || clicked)
         && let Some(wish) = palette.wish(front)
     {
-        scene.wish(Wish::CloseDialog);
+        scene.wish(UiRequest::CloseDialog);
         scene.wish(wish);
     }
 }
@@ -94,12 +94,13 @@ fn field(ui: &mut Ui, palette: &mut CommandPalette, fresh: bool) {
 }
 
 /// Draws what fits; returns whether an entry was clicked, which is then the chosen one.
-fn list(ui: &mut Ui, palette: &mut CommandPalette, desk: Option<&Desk>) -> bool {
+fn list(ui: &mut Ui, palette: &mut CommandPalette, desk: Option<&ProfileTab>) -> bool {
     let colours = Palette::of(ui.style());
     if palette.entries.is_empty() {
         let (_, rect) = ui.allocate_space(vec2(ui.available_width(), ENTRY * 2.0));
         let words = "Nothing fits. Take a letter away.";
-        let text = widgets::text(ui, rect.left_center() + vec2(12.0, 0.0), words, Type::Body, colours.secondary, 400.0);
+        let text =
+            widgets::text(ui, rect.left_center() + vec2(12.0, 0.0), words, TextRole::Body, colours.secondary, 400.0);
         widgets::label(ui, text, "nothing", words);
         return false;
     }
@@ -115,12 +116,12 @@ fn list(ui: &mut Ui, palette: &mut CommandPalette, desk: Option<&Desk>) -> bool 
         });
         let mut group = "";
         for (index, entry) in palette.entries.iter().enumerate() {
-            let of = if matches!(entry.deed, Deed::Reveal(_)) { "Activities" } else { "Commands" };
+            let of = if matches!(entry.deed, PaletteAction::Reveal(_)) { "Activities" } else { "Commands" };
             if of != group {
                 group = of;
                 let (_, rect) = ui.allocate_space(vec2(ui.available_width(), GROUP));
                 let at = pos2(rect.left() + 12.0, rect.center().y);
-                widgets::text(ui, at, group, Type::Caption, colours.muted, 200.0);
+                widgets::text(ui, at, group, TextRole::Caption, colours.muted, 200.0);
             }
             let (_, rect) = ui.allocate_space(vec2(ui.available_width(), ENTRY));
             let chosen = index == palette.at;
@@ -139,12 +140,12 @@ fn list(ui: &mut Ui, palette: &mut CommandPalette, desk: Option<&Desk>) -> bool 
 }
 
 /// Draws one entry; returns whether it was clicked.
-fn one(ui: &Ui, rect: Rect, entry: &Entry, desk: Option<&Desk>, place: (usize, usize), chosen: bool) -> bool {
+fn one(ui: &Ui, rect: Rect, entry: &Entry, desk: Option<&ProfileTab>, place: (usize, usize), chosen: bool) -> bool {
     let colours = Palette::of(ui.style());
     let response = ui.interact(rect, entry_id(place.0), Sense::CLICK);
     let row = match entry.deed {
-        Deed::Reveal(row) => desk.and_then(|desk| desk.activity(row)),
-        Deed::Run(_) | Deed::Reconcile(_) => None,
+        PaletteAction::Reveal(row) => desk.and_then(|desk| desk.activity(row)),
+        PaletteAction::Run(_) | PaletteAction::Reconcile(_) => None,
     };
     let name = match &row {
         Some(activity) => format!("{}, {}", entry.words, activity.status().word()),
@@ -166,10 +167,10 @@ fn one(ui: &Ui, rect: Rect, entry: &Entry, desk: Option<&Desk>, place: (usize, u
     }
     let middle = rect.center().y;
     let icon = match (&entry.deed, &row) {
-        (Deed::Run(command), _) => command.icon(),
-        (Deed::Reconcile(_), _) => icons::RETRY_PROBLEM,
-        (Deed::Reveal(_), Some(activity)) => icons::kind(activity.kind()),
-        (Deed::Reveal(_), None) => icons::ARTICLE,
+        (PaletteAction::Run(command), _) => command.icon(),
+        (PaletteAction::Reconcile(_), _) => icons::RETRY_PROBLEM,
+        (PaletteAction::Reveal(_), Some(activity)) => icons::kind(activity.kind()),
+        (PaletteAction::Reveal(_), None) => icons::ARTICLE,
     };
     let hue = if !enabled {
         colours.muted
@@ -185,17 +186,17 @@ fn one(ui: &Ui, rect: Rect, entry: &Entry, desk: Option<&Desk>, place: (usize, u
     let right = pos2(rect.right() - 12.0, middle);
     if let Some(activity) = &row {
         let id = cut(&activity.id(), 8).into_owned();
-        widgets::text(ui, pos2(text.right() + 12.0, middle), &visible(&id), Type::Mono, colours.muted, 90.0);
+        widgets::text(ui, pos2(text.right() + 12.0, middle), &visible(&id), TextRole::Mono, colours.muted, 90.0);
         let status = activity.status();
         let (icon, hue) = icons::status(status, colours);
         let x = rect.right() - 118.0;
         widgets::icon(ui, pos2(x + 8.0, middle), icon, 16.0, hue);
-        widgets::text(ui, pos2(x + 22.0, middle), &status.word(), Type::Body, colours.secondary, 96.0);
+        widgets::text(ui, pos2(x + 22.0, middle), &status.word(), TextRole::Body, colours.secondary, 96.0);
     } else if let Some(why) = entry.why_not {
         let room = right.x - text.right() - 16.0;
-        let galley = widgets::line(ui, why, Type::Small, colours.muted, room);
+        let galley = widgets::line(ui, why, TextRole::Small, colours.muted, room);
         widgets::paint_line(ui, pos2(right.x - galley.size().x, middle), &galley);
-    } else if let Deed::Run(command) = entry.deed
+    } else if let PaletteAction::Run(command) = entry.deed
         && let Some(key) = command.key()
     {
         widgets::key_caps(ui, right, &ui.ctx().format_shortcut(&key));
@@ -223,7 +224,7 @@ fn with_typed(entry: &Entry, ink: Color32, colours: &Palette) -> LayoutJob {
 
 /// Adds a run of letters that were typed, or that were not.
 fn add(job: &mut LayoutJob, (typed, run): &(bool, String), ink: Color32, entry: &Entry, colours: &Palette) {
-    let face = if *typed { Type::Strong } else { Type::Body };
+    let face = if *typed { TextRole::Strong } else { TextRole::Body };
     let ink = if *typed || entry.places.is_empty() { ink } else { colours.secondary };
     job.append(run, 0.0, widgets::format(face, ink));
 }
@@ -236,10 +237,10 @@ fn foot(ui: &mut Ui, palette: &CommandPalette) {
     ui.painter().hline(rect.x_range(), rect.top() + 4.0, egui::Stroke::new(1.0, colours.stroke));
     let middle = rect.center().y + 4.0;
     let words = "↑ ↓ to move    Enter to run";
-    widgets::text(ui, pos2(rect.left() + 12.0, middle), words, Type::Caption, colours.muted, 300.0);
-    let commands = palette.entries.iter().filter(|entry| !matches!(entry.deed, Deed::Reveal(_))).count();
+    widgets::text(ui, pos2(rect.left() + 12.0, middle), words, TextRole::Caption, colours.muted, 300.0);
+    let commands = palette.entries.iter().filter(|entry| !matches!(entry.deed, PaletteAction::Reveal(_))).count();
     let count = format!("{commands} of {} commands", palette.of);
-    let text = widgets::text_right(ui, pos2(rect.right() - 12.0, middle), &count, Type::Caption, colours.muted);
+    let text = widgets::text_right(ui, pos2(rect.right() - 12.0, middle), &count, TextRole::Caption, colours.muted);
     let response = widgets::label(ui, text, "count", &count);
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(accesskit::Live::Polite));
 }

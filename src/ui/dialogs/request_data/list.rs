@@ -4,12 +4,12 @@ use egui::{
     EventFilter, Id, Key, Modifiers, Rect, Role, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
-use crate::activity::Moment;
+use crate::activity::Timestamp;
 use crate::protocol::{StoredData, visible};
-use crate::ui::frame::Scene;
+use crate::ui::frame::FrameContext;
 use crate::ui::text::{bytes, cell_time, cut, full_time};
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets::{self, text_field};
 
 use super::RequestData;
@@ -66,13 +66,13 @@ pub(crate) fn head(ui: &Ui, rect: Rect) {
     let palette = Palette::of(ui.style());
     let (columns, middle) = (Columns::new(rect), rect.center().y);
     for (x, words) in [(columns.name, "Name"), (columns.context, "Context"), (columns.created, "Created")] {
-        widgets::text(ui, pos2(x, middle), words, Type::CaptionStrong, palette.muted, f32::INFINITY);
+        widgets::text(ui, pos2(x, middle), words, TextRole::CaptionStrong, palette.muted, f32::INFINITY);
     }
-    widgets::text_right(ui, pos2(columns.size, middle), "Size", Type::CaptionStrong, palette.muted);
+    widgets::text_right(ui, pos2(columns.size, middle), "Size", TextRole::CaptionStrong, palette.muted);
 }
 
 /// Draws the list; says what its keys asked for.
-pub(crate) fn show(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, scene: &Scene) -> Asked {
+pub(crate) fn show(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, scene: &FrameContext) -> Asked {
     let response = ui.interact(rect, id(), Sense::focusable_noninteractive());
     response.widget_info(|| WidgetInfo::labeled(Role::ListBox, true, "Data tokens"));
     let focused = response.has_focus();
@@ -97,7 +97,7 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, scene: &Sc
     asked
 }
 
-fn rows(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, focused: bool, scene: &Scene) {
+fn rows(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, focused: bool, scene: &FrameContext) {
     let mut place = ui.new_child(UiBuilder::new().max_rect(rect.shrink(1.0)).id_salt("data tokens"));
     place.spacing_mut().item_spacing.y = 0.0;
     let mut area = ScrollArea::vertical().auto_shrink(false).id_salt("data tokens").animated(false);
@@ -167,7 +167,7 @@ fn title(data: &StoredData) -> String {
 }
 
 /// Draws one row; returns whether it was clicked.
-fn one(ui: &Ui, rect: Rect, dialog: &RequestData, row: usize, at: bool, scene: &Scene) -> bool {
+fn one(ui: &Ui, rect: Rect, dialog: &RequestData, row: usize, at: bool, scene: &FrameContext) -> bool {
     let palette = Palette::of(ui.style());
     let Some((place, item)) = dialog.found.get(row).and_then(|&place| Some((place, dialog.all.get(place)?))) else {
         return false;
@@ -176,7 +176,7 @@ fn one(ui: &Ui, rect: Rect, dialog: &RequestData, row: usize, at: bool, scene: &
     let response = ui.interact(rect, row_id(row), Sense::CLICK);
     let (name, context) = (title(&item.data), visible(&cut(&item.data.context, LONGEST)).into_owned());
     let size = item.data.size.map(bytes);
-    let created = item.data.created.map(Moment::from);
+    let created = item.data.created.map(Timestamp::from);
     let when = created.map(|created| cell_time(created, scene.now, &scene.zone).main);
     let all = [Some(context.clone()).filter(|context| !context.is_empty()), size.clone(), when.clone()];
     let spoken = all.into_iter().flatten().fold(name.clone(), |spoken, part| format!("{spoken}, {part}"));
@@ -194,16 +194,19 @@ fn one(ui: &Ui, rect: Rect, dialog: &RequestData, row: usize, at: bool, scene: &
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, palette.stroke_soft));
     let (columns, middle) = (Columns::new(rect), rect.center().y);
     text_field::draw_mark(ui, pos2(rect.left() + 18.0, middle), text_field::Mark::Check(chosen), true);
-    let (face, ink) =
-        if item.data.file_name.is_empty() { (Type::Mono, palette.secondary) } else { (Type::Body, palette.text) };
+    let (face, ink) = if item.data.file_name.is_empty() {
+        (TextRole::Mono, palette.secondary)
+    } else {
+        (TextRole::Body, palette.text)
+    };
     widgets::text(ui, pos2(columns.name, middle), &name, face, ink, columns.context - columns.name - 12.0);
     let room = columns.size - 70.0 - columns.context;
-    widgets::text(ui, pos2(columns.context, middle), &context, Type::Body, palette.secondary, room);
+    widgets::text(ui, pos2(columns.context, middle), &context, TextRole::Body, palette.secondary, room);
     let size = size.as_deref().unwrap_or("–");
-    widgets::text_right(ui, pos2(columns.size, middle), size, Type::Body, palette.secondary);
+    widgets::text_right(ui, pos2(columns.size, middle), size, TextRole::Body, palette.secondary);
     let room = columns.right - columns.created;
     let words = when.as_deref().unwrap_or("–");
-    widgets::text(ui, pos2(columns.created, middle), words, Type::Small, palette.secondary, room);
+    widgets::text(ui, pos2(columns.created, middle), words, TextRole::Small, palette.secondary, room);
     if at {
         ui.painter().rect_stroke(rect.shrink(2.0), 2.0, Stroke::new(2.0, palette.accent), egui::StrokeKind::Inside);
     }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use crate::engine::{Action, DATA_TOKENS_A_PAGE, RestError};
 use crate::protocol::{DataToken, DataTokenPage, StoredData};
 use crate::settings::ProfileId;
-use crate::ui::profile_tab::Desk;
+use crate::ui::profile_tab::ProfileTab;
 
 /// How many data tokens are listed; of more, those that the server names first.
 const MOST: usize = 50_000;
@@ -105,7 +105,7 @@ impl RequestData {
     }
 
     /// Follows whether the profile is signed in: without a token nothing is asked and nothing answered.
-    pub(crate) fn follow(&mut self, desk: &Desk) {
+    pub(crate) fn follow(&mut self, desk: &ProfileTab) {
         self.signed_in = !desk.is_signed_out();
         if let (false, Stage::Asked(page)) = (self.signed_in, &self.stage) {
             self.stage = Stage::Due(*page);

@@ -3,14 +3,14 @@
 use egui::{Id, Key, Modifiers, Rect, ScrollArea, StrokeKind, Ui, UiBuilder, pos2, vec2};
 
 use crate::protocol::visible;
-use crate::ui::frame::dialog_frame::{First, buttons_unless, room};
-use crate::ui::frame::folder_purpose::FolderFor;
-use crate::ui::frame::{Scene, Wish};
+use crate::ui::frame::dialog_frame::{InitialFocus, buttons_unless, room};
+use crate::ui::frame::folder_purpose::FolderPurpose;
+use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, Type};
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets::empty_state::{self, room_for_icon};
 use crate::ui::widgets::text_field::{Field, Mark, choice};
-use crate::ui::widgets::{self, Look, Press, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 use super::list::{self, Asked};
 use super::{RequestData, Stage};
@@ -25,7 +25,7 @@ const LEAST_WORDS: f32 = 4.0 * theme::ROW;
 const AROUND: f32 = 272.0;
 
 /// Draws what the dialog holds.
-pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, scene: &mut FrameContext) {
     field(ui, dialog, fresh);
     let least = if dialog.found.is_empty() { LEAST_WORDS } else { LEAST_LIST };
     let height = room(ui, AROUND).clamp(least, LIST);
@@ -47,12 +47,12 @@ pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, scene: &m
     foot(ui, dialog);
     destination(ui, dialog, scene);
     let why_not = dialog.why_not(dialog.chosen.len());
-    let pressed = buttons_unless(ui, why_not.as_deref(), "Request", "Cancel", First::None, scene);
+    let pressed = buttons_unless(ui, why_not.as_deref(), "Request", "Cancel", InitialFocus::None, scene);
     if pressed || asked == Asked::Request {
         match dialog.wanted(asked == Asked::Request) {
             Ok(data) => {
                 let folder = dialog.folder.clone();
-                scene.wish(Wish::RequestData { profile: dialog.profile, data, folder });
+                scene.wish(UiRequest::RequestData { profile: dialog.profile, data, folder });
             }
             Err(sentence) => dialog.wrong = Some(sentence),
         }
@@ -114,7 +114,7 @@ fn words(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) -> f32 {
     match &dialog.stage {
         Stage::Failed(_, why) => {
             let below = empty_state::show(ui, place, icons::CLOUD_OFF, "The list could not be read.", why);
-            let again = Press::new("Try again").look(Look::Outlined);
+            let again = Button::new("Try again").look(ButtonStyle::Outlined);
             let at = pos2(rect.center().x - again.width(ui) / 2.0, below + 20.0);
             let again = again.at(ui, at);
             if again.clicked() {
@@ -151,19 +151,19 @@ fn words(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) -> f32 {
 }
 
 /// Whether the data is saved as soon as it is ready, and where to.
-fn destination(ui: &mut Ui, dialog: &mut RequestData, scene: &mut Scene) {
+fn destination(ui: &mut Ui, dialog: &mut RequestData, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     ui.add_space(8.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 24.0));
     let words = "Save to a folder as soon as it is ready";
     let mark = choice(ui, pos2(rect.left(), rect.center().y), Mark::Check(dialog.folder.is_some()), words, true);
     if mark.clicked() && dialog.folder.take().is_none() {
-        scene.wish(Wish::AskFolder(FolderFor::Requested(dialog.profile)));
+        scene.wish(UiRequest::AskFolder(FolderPurpose::Requested(dialog.profile)));
     }
     if let Some(folder) = &dialog.folder {
         let path = visible(&folder.display().to_string()).into_owned();
         let at = pos2(mark.rect.right() + 16.0, rect.center().y);
-        let text = widgets::text(ui, at, &path, Type::Mono, palette.secondary, rect.right() - at.x);
+        let text = widgets::text(ui, at, &path, TextRole::Mono, palette.secondary, rect.right() - at.x);
         widgets::label(ui, text, "folder", &format!("Folder {path}")).on_hover_text(path);
     }
 }
@@ -178,17 +178,17 @@ fn foot(ui: &mut Ui, dialog: &mut RequestData) {
     let wrong =
         dialog.wrong.clone().or_else(|| dialog.why_not(dialog.chosen.len().max(1)).filter(|_| dialog.signed_in));
     if let Some(wrong) = &wrong {
-        let text = widgets::text(ui, at, wrong, Type::Small, palette.failed, rect.width());
+        let text = widgets::text(ui, at, wrong, TextRole::Small, palette.failed, rect.width());
         widgets::alert(ui, text, wrong);
         return;
     }
     if let Stage::Failed(_, why) = &dialog.stage
         && !dialog.all.is_empty()
     {
-        let again = Press::new("Try again").look(Look::Outlined).height(20.0);
+        let again = Button::new("Try again").look(ButtonStyle::Outlined).height(20.0);
         let width = again.width(ui);
         let words = format!("The rest could not be read. {why}");
-        let text = widgets::text(ui, at, &words, Type::Small, palette.failed, rect.width() - width - 12.0);
+        let text = widgets::text(ui, at, &words, TextRole::Small, palette.failed, rect.width() - width - 12.0);
         widgets::alert(ui, text, &words);
         if again.at(ui, pos2(rect.right() - width, at.y)).clicked() {
             dialog.retry();
@@ -199,12 +199,12 @@ fn foot(ui: &mut Ui, dialog: &mut RequestData) {
         return;
     }
     let words = dialog.standing();
-    let text = widgets::text(ui, at, &words, Type::Small, palette.secondary, rect.width() * 0.6);
+    let text = widgets::text(ui, at, &words, TextRole::Small, palette.secondary, rect.width() * 0.6);
     let end = text.right();
     let response = widgets::label(ui, text, "standing", &words);
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(egui::accesskit::Live::Polite));
     let keys = "↓ to the list · Space chooses · Enter requests";
-    if end + 12.0 + widgets::width(ui, keys, Type::Caption) <= rect.right() {
-        widgets::text_right(ui, pos2(rect.right(), at.y), keys, Type::Caption, palette.muted);
+    if end + 12.0 + widgets::width(ui, keys, TextRole::Caption) <= rect.right() {
+        widgets::text_right(ui, pos2(rect.right(), at.y), keys, TextRole::Caption, palette.muted);
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::protocol::visible;
 
-use super::json_nesting::{self, Nest, token_end};
+use super::json_nesting::{self, JsonNode, token_end};
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +16,7 @@ const LONGEST_NAME: usize = 64;
 
 /// What a piece of text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ink {
+pub(crate) enum TokenColor {
     /// Brackets, commas, colons.
     Mark,
     /// A name.
@@ -35,7 +35,7 @@ pub(crate) enum Ink {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Line {
     /// Its pieces, from the left.
-    pub pieces: Vec<(String, Ink)>,
+    pub pieces: Vec<(String, TokenColor)>,
     /// Whether a secret was taken out of it.
     pub locked: bool,
     /// What begins on it and can be folded.
@@ -58,7 +58,7 @@ pub(crate) struct Fold {
 pub(crate) fn lay_out(raw: &str, columns: usize, is_folded: impl Fn(usize) -> bool) -> Vec<Line> {
     let shown = bounded(raw);
     let nests = json_nesting::all(shown);
-    let mut setter = Setter {
+    let mut setter = JsonLayouter {
         lines: vec![Line::default()],
         used: 0,
         depth: 0,
@@ -107,7 +107,7 @@ fn bounded(raw: &str) -> &str {
 }
 
 /// Sets tokens into lines.
-struct Setter {
+struct JsonLayouter {
     lines: Vec<Line>,
     /// How many characters the last line has.
     used: usize,
@@ -127,11 +127,11 @@ struct Setter {
     name: String,
 }
 
-impl Setter {
+impl JsonLayouter {
     fn token(&mut self, first: char, token: &str, after: &str) {
         match first {
             '{' | '[' => {
-                self.put(token, Ink::Mark);
+                self.put(token, TokenColor::Mark);
                 self.depth += 1;
                 let empty = after.trim_start().starts_with(['}', ']']);
                 // The envelope stays on one line, what is in it begins the next.
@@ -144,24 +144,24 @@ impl Setter {
                 }
             }
             '}' | ']' => self.close(token),
-            ':' => self.put(": ", Ink::Mark),
+            ':' => self.put(": ", TokenColor::Mark),
             ',' => {
-                self.put(",", Ink::Mark);
+                self.put(",", TokenColor::Mark);
                 if self.alone {
                     self.new_line();
                 } else if !self.break_if_long(after) {
-                    self.put(" ", Ink::Mark);
+                    self.put(" ", TokenColor::Mark);
                 }
                 self.alone = false;
             }
             '"' => {
                 if self.bare {
-                    self.put(" ", Ink::Mark);
+                    self.put(" ", TokenColor::Mark);
                 }
                 let is_name = after.trim_start().starts_with(':');
                 if is_name {
                     let name = visible(token);
-                    self.put(&name, Ink::Name);
+                    self.put(&name, TokenColor::Name);
                     self.name = name.trim_matches('"').chars().take(LONGEST_NAME).collect();
                 } else {
                     self.value(token);
@@ -170,7 +170,7 @@ impl Setter {
             _ => {
                 // Two bare words in a row are not JSON: they stay apart.
                 if self.bare {
-                    self.put(" ", Ink::Mark);
+                    self.put(" ", TokenColor::Mark);
                 }
                 self.value(token);
             }
@@ -180,7 +180,7 @@ impl Setter {
     }
 
     /// Whether an object or a list can be folded here. The envelope and what is on its line fold with the message.
-    fn folds(&self, nest: &Nest) -> bool {
+    fn folds(&self, nest: &JsonNode) -> bool {
         nest.members > 0 && self.lines.len() > 1 && self.inline == 0
     }
 
@@ -192,7 +192,7 @@ impl Setter {
     }
 
     /// Marks the line as one that something begins on that can be folded.
-    fn fold(&mut self, number: usize, open: bool, nest: &Nest) {
+    fn fold(&mut self, number: usize, open: bool, nest: &JsonNode) {
         // In a list it has no name, and no line yet.
         if nest.in_list {
             self.before(true);
@@ -205,8 +205,8 @@ impl Setter {
     }
 
     /// Opens it: on the line, where all of it has room there.
-    fn open(&mut self, token: &str, nest: &Nest) {
-        self.put(token, Ink::Mark);
+    fn open(&mut self, token: &str, nest: &JsonNode) {
+        self.put(token, TokenColor::Mark);
         self.depth += 1;
         self.opened = true;
         self.bare = false;
@@ -220,12 +220,12 @@ impl Setter {
     }
 
     /// Sets it folded.
-    fn folded(&mut self, token: &str, nest: &Nest) {
+    fn folded(&mut self, token: &str, nest: &JsonNode) {
         let end = if token == "{" { "}" } else { "]" };
-        self.put(token, Ink::Mark);
-        self.put("…", Ink::Mark);
-        self.put(end, Ink::Mark);
-        self.put(&format!(" {}", nest.words()), Ink::Mark);
+        self.put(token, TokenColor::Mark);
+        self.put("…", TokenColor::Mark);
+        self.put(end, TokenColor::Mark);
+        self.put(&format!(" {}", nest.words()), TokenColor::Mark);
         (self.opened, self.bare, self.alone) = (false, false, true);
     }
 
@@ -233,8 +233,8 @@ impl Setter {
         let broken = self.broken.pop().unwrap_or_default();
         let space = broken && self.used > self.indent() && !self.opened;
         self.depth = self.depth.saturating_sub(1);
-        self.put(if space { " " } else { "" }, Ink::Mark);
-        self.put(token, Ink::Mark);
+        self.put(if space { " " } else { "" }, TokenColor::Mark);
+        self.put(token, TokenColor::Mark);
         let was_inline = self.inline > 0;
         self.inline = self.inline.saturating_sub(1);
         self.alone = self.inline == 0 && (was_inline || (broken && self.depth > 1));
@@ -244,20 +244,20 @@ impl Setter {
     fn value(&mut self, token: &str) {
         if token == "\"hidden\"" {
             self.lock();
-            self.put(token, Ink::Hidden);
+            self.put(token, TokenColor::Hidden);
             return;
         }
         let ink = match token {
-            "true" | "false" | "null" => Ink::Word,
-            _ if token.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) => Ink::Number,
-            _ => Ink::Text,
+            "true" | "false" | "null" => TokenColor::Word,
+            _ if token.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) => TokenColor::Number,
+            _ => TokenColor::Text,
         };
         let mut rest = token;
         while let Some(at) = rest.find("=hidden").map(|at| at + 1) {
             let (before, from) = rest.split_at(at);
             self.put(&visible(before), ink);
             self.lock();
-            self.put("hidden", Ink::Hidden);
+            self.put("hidden", TokenColor::Hidden);
             rest = from.strip_prefix("hidden").unwrap_or_default();
         }
         self.put(&visible(rest), ink);
@@ -303,14 +303,14 @@ impl Setter {
         let indent = self.indent();
         let mut line = Line::default();
         if indent > 0 {
-            line.pieces.push((" ".repeat(indent), Ink::Mark));
+            line.pieces.push((" ".repeat(indent), TokenColor::Mark));
         }
         self.lines.push(line);
         self.used = indent;
     }
 
     /// Adds text, on as many lines as it takes.
-    fn put(&mut self, text: &str, ink: Ink) {
+    fn put(&mut self, text: &str, ink: TokenColor) {
         let mut rest = text;
         while !rest.is_empty() {
             let room = self.columns.saturating_sub(self.used);

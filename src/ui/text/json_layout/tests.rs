@@ -24,26 +24,27 @@ fn an_event_is_set_in_short_lines_in_the_order_it_came() {
         ]
     );
     let lines = lay_out(raw, 60, |_| false);
-    let hidden: Vec<_> = lines.iter().flat_map(|line| &line.pieces).filter(|(_, ink)| *ink == Ink::Hidden).collect();
-    assert_eq!(hidden, [&("hidden".to_owned(), Ink::Hidden)]);
+    let hidden: Vec<_> =
+        lines.iter().flat_map(|line| &line.pieces).filter(|(_, ink)| *ink == TokenColor::Hidden).collect();
+    assert_eq!(hidden, [&("hidden".to_owned(), TokenColor::Hidden)]);
     assert_eq!(lines.iter().filter(|line| line.locked).count(), 1);
 }
 
 #[test]
 fn what_a_value_is_can_be_told_by_its_colour() {
-    let inks: Vec<(String, Ink)> = lay_out(r#"{"a":-1.5,"b":[true,null,"true"]}"#, 80, |_| false)
+    let inks: Vec<(String, TokenColor)> = lay_out(r#"{"a":-1.5,"b":[true,null,"true"]}"#, 80, |_| false)
         .into_iter()
         .flat_map(|line| line.pieces)
-        .filter(|(_, ink)| *ink != Ink::Mark)
+        .filter(|(_, ink)| *ink != TokenColor::Mark)
         .collect();
-    let inks: Vec<(&str, Ink)> = inks.iter().map(|(text, ink)| (text.as_str(), *ink)).collect();
+    let inks: Vec<(&str, TokenColor)> = inks.iter().map(|(text, ink)| (text.as_str(), *ink)).collect();
     let expected = [
-        ("\"a\"", Ink::Name),
-        ("-1.5", Ink::Number),
-        ("\"b\"", Ink::Name),
-        ("true", Ink::Word),
-        ("null", Ink::Word),
-        ("\"true\"", Ink::Text),
+        ("\"a\"", TokenColor::Name),
+        ("-1.5", TokenColor::Number),
+        ("\"b\"", TokenColor::Name),
+        ("true", TokenColor::Word),
+        ("null", TokenColor::Word),
+        ("\"true\"", TokenColor::Text),
     ];
     assert_eq!(inks, expected);
 }

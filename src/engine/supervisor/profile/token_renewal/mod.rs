@@ -8,19 +8,19 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::auth::{sign_in, token_expiry};
-use crate::engine::client::rest::Granted;
+use crate::engine::client::rest::IssuedToken;
 use crate::engine::context::internal_event::Renewal;
 use crate::engine::events::event::Severity;
 use crate::engine::events::problem::{NeedsToken, ProblemReason};
 use crate::engine::network::rest_error::RestError;
-use crate::engine::session::desired_state::Aim;
-use crate::engine::state::session_credentials::Ticket;
-use crate::engine::supervisor::Hub;
+use crate::engine::session::desired_state::TargetState;
+use crate::engine::state::session_credentials::SessionCredentials;
+use crate::engine::supervisor::Supervisor;
 use crate::engine::supervisor::pending_work::{Revocation, keep_token};
-use crate::engine::supervisor::state::profile_state::Held;
+use crate::engine::supervisor::state::profile_state::ActiveToken;
 use crate::settings::ProfileId;
 
-impl Hub {
+impl Supervisor {
     /// Asks for a new token, as the operator wants it.
     pub(crate) fn renew_now(&mut self, profile: ProfileId) {
         match self.desks.get(&profile) {
@@ -52,7 +52,7 @@ impl Hub {
     }
 
     /// The server answered the request for a new token.
-    pub(crate) fn renewed(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
+    pub(crate) fn renewed(&mut self, asked: &Arc<Renewal>, outcome: Result<IssuedToken, RestError>) {
         let profile = asked.profile.id;
         let current = self.desks.get(&profile).and_then(|desk| desk.renewal.as_ref());
         let is_current = current.is_some_and(|(current, _)| Arc::ptr_eq(current, asked));
@@ -63,7 +63,7 @@ impl Hub {
         }
     }
 
-    fn take_renewal(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
+    fn take_renewal(&mut self, asked: &Arc<Renewal>, outcome: Result<IssuedToken, RestError>) {
         let profile = asked.profile.id;
         if asked.unwanted.is_cancelled() {
             return self.discard(asked, outcome);
@@ -88,9 +88,9 @@ impl Hub {
         let expires_at = granted.ends.at.map(|at| self.tools.clocks.of_server(at));
         let Some(held) = self.held(profile, old) else { return };
         let endpoints = asked.old.endpoints.clone();
-        let new = Arc::new(Ticket { number: asked.number, endpoints, token: granted.token });
+        let new = Arc::new(SessionCredentials { number: asked.number, endpoints, token: granted.token });
         let previous = Some(asked.old.clone());
-        *held = Held {
+        *held = ActiveToken {
             ticket: new.clone(),
             expires_at,
             unreadable_end: granted.ends.unreadable,
@@ -101,13 +101,13 @@ impl Hub {
         if let Some(desk) = self.desks.get(&profile) {
             desk.wish.send_if_modified(|wish| {
                 let goes_on = match &wish.aim {
-                    Aim::Online(ticket) => ticket.number == old,
+                    TargetState::Online(ticket) => ticket.number == old,
                     // It was the old token that a call found dead.
-                    Aim::Refused { .. } => true,
-                    Aim::SignedOut | Aim::Offline | Aim::Stopped => false,
+                    TargetState::Refused { .. } => true,
+                    TargetState::SignedOut | TargetState::Offline | TargetState::Stopped => false,
                 };
                 if goes_on {
-                    wish.aim = Aim::Online(new);
+                    wish.aim = TargetState::Online(new);
                 }
                 goes_on
             });
@@ -121,7 +121,7 @@ impl Hub {
     }
 
     /// The server answered when the engine was stopping: the keyring needs the new token, since the old one is dead.
-    pub(crate) fn renewed_late(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
+    pub(crate) fn renewed_late(&mut self, asked: &Arc<Renewal>, outcome: Result<IssuedToken, RestError>) {
         if asked.unwanted.is_cancelled() {
             return self.discard(asked, outcome);
         }
@@ -135,7 +135,7 @@ impl Hub {
 
     /// Nobody wants the new token any more. If the profile was signed out or removed, it is revoked in the place of the old
     /// one; if it was signed in anew, it is left to end.
-    fn discard(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
+    fn discard(&mut self, asked: &Arc<Renewal>, outcome: Result<IssuedToken, RestError>) {
         let profile = asked.profile.id;
         let is_signed_in = self.desks.get(&profile).is_some_and(|desk| desk.held.is_some());
         if let (Ok(granted), false) = (outcome, is_signed_in) {
