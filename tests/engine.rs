@@ -21,6 +21,8 @@ mod child;
 mod clocks;
 #[path = "engine/decrypt.rs"]
 mod decrypt;
+#[path = "engine/download_failures.rs"]
+mod download_failures;
 #[path = "engine/downloads.rs"]
 mod downloads;
 #[path = "engine/earlier_versions.rs"]
@@ -29,14 +31,8 @@ mod earlier_versions;
 mod exporting;
 #[path = "engine/full_disk.rs"]
 mod full_disk;
-#[path = "engine/generations.rs"]
-mod generations;
 #[path = "engine/keys.rs"]
 mod keys;
-#[path = "engine/listening.rs"]
-mod listening;
-#[path = "engine/mishaps.rs"]
-mod mishaps;
 #[path = "engine/network.rs"]
 mod network;
 #[path = "engine/older.rs"]
@@ -45,6 +41,8 @@ mod older;
 mod pending;
 #[path = "engine/quitting.rs"]
 mod quitting;
+#[path = "engine/receiving.rs"]
+mod receiving;
 #[path = "engine/refusing.rs"]
 mod refusing;
 #[path = "engine/renewing.rs"]
@@ -59,14 +57,16 @@ mod scripted;
 mod sealing;
 #[path = "engine/server_answers.rs"]
 mod server_answers;
-#[path = "engine/signing.rs"]
-mod signing;
+#[path = "engine/server_dialects.rs"]
+mod server_dialects;
+#[path = "engine/sign_in.rs"]
+mod sign_in;
 #[path = "engine/storage.rs"]
 mod storage;
+#[path = "engine/tls_and_proxies.rs"]
+mod tls_and_proxies;
 #[path = "engine/window.rs"]
 mod window;
-#[path = "engine/wires.rs"]
-mod wires;
 
 use privicore_monitor::sandbox::{Options, SandboxHandle, Scenario, start};
 

@@ -7,6 +7,8 @@
 mod client;
 #[path = "sandbox/data.rs"]
 mod data;
+#[path = "sandbox/end_to_end.rs"]
+mod end_to_end;
 #[path = "sandbox/faults.rs"]
 mod faults;
 #[path = "sandbox/program.rs"]
@@ -15,8 +17,6 @@ mod program;
 mod proxy;
 #[path = "sandbox/rest.rs"]
 mod rest;
-#[path = "sandbox/whole.rs"]
-mod whole;
 
 use privicore_monitor::sandbox::{Options, SandboxHandle, Scenario, start};
 

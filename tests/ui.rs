@@ -35,8 +35,6 @@ mod insight;
 mod keyboard;
 #[path = "ui/notifying.rs"]
 mod notifying;
-#[path = "ui/picture.rs"]
-mod picture;
 #[path = "ui/profiles.rs"]
 mod profiles;
 #[path = "ui/receipts.rs"]
@@ -53,14 +51,16 @@ mod settings;
 mod sign_in;
 #[path = "ui/sizes.rs"]
 mod sizes;
+#[path = "ui/snapshot_store.rs"]
+mod snapshot_store;
 #[path = "ui/snapshots.rs"]
 mod snapshots;
+#[path = "ui/software_renderer.rs"]
+mod software_renderer;
 #[path = "ui/states.rs"]
 mod states;
 #[path = "ui/storage.rs"]
 mod storage;
-#[path = "ui/stored.rs"]
-mod stored;
 #[path = "ui/streaming.rs"]
 mod streaming;
 #[path = "ui/table.rs"]

@@ -5,11 +5,11 @@ use std::fs;
 use atspi::{Role, State};
 
 use crate::failure::{Failure, Outcome, ensure};
-use crate::hands::{press, type_text};
+use crate::fixture::Stage;
+use crate::input::{press, type_text};
 use crate::monitor::Monitor;
 use crate::portal::{self, Hands};
 use crate::privicore;
-use crate::stage::Stage;
 use crate::wait::until;
 use crate::{COMMAND, REQUEST};
 

@@ -5,9 +5,9 @@ use std::fs;
 use atspi::Role;
 
 use crate::failure::{Outcome, ensure};
+use crate::fixture::Stage;
 use crate::portal::{self, Hands};
 use crate::privicore;
-use crate::stage::Stage;
 use crate::{COMMAND, REQUEST};
 
 #[test]

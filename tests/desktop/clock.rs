@@ -8,10 +8,10 @@ use atspi::Role;
 
 use crate::COMMAND;
 use crate::failure::{Outcome, ensure};
+use crate::fixture::Stage;
 use crate::monitor::{Home, Monitor};
 use crate::preload;
 use crate::privicore::payload;
-use crate::stage::Stage;
 use crate::tree::Node;
 use crate::wait::until;
 use crate::{REQUEST, portal};

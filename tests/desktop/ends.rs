@@ -7,11 +7,11 @@ use std::{env, fs};
 use atspi::Role;
 
 use crate::failure::{Outcome, ensure};
-use crate::hands;
+use crate::fixture::Stage;
+use crate::input;
 use crate::monitor::Monitor;
-use crate::stage::Stage;
 use crate::wait::until;
-use crate::{COMMAND, preload, traces};
+use crate::{COMMAND, leftovers, preload};
 
 #[test]
 fn what_was_seen_before_a_kill_is_there_at_the_next_start() -> Outcome<()> {
@@ -33,7 +33,7 @@ fn what_was_seen_before_a_kill_is_there_at_the_next_start() -> Outcome<()> {
 fn a_kill_right_after_signing_out_leaves_the_profile_signed_out_and_its_token_revoked() -> Outcome<()> {
     let stage = Stage::set()?;
     let monitor = stage.start_live()?;
-    let token = until("the token in the keyring", || traces::stored_token(&stage.home).map(Some))?;
+    let token = until("the token in the keyring", || leftovers::stored_token(&stage.home).map(Some))?;
     monitor.click_button("Menu")?;
     monitor.click_button("Sign out")?;
     monitor.part(Role::Dialog, "Sign out")?;
@@ -41,14 +41,14 @@ fn a_kill_right_after_signing_out_leaves_the_profile_signed_out_and_its_token_re
     if !revoke.has(atspi::State::Checked)? {
         revoke.click()?;
     }
-    hands::press("Return")?;
+    input::press("Return")?;
     monitor.wait_connection("Signed out")?;
     monitor.kill()?;
 
     let monitor = stage.start()?;
     monitor.wait_connection("Signed out")?;
     until("the token to be revoked", || Ok((!stage.privicore.is_good(&token)?).then_some(())))?;
-    until("the keyring to be without it", || Ok(traces::stored_token(&stage.home).is_err().then_some(())))?;
+    until("the keyring to be without it", || Ok(leftovers::stored_token(&stage.home).is_err().then_some(())))?;
     ensure(stage.privicore.joined()? == 0, "it signed in again")?;
     end_well(monitor)
 }
@@ -133,7 +133,7 @@ fn a_server_that_has_fallen_silent_is_not_waited_for_at_the_end() -> Outcome<()>
 fn a_certificate_file_that_never_comes_is_named_and_holds_up_neither_a_connection_nor_the_end() -> Outcome<()> {
     let stage = Stage::set()?;
     let pipe = stage.home.root().join("on a dead mount.pem");
-    hands::run("mkfifo", &[&pipe.display().to_string()])?;
+    input::run("mkfifo", &[&pipe.display().to_string()])?;
     let path = pipe.display().to_string();
     let monitor = Monitor::start_as(&stage.desktop, &stage.home, &[("PRIVICORE_CA_FILE", &path)])?;
     monitor.sign_in(&stage.privicore)?;
@@ -152,20 +152,20 @@ fn a_certificate_file_that_never_comes_is_named_and_holds_up_neither_a_connectio
 fn a_locked_keyring_is_not_waited_for_at_the_end_and_does_at_the_next_start_what_it_was_asked() -> Outcome<()> {
     let stage = Stage::set()?;
     let monitor = stage.start_live()?;
-    until("the token in the keyring", || traces::stored_token(&stage.home).map(Some))?;
+    until("the token in the keyring", || leftovers::stored_token(&stage.home).map(Some))?;
     let locked = LockedKeyring::new()?;
     monitor.click_button("Menu")?;
     monitor.click_button("Sign out")?;
     monitor.part(Role::Dialog, "Sign out")?;
-    hands::press("Return")?;
+    input::press("Return")?;
     monitor.wait_connection("Signed out")?;
     end_well(monitor)?;
     drop(locked);
-    traces::stored_token(&stage.home)?;
+    leftovers::stored_token(&stage.home)?;
 
     let monitor = stage.start()?;
     monitor.wait_connection("Signed out")?;
-    until("the keyring to be without it", || Ok(traces::stored_token(&stage.home).is_err().then_some(())))?;
+    until("the keyring to be without it", || Ok(leftovers::stored_token(&stage.home).is_err().then_some(())))?;
     ensure(stage.privicore.joined()? == 0, "it signed in again")?;
     end_well(monitor)
 }
@@ -179,7 +179,7 @@ impl LockedKeyring {
         let lock = "org.freedesktop.Secret.Service.Lock";
         let (service, path) = ("org.freedesktop.secrets", "/org/freedesktop/secrets");
         let call = ["call", "--session", "--dest", service, "--object-path", path, "--method", lock, login];
-        hands::run("gdbus", &call)?;
+        input::run("gdbus", &call)?;
         Ok(Self)
     }
 }

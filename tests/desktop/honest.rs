@@ -9,9 +9,9 @@ use atspi::{Role, State};
 
 use crate::COMMAND;
 use crate::failure::{Outcome, ensure};
+use crate::fixture::Stage;
 use crate::monitor::{Home, Monitor};
 use crate::slow_disk::SlowDisk;
-use crate::stage::Stage;
 use crate::tree::Node;
 use crate::wait::until;
 

@@ -10,10 +10,10 @@ use tempfile::TempDir;
 
 use crate::bus::{AccessibilityService, PrivateBus};
 use crate::failure::{Failure, Outcome, ensure};
-use crate::hands;
+use crate::fixture::Stage;
+use crate::input;
 use crate::monitor::Monitor;
 use crate::process::Process;
-use crate::stage::Stage;
 
 /// It protects nothing: the database is deleted at the end.
 const PASSWORD: &str = "desktop";
@@ -76,7 +76,7 @@ impl KeePassXc {
         }
         let child = give(command.arg(self.path("ops.kdbx")), &format!("{PASSWORD}\n"))?;
         let process = Process(child);
-        hands::raise_window(if unlocked { "ops.kdbx - KeePassXC" } else { LOCKED })?;
+        input::raise_window(if unlocked { "ops.kdbx - KeePassXC" } else { LOCKED })?;
         Ok(process)
     }
 }
@@ -123,9 +123,9 @@ fn keepassxc_keeps_a_profile_signed_in_and_is_named_while_it_is_locked() -> Outc
         node.name.contains("is locked or has no default collection") && node.name.contains("asked again")
     })?;
     monitor.wait_connection("Signed out")?;
-    hands::raise_window(LOCKED)?;
-    hands::type_text(PASSWORD)?;
-    hands::press("Return")?;
+    input::raise_window(LOCKED)?;
+    input::type_text(PASSWORD)?;
+    input::press("Return")?;
     monitor.wait_connection("Live")?;
     end(monitor)
 }

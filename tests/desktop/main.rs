@@ -30,13 +30,15 @@
 mod bus;
 mod by_keys;
 mod by_tree;
+mod clipboard;
 mod clock;
-mod copied;
 mod ends;
 mod failure;
-mod hands;
+mod fixture;
 mod honest;
+mod input;
 mod keepassxc;
+mod leftovers;
 mod monitor;
 mod notified;
 mod pictures;
@@ -44,11 +46,9 @@ mod portal;
 mod preload;
 mod privicore;
 mod process;
+mod reduced_motion;
 mod secrets;
 mod slow_disk;
-mod stage;
-mod still;
-mod traces;
 mod tree;
 mod underneath;
 mod wait;
@@ -56,7 +56,7 @@ mod wait;
 use std::fs;
 
 use failure::{Outcome, ensure};
-use stage::Stage;
+use fixture::Stage;
 
 /// A command of ours, as the server names it.
 const COMMAND: &str = "23f7978a-5561-4718-84ca-c38d7db0843c";
@@ -89,16 +89,16 @@ fn an_operator_signs_in_watches_saves_quits_and_comes_back() -> Outcome<()> {
     ensure(fs::read(&target)? == payload, "the saved file holds other bytes than Privicore sent")?;
 
     // The token is where it belongs, and nowhere else.
-    let token = traces::stored_token(home)?;
+    let token = leftovers::stored_token(home)?;
     let auth = privicore::auth_of(&link)?;
     ensure(!monitor.command_line()?.contains(&token), "the token is on the command line")?;
-    traces::ensure_untold(home, &[&token, auth])?;
+    leftovers::ensure_untold(home, &[&token, auth])?;
 
     // Closed by its window, it ends well and leaves nothing behind.
     let exit = monitor.close()?;
     ensure(exit.success(), format!("closing the window ended with {exit}"))?;
     privicore.wait_nobody_joined()?;
-    traces::ensure_untold(home, &[&token, auth])?;
+    leftovers::ensure_untold(home, &[&token, auth])?;
 
     // The second start: live without a question, and what was seen is there.
     let monitor = stage.start()?;
@@ -110,5 +110,5 @@ fn an_operator_signs_in_watches_saves_quits_and_comes_back() -> Outcome<()> {
     let exit = monitor.terminate()?;
     ensure(exit.code() == Some(0), format!("SIGTERM ended with {exit}"))?;
     privicore.wait_nobody_joined()?;
-    traces::ensure_untold(home, &[&token, auth])
+    leftovers::ensure_untold(home, &[&token, auth])
 }

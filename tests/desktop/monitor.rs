@@ -9,7 +9,7 @@ use atspi::{Role, State};
 use tempfile::TempDir;
 
 use crate::failure::{Outcome, ensure};
-use crate::hands;
+use crate::input;
 use crate::privicore::Privicore;
 use crate::process::Process;
 use crate::tree::{self, Desktop, Node};
@@ -121,7 +121,7 @@ impl Monitor {
     /// When no window comes.
     pub(crate) fn start_as(desktop: &Desktop, home: &Home, environment: &[(&str, &str)]) -> Outcome<Self> {
         let monitor = Self::start_beside(desktop, home, environment)?;
-        hands::raise_window(TITLE)?;
+        input::raise_window(TITLE)?;
         Ok(monitor)
     }
 
@@ -263,12 +263,12 @@ impl Monitor {
 
     /// Puts the window out of sight, and waits until the program knows.
     pub(crate) fn minimise(&self) -> Outcome<()> {
-        self.lose_focus(|| hands::run("xdotool", &["windowminimize", &hands::window_id(TITLE)?]).map(drop))
+        self.lose_focus(|| input::run("xdotool", &["windowminimize", &input::window_id(TITLE)?]).map(drop))
     }
 
     /// Lets another program's window have the focus for as long as it lives; this one stays in sight.
     pub(crate) fn look_away(&self) -> Outcome<Process> {
-        hands::raise_window(TITLE)?;
+        input::raise_window(TITLE)?;
         self.lose_focus(|| Ok(Process(Command::new("xmessage").arg("Something else").stderr(Stdio::null()).spawn()?)))
     }
 
@@ -299,14 +299,14 @@ impl Monitor {
 
     /// Closes the window and waits for the program to end.
     pub(crate) fn close(self) -> Outcome<ExitStatus> {
-        hands::close_window(TITLE)?;
+        input::close_window(TITLE)?;
         self.wait_end()
     }
 
     /// Asks the program to end, as the system does when it shuts down, and waits for it.
     pub(crate) fn terminate(self) -> Outcome<ExitStatus> {
         timed("SIGTERM to the end", || {
-            hands::run("kill", &["-TERM", &self.process.0.id().to_string()])?;
+            input::run("kill", &["-TERM", &self.process.0.id().to_string()])?;
             self.wait_end()
         })
     }
@@ -326,6 +326,6 @@ impl Monitor {
 /// Types a text into a field, in the place of what is in it.
 fn retype(field: &Node, text: &str) -> Outcome<()> {
     field.focus()?;
-    hands::press("ctrl+a")?;
-    hands::type_text(text)
+    input::press("ctrl+a")?;
+    input::type_text(text)
 }

@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use crate::bus::{Board, Notice};
 use crate::failure::{Outcome, ensure};
+use crate::fixture::Stage;
 use crate::privicore;
-use crate::stage::Stage;
 use crate::{COMMAND, REQUEST};
 
 /// How many failures make a burst.

@@ -7,7 +7,7 @@ use std::path::Path;
 use atspi::Role;
 
 use crate::failure::Outcome;
-use crate::hands;
+use crate::input;
 use crate::monitor::{Home, Monitor, TITLE};
 use crate::privicore::{Privicore, SlowStore};
 use crate::tree::{Desktop, Node};
@@ -56,8 +56,8 @@ fn pictures(theme: &str) -> Outcome<()> {
     monitor.wait_row(&format!("Data request {request}, Saved"))?;
 
     // Its details, by keyboard: the newest row, opened.
-    hands::press("Home")?;
-    hands::press("Return")?;
+    input::press("Home")?;
+    input::press("Return")?;
     monitor.wait_part(Role::Panel, "Details")?;
     picture("details", theme)?;
     monitor.close().map(drop)
@@ -65,10 +65,10 @@ fn pictures(theme: &str) -> Outcome<()> {
 
 /// Writes a picture of the window once it has stopped changing.
 fn picture(name: &str, theme: &str) -> Outcome<()> {
-    let id = hands::window_id(TITLE)?;
+    let id = input::window_id(TITLE)?;
     // Out of the window, so that nothing is hovered over.
-    hands::run("xdotool", &["mousemove", "1590", "990"])?;
-    let look = || hands::output("import", &["-silent", "-window", &id, "-depth", "8", "rgb:-"]);
+    input::run("xdotool", &["mousemove", "1590", "990"])?;
+    let look = || input::output("import", &["-silent", "-window", &id, "-depth", "8", "rgb:-"]);
     let mut before = look()?;
     until("the window to stand still", || {
         let now = look()?;
@@ -78,5 +78,5 @@ fn picture(name: &str, theme: &str) -> Outcome<()> {
     })?;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("assets/screenshots/{name}-{theme}.png"));
     let (path, level) = (path.display().to_string(), "png:compression-level=9");
-    hands::run("import", &["-silent", "-window", &id, "-strip", "-define", level, &path]).map(drop)
+    input::run("import", &["-silent", "-window", &id, "-strip", "-define", level, &path]).map(drop)
 }

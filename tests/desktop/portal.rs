@@ -3,7 +3,7 @@
 use atspi::{Role, State};
 
 use crate::failure::{Outcome, ensure};
-use crate::hands;
+use crate::input;
 use crate::tree::Desktop;
 use crate::wait::until;
 
@@ -50,12 +50,12 @@ pub(crate) fn save_by(desktop: &Desktop, path: &str, by: Hands) -> Outcome<()> {
         Hands::Keys => until("the field to have the keyboard", || Ok(name.has(State::Focused)?.then_some(())))?,
     }
     if by != Hands::Tree {
-        hands::press("ctrl+a")?;
-        hands::type_text(path)?;
+        input::press("ctrl+a")?;
+        input::type_text(path)?;
     }
     name.wait_text(path)?;
     if by == Hands::Keys {
-        hands::press("Return")?;
+        input::press("Return")?;
     } else {
         dialog.find(Role::Button, "Save")?.click()?;
     }

@@ -9,14 +9,14 @@ use atspi::Role;
 
 use crate::bus::{AccessibilityService, FileChooser, PrivateBus, Reply};
 use crate::failure::{Failure, Outcome, ensure};
-use crate::hands;
+use crate::fixture::Stage;
+use crate::input;
+use crate::leftovers::stored_token;
 use crate::monitor::Monitor;
 use crate::preload;
 use crate::privicore;
 use crate::process::Process;
 use crate::secrets::Secrets;
-use crate::stage::Stage;
-use crate::traces::stored_token;
 use crate::tree::Node;
 use crate::{COMMAND, REQUEST};
 
@@ -67,8 +67,8 @@ fn type_path(monitor: &Monitor, path: &str) -> Outcome<()> {
     monitor.part_where("what to install", |node| says(node, "Install xdg-desktop-portal"))?;
     let field = monitor.part(Role::Entry, "File path")?;
     field.focus()?;
-    hands::press("ctrl+a")?;
-    hands::type_text(path)?;
+    input::press("ctrl+a")?;
+    input::type_text(path)?;
     field.wait_text(path)?;
     monitor.click_button("Save")
 }

@@ -14,12 +14,12 @@ use privicore_monitor::protocol::RequestId;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
+use crate::download_failures::told_since;
 use crate::downloads::{download, end_of, no_hidden_parts, offer};
-use crate::mishaps::told_since;
 use crate::quiet;
 use crate::scripted::serve;
+use crate::tls_and_proxies::{authority, encrypted};
 use crate::window::{Machine, Window};
-use crate::wires::{authority, encrypted};
 
 /// What the server sends.
 const BODY: &[u8] = b"id,amount\n1,2\n3,4\n";

@@ -10,11 +10,11 @@ use privicore_monitor::settings::{Address, Profile, ProfileId};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::download_failures::streams;
 use crate::downloads::{download, offer, publish, put};
-use crate::mishaps::streams;
 use crate::quiet;
+use crate::tls_and_proxies::{Encrypted, OURS, Pem, authority, port_of, server};
 use crate::window::{Machine, Window, profile_of, token_of, with_password, with_token};
-use crate::wires::{Encrypted, OURS, Pem, authority, port_of, server};
 
 const FAULTY_KEY: &[u8] = include_bytes!("tls/faulty/server.key");
 const EXPIRED: Pem = (include_bytes!("tls/faulty/expired.pem"), FAULTY_KEY);

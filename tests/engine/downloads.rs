@@ -202,7 +202,7 @@ async fn what_a_server_says_of_a_link_that_it_refuses_is_quoted_without_the_link
     ] {
         let length = body.len();
         let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
-        let link = crate::mishaps::answers(answer.into_bytes()).await.replace("once", "once-canary");
+        let link = crate::download_failures::answers(answer.into_bytes()).await.replace("once", "once-canary");
         offer(&mut window, &sandbox, id, &link).await;
         let LocalEvent::NotSaved { why, sentence, .. } = download(&mut window, profile, id, &to).await else {
             panic!("saved")

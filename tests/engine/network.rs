@@ -10,8 +10,8 @@ use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId, Prox
 use serde_json::json;
 
 use crate::quiet;
+use crate::tls_and_proxies::{ELSEWHERE, Proxy, authority, encrypted, port_of};
 use crate::window::{Machine, Window, profile_of, set, token_of, with_password, with_token};
-use crate::wires::{ELSEWHERE, Proxy, authority, encrypted, port_of};
 
 /// The value of `Proxy-Authorization` for `ops` with the password `canary`.
 const AUTHORIZATION: &str = "Basic b3BzOmNhbmFyeQ==";

@@ -9,13 +9,13 @@
 #![expect(clippy::print_stdout, reason = "the tally is what it is run for")]
 #![expect(clippy::disallowed_methods, reason = "tasks, threads and the clock of the test itself")]
 
+mod accounting;
 #[path = "../rabbitmq/broker.rs"]
 #[expect(dead_code, reason = "shared with the test on RabbitMQ, which uses all of it")]
 mod broker;
-mod mischief;
+mod fault_injector;
 mod monitor;
 mod stream;
-mod tally;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use privicore_monitor::sandbox::{Options, Scenario, start};
 use tokio::time::{Instant, timeout};
 
 use broker::Broker;
-use mischief::Mischief;
+use fault_injector::Mischief;
 use monitor::Monitor;
 use stream::Stream;
 
@@ -77,7 +77,7 @@ async fn soak(time: Duration, seed: u64) -> ExitCode {
     sandbox.shutdown().await;
     // What a consumer held for nobody is in the queue again now.
     broker.waiting_in(QUEUE, 0).await;
-    let tally = tally::of(sent, &kept);
+    let tally = accounting::of(sent, &kept);
     println!("{tally}\nafter {} s in all", began.elapsed().as_secs());
     if tally.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

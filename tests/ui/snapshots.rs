@@ -15,9 +15,9 @@ use privicore_monitor::ui::Prefill;
 
 use super::harness::{INLINE, LINK, Window, at, command, data, ops};
 use super::insight::ended;
-use super::picture::Picture;
 use super::screens;
-use super::stored;
+use super::snapshot_store;
+use super::software_renderer::Picture;
 
 /// What a screen is called, and how one gets there from the beginning.
 pub(super) type Screen = (&'static str, [f32; 2], fn(Theme, [f32; 2]) -> Window);
@@ -74,7 +74,7 @@ fn every_screen_is_as_it_was(theme: Theme, suffix: &str) {
         .iter()
         .filter_map(|(name, size, open)| {
             let picture = picture(&mut open(theme, *size));
-            stored::wrong(&format!("{name}-{suffix}"), &picture)
+            snapshot_store::wrong(&format!("{name}-{suffix}"), &picture)
         })
         .collect();
     assert!(
@@ -106,7 +106,7 @@ fn no_picture_is_kept_of_a_screen_that_is_gone() {
     let mut expected: Vec<String> =
         SCREENS.iter().flat_map(|(name, ..)| ["dark", "light"].map(|theme| format!("{name}-{theme}"))).collect();
     expected.sort();
-    assert_eq!(stored::names(), expected);
+    assert_eq!(snapshot_store::names(), expected);
 }
 
 /// A window of these profiles, all live.

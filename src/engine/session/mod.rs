@@ -32,7 +32,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::sync::watch;
 
-use crate::engine::client::connector::{self, Connector};
+use crate::engine::client::connector;
 use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::connection_reason::{ConnectionFailure, DisconnectReason, TokenRefusal};
 use crate::engine::events::event::ConnectionState;

@@ -1,6 +1,4 @@
-//! The few widgets of the window, drawn by the design's tokens at exact places: buttons, labels, text, icons, progress.
-//!
-//! Each carries its accessible name and shows its focus; the views say where it goes.
+//! The few widgets of the window: buttons, labels, text, icons, progress. Each carries its accessible name and shows its focus.
 
 pub(crate) mod empty_state;
 pub(crate) mod icons;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use egui::Color32;
 
-use super::picture::Picture;
+use super::software_renderer::Picture;
 
 /// How far a part of a colour may be off. The last digits of a number differ between processors; what a person sees is far above.
 const TOLERANCE: u8 = 12;

@@ -8,8 +8,8 @@ use privicore_monitor::settings::{Address, Profile};
 use serde_json::json;
 
 use crate::quiet;
+use crate::tls_and_proxies::{Line, port_of};
 use crate::window::{Machine, Window, post, profile_of, token_of, with_password};
-use crate::wires::{Line, port_of};
 
 fn command(id: &str) -> ActivityKey {
     ActivityKey::Command(CommandId::from(id))

@@ -9,7 +9,7 @@ use memchr::memmem::Finder;
 use toml::Table;
 
 use crate::failure::{Failure, Outcome, ensure};
-use crate::hands;
+use crate::input;
 use crate::monitor::Home;
 
 /// The token of the one profile, asked of the Secret Service by another program than the monitor.
@@ -26,7 +26,7 @@ pub(crate) fn stored_token(home: &Home) -> Outcome<String> {
     };
     let id = profile.get("id").and_then(|id| id.as_str()).ok_or_else(|| Failure::new("the profile has no id"))?;
     let user = format!("token:{id}");
-    let token = hands::run("secret-tool", &["lookup", "service", "privicore-monitor", "username", &user])?;
+    let token = input::run("secret-tool", &["lookup", "service", "privicore-monitor", "username", &user])?;
     ensure(!token.is_empty(), "the token in the keyring is empty")?;
     Ok(token)
 }

@@ -4,8 +4,8 @@ use atspi::{Role, State};
 
 use crate::bus::{Portal, PrivateBus};
 use crate::failure::{Failure, Outcome, ensure};
+use crate::fixture::Stage;
 use crate::monitor::Monitor;
-use crate::stage::Stage;
 
 /// How often a machine may be too slow for a window to come before the program gives an answer up, which is after five seconds.
 const ATTEMPTS: usize = 8;

@@ -1,17 +1,24 @@
-//! The rules of the house, held over the sources: which room may use which, what a room never does, how long a file may be, and
-//! that what is given away has its licence. Each check is a function over text, with tests of its own that show it fail.
+//! The architecture, checked over the sources: which module may use which, no import circles, how long a file and how full a folder may
+//! be, and that what is shipped has its licence. Each check is a function over text, with tests of its own that show it failing.
 
-#[path = "house/code.rs"]
+#[path = "architecture/code.rs"]
 mod code;
-#[path = "house/rooms.rs"]
-mod rooms;
-#[path = "house/rules.rs"]
+#[path = "architecture/imports.rs"]
+mod imports;
+#[path = "architecture/layers.rs"]
+mod layers;
+#[path = "architecture/layout.rs"]
+mod layout;
+#[path = "architecture/rules.rs"]
 mod rules;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A longer file holds more than one idea.
+/// A folder with more entries is two.
+const MOST_ENTRIES: usize = 16;
+
+/// A longer file is two.
 const LONGEST_FILE: usize = 500;
 
 /// Files that may be longer, each with its reason.
@@ -81,36 +88,36 @@ fn none(wrong: &[String]) {
 }
 
 #[test]
-fn each_room_uses_only_the_rooms_that_the_map_grants_it() {
-    let map = rooms::map(&read(&root().join("src/lib.rs"))).unwrap();
+fn each_module_uses_only_what_the_list_in_lib_rs_allows() {
+    let map = layers::map(&read(&root().join("src/lib.rs"))).unwrap();
     none(&wrong(&sources("src"), |source| {
-        let Some((room, depth)) = rooms::room(&source.path) else { return Vec::new() };
+        let Some((layer, depth)) = layers::layer(&source.path) else { return Vec::new() };
         let code = code::code(&source.text);
-        let mut wrong = rooms::wrong_arrows(room, &code, &map);
-        if !map.contains_key(room) {
-            wrong.push(format!("the map of `src/lib.rs` has no room `{room}`"));
+        let mut wrong = layers::wrong_arrows(layer, &code, &map);
+        if !map.contains_key(layer) {
+            wrong.push(format!("the list in `src/lib.rs` has no module `{layer}`"));
         }
-        if rooms::climbs_out(&code, depth) {
-            wrong.push("a path by `super` leaves the room: write it from `crate` on".to_owned());
+        if layers::climbs_out(&code, depth) {
+            wrong.push("a path by `super` leaves the top-level module: write it from `crate` on".to_owned());
         }
         wrong
     }));
 }
 
 #[test]
-fn each_room_keeps_to_its_own_words() {
+fn each_module_keeps_off_what_it_never_does() {
     none(&wrong(&sources("src"), |source| {
-        rooms::room(&source.path)
-            .map(|(room, _)| rules::wrong_words(room, &code::code(&source.text)))
+        layers::layer(&source.path)
+            .map(|(layer, _)| rules::wrong_words(layer, &code::code(&source.text)))
             .unwrap_or_default()
     }));
 }
 
 /// Files that look at the words of a message, each with its reason.
 const BY_WORDS: &[(&str, &str)] = &[
-    ("src/journal/row.rs", "what earlier versions wrote has no kind"),
-    ("src/engine/mailbox.rs", "the same notice that waits already is not told twice"),
-    ("src/ui/details/story.rs", "the whole of a sentence is found by the beginning that the row has"),
+    ("src/journal/file/row.rs", "what earlier versions wrote has no kind"),
+    ("src/engine/events/event_queue/mod.rs", "the same notice that waits already is not told twice"),
+    ("src/ui/details/descriptions.rs", "the whole of a sentence is found by the beginning that the row has"),
     ("src/ui/insight/reasons.rs", "a server's reason that looks like a key is shown in another face"),
 ];
 
@@ -128,10 +135,51 @@ fn no_decision_hangs_on_the_words_of_a_message() {
     }));
 }
 
+fn imports_in_src() -> imports::Arrows {
+    let sources = sources("src").into_iter().map(|source| (source.path, source.text)).collect();
+    imports::Modules::read(&sources, Path::new("src/lib.rs")).unwrap().arrows()
+}
+
+fn described(circles: &[Vec<PathBuf>], arrows: &imports::Arrows) -> Vec<String> {
+    let within = |circle: &Vec<PathBuf>| {
+        let arrows = arrows.iter().filter(|((from, to), _)| circle.contains(from) && circle.contains(to));
+        let lines = arrows.map(|((from, to), name)| format!("  {} takes {name} from {}", from.display(), to.display()));
+        format!("a circle of {}:\n{}", circle.len(), lines.collect::<Vec<_>>().join("\n"))
+    };
+    circles.iter().map(within).collect()
+}
+
+#[test]
+fn no_two_files_import_each_other_in_a_circle() {
+    let arrows = imports_in_src();
+    none(&described(&imports::circles(&arrows), &arrows));
+}
+
+#[test]
+fn no_two_folders_of_a_module_import_each_other_in_a_circle() {
+    let arrows = imports_in_src();
+    for folder in ["src", "src/engine", "src/ui", "src/journal", "src/activity"] {
+        let between = imports::between_entries(&arrows, Path::new(folder));
+        none(&described(&imports::circles(&between), &between));
+    }
+}
+
+#[test]
+fn no_folder_has_too_many_entries() {
+    let sources = sources("src");
+    none(&layout::crowded(sources.iter().map(|source| source.path.as_path()), MOST_ENTRIES));
+}
+
+#[test]
+fn modules_with_children_are_written_in_one_style() {
+    let sources = sources("src");
+    none(&layout::beside_their_folder(sources.iter().map(|source| source.path.as_path())));
+}
+
 #[test]
 fn no_task_of_the_engine_is_detached() {
     none(&wrong(&sources("src/engine"), |source| {
-        if source.path.ends_with("engine/spawn.rs") {
+        if source.path.ends_with("runtime/tasks.rs") {
             return Vec::new();
         }
         // A test owns what it starts, and says so by its exception from the lint.

@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use crate::REQUEST;
 use crate::failure::{Failure, Outcome, ensure};
-use crate::hands::{press, run};
-use crate::stage::Stage;
-use crate::traces;
+use crate::fixture::Stage;
+use crate::input::{press, run};
+use crate::leftovers;
 use crate::wait::until;
 
 /// The format whose contents `secret` keep a text out of the clipboard's history, in Klipper and others.
@@ -42,7 +42,7 @@ fn a_secret_is_copied_past_the_clipboards_history() -> Outcome<()> {
 
     let exit = monitor.terminate()?;
     ensure(exit.success(), format!("the program ended with {exit}"))?;
-    traces::ensure_untold(&stage.home, &[crate::privicore::auth_of(&link)?])
+    leftovers::ensure_untold(&stage.home, &[crate::privicore::auth_of(&link)?])
 }
 
 /// The formats in which the clipboard offers what is on it.

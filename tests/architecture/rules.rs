@@ -71,14 +71,14 @@ pub(crate) fn wrong_words(room: &str, code: &str) -> Vec<String> {
     wrong
 }
 
-/// Ways around the owner of a task: spawning past `engine/spawn.rs`, and dropping a task that should be waited for.
+/// Ways around the owner of a task: spawning past `engine/runtime/tasks.rs`, and dropping a task that should be waited for.
 pub(crate) fn detached_tasks(code: &str) -> Vec<String> {
     let packed: String = code.split_whitespace().collect();
     let calls = ["tokio::spawn(", "task::spawn(", "spawn_blocking(", "spawn_on(", "handle.spawn(", "Handle::spawn("];
     let mut wrong: Vec<String> = calls
         .iter()
         .filter(|call| packed.contains(*call))
-        .map(|call| format!("`{call}…)`: a task has an owner, see `engine/spawn.rs`"))
+        .map(|call| format!("`{call}…)`: a task has an owner, see `engine/runtime/tasks.rs`"))
         .collect();
     for start in ["drop(", "let_="] {
         for rest in packed.split(start).skip(1) {

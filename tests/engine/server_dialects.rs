@@ -14,8 +14,8 @@ use serde_json::json;
 
 use crate::quiet;
 use crate::scripted::{Backend, proxy, proxy_that};
+use crate::tls_and_proxies::{authority, encrypted, port_of};
 use crate::window::{Machine, Window, with_password, with_token};
-use crate::wires::{authority, encrypted, port_of};
 
 fn profile(api: &str, websocket: &str) -> Profile {
     Profile {

@@ -1,84 +1,85 @@
-//! The arrows between the rooms: read from the map in `src/lib.rs`, so that the map that a newcomer reads is the rule that is held.
+//! What the top-level modules may use: read from the list in `src/lib.rs`, so that the list that a newcomer reads is the rule that is checked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::code::{paths, tokens};
 
-/// What a room may use, as the map has it: the rooms, and whether only the names at their roots.
+/// What each module may use, by the list: the modules, and whether only the names at their roots.
 pub(crate) type Map = BTreeMap<String, BTreeMap<String, Reach>>;
 
-/// How far into a room one may reach.
+/// How far into a module one may reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
     /// Everything that it offers.
     All,
-    /// The types at its root: its doors.
-    Doors,
+    /// The types at its root.
+    PublicTypes,
 }
 
-/// Reads the map of `lib.rs`: the rows `| [`room`] | holds | may use | never |` of its doc comment, in order.
+/// Reads the list in `lib.rs`: the rows `| [`layer`] | holds | may use | never |` of its doc comment, in order.
 pub(crate) fn map(lib: &str) -> Result<Map, String> {
     let mut map = Map::new();
     let mut above: Vec<String> = Vec::new();
     let rows = lib.lines().filter_map(|line| line.strip_prefix("//! | [`"));
     for row in rows {
-        let (room, rest) = row.split_once("`]").ok_or_else(|| format!("no room in the row `{row}`"))?;
-        let cell = rest.split('|').nth(2).ok_or_else(|| format!("no `may use` in the row of `{room}`"))?;
-        let uses =
-            may_use(cell, &above).map_err(|word| format!("`{word}`, which `{room}` may use, is no room above it"))?;
-        map.insert(room.to_owned(), uses);
-        above.push(room.to_owned());
+        let (layer, rest) = row.split_once("`]").ok_or_else(|| format!("no module in the row `{row}`"))?;
+        let cell = rest.split('|').nth(2).ok_or_else(|| format!("no `may use` in the row of `{layer}`"))?;
+        let uses = may_use(cell, &above)
+            .map_err(|word| format!("`{word}`, which `{layer}` may use, is no module above it"))?;
+        map.insert(layer.to_owned(), uses);
+        above.push(layer.to_owned());
     }
-    if map.is_empty() { Err("the map of `src/lib.rs` was not found".to_owned()) } else { Ok(map) }
+    if map.is_empty() { Err("the list of modules in `src/lib.rs` was not found".to_owned()) } else { Ok(map) }
 }
 
-/// What a cell of the map grants. Rooms must stand above: so there can be no circle.
+/// What a cell of the list allows. Only modules above count, so there can be no circle.
 fn may_use(cell: &str, above: &[String]) -> Result<BTreeMap<String, Reach>, String> {
     let cell = cell.replace('`', "");
     if let Some(rest) = cell.trim().strip_prefix("all above") {
         let but: Vec<&str> = rest.trim().trim_start_matches("but").split(',').map(str::trim).collect();
         return Ok(above
             .iter()
-            .filter(|room| !but.contains(&room.as_str()))
-            .map(|room| (room.clone(), Reach::All))
+            .filter(|layer| !but.contains(&layer.as_str()))
+            .map(|layer| (layer.clone(), Reach::All))
             .collect());
     }
     let mut uses = BTreeMap::new();
     for word in cell.split(',').map(str::trim).filter(|word| !matches!(*word, "" | "serde")) {
-        let (room, reach) = word.strip_suffix("'s doors").map_or((word, Reach::All), |room| (room, Reach::Doors));
-        if !above.iter().any(|known| known == room) {
+        let (layer, reach) =
+            word.strip_suffix("'s public types").map_or((word, Reach::All), |layer| (layer, Reach::PublicTypes));
+        if !above.iter().any(|known| known == layer) {
             return Err(word.to_owned());
         }
-        uses.insert(room.to_owned(), reach);
+        uses.insert(layer.to_owned(), reach);
     }
     Ok(uses)
 }
 
-/// What a room's file uses of other rooms against the map.
-pub(crate) fn wrong_arrows(room: &str, code: &str, map: &Map) -> Vec<String> {
-    let granted = map.get(room);
+/// What a module's file uses of other modules against the list.
+pub(crate) fn wrong_arrows(layer: &str, code: &str, map: &Map) -> Vec<String> {
+    let granted = map.get(layer);
     let mut wrong = BTreeSet::new();
     for path in paths(code, "crate") {
-        let Some(used) = path.first().filter(|first| map.contains_key(*first) && *first != room) else { continue };
+        let Some(used) = path.first().filter(|first| map.contains_key(*first) && *first != layer) else { continue };
         match granted.and_then(|granted| granted.get(used)) {
             Some(Reach::All) => {}
-            Some(Reach::Doors) if path.get(1).is_some_and(|name| name.starts_with(char::is_uppercase)) => {}
-            Some(Reach::Doors) => {
+            Some(Reach::PublicTypes) if path.get(1).is_some_and(|name| name.starts_with(char::is_uppercase)) => {}
+            Some(Reach::PublicTypes) => {
                 wrong.insert(format!(
-                    "`{room}` may only use the types at the root of `{used}`, not `{}`",
+                    "`{layer}` may only use the types at the root of `{used}`, not `{}`",
                     path.join("::")
                 ));
             }
             None => {
-                wrong.insert(format!("`{room}` may not use `{used}`"));
+                wrong.insert(format!("`{layer}` may not use `{used}`"));
             }
         }
     }
     wrong.into_iter().collect()
 }
 
-/// `super::` paths that climb out of a room whose file lies `depth` modules below the crate.
+/// `super::` paths that climb out of a top-level module whose file lies `depth` modules below the crate.
 pub(crate) fn climbs_out(code: &str, depth: usize) -> bool {
     let mut modules: Vec<usize> = Vec::new();
     let (mut braces, mut climbed) = (0_usize, 0_usize);
@@ -100,7 +101,7 @@ pub(crate) fn climbs_out(code: &str, depth: usize) -> bool {
             "super" => {
                 climbed += 1;
                 if climbed >= depth + modules.len() {
-                    // The crate's root is reached: what follows is another room, or this one by a detour.
+                    // The crate's root is reached: what follows is another module, or this one by a detour.
                     return true;
                 }
             }
@@ -112,14 +113,14 @@ pub(crate) fn climbs_out(code: &str, depth: usize) -> bool {
     false
 }
 
-/// The room of a file, named from the package on, and how many modules below the crate it lies. The mains and `lib.rs` are in none.
-pub(crate) fn room(path: &Path) -> Option<(&str, usize)> {
+/// The top-level module of a file, named from the package on, and how many modules below the crate it lies. The mains and `lib.rs` are in none.
+pub(crate) fn layer(path: &Path) -> Option<(&str, usize)> {
     let parts: Vec<&str> = path.iter().filter_map(|part| part.to_str()).collect();
-    let (room, file) = (*parts.get(1)?, *parts.last()?);
+    let (layer, file) = (*parts.get(1)?, *parts.last()?);
     // `store_tests.rs` is the module `tests` of `store.rs`.
     let below = usize::from(file.ends_with("_tests.rs"));
-    let in_a_room = parts.len() > 2 && room != "bin";
-    in_a_room.then(|| (room, parts.len() - 1 + below - usize::from(file == "mod.rs")))
+    let is_below = parts.len() > 2 && layer != "bin";
+    is_below.then(|| (layer, parts.len() - 1 + below - usize::from(file == "mod.rs")))
 }
 
 #[cfg(test)]
@@ -127,28 +128,28 @@ mod tests {
     use super::*;
 
     const LIB: &str = "\
-//! | room | holds | may use | never |
+//! | module | holds | may use | never |
 //! |---|---|---|---|
 //! | [`wire`] | frames | serde | clocks |
 //! | [`model`] | rows, [`model::Row`] | wire | async |
 //! | [`disk`] | files | model, wire | egui |
 //! | [`motor`] | all of it | all above | egui |
-//! | [`window`] | views | model, motor's doors | `await` |
+//! | [`window`] | views | model, motor's public types | `await` |
 //! | [`shell`] | arguments | all above but `window` | egui |
 ";
 
-    fn wrong(room: &str, code: &str) -> Vec<String> {
-        wrong_arrows(room, code, &map(LIB).unwrap())
+    fn wrong(layer: &str, code: &str) -> Vec<String> {
+        wrong_arrows(layer, code, &map(LIB).unwrap())
     }
 
     #[test]
-    fn the_map_says_what_each_room_may_use() {
+    fn the_list_says_what_each_module_may_use() {
         let map = map(LIB).unwrap();
-        let uses = |room: &str| map[room].iter().map(|(used, reach)| format!("{used} {reach:?}")).collect::<Vec<_>>();
+        let uses = |layer: &str| map[layer].iter().map(|(used, reach)| format!("{used} {reach:?}")).collect::<Vec<_>>();
         assert_eq!(uses("wire"), [""; 0]);
         assert_eq!(uses("disk"), ["model All", "wire All"]);
         assert_eq!(uses("motor"), ["disk All", "model All", "wire All"]);
-        assert_eq!(uses("window"), ["model All", "motor Doors"]);
+        assert_eq!(uses("window"), ["model All", "motor PublicTypes"]);
         assert_eq!(uses("shell"), ["disk All", "model All", "motor All", "wire All"]);
     }
 
@@ -177,20 +178,20 @@ mod tests {
     }
 
     #[test]
-    fn arrows_of_the_map_and_the_rooms_own_parts_are_right() {
+    fn uses_of_the_list_and_of_the_modules_own_parts_are_right() {
         assert_eq!(wrong("disk", "use crate::{model::Row, wire::Frame}; use crate::disk::part;"), [""; 0]);
         assert_eq!(wrong("wire", "use other_crate::disk; use std::disk; use other::crate::disk;"), [""; 0]);
     }
 
     #[test]
-    fn doors_are_the_types_at_a_rooms_root() {
+    fn public_types_are_those_at_a_modules_root() {
         assert_eq!(wrong("window", "use crate::motor::{Action, Event::Saved};"), [""; 0]);
         assert_eq!(wrong("window", "use crate::motor::session::Session;").len(), 1);
         assert_eq!(wrong("window", "use crate::motor;").len(), 1);
     }
 
     #[test]
-    fn a_path_by_super_does_not_leave_its_room() {
+    fn a_path_by_super_does_not_leave_its_module() {
         assert!(!climbs_out("use super::Row;", 2), "a file beside mod.rs");
         assert!(climbs_out("use super::super::disk;", 2), "the same, one more");
         assert!(climbs_out("use super::disk;", 1), "mod.rs itself");
@@ -200,13 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn a_files_room_and_depth_follow_from_its_path() {
-        assert_eq!(room(Path::new("src/motor/mod.rs")), Some(("motor", 1)));
-        assert_eq!(room(Path::new("src/motor/session.rs")), Some(("motor", 2)));
-        assert_eq!(room(Path::new("src/motor/session/mod.rs")), Some(("motor", 2)));
-        assert_eq!(room(Path::new("src/motor/session/live.rs")), Some(("motor", 3)));
-        assert_eq!(room(Path::new("src/motor/session_tests.rs")), Some(("motor", 3)));
-        assert_eq!(room(Path::new("src/main.rs")), None);
-        assert_eq!(room(Path::new("src/bin/other.rs")), None);
+    fn a_files_module_and_depth_follow_from_its_path() {
+        assert_eq!(layer(Path::new("src/motor/mod.rs")), Some(("motor", 1)));
+        assert_eq!(layer(Path::new("src/motor/session.rs")), Some(("motor", 2)));
+        assert_eq!(layer(Path::new("src/motor/session/mod.rs")), Some(("motor", 2)));
+        assert_eq!(layer(Path::new("src/motor/session/live.rs")), Some(("motor", 3)));
+        assert_eq!(layer(Path::new("src/motor/session_tests.rs")), Some(("motor", 3)));
+        assert_eq!(layer(Path::new("src/main.rs")), None);
+        assert_eq!(layer(Path::new("src/bin/other.rs")), None);
     }
 }
