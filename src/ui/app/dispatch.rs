@@ -19,7 +19,8 @@ use crate::ui::frame::folder_purpose::FolderPurpose;
 use crate::ui::frame::help_page::HelpPage;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
-use crate::ui::table::copy::{self, Copying, Form as CopyForm};
+use crate::ui::table::copy;
+use crate::ui::table::copy::{Copying, Form as CopyForm};
 use crate::ui::view_state::sign_in_form::Form;
 
 use super::{ActiveTab, App};

@@ -10,7 +10,8 @@ use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::grouped;
 use crate::ui::theme::TextRole;
 use crate::ui::view_state::older_search::OlderSearch;
-use crate::ui::widgets::{self, Button};
+use crate::ui::widgets;
+use crate::ui::widgets::Button;
 
 /// The space before what can be done.
 const SPACE: f32 = 12.0;

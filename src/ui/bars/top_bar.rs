@@ -9,15 +9,18 @@ use crate::engine::ConnectionState;
 use crate::protocol::visible;
 use crate::settings::Theme;
 use crate::ui::frame::commands::Command;
-use crate::ui::frame::menu::{entry, item, line, popup};
 use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::input::menu::{entry, item, line, popup};
 use crate::ui::profile_tab::rows::tab_name;
 use crate::ui::profile_tab::{ProfileTab, UnreadCounts};
 use crate::ui::text::{coarse, seconds_left, until};
+use crate::ui::theme;
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, TextRole};
-use crate::ui::widgets::icons::{self, Mark};
-use crate::ui::widgets::{self, Button};
+use crate::ui::widgets;
+use crate::ui::widgets::Button;
+use crate::ui::widgets::icons;
+use crate::ui::widgets::icons::Mark;
 
 /// A shorter silence is not worth a word, however unusual.
 const LEAST_SILENCE: Duration = Duration::from_mins(1);

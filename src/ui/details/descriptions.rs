@@ -10,7 +10,8 @@ use crate::ui::frame::FrameContext;
 use crate::ui::text::download_text::file_name;
 use crate::ui::text::{bytes, clock_time, cut, time_of_day};
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets::icons::{self, Icon};
+use crate::ui::widgets::icons;
+use crate::ui::widgets::icons::Icon;
 
 /// The longest text of one message in the list; the whole is in its JSON.
 const LONGEST: usize = 300;

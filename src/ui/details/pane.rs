@@ -2,8 +2,9 @@
 
 use egui::{Rect, Ui, pos2};
 
+use crate::ui::theme;
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets;
 
 /// The head of a pane; returns the place under it.

@@ -10,8 +10,9 @@ use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::view_state::columns::{is_flexible, set_width, usual_width, words};
+use crate::ui::widgets;
 use crate::ui::widgets::text_field::{Mark, choice};
-use crate::ui::widgets::{self, Button, ButtonStyle, icons};
+use crate::ui::widgets::{Button, ButtonStyle, icons};
 
 /// The height of a column's line.
 const LINE: f32 = 28.0;

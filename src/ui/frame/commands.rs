@@ -5,7 +5,8 @@ use egui::{Key, KeyboardShortcut, Modifiers};
 
 use crate::activity::StatusFilter;
 use crate::settings::Theme;
-use crate::ui::widgets::icons::{self, Icon};
+use crate::ui::widgets::icons;
+use crate::ui::widgets::icons::Icon;
 
 /// A command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

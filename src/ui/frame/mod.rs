@@ -6,7 +6,6 @@ pub(crate) mod export_form;
 pub(crate) mod filter_field;
 pub(crate) mod folder_purpose;
 pub(crate) mod help_page;
-pub(crate) mod menu;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -2,3 +2,4 @@
 
 pub(crate) mod availability;
 pub(crate) mod keys;
+pub(crate) mod menu;

@@ -4,7 +4,7 @@ use egui::{Id, Popup, PopupAnchor, PopupCloseBehavior, Pos2, Ui, pos2};
 
 use crate::ui::frame::FrameContext;
 use crate::ui::frame::commands::Command;
-use crate::ui::frame::menu::{entry, line};
+use crate::ui::input::menu::{entry, line};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::widgets;
 

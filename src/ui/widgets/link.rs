@@ -2,8 +2,9 @@
 
 use egui::{Id, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
+use crate::ui::theme;
+use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets;
 
 /// A line that can be pressed: what it is, and in a lower voice how it stands. Returns whether it was pressed.

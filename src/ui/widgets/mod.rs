@@ -16,7 +16,8 @@ use egui::{
 
 use crate::ui::theme::palette::Palette;
 
-use super::theme::{self, TextRole};
+use super::theme;
+use super::theme::TextRole;
 
 use icons::Icon;
 

@@ -9,7 +9,8 @@ use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::text::{bytes, coarse, countdown, download_text, rate};
 use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets::{self, Button, ButtonStyle, icons};
+use crate::ui::widgets;
+use crate::ui::widgets::{Button, ButtonStyle, icons};
 
 /// Where the parts of a line are.
 #[derive(Debug, Clone, Copy)]

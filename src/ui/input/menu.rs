@@ -4,10 +4,11 @@ use egui::{Id, Popup, PopupCloseBehavior, RectAlign, Response, Stroke, Ui, vec2}
 
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets::{self, Button, ButtonStyle};
+use crate::ui::widgets;
+use crate::ui::widgets::{Button, ButtonStyle};
 
-use super::commands::Command;
-use super::{FrameContext, UiRequest};
+use crate::ui::frame::commands::Command;
+use crate::ui::frame::{FrameContext, UiRequest};
 
 /// One entry of a menu that runs a command. `desk` is the one in front.
 pub(crate) fn entry(ui: &mut Ui, command: Command, desk: Option<&ProfileTab>, scene: &mut FrameContext) {
