@@ -33,6 +33,8 @@ mod exporting;
 mod full_disk;
 #[path = "engine/keys.rs"]
 mod keys;
+#[path = "engine/locked_seal.rs"]
+mod locked_seal;
 #[path = "engine/network.rs"]
 mod network;
 #[path = "engine/older.rs"]

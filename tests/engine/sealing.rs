@@ -2,21 +2,18 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use privicore_monitor::activity::export_record::Format;
-use privicore_monitor::activity::{Activities, ActivityKey, Entry, Fact, Filter, Kind, LocalEvent, Seq, StatusFilter};
-use privicore_monitor::credentials::{Keyring, MemoryStore, SecretBytes, SecretStore, StoreError};
-use privicore_monitor::engine::{Action, EngineClock, Event, Notice, ProfileStatus, Severity};
-use privicore_monitor::journal::{Export, JournalError, LinkOpener, ReadOnlyJournal};
+use privicore_monitor::activity::{Activities, ActivityKey, Entry, Fact, LocalEvent, Seq};
+use privicore_monitor::credentials::{Keyring, SecretBytes, SecretStore, StoreError};
+use privicore_monitor::engine::{Action, Event, Notice, ProfileStatus, Severity};
 use privicore_monitor::protocol::{RequestId, UnreadableReason, redact};
 use privicore_monitor::sandbox::{DEMO_USERNAME, Fault, Garbage, SandboxHandle};
 use privicore_monitor::settings::ProfileId;
 use serde_json::{Value, json};
 
 use crate::quiet;
-use crate::window::{Machine, Told, Window};
+use crate::window::{Machine, Window};
 
 /// Generous: nothing here is about speed.
 const DEADLINE: std::time::Duration = std::time::Duration::from_mins(1);
@@ -25,7 +22,7 @@ fn data(id: &str) -> ActivityKey {
     ActivityKey::Data(RequestId::from(id))
 }
 
-fn message(id: &str, body: &str) -> Value {
+pub(crate) fn message(id: &str, body: &str) -> Value {
     json!({"data": {"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": 1, "body": body}})
 }
 
@@ -34,7 +31,7 @@ fn ready(id: &str) -> Value {
 }
 
 /// Publishes a message of a request and waits until the window knows.
-async fn hear(window: &mut Window, sandbox: &SandboxHandle, id: &str, message: &Value) {
+pub(crate) async fn hear(window: &mut Window, sandbox: &SandboxHandle, id: &str, message: &Value) {
     sandbox.control().publish(DEMO_USERNAME, message).await.expect("published");
     window.entry(&data(id), |entry| matches!(entry.fact, Fact::Heard(_))).await;
 }
@@ -423,108 +420,4 @@ async fn a_message_of_bytes_is_sealed_and_can_be_saved_also_after_a_restart() {
         window.live(1).await;
     }
     assert!(!is_in(&machine.folder.path().join("data"), "AJ+Slg=="), "the bytes are in a file");
-}
-
-/// A keyring that gives tokens, and the key of the seal unless it is locked.
-struct LockedSeal {
-    kept: MemoryStore,
-    locked: Arc<AtomicBool>,
-}
-
-impl SecretStore for LockedSeal {
-    fn get(&mut self, user: &str) -> Result<Option<SecretBytes>, StoreError> {
-        if user.starts_with("seal:") && self.locked.load(Ordering::SeqCst) {
-            return Err(StoreError::Locked);
-        }
-        self.kept.get(user)
-    }
-
-    fn set(&mut self, user: &str, secret: &[u8]) -> Result<(), StoreError> {
-        self.kept.set(user, secret)
-    }
-
-    fn delete(&mut self, user: &str) -> Result<(), StoreError> {
-        self.kept.delete(user)
-    }
-}
-
-/// What `export` says of the data requests, beside a run or before the next one.
-async fn exported(machine: &Machine, is_under_way: bool) -> Vec<String> {
-    let archive = ReadOnlyJournal::open(&machine.folder.path().join("data")).expect("readable").expect("a journal");
-    let opener = match archive.sealed_as().expect("readable") {
-        _ if is_under_way => LinkOpener::Run,
-        Some(journal) => LinkOpener::NextRun(machine.keyring.known_seal_key(journal).await.ok().flatten()),
-        None => LinkOpener::NextRun(None),
-    };
-    let clock = EngineClock::beside(Some(&archive), machine.options().clock).expect("a clock");
-    let export = Export {
-        format: Format::Ndjson,
-        only: None,
-        filter: Filter::parse("kind:data").expect("a filter"),
-        chip: StatusFilter::All,
-        since: None,
-        messages: false,
-        bom: false,
-        rows: None,
-        link_lifetime: Duration::from_mins(10),
-        now: clock.now(),
-        reference: clock.reference(),
-        links: archive.earlier_links(&opener).expect("readable"),
-        names: std::collections::BTreeMap::new(),
-    };
-    let mut statuses = Vec::new();
-    let keep = |line: &str| {
-        let line: Value = serde_json::from_str(line).expect("JSON");
-        statuses.push(line["status"].as_str().expect("a status").to_owned());
-        Ok::<_, JournalError>(())
-    };
-    export.write(Some(&archive), keep).expect("exported");
-    statuses
-}
-
-/// What a window says of the data requests that has heard this.
-fn shown(told: &Told, profile: ProfileId) -> Vec<String> {
-    let mut activities = Activities::new(Duration::from_mins(10));
-    for event in told.iter() {
-        if let Event::Restored { entries, live_from, .. } = event {
-            activities.set_live_from(*live_from);
-            activities.apply_restored(entries);
-        }
-    }
-    if let Some(status) = told.seen.last().and_then(|status| status.profiles.get(&profile)) {
-        activities.keep_links(&status.kept_links.iter().cloned().collect::<Vec<_>>());
-    }
-    let rows = (0..activities.len()).filter_map(|index| activities.get(activities.newest(index)?));
-    let requests = rows.filter(|row| row.kind() == Kind::Data);
-    requests.map(|row| row.status().word().into_owned()).collect()
-}
-
-#[tokio::test]
-async fn export_says_of_a_kept_link_what_the_window_says_also_while_the_keyring_is_locked() {
-    let sandbox = quiet().await;
-    let mut machine = Machine::new();
-    let locked = Arc::new(AtomicBool::new(false));
-    let store = LockedSeal { kept: MemoryStore::default(), locked: locked.clone() };
-    machine.keyring = Keyring::in_place(Box::new(store));
-    let mut window = Window::open(&machine);
-    let profile = window.sign_in(&sandbox).await;
-    window.kept().await;
-    let link = sandbox.control().offer_download(b"payload".to_vec(), None).expose().to_owned();
-    hear(&mut window, &sandbox, "r", &message("r", &link)).await;
-    assert_eq!(exported(&machine, true).await, ["Ready"]);
-    window.quit().await;
-    for (is_locked, expected) in [(true, "Link expired"), (false, "Ready"), (true, "Link expired")] {
-        locked.store(is_locked, Ordering::SeqCst);
-        assert_eq!(exported(&machine, false).await, [expected], "before the window, locked: {is_locked}");
-        let mut window = Window::open(&machine);
-        window.live(1).await;
-        let is_restored = |event: &Event| matches!(event, Event::Restored { complete: true, .. }).then_some(());
-        window.since(0, "what the journal has", is_restored).await;
-        if !is_locked {
-            window.profile("the kept link", |profile| (!profile.kept_links.is_empty()).then_some(())).await;
-        }
-        assert_eq!(exported(&machine, true).await, [expected], "beside the window, locked: {is_locked}");
-        let told = window.quit().await;
-        assert_eq!(shown(&told, profile), [expected], "the window, locked: {is_locked}");
-    }
 }
