@@ -65,7 +65,7 @@ impl Status {
 
     /// The chip that counts it; each status belongs to exactly one.
     #[must_use]
-    pub fn chip(self) -> StatusFilter {
+    pub fn status_filter(self) -> StatusFilter {
         match self {
             Self::Pending | Self::Preparing => StatusFilter::Pending,
             Self::Succeeded | Self::Saved => StatusFilter::Succeeded,
@@ -141,8 +141,8 @@ pub struct Counts {
 impl Counts {
     /// How many rows a chip gathers.
     #[must_use]
-    pub fn of(&self, chip: StatusFilter) -> usize {
-        match chip {
+    pub fn of(&self, status_filter: StatusFilter) -> usize {
+        match status_filter {
             StatusFilter::All => self.by_chip.iter().sum(),
             StatusFilter::Pending => self.by_chip[0],
             StatusFilter::Succeeded => self.by_chip[1],
@@ -153,7 +153,7 @@ impl Counts {
     }
 
     fn slot(&mut self, status: Status) -> &mut usize {
-        match status.chip() {
+        match status.status_filter() {
             StatusFilter::Pending => &mut self.by_chip[0],
             StatusFilter::Succeeded => &mut self.by_chip[1],
             StatusFilter::Failed => &mut self.by_chip[2],

@@ -72,7 +72,7 @@ pub fn run(
         },
         only,
         filter: wanted.filter.clone().unwrap_or_default(),
-        chip: StatusFilter::All,
+        status_filter: StatusFilter::All,
         since: wanted.since.map(|since| since.moment(reference.shown(now))),
         messages: wanted.messages,
         bom: wanted.bom,

@@ -39,11 +39,11 @@ pub(crate) struct TestJournal {
 
 impl TestJournal {
     /// An empty journal, which tells the window through `outbox`.
-    pub(crate) fn new(outbox: EventSender) -> Self {
+    pub(crate) fn new(event_sender: EventSender) -> Self {
         // In memory where the system has such a folder: some of these tests commit tens of thousands of times.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_none| tempfile::tempdir()).unwrap();
         let Opened { journal, id, .. } = Journal::open(folder.path()).unwrap();
-        let store = JournalStore::new(journal.clone(), outbox, Arc::new(|| Timestamp(0)));
+        let store = JournalStore::new(journal.clone(), event_sender, Arc::new(|| Timestamp(0)));
         Self { store, journal, id, folder }
     }
 

@@ -110,7 +110,7 @@ fn fields(ui: &mut Ui, form: &mut Form, lines: &mut Lines, narrow: bool, scene: 
     entered |= credentials(ui, form, lines, narrow);
     buttons(ui, form, lines, narrow, scene);
     if entered {
-        scene.wish(UiRequest::SignIn);
+        scene.request(UiRequest::SignIn);
     }
     lines.y
 }
@@ -254,19 +254,19 @@ fn buttons(ui: &mut Ui, form: &Form, lines: &mut Lines, narrow: bool, scene: &mu
     let mut at = pos2(lines.fields, middle);
     let sign_in = button("Sign in").look(ButtonStyle::Primary).why_not(asking.then_some(ASKING)).at(ui, at);
     if sign_in.clicked() {
-        scene.wish(UiRequest::SignIn);
+        scene.request(UiRequest::SignIn);
     }
     at.x = sign_in.rect.right() + 8.0;
     if asking {
         let cancel = button("Cancel").look(ButtonStyle::Outlined).at(ui, at);
         if cancel.clicked() {
-            scene.wish(UiRequest::Send(crate::engine::Action::CancelSignIn(form.profile_id())));
+            scene.request(UiRequest::Send(crate::engine::Action::CancelSignIn(form.profile_id())));
         }
         at.x = cancel.rect.right() + 12.0;
         let words = widgets::text(ui, at, ASKING, TextRole::Body, palette.secondary, f32::INFINITY);
         widgets::label(ui, words, "asking", ASKING);
     } else if button("Try the sandbox").look(ButtonStyle::Outlined).at(ui, at).clicked() {
-        scene.wish(UiRequest::Send(crate::engine::Action::TrySandbox));
+        scene.request(UiRequest::Send(crate::engine::Action::TrySandbox));
     }
     lines.y += 23.0;
     if let Progress::Failed(sentence) = &form.progress {

@@ -53,7 +53,7 @@ impl Wrong {
             format: Format::Ndjson,
             only: None,
             filter: Filter::parse("kind:data").expect("a filter"),
-            chip: StatusFilter::All,
+            status_filter: StatusFilter::All,
             since: None,
             messages: false,
             bom: false,

@@ -52,7 +52,7 @@ async fn exported(machine: &Machine, is_under_way: bool) -> Vec<String> {
         format: Format::Ndjson,
         only: None,
         filter: Filter::parse("kind:data").expect("a filter"),
-        chip: StatusFilter::All,
+        status_filter: StatusFilter::All,
         since: None,
         messages: false,
         bom: false,

@@ -211,7 +211,7 @@ async fn a_search_says_how_far_it_is_finds_whole_activities_and_can_be_cancelled
     let before = model.activities.older_than();
     let search = |search: u32, filter: &str| {
         let filter = Filter::parse(filter).expect("a filter");
-        Action::SearchOlder { profile, search, filter, chip: StatusFilter::All, before }
+        Action::SearchOlder { profile, search, filter, status_filter: StatusFilter::All, before }
     };
     // The first is cancelled, and the second ended by the third.
     window.act(search(1, "label:job"));

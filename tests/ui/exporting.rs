@@ -30,7 +30,10 @@ fn everything_of_the_profile_is_exported_where_nothing_is_filtered() {
     assert_eq!(window.suggestion().file_name, "privicore-ops-activities.csv");
     window.answer(Some("/tmp/out/a.csv"));
     let export = asked(&mut window);
-    assert_eq!((export.profile, export.format, export.chip), (Some(window.id()), Format::Csv, StatusFilter::All));
+    assert_eq!(
+        (export.profile, export.format, export.status_filter),
+        (Some(window.id()), Format::Csv, StatusFilter::All)
+    );
     assert!(export.filter.is_empty() && !export.messages, "{export:?}");
     assert_eq!(export.to.to_str(), Some("/tmp/out/a.csv"));
 }
@@ -47,7 +50,7 @@ fn what_is_filtered_is_exported_as_it_is_shown_unless_everything_is_wanted() {
     window.press("Choose a file…");
     window.answer(Some("/tmp/out/a.ndjson"));
     let export = asked(&mut window);
-    assert_eq!((export.format, export.chip, export.messages), (Format::Ndjson, StatusFilter::Failed, true));
+    assert_eq!((export.format, export.status_filter, export.messages), (Format::Ndjson, StatusFilter::Failed, true));
     assert_eq!(export.filter.to_string(), "id:c");
     window.press("Export…");
     window.click(Role::RadioButton, "Everything");
@@ -58,7 +61,7 @@ fn what_is_filtered_is_exported_as_it_is_shown_unless_everything_is_wanted() {
         _ => None,
     });
     let export = export.expect("nothing was asked for");
-    assert!(export.filter.is_empty() && export.chip == StatusFilter::All, "{export:?}");
+    assert!(export.filter.is_empty() && export.status_filter == StatusFilter::All, "{export:?}");
 }
 
 #[test]
@@ -75,7 +78,7 @@ fn the_selected_rows_are_exported_alone_if_there_are_several() {
     let mut rows = export.rows.clone().expect("everything was exported");
     rows.sort();
     assert_eq!(rows, [Seq(2), Seq(3)], "{export:?}");
-    assert!(export.filter.is_empty() && export.chip == StatusFilter::All, "{export:?}");
+    assert!(export.filter.is_empty() && export.status_filter == StatusFilter::All, "{export:?}");
     // One row alone is selected wherever the keyboard is: it is offered, and not taken for the wish.
     window.key(Key::ArrowDown);
     window.key_with(Modifiers::COMMAND, Key::E);

@@ -109,8 +109,8 @@ fn chips_count_and_filter() {
     }
     window.press("Show failed (1)");
     assert_eq!(window.rows(), ["Command c, Failed"]);
-    let chip = window.find(Role::Button, "Show failed (1)").accesskit_node();
-    assert_eq!(chip.toggled(), Some(egui::accesskit::Toggled::True), "it does not say that it is on");
+    let status_filter = window.find(Role::Button, "Show failed (1)").accesskit_node();
+    assert_eq!(status_filter.toggled(), Some(egui::accesskit::Toggled::True), "it does not say that it is on");
     window.hear(&[command("a", 3, "")]);
     assert_eq!(window.rows(), ["Command c, Failed", "Command a, Failed"], "the chip does not follow");
     window.key(Key::Num1);

@@ -94,10 +94,10 @@ mod tests {
     use super::*;
 
     fn mended(text: &str) -> Option<(String, String)> {
-        let slip = Suggestion::find(text)?;
-        let before: String = slip.mended.chars().take(slip.end).collect();
-        assert!(before.ends_with(&slip.meant), "{slip:?}");
-        Some((slip.question(), slip.mended))
+        let suggestion = Suggestion::find(text)?;
+        let before: String = suggestion.mended.chars().take(suggestion.end).collect();
+        assert!(before.ends_with(&suggestion.meant), "{suggestion:?}");
+        Some((suggestion.question(), suggestion.mended))
     }
 
     #[test]

@@ -406,11 +406,11 @@ fn build(seq: u64, what: u8, id: u8) -> Entry {
 fn recounted(activities: &Activities) -> Vec<usize> {
     StatusFilter::ORDER
         .iter()
-        .map(|&chip| {
+        .map(|&status_filter| {
             (0..activities.len())
                 .filter_map(|index| View::new().row(activities, index))
                 .filter_map(|id| activities.get(id))
-                .filter(|row| chip == StatusFilter::All || row.status().chip() == chip)
+                .filter(|row| status_filter == StatusFilter::All || row.status().status_filter() == status_filter)
                 .count()
         })
         .collect()
@@ -430,7 +430,7 @@ proptest! {
         let entries: Vec<Entry> = (1..).zip(&facts).map(|(seq, &(what, id))| build(seq, what, id)).collect();
         let mut activities = applied(&entries);
         activities.expire(Timestamp(1_000_000_000 + later * 1_000_000));
-        let counts: Vec<usize> = StatusFilter::ORDER.iter().map(|&chip| activities.counts().of(chip)).collect();
+        let counts: Vec<usize> = StatusFilter::ORDER.iter().map(|&status_filter| activities.counts().of(status_filter)).collect();
         prop_assert_eq!(counts, recounted(&activities));
     }
 
@@ -439,7 +439,7 @@ proptest! {
         facts in prop::collection::vec(any_fact(), 1..60),
         seed in any::<u64>(),
         budget in 1_usize..8,
-        chip in 0_usize..6,
+        status_filter in 0_usize..6,
         words in prop_oneof![Just(""), Just("id-1"), Just("completed COMMAND"), Just("nothing")],
         sort in prop_oneof![Just(None), Just(Some((Column::Id, false))), Just(Some((Column::Status, true)))],
     ) {
@@ -450,7 +450,7 @@ proptest! {
         for (count, entry) in entries.iter().enumerate() {
             activities.apply(entry);
             if count == entries.len() / 3 {
-                following.set_chip(StatusFilter::ORDER[chip]);
+                following.set_chip(StatusFilter::ORDER[status_filter]);
                 following.set_filter(Filter::parse(words).unwrap());
                 following.set_sort(sort);
             }
@@ -460,7 +460,7 @@ proptest! {
         }
         while following.refresh(&mut activities, budget) != Refresh::Done {}
         let mut anew = View::new();
-        anew.set_chip(StatusFilter::ORDER[chip]);
+        anew.set_chip(StatusFilter::ORDER[status_filter]);
         anew.set_filter(Filter::parse(words).unwrap());
         anew.set_sort(sort);
         while anew.refresh(&mut activities, 1_000) != Refresh::Done {}

@@ -122,7 +122,7 @@ proptest! {
         end in prop_oneof![-2 * DAY..2 * DAY, 0..20 * MINUTE],
         live_from in 0_u64..20,
         offset in prop::option::of(-2 * DAY..2 * DAY),
-        chip in 0_usize..6,
+        status_filter in 0_usize..6,
     ) {
         let entries: Vec<Entry> = (1..)
             .zip(&steps)
@@ -132,8 +132,8 @@ proptest! {
         let reference = TimeReference { server: offset, steady_from: Seq(live_from), ..TimeReference::EXACT };
         let (mut moved, mut still) = (Activities::new(LIFETIME), Activities::new(LIFETIME));
         let (mut following, mut anew) = (View::new(), View::new());
-        following.set_chip(StatusFilter::ORDER[chip]);
-        anew.set_chip(StatusFilter::ORDER[chip]);
+        following.set_chip(StatusFilter::ORDER[status_filter]);
+        anew.set_chip(StatusFilter::ORDER[status_filter]);
         still.set_live_from(Seq(live_from));
         still.keep_links(&["id-1".into(), "id-2".into()]);
         still.set_reference(reference);
@@ -153,7 +153,7 @@ proptest! {
         prop_assert_eq!(moved.expire(end), still.expire(end));
         prop_assert_eq!(seen(&moved), seen(&still));
         prop_assert_eq!(ready(&moved), ready(&still));
-        let counts = |activities: &Activities| StatusFilter::ORDER.map(|chip| activities.counts().of(chip));
+        let counts = |activities: &Activities| StatusFilter::ORDER.map(|status_filter| activities.counts().of(status_filter));
         prop_assert_eq!(counts(&moved), counts(&still));
         while following.refresh(&mut moved, 100) != Refresh::Done {}
         while anew.refresh(&mut still, 100) != Refresh::Done {}

@@ -50,7 +50,7 @@ pub enum Refresh {
 /// Which rows are shown, and in which order. Index 0 is the first row of the table: the newest, unless sorted.
 #[derive(Debug, Default)]
 pub struct View {
-    chip: StatusFilter,
+    status_filter: StatusFilter,
     matcher: Matcher,
     order: Order,
     /// Matching rows in order. Not used while everything is shown in arrival order.
@@ -97,17 +97,17 @@ impl View {
     }
 
     /// Shows what a chip gathers.
-    pub fn set_chip(&mut self, chip: StatusFilter) {
-        if chip != self.chip {
-            self.chip = chip;
+    pub fn set_chip(&mut self, status_filter: StatusFilter) {
+        if status_filter != self.status_filter {
+            self.status_filter = status_filter;
             self.restart();
         }
     }
 
     /// The chip that is on.
     #[must_use]
-    pub fn chip(&self) -> StatusFilter {
-        self.chip
+    pub fn status_filter(&self) -> StatusFilter {
+        self.status_filter
     }
 
     /// Shows what a filter lets through.
@@ -127,7 +127,7 @@ impl View {
     /// Whether a filter or a chip keeps rows away.
     #[must_use]
     pub fn is_filtered(&self) -> bool {
-        self.chip != StatusFilter::All || !self.filter().is_empty()
+        self.status_filter != StatusFilter::All || !self.filter().is_empty()
     }
 
     /// Sorts by a column, ascending or (`true`) descending; `None` is arrival order, newest first.
@@ -341,7 +341,7 @@ impl View {
             self.turns.insert((turn, id));
             self.turning.set(id, true);
         }
-        (self.chip == StatusFilter::All || activity.status().chip() == self.chip)
+        (self.status_filter == StatusFilter::All || activity.status().status_filter() == self.status_filter)
             && self.matcher.matches(&activity, now)
     }
 

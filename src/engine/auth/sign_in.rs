@@ -23,7 +23,7 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Asks the server to sign a profile in, until `stop` is dropped.
 pub(crate) async fn ask(
-    tools: EngineContext,
+    context: EngineContext,
     profile: ProfileId,
     attempt: u64,
     endpoints: Arc<Endpoints>,
@@ -32,10 +32,10 @@ pub(crate) async fn ask(
     stop: oneshot::Receiver<()>,
 ) {
     let granted = tokio::select! {
-        granted = grant(&tools, &endpoints, username.trim(), credential) => granted,
+        granted = grant(&context, &endpoints, username.trim(), credential) => granted,
         _ = stop => return,
     };
-    tools.report(InternalEvent::SignedIn { profile, attempt, granted }).await;
+    context.report(InternalEvent::SignedIn { profile, attempt, granted }).await;
 }
 
 /// What may be wrong with a user name or a password that was refused.
@@ -46,20 +46,20 @@ fn odd(username: &str, password: &SecretString) -> Option<(&'static str, &'stati
 }
 
 async fn grant(
-    tools: &EngineContext,
+    context: &EngineContext,
     endpoints: &Endpoints,
     username: &str,
     credential: Credential,
 ) -> Result<IssuedToken, SignInError> {
     match credential {
         Credential::Password(password) => {
-            tools.rest.authenticate(endpoints, username, &password).await.map_err(|error| match error {
+            context.rest.authenticate(endpoints, username, &password).await.map_err(|error| match error {
                 RestError::Unauthorised(words) => SignInError::PasswordRefused { words, odd: odd(username, &password) },
                 other => SignInError::NotAsked(other),
             })
         }
         // Joining will prove it; a server that knows its end may refuse it here already.
-        Credential::Token(token) => match tools.rest.expiry(endpoints, &token).await {
+        Credential::Token(token) => match context.rest.expiry(endpoints, &token).await {
             Ok(ends) => Ok(IssuedToken { token, ends, proved: false }),
             Err(error @ (RestError::Unauthorised(_) | RestError::NotAToken)) => Err(SignInError::TokenRefused(error)),
             Err(error) => {
@@ -71,13 +71,21 @@ async fn grant(
 }
 
 /// Asks when a token ends.
-pub(crate) async fn ask_expiry(tools: EngineContext, profile: ProfileId, ticket: Arc<SessionCredentials>) {
-    let number = ticket.number;
+pub(crate) async fn ask_expiry(
+    context: EngineContext,
+    profile: ProfileId,
+    session_credentials: Arc<SessionCredentials>,
+) {
+    let number = session_credentials.number;
     loop {
-        let error = match tools.rest.expiry(&ticket.endpoints, &ticket.token).await {
-            Ok(ends) => return tools.report(InternalEvent::Expiry { profile, ticket: number, ends }).await,
+        let error = match context.rest.expiry(&session_credentials.endpoints, &session_credentials.token).await {
+            Ok(ends) => {
+                return context.report(InternalEvent::Expiry { profile, session_credentials: number, ends }).await;
+            }
             Err(error @ RestError::Unauthorised(_)) => {
-                return tools.report(InternalEvent::TokenDead { profile, ticket: number, why: error }).await;
+                return context
+                    .report(InternalEvent::TokenDead { profile, session_credentials: number, why: error })
+                    .await;
             }
             Err(error) => error,
         };
@@ -89,20 +97,20 @@ pub(crate) async fn ask_expiry(tools: EngineContext, profile: ProfileId, ticket:
 }
 
 /// Asks for a new token. The session goes on with it as soon as it is there: the old one may be dead by then.
-pub(crate) async fn renew(tools: EngineContext, asked: Arc<Renewal>) {
-    let outcome = tools.rest.reauthorize(&asked.old.endpoints, &asked.old.token).await;
-    tools.report(InternalEvent::Renewed { asked, outcome }).await;
+pub(crate) async fn renew(context: EngineContext, asked: Arc<Renewal>) {
+    let outcome = context.rest.reauthorize(&asked.old.endpoints, &asked.old.token).await;
+    context.report(InternalEvent::Renewed { asked, outcome }).await;
 }
 
 /// Puts a token into the keyring; where that fails the operator is told and the session goes on.
-pub(crate) async fn keep(tools: &EngineContext, profile: ProfileId, token: &AuthorizationToken) -> bool {
-    match tools.keyring.store_token(profile, token).await {
+pub(crate) async fn keep(context: &EngineContext, profile: ProfileId, token: &AuthorizationToken) -> bool {
+    match context.keyring.store_token(profile, token).await {
         Ok(()) => {
-            tools.resolve(profile, &ProblemKind::TokenKeyring);
+            context.resolve(profile, &ProblemKind::TokenKeyring);
             true
         }
         Err(error) => {
-            tools.problem(profile, ProblemReason::TokenKeyring(error));
+            context.problem(profile, ProblemReason::TokenKeyring(error));
             false
         }
     }

@@ -20,31 +20,36 @@ const LOOK: Duration = Duration::from_mins(1);
 pub(crate) type ExpiryTimer = oneshot::Sender<()>;
 
 /// Begins to watch a token; `None` where it is not known when it ends.
-pub(crate) fn watch(tools: &EngineContext, profile: ProfileId, ticket: u64, ends: &TokenExpiry) -> Option<ExpiryTimer> {
-    let now = tools.clocks.now().at;
-    let now = ends.server_now.or_else(|| tools.clocks.reference().by_server(now)).unwrap_or(now);
+pub(crate) fn watch(
+    context: &EngineContext,
+    profile: ProfileId,
+    session_credentials: u64,
+    ends: &TokenExpiry,
+) -> Option<ExpiryTimer> {
+    let now = context.clocks.now().at;
+    let now = ends.server_now.or_else(|| context.clocks.reference().by_server(now)).unwrap_or(now);
     let life = ends.at?.since(now);
     let (watch, given_up) = oneshot::channel::<()>();
-    let task = keep_watch(tools.clone(), profile, ticket, life);
+    let task = keep_watch(context.clone(), profile, session_credentials, life);
     let task = async move {
         tokio::select! {
             () = task => {}
             _ = given_up => {}
         }
     };
-    tools.spawner.spawn("watching the token's end", Box::pin(task));
+    context.spawner.spawn("watching the token's end", Box::pin(task));
     Some(watch)
 }
 
-async fn keep_watch(tools: EngineContext, profile: ProfileId, ticket: u64, life: Duration) {
-    let start = tools.clocks.now();
+async fn keep_watch(context: EngineContext, profile: ProfileId, session_credentials: u64, life: Duration) {
+    let start = context.clocks.now();
     for (after, due) in plan(life) {
         loop {
-            let elapsed = tools.clocks.now().since(start);
+            let elapsed = context.clocks.now().since(start);
             let Some(left) = after.checked_sub(elapsed).filter(|left| !left.is_zero()) else { break };
             tokio::time::sleep(left.min(LOOK)).await;
         }
-        if tools.reports.send(InternalEvent::TokenDue { profile, ticket, due }).await.is_err() {
+        if context.reports.send(InternalEvent::TokenDue { profile, session_credentials, due }).await.is_err() {
             return;
         }
     }

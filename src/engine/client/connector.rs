@@ -96,27 +96,27 @@ fn handshake_error(host: String, reason: HandshakeError) -> ConnectError {
 /// The network: DNS, TCP, proxies and TLS.
 #[derive(Debug, Clone)]
 pub struct NetworkConnector {
-    ways: NetworkConfigReceiver,
+    network_config_receiver: NetworkConfigReceiver,
 }
 
 impl NetworkConnector {
     /// That goes the way that is in force when it connects.
-    pub(crate) fn new(ways: NetworkConfigReceiver) -> Self {
-        Self { ways }
+    pub(crate) fn new(network_config_receiver: NetworkConfigReceiver) -> Self {
+        Self { network_config_receiver }
     }
 }
 
 impl Connector for NetworkConnector {
     fn connect(&self, target: Target) -> BoxFuture<'static, Result<Box<dyn Transport>, ConnectError>> {
-        let ways = self.ways.clone();
+        let network_config_receiver = self.network_config_receiver.clone();
         Box::pin(async move {
-            let way = ways.current().await;
+            let network_config = network_config_receiver.current().await;
             let through = match target.url() {
-                Some(url) => way.proxies.of_url(&url)?,
+                Some(url) => network_config.proxies.of_url(&url)?,
                 None => None,
             };
             let stream = match through {
-                Some(through) => tunnelled(&target, &through, &way.trust).await?,
+                Some(through) => tunnelled(&target, &through, &network_config.trust).await?,
                 None => Box::new(prompt(tcp(&target).await?)) as Box<dyn Transport>,
             };
             if !target.secure {
@@ -125,16 +125,16 @@ impl Connector for NetworkConnector {
             let Ok(name) = ServerName::try_from(target.host.clone()) else {
                 return Err(ConnectError::NotAName { host: target.host });
             };
-            match tokio_rustls::TlsConnector::from(way.trust.config.clone()).connect(name, stream).await {
+            match tokio_rustls::TlsConnector::from(network_config.trust.config.clone()).connect(name, stream).await {
                 Ok(stream) => Ok(Box::new(stream) as Box<dyn Transport>),
-                Err(source) => Err(ConnectError::tls(target.host, source, &way.trust)),
+                Err(source) => Err(ConnectError::tls(target.host, source, &network_config.trust)),
             }
         })
     }
 
     fn proxy(&self, target: &Target) -> Option<String> {
         let url = target.url()?;
-        self.ways.now().proxies.of_url(&url).ok()?.map(|through| through.to_string())
+        self.network_config_receiver.now().proxies.of_url(&url).ok()?.map(|through| through.to_string())
     }
 }
 
@@ -259,11 +259,11 @@ mod tests {
         let preferences =
             Preferences { proxy: ProxyChoice::from_text(&format!("http://{proxy}")), ..Preferences::default() };
         let surroundings = NetworkEnvironment { authority: None, proxies: ProxyEnvironment::default() };
-        let (_guide, ways) =
+        let (_guide, network_config_receiver) =
             NetworkConfigHandle::new(NetworkConfig::load(&preferences, &surroundings).unwrap(), surroundings);
         let start = tokio::time::Instant::now();
         let url = Url::parse("wss://ws.example.com").unwrap();
-        let opened = open(Arc::new(NetworkConnector::new(ways)), url, Vec::new(), 1024).await;
+        let opened = open(Arc::new(NetworkConnector::new(network_config_receiver)), url, Vec::new(), 1024).await;
         assert_eq!(start.elapsed(), BUDGET);
         let error = opened.err().expect("it opened").to_string();
         assert_eq!(error, format!("ws.example.com did not answer within 10 s through the proxy {proxy}."));

@@ -13,7 +13,7 @@ use super::network_config::NetworkConfigReceiver;
 #[derive(Clone)]
 pub(crate) struct Downloader {
     /// The way to what is downloaded.
-    pub(crate) ways: NetworkConfigReceiver,
+    pub(crate) network_config_receiver: NetworkConfigReceiver,
     /// Where names lead.
     pub(crate) resolve: Resolver,
     /// How much room a disk has.
@@ -26,9 +26,9 @@ pub(crate) struct Downloader {
 
 impl Downloader {
     /// That goes the way that is in force when it fetches.
-    pub(crate) fn new(ways: NetworkConfigReceiver) -> Self {
+    pub(crate) fn new(network_config_receiver: NetworkConfigReceiver) -> Self {
         Self {
-            ways,
+            network_config_receiver,
             resolve: link_policy::system(),
             disk: disk_space::system(),
             rates: TransferRates::default(),
@@ -38,6 +38,6 @@ impl Downloader {
 
     /// Whether a proxy reaches this address for us: names are then resolved by it.
     pub(crate) async fn is_proxied(&self, url: &Url) -> bool {
-        !matches!(self.ways.current().await.proxies.of_url(url), Ok(None))
+        !matches!(self.network_config_receiver.current().await.proxies.of_url(url), Ok(None))
     }
 }

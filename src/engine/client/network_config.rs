@@ -28,7 +28,7 @@ pub(crate) struct NetworkConfigReceiver(watch::Receiver<Current>);
 /// The way as it is now.
 #[derive(Debug, Clone)]
 struct Current {
-    way: Arc<NetworkConfig>,
+    network_config: Arc<NetworkConfig>,
     /// Whether the operator has chosen another one, which is being loaded.
     loading: bool,
 }
@@ -37,9 +37,9 @@ impl NetworkConfigReceiver {
     /// The way as it is now. While the one that the operator chose last is being loaded it waits: nothing connects past a
     /// proxy that was just chosen.
     pub(crate) async fn current(&self) -> Arc<NetworkConfig> {
-        let mut ways = self.0.clone();
-        match ways.wait_for(|current| !current.loading).await {
-            Ok(current) => current.way.clone(),
+        let mut network_config_receiver = self.0.clone();
+        match network_config_receiver.wait_for(|current| !current.loading).await {
+            Ok(current) => current.network_config.clone(),
             // The engine is stopping.
             Err(_gone) => self.now(),
         }
@@ -47,7 +47,7 @@ impl NetworkConfigReceiver {
 
     /// The way as it is now, also while another is being loaded: for words, not for connections.
     pub(crate) fn now(&self) -> Arc<NetworkConfig> {
-        self.0.borrow().way.clone()
+        self.0.borrow().network_config.clone()
     }
 }
 
@@ -91,10 +91,10 @@ impl NetworkConfig {
         let trust = TlsConfig::load(files)?;
         let proxies = ProxyRules::of(&preferences.proxy, &surroundings.proxies);
         let calls = built(rest_client(), &trust, &proxies)?;
-        let way = Self { trust, proxies, calls };
+        let network_config = Self { trust, proxies, calls };
         // So that what is wrong is known now and not when a link is about to expire.
-        way.downloads("", &[])?;
-        Ok(way)
+        network_config.downloads("", &[])?;
+        Ok(network_config)
     }
 
     /// A client for one download, by which `host` leads to `addresses` and nowhere else, where there are any: those that were
@@ -120,15 +120,19 @@ impl NetworkConfig {
 /// Who leads the way: the one who can replace it.
 #[derive(Debug)]
 pub(crate) struct NetworkConfigHandle {
-    ways: watch::Sender<Current>,
+    network_config_receiver: watch::Sender<Current>,
     surroundings: NetworkEnvironment,
 }
 
 impl NetworkConfigHandle {
     /// That begins with a way.
-    pub(crate) fn new(way: NetworkConfig, surroundings: NetworkEnvironment) -> (Self, NetworkConfigReceiver) {
-        let (sender, ways) = watch::channel(Current { way: Arc::new(way), loading: false });
-        (Self { ways: sender, surroundings }, NetworkConfigReceiver(ways))
+    pub(crate) fn new(
+        network_config: NetworkConfig,
+        surroundings: NetworkEnvironment,
+    ) -> (Self, NetworkConfigReceiver) {
+        let (sender, network_config_receiver) =
+            watch::channel(Current { network_config: Arc::new(network_config), loading: false });
+        (Self { network_config_receiver: sender, surroundings }, NetworkConfigReceiver(network_config_receiver))
     }
 
     /// Whether preferences or the surroundings name certificate files.
@@ -144,19 +148,19 @@ impl NetworkConfigHandle {
 
     /// Loads the way that other preferences make. Until [`NetworkConfigHandle::lead`] or [`NetworkConfigHandle::stay`] nothing new connects.
     pub(crate) fn load(&self, preferences: &Preferences) -> Loading {
-        self.ways.send_modify(|current| current.loading = true);
+        self.network_config_receiver.send_modify(|current| current.loading = true);
         let files = Some(CaFiles::read(self.files(preferences)));
         Loading { preferences: preferences.clone(), surroundings: self.surroundings.clone(), files, late: false }
     }
 
     /// Leads another way from now on.
-    pub(crate) fn lead(&self, way: NetworkConfig) {
-        self.ways.send_replace(Current { way: Arc::new(way), loading: false });
+    pub(crate) fn lead(&self, network_config: NetworkConfig) {
+        self.network_config_receiver.send_replace(Current { network_config: Arc::new(network_config), loading: false });
     }
 
     /// Goes on as before: another way could not be loaded.
     pub(crate) fn stay(&self) {
-        self.ways.send_modify(|current| current.loading = false);
+        self.network_config_receiver.send_modify(|current| current.loading = false);
     }
 }
 
@@ -183,12 +187,12 @@ impl Loading {
         }
         let (preferences, surroundings) = (self.preferences.clone(), self.surroundings.clone());
         let loading = spawner.blocking("reading certificates", move || {
-            let way = NetworkConfig::with(&preferences, &surroundings, &files);
-            (way, files)
+            let network_config = NetworkConfig::with(&preferences, &surroundings, &files);
+            (network_config, files)
         });
-        let (way, files) = loading.await?;
+        let (network_config, files) = loading.await?;
         self.files = Some(files).filter(|files| !files.are_read());
-        Some(way)
+        Some(network_config)
     }
 }
 
@@ -230,27 +234,28 @@ mod tests {
             let (authority, authority_file) = if by_environment { (named, None) } else { (None, named) };
             let preferences = Preferences { authority_file, ..Preferences::default() };
             let surroundings = NetworkEnvironment { authority, proxies: ProxyEnvironment::default() };
-            let way = NetworkConfig::load(&preferences, &surroundings).unwrap();
-            let (guide, ways) = NetworkConfigHandle::new(way, surroundings);
-            let (outbox, _events) = event_queue::pair(Arc::new(|| {}));
-            let spawner = TaskOwner::new(Handle::current(), outbox);
+            let network_config = NetworkConfig::load(&preferences, &surroundings).unwrap();
+            let (network_config_handle, network_config_receiver) =
+                NetworkConfigHandle::new(network_config, surroundings);
+            let (event_sender, _events) = event_queue::pair(Arc::new(|| {}));
+            let spawner = TaskOwner::new(Handle::current(), event_sender);
 
             let start = Instant::now();
-            let mut loading = guide.load(&preferences);
-            let way = loading.next(&spawner).await.unwrap().unwrap();
+            let mut loading = network_config_handle.load(&preferences);
+            let network_config = loading.next(&spawner).await.unwrap().unwrap();
             assert_eq!(start.elapsed(), ca_files::BUDGET);
-            let shortfall = way.trust.shortfall.clone().expect("it is missing").to_string();
+            let shortfall = network_config.trust.shortfall.clone().expect("it is missing").to_string();
             assert!(shortfall.contains(&*pipe.to_string_lossy()) && shortfall.contains("within 5 s"), "{shortfall}");
-            guide.lead(way);
-            assert!(ways.current().await.trust.shortfall.is_some());
+            network_config_handle.lead(network_config);
+            assert!(network_config_receiver.current().await.trust.shortfall.is_some());
 
             let at = pipe.clone();
             let writing = spawner.blocking("writing", move || {
                 std::fs::OpenOptions::new().write(true).open(at).and_then(|mut pipe| pipe.write_all(pem)).unwrap();
             });
-            let way = loading.next(&spawner).await.unwrap().unwrap();
+            let network_config = loading.next(&spawner).await.unwrap().unwrap();
             writing.await.unwrap();
-            assert_eq!(way.trust.shortfall, None);
+            assert_eq!(network_config.trust.shortfall, None);
             assert!(loading.next(&spawner).await.is_none(), "it comes again and again");
         }
     }

@@ -47,7 +47,7 @@ pub(crate) struct IssuedToken {
 /// The way to the backend.
 #[derive(Debug, Clone)]
 pub(crate) struct RestClient {
-    ways: NetworkConfigReceiver,
+    network_config_receiver: NetworkConfigReceiver,
     /// Told the server's time of day with each answer.
     clocks: Clocks,
 }
@@ -113,8 +113,8 @@ struct Answer {
 
 impl RestClient {
     /// That goes the way that is in force when it is called.
-    pub(crate) fn new(ways: NetworkConfigReceiver, clocks: Clocks) -> Self {
-        Self { ways, clocks }
+    pub(crate) fn new(network_config_receiver: NetworkConfigReceiver, clocks: Clocks) -> Self {
+        Self { network_config_receiver, clocks }
     }
 
     /// `POST /profile/authenticate`.
@@ -125,9 +125,11 @@ impl RestClient {
         password: &SecretString,
     ) -> Result<IssuedToken, RestError> {
         let url = endpoints.call(&["profile", "authenticate"]);
-        let way = self.way().await;
-        let request = way.calls.post(url).form(&[("username", username), ("password", password.expose_secret())]);
-        let answer = self.read(request, &way, endpoints, Carried::Password(password.expose_secret())).await?;
+        let network_config = self.network_config().await;
+        let request =
+            network_config.calls.post(url).form(&[("username", username), ("password", password.expose_secret())]);
+        let answer =
+            self.read(request, &network_config, endpoints, Carried::Password(password.expose_secret())).await?;
         self.granted(&answer, endpoints)
     }
 
@@ -260,32 +262,38 @@ impl RestClient {
         let mut header = HeaderValue::from_str(token.expose()).map_err(|_unfit| RestError::NotAToken)?;
         header.set_sensitive(true);
         let url = endpoints.call(path);
-        let way = self.way().await;
+        let network_config = self.network_config().await;
         let request = match payload {
-            Payload::None => way.calls.get(url),
-            Payload::Form(form) => way.calls.post(url).form(form),
-            Payload::EmptyObject => way.calls.post(url).json(&serde_json::Map::new()),
+            Payload::None => network_config.calls.get(url),
+            Payload::Form(form) => network_config.calls.post(url).form(form),
+            Payload::EmptyObject => network_config.calls.post(url).json(&serde_json::Map::new()),
             Payload::Query(query) => {
                 let mut url = url;
                 url.query_pairs_mut().extend_pairs(query);
-                way.calls.get(url)
+                network_config.calls.get(url)
             }
         };
-        self.read(request.header(AUTHORIZATION_HEADER, header), &way, endpoints, Carried::Token(token.expose())).await
+        self.read(
+            request.header(AUTHORIZATION_HEADER, header),
+            &network_config,
+            endpoints,
+            Carried::Token(token.expose()),
+        )
+        .await
     }
 
     /// Sends a request and reads the answer, without the secrets that the request carried.
     async fn read(
         &self,
         request: reqwest::RequestBuilder,
-        way: &NetworkConfig,
+        network_config: &NetworkConfig,
         endpoints: &Endpoints,
         carried: Carried<'_>,
     ) -> Result<Answer, RestError> {
-        let through = way.proxies.of_url(&endpoints.api)?;
+        let through = network_config.proxies.of_url(&endpoints.api)?;
         let mut response = match request.send().await {
             Ok(response) => response,
-            Err(error) => return Err(self.failed(error, endpoints, (way, through.as_ref())).await),
+            Err(error) => return Err(self.failed(error, endpoints, (network_config, through.as_ref())).await),
         };
         let status = response.status();
         if let Some(through) = through.as_ref().filter(|_through| status == StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
@@ -303,7 +311,7 @@ impl RestClient {
             let chunk = match response.chunk().await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
-                Err(error) => return Err(self.failed(error, endpoints, (way, through.as_ref())).await),
+                Err(error) => return Err(self.failed(error, endpoints, (network_config, through.as_ref())).await),
             };
             if bytes.len().saturating_add(chunk.len()) > LONGEST_ANSWER {
                 return Err(RestError::NotUnderstood { host: host(endpoints) });
@@ -325,7 +333,7 @@ impl RestClient {
         &self,
         error: reqwest::Error,
         endpoints: &Endpoints,
-        (way, through): (&NetworkConfig, Option<&ProxyServer>),
+        (network_config, through): (&NetworkConfig, Option<&ProxyServer>),
     ) -> RestError {
         let error = error.without_url();
         let host = host(endpoints);
@@ -335,7 +343,8 @@ impl RestClient {
         }
         let why = NoConnection::of(&error);
         if let Some(through) = through
-            && let Some(error) = connector::proxy_fault(&why, &Target::of(&endpoints.api), through, &way.trust).await
+            && let Some(error) =
+                connector::proxy_fault(&why, &Target::of(&endpoints.api), through, &network_config.trust).await
         {
             let wait = error.retry_after().map(|asked| asked.wait(self.clocks.now().at));
             return match wait {
@@ -346,7 +355,7 @@ impl RestClient {
         match (why, through) {
             (NoConnection::NotHttp, _) => RestError::NotUnderstood { host },
             (NoConnection::Tls(tls), _) => {
-                RestError::Tls(ConnectError::tls(host, std::io::Error::other(tls), &way.trust))
+                RestError::Tls(ConnectError::tls(host, std::io::Error::other(tls), &network_config.trust))
             }
             (source @ NoConnection::BrokenOff, _) | (source, None) => RestError::Unreachable { host, source },
             (source, Some(through)) => RestError::UnreachableThrough { host, proxy: through.to_string(), source },
@@ -381,8 +390,8 @@ impl RestClient {
         TokenExpiry { at, server_now, unreadable }
     }
 
-    async fn way(&self) -> Arc<NetworkConfig> {
-        self.ways.current().await
+    async fn network_config(&self) -> Arc<NetworkConfig> {
+        self.network_config_receiver.current().await
     }
 }
 

@@ -24,24 +24,24 @@ use super::options::{SandboxAddresses, SandboxFailure};
 #[derive(Debug)]
 pub(crate) enum InternalEvent {
     /// A session changed its state; `ticket` is the number of the ticket it used last.
-    Connection { profile: ProfileId, ticket: u64, state: ConnectionState },
+    Connection { profile: ProfileId, session_credentials: u64, state: ConnectionState },
     /// The keyring was asked for a token.
     Remembered { profile: ProfileId, token: Result<Option<AuthorizationToken>, KeyringError> },
     /// The server was asked to sign in, or for the end of a token that was given.
     SignedIn { profile: ProfileId, attempt: u64, granted: Result<IssuedToken, SignInError> },
     /// The server said when a token ends.
-    Expiry { profile: ProfileId, ticket: u64, ends: TokenExpiry },
+    Expiry { profile: ProfileId, session_credentials: u64, ends: TokenExpiry },
     /// It is time to do something about a token that will end.
-    TokenDue { profile: ProfileId, ticket: u64, due: ExpiryEvent },
+    TokenDue { profile: ProfileId, session_credentials: u64, due: ExpiryEvent },
     /// The server was asked for a new token.
     Renewed { asked: Arc<Renewal>, outcome: Result<IssuedToken, RestError> },
     /// The keyring was asked to keep a token.
-    Kept { profile: ProfileId, ticket: u64 },
+    Kept { profile: ProfileId, session_credentials: u64 },
     /// The journal has the newest token of a profile, which the keyring did not keep when an earlier run ended; `None` if it
     /// can't open it.
     Unkept { profile: ProfileId, token: Option<AuthorizationToken> },
     /// A REST call said that the token is dead.
-    TokenDead { profile: ProfileId, ticket: u64, why: RestError },
+    TokenDead { profile: ProfileId, session_credentials: u64, why: RestError },
     /// This program requested data; with the folder that it goes to by itself, and its size.
     Requested { profile: ProfileId, request: RequestId, folder: Option<PathBuf>, size: Option<u64> },
     /// The keyring was asked for, or told of, the key of a profile's payloads, after so many changes: the key, and whether the
@@ -91,7 +91,7 @@ pub(crate) struct RefusedCheck {
     /// Which, in their order.
     pub(crate) commands: Vec<CommandId>,
     /// The ticket of the token.
-    pub(crate) ticket: u64,
+    pub(crate) session_credentials: u64,
     /// What the server said.
     pub(crate) why: RestError,
     /// Whether that is to be tried with another token.

@@ -27,7 +27,7 @@ const CLEAN_AT_ONCE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct JournalStore {
     journal: Journal,
-    outbox: EventSender,
+    event_sender: EventSender,
     clock: Clock,
     /// Something was forgotten that may still be on the disk.
     forgotten: Arc<Notify>,
@@ -38,10 +38,10 @@ pub(crate) struct JournalStore {
 
 impl JournalStore {
     /// A handle to a journal. The clock gives the time of its notices.
-    pub(crate) fn new(journal: Journal, outbox: EventSender, clock: Clock) -> Self {
+    pub(crate) fn new(journal: Journal, event_sender: EventSender, clock: Clock) -> Self {
         Self {
             journal,
-            outbox,
+            event_sender,
             clock,
             forgotten: Arc::default(),
             #[cfg(test)]
@@ -235,7 +235,7 @@ impl JournalStore {
     /// Tells the operator that there is another journal now, until that is read.
     async fn notify(&self, error: &JournalError) {
         let sentence = error.to_string();
-        self.outbox.notice(Notice::new(Severity::Warning, None, sentence.clone()));
+        self.event_sender.notice(Notice::new(Severity::Warning, None, sentence.clone()));
         let kept = PersistedNotice { profile: None, at: (self.clock)(), sentence };
         if let Err(error) = self.journal.keep_notice(kept).await {
             tracing::warn!(%error, "a notice will not be told again at the next start");

@@ -27,7 +27,7 @@ use journal_store::JournalStore;
 #[derive(Clone)]
 pub(crate) struct EngineContext {
     /// Tells the window.
-    pub(crate) outbox: EventSender,
+    pub(crate) event_sender: EventSender,
     /// Runs the tasks of the engine, or of one profile.
     pub(crate) spawner: TaskOwner,
     /// The time of day.
@@ -35,7 +35,7 @@ pub(crate) struct EngineContext {
     /// The time of day, and the clocks that can't be set.
     pub(crate) clocks: Clocks,
     /// The journal.
-    pub(crate) ledger: JournalStore,
+    pub(crate) journal_store: JournalStore,
     /// Keeps tokens.
     pub(crate) keyring: Keyring,
     /// Connects sockets.
@@ -43,7 +43,7 @@ pub(crate) struct EngineContext {
     /// Calls the backend.
     pub(crate) rest: RestClient,
     /// Fetches links.
-    pub(crate) fetcher: Downloader,
+    pub(crate) downloader: Downloader,
     /// Tells the engine's centre. Full: the task waits; the centre never waits for a task.
     pub(crate) reports: mpsc::Sender<InternalEvent>,
 }
@@ -56,17 +56,17 @@ impl EngineContext {
 
     /// Tells the operator what did not work.
     pub(crate) fn warn(&self, profile: ProfileId, sentence: impl Into<String>) {
-        self.outbox.notice(Notice::new(Severity::Warning, Some(profile), sentence));
+        self.event_sender.notice(Notice::new(Severity::Warning, Some(profile), sentence));
     }
 
     /// Reports a problem of a profile, which is shown until it is resolved.
     pub(crate) fn problem(&self, profile: ProfileId, reason: ProblemReason) {
-        self.outbox.report_problem(Some(profile), reason);
+        self.event_sender.report_problem(Some(profile), reason);
     }
 
     /// A problem of a profile has ended, if there was one.
     pub(crate) fn resolve(&self, profile: ProfileId, kind: &ProblemKind) {
-        self.outbox.resolve_problem(Some(profile), kind);
+        self.event_sender.resolve_problem(Some(profile), kind);
     }
 
     /// Tells the centre. When it has gone, nobody waits for it.

@@ -33,27 +33,27 @@ pub(crate) fn boot_id() -> Option<String> {
 }
 
 /// Watches the clocks for as long as the engine runs.
-pub(crate) async fn watch(tools: EngineContext, boot_id: Option<String>) {
-    let mut last = tools.clocks.now();
+pub(crate) async fn watch(context: EngineContext, boot_id: Option<String>) {
+    let mut last = context.clocks.now();
     let (mut kept, mut kept_at) = (None, last);
     loop {
-        if let Some(jump) = tools.clocks.jumped() {
-            tools.outbox.notice(Notice::new(Severity::Warning, None, jump.sentence()));
+        if let Some(jump) = context.clocks.jumped() {
+            context.event_sender.notice(Notice::new(Severity::Warning, None, jump.sentence()));
         }
-        let now = tools.clocks.now();
-        let reference = tools.clocks.reference();
+        let now = context.clocks.now();
+        let reference = context.clocks.reference();
         if kept != Some(reference) || now.since(kept_at) >= KEEP {
-            let kept_now = tools.ledger.keep_clock(tools.clocks.keep(boot_id.as_deref())).await;
+            let kept_now = context.journal_store.keep_clock(context.clocks.keep(boot_id.as_deref())).await;
             if kept_now.is_ok() {
                 (kept, kept_at) = (Some(reference), now);
             }
         }
-        let changed = tokio::time::timeout(LOOK, tools.clocks.changed()).await;
+        let changed = tokio::time::timeout(LOOK, context.clocks.changed()).await;
         tracing::trace!(changed = changed.is_ok(), "looking at the clocks");
-        let now = tools.clocks.now();
+        let now = context.clocks.now();
         if !now.slept_since(last).is_zero() {
             tracing::info!("the machine was asleep");
-            if tools.reports.send(InternalEvent::Woke).await.is_err() {
+            if context.reports.send(InternalEvent::Woke).await.is_err() {
                 return;
             }
         }

@@ -58,23 +58,23 @@ impl LeftBehind {
 
 impl CrashRecovery {
     /// That has a vault know again what was used.
-    pub(crate) fn of(vault: LinkStore) -> Self {
-        Self { used: UsedBefore { vault, ..UsedBefore::default() }, ..Self::default() }
+    pub(crate) fn of(link_store: LinkStore) -> Self {
+        Self { used: UsedBefore { link_store, ..UsedBefore::default() }, ..Self::default() }
     }
 
     /// Ends what was not ended, and tells what was not read.
-    pub(crate) async fn settle(self, profile: ProfileId, scribe: JournalWriter, tools: EngineContext) {
+    pub(crate) async fn settle(self, profile: ProfileId, journal_writer: JournalWriter, context: EngineContext) {
         let Self { left_behind: LeftBehind { requested, unfinished, unread, .. }, used } = self;
         for request in used.repeated {
             let sentence = LinkError::Taken.to_string();
             let used = Fact::Done(LocalEvent::NotSaved { why: DownloadFailure::LinkUsed, sentence, part: None });
-            if scribe.record(Entry::ours((tools.clock)(), ActivityKey::Data(request), used)).await.is_err() {
+            if journal_writer.record(Entry::ours((context.clock)(), ActivityKey::Data(request), used)).await.is_err() {
                 return;
             }
         }
         for (request, sentence) in unread {
             let read = Action::WarningRead { profile, request };
-            tools.outbox.notice(Notice {
+            context.event_sender.notice(Notice {
                 severity: Severity::Error,
                 profile: Some(profile),
                 sentence,
@@ -84,16 +84,16 @@ impl CrashRecovery {
         for unfinished in unfinished {
             let can_request = requested.contains(&unfinished.request);
             let request = unfinished.request.clone();
-            let kept = tools.spawner.blocking("keeping a part-file", move || unfinished.keep());
+            let kept = context.spawner.blocking("keeping a part-file", move || unfinished.keep());
             let Some((mut sentence, kept)) = kept.await else { continue };
             sentence.push_str(&what_now(kept.as_deref(), can_request));
             let part = kept.as_deref().map(text_of_path);
             let entry = Entry::ours(
-                (tools.clock)(),
+                (context.clock)(),
                 ActivityKey::Data(request),
                 Fact::Done(LocalEvent::NotSaved { why: DownloadFailure::Broken, sentence, part }),
             );
-            if scribe.record(entry).await.is_err() {
+            if journal_writer.record(entry).await.is_err() {
                 return;
             }
         }

@@ -26,23 +26,23 @@ pub(crate) struct DataRequester {
     /// Whose.
     pub(crate) profile: ProfileId,
     /// The token and where it is good.
-    pub(crate) ticket: Arc<SessionCredentials>,
+    pub(crate) session_credentials: Arc<SessionCredentials>,
     /// Where requests are written.
-    pub(crate) scribe: JournalWriter,
+    pub(crate) journal_writer: JournalWriter,
     /// The engine's tools.
-    pub(crate) tools: EngineContext,
+    pub(crate) context: EngineContext,
 }
 
 impl DataRequester {
     /// Reads one page of the data tokens and tells the window.
     pub(crate) async fn list(self, page: u32) {
         let page = page.max(1);
-        let SessionCredentials { endpoints, token, .. } = &*self.ticket;
-        let answer = self.tools.rest.list_data_tokens(endpoints, token, page, DATA_TOKENS_A_PAGE).await;
+        let SessionCredentials { endpoints, token, .. } = &*self.session_credentials;
+        let answer = self.context.rest.list_data_tokens(endpoints, token, page, DATA_TOKENS_A_PAGE).await;
         if let Err(error) = &answer {
             self.token_may_be_dead(error.clone()).await;
         }
-        self.tools.outbox.post(Event::DataTokens { profile: self.profile, page, answer });
+        self.context.event_sender.post(Event::DataTokens { profile: self.profile, page, answer });
     }
 
     /// Requests data, one after the other, to be saved to `folder` by itself. `again` is the request whose data is wanted
@@ -58,7 +58,7 @@ impl DataRequester {
                     }
                     let report =
                         InternalEvent::Requested { profile: self.profile, request, folder: folder.clone(), size };
-                    if self.tools.reports.send(report).await.is_err() {
+                    if self.context.reports.send(report).await.is_err() {
                         return;
                     }
                 }
@@ -76,20 +76,20 @@ impl DataRequester {
 
     /// Requests data; once more if the server asks to wait, when that is over.
     async fn request_patiently(&self, stored: &StoredData) -> Result<RequestedData, RestError> {
-        let SessionCredentials { endpoints, token, .. } = &*self.ticket;
-        let answer = self.tools.rest.request_data(endpoints, token, &stored.token).await;
+        let SessionCredentials { endpoints, token, .. } = &*self.session_credentials;
+        let answer = self.context.rest.request_data(endpoints, token, &stored.token).await;
         let Some((error, wait)) = answer.as_ref().err().and_then(|error| Some((error, error.retry_after()?))) else {
             return answer;
         };
         self.warn(format!("The request for data waits. {error}"));
         tokio::time::sleep(wait).await;
-        self.tools.rest.request_data(endpoints, token, &stored.token).await
+        self.context.rest.request_data(endpoints, token, &stored.token).await
     }
 
     /// Requests the data of an earlier request once more. `span` is its first and last entry, where the window knows them.
     pub(crate) async fn request_again(self, request: RequestId, span: Option<(Seq, Seq)>) {
         let key = ActivityKey::Data(request.clone());
-        let history = match self.tools.ledger.history(self.profile, &key, span).await {
+        let history = match self.context.journal_store.history(self.profile, &key, span).await {
             Ok(history) => history,
             Err(error) => return self.warn(format!("The data can't be requested again: {error}")),
         };
@@ -111,7 +111,7 @@ impl DataRequester {
     /// Writes a request down. Says whether that can go on.
     async fn write(&self, answer: RequestedData, stored: StoredData, again: Option<RequestId>) -> bool {
         let RequestedData { request, command } = answer;
-        let entry = |key, deed| Entry::ours((self.tools.clock)(), key, Fact::Done(deed));
+        let entry = |key, deed| Entry::ours((self.context.clock)(), key, Fact::Done(deed));
         let StoredData { token, context, file_name, size, .. } = stored;
         let requested = Requested { token, file_name, context, size, command: command.clone(), again };
         let mut entries = vec![entry(ActivityKey::Data(request), LocalEvent::Requested(requested))];
@@ -120,7 +120,7 @@ impl DataRequester {
             entries.push(entry(of(&command), LocalEvent::Tracked));
             entries.push(entry(of(&command), LocalEvent::Labelled { label: LABEL.to_owned() }));
         }
-        self.scribe.record_all(entries).await.is_ok()
+        self.journal_writer.record_all(entries).await.is_ok()
     }
 
     /// Says what was not requested. `count` is how many are left because of it.
@@ -135,13 +135,17 @@ impl DataRequester {
     }
 
     fn warn(&self, sentence: String) {
-        self.tools.warn(self.profile, sentence);
+        self.context.warn(self.profile, sentence);
     }
 
     async fn token_may_be_dead(&self, why: RestError) {
         if matches!(why, RestError::Unauthorised(_)) {
-            let report = InternalEvent::TokenDead { profile: self.profile, ticket: self.ticket.number, why };
-            self.tools.report(report).await;
+            let report = InternalEvent::TokenDead {
+                profile: self.profile,
+                session_credentials: self.session_credentials.number,
+                why,
+            };
+            self.context.report(report).await;
         }
     }
 }

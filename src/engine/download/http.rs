@@ -72,24 +72,24 @@ impl DownloadJob {
         (mut taken, requested): (ClaimedLink, Option<bool>),
         mut addresses: Vec<SocketAddr>,
     ) -> Result<OpenedDownload, DownloadError> {
-        let way = self.tools.fetcher.ways.current().await;
+        let network_config = self.context.downloader.network_config_receiver.current().await;
         let mut gets = 0_u32;
         loop {
-            let through = match way.proxies.of_url(&taken.url) {
+            let through = match network_config.proxies.of_url(&taken.url) {
                 Ok(through) => through,
                 Err(error) => return Err(self.no_way(taken, &error)),
             };
-            let client = match way.downloads(&host(&taken.url), &addresses) {
+            let client = match network_config.downloads(&host(&taken.url), &addresses) {
                 Ok(client) => client,
                 Err(error) => {
                     let why = NoConnection::of(&error.without_url());
-                    return Err(self.not_sent(taken, &why, (&way, through.as_ref())).await);
+                    return Err(self.not_sent(taken, &why, (&network_config, through.as_ref())).await);
                 }
             };
             gets += 1;
             let response = match client.get(taken.url.clone()).send().await {
                 Ok(response) => response,
-                Err(error) => return Err(self.not_answered(taken, error, (&way, through.as_ref())).await),
+                Err(error) => return Err(self.not_answered(taken, error, (&network_config, through.as_ref())).await),
             };
             if redirect::is_redirect(response.status()) {
                 (taken, addresses) = self.onward(taken, addresses, response.headers(), gets).await?;
@@ -129,9 +129,9 @@ impl DownloadJob {
             endpoints: &self.endpoints,
             saving: &self.saving,
             automatic: self.automatic,
-            proxied: self.tools.fetcher.is_proxied(&to).await,
+            proxied: self.context.downloader.is_proxied(&to).await,
         };
-        let resolve = &self.tools.fetcher.resolve;
+        let resolve = &self.context.downloader.resolve;
         if rules.leads_inward(&addresses, &to, resolve).await {
             return Err(not_followed(&NotFollowed::Inward(other)));
         }
@@ -140,12 +140,12 @@ impl DownloadJob {
             return match rules.check(&to, resolve).await {
                 Ok(addresses) => Ok((taken.sent_on(to), addresses)),
                 Err(refused) => {
-                    self.vault.put_back(&self.request, taken.sent_on(to));
+                    self.link_store.put_back(&self.request, taken.sent_on(to));
                     Err(DownloadError { deed: Some(DownloadFailure::NotStarted), ..self.not_allowed(refused) })
                 }
             };
         }
-        self.vault.put_back(&self.request, taken.sent_on(to));
+        self.link_store.put_back(&self.request, taken.sent_on(to));
         let (profile, request) = (self.profile, self.request.clone());
         let again = match &self.target {
             SaveTarget::File(to) => Action::Download { profile, request, to: to.clone() },
@@ -168,7 +168,7 @@ impl DownloadJob {
         addresses: Vec<SocketAddr>,
     ) -> Result<OpenedDownload, DownloadError> {
         let host = host(&taken.url);
-        let connecting = connector::open(self.tools.connector.clone(), taken.url.clone(), addresses, LARGEST_FRAME);
+        let connecting = connector::open(self.context.connector.clone(), taken.url.clone(), addresses, LARGEST_FRAME);
         match connecting.await {
             Ok((socket, _date)) => {
                 let source = Source::Socket(Box::new(socket));
@@ -181,7 +181,7 @@ impl DownloadJob {
             Err(ConnectError::Proxy(error)) => Err(self.no_way(taken, &error)),
             Err(error) => {
                 tracing::debug!(%error, "a stream could not be connected");
-                self.vault.put_back(&self.request, taken);
+                self.link_store.put_back(&self.request, taken);
                 Err(not_used(error))
             }
         }
@@ -189,9 +189,9 @@ impl DownloadJob {
 
     /// The proxy is of no use: nothing was sent, and the link is as good as before.
     fn no_way(&self, taken: ClaimedLink, error: &ProxyError) -> DownloadError {
-        self.vault.put_back(&self.request, taken);
+        self.link_store.put_back(&self.request, taken);
         match error.retry_after() {
-            Some(asked) => not_used(format!("{error} {}", retry_after::asked(asked.wait((self.tools.clock)())))),
+            Some(asked) => not_used(format!("{error} {}", retry_after::asked(asked.wait((self.context.clock)())))),
             None => not_used(error),
         }
     }
@@ -201,15 +201,17 @@ impl DownloadJob {
         &self,
         taken: ClaimedLink,
         error: reqwest::Error,
-        (way, through): (&NetworkConfig, Option<&ProxyServer>),
+        (network_config, through): (&NetworkConfig, Option<&ProxyServer>),
     ) -> DownloadError {
         let error = error.without_url();
         tracing::debug!(%error, "a download was not answered");
         match NoConnection::of(&error) {
-            why if error.is_connect() || error.is_builder() => self.not_sent(taken, &why, (way, through)).await,
+            why if error.is_connect() || error.is_builder() => {
+                self.not_sent(taken, &why, (network_config, through)).await
+            }
             // A server that refuses this computer in the handshake has not read the request.
             why @ NoConnection::Tls(TlsError::AlertReceived(alert)) if failure::ends_handshake(alert) => {
-                self.not_sent(taken, &why, (way, through)).await
+                self.not_sent(taken, &why, (network_config, through)).await
             }
             NoConnection::NotHttp => {
                 let host = host(&taken.url);
@@ -228,17 +230,19 @@ impl DownloadJob {
         &self,
         taken: ClaimedLink,
         why: &NoConnection,
-        (way, through): (&NetworkConfig, Option<&ProxyServer>),
+        (network_config, through): (&NetworkConfig, Option<&ProxyServer>),
     ) -> DownloadError {
         let (host, target) = (host(&taken.url), endpoints::Target::of(&taken.url));
         if let Some(through) = through
-            && let Some(error) = connector::proxy_fault(&why, &target, through, &way.trust).await
+            && let Some(error) = connector::proxy_fault(&why, &target, through, &network_config.trust).await
         {
             return self.no_way(taken, &error);
         }
-        self.vault.put_back(&self.request, taken);
+        self.link_store.put_back(&self.request, taken);
         match (why, through) {
-            (NoConnection::Tls(tls), _) => not_used(ConnectError::tls(host, io::Error::other(tls.clone()), &way.trust)),
+            (NoConnection::Tls(tls), _) => {
+                not_used(ConnectError::tls(host, io::Error::other(tls.clone()), &network_config.trust))
+            }
             (why, Some(through)) => not_used(format!("{host} can't be reached through the proxy {through}: {why}.")),
             (why, None) => not_used(format!("{host} can't be reached: {why}.")),
         }
@@ -263,7 +267,7 @@ impl DownloadJob {
             Some(false) => " This monitor has not requested it before.",
             Some(true) | None => "",
         };
-        if (self.tools.clock)() >= taken.ready.expiry(self.lifetime) {
+        if (self.context.clock)() >= taken.ready.expiry(self.lifetime) {
             let lives = match taken.ready.expires {
                 Some(_) => "its own message said until when".to_owned(),
                 None => format!("links live {} min", self.lifetime.as_secs().div_ceil(60)),
@@ -288,14 +292,14 @@ impl DownloadJob {
 async fn words(mut response: Response, url: &Url) -> String {
     let is_plain = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
     let mut body = Vec::new();
-    let reading = async {
+    let frame_decoder = async {
         while body.len() < LONGEST_REFUSAL
             && let Ok(Some(chunk)) = response.chunk().await
         {
             body.extend_from_slice(&chunk);
         }
     };
-    if tokio::time::timeout(REFUSAL_BUDGET, reading).await.is_err() {
+    if tokio::time::timeout(REFUSAL_BUDGET, frame_decoder).await.is_err() {
         tracing::debug!("the whole refusal did not come in time");
     }
     body.truncate(LONGEST_REFUSAL);

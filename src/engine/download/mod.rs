@@ -77,9 +77,9 @@ pub(crate) struct DownloadJob {
     /// Whether nobody has clicked.
     pub(crate) automatic: bool,
     /// Where its link is.
-    pub(crate) vault: LinkStore,
+    pub(crate) link_store: LinkStore,
     /// Where its deeds are written.
-    pub(crate) scribe: JournalWriter,
+    pub(crate) journal_writer: JournalWriter,
     /// Where bare tokens are good, and what may be fetched from.
     pub(crate) endpoints: Arc<Endpoints>,
     /// What the operator allowed for links.
@@ -89,7 +89,7 @@ pub(crate) struct DownloadJob {
     /// The key to decrypt with, where that is wanted and it is known.
     pub(crate) key: Option<DataKey>,
     /// The engine's tools.
-    pub(crate) tools: EngineContext,
+    pub(crate) context: EngineContext,
 }
 
 /// Runs a download to its end and tells of it.
@@ -102,7 +102,7 @@ pub(crate) async fn run(job: DownloadJob, mut control: DownloadControl) {
     };
     // Before the window hears of the end: it may ask for the same data again as soon as it has.
     let report = InternalEvent::DownloadEnded { profile: job.profile, request: job.request.clone() };
-    job.tools.report(report).await;
+    job.context.report(report).await;
     if let Some(outcome) = outcome {
         // What came in the message is still in the journal: there is nothing to request again.
         let requested = known.ok().filter(|_| !job.inline).and_then(|known| known.token.and(known.span));
@@ -111,13 +111,13 @@ pub(crate) async fn run(job: DownloadJob, mut control: DownloadControl) {
 }
 
 /// Looks whether the data of a request has come already, and tells the centre if it has.
-pub(crate) async fn look_for(tools: EngineContext, profile: ProfileId, request: RequestId) {
+pub(crate) async fn look_for(context: EngineContext, profile: ProfileId, request: RequestId) {
     let key = ActivityKey::Data(request.clone());
-    let Ok(history) = tools.ledger.history(profile, &key, None).await else { return };
+    let Ok(history) = context.journal_store.history(profile, &key, None).await else { return };
     let inline = RequestInfo::of(history.entries).inline.is_some();
     // A link that has come is in the vault, which the centre looks into.
     let report = InternalEvent::Arrived { profile, requests: vec![(request, inline)] };
-    tools.report(report).await;
+    context.report(report).await;
 }
 
 /// What is saved, and how it was had.
@@ -129,7 +129,7 @@ impl DownloadJob {
     /// What the journal knows of the request.
     async fn known(&self) -> Result<RequestInfo, JournalError> {
         let key = ActivityKey::Data(self.request.clone());
-        let history = self.tools.ledger.history(self.profile, &key, self.span).await?;
+        let history = self.context.journal_store.history(self.profile, &key, self.span).await?;
         Ok(RequestInfo::of(history.entries))
     }
 
@@ -143,7 +143,7 @@ impl DownloadJob {
         if self.inline {
             return self.write_inline(known, spot, control).await;
         }
-        match self.vault.take(&self.request, &self.endpoints.download) {
+        match self.link_store.take(&self.request, &self.endpoints.download) {
             Ok(taken) => self.fetch(taken, known, spot, control).await,
             // Saving many at once does not ask which of the two it is.
             Err(_no_link) if known.inline.is_some() && matches!(self.target, SaveTarget::Folder(_)) => {
@@ -172,10 +172,10 @@ impl DownloadJob {
             endpoints: &self.endpoints,
             saving: &self.saving,
             automatic: self.automatic,
-            proxied: self.tools.fetcher.is_proxied(&taken.url).await,
+            proxied: self.context.downloader.is_proxied(&taken.url).await,
         };
         let ready = async {
-            let addresses = rules.check(&taken.url, &self.tools.fetcher.resolve).await;
+            let addresses = rules.check(&taken.url, &self.context.downloader.resolve).await;
             let addresses = addresses.map_err(|refused| self.not_allowed(refused))?;
             let mut part = self.create(&spot).await?;
             let needed = self.with_room_to_decrypt(known.size.unwrap_or(RESERVE));
@@ -186,17 +186,17 @@ impl DownloadJob {
         let (addresses, mut part) = match ready.await {
             Ok(ready) => ready,
             Err(failed) => {
-                self.vault.put_back(&self.request, taken);
+                self.link_store.put_back(&self.request, taken);
                 return Err((failed, None));
             }
         };
-        let began = (self.tools.clock)();
+        let began = (self.context.clock)();
         let recorded = tokio::select! {
             recorded = self.record(fetching(&spot, part.path(), &links)) => recorded,
             _ = control.stopped() => false,
         };
         if !recorded {
-            self.vault.put_back(&self.request, taken);
+            self.link_store.put_back(&self.request, taken);
             let sentence = "The download was stopped before it began.";
             return Err((DownloadError::after(DownloadFailure::NotStarted, sentence), None));
         }
@@ -222,7 +222,7 @@ impl DownloadJob {
         spot: Destination,
         control: &mut DownloadControl,
     ) -> Result<Saved, NotDone> {
-        let began = (self.tools.clock)();
+        let began = (self.context.clock)();
         let bytes = known.payload().map_err(not_begun)?;
         let mut part = self.create(&spot).await.map_err(not_begun)?;
         let at = spot.clone();
@@ -320,11 +320,11 @@ impl DownloadJob {
 
     /// Says before the GET what will not finish in time, as far as that can be told.
     fn warn_of_expiry(&self, taken: &ClaimedLink, known: &RequestInfo, spot: &Destination) {
-        let left = taken.ready.expiry(self.lifetime).since((self.tools.clock)());
+        let left = taken.ready.expiry(self.lifetime).since((self.context.clock)());
         let name = spot.name.to_string_lossy();
-        if let Some(why) = expiry_warning::warning(&name, known.size, left, &self.tools.fetcher.rates) {
+        if let Some(why) = expiry_warning::warning(&name, known.size, left, &self.context.downloader.rates) {
             let request = self.request.clone();
-            self.tools.problem(self.profile, ProblemReason::LateDownload { request, why });
+            self.context.problem(self.profile, ProblemReason::LateDownload { request, why });
         }
     }
 
@@ -340,7 +340,7 @@ impl DownloadJob {
         E: From<WriterPanicked> + Send + 'static,
         W: FnOnce() -> Result<T, E> + Send + 'static,
     {
-        match self.tools.spawner.blocking("saving a file", work).await {
+        match self.context.spawner.blocking("saving a file", work).await {
             Some(done) => done,
             None => Err(E::from(WriterPanicked)),
         }
@@ -398,13 +398,13 @@ impl DownloadJob {
     }
 
     fn notice(&self, severity: Severity, sentence: String, remedy: Option<(String, Action)>) {
-        self.tools.outbox.notice(Notice { severity, profile: Some(self.profile), sentence, remedy });
+        self.context.event_sender.notice(Notice { severity, profile: Some(self.profile), sentence, remedy });
     }
 
     /// Whether the deed is in the journal.
     async fn record(&self, deed: LocalEvent) -> bool {
-        let entry = Entry::ours((self.tools.clock)(), ActivityKey::Data(self.request.clone()), Fact::Done(deed));
-        self.scribe.record(entry).await.is_ok()
+        let entry = Entry::ours((self.context.clock)(), ActivityKey::Data(self.request.clone()), Fact::Done(deed));
+        self.journal_writer.record(entry).await.is_ok()
     }
 }
 

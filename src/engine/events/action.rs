@@ -230,7 +230,7 @@ pub enum Action {
         /// What they have to be like.
         filter: Filter,
         /// What they have to count as.
-        chip: StatusFilter,
+        status_filter: StatusFilter,
         /// Activities whose first entries are before this one are searched.
         before: Seq,
     },
@@ -319,7 +319,7 @@ pub struct Export {
     /// What rows have to be like.
     pub filter: Filter,
     /// What rows have to count as.
-    pub chip: StatusFilter,
+    pub status_filter: StatusFilter,
     /// One line a message received, in order of arrival, instead of one an activity.
     pub messages: bool,
     /// Whether CSV begins with a byte order mark, by which spreadsheets know UTF-8.

@@ -46,12 +46,12 @@ impl Drop for BoundListener {
 }
 
 /// Listens for as long as the engine runs.
-pub(crate) async fn listen(data: PathBuf, tools: EngineContext) {
+pub(crate) async fn listen(data: PathBuf, context: EngineContext) {
     let bound = match bind(&data) {
         Ok(bound) => bound,
         Err(why) => {
             let sentence = format!("Other programs can't hand commands to this one by `track`. {why}");
-            tools.outbox.notice(Notice::new(Severity::Warning, None, sentence));
+            context.event_sender.notice(Notice::new(Severity::Warning, None, sentence));
             return;
         }
     };
@@ -60,12 +60,12 @@ pub(crate) async fn listen(data: PathBuf, tools: EngineContext) {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match bound.listener.accept().await {
             Ok((stream, _unnamed)) => {
-                let (spawner, reports, owner) = (tools.spawner.clone(), tools.reports.clone(), bound.owner);
+                let (spawner, reports, owner) = (context.spawner.clone(), context.reports.clone(), bound.owner);
                 let answering = async move {
                     serve(stream, owner, spawner, reports).await;
                     drop(place);
                 };
-                tools.spawner.finish("answering another program", answering);
+                context.spawner.finish("answering another program", answering);
             }
             Err(error) => {
                 tracing::warn!(%error, "the local socket gave no connection");
@@ -229,8 +229,8 @@ mod tests {
     async fn a_holder_that_ends_in_the_middle_is_nobody_any_more() {
         let data = tempfile::tempdir().unwrap();
         let bound = bind(data.path()).unwrap();
-        let (outbox, _events) = event_queue::pair(Arc::new(|| {}));
-        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), outbox);
+        let (event_sender, _events) = event_queue::pair(Arc::new(|| {}));
+        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender);
         let tracking = TrackRequest::new(None, &["c-1".into()], None).unwrap();
         // It may have read what was asked, or not.
         for reads in [true, false] {
@@ -254,8 +254,8 @@ mod tests {
         let tracking = TrackRequest::new(Some("ops".into()), &["c-1".into(), "c-2".into()], Some("deploy")).unwrap();
         let (reports, mut reported) = mpsc::channel(1);
         let (folder, asked) = (data.path().to_owned(), tracking.clone());
-        let (outbox, _events) = event_queue::pair(Arc::new(|| {}));
-        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), outbox);
+        let (event_sender, _events) = event_queue::pair(Arc::new(|| {}));
+        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender);
         let asking = spawner.blocking("asking", move || ask_within(&folder, &asked, Duration::from_millis(1)));
         let (stream, _unnamed) = bound.listener.accept().await.unwrap();
         let serving = serve(stream, bound.owner, spawner, reports);

@@ -90,14 +90,14 @@ impl Answer {
     /// The beginning of the body, as far as it comes until then.
     pub(crate) async fn text(mut self, until: Instant) -> String {
         let mut bytes = Vec::new();
-        let reading = async {
+        let frame_decoder = async {
             while bytes.len() < LONGEST_BODY {
                 let next = self.exchange.drive(poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx)));
                 let Some(Ok(frame)) = next.await else { break };
                 bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
             }
         };
-        if tokio::time::timeout_at(until, reading).await.is_err() {
+        if tokio::time::timeout_at(until, frame_decoder).await.is_err() {
             tracing::debug!("the whole body did not come in time");
         }
         bytes.truncate(LONGEST_BODY);

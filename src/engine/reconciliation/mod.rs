@@ -36,7 +36,7 @@ pub(crate) trait StatusClient: Send + Sync + 'static {
     /// Asks how a command ended.
     fn ask(
         &self,
-        ticket: Arc<SessionCredentials>,
+        session_credentials: Arc<SessionCredentials>,
         command: CommandId,
     ) -> BoxFuture<'static, Result<StatusCheck, RestError>>;
 }
@@ -52,11 +52,13 @@ pub(crate) struct RestStatusClient {
 impl StatusClient for RestStatusClient {
     fn ask(
         &self,
-        ticket: Arc<SessionCredentials>,
+        session_credentials: Arc<SessionCredentials>,
         command: CommandId,
     ) -> BoxFuture<'static, Result<StatusCheck, RestError>> {
         let (rest, dialect) = (self.rest.clone(), self.dialect.clone());
-        Box::pin(async move { rest.request_status(&ticket.endpoints, &ticket.token, &command, &dialect).await })
+        Box::pin(async move {
+            rest.request_status(&session_credentials.endpoints, &session_credentials.token, &command, &dialect).await
+        })
     }
 }
 
@@ -65,13 +67,13 @@ pub(crate) struct Reconciler {
     /// Whose it is.
     pub(crate) profile: ProfileId,
     /// What is open.
-    pub(crate) book: PendingCommands,
+    pub(crate) pending_commands: PendingCommands,
     /// Who is asked.
     pub(crate) asker: Arc<dyn StatusClient>,
     /// Where answers are committed.
-    pub(crate) scribe: JournalWriter,
+    pub(crate) journal_writer: JournalWriter,
     /// Tells the window.
-    pub(crate) outbox: EventSender,
+    pub(crate) event_sender: EventSender,
     /// Tells the engine's centre.
     pub(crate) reports: tokio::sync::mpsc::Sender<InternalEvent>,
     /// The time of day.
@@ -81,8 +83,8 @@ pub(crate) struct Reconciler {
 /// An answer and what it answers.
 struct Answer {
     /// Where it is written.
-    scribe: JournalWriter,
-    ticket: u64,
+    journal_writer: JournalWriter,
+    session_credentials: u64,
     command: CommandId,
     outcome: Result<StatusCheck, RestError>,
 }
@@ -103,70 +105,78 @@ impl Reconciler {
         let mut round = RunState { next_start: Instant::now(), refused: None, told: false };
         loop {
             self.tell_shortfalls();
-            let joined = self.book.joined();
+            let joined = self.pending_commands.joined();
             if joined.is_none() {
                 // Nothing is asked now; what is wrong then is told by the connection.
                 self.answers_again(&mut round);
             }
-            let ticket = joined.map(|joined| joined.ticket).filter(|ticket| round.refused != Some(ticket.number));
-            let question = match &ticket {
-                Some(_) if flying.len() < AT_ONCE => self.book.next_question().map(|due| due.max(round.next_start)),
+            let session_credentials = joined
+                .map(|joined| joined.session_credentials)
+                .filter(|session_credentials| round.refused != Some(session_credentials.number));
+            let question = match &session_credentials {
+                Some(_) if flying.len() < AT_ONCE => {
+                    self.pending_commands.next_question().map(|due| due.max(round.next_start))
+                }
                 _ => None,
             };
             tokio::select! {
-                () = self.book.changed() => {}
+                () = self.pending_commands.changed() => {}
                 Some(answer) = flying.next(), if !flying.is_empty() => self.answered(answer, &mut round).await,
                 () = at(question) => {
                     let now = Instant::now();
-                    if let (Some(ticket), Some(command)) = (ticket, self.book.question(now)) {
+                    if let (Some(session_credentials), Some(command)) = (session_credentials, self.pending_commands.question(now)) {
                         round.next_start = now + PAUSE;
-                        flying.push(self.question(ticket, command));
+                        flying.push(self.question(session_credentials, command));
                     }
                 }
             }
         }
     }
 
-    fn question(&self, ticket: Arc<SessionCredentials>, command: CommandId) -> BoxFuture<'static, Answer> {
-        let number = ticket.number;
-        let asked = self.asker.ask(ticket, command.clone());
-        let scribe = self.scribe.until_forgotten();
-        Box::pin(async move { Answer { scribe, ticket: number, command, outcome: asked.await } })
+    fn question(&self, session_credentials: Arc<SessionCredentials>, command: CommandId) -> BoxFuture<'static, Answer> {
+        let number = session_credentials.number;
+        let asked = self.asker.ask(session_credentials, command.clone());
+        let journal_writer = self.journal_writer.until_forgotten();
+        Box::pin(async move { Answer { journal_writer, session_credentials: number, command, outcome: asked.await } })
     }
 
     async fn answered(&self, answer: Answer, round: &mut RunState) {
-        let Answer { scribe, ticket, command, outcome } = answer;
+        let Answer { journal_writer, session_credentials, command, outcome } = answer;
         match outcome {
             Ok(enquiry) => {
                 self.answers_again(round);
                 let pending = matches!(enquiry, StatusCheck::Known { status: CommandStatus::Pending, .. });
-                if !pending || self.book.is_pending_news(&command) {
-                    self.write(&scribe, command.clone(), enquiry).await;
+                if !pending || self.pending_commands.is_pending_news(&command) {
+                    self.write(&journal_writer, command.clone(), enquiry).await;
                 }
                 if pending {
-                    self.book.asked(&command);
+                    self.pending_commands.asked(&command);
                 }
             }
             Err(error @ RestError::Unauthorised(_)) => {
-                if self.book.joined().is_some_and(|joined| joined.ticket.number != ticket) {
+                if self
+                    .pending_commands
+                    .joined()
+                    .is_some_and(|joined| joined.session_credentials.number != session_credentials)
+                {
                     // It was asked for with a token that has been replaced meanwhile.
-                    self.book.hurry(&[command]);
+                    self.pending_commands.hurry(&[command]);
                 } else {
-                    round.refused = Some(ticket);
-                    self.book.asked(&command);
+                    round.refused = Some(session_credentials);
+                    self.pending_commands.asked(&command);
                 }
-                let report = InternalEvent::TokenDead { profile: self.profile, ticket, why: error };
+                let report = InternalEvent::TokenDead { profile: self.profile, session_credentials, why: error };
                 if self.reports.send(report).await.is_err() {
                     tracing::debug!("the engine is stopping");
                 }
             }
             Err(error) => {
-                self.book.asked(&command);
+                self.pending_commands.asked(&command);
                 if let Some(wait) = error.retry_after() {
                     round.next_start = round.next_start.max(Instant::now() + wait);
                 }
                 if !std::mem::replace(&mut round.told, true) {
-                    self.outbox.report_problem(Some(self.profile), ProblemReason::StatusChecks(error));
+                    self.event_sender.report_problem(Some(self.profile), ProblemReason::StatusChecks(error));
                 }
             }
         }
@@ -175,11 +185,11 @@ impl Reconciler {
     /// That no answer comes is over.
     fn answers_again(&self, round: &mut RunState) {
         if std::mem::take(&mut round.told) {
-            self.outbox.resolve_problem(Some(self.profile), &ProblemKind::StatusChecks);
+            self.event_sender.resolve_problem(Some(self.profile), &ProblemKind::StatusChecks);
         }
     }
 
-    async fn write(&self, scribe: &JournalWriter, command: CommandId, enquiry: StatusCheck) {
+    async fn write(&self, journal_writer: &JournalWriter, command: CommandId, enquiry: StatusCheck) {
         let entry = Entry {
             seq: Seq::default(),
             at: (self.clock)(),
@@ -187,13 +197,13 @@ impl Reconciler {
             fact: Fact::Enquired(enquiry),
             raw: Box::default(),
         };
-        if scribe.record(entry).await.is_err() {
+        if journal_writer.record(entry).await.is_err() {
             tracing::debug!("the profile is being closed");
         }
     }
 
     fn tell_shortfalls(&self) {
-        let (given_up, left_out) = self.book.shortfalls();
+        let (given_up, left_out) = self.pending_commands.shortfalls();
         let commands = |count| if count == 1 { "1 command".to_owned() } else { format!("{count} commands") };
         if given_up > 0 {
             self.warn(format!(
@@ -212,7 +222,7 @@ impl Reconciler {
 
     fn warn(&self, sentence: String) {
         let profile = Some(self.profile);
-        self.outbox.notice(Notice::new(Severity::Warning, profile, sentence));
+        self.event_sender.notice(Notice::new(Severity::Warning, profile, sentence));
     }
 }
 

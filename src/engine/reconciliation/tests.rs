@@ -38,7 +38,7 @@ struct ServerAsked(Arc<Server>);
 impl StatusClient for ServerAsked {
     fn ask(
         &self,
-        ticket: Arc<SessionCredentials>,
+        session_credentials: Arc<SessionCredentials>,
         command: CommandId,
     ) -> BoxFuture<'static, Result<StatusCheck, RestError>> {
         let server = self.0.clone();
@@ -47,7 +47,7 @@ impl StatusClient for ServerAsked {
             server.most.fetch_max(server.flying.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_secs(1)).await;
             server.flying.fetch_sub(1, Ordering::SeqCst);
-            if *server.refuses.lock().unwrap() || *server.dead.lock().unwrap() == Some(ticket.number) {
+            if *server.refuses.lock().unwrap() || *server.dead.lock().unwrap() == Some(session_credentials.number) {
                 return Err(RestError::Unauthorised(String::new()));
             }
             if let Some(wait) = *server.busy.lock().unwrap() {
@@ -62,48 +62,49 @@ impl StatusClient for ServerAsked {
 
 struct Bench {
     server: Arc<Server>,
-    book: PendingCommands,
+    pending_commands: PendingCommands,
     journal: TestJournal,
-    scribe: JournalWriter,
+    journal_writer: JournalWriter,
     events: EventReceiver,
     reported: mpsc::Receiver<InternalEvent>,
 }
 
-fn ticket(number: u64) -> Arc<SessionCredentials> {
+fn session_credentials(number: u64) -> Arc<SessionCredentials> {
     let endpoints = Endpoints::of(&Profile::default()).unwrap();
     Arc::new(SessionCredentials { number, endpoints: Arc::new(endpoints), token: AuthorizationToken::new("T") })
 }
 
 impl Bench {
     fn new() -> Self {
-        let (outbox, events) = event_queue::pair(Arc::new(|| {}));
-        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), outbox.clone());
-        let (server, journal) = (Arc::new(Server::default()), TestJournal::new(outbox.clone()));
-        let (book, profile) = (PendingCommands::default(), ProfileId::random());
-        book.restored(true);
+        let (event_sender, events) = event_queue::pair(Arc::new(|| {}));
+        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender.clone());
+        let (server, journal) = (Arc::new(Server::default()), TestJournal::new(event_sender.clone()));
+        let (pending_commands, profile) = (PendingCommands::default(), ProfileId::random());
+        pending_commands.restored(true);
         let (past, told) = oneshot::channel();
         past.send(PreviousRun::default()).unwrap();
         let (_left, found) = oneshot::channel();
-        let kept = (book.clone(), LinkStore::default());
+        let kept = (pending_commands.clone(), LinkStore::default());
         let store = journal.store.clone();
-        let scribe = JournalWriter::start(profile, store.clone(), outbox.clone(), kept, (told, found), &spawner);
+        let journal_writer =
+            JournalWriter::start(profile, store.clone(), event_sender.clone(), kept, (told, found), &spawner);
         let (reports, reported) = mpsc::channel(4);
         let reconciler = Reconciler {
             profile,
-            book: book.clone(),
+            pending_commands: pending_commands.clone(),
             asker: Arc::new(ServerAsked(server.clone())),
-            scribe: scribe.clone(),
-            outbox,
+            journal_writer: journal_writer.clone(),
+            event_sender,
             reports,
             clock: Arc::new(|| Timestamp(0)),
         };
         spawner.spawn("reconciling", Box::pin(reconciler.run()));
-        Self { server, book, journal, scribe, events, reported }
+        Self { server, pending_commands, journal, journal_writer, events, reported }
     }
 
     async fn write(&self, id: &str, fact: Fact) {
         let key = ActivityKey::Command(id.into());
-        self.scribe.record(Entry::ours(Timestamp(0), key, fact)).await.unwrap();
+        self.journal_writer.record(Entry::ours(Timestamp(0), key, fact)).await.unwrap();
     }
 
     async fn hear(&self, id: &str, status: i64) {
@@ -145,7 +146,7 @@ async fn after_a_join_everything_open_is_asked_for_four_at_once_and_ten_a_second
     }
     pass(3_600).await;
     assert!(bench.asked().is_empty(), "asked while not joined");
-    bench.book.join(ticket(1));
+    bench.pending_commands.join(session_credentials(1));
     pass(60).await;
     let asked = bench.asked();
     assert_eq!(asked.len(), 100, "each once");
@@ -154,13 +155,13 @@ async fn after_a_join_everything_open_is_asked_for_four_at_once_and_ten_a_second
         assert!(pair[1].0 >= pair[0].0 + PAUSE, "{pair:?}");
     }
     assert_eq!(bench.answers_written().len(), 100);
-    assert!(bench.book.open().0.is_empty());
+    assert!(bench.pending_commands.open().0.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_command_is_asked_for_ever_more_seldom_written_once_and_given_up_after_a_day() {
     let bench = Bench::new();
-    bench.book.join(ticket(1));
+    bench.pending_commands.join(session_credentials(1));
     bench.write("c", Fact::Done(LocalEvent::Tracked)).await;
     pass(29).await;
     assert!(bench.asked().is_empty(), "asked too early");
@@ -177,9 +178,9 @@ async fn a_silent_command_is_asked_for_ever_more_seldom_written_once_and_given_u
         .any(|event| matches!(event, Event::Notice(notice) if notice.sentence.contains("silent for a day")));
     assert!(told);
     bench.answer("c", succeeded());
-    bench.book.hurry(&["c".into()]);
+    bench.pending_commands.hurry(&["c".into()]);
     pass(5).await;
-    assert!(bench.book.open().0.is_empty(), "by hand it is asked for again");
+    assert!(bench.pending_commands.open().0.is_empty(), "by hand it is asked for again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -189,10 +190,10 @@ async fn a_refused_token_is_reported_and_asks_nothing_more() {
     for n in 0..20 {
         bench.hear(&n.to_string(), 1).await;
     }
-    bench.book.join(ticket(7));
+    bench.pending_commands.join(session_credentials(7));
     pass(3_600).await;
     assert!(bench.asked().len() <= 20, "it went on asking");
-    assert!(matches!(bench.reported.recv().await, Some(InternalEvent::TokenDead { ticket: 7, .. })));
+    assert!(matches!(bench.reported.recv().await, Some(InternalEvent::TokenDead { session_credentials: 7, .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -203,15 +204,15 @@ async fn commands_whose_questions_are_refused_to_a_replaced_token_are_asked_for_
         bench.hear(&n.to_string(), 1).await;
         bench.answer(&n.to_string(), succeeded());
     }
-    bench.book.join(ticket(7));
+    bench.pending_commands.join(session_credentials(7));
     // All questions are on their way when the session joins with the new token.
     while bench.server.flying.load(Ordering::SeqCst) < AT_ONCE {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    bench.book.lose();
-    bench.book.join(ticket(8));
+    bench.pending_commands.lose();
+    bench.pending_commands.join(session_credentials(8));
     pass(5).await;
-    assert!(bench.book.open().0.is_empty(), "they wait for their next turn");
+    assert!(bench.pending_commands.open().0.is_empty(), "they wait for their next turn");
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,7 +223,7 @@ async fn a_server_that_asks_to_wait_is_asked_nothing_before_that_and_after_five_
         for n in 0..20 {
             bench.hear(&n.to_string(), 1).await;
         }
-        bench.book.join(ticket(1));
+        bench.pending_commands.join(session_credentials(1));
         pass(60).await;
         let under_way = bench.asked().len();
         assert!((1..=2 * AT_ONCE).contains(&under_way), "{under_way}");
@@ -237,18 +238,18 @@ async fn a_server_that_asks_to_wait_is_asked_nothing_before_that_and_after_five_
 #[tokio::test(start_paused = true)]
 async fn what_was_begun_before_the_activity_was_forgotten_brings_no_row_back() {
     let bench = Bench::new();
-    bench.book.join(ticket(1));
+    bench.pending_commands.join(session_credentials(1));
     bench.hear("c", 1).await;
     bench.answer("c", succeeded());
-    let (before, ended) = (bench.scribe.until_forgotten(), bench.scribe.until_forgotten());
+    let (before, ended) = (bench.journal_writer.until_forgotten(), bench.journal_writer.until_forgotten());
     while bench.asked().is_empty() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     // The answer is on its way, and a download is about to write how it ended.
-    bench.scribe.forget().await.unwrap().unwrap();
+    bench.journal_writer.forget().await.unwrap().unwrap();
     pass(10).await;
     let saved = || Entry::ours(Timestamp(0), ActivityKey::Data("r".into()), Fact::Done(LocalEvent::WarningRead));
-    let later = bench.scribe.until_forgotten();
+    let later = bench.journal_writer.until_forgotten();
     let (gone, also_gone) = tokio::join!(before.record(saved()), ended.record_all(vec![saved(), saved()]));
     assert!(gone.is_err() && also_gone.is_err(), "whoever waits is told that it was written");
     assert_eq!(bench.journal.entries(), [], "a row came back");

@@ -46,7 +46,7 @@ impl<T> Future for Task<T> {
 #[derive(Debug, Clone)]
 pub(crate) struct TaskOwner {
     handle: Handle,
-    outbox: EventSender,
+    event_sender: EventSender,
     /// Whose tasks; `None` for the engine's own.
     profile: Option<ProfileId>,
     tasks: TaskTracker,
@@ -59,16 +59,16 @@ pub(crate) struct TaskOwner {
 
 impl TaskOwner {
     /// The engine's own: spawns on `handle`, tells panics to `outbox`.
-    pub(crate) fn new(handle: Handle, outbox: EventSender) -> Self {
+    pub(crate) fn new(handle: Handle, event_sender: EventSender) -> Self {
         let (stop, cut_short) = (CancellationToken::new(), CancellationToken::new());
-        Self { handle, outbox, profile: None, tasks: TaskTracker::new(), engine: stop.clone(), stop, cut_short }
+        Self { handle, event_sender, profile: None, tasks: TaskTracker::new(), engine: stop.clone(), stop, cut_short }
     }
 
     /// An owner for the tasks of one profile. Stopping `self` stops these as well.
     pub(crate) fn for_profile(&self, profile: ProfileId) -> Self {
-        let (handle, outbox) = (self.handle.clone(), self.outbox.clone());
+        let (handle, event_sender) = (self.handle.clone(), self.event_sender.clone());
         let (stop, engine, cut_short) = (self.stop.child_token(), self.engine.clone(), self.cut_short.clone());
-        Self { handle, outbox, profile: Some(profile), tasks: TaskTracker::new(), stop, engine, cut_short }
+        Self { handle, event_sender, profile: Some(profile), tasks: TaskTracker::new(), stop, engine, cut_short }
     }
 
     /// Runs a future until it ends or the owner stops, whichever is first. `name` completes the sentence "Something went
@@ -101,12 +101,12 @@ impl TaskOwner {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let (outbox, profile) = (self.outbox.clone(), self.profile);
+        let (event_sender, profile) = (self.event_sender.clone(), self.profile);
         let task = async move {
             match AssertUnwindSafe(future).catch_unwind().await {
                 Ok(output) => Some(output),
                 Err(_panic) => {
-                    tell(&outbox, name, profile);
+                    tell(&event_sender, name, profile);
                     None
                 }
             }
@@ -121,11 +121,11 @@ impl TaskOwner {
         T: Send + 'static,
         W: FnOnce() -> T + Send + 'static,
     {
-        let (outbox, profile) = (self.outbox.clone(), self.profile);
+        let (event_sender, profile) = (self.event_sender.clone(), self.profile);
         let work = move || match std::panic::catch_unwind(AssertUnwindSafe(work)) {
             Ok(output) => Some(output),
             Err(_panic) => {
-                tell(&outbox, name, profile);
+                tell(&event_sender, name, profile);
                 None
             }
         };
@@ -176,9 +176,9 @@ impl TaskOwner {
 }
 
 /// Puts the panic on the screen.
-fn tell(outbox: &EventSender, name: &'static str, profile: Option<ProfileId>) {
+fn tell(event_sender: &EventSender, name: &'static str, profile: Option<ProfileId>) {
     tracing::error!(task = name, "a task panicked");
-    outbox.notice(Notice::new(
+    event_sender.notice(Notice::new(
         Severity::Error,
         profile,
         format!(
@@ -198,8 +198,8 @@ mod tests {
     use crate::engine::events::event_queue;
 
     fn spawner() -> (TaskOwner, event_queue::EventReceiver) {
-        let (outbox, events) = event_queue::pair(Arc::new(|| {}));
-        (TaskOwner::new(Handle::current(), outbox), events)
+        let (event_sender, events) = event_queue::pair(Arc::new(|| {}));
+        (TaskOwner::new(Handle::current(), event_sender), events)
     }
 
     #[tokio::test]

@@ -92,11 +92,11 @@ pub(crate) enum FrameEvent {
 /// One open socket. Dropping it closes it.
 pub(crate) struct Connection {
     /// What it was opened with.
-    pub(crate) ticket: Arc<SessionCredentials>,
+    pub(crate) session_credentials: Arc<SessionCredentials>,
     /// The largest message it reads, in bytes.
     pub(crate) limit: usize,
     socket: Socket,
-    reading: FrameDecoder,
+    frame_decoder: FrameDecoder,
     clock: Clock,
     /// What is left of a frame with several messages, and when it came; behind it, what is left of one of those.
     documents: Vec<(Documents, Timestamp)>,
@@ -106,12 +106,12 @@ impl Connection {
     /// Of a socket that was opened with `ticket`.
     pub(crate) fn new(
         socket: Socket,
-        ticket: Arc<SessionCredentials>,
+        session_credentials: Arc<SessionCredentials>,
         limit: usize,
-        reading: FrameDecoder,
+        frame_decoder: FrameDecoder,
         clock: Clock,
     ) -> Self {
-        Self { ticket, limit, socket, reading, clock, documents: Vec::new() }
+        Self { session_credentials, limit, socket, frame_decoder, clock, documents: Vec::new() }
     }
 
     /// Sends a request that holds the token.
@@ -120,7 +120,7 @@ impl Connection {
         frame: &SecretString,
         correlation: &CorrelationId,
     ) -> Result<(), DisconnectReason> {
-        self.reading.expect_answer(correlation);
+        self.frame_decoder.expect_answer(correlation);
         self.send(Frame::text(frame.expose_secret())).await
     }
 
@@ -137,8 +137,8 @@ impl Connection {
     }
 
     /// The next frame, or the next message of one that has several. Can be dropped at any time without losing one.
-    pub(crate) async fn next(&mut self, harvest: &mut DecodedBatch) -> FrameEvent {
-        if let Some(heard) = self.next_document(harvest) {
+    pub(crate) async fn next(&mut self, decoded_batch: &mut DecodedBatch) -> FrameEvent {
+        if let Some(heard) = self.next_document(decoded_batch) {
             return heard;
         }
         let frame = self.socket.next().await;
@@ -149,12 +149,12 @@ impl Connection {
                 FrameEvent::End(self.closed(Some(&error)).unwrap_or_else(|| DisconnectReason::of_error(&error)))
             }
             Some(Ok(Frame::Text(text))) => {
-                let read = self.reading.text(text.as_str(), true, at, harvest);
-                self.heard(read, at, harvest)
+                let read = self.frame_decoder.text(text.as_str(), true, at, decoded_batch);
+                self.heard(read, at, decoded_batch)
             }
             Some(Ok(Frame::Binary(bytes))) => {
-                let read = self.reading.binary(&bytes, at, harvest);
-                self.heard(read, at, harvest)
+                let read = self.frame_decoder.binary(&bytes, at, decoded_batch);
+                self.heard(read, at, decoded_batch)
             }
             Some(Ok(Frame::Pong(payload))) => FrameEvent::Pong(payload.to_vec()),
             Some(Ok(Frame::Close(_))) => {
@@ -179,24 +179,24 @@ impl Connection {
             Some(WsError::Utf8(_)) => str::from_utf8(frame.reason).is_err(),
             Some(_) => false,
         };
-        let reason = self.reading.masked(&String::from_utf8_lossy(frame.reason));
+        let reason = self.frame_decoder.masked(&String::from_utf8_lossy(frame.reason));
         is_the_end.then(|| DisconnectReason::Closed { code: frame.code, reason: visible(&reason).into_owned() })
     }
 
-    fn heard(&mut self, read: DecodedFrame, at: Timestamp, harvest: &mut DecodedBatch) -> FrameEvent {
+    fn heard(&mut self, read: DecodedFrame, at: Timestamp, decoded_batch: &mut DecodedBatch) -> FrameEvent {
         match read {
             DecodedFrame::Entry => FrameEvent::Entry,
             DecodedFrame::Reply(reply) => FrameEvent::Reply(reply),
             DecodedFrame::KeepAlive => FrameEvent::KeepAlive,
             DecodedFrame::Several(documents) => {
                 self.documents.push((documents, at));
-                self.next_document(harvest).unwrap_or(FrameEvent::KeepAlive)
+                self.next_document(decoded_batch).unwrap_or(FrameEvent::KeepAlive)
             }
         }
     }
 
     /// The next message of a frame that has several.
-    fn next_document(&mut self, harvest: &mut DecodedBatch) -> Option<FrameEvent> {
+    fn next_document(&mut self, decoded_batch: &mut DecodedBatch) -> Option<FrameEvent> {
         loop {
             let (documents, at) = self.documents.last_mut()?;
             let at = *at;
@@ -205,7 +205,7 @@ impl Connection {
                 continue;
             };
             // A broken one was taken apart already.
-            return Some(match self.reading.text(&document, is_sound, at, harvest) {
+            return Some(match self.frame_decoder.text(&document, is_sound, at, decoded_batch) {
                 DecodedFrame::Entry => FrameEvent::Entry,
                 DecodedFrame::Reply(reply) => FrameEvent::Reply(reply),
                 DecodedFrame::KeepAlive => FrameEvent::KeepAlive,

@@ -43,8 +43,8 @@ impl DesiredState {
     }
 
     /// Whether it should be joined with this ticket and no other.
-    pub(crate) fn wants(&self, ticket: &SessionCredentials) -> bool {
-        matches!(&self.aim, TargetState::Online(wanted) if wanted.number == ticket.number)
+    pub(crate) fn wants(&self, session_credentials: &SessionCredentials) -> bool {
+        matches!(&self.aim, TargetState::Online(wanted) if wanted.number == session_credentials.number)
     }
 
     /// Whether this wish gives a reason not to wait any longer that `earlier` did not give.

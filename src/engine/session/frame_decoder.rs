@@ -29,7 +29,7 @@ pub(crate) enum DecodedFrame {
 #[derive(Debug)]
 pub(crate) struct FrameDecoder {
     token: AuthorizationToken,
-    vault: LinkStore,
+    link_store: LinkStore,
     /// The server's time of day when the connection was made.
     reference: TimeReference,
     /// What was asked over this connection: the join, and the leave.
@@ -40,8 +40,8 @@ pub(crate) struct FrameDecoder {
 
 impl FrameDecoder {
     /// Of a connection that was made with `token`: it is masked wherever a server echoes it.
-    pub(crate) fn new(token: AuthorizationToken, vault: LinkStore, reference: TimeReference) -> Self {
-        Self { token, vault, reference, asked: Vec::new(), is_waiting: false }
+    pub(crate) fn new(token: AuthorizationToken, link_store: LinkStore, reference: TimeReference) -> Self {
+        Self { token, link_store, reference, asked: Vec::new(), is_waiting: false }
     }
 
     /// A request is being sent: what answers it is no message.
@@ -51,26 +51,39 @@ impl FrameDecoder {
     }
 
     /// Reads a text frame; an event goes into the harvest. One that may be `several` messages is taken apart.
-    pub(crate) fn text(&mut self, raw: &str, several: bool, at: Timestamp, harvest: &mut DecodedBatch) -> DecodedFrame {
-        self.document(raw, several, at, harvest).unwrap_or_else(|| {
-            self.add_unreadable(UnreadableReason::NotJson, raw, at, harvest);
+    pub(crate) fn text(
+        &mut self,
+        raw: &str,
+        several: bool,
+        at: Timestamp,
+        decoded_batch: &mut DecodedBatch,
+    ) -> DecodedFrame {
+        self.document(raw, several, at, decoded_batch).unwrap_or_else(|| {
+            self.add_unreadable(UnreadableReason::NotJson, raw, at, decoded_batch);
             DecodedFrame::Entry
         })
     }
 
     /// Reads a binary frame: JSON in it as that of a text frame. Other bytes are kept whole, sealed.
-    pub(crate) fn binary(&mut self, bytes: &[u8], at: Timestamp, harvest: &mut DecodedBatch) -> DecodedFrame {
+    pub(crate) fn binary(&mut self, bytes: &[u8], at: Timestamp, decoded_batch: &mut DecodedBatch) -> DecodedFrame {
         let text = lenient::text_of(bytes);
-        text.and_then(|text| self.document(&text, true, at, harvest)).unwrap_or_else(|| {
+        text.and_then(|text| self.document(&text, true, at, decoded_batch)).unwrap_or_else(|| {
             let entry = unreadable(UnreadableReason::Binary, bytes.len(), redact::HIDDEN_BYTES.into(), at);
-            harvest.add(entry, Some(UnmaskedMessage::of_bytes(&redact::bytes(bytes, self.token.expose()))));
+            decoded_batch.add(entry, Some(UnmaskedMessage::of_bytes(&redact::bytes(bytes, self.token.expose()))));
             DecodedFrame::Entry
         })
     }
 
     /// A message that could not be read, after which the connection ends: only that it came is known, and how large it was.
-    pub(crate) fn lost(reason: UnreadableReason, size: usize, key: &str, at: Timestamp, harvest: &mut DecodedBatch) {
-        harvest.add(Entry { key: ActivityKey::Message(key.into()), ..unreadable(reason, size, "".into(), at) }, None);
+    pub(crate) fn lost(
+        reason: UnreadableReason,
+        size: usize,
+        key: &str,
+        at: Timestamp,
+        decoded_batch: &mut DecodedBatch,
+    ) {
+        decoded_batch
+            .add(Entry { key: ActivityKey::Message(key.into()), ..unreadable(reason, size, "".into(), at) }, None);
     }
 
     /// Reads what is JSON; `None` if it is none.
@@ -79,7 +92,7 @@ impl FrameDecoder {
         raw: &str,
         several: bool,
         at: Timestamp,
-        harvest: &mut DecodedBatch,
+        decoded_batch: &mut DecodedBatch,
     ) -> Option<DecodedFrame> {
         let reason = match incoming::parse(raw) {
             Incoming::Reply(reply) if reply.is_ok() && !self.takes_as_answer(&reply) => {
@@ -94,7 +107,7 @@ impl FrameDecoder {
             }
             Incoming::KeepAlive => return Some(DecodedFrame::KeepAlive),
             Incoming::Message(message) => {
-                self.add_message(message, raw, at, harvest);
+                self.add_message(message, raw, at, decoded_batch);
                 return Some(DecodedFrame::Entry);
             }
             Incoming::Unreadable(reason) => reason,
@@ -110,7 +123,7 @@ impl FrameDecoder {
         if reason == UnreadableReason::NotJson {
             return None;
         }
-        self.add_unreadable(reason, raw, at, harvest);
+        self.add_unreadable(reason, raw, at, decoded_batch);
         Some(DecodedFrame::Entry)
     }
 
@@ -127,23 +140,23 @@ impl FrameDecoder {
         }
     }
 
-    fn add_message(&mut self, message: Message, raw: &str, at: Timestamp, harvest: &mut DecodedBatch) {
+    fn add_message(&mut self, message: Message, raw: &str, at: Timestamp, decoded_batch: &mut DecodedBatch) {
         let message = self.settled(message, at);
         let secret = link_store::secret_of(&message, at);
         let (mut entry, original) = self.entry(message, secret.as_ref(), raw, at);
         match secret {
-            Some(secret) if self.vault.keep(&secret) => harvest.secrets.requests.push(secret),
+            Some(secret) if self.link_store.keep(&secret) => decoded_batch.secrets.requests.push(secret),
             // A link that was requested opens nothing any more, however often the server sends it.
             Some(_requested) => entry.fact = repeated(entry.fact),
             None => {}
         }
-        harvest.add(entry, original);
+        decoded_batch.add(entry, original);
     }
 
-    fn add_unreadable(&self, reason: UnreadableReason, raw: &str, at: Timestamp, harvest: &mut DecodedBatch) {
+    fn add_unreadable(&self, reason: UnreadableReason, raw: &str, at: Timestamp, decoded_batch: &mut DecodedBatch) {
         let masked = self.masked(raw);
         let original = self.original(raw, &masked, &[self.token.expose()]);
-        harvest.add(unreadable(reason, raw.len(), masked.into(), at), original);
+        decoded_batch.add(unreadable(reason, raw.len(), masked.into(), at), original);
     }
 
     /// A text of the server without the secrets in it.
@@ -240,17 +253,18 @@ mod tests {
     use crate::protocol::{AuthorizationToken, CorrelationId, DataBody, Message, RequestId, UnreadableReason};
 
     fn read(raw: &str) -> (DecodedFrame, Vec<Entry>, LinkStore) {
-        let (read, entries, _, vault) = read_all(raw);
-        (read, entries, vault)
+        let (read, entries, _, link_store) = read_all(raw);
+        (read, entries, link_store)
     }
 
     fn read_all(raw: &str) -> (DecodedFrame, Vec<Entry>, Secrets, LinkStore) {
-        let vault = LinkStore::default();
-        let mut reading = FrameDecoder::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
-        let mut harvest = DecodedBatch::default();
-        let read = reading.text(raw, true, Timestamp(7), &mut harvest);
-        let (entries, secrets) = harvest.into_parts();
-        (read, entries, secrets, vault)
+        let link_store = LinkStore::default();
+        let mut frame_decoder =
+            FrameDecoder::new(AuthorizationToken::new("T-canary"), link_store.clone(), TimeReference::EXACT);
+        let mut decoded_batch = DecodedBatch::default();
+        let read = frame_decoder.text(raw, true, Timestamp(7), &mut decoded_batch);
+        let (entries, secrets) = decoded_batch.into_parts();
+        (read, entries, secrets, link_store)
     }
 
     #[test]
@@ -259,40 +273,41 @@ mod tests {
             let raw = format!(
                 r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r","data_context":"c","output_type":1,"body":"{body}"}}}}"#
             );
-            let (read, entries, vault) = read(&raw);
+            let (read, entries, link_store) = read(&raw);
             assert_eq!(read, DecodedFrame::Entry);
             let entry = entries.first().unwrap();
             assert!(!entry.raw.contains("canary"), "{}", entry.raw);
             let Fact::Heard(Message::Data(report)) = &entry.fact else { panic!("{:?}", entry.fact) };
             assert!(matches!(&report.delivery, DataBody::Link(_) | DataBody::StreamToken(_)), "{report:?}");
-            vault.keep(&RequestSecret {
+            link_store.keep(&RequestSecret {
                 request: RequestId::from("r"),
                 secret: Secret::StreamReady(None),
                 at: Timestamp(8),
                 expires: None,
             });
-            let taken = vault.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
+            let taken = link_store.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
             assert!(taken.url.as_str().contains("canary"));
         }
     }
 
     #[test]
     fn a_link_that_was_used_and_comes_again_is_a_repetition_and_not_kept() {
-        let vault = LinkStore::default();
-        let mut reading = FrameDecoder::new(AuthorizationToken::new("T"), vault.clone(), TimeReference::EXACT);
+        let link_store = LinkStore::default();
+        let mut frame_decoder =
+            FrameDecoder::new(AuthorizationToken::new("T"), link_store.clone(), TimeReference::EXACT);
         let mut read = |link: &str| {
-            let mut harvest = DecodedBatch::default();
+            let mut decoded_batch = DecodedBatch::default();
             let raw = format!(
                 r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":1,"body":"https://h/?auth={link}"}}}}"#
             );
-            reading.text(&raw, true, Timestamp(7), &mut harvest);
-            let (entries, secrets) = harvest.into_parts();
+            frame_decoder.text(&raw, true, Timestamp(7), &mut decoded_batch);
+            let (entries, secrets) = decoded_batch.into_parts();
             assert_eq!(entries.len(), 1);
             (matches!(entries[0].fact, Fact::Repeated(_)), secrets.requests.len())
         };
         assert_eq!(read("first"), (false, 1));
         assert_eq!(read("first"), (false, 1), "it was not used yet");
-        vault.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
+        link_store.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
         assert_eq!(read("first"), (true, 0));
         assert_eq!(read("second"), (false, 1), "another link");
     }
@@ -348,33 +363,35 @@ mod tests {
 
     #[test]
     fn a_harvest_is_full_by_count_and_by_size() {
-        let mut reading = FrameDecoder::new(AuthorizationToken::new("T"), LinkStore::default(), TimeReference::EXACT);
-        let mut harvest = DecodedBatch::default();
+        let mut frame_decoder =
+            FrameDecoder::new(AuthorizationToken::new("T"), LinkStore::default(), TimeReference::EXACT);
+        let mut decoded_batch = DecodedBatch::default();
         for _ in 0..MOST_MESSAGES {
-            assert!(!harvest.is_full());
-            reading.text("x", true, Timestamp(0), &mut harvest);
+            assert!(!decoded_batch.is_full());
+            frame_decoder.text("x", true, Timestamp(0), &mut decoded_batch);
         }
-        assert!(harvest.is_full());
-        let mut harvest = DecodedBatch::default();
-        reading.text(&"x".repeat(MOST_BYTES), true, Timestamp(0), &mut harvest);
-        assert!(harvest.is_full());
+        assert!(decoded_batch.is_full());
+        let mut decoded_batch = DecodedBatch::default();
+        frame_decoder.text(&"x".repeat(MOST_BYTES), true, Timestamp(0), &mut decoded_batch);
+        assert!(decoded_batch.is_full());
     }
 
     /// Reads a frame with several messages to its end.
     fn read_several(raw: &str) -> (Vec<Entry>, usize) {
-        let mut reading =
+        let mut frame_decoder =
             FrameDecoder::new(AuthorizationToken::new("T-canary"), LinkStore::default(), TimeReference::EXACT);
-        let (mut harvest, mut replies) = (DecodedBatch::default(), 0);
-        let DecodedFrame::Several(mut documents) = reading.text(raw, true, Timestamp(7), &mut harvest) else {
+        let (mut decoded_batch, mut replies) = (DecodedBatch::default(), 0);
+        let DecodedFrame::Several(mut documents) = frame_decoder.text(raw, true, Timestamp(7), &mut decoded_batch)
+        else {
             panic!("one: {raw}")
         };
         while let Some((document, is_sound)) = documents.next_document() {
             replies += usize::from(matches!(
-                reading.text(&document, is_sound, Timestamp(7), &mut harvest),
+                frame_decoder.text(&document, is_sound, Timestamp(7), &mut decoded_batch),
                 DecodedFrame::Reply(_)
             ));
         }
-        (harvest.into_parts().0, replies)
+        (decoded_batch.into_parts().0, replies)
     }
 
     #[test]
@@ -393,12 +410,12 @@ mod tests {
 
     #[test]
     fn json_in_a_binary_frame_is_read_and_other_bytes_are_sealed_whole() {
-        let mut reading =
+        let mut frame_decoder =
             FrameDecoder::new(AuthorizationToken::new("T-canary"), LinkStore::default(), TimeReference::EXACT);
         let mut read = |bytes: &[u8]| {
-            let mut harvest = DecodedBatch::default();
-            reading.binary(bytes, Timestamp(7), &mut harvest);
-            let (entries, secrets) = harvest.into_parts();
+            let mut decoded_batch = DecodedBatch::default();
+            frame_decoder.binary(bytes, Timestamp(7), &mut decoded_batch);
+            let (entries, secrets) = decoded_batch.into_parts();
             assert!(!format!("{entries:?} {secrets:?}").contains("canary"), "{entries:?} {secrets:?}");
             (entries, secrets.originals)
         };
@@ -424,11 +441,12 @@ mod tests {
 
     #[test]
     fn an_answer_to_what_was_not_asked_is_a_row_and_its_own_are_none() {
-        let mut reading = FrameDecoder::new(AuthorizationToken::new("T"), LinkStore::default(), TimeReference::EXACT);
-        reading.expect_answer(&CorrelationId::from("ours"));
+        let mut frame_decoder =
+            FrameDecoder::new(AuthorizationToken::new("T"), LinkStore::default(), TimeReference::EXACT);
+        frame_decoder.expect_answer(&CorrelationId::from("ours"));
         let mut read = |raw: &str| {
-            let mut harvest = DecodedBatch::default();
-            (reading.text(raw, true, Timestamp(7), &mut harvest), harvest.into_parts().0)
+            let mut decoded_batch = DecodedBatch::default();
+            (frame_decoder.text(raw, true, Timestamp(7), &mut decoded_batch), decoded_batch.into_parts().0)
         };
         let foreign = r#"{"status":202,"correlationId":"theirs","data":{"commandId":"c-1"}}"#;
         let is_row = |(read, entries): (DecodedFrame, Vec<Entry>)| {

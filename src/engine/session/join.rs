@@ -20,36 +20,37 @@ const JOIN_BUDGET: Duration = Duration::from_secs(5);
 
 impl Session {
     pub(crate) async fn join(&mut self, mut connection: Box<Connection>) -> State {
-        let ticket = connection.ticket.clone();
+        let session_credentials = connection.session_credentials.clone();
         let asked = correlation();
-        let mut harvest = DecodedBatch::default();
+        let mut decoded_batch = DecodedBatch::default();
         self.clocks.begin_receiving();
         let outcome = {
-            let attempt = joined(&mut connection, &asked, (&self.scribe, &mut self.backlog), &mut harvest);
+            let attempt =
+                joined(&mut connection, &asked, (&self.journal_writer, &mut self.backlog), &mut decoded_batch);
             tokio::pin!(attempt);
             loop {
                 tokio::select! {
                     outcome = &mut attempt => break Some(outcome),
-                    wish = changed(&mut self.wish) => if !wish.wants(&ticket) { break None },
+                    desired_state = changed(&mut self.desired_state) => if !desired_state.wants(&session_credentials) { break None },
                 }
             }
         };
         // What came with the join is an acknowledgement like any other, however the join ended.
-        self.backlog.write(harvest, &self.scribe);
+        self.backlog.write(decoded_batch, &self.journal_writer);
         match outcome {
             None => State::Leaving(Box::new(Leaving { connection: *connection, channel: None, life: None })),
             Some(Ok(reply)) => {
                 let since = self.clocks.now();
-                self.backlog.tell(ConnectionChange::Joined { since, ticket }, &self.scribe);
+                self.backlog.tell(ConnectionChange::Joined { since, session_credentials }, &self.journal_writer);
                 State::Live(Box::new(LiveConnection::new(*connection, asked, reply.channel_id, since)))
             }
             Some(Err(end)) => {
                 drop(connection);
                 if end.lost_message().is_some() {
-                    self.backlog.tell(ConnectionChange::MessageLost { now: self.clocks.now() }, &self.scribe);
+                    self.backlog.tell(ConnectionChange::MessageLost { now: self.clocks.now() }, &self.journal_writer);
                 }
-                match self.asked_about(end, &ticket).await {
-                    Some(end) => self.lost(end, &ticket, Duration::ZERO),
+                match self.asked_about(end, &session_credentials).await {
+                    Some(end) => self.lost(end, &session_credentials, Duration::ZERO),
                     None => self.follow(),
                 }
             }
@@ -61,20 +62,20 @@ impl Session {
     async fn asked_about(
         &mut self,
         end: DisconnectReason,
-        ticket: &Arc<SessionCredentials>,
+        session_credentials: &Arc<SessionCredentials>,
     ) -> Option<DisconnectReason> {
         if !end.may_be_the_tokens_fault() {
             return Some(end);
         }
-        let before = current(&mut self.wish);
-        let mut answer = (self.token_check)(ticket.clone());
+        let before = current(&mut self.desired_state);
+        let mut answer = (self.token_check)(session_credentials.clone());
         loop {
             tokio::select! {
                 refusal = &mut answer => return Some(match refusal {
                     Some(words) => DisconnectReason::TokenRefused(TokenRefusal::Join { words }),
                     None => end,
                 }),
-                wish = self.changed() => if !wish.wants(ticket) || wish.hurries(&before) { return None },
+                desired_state = self.changed() => if !desired_state.wants(session_credentials) || desired_state.hurries(&before) { return None },
             }
         }
     }
@@ -85,25 +86,25 @@ impl Session {
 async fn joined(
     connection: &mut Connection,
     asked: &CorrelationId,
-    (scribe, backlog): (&JournalWriter, &mut Backlog),
-    harvest: &mut DecodedBatch,
+    (journal_writer, backlog): (&JournalWriter, &mut Backlog),
+    decoded_batch: &mut DecodedBatch,
 ) -> Result<Reply, DisconnectReason> {
     let mut deadline = Instant::now() + JOIN_BUDGET;
-    let frame = outgoing::join(&connection.ticket.token, asked);
+    let frame = outgoing::join(&connection.session_credentials.token, asked);
     let sent = tokio::time::timeout_at(deadline, connection.ask(&frame, asked)).await;
     sent.map_err(|_elapsed| DisconnectReason::JoinUnanswered)??;
     loop {
-        if harvest.is_full() {
-            backlog.write(std::mem::take(harvest), scribe);
+        if decoded_batch.is_full() {
+            backlog.write(std::mem::take(decoded_batch), journal_writer);
         }
         if backlog.is_full() {
             let waits = Instant::now();
             while backlog.is_full() {
-                backlog.hand_over(scribe).await;
+                backlog.hand_over(journal_writer).await;
             }
             deadline += waits.elapsed();
         }
-        let next = tokio::time::timeout_at(deadline, connection.next(harvest)).await;
+        let next = tokio::time::timeout_at(deadline, connection.next(decoded_batch)).await;
         match next.map_err(|_elapsed| DisconnectReason::JoinUnanswered)? {
             FrameEvent::Reply(reply) if answers(&reply, asked) => {
                 return if reply.is_ok() { Ok(reply) } else { Err(DisconnectReason::of_refusal(reply)) };

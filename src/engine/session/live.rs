@@ -72,12 +72,13 @@ impl LiveConnection {
 impl Session {
     /// Reads until the connection ends or the wish is another.
     pub(crate) async fn live(&mut self, mut live: Box<LiveConnection>) -> State {
-        let start = current(&mut self.wish);
-        let mut next = if start.wants(&live.connection.ticket) && start.message_limit == live.connection.limit {
-            Step::Stay
-        } else {
-            Step::Leave
-        };
+        let start = current(&mut self.desired_state);
+        let mut next =
+            if start.wants(&live.connection.session_credentials) && start.message_limit == live.connection.limit {
+                Step::Stay
+            } else {
+                Step::Leave
+            };
         let mut woken = start.woken;
         let mut room = None;
         loop {
@@ -91,10 +92,11 @@ impl Session {
                     }));
                 }
                 Step::Lost(end) => {
-                    let (ticket, joined) = (live.connection.ticket.clone(), live.joined.elapsed());
+                    let (session_credentials, joined) =
+                        (live.connection.session_credentials.clone(), live.joined.elapsed());
                     self.gone(live.life, end.lost_message().is_some());
                     drop(live);
-                    return self.lost(end, &ticket, joined);
+                    return self.lost(end, &session_credentials, joined);
                 }
             }
             next = self.step(&mut live, &mut room, &mut woken).await;
@@ -106,15 +108,15 @@ impl Session {
         let began = Instant::now();
         let look = live.beat.next(began);
         let reads = room.is_some();
-        let mut harvest = DecodedBatch::default();
+        let mut decoded_batch = DecodedBatch::default();
         let happened = tokio::select! {
             biased;
-            wish = changed(&mut self.wish) => Happened::Wish(wish),
+            desired_state = changed(&mut self.desired_state) => Happened::Wish(desired_state),
             // Without room nothing is read: then the silence is ours and says nothing about the server.
             () = tokio::time::sleep_until(look), if reads => Happened::Look,
-            () = self.backlog.hand_over(&self.scribe), if !self.backlog.is_empty() => Happened::HandedOver,
-            got = self.scribe.room(), if !reads && self.backlog.is_empty() => Happened::Room(got),
-            first = live.connection.next(&mut harvest), if reads => Happened::Frame(first),
+            () = self.backlog.hand_over(&self.journal_writer), if !self.backlog.is_empty() => Happened::HandedOver,
+            got = self.journal_writer.room(), if !reads && self.backlog.is_empty() => Happened::Room(got),
+            first = live.connection.next(&mut decoded_batch), if reads => Happened::Frame(first),
         };
         let late = Instant::now().saturating_duration_since(if reads { look.max(began) } else { began }) > LATE;
         if late {
@@ -123,13 +125,15 @@ impl Session {
             live.beat.doubt_after_pause();
         }
         match happened {
-            Happened::Wish(wish) => {
-                if wish.woken != *woken {
-                    *woken = wish.woken;
+            Happened::Wish(desired_state) => {
+                if desired_state.woken != *woken {
+                    *woken = desired_state.woken;
                     live.beat.doubt_after_sleep();
                 }
                 // A connection has the limit that it was opened with.
-                if wish.wants(&live.connection.ticket) && wish.message_limit == live.connection.limit {
+                if desired_state.wants(&live.connection.session_credentials)
+                    && desired_state.message_limit == live.connection.limit
+                {
                     Step::Stay
                 } else {
                     Step::Leave
@@ -145,8 +149,8 @@ impl Session {
             // Nothing can be kept any more, and what can't be kept must not be taken from the server.
             Happened::Room(Err(_closed)) => Step::Leave,
             Happened::Frame(first) => {
-                let end = self.gather(live, first, &mut harvest);
-                hand_over(harvest, room);
+                let end = self.gather(live, first, &mut decoded_batch);
+                hand_over(decoded_batch, room);
                 end.map_or(Step::Stay, Step::Lost)
             }
         }
@@ -182,10 +186,10 @@ impl Session {
             // Nothing was read while it was written to.
             live.beat.doubt_after_pause();
         }
-        let mut harvest = DecodedBatch::default();
-        let Some(first) = live.connection.next(&mut harvest).now_or_never() else { return Step::Lost(end) };
-        let found = self.gather(live, first, &mut harvest);
-        hand_over(harvest, room);
+        let mut decoded_batch = DecodedBatch::default();
+        let Some(first) = live.connection.next(&mut decoded_batch).now_or_never() else { return Step::Lost(end) };
+        let found = self.gather(live, first, &mut decoded_batch);
+        hand_over(decoded_batch, room);
         match found {
             Some(found) => Step::Lost(found),
             None if broken => Step::Lost(end),
@@ -198,20 +202,21 @@ impl Session {
         &mut self,
         live: &mut LiveConnection,
         first: FrameEvent,
-        harvest: &mut DecodedBatch,
+        decoded_batch: &mut DecodedBatch,
     ) -> Option<DisconnectReason> {
         let now = Instant::now();
         let mut heard = Some(first);
         let mut end = None;
         while let Some(frame) = heard {
             end = self.take(live, frame, now);
-            let ready = end.is_none() && !harvest.is_full();
-            heard = if ready { live.connection.next(harvest).now_or_never() } else { None };
+            let ready = end.is_none() && !decoded_batch.is_full();
+            heard = if ready { live.connection.next(decoded_batch).now_or_never() } else { None };
         }
-        if !matches!(end, Some(DisconnectReason::Broken | DisconnectReason::Closed { .. })) || !harvest.is_empty() {
+        if !matches!(end, Some(DisconnectReason::Broken | DisconnectReason::Closed { .. })) || !decoded_batch.is_empty()
+        {
             self.note_life(live, now);
         }
-        if !harvest.is_empty() {
+        if !decoded_batch.is_empty() {
             self.pace.message(now);
         }
         end
@@ -272,7 +277,7 @@ impl Session {
         let sentence = format!(
             "The server sent an error with status {status} that answers nothing it was asked{reason} The connection stays open."
         );
-        self.outbox.notice(Notice::new(Severity::Warning, Some(self.profile), sentence));
+        self.event_sender.notice(Notice::new(Severity::Warning, Some(self.profile), sentence));
         None
     }
 
@@ -285,15 +290,15 @@ impl Session {
             message: self.pace.last().map(Instant::into_std),
             usual: self.pace.usual(),
         };
-        self.outbox.update(self.profile, |status| status.health = health);
+        self.event_sender.update(self.profile, |status| status.health = health);
     }
 }
 
 /// Hands what was read over, where there is any.
-fn hand_over(harvest: DecodedBatch, room: &mut Option<WritePermit>) {
-    if !harvest.is_empty()
+fn hand_over(decoded_batch: DecodedBatch, room: &mut Option<WritePermit>) {
+    if !decoded_batch.is_empty()
         && let Some(room) = room.take()
     {
-        JournalWriter::write(room, harvest);
+        JournalWriter::write(room, decoded_batch);
     }
 }

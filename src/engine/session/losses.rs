@@ -15,9 +15,9 @@ impl Session {
     /// third in a row the operator is offered the larger `limit`, if one would help; later ones that are the same are not said.
     pub(crate) fn cannot_read(&mut self, why: &DisconnectReason, limit: Option<usize>) {
         let Some((reason, size, key)) = self.losses.count(why) else { return };
-        let mut harvest = DecodedBatch::default();
-        FrameDecoder::lost(reason, size, key, (self.clock)(), &mut harvest);
-        self.backlog.write(harvest, &self.scribe);
+        let mut decoded_batch = DecodedBatch::default();
+        FrameDecoder::lost(reason, size, key, (self.clock)(), &mut decoded_batch);
+        self.backlog.write(decoded_batch, &self.journal_writer);
         if self.losses.count > REPEATED {
             return;
         }
@@ -36,7 +36,7 @@ impl Session {
                  Privicore Monitor reconnects after growing pauses."
             ),
         };
-        self.outbox.notice(Notice {
+        self.event_sender.notice(Notice {
             severity: Severity::Warning,
             profile: Some(self.profile),
             sentence,

@@ -64,28 +64,28 @@ pub(crate) const QUIT_LEAVE_BUDGET: Duration = Duration::from_millis(600);
 /// Starts a session. It ends when the wish is [`TargetState::Stopped`], after leaving the channel.
 pub(crate) fn start(
     parts: SessionConfig,
-    wish: DesiredState,
+    desired_state: DesiredState,
     spawner: &TaskOwner,
 ) -> (watch::Sender<DesiredState>, Task<()>) {
-    let (sender, receiver) = watch::channel(wish);
+    let (sender, receiver) = watch::channel(desired_state);
     let profile = parts.profile;
     let session = Session {
         backoff: Backoff::new(parts.random),
         profile,
         connector: parts.connector,
         token_check: parts.token_check,
-        scribe: parts.scribe,
-        vault: parts.vault,
-        outbox: parts.outbox,
+        journal_writer: parts.journal_writer,
+        link_store: parts.link_store,
+        event_sender: parts.event_sender,
         reports: parts.reports,
         clocks: parts.clocks,
         clock: parts.clock,
         backlog: Backlog::default(),
-        wish: receiver,
+        desired_state: receiver,
         pace: IntervalStats::default(),
         policy_closes: PolicyCloseCount::default(),
         losses: LostMessages::default(),
-        ticket: 0,
+        session_credentials: 0,
         connections: 0,
     };
     let task = spawner.start("keeping a connection", Box::pin(session.run()));
@@ -111,22 +111,28 @@ impl Session {
 
     /// The state that the wish leads to from a state without resources.
     fn follow(&mut self) -> State {
-        match current(&mut self.wish) {
+        match current(&mut self.desired_state) {
             DesiredState { aim: TargetState::SignedOut, .. } => State::Resting(IdleReason::SignedOut),
             DesiredState { aim: TargetState::Offline, .. } => State::Resting(IdleReason::Offline),
-            DesiredState { aim: TargetState::Refused { why }, retry, .. } => {
-                State::Resting(IdleReason::Refused { number: self.ticket, retry, why: TokenRefusal::Call(why) })
-            }
+            DesiredState { aim: TargetState::Refused { why }, retry, .. } => State::Resting(IdleReason::Refused {
+                number: self.session_credentials,
+                retry,
+                why: TokenRefusal::Call(why),
+            }),
             DesiredState { aim: TargetState::Stopped, .. } => State::Ended,
-            DesiredState { aim: TargetState::Online(ticket), message_limit: limit, .. } => {
-                if self.ticket != ticket.number {
+            DesiredState { aim: TargetState::Online(session_credentials), message_limit: limit, .. } => {
+                if self.session_credentials != session_credentials.number {
                     self.policy_closes = PolicyCloseCount::default();
                 }
-                self.ticket = ticket.number;
+                self.session_credentials = session_credentials.number;
                 self.connections += 1;
                 tracing::debug!(profile = %self.profile, connection = self.connections, "connecting");
-                let opening =
-                    connector::open(self.connector.clone(), ticket.endpoints.websocket.clone(), Vec::new(), limit);
+                let opening = connector::open(
+                    self.connector.clone(),
+                    session_credentials.endpoints.websocket.clone(),
+                    Vec::new(),
+                    limit,
+                );
                 let clocks = self.clocks.clone();
                 let attempt = async move {
                     let (socket, date) = opening.await?;
@@ -135,37 +141,37 @@ impl Session {
                     }
                     Ok(socket)
                 };
-                State::Connecting(Connecting { ticket, limit, attempt: Box::pin(attempt) })
+                State::Connecting(Connecting { session_credentials, limit, attempt: Box::pin(attempt) })
             }
         }
     }
 
     async fn rest(&mut self, rest: IdleReason) -> State {
         // The wish may have changed while this state was told.
-        let mut wish = current(&mut self.wish);
+        let mut desired_state = current(&mut self.desired_state);
         loop {
-            let stays = match (&rest, &wish.aim) {
+            let stays = match (&rest, &desired_state.aim) {
                 (IdleReason::SignedOut, TargetState::SignedOut)
                 | (IdleReason::Offline, TargetState::Offline)
                 | (IdleReason::Refused { .. }, TargetState::Refused { .. }) => true,
                 // Another token is a reason to try again, and so is the operator who asks for it.
-                (IdleReason::Refused { number, retry, .. }, TargetState::Online(ticket)) => {
-                    ticket.number == *number && wish.retry == *retry
+                (IdleReason::Refused { number, retry, .. }, TargetState::Online(session_credentials)) => {
+                    session_credentials.number == *number && desired_state.retry == *retry
                 }
                 _ => false,
             };
             if !stays {
                 return self.follow();
             }
-            wish = self.changed().await;
+            desired_state = self.changed().await;
         }
     }
 
     async fn connect(&mut self, mut connecting: Connecting) -> State {
         loop {
             tokio::select! {
-                wish = self.changed() => {
-                    if !wish.wants(&connecting.ticket) {
+                desired_state = self.changed() => {
+                    if !desired_state.wants(&connecting.session_credentials) {
                         drop(connecting);
                         return self.follow();
                     }
@@ -173,10 +179,10 @@ impl Session {
                 outcome = &mut connecting.attempt => return match outcome {
                     Ok(socket) => {
                         let reference = self.clocks.reference();
-                        let reading = FrameDecoder::new(connecting.ticket.token.clone(), self.vault.clone(), reference);
+                        let frame_decoder = FrameDecoder::new(connecting.session_credentials.token.clone(), self.link_store.clone(), reference);
                         let clock = self.clock.clone();
                         State::Joining(Box::new(
-                            Connection::new(socket, connecting.ticket, connecting.limit, reading, clock),
+                            Connection::new(socket, connecting.session_credentials, connecting.limit, frame_decoder, clock),
                         ))
                     }
                     Err(error) => {
@@ -190,22 +196,22 @@ impl Session {
 
     async fn leave(&mut self, leaving: Box<Leaving>) -> State {
         let Leaving { mut connection, channel, mut life } = *leaving;
-        let mut harvest = DecodedBatch::default();
+        let mut decoded_batch = DecodedBatch::default();
         // What has come already must not depend on whether the leave can be sent.
-        while !harvest.is_full()
-            && let Some(heard) = connection.next(&mut harvest).now_or_never()
+        while !decoded_batch.is_full()
+            && let Some(heard) = connection.next(&mut decoded_batch).now_or_never()
             && !matches!(heard, FrameEvent::End(_))
         {}
-        let (backlog, scribe) = (&mut self.backlog, &self.scribe);
+        let (backlog, journal_writer) = (&mut self.backlog, &self.journal_writer);
         let farewell = async {
             let asked = correlation();
-            let frame = outgoing::leave(&connection.ticket.token, &asked, channel.as_ref());
+            let frame = outgoing::leave(&connection.session_credentials.token, &asked, channel.as_ref());
             if let Err(end) = connection.ask(&frame, &asked).await {
                 tracing::debug!(?end, "could not leave in order");
                 return;
             }
             loop {
-                match connection.next(&mut harvest).await {
+                match connection.next(&mut decoded_batch).await {
                     FrameEvent::End(_) => return,
                     // Where the join was just given up, its answer may come first.
                     FrameEvent::Reply(reply) if answers(&reply, &asked) => break,
@@ -215,8 +221,8 @@ impl Session {
                     | FrameEvent::Pong(_)
                     | FrameEvent::Ping => {}
                 }
-                if harvest.is_full() {
-                    backlog.write(std::mem::take(&mut harvest), scribe);
+                if decoded_batch.is_full() {
+                    backlog.write(std::mem::take(&mut decoded_batch), journal_writer);
                 }
                 if backlog.is_full() {
                     // What can't be kept is not read, and the answer may be behind it.
@@ -230,18 +236,18 @@ impl Session {
         tokio::select! {
             biased;
             () = farewell => {}
-            () = too_long(self.wish.clone()) => {
+            () = too_long(self.desired_state.clone()) => {
                 tracing::debug!(profile = %self.profile, "the server did not answer the leave in time");
             }
         }
         drop(connection);
-        self.backlog.write(harvest, &self.scribe);
+        self.backlog.write(decoded_batch, &self.journal_writer);
         match life {
             None => {}
             // The next run begins its gap there.
-            Some(life) if matches!(current(&mut self.wish).aim, TargetState::Stopped) => {
+            Some(life) if matches!(current(&mut self.desired_state).aim, TargetState::Stopped) => {
                 let now = self.clocks.now();
-                self.backlog.prove(before(now.at, now.since(life)), &self.scribe);
+                self.backlog.prove(before(now.at, now.since(life)), &self.journal_writer);
             }
             Some(life) => self.gone(life, false),
         }
@@ -249,12 +255,12 @@ impl Session {
     }
 
     /// A connection ended by itself after it was joined for `joined`.
-    fn lost(&mut self, end: DisconnectReason, ticket: &SessionCredentials, joined: Duration) -> State {
+    fn lost(&mut self, end: DisconnectReason, session_credentials: &SessionCredentials, joined: Duration) -> State {
         tracing::debug!(profile = %self.profile, %end, "the connection ended");
         match end {
             DisconnectReason::TokenRefused(why) => {
-                let retry = current(&mut self.wish).retry;
-                return State::Resting(IdleReason::Refused { number: ticket.number, retry, why });
+                let retry = current(&mut self.desired_state).retry;
+                return State::Resting(IdleReason::Refused { number: session_credentials.number, retry, why });
             }
             // The next connection may well end the same way, however long this one held: no reset.
             DisconnectReason::TooLarge { size, limit } => self.cannot_read(&end, Some(next_limit(size, limit))),
@@ -272,15 +278,15 @@ impl Session {
     /// Tells the scribe that a joined connection is gone.
     fn gone(&mut self, last: ClockSample, message: bool) {
         let news = ConnectionChange::Lost { last, now: self.clocks.now(), message };
-        self.backlog.tell(news, &self.scribe);
+        self.backlog.tell(news, &self.journal_writer);
     }
 
     /// The wish once it has changed. What waits for the scribe is handed over meanwhile. Can be dropped at any time.
     async fn changed(&mut self) -> DesiredState {
         loop {
             tokio::select! {
-                wish = changed(&mut self.wish) => return wish,
-                () = self.backlog.hand_over(&self.scribe), if !self.backlog.is_empty() => {}
+                desired_state = changed(&mut self.desired_state) => return desired_state,
+                () = self.backlog.hand_over(&self.journal_writer), if !self.backlog.is_empty() => {}
             }
         }
     }
@@ -288,13 +294,13 @@ impl Session {
     /// Hands everything over that waits for the scribe.
     async fn hand_all_over(&mut self) {
         while !self.backlog.is_empty() {
-            self.backlog.hand_over(&self.scribe).await;
+            self.backlog.hand_over(&self.journal_writer).await;
         }
     }
 
     /// Has a sign of life written down, where there is room for that. Without it the next run's gap begins earlier.
     fn prove(&self, life: ClockSample) -> bool {
-        let Some(room) = self.scribe.room_now() else { return false };
+        let Some(room) = self.journal_writer.room_now() else { return false };
         let now = self.clocks.now();
         JournalWriter::prove(room, before(now.at, now.since(life)));
         true
@@ -320,8 +326,9 @@ impl Session {
 
     /// Tells the window and the engine.
     async fn announce(&self, state: ConnectionState) {
-        self.outbox.update(self.profile, |status| status.set_connection(state.clone()));
-        let report = InternalEvent::Connection { profile: self.profile, ticket: self.ticket, state };
+        self.event_sender.update(self.profile, |status| status.set_connection(state.clone()));
+        let report =
+            InternalEvent::Connection { profile: self.profile, session_credentials: self.session_credentials, state };
         if self.reports.send(report).await.is_err() {
             tracing::debug!("the engine is stopping");
         }
@@ -329,9 +336,9 @@ impl Session {
 }
 
 /// Ends when a leave that begins now has taken too long. The program may be told to end in the middle of it.
-async fn too_long(mut wish: watch::Receiver<DesiredState>) {
+async fn too_long(mut desired_state: watch::Receiver<DesiredState>) {
     let quitting = async {
-        if wish.wait_for(|wish| matches!(wish.aim, TargetState::Stopped)).await.is_err() {
+        if desired_state.wait_for(|desired_state| matches!(desired_state.aim, TargetState::Stopped)).await.is_err() {
             tracing::debug!("nobody wishes for this session any more");
         }
         tokio::time::sleep(QUIT_LEAVE_BUDGET).await;

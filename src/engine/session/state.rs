@@ -31,15 +31,15 @@ pub(crate) struct Session {
     pub(crate) profile: ProfileId,
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) token_check: TokenCheck,
-    pub(crate) scribe: JournalWriter,
-    pub(crate) vault: LinkStore,
-    pub(crate) outbox: EventSender,
+    pub(crate) journal_writer: JournalWriter,
+    pub(crate) link_store: LinkStore,
+    pub(crate) event_sender: EventSender,
     pub(crate) reports: mpsc::Sender<InternalEvent>,
     pub(crate) clocks: Clocks,
     pub(crate) clock: Clock,
     /// What the scribe has no room for yet. While there is something, nothing more is read.
     pub(crate) backlog: Backlog,
-    pub(crate) wish: watch::Receiver<DesiredState>,
+    pub(crate) desired_state: watch::Receiver<DesiredState>,
     pub(crate) backoff: Backoff,
     pub(crate) policy_closes: PolicyCloseCount,
     /// How often messages come.
@@ -47,7 +47,7 @@ pub(crate) struct Session {
     /// Messages that could not be read.
     pub(crate) losses: LostMessages,
     /// The number of the ticket that was used last.
-    pub(crate) ticket: u64,
+    pub(crate) session_credentials: u64,
     /// The connections so far: the generation of the current one, for the log.
     pub(crate) connections: u64,
 }
@@ -84,7 +84,7 @@ pub(crate) enum IdleReason {
 
 /// An attempt under way. Dropping it gives it up.
 pub(crate) struct Connecting {
-    pub(crate) ticket: Arc<SessionCredentials>,
+    pub(crate) session_credentials: Arc<SessionCredentials>,
     pub(crate) limit: usize,
     pub(crate) attempt: BoxFuture<'static, Result<Socket, ConnectError>>,
 }
@@ -106,11 +106,11 @@ pub(crate) struct SessionConfig {
     /// Asks whether a token is dead when the answer to a join does not say.
     pub(crate) token_check: TokenCheck,
     /// Where what it hears is committed.
-    pub(crate) scribe: JournalWriter,
+    pub(crate) journal_writer: JournalWriter,
     /// Where secrets that it hears are kept.
-    pub(crate) vault: LinkStore,
+    pub(crate) link_store: LinkStore,
     /// Where the window is told.
-    pub(crate) outbox: EventSender,
+    pub(crate) event_sender: EventSender,
     /// Where the engine is told of states.
     pub(crate) reports: mpsc::Sender<InternalEvent>,
     /// The clocks.
@@ -125,9 +125,9 @@ pub(crate) struct SessionConfig {
 pub(crate) type TokenCheck = Arc<dyn Fn(Arc<SessionCredentials>) -> BoxFuture<'static, Option<String>> + Send + Sync>;
 
 /// The wish as it is now. One that nobody holds any more is the wish to stop.
-pub(crate) fn current(wish: &mut watch::Receiver<DesiredState>) -> DesiredState {
-    let orphaned = wish.has_changed().is_err();
-    let mut now = wish.borrow_and_update().clone();
+pub(crate) fn current(desired_state: &mut watch::Receiver<DesiredState>) -> DesiredState {
+    let orphaned = desired_state.has_changed().is_err();
+    let mut now = desired_state.borrow_and_update().clone();
     if orphaned {
         now.aim = TargetState::Stopped;
     }
@@ -135,11 +135,11 @@ pub(crate) fn current(wish: &mut watch::Receiver<DesiredState>) -> DesiredState 
 }
 
 /// The wish once it has changed. Can be dropped at any time without missing a change.
-pub(crate) async fn changed(wish: &mut watch::Receiver<DesiredState>) -> DesiredState {
-    if wish.changed().await.is_err() {
+pub(crate) async fn changed(desired_state: &mut watch::Receiver<DesiredState>) -> DesiredState {
+    if desired_state.changed().await.is_err() {
         tracing::debug!("nobody wishes for this session any more");
     }
-    current(wish)
+    current(desired_state)
 }
 
 /// A joined connection.
@@ -167,7 +167,7 @@ pub(crate) struct Waiting {
     /// What went wrong.
     pub(crate) why: RetryReason,
     /// The desired state when the last attempt failed.
-    pub(crate) wish: DesiredState,
+    pub(crate) desired_state: DesiredState,
     /// If the server asked for the wait: when it did, and for how long.
     pub(crate) asked: Option<(ClockSample, Duration)>,
 }

@@ -14,7 +14,7 @@ use super::state::{Session, State, Waiting, current};
 impl Session {
     /// The wait after an attempt that failed.
     pub(crate) fn failed(&mut self, failure: ConnectionFailure, policy_closes: Option<PolicyCloses>) -> State {
-        let wish = current(&mut self.wish);
+        let desired_state = current(&mut self.desired_state);
         let mut wait = self.backoff.next(self.policy_closes.in_a_row().max(self.losses.backoff()));
         let asked = failure.retry_after().map(|asked| asked.wait((self.clock)()));
         if let Some(asked) = asked {
@@ -23,17 +23,18 @@ impl Session {
         let why = RetryReason { failure, policy_closes, asked };
         tracing::debug!(profile = %self.profile, %why, ?wait, "waiting for the next attempt");
         let asked = asked.map(|_asked| (self.clocks.now(), wait));
-        State::Waiting(Box::new(Waiting { until: Instant::now() + wait, why, wish, asked }))
+        State::Waiting(Box::new(Waiting { until: Instant::now() + wait, why, desired_state, asked }))
     }
 
     /// Waits until the next attempt, or until the desired state is another.
     pub(crate) async fn wait(&mut self, waiting: Box<Waiting>) -> State {
-        let Waiting { mut until, wish: before, asked, .. } = *waiting;
+        let Waiting { mut until, desired_state: before, asked, .. } = *waiting;
         // It may have changed while the last connection ended, or while this state was published.
-        let mut wish = current(&mut self.wish);
+        let mut desired_state = current(&mut self.desired_state);
         loop {
-            let is_wanted = matches!(&wish.aim, TargetState::Online(ticket) if ticket.number == self.ticket);
-            let is_hurried = if asked.is_some() { wish.is_retried(&before) } else { wish.hurries(&before) };
+            let is_wanted = matches!(&desired_state.aim, TargetState::Online(session_credentials) if session_credentials.number == self.session_credentials);
+            let is_hurried =
+                if asked.is_some() { desired_state.is_retried(&before) } else { desired_state.hurries(&before) };
             if !is_wanted || is_hurried {
                 return self.follow();
             }
@@ -42,7 +43,7 @@ impl Session {
                 until = until.min(Instant::now() + wait.saturating_sub(self.clocks.now().since(since)));
             }
             tokio::select! {
-                changed = self.changed() => wish = changed,
+                changed = self.changed() => desired_state = changed,
                 () = tokio::time::sleep_until(until) => return self.follow(),
             }
         }

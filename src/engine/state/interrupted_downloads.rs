@@ -12,7 +12,7 @@ use super::used_links::Fingerprint;
 /// Has the vault know which links earlier runs used.
 #[derive(Debug, Default)]
 pub(crate) struct UsedBefore {
-    pub(crate) vault: LinkStore,
+    pub(crate) link_store: LinkStore,
     /// Requests of which the deed that was read last is that their GET was not sent after all.
     pub(crate) unsent: BTreeSet<RequestId>,
     /// How many GETs were noted.
@@ -30,7 +30,7 @@ impl UsedBefore {
                 LocalEvent::Fetching { links, .. } if !self.unsent.remove(request) && self.count < MOST_USED => {
                     self.count += 1;
                     let links: Vec<_> = links.iter().filter_map(|link| Fingerprint::read(link)).collect();
-                    if self.vault.used_before(request, &links) {
+                    if self.link_store.used_before(request, &links) {
                         self.repeated.insert(request.clone());
                     }
                 }

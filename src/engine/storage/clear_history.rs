@@ -11,9 +11,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 const RETRY: Duration = Duration::from_secs(10);
 
 /// Works for as long as the engine runs.
-pub(crate) async fn run(journal: JournalStore, outbox: EventSender) {
+pub(crate) async fn run(journal: JournalStore, event_sender: EventSender) {
     loop {
-        if is_clean(&journal, &outbox).await {
+        if is_clean(&journal, &event_sender).await {
             journal.forgotten().await;
         } else {
             tokio::select! {
@@ -25,7 +25,7 @@ pub(crate) async fn run(journal: JournalStore, outbox: EventSender) {
 }
 
 /// Takes everything off the disk that was forgotten. Whether nothing is left.
-async fn is_clean(journal: &JournalStore, outbox: &EventSender) -> bool {
+async fn is_clean(journal: &JournalStore, event_sender: &EventSender) -> bool {
     let mut entries = 0_u64;
     let clean = loop {
         match journal.clean_step().await {
@@ -44,7 +44,7 @@ async fn is_clean(journal: &JournalStore, outbox: &EventSender) -> bool {
         tokio::time::sleep(PAUSE).await;
     };
     if entries > 0 {
-        outbox.journal_size(journal.size());
+        event_sender.journal_size(journal.size());
     }
     clean
 }

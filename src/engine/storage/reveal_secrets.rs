@@ -20,22 +20,22 @@ const MOST_PLACES: usize = 64;
 ///
 /// If the journal can't be read.
 pub(crate) async fn reveal(
-    ledger: &JournalStore,
-    vault: &LinkStore,
+    journal_store: &JournalStore,
+    link_store: &LinkStore,
     profile: ProfileId,
     key: ActivityKey,
     (from, to): (Seq, Seq),
 ) -> Result<Vec<(Seq, UnmaskedMessage)>, JournalError> {
-    let entries = ledger.history(profile, &key, Some((from, to))).await?.entries;
+    let entries = journal_store.history(profile, &key, Some((from, to))).await?.entries;
     let mut held = match &key {
-        ActivityKey::Data(request) => vault.unused(request),
+        ActivityKey::Data(request) => link_store.unused(request),
         ActivityKey::Command(_) | ActivityKey::Message(_) | ActivityKey::Gap(_) => Vec::new(),
     };
     let mut revealed = Vec::new();
     for entry in entries.iter().rev().filter(|entry| entry.raw.contains(redact::HIDDEN)).take(MOST) {
         // What is held is of the newest message of its kind: an older one had another.
         let own = take_own(entry, &mut held);
-        let original = match ledger.original(profile, entry.seq).await? {
+        let original = match journal_store.original(profile, entry.seq).await? {
             Some(original) => Some(original),
             None => own.and_then(|secret| with(&entry.raw, &secret)),
         };
@@ -107,21 +107,22 @@ mod tests {
 
     /// What is revealed of messages as a server sent them, the oldest first.
     async fn revealed(raws: &[&str], use_up: bool) -> Vec<String> {
-        let (vault, journal) = (LinkStore::default(), TestJournal::sealed().await);
-        let mut reading = FrameDecoder::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
-        let mut harvest = DecodedBatch::default();
+        let (link_store, journal) = (LinkStore::default(), TestJournal::sealed().await);
+        let mut frame_decoder =
+            FrameDecoder::new(AuthorizationToken::new("T-canary"), link_store.clone(), TimeReference::EXACT);
+        let mut decoded_batch = DecodedBatch::default();
         for raw in raws {
-            reading.text(raw, true, Timestamp(7), &mut harvest);
+            frame_decoder.text(raw, true, Timestamp(7), &mut decoded_batch);
         }
-        let (entries, secrets) = harvest.into_parts();
+        let (entries, secrets) = decoded_batch.into_parts();
         assert!(!format!("{entries:?}").contains("canary"), "{entries:?}");
         let profile = ProfileId::random();
         journal.store.append(profile, entries, secrets).await.unwrap();
         if use_up {
-            vault.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
+            link_store.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
         }
         let key = ActivityKey::Data("r".into());
-        let mut all = reveal(&journal.store, &vault, profile, key, (Seq(0), Seq(99))).await.unwrap();
+        let mut all = reveal(&journal.store, &link_store, profile, key, (Seq(0), Seq(99))).await.unwrap();
         all.reverse();
         assert!(!format!("{all:?}").contains("canary"), "{all:?}");
         all.iter().map(|(_, original)| original.expose().to_owned()).collect()
@@ -151,16 +152,17 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_come_back_to_the_last_one() {
-        let (vault, journal) = (LinkStore::default(), TestJournal::sealed().await);
-        let mut reading = FrameDecoder::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
-        let mut harvest = DecodedBatch::default();
+        let (link_store, journal) = (LinkStore::default(), TestJournal::sealed().await);
+        let mut frame_decoder =
+            FrameDecoder::new(AuthorizationToken::new("T-canary"), link_store.clone(), TimeReference::EXACT);
+        let mut decoded_batch = DecodedBatch::default();
         let bytes = b"\0\x9f\x92\x96 canary \xff".repeat(1_000);
-        reading.binary(&bytes, Timestamp(7), &mut harvest);
-        let (entries, secrets) = harvest.into_parts();
+        frame_decoder.binary(&bytes, Timestamp(7), &mut decoded_batch);
+        let (entries, secrets) = decoded_batch.into_parts();
         assert!(entries.iter().all(|entry| !entry.raw.contains("canary")), "{entries:?}");
         let (profile, key) = (ProfileId::random(), entries[0].key.clone());
         journal.store.append(profile, entries, secrets).await.unwrap();
-        let all = reveal(&journal.store, &vault, profile, key, (Seq(0), Seq(99))).await.unwrap();
+        let all = reveal(&journal.store, &link_store, profile, key, (Seq(0), Seq(99))).await.unwrap();
         assert_eq!(all[0].1.bytes().as_deref().map(Vec::as_slice), Some(&*bytes));
     }
 }

@@ -78,54 +78,56 @@ impl Engine {
             SettingsAccess::ReadOnly => Store::open_read_only(&options.directories)?,
         };
         let surroundings = NetworkEnvironment { authority: options.extra_authority, proxies: options.proxies };
-        let way = NetworkConfig::load(&settings.preferences, &surroundings)?;
-        let (outbox, events) = event_queue::pair(options.waker);
+        let network_config = NetworkConfig::load(&settings.preferences, &surroundings)?;
+        let (event_sender, events) = event_queue::pair(options.waker);
         if journal::is_open_to_others(options.directories.data()) {
             let sentence = format!(
                 "Other users of this computer can read the data directory {}: its file system does not keep it to you. Use \
                  another with --data-dir, or mount that file system with permissions.",
                 options.directories.data().display()
             );
-            outbox.notice(Notice::new(Severity::Warning, None, sentence));
+            event_sender.notice(Notice::new(Severity::Warning, None, sentence));
         }
         if let Some(sentence) = broken {
-            outbox.notice(Notice::new(Severity::Warning, None, sentence));
+            event_sender.notice(Notice::new(Severity::Warning, None, sentence));
         }
-        if let Some(shortfall) = way.trust.shortfall.clone() {
-            outbox.report_problem(None, ProblemReason::Certificates(shortfall));
+        if let Some(shortfall) = network_config.trust.shortfall.clone() {
+            event_sender.report_problem(None, ProblemReason::Certificates(shortfall));
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("engine-worker")
             .enable_all()
             .build()?;
-        let spawner = TaskOwner::new(runtime.handle().clone(), outbox.clone());
-        let (guide, ways) = NetworkConfigHandle::new(way, surroundings);
+        let spawner = TaskOwner::new(runtime.handle().clone(), event_sender.clone());
+        let (network_config_handle, network_config_receiver) = NetworkConfigHandle::new(network_config, surroundings);
         let (actions, wanted) = mpsc::channel(ACTIONS);
         let (reports, reported) = mpsc::channel(REPORTS);
         let boot_id = suspend::boot_id();
         let boot = Arc::new(suspend::boot_clock);
         let clocks = Clocks::resumed(options.clock, boot, kept.as_ref(), live_from, boot_id.as_deref());
-        let tools = EngineContext {
-            outbox: outbox.clone(),
+        let context = EngineContext {
+            event_sender: event_sender.clone(),
             spawner: spawner.clone(),
             clocks: clocks.clone(),
-            ledger: JournalStore::new(journal, outbox.clone(), clocks.as_clock()),
+            journal_store: JournalStore::new(journal, event_sender.clone(), clocks.as_clock()),
             clock: clocks.as_clock(),
             keyring: options.keyring,
-            rest: RestClient::new(ways.clone(), clocks.clone()),
-            fetcher: Downloader::new(ways.clone()),
-            connector: options.connector.unwrap_or_else(|| Arc::new(NetworkConnector::new(ways)) as Arc<dyn Connector>),
+            rest: RestClient::new(network_config_receiver.clone(), clocks.clone()),
+            downloader: Downloader::new(network_config_receiver.clone()),
+            connector: options
+                .connector
+                .unwrap_or_else(|| Arc::new(NetworkConnector::new(network_config_receiver)) as Arc<dyn Connector>),
             reports,
         };
-        start_helpers(&tools, options.directories.data(), boot_id);
+        start_helpers(&context, options.directories.data(), boot_id);
         let start = supervisor::SupervisorConfig {
-            tools,
+            context,
             data: options.directories.data().to_owned(),
             store,
             settings,
             live_from,
-            guide,
+            network_config_handle,
             journal: id,
             recovered: recovered.map(|recovery| recovery.to_string()),
             keeps_links: options.keeps_links,
@@ -141,11 +143,11 @@ impl Engine {
         let end = ended.clone();
         std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
             // However this thread ends, whoever waits for it is told, and last of all.
-            let _told = Told { ended: end, outbox };
+            let _told = Told { ended: end, event_sender };
             // It belongs to nobody that it stops.
-            let owner = TaskOwner::new(runtime.handle().clone(), start.tools.outbox.clone());
-            let hub = owner.start("running", Box::pin(supervisor::run(start)));
-            if runtime.block_on(hub).is_none() {
+            let owner = TaskOwner::new(runtime.handle().clone(), start.context.event_sender.clone());
+            let supervisor = owner.start("running", Box::pin(supervisor::run(start)));
+            if runtime.block_on(supervisor).is_none() {
                 tracing::error!("the engine was cut off");
             }
             runtime.shutdown_timeout(LAST_TASKS);
@@ -179,15 +181,15 @@ impl Engine {
 }
 
 /// Starts what runs as long as the engine and belongs to no profile.
-fn start_helpers(tools: &EngineContext, data: &Path, boot_id: Option<String>) {
-    let catch_up = history_loader::catch_up(tools.ledger.clone(), tools.outbox.clone());
-    tools.spawner.spawn("reading the journal", catch_up);
-    let clean = clear_history::run(tools.ledger.clone(), tools.outbox.clone());
-    tools.spawner.spawn("taking what was forgotten off the disk", clean);
-    let watch = suspend::watch(tools.clone(), boot_id);
-    tools.spawner.spawn("watching for sleep", watch);
-    let listen = ipc::listen(data.to_owned(), tools.clone());
-    tools.spawner.spawn("listening to other processes", listen);
+fn start_helpers(context: &EngineContext, data: &Path, boot_id: Option<String>) {
+    let catch_up = history_loader::catch_up(context.journal_store.clone(), context.event_sender.clone());
+    context.spawner.spawn("reading the journal", catch_up);
+    let clean = clear_history::run(context.journal_store.clone(), context.event_sender.clone());
+    context.spawner.spawn("taking what was forgotten off the disk", clean);
+    let watch = suspend::watch(context.clone(), boot_id);
+    context.spawner.spawn("watching for sleep", watch);
+    let listen = ipc::listen(data.to_owned(), context.clone());
+    context.spawner.spawn("listening to other processes", listen);
 }
 
 /// The window's way down. Clones speak to the same engine; it stops when the last one is dropped, or at [`Action::Quit`].
@@ -297,7 +299,7 @@ impl fmt::Debug for Ended {
 /// Tells that the engine has stopped when it is dropped.
 struct Told {
     ended: Ended,
-    outbox: EventSender,
+    event_sender: EventSender,
 }
 
 impl Drop for Told {
@@ -305,6 +307,6 @@ impl Drop for Told {
         let (ended, changed) = &*self.ended.0;
         *ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
         changed.notify_all();
-        self.outbox.post(Event::Stopped);
+        self.event_sender.post(Event::Stopped);
     }
 }

@@ -47,7 +47,7 @@ use state::settings_writer::SettingsWriter;
 /// What the hub starts with.
 pub(crate) struct SupervisorConfig {
     /// What tasks share.
-    pub(crate) tools: EngineContext,
+    pub(crate) context: EngineContext,
     /// The data folder.
     pub(crate) data: PathBuf,
     /// Where the settings are kept.
@@ -57,7 +57,7 @@ pub(crate) struct SupervisorConfig {
     /// The first entry of this run.
     pub(crate) live_from: Seq,
     /// Leads the way by which the network is reached.
-    pub(crate) guide: NetworkConfigHandle,
+    pub(crate) network_config_handle: NetworkConfigHandle,
     /// The journal's name in the keyring.
     pub(crate) journal: JournalId,
     /// Whether links are to outlive this run.
@@ -80,7 +80,7 @@ pub(crate) struct SupervisorConfig {
 
 /// The centre.
 pub(crate) struct Supervisor {
-    tools: EngineContext,
+    context: EngineContext,
     /// The data folder.
     data: PathBuf,
     /// Writes the settings' file.
@@ -92,7 +92,7 @@ pub(crate) struct Supervisor {
     network_choices: u64,
     live_from: Seq,
     /// Leads the way by which the network is reached.
-    guide: NetworkConfigHandle,
+    network_config_handle: NetworkConfigHandle,
     /// The journal's name in the keyring.
     journal: JournalId,
     /// How far it is with the key that seals links.
@@ -103,12 +103,12 @@ pub(crate) struct Supervisor {
     limits: watch::Sender<Preferences>,
     /// When this run began.
     started: Timestamp,
-    desks: BTreeMap<ProfileId, ProfileState>,
+    profile_states: BTreeMap<ProfileId, ProfileState>,
     launcher: Option<SandboxLauncher>,
     /// The running sandbox; it ends with this.
     sandbox: Option<Box<dyn Any + Send>>,
     /// Profiles that are here for this run only.
-    guests: BTreeSet<ProfileId>,
+    ephemeral_profiles: BTreeSet<ProfileId>,
     /// Profiles that were signed out, and whose token may still be in the keyring.
     signed_out: BTreeSet<ProfileId>,
     /// Tokens that earlier runs promised to revoke.
@@ -131,29 +131,40 @@ pub(crate) struct Supervisor {
 
 /// Runs the engine until the operator quits or the window is gone.
 pub(crate) async fn run(start: SupervisorConfig) {
-    let SupervisorConfig { tools, data, store, settings, live_from, guide, sandbox, sandbox_at_once, only, .. } = start;
+    let SupervisorConfig {
+        context,
+        data,
+        store,
+        settings,
+        live_from,
+        network_config_handle,
+        sandbox,
+        sandbox_at_once,
+        only,
+        ..
+    } = start;
     let SupervisorConfig { journal, keeps_links, recovered, mut actions, quit, mut reports, .. } = start;
     let (limits, preferences) = watch::channel(settings.preferences.clone());
-    tools.fetcher.idle.set(settings.preferences.idle_limit);
-    let started = (tools.clock)();
-    let mut hub = Supervisor {
-        tools,
+    context.downloader.idle.set(settings.preferences.idle_limit);
+    let started = (context.clock)();
+    let mut supervisor = Supervisor {
+        context,
         data,
         writer: SettingsWriter::new(store),
         settings,
         preferences_change: 0,
         network_choices: 0,
         live_from,
-        guide,
+        network_config_handle,
         journal,
         seal: if keeps_links { SealState::NoKey } else { SealState::Off },
         told_of_seal: false,
         limits,
         started,
-        desks: BTreeMap::new(),
+        profile_states: BTreeMap::new(),
         launcher: sandbox,
         sandbox: None,
-        guests: BTreeSet::new(),
+        ephemeral_profiles: BTreeSet::new(),
         signed_out: BTreeSet::new(),
         revocations: Vec::new(),
         unkept: BTreeSet::new(),
@@ -164,42 +175,42 @@ pub(crate) async fn run(start: SupervisorConfig) {
         exporting: state::export_progress::ExportHandle::new(),
         numbers: 0,
     };
-    hub.start_helpers(recovered, preferences);
-    hub.begin_network();
-    hub.take_up_pending_work().await;
-    hub.begin(only.as_deref());
+    supervisor.start_helpers(recovered, preferences);
+    supervisor.begin_network();
+    supervisor.take_up_pending_work().await;
+    supervisor.begin(only.as_deref());
     if sandbox_at_once {
-        hub.try_sandbox();
+        supervisor.try_sandbox();
     }
     loop {
         tokio::select! {
             // Reports first: what the operator does next may follow from what one of them is about to change.
             biased;
             () = quit.cancelled() => break,
-            Some(report) = reports.recv() => hub.hear(report),
+            Some(report) = reports.recv() => supervisor.hear(report),
             action = actions.recv() => match action {
                 None | Some(Action::Quit) => break,
-                Some(action) => hub.act(action),
+                Some(action) => supervisor.act(action),
             },
         }
     }
-    hub.take_last_actions(actions);
-    hub.stop(reports).await;
+    supervisor.take_last_actions(actions);
+    supervisor.stop(reports).await;
 }
 
 impl Supervisor {
     /// Starts what tells of earlier runs, and what keeps the journal within its limits.
     fn start_helpers(&self, recovered: Option<String>, preferences: watch::Receiver<Preferences>) {
-        let tools = self.tools.clone();
+        let context = self.context.clone();
         let remind = async move {
-            persistent_notices::remind(&tools).await;
+            persistent_notices::remind(&context).await;
             if let Some(sentence) = recovered {
-                persistent_notices::warn(&tools, None, sentence).await;
+                persistent_notices::warn(&context, None, sentence).await;
             }
         };
-        self.tools.spawner.spawn("reading the journal", remind);
-        let keep = retention::run(self.tools.clone(), preferences);
-        self.tools.spawner.spawn("keeping the journal within its limits", Box::pin(keep));
+        self.context.spawner.spawn("reading the journal", remind);
+        let keep = retention::run(self.context.clone(), preferences);
+        self.context.spawner.spawn("keeping the journal within its limits", Box::pin(keep));
     }
 
     /// Opens every profile of the settings and signs in those whose token is kept.
@@ -268,8 +279,8 @@ impl Supervisor {
             Action::Label { profile, keys, label } => self.label(profile, keys, &label),
             Action::Track { profile, commands, label } => self.track(profile, &commands, label.as_deref()),
             Action::History { profile, key, from, to } => self.history(profile, key, from, to),
-            Action::SearchOlder { profile, search, filter, chip, before } => {
-                self.search_older(profile, search, (filter, chip), before);
+            Action::SearchOlder { profile, search, filter, status_filter, before } => {
+                self.search_older(profile, search, (filter, status_filter), before);
             }
             Action::CancelSearch(profile) => _ = self.searches.remove(&profile),
             Action::ReadBack { profile, rows } => self.read_back(profile, rows),
@@ -287,16 +298,24 @@ impl Supervisor {
 
     fn hear(&mut self, report: InternalEvent) {
         match report {
-            InternalEvent::Connection { profile, ticket, state } => self.connection(profile, ticket, &state),
+            InternalEvent::Connection { profile, session_credentials, state } => {
+                self.connection(profile, session_credentials, &state)
+            }
             InternalEvent::Remembered { profile, token } => self.remembered(profile, token),
             InternalEvent::SignedIn { profile, attempt, granted } => self.signed_in(profile, attempt, granted),
-            InternalEvent::Expiry { profile, ticket, ends } => self.expiry(profile, ticket, ends),
-            InternalEvent::TokenDue { profile, ticket, due } => self.token_due(profile, ticket, due),
+            InternalEvent::Expiry { profile, session_credentials, ends } => {
+                self.expiry(profile, session_credentials, ends)
+            }
+            InternalEvent::TokenDue { profile, session_credentials, due } => {
+                self.token_due(profile, session_credentials, due)
+            }
             InternalEvent::Renewed { asked, outcome } => self.renewed(&asked, outcome),
             InternalEvent::Removing { profile, works } => self.removing(profile, works),
-            InternalEvent::Kept { profile, ticket } => self.kept(profile, ticket),
+            InternalEvent::Kept { profile, session_credentials } => self.kept(profile, session_credentials),
             InternalEvent::Unkept { profile, token } => self.unkept(profile, token),
-            InternalEvent::TokenDead { profile, ticket, why } => self.token_dead(profile, ticket, why),
+            InternalEvent::TokenDead { profile, session_credentials, why } => {
+                self.token_dead(profile, session_credentials, why)
+            }
             InternalEvent::StatusNotAsked(check) => self.status_not_asked(check),
             InternalEvent::Track(asked) => self.asked_to_track(asked),
             InternalEvent::Requested { profile, request, folder, size } => {
@@ -309,8 +328,8 @@ impl Supervisor {
             InternalEvent::Sandbox(started) => self.sandbox_started(started),
             InternalEvent::NetworkLoaded { number, loaded } => self.network_loaded(number, loaded),
             InternalEvent::Woke => {
-                for desk in self.desks.values() {
-                    desk.wish.send_modify(|wish| wish.woken += 1);
+                for profile_state in self.profile_states.values() {
+                    profile_state.desired_state.send_modify(|desired_state| desired_state.woken += 1);
                 }
             }
         }
@@ -318,11 +337,11 @@ impl Supervisor {
 
     /// The tools of a profile's tasks; the engine's own if it is not open.
     fn tools_of(&self, profile: ProfileId) -> &EngineContext {
-        self.desks.get(&profile).map_or(&self.tools, |desk| &desk.tools)
+        self.profile_states.get(&profile).map_or(&self.context, |profile_state| &profile_state.context)
     }
 
     fn notice(&self, profile: Option<ProfileId>, severity: Severity, sentence: impl Into<String>) {
-        self.tools.outbox.notice(Notice::new(severity, profile, sentence));
+        self.context.event_sender.notice(Notice::new(severity, profile, sentence));
     }
 
     fn number(&mut self) -> u64 {

@@ -41,7 +41,7 @@ pub(crate) struct Revocation {
 impl Supervisor {
     /// Takes up what earlier runs promised and did not finish. To be done before any profile is signed in.
     pub(crate) async fn take_up_pending_work(&mut self) {
-        let works = match self.tools.ledger.pending_work().await {
+        let works = match self.context.journal_store.pending_work().await {
             Ok(works) => works,
             Err(why) => {
                 let sentence = format!("What earlier runs left to do can't be read: {why}");
@@ -49,13 +49,13 @@ impl Supervisor {
             }
         };
         for (id, work) in works {
-            let tools = self.tools.clone();
+            let context = self.context.clone();
             match work {
                 PendingWork::ForgetToken(profile) => {
                     self.signed_out.insert(profile);
-                    self.tools.spawner.spawn("writing the keyring", async move {
-                        if forget_token(&tools, profile).await {
-                            end_work(&tools, Some(id)).await;
+                    self.context.spawner.spawn("writing the keyring", async move {
+                        if forget_token(&context, profile).await {
+                            end_work(&context, Some(id)).await;
                         }
                     });
                 }
@@ -66,17 +66,17 @@ impl Supervisor {
                     self.signed_out.insert(profile);
                     let (saved, is_saved) = oneshot::channel();
                     self.save_and_tell(saved);
-                    self.tools.spawner.spawn("removing a profile", async move {
-                        if is_saved.await.is_ok() && forget_secrets(&tools, profile).await {
-                            end_work(&tools, Some(id)).await;
+                    self.context.spawner.spawn("removing a profile", async move {
+                        if is_saved.await.is_ok() && forget_secrets(&context, profile).await {
+                            end_work(&context, Some(id)).await;
                         }
                     });
                 }
                 PendingWork::DeleteFile(path) => {
-                    let deleting = self.tools.spawner.blocking("deleting a file", move || delete(&path));
-                    self.tools.spawner.spawn("deleting a file", async move {
+                    let deleting = self.context.spawner.blocking("deleting a file", move || delete(&path));
+                    self.context.spawner.spawn("deleting a file", async move {
                         if deleting.await == Some(true) {
-                            end_work(&tools, Some(id)).await;
+                            end_work(&context, Some(id)).await;
                         }
                     });
                 }
@@ -102,25 +102,25 @@ impl Supervisor {
             self.revocations = wanted;
             return;
         }
-        let tools = self.tools.clone();
-        self.tools.spawner.spawn("revoking a token", async move {
-            let works = tools.ledger.pending_work().await.unwrap_or_default();
+        let context = self.context.clone();
+        self.context.spawner.spawn("revoking a token", async move {
+            let works = context.journal_store.pending_work().await.unwrap_or_default();
             for (id, work) in works.into_iter().filter(|(id, _)| wanted.contains(id)) {
                 let PendingWork::RevokeToken { profile, token } = work else { continue };
                 let endpoints = Endpoints::of(&profile).ok().map(Arc::new);
-                let tools_of_one = tools.clone();
+                let tools_of_one = context.clone();
                 let (Some(endpoints), Some(token)) = (endpoints, token) else {
                     let sentence = format!(
                         "{} was signed out, but its token was not revoked: Privicore Monitor was closed before the server \
                          answered, and the token was not kept. Have it revoked by other means, or let it expire.",
                         profile.name
                     );
-                    persistent_notices::warn(&tools, None, sentence).await;
-                    end_work(&tools, Some(id)).await;
+                    persistent_notices::warn(&context, None, sentence).await;
+                    end_work(&context, Some(id)).await;
                     continue;
                 };
                 let revocation = Revocation { profile: *profile, endpoints, token };
-                tools.spawner.spawn("revoking a token", async move {
+                context.spawner.spawn("revoking a token", async move {
                     revoke(&tools_of_one, &revocation).await;
                     end_work(&tools_of_one, Some(id)).await;
                 });
@@ -139,13 +139,13 @@ impl Supervisor {
             // The keyring may still have one, and the next start tries again.
             return wanted.into_iter().for_each(|profile| self.remember(profile));
         }
-        let tools = self.tools.clone();
-        self.tools.spawner.spawn("reading the journal", async move {
-            for (_, work) in tools.ledger.pending_work().await.unwrap_or_default() {
+        let context = self.context.clone();
+        self.context.spawner.spawn("reading the journal", async move {
+            for (_, work) in context.journal_store.pending_work().await.unwrap_or_default() {
                 if let PendingWork::KeepToken { profile, token } = work
                     && wanted.contains(&profile)
                 {
-                    tools.report(InternalEvent::Unkept { profile, token }).await;
+                    context.report(InternalEvent::Unkept { profile, token }).await;
                 }
             }
         });
@@ -153,7 +153,10 @@ impl Supervisor {
 
     /// The journal has the newest token of a profile, or could not open it.
     pub(crate) fn unkept(&mut self, profile: ProfileId, token: Option<AuthorizationToken>) {
-        let is_new = self.desks.get(&profile).is_some_and(|desk| desk.held.is_none() && desk.signing.is_none());
+        let is_new = self
+            .profile_states
+            .get(&profile)
+            .is_some_and(|profile_state| profile_state.held.is_none() && profile_state.signing.is_none());
         if !is_new || self.signed_out.contains(&profile) {
             return;
         }
@@ -161,7 +164,8 @@ impl Supervisor {
             return self.remember(profile);
         }
         self.remembered(profile, Ok(token));
-        if let Some(held) = self.desks.get_mut(&profile).and_then(|desk| desk.held.as_mut()) {
+        if let Some(held) = self.profile_states.get_mut(&profile).and_then(|profile_state| profile_state.held.as_mut())
+        {
             held.kept = false;
             self.tell_token(profile);
             self.keep(profile);
@@ -170,15 +174,15 @@ impl Supervisor {
 
     /// Has a token revoked, also if the program ends first. `left` ends when its channel is left.
     pub(crate) fn promise_to_revoke(&self, revocation: Revocation, left: impl Future<Output = ()> + Send + 'static) {
-        let tools = self.tools.clone();
-        self.tools.spawner.finish("revoking a token", async move {
-            let id = write_down(&tools, vec![revocation.work()]).await.into_iter().next();
-            tools
+        let context = self.context.clone();
+        self.context.spawner.finish("revoking a token", async move {
+            let id = write_down(&context, vec![revocation.work()]).await.into_iter().next();
+            context
                 .spawner
                 .until_stopped(async {
                     left.await;
-                    revoke(&tools, &revocation).await;
-                    end_work(&tools, id).await;
+                    revoke(&context, &revocation).await;
+                    end_work(&context, id).await;
                 })
                 .await;
         });
@@ -192,34 +196,34 @@ impl Supervisor {
         left: impl Future<Output = ()> + Send + 'static,
     ) {
         self.signed_out.insert(profile.id);
-        let tools = self.tools.clone();
+        let context = self.context.clone();
         if profile.id == crate::engine::supervisor::profile::sandbox::profile_id() {
             // It ends with this run, and the keyring knows nothing of it.
             if let Some(revocation) = revocation {
-                self.tools.spawner.spawn("revoking a token", async move {
+                self.context.spawner.spawn("revoking a token", async move {
                     left.await;
-                    revoke(&tools, &revocation).await;
+                    revoke(&context, &revocation).await;
                 });
             }
             return;
         }
         let mut works = vec![PendingWork::ForgetToken(profile.id)];
         works.extend(revocation.as_ref().map(Revocation::work));
-        self.tools.spawner.finish("signing out", async move {
-            let forgetting = tools.spawner.until_cut_short(forget_token(&tools, profile.id));
+        self.context.spawner.finish("signing out", async move {
+            let forgetting = context.spawner.until_cut_short(forget_token(&context, profile.id));
             let revoking = async {
                 let Some(revocation) = &revocation else { return Some(()) };
                 let revoking = async {
                     left.await;
-                    revoke(&tools, revocation).await;
+                    revoke(&context, revocation).await;
                 };
-                tools.spawner.until_stopped(revoking).await
+                context.spawner.until_stopped(revoking).await
             };
             let doing = async {
                 let (forgotten, revoked) = tokio::join!(forgetting, revoking);
                 vec![forgotten == Some(true), revoked.is_some()]
             };
-            sign_out(&tools, &profile, works, doing).await;
+            sign_out(&context, &profile, works, doing).await;
         });
     }
 }
@@ -232,8 +236,8 @@ impl Revocation {
 }
 
 /// Writes work down. While the journal refuses, it is done all the same, and only this run knows of it.
-pub(crate) async fn write_down(tools: &EngineContext, works: Vec<PendingWork>) -> Vec<WorkId> {
-    match tools.ledger.begin_work(works, (tools.clock)()).await {
+pub(crate) async fn write_down(context: &EngineContext, works: Vec<PendingWork>) -> Vec<WorkId> {
+    match context.journal_store.begin_work(works, (context.clock)()).await {
         Ok(ids) => ids,
         Err(why) => {
             tracing::warn!(%why, "what is left to do is not in the journal: it is done in this run or not at all");
@@ -245,27 +249,27 @@ pub(crate) async fn write_down(tools: &EngineContext, works: Vec<PendingWork>) -
 /// Writes the work of a sign-out down and does it. If the journal refuses, the operator is told until it is written down or
 /// done. `doing` says for each piece whether it is done.
 async fn sign_out(
-    tools: &EngineContext,
+    context: &EngineContext,
     profile: &Profile,
     works: Vec<PendingWork>,
     doing: impl Future<Output = Vec<bool>>,
 ) {
-    let outcome = tools.ledger.begin_work(works.clone(), (tools.clock)()).await;
+    let outcome = context.journal_store.begin_work(works.clone(), (context.clock)()).await;
     tokio::pin!(doing);
     let (ids, done) = match outcome {
         Ok(ids) => (ids, doing.await),
         Err(why) => {
             let reason = ProblemReason::SignOutUnwritten { name: profile.name.clone(), source: why.into() };
-            tools.problem(profile.id, reason);
+            context.problem(profile.id, reason);
             tokio::select! {
                 done = &mut doing => {
                     if done.iter().all(|done| *done) {
-                        tools.resolve(profile.id, &ProblemKind::SignOutUnwritten);
+                        context.resolve(profile.id, &ProblemKind::SignOutUnwritten);
                     }
                     return;
                 }
-                ids = write_down_later(tools, works) => {
-                    tools.resolve(profile.id, &ProblemKind::SignOutUnwritten);
+                ids = write_down_later(context, works) => {
+                    context.resolve(profile.id, &ProblemKind::SignOutUnwritten);
                     (ids, doing.await)
                 }
             }
@@ -273,25 +277,25 @@ async fn sign_out(
     };
     for (id, done) in ids.into_iter().zip(done) {
         if done {
-            end_work(tools, Some(id)).await;
+            end_work(context, Some(id)).await;
         }
     }
 }
 
 /// Tries again and again to write work down that the journal refused.
-async fn write_down_later(tools: &EngineContext, works: Vec<PendingWork>) -> Vec<WorkId> {
+async fn write_down_later(context: &EngineContext, works: Vec<PendingWork>) -> Vec<WorkId> {
     loop {
         tokio::time::sleep(PAUSE).await;
-        if let Ok(ids) = tools.ledger.begin_work(works.clone(), (tools.clock)()).await {
+        if let Ok(ids) = context.journal_store.begin_work(works.clone(), (context.clock)()).await {
             return ids;
         }
     }
 }
 
 /// Work is done. Where that can't be written down it is done once more at the next start, which does no harm.
-pub(crate) async fn end_work(tools: &EngineContext, id: Option<WorkId>) {
+pub(crate) async fn end_work(context: &EngineContext, id: Option<WorkId>) {
     if let Some(id) = id
-        && let Err(why) = tools.ledger.end_work(id).await
+        && let Err(why) = context.journal_store.end_work(id).await
     {
         tracing::warn!(%why, "what is done will be done again at the next start");
     }
@@ -299,58 +303,58 @@ pub(crate) async fn end_work(tools: &EngineContext, id: Option<WorkId>) {
 
 /// Puts a profile's newest token into the keyring, also if the program ends first. Whether it is there; if not the operator is
 /// told.
-pub(crate) async fn keep_token(tools: &EngineContext, profile: ProfileId, token: &AuthorizationToken) -> bool {
-    match tools.spawner.until_cut_short(sign_in::keep(tools, profile, token)).await {
+pub(crate) async fn keep_token(context: &EngineContext, profile: ProfileId, token: &AuthorizationToken) -> bool {
+    match context.spawner.until_cut_short(sign_in::keep(context, profile, token)).await {
         Some(true) => {
-            if let Err(why) = tools.ledger.signed_in(profile).await {
+            if let Err(why) = context.journal_store.signed_in(profile).await {
                 tracing::warn!(%why, "the next start may take an older token for the newest");
             }
             true
         }
         Some(false) => false,
         None => {
-            write_down(tools, vec![PendingWork::KeepToken { profile, token: Some(token.clone()) }]).await;
+            write_down(context, vec![PendingWork::KeepToken { profile, token: Some(token.clone()) }]).await;
             false
         }
     }
 }
 
 /// Takes a profile's token out of the keyring. Whether it is out; if not the operator is told.
-pub(crate) async fn forget_token(tools: &EngineContext, profile: ProfileId) -> bool {
-    match tools.keyring.forget_token(profile).await {
+pub(crate) async fn forget_token(context: &EngineContext, profile: ProfileId) -> bool {
+    match context.keyring.forget_token(profile).await {
         Ok(()) => {
-            tools.resolve(profile, &ProblemKind::TokenKeyring);
+            context.resolve(profile, &ProblemKind::TokenKeyring);
             true
         }
         Err(error) => {
-            tools.problem(profile, ProblemReason::TokenKeyring(error));
+            context.problem(profile, ProblemReason::TokenKeyring(error));
             false
         }
     }
 }
 
 /// Takes a removed profile's token and key out of the keyring. Whether they are out; if not the operator is told.
-pub(crate) async fn forget_secrets(tools: &EngineContext, profile: ProfileId) -> bool {
-    let tell = |sentence: String| tools.outbox.notice(Notice::new(Severity::Warning, None, sentence));
-    let token = tools.keyring.forget_token(profile).await.map_err(|error| tell(error.to_string())).is_ok();
-    let key = tools.keyring.forget_data_key(profile).await.map_err(|error| tell(error.to_string())).is_ok();
+pub(crate) async fn forget_secrets(context: &EngineContext, profile: ProfileId) -> bool {
+    let tell = |sentence: String| context.event_sender.notice(Notice::new(Severity::Warning, None, sentence));
+    let token = context.keyring.forget_token(profile).await.map_err(|error| tell(error.to_string())).is_ok();
+    let key = context.keyring.forget_data_key(profile).await.map_err(|error| tell(error.to_string())).is_ok();
     token && key
 }
 
 /// Has a token revoked: again and again until the server has answered, and tells once if that takes long.
-async fn revoke(tools: &EngineContext, revocation: &Revocation) {
+async fn revoke(context: &EngineContext, revocation: &Revocation) {
     let Revocation { profile, endpoints, token } = revocation;
     let mut pause = FIRST_PAUSE;
     let mut told = false;
     loop {
-        let error = match tools.rest.revoke(endpoints, token).await {
+        let error = match context.rest.revoke(endpoints, token).await {
             // A token that is dead already is what was wanted.
             Ok(()) | Err(RestError::Unauthorised(_)) => return,
             Err(error) => error,
         };
         if is_final(&error) {
             let sentence = format!("{} was signed out, but its token was not revoked. {error}", profile.name);
-            return persistent_notices::warn(tools, None, sentence).await;
+            return persistent_notices::warn(context, None, sentence).await;
         }
         if !std::mem::replace(&mut told, true) {
             let sentence = format!(
@@ -358,7 +362,7 @@ async fn revoke(tools: &EngineContext, revocation: &Revocation) {
                  restart.",
                 profile.name
             );
-            tools.outbox.notice(Notice::new(Severity::Warning, None, sentence));
+            context.event_sender.notice(Notice::new(Severity::Warning, None, sentence));
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

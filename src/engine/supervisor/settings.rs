@@ -25,7 +25,7 @@ impl Supervisor {
         preferences.message_limit = preferences.message_limit.clamp(*MESSAGE_LIMITS.start(), *MESSAGE_LIMITS.end());
         let most = DOWNLOADS_AT_ONCE;
         preferences.downloads_at_once = preferences.downloads_at_once.clamp(*most.start(), *most.end());
-        preferences.idle_limit = self.tools.fetcher.idle.set(preferences.idle_limit);
+        preferences.idle_limit = self.context.downloader.idle.set(preferences.idle_limit);
         preferences.scale = preferences.scale.clamp(*SCALES.start(), *SCALES.end());
         let limit = preferences.message_limit;
         let kept = |of: &Preferences| (of.retention_days, of.retention_bytes, of.link_lifetime);
@@ -35,10 +35,10 @@ impl Supervisor {
             differs
         });
         let before = std::mem::replace(&mut self.settings.preferences, preferences);
-        for desk in self.desks.values() {
-            desk.wish.send_if_modified(|wish| {
-                let differs = wish.message_limit != limit;
-                wish.message_limit = limit;
+        for profile_state in self.profile_states.values() {
+            profile_state.desired_state.send_if_modified(|desired_state| {
+                let differs = desired_state.message_limit != limit;
+                desired_state.message_limit = limit;
                 differs
             });
         }
@@ -52,7 +52,7 @@ impl Supervisor {
 
     /// Begins to reach the network. What connects waits for certificate files that the operator named.
     pub(crate) fn begin_network(&mut self) {
-        if self.guide.has_files(&self.settings.preferences) {
+        if self.network_config_handle.has_files(&self.settings.preferences) {
             self.load_network();
         }
     }
@@ -60,21 +60,21 @@ impl Supervisor {
     /// Reaches the network as the preferences say now. What connects from here on waits until that is loaded.
     fn load_network(&mut self) {
         self.network_choices += 1;
-        let (number, tools) = (self.network_choices, self.tools.clone());
-        let mut loading = self.guide.load(&self.settings.preferences);
+        let (number, context) = (self.network_choices, self.context.clone());
+        let mut loading = self.network_config_handle.load(&self.settings.preferences);
         let task = async move {
             let mut came = false;
             // It comes again if certificates do that were late.
-            while let Some(loaded) = loading.next(&tools.spawner).await {
+            while let Some(loaded) = loading.next(&context.spawner).await {
                 came = true;
-                tools.report(InternalEvent::NetworkLoaded { number, loaded: Some(Box::new(loaded)) }).await;
+                context.report(InternalEvent::NetworkLoaded { number, loaded: Some(Box::new(loaded)) }).await;
             }
             if !came {
                 // The notice of the task that failed has said it.
-                tools.report(InternalEvent::NetworkLoaded { number, loaded: None }).await;
+                context.report(InternalEvent::NetworkLoaded { number, loaded: None }).await;
             }
         };
-        self.tools.spawner.spawn("reading certificates", task);
+        self.context.spawner.spawn("reading certificates", task);
     }
 
     /// The way to the network was loaded, or could not be.
@@ -86,25 +86,27 @@ impl Supervisor {
         match loaded.map(|loaded| *loaded) {
             Some(Ok(loaded)) => {
                 let shortfall = loaded.trust.shortfall.clone();
-                self.guide.lead(loaded);
-                for desk in self.desks.values() {
-                    desk.wish.send_modify(|wish| wish.retry += 1);
+                self.network_config_handle.lead(loaded);
+                for profile_state in self.profile_states.values() {
+                    profile_state.desired_state.send_modify(|desired_state| desired_state.retry += 1);
                 }
                 match shortfall {
-                    Some(shortfall) => self.tools.outbox.report_problem(None, ProblemReason::Certificates(shortfall)),
-                    None => self.tools.outbox.resolve_problem(None, &ProblemKind::NetworkSetup),
+                    Some(shortfall) => {
+                        self.context.event_sender.report_problem(None, ProblemReason::Certificates(shortfall))
+                    }
+                    None => self.context.event_sender.resolve_problem(None, &ProblemKind::NetworkSetup),
                 }
             }
             Some(Err(error)) => {
-                self.guide.stay();
-                self.tools.outbox.report_problem(None, ProblemReason::NetworkSetup(error.into()));
+                self.network_config_handle.stay();
+                self.context.event_sender.report_problem(None, ProblemReason::NetworkSetup(error.into()));
             }
-            None => self.guide.stay(),
+            None => self.network_config_handle.stay(),
         }
     }
 
     pub(crate) fn tell_settings(&self) {
-        self.tools.outbox.settings(&self.settings, self.preferences_change);
+        self.context.event_sender.settings(&self.settings, self.preferences_change);
     }
 
     /// Tells the settings and has them written. A sandbox's profile is not kept: its addresses die with it. Nor is a guest's.
@@ -120,7 +122,8 @@ impl Supervisor {
     fn have_saved(&self, saved: Option<oneshot::Sender<()>>) {
         self.tell_settings();
         let mut kept = self.settings.clone();
-        kept.profiles.retain(|profile| profile.id != sandbox::profile_id() && !self.guests.contains(&profile.id));
-        self.writer.save(kept, saved, &self.tools);
+        kept.profiles
+            .retain(|profile| profile.id != sandbox::profile_id() && !self.ephemeral_profiles.contains(&profile.id));
+        self.writer.save(kept, saved, &self.context);
     }
 }

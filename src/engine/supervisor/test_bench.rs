@@ -140,8 +140,8 @@ impl Bench {
 
     /// An engine whose settings list a profile with the token `T-0` in the keyring, which is locked and has no default collection.
     /// The keyring is asked by `way`.
-    pub(crate) async fn locked(way: fn(Box<dyn SecretStore>) -> Keyring) -> Self {
-        Self::start(jiff::SignedDuration::ZERO, Some(way)).await.0
+    pub(crate) async fn locked(network_config: fn(Box<dyn SecretStore>) -> Keyring) -> Self {
+        Self::start(jiff::SignedDuration::ZERO, Some(network_config)).await.0
     }
 
     /// An engine, and the profile that is in its settings or can sign in.
@@ -157,8 +157,8 @@ impl Bench {
         };
         let wrong_by = i64::try_from(wrong_by.as_micros()).expect("years fit");
         let clock: crate::engine::runtime::clock::Clock = Arc::new(move || Timestamp(server_now().0 + wrong_by));
-        let (outbox, events) = event_queue::pair(Arc::new(|| {}));
-        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), outbox.clone());
+        let (event_sender, events) = event_queue::pair(Arc::new(|| {}));
+        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender.clone());
         let (still, held) = sync_channel(0);
         let holding = spawner.clone();
         spawner.spawn("holding the clock", async move {
@@ -184,10 +184,10 @@ impl Bench {
             settings.profiles.push(profile.clone());
         }
         let surroundings = NetworkEnvironment { authority: None, proxies: ProxyEnvironment::default() };
-        let way = NetworkConfig::load(&settings.preferences, &surroundings).unwrap();
-        let (guide, ways) = NetworkConfigHandle::new(way, surroundings);
+        let network_config = NetworkConfig::load(&settings.preferences, &surroundings).unwrap();
+        let (network_config_handle, network_config_receiver) = NetworkConfigHandle::new(network_config, surroundings);
         let (reports, reported) = mpsc::channel(64);
-        let journal = TestJournal::new(outbox.clone());
+        let journal = TestJournal::new(event_sender.clone());
         let clocks = Clocks::new(clock, Arc::new(|| None));
         let silence = Arc::<Silence>::default();
         let kept = [(format!("token:{}", profile.id), b"T-0".to_vec())].into_iter().filter(|_| locked.is_some());
@@ -196,26 +196,26 @@ impl Bench {
         let store =
             Noting { log: log.clone(), kept: Arc::clone(&kept), silence: silence.clone(), locked: is_locked.clone() };
         let keyring = locked.unwrap_or(Keyring::with_store)(Box::new(store));
-        let tools = EngineContext {
-            outbox: outbox.clone(),
-            spawner: TaskOwner::new(tokio::runtime::Handle::current(), outbox.clone()),
+        let context = EngineContext {
+            event_sender: event_sender.clone(),
+            spawner: TaskOwner::new(tokio::runtime::Handle::current(), event_sender.clone()),
             clocks: clocks.clone(),
             clock: clocks.as_clock(),
-            ledger: journal.store.clone(),
+            journal_store: journal.store.clone(),
             keyring,
-            rest: RestClient::new(ways.clone(), clocks),
-            fetcher: Downloader::new(ways),
+            rest: RestClient::new(network_config_receiver.clone(), clocks),
+            downloader: Downloader::new(network_config_receiver),
             connector: network,
             reports,
         };
         let (actions, wanted) = mpsc::channel(8);
-        let hub = run(SupervisorConfig {
-            tools,
+        let supervisor = run(SupervisorConfig {
+            context,
             data: directories.data().to_owned(),
             store: settings_store,
             settings,
             live_from: Seq(1),
-            guide,
+            network_config_handle,
             journal: crate::credentials::JournalId::from_random_bytes([1; 16]),
             recovered: None,
             keeps_links: false,
@@ -227,7 +227,8 @@ impl Bench {
             reports: reported,
         });
         // It stops what belongs to the other owner.
-        let running = TaskOwner::new(tokio::runtime::Handle::current(), outbox).start("running", Box::pin(hub));
+        let running =
+            TaskOwner::new(tokio::runtime::Handle::current(), event_sender).start("running", Box::pin(supervisor));
         let bench = Self {
             log,
             events,

@@ -29,7 +29,7 @@ pub struct Export {
     /// What rows have to be like.
     pub filter: Filter,
     /// What rows have to count as.
-    pub chip: StatusFilter,
+    pub status_filter: StatusFilter,
     /// What was last heard of before is left out.
     pub since: Option<Timestamp>,
     /// One line a message received, in order of arrival, instead of one an activity.
@@ -84,7 +84,7 @@ impl Export {
     fn is_wanted(&self, current: &Current, activity: &Activity<'_>, at: Timestamp) -> bool {
         current.is_chosen
             && self.since.is_none_or(|since| self.reference.shown(at) >= since)
-            && (self.chip == StatusFilter::All || activity.status().chip() == self.chip)
+            && (self.status_filter == StatusFilter::All || activity.status().status_filter() == self.status_filter)
             && self.filter.matches_whole(activity, self.now, current.whole.as_deref())
     }
 }

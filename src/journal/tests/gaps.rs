@@ -99,7 +99,7 @@ fn of_export(folder: &Path, messages: bool, now: Timestamp) -> Vec<String> {
         format: Format::Ndjson,
         only: None,
         filter: Filter::default(),
-        chip: StatusFilter::All,
+        status_filter: StatusFilter::All,
         since: None,
         messages,
         bom: false,

@@ -31,7 +31,7 @@ pub(crate) enum TabUpdate {
 impl App {
     /// Whether the tab is there and follows what the profiles take. Not while it waits to be made.
     pub(crate) fn all_follows(&self) -> bool {
-        self.desks.last().and_then(|desk| desk.owners.as_ref()).is_some_and(|owners| !owners.stale)
+        self.profile_tabs.last().and_then(|profile_tab| profile_tab.owners.as_ref()).is_some_and(|owners| !owners.stale)
     }
 
     /// What an event of a profile means for the tab, before the profile takes it.
@@ -46,7 +46,11 @@ impl App {
             Event::ReadBack { rows, .. } => TabUpdate::Changed(rows.iter().map(|(key, _)| key.clone()).collect()),
             Event::Restored { complete: true, .. } | Event::Kept { .. } | Event::Forgotten { .. } => TabUpdate::Anew,
             Event::History { key, entries, is_cut, .. } => {
-                let refused = self.desks.iter().find(|desk| desk.profile.id == profile).map(|desk| desk.unkept.of(key));
+                let refused = self
+                    .profile_tabs
+                    .iter()
+                    .find(|profile_tab| profile_tab.profile.id == profile)
+                    .map(|profile_tab| profile_tab.unkept.of(key));
                 let entries = entries.iter().cloned().chain(refused.into_iter().flatten()).collect();
                 TabUpdate::History(key.clone(), entries, *is_cut)
             }
@@ -57,7 +61,7 @@ impl App {
 
     /// Tells the tab, once the profile has taken the event.
     pub(crate) fn tell_all(&mut self, profile: ProfileId, news: TabUpdate) {
-        let Some((all, parts)) = self.desks.split_last_mut().filter(|(all, _)| all.is_all()) else { return };
+        let Some((all, parts)) = self.profile_tabs.split_last_mut().filter(|(all, _)| all.is_all()) else { return };
         match news {
             TabUpdate::None => {}
             TabUpdate::Anew => {
@@ -86,7 +90,7 @@ impl App {
 
     /// Tells the tab what is true of its profiles.
     pub(crate) fn tell_all_of_status(&mut self) {
-        let Some((all, parts)) = self.desks.split_last_mut().filter(|(all, _)| all.is_all()) else { return };
+        let Some((all, parts)) = self.profile_tabs.split_last_mut().filter(|(all, _)| all.is_all()) else { return };
         all.status.connection = parts.iter().any(ProfileTab::is_live).then_some(ConnectionState::Live);
         let downloads = parts.iter().flat_map(|part| &part.status.downloads);
         all.status.downloads = downloads.map(|(request, progress)| (request.clone(), progress.clone())).collect();
@@ -105,7 +109,7 @@ impl App {
         let (clock, began) = (&self.parts.clock, self.parts.clock.instant());
         let time = || clock.instant().saturating_duration_since(began) < COPYING;
         if self.front == ActiveTab::Desk(crate::ui::view_state::row_owners::id())
-            && let Some((all, parts)) = self.desks.split_last_mut()
+            && let Some((all, parts)) = self.profile_tabs.split_last_mut()
         {
             all.make_anew(parts, &preferences);
             if all.copy_rows(parts, time) {
@@ -123,10 +127,12 @@ impl App {
     /// saved, which can be saved again.
     pub(crate) fn downloads(&self) -> (usize, usize) {
         let (mut links, mut saves) = (0, 0);
-        for desk in self.desks.iter().filter(|desk| !desk.is_all()) {
-            for request in desk.status.downloads.keys() {
-                let row =
-                    desk.activities.find(&ActivityKey::Data(request.clone())).and_then(|id| desk.activities.get(id));
+        for profile_tab in self.profile_tabs.iter().filter(|profile_tab| !profile_tab.is_all()) {
+            for request in profile_tab.status.downloads.keys() {
+                let row = profile_tab
+                    .activities
+                    .find(&ActivityKey::Data(request.clone()))
+                    .and_then(|id| profile_tab.activities.get(id));
                 if row.is_some_and(|row| row.status() == Status::Inline) {
                     saves += 1;
                 } else {
@@ -139,11 +145,11 @@ impl App {
 
     /// How many messages the journal refuses.
     pub(crate) fn unkept(&self) -> usize {
-        self.desks.iter().map(|desk| desk.unkept.len()).sum()
+        self.profile_tabs.iter().map(|profile_tab| profile_tab.unkept.len()).sum()
     }
 
     /// How many profiles there are.
     pub(crate) fn profiles(&self) -> usize {
-        self.desks.iter().filter(|desk| !desk.is_all()).count()
+        self.profile_tabs.iter().filter(|profile_tab| !profile_tab.is_all()).count()
     }
 }

@@ -17,17 +17,19 @@ impl App {
     /// Whether an event waits to be applied between two frames; otherwise it is returned, to be taken now.
     pub(crate) fn put_behind(&mut self, profile: ProfileId, event: Event) -> Option<Event> {
         let beside = self.parts.beside.is_some();
-        let Some(desk) = self.desk_of(profile) else { return Some(event) };
+        let Some(profile_tab) = self.desk_of(profile) else { return Some(event) };
         match event {
-            Event::Committed { entries, .. } if beside && (entries.len() >= MANY || !desk.behind.is_empty()) => {
-                desk.behind.push(Batch::Committed(entries));
+            Event::Committed { entries, .. }
+                if beside && (entries.len() >= MANY || !profile_tab.pending_entries.is_empty()) =>
+            {
+                profile_tab.pending_entries.push(Batch::Committed(entries));
                 None
             }
             Event::Restored { entries, live_from, complete, .. }
-                if beside && (entries.len() >= MANY || !desk.behind.is_empty()) =>
+                if beside && (entries.len() >= MANY || !profile_tab.pending_entries.is_empty()) =>
             {
-                desk.activities.set_live_from(live_from);
-                desk.behind.push(Batch::Restored(entries, complete));
+                profile_tab.activities.set_live_from(live_from);
+                profile_tab.pending_entries.push(Batch::Restored(entries, complete));
                 None
             }
             // These are to come after what came before. What is restored, and which links were kept, may come in any order.
@@ -41,12 +43,15 @@ impl App {
 
     /// Whether anything waits.
     pub(crate) fn is_behind(&self) -> bool {
-        self.desks.iter().any(|desk| !desk.behind.is_empty())
+        self.profile_tabs.iter().any(|profile_tab| !profile_tab.pending_entries.is_empty())
     }
 
     /// Whether more can wait; else what comes stays with the engine.
     pub(crate) fn has_room(&self) -> bool {
-        let all = self.desks.iter().map(|desk| (desk.behind.len(), desk.behind.weight()));
+        let all = self
+            .profile_tabs
+            .iter()
+            .map(|profile_tab| (profile_tab.pending_entries.len(), profile_tab.pending_entries.weight()));
         let (count, weight) = all.fold((0_usize, 0_usize), |sum, one| (sum.0 + one.0, sum.1.saturating_add(one.1)));
         count < MOST && weight < MOST_BYTES
     }
@@ -54,9 +59,11 @@ impl App {
     /// Applies what waits for a profile, until it `is_over`.
     fn catch_up(&mut self, profile: ProfileId, is_over: &dyn Fn(&Self) -> bool) {
         let mut keys = self.all_follows().then(Vec::new);
-        while let Some(desk) = self.desk_of(profile).filter(|desk| !desk.behind.is_empty()) {
-            let (once, model) = (Cell::new(true), (&mut desk.activities, &mut desk.completeness));
-            let changed = desk.behind.apply(model, keys.as_mut(), || once.replace(false));
+        while let Some(profile_tab) =
+            self.desk_of(profile).filter(|profile_tab| !profile_tab.pending_entries.is_empty())
+        {
+            let (once, model) = (Cell::new(true), (&mut profile_tab.activities, &mut profile_tab.completeness));
+            let changed = profile_tab.pending_entries.apply(model, keys.as_mut(), || once.replace(false));
             self.changed(profile, changed, keys.as_mut().map(std::mem::take));
             if is_over(self) {
                 self.parts.waker.wake();
@@ -70,12 +77,15 @@ impl App {
         let hidden = self.undrawn > 0;
         self.undrawn = self.undrawn.saturating_add(1);
         let piled: Vec<_> = self
-            .desks
+            .profile_tabs
             .iter()
-            .filter(|desk| {
-                !desk.behind.is_empty() && (hidden || desk.behind.len() > PILE || desk.behind.weight() > MOST_BYTES / 2)
+            .filter(|profile_tab| {
+                !profile_tab.pending_entries.is_empty()
+                    && (hidden
+                        || profile_tab.pending_entries.len() > PILE
+                        || profile_tab.pending_entries.weight() > MOST_BYTES / 2)
             })
-            .map(|desk| desk.profile.id)
+            .map(|profile_tab| profile_tab.profile.id)
             .collect();
         for profile in piled {
             if !is_over(self) {
@@ -88,9 +98,9 @@ impl App {
     pub(crate) fn search_older(&mut self) {
         let Some(action) = self.desk_mut().and_then(ProfileTab::search_older) else { return };
         if !self.send(action)
-            && let Some(desk) = self.desk_mut()
+            && let Some(profile_tab) = self.desk_mut()
         {
-            _ = desk.cancel_search();
+            _ = profile_tab.cancel_search();
         }
     }
 
@@ -104,14 +114,14 @@ impl App {
     /// Asks the journal for what is not known of rows that came back into memory.
     pub(crate) fn read_back(&mut self) {
         let now = self.parts.clock.instant();
-        for desk in self.desks.iter_mut().filter(|desk| !desk.is_all()) {
-            if let Some(cancel) = desk.follow_search() {
+        for profile_tab in self.profile_tabs.iter_mut().filter(|profile_tab| !profile_tab.is_all()) {
+            if let Some(cancel) = profile_tab.follow_search() {
                 _ = self.parts.backend.send(cancel);
             }
-            if let Some(question) = desk.question_back(now)
+            if let Some(question) = profile_tab.question_back(now)
                 && !self.parts.backend.send(question)
             {
-                desk.not_asked_back();
+                profile_tab.not_asked_back();
             }
         }
     }
@@ -122,16 +132,16 @@ impl App {
         let follows = self.all_follows();
         let Some(beside) = &self.parts.beside else { return };
         let work: Vec<_> = self
-            .desks
+            .profile_tabs
             .iter_mut()
-            .filter(|desk| !desk.behind.is_empty())
-            .map(|desk| {
-                let empty = Activities::new(desk.activities.link_lifetime());
+            .filter(|profile_tab| !profile_tab.pending_entries.is_empty())
+            .map(|profile_tab| {
+                let empty = Activities::new(profile_tab.activities.link_lifetime());
                 ApplyJob {
-                    profile: desk.profile.id,
-                    activities: std::mem::replace(&mut desk.activities, empty),
-                    completeness: std::mem::take(&mut desk.completeness),
-                    behind: std::mem::take(&mut desk.behind),
+                    profile: profile_tab.profile.id,
+                    activities: std::mem::replace(&mut profile_tab.activities, empty),
+                    completeness: std::mem::take(&mut profile_tab.completeness),
+                    pending_entries: std::mem::take(&mut profile_tab.pending_entries),
                     changed: ApplySummary::default(),
                     keys: follows.then(Vec::new),
                 }
@@ -145,9 +155,10 @@ impl App {
     /// Takes back what was handed over. Before anything else of a frame: until then the desks have no rows.
     pub(crate) fn take_back(&mut self) {
         let Some(beside) = &mut self.parts.beside else { return };
-        for ApplyJob { profile, activities, completeness, behind, changed, keys } in beside.take_back() {
-            if let Some(desk) = self.desk_of(profile) {
-                (desk.activities, desk.completeness, desk.behind) = (activities, completeness, behind);
+        for ApplyJob { profile, activities, completeness, pending_entries, changed, keys } in beside.take_back() {
+            if let Some(profile_tab) = self.desk_of(profile) {
+                (profile_tab.activities, profile_tab.completeness, profile_tab.pending_entries) =
+                    (activities, completeness, pending_entries);
             }
             self.changed(profile, changed, keys);
         }
@@ -156,8 +167,8 @@ impl App {
     fn changed(&mut self, profile: ProfileId, changed: ApplySummary, keys: Option<Vec<ActivityKey>>) {
         let (in_front, instant) = (self.front == ActiveTab::Desk(profile), self.parts.clock.instant());
         let is_restored = changed.restored == Some(true);
-        if let Some(desk) = self.desk_of(profile) {
-            desk.changed(changed, in_front, instant);
+        if let Some(profile_tab) = self.desk_of(profile) {
+            profile_tab.changed(changed, in_front, instant);
         }
         if is_restored && self.all_follows() {
             self.tell_all(profile, TabUpdate::Anew);

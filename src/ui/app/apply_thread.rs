@@ -30,7 +30,7 @@ pub(crate) struct ApplyJob {
     pub(crate) profile: ProfileId,
     pub(crate) activities: Activities,
     pub(crate) completeness: Completeness,
-    pub(crate) behind: PendingEntries,
+    pub(crate) pending_entries: PendingEntries,
     /// What was changed.
     pub(crate) changed: ApplySummary,
     /// Which activities, where somebody wants to know.
@@ -165,8 +165,8 @@ fn run(shared: &Shared, waker: &Waker) {
         };
         drop(hand);
         let go_on = || !shared.wanted.load(Ordering::Acquire);
-        for ApplyJob { activities, completeness, behind, changed, keys, .. } in &mut work {
-            changed.add(behind.apply((activities, completeness), keys.as_mut(), go_on));
+        for ApplyJob { activities, completeness, pending_entries, changed, keys, .. } in &mut work {
+            changed.add(pending_entries.apply((activities, completeness), keys.as_mut(), go_on));
         }
         let mut hand = shared.hand();
         if matches!(*hand, Hand::Over) {
@@ -188,12 +188,12 @@ mod tests {
     use super::*;
 
     fn work(count: usize) -> ApplyJob {
-        let behind = many(count);
+        let pending_entries = many(count);
         ApplyJob {
             profile: ProfileId::from_u128(1),
             activities: Activities::new(Duration::from_mins(1)),
             completeness: Completeness::default(),
-            behind,
+            pending_entries,
             changed: ApplySummary::default(),
             keys: None,
         }
@@ -204,11 +204,11 @@ mod tests {
         const COUNT: usize = 20_000;
         let mut beside = ApplyThread::start(Waker::default()).unwrap();
         let mut given = vec![work(COUNT)];
-        while given.iter().any(|work| !work.behind.is_empty()) {
+        while given.iter().any(|work| !work.pending_entries.is_empty()) {
             beside.give(given);
             given = beside.take_back();
             let [work] = given.as_slice() else { panic!("{} came back", given.len()) };
-            assert_eq!(work.activities.len() + work.behind.len(), COUNT);
+            assert_eq!(work.activities.len() + work.pending_entries.len(), COUNT);
         }
         assert!(beside.take_back().is_empty(), "it came back twice");
     }

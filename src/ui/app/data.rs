@@ -35,13 +35,16 @@ impl App {
     /// Lets the dialogs about data follow their profile, and asks for the next page of data tokens where that is needed.
     pub(crate) fn follow_data_dialogs(&mut self, ctx: &Context) {
         if let Some(Dialog::DataSettings(dialog)) = &mut self.dialog
-            && let Some(desk) = self.desks.iter().find(|desk| desk.profile.id == dialog.profile())
+            && let Some(profile_tab) =
+                self.profile_tabs.iter().find(|profile_tab| profile_tab.profile.id == dialog.profile())
         {
-            dialog.follow(desk);
+            dialog.follow(profile_tab);
         }
         let Some(Dialog::RequestData(dialog)) = &mut self.dialog else { return };
-        if let Some(desk) = self.desks.iter().find(|desk| desk.profile.id == dialog.profile()) {
-            dialog.follow(desk);
+        if let Some(profile_tab) =
+            self.profile_tabs.iter().find(|profile_tab| profile_tab.profile.id == dialog.profile())
+        {
+            dialog.follow(profile_tab);
         }
         if let Some(question) = dialog.question()
             && !self.parts.backend.send(question)
@@ -58,15 +61,15 @@ impl App {
             return;
         }
         self.dialog = None;
-        if let Some(desk) = self.desk_of(profile) {
-            desk.expected = expected;
+        if let Some(profile_tab) = self.desk_of(profile) {
+            profile_tab.expected = expected;
         }
     }
 
     /// The first and the last entry of an activity in the journal.
     pub(crate) fn span_of(&self, profile: ProfileId, key: &ActivityKey) -> Option<(Seq, Seq)> {
-        let desk = self.desks.iter().find(|desk| desk.profile.id == profile)?;
-        let activity = desk.activity(desk.activities.find(key)?)?;
+        let profile_tab = self.profile_tabs.iter().find(|profile_tab| profile_tab.profile.id == profile)?;
+        let activity = profile_tab.activity(profile_tab.activities.find(key)?)?;
         Some((activity.first_seq(), activity.last_seq()))
     }
 
@@ -75,23 +78,23 @@ impl App {
         let expected = PendingSelection::again([request.clone()]);
         let span = self.span_of(profile, &ActivityKey::Data(request.clone()));
         if self.send(Action::RequestAgain { profile, request, span })
-            && let Some(desk) = self.desk_of(profile)
+            && let Some(profile_tab) = self.desk_of(profile)
         {
-            desk.expected = expected;
+            profile_tab.expected = expected;
         }
     }
 
     /// Requests the data of the chosen rows once more, as far as that can be done.
     pub(crate) fn request_chosen_again(&mut self) {
-        let Some(desk) = self.desk() else { return };
+        let Some(profile_tab) = self.profile_tab() else { return };
         let mut chosen: BTreeMap<ProfileId, Vec<RequestId>> = BTreeMap::new();
         let mut all = 0;
-        for row in desk.chosen(usize::MAX) {
-            let activity = desk.activity(row).filter(can_request_again);
+        for row in profile_tab.chosen(usize::MAX) {
+            let activity = profile_tab.activity(row).filter(can_request_again);
             if let Some(ActivityKey::Data(request)) = activity.map(|activity| activity.key()) {
                 all += 1;
                 if all <= MOST_AGAIN {
-                    chosen.entry(desk.owner(row)).or_default().push(request);
+                    chosen.entry(profile_tab.owner(row)).or_default().push(request);
                 }
             }
         }
@@ -103,8 +106,8 @@ impl App {
                     return;
                 }
             }
-            if let Some(desk) = self.desk_of(profile) {
-                desk.expected = expected;
+            if let Some(profile_tab) = self.desk_of(profile) {
+                profile_tab.expected = expected;
             }
         }
         if all > MOST_AGAIN {

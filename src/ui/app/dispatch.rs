@@ -33,13 +33,13 @@ const MOST_NAMED: usize = 1_000;
 impl App {
     pub(crate) fn do_wishes(&mut self, ctx: &Context, scene: &mut FrameContext) {
         self.finish_copy(ctx, scene);
-        for wish in std::mem::take(&mut scene.wishes) {
-            self.do_wish(ctx, scene, wish);
+        for request in std::mem::take(&mut scene.requests) {
+            self.do_wish(ctx, scene, request);
         }
     }
 
-    fn do_wish(&mut self, ctx: &Context, scene: &mut FrameContext, wish: UiRequest) {
-        match wish {
+    fn do_wish(&mut self, ctx: &Context, scene: &mut FrameContext, request: UiRequest) {
+        match request {
             UiRequest::Send(action) => {
                 self.send(action);
             }
@@ -62,14 +62,14 @@ impl App {
             UiRequest::CloseForm => self.close_form(),
             UiRequest::SignIn => self.sign_in(),
             UiRequest::SignInAgain(profile) => {
-                if let Some(desk) = self.desk_of(profile) {
-                    desk.form = Form::of(&desk.profile);
-                    desk.form_open = true;
+                if let Some(profile_tab) = self.desk_of(profile) {
+                    profile_tab.form = Form::of(&profile_tab.profile);
+                    profile_tab.form_open = true;
                 }
             }
             UiRequest::Reveal(row) => {
-                if let Some(desk) = self.desk_mut() {
-                    desk.reveal(row);
+                if let Some(profile_tab) = self.desk_mut() {
+                    profile_tab.reveal(row);
                 }
             }
             UiRequest::ShowHelp(page) => self.open(Dialog::Help(page)),
@@ -98,7 +98,7 @@ impl App {
         match command {
             Command::AddProfile => self.add_profile(),
             Command::Palette => {
-                let palette = CommandPalette::new(&self.desks, self.desk(), scene);
+                let palette = CommandPalette::new(&self.profile_tabs, self.profile_tab(), scene);
                 self.open(Dialog::Palette(palette));
             }
             Command::Shortcuts => self.open(Dialog::Help(HelpPage::Shortcuts)),
@@ -115,8 +115,8 @@ impl App {
             Command::Smaller => self.prefer(|new| new.scale = settings::scaled(new.scale, false)),
             Command::ActualSize => self.prefer(|preferences| preferences.scale = *SCALES.start()),
             Command::Profile(number) => {
-                if let Some(desk) = self.desks.get(number) {
-                    self.front = ActiveTab::Desk(desk.profile.id);
+                if let Some(profile_tab) = self.profile_tabs.get(number) {
+                    self.front = ActiveTab::Desk(profile_tab.profile.id);
                 }
             }
             _ => self.run_in_front(ctx, scene, command),
@@ -125,41 +125,41 @@ impl App {
 
     /// Runs a command of the profile in front.
     fn run_in_front(&mut self, ctx: &Context, scene: &mut FrameContext, command: Command) {
-        let Some(desk) = self.desk_mut() else { return };
-        if !command.is_available(desk) {
+        let Some(profile_tab) = self.desk_mut() else { return };
+        if !command.is_available(profile_tab) {
             return;
         }
-        let profile = desk.profile.id;
+        let profile = profile_tab.profile.id;
         match command {
             Command::Filter => self.focus_filter = true,
             Command::ShowEverything => {
-                desk.set_filter("");
-                desk.view.set_chip(StatusFilter::All);
+                profile_tab.set_filter("");
+                profile_tab.view.set_chip(StatusFilter::All);
             }
-            Command::Show(chip) => desk.view.set_chip(chip),
+            Command::Show(status_filter) => profile_tab.view.set_chip(status_filter),
             Command::Details => {
-                if let Some(row) = desk.table.cursor() {
-                    desk.open_details(row);
+                if let Some(row) = profile_tab.table.cursor() {
+                    profile_tab.open_details(row);
                 }
             }
             Command::Insight => self.turn_insight(scene.narrow),
-            Command::Pause => pause(desk),
-            Command::Follow => follow(desk),
+            Command::Pause => pause(profile_tab),
+            Command::Follow => follow(profile_tab),
             Command::SelectAll => {
-                let ProfileTab { table, activities, view, .. } = desk;
+                let ProfileTab { table, activities, view, .. } = profile_tab;
                 table.select_all(activities, view);
             }
             Command::Download => self.download_chosen(),
             Command::DownloadAll => self.ask_folder(FolderPurpose::Ready(profile)),
             Command::RequestAgain => self.request_chosen_again(),
             Command::CheckStatus => {
-                let rows = desk.chosen(usize::MAX);
+                let rows = profile_tab.chosen(usize::MAX);
                 self.check(&rows);
             }
             Command::EditLabel => self.edit_label(),
             Command::ShowSecrets => self.show_secrets(),
             Command::HideSecrets => {
-                if let Some(details) = &mut desk.details {
+                if let Some(details) = &mut profile_tab.details {
                     details.hide_secrets();
                 }
             }
@@ -172,13 +172,13 @@ impl App {
             Command::RetryNow => _ = self.send(Action::RetryNow(profile)),
             Command::RenewToken => _ = self.send(Action::RenewToken(profile)),
             Command::DataSettings => {
-                let dialog = Dialog::DataSettings(Box::new(DataSettings::of(desk)));
+                let dialog = Dialog::DataSettings(Box::new(DataSettings::of(profile_tab)));
                 self.open(dialog);
             }
             Command::RequestData => self.open(Dialog::RequestData(Box::new(RequestData::new(profile)))),
             Command::Track => self.open(Dialog::Track(Track::new(profile))),
             Command::Completeness => {
-                let dialog = Dialog::Completeness { profile, report: Report::of(desk) };
+                let dialog = Dialog::Completeness { profile, report: Report::of(profile_tab) };
                 self.open(dialog);
             }
             Command::SignOut | Command::ForgetActivity | Command::RemoveProfile => self.ask_before(command),
@@ -200,8 +200,8 @@ impl App {
 
     /// Asks before something of the profile in front goes.
     fn ask_before(&mut self, command: Command) {
-        let Some(desk) = self.desk() else { return };
-        let (profile, name) = (desk.profile.id, desk.profile.name.clone());
+        let Some(profile_tab) = self.profile_tab() else { return };
+        let (profile, name) = (profile_tab.profile.id, profile_tab.profile.name.clone());
         self.open(match command {
             Command::ForgetActivity => Dialog::Forget { profile, name },
             Command::RemoveProfile => Dialog::Remove { profile, name },
@@ -229,8 +229,8 @@ impl App {
 
     /// Leaves the form for a further profile, where there is another tab to go to.
     pub(crate) fn close_form(&mut self) {
-        let Some(desk) = self.desks.first() else { return };
-        let front = ActiveTab::Desk(desk.profile.id);
+        let Some(profile_tab) = self.profile_tabs.first() else { return };
+        let front = ActiveTab::Desk(profile_tab.profile.id);
         if let Some(form) = self.form.take()
             && form.is_asking()
         {
@@ -243,7 +243,11 @@ impl App {
         let taken: Vec<String> = self.names_beside_front();
         let form = match self.front {
             ActiveTab::New => self.form.as_mut(),
-            ActiveTab::Desk(id) => self.desks.iter_mut().find(|desk| desk.profile.id == id).map(|desk| &mut desk.form),
+            ActiveTab::Desk(id) => self
+                .profile_tabs
+                .iter_mut()
+                .find(|profile_tab| profile_tab.profile.id == id)
+                .map(|profile_tab| &mut profile_tab.form),
         };
         let Some(sign_in) = form.and_then(|form| form.submit(&taken)) else { return };
         if !self.send(Action::SignIn(Box::new(sign_in))) {
@@ -254,8 +258,8 @@ impl App {
                     }
                 }
                 ActiveTab::Desk(id) => {
-                    if let Some(desk) = self.desk_of(id) {
-                        desk.form.not_asked();
+                    if let Some(profile_tab) = self.desk_of(id) {
+                        profile_tab.form.not_asked();
                     }
                 }
             }
@@ -264,17 +268,17 @@ impl App {
 
     /// Asks the server for the state of rows, each profile's own.
     fn check(&mut self, rows: &[RowId]) {
-        let Some(desk) = self.desk() else { return };
+        let Some(profile_tab) = self.profile_tab() else { return };
         let mut all = 0;
         let mut asked: BTreeMap<ProfileId, Vec<CommandId>> = BTreeMap::new();
-        for (row, activity) in rows.iter().filter_map(|row| Some((*row, desk.activity(*row)?))) {
+        for (row, activity) in rows.iter().filter_map(|row| Some((*row, profile_tab.activity(*row)?))) {
             if rows.len() > 1 && !activity.can_check() {
                 continue;
             }
             if let ActivityKey::Command(command) = activity.key() {
                 all += 1;
                 if all <= MOST_CHECKED {
-                    asked.entry(desk.owner(row)).or_default().push(command);
+                    asked.entry(profile_tab.owner(row)).or_default().push(command);
                 }
             }
         }
@@ -293,16 +297,16 @@ impl App {
 
     /// Opens the dialog that names the chosen rows.
     fn edit_label(&mut self) {
-        let Some(desk) = self.desk() else { return };
-        let rows = desk.chosen(usize::MAX);
-        let chosen: Vec<_> = rows.iter().take(MOST_NAMED).filter_map(|row| desk.activity(*row)).collect();
+        let Some(profile_tab) = self.profile_tab() else { return };
+        let rows = profile_tab.chosen(usize::MAX);
+        let chosen: Vec<_> = rows.iter().take(MOST_NAMED).filter_map(|row| profile_tab.activity(*row)).collect();
         let Some(first) = chosen.first() else { return };
         // What all of them are called already is where one begins.
         let alike = chosen.iter().all(|activity| activity.label() == first.label());
         let text = if alike { first.label().to_owned() } else { String::new() };
         let mut keys: BTreeMap<ProfileId, Vec<ActivityKey>> = BTreeMap::new();
         for (row, activity) in rows.iter().zip(&chosen) {
-            keys.entry(desk.owner(*row)).or_default().push(activity.key());
+            keys.entry(profile_tab.owner(*row)).or_default().push(activity.key());
         }
         let dialog = Dialog::Label { keys, text };
         let all = rows.len();
@@ -317,12 +321,14 @@ impl App {
 
     /// Asks for the secrets in the messages of the details.
     fn show_secrets(&mut self) {
-        let Some(desk) = self.desk_mut() else { return };
-        let Some(profile) = desk.details.as_ref().map(|details| desk.owner(details.row())) else { return };
-        let action = desk.details.as_mut().and_then(|details| details.ask_for_secrets(profile));
+        let Some(profile_tab) = self.desk_mut() else { return };
+        let Some(profile) = profile_tab.details.as_ref().map(|details| profile_tab.owner(details.row())) else {
+            return;
+        };
+        let action = profile_tab.details.as_mut().and_then(|details| details.ask_for_secrets(profile));
         if let Some(action) = action
             && !self.send(action)
-            && let Some(details) = self.desk_mut().and_then(|desk| desk.details.as_mut())
+            && let Some(details) = self.desk_mut().and_then(|profile_tab| profile_tab.details.as_mut())
         {
             // No answer will come.
             details.hide_secrets();
@@ -343,7 +349,7 @@ impl App {
     /// Copies rows once their whole texts are there.
     pub(crate) fn finish_copy(&mut self, ctx: &Context, scene: &FrameContext) {
         let Some(copying) = self.copying.take_if(|copying| copying.is_ready()) else { return };
-        let text = self.desk_of(copying.tab).map(|desk| copying.text(desk, scene)).unwrap_or_default();
+        let text = self.desk_of(copying.tab).map(|profile_tab| copying.text(profile_tab, scene)).unwrap_or_default();
         if !text.is_empty() {
             ctx.copy_text(text);
         }
@@ -358,10 +364,10 @@ impl App {
 
     /// Copies the selected rows.
     fn copy_rows(&mut self, ctx: &Context, scene: &FrameContext, form: CopyForm) {
-        let Some(desk) = self.desk() else { return };
-        let rows = desk.table.selection(&desk.activities, &desk.view, copy::MOST);
-        let selected = desk.table.selected_count();
-        let (copying, cut) = Copying::new(desk, rows, form);
+        let Some(profile_tab) = self.profile_tab() else { return };
+        let rows = profile_tab.table.selection(&profile_tab.activities, &profile_tab.view, copy::MOST);
+        let selected = profile_tab.table.selected_count();
+        let (copying, cut) = Copying::new(profile_tab, rows, form);
         // Another copy takes its place.
         self.copying = Some(copying);
         for (profile, rows) in cut {
@@ -381,14 +387,14 @@ impl App {
     }
 }
 
-fn pause(desk: &mut ProfileTab) {
-    let ProfileTab { activities, view, .. } = desk;
+fn pause(profile_tab: &mut ProfileTab) {
+    let ProfileTab { activities, view, .. } = profile_tab;
     if view.is_paused() { view.resume() } else { view.pause(activities) }
 }
 
 /// To the newest rows and stay there; pressed while there, stop staying.
-fn follow(desk: &mut ProfileTab) {
-    let ProfileTab { table, activities, view, .. } = desk;
+fn follow(profile_tab: &mut ProfileTab) {
+    let ProfileTab { table, activities, view, .. } = profile_tab;
     let follows = table.follows() && view.sort().is_none() && !view.is_paused();
     if follows {
         table.set_follow(false, activities, view);

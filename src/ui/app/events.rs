@@ -34,11 +34,11 @@ impl App {
                 self.take_sign_in(profile, sign_in.state.clone());
             }
         }
-        for desk in self.desks.iter_mut().filter(|desk| !desk.is_all()) {
-            if let Some(now) = self.status.profile(desk.profile.id) {
-                desk.take_status(now);
+        for profile_tab in self.profile_tabs.iter_mut().filter(|profile_tab| !profile_tab.is_all()) {
+            if let Some(now) = self.status.profile(profile_tab.profile.id) {
+                profile_tab.take_status(now);
             }
-            desk.take_queue(&self.status.queue);
+            profile_tab.take_queue(&self.status.queue);
         }
         self.tell_all_of_status();
         let problems = self.status.problems.iter().map(|problem| (problem.clone(), self.whose(problem.profile)));
@@ -52,11 +52,11 @@ impl App {
                 self.notices.push(notice, whose);
             }
             Event::Purged { oldest_left, before, gaps } => {
-                for desk in &mut self.desks {
-                    desk.completeness.begins(oldest_left);
-                    let is_all = desk.is_all();
-                    let of_desk = gaps.iter().filter(|(profile, _)| is_all || *profile == desk.profile.id);
-                    desk.activities.purged(before, of_desk.map(|(_, gap)| gap));
+                for profile_tab in &mut self.profile_tabs {
+                    profile_tab.completeness.begins(oldest_left);
+                    let is_all = profile_tab.is_all();
+                    let of_desk = gaps.iter().filter(|(profile, _)| is_all || *profile == profile_tab.profile.id);
+                    profile_tab.activities.purged(before, of_desk.map(|(_, gap)| gap));
                 }
             }
             Event::Stopped => self.stopped(),
@@ -88,8 +88,8 @@ impl App {
                 let (in_front, instant) = (self.front == ActiveTab::Desk(profile), self.parts.clock.instant());
                 let news = self.news_for_all(profile, &event);
                 // An event of a profile that is gone has nowhere to be shown.
-                if let Some(desk) = self.desk_of(profile) {
-                    desk.take(event, in_front, instant);
+                if let Some(profile_tab) = self.desk_of(profile) {
+                    profile_tab.take(event, in_front, instant);
                 }
                 self.tell_all(profile, news);
             }
@@ -98,8 +98,8 @@ impl App {
 
     /// With several profiles, whose something is.
     fn whose(&self, profile: Option<ProfileId>) -> Option<String> {
-        let desk = self.desks.iter().find(|desk| Some(desk.profile.id) == profile)?;
-        (self.desks.len() > 1).then(|| desk.profile.name.clone())
+        let profile_tab = self.profile_tabs.iter().find(|profile_tab| Some(profile_tab.profile.id) == profile)?;
+        (self.profile_tabs.len() > 1).then(|| profile_tab.profile.name.clone())
     }
 
     fn take_sign_in(&mut self, profile: ProfileId, state: SignInState) {
@@ -113,31 +113,31 @@ impl App {
             } else {
                 form.answer(state);
             }
-        } else if let Some(desk) = self.desk_of(profile) {
-            desk.take_sign_in(state);
+        } else if let Some(profile_tab) = self.desk_of(profile) {
+            profile_tab.take_sign_in(state);
         }
     }
 
     fn take_settings(&mut self, ctx: &Context, settings: Arc<Settings>) {
         let first = self.settings.is_none();
         self.take_preferences(ctx, &settings.preferences);
-        let mut old = std::mem::take(&mut self.desks);
+        let mut old = std::mem::take(&mut self.profile_tabs);
         let mut added = None;
         for profile in &settings.profiles {
-            let known = old.iter().position(|desk| desk.profile.id == profile.id);
-            let desk = if let Some(at) = known {
-                let mut desk = old.swap_remove(at);
-                desk.set_profile(profile);
-                desk.set_preferences(&settings.preferences);
-                desk
+            let known = old.iter().position(|profile_tab| profile_tab.profile.id == profile.id);
+            let profile_tab = if let Some(at) = known {
+                let mut profile_tab = old.swap_remove(at);
+                profile_tab.set_profile(profile);
+                profile_tab.set_preferences(&settings.preferences);
+                profile_tab
             } else {
                 added = Some(profile.id);
                 ProfileTab::new(profile.clone(), &settings.preferences)
             };
-            self.desks.push(desk);
+            self.profile_tabs.push(profile_tab);
         }
         // Behind them the tab for all of them, where there are several.
-        if self.desks.len() > 1 {
+        if self.profile_tabs.len() > 1 {
             let known = old.iter().position(ProfileTab::is_all).map(|at| old.swap_remove(at));
             let mut all = known.unwrap_or_else(|| ProfileTab::all_profiles(&settings.preferences));
             all.set_preferences(&settings.preferences);
@@ -145,7 +145,7 @@ impl App {
                 // One may have gone, or have another name.
                 owners.stale |= self.settings.as_ref().is_none_or(|before| before.profiles != settings.profiles);
             }
-            self.desks.push(all);
+            self.profile_tabs.push(all);
         }
         self.settings = Some(settings);
         self.turn_front(first, added);
@@ -175,10 +175,12 @@ impl App {
     /// After the profiles changed: what comes to the front.
     fn turn_front(&mut self, first: bool, added: Option<ProfileId>) {
         let wanted = self.parts.profile.as_ref();
-        let named = first.then(|| self.desks.iter().find(|desk| wanted == Some(&desk.profile.name))).flatten();
-        let there = self.desk().is_some();
-        if let Some(desk) = named.or_else(|| self.desks.first().filter(|_| first)) {
-            self.front = ActiveTab::Desk(desk.profile.id);
+        let named = first
+            .then(|| self.profile_tabs.iter().find(|profile_tab| wanted == Some(&profile_tab.profile.name)))
+            .flatten();
+        let there = self.profile_tab().is_some();
+        if let Some(profile_tab) = named.or_else(|| self.profile_tabs.first().filter(|_| first)) {
+            self.front = ActiveTab::Desk(profile_tab.profile.id);
         } else if let Some(added) = added {
             self.front = ActiveTab::Desk(added);
             // The form has become a profile; another's form stays where it is.
@@ -186,9 +188,10 @@ impl App {
                 self.form = None;
             }
         } else if !there && (self.front != ActiveTab::New || self.form.is_none()) {
-            self.front = self.desks.first().map_or(ActiveTab::New, |desk| ActiveTab::Desk(desk.profile.id));
+            self.front =
+                self.profile_tabs.first().map_or(ActiveTab::New, |profile_tab| ActiveTab::Desk(profile_tab.profile.id));
         }
-        if self.desks.is_empty() && self.form.is_none() {
+        if self.profile_tabs.is_empty() && self.form.is_none() {
             self.form = Some(Form::new(&self.parts.prefill));
             self.front = ActiveTab::New;
         }

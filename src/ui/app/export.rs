@@ -18,21 +18,22 @@ const LONGEST: usize = 400;
 impl App {
     /// Opens the dialog for what is in front.
     pub(crate) fn open_export(&mut self) {
-        let Some(desk) = self.desk() else { return };
-        let chip = desk.view.chip();
-        let filter = desk.view.filter();
-        let shown = desk.view.is_filtered().then(|| {
+        let Some(profile_tab) = self.profile_tab() else { return };
+        let status_filter = profile_tab.view.status_filter();
+        let filter = profile_tab.view.filter();
+        let shown = profile_tab.view.is_filtered().then(|| {
             let mut words = Vec::new();
-            if chip != StatusFilter::All {
-                words.push(format!("what the chip {} has", chip.word()));
+            if status_filter != StatusFilter::All {
+                words.push(format!("what the chip {} has", status_filter.word()));
             }
             if !filter.is_empty() {
                 words.push(format!("what fits {filter}"));
             }
-            (filter.clone(), chip, visible(&cut(&words.join(" and "), LONGEST)).into_owned())
+            (filter.clone(), status_filter, visible(&cut(&words.join(" and "), LONGEST)).into_owned())
         });
-        let profile = (!desk.is_all()).then(|| (desk.profile.id, desk.profile.name.clone()));
-        let selected = desk.table.any_selected().filter_map(|row| Some(desk.activity(row)?.first_seq())).collect();
+        let profile = (!profile_tab.is_all()).then(|| (profile_tab.profile.id, profile_tab.profile.name.clone()));
+        let selected =
+            profile_tab.table.any_selected().filter_map(|row| Some(profile_tab.activity(row)?.first_seq())).collect();
         let form = ExportForm::new(profile, self.profiles() > 1, shown, selected);
         self.open(Dialog::Export(form));
     }

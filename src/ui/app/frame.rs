@@ -41,11 +41,12 @@ impl App {
         let fresh = std::mem::take(&mut self.fresh);
         if let Some(mut dialog) = self.dialog.take() {
             if let Dialog::Completeness { profile, report } = &mut dialog
-                && let Some(desk) = self.desks.iter().find(|desk| desk.profile.id == *profile)
+                && let Some(profile_tab) =
+                    self.profile_tabs.iter().find(|profile_tab| profile_tab.profile.id == *profile)
             {
-                report.follow(desk);
+                report.follow(profile_tab);
             }
-            let around = DialogContext { desks: &self.desks, front: self.desk() };
+            let around = DialogContext { profile_tabs: &self.profile_tabs, front: self.profile_tab() };
             dialogs::show(&ctx, &mut dialog, fresh, around, &mut scene);
             self.dialog = Some(dialog);
         }
@@ -91,14 +92,14 @@ impl App {
     fn least_height(&self, ui: &Ui, width: f32, scene: &FrameContext) -> f32 {
         let export = if self.export.is_some() { theme::BAR } else { 0.0 };
         let around = theme::BAR + theme::STATUS + export + self.notices.height(ui, width);
-        let Some(desk) = self.desk().filter(|desk| !desk.shows_form()) else {
+        let Some(profile_tab) = self.profile_tab().filter(|profile_tab| !profile_tab.shows_form()) else {
             return around + theme::LEAST_TABLE;
         };
-        let bars = [banner::is_due(desk), desk.completeness.competing().is_some(), true, true];
+        let bars = [banner::is_due(profile_tab), profile_tab.completeness.competing().is_some(), true, true];
         let bars = bars.into_iter().filter(|is_there| *is_there).map(|_bar| theme::BAR).sum::<f32>();
-        let drawer = if desk.is_all() { 0.0 } else { downloads::height(desk, scene.narrow) };
-        let details = if desk.details.is_some() { theme::DETAILS } else { 0.0 };
-        let insight = match insight::Place::of(width, desk, scene) {
+        let drawer = if profile_tab.is_all() { 0.0 } else { downloads::height(profile_tab, scene.narrow) };
+        let details = if profile_tab.details.is_some() { theme::DETAILS } else { 0.0 };
+        let insight = match insight::Place::of(width, profile_tab, scene) {
             Some(insight::Place::Below(height)) => height,
             Some(insight::Place::Beside(_)) | None => 0.0,
         };
@@ -111,10 +112,10 @@ impl App {
             in_dialog: self.has_dialog() || self.closing != Shutdown::No,
         };
         let front = self.front;
-        let desk = self.desk_mut().filter(|desk| !desk.shows_form());
-        let asked = keys::take(ctx, desk, focus);
+        let profile_tab = self.desk_mut().filter(|profile_tab| !profile_tab.shows_form());
+        let asked = keys::take(ctx, profile_tab, focus);
         for command in asked.commands {
-            scene.wish(UiRequest::Run(command));
+            scene.request(UiRequest::Run(command));
         }
         if asked.back {
             self.back(ctx, focus.in_text, front);
@@ -125,8 +126,8 @@ impl App {
     fn back(&mut self, ctx: &Context, in_text: bool, front: ActiveTab) {
         if in_text {
             // egui takes the focus from the field; what was typed stays.
-            ctx.memory_mut(|memory| match self.desk().filter(|desk| !desk.shows_form()) {
-                Some(desk) => memory.request_focus(crate::ui::profile_tab::rows::table_id(desk)),
+            ctx.memory_mut(|memory| match self.profile_tab().filter(|profile_tab| !profile_tab.shows_form()) {
+                Some(profile_tab) => memory.request_focus(crate::ui::profile_tab::rows::table_id(profile_tab)),
                 None => {
                     if let Some(focused) = memory.focused() {
                         memory.surrender_focus(focused);
@@ -143,18 +144,18 @@ impl App {
             return;
         }
         let open = self.insight().open;
-        let Some(desk) = self.desk_mut() else { return };
-        if desk.form_open {
-            desk.form_open = false;
-        } else if desk.details.is_some() {
-            desk.details = None;
-        } else if !desk.filter.is_empty() {
-            desk.set_filter("");
-        } else if desk.view.chip() != crate::activity::StatusFilter::All {
-            desk.view.set_chip(crate::activity::StatusFilter::All);
+        let Some(profile_tab) = self.desk_mut() else { return };
+        if profile_tab.form_open {
+            profile_tab.form_open = false;
+        } else if profile_tab.details.is_some() {
+            profile_tab.details = None;
+        } else if !profile_tab.filter.is_empty() {
+            profile_tab.set_filter("");
+        } else if profile_tab.view.status_filter() != crate::activity::StatusFilter::All {
+            profile_tab.view.set_chip(crate::activity::StatusFilter::All);
         } else if open {
             self.set_insight(InsightLayout { open: false, ..self.insight() });
-        } else if !desk.table.deselect()
+        } else if !profile_tab.table.deselect()
             && let Some(newest) = self.notices.newest()
         {
             self.dismiss(newest);
@@ -173,7 +174,10 @@ impl App {
             self.focus.in_dialog = true;
             return;
         }
-        let table = self.desk().filter(|desk| !desk.shows_form()).map(crate::ui::profile_tab::rows::table_id);
+        let table = self
+            .profile_tab()
+            .filter(|profile_tab| !profile_tab.shows_form())
+            .map(crate::ui::profile_tab::rows::table_id);
         if std::mem::take(&mut self.focus.in_dialog) {
             // Nothing below a dialog takes the focus in the frame in which it was still drawn: in the next one.
             self.focus.back = self.focus.before.take().or(table);
@@ -200,42 +204,42 @@ impl App {
     fn refresh(&mut self, scene: &mut FrameContext) {
         let (now, front, clock) = (scene.now, self.front, &self.parts.clock);
         let began = clock.instant();
-        for desk in &mut self.desks {
-            let in_front = front == ActiveTab::Desk(desk.profile.id);
-            desk.set_zone(&scene.zone.zone);
-            if !in_front && let Some(details) = &mut desk.details {
+        for profile_tab in &mut self.profile_tabs {
+            let in_front = front == ActiveTab::Desk(profile_tab.profile.id);
+            profile_tab.set_zone(&scene.zone.zone);
+            if !in_front && let Some(details) = &mut profile_tab.details {
                 details.hide_secrets();
             }
             let time = || in_front && clock.instant().saturating_duration_since(began) < SEARCH;
-            if desk.refresh((now, scene.reference), time) {
+            if profile_tab.refresh((now, scene.reference), time) {
                 scene.changes_in(std::time::Duration::ZERO);
             }
-            if let Some(end) = desk.next_expiry() {
+            if let Some(end) = profile_tab.next_expiry() {
                 scene.changes_in(end.since(now).max(std::time::Duration::from_millis(1)));
             }
-            if let Some(turn) = desk.completeness.next_turn(now) {
+            if let Some(turn) = profile_tab.completeness.next_turn(now) {
                 scene.changes_in(turn.since(now).max(std::time::Duration::from_millis(1)));
             }
-            if let Some(turn) = desk.next_turn().filter(|_| in_front) {
+            if let Some(turn) = profile_tab.next_turn().filter(|_| in_front) {
                 // Many rows may turn within a second: they are drawn together.
                 scene.changes_in(turn.since(now).max(std::time::Duration::from_secs(1)));
             }
         }
-        if let Some((all, parts)) = self.desks.split_last_mut()
+        if let Some((all, parts)) = self.profile_tabs.split_last_mut()
             && let Some(owners) = &mut all.owners
         {
             let suspected = parts.iter().filter(|part| part.completeness.competing().is_some());
             owners.set_suspected(suspected.map(|part| part.profile.id));
         }
-        if let Some(desk) = self.desk_mut() {
-            desk.unseen = UnreadCounts::default();
-            desk.activities.mark_read();
+        if let Some(profile_tab) = self.desk_mut() {
+            profile_tab.unseen = UnreadCounts::default();
+            profile_tab.activities.mark_read();
         }
         let several = self.profiles() > 1;
-        for desk in &mut self.desks {
-            if let Some((count, last)) = desk.take_failures() {
+        for profile_tab in &mut self.profile_tabs {
+            if let Some((count, last)) = profile_tab.take_failures() {
                 // With several profiles, say whose it is.
-                let whose = if several { format!("{}: {last}", visible(&desk.profile.name)) } else { last };
+                let whose = if several { format!("{}: {last}", visible(&profile_tab.profile.name)) } else { last };
                 self.announcer.failed(count, whose);
             }
         }
@@ -246,41 +250,44 @@ impl App {
     fn bars(&mut self, ui: &mut Ui, scene: &mut FrameContext) -> Option<Rect> {
         let theme = self.preferences().theme;
         let front = match self.front {
-            ActiveTab::Desk(id) => self.desks.iter().position(|desk| desk.profile.id == id),
+            ActiveTab::Desk(id) => self.profile_tabs.iter().position(|profile_tab| profile_tab.profile.id == id),
             ActiveTab::New => None,
         };
         bar(Panel::top("top bar"), theme::BAR, ui, |ui| {
-            let bar = TopBar { desks: &self.desks, front, adding: self.form.is_some(), theme };
+            let bar = TopBar { profile_tabs: &self.profile_tabs, front, adding: self.form.is_some(), theme };
             top_bar::show(ui, &bar, scene);
         });
         let journal = self.status.journal_size;
         bar(Panel::bottom("status bar"), theme::STATUS, ui, |ui| {
-            status_bar::show(ui, front.and_then(|front| self.desks.get(front)), journal, scene);
+            status_bar::show(ui, front.and_then(|front| self.profile_tabs.get(front)), journal, scene);
         });
         if let Some(export) = &self.export {
             bar(Panel::bottom("export"), theme::BAR, ui, |ui| export_bar::show(ui, export, scene));
         }
         let height = self.notices.height(ui, ui.available_width());
-        let Some(desk) = front.and_then(|front| self.desks.get_mut(front)).filter(|desk| !desk.shows_form()) else {
+        let Some(profile_tab) =
+            front.and_then(|front| self.profile_tabs.get_mut(front)).filter(|profile_tab| !profile_tab.shows_form())
+        else {
             if height > 0.0 {
                 bar(Panel::bottom("notices"), height, ui, |ui| self.notices.show(ui, scene));
             }
             return None;
         };
-        if banner::is_due(desk) {
-            bar(Panel::top("banner"), theme::BAR, ui, |ui| banner::show(ui, desk, scene));
+        if banner::is_due(profile_tab) {
+            bar(Panel::top("banner"), theme::BAR, ui, |ui| banner::show(ui, profile_tab, scene));
         }
-        if let Some(rival) = desk.completeness.competing() {
-            bar(Panel::top("rival"), theme::BAR, ui, |ui| competing_consumer::bar(ui, rival, scene));
+        if let Some(competing_consumer) = profile_tab.completeness.competing() {
+            bar(Panel::top("rival"), theme::BAR, ui, |ui| competing_consumer::bar(ui, competing_consumer, scene));
         }
         // A download's line is in its own profile's tab; here its row shows how far it is.
-        let drawer = if desk.is_all() { 0.0 } else { downloads::height(desk, scene.narrow) };
+        let drawer = if profile_tab.is_all() { 0.0 } else { downloads::height(profile_tab, scene.narrow) };
         if drawer > 0.0 {
-            bar(Panel::bottom("downloads"), drawer, ui, |ui| downloads::show(ui, desk, scene));
+            bar(Panel::bottom("downloads"), drawer, ui, |ui| downloads::show(ui, profile_tab, scene));
         }
-        let is_open = desk.details.is_some();
-        let details = is_open
-            .then(|| bar(Panel::bottom("details"), theme::DETAILS, ui, |ui| details::show::show(ui, desk, scene)));
+        let is_open = profile_tab.details.is_some();
+        let details = is_open.then(|| {
+            bar(Panel::bottom("details"), theme::DETAILS, ui, |ui| details::show::show(ui, profile_tab, scene))
+        });
         if height > 0.0 {
             bar(Panel::bottom("notices"), height, ui, |ui| self.notices.show(ui, scene));
         }
@@ -293,26 +300,27 @@ impl App {
         let form = &mut self.form;
         let saved =
             self.settings.as_ref().map(|settings| settings.preferences.saved_filters.as_slice()).unwrap_or_default();
-        let desk = match self.front {
-            ActiveTab::Desk(id) => self.desks.iter_mut().find(|desk| desk.profile.id == id),
+        let profile_tab = match self.front {
+            ActiveTab::Desk(id) => self.profile_tabs.iter_mut().find(|profile_tab| profile_tab.profile.id == id),
             ActiveTab::New => None,
         };
-        match desk {
-            Some(desk) if desk.shows_form() => {
-                CentralPanel::no_frame().show(ui, |ui| crate::ui::sign_in::show(ui, &mut desk.form, &taken, scene));
+        match profile_tab {
+            Some(profile_tab) if profile_tab.shows_form() => {
+                CentralPanel::no_frame()
+                    .show(ui, |ui| crate::ui::sign_in::show(ui, &mut profile_tab.form, &taken, scene));
                 None
             }
-            Some(desk) => {
-                bar(Panel::top("chips"), theme::BAR, ui, |ui| status_filters::show(ui, desk, scene));
-                bar(Panel::top("tools"), theme::BAR, ui, |ui| toolbar::show(ui, desk, saved, scene));
-                let insight = insight::Place::of(ui.available_width(), desk, scene).map(|place| {
+            Some(profile_tab) => {
+                bar(Panel::top("chips"), theme::BAR, ui, |ui| status_filters::show(ui, profile_tab, scene));
+                bar(Panel::top("tools"), theme::BAR, ui, |ui| toolbar::show(ui, profile_tab, saved, scene));
+                let insight = insight::Place::of(ui.available_width(), profile_tab, scene).map(|place| {
                     let (panel, size) = match place {
                         insight::Place::Beside(width) => (Panel::right("insight"), width),
                         insight::Place::Below(height) => (Panel::bottom("insight"), height),
                     };
-                    bar(panel, size, ui, |ui| insight::show(ui, desk, scene))
+                    bar(panel, size, ui, |ui| insight::show(ui, profile_tab, scene))
                 });
-                CentralPanel::no_frame().show(ui, |ui| table::show::show(ui, desk, scene));
+                CentralPanel::no_frame().show(ui, |ui| table::show::show(ui, profile_tab, scene));
                 insight
             }
             None => {
@@ -329,10 +337,10 @@ impl App {
 
     /// The names of the profiles that the form in front must not take.
     pub(crate) fn names_beside_front(&self) -> Vec<String> {
-        self.desks
+        self.profile_tabs
             .iter()
-            .filter(|desk| self.front != ActiveTab::Desk(desk.profile.id) && !desk.is_all())
-            .map(|desk| desk.profile.name.clone())
+            .filter(|profile_tab| self.front != ActiveTab::Desk(profile_tab.profile.id) && !profile_tab.is_all())
+            .map(|profile_tab| profile_tab.profile.name.clone())
             .collect()
     }
 
@@ -340,11 +348,13 @@ impl App {
     fn ask_history(&mut self) {
         let now = self.parts.clock.instant();
         let ActiveTab::Desk(id) = self.front else { return };
-        let Some(desk) = self.desks.iter_mut().find(|desk| desk.profile.id == id) else { return };
-        let owner = desk.details.as_ref().map(|details| desk.owner(details.row()));
-        let Some(details) = &mut desk.details else { return };
+        let Some(profile_tab) = self.profile_tabs.iter_mut().find(|profile_tab| profile_tab.profile.id == id) else {
+            return;
+        };
+        let owner = profile_tab.details.as_ref().map(|details| profile_tab.owner(details.row()));
+        let Some(details) = &mut profile_tab.details else { return };
         let id = owner.unwrap_or(id);
-        if let Some(action) = details.question(id, &desk.activities, now)
+        if let Some(action) = details.question(id, &profile_tab.activities, now)
             && !self.parts.backend.send(action)
         {
             details.not_asked();

@@ -65,57 +65,57 @@ impl App {
     /// Shows Insight, or takes it away. Where there is room for only one of the two, the details give way to it.
     pub(crate) fn turn_insight(&mut self, narrow: bool) {
         let look = self.insight();
-        let desk = self.desk_mut().filter(|_| narrow);
+        let profile_tab = self.desk_mut().filter(|_| narrow);
         // Behind the details it is not seen: to the operator it is not open.
-        let gives_way = desk.is_some_and(|desk| desk.details.take().is_some());
+        let gives_way = profile_tab.is_some_and(|profile_tab| profile_tab.details.take().is_some());
         self.set_insight(InsightLayout { open: gives_way || !look.open, ..look });
     }
 
     /// Shows the commands that failed for a reason in the time that Insight looks at.
     pub(crate) fn show_failures(&mut self, reason: &str) {
         let filter = insight::words::filter(reason, self.insight().span);
-        if let Some(desk) = self.desk_mut() {
-            desk.view.set_chip(StatusFilter::All);
-            desk.set_filter(&filter);
+        if let Some(profile_tab) = self.desk_mut() {
+            profile_tab.view.set_chip(StatusFilter::All);
+            profile_tab.set_filter(&filter);
         }
     }
 
     /// Opens the dialog of the columns in front.
     pub(crate) fn choose_columns(&mut self) {
         let times = self.times();
-        if let Some(desk) = self.desk() {
-            let chosen = ColumnDraft::new(desk.profile.id, &desk.look(), times);
+        if let Some(profile_tab) = self.profile_tab() {
+            let chosen = ColumnDraft::new(profile_tab.profile.id, &profile_tab.look(), times);
             self.open(Dialog::Columns(chosen));
         }
     }
 
     /// Asks for a name for the filter in front.
     pub(crate) fn name_filter(&mut self) {
-        if let Some(desk) = self.desk() {
+        if let Some(profile_tab) = self.profile_tab() {
             let saved = self.preferences().saved_filters.into_iter().map(|saved| saved.name).collect();
-            let naming = SaveFilterForm::new(&desk.look().filter, saved);
+            let naming = SaveFilterForm::new(&profile_tab.look().filter, saved);
             self.open(Dialog::SaveFilter(naming));
         }
     }
 
     /// Shows these columns of a profile. They are remembered with the rest of its look.
     pub(crate) fn set_columns(&mut self, profile: ProfileId, columns: Vec<ColumnLayout>) {
-        if let Some(desk) = self.desk_of(profile) {
-            desk.columns = TableLayout { columns, ..TableLayout::default() };
+        if let Some(profile_tab) = self.desk_of(profile) {
+            profile_tab.columns = TableLayout { columns, ..TableLayout::default() };
         }
     }
 
     /// Looks at what a saved filter looks at.
     pub(crate) fn show_saved(&mut self, index: usize) {
         let saved = self.settings.as_ref().and_then(|settings| settings.preferences.saved_filters.get(index)).cloned();
-        if let (Some(saved), Some(desk)) = (saved, self.desk_mut()) {
-            desk.show_look(&saved.look);
+        if let (Some(saved), Some(profile_tab)) = (saved, self.desk_mut()) {
+            profile_tab.show_look(&saved.look);
         }
     }
 
     /// Saves how the profile in front is looked at, in place of one of the same name.
     pub(crate) fn save_filter(&mut self, name: String) {
-        let Some(look) = self.desk().map(ProfileTab::look) else { return };
+        let Some(look) = self.profile_tab().map(ProfileTab::look) else { return };
         self.prefer(|preferences| {
             let saved = SavedFilter { name, look };
             match preferences.saved_filters.iter_mut().find(|other| other.name == saved.name) {
@@ -141,7 +141,7 @@ impl App {
         if self.in_text || ctx.input(|input| input.pointer.any_down()) {
             return;
         }
-        let Some((look, settings)) = self.desk().map(ProfileTab::look).zip(self.settings.as_ref()) else {
+        let Some((look, settings)) = self.profile_tab().map(ProfileTab::look).zip(self.settings.as_ref()) else {
             return;
         };
         if settings.preferences.looks.get(&profile).unwrap_or(&TableLayout::default()) != &look {

@@ -103,7 +103,7 @@ pub struct App {
     settings: Option<Arc<Settings>>,
     /// The preferences that the theme, the scale and the styles were last made by.
     applied: Option<Preferences>,
-    desks: Vec<ProfileTab>,
+    profile_tabs: Vec<ProfileTab>,
     front: ActiveTab,
     /// The form for a further profile, while there is one.
     form: Option<Form>,
@@ -164,7 +164,7 @@ impl App {
             changes: preference_changes::PreferenceChanges::default(),
             settings: None,
             applied: None,
-            desks: Vec::new(),
+            profile_tabs: Vec::new(),
             front: ActiveTab::New,
             form: None,
             notices: Notices::default(),
@@ -225,9 +225,9 @@ impl App {
     }
 
     /// The desk in front.
-    fn desk(&self) -> Option<&ProfileTab> {
+    fn profile_tab(&self) -> Option<&ProfileTab> {
         match self.front {
-            ActiveTab::Desk(id) => self.desks.iter().find(|desk| desk.profile.id == id),
+            ActiveTab::Desk(id) => self.profile_tabs.iter().find(|profile_tab| profile_tab.profile.id == id),
             ActiveTab::New => None,
         }
     }
@@ -240,7 +240,7 @@ impl App {
     }
 
     fn desk_of(&mut self, id: ProfileId) -> Option<&mut ProfileTab> {
-        self.desks.iter_mut().find(|desk| desk.profile.id == id)
+        self.profile_tabs.iter_mut().find(|profile_tab| profile_tab.profile.id == id)
     }
 
     fn preferences(&self) -> Preferences {

@@ -18,11 +18,11 @@ impl App {
         // A system that does not say counts as looking: nobody is told twice.
         let looked_at = ctx.input(|input| input.viewport().focused).unwrap_or(true);
         let several = self.profiles() > 1;
-        for desk in self.desks.iter_mut().filter(|desk| !desk.is_all()) {
-            let news = desk.take_news();
+        for profile_tab in self.profile_tabs.iter_mut().filter(|profile_tab| !profile_tab.is_all()) {
+            let news = profile_tab.take_news();
             if !looked_at {
                 // With several profiles, say whose it is.
-                let whose = several.then(|| visible(&desk.profile.name).into_owned());
+                let whose = several.then(|| visible(&profile_tab.profile.name).into_owned());
                 self.notifications.take(news, wanted, whose.as_deref(), now);
             }
         }

@@ -20,8 +20,8 @@ impl App {
     /// Opens the save dialog for a row's data. The link is not touched before a place is chosen.
     pub(crate) fn ask_where(&mut self, row: RowId, inline: bool) {
         let folder = self.preferences().last_folder;
-        let Some(desk) = self.desk() else { return };
-        let Some(activity) = desk.activity(row) else { return };
+        let Some(profile_tab) = self.profile_tab() else { return };
+        let Some(activity) = profile_tab.activity(row) else { return };
         let what = match activity.key() {
             ActivityKey::Data(request) if inline => SavePurpose::Inline(request),
             ActivityKey::Data(request) => SavePurpose::Link(request),
@@ -29,7 +29,7 @@ impl App {
             ActivityKey::Message(_) | ActivityKey::Command(_) | ActivityKey::Gap(_) => return,
         };
         let suggestion = SaveSuggestion { title: "Save data".to_owned(), folder, file_name: suggested_name(&activity) };
-        let owner = desk.owner(row);
+        let owner = profile_tab.owner(row);
         self.saving.ask(&*self.parts.dialogs, suggestion, (owner, what), &self.parts.waker);
     }
 
@@ -115,13 +115,13 @@ impl App {
 
     /// Asks once for a folder for all selected rows whose links can be fetched; for a single one, for its place.
     pub(crate) fn download_chosen(&mut self) {
-        let Some(desk) = self.desk() else { return };
-        let can = |row: &RowId| desk.activity(*row).is_some_and(|activity| activity.can_download());
-        let rows: Vec<RowId> = desk.chosen(usize::MAX).into_iter().filter(can).collect();
+        let Some(profile_tab) = self.profile_tab() else { return };
+        let can = |row: &RowId| profile_tab.activity(*row).is_some_and(|activity| activity.can_download());
+        let rows: Vec<RowId> = profile_tab.chosen(usize::MAX).into_iter().filter(can).collect();
         match rows.as_slice() {
             // What came in a message has no link that expires: each is saved to a place of its own.
             [] => {
-                if let Some(row) = desk.table.cursor() {
+                if let Some(row) = profile_tab.table.cursor() {
                     self.ask_where(row, true);
                 }
             }
@@ -129,8 +129,9 @@ impl App {
             rows => {
                 let mut chosen: BTreeMap<ProfileId, HashSet<RequestId>> = BTreeMap::new();
                 for row in rows {
-                    if let Some(ActivityKey::Data(request)) = desk.activity(*row).map(|activity| activity.key()) {
-                        chosen.entry(desk.owner(*row)).or_default().insert(request);
+                    if let Some(ActivityKey::Data(request)) = profile_tab.activity(*row).map(|activity| activity.key())
+                    {
+                        chosen.entry(profile_tab.owner(*row)).or_default().insert(request);
                     }
                 }
                 self.ask_folder(FolderPurpose::Chosen(chosen));
@@ -142,10 +143,10 @@ impl App {
     fn download_all(&mut self, of: impl IntoIterator<Item = (ProfileId, Option<HashSet<RequestId>>)>, folder: &Path) {
         let mut any = false;
         for (profile, chosen) in of {
-            let Some(desk) = self.desk_of(profile) else { continue };
-            let requests: Vec<RequestId> = desk
+            let Some(profile_tab) = self.desk_of(profile) else { continue };
+            let requests: Vec<RequestId> = profile_tab
                 .ready()
-                .filter_map(|row| match desk.activity(row)?.key() {
+                .filter_map(|row| match profile_tab.activity(row)?.key() {
                     ActivityKey::Data(request) => Some(request),
                     ActivityKey::Command(_) | ActivityKey::Message(_) | ActivityKey::Gap(_) => None,
                 })

@@ -20,18 +20,18 @@ use super::top_bar::state_words;
 const GAP: f32 = 10.0;
 
 /// Whether the state of a desk's connection asks for a banner.
-pub(crate) fn is_due(desk: &ProfileTab) -> bool {
+pub(crate) fn is_due(profile_tab: &ProfileTab) -> bool {
     matches!(
-        desk.status.connection,
+        profile_tab.status.connection,
         Some(ConnectionState::Reconnecting { .. } | ConnectionState::TokenRefused { .. } | ConnectionState::Offline)
     )
 }
 
 /// Draws it in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, desk: &ProfileTab, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
-    let words = state_words(desk.status.connection.as_ref(), scene);
-    let (icon, hue, sentence) = match &desk.status.connection {
+    let words = state_words(profile_tab.status.connection.as_ref(), scene);
+    let (icon, hue, sentence) = match &profile_tab.status.connection {
         Some(ConnectionState::Reconnecting { why, attempt: number, .. }) => {
             (icons::RETRY_PROBLEM, palette.gap, format!("{} {}", visible(&why.to_string()), attempt(*number)))
         }
@@ -46,7 +46,7 @@ pub(crate) fn show(ui: &mut Ui, desk: &ProfileTab, scene: &mut FrameContext) {
     ui.painter().rect_filled(edge, 0.0, hue);
     ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::NONE);
     let middle = rect.center().y;
-    let right = buttons(ui, desk, rect.right() - 8.0, middle, scene);
+    let right = buttons(ui, profile_tab, rect.right() - 8.0, middle, scene);
     widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icon, 16.0, hue);
     let at = pos2(rect.left() + 36.0, middle);
     let head = widgets::text(ui, at, &words, TextRole::Strong, palette.text, right - at.x);
@@ -64,28 +64,28 @@ pub(crate) fn show(ui: &mut Ui, desk: &ProfileTab, scene: &mut FrameContext) {
 }
 
 /// The buttons, from the right end; returns where they begin.
-fn buttons(ui: &mut Ui, desk: &ProfileTab, right: f32, middle: f32, scene: &mut FrameContext) -> f32 {
+fn buttons(ui: &mut Ui, profile_tab: &ProfileTab, right: f32, middle: f32, scene: &mut FrameContext) -> f32 {
     let run = |command: Command, look| (command.words(), UiRequest::Run(command), look);
-    let buttons = match desk.status.connection {
+    let buttons = match profile_tab.status.connection {
         Some(ConnectionState::Reconnecting { .. }) => {
             vec![run(Command::Disconnect, ButtonStyle::Plain), run(Command::RetryNow, ButtonStyle::Outlined)]
         }
         Some(ConnectionState::TokenRefused { .. }) => vec![
             run(Command::SignOut, ButtonStyle::Plain),
             run(Command::RetryNow, ButtonStyle::Plain),
-            ("Sign in".to_owned(), UiRequest::SignInAgain(desk.profile.id), ButtonStyle::Outlined),
+            ("Sign in".to_owned(), UiRequest::SignInAgain(profile_tab.profile.id), ButtonStyle::Outlined),
         ],
         _ => vec![run(Command::Connect, ButtonStyle::Outlined)],
     };
     let width = |(words, _, look): &(String, UiRequest, ButtonStyle)| Button::new(words).look(*look).width(ui) + GAP;
     let left = right - buttons.iter().map(width).sum::<f32>();
     let mut at = left;
-    for (words, wish, look) in buttons {
+    for (words, request, look) in buttons {
         let press = Button::new(&words).look(look);
         at += GAP;
         let width = press.width(ui);
         if press.at(ui, pos2(at, middle)).clicked() {
-            scene.wish(wish);
+            scene.request(request);
         }
         at += width;
     }

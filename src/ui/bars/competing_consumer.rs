@@ -17,7 +17,7 @@ fn words(competing: CompetingConsumer) -> String {
 }
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn bar(ui: &mut Ui, rival: CompetingConsumer, scene: &mut FrameContext) {
+pub(crate) fn bar(ui: &mut Ui, competing_consumer: CompetingConsumer, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.gap_fill, true);
     ui.painter().rect_filled(rect.with_max_x(rect.left() + 2.0), 0.0, palette.gap);
@@ -25,10 +25,10 @@ pub(crate) fn bar(ui: &mut Ui, rival: CompetingConsumer, scene: &mut FrameContex
     let press = Button::new("What this means").look(ButtonStyle::Outlined);
     let right = rect.right() - 8.0 - press.width(ui);
     if press.at(ui, pos2(right, middle)).clicked() {
-        scene.wish(UiRequest::ExplainCompetingConsumer(rival));
+        scene.request(UiRequest::ExplainCompetingConsumer(competing_consumer));
     }
     widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icons::SPLIT, 16.0, palette.gap);
-    let words = words(rival);
+    let words = words(competing_consumer);
     let at = pos2(rect.left() + 36.0, middle);
     let head = widgets::text(ui, at, &words, TextRole::Strong, palette.text, right - at.x - 12.0);
     let sentence = "Another client is probably taking messages from this profile’s queue.";
@@ -41,13 +41,13 @@ pub(crate) fn bar(ui: &mut Ui, rival: CompetingConsumer, scene: &mut FrameContex
 }
 
 /// Draws what the dialog holds.
-pub(crate) fn explain(ui: &mut Ui, rival: CompetingConsumer, fresh: bool, scene: &mut FrameContext) {
+pub(crate) fn explain(ui: &mut Ui, competing_consumer: CompetingConsumer, fresh: bool, scene: &mut FrameContext) {
     paragraph(
         ui,
         &format!(
             "{} of the {} commands that settled within the last hour did so without a word on the socket, although it was \
              live all the while. Their outcomes are known only because the server was asked.",
-            rival.unheard, rival.of
+            competing_consumer.unheard, competing_consumer.of
         ),
     );
     paragraph(

@@ -23,7 +23,7 @@ pub(crate) fn show(ui: &mut Ui, exporting: &ExportProgress, scene: &mut FrameCon
     let cancel = Button::new("Cancel export").look(ButtonStyle::Outlined);
     let mut right = rect.right() - theme::EDGE - cancel.width(ui);
     if cancel.at(ui, pos2(right, middle)).clicked() {
-        scene.wish(UiRequest::Send(Action::CancelExport));
+        scene.request(UiRequest::Send(Action::CancelExport));
     }
     right -= 16.0;
     let fraction = fraction(exporting);

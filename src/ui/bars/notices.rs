@@ -206,7 +206,7 @@ impl Held {
         let dismiss = Button::icon_only(icons::CLOSE, "Dismiss").salt(Id::unique(("dismiss", self.number)));
         let mut right = rect.right() - 8.0 - dismiss.width(ui);
         if !self.has_to_be_read() && dismiss.at(ui, pos2(right, middle)).clicked() {
-            scene.wish(UiRequest::Dismiss(self.number));
+            scene.request(UiRequest::Dismiss(self.number));
         }
         if let Some((words, action)) = &self.notice.remedy {
             self.remedy(ui, &mut right, middle, words, action, scene);
@@ -225,8 +225,8 @@ impl Held {
         let press = Button::new(words).look(ButtonStyle::Outlined).salt(Id::unique(("remedy", self.number)));
         *right -= press.width(ui) + 8.0;
         if press.at(ui, pos2(*right, middle)).clicked() {
-            scene.wish(UiRequest::Send(action.clone()));
-            scene.wish(UiRequest::Dismiss(self.number));
+            scene.request(UiRequest::Send(action.clone()));
+            scene.request(UiRequest::Dismiss(self.number));
         }
     }
 }

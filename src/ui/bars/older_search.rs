@@ -32,14 +32,18 @@ impl ProfileTab {
         if !self.can_search_older() {
             return None;
         }
-        let (filter, chip) = (self.view.filter().clone(), self.view.chip());
+        let (filter, status_filter) = (self.view.filter().clone(), self.view.status_filter());
         let number = self.older.number.wrapping_add(1);
-        self.older =
-            OlderSearch { number, wanted: Some((filter.clone(), chip)), percent: Some(0), ..OlderSearch::default() };
+        self.older = OlderSearch {
+            number,
+            wanted: Some((filter.clone(), status_filter)),
+            percent: Some(0),
+            ..OlderSearch::default()
+        };
         // What was cut may be of any row.
         let all = self.activities.has_cut_texts();
         let before = if all { Seq::FIRST_UNKEPT } else { self.activities.older_than() };
-        Some(Action::SearchOlder { profile: self.profile.id, search: number, filter, chip, before })
+        Some(Action::SearchOlder { profile: self.profile.id, search: number, filter, status_filter, before })
     }
 
     /// Stops it; what was found stays. `None` if there is none under way.
@@ -49,8 +53,8 @@ impl ProfileTab {
 
     /// Ends the search if something else is looked for by now, and lets go of what it found.
     pub(crate) fn follow_search(&mut self) -> Option<Action> {
-        let (filter, chip) = self.older.wanted.as_ref()?;
-        if filter == self.view.filter() && *chip == self.view.chip() {
+        let (filter, status_filter) = self.older.wanted.as_ref()?;
+        if filter == self.view.filter() && *status_filter == self.view.status_filter() {
             return None;
         }
         let cancel = self.cancel_search();
@@ -91,33 +95,33 @@ impl ProfileTab {
 }
 
 /// The button that begins a search, or ends it.
-fn button(desk: &ProfileTab) -> Option<Button<'static>> {
-    let words = match desk.older.percent {
+fn button(profile_tab: &ProfileTab) -> Option<Button<'static>> {
+    let words = match profile_tab.older.percent {
         Some(_) => "Cancel search",
-        None if desk.can_search_older() => "Search older…",
+        None if profile_tab.can_search_older() => "Search older…",
         None => return None,
     };
     Some(Button::new(words).face(TextRole::Caption).height(20.0))
 }
 
 /// How wide what can be done about it is, with the space before it; 0 if there is nothing.
-pub(crate) fn width(ui: &Ui, desk: &ProfileTab) -> f32 {
-    let bar = if desk.older.percent.is_some() { BAR + 8.0 } else { 0.0 };
-    button(desk).map_or(0.0, |button| SPACE + bar + button.width(ui))
+pub(crate) fn width(ui: &Ui, profile_tab: &ProfileTab) -> f32 {
+    let bar = if profile_tab.older.percent.is_some() { BAR + 8.0 } else { 0.0 };
+    button(profile_tab).map_or(0.0, |button| SPACE + bar + button.width(ui))
 }
 
 /// Draws what can be done about it, behind a place in the status bar.
-pub(crate) fn show(ui: &mut Ui, desk: &ProfileTab, at: Pos2, scene: &mut FrameContext) {
-    let Some(button) = button(desk) else { return };
+pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, at: Pos2, scene: &mut FrameContext) {
+    let Some(button) = button(profile_tab) else { return };
     let at = pos2(at.x + SPACE, at.y);
-    if let Some(percent) = desk.older.percent {
+    if let Some(percent) = profile_tab.older.percent {
         let bar = Rect::from_min_size(pos2(at.x, at.y - 3.0), vec2(BAR, 6.0));
         let fraction = f32::from(percent) / 100.0;
         widgets::progress(ui, bar, Id::unique("search"), "Searching older messages", Some(fraction));
         if button.at(ui, pos2(bar.right() + 8.0, at.y)).clicked() {
-            scene.wish(UiRequest::CancelSearch);
+            scene.request(UiRequest::CancelSearch);
         }
     } else if button.at(ui, at).on_hover_text("Search the journal for what is not in memory.").clicked() {
-        scene.wish(UiRequest::SearchOlder);
+        scene.request(UiRequest::SearchOlder);
     }
 }

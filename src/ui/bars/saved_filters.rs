@@ -49,7 +49,7 @@ pub(crate) fn menu(ui: &mut Ui, at: Pos2, saved: &[SavedFilter], scene: &mut Fra
                 let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
                 let save = Button::new("Save filter…").icon(icons::ADD).look(ButtonStyle::MenuItem);
                 if save.within(ui, rect).clicked() {
-                    scene.wish(UiRequest::Run(Command::SaveFilter));
+                    scene.request(UiRequest::Run(Command::SaveFilter));
                 }
                 widgets::follow_focus(ui);
             });
@@ -64,12 +64,12 @@ fn entry(ui: &mut Ui, index: usize, filter: &SavedFilter, scene: &mut FrameConte
     let accessible = format!("Show {name}");
     let press = Button::new(&name).name(&accessible).look(ButtonStyle::MenuItem).salt(Id::unique(("saved", index)));
     if press.trailing(shown.into_owned()).within(ui, rect.with_max_x(rect.right() - 28.0)).clicked() {
-        scene.wish(UiRequest::ShowSaved(index));
+        scene.request(UiRequest::ShowSaved(index));
     }
     let forget = format!("Forget {name}");
     let press = Button::icon_only(icons::CLOSE, &forget).icon_size(14.0).salt(Id::unique(("forget", index)));
     if press.at(ui, pos2(rect.right() - 26.0, rect.center().y)).clicked() {
-        scene.wish(UiRequest::ForgetSaved(index));
+        scene.request(UiRequest::ForgetSaved(index));
     }
 }
 
@@ -142,7 +142,7 @@ pub(crate) fn show(ui: &mut Ui, naming: &mut SaveFilterForm, fresh: bool, scene:
     let why_not = naming.wrong().map(|wrong| wrong.to_string());
     let pressed = buttons_unless(ui, why_not.as_deref(), "Save filter", "Cancel", InitialFocus::None, scene);
     if (pressed || entered) && why_not.is_none() {
-        scene.wish(UiRequest::SaveFilter(naming.name().to_owned()));
-        scene.wish(UiRequest::CloseDialog);
+        scene.request(UiRequest::SaveFilter(naming.name().to_owned()));
+        scene.request(UiRequest::CloseDialog);
     }
 }

@@ -18,55 +18,58 @@ use crate::ui::widgets::{Button, icons};
 use super::older_search;
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, desk: Option<&ProfileTab>, journal: Option<u64>, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, profile_tab: Option<&ProfileTab>, journal: Option<u64>, scene: &mut FrameContext) {
     let narrow = scene.narrow;
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.window, false);
     ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, palette.stroke));
     let middle = rect.center().y + 0.5;
     let at = pos2(rect.left() + theme::EDGE, middle);
-    let (shown, name) = match desk {
+    let (shown, name) = match profile_tab {
         None => ("No profile yet".to_owned(), "No profile yet".to_owned()),
-        Some(desk) => (words(desk, journal, narrow, grouped), words(desk, journal, narrow, |count| count.to_string())),
+        Some(profile_tab) => (
+            words(profile_tab, journal, narrow, grouped),
+            words(profile_tab, journal, narrow, |count| count.to_string()),
+        ),
     };
-    let right = note(ui, rect, desk, middle, scene);
-    let searches = desk.filter(|desk| !desk.shows_form());
+    let right = note(ui, rect, profile_tab, middle, scene);
+    let searches = profile_tab.filter(|profile_tab| !profile_tab.shows_form());
     // The words give way to what can be done.
-    let room = right - at.x - 12.0 - searches.map_or(0.0, |desk| older_search::width(ui, desk));
+    let room = right - at.x - 12.0 - searches.map_or(0.0, |profile_tab| older_search::width(ui, profile_tab));
     let text = widgets::text(ui, at, &shown, TextRole::Caption, palette.secondary, room);
     widgets::label(ui, text, "status", &name);
-    if let Some(desk) = searches {
-        older_search::show(ui, desk, pos2(text.right(), middle), scene);
+    if let Some(profile_tab) = searches {
+        older_search::show(ui, profile_tab, pos2(text.right(), middle), scene);
     }
 }
 
-fn words(desk: &ProfileTab, journal: Option<u64>, narrow: bool, count: impl Fn(usize) -> String) -> String {
-    let activities = desk.activities.len();
-    let known = desk.activities.known();
+fn words(profile_tab: &ProfileTab, journal: Option<u64>, narrow: bool, count: impl Fn(usize) -> String) -> String {
+    let activities = profile_tab.activities.len();
+    let known = profile_tab.activities.known();
     let noun = if known == 1 { "activity" } else { "activities" };
     let mut parts = vec![if known > activities {
         format!("{} newest of {} {noun}", count(activities), count(known))
     } else {
         format!("{} {noun}", count(activities))
     }];
-    parts.extend(desk.words_of_search());
+    parts.extend(profile_tab.words_of_search());
     if let Some(size) = journal {
         parts.push(format!("journal {}", bytes(size)));
     }
-    if desk.is_all() {
+    if profile_tab.is_all() {
         parts.push("the newest of all profiles".to_owned());
     } else if !narrow {
-        let host = desk.profile.api.host().unwrap_or_default();
-        let user = &desk.profile.username;
+        let host = profile_tab.profile.api.host().unwrap_or_default();
+        let user = &profile_tab.profile.username;
         parts.push(if user.is_empty() {
             visible(&host).into_owned()
         } else {
             format!("{} at {}", visible(user), visible(&host))
         });
     }
-    let selected = desk.table.selected_count();
+    let selected = profile_tab.table.selected_count();
     if selected > 1 {
-        let hidden = desk.hidden_selected();
+        let hidden = profile_tab.hidden_selected();
         let hidden = if hidden > 0 { format!(", {} of them hidden", count(hidden)) } else { String::new() };
         parts.push(format!("{} selected{hidden}", count(selected)));
     }
@@ -75,17 +78,17 @@ fn words(desk: &ProfileTab, journal: Option<u64>, narrow: bool, count: impl Fn(u
 
 /// What stands on the right: what is under way in the background, else what is known to be complete, else the version.
 /// Returns where it begins.
-fn note(ui: &mut Ui, rect: Rect, desk: Option<&ProfileTab>, middle: f32, scene: &mut FrameContext) -> f32 {
+fn note(ui: &mut Ui, rect: Rect, profile_tab: Option<&ProfileTab>, middle: f32, scene: &mut FrameContext) -> f32 {
     let palette = Palette::of(ui.style());
-    let words = match desk {
+    let words = match profile_tab {
         None => concat!("Privicore Monitor ", env!("CARGO_PKG_VERSION")).to_owned(),
-        Some(desk) => match desk.search {
+        Some(profile_tab) => match profile_tab.search {
             Refresh::Searching { looked_at, of } => {
                 format!("Searching {} % of {} activities…", looked_at * 100 / of.max(1), grouped(of))
             }
-            Refresh::Done if desk.restoring => "Reading earlier activities…".to_owned(),
-            Refresh::Done if desk.shows_form() || desk.is_all() => return rect.right() - theme::EDGE,
-            Refresh::Done => return complete(ui, rect, desk, middle, scene),
+            Refresh::Done if profile_tab.restoring => "Reading earlier activities…".to_owned(),
+            Refresh::Done if profile_tab.shows_form() || profile_tab.is_all() => return rect.right() - theme::EDGE,
+            Refresh::Done => return complete(ui, rect, profile_tab, middle, scene),
         },
     };
     let at = pos2(rect.right() - theme::EDGE, middle);
@@ -95,16 +98,16 @@ fn note(ui: &mut Ui, rect: Rect, desk: Option<&ProfileTab>, middle: f32, scene: 
 }
 
 /// What is known to be complete, as a button that opens the whole list. Returns where it begins.
-fn complete(ui: &mut Ui, rect: Rect, desk: &ProfileTab, middle: f32, scene: &mut FrameContext) -> f32 {
+fn complete(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, middle: f32, scene: &mut FrameContext) -> f32 {
     let palette = Palette::of(ui.style());
-    let told = desk.completeness.tell(desk.is_live(), scene);
+    let told = profile_tab.completeness.tell(profile_tab.is_live(), scene);
     let (icon, hue) = self::mark(&told, palette);
     let press = Button::new(&told.words).coloured_icon(icon, hue).icon_size(14.0).face(TextRole::Caption).height(20.0);
     let press = press.salt(Id::unique("completeness"));
     let left = rect.right() - 4.0 - press.width(ui);
     let hint = "Of the commands and data requests that were seen. Opens the list.";
     if press.at(ui, pos2(left, middle)).on_hover_text(hint).clicked() {
-        scene.wish(UiRequest::Run(Command::Completeness));
+        scene.request(UiRequest::Run(Command::Completeness));
     }
     left
 }

@@ -20,39 +20,40 @@ use crate::ui::widgets::{Button, ButtonStyle, icons};
 const MINUTES: usize = 24;
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, desk: &ProfileTab, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.panel, true);
-    let counts = desk.activities.counts();
+    let counts = profile_tab.activities.counts();
     let mut x = rect.left() + theme::EDGE;
-    for chip in StatusFilter::ORDER {
-        let on = desk.view.chip() == chip;
-        let name = chip.accessible_name(counts.of(chip));
+    for status_filter in StatusFilter::ORDER {
+        let on = profile_tab.view.status_filter() == status_filter;
+        let name = status_filter.accessible_name(counts.of(status_filter));
         // In the narrow window the four states keep their icon and count.
-        let icon = icons::chip(chip, palette);
-        let word = if scene.narrow && icon.is_some() { "" } else { chip.word() };
-        let mut press = Button::new(word).name(&name).on(on).trailing(grouped(counts.of(chip))).icon_size(14.0);
+        let icon = icons::status_filter(status_filter, palette);
+        let word = if scene.narrow && icon.is_some() { "" } else { status_filter.word() };
+        let mut press =
+            Button::new(word).name(&name).on(on).trailing(grouped(counts.of(status_filter))).icon_size(14.0);
         if let Some((icon, hue)) = icon {
             press = press.coloured_icon(icon, hue);
         }
         // The id is of the chip, not of its count, or it would lose the focus at each message.
-        press = press.salt(egui::Id::unique(("chip", chip.word())));
+        press = press.salt(egui::Id::unique(("chip", status_filter.word())));
         if on {
             press = press.look(ButtonStyle::Chosen);
         }
         let response = press.at(ui, pos2(x, rect.center().y));
         if response.clicked() {
-            scene.wish(UiRequest::Run(Command::Show(chip)));
+            scene.request(UiRequest::Run(Command::Show(status_filter)));
         }
         x = response.rect.right() + if on || x < 20.0 { 6.0 } else { 8.0 };
     }
-    throughput(ui, rect, x, desk, scene);
+    throughput(ui, rect, x, profile_tab, scene);
 }
 
 /// Messages of the last minutes as bars, the newest brighter, and how many came in the last minute.
-fn throughput(ui: &Ui, bar: Rect, left: f32, desk: &ProfileTab, scene: &mut FrameContext) {
+fn throughput(ui: &Ui, bar: Rect, left: f32, profile_tab: &ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
-    let minutes = desk.activities.per_minute(scene.now, MINUTES);
+    let minutes = profile_tab.activities.per_minute(scene.now, MINUTES);
     let last = last_minute(&minutes, scene.now);
     let words = format!("{last}/min");
     let at = pos2(bar.right() - theme::EDGE, bar.center().y);

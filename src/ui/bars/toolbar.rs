@@ -22,13 +22,13 @@ use super::saved_filters;
 const SAVED: f32 = 32.0;
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, desk: &mut ProfileTab, saved: &[SavedFilter], scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, saved: &[SavedFilter], scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.panel, true);
     let middle = rect.center().y;
-    let tools = Tools::of(desk, scene.narrow);
+    let tools = Tools::of(profile_tab, scene.narrow);
     let tools_width = tools.width(ui);
-    let newer = desk.table.newer(&desk.activities, &desk.view);
+    let newer = profile_tab.table.newer(&profile_tab.activities, &profile_tab.view);
     let newer_words = format!("{} new", grouped(newer));
     let newer_name = format!("{newer} new");
     let new = Button::new(&newer_words)
@@ -40,17 +40,17 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut ProfileTab, saved: &[SavedFilter], sc
     let room = rect.width() - 2.0 * theme::EDGE - tools_width - new_width - 12.0 - SAVED;
     let width = if scene.narrow { room } else { room.min(488.0) };
     let field = Rect::from_min_size(pos2(rect.left() + theme::EDGE, middle - 12.0), vec2(width.max(80.0), 24.0));
-    filter(ui, field, desk, scene);
+    filter(ui, field, profile_tab, scene);
     saved_filters::menu(ui, pos2(field.right() + 4.0, middle), saved, scene);
     if newer > 0 && new.at(ui, pos2(field.right() + SAVED + 8.0, middle)).clicked() {
-        scene.wish(UiRequest::Run(Command::Follow));
+        scene.request(UiRequest::Run(Command::Follow));
     }
     // The last button's text, or in the narrow window its icon, ends where everything does; its padding lies beyond.
     let beyond = if scene.narrow { 4.0 } else { 8.0 };
     tools.show(ui, pos2(rect.right() - theme::EDGE + beyond - tools_width, middle), scene);
 }
 
-fn filter(ui: &mut Ui, rect: Rect, desk: &mut ProfileTab, scene: &FrameContext) {
+fn filter(ui: &mut Ui, rect: Rect, profile_tab: &mut ProfileTab, scene: &FrameContext) {
     let palette = Palette::of(ui.style());
     let key = if scene.narrow {
         String::new()
@@ -58,31 +58,31 @@ fn filter(ui: &mut Ui, rect: Rect, desk: &mut ProfileTab, scene: &FrameContext) 
         Command::Filter.key().map_or_else(String::new, |key| ui.ctx().format_shortcut(&key))
     };
     let key_width = if key.is_empty() { 0.0 } else { widgets::width(ui, &key, TextRole::Caption) + 10.0 };
-    let clear_width = if desk.filter.is_empty() { 0.0 } else { 20.0 };
+    let clear_width = if profile_tab.filter.is_empty() { 0.0 } else { 20.0 };
     let field = Field {
         hint: "Filter …",
         margins: (31.0, 8.0 + key_width.max(clear_width)),
-        wrong: desk.filter_error.is_some(),
-        wrong_part: desk.filter_error.as_ref().map(|error| error.range.clone()),
+        wrong: profile_tab.filter_error.is_some(),
+        wrong_part: profile_tab.filter_error.as_ref().map(|error| error.range.clone()),
         ..Field::new(filter_id(), "Filter")
     };
-    let mut response = field.show(ui, rect, &mut desk.filter);
-    if desk.filter.is_empty() {
+    let mut response = field.show(ui, rect, &mut profile_tab.filter);
+    if profile_tab.filter.is_empty() {
         response = response.on_hover_text(LANGUAGE);
     }
     widgets::icon(ui, pos2(rect.left() + 17.0, rect.center().y), icons::SEARCH, 16.0, palette.secondary);
     if response.changed() {
-        desk.read_filter();
+        profile_tab.read_filter();
     }
-    if let Some(error) = &desk.filter_error {
+    if let Some(error) = &profile_tab.filter_error {
         mistake(ui, rect, &response, error);
     }
     // Enter goes on to the rows that were found.
     if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
-        let id = crate::ui::profile_tab::rows::table_id(desk);
+        let id = crate::ui::profile_tab::rows::table_id(profile_tab);
         ui.memory_mut(|memory| memory.request_focus(id));
     }
-    if desk.filter.is_empty() {
+    if profile_tab.filter.is_empty() {
         let at = pos2(rect.right() - 8.0, rect.center().y);
         widgets::text_right(ui, at, &key, TextRole::Caption, palette.muted);
     } else if Button::icon_only(icons::CLOSE, "Clear filter")
@@ -92,7 +92,7 @@ fn filter(ui: &mut Ui, rect: Rect, desk: &mut ProfileTab, scene: &FrameContext) 
         .at(ui, pos2(rect.right() - 24.0, rect.center().y))
         .clicked()
     {
-        desk.set_filter("");
+        profile_tab.set_filter("");
     }
 }
 
@@ -134,13 +134,13 @@ struct Tools {
 }
 
 impl Tools {
-    fn of(desk: &ProfileTab, narrow: bool) -> Self {
+    fn of(profile_tab: &ProfileTab, narrow: bool) -> Self {
         Self {
-            paused: desk.view.is_paused(),
-            waiting: desk.view.waiting(&desk.activities),
-            follows: desk.table.follows() && desk.view.sort().is_none(),
+            paused: profile_tab.view.is_paused(),
+            waiting: profile_tab.view.waiting(&profile_tab.activities),
+            follows: profile_tab.table.follows() && profile_tab.view.sort().is_none(),
             narrow,
-            asks_not: Command::RequestData.why_not(Some(desk)).or(Command::Track.why_not(Some(desk))),
+            asks_not: Command::RequestData.why_not(Some(profile_tab)).or(Command::Track.why_not(Some(profile_tab))),
         }
     }
 
@@ -210,7 +210,7 @@ impl Tools {
                 let response = press.why_not(self.asks_not).at(ui, pos2(x, at.y));
                 x = response.rect.right() + 8.0;
                 if response.clicked() {
-                    scene.wish(UiRequest::Run(command));
+                    scene.request(UiRequest::Run(command));
                 }
             }
             widgets::divider(ui, x + 4.5, at.y, 16.0);
@@ -218,19 +218,19 @@ impl Tools {
         }
         let pause = self.pause().at(ui, pos2(x, at.y));
         if pause.clicked() {
-            scene.wish(UiRequest::Run(Command::Pause));
+            scene.request(UiRequest::Run(Command::Pause));
         }
         let follow = self.follow().at(ui, pos2(pause.rect.right() + 8.0, at.y));
         if follow.clicked() {
-            scene.wish(UiRequest::Run(Command::Follow));
+            scene.request(UiRequest::Run(Command::Follow));
         }
         let columns = self.columns().at(ui, pos2(follow.rect.right() + 8.0, at.y));
         if columns.clicked() {
-            scene.wish(UiRequest::Run(Command::Columns));
+            scene.request(UiRequest::Run(Command::Columns));
         }
         let export = self.export().at(ui, pos2(columns.rect.right() + 8.0, at.y));
         if export.clicked() {
-            scene.wish(UiRequest::Run(Command::Export));
+            scene.request(UiRequest::Run(Command::Export));
         }
     }
 }

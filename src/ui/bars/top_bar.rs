@@ -29,7 +29,7 @@ const LEAST_TAB: f32 = 120.0;
 
 /// What the bar shows.
 pub(crate) struct TopBar<'a> {
-    pub desks: &'a [ProfileTab],
+    pub profile_tabs: &'a [ProfileTab],
     /// The tab in front; `None` where the form for a further profile is.
     pub front: Option<usize>,
     /// Whether there is a form for a further profile.
@@ -59,13 +59,13 @@ pub(crate) fn state_words(state: Option<&ConnectionState>, scene: &mut FrameCont
 pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.window, true);
-    let front = bar.front.and_then(|front| bar.desks.get(front));
+    let front = bar.front.and_then(|front| bar.profile_tabs.get(front));
     // The right side is measured first: tabs take what it leaves.
     let words = match front {
-        Some(desk) if desk.is_all() => how_many_live(bar.desks),
-        _ => state_words(front.and_then(|desk| desk.status.connection.as_ref()), scene),
+        Some(profile_tab) if profile_tab.is_all() => how_many_live(bar.profile_tabs),
+        _ => state_words(front.and_then(|profile_tab| profile_tab.status.connection.as_ref()), scene),
     };
-    let tab = front.map_or(0.0, |desk| tab_width(ui, desk).min(LEAST_TAB)) + behind_tabs(ui, bar);
+    let tab = front.map_or(0.0, |profile_tab| tab_width(ui, profile_tab).min(LEAST_TAB)) + behind_tabs(ui, bar);
     let state = TopBarRight::measure(ui, front, words, rect.width() - tab - 16.0, scene);
     let room = rect.right() - state.width - 16.0;
     tabs(ui, rect, room, bar, scene);
@@ -75,7 +75,7 @@ pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut FrameContext) {
 
 /// What the buttons behind the tabs take, with the one for tabs that have no room.
 fn behind_tabs(ui: &Ui, bar: &TopBar<'_>) -> f32 {
-    let more = if bar.desks.len() > 1 { more_button(bar.desks.len()).width(ui) + 8.0 } else { 0.0 };
+    let more = if bar.profile_tabs.len() > 1 { more_button(bar.profile_tabs.len()).width(ui) + 8.0 } else { 0.0 };
     more + if bar.adding { 130.0 } else { 40.0 }
 }
 
@@ -89,14 +89,15 @@ fn more_button(count: usize) -> Button<'static> {
 }
 
 /// How many of the profiles are live.
-fn how_many_live(desks: &[ProfileTab]) -> String {
-    let profiles = || desks.iter().filter(|desk| !desk.is_all());
-    format!("{} of {} live", profiles().filter(|desk| desk.is_live()).count(), profiles().count())
+fn how_many_live(profile_tabs: &[ProfileTab]) -> String {
+    let profiles = || profile_tabs.iter().filter(|profile_tab| !profile_tab.is_all());
+    format!("{} of {} live", profiles().filter(|profile_tab| profile_tab.is_live()).count(), profiles().count())
 }
 
 /// How long no message came, where that is unusual for a live connection.
-fn quiet(desk: &ProfileTab, scene: &mut FrameContext) -> Option<String> {
-    let (usual, message) = (desk.status.health.usual?, desk.last_message().filter(|_| desk.is_live())?);
+fn quiet(profile_tab: &ProfileTab, scene: &mut FrameContext) -> Option<String> {
+    let (usual, message) =
+        (profile_tab.status.health.usual?, profile_tab.last_message().filter(|_| profile_tab.is_live())?);
     let (age, unusual) = (scene.instant.saturating_duration_since(message), usual.max(LEAST_SILENCE));
     if age < unusual {
         scene.changes_in(unusual.saturating_sub(age));
@@ -108,14 +109,15 @@ fn quiet(desk: &ProfileTab, scene: &mut FrameContext) -> Option<String> {
 }
 
 /// How long ago a live connection gave signs of life, and what is usual.
-fn signs_of_life(desk: &ProfileTab, scene: &FrameContext) -> String {
+fn signs_of_life(profile_tab: &ProfileTab, scene: &FrameContext) -> String {
     let ago = |instant| coarse(scene.instant.saturating_duration_since(instant));
-    let health = desk.status.health;
+    let health = profile_tab.status.health;
     let pong = health
         .pong
         .map_or_else(|| "No ping was needed yet.".to_owned(), |at| format!("Last answer to a ping {} ago.", ago(at)));
-    let message =
-        desk.last_message().map_or_else(|| "No message yet.".to_owned(), |at| format!("Last message {} ago.", ago(at)));
+    let message = profile_tab
+        .last_message()
+        .map_or_else(|| "No message yet.".to_owned(), |at| format!("Last message {} ago.", ago(at)));
     let usual = health.usual.map_or_else(
         || "What is usual is not known yet.".to_owned(),
         |usual| format!("Usually the next one comes within {}.", coarse(usual.max(Duration::from_secs(1)))),
@@ -125,37 +127,37 @@ fn signs_of_life(desk: &ProfileTab, scene: &FrameContext) -> String {
 
 /// Draws the tabs, a menu of those that have no room, and the button behind them.
 fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut FrameContext) {
-    let widths: Vec<f32> = bar.desks.iter().map(|desk| tab_width(ui, desk)).collect();
+    let widths: Vec<f32> = bar.profile_tabs.iter().map(|profile_tab| tab_width(ui, profile_tab)).collect();
     let end = room - if bar.adding { 130.0 } else { 40.0 };
     let all = rect.left() + widths.iter().sum::<f32>() <= end;
     // Room for the menu is kept if not all tabs fit.
-    let end = if all { end } else { end - more_button(bar.desks.len()).width(ui) - 8.0 };
+    let end = if all { end } else { end - more_button(bar.profile_tabs.len()).width(ui) - 8.0 };
     // The tab in front is always there: room for it is kept while those before it are drawn.
     let least = if all { f32::INFINITY } else { (end - rect.left()).max(LEAST_TAB) };
     let mut kept = bar.front.and_then(|front| widths.get(front)).map_or(0.0, |width| width.min(least));
     let mut x = rect.left();
     let mut hidden = Vec::new();
-    for (index, (desk, width)) in bar.desks.iter().zip(widths).enumerate() {
+    for (index, (profile_tab, width)) in bar.profile_tabs.iter().zip(widths).enumerate() {
         let active = bar.front == Some(index);
         let width = if active { width.min(least) } else { width };
         if active {
             kept = 0.0;
         } else if x + kept + width > end {
-            hidden.push(desk);
+            hidden.push(profile_tab);
             continue;
         }
         let tab = Rect::from_min_size(pos2(x, rect.top()), vec2(width, rect.height()));
-        one_tab(ui, tab, desk, active, scene);
+        one_tab(ui, tab, profile_tab, active, scene);
         x += width;
     }
     if !hidden.is_empty() {
         let button = more_button(hidden.len()).at(ui, pos2(x + 4.0, rect.center().y));
         x = button.rect.right() + 4.0;
         popup(ui, &button, |ui| {
-            for desk in &hidden {
-                let words = tab_name(desk);
+            for profile_tab in &hidden {
+                let words = tab_name(profile_tab);
                 if item(ui, Button::new(&crate::ui::text::cut(&words, 32)).name(&words).icon(icons::PROFILE)) {
-                    scene.wish(UiRequest::Show(desk.profile.id));
+                    scene.request(UiRequest::Show(profile_tab.profile.id));
                 }
             }
         });
@@ -165,49 +167,50 @@ fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut FrameC
     }
     let add = Button::icon_only(icons::ADD, "Add profile").icon_size(18.0);
     if add.at(ui, pos2(x + 5.0, rect.center().y)).clicked() {
-        scene.wish(UiRequest::AddProfile);
+        scene.request(UiRequest::AddProfile);
     }
 }
 
 /// A tab's name as it is drawn: whoever calls a profile `Profile 1` reads the word once.
-fn drawn_name(desk: &ProfileTab) -> String {
-    let name = visible(&desk.profile.name);
-    if name.to_lowercase().starts_with("profile") { name.into_owned() } else { tab_name(desk) }
+fn drawn_name(profile_tab: &ProfileTab) -> String {
+    let name = visible(&profile_tab.profile.name);
+    if name.to_lowercase().starts_with("profile") { name.into_owned() } else { tab_name(profile_tab) }
 }
 
 /// What a tab says behind its name while it is not in front: how many are new, and how many failed.
-fn unseen(desk: &ProfileTab) -> (Option<String>, Option<String>) {
-    let UnreadCounts { new, failed } = desk.unseen;
+fn unseen(profile_tab: &ProfileTab) -> (Option<String>, Option<String>) {
+    let UnreadCounts { new, failed } = profile_tab.unseen;
     let some = |count: usize| (count > 0).then_some(count);
     (some(new).map(|new| format!("{new} new")), some(failed).map(|failed| failed.to_string()))
 }
 
-fn tab_width(ui: &Ui, desk: &ProfileTab) -> f32 {
-    let name = widgets::width(ui, &crate::ui::text::cut(&drawn_name(desk), 32), TextRole::Strong);
-    let (new, failed) = unseen(desk);
+fn tab_width(ui: &Ui, profile_tab: &ProfileTab) -> f32 {
+    let name = widgets::width(ui, &crate::ui::text::cut(&drawn_name(profile_tab), 32), TextRole::Strong);
+    let (new, failed) = unseen(profile_tab);
     let new = new.map_or(0.0, |new| widgets::width(ui, &new, TextRole::Caption) - 15.0);
     let failed = failed.map_or(0.0, |failed| widgets::width(ui, &failed, TextRole::Caption) + 26.0);
-    let state = desk.status.connection.as_ref().unwrap_or(&ConnectionState::SignedOut);
+    let state = profile_tab.status.connection.as_ref().unwrap_or(&ConnectionState::SignedOut);
     let mark = mark_width(&icons::connection(state, Palette::of(ui.style())), 14.0);
     12.0 + mark + 8.0 + name + 36.0 + new.max(-8.0) + failed
 }
 
-fn one_tab(ui: &mut Ui, rect: Rect, desk: &ProfileTab, active: bool, scene: &mut FrameContext) {
+fn one_tab(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, active: bool, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
-    let name = tab_name(desk);
-    let response = tab_base(ui, rect, &name, active, ("tab", desk.profile.id));
+    let name = tab_name(profile_tab);
+    let response = tab_base(ui, rect, &name, active, ("tab", profile_tab.profile.id));
     let middle = rect.center().y;
-    let state = desk.status.connection.clone().unwrap_or(ConnectionState::SignedOut);
+    let state = profile_tab.status.connection.clone().unwrap_or(ConnectionState::SignedOut);
     let x = draw_mark(ui, pos2(rect.left() + 12.0, middle), &icons::connection(&state, palette), 14.0);
     let (face, ink) = if active { (TextRole::Strong, palette.text) } else { (TextRole::Body, palette.secondary) };
     // The arrow of the menu stands behind the name of the tab in front.
-    let room = if active && !desk.is_all() { rect.right() - 30.0 - x - 8.0 } else { f32::INFINITY };
-    let words = widgets::text(ui, pos2(x + 8.0, middle), &crate::ui::text::cut(&drawn_name(desk), 32), face, ink, room);
-    if active && !desk.is_all() {
+    let room = if active && !profile_tab.is_all() { rect.right() - 30.0 - x - 8.0 } else { f32::INFINITY };
+    let words =
+        widgets::text(ui, pos2(x + 8.0, middle), &crate::ui::text::cut(&drawn_name(profile_tab), 32), face, ink, room);
+    if active && !profile_tab.is_all() {
         widgets::icon(ui, pos2(rect.right() - 20.0, middle), icons::EXPAND_MORE, 16.0, palette.secondary);
-        popup(ui, &response, |ui| profile_items(ui, desk, scene, true));
+        popup(ui, &response, |ui| profile_items(ui, profile_tab, scene, true));
     } else {
-        let (new, failed) = unseen(desk);
+        let (new, failed) = unseen(profile_tab);
         let mut x = words.right();
         if let Some(new) = &new {
             x = widgets::text(ui, pos2(x + 8.0, middle), new, TextRole::Caption, palette.muted, f32::INFINITY).right();
@@ -222,7 +225,7 @@ fn one_tab(ui: &mut Ui, rect: Rect, desk: &ProfileTab, active: bool, scene: &mut
             ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(told.join(", ")));
         }
         if response.clicked() {
-            scene.wish(UiRequest::Show(desk.profile.id));
+            scene.request(UiRequest::Show(profile_tab.profile.id));
         }
     }
 }
@@ -237,14 +240,14 @@ fn new_tab(ui: &mut Ui, at: Pos2, height: f32, bar: &TopBar<'_>, scene: &mut Fra
     let ink = if active { palette.text } else { palette.secondary };
     widgets::text(ui, pos2(at.x + 12.0, rect.center().y), "New profile", TextRole::Strong, ink, f32::INFINITY);
     if response.clicked() && !active {
-        scene.wish(UiRequest::AddProfile);
+        scene.request(UiRequest::AddProfile);
     }
     let mut right = rect.right();
-    if !bar.desks.is_empty() && active {
+    if !bar.profile_tabs.is_empty() && active {
         let close = Button::icon_only(icons::CLOSE, "Close new profile").icon_size(14.0);
         let width = close.width(ui);
         if close.at(ui, pos2(right + 2.0, rect.center().y)).clicked() {
-            scene.wish(UiRequest::CloseForm);
+            scene.request(UiRequest::CloseForm);
         }
         right += width + 4.0;
     }
@@ -307,12 +310,13 @@ struct TopBarRight {
 
 impl TopBarRight {
     /// As much of it as `room` is for: how long nothing came gives way first, then the words before the token's end.
-    fn measure(ui: &Ui, desk: Option<&ProfileTab>, words: String, room: f32, scene: &mut FrameContext) -> Self {
-        let round_trip = desk
-            .filter(|desk| desk.is_live())
-            .and_then(|desk| desk.status.health.round_trip)
+    fn measure(ui: &Ui, profile_tab: Option<&ProfileTab>, words: String, room: f32, scene: &mut FrameContext) -> Self {
+        let round_trip = profile_tab
+            .filter(|profile_tab| profile_tab.is_live())
+            .and_then(|profile_tab| profile_tab.status.health.round_trip)
             .map(|time| time.as_millis());
-        let expires_at = desk.filter(|desk| !desk.is_signed_out()).and_then(ProfileTab::token_expires);
+        let expires_at =
+            profile_tab.filter(|profile_tab| !profile_tab.is_signed_out()).and_then(ProfileTab::token_expires);
         let expires = expires_at.and_then(|end| {
             let left = end.since(scene.now);
             if left.is_zero() {
@@ -322,24 +326,26 @@ impl TopBarRight {
             scene.counts(left);
             Some(format!("Token expires in {}", until(left)))
         });
-        let quiet = desk.and_then(|desk| quiet(desk, scene));
+        let quiet = profile_tab.and_then(|profile_tab| quiet(profile_tab, scene));
         let mut right = Self { words, round_trip, expires, quiet, leads: true, width: 0.0 };
-        right.width = right.needs(ui, desk);
+        right.width = right.needs(ui, profile_tab);
         if right.width > room {
             right.quiet = None;
-            right.width = right.needs(ui, desk);
+            right.width = right.needs(ui, profile_tab);
         }
         if right.width > room {
             right.leads = false;
-            right.width = right.needs(ui, desk);
+            right.width = right.needs(ui, profile_tab);
         }
         right
     }
 
     /// How wide it is.
-    fn needs(&self, ui: &Ui, desk: Option<&ProfileTab>) -> f32 {
+    fn needs(&self, ui: &Ui, profile_tab: Option<&ProfileTab>) -> f32 {
         let strong = |text: &str| widgets::width(ui, text, TextRole::Strong);
-        let state = desk.and_then(|desk| desk.status.connection.as_ref()).unwrap_or(&ConnectionState::SignedOut);
+        let state = profile_tab
+            .and_then(|profile_tab| profile_tab.status.connection.as_ref())
+            .unwrap_or(&ConnectionState::SignedOut);
         12.0 + mark_width(&icons::connection(state, Palette::of(ui.style())), 16.0)
             + 10.0
             + widgets::width(ui, "Connection: ", TextRole::Body)
@@ -353,23 +359,25 @@ impl TopBarRight {
             + 28.0
     }
 
-    fn show(&self, ui: &Ui, bar: Rect, desk: Option<&ProfileTab>, scene: &mut FrameContext) {
+    fn show(&self, ui: &Ui, bar: Rect, profile_tab: Option<&ProfileTab>, scene: &mut FrameContext) {
         let palette = Palette::of(ui.style());
         let middle = bar.center().y;
         // From the right: the menu is at a fixed place, the rest leads up to it.
         let mut x = bar.right() - self.width;
-        let state = desk.and_then(|desk| desk.status.connection.clone()).unwrap_or(ConnectionState::SignedOut);
+        let state = profile_tab
+            .and_then(|profile_tab| profile_tab.status.connection.clone())
+            .unwrap_or(ConnectionState::SignedOut);
         x = draw_mark(ui, pos2(x, middle), &icons::connection(&state, palette), 16.0) + 8.0;
         let lead = widgets::text(ui, pos2(x, middle), "Connection: ", TextRole::Body, palette.secondary, f32::INFINITY);
         let mut end =
             widgets::text(ui, pos2(lead.right(), middle), &self.words, TextRole::Strong, palette.text, f32::INFINITY);
         let label = widgets::label(ui, lead.union(end), "connection", &format!("Connection: {}", self.words));
-        if let Some(desk) = desk.filter(|desk| desk.is_live()) {
+        if let Some(profile_tab) = profile_tab.filter(|profile_tab| profile_tab.is_live()) {
             if label.hovered() {
                 // The ages in it count while it is looked at.
                 scene.counts(Duration::from_secs(1));
             }
-            let signs = signs_of_life(desk, scene);
+            let signs = signs_of_life(profile_tab, scene);
             ui.ctx().accesskit_node_builder(label.id, |node| node.set_description(signs.as_str()));
             label.on_hover_text(signs);
         }
@@ -406,26 +414,26 @@ fn menu(ui: &mut Ui, bar: Rect, front: Option<&ProfileTab>, chosen: Theme, scene
     let button = Button::icon_only(icons::MENU, "Menu").icon_size(18.0).padding(3.0);
     let response = button.at(ui, pos2(bar.right() - 34.0, bar.center().y));
     popup(ui, &response, |ui| {
-        if let Some(desk) = front {
-            profile_items(ui, desk, scene, false);
+        if let Some(profile_tab) = front {
+            profile_items(ui, profile_tab, scene, false);
             if scene.narrow {
                 for command in [Command::RequestData, Command::Track] {
-                    entry(ui, command, Some(desk), scene);
+                    entry(ui, command, Some(profile_tab), scene);
                 }
             }
-            if desk.ready().next().is_some() {
-                entry(ui, Command::DownloadAll, Some(desk), scene);
+            if profile_tab.ready().next().is_some() {
+                entry(ui, Command::DownloadAll, Some(profile_tab), scene);
             }
-            entry(ui, Command::DataSettings, Some(desk), scene);
-            entry(ui, Command::Completeness, Some(desk), scene);
-            entry(ui, Command::Insight, Some(desk), scene);
+            entry(ui, Command::DataSettings, Some(profile_tab), scene);
+            entry(ui, Command::Completeness, Some(profile_tab), scene);
+            entry(ui, Command::Insight, Some(profile_tab), scene);
             line(ui);
         }
         for theme in [Theme::System, Theme::Light, Theme::Dark] {
             let words = Command::Theme(theme).words();
             let glyph = if theme == chosen { icons::CHECK } else { Command::Theme(theme).icon() };
             if item(ui, Button::new(&words).icon(glyph).on(theme == chosen)) {
-                scene.wish(UiRequest::Run(Command::Theme(theme)));
+                scene.request(UiRequest::Run(Command::Theme(theme)));
             }
         }
         line(ui);
@@ -436,18 +444,18 @@ fn menu(ui: &mut Ui, bar: Rect, front: Option<&ProfileTab>, chosen: Theme, scene
 }
 
 /// What can be done with the profile in front.
-fn profile_items(ui: &mut Ui, desk: &ProfileTab, scene: &mut FrameContext, whole: bool) {
+fn profile_items(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameContext, whole: bool) {
     let connection = [Command::Connect, Command::Disconnect]
         .into_iter()
-        .find(|command| command.is_available(desk))
+        .find(|command| command.is_available(profile_tab))
         .unwrap_or(Command::Connect);
-    entry(ui, connection, Some(desk), scene);
+    entry(ui, connection, Some(profile_tab), scene);
     for command in [Command::RenewToken, Command::SignOut] {
-        entry(ui, command, Some(desk), scene);
+        entry(ui, command, Some(profile_tab), scene);
     }
     if whole {
         line(ui);
-        entry(ui, Command::ForgetActivity, Some(desk), scene);
-        entry(ui, Command::RemoveProfile, Some(desk), scene);
+        entry(ui, Command::ForgetActivity, Some(profile_tab), scene);
+        entry(ui, Command::RemoveProfile, Some(profile_tab), scene);
     }
 }

@@ -18,9 +18,9 @@ use crate::ui::widgets::link::link;
 const LINE: f32 = 20.0;
 
 /// Draws the ids in `place`; each leads to its row.
-pub(crate) fn show_open(ui: &mut Ui, place: Rect, desk: &ProfileTab, gap: RowId, scene: &mut FrameContext) {
+pub(crate) fn show_open(ui: &mut Ui, place: Rect, profile_tab: &ProfileTab, gap: RowId, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
-    let open = desk.activities.open_across(gap);
+    let open = profile_tab.activities.open_across(gap);
     let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt(("open", gap)));
     pane.spacing_mut().item_spacing.y = 0.0;
     if open.is_empty() {
@@ -33,8 +33,8 @@ pub(crate) fn show_open(ui: &mut Ui, place: Rect, desk: &ProfileTab, gap: RowId,
     ScrollArea::vertical().auto_shrink(false).id_salt("open").show_rows(&mut pane, LINE, open.len(), |ui, rows| {
         for command in open.get(rows).unwrap_or_default() {
             let (_, line) = ui.allocate_space(vec2(ui.available_width(), LINE));
-            let row = desk.activities.find(&ActivityKey::Command(command.clone()));
-            let status = row.and_then(|row| desk.activity(row)).map(|activity| activity.status());
+            let row = profile_tab.activities.find(&ActivityKey::Command(command.clone()));
+            let status = row.and_then(|row| profile_tab.activity(row)).map(|activity| activity.status());
             let mut left = line.left() + theme::EDGE;
             if let Some(status) = status {
                 let (icon, hue) = icons::status(status, palette);
@@ -47,7 +47,7 @@ pub(crate) fn show_open(ui: &mut Ui, place: Rect, desk: &ProfileTab, gap: RowId,
             if link(ui, rect, Id::unique(("open across", gap, &id)), (&id, TextRole::Mono), &words)
                 && let Some(row) = row
             {
-                scene.wish(UiRequest::Reveal(row));
+                scene.request(UiRequest::Reveal(row));
             }
         }
     });

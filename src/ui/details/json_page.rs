@@ -90,7 +90,7 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &mut Details, filter: &Filt
         }
         Some(Asked::Copy(seq)) => {
             if let Some(original) = details.secrets.of(seq) {
-                scene.wish(UiRequest::CopySecret(original.clone()));
+                scene.request(UiRequest::CopySecret(original.clone()));
             } else if let Some(entry) = details.entries.iter().find(|entry| entry.seq == seq) {
                 ui.copy_text(entry.raw.to_string());
             }

@@ -54,7 +54,7 @@ pub(crate) fn reconcile_button(ui: &mut Ui, at: Pos2, reconcile: Option<Action>,
     let Some(action) = reconcile else { return false };
     let press = Button::new("Reconcile").name("Reconcile selected").look(ButtonStyle::Outlined);
     if press.at(ui, at).clicked() {
-        scene.wish(UiRequest::Send(action));
+        scene.request(UiRequest::Send(action));
     }
     true
 }
@@ -69,7 +69,7 @@ pub(crate) fn next_buttons(
     if activity.can_check() {
         let press = Button::new("Check status").name("Check status of selected").look(ButtonStyle::Outlined);
         if press.salt(Id::unique("check selected")).at(ui, at).clicked() {
-            scene.wish(UiRequest::Run(Command::CheckStatus));
+            scene.request(UiRequest::Run(Command::CheckStatus));
         }
         return true;
     }

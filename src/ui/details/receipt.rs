@@ -204,7 +204,7 @@ pub(crate) fn buttons(
         let press = Button::new("I have read this").name("The warning was read").look(ButtonStyle::Outlined);
         let response = press.at(ui, pos2(x, at.y));
         if response.clicked() {
-            scene.wish(UiRequest::Send(Action::WarningRead { profile, request: request.clone() }));
+            scene.request(UiRequest::Send(Action::WarningRead { profile, request: request.clone() }));
         }
         x = response.rect.right() + 8.0;
     }
@@ -212,7 +212,7 @@ pub(crate) fn buttons(
         let press = Button::new("Request again").name("Request selected again").look(ButtonStyle::Outlined);
         let response = press.salt(Id::unique("request selected again")).at(ui, pos2(x, at.y));
         if response.clicked() {
-            scene.wish(UiRequest::RequestAgain { profile, request });
+            scene.request(UiRequest::RequestAgain { profile, request });
         }
         x = response.rect.right();
     }

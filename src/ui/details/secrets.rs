@@ -44,6 +44,6 @@ pub(crate) fn button(ui: &mut Ui, pane: Rect, details: &Details, scene: &mut Fra
         Button::new(&words).icon(command.icon()).icon_size(14.0).height(20.0).padding(6.0).salt(Id::unique("secrets"));
     let at = pos2(pane.right() - 8.0 - press.width(ui), pane.top() + 14.0);
     if press.at(ui, at).clicked() {
-        scene.wish(UiRequest::Run(command));
+        scene.request(UiRequest::Run(command));
     }
 }

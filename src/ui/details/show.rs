@@ -25,25 +25,25 @@ use super::{descriptions, gap, json_page, receipt, timeline};
 const NOT_KEPT: &str = "Not kept: the newest messages are in memory only, until the journal can be written.";
 
 /// Draws the details in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, desk: &mut ProfileTab, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     widgets::name_group(ui, "Details");
     let rect = widgets::bar(ui, palette.panel, false);
     ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, palette.stroke_strong));
-    let Some(mut details) = desk.details.take() else { return };
+    let Some(mut details) = profile_tab.details.take() else { return };
     let mut open = true;
-    if let Some(activity) = desk.activities.get(details.row) {
+    if let Some(activity) = profile_tab.activities.get(details.row) {
         let head = Rect::from_min_size(rect.min, vec2(rect.width(), theme::DETAILS_HEAD));
         ui.painter().hline(head.x_range(), head.bottom() - 0.5, Stroke::new(1.0, palette.stroke_soft));
-        open = match desk.gap(details.row) {
+        open = match profile_tab.gap(details.row) {
             Some(gap) => show_gap_head(ui, head, &gap, scene),
             None => show_head(ui, head, &details, &activity, scene),
         };
         let body = Rect::from_min_max(pos2(rect.left(), head.bottom()), rect.max);
-        panes(ui, body, &mut details, (desk, &activity), scene);
+        panes(ui, body, &mut details, (profile_tab, &activity), scene);
     }
     if open {
-        desk.details = Some(details);
+        profile_tab.details = Some(details);
     }
 }
 
@@ -155,14 +155,14 @@ fn head_buttons(
             match index {
                 0 => ui.copy_text(message_of(details, activity)),
                 1 => ui.copy_text(details.json()),
-                _ => scene.wish(UiRequest::Run(Command::EditLabel)),
+                _ => scene.request(UiRequest::Run(Command::EditLabel)),
             }
         }
     }
     if let Some(primary) = primary
         && primary.at(ui, pos2(primary_left, middle)).clicked()
     {
-        scene.wish(UiRequest::Save { row: details.row, inline });
+        scene.request(UiRequest::Save { row: details.row, inline });
     }
     (begin, !close.at(ui, pos2(close_left, middle)).clicked())
 }
@@ -173,7 +173,7 @@ fn message_of(details: &Details, activity: &Activity<'_>) -> String {
 }
 
 fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&ProfileTab, &Activity<'_>), scene: &mut FrameContext) {
-    let (desk, activity) = of;
+    let (profile_tab, activity) = of;
     let palette = Palette::of(ui.style());
     let next_width = (rect.width() * 0.209).max(190.0).round();
     let story_width = (rect.width() * 0.3727).round();
@@ -183,19 +183,19 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&ProfileTab, &Acti
     for x in [story.right() - 0.5, next.left() - 0.5] {
         ui.painter().vline(x, rect.y_range(), Stroke::new(1.0, palette.stroke_soft));
     }
-    timeline::show(ui, story, details, desk.view.filter(), scene);
-    if let Some(gap) = desk.gap(details.row) {
+    timeline::show(ui, story, details, profile_tab.view.filter(), scene);
+    if let Some(gap) = profile_tab.gap(details.row) {
         let place = pane(ui, middle, "Open across it", Some(gap.open));
-        gap::show_open(ui, place, desk, details.row, scene);
+        gap::show_open(ui, place, profile_tab, details.row, scene);
         let reconcile = gap_text::can_reconcile(&gap)
-            .then(|| Action::Reconcile { profile: desk.owner(details.row), gap: details.key.clone() });
+            .then(|| Action::Reconcile { profile: profile_tab.owner(details.row), gap: details.key.clone() });
         show_next(ui, next, &gap_text::next(&gap), &[], |ui, at| reconcile_button(ui, at, reconcile, scene));
     } else {
         let items = receipt::items(&details.entries, scene);
         // In the wide window the receipt has a pane of its own; in the narrow one it stands below what is next.
         let apart = !scene.narrow && !items.is_empty();
         let (left, beside) = if apart { middle.split_left_right_at_fraction(0.5) } else { (middle, middle) };
-        json_page::show(ui, left, details, desk.view.filter(), scene);
+        json_page::show(ui, left, details, profile_tab.view.filter(), scene);
         if apart {
             ui.painter().vline(left.right() - 0.5, rect.y_range(), Stroke::new(1.0, palette.stroke_soft));
             let place = pane(ui, beside, "Receipt", None);
@@ -206,7 +206,7 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&ProfileTab, &Acti
             Some(contradiction) => format!("{contradiction} {}", descriptions::next(activity, &details.entries, scene)),
             None => descriptions::next(activity, &details.entries, scene),
         };
-        let of = (desk.owner(details.row), activity, details.entries.as_slice());
+        let of = (profile_tab.owner(details.row), activity, details.entries.as_slice());
         show_next(ui, next, &words, below, |ui, at| next_buttons(ui, at, of, scene));
     }
 }

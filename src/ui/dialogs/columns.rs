@@ -50,10 +50,10 @@ pub(crate) fn show(ui: &mut Ui, chosen: &mut ColumnDraft, fresh: bool, scene: &m
         chosen.look.columns.clear();
     }
     if chosen.look != before.look {
-        scene.wish(UiRequest::SetColumns(chosen.profile, chosen.look.columns.clone()));
+        scene.request(UiRequest::SetColumns(chosen.profile, chosen.look.columns.clone()));
     }
     if chosen.times != before.times {
-        scene.wish(UiRequest::SetTimes(chosen.times));
+        scene.request(UiRequest::SetTimes(chosen.times));
     }
     close_button(ui, fresh, scene);
 }

@@ -44,9 +44,9 @@ struct Open {
 
 impl Report {
     /// The report on a desk.
-    pub(crate) fn of(desk: &ProfileTab) -> Self {
-        let activities = &desk.activities;
-        let mut gaps: Vec<_> = activities.gaps().filter_map(|row| Some((row, desk.gap(row)?))).collect();
+    pub(crate) fn of(profile_tab: &ProfileTab) -> Self {
+        let activities = &profile_tab.activities;
+        let mut gaps: Vec<_> = activities.gaps().filter_map(|row| Some((row, profile_tab.gap(row)?))).collect();
         gaps.sort_by_key(|(row, gap)| std::cmp::Reverse((gap.from, *row)));
         let mut open = Vec::new();
         let mut listed = HashSet::new();
@@ -72,14 +72,14 @@ impl Report {
             }
         }
         gaps.truncate(LISTED);
-        let (version, suspected) = (desk.completeness.version, desk.completeness.competing.is_some());
+        let (version, suspected) = (profile_tab.completeness.version, profile_tab.completeness.competing.is_some());
         Self { version, ledger: activities.ledger(), gaps, open, suspected }
     }
 
     /// Brings it up to the desk, where something came.
-    pub(crate) fn follow(&mut self, desk: &ProfileTab) {
-        if self.version != desk.completeness.version {
-            *self = Self::of(desk);
+    pub(crate) fn follow(&mut self, profile_tab: &ProfileTab) {
+        if self.version != profile_tab.completeness.version {
+            *self = Self::of(profile_tab);
         }
     }
 }
@@ -151,7 +151,7 @@ fn list_head(ui: &mut Ui, words: &str, listed: usize, all: usize) {
 fn item(ui: &mut Ui, row: RowId, face: TextRole, name: &str, standing: &str, scene: &mut FrameContext) {
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 22.0));
     if link(ui, rect, Id::unique(("completeness", row)), (name, face), standing) {
-        scene.wish(UiRequest::CloseDialog);
-        scene.wish(UiRequest::Reveal(row));
+        scene.request(UiRequest::CloseDialog);
+        scene.request(UiRequest::Reveal(row));
     }
 }

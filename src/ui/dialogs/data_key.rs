@@ -64,7 +64,7 @@ impl KeyForm {
     fn give(&mut self, profile: ProfileId, scene: &mut FrameContext) -> bool {
         match read(&self.typed) {
             Ok(key) => {
-                scene.wish(UiRequest::Send(Action::SetDataKey { profile, key: Some(key), keep: self.keep }));
+                scene.request(UiRequest::Send(Action::SetDataKey { profile, key: Some(key), keep: self.keep }));
                 self.typed.zeroize();
                 self.wrong = None;
                 self.shown = false;
@@ -123,7 +123,7 @@ fn known(ui: &mut Ui, known: DataKeyStatus, profile: ProfileId, scene: &mut Fram
     let text = widgets::text(ui, at, sentence(known), TextRole::Body, palette.text, left - at.x - 8.0);
     widgets::label(ui, text, "key", sentence(known));
     if known.known && press.at(ui, pos2(left, at.y)).clicked() {
-        scene.wish(UiRequest::Send(Action::SetDataKey { profile, key: None, keep: false }));
+        scene.request(UiRequest::Send(Action::SetDataKey { profile, key: None, keep: false }));
     }
 }
 

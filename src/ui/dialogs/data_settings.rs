@@ -38,9 +38,9 @@ pub(crate) struct DataSettings {
 
 impl DataSettings {
     /// The dialog of a profile.
-    pub(crate) fn of(desk: &ProfileTab) -> Self {
+    pub(crate) fn of(profile_tab: &ProfileTab) -> Self {
         let mut dialog = Self {
-            profile: desk.profile.id,
+            profile: profile_tab.profile.id,
             name: String::new(),
             own: String::new(),
             saving: DownloadSettings::default(),
@@ -48,7 +48,7 @@ impl DataSettings {
             wrong: None,
             key: KeyForm::default(),
         };
-        dialog.follow(desk);
+        dialog.follow(profile_tab);
         dialog
     }
 
@@ -58,8 +58,8 @@ impl DataSettings {
     }
 
     /// Follows the settings.
-    pub(crate) fn follow(&mut self, desk: &ProfileTab) {
-        let profile = &desk.profile;
+    pub(crate) fn follow(&mut self, profile_tab: &ProfileTab) {
+        let profile = &profile_tab.profile;
         if self.name != profile.name {
             self.name.clone_from(&profile.name);
         }
@@ -67,12 +67,12 @@ impl DataSettings {
         if self.saving != profile.saving {
             self.saving = profile.saving.clone();
         }
-        self.key.follow(desk.status.data_key);
+        self.key.follow(profile_tab.status.data_key);
     }
 
     /// Asks for a change.
     fn change(&self, scene: &mut FrameContext, change: SavingChange) {
-        scene.wish(UiRequest::Send(Action::ChangeSaving { profile: self.profile, change }));
+        scene.request(UiRequest::Send(Action::ChangeSaving { profile: self.profile, change }));
     }
 
     /// The host that was typed, or what is wrong with it, in a sentence.
@@ -126,12 +126,12 @@ fn automatic(ui: &mut Ui, dialog: &DataSettings, scene: &mut FrameContext) {
         if folder.is_some() {
             dialog.change(scene, SavingChange::Folder(None));
         } else {
-            scene.wish(UiRequest::AskFolder(FolderPurpose::Automatic(dialog.profile)));
+            scene.request(UiRequest::AskFolder(FolderPurpose::Automatic(dialog.profile)));
         }
     }
     if let Some(folder) = folder {
         if choose.at(ui, pos2(left, at.y)).clicked() {
-            scene.wish(UiRequest::AskFolder(FolderPurpose::Automatic(dialog.profile)));
+            scene.request(UiRequest::AskFolder(FolderPurpose::Automatic(dialog.profile)));
         }
         let (at, right) = line(ui);
         let path = visible(&folder.display().to_string()).into_owned();

@@ -61,8 +61,8 @@ pub(crate) fn show(ui: &mut Ui, form: &mut ExportForm, fresh: bool, scene: &mut 
         }
     }
     if buttons(ui, "Choose a file…", "Cancel", if fresh { InitialFocus::Main } else { InitialFocus::None }, scene) {
-        scene.wish(UiRequest::Export(form.clone()));
-        scene.wish(UiRequest::CloseDialog);
+        scene.request(UiRequest::Export(form.clone()));
+        scene.request(UiRequest::CloseDialog);
     }
 }
 

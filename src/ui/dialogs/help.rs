@@ -81,7 +81,7 @@ pub(crate) fn show(ui: &mut Ui, page: HelpPage, fresh: bool, scene: &mut FrameCo
         HelpPage::Guide => (HelpPage::Shortcuts, "Shortcuts"),
     };
     if buttons(ui, words, "Close", if fresh { InitialFocus::Out } else { InitialFocus::None }, scene) {
-        scene.wish(UiRequest::ShowHelp(other));
+        scene.request(UiRequest::ShowHelp(other));
     }
 }
 

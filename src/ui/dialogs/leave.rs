@@ -60,6 +60,6 @@ pub(crate) fn show(ui: &mut Ui, lost: Lost, fresh: bool, scene: &mut FrameContex
     }
     let out = if downloads > 0 || saves > 0 || exports { "Stop and close" } else { "Close all the same" };
     if buttons(ui, out, "Keep open", first(fresh, InitialFocus::Out), scene) {
-        scene.wish(UiRequest::Leave);
+        scene.request(UiRequest::Leave);
     }
 }

@@ -154,7 +154,7 @@ impl Dialog {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DialogContext<'a> {
     /// Every profile's place.
-    pub desks: &'a [ProfileTab],
+    pub profile_tabs: &'a [ProfileTab],
     /// The one in front.
     pub front: Option<&'a ProfileTab>,
 }
@@ -192,16 +192,18 @@ pub(crate) fn show(
             Dialog::SaveFilter(naming) => saved_filters::show(ui, naming, fresh, scene),
             Dialog::RequestData(request) => request_data::show::show(ui, request, fresh, scene),
             Dialog::Track(track) => track::show(ui, track, fresh, scene),
-            Dialog::Rival(rival) => competing_consumer::explain(ui, *rival, fresh, scene),
+            Dialog::Rival(competing_consumer) => competing_consumer::explain(ui, *competing_consumer, fresh, scene),
             Dialog::Help(page) => help::show(ui, *page, fresh, scene),
             Dialog::Export(form) => export::show(ui, form, fresh, scene),
             Dialog::Settings(form) => settings::show(ui, form, around.front, fresh, scene),
-            Dialog::Palette(commands) => palette::show::show(ui, commands, around.desks, around.front, fresh, scene),
+            Dialog::Palette(commands) => {
+                palette::show::show(ui, commands, around.profile_tabs, around.front, fresh, scene)
+            }
             Dialog::About => about(ui, fresh, scene),
         }
     });
     if closed {
-        scene.wish(UiRequest::CloseDialog);
+        scene.request(UiRequest::CloseDialog);
     }
 }
 
@@ -214,8 +216,8 @@ fn sign_out(ui: &mut Ui, profile: ProfileId, name: &str, revoke: &mut bool, fres
     }
     ui.add_space(4.0);
     if buttons(ui, "Sign out", "Cancel", first(fresh, InitialFocus::Main), scene) {
-        scene.wish(UiRequest::Send(Action::SignOut { profile, revoke: *revoke }));
-        scene.wish(UiRequest::CloseDialog);
+        scene.request(UiRequest::Send(Action::SignOut { profile, revoke: *revoke }));
+        scene.request(UiRequest::CloseDialog);
     }
 }
 
@@ -229,8 +231,8 @@ fn forget(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut 
         ),
     );
     if buttons(ui, "Forget activity", "Cancel", first(fresh, InitialFocus::Out), scene) {
-        scene.wish(UiRequest::Send(Action::ForgetProfile(profile)));
-        scene.wish(UiRequest::CloseDialog);
+        scene.request(UiRequest::Send(Action::ForgetProfile(profile)));
+        scene.request(UiRequest::CloseDialog);
     }
 }
 
@@ -244,8 +246,8 @@ fn remove(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut 
         ),
     );
     if buttons(ui, "Remove profile", "Cancel", first(fresh, InitialFocus::Out), scene) {
-        scene.wish(UiRequest::Send(Action::RemoveProfile(profile)));
-        scene.wish(UiRequest::CloseDialog);
+        scene.request(UiRequest::Send(Action::RemoveProfile(profile)));
+        scene.request(UiRequest::CloseDialog);
     }
 }
 
@@ -279,9 +281,9 @@ fn label(
     if (pressed || entered) && why_not.is_none() {
         for (profile, keys) in keys {
             let label = text.trim().to_owned();
-            scene.wish(UiRequest::Send(Action::Label { profile: *profile, keys: keys.clone(), label }));
+            scene.request(UiRequest::Send(Action::Label { profile: *profile, keys: keys.clone(), label }));
         }
-        scene.wish(UiRequest::CloseDialog);
+        scene.request(UiRequest::CloseDialog);
     }
 }
 

@@ -178,7 +178,7 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, front: Option<&ProfileTab>, fre
         network_settings::show(ui, &mut form.network, &mut new);
     });
     if new != form.preferences {
-        scene.wish(UiRequest::Prefer(form.preferences.changes_to(&new)));
+        scene.request(UiRequest::Prefer(form.preferences.changes_to(&new)));
         form.preferences = new;
     }
     close_button(ui, fresh, scene);
@@ -192,7 +192,7 @@ fn of_profile(ui: &mut Ui, front: Option<&ProfileTab>, scene: &mut FrameContext)
     let press = Button::new(&words).look(ButtonStyle::Outlined).why_not(why_not);
     let response = press.at(ui, at);
     if response.clicked() {
-        scene.wish(UiRequest::Run(Command::DataSettings));
+        scene.request(UiRequest::Run(Command::DataSettings));
     }
     if let Some(why) = why_not {
         let beside = pos2(response.rect.right() + 12.0, at.y);

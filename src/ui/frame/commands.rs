@@ -172,7 +172,7 @@ impl Command {
         match self {
             Self::Filter => "Filter".into(),
             Self::ShowEverything => "Show everything".into(),
-            Self::Show(chip) => match chip {
+            Self::Show(status_filter) => match status_filter {
                 StatusFilter::All => "Show all".into(),
                 StatusFilter::Pending => "Show pending".into(),
                 StatusFilter::Succeeded => "Show succeeded".into(),
@@ -277,8 +277,8 @@ impl Command {
         match self {
             Self::Palette => command(Key::K),
             Self::Filter => command(Key::F),
-            Self::Show(chip) => {
-                let number = StatusFilter::ORDER.iter().position(|other| *other == chip)?;
+            Self::Show(status_filter) => {
+                let number = StatusFilter::ORDER.iter().position(|other| *other == status_filter)?;
                 plain(*DIGITS.get(number)?)
             }
             Self::Details => plain(Key::Enter),

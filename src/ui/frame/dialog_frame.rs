@@ -164,7 +164,7 @@ pub(crate) fn buttons_unless(
 ) -> bool {
     let pressed = two_buttons(ui, (main, why_not), out, first);
     if pressed.out {
-        scene.wish(UiRequest::CloseDialog);
+        scene.request(UiRequest::CloseDialog);
     }
     pressed.main
 }
@@ -218,6 +218,6 @@ pub(crate) fn close_button(ui: &mut Ui, fresh: bool, scene: &mut FrameContext) {
         response.request_focus();
     }
     if response.clicked() {
-        scene.wish(UiRequest::CloseDialog);
+        scene.request(UiRequest::CloseDialog);
     }
 }

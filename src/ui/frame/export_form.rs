@@ -64,15 +64,15 @@ impl ExportForm {
 
     /// What is to be exported, to a place.
     pub(crate) fn export(&self, to: std::path::PathBuf) -> Export {
-        let (filter, chip) = match &self.shown {
-            Some((filter, chip, _)) if self.rows == Rows::Shown => (filter.clone(), *chip),
+        let (filter, status_filter) = match &self.shown {
+            Some((filter, status_filter, _)) if self.rows == Rows::Shown => (filter.clone(), *status_filter),
             Some(_) | None => (Filter::default(), StatusFilter::All),
         };
         Export {
             profile: self.only().map(|(id, _)| *id),
             format: self.format,
             filter,
-            chip,
+            status_filter,
             messages: self.messages,
             bom: self.bom && self.format == Format::Csv,
             rows: (self.rows == Rows::Selected).then(|| self.selected.clone()),

@@ -53,7 +53,7 @@ pub(crate) struct FrameContext {
     /// Whether an act of the engine would be refused for now, since a dialog is open.
     pub modal: bool,
     /// Done after the frame, in order.
-    pub wishes: Vec<UiRequest>,
+    pub requests: Vec<UiRequest>,
     wake: Option<Duration>,
 }
 
@@ -167,14 +167,14 @@ impl FrameContext {
             compact: width < COMPACT,
             reduced_motion: false,
             modal: false,
-            wishes: Vec::new(),
+            requests: Vec::new(),
             wake: None,
         }
     }
 
     /// Asks for something to be done after the frame.
-    pub(crate) fn wish(&mut self, wish: UiRequest) {
-        self.wishes.push(wish);
+    pub(crate) fn request(&mut self, request: UiRequest) {
+        self.requests.push(request);
     }
 
     /// Something visible changes by itself after this time: the next frame comes no later.

@@ -12,12 +12,12 @@ const ONE_PROFILE: &str = "Choose one profile’s tab first.";
 
 impl Command {
     /// Whether it can be run at this desk.
-    pub(crate) fn is_available(self, desk: &ProfileTab) -> bool {
-        self.why_not(Some(desk)).is_none()
+    pub(crate) fn is_available(self, profile_tab: &ProfileTab) -> bool {
+        self.why_not(Some(profile_tab)).is_none()
     }
 
     /// Why it can't be run just now, in a sentence; `None` where it can. `desk` is the one in front.
-    pub(crate) fn why_not(self, desk: Option<&ProfileTab>) -> Option<&'static str> {
+    pub(crate) fn why_not(self, profile_tab: Option<&ProfileTab>) -> Option<&'static str> {
         match self {
             Self::Palette
             | Self::AddProfile
@@ -36,10 +36,10 @@ impl Command {
             | Self::RenewToken
             | Self::SignOut
             | Self::ForgetActivity
-            | Self::RemoveProfile => match desk {
+            | Self::RemoveProfile => match profile_tab {
                 None => Some(NO_PROFILE),
-                Some(desk) if desk.is_all() => Some(ONE_PROFILE),
-                Some(desk) => self.why_not_connected(desk),
+                Some(profile_tab) if profile_tab.is_all() => Some(ONE_PROFILE),
+                Some(profile_tab) => self.why_not_connected(profile_tab),
             },
             Self::Filter
             | Self::ShowEverything
@@ -65,11 +65,11 @@ impl Command {
             | Self::RequestData
             | Self::DataSettings
             | Self::Track
-            | Self::Completeness => match desk {
+            | Self::Completeness => match profile_tab {
                 None => Some(NO_PROFILE),
-                Some(desk) if desk.is_all() && self.is_of_one_profile() => Some(ONE_PROFILE),
-                Some(desk) if desk.shows_form() => Some("Sign in first."),
-                Some(desk) => self.why_not_in_table(desk),
+                Some(profile_tab) if profile_tab.is_all() && self.is_of_one_profile() => Some(ONE_PROFILE),
+                Some(profile_tab) if profile_tab.shows_form() => Some("Sign in first."),
+                Some(profile_tab) => self.why_not_in_table(profile_tab),
             },
         }
     }
@@ -80,8 +80,8 @@ impl Command {
     }
 
     /// What speaks against a command of the connection.
-    fn why_not_connected(self, desk: &ProfileTab) -> Option<&'static str> {
-        let state = desk.status.connection.as_ref();
+    fn why_not_connected(self, profile_tab: &ProfileTab) -> Option<&'static str> {
+        let state = profile_tab.status.connection.as_ref();
         let signed_out = matches!(state, None | Some(ConnectionState::SignedOut));
         let (can, why) = match self {
             Self::Connect => match state {
@@ -109,7 +109,7 @@ impl Command {
             Self::RenewToken if matches!(state, Some(ConnectionState::TokenRefused { .. })) => {
                 (false, "The token was refused: sign in again.")
             }
-            Self::RenewToken => (matches!(desk.status.token, TokenStatus::Held { .. }), "There is no token."),
+            Self::RenewToken => (matches!(profile_tab.status.token, TokenStatus::Held { .. }), "There is no token."),
             Self::SignOut => (!signed_out, "The profile is signed out."),
             _ => (true, ""),
         };
@@ -117,32 +117,34 @@ impl Command {
     }
 
     /// What speaks against a command for rows.
-    fn why_not_in_table(self, desk: &ProfileTab) -> Option<&'static str> {
+    fn why_not_in_table(self, profile_tab: &ProfileTab) -> Option<&'static str> {
         const NO_ROW: &str = "Select a row first.";
         let any = |fits: fn(&Activity<'_>) -> bool, why| {
-            let rows = desk.some_chosen();
+            let rows = profile_tab.some_chosen();
             if rows.is_empty() {
                 Some(NO_ROW)
             } else {
-                let fits = rows.iter().filter_map(|row| desk.activity(*row)).any(|activity| fits(&activity));
+                let fits = rows.iter().filter_map(|row| profile_tab.activity(*row)).any(|activity| fits(&activity));
                 (!fits).then_some(why)
             }
         };
         match self {
-            Self::Details => desk.table.cursor().is_none().then_some(NO_ROW),
+            Self::Details => profile_tab.table.cursor().is_none().then_some(NO_ROW),
             Self::EditLabel => any(|_| true, NO_ROW),
             Self::ShowSecrets | Self::HideSecrets => {
-                let Some(details) = &desk.details else { return Some("Open the details of a row first.") };
+                let Some(details) = &profile_tab.details else { return Some("Open the details of a row first.") };
                 if self == Self::ShowSecrets { details.why_not_show() } else { details.why_not_hide() }
             }
             Self::Download => any(
                 |activity| activity.can_download() || activity.can_save_inline(),
                 "None of the selected rows has data to fetch.",
             ),
-            Self::DownloadAll => desk.ready().next().is_none().then_some("Nothing is ready to be fetched."),
+            Self::DownloadAll => profile_tab.ready().next().is_none().then_some("Nothing is ready to be fetched."),
             Self::RequestAgain => any(can_again, "None of the selected rows has data that can be requested again."),
             Self::CheckStatus => any(can_check, "What is selected has an outcome already."),
-            Self::CopyRows | Self::CopyTsv | Self::CopyJson => (desk.table.selected_count() == 0).then_some(NO_ROW),
+            Self::CopyRows | Self::CopyTsv | Self::CopyJson => {
+                (profile_tab.table.selected_count() == 0).then_some(NO_ROW)
+            }
             _ => None,
         }
     }

@@ -27,12 +27,12 @@ pub(crate) struct Focus {
 }
 
 /// Takes this frame's keys.
-pub(crate) fn take(ctx: &Context, desk: Option<&mut ProfileTab>, focus: Focus) -> Asked {
+pub(crate) fn take(ctx: &Context, profile_tab: Option<&mut ProfileTab>, focus: Focus) -> Asked {
     let mut asked = Asked::default();
     if focus.in_dialog || Popup::is_any_open(ctx) {
         return asked;
     }
-    let Some(desk) = desk else {
+    let Some(profile_tab) = profile_tab else {
         for command in Command::with_keys().filter(|command| command.why_not(None).is_none()) {
             if consume(ctx, command) {
                 asked.commands.push(command);
@@ -41,7 +41,7 @@ pub(crate) fn take(ctx: &Context, desk: Option<&mut ProfileTab>, focus: Focus) -
         asked.back = escape(ctx);
         return asked;
     };
-    let table = table_id(desk);
+    let table = table_id(profile_tab);
     let focused = ctx.memory(egui::Memory::focused);
     let at_table = focused.is_none_or(|focused| focused == table);
     for command in Command::with_keys() {
@@ -57,11 +57,11 @@ pub(crate) fn take(ctx: &Context, desk: Option<&mut ProfileTab>, focus: Focus) -
     }
     if !focus.in_text {
         if ctx.input_mut(|input| input.consume_key(Modifiers::SHIFT, Key::F10)) {
-            desk.table.open_menu();
+            profile_tab.table.open_menu();
         }
         let arrows =
-            !focused.zip(desk.details.as_ref()).is_some_and(|(focused, details)| details.takes_arrows(focused));
-        rows(ctx, desk, arrows);
+            !focused.zip(profile_tab.details.as_ref()).is_some_and(|(focused, details)| details.takes_arrows(focused));
+        rows(ctx, profile_tab, arrows);
     }
     asked.back = escape(ctx);
     asked
@@ -84,7 +84,7 @@ fn escape(ctx: &Context) -> bool {
 }
 
 /// Moves through the rows, by `arrows` too where nothing else takes them.
-fn rows(ctx: &Context, desk: &mut ProfileTab, arrows: bool) {
+fn rows(ctx: &Context, profile_tab: &mut ProfileTab, arrows: bool) {
     const KEYS: [(Key, Move); 6] = [
         (Key::ArrowUp, Move::By(-1)),
         (Key::ArrowDown, Move::By(1)),
@@ -99,23 +99,23 @@ fn rows(ctx: &Context, desk: &mut ProfileTab, arrows: bool) {
             let modifiers = if extend { Modifiers::SHIFT } else { Modifiers::NONE };
             let presses = ctx.input_mut(|input| input.count_and_consume_key(modifiers, key));
             for _ in 0..presses {
-                let ProfileTab { table, activities, view, .. } = desk;
+                let ProfileTab { table, activities, view, .. } = profile_tab;
                 table.step(way, extend, activities, view);
                 moved = true;
             }
         }
     }
     if moved {
-        let id = table_id(desk);
+        let id = table_id(profile_tab);
         ctx.memory_mut(|memory| {
             // The arrow has done its work: it must not move the focus as well.
             memory.move_focus(FocusDirection::None);
             memory.request_focus(id);
         });
-        if let Some(row) = desk.table.cursor()
-            && desk.details.is_some()
+        if let Some(row) = profile_tab.table.cursor()
+            && profile_tab.details.is_some()
         {
-            desk.open_details(row);
+            profile_tab.open_details(row);
         }
     }
 }

@@ -11,14 +11,14 @@ use crate::ui::frame::commands::Command;
 use crate::ui::frame::{FrameContext, UiRequest};
 
 /// One entry of a menu that runs a command. `desk` is the one in front.
-pub(crate) fn entry(ui: &mut Ui, command: Command, desk: Option<&ProfileTab>, scene: &mut FrameContext) {
+pub(crate) fn entry(ui: &mut Ui, command: Command, profile_tab: Option<&ProfileTab>, scene: &mut FrameContext) {
     let words = command.words();
-    let mut press = Button::new(&words).icon(command.icon()).why_not(command.why_not(desk));
+    let mut press = Button::new(&words).icon(command.icon()).why_not(command.why_not(profile_tab));
     if let Some(key) = command.key() {
         press = press.trailing(ui.ctx().format_shortcut(&key));
     }
     if item(ui, press) {
-        scene.wish(UiRequest::Run(command));
+        scene.request(UiRequest::Run(command));
     }
 }
 

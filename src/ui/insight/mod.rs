@@ -50,19 +50,19 @@ pub(crate) enum Place {
 impl Place {
     /// Where it goes in what is left of this width for it and the table; `None` if it is not open, or the details are under
     /// the table: they come first.
-    pub(crate) fn of(width: f32, desk: &ProfileTab, scene: &FrameContext) -> Option<Self> {
+    pub(crate) fn of(width: f32, profile_tab: &ProfileTab, scene: &FrameContext) -> Option<Self> {
         if !scene.insight.open {
             None
         } else if !scene.narrow {
             Some(Self::Beside((width * SHARE).clamp(WIDTHS.0, WIDTHS.1).round()))
         } else {
-            desk.details.is_none().then_some(Self::Below(BELOW))
+            profile_tab.details.is_none().then_some(Self::Below(BELOW))
         }
     }
 }
 
 /// Draws it in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, desk: &mut ProfileTab, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     widgets::name_group(ui, "Insight");
     let rect = widgets::bar(ui, palette.panel, false);
@@ -75,9 +75,9 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut ProfileTab, scene: &mut FrameContext)
     let head = rect.with_max_y(rect.top() + HEAD);
     ui.painter().hline(head.x_range(), head.bottom() - 0.5, edge);
     show_head(ui, head, scene);
-    let now = crate::ui::view_state::insight::last_minute(&desk.activities.per_minute(scene.now, 2), scene.now);
-    let mut shown = std::mem::take(&mut desk.insight);
-    let insight = shown.refresh(&desk.activities, scene.insight.span, scene.now);
+    let now = crate::ui::view_state::insight::last_minute(&profile_tab.activities.per_minute(scene.now, 2), scene.now);
+    let mut shown = std::mem::take(&mut profile_tab.insight);
+    let insight = shown.refresh(&profile_tab.activities, scene.insight.span, scene.now);
     if now > 0 {
         scene.counts(std::time::Duration::from_secs(1));
     } else if insight.settled > 0 || insight.messages.iter().any(|count| *count > 0) {
@@ -90,7 +90,7 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut ProfileTab, scene: &mut FrameContext)
     } else {
         in_rows(ui, body, insight, now, scene);
     }
-    desk.insight = shown;
+    profile_tab.insight = shown;
 }
 
 /// The name, the span and the way out.
@@ -105,7 +105,7 @@ fn show_head(ui: &mut Ui, rect: Rect, scene: &mut FrameContext) {
     let left = rect.right() - 4.0 - close.width(ui);
     span(ui, pos2(left - 4.0, middle), scene);
     if close.at(ui, pos2(left, middle)).clicked() {
-        scene.wish(UiRequest::Run(Command::Insight));
+        scene.request(UiRequest::Run(Command::Insight));
     }
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn span(ui: &mut Ui, right: egui::Pos2, scene: &mut FrameContext) {
                 let on = span == look.span;
                 let press = Button::new(words::span(span)).look(ButtonStyle::MenuItem).on(on);
                 if press.within(ui, rect).clicked() {
-                    scene.wish(UiRequest::SetInsight(InsightLayout { span, ..look }));
+                    scene.request(UiRequest::SetInsight(InsightLayout { span, ..look }));
                 }
                 if on {
                     widgets::icon(ui, pos2(rect.right() - 16.0, rect.center().y), icons::CHECK, 16.0, palette.accent);

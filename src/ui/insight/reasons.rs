@@ -109,7 +109,7 @@ fn one(ui: &Ui, line: Rect, reason: &str, (count, most): (u64, u64), scene: &mut
     let bar = Rect::from_min_size(pos2(line.left() + words_width, (middle - 3.0).round()), vec2(length, 6.0));
     ui.painter().rect_filled(bar, 0.0, palette.failed);
     if press.clicked() {
-        scene.wish(UiRequest::ShowFailures(reason.to_owned()));
+        scene.request(UiRequest::ShowFailures(reason.to_owned()));
     }
     press.on_hover_text(if reason.is_empty() { "No reason came with these failures." } else { &*shown });
 }

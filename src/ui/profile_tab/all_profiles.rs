@@ -15,10 +15,10 @@ impl ProfileTab {
     /// The tab for several profiles.
     pub(crate) fn all_profiles(preferences: &Preferences) -> Self {
         let profile = Profile { id: id(), name: "All profiles".to_owned(), ..Profile::default() };
-        let mut desk = Self::new(profile, preferences);
-        desk.restoring = false;
-        desk.owners = Some(RowOwners { stale: true, ..RowOwners::default() });
-        desk
+        let mut profile_tab = Self::new(profile, preferences);
+        profile_tab.restoring = false;
+        profile_tab.owners = Some(RowOwners { stale: true, ..RowOwners::default() });
+        profile_tab
     }
 
     /// Whether it is the tab for several profiles.
@@ -58,7 +58,7 @@ impl ProfileTab {
         self.insight = crate::ui::view_state::insight::InsightCache::default();
         let mut view = View::new();
         view.set_filter(self.view.filter().clone());
-        view.set_chip(self.view.chip());
+        view.set_chip(self.view.status_filter());
         view.set_sort(self.view.sort());
         self.view = view;
         self.restoring = true;
@@ -140,13 +140,13 @@ mod tests {
         let preferences = Preferences::default();
         let part = |name: &str, first: u64| {
             let profile = Profile { id: ProfileId::random(), name: name.to_owned(), ..Profile::default() };
-            let mut desk = ProfileTab::new(profile, &preferences);
+            let mut profile_tab = ProfileTab::new(profile, &preferences);
             for seq in first..first + 3_000 {
                 let key = ActivityKey::Command(format!("{name}-{seq}").as_str().into());
                 let entry = Entry::ours(Timestamp(1), key, Fact::Done(LocalEvent::Tracked));
-                desk.activities.apply(&Entry { seq: Seq(seq), ..entry });
+                profile_tab.activities.apply(&Entry { seq: Seq(seq), ..entry });
             }
-            desk
+            profile_tab
         };
         let parts = [part("one", 1), part("two", 10_000)];
         let mut all = ProfileTab::all_profiles(&preferences);

@@ -107,7 +107,7 @@ impl ProfileTab {
         self.activities.mark_read();
         self.completeness = Completeness::default();
         let mut view = View::new();
-        view.set_chip(self.view.chip());
+        view.set_chip(self.view.status_filter());
         view.set_filter(self.view.filter().clone());
         view.set_sort(self.view.sort());
         self.view = view;

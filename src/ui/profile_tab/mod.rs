@@ -64,7 +64,7 @@ pub(crate) struct ProfileTab {
     /// Its activities.
     pub activities: Activities,
     /// Entries that are still to be applied.
-    pub behind: PendingEntries,
+    pub pending_entries: PendingEntries,
     /// Which of them are shown, in which order.
     pub view: View,
     /// How far a search is.
@@ -121,7 +121,7 @@ impl ProfileTab {
         activities.set_rows_in_memory(preferences.rows_in_memory());
         // What fails from here on is read when its tab is in front.
         activities.mark_read();
-        let mut desk = Self {
+        let mut profile_tab = Self {
             form: Form::of(&profile),
             form_open: false,
             profile,
@@ -130,7 +130,7 @@ impl ProfileTab {
             heard: None,
             completeness: Completeness::default(),
             activities,
-            behind: PendingEntries::default(),
+            pending_entries: PendingEntries::default(),
             view: View::new(),
             search: Refresh::Done,
             filter: String::new(),
@@ -153,8 +153,8 @@ impl ProfileTab {
             next_expiry: None,
             expected: PendingSelection::default(),
         };
-        desk.show_look(&look);
-        desk
+        profile_tab.show_look(&look);
+        profile_tab
     }
 
     /// Whether the engine said that this profile has no token.

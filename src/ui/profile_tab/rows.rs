@@ -108,8 +108,8 @@ impl ProfileTab {
 }
 
 /// The id of a profile's table, which has the keyboard's focus for all of its rows.
-pub(crate) fn table_id(desk: &ProfileTab) -> egui::Id {
-    egui::Id::unique(("activity", desk.profile.id))
+pub(crate) fn table_id(profile_tab: &ProfileTab) -> egui::Id {
+    egui::Id::unique(("activity", profile_tab.profile.id))
 }
 
 /// Whether the same data can be had once more, and that makes sense.
@@ -119,9 +119,9 @@ pub(crate) fn can_request_again(activity: &Activity<'_>) -> bool {
 }
 
 /// What a tab is called.
-pub(crate) fn tab_name(desk: &ProfileTab) -> String {
-    if desk.is_all() {
-        return desk.profile.name.clone();
+pub(crate) fn tab_name(profile_tab: &ProfileTab) -> String {
+    if profile_tab.is_all() {
+        return profile_tab.profile.name.clone();
     }
-    format!("Profile {}", visible(&desk.profile.name))
+    format!("Profile {}", visible(&profile_tab.profile.name))
 }

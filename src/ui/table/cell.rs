@@ -11,7 +11,7 @@ use crate::ui::widgets;
 
 /// One row to draw.
 pub(crate) struct Line<'a> {
-    pub desk: &'a ProfileTab,
+    pub profile_tab: &'a ProfileTab,
     pub id: RowId,
     pub activity: Activity<'a>,
     pub index: usize,
@@ -30,7 +30,7 @@ pub(crate) fn marked(
     ink: Color32,
     width: f32,
 ) -> Rect {
-    let filter = line.desk.view.filter();
+    let filter = line.profile_tab.view.filter();
     let marks = if filter.has_marks() { filter.marks(Some(field), text) } else { Vec::new() };
     widgets::paint_line(ui, at, &widgets::marked_line(ui, text, &marks, face, ink, width))
 }

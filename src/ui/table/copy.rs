@@ -56,12 +56,16 @@ impl WholeTexts {
 
 impl Copying {
     /// The rows of a tab, and what has to be read for them, by profile.
-    pub(crate) fn new(desk: &ProfileTab, rows: Vec<RowId>, form: Form) -> (Self, BTreeMap<ProfileId, Vec<CutText>>) {
+    pub(crate) fn new(
+        profile_tab: &ProfileTab,
+        rows: Vec<RowId>,
+        form: Form,
+    ) -> (Self, BTreeMap<ProfileId, Vec<CutText>>) {
         let mut cut: BTreeMap<ProfileId, Vec<CutText>> = BTreeMap::new();
-        for (row, activity) in rows.iter().filter_map(|row| Some((*row, desk.activity(*row)?))) {
+        for (row, activity) in rows.iter().filter_map(|row| Some((*row, profile_tab.activity(*row)?))) {
             for text in [&*activity.message(), activity.context()] {
                 let Some(begins) = text.strip_suffix('…') else { continue };
-                cut.entry(desk.owner(row)).or_default().push(CutText {
+                cut.entry(profile_tab.owner(row)).or_default().push(CutText {
                     key: activity.key(),
                     from: activity.first_seq(),
                     to: activity.last_seq(),
@@ -70,7 +74,8 @@ impl Copying {
             }
         }
         let awaited = cut.iter().map(|(profile, texts)| (*profile, texts.len())).collect();
-        let copying = Self { tab: desk.profile.id, rows, form, awaited, texts: WholeTexts::default(), missing: 0 };
+        let copying =
+            Self { tab: profile_tab.profile.id, rows, form, awaited, texts: WholeTexts::default(), missing: 0 };
         (copying, cut)
     }
 
@@ -89,35 +94,35 @@ impl Copying {
     }
 
     /// The rows in their form; empty where there are none any more.
-    pub(crate) fn text(&self, desk: &ProfileTab, scene: &FrameContext) -> String {
-        let lines = self.rows.iter().filter_map(|row| Some((*row, desk.activity(*row)?)));
+    pub(crate) fn text(&self, profile_tab: &ProfileTab, scene: &FrameContext) -> String {
+        let lines = self.rows.iter().filter_map(|row| Some((*row, profile_tab.activity(*row)?)));
         let lines: String = lines
             .map(|(row, activity)| match self.form {
-                Form::Text => self.line(desk, row, &activity, scene),
-                Form::Tsv => self.record(desk, row, &activity, scene).tsv(),
-                Form::Json => self.record(desk, row, &activity, scene).json(),
+                Form::Text => self.line(profile_tab, row, &activity, scene),
+                Form::Tsv => self.record(profile_tab, row, &activity, scene).tsv(),
+                Form::Json => self.record(profile_tab, row, &activity, scene).json(),
             })
             .collect();
         if self.form == Form::Tsv && !lines.is_empty() { Record::tsv_header() + &lines } else { lines }
     }
 
     /// A row as `export` writes it.
-    fn record(&self, desk: &ProfileTab, row: RowId, activity: &Activity<'_>, scene: &FrameContext) -> Record {
-        let profile = desk.owner_name(row).to_owned();
-        if let Some(gap) = desk.gap(row) {
+    fn record(&self, profile_tab: &ProfileTab, row: RowId, activity: &Activity<'_>, scene: &FrameContext) -> Record {
+        let profile = profile_tab.owner_name(row).to_owned();
+        if let Some(gap) = profile_tab.gap(row) {
             return Record::of_gap(profile, &gap, activity.first_seen(), scene.reference);
         }
-        let (of, message) = ((desk.owner(row), activity.key()), activity.message());
+        let (of, message) = ((profile_tab.owner(row), activity.key()), activity.message());
         let record = Record::of(profile, activity, Some(self.texts.whole(&of, &message)), activity.updated());
         record.with_context(Some(self.texts.whole(&of, activity.context())))
     }
 
     /// A row as the table shows it, with its whole text.
-    fn line(&self, desk: &ProfileTab, row: RowId, activity: &Activity<'_>, scene: &FrameContext) -> String {
+    fn line(&self, profile_tab: &ProfileTab, row: RowId, activity: &Activity<'_>, scene: &FrameContext) -> String {
         let time = cell_time(activity.updated(), scene.now, &scene.zone);
         let when =
             if time.millis.is_empty() { full_time(activity.updated(), &scene.zone) } else { time.main + &time.millis };
-        let of = (desk.owner(row), activity.key());
+        let of = (profile_tab.owner(row), activity.key());
         let (label, message) = (label_of(activity), activity.message());
         tsv_line(&[
             when.as_str(),

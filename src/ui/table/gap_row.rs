@@ -20,7 +20,7 @@ pub(crate) fn show(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, gap: 
     let palette = Palette::of(ui.style());
     let row_id = ui.make_persistent_id(("row", line.id));
     let response = ui.interact(line.rect, row_id, Sense::CLICK);
-    let selected = line.desk.table.is_selected(line.id);
+    let selected = line.profile_tab.table.is_selected(line.id);
     let settled = gap.is_complete();
     let edge = match (selected, settled) {
         (true, _) => Some(palette.accent),
@@ -30,7 +30,7 @@ pub(crate) fn show(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, gap: 
     band(ui, line.rect, if selected { palette.selected } else { palette.gap_fill }, edge);
     let (headline, standing) = (gap_text::headline(gap, scene.now, &scene.zone), gap_text::standing(gap));
     response.widget_info(|| WidgetInfo::labeled(Role::Row, true, gap_text::name(gap, scene.now, &scene.zone)));
-    let size = line.desk.shown();
+    let size = line.profile_tab.shown();
     ui.ctx().accesskit_node_builder(response.id, |node| {
         node.set_row_index(line.index);
         node.set_position_in_set(line.index);
@@ -79,8 +79,8 @@ fn button(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, gap: &GapState
     let mut cell = ui.new_child(UiBuilder::new().max_rect(place).accessibility_parent(row_id).id_salt(row_id));
     let press = Button::new("Reconcile").look(ButtonStyle::Outlined).in_row();
     if press.at(&mut cell, pos2(place.left() + PADDING, place.center().y)).clicked() {
-        let profile = line.desk.owner(line.id);
-        scene.wish(UiRequest::Send(Action::Reconcile { profile, gap: line.activity.key() }));
+        let profile = line.profile_tab.owner(line.id);
+        scene.request(UiRequest::Send(Action::Reconcile { profile, gap: line.activity.key() }));
     }
     cell.expand_to_include_rect(place);
     place.left()

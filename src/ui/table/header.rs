@@ -17,7 +17,7 @@ const EDGE: f32 = 7.0;
 
 /// Draws the header. A click sorts by the column, a second turns the order, a third goes back to arrival order. Returns
 /// whether the order changed.
-pub(crate) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, desk: &mut ProfileTab) -> bool {
+pub(crate) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, profile_tab: &mut ProfileTab) -> bool {
     let palette = Palette::of(ui.style());
     ui.painter().rect_filled(rect, 0.0, palette.panel);
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, palette.stroke));
@@ -27,13 +27,13 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, desk: &mut Profil
         if !columns.wide && place.column == TableColumn::Kind {
             continue;
         }
-        if let Some(order) = one(ui, rect, *place, desk.view.sort()) {
-            desk.view.set_sort(order.0);
+        if let Some(order) = one(ui, rect, *place, profile_tab.view.sort()) {
+            profile_tab.view.set_sort(order.0);
             changed = true;
         }
     }
     if !columns.narrow {
-        edges(ui, rect, columns, &mut desk.columns);
+        edges(ui, rect, columns, &mut profile_tab.columns);
     }
     changed
 }

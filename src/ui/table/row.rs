@@ -47,7 +47,7 @@ pub(crate) fn show(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>) -> Re
     let palette = Palette::of(ui.style());
     let row_id = ui.make_persistent_id(("row", line.id));
     let response = ui.interact(line.rect, row_id, Sense::CLICK);
-    let selected = line.desk.table.is_selected(line.id);
+    let selected = line.profile_tab.table.is_selected(line.id);
     background(ui, scene, line, palette, &response);
     name_row(ui, line, &response, selected, scene);
     if line.activity.status().is_open() {
@@ -77,7 +77,7 @@ pub(crate) fn show(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>) -> Re
 }
 
 fn background(ui: &Ui, scene: &mut FrameContext, line: &Line<'_>, palette: &Palette, response: &Response) {
-    let selected = line.desk.table.is_selected(line.id);
+    let selected = line.profile_tab.table.is_selected(line.id);
     let since = scene.now.since(line.activity.updated());
     let tinted = !scene.reduced_motion && since < TINT && scene.now >= line.activity.updated();
     if tinted {
@@ -104,7 +104,7 @@ fn background(ui: &Ui, scene: &mut FrameContext, line: &Line<'_>, palette: &Pale
 fn name_row(ui: &Ui, line: &Line<'_>, response: &Response, selected: bool, scene: &FrameContext) {
     let activity = &line.activity;
     response.widget_info(|| WidgetInfo::labeled(Role::Row, true, accessible_name(activity)));
-    let size = line.desk.shown();
+    let size = line.profile_tab.shown();
     ui.ctx().accesskit_node_builder(response.id, |node| {
         node.set_row_index(line.index);
         node.set_position_in_set(line.index);
@@ -118,10 +118,10 @@ fn name_row(ui: &Ui, line: &Line<'_>, response: &Response, selected: bool, scene
 fn description(line: &Line<'_>, scene: &FrameContext) -> String {
     let activity = &line.activity;
     let mut parts = Vec::with_capacity(4);
-    if line.desk.is_all() {
-        parts.push(format!("of {}", visible(line.desk.owner_name(line.id))));
+    if line.profile_tab.is_all() {
+        parts.push(format!("of {}", visible(line.profile_tab.owner_name(line.id))));
     }
-    if line.desk.activities.is_late(activity, scene.now) {
+    if line.profile_tab.activities.is_late(activity, scene.now) {
         parts.push("late".to_owned());
     }
     if activity.is_contradicted() {
@@ -203,10 +203,10 @@ pub(crate) fn label(ui: &Ui, line: &Line<'_>, room: Rangef) {
     let palette = Palette::of(ui.style());
     let (mut x, mut width) = text_room(room);
     let label = label_of(&line.activity);
-    if line.desk.is_all() {
+    if line.profile_tab.is_all() {
         // Whose it is comes first; a long name leaves half of the cell.
         let at = pos2(x, line.rect.center().y);
-        let whose = format!("{} · ", visible(&cut(line.desk.owner_name(line.id), 24)));
+        let whose = format!("{} · ", visible(&cut(line.profile_tab.owner_name(line.id), 24)));
         let end = widgets::text(ui, at, &whose, TextRole::Body, palette.muted, width / 2.0).right();
         (x, width) = (end, width - (end - x));
     }
@@ -237,7 +237,7 @@ fn status(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, ro
         widgets::icon(ui, pos2(room.max - 12.0, middle), icons::NOT_KEPT, 14.0, palette.gap);
     }
     // The row counts while it is open, so it turns late no later than its next full second.
-    if line.desk.activities.is_late(&line.activity, scene.now) {
+    if line.profile_tab.activities.is_late(&line.activity, scene.now) {
         let gap = if line.columns.narrow { 4.0 } else { 8.0 };
         widgets::icon(ui, pos2(word.right() + gap + 7.0, middle), icons::LATE, 14.0, palette.pending);
         let at = pos2(word.right() + gap + 17.0, middle);
@@ -253,8 +253,8 @@ fn status(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, ro
 
 pub(crate) fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef) {
     let palette = Palette::of(ui.style());
-    if let Some((request, progress)) = line.desk.download_of(&line.activity) {
-        let name = line.desk.name_of_running(&request, progress);
+    if let Some((request, progress)) = line.profile_tab.download_of(&line.activity) {
+        let name = line.profile_tab.name_of_running(&request, progress);
         progress_cell(ui, line, (row_id, room), (progress, &name));
         return;
     }
@@ -267,7 +267,7 @@ pub(crate) fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef) {
         (x, width) = (x + taken, (width - taken).max(0.0));
     }
     let at = pos2(x, middle);
-    if let Some((place, _)) = line.desk.turn_of(line.id) {
+    if let Some((place, _)) = line.profile_tab.turn_of(line.id) {
         widgets::text(ui, at, &download_text::in_line(place), TextRole::Body, palette.secondary, width);
         return;
     }
@@ -339,14 +339,14 @@ fn actions(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, r
     let mut cell = ui.new_child(UiBuilder::new().max_rect(place).accessibility_parent(row_id).id_salt(row_id));
     let at = pos2(place.left() + PADDING, line.rect.center().y);
     let id = visible(&line.activity.id()).into_owned();
-    if let Some((request, _)) = line.desk.download_of(&line.activity) {
+    if let Some((request, _)) = line.profile_tab.download_of(&line.activity) {
         cancel(&mut cell, scene, line, at, request);
-    } else if let Some((_, waiting)) = line.desk.turn_of(line.id) {
+    } else if let Some((_, waiting)) = line.profile_tab.turn_of(line.id) {
         cancel(&mut cell, scene, line, at, waiting.request.clone());
     } else if line.activity.can_download() {
         let button = Button::new("Download").name_owned(format!("Download {id}")).look(ButtonStyle::Outlined).in_row();
         if button.at(&mut cell, at).clicked() {
-            scene.wish(UiRequest::Save { row: line.id, inline: false });
+            scene.request(UiRequest::Save { row: line.id, inline: false });
         }
     } else if let Some(path) = line.activity.file() {
         saved(&mut cell, scene, at, path);
@@ -354,7 +354,7 @@ fn actions(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, r
         let button =
             Button::new("Save…").name_owned(format!("Save inline data {id}")).look(ButtonStyle::Outlined).in_row();
         if button.at(&mut cell, at).clicked() {
-            scene.wish(UiRequest::Save { row: line.id, inline: true });
+            scene.request(UiRequest::Save { row: line.id, inline: true });
         }
     } else if can_request_again(&line.activity) {
         // The narrow column has no room for both words; what a screen reader says stays whole.
@@ -367,7 +367,7 @@ fn actions(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, r
         let words = if line.columns.narrow { "Check" } else { "Check status" };
         let button = Button::new(words).name_owned(format!("Check status {id}")).in_row();
         if button.at(&mut cell, at).clicked() {
-            scene.wish(UiRequest::Check(line.id));
+            scene.request(UiRequest::Check(line.id));
         }
     }
     cell.expand_to_include_rect(place);
@@ -376,7 +376,7 @@ fn actions(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, r
 /// Wishes the same data once more.
 fn again(scene: &mut FrameContext, line: &Line<'_>) {
     if let ActivityKey::Data(request) = line.activity.key() {
-        scene.wish(UiRequest::RequestAgain { profile: line.desk.owner(line.id), request });
+        scene.request(UiRequest::RequestAgain { profile: line.profile_tab.owner(line.id), request });
     }
 }
 
@@ -384,15 +384,15 @@ fn again(scene: &mut FrameContext, line: &Line<'_>) {
 fn is_checkable(scene: &FrameContext, line: &Line<'_>) -> bool {
     line.activity.status() != Status::Pending
         || scene.now.since(line.activity.first_seen()) >= PATIENCE
-        || line.desk.table.is_selected(line.id)
+        || line.profile_tab.table.is_selected(line.id)
 }
 
 fn cancel(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, at: egui::Pos2, request: RequestId) {
     // The drawer's button has the file's name; this one, like the others in a row, has the id.
     let name = format!("Cancel download {}", visible(request.as_str()));
     if Button::new("Cancel").name_owned(name).in_row().at(ui, at).clicked() {
-        let profile = line.desk.owner(line.id);
-        scene.wish(UiRequest::Send(Action::CancelDownload { profile, request }));
+        let profile = line.profile_tab.owner(line.id);
+        scene.request(UiRequest::Send(Action::CancelDownload { profile, request }));
     }
 }
 
@@ -401,12 +401,12 @@ fn saved(ui: &mut Ui, scene: &mut FrameContext, at: egui::Pos2, path: &str) {
     let button = Button::new("Open").name_owned(format!("Open {file}")).in_row();
     let width = button.width(ui);
     if button.at(ui, at).clicked() {
-        scene.wish(UiRequest::Send(Action::OpenFile(path_of_text(path))));
+        scene.request(UiRequest::Send(Action::OpenFile(path_of_text(path))));
     }
     let name = format!("Show {file} in folder");
     let folder = Button::icon_only(icons::FOLDER, &name).in_row();
     if folder.at(ui, pos2(at.x + width + 5.0, at.y)).clicked() {
-        scene.wish(UiRequest::Send(Action::ShowInFolder(path_of_text(path))));
+        scene.request(UiRequest::Send(Action::ShowInFolder(path_of_text(path))));
     }
 }
 

@@ -18,10 +18,10 @@ use super::{empty_state, gap_row, header, row, row_menu};
 const SHORTEST_HANDLE: f32 = 64.0;
 
 /// Draws the table in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, desk: &mut ProfileTab, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
     let place = ui.max_rect();
     let palette = Palette::of(ui.style());
-    let id = table_id(desk);
+    let id = table_id(profile_tab);
     ui.painter().rect_filled(place, 0.0, palette.row);
     let builder = UiBuilder::new()
         .scope_id(id)
@@ -31,54 +31,55 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut ProfileTab, scene: &mut FrameContext)
         .accessibility_label("Activity");
     let mut table = ui.new_child(builder);
     table.set_clip_rect(place.intersect(ui.clip_rect()));
-    let columns = Columns::new(place, &desk.columns, Room::of(place.width(), scene.narrow));
+    let columns = Columns::new(place, &profile_tab.columns, Room::of(place.width(), scene.narrow));
     let head = Rect::from_min_size(place.min, egui::vec2(place.width(), ROW));
     let body = Rect::from_min_max(pos2(place.left(), head.bottom()), place.max);
-    if header::show(&mut table, head, &columns, desk) {
-        desk.refresh((scene.now, scene.reference), || false);
-        let ProfileTab { table, activities, view, .. } = desk;
+    if header::show(&mut table, head, &columns, profile_tab) {
+        profile_tab.refresh((scene.now, scene.reference), || false);
+        let ProfileTab { table, activities, view, .. } = profile_tab;
         table.scroll_to(0.0, activities, view);
     }
-    desk.table.height = f64::from(body.height());
-    if std::mem::take(&mut desk.table.wanted)
-        && let Some(row) = desk.table.cursor
+    profile_tab.table.height = f64::from(body.height());
+    if std::mem::take(&mut profile_tab.table.wanted)
+        && let Some(row) = profile_tab.table.cursor
     {
-        let ProfileTab { table, activities, view, .. } = desk;
+        let ProfileTab { table, activities, view, .. } = profile_tab;
         table.reveal(row, activities, view);
     }
-    scroll(&table, body, desk, scene);
-    if desk.shown() == 0 {
-        empty_state::show(&mut table, body, desk, scene);
+    scroll(&table, body, profile_tab, scene);
+    if profile_tab.shown() == 0 {
+        empty_state::show(&mut table, body, profile_tab, scene);
     } else {
-        rows(&mut table, body, &columns, desk, scene);
+        rows(&mut table, body, &columns, profile_tab, scene);
     }
-    menu(&table, body, desk, scene);
-    name_table(&table, place, desk);
+    menu(&table, body, profile_tab, scene);
+    name_table(&table, place, profile_tab);
     table.expand_to_include_rect(place);
 }
 
 /// The menu of the selected rows, also at the keyboard's wish.
-fn menu(table: &Ui, body: Rect, desk: &mut ProfileTab, scene: &mut FrameContext) {
-    if std::mem::take(&mut desk.table.menu_wanted)
-        && let Some(index) = desk.table.cursor.and_then(|row| desk.view.position(&desk.activities, row))
+fn menu(table: &Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
+    if std::mem::take(&mut profile_tab.table.menu_wanted)
+        && let Some(index) =
+            profile_tab.table.cursor.and_then(|row| profile_tab.view.position(&profile_tab.activities, row))
     {
         #[expect(clippy::cast_possible_truncation, reason = "the row is in sight: a distance within the window")]
-        let below = (float(index + 1) * f64::from(ROW) - desk.table.offset) as f32;
+        let below = (float(index + 1) * f64::from(ROW) - profile_tab.table.offset) as f32;
         row_menu::open(table, pos2(body.left() + 48.0, body.top() + below.clamp(0.0, body.height())));
     }
-    row_menu::show(table, desk, scene);
+    row_menu::show(table, profile_tab, scene);
 }
 
 /// Tells screen readers what the table is, how long, and at which row the keyboard is.
-fn name_table(table: &Ui, place: Rect, desk: &ProfileTab) {
+fn name_table(table: &Ui, place: Rect, profile_tab: &ProfileTab) {
     let id = table.unique_id();
     let focused = table.memory(|memory| memory.has_focus(id));
     if focused {
         let keys = EventFilter { vertical_arrows: true, horizontal_arrows: true, ..EventFilter::default() };
         table.memory_mut(|memory| memory.set_focus_lock_filter(id, keys));
     }
-    let shown = desk.shown();
-    let at = desk.table.cursor().filter(|_| focused).map(|row| table.make_persistent_id(("row", row)));
+    let shown = profile_tab.shown();
+    let at = profile_tab.table.cursor().filter(|_| focused).map(|row| table.make_persistent_id(("row", row)));
     let at = at.filter(|row| table.ctx().has_accesskit_node(*row));
     table.ctx().accesskit_node_builder(id, |node| {
         node.set_row_count(shown);
@@ -96,8 +97,8 @@ fn name_table(table: &Ui, place: Rect, desk: &ProfileTab) {
 }
 
 /// The wheel, fingers, and the scroll bar.
-fn scroll(ui: &Ui, body: Rect, desk: &mut ProfileTab, scene: &FrameContext) {
-    let ProfileTab { table, activities, view, .. } = desk;
+fn scroll(ui: &Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &FrameContext) {
+    let ProfileTab { table, activities, view, .. } = profile_tab;
     let mut by = 0.0;
     if !scene.modal && ui.rect_contains_pointer(body) {
         by -= f64::from(ui.input(|input| input.smooth_scroll_delta().y));
@@ -116,25 +117,25 @@ fn scroll(ui: &Ui, body: Rect, desk: &mut ProfileTab, scene: &FrameContext) {
     }
 }
 
-fn rows(ui: &mut Ui, body: Rect, columns: &Columns, desk: &mut ProfileTab, scene: &mut FrameContext) {
+fn rows(ui: &mut Ui, body: Rect, columns: &Columns, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
     ui.set_clip_rect(body.intersect(ui.clip_rect()));
     // The bar lies over the rows, but is asked first, so that it moves them in the same frame.
-    let handle = scroll_bar(ui, body, desk);
+    let handle = scroll_bar(ui, body, profile_tab);
     let focused = ui.memory(|memory| memory.has_focus(ui.unique_id()));
-    let (first, above) = desk.table.first();
+    let (first, above) = profile_tab.table.first();
     #[expect(clippy::cast_possible_truncation, reason = "less than a row's height")]
     let mut top = body.top() - above as f32;
     let mut pressed: Option<(RowId, Response)> = None;
     let mut hovered = None;
     let mut index = first;
     while top < body.bottom()
-        && let Some(id) = desk.row_at(index)
+        && let Some(id) = profile_tab.row_at(index)
     {
         let rect = Rect::from_min_size(pos2(body.left(), top), egui::vec2(body.width(), ROW));
-        if let Some(activity) = desk.activity(id) {
-            let focused = focused && desk.table.cursor() == Some(id);
-            let line = Line { desk, id, activity, index, rect, columns, focused };
-            let response = match desk.gap(id) {
+        if let Some(activity) = profile_tab.activity(id) {
+            let focused = focused && profile_tab.table.cursor() == Some(id);
+            let line = Line { profile_tab, id, activity, index, rect, columns, focused };
+            let response = match profile_tab.gap(id) {
                 Some(gap) => gap_row::show(ui, scene, &line, &gap),
                 None => row::show(ui, scene, &line),
             };
@@ -148,22 +149,22 @@ fn rows(ui: &mut Ui, body: Rect, columns: &Columns, desk: &mut ProfileTab, scene
         top += ROW;
         index += 1;
     }
-    desk.table.hover(hovered);
+    profile_tab.table.hover(hovered);
     // Rows come and go under the same place: an id that changes there is no mistake.
     ui.ctx().allow_widget_id_changes_in(body);
     if let Some((bar, colour)) = handle {
         ui.painter().rect_filled(bar, 3.0, colour);
     }
     if let Some((id, response)) = pressed {
-        press(ui, desk, id, &response);
+        press(ui, profile_tab, id, &response);
     }
 }
 
 /// A click on a row selects it; with Ctrl it adds, with Shift it extends; a second opens its details.
-fn press(ui: &Ui, desk: &mut ProfileTab, id: RowId, response: &Response) {
+fn press(ui: &Ui, profile_tab: &mut ProfileTab, id: RowId, response: &Response) {
     ui.memory_mut(|memory| memory.request_focus(ui.unique_id()));
     let modifiers = ui.input(|input| input.modifiers);
-    let ProfileTab { table, activities, view, .. } = desk;
+    let ProfileTab { table, activities, view, .. } = profile_tab;
     if response.secondary_clicked() {
         if !table.is_selected(id) {
             table.select(id);
@@ -181,16 +182,16 @@ fn press(ui: &Ui, desk: &mut ProfileTab, id: RowId, response: &Response) {
         table.select(id);
     }
     // A gap is looked at for what was open across it, which only its details list.
-    let is_gap = desk.gap(id).is_some() && !modifiers.command && !modifiers.shift;
-    if response.double_clicked() || is_gap || desk.details.is_some() {
-        desk.open_details(id);
+    let is_gap = profile_tab.gap(id).is_some() && !modifiers.command && !modifiers.shift;
+    if response.double_clicked() || is_gap || profile_tab.details.is_some() {
+        profile_tab.open_details(id);
     }
 }
 
 /// Asks the scroll bar; returns where its handle is drawn and in which colour.
-fn scroll_bar(ui: &Ui, body: Rect, desk: &mut ProfileTab) -> Option<(Rect, egui::Color32)> {
+fn scroll_bar(ui: &Ui, body: Rect, profile_tab: &mut ProfileTab) -> Option<(Rect, egui::Color32)> {
     let palette = Palette::of(ui.style());
-    let ProfileTab { table, activities, view, .. } = desk;
+    let ProfileTab { table, activities, view, .. } = profile_tab;
     let rows = view.len(activities);
     let farthest = table.farthest(rows);
     if farthest <= 0.0 {

@@ -124,11 +124,11 @@ pub(crate) mod tests {
 
     /// So many commands, a thousand a batch.
     pub(crate) fn many(count: usize) -> PendingEntries {
-        let mut behind = PendingEntries::default();
+        let mut pending_entries = PendingEntries::default();
         for from in (0..count).step_by(1_000) {
-            behind.push(Batch::Committed((from..count.min(from + 1_000)).map(heard).collect()));
+            pending_entries.push(Batch::Committed((from..count.min(from + 1_000)).map(heard).collect()));
         }
-        behind
+        pending_entries
     }
 
     fn empty() -> (Activities, Completeness) {
@@ -138,35 +138,35 @@ pub(crate) mod tests {
     #[test]
     fn entries_in_hand_are_few_and_batches_are_left_in_the_middle() {
         let (mut activities, mut completeness) = empty();
-        let mut behind = many(2_500);
+        let mut pending_entries = many(2_500);
         let mut keys = Vec::new();
         for step in 1..=10 {
             let asked = std::cell::Cell::new(0);
             let go_on = || asked.replace(asked.get() + 1) == 0;
-            let changed = behind.apply((&mut activities, &mut completeness), Some(&mut keys), go_on);
+            let changed = pending_entries.apply((&mut activities, &mut completeness), Some(&mut keys), go_on);
             assert!(format!("{changed:?}").contains("heard: true"), "{changed:?}");
             assert!(activities.len() <= step * IN_HAND && keys.len() == activities.len());
         }
-        let changed = behind.apply((&mut activities, &mut completeness), None, || true);
-        assert_eq!((activities.len(), behind.len()), (2_500, 0), "{changed:?}");
+        let changed = pending_entries.apply((&mut activities, &mut completeness), None, || true);
+        assert_eq!((activities.len(), pending_entries.len()), (2_500, 0), "{changed:?}");
     }
 
     #[test]
     fn a_chunk_of_the_journal_is_applied_from_its_newer_end_and_said_to_be_so_once_it_is_whole() {
         let (mut activities, mut completeness) = empty();
-        let mut behind = PendingEntries::default();
-        behind.push(Batch::Restored((0..600).map(heard).collect(), false));
-        behind.push(Batch::Restored(Vec::new(), true));
+        let mut pending_entries = PendingEntries::default();
+        pending_entries.push(Batch::Restored((0..600).map(heard).collect(), false));
+        pending_entries.push(Batch::Restored(Vec::new(), true));
         let mut restored = Vec::new();
         for expected in [344, 88, 0, 0] {
             let asked = std::cell::Cell::new(0);
             let go_on = || asked.replace(asked.get() + 1) == 0;
-            restored.push(behind.apply((&mut activities, &mut completeness), None, go_on).restored);
+            restored.push(pending_entries.apply((&mut activities, &mut completeness), None, go_on).restored);
             let oldest =
                 activities.newest(activities.len() - 1).and_then(|row| activities.get(row)).map(|row| row.id());
             assert_eq!(oldest.as_deref(), Some(format!("c-{expected}").as_str()));
         }
         assert_eq!(restored, [None, None, Some(false), Some(true)]);
-        assert!(behind.is_empty());
+        assert!(pending_entries.is_empty());
     }
 }

@@ -117,8 +117,8 @@ pub(crate) fn status(status: Status, palette: &Palette) -> (Icon, egui::Color32)
 }
 
 /// The icon of a chip and its hue; `All` and `Other` have none.
-pub(crate) fn chip(chip: StatusFilter, palette: &Palette) -> Option<(Icon, egui::Color32)> {
-    match chip {
+pub(crate) fn status_filter(status_filter: StatusFilter, palette: &Palette) -> Option<(Icon, egui::Color32)> {
+    match status_filter {
         StatusFilter::All | StatusFilter::Other => None,
         StatusFilter::Pending => Some(status(Status::Pending, palette)),
         StatusFilter::Succeeded => Some(status(Status::Succeeded, palette)),

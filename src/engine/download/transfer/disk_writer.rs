@@ -67,8 +67,8 @@ impl<S> WriterHandle<S> {
 pub(crate) fn patience<S>() -> (WriterHandle<S>, WritePending<S>) {
     let (told, full) = watch::channel(false);
     // Full: one wish waits already, and it counts.
-    let (wish, moves) = sync_channel(1);
-    (WriterHandle { full, moves: wish }, WritePending { full: told, moves })
+    let (desired_state, moves) = sync_channel(1);
+    (WriterHandle { full, moves: desired_state }, WritePending { full: told, moves })
 }
 
 impl<S: WriterTask> WritePending<S> {
@@ -84,8 +84,8 @@ impl<S: WriterTask> WritePending<S> {
         into: &mut S,
     ) -> io::Result<()> {
         while let Some(mut piece) = arriving.blocking_recv() {
-            while let Ok(wish) = self.moves.try_recv() {
-                wish.grant(into);
+            while let Ok(desired_state) = self.moves.try_recv() {
+                desired_state.grant(into);
             }
             while let Err(error) = into.write(&mut piece) {
                 if !matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
@@ -93,7 +93,7 @@ impl<S: WriterTask> WritePending<S> {
                 }
                 self.full.send_replace(true);
                 match self.moves.recv_timeout(pause) {
-                    Ok(wish) => wish.grant(into),
+                    Ok(desired_state) => desired_state.grant(into),
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return Err(error),
                 }

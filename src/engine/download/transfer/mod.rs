@@ -57,7 +57,7 @@ impl DownloadJob {
         let (pieces, arriving) = mpsc::channel::<Bytes>(PIECES);
         let (patience, waiting) = patience::<PartFile>();
         let mut place = Place { spot, part: part.path().to_owned(), links: opened.links.clone() };
-        let mut writer = self.tools.spawner.blocking("saving a file", move || {
+        let mut writer = self.context.spawner.blocking("saving a file", move || {
             let mut part = part;
             let written = waiting.write_all(arriving, LOOK_AGAIN, &mut part);
             (part, written.err())
@@ -93,7 +93,7 @@ impl DownloadJob {
             );
             return (Err(DownloadError::broken(sentence)), Some(part));
         }
-        self.tools.fetcher.rates.learn(part.size(), began.elapsed());
+        self.context.downloader.rates.learn(part.size(), began.elapsed());
         (received, Some(part))
     }
 
@@ -223,7 +223,7 @@ impl DownloadJob {
         silent: Duration,
     ) -> Result<(), DownloadError> {
         let (meter, received, total) = measured;
-        let limit = self.tools.fetcher.idle.get();
+        let limit = self.context.downloader.idle.get();
         if silent >= limit {
             return Err(broken(TransferError::Silent { seconds: silent.as_secs() }, received, total));
         }
@@ -258,8 +258,8 @@ impl DownloadJob {
 
     /// What is short on the disk of a folder, where something is. A disk that does not say is taken to have room.
     pub(crate) async fn shortage(&self, folder: &Path, needed: u64) -> Option<DownloadStage> {
-        let (disk, at) = (self.tools.fetcher.disk.clone(), folder.to_owned());
-        let asked = self.tools.spawner.blocking("looking for room on the disk", move || disk(&at));
+        let (disk, at) = (self.context.downloader.disk.clone(), folder.to_owned());
+        let asked = self.context.spawner.blocking("looking for room on the disk", move || disk(&at));
         let free = asked.await?.ok()?;
         (free < needed).then(|| DownloadStage::NoRoom { needed, free, folder: folder.to_owned() })
     }

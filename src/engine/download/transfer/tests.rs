@@ -55,15 +55,15 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
-        let (outbox, _events) = event_queue::pair(Arc::new(|| {}));
-        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), outbox.clone());
-        let journal = TestJournal::new(outbox.clone());
+        let (event_sender, _events) = event_queue::pair(Arc::new(|| {}));
+        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender.clone());
+        let journal = TestJournal::new(event_sender.clone());
         let surroundings = NetworkEnvironment { authority: None, proxies: ProxyEnvironment::default() };
-        let way = NetworkConfig::load(&Preferences::default(), &surroundings).unwrap();
-        let (_guide, ways) = NetworkConfigHandle::new(way, surroundings);
+        let network_config = NetworkConfig::load(&Preferences::default(), &surroundings).unwrap();
+        let (_guide, network_config_receiver) = NetworkConfigHandle::new(network_config, surroundings);
         let (reports, _reported) = mpsc::channel(8);
         let clock: crate::engine::runtime::clock::Clock = Arc::new(|| Timestamp(0));
-        let vault = LinkStore::default();
+        let link_store = LinkStore::default();
         let profile = Profile {
             api: Address::new("https://cab.example.com"),
             websocket: Address::new("wss://cab.example.com"),
@@ -73,45 +73,46 @@ impl Bench {
         let (past, told) = oneshot::channel();
         drop(past.send(PreviousRun { now: Timestamp(0), last_alive: None }));
         let (_left, found) = oneshot::channel();
-        let kept = (PendingCommands::default(), vault.clone());
+        let kept = (PendingCommands::default(), link_store.clone());
         let store = journal.store.clone();
-        let scribe = JournalWriter::start(profile.id, store, outbox.clone(), kept, (told, found), &spawner);
+        let journal_writer =
+            JournalWriter::start(profile.id, store, event_sender.clone(), kept, (told, found), &spawner);
         let clocks = Clocks::new(clock, Arc::new(|| None));
-        let tools = EngineContext {
-            outbox,
+        let context = EngineContext {
+            event_sender,
             spawner: spawner.clone(),
             clock: clocks.as_clock(),
             clocks: clocks.clone(),
-            ledger: journal.store.clone(),
+            journal_store: journal.store.clone(),
             keyring: Keyring::in_memory(),
-            rest: RestClient::new(ways.clone(), clocks),
-            fetcher: Downloader::new(ways),
+            rest: RestClient::new(network_config_receiver.clone(), clocks),
+            downloader: Downloader::new(network_config_receiver),
             connector: Scripted::new().0,
             reports,
         };
-        let idle = tools.fetcher.idle.clone();
+        let idle = context.downloader.idle.clone();
         let job = DownloadJob {
-            shown: tools.outbox.show_download(profile.id, &"r-1".into(), String::new()),
+            shown: context.event_sender.show_download(profile.id, &"r-1".into(), String::new()),
             profile: profile.id,
             request: "r-1".into(),
             span: None,
             target: SaveTarget::Folder("/in".into()),
             inline: false,
             automatic: false,
-            vault,
-            scribe,
+            link_store,
+            journal_writer,
             endpoints: Arc::new(Endpoints::of(&profile).unwrap()),
             saving: DownloadSettings::default(),
             lifetime: NEVER,
             key: None,
-            tools,
+            context,
         };
         let (ours, theirs) = tokio::io::duplex(1024);
         let ours: Box<dyn Transport> = Box::new(ours);
         let ours = CloseWatch::new(ours, &[]);
         let socket = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
         let server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
-        let (reins, mut control) = control();
+        let (download_handle, mut control) = control();
         let ended = async move {
             let source = Source::Socket(Box::new(socket));
             let mut opened = OpenedDownload::of(source);
@@ -123,7 +124,7 @@ impl Bench {
             job.pump(&mut opened, pieces, &mut place, &mut control, (&mut meter, &patience)).await
         };
         let ended = spawner.start("downloading", ended);
-        Self { idle, server, ended, _reins: reins, _journal: journal }
+        Self { idle, server, ended, _reins: download_handle, _journal: journal }
     }
 
     async fn bytes(&mut self) {

@@ -41,9 +41,9 @@ const JOIN_LIMIT: usize = 4096;
 /// The two ends of the way up.
 pub(crate) fn pair(waker: Waker) -> (EventSender, EventReceiver) {
     let shared = Arc::new(Shared {
-        mailbox: Mutex::new(EventQueue::default()),
+        event_queue: Mutex::new(EventQueue::default()),
         revision: AtomicU64::new(0),
-        rung: AtomicBool::new(false),
+        woken: AtomicBool::new(false),
         waker,
         room: Notify::new(),
     });
@@ -61,7 +61,7 @@ impl EventReceiver {
     /// Lowers the bell: what comes from here on rings it again. Call it before the first [`EventReceiver::status`] and
     /// [`EventReceiver::try_next`] of a drain.
     pub fn begin_drain(&self) {
-        self.shared.rung.store(false, Ordering::SeqCst);
+        self.shared.woken.store(false, Ordering::SeqCst);
     }
 
     /// The newest state of everything, if it has changed since this was last asked. Costs next to nothing if not. Take it
@@ -71,19 +71,19 @@ impl EventReceiver {
         if self.shared.revision.load(Ordering::SeqCst) == self.seen.load(Ordering::SeqCst) {
             return None;
         }
-        let mailbox = self.shared.lock();
+        let event_queue = self.shared.lock();
         // Changed only under the lock.
         self.seen.store(self.shared.revision.load(Ordering::SeqCst), Ordering::SeqCst);
-        Some(mailbox.status.clone())
+        Some(event_queue.status.clone())
     }
 
     /// The next event, if there is one. Never waits.
     #[must_use]
     pub fn try_next(&self) -> Option<Event> {
         let (event, room) = {
-            let mut mailbox = self.shared.lock();
-            let event = mailbox.next();
-            (event, mailbox.weight < RESTORED_LIMIT)
+            let mut event_queue = self.shared.lock();
+            let event = event_queue.next();
+            (event, event_queue.weight < RESTORED_LIMIT)
         };
         if room {
             self.shared.room.notify_waiters();
@@ -133,16 +133,16 @@ impl EventSender {
 
     /// Tells entries that were restored, when there is room.
     pub(crate) async fn restored(&self, event: Event) {
-        self.wait_for(|mailbox| (mailbox.weight < RESTORED_LIMIT).then_some(())).await;
+        self.wait_for(|event_queue| (event_queue.weight < RESTORED_LIMIT).then_some(())).await;
         self.0.lock().push(event);
         self.0.ring();
     }
 
     /// Waits until a profile lags and there is room for it; says from which entry on.
     pub(crate) async fn lagging(&self) -> (ProfileId, Seq) {
-        self.wait_for(|mailbox| {
-            let (profile, lag) = mailbox.lagging.iter().find(|(profile, _)| mailbox.is_listed(**profile))?;
-            (mailbox.weight < RESTORED_LIMIT).then_some((*profile, lag.from))
+        self.wait_for(|event_queue| {
+            let (profile, lag) = event_queue.lagging.iter().find(|(profile, _)| event_queue.is_listed(**profile))?;
+            (event_queue.weight < RESTORED_LIMIT).then_some((*profile, lag.from))
         })
         .await
     }
@@ -183,10 +183,10 @@ impl EventSender {
 
 /// What both ends hold.
 struct Shared {
-    mailbox: Mutex<EventQueue>,
+    event_queue: Mutex<EventQueue>,
     /// Counts the changes of the status. Changed only under the mailbox's lock.
     revision: AtomicU64,
-    rung: AtomicBool,
+    woken: AtomicBool,
     waker: Waker,
     room: Notify,
 }
@@ -194,11 +194,11 @@ struct Shared {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, EventQueue> {
         // The mailbox is whole after every statement, also where a panic went through.
-        self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
+        self.event_queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ring(&self) {
-        if !self.rung.swap(true, Ordering::SeqCst) {
+        if !self.woken.swap(true, Ordering::SeqCst) {
             (self.waker)();
         }
     }
@@ -448,11 +448,11 @@ pub(crate) fn weight_of_entries(entries: &[Entry]) -> usize {
 /// The two ends of the way up, with a profile that the settings list.
 #[cfg(test)]
 pub(crate) fn pair_of(profile: ProfileId, waker: Waker) -> (EventSender, EventReceiver) {
-    let (outbox, events) = pair(waker);
+    let (event_sender, events) = pair(waker);
     let profile = crate::settings::Profile { id: profile, ..Default::default() };
-    outbox.settings(&crate::settings::Settings { profiles: vec![profile], ..Default::default() }, 0);
+    event_sender.settings(&crate::settings::Settings { profiles: vec![profile], ..Default::default() }, 0);
     events.begin_drain();
-    (outbox, events)
+    (event_sender, events)
 }
 
 #[cfg(test)]
@@ -475,8 +475,8 @@ impl EventReceiver {
 impl EventSender {
     /// How many events wait for the window, and how many bytes of entries.
     pub(crate) fn waiting(&self) -> (usize, usize) {
-        let mailbox = self.0.lock();
-        (mailbox.queue.len(), mailbox.weight)
+        let event_queue = self.0.lock();
+        (event_queue.queue.len(), event_queue.weight)
     }
 }
 

@@ -15,20 +15,20 @@ use super::{EventQueue, EventSender, log};
 impl EventSender {
     /// Changes what is true now of a profile.
     pub(crate) fn update(&self, profile: ProfileId, change: impl FnOnce(&mut ProfileStatus)) {
-        self.change(|mailbox| mailbox.update(profile, change));
+        self.change(|event_queue| event_queue.update(profile, change));
     }
 
     /// The requests whose links came in an earlier run and can still be used.
     pub(crate) fn kept_links(&self) -> BTreeSet<(ProfileId, RequestId)> {
-        let mailbox = self.0.lock();
-        let profiles = mailbox.status.profiles.iter();
+        let event_queue = self.0.lock();
+        let profiles = event_queue.status.profiles.iter();
         profiles.flat_map(|(id, status)| status.kept_links.iter().map(|request| (*id, request.clone()))).collect()
     }
 
     /// Tells the settings that are in force, and the newest change of the preferences that is part of them.
     pub(crate) fn settings(&self, settings: &Settings, change: u64) {
-        self.change(|mailbox| {
-            let status = &mut mailbox.status;
+        self.change(|event_queue| {
+            let status = &mut event_queue.status;
             let changed = status.settings.as_deref() != Some(settings) || status.preferences_change != change;
             if changed {
                 status.settings = Some(Arc::new(settings.clone()));
@@ -42,11 +42,11 @@ impl EventSender {
 
     /// Tells the downloads that wait for their turn.
     pub(crate) fn queue(&self, waiting: Vec<WaitingDownload>) {
-        self.change(|mailbox| {
-            let changed = *mailbox.status.queue != *waiting;
+        self.change(|event_queue| {
+            let changed = *event_queue.status.queue != *waiting;
             if changed {
-                mailbox.status.queue = waiting.into();
-                mailbox.unblock_forgetting();
+                event_queue.status.queue = waiting.into();
+                event_queue.unblock_forgetting();
             }
             changed
         });
@@ -54,15 +54,15 @@ impl EventSender {
 
     /// Tells the journal's size.
     pub(crate) fn journal_size(&self, size: u64) {
-        self.change(|mailbox| mailbox.status.journal_size.replace(size) != Some(size));
+        self.change(|event_queue| event_queue.status.journal_size.replace(size) != Some(size));
     }
 
     /// Reports a problem, which the window shows until it is resolved or dismissed.
     pub(crate) fn report_problem(&self, profile: Option<ProfileId>, reason: ProblemReason) {
-        self.change(|mailbox| {
-            mailbox.problems = mailbox.problems.saturating_add(1);
-            let number = mailbox.problems;
-            let problems = &mut mailbox.status.problems;
+        self.change(|event_queue| {
+            event_queue.problems = event_queue.problems.saturating_add(1);
+            let number = event_queue.problems;
+            let problems = &mut event_queue.status.problems;
             let same = problems.iter().position(|problem| is_of(problem, profile, &reason.kind()));
             let before = same.map(|at| problems.remove(at)).filter(|old| old.reason == reason);
             let times = before.map_or(0, |old| old.times).saturating_add(1);
@@ -75,8 +75,8 @@ impl EventSender {
 
     /// A problem has ended; nothing happens if there was none.
     pub(crate) fn resolve_problem(&self, profile: Option<ProfileId>, kind: &ProblemKind) {
-        self.change(|mailbox| {
-            let problems = &mut mailbox.status.problems;
+        self.change(|event_queue| {
+            let problems = &mut event_queue.status.problems;
             let before = problems.len();
             problems.retain(|problem| !is_of(problem, profile, kind));
             problems.len() != before
@@ -86,13 +86,13 @@ impl EventSender {
     /// Shows a download for as long as what is returned lives.
     pub(crate) fn show_download(&self, profile: ProfileId, request: &RequestId, file_name: String) -> ShownDownload {
         let number = {
-            let mut mailbox = self.0.lock();
-            mailbox.downloads.count = mailbox.downloads.count.saturating_add(1);
-            let number = mailbox.downloads.count;
-            mailbox.downloads.owners.insert((profile, request.clone()), number);
+            let mut event_queue = self.0.lock();
+            event_queue.downloads.count = event_queue.downloads.count.saturating_add(1);
+            let number = event_queue.downloads.count;
+            event_queue.downloads.owners.insert((profile, request.clone()), number);
             number
         };
-        let shown = ShownDownload { outbox: self.clone(), profile, request: request.clone(), number };
+        let shown = ShownDownload { event_sender: self.clone(), profile, request: request.clone(), number };
         shown.update(DownloadProgress { file_name, ..DownloadProgress::default() });
         shown
     }
@@ -100,8 +100,8 @@ impl EventSender {
     /// Changes something, and wakes the window if it is something else now.
     fn change(&self, change: impl FnOnce(&mut EventQueue) -> bool) {
         let changed = {
-            let mut mailbox = self.0.lock();
-            let changed = change(&mut mailbox);
+            let mut event_queue = self.0.lock();
+            let changed = change(&mut event_queue);
             if changed {
                 self.0.revision.fetch_add(1, Ordering::SeqCst);
             }
@@ -114,11 +114,11 @@ impl EventSender {
 
     /// Forgets everything of a profile that was removed.
     pub(crate) fn remove(&self, profile: ProfileId) {
-        self.change(|mailbox| {
-            mailbox.forget(profile);
-            let problems = mailbox.status.problems.len();
-            mailbox.status.problems.retain(|problem| problem.profile != Some(profile));
-            mailbox.status.profiles.remove(&profile).is_some() || mailbox.status.problems.len() != problems
+        self.change(|event_queue| {
+            event_queue.forget(profile);
+            let problems = event_queue.status.problems.len();
+            event_queue.status.problems.retain(|problem| problem.profile != Some(profile));
+            event_queue.status.profiles.remove(&profile).is_some() || event_queue.status.problems.len() != problems
         });
     }
 }
@@ -126,7 +126,7 @@ impl EventSender {
 /// A download that is shown, for as long as this lives. So whatever ends it, also a panic, takes it off the screen.
 #[derive(Debug)]
 pub(crate) struct ShownDownload {
-    outbox: EventSender,
+    event_sender: EventSender,
     profile: ProfileId,
     request: RequestId,
     /// Which of several of the same request this is: the newest is the one that is shown.
@@ -136,26 +136,26 @@ pub(crate) struct ShownDownload {
 impl ShownDownload {
     /// Shows how far it is.
     pub(crate) fn update(&self, progress: DownloadProgress) {
-        self.outbox.change(|mailbox| {
+        self.event_sender.change(|event_queue| {
             let key = (self.profile, self.request.clone());
-            mailbox.downloads.owners.get(&key) == Some(&self.number)
-                && mailbox.update(self.profile, |status| _ = status.downloads.insert(key.1, progress))
+            event_queue.downloads.owners.get(&key) == Some(&self.number)
+                && event_queue.update(self.profile, |status| _ = status.downloads.insert(key.1, progress))
         });
     }
 }
 
 impl Drop for ShownDownload {
     fn drop(&mut self) {
-        self.outbox.change(|mailbox| {
+        self.event_sender.change(|event_queue| {
             let key = (self.profile, self.request.clone());
-            if mailbox.downloads.owners.get(&key) != Some(&self.number) {
+            if event_queue.downloads.owners.get(&key) != Some(&self.number) {
                 return false;
             }
-            mailbox.downloads.owners.remove(&key);
+            event_queue.downloads.owners.remove(&key);
             let late = ProblemKind::LateDownload(self.request.clone());
-            mailbox.status.problems.retain(|problem| !is_of(problem, Some(self.profile), &late));
-            let changed = mailbox.update(self.profile, |status| _ = status.downloads.remove(&self.request));
-            mailbox.unblock_forgetting();
+            event_queue.status.problems.retain(|problem| !is_of(problem, Some(self.profile), &late));
+            let changed = event_queue.update(self.profile, |status| _ = status.downloads.remove(&self.request));
+            event_queue.unblock_forgetting();
             changed
         });
     }

@@ -29,7 +29,7 @@ fn ours() -> ProfileId {
     ProfileId::from_u128(1)
 }
 
-fn mailbox() -> (EventSender, EventReceiver) {
+fn event_queue() -> (EventSender, EventReceiver) {
     pair_of(ours(), Arc::new(|| {}))
 }
 
@@ -45,44 +45,44 @@ fn seqs(events: &EventReceiver) -> Vec<u64> {
 
 #[test]
 fn a_burst_wakes_the_window_once() {
-    let rung = Arc::new(AtomicUsize::new(0));
-    let bell = rung.clone();
-    let (outbox, events) = pair(Arc::new(move || {
+    let woken = Arc::new(AtomicUsize::new(0));
+    let bell = woken.clone();
+    let (event_sender, events) = pair(Arc::new(move || {
         bell.fetch_add(1, Ordering::SeqCst);
     }));
     for size in 0..100 {
-        outbox.journal_size(size);
+        event_sender.journal_size(size);
     }
-    assert_eq!(rung.load(Ordering::SeqCst), 1, "one ring for a burst");
+    assert_eq!(woken.load(Ordering::SeqCst), 1, "one ring for a burst");
     events.begin_drain();
     assert_eq!(events.status().and_then(|status| status.journal_size), Some(99), "not the newest");
     assert!(events.status().is_none(), "nothing has changed");
     while events.try_next().is_some() {}
-    outbox.journal_size(99);
-    assert_eq!(rung.load(Ordering::SeqCst), 1, "what is as it was is no news");
-    outbox.journal_size(1);
-    assert_eq!(rung.load(Ordering::SeqCst), 2, "what comes after the drain began rings again");
+    event_sender.journal_size(99);
+    assert_eq!(woken.load(Ordering::SeqCst), 1, "what is as it was is no news");
+    event_sender.journal_size(1);
+    assert_eq!(woken.load(Ordering::SeqCst), 2, "what comes after the drain began rings again");
 }
 
 #[tokio::test]
 async fn a_window_that_stalls_is_told_everything_later_and_memory_stays_bounded() {
-    let (outbox, events) = mailbox();
+    let (event_sender, events) = event_queue();
     let profile = ours();
     let all = entries(1..201, 1024 * 1024);
     for chunk in all.chunks(1) {
-        outbox.committed(profile, chunk.to_vec());
+        event_sender.committed(profile, chunk.to_vec());
     }
-    assert!(outbox.0.lock().weight <= ENTRIES_LIMIT, "more waits than may");
+    assert!(event_sender.0.lock().weight <= ENTRIES_LIMIT, "more waits than may");
     let mut told = seqs(&events);
     assert!(told.len() < 200, "nothing lagged, so this test tests nothing");
     loop {
-        if outbox.0.lock().lagging.is_empty() {
+        if event_sender.0.lock().lagging.is_empty() {
             break;
         }
-        let (of, from) = outbox.lagging().await;
+        let (of, from) = event_sender.lagging().await;
         assert_eq!(of, profile);
         let chunk: Vec<Entry> = all.iter().filter(|entry| entry.seq >= from).take(7).cloned().collect();
-        outbox.caught_up(profile, chunk);
+        event_sender.caught_up(profile, chunk);
         told.extend(seqs(&events));
     }
     assert_eq!(told, (1..201).collect::<Vec<_>>(), "each entry once and in order");
@@ -90,15 +90,15 @@ async fn a_window_that_stalls_is_told_everything_later_and_memory_stays_bounded(
 
 #[test]
 fn entries_committed_while_the_window_catches_up_are_not_told_twice() {
-    let (outbox, events) = mailbox();
+    let (event_sender, events) = event_queue();
     let profile = ours();
-    outbox.0.lock().lagging.insert(profile, Backlog { from: Seq(1), newest: Seq(2) });
-    outbox.committed(profile, entries(3..4, 1));
+    event_sender.0.lock().lagging.insert(profile, Backlog { from: Seq(1), newest: Seq(2) });
+    event_sender.committed(profile, entries(3..4, 1));
     assert_eq!(seqs(&events), Vec::<u64>::new(), "it is lagging: the journal tells it");
-    outbox.caught_up(profile, entries(1..3, 1));
-    assert_eq!(outbox.0.lock().lagging.get(&profile).map(|lag| lag.from), Some(Seq(3)));
-    outbox.caught_up(profile, entries(3..4, 1));
-    outbox.committed(profile, entries(4..5, 1));
+    event_sender.caught_up(profile, entries(1..3, 1));
+    assert_eq!(event_sender.0.lock().lagging.get(&profile).map(|lag| lag.from), Some(Seq(3)));
+    event_sender.caught_up(profile, entries(3..4, 1));
+    event_sender.committed(profile, entries(4..5, 1));
     assert_eq!(seqs(&events), [1, 2, 3, 4]);
 }
 
@@ -130,17 +130,17 @@ fn each_entry_is_told_once_however_announcements_and_the_journal_interleave() {
         2 => Just(Act::Drain),
     ];
     proptest!(|(acts in proptest::collection::vec(acts, 1..60))| {
-        let (outbox, events) = mailbox();
+        let (event_sender, events) = event_queue();
         let profile = ProfileId::from_u128(1);
         let (mut durable, mut announced) = (Vec::new(), VecDeque::new());
         let (mut told, mut found) = (Vec::new(), None);
         let read = |durable: &[Entry], limit: usize| {
-            let (_, from) = outbox.lagging().now_or_never()?;
+            let (_, from) = event_sender.lagging().now_or_never()?;
             Some(durable.iter().filter(|entry| entry.seq >= from).take(limit).cloned().collect::<Vec<_>>())
         };
         let drain = || {
             let told = seqs(&events);
-            outbox.0.lock().weight = 0;
+            event_sender.0.lock().weight = 0;
             told
         };
         for act in acts {
@@ -153,25 +153,25 @@ fn each_entry_is_told_once_however_announcements_and_the_journal_interleave() {
                 }
                 Act::Announce => {
                     if let Some(batch) = announced.pop_front() {
-                        outbox.committed(profile, batch);
+                        event_sender.committed(profile, batch);
                     }
                 }
-                Act::Fill => outbox.0.lock().weight = ENTRIES_LIMIT,
+                Act::Fill => event_sender.0.lock().weight = ENTRIES_LIMIT,
                 Act::Read(limit) => found = found.or_else(|| read(&durable, limit)),
                 Act::CatchUp => {
                     if let Some(found) = found.take() {
-                        outbox.caught_up(profile, found);
+                        event_sender.caught_up(profile, found);
                     }
                 }
                 Act::Drain => told.extend(drain()),
             }
         }
         for batch in announced {
-            outbox.committed(profile, batch);
+            event_sender.committed(profile, batch);
         }
         for _ in 0..=durable.len() {
             if let Some(found) = found.take() {
-                outbox.caught_up(profile, found);
+                event_sender.caught_up(profile, found);
             }
             told.extend(drain());
             found = read(&durable, 3);
@@ -182,61 +182,61 @@ fn each_entry_is_told_once_however_announcements_and_the_journal_interleave() {
 
 #[test]
 fn what_was_read_for_a_forgotten_profile_is_not_told() {
-    let (outbox, events) = mailbox();
+    let (event_sender, events) = event_queue();
     let profile = ProfileId::random();
-    outbox.0.lock().lagging.insert(profile, Backlog { from: Seq(1), newest: Seq(2) });
-    outbox.forget(profile);
-    outbox.0.lock().lagging.insert(profile, Backlog { from: Seq(8), newest: Seq(9) });
-    outbox.caught_up(profile, entries(1..3, 1));
+    event_sender.0.lock().lagging.insert(profile, Backlog { from: Seq(1), newest: Seq(2) });
+    event_sender.forget(profile);
+    event_sender.0.lock().lagging.insert(profile, Backlog { from: Seq(8), newest: Seq(9) });
+    event_sender.caught_up(profile, entries(1..3, 1));
     assert_eq!(seqs(&events), [0_u64; 0]);
 }
 
 #[test]
 fn of_a_state_the_newest_value_is_there_whenever_somebody_looks_and_nothing_piles_up() {
-    let (outbox, events) = mailbox();
+    let (event_sender, events) = event_queue();
     // Also of a profile that the settings do not list.
     let stranger = ProfileId::from_u128(2);
     for n in 0..10_000_u64 {
         let state = if n % 2 == 0 { ConnectionState::Connecting } else { ConnectionState::Joining };
-        outbox.update(stranger, |status| status.set_connection(state));
+        event_sender.update(stranger, |status| status.set_connection(state));
     }
-    assert_eq!(outbox.waiting().0, 0, "states wait as events");
+    assert_eq!(event_sender.waiting().0, 0, "states wait as events");
     let status = events.status().unwrap();
     assert_eq!(status.profile(stranger).unwrap().connection, Some(ConnectionState::Joining));
-    outbox.remove(stranger);
+    event_sender.remove(stranger);
     assert!(events.status().unwrap().profile(stranger).is_none(), "it is still there");
 }
 
 #[tokio::test]
 async fn entries_of_a_profile_that_the_settings_do_not_list_yet_are_told_from_the_journal_once_they_do() {
-    let (outbox, events) = pair(Arc::new(|| {}));
-    outbox.committed(ours(), entries(7..9, 1));
-    assert!(!outbox.not_kept(ours(), entries(9..10, 1)), "shown, where there is nowhere to show it");
+    let (event_sender, events) = pair(Arc::new(|| {}));
+    event_sender.committed(ours(), entries(7..9, 1));
+    assert!(!event_sender.not_kept(ours(), entries(9..10, 1)), "shown, where there is nowhere to show it");
     assert_eq!(seqs(&events), Vec::<u64>::new());
-    assert!(outbox.lagging().now_or_never().is_none(), "read for nobody");
-    let lagging = outbox.lagging();
+    assert!(event_sender.lagging().now_or_never().is_none(), "read for nobody");
+    let lagging = event_sender.lagging();
     tokio::pin!(lagging);
     assert!(lagging.as_mut().now_or_never().is_none());
     let profile = crate::settings::Profile { id: ours(), ..Default::default() };
-    outbox.settings(&crate::settings::Settings { profiles: vec![profile], ..Default::default() }, 0);
+    event_sender.settings(&crate::settings::Settings { profiles: vec![profile], ..Default::default() }, 0);
     assert_eq!(lagging.await, (ours(), Seq(7)));
-    outbox.caught_up(ours(), entries(7..9, 1));
-    outbox.committed(ours(), entries(9..10, 1));
+    event_sender.caught_up(ours(), entries(7..9, 1));
+    event_sender.committed(ours(), entries(9..10, 1));
     assert_eq!(seqs(&events), [7, 8, 9]);
 }
 
 #[test]
 fn a_download_is_shown_for_as_long_as_it_runs_however_it_ends() {
-    let (outbox, events) = mailbox();
+    let (event_sender, events) = event_queue();
     let request = crate::protocol::RequestId::from("r-1");
     let running = |events: &EventReceiver| {
         let status = events.status().unwrap();
         status.profile(ours()).unwrap().downloads.values().map(|one| one.file_name.clone()).collect::<Vec<_>>()
     };
-    let first = outbox.show_download(ours(), &request, "a".to_owned());
+    let first = event_sender.show_download(ours(), &request, "a".to_owned());
     assert_eq!(running(&events), ["a"]);
     // Asked for again, before the first has written down its end.
-    let second = outbox.show_download(ours(), &request, "b".to_owned());
+    let second = event_sender.show_download(ours(), &request, "b".to_owned());
     first.update(crate::engine::events::event::DownloadProgress::default());
     drop(first);
     assert_eq!(running(&events), ["b"], "the older one took the newer one away");
@@ -250,31 +250,31 @@ fn a_download_is_shown_for_as_long_as_it_runs_however_it_ends() {
 
 #[test]
 fn a_problem_is_there_until_it_is_resolved_and_counted_where_it_comes_again() {
-    let (outbox, events) = mailbox();
+    let (event_sender, events) = event_queue();
     let problems = |events: &EventReceiver| {
         let problems = events.status().unwrap().problems;
         problems.into_iter().map(|problem| (problem.kind(), problem.number, problem.times)).collect::<Vec<_>>()
     };
-    outbox.report_problem(Some(ours()), ProblemReason::NewTokenRefused);
-    outbox.report_problem(None, ProblemReason::SettingsFile(SettingsError::NoHome.into()));
-    outbox.report_problem(Some(ours()), ProblemReason::NewTokenRefused);
+    event_sender.report_problem(Some(ours()), ProblemReason::NewTokenRefused);
+    event_sender.report_problem(None, ProblemReason::SettingsFile(SettingsError::NoHome.into()));
+    event_sender.report_problem(Some(ours()), ProblemReason::NewTokenRefused);
     assert_eq!(problems(&events), [(ProblemKind::SettingsFile, 2, 1), (ProblemKind::TokenRenewal, 3, 2)]);
-    outbox.resolve_problem(None, &ProblemKind::TokenRenewal);
+    event_sender.resolve_problem(None, &ProblemKind::TokenRenewal);
     assert!(events.status().is_none(), "another's was resolved");
-    outbox.resolve_problem(Some(ours()), &ProblemKind::TokenRenewal);
+    event_sender.resolve_problem(Some(ours()), &ProblemKind::TokenRenewal);
     assert_eq!(problems(&events), [(ProblemKind::SettingsFile, 2, 1)]);
-    outbox.report_problem(Some(ours()), ProblemReason::NewTokenRefused);
+    event_sender.report_problem(Some(ours()), ProblemReason::NewTokenRefused);
     assert_eq!(problems(&events).last(), Some(&(ProblemKind::TokenRenewal, 4, 1)));
-    outbox.remove(ours());
+    event_sender.remove(ours());
     assert_eq!(problems(&events), [(ProblemKind::SettingsFile, 2, 1)], "it outlives its profile");
 }
 
 #[test]
 fn a_problem_of_the_same_kind_for_another_reason_is_not_the_same_one_again_whatever_its_words_are() {
-    let (outbox, events) = mailbox();
+    let (event_sender, events) = event_queue();
     let error = |words: &str| RestError::Unauthorised(words.to_owned());
     let times = |reason: ProblemReason| {
-        outbox.report_problem(Some(ours()), reason);
+        event_sender.report_problem(Some(ours()), reason);
         events.status().unwrap().problems.iter().map(|problem| problem.times).collect::<Vec<_>>()
     };
     assert_eq!(times(ProblemReason::TokenNotRenewed(error("no"))), [1]);
@@ -289,11 +289,11 @@ fn a_problem_of_the_same_kind_for_another_reason_is_not_the_same_one_again_whate
 
 #[test]
 fn notices_are_said_once_and_never_lost_uncounted() {
-    let (outbox, events) = mailbox();
+    let (event_sender, events) = event_queue();
     let notice = |n: usize| Notice::new(Severity::Warning, None, format!("Notice {n}."));
     for n in 0..NOTICES_LIMIT + 10 {
-        outbox.notice(notice(n));
-        outbox.notice(notice(n));
+        event_sender.notice(notice(n));
+        event_sender.notice(notice(n));
     }
     let mut sentences = Vec::new();
     while let Some(event) = events.try_next() {
@@ -306,7 +306,7 @@ fn notices_are_said_once_and_never_lost_uncounted() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_restored_waits_for_room() {
-    let (outbox, events) = mailbox();
+    let (event_sender, events) = event_queue();
     let profile = ours();
     let restored = |range| Event::Restored {
         profile,
@@ -314,8 +314,8 @@ async fn what_is_restored_waits_for_room() {
         live_from: Seq(100),
         complete: false,
     };
-    outbox.restored(restored(1..2)).await;
-    let second = outbox.restored(restored(2..3));
+    event_sender.restored(restored(1..2)).await;
+    let second = event_sender.restored(restored(2..3));
     tokio::pin!(second);
     assert!(second.as_mut().now_or_never().is_none(), "there was no room");
     assert!(matches!(events.try_next(), Some(Event::Restored { .. })));

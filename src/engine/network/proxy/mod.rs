@@ -299,7 +299,7 @@ mod tests {
         ProxyRules::of(&ProxyChoice::System, &variables(set))
     }
 
-    fn way(proxies: &ProxyRules, url: &str) -> Option<String> {
+    fn network_config(proxies: &ProxyRules, url: &str) -> Option<String> {
         proxies.of_url(&Url::parse(url).unwrap()).unwrap().map(|through| through.to_string())
     }
 
@@ -313,7 +313,7 @@ mod tests {
             system(&[("ALL_PROXY", "http://p:3128")]),
         ] {
             for url in ["http://localhost:1/x", "wss://127.0.0.1", "ws://[::1]:8083", "https://a.localhost"] {
-                assert_eq!(way(&proxies, url), None, "{url} by {proxies:?}");
+                assert_eq!(network_config(&proxies, url), None, "{url} by {proxies:?}");
             }
             let elsewhere = proxies.of_url(&Url::parse("wss://w.example.com").unwrap());
             assert!(!matches!(elsewhere, Ok(None)), "{proxies:?} is no proxy for anything");
@@ -341,14 +341,14 @@ mod tests {
             ("wss://a.inner.test", None),
             ("wss://[2001:db8::1]:9", Some("secure:1")),
         ] {
-            assert_eq!(way(&proxies, url).as_deref(), expected, "{url}");
+            assert_eq!(network_config(&proxies, url).as_deref(), expected, "{url}");
         }
         let all = system(&[("ALL_PROXY", "http://all"), ("HTTPS_PROXY", "")]);
-        assert_eq!(way(&all, "wss://w").as_deref(), Some("all:1080"));
-        assert_eq!(way(&system(&[("ALL_PROXY", "http://all"), ("NO_PROXY", "*")]), "wss://w"), None);
-        assert_eq!(way(&system(&[]), "wss://w"), None);
+        assert_eq!(network_config(&all, "wss://w").as_deref(), Some("all:1080"));
+        assert_eq!(network_config(&system(&[("ALL_PROXY", "http://all"), ("NO_PROXY", "*")]), "wss://w"), None);
+        assert_eq!(network_config(&system(&[]), "wss://w"), None);
         let none = ProxyRules::of(&ProxyChoice::None, &variables(&[("ALL_PROXY", "http://all")]));
-        assert_eq!(way(&none, "wss://w"), None);
+        assert_eq!(network_config(&none, "wss://w"), None);
     }
 
     #[test]

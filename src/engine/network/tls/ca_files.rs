@@ -45,7 +45,7 @@ impl CaFiles {
     /// Begins to read them.
     pub(crate) fn read(files: impl IntoIterator<Item = (NamedBy, PathBuf)>) -> Self {
         let begin = |(named_by, path): (NamedBy, PathBuf)| {
-            let (read, reading) = oneshot::channel();
+            let (read, frame_decoder) = oneshot::channel();
             let at = path.clone();
             // Neither tokio's threads nor anybody else can be told to give up a read that never returns; this one ends with the
             // process.
@@ -54,7 +54,7 @@ impl CaFiles {
                 drop(read.send(std::fs::read(at)));
             });
             let content = match thread {
-                Ok(_detached) => Content::Reading(reading),
+                Ok(_detached) => Content::Reading(frame_decoder),
                 Err(error) => Content::Read(Err(error.into())),
             };
             CaFile { path, named_by, content }
@@ -65,8 +65,8 @@ impl CaFiles {
     /// Waits until all of them are read. Can be dropped at any time.
     pub(crate) async fn wait(&mut self) {
         for file in &mut self.0 {
-            if let Content::Reading(reading) = &mut file.content {
-                let read = reading.await.unwrap_or_else(|_panicked| Err(io::ErrorKind::Other.into()));
+            if let Content::Reading(frame_decoder) = &mut file.content {
+                let read = frame_decoder.await.unwrap_or_else(|_panicked| Err(io::ErrorKind::Other.into()));
                 file.content = Content::Read(read.map_err(SystemError::from));
             }
         }

@@ -52,8 +52,8 @@ pub(crate) struct Bench {
     /// How often that was asked.
     pub(crate) expiry_asked: Arc<AtomicU64>,
     pub(crate) network: Arc<Scripted>,
-    pub(crate) ledger: TestJournal,
-    pub(crate) wish: watch::Sender<DesiredState>,
+    pub(crate) journal_store: TestJournal,
+    pub(crate) desired_state: watch::Sender<DesiredState>,
     pub(crate) session: Task<()>,
     /// The time of day.
     pub(crate) now: Clock,
@@ -64,13 +64,13 @@ pub(crate) struct Bench {
     /// Whether the engine's centre takes reports.
     pub(crate) reporting: watch::Sender<bool>,
     pub(crate) profile: ProfileId,
-    pub(crate) book: PendingCommands,
-    pub(crate) scribe: JournalWriter,
-    pub(crate) outbox: EventSender,
+    pub(crate) pending_commands: PendingCommands,
+    pub(crate) journal_writer: JournalWriter,
+    pub(crate) event_sender: EventSender,
     pub(crate) spawner: TaskOwner,
     servers: mpsc::Receiver<DuplexStream>,
     pub(crate) events: EventReceiver,
-    rung: Arc<Notify>,
+    woken: Arc<Notify>,
     /// The state that was waited for last.
     last: Option<ConnectionState>,
     /// The number of the problem that was heard of last.
@@ -80,22 +80,29 @@ pub(crate) struct Bench {
 impl Bench {
     /// A session that is signed out.
     pub(crate) fn new() -> Self {
-        let rung = Arc::new(Notify::new());
-        let bell = rung.clone();
+        let woken = Arc::new(Notify::new());
+        let bell = woken.clone();
         let profile = ProfileId::random();
-        let (outbox, events) = event_queue::pair_of(profile, Arc::new(move || bell.notify_one()));
-        let ledger = TestJournal::new(outbox.clone());
-        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), outbox.clone());
+        let (event_sender, events) = event_queue::pair_of(profile, Arc::new(move || bell.notify_one()));
+        let journal_store = TestJournal::new(event_sender.clone());
+        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender.clone());
         let (network, servers) = Scripted::new();
-        let book = PendingCommands::default();
+        let pending_commands = PendingCommands::default();
         // There is nothing of an earlier run.
-        book.restored(true);
+        pending_commands.restored(true);
         let (past, told) = oneshot::channel();
         drop(past.send(PreviousRun { now: Timestamp(0), last_alive: None }));
         let (_left, found) = oneshot::channel();
-        let vault = LinkStore::default();
-        let kept = (book.clone(), vault.clone());
-        let scribe = JournalWriter::start(profile, ledger.store.clone(), outbox.clone(), kept, (told, found), &spawner);
+        let link_store = LinkStore::default();
+        let kept = (pending_commands.clone(), link_store.clone());
+        let journal_writer = JournalWriter::start(
+            profile,
+            journal_store.store.clone(),
+            event_sender.clone(),
+            kept,
+            (told, found),
+            &spawner,
+        );
         let start = Instant::now();
         let (set_by, slept) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicU64::new(0)));
         let (set, asleep) = (set_by.clone(), slept.clone());
@@ -128,35 +135,36 @@ impl Bench {
                     }
                 })
             }),
-            scribe: scribe.clone(),
-            vault,
-            outbox: outbox.clone(),
+            journal_writer: journal_writer.clone(),
+            link_store,
+            event_sender: event_sender.clone(),
             reports,
             clock: clocks.as_clock(),
             clocks,
             random: fastrand::Rng::with_seed(7),
         };
         let clock_of_test = parts.clock.clone();
-        let (wish, session) = session::start(parts, DesiredState::new(TargetState::SignedOut, LIMIT), &spawner);
+        let (desired_state, session) =
+            session::start(parts, DesiredState::new(TargetState::SignedOut, LIMIT), &spawner);
         Self {
             expiry,
             expiry_asked,
             network,
-            ledger,
-            wish,
+            journal_store,
+            desired_state,
             session,
             now: clock_of_test,
             set_by,
             slept,
             reporting,
             profile,
-            book,
-            scribe,
-            outbox,
+            pending_commands,
+            journal_writer,
+            event_sender,
             spawner,
             servers,
             events,
-            rung,
+            woken,
             last: None,
             problem: 0,
         }
@@ -165,7 +173,7 @@ impl Bench {
     /// A session that wants to be online with the first token.
     pub(crate) fn online() -> Self {
         let bench = Self::new();
-        bench.aim(TargetState::Online(ticket(1)));
+        bench.aim(TargetState::Online(session_credentials(1)));
         bench
     }
 
@@ -177,7 +185,7 @@ impl Bench {
     }
 
     pub(crate) fn aim(&self, aim: TargetState) {
-        self.wish.send_modify(|wish| wish.aim = aim);
+        self.desired_state.send_modify(|desired_state| desired_state.aim = aim);
     }
 
     /// The next thing that it tells and `pick` takes; what comes before is passed over.
@@ -191,7 +199,7 @@ impl Bench {
                         return picked;
                     }
                 }
-                self.rung.notified().await;
+                self.woken.notified().await;
             }
         };
         tokio::time::timeout(NEVER, wanted).await.unwrap_or_else(|_elapsed| panic!("{what} never came"))
@@ -207,7 +215,7 @@ impl Bench {
                         return picked;
                     }
                 }
-                self.rung.notified().await;
+                self.woken.notified().await;
             }
         };
         tokio::time::timeout(NEVER, wanted).await.unwrap_or_else(|_elapsed| panic!("{what} never came"))
@@ -304,7 +312,7 @@ pub(crate) fn token_dead() -> TargetState {
 }
 
 /// A ticket by its number; its token is `T-<number>`.
-pub(crate) fn ticket(number: u64) -> Arc<SessionCredentials> {
+pub(crate) fn session_credentials(number: u64) -> Arc<SessionCredentials> {
     let endpoints = Endpoints::of(&Profile::default()).expect("the vendor's local addresses are good");
     let token = AuthorizationToken::new(format!("T-{number}"));
     Arc::new(SessionCredentials { number, endpoints: Arc::new(endpoints), token })

@@ -11,7 +11,7 @@ use crate::engine::events::event::{ConnectionState, Event};
 use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::Server;
 
-use super::bench::{Bench, settle, ticket};
+use super::bench::{Bench, session_credentials, settle};
 
 /// Has a server close a connection with any code and any bytes as a reason.
 async fn close(server: &mut Server, code: u16, reason: &[u8]) {
@@ -41,14 +41,14 @@ async fn every_close_code_is_told_with_its_reason_and_tried_again() {
         let (_, _, why) = bench.failure().await;
         assert!(why.starts_with(&format!("The server closed the connection with code {code}")), "{why}");
         assert!(why.contains(": why␛[31m, hidden.") && !why.contains("T-1"), "{why}");
-        bench.wish.send_modify(|wish| wish.retry += 1);
+        bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
     }
     for (code, meaning) in [(1000, "normal end"), (1012, "restart"), (1014, "bad gateway"), (3003, "forbidden")] {
         let mut server = bench.join().await;
         close(&mut server, code, b"").await;
         let (_, _, why) = bench.failure().await;
         assert!(why.starts_with(&format!("The server closed the connection with code {code} ({meaning}).")), "{why}");
-        bench.wish.send_modify(|wish| wish.retry += 1);
+        bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
     }
 }
 
@@ -84,9 +84,9 @@ async fn closes_by_a_policy_after_each_join_are_waited_for_longer_and_say_what_t
         let grows = waits[1..8].is_sorted() && waits[9..].iter().all(|wait| (150..=300).contains(&wait.as_secs()));
         assert!(grows, "{code}: {waits:?}");
         // The operator need not wait, and another token begins anew.
-        bench.wish.send_modify(|wish| wish.retry += 1);
+        bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
         bench.join().await;
-        bench.aim(TargetState::Online(ticket(2)));
+        bench.aim(TargetState::Online(session_credentials(2)));
         let mut server = bench.join().await;
         close(&mut server, code, b"").await;
         let (wait, _, why) = bench.failure().await;
@@ -145,7 +145,7 @@ async fn only_the_operator_cuts_a_wait_short_that_the_server_asked_for() {
     let attempts = bench.network.attempts();
     // The machine slept, but not for long enough.
     bench.slept.fetch_add(100, Ordering::SeqCst);
-    bench.wish.send_modify(|wish| wish.woken += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
     settle().await;
     assert_eq!(bench.network.attempts(), attempts);
     let start = Instant::now();
@@ -153,11 +153,11 @@ async fn only_the_operator_cuts_a_wait_short_that_the_server_asked_for() {
     assert!(start.elapsed() <= Duration::from_secs(151), "the time asleep did not count: {:?}", start.elapsed());
     // Now it did.
     bench.slept.fetch_add(300, Ordering::SeqCst);
-    bench.wish.send_modify(|wish| wish.woken += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
     let start = Instant::now();
     decline(&mut bench, "503 Busy", "Retry-After: 250\r\n").await;
     assert!(start.elapsed() <= Duration::from_secs(1), "{:?}", start.elapsed());
-    bench.wish.send_modify(|wish| wish.retry += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
     let start = Instant::now();
     bench.join().await;
     assert!(start.elapsed() <= Duration::from_secs(1), "{:?}", start.elapsed());

@@ -14,7 +14,7 @@ use crate::engine::events::event::ConnectionState;
 use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::{Network, Relay, Server, done};
 
-use super::bench::{Bench, LIMIT, settle, ticket};
+use super::bench::{Bench, LIMIT, session_credentials, settle};
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -25,7 +25,7 @@ async fn a_network_or_server_that_keeps_silent_is_given_up_after_ten_seconds() {
     let mut bench = Bench::new();
     for network in [Network::Silent, Network::Connects] {
         bench.network.be(network);
-        bench.aim(TargetState::Online(ticket(1)));
+        bench.aim(TargetState::Online(session_credentials(1)));
         bench.until(|state| *state == ConnectionState::Connecting).await;
         let start = Instant::now();
         let (_, _, why) = bench.failure().await;
@@ -97,7 +97,7 @@ async fn after_a_sleep_of_the_machine_a_dead_connection_is_found_within_three_se
     let (mut bench, _server) = Bench::live().await;
     tokio::time::sleep(seconds(1)).await;
     let start = Instant::now();
-    bench.wish.send_modify(|wish| wish.woken += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
     bench.failure().await;
     assert_eq!(start.elapsed(), seconds(3));
 }
@@ -161,7 +161,9 @@ async fn retry_now_and_waking_up_do_not_wait() {
     for n in 1..=20 {
         bench.failure().await;
         let start = Instant::now();
-        bench.wish.send_modify(|wish| if n % 2 == 0 { wish.retry += 1 } else { wish.woken += 1 });
+        bench
+            .desired_state
+            .send_modify(|desired_state| if n % 2 == 0 { desired_state.retry += 1 } else { desired_state.woken += 1 });
         bench.until(|state| *state == ConnectionState::Connecting).await;
         assert_eq!(start.elapsed(), Duration::ZERO);
     }
@@ -172,12 +174,12 @@ async fn a_retry_that_is_asked_for_while_the_failure_is_still_being_told_is_not_
     let mut bench = Bench::online();
     for _ in 0..20 {
         bench.network.be(Network::Refuses);
-        bench.wish.send_modify(|wish| wish.retry += 1);
+        bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
         // The window knows of the failure; the engine's centre, which is busy, does not yet.
         bench.reporting.send_replace(false);
         bench.failure().await;
         bench.network.be(Network::Connects);
-        bench.wish.send_modify(|wish| wish.retry += 1);
+        bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
         bench.reporting.send_replace(true);
         let start = Instant::now();
         let server = bench.join().await;
@@ -196,8 +198,8 @@ async fn whatever_servers_and_operators_do_there_is_one_socket_and_nothing_heard
         for round in 0..25 {
             bench.network.be(Network::Connects);
             // Whatever is waiting, connecting or resting is online now.
-            bench.aim(TargetState::Online(ticket(1)));
-            bench.wish.send_modify(|wish| wish.retry += 1);
+            bench.aim(TargetState::Online(session_credentials(1)));
+            bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
             let mut server = bench.server().await;
             match random.u8(0..6) {
                 0 => {}
@@ -223,7 +225,7 @@ async fn whatever_servers_and_operators_do_there_is_one_socket_and_nothing_heard
                             server.send(&json!({"status": 200})).await;
                         }
                         _ => {
-                            bench.wish.send_modify(|wish| wish.message_limit += 1);
+                            bench.desired_state.send_modify(|desired_state| desired_state.message_limit += 1);
                             while server.request().await.is_some_and(|request| request["action"] != "leaveChannel") {}
                             server.send(&json!({"status": 200})).await;
                         }
@@ -238,7 +240,7 @@ async fn whatever_servers_and_operators_do_there_is_one_socket_and_nothing_heard
         assert_eq!((&mut bench.session).await, Some(()), "it panicked");
         // The scribe may still be writing.
         settle().await;
-        assert_eq!(bench.ledger.ids(), sent, "seed {seed}");
+        assert_eq!(bench.journal_store.ids(), sent, "seed {seed}");
         assert_eq!((bench.network.open(), bench.network.most_open()), (0, 1), "seed {seed}");
     }
 }
@@ -273,11 +275,11 @@ async fn a_message_above_the_limit_is_a_notice_with_a_remedy_and_the_wait_is_not
         assert_eq!(wait >= seconds(19), attempt >= 3, "attempt {attempt}: {wait:?}");
     }
     settle().await;
-    let ids = bench.ledger.ids();
+    let ids = bench.journal_store.ids();
     let (kept, lost): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| id == "fits");
     assert_eq!(kept.len(), 4, "what came before it is kept");
     assert!(lost.len() == 4 && lost.iter().all(|id| *id == lost[0]), "one row says what was lost: {lost:?}");
-    let gaps = bench.ledger.gaps();
+    let gaps = bench.journal_store.gaps();
     assert!(gaps.iter().all(|gap| gap.cause == GapCause::MessageLost), "{gaps:?}");
 }
 
@@ -316,8 +318,8 @@ async fn text_that_is_not_utf_8_is_a_notice_and_a_new_connection() {
     assert!(notice.remedy.is_none());
     bench.join().await;
     settle().await;
-    assert_eq!(bench.ledger.ids().len(), 1, "a row says that it was lost");
-    let gap = bench.ledger.gaps().pop().expect("a gap");
+    assert_eq!(bench.journal_store.ids().len(), 1, "a row says that it was lost");
+    let gap = bench.journal_store.gaps().pop().expect("a gap");
     assert_eq!(gap.cause, GapCause::MessageLost);
     let state = GapState::of(&gap, (0, 0), |_| StatusAnswer::Settled);
     assert_eq!((state.is_complete(), state.meaning()), (false, "acknowledgements may be missing"));
@@ -334,9 +336,9 @@ async fn a_message_that_is_lost_before_the_join_stays_missing_too() {
     bench.failure().await;
     let _server = bench.join().await;
     settle().await;
-    let gaps = bench.ledger.gaps();
+    let gaps = bench.journal_store.gaps();
     assert_eq!((gaps.len(), gaps[0].cause, gaps[0].to.is_some()), (1, GapCause::MessageLost, true));
-    assert_eq!(bench.ledger.ids().len(), 1);
+    assert_eq!(bench.journal_store.ids().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -43,8 +43,8 @@ fn numbers(entries: &[Entry]) -> impl Iterator<Item = usize> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_window_that_is_frozen_through_a_flood_costs_bounded_memory_and_is_told_all_of_it_when_it_thaws() {
     let (bench, mut server) = Bench::live().await;
-    let (store, journal) = (bench.ledger.store.clone(), bench.ledger.journal.clone());
-    bench.spawner.spawn("catching up", history_loader::catch_up(store, bench.outbox.clone()));
+    let (store, journal) = (bench.journal_store.store.clone(), bench.journal_store.journal.clone());
+    bench.spawner.spawn("catching up", history_loader::catch_up(store, bench.event_sender.clone()));
 
     // Nobody drains from here on.
     let flood = async {
@@ -64,7 +64,7 @@ async fn a_window_that_is_frozen_through_a_flood_costs_bounded_memory_and_is_tol
                 expected += 1;
             }
             next = page.last().map_or(next, |last| Seq(last.seq.0 + 1));
-            let (events, bytes) = bench.outbox.waiting();
+            let (events, bytes) = bench.event_sender.waiting();
             most = (events.max(most.0), bytes.max(most.1));
             tokio::task::yield_now().await;
         }

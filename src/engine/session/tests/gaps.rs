@@ -10,7 +10,7 @@ use crate::engine::events::event::ConnectionState;
 use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::{Server, done};
 
-use super::bench::{Bench, settle, ticket};
+use super::bench::{Bench, session_credentials, settle};
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -31,14 +31,14 @@ async fn a_lost_connection_is_a_gap_from_its_last_sign_of_life_to_the_next_join(
     // Not read: no pong. It is dead 25 s later.
     bench.failure().await;
     settle().await;
-    let gaps = bench.ledger.gaps();
+    let gaps = bench.journal_store.gaps();
     assert_eq!(gaps.len(), 1);
     assert_eq!((gaps[0].to, gaps[0].cause), (None, GapCause::Disconnected));
     assert!(from.since(gaps[0].from) < seconds(1) && gaps[0].from.since(from) < seconds(1), "{gaps:?}");
     let _server = bench.join().await;
     let joined = (bench.now)();
     settle().await;
-    let gaps = bench.ledger.gaps();
+    let gaps = bench.journal_store.gaps();
     assert_eq!((gaps.len(), gaps[0].to), (1, Some(joined)));
 }
 
@@ -58,11 +58,11 @@ async fn disconnecting_is_a_gap_too_and_it_names_what_was_open() {
     bench.until(|state| *state == ConnectionState::Offline).await;
     let from = (bench.now)();
     tokio::time::sleep(seconds(3_600)).await;
-    bench.aim(TargetState::Online(ticket(1)));
+    bench.aim(TargetState::Online(session_credentials(1)));
     let _server = bench.join().await;
     let joined = (bench.now)();
     settle().await;
-    let gaps = bench.ledger.gaps();
+    let gaps = bench.journal_store.gaps();
     assert_eq!(gaps.len(), 1);
     assert_eq!((gaps[0].from, gaps[0].to), (from, Some(joined)));
     assert_eq!((gaps[0].open.clone(), gaps[0].requests), (vec!["open".into()], 1));
@@ -82,16 +82,16 @@ async fn ten_thousand_reconnects_that_do_not_hold_are_one_gap_over_all_of_them()
     let mut server = bench.join().await;
     let last_join = (bench.now)();
     hold(&mut server, seconds(31)).await;
-    let gaps = bench.ledger.gaps();
+    let gaps = bench.journal_store.gaps();
     assert_eq!(gaps.len(), 1, "gaps pile up");
     assert_eq!((Some(gaps[0].from), gaps[0].to), (first_loss, Some(last_join)));
-    assert_eq!(bench.ledger.ids(), (0..10_000).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert_eq!(bench.journal_store.ids(), (0..10_000).map(|n| n.to_string()).collect::<Vec<_>>());
     assert_eq!(bench.network.most_open(), 1);
     // Now that it held, the next loss is another gap.
     drop(server);
     let _server = bench.join().await;
     settle().await;
-    assert_eq!(bench.ledger.gaps().len(), 2);
+    assert_eq!(bench.journal_store.gaps().len(), 2);
 }
 
 /// REVIEW B13.
@@ -115,9 +115,9 @@ async fn what_a_flapping_connection_writes_grows_with_its_losses_and_with_what_i
         drop(server);
         let _server = bench.join().await;
         settle().await;
-        let gaps = bench.ledger.gaps();
+        let gaps = bench.journal_store.gaps();
         assert_eq!((gaps.len(), gaps[0].open.len()), (1, open + 1), "{losses} losses");
-        let entries = bench.ledger.entries();
+        let entries = bench.journal_store.entries();
         let of_gaps = entries.iter().filter(|entry| matches!(entry.key, ActivityKey::Gap(_)));
         written.push(of_gaps.map(Entry::weight).sum::<usize>());
     }
@@ -133,11 +133,11 @@ async fn hours_of_suspend_count_although_the_monotonic_clock_stands_still() {
     // Asleep for six hours: the time of day and the clock that runs through sleep go on, tokio's stands still.
     bench.slept.store(6 * 3_600, Ordering::SeqCst);
     bench.set_by.store(6 * 3_600 * 1_000_000, Ordering::SeqCst);
-    bench.wish.send_modify(|wish| wish.woken += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
     bench.failure().await;
     let _server = bench.join().await;
     settle().await;
-    let gap = bench.ledger.gaps().pop().expect("a gap");
+    let gap = bench.journal_store.gaps().pop().expect("a gap");
     assert_eq!(gap.cause, GapCause::Asleep);
     assert!(gap.from <= from.plus(seconds(1)) && gap.from.plus(seconds(21)) >= from, "{gap:?} begins at {from:?}");
     let lasted = gap.to.expect("an end").since(gap.from);
@@ -156,11 +156,11 @@ async fn a_clock_that_is_set_back_or_forward_changes_no_gaps_length() {
         bench.until(|state| *state == ConnectionState::Offline).await;
         bench.set_by.store(by, Ordering::SeqCst);
         tokio::time::sleep(seconds(600)).await;
-        bench.aim(TargetState::Online(ticket(1)));
+        bench.aim(TargetState::Online(session_credentials(1)));
         let _server = bench.join().await;
         let joined = (bench.now)();
         settle().await;
-        let gap = bench.ledger.gaps().pop().expect("a gap");
+        let gap = bench.journal_store.gaps().pop().expect("a gap");
         let lasted = gap.to.expect("an end").since(gap.from);
         assert!(lasted >= seconds(600) && lasted <= seconds(603), "set by {by}: {lasted:?}");
         assert_eq!(gap.to, Some(joined));

@@ -31,7 +31,7 @@ async fn written_again(bench: &mut Bench) {
 #[tokio::test(start_paused = true)]
 async fn what_the_journal_refuses_is_shown_as_not_kept_at_once_and_kept_by_itself_when_it_can_be() {
     let (mut bench, mut server) = Bench::live().await;
-    bench.ledger.refuse(true);
+    bench.journal_store.refuse(true);
     server.send(&done("0")).await;
     let notice = bench.notice().await;
     assert_eq!(notice.severity, Severity::Error);
@@ -57,7 +57,7 @@ async fn what_the_journal_refuses_is_shown_as_not_kept_at_once_and_kept_by_itsel
     let told = bench.told_by_now();
     assert!(!told.iter().any(|event| matches!(event, Event::Committed { .. })), "taken for durable");
     assert!(!told.iter().any(|event| matches!(event, Event::Notice(_))), "told again and again: {told:?}");
-    bench.ledger.refuse(false);
+    bench.journal_store.refuse(false);
     let kept = bench
         .wait("what is kept", |event| match event {
             Event::Kept { from, to, count, .. } => Some((from, to, count)),
@@ -65,9 +65,9 @@ async fn what_the_journal_refuses_is_shown_as_not_kept_at_once_and_kept_by_itsel
             _ => None,
         })
         .await;
-    let first = bench.ledger.entries().iter().find(|entry| entry.key.id() == "0").expect("it is written").seq;
+    let first = bench.journal_store.entries().iter().find(|entry| entry.key.id() == "0").expect("it is written").seq;
     assert_eq!(kept, (shown[0].0, first, 100));
-    assert_eq!(bench.ledger.ids(), ids);
+    assert_eq!(bench.journal_store.ids(), ids);
     written_again(&mut bench).await;
     // From here on as ever.
     server.send(&done("later")).await;
@@ -77,7 +77,7 @@ async fn what_the_journal_refuses_is_shown_as_not_kept_at_once_and_kept_by_itsel
 #[tokio::test(start_paused = true)]
 async fn a_gap_that_begins_and_ends_while_the_journal_refuses_is_in_it_afterwards_with_what_was_open() {
     let (mut bench, mut server) = Bench::live().await;
-    bench.ledger.refuse(true);
+    bench.journal_store.refuse(true);
     let mut pending = done("open");
     pending["data"]["command_status"] = 1.into();
     server.send(&pending).await;
@@ -86,12 +86,12 @@ async fn a_gap_that_begins_and_ends_while_the_journal_refuses_is_in_it_afterward
     let mut server = bench.join().await;
     server.send(&done("behind")).await;
     while not_kept(&mut bench).await.last().is_none_or(|(_, id)| id != "behind") {}
-    bench.ledger.refuse(false);
+    bench.journal_store.refuse(false);
     written_again(&mut bench).await;
     server.send(&done("last")).await;
     assert_eq!(bench.told(1).await, ["last"]);
-    assert_eq!(bench.ledger.ids(), ["open", "behind", "last"]);
-    let gaps = bench.ledger.gaps();
+    assert_eq!(bench.journal_store.ids(), ["open", "behind", "last"]);
+    let gaps = bench.journal_store.gaps();
     let [gap] = gaps.as_slice() else { panic!("{gaps:?}") };
     assert_eq!((gap.to.is_some(), gap.open.as_slice()), (true, ["open".into()].as_slice()));
 }
@@ -99,7 +99,7 @@ async fn a_gap_that_begins_and_ends_while_the_journal_refuses_is_in_it_afterward
 #[tokio::test(start_paused = true)]
 async fn a_journal_that_can_not_be_written_holds_the_server_back_instead_of_filling_the_memory() {
     let (mut bench, mut server) = Bench::live().await;
-    bench.ledger.refuse(true);
+    bench.journal_store.refuse(true);
     let mut sent = 0_usize;
     let mut message = done("");
     message["data"]["body"] = "x".repeat(32 * 1024).into();
@@ -113,12 +113,12 @@ async fn a_journal_that_can_not_be_written_holds_the_server_back_instead_of_fill
     assert!(tokio::time::timeout(Duration::from_mins(1), flood).await.is_err());
     assert!(sent < 400, "{sent} messages of 32 KiB were taken in");
     assert_eq!(bench.network.attempts(), 1, "the silence was ours: the server is not dead");
-    bench.ledger.refuse(false);
+    bench.journal_store.refuse(false);
     written_again(&mut bench).await;
     server.send(&done("last")).await;
     while bench.told(1).await.last().is_none_or(|id| id != "last") {}
     // The one whose sending was given up may have arrived all the same.
-    let ids = bench.ledger.ids();
+    let ids = bench.journal_store.ids();
     let numbers = (0..ids.len() - 1).map(|n| n.to_string());
     assert_eq!(ids, numbers.chain(["last".to_owned()]).collect::<Vec<_>>());
     assert!(ids.len() > sent, "{} of {sent} are in the journal", ids.len());
@@ -131,7 +131,7 @@ async fn a_slow_journal_slows_the_server_down_and_nothing_is_lost() {
     message["data"]["body"] = "x".repeat(32 * 1024).into();
     let (mut sent, mut written) = (0_usize, 0_usize);
     // A commit takes two seconds: what is under way is bounded whatever the time, and grows with what is written only.
-    bench.ledger.take(Duration::from_secs(2));
+    bench.journal_store.take(Duration::from_secs(2));
     for _minute in 0..5 {
         let flood = async {
             loop {
@@ -144,18 +144,18 @@ async fn a_slow_journal_slows_the_server_down_and_nothing_is_lost() {
             }
         };
         assert!(tokio::time::timeout(Duration::from_mins(1), flood).await.is_err());
-        let before = std::mem::replace(&mut written, bench.ledger.ids().len());
+        let before = std::mem::replace(&mut written, bench.journal_store.ids().len());
         assert!(written > before, "it stands still");
         assert!(sent - written < 400, "{} messages of 32 KiB wait in the memory", sent - written);
     }
     assert_eq!(bench.network.attempts(), 1, "the slowness was ours: the server is not dead");
-    bench.ledger.take(Duration::ZERO);
+    bench.journal_store.take(Duration::ZERO);
     server.0.flush().await.expect("the client is there");
     let whole = async {
-        while bench.ledger.ids().len() < sent {
+        while bench.journal_store.ids().len() < sent {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };
     tokio::time::timeout(Duration::from_hours(1), whole).await.expect("all of it in the journal");
-    assert_eq!(bench.ledger.ids(), (0..sent).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert_eq!(bench.journal_store.ids(), (0..sent).map(|n| n.to_string()).collect::<Vec<_>>());
 }

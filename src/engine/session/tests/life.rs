@@ -12,7 +12,7 @@ use crate::engine::events::event::ConnectionState;
 use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::{Server, done};
 
-use super::bench::{Bench, LIMIT, settle, ticket, token_dead};
+use super::bench::{Bench, LIMIT, session_credentials, settle, token_dead};
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -34,7 +34,7 @@ async fn dying() -> (Bench, Server, Timestamp) {
 }
 
 fn last_gap(bench: &Bench) -> Gap {
-    bench.ledger.gaps().pop().expect("a gap")
+    bench.journal_store.gaps().pop().expect("a gap")
 }
 
 #[tokio::test(start_paused = true)]
@@ -43,12 +43,14 @@ async fn whoever_leaves_a_dead_connection_its_gap_begins_at_its_last_sign_of_lif
     let endings: [Ending; 6] = [
         ("disconnect", |bench| bench.aim(TargetState::Offline)),
         ("sign out", |bench| bench.aim(TargetState::SignedOut)),
-        ("another token", |bench| bench.aim(TargetState::Online(ticket(2)))),
+        ("another token", |bench| bench.aim(TargetState::Online(session_credentials(2)))),
         ("a dead token", |bench| bench.aim(token_dead())),
-        ("another limit", |bench| bench.wish.send_modify(|wish| wish.message_limit = 2 * LIMIT)),
+        ("another limit", |bench| {
+            bench.desired_state.send_modify(|desired_state| desired_state.message_limit = 2 * LIMIT)
+        }),
         ("disconnect and connect", |bench| {
             bench.aim(TargetState::Offline);
-            bench.aim(TargetState::Online(ticket(3)));
+            bench.aim(TargetState::Online(session_credentials(3)));
         }),
     ];
     for (name, end) in endings {
@@ -60,7 +62,7 @@ async fn whoever_leaves_a_dead_connection_its_gap_begins_at_its_last_sign_of_lif
         let gap = last_gap(&bench);
         assert!(gap.from <= died, "{name}: it claims {} s of a dead connection", gap.from.since(died).as_secs());
         if matches!(name, "disconnect" | "sign out" | "a dead token") {
-            bench.aim(TargetState::Online(ticket(4)));
+            bench.aim(TargetState::Online(session_credentials(4)));
         }
         let _server = bench.join().await;
         let joined = (bench.now)();
@@ -86,7 +88,7 @@ async fn a_leave_that_the_server_answers_shows_that_the_connection_lived_until_t
 /// When the profile was alive last, as the next run will read it.
 async fn alive(bench: &Bench) -> Option<Timestamp> {
     settle().await;
-    bench.ledger.journal.last_alive(bench.profile).await.unwrap()
+    bench.journal_store.journal.last_alive(bench.profile).await.unwrap()
 }
 
 /// Quits; when the profile was alive last, as the next run will read it.
@@ -102,7 +104,7 @@ async fn quitting_writes_down_the_last_sign_of_life_and_not_the_time_of_the_quit
     let alive = quit(&bench).await.expect("a sign of life");
     assert!(alive <= died, "{} s too late", alive.since(died).as_secs());
     assert!(died.since(alive) <= seconds(60), "{} s too early", died.since(alive).as_secs());
-    assert!(bench.ledger.gaps().is_empty(), "the next run makes the gap");
+    assert!(bench.journal_store.gaps().is_empty(), "the next run makes the gap");
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,7 +144,7 @@ async fn what_lies_in_the_receive_buffer_is_read_before_a_connection_is_called_d
     assert_eq!(bench.told(1).await, ["late"]);
     read(&mut server, seconds(120)).await;
     assert_eq!(bench.network.attempts(), 1, "it was given up");
-    assert_eq!(bench.ledger.ids(), ["late"]);
+    assert_eq!(bench.journal_store.ids(), ["late"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,7 +157,7 @@ async fn what_lies_in_the_receive_buffer_is_kept_where_the_leave_cannot_be_sent(
     bench.aim(TargetState::Offline);
     bench.until(|state| *state == ConnectionState::Offline).await;
     settle().await;
-    assert_eq!(bench.ledger.ids(), ["last"]);
+    assert_eq!(bench.journal_store.ids(), ["last"]);
 }
 
 /// Messages that lay in the buffer while the journal took nothing, and then the end: they say nothing of now.
@@ -163,7 +165,7 @@ async fn what_lies_in_the_receive_buffer_is_kept_where_the_leave_cannot_be_sent(
 async fn messages_that_waited_unread_are_no_sign_of_life_of_the_time_when_they_are_read() {
     let (mut bench, mut server) = Bench::live().await;
     read(&mut server, seconds(30)).await;
-    bench.ledger.refuse(true);
+    bench.journal_store.refuse(true);
     // Until no more is taken.
     for n in 0..5_000 {
         server.send(&done(&n.to_string())).await;
@@ -176,10 +178,10 @@ async fn messages_that_waited_unread_are_no_sign_of_life_of_the_time_when_they_a
     let died = (bench.now)();
     drop(server);
     tokio::time::sleep(seconds(300)).await;
-    bench.ledger.refuse(false);
+    bench.journal_store.refuse(false);
     let _server = bench.join().await;
     settle().await;
-    assert_eq!(bench.ledger.ids().last().map(String::as_str), Some("last"));
+    assert_eq!(bench.journal_store.ids().last().map(String::as_str), Some("last"));
     let gap = last_gap(&bench);
     assert!(gap.from <= died, "{} s are in no gap", gap.from.since(died).as_secs());
 }
@@ -194,12 +196,12 @@ async fn messages_that_waited_through_a_sleep_are_no_sign_of_life_of_the_time_af
         bench.slept.store(6 * 3_600, Ordering::SeqCst);
         bench.set_by.store(6 * 3_600 * 1_000_000, Ordering::SeqCst);
         server.send(&done("before the sleep")).await;
-        bench.wish.send_modify(|wish| wish.woken += 1);
+        bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
         assert_eq!(bench.told(1).await, ["before the sleep"]);
         if answers {
             read(&mut server, seconds(60)).await;
             assert_eq!(bench.network.attempts(), 1, "it lives");
-            assert!(bench.ledger.gaps().is_empty(), "nothing was missed");
+            assert!(bench.journal_store.gaps().is_empty(), "nothing was missed");
             continue;
         }
         let start = Instant::now();

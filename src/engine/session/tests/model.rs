@@ -23,7 +23,7 @@ use crate::engine::state::session_credentials::SessionCredentials;
 use crate::engine::test_support::Server;
 use crate::protocol::{CommandId, CommandStatus, Message};
 
-use super::bench::{Bench, settle, ticket, token_dead};
+use super::bench::{Bench, session_credentials, settle, token_dead};
 
 /// What happens next.
 #[derive(Debug, Clone)]
@@ -142,10 +142,10 @@ fn reconcile(bench: &Bench) -> Arc<Truth> {
     let (reports, _nobody_listens) = tokio::sync::mpsc::channel(1);
     let reconciler = Reconciler {
         profile: bench.profile,
-        book: bench.book.clone(),
+        pending_commands: bench.pending_commands.clone(),
         asker: Arc::new(OverModel(truth.clone(), bench.now.clone())),
-        scribe: bench.scribe.clone(),
-        outbox: bench.outbox.clone(),
+        journal_writer: bench.journal_writer.clone(),
+        event_sender: bench.event_sender.clone(),
         reports,
         clock: bench.now.clone(),
     };
@@ -191,20 +191,20 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
             bench.until(|state| *state == ConnectionState::Offline).await;
             let from = (bench.now)();
             tokio::time::sleep(Duration::from_secs(seconds.into())).await;
-            bench.aim(TargetState::Online(ticket(model.number)));
+            bench.aim(TargetState::Online(session_credentials(model.number)));
             let server = bench.join().await;
             model.away.push((from, (bench.now)()));
             return server;
         }
         Step::Pass(seconds) => pass(&mut server, seconds.into()).await,
         Step::Wake => {
-            bench.wish.send_modify(|wish| wish.woken += 1);
+            bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
             pass(&mut server, 5).await;
         }
         Step::DiskFull(seconds) => {
-            bench.ledger.refuse(true);
+            bench.journal_store.refuse(true);
             pass(&mut server, seconds.into()).await;
-            bench.ledger.refuse(false);
+            bench.journal_store.refuse(false);
             pass(&mut server, 11).await;
         }
         Step::Refuse(seconds) => {
@@ -215,7 +215,7 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
             tokio::time::sleep(Duration::from_secs(seconds.into())).await;
             assert_eq!(bench.network.attempts(), attempts, "a refused token was tried again");
             model.number += 1;
-            bench.aim(TargetState::Online(ticket(model.number)));
+            bench.aim(TargetState::Online(session_credentials(model.number)));
             let server = bench.join().await;
             model.away.push((from, (bench.now)()));
             return server;
@@ -234,11 +234,11 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
                 tokio::time::sleep(Duration::from_secs(2)).await;
             }
             match ending {
-                Ending::Limit => bench.wish.send_modify(|wish| wish.message_limit += 1),
+                Ending::Limit => bench.desired_state.send_modify(|desired_state| desired_state.message_limit += 1),
                 Ending::Heartbeat => {}
                 Ending::Disconnect | Ending::SignOut | Ending::Renewal | Ending::DeadToken => {
                     model.number += 1;
-                    bench.aim(TargetState::Online(ticket(model.number)));
+                    bench.aim(TargetState::Online(session_credentials(model.number)));
                 }
             }
             // The old one stays open and silent until the new one is joined.
@@ -263,7 +263,7 @@ async fn run(steps: &[Step]) {
     assert_eq!(heard(&bench), model.delivered, "lost, twice, or in another order");
     assert_eq!(bench.network.most_open(), 1, "two sockets at once");
     let mut activities = Activities::new(Duration::from_mins(10));
-    for entry in bench.ledger.entries() {
+    for entry in bench.journal_store.entries() {
         activities.apply(&entry);
     }
     for (command, status) in &*truth.finals.lock().expect("the finals") {
@@ -271,7 +271,7 @@ async fn run(steps: &[Step]) {
         let wanted = if *status == 2 { Status::Succeeded } else { Status::Failed };
         assert_eq!(activities.get(row).expect("a row").status(), wanted, "an outcome was covered");
     }
-    let gaps = bench.ledger.gaps();
+    let gaps = bench.journal_store.gaps();
     for (from, to) in &model.away {
         let covered = gaps.iter().any(|gap| gap.from <= *from && gap.to.is_some_and(|end| end >= *to));
         assert!(covered, "{from} to {to} is in no gap of {gaps:?}");
@@ -281,7 +281,7 @@ async fn run(steps: &[Step]) {
 
 /// The commands that were heard on the socket, in order.
 fn heard(bench: &Bench) -> Vec<String> {
-    let entries = bench.ledger.entries().into_iter();
+    let entries = bench.journal_store.entries().into_iter();
     entries.filter(|entry| matches!(entry.fact, Fact::Heard(_))).map(|entry| entry.key.id().to_owned()).collect()
 }
 
@@ -293,9 +293,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Each command that was open across a gap was asked for after the join that ended it, unless it was settled before its turn
 /// came; and the server was spared.
 fn reconciled(bench: &Bench, truth: &Truth) {
-    let entries = bench.ledger.entries();
+    let entries = bench.journal_store.entries();
     let asked = truth.asked.lock().expect("what was asked");
-    for gap in bench.ledger.gaps() {
+    for gap in bench.journal_store.gaps() {
         let Some(joined) = gap.to else { continue };
         for command in &gap.open {
             let was_asked = asked.iter().any(|(at, of)| of == command && *at >= joined);

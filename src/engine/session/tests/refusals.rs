@@ -10,7 +10,7 @@ use crate::engine::events::event::{ConnectionState, Event};
 use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::{Server, done};
 
-use super::bench::{Bench, Expiry, settle, ticket, token_dead};
+use super::bench::{Bench, Expiry, session_credentials, settle, token_dead};
 
 /// The statuses that a server can refuse with, and some that no server should send.
 fn statuses() -> impl Iterator<Item = i64> {
@@ -61,9 +61,9 @@ async fn at_the_join_a_status_of_401_or_403_alone_makes_the_token_dead_whatever_
             assert_eq!(asked, u64::from(doubtful), "{reply}: how often the end of the token was asked");
             if refused {
                 number += 1;
-                bench.aim(TargetState::Online(ticket(number)));
+                bench.aim(TargetState::Online(session_credentials(number)));
             } else {
-                bench.wish.send_modify(|wish| wish.retry += 1);
+                bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
             }
         }
     }
@@ -76,7 +76,7 @@ async fn after_another_4xx_the_token_is_dead_only_if_the_server_says_so_when_ask
     *bench.expiry.lock().unwrap() = Expiry::Refuses;
     for (status, dead) in [(400, true), (404, true), (422, true), (499, true), (429, false), (399, false), (500, false)]
     {
-        bench.aim(TargetState::Online(ticket(status)));
+        bench.aim(TargetState::Online(session_credentials(status)));
         let ended = answer_join(&mut bench, json!({"status": status, "message": "no"})).await;
         assert_eq!(matches!(ended, ConnectionState::TokenRefused { .. }), dead, "{status}: {ended:?}");
         if let ConnectionState::TokenRefused { why } = ended {
@@ -98,7 +98,7 @@ async fn a_server_that_never_says_how_the_token_stands_can_be_left_and_hurried()
         settle().await;
     };
     refuse(&mut bench).await;
-    bench.wish.send_modify(|wish| wish.retry += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
     refuse(&mut bench).await;
     bench.aim(TargetState::Offline);
     bench.until(|state| *state == ConnectionState::Offline).await;
@@ -121,7 +121,7 @@ async fn a_refusal_over_a_live_connection_ends_it_by_401_and_403_alone_and_only_
     for (number, status) in [(2, 401), (3, 403)] {
         server.send(&json!({"status": status, "message": "no"})).await;
         bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
-        bench.aim(TargetState::Online(ticket(number)));
+        bench.aim(TargetState::Online(session_credentials(number)));
         server = bench.join().await;
     }
 }
@@ -149,14 +149,14 @@ async fn refused() -> Bench {
 async fn a_refused_token_is_tried_again_when_the_operator_asks_and_not_before() {
     let mut bench = refused().await;
     tokio::time::sleep(Duration::from_hours(48)).await;
-    bench.wish.send_modify(|wish| wish.woken += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
     settle().await;
     assert_eq!(bench.network.attempts(), 1, "tried again by itself");
-    bench.wish.send_modify(|wish| wish.retry += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
     let start = Instant::now();
     let ended = answer_join(&mut bench, json!({"status": 403})).await;
     assert!(matches!(ended, ConnectionState::TokenRefused { .. }), "{ended:?}");
-    bench.wish.send_modify(|wish| wish.retry += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
     let _server: Server = bench.join().await;
     assert_eq!(start.elapsed(), Duration::ZERO, "it waited");
 }
@@ -169,7 +169,7 @@ async fn a_retry_that_comes_while_the_refusal_is_still_being_told_is_not_lost() 
     bench.reporting.send_replace(false);
     server.send(&json!({"status": 401})).await;
     bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
-    bench.wish.send_modify(|wish| wish.retry += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
     bench.reporting.send_replace(true);
     bench.join().await;
 }
@@ -180,9 +180,9 @@ async fn a_token_that_a_call_found_dead_is_tried_again_when_the_aim_is_online_ag
     bench.aim(token_dead());
     bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
     drop(server);
-    bench.wish.send_modify(|wish| {
-        wish.aim = TargetState::Online(ticket(1));
-        wish.retry += 1;
+    bench.desired_state.send_modify(|desired_state| {
+        desired_state.aim = TargetState::Online(session_credentials(1));
+        desired_state.retry += 1;
     });
     bench.join().await;
     assert!(!bench.told_by_now().iter().any(|event| matches!(event, Event::Notice(_))));

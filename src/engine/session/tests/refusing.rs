@@ -6,7 +6,7 @@ use crate::engine::events::event::ConnectionState;
 use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::{Server, done, joined};
 
-use super::bench::{Bench, ticket};
+use super::bench::{Bench, session_credentials};
 
 /// Far longer than leaving may take, and far shorter than the pause between two attempts to write.
 const AT_ONCE: Duration = Duration::from_secs(3);
@@ -38,7 +38,7 @@ async fn answer(server: &mut Server) {
 /// A live session whose journal refuses, and that has taken in what it can; the number of the next message.
 async fn full() -> (Bench, Server, usize) {
     let (bench, mut server) = Bench::live().await;
-    bench.ledger.refuse(true);
+    bench.journal_store.refuse(true);
     let next = flood(&mut server, 0).await;
     (bench, server, next)
 }
@@ -57,18 +57,18 @@ async fn at_once(bench: &mut Bench, server: &mut Server, state: ConnectionState)
 
 /// The journal can be written again: everything that was read is in it, once and in order.
 async fn all_kept(bench: &mut Bench, sent: usize) {
-    bench.ledger.refuse(false);
+    bench.journal_store.refuse(false);
     while !bench.notice().await.sentence.contains("can be written again") {}
     let mut before = 0;
     // What waits for room follows.
     loop {
         tokio::time::sleep(Duration::from_mins(1)).await;
-        let now = bench.ledger.ids().len();
+        let now = bench.journal_store.ids().len();
         if std::mem::replace(&mut before, now) == now {
             break;
         }
     }
-    let ids = bench.ledger.ids();
+    let ids = bench.journal_store.ids();
     assert_eq!(ids, (0..ids.len()).map(|n| n.to_string()).collect::<Vec<_>>());
     assert!(!ids.is_empty() && ids.len() <= sent, "{} of {sent}", ids.len());
 }
@@ -82,7 +82,7 @@ async fn disconnecting_and_signing_out_are_done_at_once() {
         bench.aim(aim);
         at_once(&mut bench, &mut server, state).await;
         all_kept(&mut bench, sent).await;
-        let gaps = bench.ledger.gaps();
+        let gaps = bench.journal_store.gaps();
         assert!(matches!(gaps.as_slice(), [gap] if gap.to.is_none()), "{gaps:?}");
     }
 }
@@ -109,7 +109,7 @@ async fn who_connects_again_is_not_told_that_the_server_does_not_answer_and_may_
     let (mut bench, mut server, sent) = full().await;
     bench.aim(TargetState::Offline);
     at_once(&mut bench, &mut server, ConnectionState::Offline).await;
-    bench.aim(TargetState::Online(ticket(1)));
+    bench.aim(TargetState::Online(session_credentials(1)));
     let mut server = bench.server().await;
     let join = server.request().await.expect("a join");
     // It comes before the answer, and there is no room for all of it.
@@ -121,20 +121,20 @@ async fn who_connects_again_is_not_told_that_the_server_does_not_answer_and_may_
     // Gone again, and back.
     bench.aim(TargetState::Offline);
     at_once(&mut bench, &mut server, ConnectionState::Offline).await;
-    bench.aim(TargetState::Online(ticket(1)));
+    bench.aim(TargetState::Online(session_credentials(1)));
     let mut server = bench.server().await;
     let join_again = server.request().await.expect("a join");
     assert_ne!(join["correlationId"], join_again["correlationId"]);
-    bench.ledger.refuse(false);
+    bench.journal_store.refuse(false);
     server.send(&joined(&join_again)).await;
     bench.until(|state| *state == ConnectionState::Live).await;
     server.send(&done("last")).await;
     while bench.told(1).await.last().is_none_or(|id| id != "last") {}
-    let ids = bench.ledger.ids();
+    let ids = bench.journal_store.ids();
     let numbers: Vec<usize> = ids.iter().filter_map(|id| id.parse().ok()).collect();
     assert!(numbers.is_sorted_by(|a, b| a < b), "twice, or out of order: {ids:?}");
     assert!(numbers.len() + 1 == ids.len() && numbers.len() <= sent, "{ids:?}");
-    let gaps = bench.ledger.gaps();
+    let gaps = bench.journal_store.gaps();
     assert!(gaps.iter().all(|gap| gap.to.is_some()), "{gaps:?}");
 }
 
@@ -144,12 +144,12 @@ async fn who_connects_and_disconnects_again_and_again_leaves_one_gap() {
     for _ in 0..20 {
         bench.aim(TargetState::Offline);
         at_once(&mut bench, &mut server, ConnectionState::Offline).await;
-        bench.aim(TargetState::Online(ticket(1)));
+        bench.aim(TargetState::Online(session_credentials(1)));
         server = bench.join().await;
     }
-    bench.ledger.refuse(false);
+    bench.journal_store.refuse(false);
     server.send(&done("last")).await;
     while bench.told(1).await.last().is_none_or(|id| id != "last") {}
-    let gaps = bench.ledger.gaps();
+    let gaps = bench.journal_store.gaps();
     assert!(matches!(gaps.as_slice(), [gap] if gap.to.is_some()), "{gaps:?}");
 }

@@ -10,13 +10,13 @@ use crate::engine::events::event::ConnectionState;
 use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::{Network, done, joined};
 
-use super::bench::{Bench, LIMIT, ticket};
+use super::bench::{Bench, LIMIT, session_credentials};
 
 #[tokio::test(start_paused = true)]
 async fn it_goes_from_signed_out_to_live_and_leaves_to_offline() {
     let mut bench = Bench::new();
     assert_eq!(bench.state().await, ConnectionState::SignedOut);
-    bench.aim(TargetState::Online(ticket(1)));
+    bench.aim(TargetState::Online(session_credentials(1)));
     assert_eq!(bench.state().await, ConnectionState::Connecting);
     let mut server = bench.server().await;
     assert_eq!(bench.state().await, ConnectionState::Joining);
@@ -46,11 +46,11 @@ async fn a_refused_token_is_not_tried_again_by_itself_until_there_is_another() {
     assert_eq!(why.to_string(), "The server refused the token: Token expired. Sign in again.");
     assert_eq!(refused, ConnectionState::TokenRefused { why });
     let attempts = bench.network.attempts();
-    bench.wish.send_modify(|wish| wish.woken += 1);
-    bench.wish.send_modify(|wish| wish.message_limit += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.message_limit += 1);
     tokio::time::sleep(Duration::from_hours(24)).await;
     assert_eq!(bench.network.attempts(), attempts, "a refused token was tried again");
-    bench.aim(TargetState::Online(ticket(2)));
+    bench.aim(TargetState::Online(session_credentials(2)));
     let mut server = bench.server().await;
     assert_eq!(server.accept().await["data"]["authorizationToken"], "T-2");
     bench.until(|state| *state == ConnectionState::Live).await;
@@ -97,7 +97,7 @@ async fn a_wish_to_stop_leaves_and_ends_the_session() {
 #[tokio::test(start_paused = true)]
 async fn a_session_that_nobody_holds_ends() {
     let (bench, _server) = Bench::live().await;
-    drop(bench.wish);
+    drop(bench.desired_state);
     assert_eq!(bench.session.await, Some(()), "it panicked");
     assert_eq!(bench.network.open(), 0);
 }
@@ -113,7 +113,7 @@ async fn an_attempt_can_be_given_up_at_every_moment() {
     assert_eq!(start.elapsed(), Duration::ZERO, "giving up an attempt takes no time");
 
     bench.network.be(Network::Connects);
-    bench.aim(TargetState::Online(ticket(1)));
+    bench.aim(TargetState::Online(session_credentials(1)));
     let _server = bench.server().await;
     bench.until(|state| *state == ConnectionState::Joining).await;
     bench.aim(TargetState::Offline);
@@ -121,7 +121,7 @@ async fn an_attempt_can_be_given_up_at_every_moment() {
     assert_eq!(bench.network.open(), 0);
 
     bench.network.be(Network::Refuses);
-    bench.aim(TargetState::Online(ticket(1)));
+    bench.aim(TargetState::Online(session_credentials(1)));
     bench.failure().await;
     bench.aim(TargetState::SignedOut);
     assert_eq!(bench.state().await, ConnectionState::SignedOut);
@@ -130,7 +130,7 @@ async fn an_attempt_can_be_given_up_at_every_moment() {
 #[tokio::test(start_paused = true)]
 async fn another_token_leaves_with_the_old_one_and_joins_with_the_new() {
     let (mut bench, mut server) = Bench::live().await;
-    bench.aim(TargetState::Online(ticket(2)));
+    bench.aim(TargetState::Online(session_credentials(2)));
     let leave = server.request().await.unwrap();
     assert_eq!((&leave["action"], &leave["data"]["authorizationToken"]), (&json!("leaveChannel"), &json!("T-1")));
     server.send(&json!({"status": 200})).await;
@@ -143,7 +143,7 @@ async fn another_token_leaves_with_the_old_one_and_joins_with_the_new() {
 #[tokio::test(start_paused = true)]
 async fn another_message_limit_is_good_at_once() {
     let (mut bench, mut server) = Bench::live().await;
-    bench.wish.send_modify(|wish| wish.message_limit = LIMIT * 2);
+    bench.desired_state.send_modify(|desired_state| desired_state.message_limit = LIMIT * 2);
     server.request().await.unwrap();
     server.send(&json!({"status": 200})).await;
     let mut server = bench.join().await;
@@ -166,7 +166,7 @@ async fn what_comes_before_with_and_right_after_the_join_reply_is_kept_in_order(
     }
     server.0.flush().await.unwrap();
     assert_eq!(bench.told(3).await, ["before", "with", "after"]);
-    assert_eq!(bench.ledger.ids(), ["before", "with", "after"]);
+    assert_eq!(bench.journal_store.ids(), ["before", "with", "after"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,5 +190,5 @@ async fn the_round_trip_is_measured_and_keep_alives_are_counted() {
         request = server.request() => panic!("{request:?}"),
     };
     assert_eq!(keep_alives, 1);
-    assert_eq!(bench.ledger.ids(), Vec::<String>::new(), "a keep-alive is no entry");
+    assert_eq!(bench.journal_store.ids(), Vec::<String>::new(), "a keep-alive is no entry");
 }

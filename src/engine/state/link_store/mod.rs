@@ -37,7 +37,7 @@ struct Held {
 #[derive(Debug, Default)]
 struct RequestLinks {
     arrival: u64,
-    way: Option<LinkState>,
+    network_config: Option<LinkState>,
     token: Option<StreamToken>,
     stream: Option<Link>,
     stream_ready: bool,
@@ -121,7 +121,7 @@ impl LinkStore {
                 secrets.take(secret);
             } else if secrets.is_empty() {
                 // It was requested in an earlier run.
-                secrets.way = Some(LinkState::Taken);
+                secrets.network_config = Some(LinkState::Taken);
             }
         });
         !repeated
@@ -137,7 +137,7 @@ impl LinkStore {
         let repeated = secrets.fingerprints(request).iter().any(|link| links.contains(link));
         if repeated {
             secrets.begin_delivery();
-            secrets.way = Some(LinkState::Taken);
+            secrets.network_config = Some(LinkState::Taken);
         }
         repeated
     }
@@ -190,14 +190,17 @@ impl LinkStore {
 
     /// Whether the link of a request was taken and not put back.
     pub(crate) fn is_spent(&self, request: &RequestId) -> bool {
-        self.lock().requests.get(request).is_some_and(|secrets| matches!(secrets.way, Some(LinkState::Taken)))
+        self.lock()
+            .requests
+            .get(request)
+            .is_some_and(|secrets| matches!(secrets.network_config, Some(LinkState::Taken)))
     }
 
     /// Takes the link of a request out, to be fetched once. `download` is the profile's download address.
     pub(crate) fn take(&self, request: &RequestId, download: &Url) -> Result<ClaimedLink, LinkError> {
         let mut held = self.lock();
         let secrets = held.requests.get_mut(request).ok_or(LinkError::NotHeld)?;
-        let link = match &secrets.way {
+        let link = match &secrets.network_config {
             Some(LinkState::Taken) => return Err(LinkError::Taken),
             Some(LinkState::Link(link)) => link.clone(),
             None => secrets.streamed(download)?,
@@ -209,7 +212,7 @@ impl LinkStore {
         let links = secrets.fingerprints(request);
         // A token and its stream are used up together.
         secrets.begin_delivery();
-        secrets.way = Some(LinkState::Taken);
+        secrets.network_config = Some(LinkState::Taken);
         let ready = Ready { came: secrets.came, expires: secrets.expires };
         for link in &links {
             held.used.add(*link);
@@ -221,7 +224,7 @@ impl LinkStore {
     pub(crate) fn ready(&self, request: &RequestId, download: &Url) -> Option<Ready> {
         let held = self.lock();
         let secrets = held.requests.get(request)?;
-        let ready = match &secrets.way {
+        let ready = match &secrets.network_config {
             Some(LinkState::Taken) => false,
             Some(LinkState::Link(_)) => true,
             None => secrets.streamed(download).is_ok(),
@@ -236,9 +239,9 @@ impl LinkStore {
             held.used.remove(*link);
         }
         if let Some(secrets) = held.requests.get_mut(request)
-            && matches!(secrets.way, Some(LinkState::Taken))
+            && matches!(secrets.network_config, Some(LinkState::Taken))
         {
-            secrets.way = Some(LinkState::Link(taken.kept));
+            secrets.network_config = Some(LinkState::Link(taken.kept));
             secrets.made_of = taken.links;
         }
     }
@@ -302,13 +305,13 @@ impl Held {
 impl RequestLinks {
     /// Whether nothing came yet.
     fn is_empty(&self) -> bool {
-        self.way.is_none() && self.token.is_none() && self.stream.is_none() && !self.stream_ready
+        self.network_config.is_none() && self.token.is_none() && self.stream.is_none() && !self.stream_ready
     }
 
     /// What the messages that brought its link are known by when they come again: of a stream its address and its token.
     fn fingerprints(&self, request: &RequestId) -> Vec<Fingerprint> {
         let of = |secret: &str| Fingerprint::of(request, secret);
-        match &self.way {
+        match &self.network_config {
             Some(LinkState::Taken) => Vec::new(),
             Some(LinkState::Link(_)) if !self.made_of.is_empty() => self.made_of.clone(),
             Some(LinkState::Link(link)) => vec![of(link.expose())],
@@ -321,7 +324,7 @@ impl RequestLinks {
 
     /// Another delivery of the same request begins: what made the one before ready says nothing of it.
     fn begin_delivery(&mut self) {
-        (self.way, self.token, self.stream, self.stream_ready) = (None, None, None, false);
+        (self.network_config, self.token, self.stream, self.stream_ready) = (None, None, None, false);
         self.made_of.clear();
         self.is_newer_delivery = true;
     }
@@ -331,7 +334,7 @@ impl RequestLinks {
         match secret {
             Secret::Link(link) => {
                 self.begin_delivery();
-                self.way = Some(LinkState::Link(link.clone()));
+                self.network_config = Some(LinkState::Link(link.clone()));
                 (self.came, self.expires) = (at, expires);
             }
             Secret::StreamToken(token) => {
@@ -340,7 +343,7 @@ impl RequestLinks {
                     self.begin_delivery();
                 }
                 self.token = Some(token.clone());
-                self.way = None;
+                self.network_config = None;
                 (self.came, self.expires) = (at, expires);
             }
             Secret::StreamReady(url) => {
@@ -361,7 +364,7 @@ impl RequestLinks {
             return;
         }
         if self.token.is_none() {
-            (self.way, self.token) = (earlier.way, earlier.token);
+            (self.network_config, self.token) = (earlier.network_config, earlier.token);
         }
         self.stream = self.stream.take().or(earlier.stream);
         self.stream_ready |= earlier.stream_ready;
@@ -371,7 +374,7 @@ impl RequestLinks {
 
     /// What there is to keep.
     fn each(&self) -> Vec<Secret> {
-        match &self.way {
+        match &self.network_config {
             Some(LinkState::Link(link)) => vec![Secret::Link(link.clone())],
             // All of it is used up with the link that was made of it.
             Some(LinkState::Taken) => Vec::new(),

@@ -22,41 +22,45 @@ fn token(id: &str, token: &str, at: i64) -> RequestSecret {
     data(id, DataBody::StreamToken(StreamToken::new(token)), at)
 }
 
-fn take(vault: &LinkStore, id: &str) -> Result<String, LinkError> {
+fn take(link_store: &LinkStore, id: &str) -> Result<String, LinkError> {
     let download = Url::parse("https://down.example.com/base/").unwrap();
-    vault.take(&RequestId::from(id), &download).map(|taken| taken.url.to_string())
+    link_store.take(&RequestId::from(id), &download).map(|taken| taken.url.to_string())
 }
 
 #[test]
 fn a_link_is_taken_once_and_can_be_put_back() {
-    let vault = LinkStore::default();
+    let link_store = LinkStore::default();
     let download = Url::parse("https://down.example.com/").unwrap();
     let id = RequestId::from("r");
-    assert_eq!(take(&vault, "r"), Err(LinkError::NotHeld));
-    vault.keep(&link("r", "https://h/p?auth=1", 5));
-    let taken = vault.take(&id, &download).unwrap();
+    assert_eq!(take(&link_store, "r"), Err(LinkError::NotHeld));
+    link_store.keep(&link("r", "https://h/p?auth=1", 5));
+    let taken = link_store.take(&id, &download).unwrap();
     assert_eq!((taken.url.as_str(), taken.ready.came), ("https://h/p?auth=1", Timestamp(5)));
-    assert_eq!(take(&vault, "r"), Err(LinkError::Taken));
-    vault.put_back(&id, taken);
-    assert_eq!(take(&vault, "r").unwrap(), "https://h/p?auth=1");
-    vault.keep(&link("r", "https://h/p?auth=2", 6));
-    assert_eq!(take(&vault, "r").unwrap(), "https://h/p?auth=2", "a new link of the same request");
+    assert_eq!(take(&link_store, "r"), Err(LinkError::Taken));
+    link_store.put_back(&id, taken);
+    assert_eq!(take(&link_store, "r").unwrap(), "https://h/p?auth=1");
+    link_store.keep(&link("r", "https://h/p?auth=2", 6));
+    assert_eq!(take(&link_store, "r").unwrap(), "https://h/p?auth=2", "a new link of the same request");
 }
 
 #[test]
 fn a_bare_token_is_good_once_the_stream_is_ready_in_either_order() {
     for order in [["token", "ready"], ["ready", "token"]] {
-        let vault = LinkStore::default();
+        let link_store = LinkStore::default();
         for (n, what) in order.into_iter().enumerate() {
             if n == 1 {
-                assert!(take(&vault, "r").is_err(), "{order:?}: half of it is not enough");
+                assert!(take(&link_store, "r").is_err(), "{order:?}: half of it is not enough");
             }
             match what {
-                "token" => vault.keep(&token("r", "a/b+c=&d", 1)),
-                _ => vault.keep(&ready("r", None, 1)),
+                "token" => link_store.keep(&token("r", "a/b+c=&d", 1)),
+                _ => link_store.keep(&ready("r", None, 1)),
             };
         }
-        assert_eq!(take(&vault, "r").unwrap(), "https://down.example.com/base/?auth=a%2Fb%2Bc%3D%26d", "{order:?}");
+        assert_eq!(
+            take(&link_store, "r").unwrap(),
+            "https://down.example.com/base/?auth=a%2Fb%2Bc%3D%26d",
+            "{order:?}"
+        );
     }
 }
 
@@ -114,7 +118,7 @@ fn entry_of(step: Step, id: &str, number: i64) -> (Entry, Option<RequestSecret>)
 fn in_every_order_the_window_the_journal_and_the_vault_agree_on_what_can_be_fetched() {
     let download = Url::parse("https://down.example.com/base/").unwrap();
     for order in (1..=5).flat_map(orders) {
-        let (vault, key) = (LinkStore::default(), ActivityKey::Data("r".into()));
+        let (link_store, key) = (LinkStore::default(), ActivityKey::Data("r".into()));
         let (mut activities, mut openness) = (Activities::new(Duration::from_hours(1)), Openness::SETTLED);
         // The addresses so far, and those of them that came before a second token.
         let (mut tokens, mut addresses, mut old) = (0, Vec::new(), Vec::new());
@@ -132,14 +136,14 @@ fn in_every_order_the_window_the_journal_and_the_vault_agree_on_what_can_be_fetc
             entry.seq = Seq(u64::try_from(number).unwrap());
             match secret {
                 Some(secret) => {
-                    if !vault.keep(&secret)
+                    if !link_store.keep(&secret)
                         && let Fact::Heard(message) = entry.fact.clone()
                     {
                         entry.fact = Fact::Repeated(message);
                     }
                 }
                 // Nothing is fetched of what is not ready.
-                None if vault.take(&RequestId::from("r"), &download).is_err() => continue,
+                None if link_store.take(&RequestId::from("r"), &download).is_err() => continue,
                 None => {}
             }
             activities.apply(&entry);
@@ -152,12 +156,12 @@ fn in_every_order_the_window_the_journal_and_the_vault_agree_on_what_can_be_fetc
                 Step::Token | Step::Ready | Step::Repeat => {}
             }
             tokens += i32::from(matches!(step, Step::Token));
-            let ready = vault.ready(&RequestId::from("r"), &download).is_some();
+            let ready = link_store.ready(&RequestId::from("r"), &download).is_some();
             let row = activities.get(activities.find(&key).unwrap()).unwrap();
             assert_eq!(ready, row.can_download(), "the window after {number} of {order:?}: {:?}", row.status());
             assert_eq!(ready, openness.is_ready(), "the journal after {number} of {order:?}: {openness:?}");
         }
-        if let Ok(address) = take(&vault, "r") {
+        if let Ok(address) = take(&link_store, "r") {
             assert!(!old.contains(&address), "the old address for the new token: {order:?}");
         }
     }
@@ -191,28 +195,28 @@ async fn what_the_journal_kept_opens_the_same_as_what_came() {
 
 #[test]
 fn a_stream_address_is_used_instead_also_where_it_is_a_web_socket() {
-    let vault = LinkStore::default();
-    vault.keep(&token("r", "t", 1));
-    vault.keep(&ready("r", Some("https://s.example.com/x?auth=y"), 1));
-    assert_eq!(take(&vault, "r").unwrap(), "https://s.example.com/x?auth=y");
-    vault.keep(&ready("w", Some("wss://s.example.com/x"), 1));
-    assert_eq!(take(&vault, "w"), Ok("wss://s.example.com/x".to_owned()));
-    vault.keep(&link("f", "file:///etc/passwd", 1));
-    assert_eq!(take(&vault, "f"), Err(LinkError::Malformed));
+    let link_store = LinkStore::default();
+    link_store.keep(&token("r", "t", 1));
+    link_store.keep(&ready("r", Some("https://s.example.com/x?auth=y"), 1));
+    assert_eq!(take(&link_store, "r").unwrap(), "https://s.example.com/x?auth=y");
+    link_store.keep(&ready("w", Some("wss://s.example.com/x"), 1));
+    assert_eq!(take(&link_store, "w"), Ok("wss://s.example.com/x".to_owned()));
+    link_store.keep(&link("f", "file:///etc/passwd", 1));
+    assert_eq!(take(&link_store, "f"), Err(LinkError::Malformed));
 }
 
 #[test]
 fn what_was_kept_comes_back_behind_what_came_since() {
     let later = |first: &[RequestSecret], since: &[RequestSecret]| {
-        let (before, vault) = (LinkStore::default(), LinkStore::default());
+        let (before, link_store) = (LinkStore::default(), LinkStore::default());
         for secret in first {
             before.keep(secret);
         }
         for secret in since {
-            vault.keep(secret);
+            link_store.keep(secret);
         }
-        assert_eq!(vault.restore(before.held()).len(), 1);
-        take(&vault, "r")
+        assert_eq!(link_store.restore(before.held()).len(), 1);
+        take(&link_store, "r")
     };
     let good = "https://down.example.com/base/?auth=t";
     assert_eq!(later(&[link("r", "https://h/1", 1)], &[]).unwrap(), "https://h/1");
@@ -227,18 +231,18 @@ fn what_was_kept_comes_back_behind_what_came_since() {
 
 #[test]
 fn what_was_used_is_kept_no_longer() {
-    let vault = LinkStore::default();
+    let link_store = LinkStore::default();
     let id = RequestId::from("r");
     for secret in [token("r", "t", 1), ready("r", None, 1), link("other", "https://h/1", 1)] {
-        vault.keep(&secret);
+        link_store.keep(&secret);
     }
-    assert_eq!((vault.held().len(), vault.is_spent(&id)), (3, false));
-    let taken = vault.take(&id, &Url::parse("https://down.example.com/").unwrap()).unwrap();
-    assert_eq!((vault.held().len(), vault.is_spent(&id)), (1, true));
-    vault.put_back(&id, taken);
-    assert!(!vault.is_spent(&id));
-    vault.keep(&link("r", "https://h/2", 2));
-    assert!(!vault.is_spent(&id), "a newer link is not used");
+    assert_eq!((link_store.held().len(), link_store.is_spent(&id)), (3, false));
+    let taken = link_store.take(&id, &Url::parse("https://down.example.com/").unwrap()).unwrap();
+    assert_eq!((link_store.held().len(), link_store.is_spent(&id)), (1, true));
+    link_store.put_back(&id, taken);
+    assert!(!link_store.is_spent(&id));
+    link_store.keep(&link("r", "https://h/2", 2));
+    assert!(!link_store.is_spent(&id), "a newer link is not used");
 }
 
 #[test]
@@ -250,20 +254,20 @@ fn a_server_that_repeats_its_messages_makes_no_used_link_good_again() {
         ("a token", vec![token("r", "t", 1), ready("r", None, 2)], token("r", "u", 9)),
         ("a stream", vec![token("r", "t", 1), ready("r", Some("https://s/1"), 2)], link("r", "https://h/2", 9)),
     ] {
-        let vault = LinkStore::default();
-        assert!(first.iter().all(|secret| vault.keep(secret)), "{name} is new");
-        let back = vault.take(&id, &download).unwrap();
-        vault.put_back(&id, back);
-        let links = vault.take(&id, &download).unwrap().links;
+        let link_store = LinkStore::default();
+        assert!(first.iter().all(|secret| link_store.keep(secret)), "{name} is new");
+        let back = link_store.take(&id, &download).unwrap();
+        link_store.put_back(&id, back);
+        let links = link_store.take(&id, &download).unwrap().links;
         for secret in first.iter().chain(&first) {
-            let is_new = vault.keep(secret);
+            let is_new = link_store.keep(secret);
             assert!(!is_new || matches!(secret.secret, Secret::StreamReady(None)), "{name} was repeated");
-            assert_eq!(take(&vault, "r"), Err(LinkError::Taken), "{name}");
-            assert_eq!(vault.ready(&id, &download), None, "{name}");
+            assert_eq!(take(&link_store, "r"), Err(LinkError::Taken), "{name}");
+            assert_eq!(link_store.ready(&id, &download), None, "{name}");
         }
-        assert!(vault.held().is_empty(), "{name} is kept");
-        assert!(vault.keep(&other), "{name}: another is new");
-        assert!(take(&vault, "r").is_ok(), "{name}: another can be taken");
+        assert!(link_store.held().is_empty(), "{name} is kept");
+        assert!(link_store.keep(&other), "{name}: another is new");
+        assert!(take(&link_store, "r").is_ok(), "{name}: another can be taken");
 
         // The next run learns what was used, before or after the server repeats it.
         let next = LinkStore::default();
@@ -281,12 +285,12 @@ fn a_server_that_repeats_its_messages_makes_no_used_link_good_again() {
 
 #[test]
 fn a_server_cannot_make_the_vault_grow_without_end() {
-    let vault = LinkStore::default();
+    let link_store = LinkStore::default();
     for n in 0..MOST + 10 {
-        vault.keep(&link(&n.to_string(), "https://h/", 1));
+        link_store.keep(&link(&n.to_string(), "https://h/", 1));
     }
-    assert_eq!(vault.lock().requests.len(), MOST);
-    assert_eq!(take(&vault, "0"), Err(LinkError::NotHeld), "the oldest goes first");
-    assert!(take(&vault, &(MOST + 9).to_string()).is_ok());
-    assert!(!format!("{vault:?}").contains("https"), "a link showed itself");
+    assert_eq!(link_store.lock().requests.len(), MOST);
+    assert_eq!(take(&link_store, "0"), Err(LinkError::NotHeld), "the oldest goes first");
+    assert!(take(&link_store, &(MOST + 9).to_string()).is_ok());
+    assert!(!format!("{link_store:?}").contains("https"), "a link showed itself");
 }

@@ -43,7 +43,7 @@ struct Shared {
 #[derive(Debug, Clone)]
 pub(crate) struct JoinedSession {
     /// What it was joined with.
-    pub(crate) ticket: Arc<SessionCredentials>,
+    pub(crate) session_credentials: Arc<SessionCredentials>,
 }
 
 #[derive(Default)]
@@ -132,10 +132,10 @@ impl PendingCommands {
     }
 
     /// A connection is joined: everything that is open is to be asked for.
-    pub(crate) fn join(&self, ticket: Arc<SessionCredentials>) {
+    pub(crate) fn join(&self, session_credentials: Arc<SessionCredentials>) {
         let now = Instant::now();
         let mut inner = self.lock();
-        inner.joined = Some(JoinedSession { ticket });
+        inner.joined = Some(JoinedSession { session_credentials });
         let all: Vec<CommandId> = inner.open.keys().cloned().collect();
         inner.hurry(&all, now);
         drop(inner);

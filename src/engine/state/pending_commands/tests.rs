@@ -11,8 +11,8 @@ fn told(seq: u64, id: &str, status: i64) -> Entry {
     Entry { seq: Seq(seq), at: Timestamp(0), key: ActivityKey::Command(id.into()), fact, raw: raw.into() }
 }
 
-fn open(book: &PendingCommands) -> Vec<String> {
-    book.open().0.iter().map(ToString::to_string).collect()
+fn open(pending_commands: &PendingCommands) -> Vec<String> {
+    pending_commands.open().0.iter().map(ToString::to_string).collect()
 }
 
 /// What the journal says is open: these commands and data requests.
@@ -43,26 +43,31 @@ fn data(id: &str, body: &str) -> Entry {
 
 #[tokio::test(start_paused = true)]
 async fn what_earlier_runs_left_open_is_asked_for_unless_it_was_settled_meanwhile() {
-    let book = PendingCommands::default();
+    let pending_commands = PendingCommands::default();
     let payload = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY";
-    book.note(&[told(9, "settled", 2), told(10, "seen again", 1), data("came", payload), data("waits", "wait")]);
-    book.begin(&left_open(&["open", "seen again", "settled"], &["asked", "came", "waits"]));
-    assert_eq!(open(&book), ["open", "seen again"]);
-    let requests: Vec<_> = book.open().1.iter().map(ToString::to_string).collect();
+    pending_commands.note(&[
+        told(9, "settled", 2),
+        told(10, "seen again", 1),
+        data("came", payload),
+        data("waits", "wait"),
+    ]);
+    pending_commands.begin(&left_open(&["open", "seen again", "settled"], &["asked", "came", "waits"]));
+    assert_eq!(open(&pending_commands), ["open", "seen again"]);
+    let requests: Vec<_> = pending_commands.open().1.iter().map(ToString::to_string).collect();
     assert_eq!(requests, ["asked", "waits"]);
-    book.note(&[told(11, "open", 2), data("asked", payload)]);
-    assert_eq!((open(&book), book.open().1.len()), (vec!["seen again".to_owned()], 1));
+    pending_commands.note(&[told(11, "open", 2), data("asked", payload)]);
+    assert_eq!((open(&pending_commands), pending_commands.open().1.len()), (vec!["seen again".to_owned()], 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_open_has_no_outcome_anywhere() {
-    let book = PendingCommands::default();
-    book.begin(&left_open(&["open", "repeated"], &[]));
-    book.restore(&[told(5, "settled", 2), told(6, "repeated", 1), told(7, "open", 1)]);
-    book.note(&[told(9, "live", 2)]);
-    book.restore(&[told(1, "settled", 1), told(2, "repeated", 3), told(3, "live", 1), told(4, "open", 1)]);
-    book.restored(true);
-    assert_eq!(open(&book), ["open"]);
+    let pending_commands = PendingCommands::default();
+    pending_commands.begin(&left_open(&["open", "repeated"], &[]));
+    pending_commands.restore(&[told(5, "settled", 2), told(6, "repeated", 1), told(7, "open", 1)]);
+    pending_commands.note(&[told(9, "live", 2)]);
+    pending_commands.restore(&[told(1, "settled", 1), told(2, "repeated", 3), told(3, "live", 1), told(4, "open", 1)]);
+    pending_commands.restored(true);
+    assert_eq!(open(&pending_commands), ["open"]);
 }
 
 fn did(seq: u64, id: &str, deed: LocalEvent) -> Entry {
@@ -76,20 +81,20 @@ fn labelled(seq: u64, id: &str, label: &str) -> Entry {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_tracked_or_only_named_in_earlier_runs_is_asked_for_and_what_is_settled_is_not() {
-    let book = PendingCommands::default();
-    book.restore(&[labelled(6, "settled", "x"), labelled(7, "live", "x"), labelled(8, "unnamed", "")]);
-    book.note(&[told(9, "live", 2)]);
-    book.restore(&[
+    let pending_commands = PendingCommands::default();
+    pending_commands.restore(&[labelled(6, "settled", "x"), labelled(7, "live", "x"), labelled(8, "unnamed", "")]);
+    pending_commands.note(&[told(9, "live", 2)]);
+    pending_commands.restore(&[
         did(1, "tracked", LocalEvent::Tracked),
         labelled(2, "named", "x"),
         labelled(3, "unnamed", "x"),
         told(4, "settled", 2),
     ]);
-    book.begin(&left_open(&["tracked"], &[]));
-    assert_eq!(open(&book), ["tracked"], "before all is read");
-    book.restored(true);
-    assert_eq!(open(&book), ["named", "tracked"]);
-    assert!(book.next_question().is_some_and(|due| due <= Instant::now()), "they are not asked for");
+    pending_commands.begin(&left_open(&["tracked"], &[]));
+    assert_eq!(open(&pending_commands), ["tracked"], "before all is read");
+    pending_commands.restored(true);
+    assert_eq!(open(&pending_commands), ["named", "tracked"]);
+    assert!(pending_commands.next_question().is_some_and(|due| due <= Instant::now()), "they are not asked for");
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,32 +109,32 @@ async fn what_is_usual_for_a_label_is_learnt_from_earlier_runs() {
         entries.push(at(told(1, &id, 2), 200));
         entries.push(at(told(1, &id, 2), 900));
     }
-    let book = PendingCommands::default();
+    let pending_commands = PendingCommands::default();
     // In two chunks, the newest first.
     let (older, newer) = entries.split_at(70);
-    book.restore(newer);
-    book.restore(older);
-    book.restored(true);
+    pending_commands.restore(newer);
+    pending_commands.restore(older);
+    pending_commands.restored(true);
     let now = Instant::now();
-    book.note(&[told(1, "new", 1), labelled(2, "new", "slow")]);
-    assert_eq!(book.next_question(), Some(now + Duration::from_secs(200)));
-    book.note(&[told(3, "other", 1)]);
-    assert_eq!(book.next_question(), Some(now + Duration::from_secs(30)), "without a label it is 30 s");
+    pending_commands.note(&[told(1, "new", 1), labelled(2, "new", "slow")]);
+    assert_eq!(pending_commands.next_question(), Some(now + Duration::from_secs(200)));
+    pending_commands.note(&[told(3, "other", 1)]);
+    assert_eq!(pending_commands.next_question(), Some(now + Duration::from_secs(30)), "without a label it is 30 s");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_open_commands_is_bounded_and_told() {
-    let book = PendingCommands::default();
+    let pending_commands = PendingCommands::default();
     let entries: Vec<Entry> = (0..MOST + 5).map(|n| told(n as u64, &n.to_string(), 1)).collect();
-    book.note(&entries);
-    assert_eq!(book.open().0.len(), MOST);
-    assert_eq!(book.shortfalls(), (0, 5));
-    assert_eq!(book.shortfalls(), (0, 0), "told");
+    pending_commands.note(&entries);
+    assert_eq!(pending_commands.open().0.len(), MOST);
+    assert_eq!(pending_commands.shortfalls(), (0, 5));
+    assert_eq!(pending_commands.shortfalls(), (0, 0), "told");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_late_repeated_pending_opens_nothing() {
-    let book = PendingCommands::default();
-    book.note(&[told(1, "c", 2), told(2, "c", 1)]);
-    assert!(open(&book).is_empty());
+    let pending_commands = PendingCommands::default();
+    pending_commands.note(&[told(1, "c", 2), told(2, "c", 1)]);
+    assert!(open(&pending_commands).is_empty());
 }

@@ -56,23 +56,33 @@ pub(crate) struct Older {
 /// what else the journal has, if it has more.
 pub(crate) async fn restore(
     profile: ProfileId,
-    ledger: JournalStore,
-    outbox: EventSender,
+    journal_store: JournalStore,
+    event_sender: EventSender,
     (live_from, rows): (Seq, usize),
-    (book, left): (PendingCommands, oneshot::Sender<UnfinishedGap>),
+    (pending_commands, left): (PendingCommands, oneshot::Sender<UnfinishedGap>),
     aftermath: &mut CrashRecovery,
 ) -> Option<Older> {
-    let begin = begin(profile, &ledger, &outbox, live_from, (&book, &mut aftermath.left_behind));
-    let newest = restore_newest(profile, &ledger, &outbox, (live_from, rows), (&book, &mut aftermath.used));
+    let begin =
+        begin(profile, &journal_store, &event_sender, live_from, (&pending_commands, &mut aftermath.left_behind));
+    let newest = restore_newest(
+        profile,
+        &journal_store,
+        &event_sender,
+        (live_from, rows),
+        (&pending_commands, &mut aftermath.used),
+    );
     let ((open, gaps), newest) = futures_util::future::join(begin, newest).await;
     let restored = match newest {
         Some(newest) => {
-            note_downloads(profile, &ledger, newest.before, &mut aftermath.used).await;
-            Some(restore_open(profile, &ledger, &outbox, (live_from, newest), open, &book).await)
+            note_downloads(profile, &journal_store, newest.before, &mut aftermath.used).await;
+            Some(
+                restore_open(profile, &journal_store, &event_sender, (live_from, newest), open, &pending_commands)
+                    .await,
+            )
         }
         None => None,
     };
-    book.restored(restored.is_none());
+    pending_commands.restored(restored.is_none());
     if left.send(gaps).is_err() {
         tracing::debug!("the profile is being closed");
     }
@@ -83,21 +93,21 @@ pub(crate) async fn restore(
 /// have not ended. After an update of this program the journal looks for it first.
 async fn begin(
     profile: ProfileId,
-    ledger: &JournalStore,
-    outbox: &EventSender,
+    journal_store: &JournalStore,
+    event_sender: &EventSender,
     live_from: Seq,
-    (book, left_behind): (&PendingCommands, &mut LeftBehind),
+    (pending_commands, left_behind): (&PendingCommands, &mut LeftBehind),
 ) -> (Vec<OpenActivity>, UnfinishedGap) {
-    let open = ledger.open_activities(profile).await.unwrap_or_else(|error| {
+    let open = journal_store.open_activities(profile).await.unwrap_or_else(|error| {
         let sentence = format!("Commands of earlier runs are not asked for: {error}");
-        outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
+        event_sender.notice(Notice::new(Severity::Error, Some(profile), sentence));
         Vec::new()
     });
-    book.begin(&open);
+    pending_commands.begin(&open);
     let mut gaps = UnfinishedGap::new();
     let is_wanted = |open: &&OpenActivity| open.openness.is_left_behind() || open.openness.is_lasting_gap();
     for activity in open.iter().filter(|open| open.first < live_from).filter(is_wanted) {
-        match ledger.history(profile, &activity.key, None).await {
+        match journal_store.history(profile, &activity.key, None).await {
             Ok(History { mut entries, .. }) => {
                 // This run's own downloads go on.
                 entries.retain(|entry| entry.seq < live_from);
@@ -113,7 +123,7 @@ async fn begin(
                     key => format!("How the download of request {} ended", key.id()),
                 };
                 let sentence = format!("{what} is not known: {error}");
-                outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
+                event_sender.notice(Notice::new(Severity::Error, Some(profile), sentence));
             }
         }
     }
@@ -123,11 +133,11 @@ async fn begin(
 /// Tells the scribe when the last run was alive, which waits for it: what this run writes is a proof of life of its own.
 pub(crate) async fn tell_past(
     profile: ProfileId,
-    ledger: JournalStore,
+    journal_store: JournalStore,
     past: oneshot::Sender<PreviousRun>,
     now: Timestamp,
 ) {
-    let last_alive = match ledger.last_alive(profile).await {
+    let last_alive = match journal_store.last_alive(profile).await {
         Ok(last_alive) => last_alive,
         Err(error) => {
             tracing::warn!(%error, "it is not known since when the profile was not watched over");
@@ -153,29 +163,29 @@ struct Newest {
 /// Tells the window of the newest activities, up to about `rows`. Returns what was restored, if there is more.
 async fn restore_newest(
     profile: ProfileId,
-    ledger: &JournalStore,
-    outbox: &EventSender,
+    journal_store: &JournalStore,
+    event_sender: &EventSender,
     (live_from, rows): (Seq, usize),
-    (book, used): (&PendingCommands, &mut UsedBefore),
+    (pending_commands, used): (&PendingCommands, &mut UsedBefore),
 ) -> Option<Newest> {
     let mut chunk = ChunkSizer::new(FIRST_CHUNK, LARGEST_CHUNK);
     let mut before = live_from;
     let (hasher, mut known, mut restored) = (RandomState::new(), HashSet::new(), 0_usize);
     let mut named = BTreeSet::new();
-    let tell = |entries, complete| outbox.restored(Event::Restored { profile, entries, live_from, complete });
+    let tell = |entries, complete| event_sender.restored(Event::Restored { profile, entries, live_from, complete });
     loop {
         let limit = chunk.limit().min(rows.saturating_sub(known.len()).max(FIRST_CHUNK));
-        let entries = match ledger.restore(profile, before, limit).await {
+        let entries = match journal_store.restore(profile, before, limit).await {
             Ok(entries) => entries,
             Err(error) => {
-                not_restored(profile, outbox, &error);
+                not_restored(profile, event_sender, &error);
                 tell(Vec::new(), true).await;
                 return None;
             }
         };
         let is_last = entries.len() < limit;
         chunk.learn(&entries);
-        book.restore(&entries);
+        pending_commands.restore(&entries);
         used.note(&entries);
         known.extend(entries.iter().map(|entry| hasher.hash_one(&entry.key)));
         named.extend(named_by_gaps(&entries));
@@ -192,9 +202,9 @@ async fn restore_newest(
 }
 
 /// Finds out which links were used before what was restored.
-async fn note_downloads(profile: ProfileId, ledger: &JournalStore, mut before: Seq, used: &mut UsedBefore) {
+async fn note_downloads(profile: ProfileId, journal_store: &JournalStore, mut before: Seq, used: &mut UsedBefore) {
     loop {
-        let entries = match ledger.downloads_before(profile, before, LARGEST_CHUNK).await {
+        let entries = match journal_store.downloads_before(profile, before, LARGEST_CHUNK).await {
             Ok(entries) => entries,
             Err(error) => return tracing::warn!(%error, "it is not known which links were used long ago"),
         };
@@ -209,21 +219,21 @@ async fn note_downloads(profile: ProfileId, ledger: &JournalStore, mut before: S
 /// Tells the window of what is `open` and older than what was restored.
 async fn restore_open(
     profile: ProfileId,
-    ledger: &JournalStore,
-    outbox: &EventSender,
+    journal_store: &JournalStore,
+    event_sender: &EventSender,
     (live_from, newest): (Seq, Newest),
     open: Vec<OpenActivity>,
-    book: &PendingCommands,
+    pending_commands: &PendingCommands,
 ) -> Older {
     let Newest { known, hasher, before, mut named } = newest;
     let open_keys: HashSet<u64> = open.iter().map(|activity| hasher.hash_one(&activity.key)).collect();
-    let tell = |entries, complete| outbox.restored(Event::Restored { profile, entries, live_from, complete });
+    let tell = |entries, complete| event_sender.restored(Event::Restored { profile, entries, live_from, complete });
     let (mut entries, mut restored) = (Vec::new(), Vec::new());
     for activity in open.into_iter().filter(|activity| activity.first < before) {
-        match ledger.history(profile, &activity.key, None).await {
+        match journal_store.history(profile, &activity.key, None).await {
             Ok(history) => entries.extend(history.entries.into_iter().filter(|entry| entry.seq < before)),
             Err(error) => {
-                not_restored(profile, outbox, &error);
+                not_restored(profile, event_sender, &error);
                 break;
             }
         }
@@ -232,12 +242,12 @@ async fn restore_open(
         }
         if entries.len() >= OPEN_CHUNK {
             named.extend(named_by_gaps(&entries));
-            book.restore(&entries);
+            pending_commands.restore(&entries);
             tell(std::mem::take(&mut entries), false).await;
         }
     }
     named.extend(named_by_gaps(&entries));
-    book.restore(&entries);
+    pending_commands.restore(&entries);
     tell(entries, true).await;
     // A row that was restored in part is completed with all others.
     named.retain(|key| [&known, &open_keys].iter().all(|restored| !restored.contains(&hasher.hash_one(key))));
@@ -253,24 +263,24 @@ fn named_by_gaps(entries: &[Entry]) -> impl Iterator<Item = ActivityKey> + '_ {
     gaps.flat_map(Gap::named)
 }
 
-fn not_restored(profile: ProfileId, outbox: &EventSender, error: &JournalError) {
+fn not_restored(profile: ProfileId, event_sender: &EventSender, error: &JournalError) {
     let sentence = format!("Earlier activity can't be shown: {error}");
-    outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
+    event_sender.notice(Notice::new(Severity::Error, Some(profile), sentence));
 }
 
 /// Tells the window what became of what gaps name; then how many activities the journal has beside those that were restored, and
 /// what entries they have: a message for one of them is then not taken for that of a new one. Not of more entries than are
 /// remembered for `rows`.
-pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, data: PathBuf, tools: &EngineContext) {
+pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, data: PathBuf, context: &EngineContext) {
     let Older { live_from, mut before, mut restored, named } = older;
-    let opening = tools.spawner.blocking("opening the journal", move || ReadOnlyJournal::open(&data));
-    let mut archive = match tools.spawner.until_stopped(opening).await.flatten() {
+    let opening = context.spawner.blocking("opening the journal", move || ReadOnlyJournal::open(&data));
+    let mut archive = match context.spawner.until_stopped(opening).await.flatten() {
         Some(Ok(Some(archive))) => archive,
         Some(Err(error)) => return tracing::warn!(%error, "it is not known which older activities the journal has"),
         Some(Ok(None)) | None => return,
     };
     if !named.is_empty() {
-        match tell_named(profile, archive, named, (live_from, before), tools).await {
+        match tell_named(profile, archive, named, (live_from, before), context).await {
             Some((same, firsts)) => {
                 archive = same;
                 restored.extend(firsts);
@@ -279,8 +289,8 @@ pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, da
         }
     }
     let count = move || archive.activities_before(profile, before).map(|rows| (rows, archive));
-    let counting = tools.spawner.blocking("counting older activity", count);
-    let mut archive = match tools.spawner.until_stopped(counting).await.flatten() {
+    let counting = context.spawner.blocking("counting older activity", count);
+    let mut archive = match context.spawner.until_stopped(counting).await.flatten() {
         Some(Ok((mut rows, archive))) => {
             for first in restored {
                 let stretch = rows.partition_point(|(begin, _)| *begin <= first).checked_sub(1);
@@ -288,7 +298,7 @@ pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, da
                     *count = count.saturating_sub(1);
                 }
             }
-            tools.outbox.post(Event::Older { profile, rows });
+            context.event_sender.post(Event::Older { profile, rows });
             archive
         }
         Some(Err(error)) => {
@@ -300,8 +310,8 @@ pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, da
     let mut left = rows.saturating_mul(MOST_OF_EACH_KNOWN);
     while left > 0 {
         let read = move || archive.keys_before(profile, before, OLDER_CHUNK).map(|entries| (entries, archive));
-        let reading = tools.spawner.blocking("reading older activity", read);
-        let Some(read) = tools.spawner.until_stopped(reading).await.flatten() else { return };
+        let frame_decoder = context.spawner.blocking("reading older activity", read);
+        let Some(read) = context.spawner.until_stopped(frame_decoder).await.flatten() else { return };
         let (entries, complete) = match read {
             Ok((entries, same)) => {
                 archive = same;
@@ -311,15 +321,15 @@ pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, da
             }
             Err(error) => {
                 tracing::warn!(%error, "it is not known which older activities the journal has");
-                return tools
-                    .outbox
+                return context
+                    .event_sender
                     .restored(Event::OlderEntries { profile, entries: Vec::new(), complete: true })
                     .await;
             }
         };
         before = entries.last().map_or(before, |(oldest, _)| *oldest);
-        let told = tools.outbox.restored(Event::OlderEntries { profile, entries, complete });
-        if tools.spawner.until_stopped(told).await.is_none() || complete {
+        let told = context.event_sender.restored(Event::OlderEntries { profile, entries, complete });
+        if context.spawner.until_stopped(told).await.is_none() || complete {
             return;
         }
     }
@@ -332,7 +342,7 @@ async fn tell_named(
     mut archive: ReadOnlyJournal,
     mut named: BTreeSet<ActivityKey>,
     (live_from, before): (Seq, Seq),
-    tools: &EngineContext,
+    context: &EngineContext,
 ) -> Option<(ReadOnlyJournal, Vec<Seq>)> {
     let (mut firsts, mut seen, mut next) = (Vec::new(), BTreeSet::new(), Some(Seq(0)));
     while let Some(from) = next {
@@ -340,8 +350,8 @@ async fn tell_named(
             let read = archive.entries_of(profile, &named, (from, before), OLDER_CHUNK);
             read.map(|(entries, next)| (entries, next, archive, named))
         };
-        let reading = tools.spawner.blocking("reading what gaps name", read);
-        let entries = match tools.spawner.until_stopped(reading).await.flatten()? {
+        let frame_decoder = context.spawner.blocking("reading what gaps name", read);
+        let entries = match context.spawner.until_stopped(frame_decoder).await.flatten()? {
             Ok((entries, then, same, still_named)) => {
                 (next, archive, named) = (then, same, still_named);
                 entries
@@ -357,30 +367,30 @@ async fn tell_named(
             }
         }
         if !entries.is_empty() {
-            let told = tools.outbox.restored(Event::Restored { profile, entries, live_from, complete: true });
-            tools.spawner.until_stopped(told).await?;
+            let told = context.event_sender.restored(Event::Restored { profile, entries, live_from, complete: true });
+            context.spawner.until_stopped(told).await?;
         }
     }
     Some((archive, firsts))
 }
 
 /// Tells the window what it was not told while it stalled, for as long as the engine runs.
-pub(crate) async fn catch_up(ledger: JournalStore, outbox: EventSender) {
+pub(crate) async fn catch_up(journal_store: JournalStore, event_sender: EventSender) {
     let mut chunk = ChunkSizer::new(FIRST_CHUNK, LARGEST_CHUNK);
     let mut failed = BTreeSet::new();
     loop {
-        let (profile, from) = outbox.lagging().await;
-        match ledger.since(profile, from, chunk.limit()).await {
+        let (profile, from) = event_sender.lagging().await;
+        match journal_store.since(profile, from, chunk.limit()).await {
             Ok(entries) => {
                 chunk.learn(&entries);
-                outbox.caught_up(profile, entries);
+                event_sender.caught_up(profile, entries);
                 if failed.remove(&profile) {
-                    outbox.resolve_problem(Some(profile), &ProblemKind::JournalRead);
+                    event_sender.resolve_problem(Some(profile), &ProblemKind::JournalRead);
                 }
             }
             Err(error) => {
                 if failed.insert(profile) {
-                    outbox.report_problem(Some(profile), ProblemReason::JournalRead(error.into()));
+                    event_sender.report_problem(Some(profile), ProblemReason::JournalRead(error.into()));
                 }
                 tokio::time::sleep(PAUSE).await;
             }

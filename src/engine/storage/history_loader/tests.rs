@@ -28,13 +28,14 @@ async fn journal_with(count: usize) -> (TestJournal, ProfileId) {
 #[tokio::test]
 async fn history_comes_newest_first_in_ascending_chunks_and_each_entry_once() {
     let (journal, profile) = journal_with(50_000).await;
-    let (outbox, events) = event_queue::pair_of(profile, Arc::new(|| {}));
+    let (event_sender, events) = event_queue::pair_of(profile, Arc::new(|| {}));
     let live_from = Seq(49_001);
     let (left, _told) = oneshot::channel();
     let mut aftermath = CrashRecovery::default();
     let store = journal.store.clone();
     let restoring =
-        restore(profile, store, outbox, (live_from, 10_000), (PendingCommands::default(), left), &mut aftermath).fuse();
+        restore(profile, store, event_sender, (live_from, 10_000), (PendingCommands::default(), left), &mut aftermath)
+            .fuse();
     tokio::pin!(restoring);
     let (mut next, mut chunks, mut last) = (live_from.0, 0, false);
     while !last {
@@ -74,10 +75,11 @@ async fn no_more_than_so_many_activities_are_restored_and_of_older_ones_what_is_
     };
     let entries = (0..2_000).map(entry).collect();
     journal.journal.append(profile, entries).await.expect("it takes them");
-    let (outbox, events) = event_queue::pair(Arc::new(|| {}));
+    let (event_sender, events) = event_queue::pair(Arc::new(|| {}));
     let (left, _told) = oneshot::channel();
     let (mut aftermath, of_the_past) = (CrashRecovery::default(), (PendingCommands::default(), left));
-    let restoring = restore(profile, journal.store.clone(), outbox, (Seq(2_001), 700), of_the_past, &mut aftermath);
+    let restoring =
+        restore(profile, journal.store.clone(), event_sender, (Seq(2_001), 700), of_the_past, &mut aftermath);
     let restored = restoring.await;
     let (mut ids, mut is_complete) = (Vec::new(), false);
     while let Some(event) = events.try_next() {
@@ -118,14 +120,15 @@ async fn links_that_were_used_long_before_what_is_restored_are_known() {
     assert_eq!(found.len(), 4);
     let steps = journal.journal.reader_steps() - before;
     assert!(steps < 2_000, "{steps} steps: it reads the messages between");
-    let (outbox, _events) = event_queue::pair(Arc::new(|| {}));
+    let (event_sender, _events) = event_queue::pair(Arc::new(|| {}));
     let (left, _told) = oneshot::channel();
-    let vault = crate::engine::state::link_store::LinkStore::default();
-    let mut aftermath = CrashRecovery::of(vault.clone());
+    let link_store = crate::engine::state::link_store::LinkStore::default();
+    let mut aftermath = CrashRecovery::of(link_store.clone());
     let of_the_past = (PendingCommands::default(), left);
-    let restored = restore(profile, journal.store.clone(), outbox, (Seq(10_005), 10), of_the_past, &mut aftermath);
+    let restored =
+        restore(profile, journal.store.clone(), event_sender, (Seq(10_005), 10), of_the_past, &mut aftermath);
     assert!(restored.await.is_some(), "it is all that there is");
-    assert!(vault.has_used(link("used")) && !vault.has_used(link("not sent")));
+    assert!(link_store.has_used(link("used")) && !link_store.has_used(link("not sent")));
 }
 
 #[tokio::test]
@@ -153,11 +156,11 @@ async fn gaps_that_earlier_runs_left_are_found_with_all_that_they_name_however_o
     journal.journal.append(profile, vec![settled; 2_000]).await.expect("it takes them");
     // This run's own is not one of them.
     journal.journal.append(profile, vec![gap("own", None, &[])]).await.expect("it takes it");
-    let (outbox, _events) = event_queue::pair(Arc::new(|| {}));
+    let (event_sender, _events) = event_queue::pair(Arc::new(|| {}));
     let (left, told) = oneshot::channel();
     let live_from = Seq(2_604);
     let (mut aftermath, of_the_past) = (CrashRecovery::default(), (PendingCommands::default(), left));
-    restore(profile, journal.store.clone(), outbox, (live_from, 10), of_the_past, &mut aftermath).await;
+    restore(profile, journal.store.clone(), event_sender, (live_from, 10), of_the_past, &mut aftermath).await;
     let left = told.await.expect("told");
     let left: Vec<_> = left.iter().map(|(key, gap)| (&**key, gap.to, gap.open.len())).collect();
     assert_eq!(left, [("older", None, 0), ("newer", None, 300)]);
@@ -166,8 +169,8 @@ async fn gaps_that_earlier_runs_left_are_found_with_all_that_they_name_however_o
 #[tokio::test(start_paused = true)]
 async fn a_window_that_lags_is_told_from_the_journal() {
     let (journal, profile) = journal_with(0).await;
-    let (outbox, events) = event_queue::pair_of(profile, Arc::new(|| {}));
-    let catching_up = catch_up(journal.store.clone(), outbox.clone());
+    let (event_sender, events) = event_queue::pair_of(profile, Arc::new(|| {}));
+    let catching_up = catch_up(journal.store.clone(), event_sender.clone());
     let mut told = Vec::new();
     let writing = async {
         for n in 0..300 {
@@ -178,7 +181,7 @@ async fn a_window_that_lags_is_told_from_the_journal() {
                 fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
                 raw: "x".repeat(256 * 1024).into(),
             };
-            outbox.committed(profile, journal.journal.append(profile, vec![entry]).await.expect("it takes it"));
+            event_sender.committed(profile, journal.journal.append(profile, vec![entry]).await.expect("it takes it"));
         }
         while told.len() < 300 {
             match events.try_next() {

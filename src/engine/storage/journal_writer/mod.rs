@@ -100,7 +100,7 @@ pub(crate) enum ConnectionChange {
         /// When.
         since: ClockSample,
         /// What it was joined with.
-        ticket: Arc<SessionCredentials>,
+        session_credentials: Arc<SessionCredentials>,
     },
     /// It was joined and is gone.
     Lost {
@@ -139,21 +139,21 @@ impl JournalWriter {
     /// Starts a scribe.
     pub(crate) fn start(
         profile: ProfileId,
-        ledger: JournalStore,
-        outbox: EventSender,
-        (book, vault): (PendingCommands, LinkStore),
+        journal_store: JournalStore,
+        event_sender: EventSender,
+        (pending_commands, link_store): (PendingCommands, LinkStore),
         (past, left): (oneshot::Receiver<PreviousRun>, oneshot::Receiver<UnfinishedGap>),
         spawner: &TaskOwner,
     ) -> Self {
         // Full: the session stops reading its socket; deeds of the operator wait.
         let (batches, waiting) = mpsc::channel(WAITING);
         let forgotten = Arc::<AtomicU64>::default();
-        let desk = WriterTask {
+        let profile_state = WriterTask {
             profile,
-            ledger,
-            outbox,
-            book,
-            vault,
+            journal_store,
+            event_sender,
+            pending_commands,
+            link_store,
             gaps: Gaps::default(),
             left: Some(left),
             waiting,
@@ -162,7 +162,7 @@ impl JournalWriter {
             forgotten: forgotten.clone(),
             spawner: spawner.clone(),
         };
-        spawner.finish("writing the journal", Box::pin(desk.run(past)));
+        spawner.finish("writing the journal", Box::pin(profile_state.run(past)));
         Self { batches, forgotten, began: None }
     }
 
@@ -178,8 +178,8 @@ impl JournalWriter {
     }
 
     /// Writes what was read in the room that was waited for.
-    pub(crate) fn write(room: WritePermit, harvest: DecodedBatch) {
-        let (entries, secrets) = harvest.into_parts();
+    pub(crate) fn write(room: WritePermit, decoded_batch: DecodedBatch) {
+        let (entries, secrets) = decoded_batch.into_parts();
         room.send(WriterMessage::Entries(Held { entries, secrets, ..Held::default() }));
     }
 
@@ -228,10 +228,10 @@ impl JournalWriter {
 /// The scribe's side.
 struct WriterTask {
     profile: ProfileId,
-    ledger: JournalStore,
-    outbox: EventSender,
-    book: PendingCommands,
-    vault: LinkStore,
+    journal_store: JournalStore,
+    event_sender: EventSender,
+    pending_commands: PendingCommands,
+    link_store: LinkStore,
     gaps: Gaps,
     /// Tells, when history has been read, of the gaps that earlier runs left.
     left: Option<oneshot::Receiver<UnfinishedGap>>,
@@ -275,7 +275,7 @@ impl WriterTask {
                     }
                 }
                 Some(WriterMessage::Alive(at)) => {
-                    if let Err(error) = self.ledger.alive(self.profile, at).await {
+                    if let Err(error) = self.journal_store.alive(self.profile, at).await {
                         // The operator is told of a journal that can't be written as soon as there is something to write.
                         tracing::warn!(%error, "a sign of life could not be written");
                     }
@@ -320,7 +320,7 @@ impl WriterTask {
         let mut refused = false;
         loop {
             let is_last = self.spawner.is_stopping();
-            match self.ledger.append(self.profile, held.entries, held.secrets).await {
+            match self.journal_store.append(self.profile, held.entries, held.secrets).await {
                 Ok(written) => {
                     held.entries = written;
                     break;
@@ -335,7 +335,8 @@ impl WriterTask {
                         return;
                     }
                     if !std::mem::replace(&mut refused, true) {
-                        self.outbox.report_problem(Some(self.profile), ProblemReason::JournalWrite(source.into()));
+                        self.event_sender
+                            .report_problem(Some(self.profile), ProblemReason::JournalWrite(source.into()));
                     }
                 }
             }
@@ -347,18 +348,23 @@ impl WriterTask {
         self.forget_used(&kept).await;
         if let (true, Some(first)) = (held.shown > 0, kept.first()) {
             let (to, count) = (first.seq, held.shown as u64);
-            self.outbox.post(Event::Kept { profile: self.profile, from: self.first_shown(held.shown), to, count });
+            self.event_sender.post(Event::Kept {
+                profile: self.profile,
+                from: self.first_shown(held.shown),
+                to,
+                count,
+            });
         }
-        self.book.note(kept.get(held.noted..).unwrap_or_default());
-        self.outbox.committed(self.profile, kept.split_off(held.shown));
-        self.outbox.journal_size(self.ledger.size());
+        self.pending_commands.note(kept.get(held.noted..).unwrap_or_default());
+        self.event_sender.committed(self.profile, kept.split_off(held.shown));
+        self.event_sender.journal_size(self.journal_store.size());
         for done in held.committed {
             if done.send(()).is_err() {
                 tracing::debug!("nobody waits for this entry any more");
             }
         }
         if refused {
-            self.outbox.resolve_problem(Some(self.profile), &ProblemKind::JournalWrite);
+            self.event_sender.resolve_problem(Some(self.profile), &ProblemKind::JournalWrite);
             let sentence = "The journal can be written again: everything that waited is in it.";
             self.tell(Severity::Info, sentence.to_owned());
         }
@@ -395,13 +401,13 @@ impl WriterTask {
         if new.is_empty() {
             return;
         }
-        self.book.note(new);
+        self.pending_commands.note(new);
         if held.shown == held.noted {
             let mut shown = new.to_vec();
             for (entry, number) in shown.iter_mut().zip(self.next_unkept.0..) {
                 entry.seq = Seq(number);
             }
-            if self.outbox.not_kept(self.profile, shown) {
+            if self.event_sender.not_kept(self.profile, shown) {
                 self.next_unkept = Seq(self.next_unkept.0.saturating_add(new.len() as u64));
                 held.shown = held.entries.len();
             }
@@ -418,7 +424,7 @@ impl WriterTask {
     async fn end_left(&mut self, left: UnfinishedGap, now: Timestamp) {
         self.left = None;
         for gap in left {
-            let entry = self.gaps.left(now, gap, self.book.open());
+            let entry = self.gaps.left(now, gap, self.pending_commands.open());
             self.commit(Held::of(entry)).await;
         }
     }
@@ -426,8 +432,10 @@ impl WriterTask {
     /// Takes news of the connection; gives the entry of a gap that began or ended.
     fn presence(&mut self, presence: &ConnectionChange) -> Option<Entry> {
         match presence {
-            ConnectionChange::Joined { ticket, .. } => self.book.join(ticket.clone()),
-            ConnectionChange::Lost { .. } => self.book.lose(),
+            ConnectionChange::Joined { session_credentials, .. } => {
+                self.pending_commands.join(session_credentials.clone())
+            }
+            ConnectionChange::Lost { .. } => self.pending_commands.lose(),
             ConnectionChange::MessageLost { .. } => {}
         }
         self.gap(presence)
@@ -437,22 +445,22 @@ impl WriterTask {
         match *presence {
             ConnectionChange::Lost { last, now, message } => Some(self.gaps.lost(last, now, message)),
             ConnectionChange::MessageLost { now } => self.gaps.lost_message(now),
-            ConnectionChange::Joined { since, .. } => self.gaps.joined(since, self.book.open()),
+            ConnectionChange::Joined { since, .. } => self.gaps.joined(since, self.pending_commands.open()),
         }
     }
 
     /// Forgets everything of the profile. The connection and its gap go on.
     async fn forget(&mut self) -> Result<(), JournalError> {
-        self.ledger.forget_profile(self.profile).await?;
+        self.journal_store.forget_profile(self.profile).await?;
         self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.gaps.forget();
-        self.book.forget();
-        self.vault.forget();
-        self.outbox.forget(self.profile);
-        self.ledger.clean_at_once().await;
-        self.outbox.update(self.profile, |status| status.kept_links = Arc::default());
-        self.outbox.post(Event::Forgotten { profile: self.profile });
-        self.outbox.journal_size(self.ledger.size());
+        self.pending_commands.forget();
+        self.link_store.forget();
+        self.event_sender.forget(self.profile);
+        self.journal_store.clean_at_once().await;
+        self.event_sender.update(self.profile, |status| status.kept_links = Arc::default());
+        self.event_sender.post(Event::Forgotten { profile: self.profile });
+        self.event_sender.journal_size(self.journal_store.size());
         Ok(())
     }
 
@@ -461,8 +469,8 @@ impl WriterTask {
         for entry in entries {
             if let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact)
                 && is_end_of_link(deed)
-                && self.vault.is_spent(request)
-                && let Err(error) = self.ledger.forget_secret(self.profile, request.clone()).await
+                && self.link_store.is_spent(request)
+                && let Err(error) = self.journal_store.forget_secret(self.profile, request.clone()).await
             {
                 // It goes with its time; the row says that it is used.
                 tracing::warn!(%error, "a used link is still in the journal, sealed");
@@ -471,7 +479,7 @@ impl WriterTask {
     }
 
     fn tell(&self, severity: Severity, sentence: String) {
-        self.outbox.notice(Notice::new(severity, Some(self.profile), sentence));
+        self.event_sender.notice(Notice::new(severity, Some(self.profile), sentence));
     }
 }
 

@@ -22,7 +22,7 @@ const EVERY: Duration = Duration::from_hours(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Keeps the journal within the limits of the preferences, for as long as they are told.
-pub(crate) async fn run(tools: EngineContext, mut preferences: watch::Receiver<Preferences>) {
+pub(crate) async fn run(context: EngineContext, mut preferences: watch::Receiver<Preferences>) {
     let mut pause = FIRST;
     loop {
         tokio::select! {
@@ -31,30 +31,30 @@ pub(crate) async fn run(tools: EngineContext, mut preferences: watch::Receiver<P
         }
         pause = EVERY;
         let now = preferences.borrow_and_update().clone();
-        match look(&tools, &now).await {
-            Ok(()) => tools.outbox.resolve_problem(None, &ProblemKind::Retention),
-            Err(error) => tools.outbox.report_problem(None, ProblemReason::Retention(error.into())),
+        match look(&context, &now).await {
+            Ok(()) => context.event_sender.resolve_problem(None, &ProblemKind::Retention),
+            Err(error) => context.event_sender.report_problem(None, ProblemReason::Retention(error.into())),
         }
     }
 }
 
 /// Takes out what is to go.
-async fn look(tools: &EngineContext, preferences: &Preferences) -> Result<(), JournalError> {
+async fn look(context: &EngineContext, preferences: &Preferences) -> Result<(), JournalError> {
     let lifetime = preferences.link_lifetime();
     // What goes is gone for good: how old it is must be known for certain.
-    let certain = tools.clocks.certain();
+    let certain = context.clocks.certain();
     if let Some(now) = certain {
-        tools.ledger.forget_expired_secrets(now, lifetime).await?;
+        context.journal_store.forget_expired_secrets(now, lifetime).await?;
     }
     let now = certain.unwrap_or(Timestamp(i64::MIN));
     let limits = Limits::of(preferences);
-    if !tools.ledger.is_purge_due(now, &limits).await? {
-        tools.outbox.resolve_problem(None, &ProblemKind::JournalTooLarge);
+    if !context.journal_store.is_purge_due(now, &limits).await? {
+        context.event_sender.resolve_problem(None, &ProblemKind::JournalTooLarge);
         return Ok(());
     }
     let (mut entries, mut size, mut before, mut gaps) = (0_u64, 0_u64, Seq(0), Vec::new());
     let oldest_left = loop {
-        let step = tools.ledger.purge_step(now, &limits).await?;
+        let step = context.journal_store.purge_step(now, &limits).await?;
         entries = entries.saturating_add(step.entries);
         size = size.saturating_add(step.bytes);
         before = before.max(step.before);
@@ -65,20 +65,20 @@ async fn look(tools: &EngineContext, preferences: &Preferences) -> Result<(), Jo
         tokio::time::sleep(PAUSE).await;
     };
     if entries > 0 {
-        tell(tools, Severity::Info, sentence(entries, size, oldest_left));
-        tools.outbox.post(Event::Purged { oldest_left, before, gaps });
-        tools.outbox.journal_size(tools.ledger.size());
+        tell(context, Severity::Info, sentence(entries, size, oldest_left));
+        context.event_sender.post(Event::Purged { oldest_left, before, gaps });
+        context.event_sender.journal_size(context.journal_store.size());
     }
-    if tools.ledger.is_purge_due((tools.clock)(), &Limits { age: None, ..limits }).await? {
-        tools.outbox.report_problem(None, ProblemReason::JournalTooLarge);
+    if context.journal_store.is_purge_due((context.clock)(), &Limits { age: None, ..limits }).await? {
+        context.event_sender.report_problem(None, ProblemReason::JournalTooLarge);
     } else {
-        tools.outbox.resolve_problem(None, &ProblemKind::JournalTooLarge);
+        context.event_sender.resolve_problem(None, &ProblemKind::JournalTooLarge);
     }
     Ok(())
 }
 
-fn tell(tools: &EngineContext, severity: Severity, sentence: String) {
-    tools.outbox.notice(Notice::new(severity, None, sentence));
+fn tell(context: &EngineContext, severity: Severity, sentence: String) {
+    context.event_sender.notice(Notice::new(severity, None, sentence));
 }
 
 /// What went.

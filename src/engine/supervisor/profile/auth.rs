@@ -33,10 +33,11 @@ impl Supervisor {
         let id = sign_in.profile.id;
         let listed = self.settings.profile(id).is_some();
         if !listed {
-            self.guests.insert(id);
+            self.ephemeral_profiles.insert(id);
         }
         self.sign_in(sign_in);
-        if let Some(signing) = self.desks.get_mut(&id).and_then(|desk| desk.signing.as_mut()) {
+        if let Some(signing) = self.profile_states.get_mut(&id).and_then(|profile_state| profile_state.signing.as_mut())
+        {
             signing.visit = true;
         }
     }
@@ -55,10 +56,12 @@ impl Supervisor {
         self.open(profile.clone());
         let attempt = self.number();
         let (given_up, stop) = oneshot::channel();
-        let task = sign_in::ask(self.tools.clone(), id, attempt, endpoints, profile.username.clone(), credential, stop);
+        let task =
+            sign_in::ask(self.context.clone(), id, attempt, endpoints, profile.username.clone(), credential, stop);
         self.tools_of(id).spawner.spawn("signing in", Box::pin(task));
-        if let Some(desk) = self.desks.get_mut(&id) {
-            desk.signing = Some(PendingSignIn { attempt, profile, visit: false, stage: SignInStage::Asking(given_up) });
+        if let Some(profile_state) = self.profile_states.get_mut(&id) {
+            profile_state.signing =
+                Some(PendingSignIn { attempt, profile, visit: false, stage: SignInStage::Asking(given_up) });
         }
         self.tell_sign_in(id, SignInState::Asking);
     }
@@ -73,8 +76,8 @@ impl Supervisor {
     /// The server answered a sign-in.
     pub(crate) fn signed_in(&mut self, profile: ProfileId, attempt: u64, granted: Result<IssuedToken, SignInError>) {
         let number = self.number();
-        let Some(desk) = self.desks.get_mut(&profile) else { return };
-        let Some(signing) = desk.signing.as_mut().filter(|signing| signing.attempt == attempt) else { return };
+        let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
+        let Some(signing) = profile_state.signing.as_mut().filter(|signing| signing.attempt == attempt) else { return };
         let granted = match granted {
             Ok(granted) => granted,
             Err(error) => return self.sign_in_failed(profile, error),
@@ -84,14 +87,20 @@ impl Supervisor {
             Err(error) => return self.sign_in_failed(profile, error.into()),
         };
         let IssuedToken { token, ends, proved } = granted;
-        let ticket = Arc::new(SessionCredentials { number, endpoints, token });
-        let watch = token_expiry::watch(&desk.tools, profile, number, &ends);
-        let expires_at = ends.at.map(|at| desk.tools.clocks.of_server(at));
+        let session_credentials = Arc::new(SessionCredentials { number, endpoints, token });
+        let watch = token_expiry::watch(&profile_state.context, profile, number, &ends);
+        let expires_at = ends.at.map(|at| profile_state.context.clocks.of_server(at));
         let unreadable_end = ends.unreadable;
-        let held =
-            ActiveToken { ticket: ticket.clone(), expires_at, unreadable_end, kept: false, previous: None, watch };
+        let held = ActiveToken {
+            session_credentials: session_credentials.clone(),
+            expires_at,
+            unreadable_end,
+            kept: false,
+            previous: None,
+            watch,
+        };
         signing.stage = SignInStage::Proving(held);
-        self.aim(profile, TargetState::Online(ticket));
+        self.aim(profile, TargetState::Online(session_credentials));
         if proved {
             self.accept(profile);
         }
@@ -99,9 +108,9 @@ impl Supervisor {
 
     /// The token of a sign-in is good: the profile has it from here on.
     fn accept(&mut self, profile: ProfileId) {
-        let Some(desk) = self.desks.get_mut(&profile) else { return };
+        let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
         let Some(PendingSignIn { profile: mut form, visit, stage: SignInStage::Proving(held), .. }) =
-            desk.signing.take()
+            profile_state.signing.take()
         else {
             return;
         };
@@ -110,9 +119,9 @@ impl Supervisor {
             form.saving = kept.saving.clone();
         }
         let keep = form.keep_signed_in;
-        desk.profile = form.clone();
-        desk.held = Some(held);
-        desk.give_up_renewal();
+        profile_state.profile = form.clone();
+        profile_state.held = Some(held);
+        profile_state.give_up_renewal();
         let listed = self.settings.profiles.iter_mut().find(|kept| kept.id == profile);
         match listed {
             Some(_) if visit => {}
@@ -141,14 +150,14 @@ impl Supervisor {
 
     /// Keeps the profile's name beside its entries: an export names it also when the settings do not list it.
     fn name_in_journal(&self, profile: ProfileId) {
-        let Some(desk) = self.desks.get(&profile) else { return };
-        let (ledger, name) = (desk.tools.ledger.clone(), desk.profile.name.clone());
+        let Some(profile_state) = self.profile_states.get(&profile) else { return };
+        let (journal_store, name) = (profile_state.context.journal_store.clone(), profile_state.profile.name.clone());
         let task = async move {
-            if let Err(error) = ledger.name_profile(profile, name).await {
+            if let Err(error) = journal_store.name_profile(profile, name).await {
                 tracing::warn!(%error, "the name of a profile is not kept in the journal");
             }
         };
-        desk.tools.spawner.spawn("keeping a name", task);
+        profile_state.context.spawner.spawn("keeping a name", task);
     }
 
     fn sign_in_failed(&mut self, profile: ProfileId, error: SignInError) {
@@ -160,11 +169,13 @@ impl Supervisor {
     /// Ends a sign-in without success; says whether there was one. The profile is then as it was before. One that never
     /// signed in stays open, signed out: its next sign-in must not have a second session beside one that is still leaving.
     fn abandon_sign_in(&mut self, profile: ProfileId) -> bool {
-        let Some(desk) = self.desks.get_mut(&profile) else { return false };
-        let Some(signing) = desk.signing.take() else { return false };
+        let Some(profile_state) = self.profile_states.get_mut(&profile) else { return false };
+        let Some(signing) = profile_state.signing.take() else { return false };
         if matches!(signing.stage, SignInStage::Proving(_)) {
-            let aim =
-                desk.held.as_ref().map_or(TargetState::SignedOut, |held| TargetState::Online(held.ticket.clone()));
+            let aim = profile_state
+                .held
+                .as_ref()
+                .map_or(TargetState::SignedOut, |held| TargetState::Online(held.session_credentials.clone()));
             self.aim(profile, aim);
         }
         true
@@ -178,17 +189,17 @@ impl Supervisor {
     /// Asks for it after a pause, in place of one that waits already. Only a keyring that shows no prompt when it is asked is asked
     /// again by itself.
     fn remember_after(&mut self, profile: ProfileId, pause: Duration) {
-        let Some(desk) = self.desks.get_mut(&profile) else { return };
+        let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
         let (waits, given_up) = oneshot::channel::<()>();
-        desk.keyring_retry = Some(waits);
-        let tools = self.tools.clone();
+        profile_state.keyring_retry = Some(waits);
+        let context = self.context.clone();
         let task = async move {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 _ = given_up => return,
             }
-            let token = tools.keyring.token(profile).await;
-            tools.report(InternalEvent::Remembered { profile, token }).await;
+            let token = context.keyring.token(profile).await;
+            context.report(InternalEvent::Remembered { profile, token }).await;
         };
         self.tools_of(profile).spawner.spawn("reading the keyring", task);
     }
@@ -196,15 +207,15 @@ impl Supervisor {
     /// The keyring answered.
     pub(crate) fn remembered(&mut self, profile: ProfileId, token: Result<Option<AuthorizationToken>, KeyringError>) {
         let number = self.number();
-        let Some(desk) = self.desks.get_mut(&profile) else { return };
+        let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
         // Signed in meanwhile, or about to be: that token is newer. Signed out meanwhile: it is to be forgotten.
-        if desk.held.is_some() || desk.signing.is_some() || self.signed_out.contains(&profile) {
+        if profile_state.held.is_some() || profile_state.signing.is_some() || self.signed_out.contains(&profile) {
             return;
         }
         let token = match token {
             Ok(Some(token)) => token,
             Ok(None) => {
-                self.tools.resolve(profile, &ProblemKind::TokenKeyring);
+                self.context.resolve(profile, &ProblemKind::TokenKeyring);
                 self.aim(profile, TargetState::SignedOut);
                 return self.tell_token(profile);
             }
@@ -214,36 +225,37 @@ impl Supervisor {
                 if matches!(error.cause(), StoreError::NoDefaultCollection | StoreError::TimedOut) {
                     self.remember_after(profile, KEYRING_PAUSE);
                 }
-                return self.tools.problem(profile, ProblemReason::TokenKeyring(error));
+                return self.context.problem(profile, ProblemReason::TokenKeyring(error));
             }
         };
-        self.tools.resolve(profile, &ProblemKind::TokenKeyring);
+        self.context.resolve(profile, &ProblemKind::TokenKeyring);
         // It may have been locked for this too.
         self.ask_for_seal();
-        let Some(desk) = self.desks.get_mut(&profile) else { return };
-        let endpoints = match Endpoints::of(&desk.profile) {
+        let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
+        let endpoints = match Endpoints::of(&profile_state.profile) {
             Ok(endpoints) => Arc::new(endpoints),
             Err(error) => return self.notice(Some(profile), Severity::Error, error.to_string()),
         };
-        let ticket = Arc::new(SessionCredentials { number, endpoints, token });
-        desk.held = Some(ActiveToken { kept: true, ..ActiveToken::of_unknown_end(ticket.clone()) });
+        let session_credentials = Arc::new(SessionCredentials { number, endpoints, token });
+        profile_state.held =
+            Some(ActiveToken { kept: true, ..ActiveToken::of_unknown_end(session_credentials.clone()) });
         // Disconnected meanwhile: it stays so.
-        let stays = matches!(desk.wish.borrow().aim, TargetState::Offline);
+        let stays = matches!(profile_state.desired_state.borrow().aim, TargetState::Offline);
         if !stays {
-            self.aim(profile, TargetState::Online(ticket.clone()));
+            self.aim(profile, TargetState::Online(session_credentials.clone()));
         }
         self.tell_token(profile);
-        self.tools.resolve(profile, &ProblemKind::NoToken);
-        let task = sign_in::ask_expiry(self.tools_of(profile).clone(), profile, ticket);
+        self.context.resolve(profile, &ProblemKind::NoToken);
+        let task = sign_in::ask_expiry(self.tools_of(profile).clone(), profile, session_credentials);
         self.tools_of(profile).spawner.spawn("asking for the token's end", Box::pin(task));
     }
 
     /// The server said when a token ends.
-    pub(crate) fn expiry(&mut self, profile: ProfileId, ticket: u64, ends: TokenExpiry) {
-        let tools = self.tools_of(profile).clone();
-        if let Some(held) = self.held(profile, ticket) {
-            held.expires_at = ends.at.map(|at| tools.clocks.of_server(at));
-            held.watch = token_expiry::watch(&tools, profile, ticket, &ends);
+    pub(crate) fn expiry(&mut self, profile: ProfileId, session_credentials: u64, ends: TokenExpiry) {
+        let context = self.tools_of(profile).clone();
+        if let Some(held) = self.held(profile, session_credentials) {
+            held.expires_at = ends.at.map(|at| context.clocks.of_server(at));
+            held.watch = token_expiry::watch(&context, profile, session_credentials, &ends);
             held.unreadable_end = ends.unreadable;
             self.tell_token(profile);
             self.tell_unreadable_end(profile);
@@ -251,39 +263,41 @@ impl Supervisor {
     }
 
     /// A token will end: renews it where it is to be renewed, or says so.
-    pub(crate) fn token_due(&mut self, profile: ProfileId, ticket: u64, due: ExpiryEvent) {
-        let Some(held) = self.held(profile, ticket) else { return };
+    pub(crate) fn token_due(&mut self, profile: ProfileId, session_credentials: u64, due: ExpiryEvent) {
+        let Some(held) = self.held(profile, session_credentials) else { return };
         let kept = held.kept;
-        let automatic = self.desks.get(&profile).is_some_and(|desk| desk.profile.renew_automatically);
+        let automatic =
+            self.profile_states.get(&profile).is_some_and(|profile_state| profile_state.profile.renew_automatically);
         match due {
             ExpiryEvent::Renew if kept && automatic => self.renew(profile),
             ExpiryEvent::Renew => {}
             ExpiryEvent::Ends { minutes } => {
-                self.tools.problem(profile, ProblemReason::TokenEnds { minutes });
+                self.context.problem(profile, ProblemReason::TokenEnds { minutes });
             }
         }
     }
 
     /// Puts a profile's token into the keyring.
     pub(crate) fn keep(&mut self, profile: ProfileId) {
-        let Some(desk) = self.desks.get(&profile) else { return };
-        let Some(held) = &desk.held else { return };
-        let (tools, ticket, unwanted) = (self.tools.clone(), held.ticket.clone(), desk.signed_out.clone());
+        let Some(profile_state) = self.profile_states.get(&profile) else { return };
+        let Some(held) = &profile_state.held else { return };
+        let (context, session_credentials, unwanted) =
+            (self.context.clone(), held.session_credentials.clone(), profile_state.signed_out.clone());
         let was_signed_out = self.signed_out.remove(&profile);
         let task = async move {
-            if was_signed_out && let Err(why) = tools.ledger.signed_in(profile).await {
+            if was_signed_out && let Err(why) = context.journal_store.signed_in(profile).await {
                 tracing::warn!(%why, "the next start may take the token for one that was to be forgotten");
             }
-            if !unwanted.is_cancelled() && keep_token(&tools, profile, &ticket.token).await {
-                tools.report(InternalEvent::Kept { profile, ticket: ticket.number }).await;
+            if !unwanted.is_cancelled() && keep_token(&context, profile, &session_credentials.token).await {
+                context.report(InternalEvent::Kept { profile, session_credentials: session_credentials.number }).await;
             }
         };
-        self.tools.spawner.finish("writing the keyring", task);
+        self.context.spawner.finish("writing the keyring", task);
     }
 
     /// The keyring has a token.
-    pub(crate) fn kept(&mut self, profile: ProfileId, ticket: u64) {
-        if let Some(held) = self.held(profile, ticket) {
+    pub(crate) fn kept(&mut self, profile: ProfileId, session_credentials: u64) {
+        if let Some(held) = self.held(profile, session_credentials) {
             held.kept = true;
             self.tell_token(profile);
             // The keyring answers, which it may not have done before.
@@ -299,27 +313,27 @@ impl Supervisor {
         if profile == super::sandbox::profile_id() {
             return;
         }
-        let tools = self.tools.clone();
-        self.tools.spawner.finish("writing the keyring", async move {
-            tools.spawner.until_cut_short(forget_token(&tools, profile)).await;
+        let context = self.context.clone();
+        self.context.spawner.finish("writing the keyring", async move {
+            context.spawner.until_cut_short(forget_token(&context, profile)).await;
         });
     }
 
     /// Connects a profile with the token that it has, or that the keyring has.
     pub(crate) fn connect(&mut self, profile: ProfileId) {
-        let Some(desk) = self.desks.get(&profile) else { return };
-        match &desk.held {
+        let Some(profile_state) = self.profile_states.get(&profile) else { return };
+        match &profile_state.held {
             Some(held) => {
-                let ticket = held.ticket.clone();
-                desk.wish.send_modify(|wish| {
-                    wish.aim = TargetState::Online(ticket);
+                let session_credentials = held.session_credentials.clone();
+                profile_state.desired_state.send_modify(|desired_state| {
+                    desired_state.aim = TargetState::Online(session_credentials);
                     // A token that was refused is tried again only when somebody asks for that.
-                    wish.retry += 1;
+                    desired_state.retry += 1;
                 });
             }
             // It comes from the journal, soon.
             None if self.unkept.contains(&profile) => self.aim(profile, TargetState::SignedOut),
-            None if desk.profile.keep_signed_in && !self.signed_out.contains(&profile) => {
+            None if profile_state.profile.keep_signed_in && !self.signed_out.contains(&profile) => {
                 // The operator wants it online, wherever it was to be before.
                 self.aim(profile, TargetState::SignedOut);
                 self.remember(profile);
@@ -339,38 +353,38 @@ impl Supervisor {
 
     /// Does not wait for the next attempt.
     pub(crate) fn retry_now(&mut self, profile: ProfileId) {
-        let Some(desk) = self.desks.get(&profile) else { return };
+        let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let is_idle = matches!(
-            desk.state,
+            profile_state.state,
             ConnectionState::Offline | ConnectionState::SignedOut | ConnectionState::TokenRefused { .. }
         );
         if is_idle {
             self.connect(profile);
         } else {
-            desk.wish.send_modify(|wish| wish.retry += 1);
+            profile_state.desired_state.send_modify(|desired_state| desired_state.retry += 1);
         }
     }
 
     fn forget_if_signed_out(&self, profile: ProfileId) {
-        if self.desks.get(&profile).is_none_or(|desk| desk.held.is_none()) {
+        if self.profile_states.get(&profile).is_none_or(|profile_state| profile_state.held.is_none()) {
             self.forget(profile);
         }
     }
 
     /// A REST call said that a token is dead.
-    pub(crate) fn token_dead(&mut self, profile: ProfileId, ticket: u64, why: RestError) {
-        if let Some(desk) = self.desks.get_mut(&profile)
-            && let Some((asked, refused)) = &mut desk.renewal
-            && asked.old.number == ticket
+    pub(crate) fn token_dead(&mut self, profile: ProfileId, session_credentials: u64, why: RestError) {
+        if let Some(profile_state) = self.profile_states.get_mut(&profile)
+            && let Some((asked, refused)) = &mut profile_state.renewal
+            && asked.old.number == session_credentials
         {
             // That is how an old token ends of which a new one has been given. If none was, it is told then.
             *refused = Some(why);
             return;
         }
-        if self.held(profile, ticket).is_some() {
-            self.tools.problem(profile, ProblemReason::TokenRefused(why.clone()));
+        if self.held(profile, session_credentials).is_some() {
+            self.context.problem(profile, ProblemReason::TokenRefused(why.clone()));
             // A sign-in under way is about to replace it.
-            let signing = self.desks.get(&profile).and_then(|desk| desk.signing.as_ref());
+            let signing = self.profile_states.get(&profile).and_then(|profile_state| profile_state.signing.as_ref());
             if !signing.is_some_and(|signing| matches!(signing.stage, SignInStage::Proving(_))) {
                 self.aim(profile, TargetState::Refused { why: Arc::new(why) });
             }
@@ -380,15 +394,15 @@ impl Supervisor {
     /// Forgets a profile's token, and has it revoked if asked: once the channel is left.
     pub(crate) fn sign_out(&mut self, profile: ProfileId, revoke: bool) {
         self.cancel_sign_in(profile);
-        let Some(desk) = self.desks.get_mut(&profile) else { return };
-        desk.give_up_tokens();
-        let held = desk.held.take().filter(|_held| revoke);
+        let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
+        profile_state.give_up_tokens();
+        let held = profile_state.held.take().filter(|_held| revoke);
         let revocation = held.map(|held| Revocation {
-            profile: desk.profile.clone(),
-            endpoints: held.ticket.endpoints.clone(),
-            token: held.ticket.token.clone(),
+            profile: profile_state.profile.clone(),
+            endpoints: held.session_credentials.endpoints.clone(),
+            token: held.session_credentials.token.clone(),
         });
-        let (left, of) = (desk.left(), desk.profile.clone());
+        let (left, of) = (profile_state.left(), profile_state.profile.clone());
         self.aim(profile, TargetState::SignedOut);
         self.tell_token(profile);
         self.resolve_token_problems(profile);
@@ -397,11 +411,11 @@ impl Supervisor {
     }
 
     /// A session changed its state.
-    pub(crate) fn connection(&mut self, profile: ProfileId, ticket: u64, state: &ConnectionState) {
-        let Some(desk) = self.desks.get_mut(&profile) else { return };
-        desk.change(state.clone());
-        if let Some(PendingSignIn { stage: SignInStage::Proving(held), .. }) = &desk.signing
-            && held.ticket.number == ticket
+    pub(crate) fn connection(&mut self, profile: ProfileId, session_credentials: u64, state: &ConnectionState) {
+        let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
+        profile_state.change(state.clone());
+        if let Some(PendingSignIn { stage: SignInStage::Proving(held), .. }) = &profile_state.signing
+            && held.session_credentials.number == session_credentials
         {
             if *state == ConnectionState::Live {
                 self.accept(profile);
@@ -410,30 +424,38 @@ impl Supervisor {
             }
             return;
         }
-        let Some(held) = desk.held.as_mut().filter(|held| held.ticket.number == ticket) else { return };
+        let Some(held) =
+            profile_state.held.as_mut().filter(|held| held.session_credentials.number == session_credentials)
+        else {
+            return;
+        };
         match state {
             ConnectionState::Live => {
                 held.previous = None;
-                self.tools.resolve(profile, &ProblemKind::TokenRefused);
+                self.context.resolve(profile, &ProblemKind::TokenRefused);
             }
             ConnectionState::TokenRefused { .. } => {
                 let Some(previous) = held.previous.take() else { return };
                 *held = ActiveToken::of_unknown_end(previous.clone());
-                let keep = desk.profile.keep_signed_in;
+                let keep = profile_state.profile.keep_signed_in;
                 self.aim(profile, TargetState::Online(previous));
                 if keep {
                     self.keep(profile);
                 }
                 self.tell_token(profile);
-                self.tools.problem(profile, ProblemReason::NewTokenRefused);
+                self.context.problem(profile, ProblemReason::NewTokenRefused);
             }
             _ => {}
         }
     }
 
     /// A profile's token, if it is still the one of that ticket.
-    pub(crate) fn held(&mut self, profile: ProfileId, ticket: u64) -> Option<&mut ActiveToken> {
-        self.desks.get_mut(&profile)?.held.as_mut().filter(|held| held.ticket.number == ticket)
+    pub(crate) fn held(&mut self, profile: ProfileId, session_credentials: u64) -> Option<&mut ActiveToken> {
+        self.profile_states
+            .get_mut(&profile)?
+            .held
+            .as_mut()
+            .filter(|held| held.session_credentials.number == session_credentials)
     }
 
     /// The problems of the token before are over.
@@ -441,28 +463,28 @@ impl Supervisor {
         for kind in
             [ProblemKind::TokenRenewal, ProblemKind::TokenExpiry, ProblemKind::TokenRefused, ProblemKind::NoToken]
         {
-            self.tools.resolve(profile, &kind);
+            self.context.resolve(profile, &kind);
         }
         self.tell_unreadable_end(profile);
     }
 
     /// Says what follows from an end of the token that can't be read.
     fn tell_unreadable_end(&self, profile: ProfileId) {
-        let held = self.desks.get(&profile).and_then(|desk| desk.held.as_ref());
+        let held = self.profile_states.get(&profile).and_then(|profile_state| profile_state.held.as_ref());
         if let Some(said) = held.and_then(|held| held.unreadable_end.clone()) {
-            self.tools.problem(profile, ProblemReason::UnreadableTokenEnd { said });
+            self.context.problem(profile, ProblemReason::UnreadableTokenEnd { said });
         }
     }
 
     /// Something was asked for that needs a token.
     pub(crate) fn no_token(&self, profile: ProfileId, what: NeedsToken) {
-        self.tools.problem(profile, ProblemReason::NoToken(what));
+        self.context.problem(profile, ProblemReason::NoToken(what));
     }
 
     fn tell_sign_in(&mut self, profile: ProfileId, state: SignInState) {
         // Each is news, also one that says the same as the one before.
         let number = self.number();
-        self.tools.outbox.update(profile, |status| status.sign_in = Some(SignInStatus { number, state }));
+        self.context.event_sender.update(profile, |status| status.sign_in = Some(SignInStatus { number, state }));
     }
 
     fn tell_sign_in_failed(&mut self, profile: ProfileId, error: impl Into<SignInError>) {
@@ -470,9 +492,9 @@ impl Supervisor {
     }
 
     pub(crate) fn tell_token(&self, profile: ProfileId) {
-        let held = self.desks.get(&profile).and_then(|desk| desk.held.as_ref());
+        let held = self.profile_states.get(&profile).and_then(|profile_state| profile_state.held.as_ref());
         let token =
             held.map_or(TokenStatus::Absent, |held| TokenStatus::Held { expires_at: held.expires_at, kept: held.kept });
-        self.tools.outbox.update(profile, |status| status.token = token);
+        self.context.event_sender.update(profile, |status| status.token = token);
     }
 }

@@ -13,15 +13,15 @@ use crate::settings::ProfileId;
 impl Supervisor {
     /// Takes the key of a profile's payloads, or forgets it.
     pub(crate) fn set_data_key(&mut self, profile: ProfileId, key: Option<DataKey>, keep: bool) {
-        let Some(desk) = self.desks.get_mut(&profile) else { return };
-        let changes = desk.data_key.changes.clone();
+        let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
+        let changes = profile_state.data_key.changes.clone();
         let change = changes.next();
-        desk.data_key.key.clone_from(&key);
+        profile_state.data_key.key.clone_from(&key);
         // The sandbox leaves the keyring untouched.
         if profile == super::sandbox::profile_id() {
             return self.data_key(profile, change, key, false);
         }
-        let tools = self.tools.clone();
+        let context = self.context.clone();
         let task = async move {
             let turn = changes.turn.lock().await;
             if changes.newest() != change {
@@ -29,24 +29,24 @@ impl Supervisor {
                 return;
             }
             let kept = match key.as_ref().filter(|_key| keep) {
-                Some(key) => tools.keyring.store_data_key(profile, key).await.map(|()| true),
-                None => tools.keyring.forget_data_key(profile).await.map(|()| false),
+                Some(key) => context.keyring.store_data_key(profile, key).await.map(|()| true),
+                None => context.keyring.forget_data_key(profile).await.map(|()| false),
             };
             drop(turn);
             let kept = match kept {
                 Ok(kept) => {
-                    tools.resolve(profile, &ProblemKind::DataKeyKeyring);
+                    context.resolve(profile, &ProblemKind::DataKeyKeyring);
                     kept
                 }
                 Err(error) => {
-                    tools.problem(profile, ProblemReason::DataKeyKeyring(error));
+                    context.problem(profile, ProblemReason::DataKeyKeyring(error));
                     false
                 }
             };
-            tools.report(InternalEvent::DataKey { profile, change, key, kept }).await;
+            context.report(InternalEvent::DataKey { profile, change, key, kept }).await;
         };
-        let spawner = self.tools.spawner.clone();
-        self.tools.spawner.finish("writing the keyring", async move {
+        let spawner = self.context.spawner.clone();
+        self.context.spawner.finish("writing the keyring", async move {
             spawner.until_cut_short(task).await;
         });
     }
@@ -54,21 +54,21 @@ impl Supervisor {
     /// Asks the keyring for the key of a profile's payloads, where they are to be decrypted and the operator has neither given
     /// nor taken one in this run.
     pub(crate) fn recall_data_key(&self, profile: ProfileId) {
-        let Some(desk) = self.desks.get(&profile) else { return };
-        let change = desk.data_key.changes.newest();
-        let wanted = desk.profile.saving.decrypt && desk.data_key.key.is_none() && change == 0;
+        let Some(profile_state) = self.profile_states.get(&profile) else { return };
+        let change = profile_state.data_key.changes.newest();
+        let wanted = profile_state.profile.saving.decrypt && profile_state.data_key.key.is_none() && change == 0;
         if !wanted || profile == super::sandbox::profile_id() {
             return;
         }
-        let tools = self.tools.clone();
+        let context = self.context.clone();
         let task = async move {
-            match tools.keyring.data_key(profile).await {
+            match context.keyring.data_key(profile).await {
                 Ok(key) => {
-                    tools.resolve(profile, &ProblemKind::DataKeyKeyring);
+                    context.resolve(profile, &ProblemKind::DataKeyKeyring);
                     let kept = key.is_some();
-                    tools.report(InternalEvent::DataKey { profile, change, key, kept }).await;
+                    context.report(InternalEvent::DataKey { profile, change, key, kept }).await;
                 }
-                Err(error) => tools.problem(profile, ProblemReason::DataKeyKeyring(error)),
+                Err(error) => context.problem(profile, ProblemReason::DataKeyKeyring(error)),
             }
         };
         self.tools_of(profile).spawner.spawn("reading the keyring", task);
@@ -76,13 +76,13 @@ impl Supervisor {
 
     /// The keyring has answered what it was asked when there had been so many changes.
     pub(crate) fn data_key(&mut self, profile: ProfileId, change: u64, key: Option<DataKey>, kept: bool) {
-        let Some(desk) = self.desks.get_mut(&profile) else { return };
+        let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
         // Where the operator has changed it since, that change has an answer of its own.
-        if desk.data_key.changes.newest() != change {
+        if profile_state.data_key.changes.newest() != change {
             return;
         }
-        desk.data_key.key = key;
-        let known = desk.data_key.key.is_some();
-        self.tools.outbox.update(profile, |status| status.data_key = DataKeyStatus { known, kept });
+        profile_state.data_key.key = key;
+        let known = profile_state.data_key.key.is_some();
+        self.context.event_sender.update(profile, |status| status.data_key = DataKeyStatus { known, kept });
     }
 }

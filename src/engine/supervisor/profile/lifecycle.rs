@@ -31,43 +31,46 @@ impl Supervisor {
     /// Opens a profile: its scribe and its session, signed out. One that is open stays as it is.
     pub(crate) fn open(&mut self, profile: Profile) {
         let id = profile.id;
-        if self.desks.contains_key(&id) {
+        if self.profile_states.contains_key(&id) {
             return;
         }
-        let tools = self.tools.for_profile(id);
-        let vault = LinkStore::default();
-        let (book, dialect) = (PendingCommands::default(), StatusMethod::default());
+        let context = self.context.for_profile(id);
+        let link_store = LinkStore::default();
+        let (pending_commands, dialect) = (PendingCommands::default(), StatusMethod::default());
         let (past, told) = oneshot::channel();
         let (left, found) = oneshot::channel();
-        let tell = history_loader::tell_past(id, tools.ledger.clone(), past, self.started);
-        tools.spawner.finish("reading the journal", tell);
-        let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
-        let kept = (book.clone(), vault.clone());
-        let scribe = JournalWriter::start(id, ledger, outbox, kept, (told, found), &tools.spawner);
-        start_reconciler(&tools, id, (&book, &dialect), &scribe);
-        let rest = tools.rest.clone();
+        let tell = history_loader::tell_past(id, context.journal_store.clone(), past, self.started);
+        context.spawner.finish("reading the journal", tell);
+        let (journal_store, event_sender) = (context.journal_store.clone(), context.event_sender.clone());
+        let kept = (pending_commands.clone(), link_store.clone());
+        let journal_writer =
+            JournalWriter::start(id, journal_store, event_sender, kept, (told, found), &context.spawner);
+        start_reconciler(&context, id, (&pending_commands, &dialect), &journal_writer);
+        let rest = context.rest.clone();
         let parts = session::state::SessionConfig {
             profile: id,
-            connector: tools.connector.clone(),
-            token_check: Arc::new(move |ticket| {
+            connector: context.connector.clone(),
+            token_check: Arc::new(move |session_credentials| {
                 let rest = rest.clone();
-                Box::pin(async move { rest.token_refusal(&ticket.endpoints, &ticket.token).await })
+                Box::pin(
+                    async move { rest.token_refusal(&session_credentials.endpoints, &session_credentials.token).await },
+                )
             }),
-            scribe: scribe.clone(),
-            vault: vault.clone(),
-            outbox: tools.outbox.clone(),
-            reports: tools.reports.clone(),
-            clocks: tools.clocks.clone(),
-            clock: tools.clock.clone(),
+            journal_writer: journal_writer.clone(),
+            link_store: link_store.clone(),
+            event_sender: context.event_sender.clone(),
+            reports: context.reports.clone(),
+            clocks: context.clocks.clone(),
+            clock: context.clock.clone(),
             random: fastrand::Rng::new(),
         };
-        let wish = DesiredState::new(TargetState::SignedOut, self.settings.preferences.message_limit);
-        let (wish, session) = session::start(parts, wish, &tools.spawner);
-        let desk = ProfileState {
+        let desired_state = DesiredState::new(TargetState::SignedOut, self.settings.preferences.message_limit);
+        let (desired_state, session) = session::start(parts, desired_state, &context.spawner);
+        let profile_state = ProfileState {
             profile,
-            tools,
+            context,
             held: None,
-            wish,
+            desired_state,
             state: ConnectionState::SignedOut,
             signing: None,
             keyring_retry: None,
@@ -75,11 +78,11 @@ impl Supervisor {
             waiting_checks: Vec::new(),
             signed_out: CancellationToken::new(),
             leaving: Vec::new(),
-            vault,
+            link_store,
             recalled: false,
-            scribe,
+            journal_writer,
             local_events: LocalEvents::default(),
-            book,
+            pending_commands,
             dialect,
             left: Some(left),
             data_key: DataKeyState::default(),
@@ -87,7 +90,7 @@ impl Supervisor {
             ending: Vec::new(),
             session,
         };
-        self.desks.insert(id, desk);
+        self.profile_states.insert(id, profile_state);
         self.watch_arrivals(id);
         self.recall_data_key(id);
         if id != super::sandbox::profile_id() {
@@ -98,52 +101,59 @@ impl Supervisor {
 
     /// Tells the window what the journal has of a profile. Once a profile and run.
     pub(crate) fn restore(&mut self, profile: ProfileId) {
-        let Some(desk) = self.desks.get_mut(&profile) else { return };
-        let Some(left) = desk.left.take() else { return };
-        let of_the_past = (desk.book.clone(), left);
-        let tools = desk.tools.clone();
-        let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
-        let (live_from, scribe, vault) = (self.live_from, desk.scribe.until_forgotten(), desk.vault.clone());
+        let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
+        let Some(left) = profile_state.left.take() else { return };
+        let of_the_past = (profile_state.pending_commands.clone(), left);
+        let context = profile_state.context.clone();
+        let (journal_store, event_sender) = (context.journal_store.clone(), context.event_sender.clone());
+        let (live_from, journal_writer, link_store) =
+            (self.live_from, profile_state.journal_writer.until_forgotten(), profile_state.link_store.clone());
         let (rows, data) = (self.settings.preferences.rows_in_memory(), self.data.clone());
         let task = async move {
-            let mut aftermath = CrashRecovery::of(vault);
-            let restoring =
-                history_loader::restore(profile, ledger, outbox, (live_from, rows), of_the_past, &mut aftermath);
+            let mut aftermath = CrashRecovery::of(link_store);
+            let restoring = history_loader::restore(
+                profile,
+                journal_store,
+                event_sender,
+                (live_from, rows),
+                of_the_past,
+                &mut aftermath,
+            );
             // What was read half tells nothing of what was left behind.
-            if let Some(older) = tools.spawner.until_stopped(restoring).await {
-                aftermath.settle(profile, scribe, tools.clone()).await;
+            if let Some(older) = context.spawner.until_stopped(restoring).await {
+                aftermath.settle(profile, journal_writer, context.clone()).await;
                 if let Some(older) = older {
-                    history_loader::tell_older(profile, older, rows, data, &tools).await;
+                    history_loader::tell_older(profile, older, rows, data, &context).await;
                 }
             }
         };
-        desk.tools.spawner.finish("reading the journal", task);
+        profile_state.context.spawner.finish("reading the journal", task);
     }
 
     /// Says where a profile's session should be.
     pub(crate) fn aim(&self, profile: ProfileId, aim: TargetState) {
-        if let Some(desk) = self.desks.get(&profile) {
-            desk.wish.send_modify(|wish| wish.aim = aim);
+        if let Some(profile_state) = self.profile_states.get(&profile) {
+            profile_state.desired_state.send_modify(|desired_state| desired_state.aim = aim);
         }
     }
 
     /// Removes a profile for good, also if the program ends first: once that is written down. Until then, and if the journal
     /// refuses, everything of it stays as it is.
     pub(crate) fn remove(&mut self, profile: ProfileId) {
-        let Some(desk) = self.desks.get(&profile) else { return };
+        let Some(profile_state) = self.profile_states.get(&profile) else { return };
         if profile == super::sandbox::profile_id() {
             return self.take_apart(profile, None);
         }
-        let (tools, name) = (self.tools.clone(), desk.profile.name.clone());
-        self.tools.spawner.finish("removing a profile", async move {
-            match tools.ledger.begin_work(vec![PendingWork::RemoveProfile(profile)], (tools.clock)()).await {
-                Ok(works) => tools.report(InternalEvent::Removing { profile, works }).await,
+        let (context, name) = (self.context.clone(), profile_state.profile.name.clone());
+        self.context.spawner.finish("removing a profile", async move {
+            match context.journal_store.begin_work(vec![PendingWork::RemoveProfile(profile)], (context.clock)()).await {
+                Ok(works) => context.report(InternalEvent::Removing { profile, works }).await,
                 Err(why) => {
                     let sentence = format!(
                         "{name} was not removed, and nothing of it was deleted: {why} Remove it again once the journal can be \
                          written."
                     );
-                    tools.outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
+                    context.event_sender.notice(Notice::new(Severity::Error, Some(profile), sentence));
                 }
             }
         });
@@ -151,14 +161,14 @@ impl Supervisor {
 
     /// It is written down that a profile is removed.
     pub(crate) fn removing(&mut self, profile: ProfileId, works: Vec<WorkId>) {
-        if self.desks.contains_key(&profile) {
+        if self.profile_states.contains_key(&profile) {
             return self.take_apart(profile, works.into_iter().next());
         }
         // It was asked for twice, and the first time is being done.
-        let tools = self.tools.clone();
-        self.tools.spawner.finish("removing a profile", async move {
+        let context = self.context.clone();
+        self.context.spawner.finish("removing a profile", async move {
             for work in works {
-                end_work(&tools, Some(work)).await;
+                end_work(&context, Some(work)).await;
             }
         });
     }
@@ -171,12 +181,12 @@ impl Supervisor {
 
     /// Takes a profile out of the settings, its token out of the keyring and its activity out of the journal.
     fn take_apart(&mut self, profile: ProfileId, work: Option<WorkId>) {
-        let Some(mut desk) = self.desks.remove(&profile) else { return };
-        desk.give_up_tokens();
-        desk.data_key.give_up();
-        let ending = desk.end();
+        let Some(mut profile_state) = self.profile_states.remove(&profile) else { return };
+        profile_state.give_up_tokens();
+        profile_state.data_key.give_up();
+        let ending = profile_state.end();
         self.forget_downloads(profile);
-        self.guests.remove(&profile);
+        self.ephemeral_profiles.remove(&profile);
         let is_sandbox = profile == super::sandbox::profile_id();
         if is_sandbox {
             self.sandbox = None;
@@ -184,25 +194,25 @@ impl Supervisor {
         self.settings.profiles.retain(|kept| kept.id != profile);
         let (saved, is_saved) = oneshot::channel();
         self.save_and_tell(saved);
-        let tools = self.tools.clone();
+        let context = self.context.clone();
         let task = async move {
             let leaving = async {
                 ending.tasks.wait().await;
-                tools.outbox.remove(profile);
-                if is_sandbox && let Err(error) = tools.ledger.forget_profile(profile).await {
+                context.event_sender.remove(profile);
+                if is_sandbox && let Err(error) = context.journal_store.forget_profile(profile).await {
                     tracing::warn!(%error, "the sandbox's activity is still in the journal");
                 }
-                tools.spawner.until_stopped(tools.ledger.clean_at_once()).await;
+                context.spawner.until_stopped(context.journal_store.clean_at_once()).await;
             };
             let forgetting = async {
-                is_sandbox || tools.spawner.until_cut_short(forget_secrets(&tools, profile)).await == Some(true)
+                is_sandbox || context.spawner.until_cut_short(forget_secrets(&context, profile)).await == Some(true)
             };
             let ((), forgotten, saved) = tokio::join!(leaving, forgetting, is_saved);
             if forgotten && saved.is_ok() {
-                end_work(&tools, work).await;
+                end_work(&context, work).await;
             }
         };
-        let task = self.tools.spawner.start("removing a profile", task);
+        let task = self.context.spawner.start("removing a profile", task);
         self.removals.retain(|_, removal| !removal.is_finished());
         self.removals.insert(profile, task);
     }
@@ -210,23 +220,23 @@ impl Supervisor {
 
 /// Starts what asks for open commands, and what tells of data that has come.
 fn start_reconciler(
-    tools: &EngineContext,
+    context: &EngineContext,
     profile: ProfileId,
-    (book, dialect): (&PendingCommands, &StatusMethod),
-    scribe: &JournalWriter,
+    (pending_commands, dialect): (&PendingCommands, &StatusMethod),
+    journal_writer: &JournalWriter,
 ) {
     let reconciler = Reconciler {
         profile,
-        book: book.clone(),
-        asker: Arc::new(RestStatusClient { rest: tools.rest.clone(), dialect: dialect.clone() }),
-        scribe: scribe.clone(),
-        outbox: tools.outbox.clone(),
-        reports: tools.reports.clone(),
-        clock: tools.clock.clone(),
+        pending_commands: pending_commands.clone(),
+        asker: Arc::new(RestStatusClient { rest: context.rest.clone(), dialect: dialect.clone() }),
+        journal_writer: journal_writer.clone(),
+        event_sender: context.event_sender.clone(),
+        reports: context.reports.clone(),
+        clock: context.clock.clone(),
     };
-    tools.spawner.spawn("asking for open commands", Box::pin(reconciler.run()));
-    let arriving = tell_arrivals(profile, book.arrivals().clone(), tools.reports.clone());
-    tools.spawner.spawn("listening for data", arriving);
+    context.spawner.spawn("asking for open commands", Box::pin(reconciler.run()));
+    let arriving = tell_arrivals(profile, pending_commands.arrivals().clone(), context.reports.clone());
+    context.spawner.spawn("listening for data", arriving);
 }
 
 /// Tells the centre of data that has come, until it stops listening.

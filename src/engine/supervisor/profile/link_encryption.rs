@@ -21,13 +21,13 @@ impl Supervisor {
             return;
         }
         self.seal = SealState::Asked;
-        let (tools, journal) = (self.tools.clone(), self.journal);
+        let (context, journal) = (self.context.clone(), self.journal);
         let task = async move {
-            let key = tools.keyring.seal_key(journal).await;
-            let sealing = tools.ledger.seal_with(key).await;
-            tools.report(InternalEvent::Sealing(sealing)).await;
+            let key = context.keyring.seal_key(journal).await;
+            let sealing = context.journal_store.seal_with(key).await;
+            context.report(InternalEvent::Sealing(sealing)).await;
         };
-        self.tools.spawner.spawn("reading the keyring", task);
+        self.context.spawner.spawn("reading the keyring", task);
     }
 
     /// The journal seals from now on, or does not.
@@ -37,9 +37,9 @@ impl Supervisor {
             Ok(Sealing::KeyGone { requests }) => {
                 self.told_of_seal = true;
                 // What is lost stays told until it is read.
-                let (tools, sentence) = (self.tools.clone(), journal::key_gone(requests));
-                let warn = async move { persistent_notices::warn(&tools, None, sentence).await };
-                self.tools.spawner.finish("writing the journal", warn);
+                let (context, sentence) = (self.context.clone(), journal::key_gone(requests));
+                let warn = async move { persistent_notices::warn(&context, None, sentence).await };
+                self.context.spawner.finish("writing the journal", warn);
                 None
             }
             Ok(Sealing::MemoryOnly(why)) => Some(ProblemReason::MemoryOnly(why)),
@@ -49,14 +49,14 @@ impl Supervisor {
         self.take_up_unkept(unsealed.is_none());
         if let Some(reason) = unsealed {
             if !std::mem::replace(&mut self.told_of_seal, true) {
-                self.tools.outbox.report_problem(None, reason);
+                self.context.event_sender.report_problem(None, reason);
             }
             self.seal = SealState::NoKey;
             return;
         }
-        self.tools.outbox.resolve_problem(None, &ProblemKind::Sealing);
+        self.context.event_sender.resolve_problem(None, &ProblemKind::Sealing);
         self.seal = SealState::On;
-        let open: Vec<ProfileId> = self.desks.keys().copied().collect();
+        let open: Vec<ProfileId> = self.profile_states.keys().copied().collect();
         for profile in open {
             self.recall(profile);
         }
@@ -65,36 +65,39 @@ impl Supervisor {
     /// Brings the links of earlier runs back, once a profile and run; and has those sealed that came before the key did.
     pub(crate) fn recall(&mut self, profile: ProfileId) {
         let lifetime = self.settings.preferences.link_lifetime();
-        let Some(desk) = self.desks.get_mut(&profile).filter(|desk| self.seal == SealState::On && !desk.recalled)
+        let Some(profile_state) = self
+            .profile_states
+            .get_mut(&profile)
+            .filter(|profile_state| self.seal == SealState::On && !profile_state.recalled)
         else {
             return;
         };
-        desk.recalled = true;
-        let task = recall(desk.tools.clone(), profile, desk.vault.clone(), lifetime);
-        desk.tools.spawner.spawn("reading the journal", Box::pin(task));
+        profile_state.recalled = true;
+        let task = recall(profile_state.context.clone(), profile, profile_state.link_store.clone(), lifetime);
+        profile_state.context.spawner.spawn("reading the journal", Box::pin(task));
     }
 }
 
-async fn recall(tools: EngineContext, profile: ProfileId, vault: LinkStore, lifetime: Duration) {
+async fn recall(context: EngineContext, profile: ProfileId, link_store: LinkStore, lifetime: Duration) {
     let failed = |error: JournalError| format!("Links of earlier runs can't be read: {error} Request that data again.");
-    if let Some(now) = tools.clocks.certain()
-        && let Err(error) = tools.ledger.forget_expired_secrets(now, lifetime).await
+    if let Some(now) = context.clocks.certain()
+        && let Err(error) = context.journal_store.forget_expired_secrets(now, lifetime).await
     {
-        return tools.warn(profile, failed(error));
+        return context.warn(profile, failed(error));
     }
-    let unsealed = match tools.ledger.secrets(profile).await {
+    let unsealed = match context.journal_store.secrets(profile).await {
         Ok(unsealed) => unsealed,
-        Err(error) => return tools.warn(profile, failed(error)),
+        Err(error) => return context.warn(profile, failed(error)),
     };
     if let Some(sentence) = unsealed.sentence() {
-        persistent_notices::warn(&tools, Some(profile), sentence).await;
+        persistent_notices::warn(&context, Some(profile), sentence).await;
     }
-    let ours = Secrets::from(vault.held());
-    let requests = vault.restore(unsealed.secrets);
+    let ours = Secrets::from(link_store.held());
+    let requests = link_store.restore(unsealed.secrets);
     if !requests.is_empty() {
-        tools.outbox.update(profile, |status| Arc::make_mut(&mut status.kept_links).extend(requests));
+        context.event_sender.update(profile, |status| Arc::make_mut(&mut status.kept_links).extend(requests));
     }
-    if let Err(error) = tools.ledger.append(profile, Vec::new(), ours).await {
+    if let Err(error) = context.journal_store.append(profile, Vec::new(), ours).await {
         // The scribe tells the operator of a journal that can't be written.
         tracing::warn!(%error, "links that came before the key are in memory only");
     }

@@ -29,7 +29,7 @@ impl Supervisor {
             return;
         };
         let starting = launcher();
-        let (tools, removal) = (self.tools.clone(), self.removals.remove(&profile_id()));
+        let (context, removal) = (self.context.clone(), self.removals.remove(&profile_id()));
         let task = async move {
             // A sandbox that was just removed is still leaving, and its rows are still going.
             if let Some(removal) = removal
@@ -37,13 +37,13 @@ impl Supervisor {
             {
                 tracing::debug!("the removal of the last sandbox was cut off");
             }
-            if let Err(error) = tools.ledger.forget_profile(profile_id()).await {
+            if let Err(error) = context.journal_store.forget_profile(profile_id()).await {
                 tracing::warn!(%error, "activity of an earlier sandbox is still in the journal");
             }
             let started = starting.await;
-            tools.report(InternalEvent::Sandbox(started)).await;
+            context.report(InternalEvent::Sandbox(started)).await;
         };
-        self.tools.spawner.spawn("starting the sandbox", task);
+        self.context.spawner.spawn("starting the sandbox", task);
     }
 
     /// Signs in to the sandbox.

@@ -7,31 +7,31 @@ use crate::settings::ProfileId;
 impl Supervisor {
     /// Forgets everything of a profile up to now; it stays signed in and connected.
     pub(crate) fn forget_activity(&self, profile: ProfileId) {
-        let Some(desk) = self.desks.get(&profile) else { return };
-        if desk.is_saving() || self.queue.has(profile) {
-            return self.tools.problem(profile, ProblemReason::ForgetBlocked);
+        let Some(profile_state) = self.profile_states.get(&profile) else { return };
+        if profile_state.is_saving() || self.queue.has(profile) {
+            return self.context.problem(profile, ProblemReason::ForgetBlocked);
         }
-        let (tools, scribe) = (desk.tools.clone(), desk.scribe.clone());
+        let (context, journal_writer) = (profile_state.context.clone(), profile_state.journal_writer.clone());
         let task = async move {
-            match scribe.forget().await {
+            match journal_writer.forget().await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    tools.warn(profile, format!("The activity is still in the journal: {error}"));
+                    context.warn(profile, format!("The activity is still in the journal: {error}"));
                 }
                 Err(_closed) => tracing::debug!("the profile is being closed"),
             }
         };
-        desk.tools.spawner.finish("forgetting a profile's activity", task);
+        profile_state.context.spawner.finish("forgetting a profile's activity", task);
     }
 
     /// A notice was read.
     pub(crate) fn notice_read(&self, profile: Option<ProfileId>, sentence: String) {
-        let tools = self.tools.clone();
+        let context = self.context.clone();
         let task = async move {
-            if let Err(error) = tools.ledger.notice_read(profile, sentence).await {
+            if let Err(error) = context.journal_store.notice_read(profile, sentence).await {
                 tracing::warn!(%error, "a notice that was read will be told again");
             }
         };
-        self.tools.spawner.finish("writing the journal", task);
+        self.context.spawner.finish("writing the journal", task);
     }
 }

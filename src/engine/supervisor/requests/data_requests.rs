@@ -14,7 +14,7 @@ impl Supervisor {
     /// Reads one page of a profile's data tokens.
     pub(crate) fn list_data_tokens(&self, profile: ProfileId, page: u32) {
         if let Some(asking) = self.asking(profile) {
-            let spawner = asking.tools.spawner.clone();
+            let spawner = asking.context.spawner.clone();
             let task = Box::pin(asking.list(page));
             spawner.spawn("listing data tokens", task);
         }
@@ -23,7 +23,7 @@ impl Supervisor {
     /// Requests stored data.
     pub(crate) fn request_data(&self, profile: ProfileId, data: Vec<StoredData>, folder: Option<PathBuf>) {
         if let Some(asking) = self.asking(profile) {
-            let spawner = asking.tools.spawner.clone();
+            let spawner = asking.context.spawner.clone();
             let task = Box::pin(asking.request(data, folder, None));
             spawner.spawn("requesting data", task);
         }
@@ -32,23 +32,23 @@ impl Supervisor {
     /// Requests the data of an earlier request once more.
     pub(crate) fn request_again(&self, profile: ProfileId, request: RequestId, span: Option<(Seq, Seq)>) {
         if let Some(asking) = self.asking(profile) {
-            let spawner = asking.tools.spawner.clone();
+            let spawner = asking.context.spawner.clone();
             let task = Box::pin(asking.request_again(request, span));
             spawner.spawn("requesting data", task);
         }
     }
 
     fn asking(&self, profile: ProfileId) -> Option<DataRequester> {
-        let desk = self.desks.get(&profile)?;
-        let Some(held) = &desk.held else {
+        let profile_state = self.profile_states.get(&profile)?;
+        let Some(held) = &profile_state.held else {
             self.no_token(profile, NeedsToken::DataRequest);
             return None;
         };
         Some(DataRequester {
             profile,
-            ticket: held.ticket.clone(),
-            scribe: desk.scribe.clone(),
-            tools: desk.tools.clone(),
+            session_credentials: held.session_credentials.clone(),
+            journal_writer: profile_state.journal_writer.clone(),
+            context: profile_state.context.clone(),
         })
     }
 
@@ -73,8 +73,8 @@ impl Supervisor {
 
     /// Changes a profile where it is used and where it is kept.
     fn edit(&mut self, profile: ProfileId, change: impl Fn(&mut Profile)) {
-        if let Some(desk) = self.desks.get_mut(&profile) {
-            change(&mut desk.profile);
+        if let Some(profile_state) = self.profile_states.get_mut(&profile) {
+            change(&mut profile_state.profile);
         }
         self.watch_arrivals(profile);
         self.recall_data_key(profile);
@@ -86,8 +86,9 @@ impl Supervisor {
 
     /// The operator has read that a link was refused.
     pub(crate) fn warning_read(&self, profile: ProfileId, request: RequestId) {
-        let Some(desk) = self.desks.get(&profile) else { return };
-        let entry = Entry::ours((self.tools.clock)(), ActivityKey::Data(request), Fact::Done(LocalEvent::WarningRead));
-        desk.write_down(vec![entry]);
+        let Some(profile_state) = self.profile_states.get(&profile) else { return };
+        let entry =
+            Entry::ours((self.context.clock)(), ActivityKey::Data(request), Fact::Done(LocalEvent::WarningRead));
+        profile_state.write_down(vec![entry]);
     }
 }

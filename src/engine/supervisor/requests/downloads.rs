@@ -34,11 +34,13 @@ impl Supervisor {
 
     /// Lets a download wait for its turn.
     fn enqueue(&mut self, profile: ProfileId, request: RequestId, target: SaveTarget, automatic: bool) {
-        let Some(desk) = self.desks.get(&profile) else { return };
-        if desk.downloads.contains_key(&request) {
+        let Some(profile_state) = self.profile_states.get(&profile) else { return };
+        if profile_state.downloads.contains_key(&request) {
             return;
         }
-        let ready = Endpoints::of(&desk.profile).ok().and_then(|to| desk.vault.ready(&request, &to.download));
+        let ready = Endpoints::of(&profile_state.profile)
+            .ok()
+            .and_then(|to| profile_state.link_store.ready(&request, &to.download));
         let expires = ready.map(|ready| ready.expiry(self.settings.preferences.link_lifetime()));
         let size = self.followed.0.get(&(profile, request.clone())).and_then(|following| following.size);
         let queued = QueuedDownload { profile, request, target, automatic, expires, size, warned: false };
@@ -50,22 +52,24 @@ impl Supervisor {
     /// Starts as many as may run, and tells the window which ones wait.
     pub(crate) fn start_next(&mut self) {
         let most = usize::try_from(self.settings.preferences.downloads_at_once).unwrap_or(usize::MAX);
-        let running = |hub: &Self| hub.desks.values().map(|desk| desk.downloads.len()).sum::<usize>();
+        let running = |supervisor: &Self| {
+            supervisor.profile_states.values().map(|profile_state| profile_state.downloads.len()).sum::<usize>()
+        };
         while running(self) < most
             && let Some(queued) = self.queue.next()
         {
             self.start(queued);
         }
-        for (profile, request) in self.queue.too_late((self.tools.clock)(), &self.tools.fetcher.rates) {
+        for (profile, request) in self.queue.too_late((self.context.clock)(), &self.context.downloader.rates) {
             let why = LateDownload::Queued { request: request.clone() };
-            self.tools.problem(profile, ProblemReason::LateDownload { request, why });
+            self.context.problem(profile, ProblemReason::LateDownload { request, why });
         }
-        self.tools.outbox.queue(self.queue.told());
+        self.context.event_sender.queue(self.queue.told());
     }
 
     fn start(&mut self, queued: QueuedDownload) {
         let QueuedDownload { profile, request, target, automatic, .. } = queued;
-        self.tools.resolve(profile, &ProblemKind::LateDownload(request.clone()));
+        self.context.resolve(profile, &ProblemKind::LateDownload(request.clone()));
         let Some(job) = self.job(profile, request.clone(), target, (false, automatic)) else { return };
         self.followed.0.remove(&(profile, request.clone()));
         self.run_job(job);
@@ -74,37 +78,41 @@ impl Supervisor {
     /// Runs a download or a save; it can be stopped until it reports its end.
     fn run_job(&mut self, job: DownloadJob) {
         let (profile, request) = (job.profile, job.request.clone());
-        let (reins, control): (_, DownloadControl) = download::control::control();
-        let task = job.tools.spawner.clone().start("saving data", Box::pin(download::run(job, control)));
-        if let Some(desk) = self.desks.get_mut(&profile) {
-            desk.downloads.insert(request, RunningDownload { reins, task });
+        let (download_handle, control): (_, DownloadControl) = download::control::control();
+        let task = job.context.spawner.clone().start("saving data", Box::pin(download::run(job, control)));
+        if let Some(profile_state) = self.profile_states.get_mut(&profile) {
+            profile_state.downloads.insert(request, RunningDownload { download_handle, task });
         }
     }
 
     /// Stops a download, or takes it out of the queue; its end is an entry where it had begun.
     pub(crate) fn cancel_download(&mut self, profile: ProfileId, request: &RequestId) {
         if self.queue.remove(profile, request) {
-            self.tools.resolve(profile, &ProblemKind::LateDownload(request.clone()));
+            self.context.resolve(profile, &ProblemKind::LateDownload(request.clone()));
             return self.start_next();
         }
-        if let Some(download) = self.desks.get_mut(&profile).and_then(|desk| desk.downloads.get_mut(request)) {
-            download.reins.cancel();
+        if let Some(download) =
+            self.profile_states.get_mut(&profile).and_then(|profile_state| profile_state.downloads.get_mut(request))
+        {
+            download.download_handle.cancel();
         }
     }
 
     /// Tells a download that waits for room what to do.
     pub(crate) fn order_download(&self, profile: ProfileId, request: &RequestId, order: DownloadCommand) {
-        if let Some(download) = self.desks.get(&profile).and_then(|desk| desk.downloads.get(request)) {
-            download.reins.order(order);
+        if let Some(download) =
+            self.profile_states.get(&profile).and_then(|profile_state| profile_state.downloads.get(request))
+        {
+            download.download_handle.order(order);
         }
     }
 
     /// A download came to its end and is about to say so.
     pub(crate) fn download_ended(&mut self, profile: ProfileId, request: &RequestId) {
-        if let Some(desk) = self.desks.get_mut(&profile)
-            && let Some(download) = desk.downloads.remove(request)
+        if let Some(profile_state) = self.profile_states.get_mut(&profile)
+            && let Some(download) = profile_state.downloads.remove(request)
         {
-            desk.note_ending(download.task);
+            profile_state.note_ending(download.task);
         }
         self.start_next();
     }
@@ -118,7 +126,8 @@ impl Supervisor {
         to: PathBuf,
         span: Option<(Seq, Seq)>,
     ) {
-        if self.desks.get(&profile).is_some_and(|desk| desk.downloads.contains_key(&request)) {
+        if self.profile_states.get(&profile).is_some_and(|profile_state| profile_state.downloads.contains_key(&request))
+        {
             return;
         }
         if let Some(job) = self.job(profile, request, SaveTarget::File(to), (true, false)) {
@@ -148,26 +157,29 @@ impl Supervisor {
         }
         let to_disk = folder.is_some();
         self.followed.0.insert((profile, request.clone()), ExpectedDownload { folder, size });
-        let Some(desk) = self.desks.get(&profile) else { return };
+        let Some(profile_state) = self.profile_states.get(&profile) else { return };
         if to_disk {
-            desk.book.arrivals().want(true);
+            profile_state.pending_commands.arrivals().want(true);
             // It may have come already.
-            let looking = download::look_for(desk.tools.clone(), profile, request);
-            desk.tools.spawner.spawn("looking for data that came", looking);
+            let looking = download::look_for(profile_state.context.clone(), profile, request);
+            profile_state.context.spawner.spawn("looking for data that came", looking);
         }
     }
 
     /// Requests that have ended are not waited for any more: the server said so, or the operator had their data saved.
     fn let_go_of_ended(&mut self) {
         let mut open: BTreeMap<ProfileId, BTreeSet<RequestId>> = BTreeMap::new();
-        for (id, desk) in &self.desks {
-            let (_, requests) = desk.book.open();
+        for (id, profile_state) in &self.profile_states {
+            let (_, requests) = profile_state.pending_commands.open();
             open.insert(*id, requests.into_iter().collect());
         }
-        let desks = &self.desks;
+        let profile_states = &self.profile_states;
         self.followed.0.retain(|(profile, request), _| {
             let is_open = open.get(profile).is_some_and(|requests| requests.contains(request));
-            is_open || desks.get(profile).is_some_and(|desk| !desk.vault.unused(request).is_empty())
+            is_open
+                || profile_states
+                    .get(profile)
+                    .is_some_and(|profile_state| !profile_state.link_store.unused(request).is_empty())
         });
     }
 
@@ -175,11 +187,13 @@ impl Supervisor {
     /// request, whether a payload came in the message.
     pub(crate) fn arrived(&mut self, profile: ProfileId, requests: Vec<(RequestId, bool)>) {
         for (request, inline) in requests {
-            let Some(desk) = self.desks.get(&profile) else { return };
+            let Some(profile_state) = self.profile_states.get(&profile) else { return };
             let key = (profile, request);
             let followed = self.followed.0.get(&key).and_then(|following| following.folder.clone());
-            let Some(folder) = followed.or_else(|| desk.profile.saving.folder.clone()) else { continue };
-            let ready = Endpoints::of(&desk.profile).ok().and_then(|to| desk.vault.ready(&key.1, &to.download));
+            let Some(folder) = followed.or_else(|| profile_state.profile.saving.folder.clone()) else { continue };
+            let ready = Endpoints::of(&profile_state.profile)
+                .ok()
+                .and_then(|to| profile_state.link_store.ready(&key.1, &to.download));
             if inline || ready.is_some() {
                 self.enqueue(profile, key.1, SaveTarget::Folder(folder), true);
             }
@@ -189,9 +203,9 @@ impl Supervisor {
 
     /// Sees to it that a profile's data is told of as it comes, where it is saved without a click.
     pub(crate) fn watch_arrivals(&self, profile: ProfileId) {
-        if let Some(desk) = self.desks.get(&profile) {
+        if let Some(profile_state) = self.profile_states.get(&profile) {
             let followed = self.followed.0.iter().any(|((of, _), wanted)| *of == profile && wanted.folder.is_some());
-            desk.book.arrivals().want(followed || desk.profile.saving.folder.is_some());
+            profile_state.pending_commands.arrivals().want(followed || profile_state.profile.saving.folder.is_some());
         }
     }
 
@@ -209,8 +223,8 @@ impl Supervisor {
         target: SaveTarget,
         (inline, automatic): (bool, bool),
     ) -> Option<DownloadJob> {
-        let desk = self.desks.get(&profile)?;
-        let endpoints = match Endpoints::of(&desk.profile) {
+        let profile_state = self.profile_states.get(&profile)?;
+        let endpoints = match Endpoints::of(&profile_state.profile) {
             Ok(endpoints) => Arc::new(endpoints),
             Err(error) => {
                 self.notice(Some(profile), Severity::Error, error.to_string());
@@ -223,20 +237,20 @@ impl Supervisor {
             SaveTarget::Folder(_) => String::new(),
         };
         Some(DownloadJob {
-            shown: self.tools.outbox.show_download(profile, &request, file_name),
+            shown: self.context.event_sender.show_download(profile, &request, file_name),
             profile,
             request,
             span: None,
             target,
             inline,
             automatic,
-            vault: desk.vault.clone(),
-            scribe: desk.scribe.until_forgotten(),
+            link_store: profile_state.link_store.clone(),
+            journal_writer: profile_state.journal_writer.until_forgotten(),
             endpoints,
-            saving: desk.profile.saving.clone(),
-            key: desk.data_key.key().filter(|_key| desk.profile.saving.decrypt).cloned(),
+            saving: profile_state.profile.saving.clone(),
+            key: profile_state.data_key.key().filter(|_key| profile_state.profile.saving.decrypt).cloned(),
             lifetime: self.settings.preferences.link_lifetime(),
-            tools: desk.tools.clone(),
+            context: profile_state.context.clone(),
         })
     }
 }

@@ -57,22 +57,22 @@ impl Supervisor {
             format: wanted.format,
             only: wanted.profile,
             filter: wanted.filter,
-            chip: wanted.chip,
+            status_filter: wanted.status_filter,
             since: None,
             messages: wanted.messages,
             bom: wanted.bom,
             rows: wanted.rows,
             link_lifetime: self.settings.preferences.link_lifetime(),
-            now: self.tools.clocks.now().at,
-            reference: self.tools.clocks.reference(),
-            links: EarlierLinks { live_from: self.live_from, kept: self.tools.outbox.kept_links() },
+            now: self.context.clocks.now().at,
+            reference: self.context.clocks.reference(),
+            links: EarlierLinks { live_from: self.live_from, kept: self.context.event_sender.kept_links() },
             names: self.settings.profiles.iter().map(|profile| (profile.id, profile.name.clone())).collect(),
         };
         let running = Arc::new(RunningExport::default());
         self.exporting = Arc::downgrade(&running);
-        let task = export(self.tools.clone(), lines, self.data.clone(), wanted.to, running);
+        let task = export(self.context.clone(), lines, self.data.clone(), wanted.to, running);
         // At the end it is cancelled, and waited for: it leaves no file behind.
-        self.tools.spawner.finish("exporting", Box::pin(task));
+        self.context.spawner.finish("exporting", Box::pin(task));
     }
 
     /// Cancels the export under way, if there is one.
@@ -84,21 +84,21 @@ impl Supervisor {
 }
 
 /// Exports, tells how far that is, and how it went.
-async fn export(tools: EngineContext, lines: Lines, data: PathBuf, to: PathBuf, running: Arc<RunningExport>) {
+async fn export(context: EngineContext, lines: Lines, data: PathBuf, to: PathBuf, running: Arc<RunningExport>) {
     let name = to.file_name().unwrap_or(to.as_os_str()).to_string_lossy().into_owned();
     let tell = |read| {
         let total = running.total.load(Ordering::Relaxed);
-        tools.outbox.post(Event::Export(Some(ExportProgress { file_name: name.clone(), read, total })));
+        context.event_sender.post(Event::Export(Some(ExportProgress { file_name: name.clone(), read, total })));
     };
     tell(0);
     let written = async {
         let place = to.clone();
-        let file = tools.spawner.blocking("exporting", move || NewFile::begin(&place)).await;
+        let file = context.spawner.blocking("exporting", move || NewFile::begin(&place)).await;
         let file = file.unwrap_or_else(|| Err(io::ErrorKind::Other.into()))?;
         let unfinished = vec![PendingWork::DeleteFile(file.path().to_owned())];
-        let work = write_down(&tools, unfinished).await.into_iter().next();
+        let work = write_down(&context, unfinished).await.into_iter().next();
         let under_way = running.clone();
-        let writing = tools.spawner.blocking("exporting", move || write(&lines, &data, file, &under_way));
+        let writing = context.spawner.blocking("exporting", move || write(&lines, &data, file, &under_way));
         tokio::pin!(writing);
         let mut told = 0;
         let written = loop {
@@ -112,7 +112,7 @@ async fn export(tools: EngineContext, lines: Lines, data: PathBuf, to: PathBuf, 
                 }
             }
         };
-        end_work(&tools, work).await;
+        end_work(&context, work).await;
         written.unwrap_or_else(|| Err(io::Error::from(io::ErrorKind::Other).into()))
     };
     let notice = match written.await {
@@ -127,8 +127,8 @@ async fn export(tools: EngineContext, lines: Lines, data: PathBuf, to: PathBuf, 
     };
     // Another one may begin as soon as this is told.
     drop(running);
-    tools.outbox.post(Event::Export(None));
-    tools.outbox.notice(notice);
+    context.event_sender.post(Event::Export(None));
+    context.event_sender.notice(notice);
 }
 
 /// Writes the lines into a file that is there once all of them are in it. Returns how many there are, without a header.

@@ -56,7 +56,7 @@ struct Bench {
     journal: TestJournal,
     events: EventReceiver,
     actions: mpsc::Sender<Action>,
-    tools: EngineContext,
+    context: EngineContext,
     profile: Profile,
     folder: tempfile::TempDir,
 }
@@ -64,14 +64,14 @@ struct Bench {
 impl Bench {
     /// An engine at the end of its start, whose journal is long.
     async fn new() -> Self {
-        let (outbox, events) = event_queue::pair(Arc::new(|| {}));
-        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), outbox.clone());
+        let (event_sender, events) = event_queue::pair(Arc::new(|| {}));
+        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender.clone());
         let folder = tempfile::tempdir().unwrap();
         let directories = Directories::at(folder.path().join("data"), folder.path().join("config")).unwrap();
         let (store, settings, _) = Store::open(&directories);
         let profile = Profile { name: "Bench".to_owned(), keep_signed_in: false, ..Profile::default() };
         let settings = Settings { profiles: vec![profile.clone()], ..settings };
-        let journal = TestJournal::new(outbox.clone());
+        let journal = TestJournal::new(event_sender.clone());
         let mut few = vec![data("r", "wait"), data("inline", "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY")];
         few.extend((0..OPEN).map(|number| data(&format!("open-{number}"), "wait")));
         journal.journal.append(profile.id, few).await.unwrap();
@@ -81,30 +81,30 @@ impl Bench {
         journal.journal.append(profile.id, (0..BETWEEN).map(command).collect()).await.unwrap();
         journal.journal.append(profile.id, vec![data("r", "still")]).await.unwrap();
         let surroundings = NetworkEnvironment { authority: None, proxies: ProxyEnvironment::default() };
-        let way = NetworkConfig::load(&settings.preferences, &surroundings).unwrap();
-        let (guide, ways) = NetworkConfigHandle::new(way, surroundings);
+        let network_config = NetworkConfig::load(&settings.preferences, &surroundings).unwrap();
+        let (network_config_handle, network_config_receiver) = NetworkConfigHandle::new(network_config, surroundings);
         let (reports, reported) = mpsc::channel(64);
         let clocks = Clocks::new(Arc::new(|| Timestamp(0)), Arc::new(|| None));
-        let tools = EngineContext {
-            outbox,
+        let context = EngineContext {
+            event_sender,
             spawner: spawner.clone(),
             clocks: clocks.clone(),
             clock: clocks.as_clock(),
-            ledger: journal.store.clone(),
+            journal_store: journal.store.clone(),
             keyring: Keyring::in_memory(),
-            rest: RestClient::new(ways.clone(), clocks),
-            fetcher: Downloader::new(ways),
+            rest: RestClient::new(network_config_receiver.clone(), clocks),
+            downloader: Downloader::new(network_config_receiver),
             connector: Scripted::new().0,
             reports,
         };
         let (actions, wanted) = mpsc::channel(8);
-        let hub = run(SupervisorConfig {
-            tools: tools.clone(),
+        let supervisor = run(SupervisorConfig {
+            context: context.clone(),
             data: directories.data().to_owned(),
             store,
             settings,
             live_from: Seq(u64::from(BETWEEN + OPEN) + 4),
-            guide,
+            network_config_handle,
             journal: crate::credentials::JournalId::from_random_bytes([1; 16]),
             recovered: None,
             keeps_links: false,
@@ -115,8 +115,9 @@ impl Bench {
             quit: CancellationToken::new(),
             reports: reported,
         });
-        TaskOwner::new(tokio::runtime::Handle::current(), tools.outbox.clone()).spawn("running", Box::pin(hub));
-        let bench = Self { journal, events, actions, tools, profile, folder };
+        TaskOwner::new(tokio::runtime::Handle::current(), context.event_sender.clone())
+            .spawn("running", Box::pin(supervisor));
+        let bench = Self { journal, events, actions, context, profile, folder };
         bench.wait(|event| matches!(event, Event::Restored { complete: true, .. })).await;
         // What is open is found out beside it.
         bench.journal.journal.open_activities(bench.profile.id).await.unwrap();
@@ -178,23 +179,23 @@ async fn what_is_open_is_found_without_reading_the_journal() {
     let steps = bench.steps(bench.act(history, read)).await;
     assert!(steps < FEW, "the details took {steps} steps");
 
-    let steps = bench.steps(look_for(bench.tools.clone(), profile, request.clone())).await;
+    let steps = bench.steps(look_for(bench.context.clone(), profile, request.clone())).await;
     assert!(steps < FEW, "looking for data that came took {steps} steps");
 
     let (past, told) = oneshot::channel();
     drop(past.send(PreviousRun::default()));
     let (_left, found) = oneshot::channel();
     let kept = (PendingCommands::default(), LinkStore::default());
-    let (store, outbox) = (bench.tools.ledger.clone(), bench.tools.outbox.clone());
+    let (store, event_sender) = (bench.context.journal_store.clone(), bench.context.event_sender.clone());
     let asking = DataRequester {
         profile,
-        ticket: Arc::new(SessionCredentials {
+        session_credentials: Arc::new(SessionCredentials {
             number: 1,
             endpoints: Arc::new(Endpoints::of(&bench.profile).unwrap()),
             token: AuthorizationToken::new("T"),
         }),
-        scribe: JournalWriter::start(profile, store, outbox, kept, (told, found), &bench.tools.spawner),
-        tools: bench.tools.clone(),
+        journal_writer: JournalWriter::start(profile, store, event_sender, kept, (told, found), &bench.context.spawner),
+        context: bench.context.clone(),
     };
     let steps = bench.steps(async {
         asking.request_again(request, None).await;
@@ -210,7 +211,10 @@ async fn requests_whose_data_never_comes_make_room_for_others_and_open_ones_do_n
     let bench = Bench::new().await;
     let follow = async |id: String| {
         let (profile, folder) = (bench.profile.id, Some(bench.folder.path().to_owned()));
-        bench.tools.report(InternalEvent::Requested { profile, request: id.as_str().into(), folder, size: None }).await;
+        bench
+            .context
+            .report(InternalEvent::Requested { profile, request: id.as_str().into(), folder, size: None })
+            .await;
     };
     // Of these the journal knows nothing that is open.
     for number in 0..3 * MOST_FOLLOWED {

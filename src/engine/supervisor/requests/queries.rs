@@ -29,52 +29,62 @@ impl Supervisor {
 
     /// The same; `again` is whether a token that the server refuses is reason to try once more with the next one.
     fn ask_status(&self, profile: ProfileId, commands: Vec<CommandId>, again: bool) {
-        let Some(desk) = self.desks.get(&profile) else { return };
-        let Some(held) = &desk.held else {
+        let Some(profile_state) = self.profile_states.get(&profile) else { return };
+        let Some(held) = &profile_state.held else {
             return self.no_token(profile, NeedsToken::StatusCheck);
         };
-        let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.until_forgotten(), desk.tools.clone());
-        let dialect = desk.dialect.clone();
+        let (session_credentials, journal_writer, context) = (
+            held.session_credentials.clone(),
+            profile_state.journal_writer.until_forgotten(),
+            profile_state.context.clone(),
+        );
+        let dialect = profile_state.dialect.clone();
         let task = async move {
             let mut left = VecDeque::from(commands);
             while let Some(command) = left.front() {
-                match tools.rest.request_status(&ticket.endpoints, &ticket.token, command, &dialect).await {
+                match context
+                    .rest
+                    .request_status(&session_credentials.endpoints, &session_credentials.token, command, &dialect)
+                    .await
+                {
                     Ok(enquiry) => {
                         let key = ActivityKey::Command(command.clone());
-                        let entry = Entry::ours((tools.clock)(), key, Fact::Enquired(enquiry));
-                        if scribe.record(entry).await.is_err() {
+                        let entry = Entry::ours((context.clock)(), key, Fact::Enquired(enquiry));
+                        if journal_writer.record(entry).await.is_err() {
                             tracing::debug!("the profile is being closed");
                             return;
                         }
                         left.pop_front();
                     }
                     Err(why @ RestError::Unauthorised(_)) => {
-                        let (commands, ticket) = (left.into(), ticket.number);
-                        let check = RefusedCheck { profile, commands, ticket, why, again };
-                        return tools.report(InternalEvent::StatusNotAsked(check)).await;
+                        let (commands, session_credentials) = (left.into(), session_credentials.number);
+                        let check = RefusedCheck { profile, commands, session_credentials, why, again };
+                        return context.report(InternalEvent::StatusNotAsked(check)).await;
                     }
                     // What stopped this one would stop the next: one notice, not hundreds.
-                    Err(error) => return tools.warn(profile, not_known(left.make_contiguous(), &error.to_string())),
+                    Err(error) => return context.warn(profile, not_known(left.make_contiguous(), &error.to_string())),
                 }
             }
         };
-        desk.tools.spawner.spawn("asking for a status", task);
+        profile_state.context.spawner.spawn("asking for a status", task);
     }
 
     /// The server refused the token with which commands were asked for. While a new one is being asked for, they wait for that.
     pub(crate) fn status_not_asked(&mut self, check: RefusedCheck) {
-        self.token_dead(check.profile, check.ticket, check.why.clone());
-        let Some(desk) = self.desks.get_mut(&check.profile) else { return };
-        match &desk.renewal {
-            Some((renewal, _)) if check.again && renewal.old.number == check.ticket => desk.waiting_checks.push(check),
+        self.token_dead(check.profile, check.session_credentials, check.why.clone());
+        let Some(profile_state) = self.profile_states.get_mut(&check.profile) else { return };
+        match &profile_state.renewal {
+            Some((renewal, _)) if check.again && renewal.old.number == check.session_credentials => {
+                profile_state.waiting_checks.push(check)
+            }
             _ => self.check_again(check),
         }
     }
 
     /// No new token is waited for any more, because one came, none will, or the profile signed in or out.
     pub(crate) fn check_waiting(&mut self, profile: ProfileId) {
-        let Some(desk) = self.desks.get_mut(&profile) else { return };
-        for check in std::mem::take(&mut desk.waiting_checks) {
+        let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
+        for check in std::mem::take(&mut profile_state.waiting_checks) {
             self.check_again(check);
         }
     }
@@ -82,62 +92,62 @@ impl Supervisor {
     /// Asks for commands with the token that there is, if that is another one than the server refused; or says that their status
     /// is not known.
     fn check_again(&self, check: RefusedCheck) {
-        let RefusedCheck { profile, commands, ticket, why, again } = check;
-        let held = self.desks.get(&profile).and_then(|desk| desk.held.as_ref());
-        if again && held.is_some_and(|held| held.ticket.number != ticket) {
+        let RefusedCheck { profile, commands, session_credentials, why, again } = check;
+        let held = self.profile_states.get(&profile).and_then(|profile_state| profile_state.held.as_ref());
+        if again && held.is_some_and(|held| held.session_credentials.number != session_credentials) {
             self.ask_status(profile, commands, false);
         } else {
-            self.tools.warn(profile, not_known(&commands, &why.to_string()));
+            self.context.warn(profile, not_known(&commands, &why.to_string()));
         }
     }
 
     /// Asks the server again for every command of a gap that is still open; the reconciler does it, at its pace.
     pub(crate) fn reconcile(&self, profile: ProfileId, gap: ActivityKey) {
-        let Some(desk) = self.desks.get(&profile) else { return };
-        if desk.book.joined().is_none() {
+        let Some(profile_state) = self.profile_states.get(&profile) else { return };
+        if profile_state.pending_commands.joined().is_none() {
             let sentence = "What was open across the gap is asked for as soon as the profile is connected.";
             return self.notice(Some(profile), Severity::Info, sentence);
         }
-        let (book, tools) = (desk.book.clone(), desk.tools.clone());
+        let (pending_commands, context) = (profile_state.pending_commands.clone(), profile_state.context.clone());
         let task = async move {
             // A gap that is not open names nothing that is.
-            let entries = match tools.ledger.history(profile, &gap, None).await {
+            let entries = match context.journal_store.history(profile, &gap, None).await {
                 Ok(history) => history.entries,
-                Err(error) => return tools.warn(profile, format!("The gap can't be reconciled: {error}")),
+                Err(error) => return context.warn(profile, format!("The gap can't be reconciled: {error}")),
             };
-            let asked = book.hurry(&Gap::of(&entries).map(|gap| gap.open).unwrap_or_default());
+            let asked = pending_commands.hurry(&Gap::of(&entries).map(|gap| gap.open).unwrap_or_default());
             tracing::debug!(asked, "reconciling a gap");
         };
-        desk.tools.spawner.spawn("reconciling a gap", task);
+        profile_state.context.spawner.spawn("reconciling a gap", task);
     }
 
     /// Names activities.
     pub(crate) fn label(&mut self, profile: ProfileId, keys: Vec<ActivityKey>, label: &str) {
-        let Some(desk) = self.desks.get(&profile) else { return };
-        let at = (self.tools.clock)();
+        let Some(profile_state) = self.profile_states.get(&profile) else { return };
+        let at = (self.context.clock)();
         let entry = |key| Entry::ours(at, key, Fact::Done(LocalEvent::Labelled { label: label.to_owned() }));
-        desk.write_down(keys.into_iter().map(entry).collect());
+        profile_state.write_down(keys.into_iter().map(entry).collect());
     }
 
     /// Reads the entries of an activity.
     pub(crate) fn history(&self, profile: ProfileId, key: ActivityKey, from: Seq, to: Seq) {
-        let (tools, what) = (self.tools.clone(), format!("The messages of {}", key.id()));
+        let (context, what) = (self.context.clone(), format!("The messages of {}", key.id()));
         self.read(profile, what, async move {
-            let History { entries, is_cut } = tools.ledger.history(profile, &key, Some((from, to))).await?;
+            let History { entries, is_cut } = context.journal_store.history(profile, &key, Some((from, to))).await?;
             Ok(Event::History { profile, key, entries, is_cut })
         });
     }
 
     /// Reads the earlier entries of rows that came back into memory.
     pub(crate) fn read_back(&self, profile: ProfileId, rows: Vec<Incomplete>) {
-        let tools = self.tools.clone();
+        let context = self.context.clone();
         self.read(profile, "Earlier messages".to_owned(), async move {
             let mut read = Vec::with_capacity(rows.len());
             for Incomplete { key, stretches } in rows {
                 let mut entries = Vec::new();
                 for stretch in stretches {
                     let known = Some((*stretch.start(), *stretch.end()));
-                    entries.extend(tools.ledger.history(profile, &key, known).await?.entries);
+                    entries.extend(context.journal_store.history(profile, &key, known).await?.entries);
                 }
                 read.push((key, entries));
             }
@@ -147,11 +157,11 @@ impl Supervisor {
 
     /// Reads texts whole of which the window has the beginning.
     pub(crate) fn read_texts(&self, profile: ProfileId, rows: Vec<CutText>) {
-        let tools = self.tools.clone();
+        let context = self.context.clone();
         self.read(profile, "The whole text of the rows".to_owned(), async move {
             let (mut texts, mut room) = (Vec::with_capacity(rows.len()), LONGEST_TEXTS);
             for CutText { key, from, to, begins } in rows {
-                let entries = tools.ledger.history(profile, &key, Some((from, to))).await?.entries;
+                let entries = context.journal_store.history(profile, &key, Some((from, to))).await?.entries;
                 let of_entry = |entry| text_of(entry).into_iter().chain(context_of(entry).map(Cow::Borrowed));
                 let whole = entries.iter().rev().flat_map(of_entry).find(|text| text.starts_with(&begins));
                 let Some(whole) = whole.filter(|whole| whole.len() <= room) else { continue };
@@ -164,22 +174,24 @@ impl Supervisor {
 
     /// Reads the messages of an activity with their secrets.
     pub(crate) fn reveal(&self, profile: ProfileId, key: ActivityKey, between: (Seq, Seq)) {
-        let Some(desk) = self.desks.get(&profile) else { return };
-        let (tools, vault, what) = (self.tools.clone(), desk.vault.clone(), format!("The secrets of {}", key.id()));
+        let Some(profile_state) = self.profile_states.get(&profile) else { return };
+        let (context, link_store, what) =
+            (self.context.clone(), profile_state.link_store.clone(), format!("The secrets of {}", key.id()));
         self.read(profile, what, async move {
-            let messages = reveal(&tools.ledger, &vault, profile, key.clone(), between).await?;
+            let messages = reveal(&context.journal_store, &link_store, profile, key.clone(), between).await?;
             Ok(Event::Revealed { profile, key, messages })
         });
     }
 
     /// Writes a message of bytes into a file.
     pub(crate) fn save_message(&self, profile: ProfileId, key: ActivityKey, to: PathBuf, span: Option<(Seq, Seq)>) {
-        let Some(desk) = self.desks.get(&profile) else { return };
-        let (tools, vault, spawner) = (self.tools.clone(), desk.vault.clone(), desk.tools.spawner.clone());
+        let Some(profile_state) = self.profile_states.get(&profile) else { return };
+        let (context, link_store, spawner) =
+            (self.context.clone(), profile_state.link_store.clone(), profile_state.context.spawner.clone());
         let name = to.file_name().unwrap_or(to.as_os_str()).display().to_string();
         let task = async move {
             let span = span.unwrap_or((Seq(0), Seq::FIRST_UNKEPT));
-            let bytes = reveal(&tools.ledger, &vault, profile, key, span)
+            let bytes = reveal(&context.journal_store, &link_store, profile, key, span)
                 .await
                 .map(|messages| messages.iter().find_map(|(_, original)| original.bytes()));
             let outcome = match bytes {
@@ -192,7 +204,7 @@ impl Supervisor {
                     Some(Err(error)) => Err(error.to_string()),
                 },
             };
-            tools.outbox.notice(match outcome {
+            context.event_sender.notice(match outcome {
                 Ok(()) => Notice::new(Severity::Info, Some(profile), format!("{name} is saved.")),
                 Err(why) => Notice::new(Severity::Error, Some(profile), format!("{name} could not be saved: {why}")),
             });
@@ -205,15 +217,15 @@ impl Supervisor {
         &self,
         profile: ProfileId,
         what: String,
-        reading: impl Future<Output = Result<Event, JournalError>> + Send + 'static,
+        frame_decoder: impl Future<Output = Result<Event, JournalError>> + Send + 'static,
     ) {
-        let outbox = self.tools.outbox.clone();
+        let event_sender = self.context.event_sender.clone();
         let task = async move {
-            match reading.await {
-                Ok(event) => outbox.post(event),
+            match frame_decoder.await {
+                Ok(event) => event_sender.post(event),
                 Err(error) => {
                     let sentence = format!("{what} can't be shown: {error}");
-                    outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
+                    event_sender.notice(Notice::new(Severity::Error, Some(profile), sentence));
                 }
             }
         };
@@ -222,9 +234,9 @@ impl Supervisor {
 
     /// Hands a file to the system.
     pub(crate) fn hand_over(&self, path: PathBuf, how: HandOver) {
-        let outbox = self.tools.outbox.clone();
-        let failed = move |sentence| outbox.notice(Notice::new(Severity::Error, None, sentence));
-        self.tools.spawner.spawn("opening a file", how.run(path, failed));
+        let event_sender = self.context.event_sender.clone();
+        let failed = move |sentence| event_sender.notice(Notice::new(Severity::Error, None, sentence));
+        self.context.spawner.spawn("opening a file", how.run(path, failed));
     }
 }
 

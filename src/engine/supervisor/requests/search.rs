@@ -30,7 +30,7 @@ struct Wanted {
     profile: ProfileId,
     search: u32,
     filter: Filter,
-    chip: StatusFilter,
+    status_filter: StatusFilter,
     before: Seq,
     live_from: Seq,
     now: Timestamp,
@@ -44,33 +44,33 @@ impl Supervisor {
         &mut self,
         profile: ProfileId,
         search: u32,
-        (filter, chip): (Filter, StatusFilter),
+        (filter, status_filter): (Filter, StatusFilter),
         before: Seq,
     ) {
-        let Some(desk) = self.desks.get(&profile) else { return };
+        let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let shared = Arc::new(Shared::default());
         self.searches.insert(profile, RunningSearch(shared.clone()));
         let wanted = Wanted {
             profile,
             search,
             filter,
-            chip,
+            status_filter,
             before,
             live_from: self.live_from,
-            now: (self.tools.clock)(),
+            now: (self.context.clock)(),
             link_lifetime: self.settings.preferences.link_lifetime(),
             data: self.data.clone(),
         };
         let (reports, mut reported) = mpsc::channel(REPORTS);
-        let (outbox, spawner) = (self.tools.outbox.clone(), desk.tools.spawner.clone());
+        let (event_sender, spawner) = (self.context.event_sender.clone(), profile_state.context.spawner.clone());
         let searching = async move {
             let looking = spawner.blocking("searching the journal", move || look(&wanted, &shared, &reports));
             while let Some(event) = reported.recv().await {
-                outbox.restored(event).await;
+                event_sender.restored(event).await;
             }
             looking.await;
         };
-        desk.tools.spawner.spawn("searching the journal", searching);
+        profile_state.context.spawner.spawn("searching the journal", searching);
     }
 }
 
@@ -166,7 +166,8 @@ fn is_wanted(wanted: &Wanted, model: &mut Activities, entries: &[Entry]) -> bool
     }
     let row = entries.first().and_then(|first| model.find(&first.key)).and_then(|row| model.get(row));
     row.is_some_and(|activity| {
-        let is_in_chip = wanted.chip == StatusFilter::All || activity.status().chip() == wanted.chip;
+        let is_in_chip =
+            wanted.status_filter == StatusFilter::All || activity.status().status_filter() == wanted.status_filter;
         is_in_chip && wanted.filter.matches_whole(&activity, wanted.now, whole_of(&activity, entries).as_deref())
     })
 }

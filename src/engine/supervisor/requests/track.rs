@@ -11,41 +11,43 @@ use crate::settings::ProfileId;
 impl Supervisor {
     /// Follows commands from now on.
     pub(crate) fn track(&self, profile: ProfileId, commands: &[CommandId], label: Option<&str>) {
-        let Some(desk) = self.desks.get(&profile) else { return };
-        let entries = crate::engine::events::track_request::entries(commands, label, (self.tools.clock)());
+        let Some(profile_state) = self.profile_states.get(&profile) else { return };
+        let entries = crate::engine::events::track_request::entries(commands, label, (self.context.clock)());
         if entries.is_empty() {
             return self.notice(Some(profile), Severity::Warning, "There is no command to track. Give its id.");
         }
-        desk.write_down(entries);
+        profile_state.write_down(entries);
     }
 
     /// Does what another process asked for, and tells it once that is durable.
     pub(crate) fn asked_to_track(&self, asked: IncomingRequest) {
         let IncomingRequest { tracking, reply } = asked;
-        let (tools, scribe) = match self.profile_to_track(&tracking) {
-            Ok(profile) => match self.desks.get(&profile) {
-                Some(desk) => (desk.tools.clone(), desk.scribe.clone()),
+        let (context, journal_writer) = match self.profile_to_track(&tracking) {
+            Ok(profile) => match self.profile_states.get(&profile) {
+                Some(profile_state) => (profile_state.context.clone(), profile_state.journal_writer.clone()),
                 None => return answer(reply, Err(TrackError::BeingRemoved)),
             },
             Err(why) => return answer(reply, Err(why)),
         };
         let count = tracking.len();
-        let entries = tracking.into_entries((self.tools.clock)());
+        let entries = tracking.into_entries((self.context.clock)());
         let task = async move {
             // Without an answer, whoever asks finds that this program ends, and asks again.
-            if scribe.record_all(entries).await.is_ok() {
+            if journal_writer.record_all(entries).await.is_ok() {
                 answer(reply, Ok(count));
             }
         };
-        tools.spawner.finish("tracking commands", task);
+        context.spawner.finish("tracking commands", task);
     }
 
     /// The profile that is meant.
     fn profile_to_track(&self, tracking: &TrackRequest) -> Result<ProfileId, TrackError> {
         let mut found = self
-            .desks
+            .profile_states
             .iter()
-            .filter(|(_, desk)| tracking.profile.as_ref().is_none_or(|name| desk.profile.name == *name))
+            .filter(|(_, profile_state)| {
+                tracking.profile.as_ref().is_none_or(|name| profile_state.profile.name == *name)
+            })
             .map(|(id, _)| *id);
         match (found.next(), found.next(), &tracking.profile) {
             (Some(profile), None, _) => Ok(profile),

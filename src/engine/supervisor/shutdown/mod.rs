@@ -50,13 +50,13 @@ impl Supervisor {
     /// Leaves every channel, writes what was heard, and closes the journal.
     pub(crate) async fn stop(mut self, mut reports: mpsc::Receiver<InternalEvent>) {
         let began = Instant::now();
-        let tools = self.tools.clone();
+        let context = self.context.clone();
         self.searches.clear();
-        tools.spawner.stop();
+        context.spawner.stop();
         self.cancel_export();
         let (mut tasks, mut owners) = (Vec::new(), Vec::new());
-        for desk in std::mem::take(&mut self.desks).into_values() {
-            let ending = desk.end();
+        for profile_state in std::mem::take(&mut self.profile_states).into_values() {
+            let ending = profile_state.end();
             tasks.extend(ending.downloads);
             tasks.push(ending.session);
             owners.push(ending.tasks);
@@ -66,21 +66,21 @@ impl Supervisor {
         if self.hear_until(leaving, &mut reports).await.is_err() {
             tracing::warn!("not everything ended in time");
         }
-        let finishing = tokio::time::timeout_at(began + PATIENCE, ended(&owners, &tools.spawner));
+        let finishing = tokio::time::timeout_at(began + PATIENCE, ended(&owners, &context.spawner));
         if self.hear_until(finishing, &mut reports).await.is_err() {
-            tools.spawner.cut_short();
+            context.spawner.cut_short();
             tracing::debug!("the rest is left to the next start");
-            let writing = tokio::time::timeout_at(began + DISK_PATIENCE, ended(&owners, &tools.spawner));
+            let writing = tokio::time::timeout_at(began + DISK_PATIENCE, ended(&owners, &context.spawner));
             if self.hear_until(writing, &mut reports).await.is_err() {
                 tracing::error!("not everything was written in time");
             }
         }
         let had_sandbox = self.sandbox.is_some();
         let closing = async {
-            if had_sandbox && let Err(error) = tools.ledger.forget_profile(sandbox::profile_id()).await {
+            if had_sandbox && let Err(error) = context.journal_store.forget_profile(sandbox::profile_id()).await {
                 tracing::warn!(%error, "the sandbox's activity is still in the journal");
             }
-            tools.ledger.close().await;
+            context.journal_store.close().await;
         };
         if tokio::time::timeout_at((began + DISK_PATIENCE).max(Instant::now()) + CLOSING, closing).await.is_err() {
             tracing::error!("the journal could not be closed in time");

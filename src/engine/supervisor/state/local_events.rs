@@ -21,9 +21,9 @@ struct Waiting {
 
 impl LocalEvents {
     /// Has entries written. Those of activity that is forgotten meanwhile are not.
-    pub(crate) fn write(&self, entries: Vec<Entry>, scribe: &JournalWriter, spawner: &TaskOwner) {
+    pub(crate) fn write(&self, entries: Vec<Entry>, journal_writer: &JournalWriter, spawner: &TaskOwner) {
         let mut waiting = lock(&self.0);
-        waiting.events.push_back((scribe.until_forgotten(), entries));
+        waiting.events.push_back((journal_writer.until_forgotten(), entries));
         if !std::mem::replace(&mut waiting.is_writing, true) {
             spawner.finish("writing the journal", write(self.0.clone()));
         }
@@ -32,7 +32,7 @@ impl LocalEvents {
 
 async fn write(waiting: Arc<Mutex<Waiting>>) {
     loop {
-        let (scribe, entries) = {
+        let (journal_writer, entries) = {
             let mut waiting = lock(&waiting);
             let Some(next) = waiting.events.pop_front() else {
                 waiting.is_writing = false;
@@ -40,7 +40,7 @@ async fn write(waiting: Arc<Mutex<Waiting>>) {
             };
             next
         };
-        if scribe.hand_over(entries).await.is_err() {
+        if journal_writer.hand_over(entries).await.is_err() {
             tracing::debug!("the profile is being closed");
         }
     }

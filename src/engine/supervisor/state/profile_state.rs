@@ -32,11 +32,11 @@ pub(crate) struct ProfileState {
     /// As the settings have it, or as the sign-in form has it until it has signed in.
     pub(crate) profile: Profile,
     /// The tools of its tasks.
-    pub(crate) tools: EngineContext,
+    pub(crate) context: EngineContext,
     /// The token, if there is one.
     pub(crate) held: Option<ActiveToken>,
     /// What its session should do.
-    pub(crate) wish: watch::Sender<DesiredState>,
+    pub(crate) desired_state: watch::Sender<DesiredState>,
     /// What its session does.
     pub(crate) state: ConnectionState,
     /// A sign-in under way.
@@ -52,14 +52,14 @@ pub(crate) struct ProfileState {
     /// Who waits until the channel is left.
     pub(crate) leaving: Vec<oneshot::Sender<()>>,
     /// Its links.
-    pub(crate) vault: LinkStore,
+    pub(crate) link_store: LinkStore,
     /// Whether those of earlier runs have been asked for.
     pub(crate) recalled: bool,
     /// The way to its scribe.
-    pub(crate) scribe: JournalWriter,
+    pub(crate) journal_writer: JournalWriter,
     pub(crate) local_events: LocalEvents,
     /// What is open.
-    pub(crate) book: PendingCommands,
+    pub(crate) pending_commands: PendingCommands,
     /// How its server wants to be asked.
     pub(crate) dialect: StatusMethod,
     /// The way to tell the scribe of the gap that the last run left, once history has been read.
@@ -105,7 +105,7 @@ impl ProfileState {
 
     /// Has the scribe write what the operator did.
     pub(crate) fn write_down(&self, entries: Vec<Entry>) {
-        self.local_events.write(entries, &self.scribe, &self.tools.spawner);
+        self.local_events.write(entries, &self.journal_writer, &self.context.spawner);
     }
 
     /// Whether a new token is being asked for, for the one in use.
@@ -139,8 +139,8 @@ impl ProfileState {
 
     /// Tells everything that belongs to the profile to end.
     pub(crate) fn end(self) -> ShutdownTasks {
-        self.wish.send_modify(|wish| wish.aim = TargetState::Stopped);
-        let tasks = self.tools.spawner;
+        self.desired_state.send_modify(|desired_state| desired_state.aim = TargetState::Stopped);
+        let tasks = self.context.spawner;
         tasks.stop();
         let mut downloads = self.ending;
         // Dropping its reins ends a download.
@@ -152,7 +152,7 @@ impl ProfileState {
 /// A token in use.
 pub(crate) struct ActiveToken {
     /// The token and where it is good.
-    pub(crate) ticket: Arc<SessionCredentials>,
+    pub(crate) session_credentials: Arc<SessionCredentials>,
     /// When it ends, where the server said.
     pub(crate) expires_at: Option<Timestamp>,
     /// What the server said of its end, if that can't be read.
@@ -167,8 +167,8 @@ pub(crate) struct ActiveToken {
 
 impl ActiveToken {
     /// A token of which only the server knows when it ends.
-    pub(crate) fn of_unknown_end(ticket: Arc<SessionCredentials>) -> Self {
-        Self { ticket, expires_at: None, unreadable_end: None, kept: false, watch: None, previous: None }
+    pub(crate) fn of_unknown_end(session_credentials: Arc<SessionCredentials>) -> Self {
+        Self { session_credentials, expires_at: None, unreadable_end: None, kept: false, watch: None, previous: None }
     }
 }
 
@@ -195,7 +195,7 @@ pub(crate) enum SignInStage {
 /// A download under way.
 pub(crate) struct RunningDownload {
     /// How it is reached; dropping them ends it with what has come kept.
-    pub(crate) reins: DownloadHandle,
+    pub(crate) download_handle: DownloadHandle,
     /// Ends soon after.
     pub(crate) task: Task<()>,
 }

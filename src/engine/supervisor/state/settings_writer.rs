@@ -21,13 +21,13 @@ impl SettingsWriter {
     }
 
     /// Has settings written. The engine waits for that at its end. `saved` is told once they are; dropped if they can't be.
-    pub(crate) fn save(&self, settings: Settings, saved: Option<oneshot::Sender<()>>, tools: &EngineContext) {
+    pub(crate) fn save(&self, settings: Settings, saved: Option<oneshot::Sender<()>>, context: &EngineContext) {
         let mut waiting = lock(&self.waiting);
         waiting.newest = Some(settings);
         waiting.saved.extend(saved);
         if !std::mem::replace(&mut waiting.is_writing, true) {
-            let task = write(self.store.clone(), self.waiting.clone(), tools.clone());
-            tools.spawner.finish("saving the settings", task);
+            let task = write(self.store.clone(), self.waiting.clone(), context.clone());
+            context.spawner.finish("saving the settings", task);
         }
     }
 }
@@ -42,7 +42,7 @@ pub(crate) struct Waiting {
     pub(crate) is_writing: bool,
 }
 
-pub(crate) async fn write(store: Arc<Store>, waiting: Arc<Mutex<Waiting>>, tools: EngineContext) {
+pub(crate) async fn write(store: Arc<Store>, waiting: Arc<Mutex<Waiting>>, context: EngineContext) {
     loop {
         let (settings, saved) = {
             let mut waiting = lock(&waiting);
@@ -53,9 +53,9 @@ pub(crate) async fn write(store: Arc<Store>, waiting: Arc<Mutex<Waiting>>, tools
             (settings, std::mem::take(&mut waiting.saved))
         };
         let store = store.clone();
-        match tools.spawner.blocking("saving the settings", move || store.save(&settings)).await {
+        match context.spawner.blocking("saving the settings", move || store.save(&settings)).await {
             Some(Ok(())) => {
-                tools.outbox.resolve_problem(None, &ProblemKind::SettingsFile);
+                context.event_sender.resolve_problem(None, &ProblemKind::SettingsFile);
                 for saved in saved {
                     if saved.send(()).is_err() {
                         tracing::debug!("nobody waits for the settings any more");
@@ -66,7 +66,7 @@ pub(crate) async fn write(store: Arc<Store>, waiting: Arc<Mutex<Waiting>>, tools
             // has said it.
             Some(Err(SettingsError::ReadOnly { .. })) | None => {}
             Some(Err(error)) => {
-                tools.outbox.report_problem(None, ProblemReason::SettingsFile(error.into()));
+                context.event_sender.report_problem(None, ProblemReason::SettingsFile(error.into()));
             }
         }
     }

@@ -77,7 +77,7 @@ fn cancel(ui: &mut Ui, places: LineLayout, middle: f32, of: (ProfileId, &Request
     let press =
         Button::new("Cancel").name_owned(format!("Cancel download {name}")).salt(Id::unique(("cancel", request)));
     if press.within(ui, place).clicked() {
-        scene.wish(UiRequest::Send(Action::CancelDownload { profile, request: request.clone() }));
+        scene.request(UiRequest::Send(Action::CancelDownload { profile, request: request.clone() }));
     }
 }
 
@@ -164,8 +164,8 @@ fn no_room(
         right -= press.width(ui);
         if press.at(ui, pos2(right, middle)).clicked() {
             match index {
-                1 => scene.wish(UiRequest::MoveDownload { profile, request: request(), file: file.to_owned() }),
-                _ => scene.wish(UiRequest::Send(action)),
+                1 => scene.request(UiRequest::MoveDownload { profile, request: request(), file: file.to_owned() }),
+                _ => scene.request(UiRequest::Send(action)),
             }
         }
         right -= 8.0;

@@ -25,28 +25,28 @@ const SEVERAL: usize = 2;
 const COUNTED: usize = 1_000;
 
 /// How many downloads a desk has, under way or waiting.
-fn all(desk: &ProfileTab) -> usize {
-    desk.status.downloads.len() + desk.waiting.len()
+fn all(profile_tab: &ProfileTab) -> usize {
+    profile_tab.status.downloads.len() + profile_tab.waiting.len()
 }
 
 /// How many lines the drawer of a desk has.
-fn lines(desk: &ProfileTab, narrow: bool) -> usize {
-    let all = all(desk).min(MOST);
-    if narrow && !desk.downloads_open { all.min(1) } else { all }
+fn lines(profile_tab: &ProfileTab, narrow: bool) -> usize {
+    let all = all(profile_tab).min(MOST);
+    if narrow && !profile_tab.downloads_open { all.min(1) } else { all }
 }
 
 /// How much is ready, up to [`COUNTED`], and not saved yet.
-fn ready(desk: &ProfileTab) -> usize {
-    desk.ready().take(COUNTED).count()
+fn ready(profile_tab: &ProfileTab) -> usize {
+    profile_tab.ready().take(COUNTED).count()
 }
 
 /// How high the drawer is; 0 where there is none.
-pub(crate) fn height(desk: &ProfileTab, narrow: bool) -> f32 {
-    let lines = match lines(desk, narrow) {
+pub(crate) fn height(profile_tab: &ProfileTab, narrow: bool) -> f32 {
+    let lines = match lines(profile_tab, narrow) {
         // What came in a message does not hurry.
-        0 if desk.links().nth(SEVERAL - 1).is_none() => return 0.0,
+        0 if profile_tab.links().nth(SEVERAL - 1).is_none() => return 0.0,
         // The second line has the button for the rest.
-        1 if !narrow && desk.ready().next().is_some() => 2,
+        1 if !narrow && profile_tab.ready().next().is_some() => 2,
         lines => lines.max(1),
     };
     f32::from(u8::try_from(lines).unwrap_or(u8::MAX)) * theme::DOWNLOAD + 2.0 * margin(narrow)
@@ -58,7 +58,7 @@ fn margin(narrow: bool) -> f32 {
 }
 
 /// Draws the drawer in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, desk: &mut ProfileTab, scene: &mut FrameContext) {
+pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     widgets::name_group(ui, "Downloads");
     let rect = widgets::bar(ui, palette.panel, false);
@@ -66,40 +66,40 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut ProfileTab, scene: &mut FrameContext)
     let first = rect.top() + margin(scene.narrow) + theme::DOWNLOAD / 2.0;
     let head = pos2(rect.left() + theme::EDGE, first);
     let title = widgets::text(ui, head, "Downloads", TextRole::SmallStrong, palette.text, f32::INFINITY);
-    let shown = lines(desk, scene.narrow);
+    let shown = lines(profile_tab, scene.narrow);
     if shown == 0 {
-        only_ready(ui, rect, first, desk, scene);
+        only_ready(ui, rect, first, profile_tab, scene);
         return;
     }
-    let count = all(desk).to_string();
+    let count = all(profile_tab).to_string();
     let text =
         widgets::text(ui, pos2(title.right() + 6.0, first), &count, TextRole::Small, palette.muted, f32::INFINITY);
     widgets::label(ui, title.union(text), "downloads", &format!("Downloads {count}"));
     if scene.narrow {
-        unfold(ui, rect, first, desk);
-    } else if desk.ready().next().is_some() {
+        unfold(ui, rect, first, profile_tab);
+    } else if profile_tab.ready().next().is_some() {
         download_all(ui, pos2(rect.left() + theme::EDGE, first + theme::DOWNLOAD), scene);
     }
     let places = LineLayout::new(rect, scene.narrow);
     let mut middle = first;
-    for (request, progress) in desk.status.downloads.iter().take(shown) {
-        let name = desk.name_of_running(request, progress);
-        line::running(ui, places, middle, (desk.profile.id, request, progress, &name), scene);
+    for (request, progress) in profile_tab.status.downloads.iter().take(shown) {
+        let name = profile_tab.name_of_running(request, progress);
+        line::running(ui, places, middle, (profile_tab.profile.id, request, progress, &name), scene);
         middle += theme::DOWNLOAD;
     }
-    let left = shown.saturating_sub(desk.status.downloads.len());
-    for (place, waiting) in desk.waiting.iter().take(left) {
-        line::waiting(ui, places, middle, (*place, waiting, &desk.name_of(waiting)), scene);
+    let left = shown.saturating_sub(profile_tab.status.downloads.len());
+    for (place, waiting) in profile_tab.waiting.iter().take(left) {
+        line::waiting(ui, places, middle, (*place, waiting, &profile_tab.name_of(waiting)), scene);
         middle += theme::DOWNLOAD;
     }
 }
 
 /// The line where nothing is being fetched: how much could be, and until when.
-fn only_ready(ui: &mut Ui, rect: Rect, middle: f32, desk: &ProfileTab, scene: &mut FrameContext) {
+fn only_ready(ui: &mut Ui, rect: Rect, middle: f32, profile_tab: &ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
-    let ready = ready(desk);
+    let ready = ready(profile_tab);
     let count = if ready == COUNTED { format!("{COUNTED} or more ready") } else { format!("{ready} ready") };
-    let first = desk.ready().next().and_then(|row| desk.activity(row)?.link_expires());
+    let first = profile_tab.ready().next().and_then(|row| profile_tab.activity(row)?.link_expires());
     let words = match first {
         Some(end) => format!("{count} · the first link expires in {}", countdown(scene.counts_down_to(end))),
         None => count,
@@ -117,21 +117,21 @@ const DOWNLOAD_ALL: &str = "Download all ready…";
 
 fn download_all(ui: &mut Ui, at: egui::Pos2, scene: &mut FrameContext) {
     if Button::new(DOWNLOAD_ALL).look(ButtonStyle::Outlined).height(20.0).at(ui, at).clicked() {
-        scene.wish(UiRequest::Run(Command::DownloadAll));
+        scene.request(UiRequest::Run(Command::DownloadAll));
     }
 }
 
 /// In the narrow window the drawer is one line until it is asked for more.
-fn unfold(ui: &mut Ui, rect: Rect, middle: f32, desk: &mut ProfileTab) {
-    if all(desk) < 2 {
+fn unfold(ui: &mut Ui, rect: Rect, middle: f32, profile_tab: &mut ProfileTab) {
+    if all(profile_tab) < 2 {
         return;
     }
-    let (icon, words) = if desk.downloads_open {
+    let (icon, words) = if profile_tab.downloads_open {
         (icons::EXPAND_MORE, "Show one download")
     } else {
         (icons::EXPAND_LESS, "Show every download")
     };
     if Button::icon_only(icon, words).at(ui, pos2(rect.right() - 27.0, middle)).clicked() {
-        desk.downloads_open = !desk.downloads_open;
+        profile_tab.downloads_open = !profile_tab.downloads_open;
     }
 }

@@ -57,24 +57,26 @@ pub(crate) struct CommandPalette {
 
 impl CommandPalette {
     /// The palette with everything in it.
-    pub(crate) fn new(desks: &[ProfileTab], front: Option<&ProfileTab>, scene: &FrameContext) -> Self {
+    pub(crate) fn new(profile_tabs: &[ProfileTab], front: Option<&ProfileTab>, scene: &FrameContext) -> Self {
         let mut palette = Self::default();
-        palette.search(desks, front, scene);
+        palette.search(profile_tabs, front, scene);
         palette
     }
 
     /// Finds what fits what is typed.
-    pub(crate) fn search(&mut self, desks: &[ProfileTab], front: Option<&ProfileTab>, scene: &FrameContext) {
-        let profiles = (0..desks.len()).map(Command::Profile);
+    pub(crate) fn search(&mut self, profile_tabs: &[ProfileTab], front: Option<&ProfileTab>, scene: &FrameContext) {
+        let profiles = (0..profile_tabs.len()).map(Command::Profile);
         let mut commands: Vec<Entry> = Command::ALL
             .into_iter()
             .filter(|command| !matches!(command, Command::Palette | Command::Profile(_)))
             .chain(profiles)
             .filter_map(|command| {
                 let words = match command {
-                    Command::Profile(number) => crate::ui::profile_tab::rows::tab_name(desks.get(number)?),
-                    Command::Show(chip) => match front.filter(|desk| !desk.shows_form()) {
-                        Some(desk) => chip.accessible_name(desk.activities.counts().of(chip)),
+                    Command::Profile(number) => crate::ui::profile_tab::rows::tab_name(profile_tabs.get(number)?),
+                    Command::Show(status_filter) => match front.filter(|profile_tab| !profile_tab.shows_form()) {
+                        Some(profile_tab) => {
+                            status_filter.accessible_name(profile_tab.activities.counts().of(status_filter))
+                        }
                         None => command.words(),
                     },
                     other => other.words(),
@@ -88,7 +90,7 @@ impl CommandPalette {
                 })
             })
             .collect();
-        commands.extend(front.into_iter().flat_map(|desk| reconcilable(desk, scene)));
+        commands.extend(front.into_iter().flat_map(|profile_tab| reconcilable(profile_tab, scene)));
         self.of = commands.len();
         commands.retain_mut(|entry| entry.fit(&self.typed));
         // Letters here and there are looked for only where nothing better is found.
@@ -98,20 +100,22 @@ impl CommandPalette {
         // What can be run comes first among what fits equally well.
         commands.sort_by_key(|entry| (std::cmp::Reverse(entry.score), entry.why_not.is_some()));
         self.entries = commands;
-        if let Some(desk) = front.filter(|desk| !self.typed.trim().is_empty() && !desk.shows_form()) {
-            self.entries.extend(rows(desk, &self.typed));
+        if let Some(profile_tab) =
+            front.filter(|profile_tab| !self.typed.trim().is_empty() && !profile_tab.shows_form())
+        {
+            self.entries.extend(rows(profile_tab, &self.typed));
         }
         self.at = 0;
         self.reveal = true;
     }
 
     /// What the entry that is chosen wishes; nothing where it can't be run.
-    fn wish(&self, desk: Option<&ProfileTab>) -> Option<UiRequest> {
+    fn request(&self, profile_tab: Option<&ProfileTab>) -> Option<UiRequest> {
         let entry = self.entries.get(self.at).filter(|entry| entry.why_not.is_none())?;
         Some(match entry.deed {
             PaletteAction::Run(command) => UiRequest::Run(command),
             PaletteAction::Reveal(row) => UiRequest::Reveal(row),
-            PaletteAction::Reconcile(row) => UiRequest::Send(reconcile(desk?, row)?),
+            PaletteAction::Reconcile(row) => UiRequest::Send(reconcile(profile_tab?, row)?),
         })
     }
 
@@ -137,31 +141,33 @@ impl Entry {
 }
 
 /// The gaps that can be reconciled.
-fn reconcilable(desk: &ProfileTab, scene: &FrameContext) -> Vec<Entry> {
-    desk.activities
+fn reconcilable(profile_tab: &ProfileTab, scene: &FrameContext) -> Vec<Entry> {
+    profile_tab
+        .activities
         .gaps()
-        .filter_map(|row| Some((row, desk.gap(row)?)))
+        .filter_map(|row| Some((row, profile_tab.gap(row)?)))
         .filter(|(_, gap)| gap_text::can_reconcile(gap))
         .map(|(row, gap)| Entry {
             deed: PaletteAction::Reconcile(row),
             words: gap_text::name(&gap, scene.now, &scene.zone).replacen("Gap", "Reconcile", 1),
             places: Vec::new(),
-            why_not: (!desk.is_live()).then_some("The profile is not connected."),
+            why_not: (!profile_tab.is_live()).then_some("The profile is not connected."),
             score: 0,
         })
         .collect()
 }
 
-fn reconcile(desk: &ProfileTab, row: RowId) -> Option<crate::engine::Action> {
-    let gap = desk.activity(row)?.key();
-    matches!(gap, ActivityKey::Gap(_)).then_some(crate::engine::Action::Reconcile { profile: desk.owner(row), gap })
+fn reconcile(profile_tab: &ProfileTab, row: RowId) -> Option<crate::engine::Action> {
+    let gap = profile_tab.activity(row)?.key();
+    matches!(gap, ActivityKey::Gap(_))
+        .then_some(crate::engine::Action::Reconcile { profile: profile_tab.owner(row), gap })
 }
 
 /// The newest rows whose label or id fits what was typed, the best first.
-fn rows(desk: &ProfileTab, typed: &str) -> Vec<Entry> {
-    let newest = (0..LOOKED_THROUGH).map_while(|index| desk.newest(index));
+fn rows(profile_tab: &ProfileTab, typed: &str) -> Vec<Entry> {
+    let newest = (0..LOOKED_THROUGH).map_while(|index| profile_tab.newest(index));
     let mut found: Vec<Entry> = newest
-        .filter_map(|row| Some((row, desk.activity(row)?)))
+        .filter_map(|row| Some((row, profile_tab.activity(row)?)))
         .filter(|(_, activity)| activity.kind() != Kind::Gap)
         .filter_map(|(row, activity)| {
             let label = label_of(&activity);

@@ -27,7 +27,7 @@ const IN_SIGHT: f32 = 10.0;
 pub(crate) fn show(
     ui: &mut Ui,
     palette: &mut CommandPalette,
-    desks: &[ProfileTab],
+    profile_tabs: &[ProfileTab],
     front: Option<&ProfileTab>,
     fresh: bool,
     scene: &mut FrameContext,
@@ -36,15 +36,15 @@ pub(crate) fn show(
     let before = palette.typed.clone();
     field(ui, palette, fresh);
     if palette.typed != before {
-        palette.search(desks, front, scene);
+        palette.search(profile_tabs, front, scene);
     }
     let clicked = list(ui, palette, front);
     foot(ui, palette);
     if (entered || clicked)
-        && let Some(wish) = palette.wish(front)
+        && let Some(request) = palette.request(front)
     {
-        scene.wish(UiRequest::CloseDialog);
-        scene.wish(wish);
+        scene.request(UiRequest::CloseDialog);
+        scene.request(request);
     }
 }
 
@@ -96,7 +96,7 @@ fn field(ui: &mut Ui, palette: &mut CommandPalette, fresh: bool) {
 }
 
 /// Draws what fits; returns whether an entry was clicked, which is then the chosen one.
-fn list(ui: &mut Ui, palette: &mut CommandPalette, desk: Option<&ProfileTab>) -> bool {
+fn list(ui: &mut Ui, palette: &mut CommandPalette, profile_tab: Option<&ProfileTab>) -> bool {
     let colours = Palette::of(ui.style());
     if palette.entries.is_empty() {
         let (_, rect) = ui.allocate_space(vec2(ui.available_width(), ENTRY * 2.0));
@@ -130,7 +130,7 @@ fn list(ui: &mut Ui, palette: &mut CommandPalette, desk: Option<&ProfileTab>) ->
             if chosen && reveal {
                 ui.scroll_to_rect(rect.expand(if index == 0 { GROUP } else { 0.0 }), None);
             }
-            if one(ui, rect, entry, desk, (index, size), chosen) {
+            if one(ui, rect, entry, profile_tab, (index, size), chosen) {
                 clicked = Some(index);
             }
         }
@@ -142,11 +142,18 @@ fn list(ui: &mut Ui, palette: &mut CommandPalette, desk: Option<&ProfileTab>) ->
 }
 
 /// Draws one entry; returns whether it was clicked.
-fn one(ui: &Ui, rect: Rect, entry: &Entry, desk: Option<&ProfileTab>, place: (usize, usize), chosen: bool) -> bool {
+fn one(
+    ui: &Ui,
+    rect: Rect,
+    entry: &Entry,
+    profile_tab: Option<&ProfileTab>,
+    place: (usize, usize),
+    chosen: bool,
+) -> bool {
     let colours = Palette::of(ui.style());
     let response = ui.interact(rect, entry_id(place.0), Sense::CLICK);
     let row = match entry.deed {
-        PaletteAction::Reveal(row) => desk.and_then(|desk| desk.activity(row)),
+        PaletteAction::Reveal(row) => profile_tab.and_then(|profile_tab| profile_tab.activity(row)),
         PaletteAction::Run(_) | PaletteAction::Reconcile(_) => None,
     };
     let name = match &row {

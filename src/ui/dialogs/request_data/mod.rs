@@ -105,8 +105,8 @@ impl RequestData {
     }
 
     /// Follows whether the profile is signed in: without a token nothing is asked and nothing answered.
-    pub(crate) fn follow(&mut self, desk: &ProfileTab) {
-        self.signed_in = !desk.is_signed_out();
+    pub(crate) fn follow(&mut self, profile_tab: &ProfileTab) {
+        self.signed_in = !profile_tab.is_signed_out();
         if let (false, Stage::Asked(page)) = (self.signed_in, &self.stage) {
             self.stage = Stage::Due(*page);
         }

@@ -56,7 +56,7 @@ pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, scene: &m
         match dialog.wanted(asked == Asked::Request) {
             Ok(data) => {
                 let folder = dialog.folder.clone();
-                scene.wish(UiRequest::RequestData { profile: dialog.profile, data, folder });
+                scene.request(UiRequest::RequestData { profile: dialog.profile, data, folder });
             }
             Err(sentence) => dialog.wrong = Some(sentence),
         }
@@ -162,7 +162,7 @@ fn destination(ui: &mut Ui, dialog: &mut RequestData, scene: &mut FrameContext) 
     let words = "Save to a folder as soon as it is ready";
     let mark = choice(ui, pos2(rect.left(), rect.center().y), Mark::Check(dialog.folder.is_some()), words, true);
     if mark.clicked() && dialog.folder.take().is_none() {
-        scene.wish(UiRequest::AskFolder(FolderPurpose::Requested(dialog.profile)));
+        scene.request(UiRequest::AskFolder(FolderPurpose::Requested(dialog.profile)));
     }
     if let Some(folder) = &dialog.folder {
         let path = visible(&folder.display().to_string()).into_owned();

@@ -23,11 +23,11 @@ use crate::settings::ProfileId;
 impl Supervisor {
     /// Asks for a new token, as the operator wants it.
     pub(crate) fn renew_now(&mut self, profile: ProfileId) {
-        match self.desks.get(&profile) {
-            Some(desk) if desk.held.is_none() => {
+        match self.profile_states.get(&profile) {
+            Some(profile_state) if profile_state.held.is_none() => {
                 self.no_token(profile, NeedsToken::Renewal);
             }
-            Some(desk) if desk.is_renewing() => {
+            Some(profile_state) if profile_state.is_renewing() => {
                 self.notice(Some(profile), Severity::Info, "The token is being renewed already.");
             }
             _ => self.renew(profile),
@@ -37,24 +37,28 @@ impl Supervisor {
     /// Asks for a new token, unless it is being asked for.
     pub(crate) fn renew(&mut self, profile: ProfileId) {
         let number = self.number();
-        let Some(desk) = self.desks.get_mut(&profile).filter(|desk| !desk.is_renewing()) else { return };
-        let Some(held) = &desk.held else { return };
-        let (old, form) = (held.ticket.clone(), desk.profile.clone());
+        let Some(profile_state) =
+            self.profile_states.get_mut(&profile).filter(|profile_state| !profile_state.is_renewing())
+        else {
+            return;
+        };
+        let Some(held) = &profile_state.held else { return };
+        let (old, form) = (held.session_credentials.clone(), profile_state.profile.clone());
         let keep = form.keep_signed_in;
         let asked = Arc::new(Renewal { profile: form, old, number, keep, unwanted: CancellationToken::new() });
-        desk.renewal = Some((asked.clone(), None));
-        let tools = desk.tools.clone();
+        profile_state.renewal = Some((asked.clone(), None));
+        let context = profile_state.context.clone();
         // The server may have given the token already: at the end its answer is still waited for a little while.
-        desk.tools.spawner.finish("renewing the token", async move {
-            let renewing = Box::pin(sign_in::renew(tools.clone(), asked));
-            tools.spawner.until_cut_short(renewing).await;
+        profile_state.context.spawner.finish("renewing the token", async move {
+            let renewing = Box::pin(sign_in::renew(context.clone(), asked));
+            context.spawner.until_cut_short(renewing).await;
         });
     }
 
     /// The server answered the request for a new token.
     pub(crate) fn renewed(&mut self, asked: &Arc<Renewal>, outcome: Result<IssuedToken, RestError>) {
         let profile = asked.profile.id;
-        let current = self.desks.get(&profile).and_then(|desk| desk.renewal.as_ref());
+        let current = self.profile_states.get(&profile).and_then(|profile_state| profile_state.renewal.as_ref());
         let is_current = current.is_some_and(|(current, _)| Arc::ptr_eq(current, asked));
         self.take_renewal(asked, outcome);
         // The answer to one that was given up says nothing to those who wait for another.
@@ -68,7 +72,7 @@ impl Supervisor {
         if asked.unwanted.is_cancelled() {
             return self.discard(asked, outcome);
         }
-        let renewal = self.desks.get_mut(&profile).and_then(|desk| desk.renewal.take());
+        let renewal = self.profile_states.get_mut(&profile).and_then(|profile_state| profile_state.renewal.take());
         let refused = renewal.and_then(|(_, refused)| refused);
         let old = asked.old.number;
         let granted = match outcome {
@@ -81,33 +85,33 @@ impl Supervisor {
                 if matches!(error, RestError::Later) {
                     return self.notice(Some(profile), Severity::Info, error.to_string());
                 }
-                return self.tools.problem(profile, ProblemReason::TokenNotRenewed(error));
+                return self.context.problem(profile, ProblemReason::TokenNotRenewed(error));
             }
         };
         let watch = token_expiry::watch(self.tools_of(profile), profile, asked.number, &granted.ends);
-        let expires_at = granted.ends.at.map(|at| self.tools.clocks.of_server(at));
+        let expires_at = granted.ends.at.map(|at| self.context.clocks.of_server(at));
         let Some(held) = self.held(profile, old) else { return };
         let endpoints = asked.old.endpoints.clone();
         let new = Arc::new(SessionCredentials { number: asked.number, endpoints, token: granted.token });
         let previous = Some(asked.old.clone());
         *held = ActiveToken {
-            ticket: new.clone(),
+            session_credentials: new.clone(),
             expires_at,
             unreadable_end: granted.ends.unreadable,
             kept: false,
             previous,
             watch,
         };
-        if let Some(desk) = self.desks.get(&profile) {
-            desk.wish.send_if_modified(|wish| {
-                let goes_on = match &wish.aim {
-                    TargetState::Online(ticket) => ticket.number == old,
+        if let Some(profile_state) = self.profile_states.get(&profile) {
+            profile_state.desired_state.send_if_modified(|desired_state| {
+                let goes_on = match &desired_state.aim {
+                    TargetState::Online(session_credentials) => session_credentials.number == old,
                     // It was the old token that a call found dead.
                     TargetState::Refused { .. } => true,
                     TargetState::SignedOut | TargetState::Offline | TargetState::Stopped => false,
                 };
                 if goes_on {
-                    wish.aim = TargetState::Online(new);
+                    desired_state.aim = TargetState::Online(new);
                 }
                 goes_on
             });
@@ -126,9 +130,9 @@ impl Supervisor {
             return self.discard(asked, outcome);
         }
         if let (Ok(granted), true) = (outcome, asked.keep) {
-            let (tools, profile) = (self.tools.clone(), asked.profile.id);
-            self.tools.spawner.finish("writing the keyring", async move {
-                keep_token(&tools, profile, &granted.token).await;
+            let (context, profile) = (self.context.clone(), asked.profile.id);
+            self.context.spawner.finish("writing the keyring", async move {
+                keep_token(&context, profile, &granted.token).await;
             });
         }
     }
@@ -137,7 +141,7 @@ impl Supervisor {
     /// one; if it was signed in anew, it is left to end.
     fn discard(&mut self, asked: &Arc<Renewal>, outcome: Result<IssuedToken, RestError>) {
         let profile = asked.profile.id;
-        let is_signed_in = self.desks.get(&profile).is_some_and(|desk| desk.held.is_some());
+        let is_signed_in = self.profile_states.get(&profile).is_some_and(|profile_state| profile_state.held.is_some());
         if let (Ok(granted), false) = (outcome, is_signed_in) {
             let endpoints = asked.old.endpoints.clone();
             let revocation = Revocation { profile: asked.profile.clone(), endpoints, token: granted.token };
