@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::activity::export_record::Format as LineFormat;
 use crate::activity::{StatusFilter, Suggestion};
-use crate::credentials::Keyring;
+use crate::credentials::{Keyring, StoreError};
 use crate::engine::{Clock, EngineClock};
 use crate::journal::{DataDirLock, EarlierLinks, Export as Lines, JournalError, LinkOpener, ReadOnlyJournal};
 use crate::settings::{Directories, Settings, Store};
@@ -120,11 +120,16 @@ fn opener(archive: &ReadOnlyJournal, directories: &Directories, keyring: &Keyrin
     }
     let Some(journal) = archive.sealed_as()? else { return Ok(LinkOpener::NextRun(None)) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(CliError::System)?;
-    let key = runtime.block_on(keyring.known_seal_key(journal)).unwrap_or_else(|error| {
-        tracing::info!(%error, "links that were kept can't be opened");
-        None
-    });
-    Ok(LinkOpener::NextRun(key))
+    Ok(match runtime.block_on(keyring.known_seal_key(journal)) {
+        Ok(key) => LinkOpener::NextRun(key),
+        Err(error) => {
+            tracing::info!(%error, "links that were kept can't be opened");
+            match error.cause() {
+                StoreError::Missing | StoreError::Stopped | StoreError::Failed(_) => LinkOpener::NotKnown,
+                _ => LinkOpener::NextRun(None),
+            }
+        }
+    })
 }
 
 /// Why writing ends early.

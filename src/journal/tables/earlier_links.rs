@@ -21,6 +21,9 @@ pub enum LinkOpener {
     Run,
     /// The next run, if the keyring then gives this key; `None` if it gives none.
     NextRun(Option<SealKey>),
+    /// The next run, of which nothing is known: no keyring can be asked from here, as in a job without a desktop session. Links
+    /// that were kept count as they are.
+    NotKnown,
 }
 
 impl std::fmt::Debug for LinkOpener {
@@ -29,6 +32,7 @@ impl std::fmt::Debug for LinkOpener {
             Self::Run => "Run",
             Self::NextRun(Some(_)) => "NextRun(key)",
             Self::NextRun(None) => "NextRun(no key)",
+            Self::NotKnown => "NotKnown",
         })
     }
 }

@@ -140,7 +140,10 @@ impl Connections {
             // Also if that connection is gone already.
             self.standings.connection(profile, &ConnectionState::Live);
         }
-        if let Some(state) = now.connection.as_ref().filter(|_| now.connection != old.connection) {
+        // It may have joined meanwhile and be again where it was: refused, for example.
+        let is_back = |state: &&ConnectionState| now.joins != old.joins && **state != ConnectionState::Live;
+        let is_news = |state: &&ConnectionState| now.connection != old.connection || is_back(state);
+        if let Some(state) = now.connection.as_ref().filter(is_news) {
             // Signed out is how each begins.
             let begins = old.connection.is_none() && *state == ConnectionState::SignedOut;
             if !begins {

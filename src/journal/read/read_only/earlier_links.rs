@@ -55,12 +55,13 @@ impl ReadOnlyJournal {
                     let sealer = Sealer::find(&self.connection, JournalId::from_random_bytes(journal), key)?;
                     (i64::MAX, sealer.map(|sealer| sealer.number))
                 }
-                LinkOpener::NextRun(_) => (i64::MAX, None),
+                LinkOpener::NextRun(_) | LinkOpener::NotKnown => (i64::MAX, None),
             };
             let mut kept = BTreeSet::new();
-            if let Some(seal) = seal {
+            let is_any = matches!(opener, LinkOpener::NotKnown) && has_secrets;
+            if seal.is_some() || is_any {
                 let sql = "SELECT DISTINCT uuid, request FROM secret JOIN profile ON number = secret.profile
-                           WHERE secret.seal = ?1";
+                           WHERE ?1 IS NULL OR secret.seal = ?1";
                 let mut select = self.connection.prepare(sql)?;
                 let mut rows = select.query([seal])?;
                 while let Some(found) = rows.next()? {
