@@ -70,13 +70,12 @@ impl Modules {
             match item {
                 Item::Mod(module) => {
                     let name = module.ident.to_string();
-                    let child = match &module.content {
-                        Some((_, items)) => self.read_items(sources, file, Some(id), items)?,
-                        None => {
-                            let (flat, folder) = places(file, &name);
-                            let place = if sources.contains_key(&flat) { flat } else { folder };
-                            self.read_file(sources, &place, Some(id))?
-                        }
+                    let child = if let Some((_, items)) = &module.content {
+                        self.read_items(sources, file, Some(id), items)?
+                    } else {
+                        let (flat, folder) = places(file, &name);
+                        let place = if sources.contains_key(&flat) { flat } else { folder };
+                        self.read_file(sources, &place, Some(id))?
                     };
                     self.at(id).children.insert(name, child);
                 }

@@ -234,7 +234,7 @@ impl DownloadJob {
     ) -> DownloadError {
         let (host, target) = (host(&taken.url), endpoints::Target::of(&taken.url));
         if let Some(through) = through
-            && let Some(error) = connector::proxy_fault(&why, &target, through, &network_config.trust).await
+            && let Some(error) = connector::proxy_fault(why, &target, through, &network_config.trust).await
         {
             return self.no_way(taken, &error);
         }

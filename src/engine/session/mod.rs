@@ -85,7 +85,7 @@ pub(crate) fn start(
         pace: IntervalStats::default(),
         policy_closes: PolicyCloseCount::default(),
         losses: LostMessages::default(),
-        session_credentials: 0,
+        credentials_number: 0,
         connections: 0,
     };
     let task = spawner.start("keeping a connection", Box::pin(session.run()));
@@ -115,16 +115,16 @@ impl Session {
             DesiredState { aim: TargetState::SignedOut, .. } => State::Resting(IdleReason::SignedOut),
             DesiredState { aim: TargetState::Offline, .. } => State::Resting(IdleReason::Offline),
             DesiredState { aim: TargetState::Refused { why }, retry, .. } => State::Resting(IdleReason::Refused {
-                number: self.session_credentials,
+                number: self.credentials_number,
                 retry,
                 why: TokenRefusal::Call(why),
             }),
             DesiredState { aim: TargetState::Stopped, .. } => State::Ended,
             DesiredState { aim: TargetState::Online(session_credentials), message_limit: limit, .. } => {
-                if self.session_credentials != session_credentials.number {
+                if self.credentials_number != session_credentials.number {
                     self.policy_closes = PolicyCloseCount::default();
                 }
-                self.session_credentials = session_credentials.number;
+                self.credentials_number = session_credentials.number;
                 self.connections += 1;
                 tracing::debug!(profile = %self.profile, connection = self.connections, "connecting");
                 let opening = connector::open(
@@ -328,7 +328,7 @@ impl Session {
     async fn announce(&self, state: ConnectionState) {
         self.event_sender.update(self.profile, |status| status.set_connection(state.clone()));
         let report =
-            InternalEvent::Connection { profile: self.profile, session_credentials: self.session_credentials, state };
+            InternalEvent::Connection { profile: self.profile, session_credentials: self.credentials_number, state };
         if self.reports.send(report).await.is_err() {
             tracing::debug!("the engine is stopping");
         }

@@ -47,7 +47,7 @@ pub(crate) struct Session {
     /// Messages that could not be read.
     pub(crate) losses: LostMessages,
     /// The number of the ticket that was used last.
-    pub(crate) session_credentials: u64,
+    pub(crate) credentials_number: u64,
     /// The connections so far: the generation of the current one, for the log.
     pub(crate) connections: u64,
 }

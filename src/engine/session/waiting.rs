@@ -32,7 +32,7 @@ impl Session {
         // It may have changed while the last connection ended, or while this state was published.
         let mut desired_state = current(&mut self.desired_state);
         loop {
-            let is_wanted = matches!(&desired_state.aim, TargetState::Online(session_credentials) if session_credentials.number == self.session_credentials);
+            let is_wanted = matches!(&desired_state.aim, TargetState::Online(session_credentials) if session_credentials.number == self.credentials_number);
             let is_hurried =
                 if asked.is_some() { desired_state.is_retried(&before) } else { desired_state.hurries(&before) };
             if !is_wanted || is_hurried {

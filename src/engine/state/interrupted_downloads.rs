@@ -35,7 +35,7 @@ impl UsedBefore {
                     }
                 }
                 LocalEvent::NotSaved { why: DownloadFailure::NotStarted, .. } => {
-                    _ = self.unsent.insert(request.clone())
+                    _ = self.unsent.insert(request.clone());
                 }
                 _ => {}
             }

@@ -104,8 +104,8 @@ impl Engine {
         let (actions, wanted) = mpsc::channel(ACTIONS);
         let (reports, reported) = mpsc::channel(REPORTS);
         let boot_id = suspend::boot_id();
-        let boot = Arc::new(suspend::boot_clock);
-        let clocks = Clocks::resumed(options.clock, boot, kept.as_ref(), live_from, boot_id.as_deref());
+        let clocks =
+            Clocks::resumed(options.clock, Arc::new(suspend::boot_clock), kept.as_ref(), live_from, boot_id.as_deref());
         let context = EngineContext {
             event_sender: event_sender.clone(),
             spawner: spawner.clone(),

@@ -261,10 +261,10 @@ impl Supervisor {
             Action::DownloadAll { profile, requests, folder } => self.download_all(profile, requests, &folder),
             Action::CancelDownload { profile, request } => self.cancel_download(profile, &request),
             Action::ResumeDownload { profile, request } => {
-                self.order_download(profile, &request, DownloadCommand::Resume)
+                self.order_download(profile, &request, DownloadCommand::Resume);
             }
             Action::MoveDownload { profile, request, to } => {
-                self.order_download(profile, &request, DownloadCommand::Move(to))
+                self.order_download(profile, &request, DownloadCommand::Move(to));
             }
             Action::SaveInline { profile, request, to, span } => self.save_inline(profile, request, to, span),
             Action::ListDataTokens { profile, page } => self.list_data_tokens(profile, page),
@@ -299,27 +299,27 @@ impl Supervisor {
     fn hear(&mut self, report: InternalEvent) {
         match report {
             InternalEvent::Connection { profile, session_credentials, state } => {
-                self.connection(profile, session_credentials, &state)
+                self.connection(profile, session_credentials, &state);
             }
             InternalEvent::Remembered { profile, token } => self.remembered(profile, token),
             InternalEvent::SignedIn { profile, attempt, granted } => self.signed_in(profile, attempt, granted),
             InternalEvent::Expiry { profile, session_credentials, ends } => {
-                self.expiry(profile, session_credentials, ends)
+                self.expiry(profile, session_credentials, ends);
             }
             InternalEvent::TokenDue { profile, session_credentials, due } => {
-                self.token_due(profile, session_credentials, due)
+                self.token_due(profile, session_credentials, due);
             }
             InternalEvent::Renewed { asked, outcome } => self.renewed(&asked, outcome),
             InternalEvent::Removing { profile, works } => self.removing(profile, works),
             InternalEvent::Kept { profile, session_credentials } => self.kept(profile, session_credentials),
             InternalEvent::Unkept { profile, token } => self.unkept(profile, token),
             InternalEvent::TokenDead { profile, session_credentials, why } => {
-                self.token_dead(profile, session_credentials, why)
+                self.token_dead(profile, session_credentials, why);
             }
             InternalEvent::StatusNotAsked(check) => self.status_not_asked(check),
             InternalEvent::Track(asked) => self.asked_to_track(asked),
             InternalEvent::Requested { profile, request, folder, size } => {
-                self.requested(profile, request, (folder, size))
+                self.requested(profile, request, (folder, size));
             }
             InternalEvent::DataKey { profile, change, key, kept } => self.data_key(profile, change, key, kept),
             InternalEvent::Arrived { profile, requests } => self.arrived(profile, requests),

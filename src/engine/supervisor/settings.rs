@@ -92,7 +92,7 @@ impl Supervisor {
                 }
                 match shortfall {
                     Some(shortfall) => {
-                        self.context.event_sender.report_problem(None, ProblemReason::Certificates(shortfall))
+                        self.context.event_sender.report_problem(None, ProblemReason::Certificates(shortfall));
                     }
                     None => self.context.event_sender.resolve_problem(None, &ProblemKind::NetworkSetup),
                 }

@@ -355,6 +355,7 @@ fn with_profiles(
 
 /// Takes entries out, and remembers what would be forgotten with them: the numbers, and that the profiles were alive.
 fn take_out(transaction: &Transaction<'_>, looked: &Looked, next: i64) -> rusqlite::Result<()> {
+    #[expect(clippy::iter_over_hash_type, reason = "each row is set by itself, in whatever order")]
     for (first, openness) in looked.repeats.values() {
         open_activity::set_state(transaction, *first, *openness)?;
     }

@@ -197,7 +197,7 @@ pub(crate) fn show(
             Dialog::Export(form) => export::show(ui, form, fresh, scene),
             Dialog::Settings(form) => settings::show(ui, form, around.front, fresh, scene),
             Dialog::Palette(commands) => {
-                palette::show::show(ui, commands, around.profile_tabs, around.front, fresh, scene)
+                palette::show::show(ui, commands, around.profile_tabs, around.front, fresh, scene);
             }
             Dialog::About => about(ui, fresh, scene),
         }

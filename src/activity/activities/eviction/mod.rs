@@ -228,7 +228,9 @@ impl Activities {
             rows.add(hash, seqs, counted.standing, *limit);
         } else if row.outcome_seq(data).is_none_or(|outcome| seqs.iter().any(|seq| *seq > outcome)) {
             // What came after the outcome may have kept it in the journal.
-            seqs.iter().for_each(|seq| rows.index(hash, *seq, *limit));
+            for seq in seqs.iter() {
+                rows.index(hash, *seq, *limit);
+            }
         }
         self.index.remove(self.hasher.hash_one((row.kind, row.id)), at);
         self.eviction.incomplete.remove(&at);

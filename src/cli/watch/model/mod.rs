@@ -240,7 +240,9 @@ impl Model {
                 // It stays, whatever else is read.
                 activities.add_found(&key, &entries);
             } else {
-                entries.iter().for_each(|entry| activities.apply(entry));
+                for entry in &entries {
+                    activities.apply(entry);
+                }
             }
         }
     }

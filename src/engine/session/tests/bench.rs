@@ -18,7 +18,7 @@ use crate::engine::runtime::clock::{BootClock, Clock, Clocks};
 use crate::engine::runtime::tasks::{Task, TaskOwner};
 use crate::engine::session;
 use crate::engine::session::desired_state::{DesiredState, TargetState};
-use crate::engine::session::state::SessionConfig;
+use crate::engine::session::state::{SessionConfig, TokenCheck};
 use crate::engine::state::gaps::PreviousRun;
 use crate::engine::state::link_store::LinkStore;
 use crate::engine::state::pending_commands::PendingCommands;
@@ -77,6 +77,21 @@ pub(crate) struct Bench {
     problem: u64,
 }
 
+/// Answers as `answer` says at the time, and counts how often it is asked.
+fn token_check(answer: Arc<Mutex<Expiry>>, asked: Arc<AtomicU64>) -> TokenCheck {
+    Arc::new(move |_credentials| {
+        asked.fetch_add(1, Ordering::SeqCst);
+        let answer = *answer.lock().unwrap();
+        Box::pin(async move {
+            match answer {
+                Expiry::Silent => None,
+                Expiry::Refuses => Some("It has expired.".to_owned()),
+                Expiry::Never => std::future::pending().await,
+            }
+        })
+    })
+}
+
 impl Bench {
     /// A session that is signed out.
     pub(crate) fn new() -> Self {
@@ -119,22 +134,11 @@ impl Bench {
         };
         spawner.spawn("listening", listening);
         let (expiry, expiry_asked) = (Arc::new(Mutex::new(Expiry::Silent)), Arc::new(AtomicU64::new(0)));
-        let (answer, asked) = (expiry.clone(), expiry_asked.clone());
         let clocks = Clocks::new(clock, through_sleep);
         let parts = SessionConfig {
             profile,
             connector: network.clone(),
-            token_check: Arc::new(move |_ticket| {
-                asked.fetch_add(1, Ordering::SeqCst);
-                let answer = *answer.lock().unwrap();
-                Box::pin(async move {
-                    match answer {
-                        Expiry::Silent => None,
-                        Expiry::Refuses => Some("It has expired.".to_owned()),
-                        Expiry::Never => std::future::pending().await,
-                    }
-                })
-            }),
+            token_check: token_check(expiry.clone(), expiry_asked.clone()),
             journal_writer: journal_writer.clone(),
             link_store,
             event_sender: event_sender.clone(),

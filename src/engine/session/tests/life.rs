@@ -46,7 +46,7 @@ async fn whoever_leaves_a_dead_connection_its_gap_begins_at_its_last_sign_of_lif
         ("another token", |bench| bench.aim(TargetState::Online(session_credentials(2)))),
         ("a dead token", |bench| bench.aim(token_dead())),
         ("another limit", |bench| {
-            bench.desired_state.send_modify(|desired_state| desired_state.message_limit = 2 * LIMIT)
+            bench.desired_state.send_modify(|desired_state| desired_state.message_limit = 2 * LIMIT);
         }),
         ("disconnect and connect", |bench| {
             bench.aim(TargetState::Offline);

@@ -433,7 +433,7 @@ impl WriterTask {
     fn presence(&mut self, presence: &ConnectionChange) -> Option<Entry> {
         match presence {
             ConnectionChange::Joined { session_credentials, .. } => {
-                self.pending_commands.join(session_credentials.clone())
+                self.pending_commands.join(session_credentials.clone());
             }
             ConnectionChange::Lost { .. } => self.pending_commands.lose(),
             ConnectionChange::MessageLost { .. } => {}

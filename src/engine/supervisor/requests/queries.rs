@@ -75,7 +75,7 @@ impl Supervisor {
         let Some(profile_state) = self.profile_states.get_mut(&check.profile) else { return };
         match &profile_state.renewal {
             Some((renewal, _)) if check.again && renewal.old.number == check.session_credentials => {
-                profile_state.waiting_checks.push(check)
+                profile_state.waiting_checks.push(check);
             }
             _ => self.check_again(check),
         }
