@@ -308,11 +308,11 @@ fn a_link_that_was_kept_is_ready_if_no_keyring_can_be_asked() {
         let secret = RequestSecret { request: "r".into(), secret: link, at, expires: None };
         opened.journal.append_with(profile, vec![entry], vec![secret].into()).await.expect("written");
         // Beside whoever holds the journal, what that has opened counts.
-        let line = home.run(&["export", "--format", "ndjson"]).with(0).json();
-        assert_eq!(line[0]["status"], "Ready", "{line:?}");
+        let beside = home.run(&["export", "--format", "ndjson"]).with(0).json();
+        assert_eq!(beside[0]["status"], "Ready", "{beside:?}");
         opened.journal.close().await;
     });
     // No keyring is to be had in this environment, so that nothing more is known of the link than that it is kept.
-    let line = home.run(&["export", "--format", "ndjson"]).with(0).json();
-    assert_eq!(line[0]["status"], "Ready", "{line:?}");
+    let alone = home.run(&["export", "--format", "ndjson"]).with(0).json();
+    assert_eq!(alone[0]["status"], "Ready", "{alone:?}");
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use egui::accesskit::Role;
 use egui::epaint::{ClippedShape, TextShape};
-use egui::{Key, Modifiers, MouseWheelSource, MouseWheelUnit, Rect, Shape, TouchPhase, Vec2, vec2};
+use egui::{Key, Modifiers, MouseWheelSource, MouseWheelUnit, Rect, Shape, TouchPhase, Vec2, pos2, vec2};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::engine::{ConnectionState, DisconnectReason};
 use privicore_monitor::settings::Theme;
@@ -147,11 +147,13 @@ fn out_of_reach(window: &mut Window, screen: Rect) -> Vec<String> {
     let mut cut: BTreeMap<String, Text> = cut.into_iter().map(|text| (text.words.clone(), text)).collect();
     cut.retain(|words, _| whole.iter().all(|text| text.words != *words));
     let mut tried: Vec<Rect> = Vec::new();
-    while let Some(place) = cut
-        .values()
-        .map(|text| text.clip.intersect(screen))
-        .find(|clip| clip.is_positive() && tried.iter().all(|other| (other.center() - clip.center()).length() > 2.0))
+    while let Some((place, aside)) =
+        cut.values().map(|text| (text.clip.intersect(screen), text.rect.center().x)).find(|(clip, _)| {
+            clip.is_positive() && tried.iter().all(|other| (other.center() - clip.center()).length() > 2.0)
+        })
     {
+        // Over the text's own column: a menu is cut by the window, and only a part of that scrolls.
+        let pointer = pos2(aside.clamp(place.left(), place.right()), place.center().y);
         tried.push(place);
         let (down, aside) = (vec2(0.0, -0.5 * place.height().min(200.0)), vec2(-0.5 * place.width(), 0.0));
         // In each direction up to its end.
@@ -166,11 +168,11 @@ fn out_of_reach(window: &mut Window, screen: Rect) -> Vec<String> {
                     break;
                 }
                 before = now;
-                turn(window, place.center(), step);
+                turn(window, pointer, step);
             }
         }
         for _ in 0..2 {
-            turn(window, place.center(), vec2(1e5, 1e5));
+            turn(window, pointer, vec2(1e5, 1e5));
         }
     }
     if !tried.is_empty() {

@@ -101,8 +101,8 @@ impl Engine {
             .build()?;
         let spawner = TaskOwner::new(runtime.handle().clone(), event_sender.clone());
         let (network_config_handle, network_config_receiver) = NetworkConfigHandle::new(network_config, surroundings);
-        let (actions, wanted) = mpsc::channel(ACTIONS);
-        let (reports, reported) = mpsc::channel(REPORTS);
+        let ((actions, wanted), (reports, reported)) = (mpsc::channel(ACTIONS), mpsc::channel(REPORTS));
+        let quit = CancellationToken::new();
         let boot_id = suspend::boot_id();
         let clocks =
             Clocks::resumed(options.clock, Arc::new(suspend::boot_clock), kept.as_ref(), live_from, boot_id.as_deref());
@@ -135,15 +135,14 @@ impl Engine {
             sandbox_at_once: options.start_in_sandbox,
             only: options.profile,
             actions: wanted,
-            quit: CancellationToken::new(),
+            quit: quit.clone(),
             reports: reported,
         };
-        let quit = start.quit.clone();
         let ended = Ended::default();
-        let end = ended.clone();
+        // However the thread ends, whoever waits for it is told, and last of all.
+        let told = Told { ended: ended.clone(), event_sender };
         std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
-            // However this thread ends, whoever waits for it is told, and last of all.
-            let _told = Told { ended: end, event_sender };
+            let _told = told;
             // It belongs to nobody that it stops.
             let owner = TaskOwner::new(runtime.handle().clone(), start.context.event_sender.clone());
             let supervisor = owner.start("running", Box::pin(supervisor::run(start)));
