@@ -1,4 +1,4 @@
-//! Signing in, renewing, and watching when a token expires.
+//! Signs in, renews tokens, and watches when they expire.
 
 pub(crate) mod sign_in;
 pub(crate) mod token_expiry;

@@ -1,4 +1,4 @@
-//! The tasks around a token: asking the server for one, for its end, or for a new one, and keeping it.
+//! The tasks that request a token, its expiry or a new token, and that store it in the keyring.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::engine::state::session_credentials::SessionCredentials;
 use crate::protocol::{AuthorizationToken, pasted};
 use crate::settings::ProfileId;
 
-/// The shortest wait before the end of a token is asked for again, whatever the server asks for.
+/// The shortest wait before the expiry of a token is asked for again, whatever the server requests.
 const SHORTEST_WAIT: Duration = Duration::from_secs(10);
 
-/// Asks the server to sign a profile in, until `stop` is dropped.
+/// Signs a profile in at the server, until `stop` is dropped.
 pub(crate) async fn ask(
     context: EngineContext,
     profile: ProfileId,
@@ -58,7 +58,7 @@ async fn grant(
                 other => SignInError::NotAsked(other),
             })
         }
-        // Joining will prove it; a server that knows its end may refuse it here already.
+        // Joining will verify the token; a server that supports expiry requests may refuse it here already.
         Credential::Token(token) => match context.rest.expiry(endpoints, &token).await {
             Ok(ends) => Ok(IssuedToken { token, ends, proved: false }),
             Err(error @ (RestError::Unauthorised(_) | RestError::NotAToken)) => Err(SignInError::TokenRefused(error)),
@@ -70,7 +70,7 @@ async fn grant(
     }
 }
 
-/// Asks when a token ends.
+/// Asks the server when a token expires.
 pub(crate) async fn ask_expiry(
     context: EngineContext,
     profile: ProfileId,
@@ -89,20 +89,20 @@ pub(crate) async fn ask_expiry(
             }
             Err(error) => error,
         };
-        // The session says whether the server is there.
+        // The session shows whether the server is reachable.
         tracing::debug!(%error, "the end of the token is not known");
         let Some(wait) = error.retry_after() else { return };
         tokio::time::sleep(wait.max(SHORTEST_WAIT)).await;
     }
 }
 
-/// Asks for a new token. The session goes on with it as soon as it is there: the old one may be dead by then.
+/// Requests a new token. The session uses it as soon as it arrives, because the old one may be invalid by then.
 pub(crate) async fn renew(context: EngineContext, asked: Arc<Renewal>) {
     let outcome = context.rest.reauthorize(&asked.old.endpoints, &asked.old.token).await;
     context.report(InternalEvent::Renewed { asked, outcome }).await;
 }
 
-/// Puts a token into the keyring; where that fails the operator is told and the session goes on.
+/// Puts a token into the keyring. If that fails, it shows a notice and the session continues.
 pub(crate) async fn keep(context: &EngineContext, profile: ProfileId, token: &AuthorizationToken) -> bool {
     match context.keyring.store_token(profile, token).await {
         Ok(()) => {

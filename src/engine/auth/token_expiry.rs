@@ -1,8 +1,8 @@
-//! Watches the life of a token: when to renew it, and when to say that it ends.
+//! Watches the lifetime of a token: when to renew it, and when to warn that it expires.
 //!
-//! What is left is taken from the server's own time of day where it tells it, and counted by the clocks that can't be set,
-//! sleep included. So a wrong clock here neither renews too late nor logs anybody out: that a token is dead, only the
-//! server says.
+//! The remaining time is computed from the server's own time of day if the server sends it, and counted by clocks that can't be
+//! set, sleep included. So a wrong local clock neither delays a renewal nor signs anybody out: only the server decides that a
+//! token is invalid.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::engine::context::EngineContext;
 use crate::engine::context::internal_event::{ExpiryEvent, InternalEvent};
 use crate::settings::ProfileId;
 
-/// How often to look at the clock that runs through sleep.
+/// How often to check the clock that runs during sleep.
 const LOOK: Duration = Duration::from_mins(1);
 
-/// Dropping it ends the watch.
+/// Dropping it stops the timer.
 pub(crate) type ExpiryTimer = oneshot::Sender<()>;
 
-/// Begins to watch a token; `None` where it is not known when it ends.
+/// Starts to watch a token; `None` if its expiry is unknown.
 pub(crate) fn watch(
     context: &EngineContext,
     profile: ProfileId,
@@ -55,14 +55,14 @@ async fn keep_watch(context: EngineContext, profile: ProfileId, session_credenti
     }
 }
 
-/// What is due after how much of a life. Renewal is tried at 80 %, and again at 90 % and 95 % where that did not work.
+/// What is due after which part of a lifetime. Renewal is tried at 80 %, and again at 90 % and 95 % if it failed.
 fn plan(life: Duration) -> Vec<(Duration, ExpiryEvent)> {
     let mut plan: Vec<(Duration, ExpiryEvent)> = Vec::new();
     if !life.is_zero() {
         plan.extend([80, 90, 95].map(|percent| (life.mul_f64(f64::from(percent) / 100.0), ExpiryEvent::Renew)));
     }
     for minutes in [15, 2] {
-        // One that is shorter from the beginning is nothing that an operator could have prevented.
+        // If the lifetime is shorter from the start, the operator could not have prevented it.
         if let Some(after) = life.checked_sub(Duration::from_mins(minutes)).filter(|after| !after.is_zero()) {
             plan.push((after, ExpiryEvent::Ends { minutes }));
         }

@@ -1,9 +1,9 @@
-//! Asks the server how open commands ended: right after each join, and when one has been silent for long.
+//! Asks the server for the outcome of open commands: after each join, and when a command has been silent for long.
 //!
-//! One task a profile. At most [`AT_ONCE`] questions are under way and [`PAUSE`] lies between two, so that a server that
-//! comes back is not flooded. Only while joined: asking before the join would leave a seam between the answer and what
-//! the socket brings, and the token is known to be good. An answer is an entry like what was heard; "pending" is written
-//! once. Beside it this task tells when commands settle unheard.
+//! One task per profile. At most [`AT_ONCE`] requests are in flight and at least [`PAUSE`] lies between two, so that a server that
+//! comes back is not flooded. It asks only while joined: a request before the join would leave a time between the answer and
+//! the first message of the socket uncovered, and the join proves that the token is valid. An answer is stored as an entry like a
+//! received message; "pending" is stored only once. This task also reports commands whose outcome never reached the socket.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,14 +26,14 @@ use crate::engine::storage::journal_writer::JournalWriter;
 use crate::protocol::{CommandId, CommandStatus};
 use crate::settings::ProfileId;
 
-/// Questions under way at once.
+/// Requests in flight at once.
 const AT_ONCE: usize = 4;
-/// Between the beginnings of two questions: ten a second.
+/// The shortest time between the starts of two requests: ten a second.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Who is asked.
+/// Asks a server for the status of commands.
 pub(crate) trait StatusClient: Send + Sync + 'static {
-    /// Asks how a command ended.
+    /// Asks for the outcome of a command.
     fn ask(
         &self,
         session_credentials: Arc<SessionCredentials>,
@@ -41,11 +41,11 @@ pub(crate) trait StatusClient: Send + Sync + 'static {
     ) -> BoxFuture<'static, Result<StatusCheck, RestError>>;
 }
 
-/// Asks over REST, and learns how this server wants to be asked.
+/// Asks over REST, and learns which form of the request this server accepts.
 pub(crate) struct RestStatusClient {
-    /// The client.
+    /// The REST client.
     pub(crate) rest: RestClient,
-    /// What was learnt.
+    /// The form that this server was found to accept.
     pub(crate) dialect: StatusMethod,
 }
 
@@ -62,44 +62,43 @@ impl StatusClient for RestStatusClient {
     }
 }
 
-/// What the task works with.
+/// The dependencies of the task.
 pub(crate) struct Reconciler {
-    /// Whose it is.
     pub(crate) profile: ProfileId,
-    /// What is open.
+    /// The commands without an outcome.
     pub(crate) pending_commands: PendingCommands,
-    /// Who is asked.
+    /// Sends the requests.
     pub(crate) asker: Arc<dyn StatusClient>,
-    /// Where answers are committed.
+    /// Commits the answers.
     pub(crate) journal_writer: JournalWriter,
-    /// Tells the window.
+    /// Publishes events to the window.
     pub(crate) event_sender: EventSender,
-    /// Tells the engine's centre.
+    /// Reports to the supervisor.
     pub(crate) reports: tokio::sync::mpsc::Sender<InternalEvent>,
     /// The time of day.
     pub(crate) clock: Clock,
 }
 
-/// An answer and what it answers.
+/// An answer and the command that it is about.
 struct Answer {
-    /// Where it is written.
+    /// Stores the answer.
     journal_writer: JournalWriter,
     session_credentials: u64,
     command: CommandId,
     outcome: Result<StatusCheck, RestError>,
 }
 
-/// What a run remembers.
+/// The state of one run of the task.
 struct RunState {
     next_start: Instant,
-    /// The ticket whose token a call refused: nothing is asked with it any more.
+    /// The number of the credentials whose token a request found refused: they are not used again.
     refused: Option<u64>,
-    /// Whether the operator knows that no answer comes.
+    /// Whether the operator was told that requests fail.
     told: bool,
 }
 
 impl Reconciler {
-    /// Works until it is dropped.
+    /// Runs until it is dropped.
     pub(crate) async fn run(self) {
         let mut flying: FuturesUnordered<BoxFuture<'static, Answer>> = FuturesUnordered::new();
         let mut round = RunState { next_start: Instant::now(), refused: None, told: false };
@@ -107,7 +106,7 @@ impl Reconciler {
             self.tell_shortfalls();
             let joined = self.pending_commands.joined();
             if joined.is_none() {
-                // Nothing is asked now; what is wrong then is told by the connection.
+                // Nothing is requested now; the connection reports any problem.
                 self.answers_again(&mut round);
             }
             let session_credentials = joined
@@ -159,7 +158,7 @@ impl Reconciler {
                     .joined()
                     .is_some_and(|joined| joined.session_credentials.number != session_credentials)
                 {
-                    // It was asked for with a token that has been replaced meanwhile.
+                    // It was requested with a token that has been replaced since.
                     self.pending_commands.hurry(&[command]);
                 } else {
                     round.refused = Some(session_credentials);
@@ -182,7 +181,7 @@ impl Reconciler {
         }
     }
 
-    /// That no answer comes is over.
+    /// Clears the problem that requests fail.
     fn answers_again(&self, round: &mut RunState) {
         if std::mem::take(&mut round.told) {
             self.event_sender.resolve_problem(Some(self.profile), &ProblemKind::StatusChecks);
@@ -226,7 +225,7 @@ impl Reconciler {
     }
 }
 
-/// Waits until then; for ever where there is no then.
+/// Waits until `when`; for ever if it is `None`.
 async fn at(when: Option<Instant>) {
     match when {
         Some(when) => tokio::time::sleep_until(when).await,

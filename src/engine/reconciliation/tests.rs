@@ -19,15 +19,15 @@ use crate::settings::Profile;
 
 use super::*;
 
-/// A server that answers as it is told: pending unless there is an answer.
+/// A scripted server: every command is pending unless an answer was set.
 #[derive(Default)]
 struct Server {
     answers: Mutex<HashMap<CommandId, StatusCheck>>,
     asked: Mutex<VecDeque<(Instant, CommandId)>>,
     refuses: Mutex<bool>,
-    /// The ticket that it refuses whatever else it does.
+    /// The number of the credentials that it always refuses.
     dead: Mutex<Option<u64>>,
-    /// How long it asks to wait, if it declines.
+    /// The `Retry-After` of its refusals, if it refuses.
     busy: Mutex<Option<Duration>>,
     flying: AtomicUsize,
     most: AtomicUsize,
@@ -205,7 +205,7 @@ async fn commands_whose_questions_are_refused_to_a_replaced_token_are_asked_for_
         bench.answer(&n.to_string(), succeeded());
     }
     bench.pending_commands.join(session_credentials(7));
-    // All questions are on their way when the session joins with the new token.
+    // All requests are in flight when the session joins with the new token.
     while bench.server.flying.load(Ordering::SeqCst) < AT_ONCE {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -245,7 +245,7 @@ async fn what_was_begun_before_the_activity_was_forgotten_brings_no_row_back() {
     while bench.asked().is_empty() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    // The answer is on its way, and a download is about to write how it ended.
+    // The answer is in flight, and a download is about to record how it ended.
     bench.journal_writer.forget().await.unwrap().unwrap();
     pass(10).await;
     let saved = || Entry::ours(Timestamp(0), ActivityKey::Data("r".into()), Fact::Done(LocalEvent::WarningRead));

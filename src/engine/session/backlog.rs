@@ -1,4 +1,4 @@
-//! What the journal writer has no room for yet. It keeps its order; whatever the operator wants meanwhile is done.
+//! Buffers entries and connection changes, in order, while the journal writer has no room. The operator's actions are not delayed.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use crate::activity::Timestamp;
 use crate::engine::storage::decoded_batch::DecodedBatch;
 use crate::engine::storage::journal_writer::{ConnectionChange, JournalWriter};
 
-/// What was read and what became of connections, in order. Bounded: whoever reads stops while it [`Self::is_full`].
+/// Decoded batches and connection changes, in order. Bounded: the session stops reading while it [`Self::is_full`].
 #[derive(Debug, Default)]
 pub(crate) struct Backlog(VecDeque<Item>);
 
@@ -18,17 +18,16 @@ enum Item {
 }
 
 impl Backlog {
-    /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether nothing more may be read.
+    /// Whether the session must stop reading.
     pub(crate) fn is_full(&self) -> bool {
         self.0.iter().any(|item| matches!(item, Item::Read(read) if read.is_full()))
     }
 
-    /// Has the journal writer write what was read: at once if it has room, otherwise later.
+    /// Passes decoded entries to the journal writer: at once if it has room, otherwise later.
     pub(crate) fn write(&mut self, read: DecodedBatch, writer: &JournalWriter) {
         if read.is_empty() {
             return;
@@ -46,13 +45,13 @@ impl Backlog {
         }
     }
 
-    /// Tells the journal writer of a join or a loss: at once if it has room, otherwise later.
+    /// Reports a join or a loss to the journal writer: at once if it has room, otherwise later.
     pub(crate) fn tell(&mut self, presence: ConnectionChange, writer: &JournalWriter) {
         match self.0.is_empty().then(|| writer.room_now()).flatten() {
             Some(room) => JournalWriter::tell(room, presence),
             None if self.is_part_of_a_gap(&presence) => {
-                // The gap before goes on: it claims the moment of being joined as well, during which nothing was read. What
-                // came with that join is not lost.
+                // The earlier gap continues. It then also covers the moment of the join, during which nothing was read; the entries
+                // that came with that join are not lost.
                 self.0.pop_back();
                 if let Some(Item::Read(read)) = self.0.pop_back_if(|last| matches!(last, Item::Read(_))) {
                     self.push(read);
@@ -62,7 +61,7 @@ impl Backlog {
         }
     }
 
-    /// Has a sign of life written down: at once if the journal writer has room, otherwise later.
+    /// Records a sign of life: at once if the journal writer has room, otherwise later.
     pub(crate) fn prove(&mut self, alive: Timestamp, writer: &JournalWriter) {
         match self.0.is_empty().then(|| writer.room_now()).flatten() {
             Some(room) => JournalWriter::prove(room, alive),
@@ -70,7 +69,7 @@ impl Backlog {
         }
     }
 
-    /// Whether a loss follows a join that the journal writer does not know of yet, as little as of the loss before.
+    /// Whether this is a loss after a join, and the journal writer has received neither that join nor the loss before it.
     fn is_part_of_a_gap(&self, presence: &ConnectionChange) -> bool {
         let lost = |item: &Item| matches!(item, Item::Presence(ConnectionChange::Lost { .. }));
         matches!(presence, ConnectionChange::Lost { .. })
@@ -78,14 +77,14 @@ impl Backlog {
             && self.0.iter().any(lost)
     }
 
-    /// Hands over what waits longest, once there is room. Can be dropped at any time.
+    /// Passes the oldest item to the journal writer once it has room. Cancel-safe.
     pub(crate) async fn hand_over(&mut self, writer: &JournalWriter) {
         match (writer.room().await, self.0.pop_front()) {
             (Ok(room), Some(Item::Read(read))) => JournalWriter::write(room, read),
             (Ok(room), Some(Item::Presence(presence))) => JournalWriter::tell(room, presence),
             (Ok(room), Some(Item::Alive(alive))) => JournalWriter::prove(room, alive),
             (Ok(_room), None) => {}
-            // Nothing can be kept any more.
+            // The journal writer has stopped, so nothing can be stored any more.
             (Err(_closed), _) => self.0.clear(),
         }
     }

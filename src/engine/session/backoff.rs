@@ -1,19 +1,19 @@
-//! How long to wait before the next attempt: full jitter, for ever.
+//! How long to wait before the next attempt: exponential backoff with full jitter. Attempts never stop.
 //!
-//! uniform(0, min(20 s, 0.5 s · 2ⁿ)). The jitter spreads the clients of a server that comes back; the cap keeps the wait
-//! shorter than an operator's patience. Only a connection that held for a while resets it: one that joins and drops at once
-//! would otherwise be tried without pause.
+//! uniform(0, min(20 s, 0.5 s · 2ⁿ)). The jitter spreads out the clients of a server that comes back; the cap keeps the wait
+//! short enough for an operator. Only a connection that stayed up for a while resets the backoff: otherwise one that joins
+//! and drops at once would be retried without a pause.
 
 use std::time::Duration;
 
-/// The first ceiling.
+/// The first upper limit of the wait.
 const FIRST: Duration = Duration::from_millis(500);
-/// The highest.
+/// The highest upper limit of the wait.
 const HIGHEST: Duration = Duration::from_secs(20);
-/// The longest wait after connections ended the same way, again and again.
+/// The longest wait if connections keep ending for the same reason.
 const HIGHEST_OF_SAME: Duration = Duration::from_mins(5);
 
-/// The waits of one session.
+/// The backoff of one session.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     failures: u32,
@@ -21,32 +21,31 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// Before any failure.
     pub(crate) fn new(random: fastrand::Rng) -> Self {
         Self { failures: 0, random }
     }
 
-    /// Counts a failure and says how long to wait. After more than one of the `same` end in a row,
-    /// which nothing but a change ends, the wait grows each time.
+    /// Counts a failure and returns how long to wait. `same` counts connections that ended for the same reason in a row. From the
+    /// second on the wait grows each time, because only a change on the server or in the settings helps.
     pub(crate) fn next(&mut self, same: u32) -> Duration {
-        // 0.5 s · 2⁶ is above the highest; the bound keeps the shift small for ever.
+        // 0.5 s · 2⁶ exceeds the maximum; the bound keeps the shift small.
         let ceiling = FIRST.saturating_mul(1 << self.failures.min(6)).min(HIGHEST);
         self.failures = self.failures.saturating_add(1);
         let wait = ceiling.mul_f64(self.random.f64());
         if same < 2 {
             return wait;
         }
-        // Half of it is fixed, so that no wait is shorter than the one before; 1 s · 2⁹ is above the highest.
+        // Half of the wait is fixed, so that no wait is shorter than the one before; 1 s · 2⁹ exceeds the maximum.
         let ceiling = Duration::from_secs(1 << same.min(9)).min(HIGHEST_OF_SAME);
         ceiling.mul_f64(0.5 + self.random.f64() / 2.0)
     }
 
-    /// How often it failed in a row: also the number of the next attempt to reconnect.
+    /// The number of failures in a row, which is also the number of the next reconnect attempt.
     pub(crate) fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// A connection held.
+    /// Starts again after a connection that stayed up.
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }

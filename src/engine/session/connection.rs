@@ -1,4 +1,4 @@
-//! One open socket and what is known of it; how it is read, and how it can end.
+//! One open socket: how it is read, and how it can end.
 #![expect(clippy::disallowed_methods, reason = "join and leave frames carry the token")]
 
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use crate::protocol::{CorrelationId, Reply, UnreadableReason, visible};
 
 use super::frame_decoder::{DecodedFrame, FrameDecoder};
 
-/// Whether a status says that the token is dead.
+/// Whether a status says that the token is invalid.
 pub(crate) fn refuses_token(status: i64) -> bool {
     matches!(status, 401 | 403)
 }
 
 impl DisconnectReason {
-    /// What a refusal of the join means by its status alone: words are for people.
+    /// Classifies a refused join by its status alone; the text is only for people.
     pub(crate) fn of_refusal(reply: Reply) -> Self {
         let reason = reply.text.unwrap_or_default();
         if refuses_token(reply.status) {
@@ -35,13 +35,13 @@ impl DisconnectReason {
         }
     }
 
-    /// Whether only the server can say if the token is dead: it refused the join as the client's fault, with a status that
-    /// names neither the token nor the time.
+    /// Whether only the server can say if the token is invalid: it refused the join as a client error, with a status that
+    /// names neither the token nor a time limit.
     pub(crate) fn may_be_the_tokens_fault(&self) -> bool {
         matches!(self, Self::JoinRefused { status: 400..=428 | 430..=499, .. })
     }
 
-    /// The code of a close by a policy of the server's: another attempt probably ends the same way.
+    /// The code of a close because of a server policy: the next attempt probably ends the same way.
     pub(crate) fn policy(&self) -> Option<u16> {
         match self {
             Self::Closed { code: Some(code @ (1008 | 3000 | 3003 | 4000..=4999)), .. } => Some(*code),
@@ -49,7 +49,7 @@ impl DisconnectReason {
         }
     }
 
-    /// What is known of the message that was lost with the connection, if one was: why, and its size in bytes, 0 if that is not known.
+    /// The message that was lost with the connection, if any: why it was unreadable, and its size in bytes, 0 if unknown.
     pub(crate) fn lost_message(&self) -> Option<(UnreadableReason, usize)> {
         match self {
             Self::TooLarge { size, .. } => Some((UnreadableReason::TooLarge, *size)),
@@ -58,7 +58,7 @@ impl DisconnectReason {
         }
     }
 
-    /// Only the error's kind is looked at: its text can quote what the server sent.
+    /// Uses only the kind of the error: its text can quote what the server sent.
     fn of_error(error: &WsError) -> Self {
         match error {
             WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
@@ -72,38 +72,37 @@ impl DisconnectReason {
     }
 }
 
-/// What a frame was.
+/// What a received frame contained.
 #[derive(Debug)]
 pub(crate) enum FrameEvent {
-    /// An entry was added to the harvest.
+    /// An entry was added to the batch.
     Entry,
-    /// The answer to a join or leave.
+    /// The reply to a join or leave.
     Reply(Reply),
-    /// A keep-alive of the protocol.
+    /// A keep-alive message of the protocol.
     KeepAlive,
-    /// The answer to a ping, with its payload.
+    /// The reply to a ping, with its payload.
     Pong(Vec<u8>),
-    /// A WebSocket ping: answered by tungstenite.
+    /// A WebSocket ping; tungstenite answers it.
     Ping,
-    /// The end.
+    /// The connection ended.
     End(DisconnectReason),
 }
 
 /// One open socket. Dropping it closes it.
 pub(crate) struct Connection {
-    /// What it was opened with.
+    /// The credentials that it was opened with.
     pub(crate) session_credentials: Arc<SessionCredentials>,
     /// The largest message it reads, in bytes.
     pub(crate) limit: usize,
     socket: Socket,
     frame_decoder: FrameDecoder,
     clock: Clock,
-    /// What is left of a frame with several messages, and when it came; behind it, what is left of one of those.
+    /// The rest of a frame with several messages, and when it arrived; then the rest of a nested one.
     documents: Vec<(Documents, Timestamp)>,
 }
 
 impl Connection {
-    /// Of a socket that was opened with `ticket`.
     pub(crate) fn new(
         socket: Socket,
         session_credentials: Arc<SessionCredentials>,
@@ -114,7 +113,7 @@ impl Connection {
         Self { session_credentials, limit, socket, frame_decoder, clock, documents: Vec::new() }
     }
 
-    /// Sends a request that holds the token.
+    /// Sends a request that contains the token.
     pub(crate) async fn ask(
         &mut self,
         frame: &SecretString,
@@ -124,19 +123,18 @@ impl Connection {
         self.send(Frame::text(frame.expose_secret())).await
     }
 
-    /// Sends a ping.
     pub(crate) async fn ping(&mut self, payload: [u8; 8]) -> Result<(), DisconnectReason> {
         self.send(Frame::Ping(payload.to_vec().into())).await
     }
 
-    /// Says goodbye to the WebSocket.
+    /// Sends a WebSocket close frame.
     pub(crate) async fn close(&mut self) {
         if let Err(error) = self.socket.close(None).await {
             tracing::debug!(end = ?DisconnectReason::of_error(&error), "the socket could not be closed in order");
         }
     }
 
-    /// The next frame, or the next message of one that has several. Can be dropped at any time without losing one.
+    /// Reads the next frame, or the next message of a frame that has several. Cancel-safe.
     pub(crate) async fn next(&mut self, decoded_batch: &mut DecodedBatch) -> FrameEvent {
         if let Some(heard) = self.next_document(decoded_batch) {
             return heard;
@@ -158,7 +156,7 @@ impl Connection {
             }
             Some(Ok(Frame::Pong(payload))) => FrameEvent::Pong(payload.to_vec()),
             Some(Ok(Frame::Close(_))) => {
-                // tungstenite has only prepared the answer. Nobody waits for it: a server that is gone does not read.
+                // tungstenite has only queued the reply. Don't wait for it to be sent: a server that is gone does not read.
                 if !matches!(self.socket.flush().now_or_never(), Some(Ok(()))) {
                     tracing::debug!("the server's close could not be answered at once");
                 }
@@ -170,8 +168,8 @@ impl Connection {
         }
     }
 
-    /// What the server's close frame says, if it ended the connection: tungstenite replaces codes that it does not know, and takes
-    /// a reason that was cut within a character for a broken message.
+    /// The reason in the server's close frame, if it closed the connection. Needed because tungstenite replaces codes that it does not
+    /// know, and treats a reason that was cut within a character as a broken message.
     fn closed(&self, error: Option<&WsError>) -> Option<DisconnectReason> {
         let frame = self.socket.get_ref().close_frame()?;
         let is_the_end = match error {
@@ -195,7 +193,6 @@ impl Connection {
         }
     }
 
-    /// The next message of a frame that has several.
     fn next_document(&mut self, decoded_batch: &mut DecodedBatch) -> Option<FrameEvent> {
         loop {
             let (documents, at) = self.documents.last_mut()?;
@@ -204,7 +201,7 @@ impl Connection {
                 self.documents.pop();
                 continue;
             };
-            // A broken one was taken apart already.
+            // A malformed one was already split.
             return Some(match self.frame_decoder.text(&document, is_sound, at, decoded_batch) {
                 DecodedFrame::Entry => FrameEvent::Entry,
                 DecodedFrame::Reply(reply) => FrameEvent::Reply(reply),

@@ -1,22 +1,22 @@
-//! What a session should do, as one value: it is told the aim, never a sequence of steps, so that nothing can queue up.
+//! The desired state of a session, as one value instead of a sequence of steps, so that nothing can queue up.
 
 use std::sync::Arc;
 
 use crate::engine::network::rest_error::RestError;
 use crate::engine::state::session_credentials::SessionCredentials;
 
-/// Where a session should be.
+/// The connection state that a session should reach.
 #[derive(Debug, Clone)]
 pub(crate) enum TargetState {
     /// Not connected: there is no token.
     SignedOut,
-    /// Not connected: the operator wants it so.
+    /// Not connected: the operator disconnected it.
     Offline,
-    /// Joined with this ticket.
+    /// Joined with these credentials.
     Online(Arc<SessionCredentials>),
-    /// Not connected: a REST call said that the token is dead.
+    /// Not connected: a REST call reported that the token is invalid.
     Refused {
-        /// Why.
+        /// The server's reason.
         why: Arc<RestError>,
     },
     /// Ended for good.
@@ -26,33 +26,33 @@ pub(crate) enum TargetState {
 /// What a session should do.
 #[derive(Debug, Clone)]
 pub(crate) struct DesiredState {
-    /// Where it should be.
+    /// The connection state to reach.
     pub(crate) aim: TargetState,
     /// The largest message to read, in bytes.
     pub(crate) message_limit: usize,
-    /// Counts how often the operator said not to wait for the next attempt.
+    /// Counts the operator's requests to retry now.
     pub(crate) retry: u64,
     /// Counts how often the machine woke from sleep.
     pub(crate) woken: u64,
 }
 
 impl DesiredState {
-    /// Of a session that starts.
+    /// The initial desired state of a session.
     pub(crate) fn new(aim: TargetState, message_limit: usize) -> Self {
         Self { aim, message_limit, retry: 0, woken: 0 }
     }
 
-    /// Whether it should be joined with this ticket and no other.
+    /// Whether the session should be joined with exactly these credentials.
     pub(crate) fn wants(&self, session_credentials: &SessionCredentials) -> bool {
         matches!(&self.aim, TargetState::Online(wanted) if wanted.number == session_credentials.number)
     }
 
-    /// Whether this wish gives a reason not to wait any longer that `earlier` did not give.
+    /// Whether this desired state has a reason to retry now that `earlier` did not have.
     pub(crate) fn hurries(&self, earlier: &Self) -> bool {
         self.is_retried(earlier) || self.woken != earlier.woken || self.message_limit != earlier.message_limit
     }
 
-    /// Whether the operator said since `earlier` not to wait.
+    /// Whether the operator has asked for a retry since `earlier`.
     pub(crate) fn is_retried(&self, earlier: &Self) -> bool {
         self.retry != earlier.retry
     }

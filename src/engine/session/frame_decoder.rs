@@ -1,5 +1,5 @@
-//! From a frame to an entry: parse it, put its secrets into the vault, mask them in what is kept. What opens data goes with
-//! the entries, to be sealed.
+//! Turns a frame into an entry: parses it, puts its secrets into the link store, and masks them in the text that is stored.
+//! Secrets that open data go along with the entries, to be encrypted.
 
 use crate::activity::{ActivityKey, Entry, Fact, Seq, TimeReference, Timestamp};
 use crate::engine::state::link_store::{self, LinkStore};
@@ -12,45 +12,45 @@ use crate::protocol::{
     lenient, redact,
 };
 
-/// What a frame was, apart from entries, which are in the harvest.
+/// What a frame contained besides entries, which go into the batch.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum DecodedFrame {
-    /// An entry was added.
+    /// An entry was added to the batch.
     Entry,
-    /// The answer to a join or leave; or a refusal, whatever it answers.
+    /// The reply to a join or leave; or a refusal, whatever it replies to.
     Reply(Reply),
-    /// A sign of life.
+    /// A keep-alive.
     KeepAlive,
-    /// Several messages, each of which is to be read as a text frame.
+    /// Several messages, each of which has to be decoded like a text frame.
     Several(Documents),
 }
 
-/// Reads the frames of one connection.
+/// Decodes the frames of one connection.
 #[derive(Debug)]
 pub(crate) struct FrameDecoder {
     token: AuthorizationToken,
     link_store: LinkStore,
     /// The server's time of day when the connection was made.
     reference: TimeReference,
-    /// What was asked over this connection: the join, and the leave.
+    /// The requests that were sent over this connection: the join and the leave.
     asked: Vec<CorrelationId>,
-    /// Whether the last of them has had no answer yet.
+    /// Whether the last of them has had no reply yet.
     is_waiting: bool,
 }
 
 impl FrameDecoder {
-    /// Of a connection that was made with `token`: it is masked wherever a server echoes it.
+    /// Creates the decoder of a connection made with `token`, which is masked wherever the server echoes it.
     pub(crate) fn new(token: AuthorizationToken, link_store: LinkStore, reference: TimeReference) -> Self {
         Self { token, link_store, reference, asked: Vec::new(), is_waiting: false }
     }
 
-    /// A request is being sent: what answers it is no message.
+    /// Registers a request that is being sent, so that its reply is not taken for a message.
     pub(crate) fn expect_answer(&mut self, correlation: &CorrelationId) {
         self.asked.push(correlation.clone());
         self.is_waiting = true;
     }
 
-    /// Reads a text frame; an event goes into the harvest. One that may be `several` messages is taken apart.
+    /// Decodes a text frame; an event is added to the batch. A frame that may hold `several` messages is split.
     pub(crate) fn text(
         &mut self,
         raw: &str,
@@ -64,7 +64,7 @@ impl FrameDecoder {
         })
     }
 
-    /// Reads a binary frame: JSON in it as that of a text frame. Other bytes are kept whole, sealed.
+    /// Decodes a binary frame: JSON is treated like a text frame, other bytes are stored whole and encrypted.
     pub(crate) fn binary(&mut self, bytes: &[u8], at: Timestamp, decoded_batch: &mut DecodedBatch) -> DecodedFrame {
         let text = lenient::text_of(bytes);
         text.and_then(|text| self.document(&text, true, at, decoded_batch)).unwrap_or_else(|| {
@@ -74,7 +74,7 @@ impl FrameDecoder {
         })
     }
 
-    /// A message that could not be read, after which the connection ends: only that it came is known, and how large it was.
+    /// Records a message that could not be read and ends the connection: only its arrival and its size are known.
     pub(crate) fn lost(
         reason: UnreadableReason,
         size: usize,
@@ -86,7 +86,7 @@ impl FrameDecoder {
             .add(Entry { key: ActivityKey::Message(key.into()), ..unreadable(reason, size, "".into(), at) }, None);
     }
 
-    /// Reads what is JSON; `None` if it is none.
+    /// Decodes JSON; `None` if the text is not JSON.
     fn document(
         &mut self,
         raw: &str,
@@ -127,7 +127,7 @@ impl FrameDecoder {
         Some(DecodedFrame::Entry)
     }
 
-    /// Whether a reply answers what was asked over this connection. A server may leave the correlation id out.
+    /// Whether a reply belongs to a request sent over this connection. A server may omit the correlation id.
     fn takes_as_answer(&mut self, reply: &Reply) -> bool {
         let is_waiting = std::mem::take(&mut self.is_waiting);
         match &reply.correlation_id {
@@ -146,7 +146,7 @@ impl FrameDecoder {
         let (mut entry, original) = self.entry(message, secret.as_ref(), raw, at);
         match secret {
             Some(secret) if self.link_store.keep(&secret) => decoded_batch.secrets.requests.push(secret),
-            // A link that was requested opens nothing any more, however often the server sends it.
+            // A link that was already requested opens nothing any more, however often the server sends it.
             Some(_requested) => entry.fact = repeated(entry.fact),
             None => {}
         }
@@ -159,12 +159,12 @@ impl FrameDecoder {
         decoded_batch.add(unreadable(reason, raw.len(), masked.into(), at), original);
     }
 
-    /// A text of the server without the secrets in it.
+    /// A server's text with its secrets masked.
     pub(crate) fn masked(&self, text: &str) -> String {
         redact::text(text, &[self.token.expose()]).into_owned()
     }
 
-    /// The entry of a message; and the message itself, where more was masked in it than its `secret` and the token.
+    /// Builds the entry of a message. Also returns the message itself if more was masked in it than its `secret` and the token.
     fn entry(
         &self,
         message: Message,
@@ -184,10 +184,10 @@ impl FrameDecoder {
             return (heard(message, raw.into(), at), None);
         }
         let original = self.original(raw, &masked, known);
-        // Read again from what is kept: the entry is then the same as when it is restored from the journal.
+        // Parsed again from the stored text, so that the entry equals the one restored from the journal.
         let entry = match incoming::parse(&masked) {
             Incoming::Message(message) => heard(self.settled(message, at), masked.into(), at),
-            // Masking took away what made it a message, such as an id that quotes the token.
+            // Masking removed what made it a message, for example an id that quotes the token.
             Incoming::Reply(_) | Incoming::KeepAlive | Incoming::Unreadable(_) => {
                 unreadable(UnreadableReason::WrongType, raw.len(), masked.into(), at)
             }
@@ -195,8 +195,8 @@ impl FrameDecoder {
         (entry, original)
     }
 
-    /// A message whose link lives for so long from now, if it told until when by the server's clock and that clock is known:
-    /// what becomes of the clocks afterwards does not change it.
+    /// Converts a link's expiry from the server's clock, if that clock is known, to a lifetime from now. Later changes of the clocks
+    /// then do not affect it.
     fn settled(&self, mut message: Message, at: Timestamp) -> Message {
         let life = match &mut message {
             Message::Data(report) => &mut report.life,
@@ -211,14 +211,14 @@ impl FrameDecoder {
         message
     }
 
-    /// The text but for credentials, where more than the `known` secrets was masked in it that opens data.
+    /// The text without credentials, if masking hid more that opens data than the `known` secrets.
     fn original(&self, raw: &str, masked: &str, known: &[&str]) -> Option<UnmaskedMessage> {
         let more = masked != raw && redact::credentials(raw, known) != masked;
         more.then(|| UnmaskedMessage::new(redact::credentials(raw, &[self.token.expose()])))
     }
 }
 
-/// What was heard, as a repetition.
+/// Turns a received fact into a repetition.
 fn repeated(fact: Fact) -> Fact {
     match fact {
         Fact::Heard(message) => Fact::Repeated(message),
@@ -234,7 +234,7 @@ fn heard(message: Message, raw: Box<str>, at: Timestamp) -> Entry {
     Entry { seq: Seq::default(), at, key, fact: Fact::Heard(message), raw }
 }
 
-/// The key of a message that names itself by no id.
+/// A key for a message that has no id of its own.
 fn fresh_key() -> ActivityKey {
     ActivityKey::Message(uuid::Uuid::new_v4().to_string().into())
 }
@@ -376,7 +376,6 @@ mod tests {
         assert!(decoded_batch.is_full());
     }
 
-    /// Reads a frame with several messages to its end.
     fn read_several(raw: &str) -> (Vec<Entry>, usize) {
         let mut frame_decoder =
             FrameDecoder::new(AuthorizationToken::new("T-canary"), LinkStore::default(), TimeReference::EXACT);

@@ -1,19 +1,19 @@
-//! Whether a connection lives: a ping after 15 s of silence, dead 10 s later. Any frame from the server is life.
+//! Detects a dead connection: it pings after 15 s of silence and gives up 10 s later. Any frame from the server counts as alive.
 //!
-//! Pure: told what happened and when, it says what is due. The clock is tokio's monotonic one, which stands still while the
-//! machine sleeps; [`Heartbeat::doubt_after_sleep`] is for the moment it wakes.
+//! Pure: it receives events with their times and returns what is due. The clock is tokio's monotonic one, which stops while the
+//! machine sleeps; call [`Heartbeat::doubt_after_sleep`] when it wakes.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Silence after which the server is asked for a sign of life.
+/// Silence after which a ping is sent.
 const SILENCE: Duration = Duration::from_secs(15);
-/// How long it may take to give one.
+/// How long the server may take to reply.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The same after the machine woke: the other end is probably gone.
+/// The same after the machine woke: the peer is probably gone.
 const PATIENCE_AFTER_SLEEP: Duration = Duration::from_secs(3);
-/// How often the round trip is measured while messages come.
+/// How often the round trip is measured while messages arrive.
 const MEASURE: Duration = Duration::from_mins(1);
 
 /// What is due.
@@ -23,7 +23,6 @@ pub(crate) enum HeartbeatAction {
     Ping([u8; 8]),
     /// The connection is dead.
     Dead,
-    /// Nothing yet.
     Nothing,
 }
 
@@ -38,29 +37,29 @@ pub(crate) struct Heartbeat {
     count: u64,
 }
 
-/// The connection may have died while nobody read it. What lies in the receive buffer then may be old: only the answer to a
-/// ping that was sent afterwards shows that nothing was missed.
+/// The connection may have died while it was not read. Frames in the receive buffer may then be old: only the reply to a
+/// ping that was sent afterwards proves that nothing was missed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doubt {
-    /// A ping is due at once, and may take so long to be answered.
+    /// A ping is due at once. Its reply may take this long.
     Ask(Duration),
-    /// The ping is sent.
+    /// The ping was sent.
     Asked,
 }
 
 impl Heartbeat {
-    /// Of a connection that was just joined. The first ping is due at once: it measures the round trip.
+    /// Starts the heartbeat of a connection that was just joined. The first ping is due at once, to measure the round trip.
     pub(crate) fn new(now: Instant) -> Self {
         Self { heard: now, pinged: None, measured: None, dead_at: None, doubt: None, count: 0 }
     }
 
-    /// Something came. It ends no doubt: it may have been sent before the pause.
+    /// Notes that a frame arrived. It does not clear a doubt, because it may have been sent before the pause.
     pub(crate) fn heard(&mut self, now: Instant) {
         self.heard = now;
         self.dead_at = None;
     }
 
-    /// A pong came: the round trip, if it answers the last ping.
+    /// Notes a pong. Returns the round trip if it replies to the last ping.
     pub(crate) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Duration> {
         self.heard(now);
         let (count, sent) = self.pinged?;
@@ -72,29 +71,28 @@ impl Heartbeat {
         Some(now.saturating_duration_since(sent))
     }
 
-    /// The machine has slept: ask at once, and wait less long for the answer.
+    /// Call after the machine slept: pings at once, with a shorter timeout.
     pub(crate) fn doubt_after_sleep(&mut self) {
         self.doubt(PATIENCE_AFTER_SLEEP);
     }
 
-    /// Nobody read the socket for a while: ask at once.
+    /// Call after the socket was not read for a while: pings at once.
     pub(crate) fn doubt_after_pause(&mut self) {
         self.doubt(PATIENCE);
     }
 
-    /// Whether the connection may have died unnoticed.
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.doubt.is_some()
     }
 
     fn doubt(&mut self, patience: Duration) {
         self.dead_at = None;
-        // The answer to an earlier ping proves nothing, and took no round trip.
+        // The reply to an earlier ping proves nothing, and gives no round trip.
         self.pinged = None;
         self.doubt = Some(Doubt::Ask(patience));
     }
 
-    /// When to look again.
+    /// When [`Self::due`] has to be called next.
     pub(crate) fn next(&self, now: Instant) -> Instant {
         match (self.doubt, self.dead_at, self.measured) {
             (Some(Doubt::Ask(_)), None, _) | (_, None, None) => now,

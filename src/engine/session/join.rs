@@ -1,4 +1,4 @@
-//! The state in which the join is under way, and what its refusal means.
+//! The state in which the session joins, and what a refusal means.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::backlog::Backlog;
 use super::connection::{Connection, FrameEvent};
 use super::state::{Leaving, LiveConnection, Session, State, changed, current};
 
-/// How long the server has to answer a join.
+/// How long the server may take to answer a join.
 const JOIN_BUDGET: Duration = Duration::from_secs(5);
 
 impl Session {
@@ -35,7 +35,7 @@ impl Session {
                 }
             }
         };
-        // What came with the join is an acknowledgement like any other, however the join ended.
+        // Entries that arrived with the join are stored like any others, however the join ended.
         self.backlog.write(decoded_batch, &self.journal_writer);
         match outcome {
             None => State::Leaving(Box::new(Leaving { connection: *connection, channel: None, life: None })),
@@ -57,8 +57,8 @@ impl Session {
         }
     }
 
-    /// How a join really ended: where its refusal may be the token's fault, the server is asked. `None` when the wish is
-    /// another, or the operator does not want to wait.
+    /// Decides how a refused join ended: asks the server if the token may be the reason. `None` if the desired state changed, or
+    /// the operator does not want to wait.
     async fn asked_about(
         &mut self,
         end: DisconnectReason,
@@ -81,8 +81,8 @@ impl Session {
     }
 }
 
-/// Joins: sends the frame and reads up to the answer. Events that come before it are kept. The time in which the journal
-/// has no room, so that nothing can be read, is not the server's.
+/// Joins: sends the frame and reads up to the reply. Events that arrive before it are stored. Time in which the journal writer
+/// has no room, so that nothing can be read, does not count against the server.
 async fn joined(
     connection: &mut Connection,
     asked: &CorrelationId,
@@ -119,7 +119,7 @@ async fn joined(
     }
 }
 
-/// Whether a reply answers what was asked. A server may leave the correlation id out; one with another answers something else.
+/// Whether a reply answers this request. A server may omit the correlation id; one with another id answers something else.
 pub(crate) fn answers(reply: &Reply, asked: &CorrelationId) -> bool {
     reply.correlation_id.as_ref().is_none_or(|id| id == asked)
 }

@@ -1,4 +1,4 @@
-//! The state in which messages arrive.
+//! The joined state, in which messages arrive.
 
 use std::time::Duration;
 
@@ -19,16 +19,16 @@ use super::heartbeat::{Heartbeat, HeartbeatAction};
 use super::join::answers;
 use super::state::{Leaving, LiveConnection, Session, State, changed, current};
 
-/// How long a ping may take to be sent. Longer, and the server reads nothing any more.
+/// How long sending a ping may take. If it takes longer, the server no longer reads.
 const SEND_BUDGET: Duration = Duration::from_secs(10);
-/// How often keep-alives are told at most.
+/// How often keep-alives are reported at most.
 const PULSE: Duration = Duration::from_secs(1);
-/// How often a sign of life is written down.
+/// How often a sign of life is recorded.
 const PROOF: Duration = Duration::from_mins(1);
-/// How late the session may be at something that was due. Later, and this process stood still.
+/// How late a due timer may fire. If it is later, this process was suspended.
 const LATE: Duration = Duration::from_secs(2);
 
-/// What a step waited for.
+/// What ended a step's wait.
 enum Happened {
     Wish(DesiredState),
     HandedOver,
@@ -37,7 +37,6 @@ enum Happened {
     Frame(FrameEvent),
 }
 
-/// What to do after a step.
 enum Step {
     Stay,
     Leave,
@@ -70,7 +69,7 @@ impl LiveConnection {
 }
 
 impl Session {
-    /// Reads until the connection ends or the wish is another.
+    /// Reads until the connection ends or the desired state changes.
     pub(crate) async fn live(&mut self, mut live: Box<LiveConnection>) -> State {
         let start = current(&mut self.desired_state);
         let mut next =
@@ -103,7 +102,7 @@ impl Session {
         }
     }
 
-    /// Waits for one thing and does it.
+    /// Waits for one event and handles it.
     async fn step(&mut self, live: &mut LiveConnection, room: &mut Option<WritePermit>, woken: &mut u64) -> Step {
         let began = Instant::now();
         let look = live.beat.next(began);
@@ -112,7 +111,7 @@ impl Session {
         let happened = tokio::select! {
             biased;
             desired_state = changed(&mut self.desired_state) => Happened::Wish(desired_state),
-            // Without room nothing is read: then the silence is ours and says nothing about the server.
+            // Without room in the journal nothing is read, so the silence says nothing about the server.
             () = tokio::time::sleep_until(look), if reads => Happened::Look,
             () = self.backlog.hand_over(&self.journal_writer), if !self.backlog.is_empty() => Happened::HandedOver,
             got = self.journal_writer.room(), if !reads && self.backlog.is_empty() => Happened::Room(got),
@@ -120,7 +119,7 @@ impl Session {
         };
         let late = Instant::now().saturating_duration_since(if reads { look.max(began) } else { began }) > LATE;
         if late {
-            // This process stood still, or could not read because the journal took nothing.
+            // This process was suspended, or could not read because the journal writer had no room.
             tracing::debug!(profile = %self.profile, reads, "the socket was not read for a while");
             live.beat.doubt_after_pause();
         }
@@ -130,7 +129,7 @@ impl Session {
                     *woken = desired_state.woken;
                     live.beat.doubt_after_sleep();
                 }
-                // A connection has the limit that it was opened with.
+                // A connection keeps the limit that it was opened with.
                 if desired_state.wants(&live.connection.session_credentials)
                     && desired_state.message_limit == live.connection.limit
                 {
@@ -146,7 +145,7 @@ impl Session {
                 live.beat.heard(Instant::now());
                 Step::Stay
             }
-            // Nothing can be kept any more, and what can't be kept must not be taken from the server.
+            // Nothing can be stored any more, and what can't be stored must not be taken from the server.
             Happened::Room(Err(_closed)) => Step::Leave,
             Happened::Frame(first) => {
                 let end = self.gather(live, first, &mut decoded_batch);
@@ -156,7 +155,7 @@ impl Session {
         }
     }
 
-    /// Does what the heartbeat says.
+    /// Does what the heartbeat asks for.
     async fn beat(&mut self, live: &mut LiveConnection, room: &mut Option<WritePermit>) -> Step {
         match live.beat.due(Instant::now()) {
             HeartbeatAction::Nothing => Step::Stay,
@@ -171,8 +170,8 @@ impl Session {
         }
     }
 
-    /// Reads what lies in the receive buffer before a connection is given up: an acknowledgement comes once, and the sign of life
-    /// that was missed may be there. `broken` is whether the connection ends all the same.
+    /// Reads the receive buffer before a connection is given up: an acknowledgement is sent only once, and the missing sign of life
+    /// may be there. `broken` means that the connection ends in any case.
     async fn look_once_more(
         &mut self,
         live: &mut LiveConnection,
@@ -180,10 +179,10 @@ impl Session {
         end: DisconnectReason,
         broken: bool,
     ) -> Step {
-        // The runtime looks at its sockets in between: after a pause their data may not be known of yet.
+        // Lets the runtime poll its sockets: after a pause it may not know yet that data arrived.
         tokio::task::yield_now().await;
         if broken {
-            // Nothing was read while it was written to.
+            // The socket was not read while it was written to.
             live.beat.doubt_after_pause();
         }
         let mut decoded_batch = DecodedBatch::default();
@@ -197,7 +196,7 @@ impl Session {
         }
     }
 
-    /// Takes the first frame and everything that is there already, up to a full harvest.
+    /// Takes the first frame and all that have already arrived, up to a full batch.
     fn gather(
         &mut self,
         live: &mut LiveConnection,
@@ -222,7 +221,7 @@ impl Session {
         end
     }
 
-    /// Something came. That is a sign of life of now, unless it may have waited in the receive buffer through a pause.
+    /// Notes that something arrived. It proves that the connection lives, unless it may have waited in the receive buffer in a pause.
     fn note_life(&self, live: &mut LiveConnection, now: Instant) {
         let newest = self.clocks.now();
         if !live.beat.is_in_doubt() && !newest.slept_since(live.life).is_zero() {
@@ -253,7 +252,7 @@ impl Session {
                 let doubted = live.beat.is_in_doubt();
                 if let Some(round_trip) = live.beat.pong(&payload, now) {
                     if doubted {
-                        // It lived through the pause, and a connection keeps the order: nothing was missed.
+                        // The connection survived the pause and keeps the order, so nothing was missed.
                         live.life = self.clocks.now();
                     }
                     live.round_trip = Some(round_trip);
@@ -267,7 +266,7 @@ impl Session {
         }
     }
 
-    /// A refusal over a joined connection. Nothing is asked over it but the join, so only a word about the token ends it.
+    /// A refusal on a joined connection. Only the join was requested over it, so only a refusal of the token ends it.
     fn refused(&self, live: &LiveConnection, reply: Reply) -> Option<DisconnectReason> {
         if refuses_token(reply.status) && answers(&reply, &live.asked) {
             return Some(DisconnectReason::of_refusal(reply));
@@ -294,7 +293,6 @@ impl Session {
     }
 }
 
-/// Hands what was read over, where there is any.
 fn hand_over(decoded_batch: DecodedBatch, room: &mut Option<WritePermit>) {
     if !decoded_batch.is_empty()
         && let Some(room) = room.take()

@@ -1,6 +1,6 @@
-//! Messages that were lost since they could not be read, each with its connection.
+//! Messages that were lost because they could not be read; each ended its connection.
 //!
-//! A server that keeps a queue delivers such a message again after each join: by that the same loss is known.
+//! A server with a queue delivers such a message again after each join, which shows that it is the same loss.
 
 use crate::engine::events::action::Action;
 use crate::engine::events::connection_reason::DisconnectReason;
@@ -11,8 +11,8 @@ use super::frame_decoder::FrameDecoder;
 use super::state::{REPEATED, Session};
 
 impl Session {
-    /// Says that a message could not be read, in a row and to the operator. A server may send it again after each join: from the
-    /// third in a row the operator is offered the larger `limit`, if one would help; later ones that are the same are not said.
+    /// Reports a message that could not be read, in a row and to the operator. A server may send it again after each join: from the
+    /// third in a row the operator is offered the larger `limit`, if that would help; further ones that are the same are not reported.
     pub(crate) fn cannot_read(&mut self, why: &DisconnectReason, limit: Option<usize>) {
         let Some((reason, size, key)) = self.losses.count(why) else { return };
         let mut decoded_batch = DecodedBatch::default();

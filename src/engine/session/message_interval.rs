@@ -1,18 +1,18 @@
-//! How often messages come, so that a silence can be told from what is usual.
+//! How often messages arrive, to tell an unusual silence from a usual one.
 //!
-//! Measured where messages are read: those that come at once count as one. Outlives connections, but not the run.
+//! Measured when messages are read: those read together count as one. Kept across connections, but not across runs.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Pauses that are remembered, the newest.
+/// How many of the newest intervals are kept.
 const REMEMBERED: usize = 512;
-/// Pauses that make a habit.
+/// How many intervals are needed for a statistic.
 const ENOUGH: usize = 20;
 
-/// The pauses between the messages of one profile.
+/// The intervals between the messages of one profile.
 #[derive(Debug, Default)]
 pub(crate) struct IntervalStats {
     last: Option<Instant>,
@@ -20,7 +20,7 @@ pub(crate) struct IntervalStats {
 }
 
 impl IntervalStats {
-    /// One message or more came.
+    /// Notes that one or more messages arrived.
     pub(crate) fn message(&mut self, now: Instant) {
         if let Some(last) = self.last.replace(now) {
             if self.pauses.len() == REMEMBERED {
@@ -30,12 +30,11 @@ impl IntervalStats {
         }
     }
 
-    /// When the last message came.
     pub(crate) fn last(&self) -> Option<Instant> {
         self.last
     }
 
-    /// The pause that 95 % of the remembered ones do not exceed; `None` while they are few.
+    /// The 95th percentile of the kept intervals; `None` if there are too few.
     pub(crate) fn usual(&self) -> Option<Duration> {
         if self.pauses.len() < ENOUGH {
             return None;

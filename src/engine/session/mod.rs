@@ -1,4 +1,4 @@
-//! A session: one task a profile owns one state machine, so that a profile never has two sockets.
+//! A session: one task per profile owns one state machine, so that a profile never has two sockets.
 //!
 //! ```text
 //!             ┌────────────── Waiting ◀──────────────┐  (any failure: wait and try again, for ever)
@@ -9,9 +9,9 @@
 //!    └──────── (by the wish) ◀── Leaving ─▶ Connecting, or the end
 //! ```
 //!
-//! A state owns its resources: leaving a state drops its socket, its attempt and its timers, so that late news of an old
-//! connection can't arrive. What the session should do is a [`DesiredState`], read whenever it changes. What it hears goes to the
-//! [`JournalWriter`](crate::engine::storage::journal_writer::Scribe), which commits before the window is told. It never waits for the window.
+//! A state owns its resources: leaving a state drops its socket, its attempt and its timers, so that no late event of an old
+//! connection can arrive. [`DesiredState`] says what the session should do, and is read whenever it changes. Received entries go to
+//! the [`JournalWriter`], which commits them before the window sees them. A session never waits for the window.
 
 pub(crate) mod backlog;
 pub(crate) mod backoff;
@@ -56,12 +56,12 @@ use state::{
     next_limit,
 };
 
-/// How long leaving may take, from the frame to the closed socket.
+/// How long leaving may take, from the leave frame to the closed socket.
 const LEAVE_BUDGET: Duration = Duration::from_secs(1);
-/// How long it may take once the program is to end, which as a whole has a second.
+/// The same when the program quits, which may take one second in total.
 pub(crate) const QUIT_LEAVE_BUDGET: Duration = Duration::from_millis(600);
 
-/// Starts a session. It ends when the wish is [`TargetState::Stopped`], after leaving the channel.
+/// Starts a session. It ends when the target is [`TargetState::Stopped`], after leaving the channel.
 pub(crate) fn start(
     parts: SessionConfig,
     desired_state: DesiredState,
@@ -109,7 +109,7 @@ impl Session {
         }
     }
 
-    /// The state that the wish leads to from a state without resources.
+    /// The state that the desired state leads to from a state without resources.
     fn follow(&mut self) -> State {
         match current(&mut self.desired_state) {
             DesiredState { aim: TargetState::SignedOut, .. } => State::Resting(IdleReason::SignedOut),
@@ -147,14 +147,14 @@ impl Session {
     }
 
     async fn rest(&mut self, rest: IdleReason) -> State {
-        // The wish may have changed while this state was told.
+        // The desired state may have changed while this state was published.
         let mut desired_state = current(&mut self.desired_state);
         loop {
             let stays = match (&rest, &desired_state.aim) {
                 (IdleReason::SignedOut, TargetState::SignedOut)
                 | (IdleReason::Offline, TargetState::Offline)
                 | (IdleReason::Refused { .. }, TargetState::Refused { .. }) => true,
-                // Another token is a reason to try again, and so is the operator who asks for it.
+                // New credentials are a reason to try again, and so is a retry by the operator.
                 (IdleReason::Refused { number, retry, .. }, TargetState::Online(session_credentials)) => {
                     session_credentials.number == *number && desired_state.retry == *retry
                 }
@@ -197,7 +197,7 @@ impl Session {
     async fn leave(&mut self, leaving: Box<Leaving>) -> State {
         let Leaving { mut connection, channel, mut life } = *leaving;
         let mut decoded_batch = DecodedBatch::default();
-        // What has come already must not depend on whether the leave can be sent.
+        // Entries that have already arrived must not depend on whether the leave can be sent.
         while !decoded_batch.is_full()
             && let Some(heard) = connection.next(&mut decoded_batch).now_or_never()
             && !matches!(heard, FrameEvent::End(_))
@@ -213,7 +213,7 @@ impl Session {
             loop {
                 match connection.next(&mut decoded_batch).await {
                     FrameEvent::End(_) => return,
-                    // Where the join was just given up, its answer may come first.
+                    // If the join was just abandoned, its reply may come first.
                     FrameEvent::Reply(reply) if answers(&reply, &asked) => break,
                     FrameEvent::Entry
                     | FrameEvent::Reply(_)
@@ -225,11 +225,11 @@ impl Session {
                     backlog.write(std::mem::take(&mut decoded_batch), journal_writer);
                 }
                 if backlog.is_full() {
-                    // What can't be kept is not read, and the answer may be behind it.
+                    // What can't be stored is not read, and the reply may be behind it.
                     return;
                 }
             }
-            // Only the answer shows that it lived until now.
+            // Only the reply proves that the connection lived until now.
             life = life.map(|_before| self.clocks.now());
             connection.close().await;
         };
@@ -244,7 +244,7 @@ impl Session {
         self.backlog.write(decoded_batch, &self.journal_writer);
         match life {
             None => {}
-            // The next run begins its gap there.
+            // The next run's gap begins here.
             Some(life) if matches!(current(&mut self.desired_state).aim, TargetState::Stopped) => {
                 let now = self.clocks.now();
                 self.backlog.prove(before(now.at, now.since(life)), &self.journal_writer);
@@ -254,7 +254,7 @@ impl Session {
         self.follow()
     }
 
-    /// A connection ended by itself after it was joined for `joined`.
+    /// Handles the end of a connection that had been joined for `joined`.
     fn lost(&mut self, end: DisconnectReason, session_credentials: &SessionCredentials, joined: Duration) -> State {
         tracing::debug!(profile = %self.profile, %end, "the connection ended");
         match end {
@@ -262,7 +262,7 @@ impl Session {
                 let retry = current(&mut self.desired_state).retry;
                 return State::Resting(IdleReason::Refused { number: session_credentials.number, retry, why });
             }
-            // The next connection may well end the same way, however long this one held: no reset.
+            // The next connection may end the same way, however long this one stayed up: no reset.
             DisconnectReason::TooLarge { size, limit } => self.cannot_read(&end, Some(next_limit(size, limit))),
             DisconnectReason::NotUtf8 => self.cannot_read(&end, None),
             _ if joined >= STABLE => {
@@ -275,13 +275,13 @@ impl Session {
         self.failed(ConnectionFailure::Ended(end), policy_closes)
     }
 
-    /// Tells the scribe that a joined connection is gone.
+    /// Reports to the journal writer that a joined connection was lost.
     fn gone(&mut self, last: ClockSample, message: bool) {
         let news = ConnectionChange::Lost { last, now: self.clocks.now(), message };
         self.backlog.tell(news, &self.journal_writer);
     }
 
-    /// The wish once it has changed. What waits for the scribe is handed over meanwhile. Can be dropped at any time.
+    /// Waits until the desired state changes. Meanwhile the backlog is passed to the journal writer. Cancel-safe.
     async fn changed(&mut self) -> DesiredState {
         loop {
             tokio::select! {
@@ -291,14 +291,14 @@ impl Session {
         }
     }
 
-    /// Hands everything over that waits for the scribe.
+    /// Passes the whole backlog to the journal writer.
     async fn hand_all_over(&mut self) {
         while !self.backlog.is_empty() {
             self.backlog.hand_over(&self.journal_writer).await;
         }
     }
 
-    /// Has a sign of life written down, where there is room for that. Without it the next run's gap begins earlier.
+    /// Records a sign of life if the journal writer has room. Without it, the next run's gap begins earlier.
     fn prove(&self, life: ClockSample) -> bool {
         let Some(room) = self.journal_writer.room_now() else { return false };
         let now = self.clocks.now();
@@ -306,7 +306,7 @@ impl Session {
         true
     }
 
-    /// A state as the window and `watch` see it.
+    /// The state as the window and `watch` show it.
     fn public_state(&self, state: &State) -> ConnectionState {
         match state {
             State::Resting(IdleReason::SignedOut) => ConnectionState::SignedOut,
@@ -324,7 +324,7 @@ impl Session {
         }
     }
 
-    /// Tells the window and the engine.
+    /// Publishes the state to the window and the supervisor.
     async fn announce(&self, state: ConnectionState) {
         self.event_sender.update(self.profile, |status| status.set_connection(state.clone()));
         let report =
@@ -335,7 +335,7 @@ impl Session {
     }
 }
 
-/// Ends when a leave that begins now has taken too long. The program may be told to end in the middle of it.
+/// Ends when a leave that begins now has taken too long. The program may start to quit meanwhile.
 async fn too_long(mut desired_state: watch::Receiver<DesiredState>) {
     let quitting = async {
         if desired_state.wait_for(|desired_state| matches!(desired_state.aim, TargetState::Stopped)).await.is_err() {

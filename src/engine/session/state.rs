@@ -26,7 +26,7 @@ use super::desired_state::{DesiredState, TargetState};
 use super::heartbeat::Heartbeat;
 use super::message_interval::IntervalStats;
 
-/// What outlives the states.
+/// What is kept across the states.
 pub(crate) struct Session {
     pub(crate) profile: ProfileId,
     pub(crate) connector: Arc<dyn Connector>,
@@ -37,44 +37,39 @@ pub(crate) struct Session {
     pub(crate) reports: mpsc::Sender<InternalEvent>,
     pub(crate) clocks: Clocks,
     pub(crate) clock: Clock,
-    /// What the scribe has no room for yet. While there is something, nothing more is read.
+    /// What the journal writer has no room for yet. While it holds anything, nothing more is read.
     pub(crate) backlog: Backlog,
     pub(crate) desired_state: watch::Receiver<DesiredState>,
     pub(crate) backoff: Backoff,
     pub(crate) policy_closes: PolicyCloseCount,
-    /// How often messages come.
     pub(crate) pace: IntervalStats,
     /// Messages that could not be read.
     pub(crate) losses: LostMessages,
-    /// The number of the ticket that was used last.
+    /// The number of the credentials that were used last.
     pub(crate) credentials_number: u64,
-    /// The connections so far: the generation of the current one, for the log.
+    /// The number of connections so far, which the log uses as the generation of the current one.
     pub(crate) connections: u64,
 }
 
 /// The states; each owns what it needs.
 pub(crate) enum State {
-    /// Not connected and not about to be.
+    /// Not connected, and not about to connect.
     Resting(IdleReason),
-    /// Waiting for the next attempt.
     Waiting(Box<Waiting>),
-    /// DNS, TCP, TLS and the upgrade are under way.
+    /// DNS, TCP, TLS or the upgrade is in progress.
     Connecting(Connecting),
-    /// The socket is open and the join is under way.
+    /// The socket is open and the join is in progress.
     Joining(Box<Connection>),
-    /// Joined.
     Live(Box<LiveConnection>),
-    /// Leaving the channel.
     Leaving(Box<Leaving>),
-    /// The end.
     Ended,
 }
 
-/// Why a session rests.
+/// Why a session is idle.
 pub(crate) enum IdleReason {
     SignedOut,
     Offline,
-    /// The token of the ticket with this number was refused, when the operator had asked so often for another attempt.
+    /// The server refused the token with this credentials number; `retry` is the operator's retry counter at that time.
     Refused {
         number: u64,
         retry: u64,
@@ -82,7 +77,7 @@ pub(crate) enum IdleReason {
     },
 }
 
-/// An attempt under way. Dropping it gives it up.
+/// An attempt in progress. Dropping it cancels it.
 pub(crate) struct Connecting {
     pub(crate) session_credentials: Arc<SessionCredentials>,
     pub(crate) limit: usize,
@@ -93,38 +88,37 @@ pub(crate) struct Connecting {
 pub(crate) struct Leaving {
     pub(crate) connection: Connection,
     pub(crate) channel: Option<ChannelId>,
-    /// Its last sign of life, if it is joined.
+    /// Its last sign of life, if it was joined.
     pub(crate) life: Option<ClockSample>,
 }
 
-/// What a session is made of.
+/// What a session needs to start.
 pub(crate) struct SessionConfig {
-    /// Whose it is.
     pub(crate) profile: ProfileId,
-    /// How sockets are connected.
+    /// Opens sockets.
     pub(crate) connector: Arc<dyn Connector>,
-    /// Asks whether a token is dead when the answer to a join does not say.
+    /// Checks whether a token is invalid if the answer to a join does not say.
     pub(crate) token_check: TokenCheck,
-    /// Where what it hears is committed.
+    /// Commits received entries.
     pub(crate) journal_writer: JournalWriter,
-    /// Where secrets that it hears are kept.
+    /// Keeps the secrets that are received.
     pub(crate) link_store: LinkStore,
-    /// Where the window is told.
+    /// Publishes events to the window.
     pub(crate) event_sender: EventSender,
-    /// Where the engine is told of states.
+    /// Reports states to the supervisor.
     pub(crate) reports: mpsc::Sender<InternalEvent>,
-    /// The clocks.
+    /// The clocks that time connections and gaps.
     pub(crate) clocks: Clocks,
     /// The time of day.
     pub(crate) clock: Clock,
-    /// The jitter.
+    /// The source of the jitter.
     pub(crate) random: fastrand::Rng,
 }
 
-/// Asks the server whether it refuses a token: its words if it does. `None` if it does not, or if nothing can be learnt.
+/// Asks the server whether it refuses a token. Returns the server's text if it does; `None` if it does not, or if that is unknown.
 pub(crate) type TokenCheck = Arc<dyn Fn(Arc<SessionCredentials>) -> BoxFuture<'static, Option<String>> + Send + Sync>;
 
-/// The wish as it is now. One that nobody holds any more is the wish to stop.
+/// The desired state as it is now. If its sender was dropped, the session has to stop.
 pub(crate) fn current(desired_state: &mut watch::Receiver<DesiredState>) -> DesiredState {
     let orphaned = desired_state.has_changed().is_err();
     let mut now = desired_state.borrow_and_update().clone();
@@ -134,7 +128,7 @@ pub(crate) fn current(desired_state: &mut watch::Receiver<DesiredState>) -> Desi
     now
 }
 
-/// The wish once it has changed. Can be dropped at any time without missing a change.
+/// Waits until the desired state changes. Cancel-safe: no change is missed.
 pub(crate) async fn changed(desired_state: &mut watch::Receiver<DesiredState>) -> DesiredState {
     if desired_state.changed().await.is_err() {
         tracing::debug!("nobody wishes for this session any more");
@@ -142,42 +136,40 @@ pub(crate) async fn changed(desired_state: &mut watch::Receiver<DesiredState>) -
     current(desired_state)
 }
 
-/// A joined connection.
 pub(crate) struct LiveConnection {
     pub(crate) connection: Connection,
-    /// What the join was asked under.
+    /// The correlation id of the join.
     pub(crate) asked: CorrelationId,
     pub(crate) channel: Option<ChannelId>,
     pub(crate) joined: Instant,
-    /// When it last gave a sign of life.
+    /// When the connection last gave a sign of life.
     pub(crate) life: ClockSample,
     pub(crate) beat: Heartbeat,
     pub(crate) round_trip: Option<Duration>,
-    /// When the last answer to a ping came.
+    /// When the last pong arrived.
     pub(crate) pong: Option<Instant>,
     pub(crate) keep_alives: u64,
     pub(crate) told: Option<Instant>,
-    /// When a sign of life was written down last.
+    /// When a sign of life was last recorded.
     pub(crate) proved: Option<Instant>,
 }
 
-/// A wait for the next attempt.
 pub(crate) struct Waiting {
     pub(crate) until: Instant,
-    /// What went wrong.
+    /// Why the last attempt failed.
     pub(crate) why: RetryReason,
     /// The desired state when the last attempt failed.
     pub(crate) desired_state: DesiredState,
-    /// If the server asked for the wait: when it did, and for how long.
+    /// If the server asked for the wait: when, and for how long.
     pub(crate) asked: Option<(ClockSample, Duration)>,
 }
 
-/// Counts how often in a row the server closed a connection by a policy, each soon after its join.
+/// Counts closes by a server policy in a row, each soon after its join.
 #[derive(Debug, Default)]
 pub(crate) struct PolicyCloseCount(pub(crate) u32);
 
 impl PolicyCloseCount {
-    /// Counts the end of a connection that was joined for `joined`; what to say of it from the second on.
+    /// Counts the end of a connection that was joined for `joined`. Returns what to report from the second one on.
     pub(crate) fn count(&mut self, end: &DisconnectReason, joined: Duration) -> Option<PolicyCloses> {
         let Some(code) = end.policy() else {
             if joined >= HELD {
@@ -189,29 +181,28 @@ impl PolicyCloseCount {
         (self.0 > 1).then_some(PolicyCloses { count: self.0, code })
     }
 
-    /// How many it is.
     pub(crate) fn in_a_row(&self) -> u32 {
         self.0
     }
 }
 
-/// A connection that held for so long was not closed because of its join.
+/// A connection that stayed up this long was not closed because of its join.
 pub(crate) const HELD: Duration = Duration::from_mins(5);
 
-/// Lost messages, in a row.
+/// Messages lost in a row.
 #[derive(Debug, Default)]
 pub(crate) struct LostMessages {
     pub(crate) last: Option<DisconnectReason>,
-    /// How often the last one was lost: a message that is delivered again has the same size.
+    /// How often the last one was lost. A message that is delivered again has the same size.
     pub(crate) count: u32,
     /// How many were lost for the same reason, whatever their size.
     pub(crate) of_its_kind: u32,
-    /// The row of all that are the same.
+    /// The row that all losses of the same message share.
     pub(crate) key: String,
 }
 
 impl LostMessages {
-    /// Counts how a connection ended, if that lost a message: what is known of it, with the row that says so.
+    /// Counts how a connection ended, if that lost a message. Returns the reason, the size in bytes, and the key of its row.
     pub(crate) fn count(&mut self, end: &DisconnectReason) -> Option<(UnreadableReason, usize, &str)> {
         let (reason, size) = end.lost_message()?;
         let last = self.last.as_ref().and_then(DisconnectReason::lost_message);
@@ -226,21 +217,21 @@ impl LostMessages {
         Some((reason, size, &self.key))
     }
 
-    /// How much longer the next attempt is to be waited for than after another end: 0 for as long as before.
+    /// By how much the wait before the next attempt grows; 0 for the usual wait.
     pub(crate) fn backoff(&self) -> u32 {
         if self.count < REPEATED { 0 } else { self.count.saturating_add(REPEATED) }
     }
 
-    /// A connection ended otherwise.
+    /// Forgets the losses, because a connection ended for another reason.
     pub(crate) fn reset(&mut self) {
         *self = Self::default();
     }
 }
 
-/// After how many losses of one kind in a row nothing but a change helps.
+/// After this many losses of one kind in a row, retrying without a change is useless.
 pub(crate) const REPEATED: u32 = 3;
 
-/// A limit under which a message of this size could have been read: the size that is known may be that of its first part.
+/// A limit that would have let a message of this size through. The known size may be that of its first part only.
 pub(crate) fn next_limit(size: usize, limit: usize) -> usize {
     size.max(limit.saturating_mul(2)).checked_next_power_of_two().unwrap_or(usize::MAX)
 }

@@ -1,4 +1,4 @@
-//! The state in which the next attempt is waited for: how long, and why.
+//! The state between two attempts: how long it lasts, and why.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::desired_state::TargetState;
 use super::state::{Session, State, Waiting, current};
 
 impl Session {
-    /// The wait after an attempt that failed.
+    /// Starts the wait after a failed attempt.
     pub(crate) fn failed(&mut self, failure: ConnectionFailure, policy_closes: Option<PolicyCloses>) -> State {
         let desired_state = current(&mut self.desired_state);
         let mut wait = self.backoff.next(self.policy_closes.in_a_row().max(self.losses.backoff()));
@@ -51,7 +51,7 @@ impl Session {
 }
 
 impl ConnectionFailure {
-    /// When the server, or the proxy before it, wants to be asked again.
+    /// When the server, or the proxy before it, asked to be tried again.
     fn retry_after(&self) -> Option<RetryAfter> {
         let Self::NotConnected(error) = self else { return None };
         match Arc::as_ref(error) {
