@@ -1,4 +1,4 @@
-//! How the operator reaches a download under way.
+//! Connects the operator's commands to a running download.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,26 +7,26 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::error::{DownloadError, StopReason};
 
-/// Orders that wait for a download. Full: the order is not taken; one of the same kind is waiting already.
+/// Commands that may wait for a download. A command beyond this is dropped, because one of the same kind is already waiting.
 const ORDERS: usize = 4;
 
-/// What can be asked of a download that waits for room.
+/// A command to a running download.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum DownloadCommand {
-    /// Look again whether there is room.
+    /// Check the free space again.
     Resume,
     /// Save to this path instead.
     Move(PathBuf),
 }
 
-/// The hub's end. Dropping it ends the download with what has come kept.
+/// The supervisor's side. Dropping it stops the download; the received bytes are kept.
 #[derive(Debug)]
 pub(crate) struct DownloadHandle {
     stop: Option<oneshot::Sender<()>>,
     orders: mpsc::Sender<DownloadCommand>,
 }
 
-/// The download's end.
+/// The download's side.
 #[derive(Debug)]
 pub(crate) struct DownloadControl {
     stop: oneshot::Receiver<()>,
@@ -34,7 +34,7 @@ pub(crate) struct DownloadControl {
     orders: mpsc::Receiver<DownloadCommand>,
 }
 
-/// Both ends.
+/// Creates both sides.
 pub(crate) fn control() -> (DownloadHandle, DownloadControl) {
     let (stop, stopping) = oneshot::channel();
     let (orders, given) = mpsc::channel(ORDERS);
@@ -42,7 +42,6 @@ pub(crate) fn control() -> (DownloadHandle, DownloadControl) {
 }
 
 impl DownloadHandle {
-    /// Stops the download.
     pub(crate) fn cancel(&mut self) {
         if let Some(stop) = self.stop.take()
             && stop.send(()).is_err()
@@ -51,7 +50,7 @@ impl DownloadHandle {
         }
     }
 
-    /// Gives an order.
+    /// Sends a command.
     pub(crate) fn order(&self, order: DownloadCommand) {
         if self.orders.try_send(order).is_err() {
             tracing::debug!("a download has its orders already");
@@ -60,7 +59,7 @@ impl DownloadHandle {
 }
 
 impl DownloadControl {
-    /// Waits until it is to stop.
+    /// Waits until the download has to stop.
     pub(crate) async fn stopped(&mut self) -> StopReason {
         if let Some(stop) = self.stopped {
             return stop;
@@ -70,7 +69,7 @@ impl DownloadControl {
         stop
     }
 
-    /// Waits for the next order, or until it is to stop.
+    /// Waits for the next command, or until the download has to stop.
     pub(crate) async fn order(&mut self) -> Result<DownloadCommand, StopReason> {
         if let Some(stop) = self.stopped {
             return Err(stop);
@@ -87,7 +86,7 @@ impl DownloadControl {
     }
 }
 
-/// Waits until it makes sense to look at the disk again; says where to go on, if the operator chose another place.
+/// Waits until the free space should be checked again. Returns the new path if the operator moved the download.
 pub(crate) async fn wait(control: &mut DownloadControl) -> Result<Option<DownloadCommand>, DownloadError> {
     match tokio::time::timeout(LOOK_AGAIN, control.order()).await {
         Ok(Ok(order)) => Ok(Some(order)),
@@ -96,5 +95,5 @@ pub(crate) async fn wait(control: &mut DownloadControl) -> Result<Option<Downloa
     }
 }
 
-/// How often it is looked whether there is room again.
+/// How often the free space is checked while a download waits for it.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(2);

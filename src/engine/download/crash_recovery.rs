@@ -1,7 +1,7 @@
-//! What an earlier run left behind: downloads that it did not end, and warnings that nobody has read.
+//! Finishes what an earlier run left behind: interrupted downloads, and warnings that were not dismissed.
 //!
-//! A crash in the middle of a transfer leaves `Fetching` as the last deed of its request, and a part-file. It is never taken for
-//! a whole file: the row says what happened, and what had come is kept under a name that says what it is.
+//! A crash during a transfer leaves `Fetching` as the last event of its request, and a part file. That file never counts as
+//! complete: the row says what happened, and the received bytes are kept under a name that says what they are.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ use super::error::what_now;
 use super::part_file;
 
 impl LeftBehind {
-    /// Takes note of the entries of a request, ascending.
+    /// Evaluates the entries of a request, in ascending order.
     pub(crate) fn note(&mut self, entries: &[Entry]) {
         for entry in entries.iter().rev() {
             if let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact) {
@@ -57,12 +57,12 @@ impl LeftBehind {
 }
 
 impl CrashRecovery {
-    /// That has a vault know again what was used.
+    /// Creates a recovery that also marks links as used in `link_store`.
     pub(crate) fn of(link_store: LinkStore) -> Self {
         Self { used: UsedBefore { link_store, ..UsedBefore::default() }, ..Self::default() }
     }
 
-    /// Ends what was not ended, and tells what was not read.
+    /// Records the end of interrupted downloads, and shows undismissed warnings again.
     pub(crate) async fn settle(self, profile: ProfileId, journal_writer: JournalWriter, context: EngineContext) {
         let Self { left_behind: LeftBehind { requested, unfinished, unread, .. }, used } = self;
         for request in used.repeated {
@@ -101,7 +101,7 @@ impl CrashRecovery {
 }
 
 impl InterruptedDownload {
-    /// Keeps what is left of it. Says what happened, and where that is.
+    /// Keeps the received bytes. Returns what happened, and where they are.
     fn keep(self) -> (String, Option<PathBuf>) {
         let kept = self.part.as_deref().and_then(|part| part_file::keep_left_behind(part, &self.to));
         let ended = "Privicore Monitor ended in the middle of the download. The link is used up.";

@@ -1,7 +1,7 @@
-//! Asking for stored data: the list of data tokens, and `request-data` for one or many of them.
+//! Requests stored data: reads the list of data tokens, and sends `request-data` for one or many of them.
 //!
-//! What is requested is written into the journal under the request id that the server gave, so that its name, its size and
-//! its data token are known when the data comes, and the same can be requested again. The data token is in no log.
+//! Each request is recorded in the journal under the request id that the server gave, so that its name, size and data token are
+//! known when the data arrives, and it can be repeated. The data token is never logged.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,23 +18,22 @@ use crate::engine::storage::journal_writer::JournalWriter;
 use crate::protocol::{CommandId, RequestId, StoredData};
 use crate::settings::ProfileId;
 
-/// The label of the commands that stand behind requests.
+/// The label of the commands that carry out data requests.
 const LABEL: &str = "Request data";
 
-/// One who asks, for one profile.
+/// Sends the data requests of one profile.
 pub(crate) struct DataRequester {
-    /// Whose.
     pub(crate) profile: ProfileId,
-    /// The token and where it is good.
+    /// The token and its server.
     pub(crate) session_credentials: Arc<SessionCredentials>,
-    /// Where requests are written.
+    /// Records the requests.
     pub(crate) journal_writer: JournalWriter,
-    /// The engine's tools.
+    /// The shared services of the engine.
     pub(crate) context: EngineContext,
 }
 
 impl DataRequester {
-    /// Reads one page of the data tokens and tells the window.
+    /// Reads one page of the data tokens and sends it to the window.
     pub(crate) async fn list(self, page: u32) {
         let page = page.max(1);
         let SessionCredentials { endpoints, token, .. } = &*self.session_credentials;
@@ -45,8 +44,8 @@ impl DataRequester {
         self.context.event_sender.post(Event::DataTokens { profile: self.profile, page, answer });
     }
 
-    /// Requests data, one after the other, to be saved to `folder` by itself. `again` is the request whose data is wanted
-    /// once more.
+    /// Requests data, one item after the other; `folder` is where it is saved automatically. `again` is the request that is
+    /// repeated.
     pub(crate) async fn request(self, data: Vec<StoredData>, folder: Option<PathBuf>, again: Option<RequestId>) {
         let all = data.len();
         for (done, stored) in data.into_iter().enumerate() {
@@ -74,7 +73,7 @@ impl DataRequester {
         }
     }
 
-    /// Requests data; once more if the server asks to wait, when that is over.
+    /// Requests data. If the server asks to wait, it waits and tries once more.
     async fn request_patiently(&self, stored: &StoredData) -> Result<RequestedData, RestError> {
         let SessionCredentials { endpoints, token, .. } = &*self.session_credentials;
         let answer = self.context.rest.request_data(endpoints, token, &stored.token).await;
@@ -86,7 +85,7 @@ impl DataRequester {
         self.context.rest.request_data(endpoints, token, &stored.token).await
     }
 
-    /// Requests the data of an earlier request once more. `span` is its first and last entry, where the window knows them.
+    /// Repeats an earlier request. `span` is its first and last entry, if the window knows them.
     pub(crate) async fn request_again(self, request: RequestId, span: Option<(Seq, Seq)>) {
         let key = ActivityKey::Data(request.clone());
         let history = match self.context.journal_store.history(self.profile, &key, span).await {
@@ -108,7 +107,7 @@ impl DataRequester {
         self.request(vec![stored], None, Some(request)).await;
     }
 
-    /// Writes a request down. Says whether that can go on.
+    /// Records a request. Returns whether the next one can follow.
     async fn write(&self, answer: RequestedData, stored: StoredData, again: Option<RequestId>) -> bool {
         let RequestedData { request, command } = answer;
         let entry = |key, deed| Entry::ours((self.context.clock)(), key, Fact::Done(deed));
@@ -123,7 +122,7 @@ impl DataRequester {
         self.journal_writer.record_all(entries).await.is_ok()
     }
 
-    /// Says what was not requested. `count` is how many are left because of it.
+    /// Shows what was not requested. `count` is how many requests are skipped because of it.
     fn tell(&self, stored: &StoredData, error: &RestError, count: usize) {
         let name = [&stored.file_name, &stored.context].into_iter().find(|name| !name.is_empty());
         let what = match (count, name) {
@@ -150,7 +149,7 @@ impl DataRequester {
     }
 }
 
-/// Whether the next request would end in the same way.
+/// Whether the next request would fail in the same way.
 fn is_fatal(error: &RestError) -> bool {
     match error {
         RestError::Unreachable { .. }

@@ -1,4 +1,4 @@
-//! How a download fails: what the row says of it, what the operator reads, and what can be done about it.
+//! How a download fails: the outcome in the row, the text for the operator, and the next step.
 
 use std::path::Path;
 
@@ -8,38 +8,37 @@ use crate::engine::events::action::Action;
 
 use super::save_error::SaveError;
 
-/// How a download failed.
 #[derive(Debug)]
 pub(crate) struct DownloadError {
-    /// What the row says of it; `None` where nothing had begun, so that the row stays as it is.
+    /// The outcome to record in the row; `None` if the download never started, so that the row stays as it is.
     pub(crate) deed: Option<DownloadFailure>,
-    /// What happened and what to do.
+    /// What happened, and what to do.
     pub(crate) sentence: String,
-    /// Whether no notice is shown: the operator did it.
+    /// Whether to show no notice, because the operator caused it.
     pub(crate) quiet: bool,
-    /// Whether what has come is kept.
+    /// Whether the received bytes are kept.
     pub(crate) keep: bool,
-    /// What the operator can do about it at once: the button's words and what it does.
+    /// The next step that a button offers: its label and its action.
     pub(crate) remedy: Option<Box<(String, Action)>>,
 }
 
 impl DownloadError {
-    /// Before anything was recorded or sent.
+    /// A failure before anything was recorded or sent.
     pub(crate) fn before(sentence: impl Into<String>) -> Self {
         Self { deed: None, sentence: sentence.into(), quiet: false, keep: false, remedy: None }
     }
 
-    /// After the deed of fetching was recorded.
+    /// A failure after `Fetching` was recorded.
     pub(crate) fn after(why: DownloadFailure, sentence: impl Into<String>) -> Self {
         Self { deed: Some(why), ..Self::before(sentence) }
     }
 
-    /// In the middle: what has come is kept.
+    /// A failure during the transfer: the received bytes are kept.
     pub(crate) fn broken(sentence: impl Into<String>) -> Self {
         Self { keep: true, ..Self::after(DownloadFailure::Broken, sentence) }
     }
 
-    /// The link may not be fetched; nothing was sent.
+    /// The policy forbids the link; nothing was sent.
     pub(crate) fn refused(
         refused: PolicyViolation,
         allow: impl FnOnce(crate::engine::events::action::LinkPermission, String) -> Action,
@@ -56,17 +55,17 @@ impl From<SaveError> for DownloadError {
     }
 }
 
-/// Why a download stops in the middle.
+/// Why a running download stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StopReason {
-    /// The operator stopped it.
+    /// The operator cancelled it.
     Cancelled,
-    /// The engine ends.
+    /// The engine is stopping.
     Closing,
 }
 
 impl StopReason {
-    /// Before the link was touched.
+    /// The error if the link was not used yet.
     pub(crate) fn before() -> DownloadError {
         DownloadError {
             quiet: true,
@@ -74,7 +73,7 @@ impl StopReason {
         }
     }
 
-    /// From the GET on.
+    /// The error once the GET was sent.
     pub(crate) fn after(self) -> DownloadError {
         match self {
             Self::Cancelled => DownloadError {
@@ -92,7 +91,7 @@ impl StopReason {
     }
 }
 
-/// The end of a sentence about a transfer that broke: what is kept, and what can be done.
+/// The end of a sentence about an interrupted transfer: which file is kept, and what to do next.
 pub(crate) fn what_now(part: Option<&Path>, can_request: bool) -> String {
     let kept = part.map(|part| format!(" What had come is kept in {}.", part.display())).unwrap_or_default();
     let next = if can_request {

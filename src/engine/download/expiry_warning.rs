@@ -1,15 +1,15 @@
-//! What is said before the GET of a link about whether its download will finish in time.
+//! Warns before the GET if a download will probably not finish before its link expires.
 
 use std::time::Duration;
 
 use crate::engine::events::problem::LateDownload;
 use crate::engine::runtime::transfer_rate::TransferRates;
 
-/// A link with less time than this ahead is pointed out where it can't be told how long its download will take. One with more is
-/// no news: nearly every link would be.
+/// If the duration of a download can't be estimated, only a link with less time left than this is reported. With a higher limit
+/// nearly every link would be.
 const SHORT_LIFE: Duration = Duration::from_mins(1);
 
-/// What speaks against a download of a link that lives for so long; `None` if nothing does. `size` is in bytes, if it is known.
+/// The warning for a download whose link is valid for `left`; `None` if there is none. `size` is in bytes, if it is known.
 pub(crate) fn warning(name: &str, size: Option<u64>, left: Duration, rates: &TransferRates) -> Option<LateDownload> {
     let (name, seconds) = (name.to_owned(), left.as_secs());
     match size.map(|size| rates.takes(size)) {

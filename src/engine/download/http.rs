@@ -1,7 +1,7 @@
-//! The one GET.
+//! Sends the one GET of a download.
 //!
-//! No token goes along, no connection is kept, nothing is tried again. Redirects are followed by hand (`redirect`), and counted.
-//! The connection goes to the addresses that were checked. What a browser or curl takes for an answer is one.
+//! It sends no token, keeps no connection alive, and never retries. It follows and counts redirects itself (`redirect`). It connects
+//! only to the addresses that were checked. It accepts every response that a browser or curl accepts.
 
 use std::fmt::Display;
 use std::io;
@@ -36,18 +36,18 @@ use super::error::DownloadError;
 use super::redirect::{self, NotFollowed, Redirect};
 use super::{DownloadJob, SaveTarget};
 
-/// How much of a refusal is read, in bytes.
+/// How much of a refusal's body is read, in bytes.
 const LONGEST_REFUSAL: usize = 8 * 1024;
-/// How long a refusal's text may take.
+/// How long reading a refusal's body may take.
 const REFUSAL_BUDGET: Duration = Duration::from_secs(2);
-/// How much of a server's words is quoted, in characters.
+/// How much of a server's text is quoted, in characters.
 const LONGEST_WORDS: usize = 300;
-/// A part of a link that is shorter opens nothing, and would be masked within other words.
+/// A shorter part of a link opens nothing, and masking it would damage other words.
 const SHORTEST_SECRET: usize = 4;
 
 impl DownloadJob {
-    /// Sends the GET of a link, and waits for the answer's headers. `requested` is whether it was requested before, where that is
-    /// known.
+    /// Sends the GET of a link and waits for the response headers. `requested` says whether the link was requested before, if that
+    /// is known.
     pub(crate) async fn open(
         &self,
         (taken, requested): (ClaimedLink, Option<bool>),
@@ -109,7 +109,7 @@ impl DownloadJob {
         }
     }
 
-    /// The link that an answer sends on to and the addresses of its host, if it is followed at once.
+    /// The redirect target and the addresses of its host, if it is followed at once.
     async fn onward(
         &self,
         taken: ClaimedLink,
@@ -136,7 +136,7 @@ impl DownloadJob {
             return Err(not_followed(&NotFollowed::Inward(other)));
         }
         if self.saving.automatic_hosts.contains(&other) {
-            // The operator named this host as one to fetch from.
+            // The operator listed this host as one to download from automatically.
             return match rules.check(&to, resolve).await {
                 Ok(addresses) => Ok((taken.sent_on(to), addresses)),
                 Err(refused) => {
@@ -187,7 +187,7 @@ impl DownloadJob {
         }
     }
 
-    /// The proxy is of no use: nothing was sent, and the link is as good as before.
+    /// The proxy failed: nothing was sent, and the link is still unused.
     fn no_way(&self, taken: ClaimedLink, error: &ProxyError) -> DownloadError {
         self.link_store.put_back(&self.request, taken);
         match error.retry_after() {
@@ -196,7 +196,7 @@ impl DownloadJob {
         }
     }
 
-    /// No answer came, or none that can be read.
+    /// No response came, or none that can be read.
     async fn not_answered(
         &self,
         taken: ClaimedLink,
@@ -209,7 +209,7 @@ impl DownloadJob {
             why if error.is_connect() || error.is_builder() => {
                 self.not_sent(taken, &why, (network_config, through)).await
             }
-            // A server that refuses this computer in the handshake has not read the request.
+            // A server that rejects this client in the handshake has not read the request.
             why @ NoConnection::Tls(TlsError::AlertReceived(alert)) if failure::ends_handshake(alert) => {
                 self.not_sent(taken, &why, (network_config, through)).await
             }
@@ -225,7 +225,7 @@ impl DownloadJob {
         }
     }
 
-    /// Nothing was sent: the link is as good as before.
+    /// Nothing was sent: the link is still unused.
     async fn not_sent(
         &self,
         taken: ClaimedLink,
@@ -248,7 +248,7 @@ impl DownloadJob {
         }
     }
 
-    /// The server answered, but not with the data. Says what is known: what the server said, and what this monitor did.
+    /// The server responded, but not with the data. Reports what it said, and what this program did.
     fn refused(&self, status: StatusCode, words: &str, taken: &ClaimedLink, requested: Option<bool>) -> DownloadError {
         let number = status.as_u16();
         let said = if words.is_empty() {
@@ -288,7 +288,7 @@ impl DownloadJob {
     }
 }
 
-/// What a server said with a refusal, without the link in it; empty where it said nothing that is meant for people.
+/// The text of a refusal with the link masked; empty if the server sent none that is meant for people.
 async fn words(mut response: Response, url: &Url) -> String {
     let is_plain = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
     let mut body = Vec::new();
@@ -317,7 +317,7 @@ async fn words(mut response: Response, url: &Url) -> String {
     }
 }
 
-/// Whether an answer is the whole payload: also what a proxy on the way has changed, and a part of it that is all of it.
+/// Whether a response is the whole payload: also one that a proxy transformed, or a range that covers everything.
 fn is_payload(response: &Response) -> bool {
     match response.status() {
         StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => true,
@@ -331,7 +331,7 @@ fn is_payload(response: &Response) -> bool {
     }
 }
 
-/// What an answer's headers say of the payload.
+/// Reads from the response headers what they say about the payload.
 fn opened(response: Response, gets: u32) -> OpenedDownload {
     let headers = response.headers();
     let name = headers.get(CONTENT_DISPOSITION).and_then(|value| disposition::file_name(value.as_bytes()));
@@ -345,8 +345,8 @@ fn opened(response: Response, gets: u32) -> OpenedDownload {
             .trim_ascii()
             .eq_ignore_ascii_case(b"chunked")
     });
-    // Without a length, HTTP/2 and chunks mark the end; else it is wherever the connection ends. If a length is told all the same,
-    // what is shorter is cut, as for curl.
+    // Without a length, HTTP/2 and chunked encoding mark the end; otherwise it is where the connection ends. If there is a length
+    // all the same, a shorter body is truncated, as for curl.
     let has_end = response.version() >= Version::HTTP_2 || is_chunked;
     let told = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok());
     let told: Option<u64> = told.filter(|_length| marked.is_none() && !has_end);
@@ -357,18 +357,18 @@ fn opened(response: Response, gets: u32) -> OpenedDownload {
     OpenedDownload { total, name, unproved, host, gets, codings, ..OpenedDownload::of(source) }
 }
 
-/// The download ends where it was sent on to.
+/// The error for a redirect that is not followed.
 fn not_followed(why: &NotFollowed) -> DownloadError {
     let sentence = format!("{why} Request the data again, or ask whoever runs the server.");
     DownloadError::after(DownloadFailure::Broken, sentence)
 }
 
-/// Nothing was sent. `why` is a sentence.
+/// The error if nothing was sent. `why` is a sentence.
 fn not_used(why: impl Display) -> DownloadError {
     DownloadError::after(DownloadFailure::NotStarted, format!("{why} The link was not used; try again."))
 }
 
-/// Something may have been sent, and no answer came.
+/// The error if the request may have been sent, and no response came.
 fn no_answer(host: &str) -> DownloadError {
     DownloadError::after(
         DownloadFailure::Broken,

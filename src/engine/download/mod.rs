@@ -1,11 +1,11 @@
-//! Fetches ready data into a file: one GET for a link that is good once, and nothing lost, leaked or misplaced.
+//! Downloads ready data into a file, with exactly one GET because a link works only once.
 //!
-//! The order keeps a link from being wasted: what the journal knows of the request, the part-file in the chosen folder,
-//! whether the link may be fetched (`guard`), whether there is room (`room`), the deed in the journal, and only then the GET
-//! (`fetch`). From the GET on the link counts as used, unless the connection failed before anything was sent. Before the first
-//! byte is written the answer's headers are checked; where room is short then, the answer is held open. What breaks keeps its
-//! part-file; what is whole is flushed, hashed and named last of all (`part`). A crash in between is found at the next start
-//! (`aftermath`).
+//! The order of the steps keeps a link from being wasted: read what the journal knows of the request, create the part file in the
+//! chosen folder, check the link (`link_policy`) and the free space (`disk_space`), record `Fetching` in the journal, and only then
+//! send the GET (`http`). From the GET on the link counts as used, unless the connection failed before anything was sent. The
+//! response headers are checked before the first byte is written; if space is short then, the response stays open. A broken transfer
+//! keeps its part file. A complete one is flushed, hashed and renamed last (`part_file`). A crash in between is handled at the
+//! next start (`crash_recovery`).
 
 pub(crate) mod control;
 pub(crate) mod crash_recovery;
@@ -51,48 +51,45 @@ use request_info::RequestInfo;
 use save_error::{SaveError, WriterPanicked};
 use transfer::coding::Coding;
 
-/// Where a payload is to be saved.
+/// Where a payload is saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SaveTarget {
-    /// Under this path, which a dialog asked about.
+    /// Under this path, which a dialog confirmed.
     File(PathBuf),
-    /// In this folder, under the name that the server gives or that is known, with a number where that is taken.
+    /// In this folder, under the server's name or the known one, with a number if that name is taken.
     Folder(PathBuf),
 }
 
-/// One download or inline payload to save. It is shown as under way for as long as this lives.
+/// One download, or one inline payload to save. It is shown as in progress until this is dropped.
 pub(crate) struct DownloadJob {
-    /// How far it is, for the window.
+    /// Its progress, for the window.
     pub(crate) shown: ShownDownload,
-    /// Whose.
     pub(crate) profile: ProfileId,
-    /// Which.
     pub(crate) request: RequestId,
-    /// Its first and last entry, where the window knows them: the journal finds by itself what is open.
+    /// Its first and last entry, if the window knows them. The journal finds open requests without it.
     pub(crate) span: Option<(Seq, Seq)>,
-    /// Where to.
     pub(crate) target: SaveTarget,
-    /// Which of the two, where both came.
+    /// Whether to save the inline payload, if both it and a link arrived.
     pub(crate) inline: bool,
-    /// Whether nobody has clicked.
+    /// Whether it started without a click.
     pub(crate) automatic: bool,
-    /// Where its link is.
+    /// Holds the link.
     pub(crate) link_store: LinkStore,
-    /// Where its deeds are written.
+    /// Records its events.
     pub(crate) journal_writer: JournalWriter,
-    /// Where bare tokens are good, and what may be fetched from.
+    /// Where bare download tokens are valid, and which hosts are trusted.
     pub(crate) endpoints: Arc<Endpoints>,
     /// What the operator allowed for links.
     pub(crate) saving: DownloadSettings,
-    /// How long links live.
+    /// How long links are valid.
     pub(crate) lifetime: Duration,
-    /// The key to decrypt with, where that is wanted and it is known.
+    /// The key to decrypt with, if decryption is on and the key is known.
     pub(crate) key: Option<DataKey>,
-    /// The engine's tools.
+    /// The shared services of the engine.
     pub(crate) context: EngineContext,
 }
 
-/// Runs a download to its end and tells of it.
+/// Runs a download and reports its end.
 pub(crate) async fn run(job: DownloadJob, mut control: DownloadControl) {
     let known = job.known().await;
     let outcome = match &known {
@@ -100,29 +97,29 @@ pub(crate) async fn run(job: DownloadJob, mut control: DownloadControl) {
         Ok(known) => Some(job.save(known, &mut control).await),
         Err(error) => Some(Err((DownloadError::before(error.to_string()), None))),
     };
-    // Before the window hears of the end: it may ask for the same data again as soon as it has.
+    // Before the window learns of the end, because it may then request the same data again at once.
     let report = InternalEvent::DownloadEnded { profile: job.profile, request: job.request.clone() };
     job.context.report(report).await;
     if let Some(outcome) = outcome {
-        // What came in the message is still in the journal: there is nothing to request again.
+        // An inline payload is still in the journal: there is nothing to request again.
         let requested = known.ok().filter(|_| !job.inline).and_then(|known| known.token.and(known.span));
         job.end(outcome, requested).await;
     }
 }
 
-/// Looks whether the data of a request has come already, and tells the centre if it has.
+/// Checks whether the data of a request has already arrived, and reports it to the supervisor if so.
 pub(crate) async fn look_for(context: EngineContext, profile: ProfileId, request: RequestId) {
     let key = ActivityKey::Data(request.clone());
     let Ok(history) = context.journal_store.history(profile, &key, None).await else { return };
     let inline = RequestInfo::of(history.entries).inline.is_some();
-    // A link that has come is in the vault, which the centre looks into.
+    // If a link has arrived it is in the link store, where the supervisor looks it up.
     let report = InternalEvent::Arrived { profile, requests: vec![(request, inline)] };
     context.report(report).await;
 }
 
-/// What is saved, and how it was had.
+/// The saved file, and how it was obtained.
 type Saved = (SavedFile, DownloadReceipt);
-/// What failed, and the file that is kept of it.
+/// The error, and the partial file that is kept.
 type NotDone = (DownloadError, Option<PathBuf>);
 
 impl DownloadJob {
@@ -145,7 +142,7 @@ impl DownloadJob {
         }
         match self.link_store.take(&self.request, &self.endpoints.download) {
             Ok(taken) => self.fetch(taken, known, spot, control).await,
-            // Saving many at once does not ask which of the two it is.
+            // Saving many at once does not ask which of the two to save.
             Err(_no_link) if known.inline.is_some() && matches!(self.target, SaveTarget::Folder(_)) => {
                 self.write_inline(known, spot, control).await
             }
@@ -153,7 +150,6 @@ impl DownloadJob {
         }
     }
 
-    /// Fetches a link.
     async fn fetch(
         &self,
         taken: ClaimedLink,
@@ -163,7 +159,7 @@ impl DownloadJob {
     ) -> Result<Saved, NotDone> {
         let requested = known.has_requested(&taken.links);
         if requested == Some(true) {
-            // The server repeated it before the journal was read to there: it stays taken.
+            // The server repeated the link before the journal was restored up to its use: it stays claimed.
             return Err((DownloadError::after(DownloadFailure::LinkUsed, LinkError::Taken.to_string()), None));
         }
         let host = taken.url.host_str().unwrap_or_default().to_owned();
@@ -239,7 +235,7 @@ impl DownloadJob {
         self.finish(Ok(()), (Some(part), &[]), spot, receipt).await
     }
 
-    /// Gives what is whole its name, and keeps what is not.
+    /// Gives a complete file its name; keeps what arrived of an incomplete one.
     async fn finish(
         &self,
         received: Result<(), DownloadError>,
@@ -279,14 +275,14 @@ impl DownloadJob {
         }
     }
 
-    /// Makes the part-file: proof that the folder can be written, before anything is spent.
+    /// Creates the part file, which proves that the folder is writable before the link is used.
     async fn create(&self, spot: &Destination) -> Result<PartFile, SaveError> {
         let spot = spot.clone();
         self.blocking(move || Ok(PartFile::create(&spot)?)).await
     }
 
-    /// Waits until there is room, here or at another place that the operator chooses. `begun` is the link whose GET was sent, if
-    /// one was: its answer is then held open meanwhile.
+    /// Waits until there is enough space, in this folder or in another one that the operator chooses. `begun` is the link whose GET was
+    /// sent, if one was: its response stays open meanwhile.
     async fn find_room(
         &self,
         spot: &mut Destination,
@@ -318,7 +314,7 @@ impl DownloadJob {
         Ok(())
     }
 
-    /// Says before the GET what will not finish in time, as far as that can be told.
+    /// Warns before the GET if the download will probably not finish in time.
     fn warn_of_expiry(&self, taken: &ClaimedLink, known: &RequestInfo, spot: &Destination) {
         let left = taken.ready.expiry(self.lifetime).since((self.context.clock)());
         let name = spot.name.to_string_lossy();
@@ -333,7 +329,7 @@ impl DownloadJob {
         DownloadError::refused(refused, |permission, host| Action::AllowHost { profile, host, permission })
     }
 
-    /// Disk work off the tasks' threads.
+    /// Runs disk work on a blocking thread.
     async fn blocking<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
@@ -346,8 +342,8 @@ impl DownloadJob {
         }
     }
 
-    /// Writes how it ended; what failed is also a notice. `requested` are the entries between which a request of this program
-    /// is, so that the data can be requested again.
+    /// Records how it ended, and shows a notice of a failure. `requested` spans the entries of the request if this program made it,
+    /// so that the data can be requested again.
     async fn end(&self, outcome: Result<Saved, NotDone>, requested: Option<(Seq, Seq)>) {
         let deed = match outcome {
             Ok((SavedFile { to, size, .. }, receipt)) => {
@@ -369,7 +365,7 @@ impl DownloadJob {
         }
     }
 
-    /// Tells the operator of a failure. Gives the deed that goes into the journal.
+    /// Shows a failure. Returns the event for the journal.
     fn failure(
         &self,
         failure: DownloadError,
@@ -401,7 +397,7 @@ impl DownloadJob {
         self.context.event_sender.notice(Notice { severity, profile: Some(self.profile), sentence, remedy });
     }
 
-    /// Whether the deed is in the journal.
+    /// Records an event. Returns whether it is in the journal.
     async fn record(&self, deed: LocalEvent) -> bool {
         let entry = Entry::ours((self.context.clock)(), ActivityKey::Data(self.request.clone()), Fact::Done(deed));
         self.journal_writer.record(entry).await.is_ok()
@@ -419,12 +415,12 @@ fn receipt(known: &RequestInfo, (host, gets, began): (String, u32, Timestamp), u
     }
 }
 
-/// The GET is about to be sent.
+/// The event that is recorded before the GET.
 fn fetching(spot: &Destination, part: &Path, links: &[String]) -> LocalEvent {
     LocalEvent::Fetching { to: text_of_path(&spot.path()), part: Some(text_of_path(part)), links: links.to_vec() }
 }
 
-/// A whole payload that did not get its name, and the file that is kept of it.
+/// A complete payload that could not be named, and the file that is kept of it.
 struct NotFinished {
     error: SaveError,
     kept: Option<PathBuf>,
@@ -436,12 +432,12 @@ impl From<WriterPanicked> for NotFinished {
     }
 }
 
-/// A download that failed before anything was recorded or sent.
+/// The error if nothing was recorded or sent yet.
 fn not_begun(error: impl Into<SaveError>) -> NotDone {
     (DownloadError::from(error.into()), None)
 }
 
-/// The file's name, for showing.
+/// A file's name, to show.
 fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }

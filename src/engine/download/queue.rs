@@ -1,4 +1,4 @@
-//! Downloads that wait for their turn: what expires first goes first.
+//! The download queue: what expires first is downloaded first.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,31 +11,27 @@ use crate::settings::ProfileId;
 
 use super::SaveTarget;
 
-/// A download that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct QueuedDownload {
-    /// Whose.
     pub(crate) profile: ProfileId,
-    /// Which.
     pub(crate) request: RequestId,
-    /// Where to.
     pub(crate) target: SaveTarget,
-    /// Whether nobody has clicked.
+    /// Whether it was queued without a click.
     pub(crate) automatic: bool,
-    /// When its link expires; `None` for what came inline, which does not.
+    /// When its link expires; `None` for an inline payload, which does not expire.
     pub(crate) expires: Option<Timestamp>,
-    /// Its size, where it is known.
+    /// Its size in bytes, if it is known.
     pub(crate) size: Option<u64>,
-    /// Whether it was said that its turn will come too late.
+    /// Whether the operator was warned that it will start too late.
     pub(crate) warned: bool,
 }
 
-/// The downloads that wait, of all profiles, in their order. Bounded by what is ready: each request waits once.
+/// The queued downloads of all profiles, in order. Bounded by what is ready: each request is queued only once.
 #[derive(Debug, Default)]
 pub(crate) struct DownloadQueue(Vec<QueuedDownload>);
 
 impl DownloadQueue {
-    /// Lets a download wait, behind those that expire no later. Says whether it did not wait already.
+    /// Queues a download behind those that expire no later. Returns false if it was queued already.
     pub(crate) fn add(&mut self, queued: QueuedDownload) -> bool {
         if self.0.iter().any(|waiting| waiting.is(queued.profile, &queued.request)) {
             return false;
@@ -45,29 +41,29 @@ impl DownloadQueue {
         true
     }
 
-    /// The next whose turn it is.
+    /// Removes the first one.
     pub(crate) fn next(&mut self) -> Option<QueuedDownload> {
         (!self.0.is_empty()).then(|| self.0.remove(0))
     }
 
-    /// Takes one out. Says whether it waited.
+    /// Removes a download. Returns whether it was queued.
     pub(crate) fn remove(&mut self, profile: ProfileId, request: &RequestId) -> bool {
         let before = self.0.len();
         self.0.retain(|waiting| !waiting.is(profile, request));
         self.0.len() < before
     }
 
-    /// Whether one of a profile waits.
+    /// Whether a download of this profile is queued.
     pub(crate) fn has(&self, profile: ProfileId) -> bool {
         self.0.iter().any(|waiting| waiting.profile == profile)
     }
 
-    /// Takes those of a profile out.
+    /// Removes the downloads of a profile.
     pub(crate) fn forget(&mut self, profile: ProfileId) {
         self.0.retain(|waiting| waiting.profile != profile);
     }
 
-    /// Those whose turn will come too late by the rates seen, and of which that has not been said yet.
+    /// The downloads that will start too late at the measured rates and were not reported yet.
     pub(crate) fn too_late(&mut self, now: Timestamp, rates: &TransferRates) -> Vec<(ProfileId, RequestId)> {
         let mut ahead = Duration::ZERO;
         let mut late = Vec::new();
@@ -82,7 +78,7 @@ impl DownloadQueue {
         late
     }
 
-    /// For the window, in order.
+    /// The queue as the window shows it, in order.
     pub(crate) fn told(&self) -> Vec<WaitingDownload> {
         let told = |queued: &QueuedDownload| WaitingDownload {
             profile: queued.profile,
@@ -104,7 +100,7 @@ impl QueuedDownload {
         self.profile == profile && self.request == *request
     }
 
-    /// What never expires waits behind everything that does.
+    /// What never expires is sorted behind everything that does.
     fn rank(&self) -> (bool, Option<Timestamp>) {
         (self.expires.is_none(), self.expires)
     }

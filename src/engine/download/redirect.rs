@@ -1,32 +1,32 @@
-//! Where a server sends a download on to, and whether it is followed.
+//! Where a server redirects a download to, and whether the redirect is followed.
 //!
-//! Within the link's own host it is, to another port too, and from http to https. To another host over https only once the operator
-//! has been told: the address is kept, and a second click fetches it. Never to less encryption, and never from the Internet
-//! into this machine or a private network.
+//! Redirects within the link's own host are followed, also to another port and from http to https. A redirect to another host over
+//! https needs the operator's consent: the address is kept, and a second click downloads from it. A redirect that drops encryption,
+//! or leads from the Internet into this machine or a private network, is never followed.
 
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, LOCATION};
 use url::Url;
 
-/// How often a download may be sent on.
+/// How many redirects are followed.
 pub(crate) const MOST: u32 = 20;
 
-/// Where a server sends a download on to.
+/// A redirect that may be followed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Redirect {
-    /// To another address of the same host.
+    /// To another URL of the same host.
     SameHost(Url),
     /// To another host, encrypted.
     OtherHost(Url),
 }
 
-/// Why a download is not followed.
+/// Why a redirect is not followed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotFollowed {
-    /// There is no address, or none that can be fetched from.
+    /// There is no address, or none that a download can use.
     #[error("The server sends the download on without saying where to.")]
     Nowhere,
-    /// It would not be encrypted any more.
+    /// The target is not encrypted.
     #[error("The server sends the download on to {0} without encryption, which is not followed.")]
     Unencrypted(String),
     /// It leads from the Internet to what only this machine or its network can reach.
@@ -34,12 +34,12 @@ pub(crate) enum NotFollowed {
         "The server sends the download on to {0}, which is in this machine or a private network. That is not followed."
     )]
     Inward(String),
-    /// It goes round and round.
+    /// There were too many redirects.
     #[error("The server sends the download on again and again, more than {MOST} times.")]
     TooOften,
 }
 
-/// Whether a status sends on.
+/// Whether a status is a redirect.
 pub(crate) fn is_redirect(status: StatusCode) -> bool {
     matches!(
         status,
@@ -51,14 +51,14 @@ pub(crate) fn is_redirect(status: StatusCode) -> bool {
     )
 }
 
-/// Where an answer sends the download on to.
+/// Reads where a response redirects the download to.
 ///
 /// # Errors
 ///
-/// If it is not followed wherever that is.
+/// If the redirect is never followed.
 pub(crate) fn read(headers: &HeaderMap, from: &Url) -> Result<Redirect, NotFollowed> {
     let to = headers.get(LOCATION).ok_or(NotFollowed::Nowhere)?.as_bytes();
-    // Outside ASCII nothing is specified. What browsers take for UTF-8 or as it is, they encode, and so does `Url`.
+    // The encoding of bytes outside ASCII is not specified. What browsers read as UTF-8 or Latin-1 they percent-encode, as does `Url`.
     let to = str::from_utf8(to).map_or_else(|_other| to.iter().copied().map(char::from).collect(), str::to_owned);
     let to = from.join(to.trim()).map_err(|_malformed| NotFollowed::Nowhere)?;
     let host = host(&to).ok_or(NotFollowed::Nowhere)?;
@@ -74,7 +74,7 @@ pub(crate) fn read(headers: &HeaderMap, from: &Url) -> Result<Redirect, NotFollo
     Ok(if is_same { Redirect::SameHost(to) } else { Redirect::OtherHost(to) })
 }
 
-/// A URL's host; `www.example.com.` is `www.example.com`.
+/// A URL's host without a trailing dot: `www.example.com.` is `www.example.com`.
 fn host(url: &Url) -> Option<String> {
     url.host_str().map(|host| host.trim_end_matches('.').to_owned()).filter(|host| !host.is_empty())
 }

@@ -1,4 +1,4 @@
-//! What the journal knows of a request: names to save it under, its data token, and a payload that came inline.
+//! What the journal knows of a request: names to save it under, its data token, and an inline payload.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,29 +9,28 @@ use crate::protocol::{DataBody, DataToken, Message, RequestId, file_name};
 
 use super::save_error::SaveError;
 
-/// What the journal knows of a request.
 #[derive(Debug, Default)]
 pub(crate) struct RequestInfo {
     /// The file name known for the data token.
     name: String,
     /// `data_context`.
     context: String,
-    /// The data token.
+    /// The data token that was requested.
     pub(crate) token: Option<DataToken>,
-    /// How long the payload is, as whoever stored it said, before it was encrypted.
+    /// The size of the payload in bytes before encryption, as stated by whoever stored it.
     pub(crate) size: Option<u64>,
-    /// The newest payload that came inline, as base64.
+    /// The newest inline payload, as base64.
     pub(crate) inline: Option<String>,
     /// Whether it was saved before.
     pub(crate) saved: bool,
     /// Its first and last entry.
     pub(crate) span: Option<(Seq, Seq)>,
-    /// What was requested, one for each GET that was sent; `None` where the journal does not say which link that was.
+    /// The fingerprints of the link of each GET that was sent; `None` if the journal does not say which link it was.
     requested: Vec<Option<Vec<Fingerprint>>>,
 }
 
 impl RequestInfo {
-    /// From every entry of a request, ascending.
+    /// Collects it from all entries of a request, in ascending order.
     pub(crate) fn of(history: Vec<Entry>) -> Self {
         let mut known = Self::default();
         for entry in history {
@@ -65,7 +64,7 @@ impl RequestInfo {
         known
     }
 
-    /// Whether a GET of this link is in the journal; `None` where one is of which it does not say what link that was.
+    /// Whether the journal has a GET of this link; `None` if it has a GET of an unknown link.
     pub(crate) fn has_requested(&self, links: &[Fingerprint]) -> Option<bool> {
         let is_this = |requested: &Option<Vec<Fingerprint>>| {
             requested.as_ref().is_some_and(|requested| requested.iter().any(|link| links.contains(link)))
@@ -76,16 +75,16 @@ impl RequestInfo {
         self.requested.iter().all(Option::is_some).then_some(false)
     }
 
-    /// The name to save under where nobody chose one.
+    /// The file name to use if nobody chose one.
     pub(crate) fn suggestion(&self, request: &RequestId) -> String {
         file_name::suggestion(&self.name, &self.context, request.as_str())
     }
 
-    /// The bytes of the payload that came inline.
+    /// The bytes of the inline payload.
     ///
     /// # Errors
     ///
-    /// If there is none or it can't be read.
+    /// If there is none, or it is not valid base64.
     pub(crate) fn payload(&self) -> Result<Vec<u8>, SaveError> {
         let text = self.inline.as_ref().ok_or(SaveError::NoPayload)?;
         STANDARD.decode(text).map_err(|_malformed| SaveError::NotBase64)

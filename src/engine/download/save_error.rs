@@ -1,4 +1,4 @@
-//! Why data could not be saved at a place.
+//! Why data could not be saved.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,13 +8,13 @@ use crate::engine::download::transfer::decrypt::NotOpened;
 use crate::engine::state::link_store::LinkError;
 use crate::settings::atomic::in_words;
 
-/// The system does not write a file.
+/// The system refused to write a file.
 #[derive(Debug, thiserror::Error)]
 #[error("It can't be written to {}: {}. Choose another place.", .to.display(), in_words(.source))]
 pub(crate) struct WriteError {
-    /// Where it was to be.
+    /// The path of the file.
     pub(crate) to: PathBuf,
-    /// What the system said.
+    /// The system's reason.
     pub(crate) source: io::Error,
 }
 
@@ -27,39 +27,39 @@ pub(crate) enum SaveError {
     /// The task that wrote it panicked.
     #[error(transparent)]
     Panicked(#[from] WriterPanicked),
-    /// There is too little room at another place too.
+    /// There is too little space in the newly chosen folder, too.
     #[error(
         "There is too little room in {} too: {needed} bytes are needed and {free} are free. Choose another place.",
         .folder.display()
     )]
     NoRoom {
-        /// The folder.
+        /// The new folder.
         folder: PathBuf,
         /// Bytes that are needed.
         needed: u64,
         /// Bytes that are free.
         free: u64,
     },
-    /// There is no link.
+    /// There is no usable link.
     #[error(transparent)]
     NoLink(#[from] LinkError),
-    /// Nothing came in the message.
+    /// No payload came inline.
     #[error("No payload came inline with this request.")]
     NoPayload,
-    /// What came in the message can't be read.
+    /// The inline payload can't be decoded.
     #[error("The payload is not valid base64.")]
     NotBase64,
 }
 
-/// The task that writes a file panicked; a notice says more.
+/// The task that writes a file panicked; a notice has the details.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("The file could not be written.")]
 pub(crate) struct WriterPanicked;
 
-/// Why a payload stays as it came; a clause.
+/// Why a payload stays encoded or encrypted; a clause.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UnwrapError {
-    /// The second file can't be written.
+    /// The output file can't be written.
     #[error("{}", .0.to_string().trim_end_matches('.'))]
     Write(#[from] WriteError),
     /// It can't be decompressed.

@@ -1,4 +1,4 @@
-//! The part-file: beside its target from before the GET, and under the target's name only when it is whole.
+//! The part file: created beside its target before the GET, and renamed to the target only when it is complete.
 
 pub(crate) mod naming;
 pub(crate) mod provenance;
@@ -19,29 +19,28 @@ use crate::settings::atomic;
 
 use super::save_error::WriteError;
 
-/// How many numbers are tried where a name is taken.
+/// How many numbers are tried if a name is taken.
 const MOST_NUMBERS: u32 = 10_000;
 
-/// After so many bytes the system is asked to bring them to the disk: else all of them would wait for the end.
+/// After this many bytes the system is asked to flush them; otherwise it would flush everything at the end.
 const PUSH: u64 = 8 * 1024 * 1024;
 
-/// Where a file goes, and under which name.
+/// The folder and name of a file to save.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Destination {
-    /// The folder.
     pub(crate) folder: PathBuf,
-    /// The name: one that an operator chose is used byte by byte, whatever its encoding.
+    /// The name, which may not be UTF-8: one that the operator chose is used byte by byte.
     pub(crate) name: OsString,
-    /// Whether a file of that name is replaced: only where a dialog has asked. Otherwise the name gets a number.
+    /// Whether to replace a file of that name, which a dialog must have confirmed. Otherwise the name gets a number.
     pub(crate) replace: bool,
 }
 
 impl Destination {
-    /// The spot that an operator chose by its whole path.
+    /// The destination that the operator chose by its full path.
     ///
     /// # Errors
     ///
-    /// If that is no place for a file.
+    /// If the path can't name a file.
     pub(crate) fn chosen(to: &Path) -> Result<Self, WriteError> {
         let error = |kind: io::ErrorKind| WriteError { to: to.to_owned(), source: kind.into() };
         if to.is_dir() {
@@ -53,28 +52,27 @@ impl Destination {
         }
     }
 
-    /// The whole path.
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.join(&self.name)
     }
 
-    /// What the system said of it.
+    /// Wraps a system error for this path.
     pub(crate) fn error(&self, source: io::Error) -> WriteError {
         WriteError { to: self.path(), source }
     }
 }
 
-/// A file that is not whole yet. Dropping it takes it off the disk.
+/// An incomplete file. Dropping it deletes it.
 #[derive(Debug)]
 pub(crate) struct PartFile {
     file: NamedTempFile,
     digest: Digest,
     size: u64,
-    /// How much of it the system was asked to bring to the disk.
+    /// How many of its bytes the system was asked to flush.
     pushed: u64,
 }
 
-/// The running SHA-256 of what was written.
+/// The running SHA-256 of the written bytes.
 struct Digest(Context);
 
 impl std::fmt::Debug for Digest {
@@ -83,41 +81,40 @@ impl std::fmt::Debug for Digest {
     }
 }
 
-/// A file that is whole and under its name.
+/// A complete file under its final name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SavedFile {
-    /// The whole path.
+    /// The full path.
     pub(crate) to: PathBuf,
-    /// Bytes.
+    /// The size in bytes.
     pub(crate) size: u64,
     /// 64 hex digits.
     pub(crate) sha256: String,
 }
 
 impl PartFile {
-    /// Makes a part-file in a folder, mode 0600: proof that the folder can be written.
+    /// Creates a part file in a folder with mode 0600, which proves that the folder is writable.
     ///
     /// # Errors
     ///
-    /// If it can't.
+    /// If the folder refuses the file, or the target's name.
     pub(crate) fn create(spot: &Destination) -> Result<Self, WriteError> {
-        // The name is random and the mode 0600 from the first byte on: that is `tempfile`'s default.
+        // The random name and the mode 0600 from the first byte on are `tempfile`'s defaults.
         let made = tempfile::Builder::new().prefix(".privicore-").suffix(".new").tempfile_in(&spot.folder);
         let file = made.and_then(|file| rehearse(file, spot)).map_err(|source| spot.error(source))?;
         Ok(Self { file, digest: Digest(Context::new(&SHA256)), size: 0, pushed: 0 })
     }
 
-    /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         self.file.path()
     }
 
-    /// Bytes so far.
+    /// The bytes written so far.
     pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Adds bytes, and takes off them what the disk has taken: where it refuses, the rest can be tried again.
+    /// Appends bytes, and removes from `bytes` what was written, so that the rest can be retried after an error.
     pub(crate) fn write(&mut self, bytes: &mut Bytes) -> io::Result<()> {
         while !bytes.is_empty() {
             match self.file.write(bytes) {
@@ -138,7 +135,7 @@ impl PartFile {
         Ok(())
     }
 
-    /// Copies everything into the empty part-file of another place, and becomes that one; the file here is gone then.
+    /// Copies everything into an empty part file elsewhere and becomes that one; the old file is deleted.
     fn relocate(&mut self, mut place: Self) -> io::Result<()> {
         let copied = io::copy(&mut self.reopen()?, place.file.as_file_mut())?;
         if copied != self.size {
@@ -149,16 +146,16 @@ impl PartFile {
         Ok(())
     }
 
-    /// The file, to be read.
+    /// Opens the file for reading.
     pub(crate) fn reopen(&self) -> io::Result<File> {
         self.file.reopen()
     }
 
-    /// Makes it the target: on the disk when this returns. `host` is where it came from.
+    /// Renames it to the target, and returns when the data is on the disk. `host` is where it came from.
     ///
     /// # Errors
     ///
-    /// With the part-file back; the target is then as it was.
+    /// Returns the part file; the target is unchanged.
     pub(crate) fn finish(self, spot: &Destination, host: &str) -> Result<SavedFile, (WriteError, Box<Self>)> {
         let Self { file, digest, size, pushed } = self;
         let back = |file, digest, source| (spot.error(source), Box::new(Self { file, digest, size, pushed }));
@@ -171,15 +168,15 @@ impl PartFile {
             Err((file, error)) => return Err(back(file, digest, error)),
         };
         if let Err(error) = atomic::sync_folder(&spot.folder) {
-            // The file is whole and under its name; only a crash of the machine could still take the name away.
+            // The file is complete and has its name; only a crash of the machine could still undo the rename.
             tracing::warn!(%error, "the folder could not be flushed");
         }
         provenance::mark_named(&to, host);
         Ok(SavedFile { to, size, sha256: hex(digest.0.finish().as_ref()) })
     }
 
-    /// Keeps what has come of a transfer that broke, as `<name>.part` beside the target; `None` where there is nothing to
-    /// keep, or it can't be.
+    /// Keeps the bytes of a broken transfer as `<name>.part` beside the target; `None` if there are none, or they can't be
+    /// kept.
     pub(crate) fn keep(self, spot: &Destination) -> Option<PathBuf> {
         if self.size == 0 {
             return None;
@@ -198,7 +195,7 @@ impl WriterTask for PartFile {
     }
 }
 
-/// A name with an ending, fit for a new file.
+/// Adds an extension to a name, and makes the result valid for a new file.
 pub(crate) fn with_ending(name: &OsStr, ending: &str) -> OsString {
     let safe = name.to_str().and_then(|name| file_name::safe_name(&format!("{name}{ending}")));
     safe.map_or_else(
@@ -211,7 +208,7 @@ pub(crate) fn with_ending(name: &OsStr, ending: &str) -> OsString {
     )
 }
 
-/// A name with a number, for a place where the name is taken.
+/// Adds a number to a name that is taken.
 fn numbered(name: &OsStr, number: u32) -> OsString {
     if let Some(name) = name.to_str() {
         return file_name::numbered(name, number).into();
@@ -226,12 +223,12 @@ fn numbered(name: &OsStr, number: u32) -> OsString {
     numbered
 }
 
-/// A name that encrypted folders take too, which need some of its length for themselves.
+/// Shortens a name so that encrypted folders accept it, which use part of its length themselves.
 fn shortened(name: &OsStr) -> OsString {
     file_name::shortened(&name.to_string_lossy()).into()
 }
 
-/// Keeps a file under a name, or the next that is free.
+/// Keeps a file under a name, or under the next free one.
 fn keep_file(file: NamedTempFile, folder: &Path, name: OsString) -> Option<PathBuf> {
     match name_it(file, &Destination { folder: folder.to_owned(), name, replace: false }) {
         Ok(path) => Some(path),
@@ -243,7 +240,7 @@ fn keep_file(file: NamedTempFile, folder: &Path, name: OsString) -> Option<PathB
     }
 }
 
-/// Keeps a part-file that an earlier run left behind.
+/// Keeps a part file that an earlier run left behind.
 pub(crate) fn keep_left_behind(part: &Path, to: &Path) -> Option<PathBuf> {
     let size = std::fs::symlink_metadata(part).ok().filter(std::fs::Metadata::is_file)?.len();
     let (folder, name) = (to.parent()?, to.file_name()?);
@@ -251,23 +248,23 @@ pub(crate) fn keep_left_behind(part: &Path, to: &Path) -> Option<PathBuf> {
     if size == 0 { None } else { keep_file(file, folder, with_ending(name, ".part")) }
 }
 
-/// Has the system begin to bring bytes to the disk, without waiting for it.
+/// Makes the system start to flush a range of bytes, without waiting for it.
 #[cfg(target_os = "linux")]
 fn push(file: &File, from: u64, to: u64) {
     let Some(length) = std::num::NonZeroU64::new(to.saturating_sub(from)) else { return };
-    // Linux begins to write out what is said to be needed no longer, and drops nothing that is not on the disk yet.
+    // Linux starts to write out pages that are said to be no longer needed, and drops none that is not on the disk yet.
     if let Err(error) = rustix::fs::fadvise(file, from, Some(length), rustix::fs::Advice::DontNeed) {
         tracing::debug!(%error, "the system does not begin to flush a file");
     }
 }
 
-/// Elsewhere the system begins when it likes.
+/// Other systems flush when they decide to.
 #[cfg(not(target_os = "linux"))]
 fn push(_file: &File, _from: u64, _to: u64) {}
 
-/// Does with the empty part-file what is done with the whole one: what the folder refuses it refuses before the link is used.
+/// Names the empty part file as the complete one will be named, so that a folder that refuses it does so before the link is used.
 fn rehearse(file: NamedTempFile, spot: &Destination) -> io::Result<NamedTempFile> {
-    // A name that is too long for the file system, or that it can't have, can't be looked up either.
+    // A name that is too long or invalid for the file system can't be looked up either.
     match std::fs::symlink_metadata(spot.path()) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(_) | Err(_) => {}
@@ -277,7 +274,7 @@ fn rehearse(file: NamedTempFile, spot: &Destination) -> io::Result<NamedTempFile
     Ok(NamedTempFile::from_parts(named, tempfile::TempPath::try_from_path(to)?))
 }
 
-/// Gives a file its name; where that is taken and not to be replaced, the next that is free: ` (2)`, ` (3)`, …
+/// Gives a file its name; if that is taken and must not be replaced, the next free one: ` (2)`, ` (3)`, …
 fn name_it(mut file: NamedTempFile, spot: &Destination) -> Result<PathBuf, (NamedTempFile, io::Error)> {
     let mut to = spot.path();
     if spot.replace {
@@ -294,7 +291,7 @@ fn name_it(mut file: NamedTempFile, spot: &Destination) -> Result<PathBuf, (Name
                 file = refused;
                 to = spot.folder.join(numbered(&name, number));
             }
-            // Some file systems take shorter names than most, and the server's name comes after the GET.
+            // Some file systems take shorter names than most, and the server's name arrives after the GET.
             Err((refused, error)) if error.kind() == io::ErrorKind::InvalidFilename && name == spot.name => {
                 file = refused;
                 name = shortened(&name);
@@ -306,7 +303,6 @@ fn name_it(mut file: NamedTempFile, spot: &Destination) -> Result<PathBuf, (Name
     Err((file, io::ErrorKind::AlreadyExists.into()))
 }
 
-/// Bytes as hex digits.
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
@@ -408,7 +404,7 @@ mod tests {
         use std::os::unix::ffi::OsStrExt as _;
         let folder = tempfile::tempdir().unwrap();
         let chosen = |bytes: &[u8]| folder.path().join(OsStr::from_bytes(bytes));
-        // What the name would become if it were read as text: another file, that nobody chose to replace.
+        // The name that a lossy conversion to text would give: another file, which nobody chose to replace.
         let other = chosen("r\u{fffd}sum\u{fffd}.pdf".as_bytes());
         atomic::write(&other, b"mine").unwrap();
         let to = chosen(b"r\xe9sum\xe9.pdf");
@@ -463,7 +459,7 @@ mod tests {
     fn a_name_from_a_server_that_is_too_long_for_the_disk_is_shortened() {
         let folder = tempfile::tempdir().unwrap();
         let spot = spot(folder.path(), &format!("{}.csv", "ü".repeat(200)), false);
-        // The name comes after the GET: nothing could be tried before it.
+        // The name arrives after the GET, so it could not be tried before.
         let part = part(&Destination { name: "data".into(), ..spot.clone() }, "whole");
         let finished = part.finish(&spot, "h").unwrap();
         assert_eq!(finished.to, folder.path().join(format!("{}.csv", "ü".repeat(58))));
@@ -479,7 +475,7 @@ mod tests {
         let mut value = [0_u8; 200];
         match rustix::fs::getxattr(&finished.to, "user.xdg.origin.url", &mut value[..]) {
             Ok(length) => assert_eq!(&value[..length], b"https://download.example.com/"),
-            // Not every file system has these: `tmpfs` of older kernels has not.
+            // Not every file system supports these: `tmpfs` of older kernels does not.
             Err(error) => assert_eq!(error, rustix::io::Errno::OPNOTSUPP),
         }
     }

@@ -1,4 +1,4 @@
-//! Gives a file its name where no other file may be replaced, on every file system.
+//! Names a file without replacing another one, on every file system.
 
 use std::fs::File;
 use std::path::Path;
@@ -6,13 +6,13 @@ use std::{fs, io};
 
 use tempfile::NamedTempFile;
 
-/// Renames a file unless there is one of that name. Some file systems (FUSE, exFAT, shared folders of virtual machines) have
-/// neither a rename that replaces nothing nor hard links; there the name is taken by an empty file first, which the rename then
-/// replaces.
+/// Renames a file unless one of that name exists. Some file systems (FUSE, exFAT, shared folders of virtual machines) support
+/// neither a rename that replaces nothing nor hard links. There an empty file claims the name first, and the rename replaces
+/// that.
 ///
 /// # Errors
 ///
-/// Why it can't have the name, with the file as it was.
+/// Why the name can't be used, with the unchanged file.
 pub(crate) fn rename_new(file: NamedTempFile, to: &Path) -> Result<File, (NamedTempFile, io::Error)> {
     rename_new_with(file, to, |file| file.persist_noclobber(to).map_err(|refused| (refused.file, refused.error)))
 }
@@ -32,9 +32,9 @@ fn rename_new_with(
     tracing::debug!(%error, "a rename that replaces nothing was refused");
     match fs::OpenOptions::new().write(true).create_new(true).open(to) {
         Ok(_taken) => {}
-        // Two files of the same name: as if the rename had said so.
+        // The name is taken: reported as the rename would.
         Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => return Err((file, taken)),
-        // The first refusal says more than what a second attempt ran into.
+        // The first error says more than the one of the second attempt.
         Err(_refused_as_well) => return Err((file, error)),
     }
     file.persist(to).map_err(|refused| {
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     #[expect(clippy::disallowed_methods, reason = "a file that another program writes")]
     fn a_file_system_that_renames_only_by_replacing_still_replaces_nothing() {
-        // What renameat2 and linkat say on FUSE, exFAT, vboxsf and NFS.
+        // The errors of renameat2 and linkat on FUSE, exFAT, vboxsf and NFS.
         for refusal in [
             io::ErrorKind::InvalidInput,
             io::ErrorKind::PermissionDenied,

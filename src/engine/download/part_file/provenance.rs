@@ -1,13 +1,13 @@
-//! Marks a saved file with where it came from: the host, and nothing of the link, which is a secret.
+//! Marks a saved file with the host that it came from. The rest of the link is left out, because it is a secret.
 //!
-//! Linux: the extended attribute `user.xdg.origin.url`. macOS: the quarantine attribute, so that the system asks before it
-//! opens the file for the first time. Windows: the zone identifier, for the same. These two have only been read, never run. Where a file system has no place for it
-//! the file stays unmarked: it is saved all the same. Other systems have no such mark.
+//! Linux: the extended attribute `user.xdg.origin.url`. macOS: the quarantine attribute, so that the system asks before the file
+//! is opened for the first time. Windows: the zone identifier, for the same reason. The code for these two was reviewed but
+//! never run. On a file system without such attributes the file is saved unmarked. Other systems have no such mark.
 
 use std::fs::File;
 use std::path::Path;
 
-/// Marks a file that has no name yet. A payload that came inline has no host and gets no mark.
+/// Marks a file that has no name yet. An inline payload has no host and gets no mark.
 pub(crate) fn mark(file: &File, host: &str) {
     if host.is_empty() {
         return;
@@ -28,7 +28,7 @@ pub(crate) fn mark(file: &File, host: &str) {
     tracing::trace!(?file, "this system marks files by their names");
 }
 
-/// Marks a file that has its name: Windows keeps the mark in a stream beside the file's own.
+/// Marks a file that has its name: Windows keeps the mark in an alternate stream of the file.
 pub(crate) fn mark_named(path: &Path, host: &str) {
     if !cfg!(windows) || host.is_empty() {
         return;

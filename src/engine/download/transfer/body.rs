@@ -1,4 +1,4 @@
-//! Where the bytes come from: an answer to a GET, or a second WebSocket that sends them as binary frames until it closes.
+//! The source of the bytes: an HTTP response, or a second WebSocket that sends binary frames until it closes.
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -10,31 +10,31 @@ use crate::engine::client::connector::Socket;
 
 use super::coding::Coding;
 
-/// The largest binary frame that is taken, in bytes. How many may come is bounded by the room on the disk.
+/// The largest binary frame that is accepted, in bytes. The free disk space bounds how many may come.
 pub(crate) const LARGEST_FRAME: usize = 16 * 1024 * 1024;
 
-/// A payload that is about to come.
+/// A payload that is ready to be received.
 pub(crate) struct OpenedDownload {
     /// The bytes.
     pub(crate) source: Source,
-    /// How many there will be, where the server said.
+    /// The size in bytes, if the server sent it.
     pub(crate) total: Option<u64>,
-    /// The safe name that the server gave.
+    /// The server's file name, made safe.
     pub(crate) name: Option<String>,
-    /// Its end can't be told from a connection that broke.
+    /// Whether a complete payload can't be told from a broken connection.
     pub(crate) unproved: bool,
-    /// The host that it comes from, where that is another than the link's.
+    /// The host that it comes from, if that differs from the link's.
     pub(crate) host: Option<String>,
-    /// GETs that were sent for it.
+    /// The number of GETs sent for it.
     pub(crate) gets: u32,
-    /// What its link is known by in the journal.
+    /// The fingerprints of its link in the journal.
     pub(crate) links: Vec<String>,
-    /// How it is compressed, the outermost layer last.
+    /// The compression layers, the outermost last.
     pub(crate) codings: Vec<Coding>,
 }
 
 impl OpenedDownload {
-    /// Of which nothing is known but where the bytes come from, after one GET.
+    /// A payload after one GET of which only the source is known.
     pub(crate) fn of(source: Source) -> Self {
         Self {
             source,
@@ -49,32 +49,32 @@ impl OpenedDownload {
     }
 }
 
-/// Why a transfer ends before its end; a clause.
+/// Why a transfer ended early; a clause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TransferError {
     /// The connection broke, or ended too early.
     #[error("the connection broke off")]
     BrokenOff,
-    /// A stream has binary frames only.
+    /// The server sent a text frame; a stream has binary frames only.
     #[error("the server sent text in the middle of the data")]
     Text,
-    /// A stream was closed with a code other than that of its end.
+    /// The server closed the stream with an error code.
     #[error("the server closed the stream as failed")]
     ClosedAsFailed,
     /// A frame above [`LARGEST_FRAME`].
     #[error("the server sent a frame of more than 16 MiB")]
     FrameTooLarge,
-    /// Nothing came for too long.
+    /// Nothing arrived for too long.
     #[error("nothing came for {seconds} s")]
     Silent {
-        /// For how long.
+        /// The length of the silence.
         seconds: u64,
     },
 }
 
-/// The bytes of a payload.
+/// The source of a payload's bytes.
 pub(crate) enum Source {
-    /// The body of an answer.
+    /// The body of an HTTP response.
     Http(Box<Response>),
     /// A WebSocket.
     Socket(Box<Socket>),
@@ -85,7 +85,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// What broke.
+    /// Why the transfer broke.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, TransferError> {
         match self {
             Self::Http(response) => response.chunk().await.map_err(|error| {
@@ -95,7 +95,7 @@ impl Source {
             Self::Socket(socket) => loop {
                 match socket.next().await {
                     Some(Ok(Frame::Binary(bytes))) => return Ok(Some(bytes)),
-                    // tungstenite answers pings by itself.
+                    // tungstenite answers pings itself.
                     Some(Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_))) => {}
                     Some(Ok(Frame::Text(_))) => return Err(TransferError::Text),
                     Some(Ok(Frame::Close(None))) => return Ok(None),

@@ -1,5 +1,5 @@
-//! `Content-Encoding`: asked for is none, but some servers compress what they send all the same. What came is then on the disk as
-//! it came, and is decoded from there: what can't be decoded is not lost.
+//! Decodes `Content-Encoding`. None is requested, but some servers compress anyway. The payload is saved as received and decoded
+//! from the disk, so that nothing is lost if it can't be decoded.
 
 use std::fs::File;
 use std::io;
@@ -14,27 +14,27 @@ const CHUNK: usize = 64 * 1024;
 /// More layers than any server has a reason for.
 const MOST_LAYERS: usize = 4;
 
-/// One layer of coding.
+/// One compression layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Coding {
     Gzip,
     Deflate,
     Brotli,
     Zstd,
-    /// One that can't be decoded here, by its name.
+    /// An unsupported coding, by its name.
     Unknown(String),
 }
 
-/// Why something could not be decoded.
+/// Why decoding failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CodingError {
-    /// Nothing here decodes this.
+    /// The coding is not supported.
     #[error("{0} is not known here")]
     Unknown(String),
     /// It has too many layers.
     #[error("it is compressed more than {MOST_LAYERS} times over")]
     TooManyLayers,
-    /// It is not what its header says, or it is damaged.
+    /// The data does not match its header, or it is damaged.
     #[error("it is not valid: {0}")]
     Invalid(#[source] io::Error),
     /// The disk refused.
@@ -43,8 +43,8 @@ pub(crate) enum CodingError {
 }
 
 impl Coding {
-    /// The layers that the values of `Content-Encoding` name, the outermost last. What is no coding, such as the character sets
-    /// that some servers put there, counts for nothing, as in browsers.
+    /// The layers that the values of `Content-Encoding` name, the outermost last. Values that are no coding, such as the character
+    /// sets that some servers send, are ignored, as in browsers.
     pub(crate) fn layers<'a>(values: impl Iterator<Item = &'a [u8]>) -> Vec<Self> {
         const NONE: [&str; 9] = ["", "identity", "none", "binary", "7bit", "8bit", "utf-8", "utf8", "iso-8859-1"];
         let values: Vec<String> = values.map(|value| String::from_utf8_lossy(value).to_ascii_lowercase()).collect();
@@ -70,7 +70,7 @@ impl Coding {
         }
     }
 
-    /// The ending of a file that is coded so.
+    /// The extension of a file with this coding.
     pub(crate) fn ending(&self) -> &'static str {
         match self {
             Self::Gzip => ".gz",
@@ -83,11 +83,11 @@ impl Coding {
     }
 }
 
-/// Decodes every layer of a file; `write` takes what comes out.
+/// Decodes every layer of a file, and passes the result to `write`.
 ///
 /// # Errors
 ///
-/// If a layer can't be decoded, or `write` refuses. What was written until then is good for nothing.
+/// If a layer can't be decoded, or `write` fails. What was written until then is useless.
 pub(crate) fn decode(
     file: File,
     layers: &[Coding],
@@ -116,7 +116,7 @@ impl Coding {
     fn reader(&self, mut coded: Box<dyn BufRead>) -> Result<Box<dyn BufRead>, CodingError> {
         let plain: Box<dyn Read> = match self {
             Self::Gzip => Box::new(Gunzip(Some(GzDecoder::new(coded)))),
-            // Some servers leave the header of zlib out. Which of the two it is, the first two bytes say.
+            // Some servers omit the zlib header. The first two bytes tell the two forms apart.
             Self::Deflate if is_zlib(coded.fill_buf().map_err(CodingError::Invalid)?) => {
                 Box::new(ZlibDecoder::new(coded))
             }
@@ -134,7 +134,7 @@ fn is_zlib(start: &[u8]) -> bool {
         if method & 0x0f == 8 && (u32::from(*method) << 8 | u32::from(*flags)).is_multiple_of(31))
 }
 
-/// Every member of a gzip file. What follows the last is padding.
+/// Decodes every member of a gzip file. What follows the last one is padding.
 struct Gunzip(Option<GzDecoder<Box<dyn BufRead>>>);
 
 impl Read for Gunzip {
@@ -153,7 +153,7 @@ impl Read for Gunzip {
     }
 }
 
-/// Every frame of a zstd file.
+/// Decodes every frame of a zstd file.
 struct Unzstd {
     coded: Box<dyn BufRead>,
     decoder: FrameDecoder,
@@ -184,7 +184,7 @@ impl Read for Unzstd {
 }
 
 impl Unzstd {
-    /// Reads the head of the next frame; whether there is one.
+    /// Reads the header of the next frame. Returns whether there is one.
     fn begin_frame(&mut self) -> io::Result<bool> {
         while !self.coded.fill_buf()?.is_empty() {
             match self.decoder.init(&mut self.coded) {
@@ -208,12 +208,12 @@ mod tests {
 
     use super::*;
 
-    /// [`PLAIN`] by `zstd -c`.
+    /// [`PLAIN`] compressed by `zstd -c`.
     const ZSTD: &[u8] = &[
         0x28, 0xb5, 0x2f, 0xfd, 0x04, 0x58, 0x75, 0x00, 0x00, 0x40, 0x68, 0x65, 0x6c, 0x6c, 0x6f, 0x2c, 0x20, 0x0a,
         0x01, 0x00, 0xe2, 0x8a, 0x11, 0x21, 0x69, 0x9d, 0x87,
     ];
-    /// `hello`, stored.
+    /// `hello` in an uncompressed block.
     const BROTLI: &[u8] = b"\x0b\x02\x80hello\x03";
     const PLAIN: &[u8] = b"hello, hello, hello\n";
 

@@ -1,10 +1,10 @@
-//! Opens an encrypted payload on its way to the disk: `12-byte IV ‖ ciphertext ‖ 16-byte tag` under AES-256-GCM
-//! (NIST SP 800-38D), without a header that is authenticated beside it.
+//! Decrypts a payload from file to file: `12-byte IV ‖ ciphertext ‖ 16-byte tag` under AES-256-GCM
+//! (NIST SP 800-38D), without associated data.
 //!
-//! Two passes over the ciphertext file, so that memory stays flat and nothing is released before the tag is verified: the first
-//! computes GHASH and compares the tag, the second decrypts. The second computes the tag once more over what it reads, so that a
-//! file that was changed between the passes is not opened either. Libraries that decrypt GCM want the whole in memory; here
-//! the parts are those of the Rust cryptography project, `aes`, `ctr` and `ghash`, and the tests hold them against another implementation.
+//! Two passes over the ciphertext file keep memory constant and release nothing before the tag is verified: the first computes
+//! GHASH and compares the tag, the second decrypts. The second pass computes the tag again over what it reads, so that a file
+//! that changed between the passes is rejected. GCM libraries need the whole message in memory; this uses the parts of
+//! the Rust cryptography project, `aes`, `ctr` and `ghash`, and the tests compare them with another implementation.
 
 use std::io;
 use std::io::{Read, Seek as _, SeekFrom};
@@ -21,18 +21,18 @@ use crate::protocol::DataKey;
 const IV: usize = 12;
 /// The tag's length in bytes.
 const TAG: usize = 16;
-/// How much is read at a time; a multiple of the block.
+/// How much is read at a time, in bytes; a multiple of the block size.
 const PIECE: usize = 64 * 1024;
 /// The longest ciphertext of one IV: 2³² − 2 blocks.
 const LONGEST: u64 = ((1 << 32) - 2) * 16;
 
-/// Why a payload was not opened.
+/// Why a payload was not decrypted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotOpened {
     /// It is too short for an IV and a tag, or longer than the algorithm allows.
     #[error("it is not of the form that payloads are encrypted in")]
     NotEncrypted,
-    /// The tag is another one.
+    /// The tag does not match.
     #[error("the key is not its key, or it was changed on its way")]
     Refused,
     /// The disk failed.
@@ -40,7 +40,7 @@ pub(crate) enum NotOpened {
     Disk(#[from] io::Error),
 }
 
-/// Opens a ciphertext file of `size` bytes into `write`, which hears nothing before the tag is verified.
+/// Decrypts a ciphertext file of `size` bytes into `write`, which receives nothing before the tag is verified.
 pub(crate) fn open(
     file: &mut std::fs::File,
     size: u64,
@@ -53,7 +53,7 @@ pub(crate) fn open(
     pass(file, length, key, &mut write, true)
 }
 
-/// Reads the whole once and compares the tag.
+/// Reads the file once and compares the tag.
 fn pass(
     file: &mut std::fs::File,
     length: u64,
@@ -83,11 +83,10 @@ fn pass(
     if opening.tag(length) == tag { Ok(()) } else { Err(NotOpened::Refused) }
 }
 
-/// The state of one pass.
 struct Opening {
     hash: GHash,
     stream: Ctr32BE<Aes256>,
-    /// The first block of the key stream, which hides the tag.
+    /// The first block of the key stream, which masks the tag.
     mask: [u8; TAG],
 }
 
@@ -109,12 +108,12 @@ impl Opening {
         Self { hash: GHash::new(&hash_key), stream, mask }
     }
 
-    /// Takes ciphertext in; only the last piece may end within a block.
+    /// Adds ciphertext to the hash; only the last piece may end within a block.
     fn hash(&mut self, ciphertext: &[u8]) {
         self.hash.update_padded(ciphertext);
     }
 
-    /// The tag of what was taken in, which has so many bytes.
+    /// The tag of the ciphertext, which has `length` bytes.
     fn tag(mut self, length: u64) -> [u8; TAG] {
         // No associated data: its length is 0.
         let lengths = u128::from(length) * 8;
@@ -136,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    /// The reference: another implementation.
+    /// Encrypts with the reference implementation.
     fn sealed(key: &[u8; 32], iv: [u8; 12], plain: &[u8]) -> Vec<u8> {
         let with = aead::LessSafeKey::new(aead::UnboundKey::new(&aead::AES_256_GCM, key).unwrap());
         let mut bytes = plain.to_vec();
@@ -151,7 +150,7 @@ mod tests {
         file
     }
 
-    /// What is released, and how it ends.
+    /// The released bytes, and the result.
     fn opened(key: &[u8; 32], bytes: &[u8]) -> (Vec<u8>, Result<(), NotOpened>) {
         let mut released = Vec::new();
         let end = open(&mut file_of(bytes), bytes.len() as u64, &DataKey::new(*key), |plain| {
@@ -161,7 +160,7 @@ mod tests {
         (released, end)
     }
 
-    /// Lengths around the blocks and around the pieces that are read.
+    /// Lengths around the block size and around the piece size.
     fn lengths() -> impl Strategy<Value = usize> {
         prop_oneof![0..70_usize, PIECE - 20..PIECE + 20, 2 * PIECE - 1..2 * PIECE + 33]
     }
@@ -209,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_counter_goes_on_over_the_pieces_that_are_read() {
-        // A known answer of the whole way, so that the two implementations are not wrong together: NIST's test case 15 of
+        // A known answer for the whole path, in case both implementations are wrong: NIST's test case 15 of
         // the GCM submission, AES-256 without associated data.
         let key: [u8; 32] = hex("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308").try_into().unwrap();
         let sealed = hex(concat!(

@@ -1,8 +1,7 @@
-//! From the pieces that have come to the part-file, on a thread that may wait for the disk.
+//! Writes received pieces to the part file, on a thread that may block on the disk.
 //!
-//! A full disk ends nothing: a link opens once, so what has come waits for room, and what has not is held back in the network by
-//! the pieces that are not taken. Whoever receives is told, and ends the waiting by giving up, or by a place where there is
-//! room: what has come is taken along.
+//! A full disk is not fatal, because the link can't be fetched twice. The writer keeps the received pieces and takes no more, which
+//! pushes back on the network, until there is space, the receiver gives up, or the receiver moves the file to another disk.
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -11,24 +10,24 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// What is written into.
+/// What a writer writes into.
 pub(crate) trait WriterTask {
-    /// Takes off a piece what it has written.
+    /// Writes a piece, and removes from it what was written.
     ///
     /// # Errors
     ///
-    /// Where the disk refuses; what is left of the piece can be tried again.
+    /// If the disk refuses; the rest of the piece can be retried.
     fn write(&mut self, piece: &mut Bytes) -> io::Result<()>;
 
-    /// Takes what was written to another place, an empty one, and goes on there.
+    /// Moves what was written into `place`, which is empty, and continues there.
     ///
     /// # Errors
     ///
-    /// Where it can't be taken there. Everything is then as before.
+    /// If that fails. Everything is then as before.
     fn move_to(&mut self, place: Self) -> io::Result<()>;
 }
 
-/// A wish to go on elsewhere.
+/// A request to continue at another place.
 #[derive(Debug)]
 struct Move<S> {
     place: S,
@@ -42,7 +41,7 @@ pub(crate) struct WritePending<S> {
     moves: Receiver<Move<S>>,
 }
 
-/// The receiver's side. Dropping it gives up: a writer that waits for room waits no longer.
+/// The receiver's side. Dropping it gives up: a writer that waits for space then stops.
 #[derive(Debug)]
 pub(crate) struct WriterHandle<S> {
     full: watch::Receiver<bool>,
@@ -50,33 +49,33 @@ pub(crate) struct WriterHandle<S> {
 }
 
 impl<S> WriterHandle<S> {
-    /// Whether the writer waits for room.
+    /// Whether the writer waits for space.
     pub(crate) fn is_waiting(&self) -> bool {
         *self.full.borrow()
     }
 
-    /// Has the writer go on at another place: at once where it waits for room, else at its next piece. Tells whether it did;
-    /// nothing comes where the writer ended before. `None` where it has such a wish already.
+    /// Makes the writer continue at another place: at once if it waits for space, otherwise at its next piece. The receiver returns
+    /// whether that worked; it is closed if the writer ended before. `None` if a move is already requested.
     pub(crate) fn move_to(&self, place: S) -> Option<oneshot::Receiver<io::Result<()>>> {
         let (done, answer) = oneshot::channel();
         self.moves.try_send(Move { place, done }).ok().map(|()| answer)
     }
 }
 
-/// Both sides.
+/// Creates both sides.
 pub(crate) fn patience<S>() -> (WriterHandle<S>, WritePending<S>) {
     let (told, full) = watch::channel(false);
-    // Full: one wish waits already, and it counts.
+    // Full: one move is already requested, and that one counts.
     let (desired_state, moves) = sync_channel(1);
     (WriterHandle { full, moves: desired_state }, WritePending { full: told, moves })
 }
 
 impl<S: WriterTask> WritePending<S> {
-    /// Writes pieces until no more come. Where the disk is full it tries again every `pause`.
+    /// Writes pieces until there are no more. While the disk is full it retries every `pause`.
     ///
     /// # Errors
     ///
-    /// Where the disk refuses for another reason, or the receiver has given up while it is full.
+    /// If the disk fails for another reason, or the receiver gave up while it is full.
     pub(crate) fn write_all(
         &self,
         mut arriving: mpsc::Receiver<Bytes>,
@@ -116,13 +115,13 @@ impl<S: WriterTask> Move<S> {
 mod tests {
     use super::*;
 
-    /// A disk in memory that refuses so many times before it takes anything.
+    /// A disk in memory that refuses some writes before it accepts any.
     #[derive(Debug, Default)]
     struct Disk {
         refuses: usize,
         attempts: usize,
         written: Vec<u8>,
-        /// Whether it is said to wait, at each attempt.
+        /// Whether the writer was reported as waiting, at each attempt.
         waits: Vec<bool>,
         looks: Option<watch::Receiver<bool>>,
         trouble: Option<io::ErrorKind>,
@@ -136,7 +135,7 @@ mod tests {
                 return Err(trouble.into());
             }
             if self.attempts <= self.refuses {
-                // A part of it still had room.
+                // There was still space for a part of it.
                 self.written.extend_from_slice(&piece.split_to(1));
                 return Err(io::ErrorKind::StorageFull.into());
             }

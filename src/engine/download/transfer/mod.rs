@@ -1,4 +1,4 @@
-//! From the network to the part-file: bytes in, progress out, and every way in which it can stand still or break.
+//! Receives a payload from the network into the part file, and handles progress, stalls and failures.
 
 pub(crate) mod body;
 pub(crate) mod coding;
@@ -27,26 +27,26 @@ use super::{DownloadJob, fetching};
 use body::{OpenedDownload, TransferError};
 use disk_writer::{WriterHandle, patience};
 
-/// From how long a silence on it is said.
+/// A silence on the network is shown from this length on.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// How many bytes of a payload of unknown length may come between two looks at the room on the disk.
+/// How many bytes of a payload of unknown length may arrive between two checks of the free space.
 const BETWEEN_LOOKS: u64 = 32 * 1024 * 1024;
-/// Pieces on their way from the network to the disk. Full: the network is not read until the disk has caught up.
+/// Pieces in flight between network and disk. When full, the network is not read until the disk has caught up.
 const PIECES: usize = 16;
 
-/// Where a transfer goes, as long as the operator chooses no other place.
+/// Where a transfer is saved, unless the operator moves it.
 #[derive(Debug)]
 pub(crate) struct Place<'a> {
     spot: &'a mut Destination,
-    /// The part-file.
+    /// The path of the part file.
     part: PathBuf,
-    /// What the link is known by.
+    /// The link's fingerprints.
     links: Vec<String>,
 }
 
 impl DownloadJob {
-    /// Receives a payload into its part-file, which is given back however it ends, unless the disk swallowed it.
+    /// Receives a payload into its part file. Returns that file however it ends, unless writing it panicked.
     pub(crate) async fn receive(
         &self,
         opened: &mut OpenedDownload,
@@ -65,7 +65,7 @@ impl DownloadJob {
         let began = Instant::now();
         let mut meter = ProgressMeter::new(began);
         let mut received = self.pump(opened, pieces, &mut place, control, (&mut meter, &patience)).await;
-        // Who has given up on the network gives up on the disk; otherwise what has come still waits for room.
+        // If the network transfer was given up, so is the disk; otherwise the received bytes still wait for space.
         let mut patience = received.is_ok().then_some(patience);
         let mut ticks = tokio::time::interval(LOOK_AGAIN);
         let written = loop {
@@ -109,7 +109,7 @@ impl DownloadJob {
         let total = opened.total;
         self.tell(place.spot, meter, total, DownloadStage::Receiving);
         let (mut received, mut last, mut looked) = (0_u64, Instant::now(), 0_u64);
-        // Also tells what came with the last piece before a pause, and that nothing comes.
+        // The ticks also report what arrived last before a pause, and that nothing arrives.
         let mut ticks = tokio::time::interval(PROGRESS);
         loop {
             let piece = tokio::select! {
@@ -135,7 +135,7 @@ impl DownloadJob {
                     _ = ticks.tick() => self.wait_for_room(place.spot, (&*meter, total), patience).await,
                 }
             };
-            // The disk refused: the writer's result says why.
+            // The writer stopped; its result says why.
             let Ok(room) = room else { return Ok(()) };
             room.send(piece);
             if meter.count(received, Instant::now()) {
@@ -158,8 +158,8 @@ impl DownloadJob {
         }
     }
 
-    /// Does what the operator ordered in the middle of a transfer: goes on at another place, and takes what has come along. A place
-    /// that is no good is told, and all stays as it is. `pieces` leads to a writer that may be waiting for the next one.
+    /// Executes a command during a transfer: moves the file, with what was received, to another place. If that place can't be used, it
+    /// shows a notice and changes nothing. `pieces` wakes a writer that may be waiting for the next piece.
     async fn obey(
         &self,
         order: Result<DownloadCommand, StopReason>,
@@ -177,12 +177,12 @@ impl DownloadJob {
             }
         };
         let path = part.path().to_owned();
-        // Wherever a crash comes in between, the journal names a part-file that is not whole.
+        // Recorded first, so that after a crash at any point the journal names a part file that is incomplete.
         if !self.record(fetching(&spot, &path, &place.links)).await {
             return Err(StopReason::Closing.after());
         }
         let Some(answer) = patience.move_to(part) else { return Ok(()) };
-        // Full: it has a next piece anyway.
+        // If it is full, the writer has a next piece anyway.
         let woken = pieces.is_none_or(|pieces| pieces.try_send(Bytes::new()).is_ok());
         tracing::debug!(woken, "a download goes on at another place");
         let moved = tokio::select! {
@@ -205,7 +205,7 @@ impl DownloadJob {
         }
     }
 
-    /// A part-file at another place, if there is so much room.
+    /// Creates a part file at another place, if there is enough space.
     async fn elsewhere(&self, to: &Path, needed: u64) -> Result<(Destination, PartFile), SaveError> {
         let spot = Destination::chosen(to)?;
         let part = self.create(&spot).await?;
@@ -215,7 +215,7 @@ impl DownloadJob {
         Ok((spot, part))
     }
 
-    /// Nothing has come for a while: says so, and gives up when it has been too long.
+    /// Nothing arrived for a while: reports it, and fails once it exceeds the limit.
     fn silence(
         &self,
         spot: &Destination,
@@ -237,7 +237,7 @@ impl DownloadJob {
         Ok(())
     }
 
-    /// Tells that the disk is full, while the writer waits for room on it.
+    /// Reports that the disk is full, while the writer waits for space.
     async fn wait_for_room(
         &self,
         spot: &Destination,
@@ -248,7 +248,7 @@ impl DownloadJob {
             return;
         }
         let needed = total.map_or(RESERVE, |total| total.saturating_sub(meter.received()).max(1));
-        // It may say that there is room, for somebody else: the writer knows better.
+        // The system may report free space that only others can use: the writer knows better.
         let free = match self.shortage(&spot.folder, u64::MAX).await {
             Some(DownloadStage::NoRoom { free, .. }) => free,
             _ => 0,
@@ -256,7 +256,7 @@ impl DownloadJob {
         self.tell(spot, meter, total, DownloadStage::NoRoom { needed, free, folder: spot.folder.clone() });
     }
 
-    /// What is short on the disk of a folder, where something is. A disk that does not say is taken to have room.
+    /// The missing space on the disk of a folder, if any. A disk that can't be asked is assumed to have enough.
     pub(crate) async fn shortage(&self, folder: &Path, needed: u64) -> Option<DownloadStage> {
         let (disk, at) = (self.context.downloader.disk.clone(), folder.to_owned());
         let asked = self.context.spawner.blocking("looking for room on the disk", move || disk(&at));
@@ -264,7 +264,7 @@ impl DownloadJob {
         (free < needed).then(|| DownloadStage::NoRoom { needed, free, folder: folder.to_owned() })
     }
 
-    /// Tells how far it is.
+    /// Publishes the progress.
     pub(crate) fn tell(&self, spot: &Destination, meter: &ProgressMeter, total: Option<u64>, stage: DownloadStage) {
         let (received, rate) = (meter.received(), meter.rate());
         let left = total.and_then(|total| time_for(total.checked_sub(received)?, rate));
@@ -273,7 +273,7 @@ impl DownloadJob {
     }
 }
 
-/// It broke in the middle.
+/// The error of a transfer that broke.
 fn broken(what: TransferError, received: u64, total: Option<u64>) -> DownloadError {
     let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
     let what = what.to_string();

@@ -1,5 +1,5 @@
-//! What is done with a whole payload before it gets its name: it is decompressed if the server compressed it, and decrypted if
-//! that is wanted. Each makes a second file, so that what fails leaves the payload as it came.
+//! Processes a complete payload before it is named: decompresses it if the server compressed it, and decrypts it if that is
+//! on. Each step writes a second file, so that a failure leaves the payload as it was received.
 
 use bytes::Bytes;
 
@@ -15,13 +15,13 @@ use super::coding::{self, Coding};
 use super::decrypt;
 
 impl DownloadJob {
-    /// While a payload is decrypted both files are on the disk.
+    /// The space needed in bytes: during decryption both files are on the disk.
     pub(crate) fn with_room_to_decrypt(&self, size: u64) -> u64 {
         if self.key.is_some() { size.saturating_mul(2) } else { size }
     }
 
-    /// Decrypts what has come, where that is wanted. What can't be decrypted stays as it came, under a name that says so.
-    /// `None` where the file is lost.
+    /// Decrypts the payload, if that is on. If it can't be decrypted, it stays as received, under a name that says so.
+    /// `None` if the file is lost.
     pub(crate) async fn decrypt(
         &self,
         part: PartFile,
@@ -64,8 +64,8 @@ impl DownloadJob {
         Some(part)
     }
 
-    /// Decodes what the server compressed although it was not asked to. What can't be decoded stays as it came, under a name that
-    /// says so; then the second value is false. `None` if the file is lost.
+    /// Decodes what the server compressed without being asked. If it can't be decoded, it stays as received, under a name that says so,
+    /// and the second value is false. `None` if the file is lost.
     pub(crate) async fn decode(
         &self,
         part: PartFile,
@@ -94,7 +94,7 @@ impl DownloadJob {
     }
 }
 
-/// Decompresses a part-file into another at the same place; or gives it back, and says why.
+/// Decompresses a part file into another one in the same folder; on failure returns the original and the reason.
 fn decompress(
     part: PartFile,
     place: &Destination,
@@ -114,7 +114,7 @@ fn decompress(
     }
 }
 
-/// Decrypts a part-file into another at the same place; or gives it back, and says why.
+/// Decrypts a part file into another one in the same folder; on failure returns the original and the reason.
 fn open(part: PartFile, place: &Destination, key: &DataKey) -> Result<PartFile, Box<(PartFile, UnwrapError)>> {
     let mut plain = match PartFile::create(place) {
         Ok(plain) => plain,

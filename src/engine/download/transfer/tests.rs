@@ -1,4 +1,4 @@
-//! How long a silence a transfer bears, under paused time: nothing here touches a disk or a network.
+//! How long a silence a transfer tolerates, under paused time: nothing here touches a disk or a network.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,10 +41,10 @@ use super::body::{OpenedDownload, Source};
 use super::disk_writer::patience;
 use super::*;
 
-/// Longer than any of these takes.
+/// Longer than any of these tests takes.
 const NEVER: Duration = Duration::from_hours(2);
 
-/// A transfer that is under way, and its server.
+/// A running transfer, and its server.
 struct Bench {
     idle: IdleTimeout,
     server: WebSocketStream<DuplexStream>,
@@ -131,7 +131,7 @@ impl Bench {
         self.server.send(Frame::binary(vec![7; 100])).await.unwrap();
     }
 
-    /// Why it was given up.
+    /// The reason why the transfer failed.
     async fn end(self) -> String {
         let ended = tokio::time::timeout(NEVER, self.ended).await.expect("it was never given up").unwrap();
         ended.expect_err("it ended as if all had come").sentence
