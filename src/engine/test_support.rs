@@ -1,4 +1,4 @@
-//! What the engine's tests use: a real journal that refuses on demand, and a server that a test scripts over a pipe.
+//! Shared by the engine's tests: a real journal that can be made to refuse, and a scripted server at the other end of a pipe.
 
 use std::io;
 use std::pin::Pin;
@@ -27,32 +27,31 @@ use crate::journal::handle::{Journal, Opened};
 use crate::journal::{PendingWork, ReadOnlyJournal, Sealing};
 use crate::settings::ProfileId;
 
-/// A real journal in a folder of its own, which a test can read at any time and make refuse.
+/// A real journal in its own folder, which a test can read at any time and make refuse entries.
 pub(crate) struct TestJournal {
-    /// What the engine uses.
+    /// The engine's access to it.
     pub(crate) store: JournalStore,
-    /// The journal itself.
     pub(crate) journal: Journal,
     id: JournalId,
     folder: tempfile::TempDir,
 }
 
 impl TestJournal {
-    /// An empty journal, which tells the window through `outbox`.
+    /// An empty journal that publishes events through `event_sender`.
     pub(crate) fn new(event_sender: EventSender) -> Self {
-        // In memory where the system has such a folder: some of these tests commit tens of thousands of times.
+        // In memory if the system has such a folder: some of these tests commit tens of thousands of times.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_none| tempfile::tempdir()).unwrap();
         let Opened { journal, id, .. } = Journal::open(folder.path()).unwrap();
         let store = JournalStore::new(journal.clone(), event_sender, Arc::new(|| Timestamp(0)));
         Self { store, journal, id, folder }
     }
 
-    /// An empty journal that tells nobody.
+    /// An empty journal whose events nobody receives.
     pub(crate) fn unobserved() -> Self {
         Self::new(event_queue::pair(Arc::new(|| {})).0)
     }
 
-    /// An empty journal that keeps secrets.
+    /// An empty journal that encrypts and stores secrets.
     pub(crate) async fn sealed() -> Self {
         let journal = Self::unobserved();
         let key = Keyring::in_memory().seal_key(journal.id).await;
@@ -60,17 +59,17 @@ impl TestJournal {
         journal
     }
 
-    /// Whether it refuses to take entries from now on.
+    /// Sets whether it refuses new entries.
     pub(crate) fn refuse(&self, refuses: bool) {
         crate::journal::test_support::refuse_entries(self.folder.path(), refuses);
     }
 
-    /// How long each append takes from now on, by tokio's clock.
+    /// Sets how long each append takes, by tokio's clock.
     pub(crate) fn take(&self, time: Duration) {
         self.store.append_takes(time);
     }
 
-    /// What is left to do, once the engine has closed it.
+    /// The pending work, once the engine has closed the journal.
     pub(crate) async fn pending_work(&self) -> Vec<PendingWork> {
         let Opened { journal, .. } = Journal::open(self.folder.path()).unwrap();
         let works = journal.pending_work().await.unwrap();
@@ -78,7 +77,7 @@ impl TestJournal {
         works.into_iter().map(|(_, work)| work).collect()
     }
 
-    /// The newest sign of life of a profile, once the engine has closed it.
+    /// The newest sign of life of a profile, once the engine has closed the journal.
     pub(crate) async fn last_alive(&self, profile: ProfileId) -> Option<Timestamp> {
         let Opened { journal, .. } = Journal::open(self.folder.path()).unwrap();
         let alive = journal.last_alive(profile).await.unwrap();
@@ -86,19 +85,19 @@ impl TestJournal {
         alive
     }
 
-    /// What was committed, in order.
+    /// The committed entries, in order.
     pub(crate) fn entries(&self) -> Vec<Entry> {
         let archive = ReadOnlyJournal::open(self.folder.path()).unwrap().expect("it has been made");
         archive.since(Seq(0), usize::MAX).unwrap().into_iter().map(|(_, entry)| entry).collect()
     }
 
-    /// The ids of what was committed but gaps, in order.
+    /// The ids of the committed entries without gaps, in order.
     pub(crate) fn ids(&self) -> Vec<String> {
         let heard = |entry: &Entry| !matches!(entry.key, ActivityKey::Gap(_));
         self.entries().into_iter().filter(heard).map(|entry| entry.key.id().to_owned()).collect()
     }
 
-    /// The gaps, each as its entries say together, in the order in which they began.
+    /// The gaps, each merged from its entries, by the time at which they began.
     pub(crate) fn gaps(&self) -> Vec<Gap> {
         let mut gaps: Vec<(ActivityKey, Gap)> = Vec::new();
         for entry in self.entries() {
@@ -112,18 +111,18 @@ impl TestJournal {
     }
 }
 
-/// What a scripted network does with the next attempt to connect.
+/// What a scripted network does with the next connection attempt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Network {
-    /// Hands the other end of a pipe to the test.
+    /// Passes the other end of a pipe to the test.
     Connects,
-    /// Refuses.
+    /// Refuses the connection.
     Refuses,
-    /// Keeps silent for ever.
+    /// Never answers.
     Silent,
 }
 
-/// A network that a test scripts; it counts open sockets.
+/// A scripted network; it counts open sockets.
 pub(crate) struct Scripted {
     network: Mutex<Network>,
     other_ends: mpsc::Sender<DuplexStream>,
@@ -133,7 +132,7 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
-    /// A network, and where the other ends of its connections come out.
+    /// Creates a network, and the receiver of the other ends of its connections.
     pub(crate) fn new() -> (Arc<Self>, mpsc::Receiver<DuplexStream>) {
         let (other_ends, arriving) = mpsc::channel(1024);
         let scripted = Self {
@@ -146,22 +145,22 @@ impl Scripted {
         (Arc::new(scripted), arriving)
     }
 
-    /// What it does from here on.
+    /// Sets what it does from now on.
     pub(crate) fn be(&self, network: Network) {
         *self.network.lock().unwrap() = network;
     }
 
-    /// How often it was asked to connect.
+    /// The number of connection attempts.
     pub(crate) fn attempts(&self) -> usize {
         self.attempts.load(Ordering::SeqCst)
     }
 
-    /// How many sockets are open.
+    /// The number of open sockets.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
     }
 
-    /// How many were ever open at once.
+    /// The largest number of sockets that were open at once.
     pub(crate) fn most_open(&self) -> usize {
         self.most_open.load(Ordering::SeqCst)
     }
@@ -220,11 +219,11 @@ impl AsyncWrite for Counted {
     }
 }
 
-/// The way between a client and its server, which can begin to lose everything in both directions while both ends stay open.
+/// A relay between a client and its server that can start to lose everything in both directions while both ends stay open.
 pub(crate) struct Relay(Arc<AtomicBool>);
 
 impl Relay {
-    /// Between the other end of a connection and the end that is returned. It ends when either end is closed, unless that is lost too.
+    /// Connects `client` to the end that is returned. The relay ends when either end is closed, unless that is lost as well.
     pub(crate) fn between(mut client: DuplexStream) -> (Self, DuplexStream, impl Future<Output = ()> + Send) {
         let (mut near, far) = tokio::io::duplex(64 * 1024);
         let loses = Arc::new(AtomicBool::new(false));
@@ -244,14 +243,14 @@ impl Relay {
                 }
             }
             if lost.load(Ordering::SeqCst) {
-                // A farewell is lost like everything else.
+                // A close is lost like everything else.
                 std::future::pending::<()>().await;
             }
         };
         (Self(loses), far, relay)
     }
 
-    /// Loses everything from here on.
+    /// Loses everything from now on.
     pub(crate) fn lose(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
@@ -261,12 +260,12 @@ impl Relay {
 pub(crate) struct Server(pub(crate) WebSocketStream<DuplexStream>);
 
 impl Server {
-    /// Answers the upgrade.
+    /// Accepts the upgrade.
     pub(crate) async fn upgrade(stream: DuplexStream) -> Self {
         Self(tokio_tungstenite::accept_async(stream).await.expect("an upgrade"))
     }
 
-    /// The next request, or `None` where the client is gone.
+    /// The next request, or `None` if the client is gone.
     pub(crate) async fn request(&mut self) -> Option<Value> {
         loop {
             match self.0.next().await? {
@@ -285,23 +284,23 @@ impl Server {
         join
     }
 
-    /// Sends JSON. A client that is gone is no error.
+    /// Sends JSON. It is no error if the client is gone.
     pub(crate) async fn send(&mut self, message: &Value) {
         self.frame(Frame::text(message.to_string())).await;
     }
 
-    /// Sends any frame. A client that is gone is no error.
+    /// Sends any frame. It is no error if the client is gone.
     pub(crate) async fn frame(&mut self, frame: Frame) {
         drop(self.0.send(frame).await);
     }
 }
 
-/// The answer to a join.
+/// The reply to a join.
 pub(crate) fn joined(join: &Value) -> Value {
     json!({"correlationId": join["correlationId"], "status": 200, "data": {"channelId": "ch-1", "message": "Joined."}})
 }
 
-/// A command that is done.
+/// The message of a finished command.
 pub(crate) fn done(id: &str) -> Value {
     json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 2}})
 }

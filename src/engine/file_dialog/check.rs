@@ -1,4 +1,4 @@
-//! What a typed path leads to.
+//! Checks a path that the operator typed.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,19 +9,19 @@ use crate::settings::atomic::in_words;
 
 use super::FileKind;
 
-/// What a typed path leads to.
+/// The result of checking a typed path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PathCheck {
     /// It can be used as it is.
     Usable(PathBuf),
-    /// There is a file already: the operator has to say whether it is replaced.
+    /// The file exists already: the operator has to confirm that it is replaced.
     Exists(PathBuf),
     /// It can't be used: why, and what to do.
     Wrong(String),
 }
 
 impl PathCheck {
-    /// Looks where a typed path leads. `~` at its beginning is the operator's home folder.
+    /// Checks a typed path. `~` at its beginning is the operator's home folder.
     pub async fn of(typed: String, kind: FileKind) -> Self {
         let home = BaseDirs::new().map(|directories| directories.home_dir().to_owned());
         let typed = typed.trim();

@@ -1,6 +1,6 @@
-//! Files and folders that the operator chooses, on Linux and the BSDs: what a dialog is asked for, and why it fails. The window
-//! asks the desktop's portal. If that has no dialog, zenity is asked ([`FileRequest::ask_zenity`]); without it, the operator
-//! types the path ([`PathCheck::of`]).
+//! Requests and errors of the file dialogs on Linux and the BSDs. The window asks the desktop's portal for a dialog. If the portal
+//! has none, zenity shows it ([`FileRequest::ask_zenity`]); without zenity the operator types the path, which
+//! [`PathCheck::of`] checks.
 
 pub(crate) mod check;
 #[cfg(all(unix, not(target_os = "macos")))]
@@ -8,32 +8,32 @@ pub(crate) mod zenity;
 
 use std::path::PathBuf;
 
-/// What is asked for.
+/// What the operator should choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
-    /// A file to save to. It may exist: then the dialog asks whether to replace it.
+    /// A file to save to. If it exists, the dialog asks whether to replace it.
     Save,
-    /// A folder that exists.
+    /// An existing folder.
     Folder,
 }
 
-/// What a dialog opens with.
+/// The contents of a dialog when it opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileRequest {
-    /// What is asked for.
+    /// What the operator should choose.
     pub kind: FileKind,
-    /// The words in its title bar.
+    /// The text of its title bar.
     pub title: String,
-    /// The folder it shows, if one is known.
+    /// The folder that it shows, if one is known.
     pub folder: Option<PathBuf>,
-    /// The suggested name of a file.
+    /// The suggested file name.
     pub file_name: String,
 }
 
 /// Why nothing was chosen, although the operator did not cancel.
 #[derive(Debug, thiserror::Error)]
 pub enum FileDialogError {
-    /// The program behind the dialog, or the session bus, ended while the dialog was open.
+    /// The program that shows the dialog, or the session bus, ended while the dialog was open.
     #[error("The desktop's file dialog ended without an answer, so nothing was chosen. Try again.")]
     Ended,
     /// The desktop has no dialog, or did not open it in time.

@@ -10,7 +10,7 @@ use crate::engine::runtime::os_open;
 use super::{FileDialogError, FileKind, FileRequest};
 
 impl FileRequest {
-    /// Shows the dialog by zenity and waits for its answer. `None` if the operator cancelled.
+    /// Shows the dialog with zenity and waits for the operator. `None` if the operator cancelled.
     ///
     /// # Errors
     ///
@@ -30,7 +30,7 @@ async fn run(program: &str, request: &FileRequest) -> Result<Option<PathBuf>, Fi
         }
         FileKind::Folder => {
             arguments.push("--directory".into());
-            // A path that ends with a slash is the folder that it shows.
+            // For a path that ends with a slash, zenity shows that folder.
             start.push("");
         }
     }
@@ -64,7 +64,7 @@ mod tests {
 
     use super::*;
 
-    /// What a program of this script answers.
+    /// The result if this script runs in place of zenity.
     #[expect(clippy::disallowed_methods, reason = "a program to run")]
     async fn answer(script: &str) -> Result<Option<PathBuf>, FileDialogError> {
         let folder = tempfile::tempdir().unwrap();

@@ -1,8 +1,8 @@
-//! The local socket: how another process of the same user hands command ids to the one that holds the journal.
+//! The local socket: another process of the same user sends command ids to the process that holds the journal.
 //!
-//! One line of JSON goes in, one comes back, each of at most 1 MiB, each with a version; neither holds a
-//! secret. The socket lies in a folder for its owner only and is for its owner only itself; whoever connects must be of the
-//! same user. Only on Unix: tokio can't make a named pipe for its owner only, so on Windows nobody listens.
+//! A request and its response are one line of JSON each, at most 1 MiB long and with a version; neither contains a secret. Only the
+//! owner can access the socket and its folder, and the peer must be the same user. Unix only: tokio can't create a named pipe that
+//! only its owner can access, so there is no server on Windows.
 #![cfg_attr(not(unix), expect(dead_code, reason = "nobody listens there"))]
 
 pub(crate) mod request;
@@ -18,12 +18,12 @@ pub use request::{IpcError, SocketError};
 #[cfg(unix)]
 pub(crate) use server::listen;
 
-/// Asks the holder of a data folder's journal to follow commands; how many it follows from now on. Waits for the answer,
-/// for a few seconds at most.
+/// Asks the process that holds the journal of a data folder to track commands, and returns how many it tracks from now on. Waits
+/// a few seconds at most for the response.
 ///
 /// # Errors
 ///
-/// Where it can't be asked; within the result, where it refused.
+/// If the request can't be sent or gets no response; the inner result says if it was refused.
 pub fn ask(data: &Path, tracking: &TrackRequest) -> Result<Result<usize, RequestError>, IpcError> {
     #[cfg(unix)]
     return server::ask(data, tracking);
@@ -34,7 +34,7 @@ pub fn ask(data: &Path, tracking: &TrackRequest) -> Result<Result<usize, Request
     }
 }
 
-/// Nobody listens here.
+/// There is no server on this system.
 #[cfg(not(unix))]
 pub(crate) async fn listen(_data: PathBuf, _tools: super::context::EngineContext) {}
 

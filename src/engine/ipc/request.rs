@@ -1,4 +1,4 @@
-//! What is sent over the local socket, and why it can't be.
+//! The messages of the local socket, and its errors.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::settings::atomic::in_words;
 /// The longest line, in bytes.
 pub(crate) const LONGEST_LINE: u64 = 1024 * 1024;
 
-/// Why there is no local socket.
+/// Why the local socket is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
     /// Its path is too long for the system.
@@ -19,40 +19,40 @@ pub enum SocketError {
         .socket.display()
     )]
     TooLong {
-        /// The path.
+        /// The path of the socket.
         socket: PathBuf,
-        /// Its bytes.
+        /// The length of the path in bytes.
         length: usize,
-        /// How many it may have.
+        /// The longest path that the system supports, in bytes.
         most: usize,
     },
-    /// The folder that it lies in.
+    /// The socket's folder can't be used.
     #[error("The folder {} of the local socket can't be used: {}.", .folder.display(), in_words(.source))]
     Folder {
-        /// The folder.
+        /// The folder of the socket.
         folder: PathBuf,
-        /// What the system said.
+        /// The system's reason.
         source: io::Error,
     },
-    /// The socket itself.
+    /// The socket itself can't be used.
     #[error("The local socket {} can't be used: {}.", .socket.display(), in_words(.source))]
     Unusable {
-        /// Its path.
+        /// The path of the socket.
         socket: PathBuf,
-        /// What the system said.
+        /// The system's reason.
         source: io::Error,
     },
 }
 
-/// Why the holder could not be asked.
+/// Why a request to the process that holds the journal failed.
 #[derive(Debug, thiserror::Error)]
 pub enum IpcError {
-    /// Nobody listens there, or not yet.
+    /// Nothing listens on the socket, or not yet.
     #[error(
         "Privicore Monitor is running with this data directory, but does not listen to other programs. Track the commands in its window."
     )]
     Nobody,
-    /// This system has no local socket that is for its owner only.
+    /// On this system a local socket can't be restricted to its owner.
     #[error(
         "On this system a running Privicore Monitor can't be asked by another program. Track the commands in its window, or quit it first."
     )]
@@ -60,24 +60,24 @@ pub enum IpcError {
     /// The local socket can't be used.
     #[error(transparent)]
     Socket(#[from] SocketError),
-    /// It did not take what was asked.
+    /// The process did not accept the request in time.
     #[error(
         "The running Privicore Monitor did not take the command ids within {seconds} s, because it is busy. They are not \
          tracked. Try again in a moment."
     )]
     NotTaken {
-        /// How long it had for that.
+        /// How long it was waited for.
         seconds: u64,
     },
-    /// It has what was asked, and has not answered yet.
+    /// The process accepted the request, but did not respond yet.
     #[error(transparent)]
     NotConfirmed(#[from] NotConfirmed),
-    /// The answer can't be read.
+    /// The response can't be read.
     #[error("The running Privicore Monitor gave no answer that can be read: {}. Is it of another version?", in_words(.0))]
     Answer(#[source] io::Error),
 }
 
-/// The line that asks.
+/// The line with the request.
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct Request {
     pub(crate) version: u32,
@@ -99,9 +99,9 @@ impl Request {
         }
     }
 
-    /// Reads a line that asks.
+    /// Parses a request line.
     pub(crate) fn read(line: &[u8]) -> Result<TrackRequest, TrackError> {
-        /// What every version has.
+        /// What the requests of every version have.
         #[derive(serde::Deserialize)]
         struct Versioned {
             version: u32,
@@ -118,17 +118,17 @@ impl Request {
     }
 }
 
-/// The line that answers.
+/// The line with the response.
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Response {
-    /// So many are followed.
+    /// This many commands are tracked.
     Accepted(usize),
-    /// Wrong usage; why, in a sentence.
+    /// The request is wrong; the reason, as a sentence.
     Usage(String),
-    /// It failed; why, in a sentence.
+    /// It failed; the reason, as a sentence.
     Failed(String),
 }
 
-/// What [`Request::what`] says.
+/// The value of [`Request::what`] that asks to track commands.
 pub(crate) const TRACK: &str = "track";

@@ -1,4 +1,4 @@
-//! Both ends of the local socket: the holder listens, another process asks.
+//! Both ends of the local socket: the server in the process that holds the journal, and the client.
 
 use std::io;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -20,16 +20,16 @@ use crate::engine::runtime::tasks::TaskOwner;
 use super::request::{IpcError, LONGEST_LINE, Request, Response, SocketError};
 use super::socket_path::{self, SocketPath};
 
-/// Connections at a time. Where there are as many, the next waits until it is taken.
+/// The most connections at a time; further ones wait to be accepted.
 const CONNECTIONS: usize = 8;
-/// How long a question may take to arrive.
+/// How long a request may take to arrive.
 const QUESTION_BUDGET: Duration = Duration::from_secs(5);
-/// How long the asking process waits for its answer: the journal may be busy.
+/// How long the client waits for the response, because the journal may be busy.
 const ANSWER_BUDGET: Duration = Duration::from_secs(15);
-/// The pause after the system gave no connection, for example because too many files are open.
+/// The pause after a failed accept, for example because too many files are open.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A socket that is taken away with this.
+/// A bound socket. Dropping it removes the socket's file.
 struct BoundListener {
     listener: UnixListener,
     path: PathBuf,
@@ -38,14 +38,14 @@ struct BoundListener {
 
 impl Drop for BoundListener {
     fn drop(&mut self) {
-        // Removed while the journal is still held: nobody else can have bound it meanwhile.
+        // Removed while this process still holds the journal, so nobody else can have bound it.
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::debug!(%error, "the local socket was not there any more");
         }
     }
 }
 
-/// Listens for as long as the engine runs.
+/// Listens until the engine stops.
 pub(crate) async fn listen(data: PathBuf, context: EngineContext) {
     let bound = match bind(&data) {
         Ok(bound) => bound,
@@ -89,7 +89,7 @@ fn unusable(place: &SocketPath, source: io::Error) -> SocketError {
     SocketError::Unusable { socket: place.socket.clone(), source }
 }
 
-/// Answers one question.
+/// Answers one request.
 async fn serve(stream: UnixStream, owner: u32, spawner: TaskOwner, reports: mpsc::Sender<InternalEvent>) {
     match stream.peer_cred() {
         Ok(peer) if peer.uid() == owner => {}
@@ -102,7 +102,7 @@ async fn serve(stream: UnixStream, owner: u32, spawner: TaskOwner, reports: mpsc
     let mut line = Vec::new();
     let mut question = tokio::io::BufReader::new(read.take(LONGEST_LINE));
     let arrives = tokio::time::timeout(QUESTION_BUDGET, question.read_until(b'\n', &mut line));
-    // An engine that stops waits for no question, but does answer one that it has.
+    // A stopping engine does not wait for a request, but still answers one that has arrived.
     match spawner.until_stopped(arrives).await {
         Some(Ok(Ok(_))) if line.ends_with(b"\n") => {}
         Some(_) | None => {
@@ -115,7 +115,7 @@ async fn serve(stream: UnixStream, owner: u32, spawner: TaskOwner, reports: mpsc
         Err(refused) => Some(Err(refused)),
     };
     let Some(answer) = answer else {
-        // Whoever asks finds that nobody answers, and asks the next holder.
+        // The client finds that there is no response, and asks the next process that holds the journal.
         tracing::debug!("a question on the local socket came too late");
         return;
     };
@@ -135,8 +135,8 @@ async fn serve(stream: UnixStream, owner: u32, spawner: TaskOwner, reports: mpsc
     }
 }
 
-/// Has the engine's centre answer; `None` if it is stopping. It has what was asked from then on; nobody waits for longer than
-/// who asked does, so that a journal that refuses does not use up the connections.
+/// Passes a request to the supervisor; `None` if that is stopping. From then on the supervisor owns the request. This waits no
+/// longer than the client does, so that a journal that refuses does not use up the connections.
 async fn pass_on(tracking: TrackRequest, reports: &mpsc::Sender<InternalEvent>) -> Option<Result<usize, TrackError>> {
     let (reply, answer) = oneshot::channel();
     reports.send(InternalEvent::Track(IncomingRequest { tracking, reply })).await.ok()?;
@@ -146,7 +146,7 @@ async fn pass_on(tracking: TrackRequest, reports: &mpsc::Sender<InternalEvent>) 
     }
 }
 
-/// Asks the holder.
+/// Sends a request and waits for the response.
 pub(crate) fn ask(data: &Path, tracking: &TrackRequest) -> Result<Result<usize, RequestError>, IpcError> {
     ask_within(data, tracking, ANSWER_BUDGET)
 }
@@ -197,12 +197,12 @@ fn ask_within(
     }
 }
 
-/// Whether the holder closed the connection without an answer, because it ends.
+/// Whether the server closed the connection without a response, because its engine is stopping.
 fn has_gone(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
-/// Whether a socket's budget was used up.
+/// Whether a socket operation timed out.
 fn is_late(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
@@ -232,7 +232,7 @@ mod tests {
         let (event_sender, _events) = event_queue::pair(Arc::new(|| {}));
         let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender);
         let tracking = TrackRequest::new(None, &["c-1".into()], None).unwrap();
-        // It may have read what was asked, or not.
+        // It may have read the request, or not.
         for reads in [true, false] {
             let (folder, asked) = (data.path().to_owned(), tracking.clone());
             let asking = spawner.blocking("asking", move || ask(&folder, &asked));
@@ -260,7 +260,7 @@ mod tests {
         let (stream, _unnamed) = bound.listener.accept().await.unwrap();
         let serving = serve(stream, bound.owner, spawner, reports);
         tokio::pin!(serving);
-        // The journal does not answer for as long as the asking process waits.
+        // The journal does not respond for as long as the client waits.
         let told = tokio::select! {
             told = asking => told.unwrap().unwrap_err(),
             () = &mut serving => panic!("it was answered"),
@@ -274,7 +274,7 @@ mod tests {
         };
         assert_eq!(arrived.tracking, tracking);
         arrived.reply.send(Ok(2)).unwrap();
-        // Nobody waits for the answer any more: that is no failure.
+        // Nobody waits for the response any more, which is not a failure.
         serving.await;
     }
 }

@@ -1,4 +1,4 @@
-//! Where the local socket of a data folder lies.
+//! The path of a data folder's local socket.
 
 use std::fs::{DirBuilder, Permissions};
 use std::io;
@@ -7,21 +7,19 @@ use std::path::{Path, PathBuf};
 
 use super::request::SocketError;
 
-/// The longest path that every Unix takes for a socket, in bytes (macOS: 104 with the ending zero).
+/// The longest socket path that every Unix supports, in bytes (macOS: 104 with the terminating zero).
 const LONGEST_PATH: usize = 103;
 
-/// The folder and the socket.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SocketPath {
     folder: PathBuf,
-    /// The socket's path.
     pub(crate) socket: PathBuf,
 }
 
-/// Where the socket of a data folder lies: in the user's runtime folder, named by the data folder; within the data folder
-/// where there is no runtime folder.
+/// The socket path of a data folder: in the user's runtime folder, with a name derived from the data folder; or within the data
+/// folder if there is no runtime folder.
 pub(crate) fn of(data: &Path, runtime: Option<PathBuf>) -> Result<SocketPath, SocketError> {
-    // The same folder by another path is the same folder.
+    // Different paths to the same folder give the same socket.
     let data = std::fs::canonicalize(data).unwrap_or_else(|_not_there| data.to_owned());
     let place = match runtime.filter(|folder| folder.is_absolute() && folder.is_dir()) {
         Some(runtime) => {
@@ -38,18 +36,18 @@ pub(crate) fn of(data: &Path, runtime: Option<PathBuf>) -> Result<SocketPath, So
     Ok(place)
 }
 
-/// The user's runtime folder as the environment names it.
+/// The user's runtime folder according to the environment.
 pub(crate) fn runtime_folder() -> Option<PathBuf> {
     std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)
 }
 
 impl SocketPath {
-    /// Makes the folder, for its owner only, and takes away what an earlier process left there. Only the journal's holder
-    /// may do so. The number of the user who owns it.
+    /// Creates the folder, for its owner only, and removes a stale socket. Only the process that holds the journal may do so. Returns
+    /// the id of the user who owns the folder.
     pub(crate) fn prepare(&self) -> Result<u32, SocketError> {
         let failed = |source: io::Error| SocketError::Folder { folder: self.folder.clone(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(failed)?;
-        // The mode above is only for a folder that is made.
+        // The mode above applies only to a folder that is created.
         let closed = std::fs::set_permissions(&self.folder, Permissions::from_mode(0o700));
         closed.or_else(|error| if is_private(&self.folder) { Ok(()) } else { Err(error) }).map_err(failed)?;
         match std::fs::remove_file(&self.socket) {
@@ -59,20 +57,20 @@ impl SocketPath {
         Ok(std::fs::metadata(&self.folder).map_err(failed)?.uid())
     }
 
-    /// Makes the socket one for its owner only.
+    /// Restricts the socket to its owner.
     pub(crate) fn close_to_others(&self) -> io::Result<()> {
         let closed = std::fs::set_permissions(&self.socket, Permissions::from_mode(0o600));
-        // Nobody else gets as far as the socket in such a folder.
+        // The folder keeps others from reaching the socket.
         closed.or_else(|error| if is_private(&self.folder) { Ok(()) } else { Err(error) })
     }
 }
 
-/// Whether a folder is closed to others, whatever its file system says to a change of that: the last six bits of its mode are theirs.
+/// Whether others have no access to a folder, even if its file system can't change the mode: the last six bits of the mode are theirs.
 fn is_private(folder: &Path) -> bool {
     std::fs::metadata(folder).is_ok_and(|found| found.mode().trailing_zeros() >= 6)
 }
 
-/// FNV-1a with 64 bits: the same in every version, which the standard library's hash does not promise.
+/// 64-bit FNV-1a: it is the same in every version, which the standard library does not promise for its hash.
 fn fingerprint(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -1,4 +1,4 @@
-//! How the engine is started, spoken to and waited for.
+//! Starts and stops the engine, and passes actions to it.
 
 use std::fmt;
 use std::future::Future;
@@ -32,27 +32,27 @@ use crate::journal::handle::{Journal, Opened};
 use crate::journal::{DataDirLock, JournalError, KeptClock, ReadOnlyJournal};
 use crate::settings::Store;
 
-/// Actions that wait for the engine. Full: the window says that the engine is busy.
+/// Actions in the queue. When it is full, the window shows that the engine is busy.
 const ACTIONS: usize = 64;
-/// Reports that wait for the engine's centre. Full: the task that reports waits.
+/// Reports in the queue. When it is full, the reporting task waits.
 const REPORTS: usize = 64;
-/// How long another process may hold the data directory before it counts as running: `track` holds it for a moment.
+/// How long another process may hold the data directory before it counts as running: `track` holds it only briefly.
 const HOLDER_PATIENCE: Duration = Duration::from_secs(1);
-/// How long tasks that block, such as a name that is being resolved, may hold up the end.
+/// How long blocking tasks, such as a DNS lookup, may delay the shutdown.
 pub(crate) const LAST_TASKS: Duration = Duration::from_millis(100);
 
-/// The engine is busy or has stopped: the action was not taken.
+/// The engine is busy or has stopped, so the action was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// As many actions wait as may.
+    /// The queue of actions is full.
     #[error("Privicore Monitor is still busy with what was asked before. Try again in a moment.")]
     Full,
-    /// It has stopped.
+    /// The engine has stopped.
     #[error("Privicore Monitor is closing.")]
     Stopped,
 }
 
-/// The window failed.
+/// The window panicked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "Something went wrong in the window of Privicore Monitor, so it was closed. Every channel was left, and what was received \
@@ -60,12 +60,12 @@ pub enum SendError {
 )]
 pub struct WindowPanicked;
 
-/// The engine.
+/// Starts an engine, and runs a window with one.
 #[derive(Debug)]
 pub struct Engine;
 
 impl Engine {
-    /// Takes the data directory, opens settings and journal, and starts the engine on threads of its own.
+    /// Takes the data directory, opens settings and journal, and starts the engine on its own threads.
     ///
     /// # Errors
     ///
@@ -157,8 +157,8 @@ impl Engine {
 }
 
 impl Engine {
-    /// Runs a window, which may start an engine and put its handle into `running`. Ends that engine in order however the
-    /// window ends: channels are left, and what was heard is committed. Waits for that at most as long as `patience`.
+    /// Runs a window, which may start an engine and put its handle into `running`. Shuts that engine down in order however the
+    /// window ends: it leaves its channels and commits received messages. Waits for that at most `patience`.
     ///
     /// # Errors
     ///
@@ -179,7 +179,7 @@ impl Engine {
     }
 }
 
-/// Starts what runs as long as the engine and belongs to no profile.
+/// Starts the tasks that run as long as the engine and belong to no profile.
 fn start_helpers(context: &EngineContext, data: &Path, boot_id: Option<String>) {
     let catch_up = history_loader::catch_up(context.journal_store.clone(), context.event_sender.clone());
     context.spawner.spawn("reading the journal", catch_up);
@@ -191,7 +191,7 @@ fn start_helpers(context: &EngineContext, data: &Path, boot_id: Option<String>) 
     context.spawner.spawn("listening to other processes", listen);
 }
 
-/// The window's way down. Clones speak to the same engine; it stops when the last one is dropped, or at [`Action::Quit`].
+/// Sends actions to the engine. Clones send to the same engine; it stops when the last one is dropped, or at [`Action::Quit`].
 #[derive(Debug, Clone)]
 pub struct EngineHandle {
     actions: mpsc::Sender<Action>,
@@ -201,22 +201,22 @@ pub struct EngineHandle {
     clock: EngineClock,
 }
 
-/// The clock that stamps entries. It runs on steadily when the computer's clock is set; clones are the same clock.
+/// The clock that stamps entries. Setting the computer's clock does not affect it; clones share it.
 #[derive(Debug, Clone)]
 pub struct EngineClock(Clocks);
 
 impl EngineClock {
-    /// The clock of the run that writes a journal, or wrote it last, as far as the journal tells; `clock` is the computer's.
+    /// The clock of the run that writes a journal, or wrote it last, as recorded there; `clock` is the computer's.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read.
+    /// If the journal can't be read.
     pub fn beside(archive: Option<&ReadOnlyJournal>, clock: Clock) -> Result<Self, JournalError> {
         let Some(archive) = archive else { return Ok(Self::resumed(None, clock)) };
         if let Some(kept) = archive.clock()? {
             return Ok(Self::resumed(Some(&kept), clock));
         }
-        // Of an earlier version: its newest entry tells how late it is at least.
+        // A journal of an earlier version has no clock: the time is at least that of its newest entry.
         let resumed = Self::resumed(None, clock);
         if let Some(newest) = archive.newest_moment()? {
             resumed.0.is_at_least(newest);
@@ -224,22 +224,22 @@ impl EngineClock {
         Ok(resumed)
     }
 
-    /// The clock of a run that begins where an earlier one left off; `clock` is the computer's.
+    /// The clock of a run that continues an earlier one; `clock` is the computer's.
     #[must_use]
     pub fn resumed(kept: Option<&KeptClock>, clock: Clock) -> Self {
         let boot_id = suspend::boot_id();
-        // Nothing is stamped by this run: only entries of the same boot are on its clock.
+        // This run stamps no entries: only entries of the same boot are on its clock.
         let live_from = Seq(u64::MAX);
         Self(Clocks::resumed(clock, Arc::new(suspend::boot_clock), kept, live_from, boot_id.as_deref()))
     }
 
-    /// The time by it.
+    /// The current time of this clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.0.now().at
     }
 
-    /// How it relates to the other clocks.
+    /// How this clock relates to the other clocks.
     #[must_use]
     pub fn reference(&self) -> TimeReference {
         self.0.reference()
@@ -253,11 +253,11 @@ impl EngineHandle {
         self.clock.clone()
     }
 
-    /// Asks for something. Never waits.
+    /// Sends an action to the engine. Never blocks.
     ///
     /// # Errors
     ///
-    /// [`SendError`], where the action was not taken.
+    /// [`SendError`] if the action was not accepted.
     pub fn send(&self, action: Action) -> Result<(), SendError> {
         self.actions.try_send(action).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => SendError::Full,
@@ -265,7 +265,7 @@ impl EngineHandle {
         })
     }
 
-    /// Tells the engine to stop, however busy it is.
+    /// Stops the engine, however busy it is.
     pub fn quit(&self) {
         self.quit.cancel();
     }
@@ -275,7 +275,7 @@ impl EngineHandle {
         self.spawner.spawn(name, future);
     }
 
-    /// Waits until the engine has stopped, at most so long. Says whether it has.
+    /// Waits until the engine has stopped, at most for `timeout`. Returns whether it has.
     #[must_use]
     pub fn join(&self, timeout: Duration) -> bool {
         let (ended, changed) = &*self.ended.0;
@@ -285,7 +285,7 @@ impl EngineHandle {
     }
 }
 
-/// Whether the engine has stopped.
+/// Whether the engine has stopped, and the signal for it.
 #[derive(Clone, Default)]
 struct Ended(Arc<(Mutex<bool>, Condvar)>);
 
@@ -295,7 +295,7 @@ impl fmt::Debug for Ended {
     }
 }
 
-/// Tells that the engine has stopped when it is dropped.
+/// When dropped, signals that the engine has stopped.
 struct Told {
     ended: Ended,
     event_sender: EventSender,

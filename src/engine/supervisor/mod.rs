@@ -1,7 +1,7 @@
-//! The centre: it takes the operator's actions and the tasks' reports, one at a time, and owns what they change.
+//! The supervisor handles the operator's actions and the tasks' reports, one at a time, and owns the state that they change.
 //!
-//! It decides and delegates; whatever takes time (the network, the keyring, the disk) is a task that reports back. So it is always
-//! ready for the next action, and there is no lock around what it owns.
+//! It decides and delegates: whatever takes time (the network, the keyring, the disk) runs in a task that reports back. So the
+//! supervisor never blocks, and needs no lock around its state.
 
 pub(crate) mod handle;
 pub(crate) mod pending_work;
@@ -44,88 +44,85 @@ use state::link_encryption::SealState;
 use state::profile_state::ProfileState;
 use state::settings_writer::SettingsWriter;
 
-/// What the hub starts with.
+/// What the supervisor needs to start.
 pub(crate) struct SupervisorConfig {
     /// What tasks share.
     pub(crate) context: EngineContext,
-    /// The data folder.
     pub(crate) data: PathBuf,
-    /// Where the settings are kept.
+    /// Reads and writes the settings file.
     pub(crate) store: Store,
     /// The settings as they were read.
     pub(crate) settings: Settings,
     /// The first entry of this run.
     pub(crate) live_from: Seq,
-    /// Leads the way by which the network is reached.
+    /// Owns the current network configuration.
     pub(crate) network_config_handle: NetworkConfigHandle,
     /// The journal's name in the keyring.
     pub(crate) journal: JournalId,
-    /// Whether links are to outlive this run.
+    /// Whether links are kept for the next run.
     pub(crate) keeps_links: bool,
-    /// What became of a journal that was damaged, in a sentence.
+    /// How a damaged journal was repaired, as a sentence.
     pub(crate) recovered: Option<String>,
-    /// How a sandbox is started.
+    /// Starts a sandbox.
     pub(crate) sandbox: Option<SandboxLauncher>,
-    /// Whether to start one at once.
+    /// Whether to start a sandbox immediately.
     pub(crate) sandbox_at_once: bool,
-    /// The name of the one profile to connect.
+    /// The name of the only profile to connect.
     pub(crate) only: Option<String>,
-    /// From the window.
+    /// Actions from the window.
     pub(crate) actions: mpsc::Receiver<Action>,
-    /// Cancelled when the engine is to stop, however busy it is.
+    /// Cancelled when the engine has to stop, however busy it is.
     pub(crate) quit: CancellationToken,
-    /// From tasks.
+    /// Reports from tasks.
     pub(crate) reports: mpsc::Receiver<InternalEvent>,
 }
 
-/// The centre.
+/// The state of the running engine.
 pub(crate) struct Supervisor {
     context: EngineContext,
-    /// The data folder.
     data: PathBuf,
-    /// Writes the settings' file.
+    /// Writes the settings file.
     writer: SettingsWriter,
     settings: Settings,
     /// The number of the newest change of the preferences.
     preferences_change: u64,
-    /// How often a way to the network was chosen: only the newest counts.
+    /// Counts the chosen network configurations: only the newest is used.
     network_choices: u64,
     live_from: Seq,
-    /// Leads the way by which the network is reached.
+    /// Owns the current network configuration.
     network_config_handle: NetworkConfigHandle,
     /// The journal's name in the keyring.
     journal: JournalId,
-    /// How far it is with the key that seals links.
+    /// The state of the key that encrypts links.
     seal: SealState,
-    /// Whether the operator knows that links are in memory only.
+    /// Whether the operator was told that links are in memory only.
     told_of_seal: bool,
-    /// Tells the one that keeps the journal within its limits of a change. One value, the newest.
+    /// Publishes changed limits to the retention task. Holds only the newest value.
     limits: watch::Sender<Preferences>,
     /// When this run began.
     started: Timestamp,
     profile_states: BTreeMap<ProfileId, ProfileState>,
     launcher: Option<SandboxLauncher>,
-    /// The running sandbox; it ends with this.
+    /// The running sandbox; dropping it stops the sandbox.
     sandbox: Option<Box<dyn Any + Send>>,
-    /// Profiles that are here for this run only.
+    /// Profiles that exist for this run only.
     ephemeral_profiles: BTreeSet<ProfileId>,
-    /// Profiles that were signed out, and whose token may still be in the keyring.
+    /// Profiles that were signed out, whose token may still be in the keyring.
     signed_out: BTreeSet<ProfileId>,
-    /// Tokens that earlier runs promised to revoke.
+    /// Tokens that earlier runs still had to revoke.
     revocations: Vec<WorkId>,
-    /// Profiles whose newest token is in the journal, because the keyring did not keep it when an earlier run ended.
+    /// Profiles whose newest token is in the journal, because the keyring had not stored it when an earlier run ended.
     unkept: BTreeSet<ProfileId>,
-    /// Profiles that are being taken out of the journal.
+    /// Profiles that are being deleted from the journal.
     removals: BTreeMap<ProfileId, Task<()>>,
-    /// Searches of the journal, by profile.
+    /// Running searches of the journal.
     searches: BTreeMap<ProfileId, state::search_handle::RunningSearch>,
-    /// Downloads that wait for their turn.
     queue: DownloadQueue,
-    /// Requests that this program made.
+    /// Data requests that this program made.
     followed: ExpectedDownloads,
-    /// The export under way.
+    /// The running export.
     exporting: state::export_progress::ExportHandle,
-    /// Counts tickets and sign-ins.
+    /// Counts session credentials and sign-ins.
     numbers: u64,
 }
 
@@ -184,7 +181,7 @@ pub(crate) async fn run(start: SupervisorConfig) {
     }
     loop {
         tokio::select! {
-            // Reports first: what the operator does next may follow from what one of them is about to change.
+            // Reports first: the operator's next action may depend on what one of them changes.
             biased;
             () = quit.cancelled() => break,
             Some(report) = reports.recv() => supervisor.hear(report),
@@ -199,7 +196,7 @@ pub(crate) async fn run(start: SupervisorConfig) {
 }
 
 impl Supervisor {
-    /// Starts what tells of earlier runs, and what keeps the journal within its limits.
+    /// Starts the tasks that report on earlier runs, and the one that keeps the journal within its limits.
     fn start_helpers(&self, recovered: Option<String>, preferences: watch::Receiver<Preferences>) {
         let context = self.context.clone();
         let remind = async move {
@@ -213,7 +210,7 @@ impl Supervisor {
         self.context.spawner.spawn("keeping the journal within its limits", Box::pin(keep));
     }
 
-    /// Opens every profile of the settings and signs in those whose token is kept.
+    /// Opens every profile of the settings, and signs in those with a stored token.
     fn begin(&mut self, only: Option<&str>) {
         self.tell_settings();
         if let Some(name) = only
@@ -291,7 +288,7 @@ impl Supervisor {
             Action::CancelExport => self.cancel_export(),
             Action::OpenFile(path) => self.hand_over(path, HandOver::Open),
             Action::ShowInFolder(path) => self.hand_over(path, HandOver::ShowInFolder),
-            // `run` has taken it.
+            // `run` has handled it.
             Action::Quit => {}
         }
     }
@@ -335,7 +332,7 @@ impl Supervisor {
         }
     }
 
-    /// The tools of a profile's tasks; the engine's own if it is not open.
+    /// The context of a profile's tasks; the engine's own if the profile is not open.
     fn tools_of(&self, profile: ProfileId) -> &EngineContext {
         self.profile_states.get(&profile).map_or(&self.context, |profile_state| &profile_state.context)
     }
@@ -350,7 +347,7 @@ impl Supervisor {
     }
 }
 
-/// What a state means for a sign-in whose token is to be proved by joining: `None` while that is under way.
+/// What a state means for a sign-in whose token is verified by joining; `None` while the join is in progress.
 fn failure(state: &ConnectionState) -> Option<SignInError> {
     match state {
         ConnectionState::Reconnecting { why, .. } => Some(SignInError::NotJoined(why.clone())),

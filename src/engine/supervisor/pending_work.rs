@@ -1,5 +1,5 @@
-//! What must be done even if the program ends first: it is written into the journal before anything else, done at once if
-//! it can be, and finished at the next start otherwise.
+//! Work that must be done even if the program ends first: it is recorded in the journal before anything else, done immediately if
+//! possible, and otherwise finished at the next start.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,25 +21,24 @@ use crate::settings::{Profile, ProfileId, atomic};
 
 use super::Supervisor;
 
-/// The first pause after the server could not be asked to revoke a token.
+/// The first pause after a failed attempt to revoke a token.
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
-/// The longest.
+/// The longest pause between such attempts.
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
-/// Between two attempts to write something down that the journal refuses.
+/// The pause between attempts to record work while the journal refuses it.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// A token that has to be revoked.
 pub(crate) struct Revocation {
-    /// The profile that it was of.
+    /// The profile that it belonged to.
     pub(crate) profile: Profile,
-    /// Where it is good.
+    /// The server that issued it.
     pub(crate) endpoints: Arc<Endpoints>,
-    /// The token.
     pub(crate) token: AuthorizationToken,
 }
 
 impl Supervisor {
-    /// Takes up what earlier runs promised and did not finish. To be done before any profile is signed in.
+    /// Resumes unfinished work of earlier runs. Has to run before any profile is signed in.
     pub(crate) async fn take_up_pending_work(&mut self) {
         let works = match self.context.journal_store.pending_work().await {
             Ok(works) => works,
@@ -87,7 +86,7 @@ impl Supervisor {
         }
     }
 
-    /// Revokes the tokens of earlier runs, once it is known whether the journal can open them.
+    /// Revokes the tokens of earlier runs, once it is known whether the journal can decrypt them.
     pub(crate) fn take_up_revocations(&mut self, unsealed: Option<&ProblemReason>) {
         let wanted = std::mem::take(&mut self.revocations);
         if wanted.is_empty() {
@@ -128,7 +127,7 @@ impl Supervisor {
         });
     }
 
-    /// Takes up the tokens that the keyring did not keep when earlier runs ended, once it is known whether the journal can open
+    /// Loads the tokens that the keyring had not stored when earlier runs ended, once it is known whether the journal can decrypt
     /// them.
     pub(crate) fn take_up_unkept(&mut self, is_sealing: bool) {
         let wanted = std::mem::take(&mut self.unkept);
@@ -136,7 +135,7 @@ impl Supervisor {
             return;
         }
         if !is_sealing {
-            // The keyring may still have one, and the next start tries again.
+            // The keyring may still have a token, and the next start tries again.
             return wanted.into_iter().for_each(|profile| self.remember(profile));
         }
         let context = self.context.clone();
@@ -151,7 +150,7 @@ impl Supervisor {
         });
     }
 
-    /// The journal has the newest token of a profile, or could not open it.
+    /// The journal returned the newest token of a profile, or could not decrypt it.
     pub(crate) fn unkept(&mut self, profile: ProfileId, token: Option<AuthorizationToken>) {
         let is_new = self
             .profile_states
@@ -172,7 +171,7 @@ impl Supervisor {
         }
     }
 
-    /// Has a token revoked, also if the program ends first. `left` ends when its channel is left.
+    /// Revokes a token, even if the program ends first. `left` completes when its channel is left.
     pub(crate) fn promise_to_revoke(&self, revocation: Revocation, left: impl Future<Output = ()> + Send + 'static) {
         let context = self.context.clone();
         self.context.spawner.finish("revoking a token", async move {
@@ -188,7 +187,7 @@ impl Supervisor {
         });
     }
 
-    /// Signs a profile out for good: its token leaves the keyring, and is revoked if asked, also if the program ends first.
+    /// Signs a profile out: removes its token from the keyring and revokes it if requested, even if the program ends first.
     pub(crate) fn promise_to_sign_out(
         &mut self,
         profile: Profile,
@@ -198,7 +197,7 @@ impl Supervisor {
         self.signed_out.insert(profile.id);
         let context = self.context.clone();
         if profile.id == crate::engine::supervisor::profile::sandbox::profile_id() {
-            // It ends with this run, and the keyring knows nothing of it.
+            // The sandbox ends with this run, and its token is not in the keyring.
             if let Some(revocation) = revocation {
                 self.context.spawner.spawn("revoking a token", async move {
                     left.await;
@@ -235,7 +234,7 @@ impl Revocation {
     }
 }
 
-/// Writes work down. While the journal refuses, it is done all the same, and only this run knows of it.
+/// Records work. If the journal refuses, the work is done all the same, but a later run does not know of it.
 pub(crate) async fn write_down(context: &EngineContext, works: Vec<PendingWork>) -> Vec<WorkId> {
     match context.journal_store.begin_work(works, (context.clock)()).await {
         Ok(ids) => ids,
@@ -246,8 +245,8 @@ pub(crate) async fn write_down(context: &EngineContext, works: Vec<PendingWork>)
     }
 }
 
-/// Writes the work of a sign-out down and does it. If the journal refuses, the operator is told until it is written down or
-/// done. `doing` says for each piece whether it is done.
+/// Records the work of a sign-out and does it. If the journal refuses, a problem is shown until the work is recorded or
+/// done. `doing` returns for each piece whether it is done.
 async fn sign_out(
     context: &EngineContext,
     profile: &Profile,
@@ -282,7 +281,7 @@ async fn sign_out(
     }
 }
 
-/// Tries again and again to write work down that the journal refused.
+/// Retries until the journal accepts the work.
 async fn write_down_later(context: &EngineContext, works: Vec<PendingWork>) -> Vec<WorkId> {
     loop {
         tokio::time::sleep(PAUSE).await;
@@ -292,7 +291,7 @@ async fn write_down_later(context: &EngineContext, works: Vec<PendingWork>) -> V
     }
 }
 
-/// Work is done. Where that can't be written down it is done once more at the next start, which does no harm.
+/// Records that work is done. If that fails it is done again at the next start, which is harmless.
 pub(crate) async fn end_work(context: &EngineContext, id: Option<WorkId>) {
     if let Some(id) = id
         && let Err(why) = context.journal_store.end_work(id).await
@@ -301,8 +300,8 @@ pub(crate) async fn end_work(context: &EngineContext, id: Option<WorkId>) {
     }
 }
 
-/// Puts a profile's newest token into the keyring, also if the program ends first. Whether it is there; if not the operator is
-/// told.
+/// Puts a profile's newest token into the keyring, even if the program ends first. Returns whether it is there; if not, a problem
+/// is shown.
 pub(crate) async fn keep_token(context: &EngineContext, profile: ProfileId, token: &AuthorizationToken) -> bool {
     match context.spawner.until_cut_short(sign_in::keep(context, profile, token)).await {
         Some(true) => {
@@ -319,7 +318,7 @@ pub(crate) async fn keep_token(context: &EngineContext, profile: ProfileId, toke
     }
 }
 
-/// Takes a profile's token out of the keyring. Whether it is out; if not the operator is told.
+/// Removes a profile's token from the keyring. Returns whether it is gone; if not, a problem is shown.
 pub(crate) async fn forget_token(context: &EngineContext, profile: ProfileId) -> bool {
     match context.keyring.forget_token(profile).await {
         Ok(()) => {
@@ -333,7 +332,7 @@ pub(crate) async fn forget_token(context: &EngineContext, profile: ProfileId) ->
     }
 }
 
-/// Takes a removed profile's token and key out of the keyring. Whether they are out; if not the operator is told.
+/// Removes a removed profile's token and data key from the keyring. Returns whether they are gone; if not, a notice is shown.
 pub(crate) async fn forget_secrets(context: &EngineContext, profile: ProfileId) -> bool {
     let tell = |sentence: String| context.event_sender.notice(Notice::new(Severity::Warning, None, sentence));
     let token = context.keyring.forget_token(profile).await.map_err(|error| tell(error.to_string())).is_ok();
@@ -341,14 +340,14 @@ pub(crate) async fn forget_secrets(context: &EngineContext, profile: ProfileId) 
     token && key
 }
 
-/// Has a token revoked: again and again until the server has answered, and tells once if that takes long.
+/// Revokes a token: retries until the server has answered, and shows one notice if that takes long.
 async fn revoke(context: &EngineContext, revocation: &Revocation) {
     let Revocation { profile, endpoints, token } = revocation;
     let mut pause = FIRST_PAUSE;
     let mut told = false;
     loop {
         let error = match context.rest.revoke(endpoints, token).await {
-            // A token that is dead already is what was wanted.
+            // A token that is already invalid needs no revoking.
             Ok(()) | Err(RestError::Unauthorised(_)) => return,
             Err(error) => error,
         };
@@ -374,7 +373,7 @@ fn is_final(error: &RestError) -> bool {
     matches!(error, RestError::Status { status: 400..=428 | 430..=499, .. } | RestError::NotAToken)
 }
 
-/// Deletes a file that an earlier run did not finish. Whether it is gone.
+/// Deletes a file that an earlier run did not finish. Returns whether it is gone.
 fn delete(path: &PathBuf) -> bool {
     let is_ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(atomic::NEW));
     !is_ours || std::fs::remove_file(path).is_ok() || !exists(path)

@@ -1,4 +1,4 @@
-//! The settings: what changes them, and what follows from a change. Neither their file nor certificates are waited for.
+//! Changes settings and applies the changes. It waits for neither the settings file nor certificate files.
 
 use tokio::sync::oneshot;
 
@@ -11,11 +11,11 @@ use crate::settings::{DOWNLOADS_AT_ONCE, PreferenceChange, Preferences, SCALES};
 
 use super::Supervisor;
 
-/// The message limits that make sense, in bytes: below, hardly a message could be read; above, one could exhaust the memory.
+/// The accepted message limits, in bytes: below, hardly any message could be read; above, one could exhaust the memory.
 const MESSAGE_LIMITS: std::ops::RangeInclusive<usize> = 16 * 1024..=1024 * 1024 * 1024;
 
 impl Supervisor {
-    /// Changes preferences, and does what follows from it.
+    /// Changes preferences and applies them.
     pub(crate) fn change_preferences(&mut self, number: u64, changes: Vec<PreferenceChange>) {
         let mut preferences = self.settings.preferences.clone();
         for change in changes {
@@ -46,41 +46,41 @@ impl Supervisor {
             self.load_network();
         }
         self.save();
-        // More may run at once now.
+        // The limit of parallel downloads may have been raised.
         self.start_next();
     }
 
-    /// Begins to reach the network. What connects waits for certificate files that the operator named.
+    /// Starts to use the network. New connections wait for certificate files that the operator named.
     pub(crate) fn begin_network(&mut self) {
         if self.network_config_handle.has_files(&self.settings.preferences) {
             self.load_network();
         }
     }
 
-    /// Reaches the network as the preferences say now. What connects from here on waits until that is loaded.
+    /// Applies the network preferences. New connections wait until the configuration is loaded.
     fn load_network(&mut self) {
         self.network_choices += 1;
         let (number, context) = (self.network_choices, self.context.clone());
         let mut loading = self.network_config_handle.load(&self.settings.preferences);
         let task = async move {
             let mut came = false;
-            // It comes again if certificates do that were late.
+            // A configuration is loaded again if some certificates arrive late.
             while let Some(loaded) = loading.next(&context.spawner).await {
                 came = true;
                 context.report(InternalEvent::NetworkLoaded { number, loaded: Some(Box::new(loaded)) }).await;
             }
             if !came {
-                // The notice of the task that failed has said it.
+                // The notice of the failed task has reported it.
                 context.report(InternalEvent::NetworkLoaded { number, loaded: None }).await;
             }
         };
         self.context.spawner.spawn("reading certificates", task);
     }
 
-    /// The way to the network was loaded, or could not be.
+    /// Handles a network configuration that was loaded, or could not be.
     pub(crate) fn network_loaded(&mut self, number: u64, loaded: Option<Box<Result<NetworkConfig, EngineError>>>) {
         if number != self.network_choices {
-            // Another was chosen meanwhile, and is being loaded.
+            // A newer one was chosen meanwhile, and is being loaded.
             return;
         }
         match loaded.map(|loaded| *loaded) {
@@ -109,12 +109,12 @@ impl Supervisor {
         self.context.event_sender.settings(&self.settings, self.preferences_change);
     }
 
-    /// Tells the settings and has them written. A sandbox's profile is not kept: its addresses die with it. Nor is a guest's.
+    /// Publishes and writes the settings. The sandbox's profile is left out, because its addresses end with it; so are ephemeral profiles.
     pub(crate) fn save(&self) {
         self.have_saved(None);
     }
 
-    /// The same, and tells when they are written.
+    /// The same, and signals `saved` once they are written.
     pub(crate) fn save_and_tell(&self, saved: oneshot::Sender<()>) {
         self.have_saved(Some(saved));
     }

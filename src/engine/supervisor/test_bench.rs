@@ -1,4 +1,4 @@
-//! An engine with a backend, a proxy and a keyring that a test makes keep silent, and with time in the test's hand.
+//! An engine with a backend, a proxy and a keyring that a test can make silent, and with time under the test's control.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -25,11 +25,11 @@ use crate::settings::{Address, Directories, Profile};
 
 use super::*;
 
-/// When these tests begin, by the server's clock.
+/// The start of these tests, by the server's clock.
 const BEGIN: Timestamp = Timestamp(1_700_000_000_000_000);
-/// How long tokens live.
+/// How long tokens are valid, in minutes.
 pub(crate) const LIFE: u64 = 1_000;
-/// Generous: nothing here is about speed.
+/// Generous, because these tests do not measure speed.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What happened, in order: `ask`, `keep`, `join` and `leave`, each with its token.
@@ -39,7 +39,7 @@ fn note(log: &Log, what: String) {
     log.lock().unwrap().push(what);
 }
 
-/// Whether somebody keeps silent; whoever is asked meanwhile waits until that is over.
+/// A switch that makes a service silent: callers block until it is off again.
 #[derive(Default)]
 struct Silence(Mutex<bool>, Condvar);
 
@@ -54,7 +54,7 @@ impl Silence {
     }
 }
 
-/// A keyring that notes what it keeps.
+/// A keyring that logs what it stores.
 struct Noting {
     log: Log,
     kept: Arc<Mutex<std::collections::BTreeMap<String, Vec<u8>>>>,
@@ -94,12 +94,12 @@ impl SecretStore for Noting {
     }
 }
 
-/// What the backend says when it is asked for a new token.
+/// How the backend answers a request for a new token.
 #[derive(Clone, Copy)]
 pub(crate) enum Renewal {
     Grants,
     DecidesLater,
-    /// Nothing, nor does it answer anything else.
+    /// It answers neither this nor any other request.
     Silent,
 }
 
@@ -114,7 +114,7 @@ pub(crate) struct Bench {
     keyring: Arc<Silence>,
     /// Whether the keyring finds nothing, and has no default collection.
     locked: Arc<AtomicBool>,
-    /// Whether the proxy answers nothing any more.
+    /// Whether the proxy has stopped answering.
     proxy: Arc<AtomicBool>,
     /// What the proxy sends over its connections.
     deliveries: broadcast::Sender<serde_json::Value>,
@@ -122,13 +122,13 @@ pub(crate) struct Bench {
     spawner: TaskOwner,
     pub(crate) journal: TestJournal,
     kept: Arc<Mutex<std::collections::BTreeMap<String, Vec<u8>>>>,
-    /// While this is held the clock moves only where the test moves it: tokio lets no time pass beside work that blocks.
+    /// While this is held only the test moves the clock: tokio does not advance time while a blocking task runs.
     _still: SyncSender<()>,
     _folder: tempfile::TempDir,
 }
 
 impl Bench {
-    /// An engine whose own clock is wrong by so much, signed in with a token that lives [`LIFE`] minutes.
+    /// An engine whose own clock is wrong by `wrong_by`, signed in with a token that is valid for [`LIFE`] minutes.
     pub(crate) async fn signed_in(wrong_by: jiff::SignedDuration) -> Self {
         let (mut bench, profile) = Self::start(wrong_by, None).await;
         let credential = Credential::Password("right".to_owned().into());
@@ -139,7 +139,7 @@ impl Bench {
     }
 
     /// An engine whose settings list a profile with the token `T-0` in the keyring, which is locked and has no default collection.
-    /// The keyring is asked by `way`.
+    /// `network_config` builds the keyring from its store.
     pub(crate) async fn locked(network_config: fn(Box<dyn SecretStore>) -> Keyring) -> Self {
         Self::start(jiff::SignedDuration::ZERO, Some(network_config)).await.0
     }
@@ -175,7 +175,7 @@ impl Bench {
         let the_proxy = proxy(servers, spawner.clone(), log.clone(), (silent_proxy.clone(), deliveries.clone()));
         spawner.spawn("the proxy", the_proxy);
 
-        // In memory where the system has such a folder: the disk's time does not pass here.
+        // In memory if the system has such a folder, because disk time does not pass under the paused clock.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_none| tempfile::tempdir()).unwrap();
         let directories = Directories::at(folder.path().join("data"), folder.path().join("config")).unwrap();
         let (settings_store, mut settings, _) = Store::open(&directories);
@@ -226,7 +226,7 @@ impl Bench {
             quit: CancellationToken::new(),
             reports: reported,
         });
-        // It stops what belongs to the other owner.
+        // The supervisor stops the other owner's tasks, so it has an owner of its own.
         let running =
             TaskOwner::new(tokio::runtime::Handle::current(), event_sender).start("running", Box::pin(supervisor));
         let bench = Self {
@@ -251,13 +251,13 @@ impl Bench {
         (bench, profile)
     }
 
-    /// Waits until that has happened.
+    /// Waits until `what` has happened.
     pub(crate) async fn until(&mut self, what: &str) {
         let log = self.log.clone();
         self.wait(what, |_| log.lock().unwrap().iter().any(|happened| happened == what)).await;
     }
 
-    /// Waits until a notice says that; its remedy.
+    /// Waits for a notice that contains `says`; returns its remedy.
     pub(crate) async fn notice(&mut self, says: &str) -> Option<Action> {
         let of = |event: &Event| match event {
             Event::Notice(notice) if notice.sentence.contains(says) => Some(notice.remedy.clone()),
@@ -283,7 +283,7 @@ impl Bench {
         }
     }
 
-    /// Lets minutes pass, and what they lead to happen as far as it needs nothing from outside.
+    /// Lets minutes pass, and runs what follows from that as far as it needs nothing external.
     pub(crate) async fn pass(&self, minutes: u64) {
         for _ in 0..minutes {
             tokio::time::advance(Duration::from_mins(1)).await;
@@ -291,54 +291,54 @@ impl Bench {
         }
     }
 
-    /// Lets what is under way happen as far as it needs nothing from outside.
+    /// Runs what is in progress as far as it needs nothing external.
     pub(crate) async fn settle(&self) {
         for _ in 0..200 {
             tokio::task::yield_now().await;
         }
     }
 
-    /// What happened since the last time that this was asked.
+    /// What happened since the last call.
     pub(crate) fn happened(&self) -> Vec<String> {
         std::mem::take(&mut *self.log.lock().unwrap())
     }
 
-    /// The keyring answers nothing any more.
+    /// Makes the keyring stop answering.
     pub(crate) fn silence_keyring(&self) {
         self.keyring.set(true);
     }
 
-    /// The keyring answers again.
+    /// Makes the keyring answer again.
     pub(crate) fn wake_keyring(&self) {
         self.keyring.set(false);
     }
 
-    /// What is kept is lost.
+    /// Deletes everything in the keyring.
     pub(crate) fn empty_keyring(&self) {
         self.kept.lock().unwrap().clear();
     }
 
-    /// The operator unlocks the keyring.
+    /// Unlocks the keyring.
     pub(crate) fn unlock_keyring(&self) {
         self.locked.store(false, Ordering::SeqCst);
     }
 
-    /// The proxy answers nothing any more.
+    /// Makes the proxy stop answering.
     pub(crate) fn silence_proxy(&self) {
         self.proxy.store(true, Ordering::SeqCst);
     }
 
-    /// Has the server send the outcome of a command, and the engine read it.
+    /// Makes the server send the outcome of a command, and the engine read it.
     pub(crate) async fn receive(&self, id: &str) {
         self.deliveries.send(done(id)).unwrap();
         self.settle().await;
     }
 
-    /// Lets time pass until the engine has ended. The disk works as if in no time.
+    /// Lets time pass until the engine has ended. The disk seems to take no time.
     pub(crate) async fn ended(&self) {
         while !self.running.is_finished() {
             tokio::time::advance(Duration::from_millis(1)).await;
-            // Other threads need time of their own, which does not pass here: the journal's, and those that write the settings.
+            // Threads of the journal and of the settings writer need real time, which does not pass under the paused clock.
             for _ in 0..3 {
                 drop(self.journal.journal.pending_work().await);
                 self.spawner.blocking("waiting", || ()).await;
@@ -349,7 +349,6 @@ impl Bench {
         }
     }
 
-    /// The tokens in the keyring.
     pub(crate) fn kept(&self) -> Vec<String> {
         self.kept.lock().unwrap().values().map(|secret| String::from_utf8_lossy(secret).into_owned()).collect()
     }
@@ -361,7 +360,7 @@ impl Drop for Bench {
     }
 }
 
-/// A backend: tokens are `T-1`, `T-2` and so on.
+/// A backend that issues the tokens `T-1`, `T-2` and so on.
 async fn backend(
     listener: TcpListener,
     log: Log,
@@ -379,7 +378,7 @@ async fn backend(
                 note(&log, format!("ask {token}"));
             }
             if matches!(*renewal.lock().unwrap(), Renewal::Silent) {
-                // Its connection stays open.
+                // Keeps its connection open.
                 silent.push(stream);
                 continue;
             }
@@ -417,7 +416,7 @@ async fn request(stream: &mut TcpStream) -> (String, String) {
     }
 }
 
-/// A WebSocket proxy that takes every token.
+/// A WebSocket proxy that accepts every token.
 async fn proxy(
     mut servers: mpsc::Receiver<DuplexStream>,
     spawner: TaskOwner,
