@@ -1,4 +1,4 @@
-//! A session on a bench: its wish, its network, its journal, and what it tells.
+//! A session for tests: its desired state, its network, its journal, and its events.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -28,40 +28,38 @@ use crate::engine::test_support::{Scripted, Server, TestJournal};
 use crate::protocol::AuthorizationToken;
 use crate::settings::{Profile, ProfileId};
 
-/// The largest message of these tests.
+/// The message limit of these tests, in bytes.
 pub(crate) const LIMIT: usize = 64 * 1024;
-/// When these tests begin.
 pub(crate) const BEGIN: Timestamp = Timestamp(1_700_000_000_000_000);
-/// Virtual time after which something will never come.
+/// Virtual time after which something counts as never happening.
 const NEVER: Duration = Duration::from_hours(1);
 
-/// What the server says of a token when it is asked for its end.
+/// The server's answer when it is asked for a token's expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expiry {
-    /// It does not refuse it, or can't be asked.
+    /// It does not refuse the token, or can't be asked.
     Silent,
-    /// It refuses it.
+    /// It refuses the token.
     Refuses,
     /// It never answers.
     Never,
 }
 
 pub(crate) struct Bench {
-    /// What is said of a token.
+    /// The server's answer about a token.
     pub(crate) expiry: Arc<Mutex<Expiry>>,
-    /// How often that was asked.
+    /// How often that was requested.
     pub(crate) expiry_asked: Arc<AtomicU64>,
     pub(crate) network: Arc<Scripted>,
     pub(crate) journal_store: TestJournal,
     pub(crate) desired_state: watch::Sender<DesiredState>,
     pub(crate) session: Task<()>,
-    /// The time of day.
     pub(crate) now: Clock,
     /// By how many microseconds the time of day was set.
     pub(crate) set_by: Arc<AtomicI64>,
     /// For how many seconds the machine slept.
     pub(crate) slept: Arc<AtomicU64>,
-    /// Whether the engine's centre takes reports.
+    /// Whether the supervisor takes reports.
     pub(crate) reporting: watch::Sender<bool>,
     pub(crate) profile: ProfileId,
     pub(crate) pending_commands: PendingCommands,
@@ -71,9 +69,9 @@ pub(crate) struct Bench {
     servers: mpsc::Receiver<DuplexStream>,
     pub(crate) events: EventReceiver,
     woken: Arc<Notify>,
-    /// The state that was waited for last.
+    /// The last state that a test waited for.
     last: Option<ConnectionState>,
-    /// The number of the problem that was heard of last.
+    /// The number of the last problem that was read.
     problem: u64,
 }
 
@@ -103,7 +101,7 @@ impl Bench {
         let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender.clone());
         let (network, servers) = Scripted::new();
         let pending_commands = PendingCommands::default();
-        // There is nothing of an earlier run.
+        // There was no earlier run.
         pending_commands.restored(true);
         let (past, told) = oneshot::channel();
         drop(past.send(PreviousRun { now: Timestamp(0), last_alive: None }));
@@ -174,14 +172,14 @@ impl Bench {
         }
     }
 
-    /// A session that wants to be online with the first token.
+    /// A session whose target is to be online with the first token.
     pub(crate) fn online() -> Self {
         let bench = Self::new();
         bench.aim(TargetState::Online(session_credentials(1)));
         bench
     }
 
-    /// A session that is live, and its server.
+    /// A joined session, and its server.
     pub(crate) async fn live() -> (Self, Server) {
         let mut bench = Self::online();
         let server = bench.join().await;
@@ -192,7 +190,7 @@ impl Bench {
         self.desired_state.send_modify(|desired_state| desired_state.aim = aim);
     }
 
-    /// The next thing that it tells and `pick` takes; what comes before is passed over.
+    /// Waits for the next event that `pick` accepts; earlier ones are skipped.
     pub(crate) async fn wait<T>(&mut self, what: &str, mut pick: impl FnMut(Event) -> Option<T>) -> T {
         let wanted = async {
             loop {
@@ -209,7 +207,7 @@ impl Bench {
         tokio::time::timeout(NEVER, wanted).await.unwrap_or_else(|_elapsed| panic!("{what} never came"))
     }
 
-    /// The next status that `pick` takes; what comes before is passed over.
+    /// Waits for the next status that `pick` accepts; earlier ones are skipped.
     pub(crate) async fn status<T>(&mut self, what: &str, mut pick: impl FnMut(&ProfileStatus) -> Option<T>) -> T {
         let wanted = async {
             loop {
@@ -225,7 +223,6 @@ impl Bench {
         tokio::time::timeout(NEVER, wanted).await.unwrap_or_else(|_elapsed| panic!("{what} never came"))
     }
 
-    /// The next state.
     pub(crate) async fn state(&mut self) -> ConnectionState {
         let last = self.last.take();
         let state =
@@ -234,7 +231,7 @@ impl Bench {
         state
     }
 
-    /// The next state of the kind.
+    /// The next state that is `wanted`.
     pub(crate) async fn until(&mut self, wanted: fn(&ConnectionState) -> bool) -> ConnectionState {
         loop {
             let state = self.state().await;
@@ -244,7 +241,7 @@ impl Bench {
         }
     }
 
-    /// Waits for the next attempt's failure: how long until the next one, its number, and why.
+    /// Waits for the next attempt to fail. Returns the wait until the next one, its number, and the reason.
     pub(crate) async fn failure(&mut self) -> (Duration, u32, String) {
         match self.until(|state| matches!(state, ConnectionState::Reconnecting { .. })).await {
             ConnectionState::Reconnecting { at, attempt, why } => {
@@ -262,7 +259,7 @@ impl Bench {
         .await
     }
 
-    /// The ids of the next entries that the window is told of, until there are so many.
+    /// Waits for the next `count` entries that the window receives; returns their ids.
     pub(crate) async fn told(&mut self, count: usize) -> Vec<String> {
         let mut told = Vec::new();
         while told.len() < count {
@@ -278,7 +275,7 @@ impl Bench {
         told
     }
 
-    /// Everything that is told by now.
+    /// All events until now.
     pub(crate) fn told_by_now(&self) -> Vec<Event> {
         let mut known = self.problem;
         let next = || self.events.next_problem(&mut known).or_else(|| self.events.try_next());
@@ -305,17 +302,17 @@ impl Bench {
     }
 }
 
-/// Waits until nothing has anything left to do, the journal's threads included: a paused clock moves only then.
+/// Waits until all tasks and the journal's threads are idle: a paused clock advances only then.
 pub(crate) async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
-/// Not to be connected, because a call over REST said that the token is dead.
+/// The target after a REST call found the token invalid.
 pub(crate) fn token_dead() -> TargetState {
     TargetState::Refused { why: Arc::new(RestError::Unauthorised(String::new())) }
 }
 
-/// A ticket by its number; its token is `T-<number>`.
+/// Credentials by their number; the token is `T-<number>`.
 pub(crate) fn session_credentials(number: u64) -> Arc<SessionCredentials> {
     let endpoints = Endpoints::of(&Profile::default()).expect("the vendor's local addresses are good");
     let token = AuthorizationToken::new(format!("T-{number}"));

@@ -1,4 +1,4 @@
-//! How a server ends or declines connections, what is said of it, and how long the next attempt waits.
+//! How a server closes or declines connections, how that is reported, and how long the next attempt waits.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::engine::test_support::Server;
 
 use super::bench::{Bench, session_credentials, settle};
 
-/// Has a server close a connection with any code and any bytes as a reason.
+/// Makes a server close a connection with any code and any bytes as a reason.
 async fn close(server: &mut Server, code: u16, reason: &[u8]) {
     let length = u8::try_from(reason.len() + 2).unwrap();
     let frame = [&[0x88, length], code.to_be_bytes().as_slice(), reason].concat();
     server.0.get_mut().write_all(&frame).await.unwrap();
 }
 
-/// Declines the next attempt with these header fields; the state then.
+/// Declines the next attempt with these header fields; returns the resulting state.
 async fn decline(bench: &mut Bench, status: &str, fields: &str) -> (Duration, u32, String) {
     let mut stream = bench.connection().await;
     let mut head = Vec::new();
@@ -83,7 +83,7 @@ async fn closes_by_a_policy_after_each_join_are_waited_for_longer_and_say_what_t
         }
         let grows = waits[1..8].is_sorted() && waits[9..].iter().all(|wait| (150..=300).contains(&wait.as_secs()));
         assert!(grows, "{code}: {waits:?}");
-        // The operator need not wait, and another token begins anew.
+        // The operator can retry immediately, and a new token starts afresh.
         bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
         bench.join().await;
         bench.aim(TargetState::Online(session_credentials(2)));
@@ -123,7 +123,7 @@ async fn a_server_that_asks_to_wait_is_not_asked_again_before_and_never_waited_f
             90,
             "The server asks to wait 1 min 30 s.",
         ),
-        // By this computer's clock, which says 1,700,000,000 s at the beginning of the test.
+        // By this computer's clock, which is at 1,700,000,000 s at the beginning of the test.
         ("301 Gone", "Retry-After: Fri, 31 Dec 2027 23:59:59 GMT\r\n", 300, 300, "Privicore Monitor waits 5 min."),
         ("503 Busy", "Retry-After: 0\r\n", 0, 20, "The server asks to wait 0 s."),
         ("503 Busy", "Retry-After: soon\r\n", 0, 20, "If it stays so, ask whoever runs the server."),
@@ -143,7 +143,7 @@ async fn only_the_operator_cuts_a_wait_short_that_the_server_asked_for() {
     let mut bench = Bench::online();
     decline(&mut bench, "503 Busy", "Retry-After: 250\r\n").await;
     let attempts = bench.network.attempts();
-    // The machine slept, but not for long enough.
+    // The machine slept, but not long enough.
     bench.slept.fetch_add(100, Ordering::SeqCst);
     bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
     settle().await;
@@ -151,7 +151,7 @@ async fn only_the_operator_cuts_a_wait_short_that_the_server_asked_for() {
     let start = Instant::now();
     decline(&mut bench, "503 Busy", "Retry-After: 250\r\n").await;
     assert!(start.elapsed() <= Duration::from_secs(151), "the time asleep did not count: {:?}", start.elapsed());
-    // Now it did.
+    // Now it slept long enough.
     bench.slept.fetch_add(300, Ordering::SeqCst);
     bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
     let start = Instant::now();

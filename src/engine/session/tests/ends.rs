@@ -1,4 +1,4 @@
-//! Every way a connection ends, and the waits between attempts.
+//! Every way in which a connection ends, and the waits between attempts.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ async fn a_connection_whose_packets_are_dropped_is_dead_after_25_seconds_though_
     let mut server = Server::upgrade(far).await;
     server.accept().await;
     bench.until(|state| *state == ConnectionState::Live).await;
-    // The server reads and answers pings as long as any come through.
+    // The server reads, and answers pings as long as any arrive.
     let alive = tokio::time::timeout(seconds(3_600), server.request()).await;
     assert!(alive.is_err(), "{alive:?}");
     server.send(&done("last")).await;
@@ -86,7 +86,7 @@ async fn a_connection_whose_packets_are_dropped_is_dead_after_25_seconds_though_
 #[tokio::test(start_paused = true)]
 async fn a_server_that_answers_pings_lives_for_hours() {
     let (bench, mut server) = Bench::live().await;
-    // Reading is what makes the server answer.
+    // The server answers pings only while the test reads.
     let quiet = tokio::time::timeout(seconds(6 * 3_600), server.request()).await;
     assert!(quiet.is_err(), "{quiet:?}");
     assert_eq!(bench.network.attempts(), 1);
@@ -175,7 +175,7 @@ async fn a_retry_that_is_asked_for_while_the_failure_is_still_being_told_is_not_
     for _ in 0..20 {
         bench.network.be(Network::Refuses);
         bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
-        // The window knows of the failure; the engine's centre, which is busy, does not yet.
+        // The window knows of the failure; the supervisor, which is busy, does not yet.
         bench.reporting.send_replace(false);
         bench.failure().await;
         bench.network.be(Network::Connects);
@@ -197,7 +197,7 @@ async fn whatever_servers_and_operators_do_there_is_one_socket_and_nothing_heard
         let mut sent = Vec::new();
         for round in 0..25 {
             bench.network.be(Network::Connects);
-            // Whatever is waiting, connecting or resting is online now.
+            // A session that is waiting, connecting or idle goes online now.
             bench.aim(TargetState::Online(session_credentials(1)));
             bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
             let mut server = bench.server().await;
@@ -217,7 +217,7 @@ async fn whatever_servers_and_operators_do_there_is_one_socket_and_nothing_heard
                         sent.push(id);
                     }
                     match kind {
-                        // An orderly end: everything before it has to be there.
+                        // An orderly close: everything before it has to be received.
                         3 => server.frame(Frame::Close(None)).await,
                         4 => {
                             bench.aim(TargetState::Offline);
@@ -230,7 +230,7 @@ async fn whatever_servers_and_operators_do_there_is_one_socket_and_nothing_heard
                             server.send(&json!({"status": 200})).await;
                         }
                     }
-                    // Until the client has gone.
+                    // Until the client is gone.
                     while server.request().await.is_some() {}
                 }
             }
@@ -238,7 +238,7 @@ async fn whatever_servers_and_operators_do_there_is_one_socket_and_nothing_heard
         }
         bench.aim(TargetState::Stopped);
         assert_eq!((&mut bench.session).await, Some(()), "it panicked");
-        // The scribe may still be writing.
+        // The journal writer may still be writing.
         settle().await;
         assert_eq!(bench.journal_store.ids(), sent, "seed {seed}");
         assert_eq!((bench.network.open(), bench.network.most_open()), (0, 1), "seed {seed}");
@@ -295,7 +295,7 @@ async fn messages_of_different_sizes_above_the_limit_are_each_said_and_the_third
         assert_eq!(notice.remedy.is_some(), index >= 2, "{}", notice.sentence);
         bench.failure().await;
     }
-    // An end of another kind after a connection that held, and they count from the beginning.
+    // After an end of another kind, following a connection that stayed up, the count starts again.
     let mut server = bench.join().await;
     tokio::select! {
         () = tokio::time::sleep(seconds(60)) => {}

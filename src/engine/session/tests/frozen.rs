@@ -1,4 +1,4 @@
-//! A window that does not drain: what waits for it is bounded, the journal has everything, and it is told the rest when it thaws.
+//! A window that reads no events: its queue is bounded, the journal has everything, and it gets the rest when it reads again.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::engine::storage::history_loader;
 
 use super::bench::Bench;
 
-/// A million, or, where nothing is optimised, as many as take a moment: several times what may wait for the window.
+/// A million, or in a debug build as many as take a moment: several times what may be queued for the window.
 const MESSAGES: usize = if cfg!(debug_assertions) { 200_000 } else { 1_000_000 };
-/// Generous: nothing here is about speed.
+/// Generous, because these tests do not measure speed.
 const DEADLINE: Duration = Duration::from_mins(5);
 /// How many entries are read from the journal at once.
 const PAGE: usize = 10_000;
 
-/// Messages as a server writes them: unmasked text frames, each below 126 bytes.
+/// Messages as a server sends them: unmasked text frames, each below 126 bytes.
 fn frames(numbers: std::ops::Range<usize>) -> Vec<u8> {
     let (mut bytes, mut text) = (Vec::new(), String::new());
     for number in numbers {
@@ -32,7 +32,7 @@ fn frames(numbers: std::ops::Range<usize>) -> Vec<u8> {
     bytes
 }
 
-/// The numbers of the commands among entries.
+/// The numbers of the commands among the entries.
 fn numbers(entries: &[Entry]) -> impl Iterator<Item = usize> {
     entries.iter().filter_map(|entry| match &entry.key {
         ActivityKey::Command(id) => id.as_str().parse().ok(),
@@ -46,7 +46,7 @@ async fn a_window_that_is_frozen_through_a_flood_costs_bounded_memory_and_is_tol
     let (store, journal) = (bench.journal_store.store.clone(), bench.journal_store.journal.clone());
     bench.spawner.spawn("catching up", history_loader::catch_up(store, bench.event_sender.clone()));
 
-    // Nobody drains from here on.
+    // Nothing reads the events from here on.
     let flood = async {
         for first in (0..MESSAGES).step_by(PAGE) {
             let last = MESSAGES.min(first + PAGE);
@@ -76,7 +76,7 @@ async fn a_window_that_is_frozen_through_a_flood_costs_bounded_memory_and_is_tol
     assert!(most.1 > ENTRIES_LIMIT / 2, "never full, so this test tests nothing: {most:?}");
     assert_eq!(bench.network.attempts(), 1, "the connection did not bear it");
 
-    // It thaws.
+    // The window reads again.
     let thawing = async {
         let mut told = 0;
         while told < MESSAGES {

@@ -1,4 +1,4 @@
-//! Every time not joined is a gap: from the last sign of life to the next join that holds.
+//! Every time without a joined connection is a gap: from the last sign of life to the next join that holds.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// Keeps a connection open for so long.
+/// Keeps a connection open for `time`.
 async fn hold(server: &mut Server, time: Duration) {
     assert!(tokio::time::timeout(time, server.request()).await.is_err(), "the client said something");
 }
@@ -28,7 +28,7 @@ async fn a_lost_connection_is_a_gap_from_its_last_sign_of_life_to_the_next_join(
     server.send(&done("last")).await;
     bench.told(1).await;
     let from = (bench.now)();
-    // Not read: no pong. It is dead 25 s later.
+    // The server does not read, so no pong comes. The connection is dead 25 s later.
     bench.failure().await;
     settle().await;
     let gaps = bench.journal_store.gaps();
@@ -87,7 +87,7 @@ async fn ten_thousand_reconnects_that_do_not_hold_are_one_gap_over_all_of_them()
     assert_eq!((Some(gaps[0].from), gaps[0].to), (first_loss, Some(last_join)));
     assert_eq!(bench.journal_store.ids(), (0..10_000).map(|n| n.to_string()).collect::<Vec<_>>());
     assert_eq!(bench.network.most_open(), 1);
-    // Now that it held, the next loss is another gap.
+    // The connection has held, so the next loss is another gap.
     drop(server);
     let _server = bench.join().await;
     settle().await;
@@ -109,7 +109,7 @@ async fn what_a_flapping_connection_writes_grows_with_its_losses_and_with_what_i
             drop(server);
             server = bench.join().await;
         }
-        // It is named as well, although the gap has ended before.
+        // It is listed as well, although the gap has already ended.
         server.send(&json!({"data": {"type": "X-DPT-CAB-ID", "id": "late", "command_status": 1}})).await;
         bench.told(1).await;
         drop(server);
@@ -130,7 +130,7 @@ async fn hours_of_suspend_count_although_the_monotonic_clock_stands_still() {
     let (mut bench, mut server) = Bench::live().await;
     hold(&mut server, seconds(50)).await;
     let from = (bench.now)();
-    // Asleep for six hours: the time of day and the clock that runs through sleep go on, tokio's stands still.
+    // Six hours of sleep: the time of day and the clock that counts sleep advance, tokio's clock does not.
     bench.slept.store(6 * 3_600, Ordering::SeqCst);
     bench.set_by.store(6 * 3_600 * 1_000_000, Ordering::SeqCst);
     bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);

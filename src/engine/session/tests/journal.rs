@@ -1,4 +1,4 @@
-//! First durable, then visible; and what is visible although it is not, while the journal can't be written.
+//! Entries are durable before they are visible; and what is visible without being durable while the journal can't be written.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::engine::test_support::done;
 
 use super::bench::Bench;
 
-/// The entries that the next [`Event::NotKept`] tells of, by their numbers and ids.
+/// The entries of the next [`Event::NotKept`], by their numbers and ids.
 async fn not_kept(bench: &mut Bench) -> Vec<(Seq, String)> {
     bench
         .wait("what is not kept", |event| match event {
@@ -23,7 +23,7 @@ async fn not_kept(bench: &mut Bench) -> Vec<(Seq, String)> {
         .await
 }
 
-/// Waits until the operator is told that the journal works again.
+/// Waits for the notice that the journal can be written again.
 async fn written_again(bench: &mut Bench) {
     while !bench.notice().await.sentence.contains("can be written again") {}
 }
@@ -69,7 +69,7 @@ async fn what_the_journal_refuses_is_shown_as_not_kept_at_once_and_kept_by_itsel
     assert_eq!(kept, (shown[0].0, first, 100));
     assert_eq!(bench.journal_store.ids(), ids);
     written_again(&mut bench).await;
-    // From here on as ever.
+    // From here on everything works as usual.
     server.send(&done("later")).await;
     assert_eq!(bench.told(1).await, ["later"]);
 }
@@ -117,7 +117,7 @@ async fn a_journal_that_can_not_be_written_holds_the_server_back_instead_of_fill
     written_again(&mut bench).await;
     server.send(&done("last")).await;
     while bench.told(1).await.last().is_none_or(|id| id != "last") {}
-    // The one whose sending was given up may have arrived all the same.
+    // The message whose sending was cancelled may have arrived all the same.
     let ids = bench.journal_store.ids();
     let numbers = (0..ids.len() - 1).map(|n| n.to_string());
     assert_eq!(ids, numbers.chain(["last".to_owned()]).collect::<Vec<_>>());
@@ -130,16 +130,16 @@ async fn a_slow_journal_slows_the_server_down_and_nothing_is_lost() {
     let mut message = done("");
     message["data"]["body"] = "x".repeat(32 * 1024).into();
     let (mut sent, mut written) = (0_usize, 0_usize);
-    // A commit takes two seconds: what is under way is bounded whatever the time, and grows with what is written only.
+    // A commit takes two seconds: the number of messages in flight is bounded at any time, and grows only with what is written.
     bench.journal_store.take(Duration::from_secs(2));
     for _minute in 0..5 {
         let flood = async {
             loop {
                 message["data"]["id"] = sent.to_string().into();
-                // Cut off at the end of its minute, it was either taken or not.
+                // If it is cancelled at the end of its minute, it was either taken or not.
                 server.0.feed(Frame::text(message.to_string())).await.expect("the client is there");
                 sent += 1;
-                // Without a bound of its own the test would take all memory of the machine before it failed.
+                // Without its own limit a failing test would use up the machine's memory first.
                 assert!(sent - written < 20_000, "nothing pushes back");
             }
         };

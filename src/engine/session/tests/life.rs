@@ -1,4 +1,4 @@
-//! How long a connection is known to have lived, whoever ends it, and that what lies in the receive buffer is read first.
+//! Until when a connection is known to have lived, whoever ends it; and that the receive buffer is read first.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,13 +18,13 @@ fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// The server reads for so long, which is what makes it answer pings.
+/// Makes the server read for `time`, because it answers pings only while it reads.
 async fn read(server: &mut Server, time: Duration) {
     assert!(tokio::time::timeout(time, server.request()).await.is_err(), "the client said something");
 }
 
-/// A session that was live for a while and whose server answers nothing any more since the moment that is returned; 12 s have
-/// passed since, and the connection does not know it.
+/// A session that was joined for a while and whose server stopped answering at the time that is returned; 12 s have passed
+/// since, and the session has not noticed.
 async fn dying() -> (Bench, Server, Timestamp) {
     let (bench, mut server) = Bench::live().await;
     read(&mut server, seconds(100)).await;
@@ -85,13 +85,13 @@ async fn a_leave_that_the_server_answers_shows_that_the_connection_lived_until_t
     assert_eq!(last_gap(&bench).from, left);
 }
 
-/// When the profile was alive last, as the next run will read it.
+/// When the profile was last alive, as the next run will read it.
 async fn alive(bench: &Bench) -> Option<Timestamp> {
     settle().await;
     bench.journal_store.journal.last_alive(bench.profile).await.unwrap()
 }
 
-/// Quits; when the profile was alive last, as the next run will read it.
+/// Quits; returns when the profile was last alive, as the next run will read it.
 async fn quit(bench: &Bench) -> Option<Timestamp> {
     bench.aim(TargetState::Stopped);
     tokio::time::sleep(seconds(2)).await;
@@ -138,7 +138,7 @@ async fn what_lies_in_the_receive_buffer_is_read_before_a_connection_is_called_d
     let (mut bench, mut server) = Bench::live().await;
     let start = Instant::now();
     read(&mut server, Duration::from_millis(1)).await;
-    // The pong is overdue, and comes together with an outcome at the very moment at which the session gives up.
+    // The overdue pong arrives together with an outcome at the very time at which the session gives up.
     tokio::time::sleep_until(start + seconds(25)).await;
     server.send(&done("late")).await;
     assert_eq!(bench.told(1).await, ["late"]);
@@ -160,13 +160,13 @@ async fn what_lies_in_the_receive_buffer_is_kept_where_the_leave_cannot_be_sent(
     assert_eq!(bench.journal_store.ids(), ["last"]);
 }
 
-/// Messages that lay in the buffer while the journal took nothing, and then the end: they say nothing of now.
+/// Messages were in the buffer while the journal refused, and then the end came: they prove nothing about now.
 #[tokio::test(start_paused = true)]
 async fn messages_that_waited_unread_are_no_sign_of_life_of_the_time_when_they_are_read() {
     let (mut bench, mut server) = Bench::live().await;
     read(&mut server, seconds(30)).await;
     bench.journal_store.refuse(true);
-    // Until no more is taken.
+    // Until nothing more is accepted.
     for n in 0..5_000 {
         server.send(&done(&n.to_string())).await;
         if n % 100 == 0 {
@@ -186,7 +186,7 @@ async fn messages_that_waited_unread_are_no_sign_of_life_of_the_time_when_they_a
     assert!(gap.from <= died, "{} s are in no gap", gap.from.since(died).as_secs());
 }
 
-/// An outcome that the network card took before the lid was closed.
+/// The network card received an outcome before the machine went to sleep.
 #[tokio::test(start_paused = true)]
 async fn messages_that_waited_through_a_sleep_are_no_sign_of_life_of_the_time_after_it() {
     for answers in [false, true] {

@@ -1,7 +1,7 @@
-//! A model of the session: the set of messages that the scripted server delivered.
+//! Property test: compares the session with a model, the set of messages that the scripted server delivered.
 //!
-//! Whatever happens between, each is in the journal once and in order, no final state is covered by a pending one, there
-//! is one socket at most, a refused token is not tried again, and every disconnection lies in a gap.
+//! Whatever happens between them, each message is in the journal once and in order, no final state is covered by a pending one,
+//! there is one socket at most, a refused token is not tried again, and every disconnection lies in a gap.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,25 +28,25 @@ use super::bench::{Bench, session_credentials, settle, token_dead};
 /// What happens next.
 #[derive(Debug, Clone)]
 enum Step {
-    /// The server says of a command that it is in this state.
+    /// The server sends a command's status.
     Say { command: u8, status: u8 },
-    /// It closes in order; what it said before counts.
+    /// The server closes in order; what it sent before counts.
     Close,
-    /// The operator disconnects, and connects after so many seconds.
+    /// The operator disconnects, and connects after this many seconds.
     Away(u16),
-    /// Time passes.
+    /// Time passes, in seconds.
     Pass(u8),
     /// The machine wakes.
     Wake,
-    /// The journal refuses for so many seconds.
+    /// The journal refuses for this many seconds.
     DiskFull(u8),
-    /// The server refuses the token; the operator signs in again after so many seconds.
+    /// The server refuses the token; the operator signs in again after this many seconds.
     Refuse(u16),
-    /// The network loses everything for so many seconds; then something else ends the connection, which does not know it yet.
+    /// The network loses everything for this many seconds; then something else ends the connection before it notices.
     Die(u8, Ending),
 }
 
-/// Who ends a connection.
+/// What ends a connection.
 #[derive(Debug, Clone, Copy)]
 enum Ending {
     /// The operator disconnects and connects again.
@@ -55,9 +55,9 @@ enum Ending {
     SignOut,
     /// The token is renewed.
     Renewal,
-    /// A REST call says that the token is dead; there is another one.
+    /// A REST call reports that the token is invalid; there is another one.
     DeadToken,
-    /// The operator chooses another limit for messages.
+    /// The operator chooses another message limit.
     Limit,
     /// Its heartbeat.
     Heartbeat,
@@ -72,7 +72,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Wake),
         1 => (0..60_u8).prop_map(Step::DiskFull),
         1 => (0..900_u16).prop_map(Step::Refuse),
-        // Less than its heartbeat takes to find out.
+        // Less than its heartbeat takes to notice.
         2 => (0..9_u8, ending()).prop_map(|(seconds, ending)| Step::Die(seconds, ending)),
     ]
 }
@@ -86,15 +86,15 @@ fn told(command: u8, status: u8) -> Value {
     json!({"data": {"type": "X-DPT-CAB-ID", "id": command.to_string(), "command_status": status}})
 }
 
-/// Lets time pass while the server reads, which is what makes it answer pings.
+/// Lets time pass while the server reads, because it answers pings only then.
 async fn pass(server: &mut Server, seconds: u64) {
     drop(tokio::time::timeout(Duration::from_secs(seconds), server.request()).await);
 }
 
-/// How long the server takes to say how a command stands. What it says may be out of date by then.
+/// How long the server takes to answer a status request. The answer may be out of date by then.
 const ANSWERING: Duration = Duration::from_millis(700);
 
-/// The server as one can ask it over REST: it knows what it has said on the socket.
+/// The server's REST side: it knows what was sent on the socket.
 #[derive(Default)]
 struct Truth {
     finals: Mutex<BTreeMap<u8, u8>>,
@@ -122,7 +122,7 @@ impl StatusClient for OverModel {
         Box::pin(async move {
             truth.most.fetch_max(truth.flying.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             truth.asked.lock().expect("what was asked").push((now, command.clone()));
-            // Pending at the beginning is what it says, whatever the socket says meanwhile.
+            // The answer is fixed at the start of the request, whatever the socket sends meanwhile.
             let settled = truth.of(&command).is_some();
             tokio::time::sleep(ANSWERING).await;
             truth.flying.fetch_sub(1, Ordering::SeqCst);
@@ -136,7 +136,7 @@ impl StatusClient for OverModel {
     }
 }
 
-/// Begins to ask for what is open.
+/// Starts to ask for open commands.
 fn reconcile(bench: &Bench) -> Arc<Truth> {
     let truth = Arc::new(Truth::default());
     let (reports, _nobody_listens) = tokio::sync::mpsc::channel(1);
@@ -156,7 +156,7 @@ fn reconcile(bench: &Bench) -> Arc<Truth> {
 struct Model {
     truth: Arc<Truth>,
     delivered: Vec<String>,
-    /// From when to when there was no joined connection.
+    /// The times without a joined connection.
     away: Vec<(Timestamp, Timestamp)>,
     number: u64,
 }
@@ -279,19 +279,19 @@ async fn run(steps: &[Step]) {
     reconciled(&bench, &truth);
 }
 
-/// The commands that were heard on the socket, in order.
+/// The commands that were received on the socket, in order.
 fn heard(bench: &Bench) -> Vec<String> {
     let entries = bench.journal_store.entries().into_iter();
     entries.filter(|entry| matches!(entry.fact, Fact::Heard(_))).map(|entry| entry.key.id().to_owned()).collect()
 }
 
-/// For how long after a join a command that was open may wait for its turn.
+/// How long after a join an open command may wait for its status request.
 const TURN: Duration = Duration::from_secs(5);
-/// For how long a command that the socket has just called pending is not asked for.
+/// How long a command that the socket has just reported as pending is not asked for.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// Each command that was open across a gap was asked for after the join that ended it, unless it was settled before its turn
-/// came; and the server was spared.
+/// Each command that was open across a gap was asked for after the join that ended it, unless its outcome arrived first; and the
+/// server was not flooded.
 fn reconciled(bench: &Bench, truth: &Truth) {
     let entries = bench.journal_store.entries();
     let asked = truth.asked.lock().expect("what was asked");

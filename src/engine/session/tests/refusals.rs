@@ -1,4 +1,4 @@
-//! Which refusals make a token dead: by their status, never by their words; and how the operator gets out of that.
+//! Which refusals make a token invalid, by their status and never by their text; and how the operator recovers from that.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn statuses() -> impl Iterator<Item = i64> {
     (300..600).chain([i64::MIN, -401, -1, 0, 1, 100, 199, 201, 204, 299, 600, 401_403, i64::MAX])
 }
 
-/// A refusal with that status, in each way to word it.
+/// Refusals with this status, in each form of the text.
 fn refusals(status: i64) -> Vec<Value> {
     let words =
         ["Token service unavailable", "too many TOKEN requests", "authorizationToken: required", "Unauthorized", ""];
@@ -35,7 +35,7 @@ fn refusals(status: i64) -> Vec<Value> {
     refusals
 }
 
-/// The next attempt, whose join is answered so; how that ended.
+/// Makes the server answer the join of the next attempt with `reply`; returns how that ended.
 async fn answer_join(bench: &mut Bench, mut reply: Value) -> ConnectionState {
     let mut server = bench.server().await;
     let join = server.request().await.expect("a join");
@@ -93,7 +93,7 @@ async fn a_server_that_never_says_how_the_token_stands_can_be_left_and_hurried()
         let mut server = bench.server().await;
         server.request().await.expect("a join");
         server.send(&json!({"status": 400})).await;
-        // The client has gone.
+        // The client is gone.
         while server.request().await.is_some() {}
         settle().await;
     };
@@ -137,7 +137,7 @@ async fn a_stray_refusal_is_told_with_its_status_and_words() {
     );
 }
 
-/// A refused token, and the server's end of the connection that was refused.
+/// A session whose token was refused.
 async fn refused() -> Bench {
     let mut bench = Bench::online();
     let ended = answer_join(&mut bench, json!({"status": 401})).await;

@@ -1,4 +1,4 @@
-//! While the journal refuses and there is room for nothing more, the operator is obeyed at once, and nothing is lost.
+//! While the journal refuses and all buffers are full, the operator's actions work at once, and nothing is lost.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::bench::{Bench, session_credentials};
 /// Far longer than leaving may take, and far shorter than the pause between two attempts to write.
 const AT_ONCE: Duration = Duration::from_secs(3);
 
-/// Sends large messages, numbered from `from` on, until nothing more is taken; the number after the last.
+/// Sends large messages, numbered from `from`, until no more are accepted; returns the number after the last.
 async fn flood(server: &mut Server, from: usize) -> usize {
     let mut message = done("");
     message["data"]["body"] = "x".repeat(32 * 1024).into();
@@ -28,14 +28,14 @@ async fn flood(server: &mut Server, from: usize) -> usize {
     next
 }
 
-/// Answers whatever is asked, until the client has gone.
+/// Answers every request until the client is gone.
 async fn answer(server: &mut Server) {
     while let Some(request) = server.request().await {
         server.send(&joined(&request)).await;
     }
 }
 
-/// A live session whose journal refuses, and that has taken in what it can; the number of the next message.
+/// A joined session whose journal refuses and whose buffers are full; also the number of the next message.
 async fn full() -> (Bench, Server, usize) {
     let (bench, mut server) = Bench::live().await;
     bench.journal_store.refuse(true);
@@ -43,7 +43,7 @@ async fn full() -> (Bench, Server, usize) {
     (bench, server, next)
 }
 
-/// Waits until the state comes, while the server answers.
+/// Waits until the state is reached, while the server answers.
 async fn at_once(bench: &mut Bench, server: &mut Server, state: ConnectionState) {
     let comes = async { while bench.state().await != state {} };
     let comes = tokio::time::timeout(AT_ONCE, comes);
@@ -60,7 +60,7 @@ async fn all_kept(bench: &mut Bench, sent: usize) {
     bench.journal_store.refuse(false);
     while !bench.notice().await.sentence.contains("can be written again") {}
     let mut before = 0;
-    // What waits for room follows.
+    // What waits for space follows.
     loop {
         tokio::time::sleep(Duration::from_mins(1)).await;
         let now = bench.journal_store.ids().len();
@@ -112,13 +112,13 @@ async fn who_connects_again_is_not_told_that_the_server_does_not_answer_and_may_
     bench.aim(TargetState::Online(session_credentials(1)));
     let mut server = bench.server().await;
     let join = server.request().await.expect("a join");
-    // It comes before the answer, and there is no room for all of it.
+    // These messages come before the answer, and there is no space for all of them.
     let sent = flood(&mut server, sent).await;
     let states: Vec<_> =
         std::iter::from_fn(|| bench.events.next_profile_status()).map(|status| status.connection).collect();
     let failed = |state: &Option<ConnectionState>| matches!(state, Some(ConnectionState::Reconnecting { .. }));
     assert!(!states.iter().any(failed), "the journal's fault was taken for the server's: {states:?}");
-    // Gone again, and back.
+    // Disconnect once more, and reconnect.
     bench.aim(TargetState::Offline);
     at_once(&mut bench, &mut server, ConnectionState::Offline).await;
     bench.aim(TargetState::Online(session_credentials(1)));

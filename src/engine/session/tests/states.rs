@@ -1,4 +1,4 @@
-//! Each state and the ways between them.
+//! Each state and the transitions between them.
 
 use std::time::Duration;
 
@@ -160,7 +160,7 @@ async fn what_comes_before_with_and_right_after_the_join_reply_is_kept_in_order(
     let mut bench = Bench::online();
     let mut server = bench.server().await;
     let join = server.request().await.unwrap();
-    // One write, so that the client reads all of it at once.
+    // One write, so that the client reads everything at once.
     for message in [done("before"), joined(&join), done("with"), done("after")] {
         server.0.feed(Frame::text(message.to_string())).await.unwrap();
     }
@@ -184,7 +184,7 @@ async fn the_round_trip_is_measured_and_keep_alives_are_counted() {
     let (mut bench, mut server) = Bench::live().await;
     server.send(&json!({"type": "heartbeat"})).await;
     let pulse = bench.status("a pulse", |status| status.health.round_trip.map(|_measured| status.health.keep_alives));
-    // Reading is what makes the server answer pings.
+    // The server answers pings only while the test reads.
     let keep_alives = tokio::select! {
         keep_alives = pulse => keep_alives,
         request = server.request() => panic!("{request:?}"),

@@ -1,4 +1,4 @@
-//! Tokens: signing in and out, keeping, renewing, and what a session's state means for them.
+//! Tokens: signs in and out, stores and renews tokens, and applies what a session's state means for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,11 +24,11 @@ use crate::engine::supervisor::{Supervisor, failure};
 use crate::protocol::AuthorizationToken;
 use crate::settings::ProfileId;
 
-/// How long a keyring that is locked is left alone before it is asked again.
+/// The pause before a locked keyring is asked again.
 pub(crate) const KEYRING_PAUSE: Duration = Duration::from_secs(10);
 
 impl Supervisor {
-    /// Signs a profile in for this run: where the settings do not know it, they are not told.
+    /// Signs a profile in for this run only: if the settings do not list it, they are not changed.
     pub(crate) fn visit(&mut self, sign_in: SignIn) {
         let id = sign_in.profile.id;
         let listed = self.settings.profile(id).is_some();
@@ -42,7 +42,6 @@ impl Supervisor {
         }
     }
 
-    /// Signs a profile in.
     pub(crate) fn sign_in(&mut self, sign_in: SignIn) {
         let SignIn { profile, credential } = sign_in;
         let id = profile.id;
@@ -66,14 +65,13 @@ impl Supervisor {
         self.tell_sign_in(id, SignInState::Asking);
     }
 
-    /// Gives up a sign-in.
     pub(crate) fn cancel_sign_in(&mut self, profile: ProfileId) {
         if self.abandon_sign_in(profile) {
             self.tell_sign_in(profile, SignInState::Cancelled);
         }
     }
 
-    /// The server answered a sign-in.
+    /// Handles the server's answer to a sign-in.
     pub(crate) fn signed_in(&mut self, profile: ProfileId, attempt: u64, granted: Result<IssuedToken, SignInError>) {
         let number = self.number();
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
@@ -106,7 +104,7 @@ impl Supervisor {
         }
     }
 
-    /// The token of a sign-in is good: the profile has it from here on.
+    /// The token of a sign-in is valid: the profile uses it from now on.
     fn accept(&mut self, profile: ProfileId) {
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
         let Some(PendingSignIn { profile: mut form, visit, stage: SignInStage::Proving(held), .. }) =
@@ -115,7 +113,7 @@ impl Supervisor {
             return;
         };
         if let Some(kept) = self.settings.profile(profile) {
-            // The form is not for these: they may have changed since it was opened.
+            // The form does not edit these: they may have changed since it was opened.
             form.saving = kept.saving.clone();
         }
         let keep = form.keep_signed_in;
@@ -135,7 +133,7 @@ impl Supervisor {
         } else {
             self.save();
         }
-        // Once the settings list it: what is restored of a profile that nobody knows has nowhere to be shown.
+        // Only once the settings list it: nothing can show the restored entries of an unknown profile.
         self.restore(profile);
         self.tell_sign_in(profile, SignInState::Done);
         self.tell_token(profile);
@@ -148,7 +146,7 @@ impl Supervisor {
         }
     }
 
-    /// Keeps the profile's name beside its entries: an export names it also when the settings do not list it.
+    /// Stores the profile's name beside its entries, so that an export can name it even if the settings do not list it.
     fn name_in_journal(&self, profile: ProfileId) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let (journal_store, name) = (profile_state.context.journal_store.clone(), profile_state.profile.name.clone());
@@ -166,8 +164,8 @@ impl Supervisor {
         }
     }
 
-    /// Ends a sign-in without success; says whether there was one. The profile is then as it was before. One that never
-    /// signed in stays open, signed out: its next sign-in must not have a second session beside one that is still leaving.
+    /// Ends a sign-in without success; returns whether there was one. The profile is then as it was before. A profile that never
+    /// signed in stays open, signed out: otherwise its next sign-in would start a second session while the first is still leaving.
     fn abandon_sign_in(&mut self, profile: ProfileId) -> bool {
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return false };
         let Some(signing) = profile_state.signing.take() else { return false };
@@ -181,13 +179,13 @@ impl Supervisor {
         true
     }
 
-    /// Asks the keyring for a profile's token.
+    /// Loads a profile's token from the keyring.
     pub(crate) fn remember(&mut self, profile: ProfileId) {
         self.remember_after(profile, Duration::ZERO);
     }
 
-    /// Asks for it after a pause, in place of one that waits already. Only a keyring that shows no prompt when it is asked is asked
-    /// again by itself.
+    /// Loads it after a pause, and replaces a load that is already scheduled. Retries automatically only if asking the keyring shows
+    /// no prompt.
     fn remember_after(&mut self, profile: ProfileId, pause: Duration) {
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
         let (waits, given_up) = oneshot::channel::<()>();
@@ -204,11 +202,11 @@ impl Supervisor {
         self.tools_of(profile).spawner.spawn("reading the keyring", task);
     }
 
-    /// The keyring answered.
+    /// Handles the keyring's answer.
     pub(crate) fn remembered(&mut self, profile: ProfileId, token: Result<Option<AuthorizationToken>, KeyringError>) {
         let number = self.number();
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
-        // Signed in meanwhile, or about to be: that token is newer. Signed out meanwhile: it is to be forgotten.
+        // If it signed in meanwhile, or is about to, that token is newer. If it signed out, the token has to be discarded.
         if profile_state.held.is_some() || profile_state.signing.is_some() || self.signed_out.contains(&profile) {
             return;
         }
@@ -229,7 +227,7 @@ impl Supervisor {
             }
         };
         self.context.resolve(profile, &ProblemKind::TokenKeyring);
-        // It may have been locked for this too.
+        // A locked keyring may have refused the link encryption key too.
         self.ask_for_seal();
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
         let endpoints = match Endpoints::of(&profile_state.profile) {
@@ -239,7 +237,7 @@ impl Supervisor {
         let session_credentials = Arc::new(SessionCredentials { number, endpoints, token });
         profile_state.held =
             Some(ActiveToken { kept: true, ..ActiveToken::of_unknown_end(session_credentials.clone()) });
-        // Disconnected meanwhile: it stays so.
+        // If it was disconnected meanwhile, it stays so.
         let stays = matches!(profile_state.desired_state.borrow().aim, TargetState::Offline);
         if !stays {
             self.aim(profile, TargetState::Online(session_credentials.clone()));
@@ -250,7 +248,7 @@ impl Supervisor {
         self.tools_of(profile).spawner.spawn("asking for the token's end", Box::pin(task));
     }
 
-    /// The server said when a token ends.
+    /// Handles the server's answer to when a token expires.
     pub(crate) fn expiry(&mut self, profile: ProfileId, session_credentials: u64, ends: TokenExpiry) {
         let context = self.tools_of(profile).clone();
         if let Some(held) = self.held(profile, session_credentials) {
@@ -262,7 +260,7 @@ impl Supervisor {
         }
     }
 
-    /// A token will end: renews it where it is to be renewed, or says so.
+    /// A token expires soon: renews it or warns, as `due` says.
     pub(crate) fn token_due(&mut self, profile: ProfileId, session_credentials: u64, due: ExpiryEvent) {
         let Some(held) = self.held(profile, session_credentials) else { return };
         let kept = held.kept;
@@ -277,7 +275,7 @@ impl Supervisor {
         }
     }
 
-    /// Puts a profile's token into the keyring.
+    /// Stores a profile's token in the keyring.
     pub(crate) fn keep(&mut self, profile: ProfileId) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let Some(held) = &profile_state.held else { return };
@@ -295,20 +293,20 @@ impl Supervisor {
         self.context.spawner.finish("writing the keyring", task);
     }
 
-    /// The keyring has a token.
+    /// The keyring has stored a token.
     pub(crate) fn kept(&mut self, profile: ProfileId, session_credentials: u64) {
         if let Some(held) = self.held(profile, session_credentials) {
             held.kept = true;
             self.tell_token(profile);
-            // The keyring answers, which it may not have done before.
+            // The keyring works now, which it may not have done before.
             self.ask_for_seal();
         } else {
-            // Signed out while the keyring was writing.
+            // Signed out while the keyring was storing it.
             self.forget_if_signed_out(profile);
         }
     }
 
-    /// Takes a profile's token out of the keyring.
+    /// Removes a profile's token from the keyring.
     pub(crate) fn forget(&self, profile: ProfileId) {
         if profile == super::sandbox::profile_id() {
             return;
@@ -319,7 +317,7 @@ impl Supervisor {
         });
     }
 
-    /// Connects a profile with the token that it has, or that the keyring has.
+    /// Connects a profile with its token, or with the one in the keyring.
     pub(crate) fn connect(&mut self, profile: ProfileId) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         match &profile_state.held {
@@ -327,14 +325,14 @@ impl Supervisor {
                 let session_credentials = held.session_credentials.clone();
                 profile_state.desired_state.send_modify(|desired_state| {
                     desired_state.aim = TargetState::Online(session_credentials);
-                    // A token that was refused is tried again only when somebody asks for that.
+                    // A refused token is tried again only at the operator's request.
                     desired_state.retry += 1;
                 });
             }
-            // It comes from the journal, soon.
+            // The token is being loaded from the journal.
             None if self.unkept.contains(&profile) => self.aim(profile, TargetState::SignedOut),
             None if profile_state.profile.keep_signed_in && !self.signed_out.contains(&profile) => {
-                // The operator wants it online, wherever it was to be before.
+                // The operator wants it online, so an earlier disconnect no longer counts.
                 self.aim(profile, TargetState::SignedOut);
                 self.remember(profile);
             }
@@ -345,13 +343,13 @@ impl Supervisor {
         }
     }
 
-    /// Leaves the channel.
+    /// Disconnects: leaves the channel.
     pub(crate) fn disconnect(&mut self, profile: ProfileId) {
         self.cancel_sign_in(profile);
         self.aim(profile, TargetState::Offline);
     }
 
-    /// Does not wait for the next attempt.
+    /// Skips the wait for the next attempt.
     pub(crate) fn retry_now(&mut self, profile: ProfileId) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let is_idle = matches!(
@@ -371,19 +369,19 @@ impl Supervisor {
         }
     }
 
-    /// A REST call said that a token is dead.
+    /// A REST call reported that a token is invalid.
     pub(crate) fn token_dead(&mut self, profile: ProfileId, session_credentials: u64, why: RestError) {
         if let Some(profile_state) = self.profile_states.get_mut(&profile)
             && let Some((asked, refused)) = &mut profile_state.renewal
             && asked.old.number == session_credentials
         {
-            // That is how an old token ends of which a new one has been given. If none was, it is told then.
+            // An old token becomes invalid when a new one is issued. If none was, the refusal is reported when the renewal ends.
             *refused = Some(why);
             return;
         }
         if self.held(profile, session_credentials).is_some() {
             self.context.problem(profile, ProblemReason::TokenRefused(why.clone()));
-            // A sign-in under way is about to replace it.
+            // A sign-in in progress is about to replace it.
             let signing = self.profile_states.get(&profile).and_then(|profile_state| profile_state.signing.as_ref());
             if !signing.is_some_and(|signing| matches!(signing.stage, SignInStage::Proving(_))) {
                 self.aim(profile, TargetState::Refused { why: Arc::new(why) });
@@ -391,7 +389,7 @@ impl Supervisor {
         }
     }
 
-    /// Forgets a profile's token, and has it revoked if asked: once the channel is left.
+    /// Discards a profile's token and, if requested, revokes it once the channel is left.
     pub(crate) fn sign_out(&mut self, profile: ProfileId, revoke: bool) {
         self.cancel_sign_in(profile);
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
@@ -410,7 +408,7 @@ impl Supervisor {
         self.promise_to_sign_out(of, revocation, left);
     }
 
-    /// A session changed its state.
+    /// Handles a new state of a session.
     pub(crate) fn connection(&mut self, profile: ProfileId, session_credentials: u64, state: &ConnectionState) {
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
         profile_state.change(state.clone());
@@ -449,7 +447,7 @@ impl Supervisor {
         }
     }
 
-    /// A profile's token, if it is still the one of that ticket.
+    /// A profile's token, if it still has this credentials number.
     pub(crate) fn held(&mut self, profile: ProfileId, session_credentials: u64) -> Option<&mut ActiveToken> {
         self.profile_states
             .get_mut(&profile)?
@@ -458,7 +456,7 @@ impl Supervisor {
             .filter(|held| held.session_credentials.number == session_credentials)
     }
 
-    /// The problems of the token before are over.
+    /// Clears the problems of the previous token.
     pub(crate) fn resolve_token_problems(&self, profile: ProfileId) {
         for kind in
             [ProblemKind::TokenRenewal, ProblemKind::TokenExpiry, ProblemKind::TokenRefused, ProblemKind::NoToken]
@@ -468,7 +466,7 @@ impl Supervisor {
         self.tell_unreadable_end(profile);
     }
 
-    /// Says what follows from an end of the token that can't be read.
+    /// Reports that the expiry of the token can't be read, and what follows from that.
     fn tell_unreadable_end(&self, profile: ProfileId) {
         let held = self.profile_states.get(&profile).and_then(|profile_state| profile_state.held.as_ref());
         if let Some(said) = held.and_then(|held| held.unreadable_end.clone()) {
@@ -476,13 +474,13 @@ impl Supervisor {
         }
     }
 
-    /// Something was asked for that needs a token.
+    /// Reports that an action needs a token.
     pub(crate) fn no_token(&self, profile: ProfileId, what: NeedsToken) {
         self.context.problem(profile, ProblemReason::NoToken(what));
     }
 
     fn tell_sign_in(&mut self, profile: ProfileId, state: SignInState) {
-        // Each is news, also one that says the same as the one before.
+        // Each state has a number of its own, so that a repeated state is shown again.
         let number = self.number();
         self.context.event_sender.update(profile, |status| status.sign_in = Some(SignInStatus { number, state }));
     }

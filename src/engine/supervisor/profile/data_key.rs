@@ -1,7 +1,7 @@
-//! The key of a profile's payloads: given by the operator, kept in the keyring if asked.
+//! The key that decrypts a profile's payloads: set by the operator, and stored in the keyring if requested.
 //!
-//! The keyring may take its time. What it answers counts only where the operator has changed nothing since it was asked, and
-//! of two changes the later one is the last that it is told.
+//! The keyring may be slow. Its answer counts only if the operator has changed nothing since the request, and of two changes
+//! the later one is written last.
 
 use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
@@ -11,13 +11,13 @@ use crate::protocol::DataKey;
 use crate::settings::ProfileId;
 
 impl Supervisor {
-    /// Takes the key of a profile's payloads, or forgets it.
+    /// Sets the key of a profile's payloads, or removes it.
     pub(crate) fn set_data_key(&mut self, profile: ProfileId, key: Option<DataKey>, keep: bool) {
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
         let changes = profile_state.data_key.changes.clone();
         let change = changes.next();
         profile_state.data_key.key.clone_from(&key);
-        // The sandbox leaves the keyring untouched.
+        // The sandbox never uses the keyring.
         if profile == super::sandbox::profile_id() {
             return self.data_key(profile, change, key, false);
         }
@@ -25,7 +25,7 @@ impl Supervisor {
         let task = async move {
             let turn = changes.turn.lock().await;
             if changes.newest() != change {
-                // A later change was quicker, or waits: what it leaves in the keyring is what counts.
+                // A later change was faster, or waits: its result in the keyring is the one that counts.
                 return;
             }
             let kept = match key.as_ref().filter(|_key| keep) {
@@ -51,8 +51,8 @@ impl Supervisor {
         });
     }
 
-    /// Asks the keyring for the key of a profile's payloads, where they are to be decrypted and the operator has neither given
-    /// nor taken one in this run.
+    /// Loads the key of a profile's payloads from the keyring, if decryption is on and the operator has neither set nor removed a
+    /// key in this run.
     pub(crate) fn recall_data_key(&self, profile: ProfileId) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let change = profile_state.data_key.changes.newest();
@@ -74,10 +74,10 @@ impl Supervisor {
         self.tools_of(profile).spawner.spawn("reading the keyring", task);
     }
 
-    /// The keyring has answered what it was asked when there had been so many changes.
+    /// Handles the keyring's answer to the request made when `change` was the newest change.
     pub(crate) fn data_key(&mut self, profile: ProfileId, change: u64, key: Option<DataKey>, kept: bool) {
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
-        // Where the operator has changed it since, that change has an answer of its own.
+        // If the operator has changed it since, that change has an answer of its own.
         if profile_state.data_key.changes.newest() != change {
             return;
         }

@@ -1,4 +1,4 @@
-//! What the centre holds of one profile, and how that begins and ends.
+//! Opens and closes profiles, and restores and removes them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::journal::{PendingWork, WorkId};
 use crate::settings::{Profile, ProfileId};
 
 impl Supervisor {
-    /// Opens a profile: its scribe and its session, signed out. One that is open stays as it is.
+    /// Opens a profile: starts its journal writer and its session, signed out. Does nothing if it is open.
     pub(crate) fn open(&mut self, profile: Profile) {
         let id = profile.id;
         if self.profile_states.contains_key(&id) {
@@ -99,7 +99,7 @@ impl Supervisor {
         self.recall(id);
     }
 
-    /// Tells the window what the journal has of a profile. Once a profile and run.
+    /// Restores a profile's entries from the journal and publishes them. Happens once per profile and run.
     pub(crate) fn restore(&mut self, profile: ProfileId) {
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
         let Some(left) = profile_state.left.take() else { return };
@@ -119,7 +119,7 @@ impl Supervisor {
                 of_the_past,
                 &mut aftermath,
             );
-            // What was read half tells nothing of what was left behind.
+            // An incomplete restore says nothing about interrupted downloads.
             if let Some(older) = context.spawner.until_stopped(restoring).await {
                 aftermath.settle(profile, journal_writer, context.clone()).await;
                 if let Some(older) = older {
@@ -130,15 +130,15 @@ impl Supervisor {
         profile_state.context.spawner.finish("reading the journal", task);
     }
 
-    /// Says where a profile's session should be.
+    /// Sets the target state of a profile's session.
     pub(crate) fn aim(&self, profile: ProfileId, aim: TargetState) {
         if let Some(profile_state) = self.profile_states.get(&profile) {
             profile_state.desired_state.send_modify(|desired_state| desired_state.aim = aim);
         }
     }
 
-    /// Removes a profile for good, also if the program ends first: once that is written down. Until then, and if the journal
-    /// refuses, everything of it stays as it is.
+    /// Removes a profile for good, even if the program ends first. The removal begins once it is recorded; until then, and if the
+    /// journal refuses, nothing of the profile changes.
     pub(crate) fn remove(&mut self, profile: ProfileId) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         if profile == super::sandbox::profile_id() {
@@ -159,12 +159,12 @@ impl Supervisor {
         });
     }
 
-    /// It is written down that a profile is removed.
+    /// The removal of a profile is recorded.
     pub(crate) fn removing(&mut self, profile: ProfileId, works: Vec<WorkId>) {
         if self.profile_states.contains_key(&profile) {
             return self.take_apart(profile, works.into_iter().next());
         }
-        // It was asked for twice, and the first time is being done.
+        // It was requested twice, and the first request is being carried out.
         let context = self.context.clone();
         self.context.spawner.finish("removing a profile", async move {
             for work in works {
@@ -173,13 +173,13 @@ impl Supervisor {
         });
     }
 
-    /// It was written down that a profile is removed when the engine was stopping: the next start does the rest.
+    /// The removal was recorded while the engine was stopping: the next start does the rest.
     pub(crate) fn removing_late(&mut self, profile: ProfileId) {
         self.settings.profiles.retain(|kept| kept.id != profile);
         self.save();
     }
 
-    /// Takes a profile out of the settings, its token out of the keyring and its activity out of the journal.
+    /// Removes a profile from the settings, its token from the keyring, and its activity from the journal.
     fn take_apart(&mut self, profile: ProfileId, work: Option<WorkId>) {
         let Some(mut profile_state) = self.profile_states.remove(&profile) else { return };
         profile_state.give_up_tokens();
@@ -218,7 +218,7 @@ impl Supervisor {
     }
 }
 
-/// Starts what asks for open commands, and what tells of data that has come.
+/// Starts the task that asks for open commands, and the one that reports data that has arrived.
 fn start_reconciler(
     context: &EngineContext,
     profile: ProfileId,
@@ -239,7 +239,7 @@ fn start_reconciler(
     context.spawner.spawn("listening for data", arriving);
 }
 
-/// Tells the centre of data that has come, until it stops listening.
+/// Reports data that has arrived to the supervisor, until that stops listening.
 async fn tell_arrivals(profile: ProfileId, arrivals: ReadyQueue, reports: mpsc::Sender<InternalEvent>) {
     loop {
         let requests = arrivals.next().await.into_iter().collect();

@@ -1,4 +1,4 @@
-//! Links that outlive a run: the key that seals them comes from the keyring, and what was sealed comes back.
+//! Keeps links for the next run: loads the encryption key from the keyring, and restores encrypted links.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::journal::{JournalError, Sealing, Secrets};
 use crate::settings::ProfileId;
 
 impl Supervisor {
-    /// Asks the keyring for the key under which the journal seals links, unless it has it or is being asked.
+    /// Loads the key that encrypts links in the journal, unless it is loaded or being loaded.
     pub(crate) fn ask_for_seal(&mut self) {
         if self.seal != SealState::NoKey {
             return;
@@ -30,13 +30,13 @@ impl Supervisor {
         self.context.spawner.spawn("reading the keyring", task);
     }
 
-    /// The journal seals from now on, or does not.
+    /// Handles whether the journal can encrypt links from now on.
     pub(crate) fn sealing(&mut self, sealing: Result<Sealing, JournalError>) {
         let unsealed = match sealing {
             Ok(Sealing::On) => None,
             Ok(Sealing::KeyGone { requests }) => {
                 self.told_of_seal = true;
-                // What is lost stays told until it is read.
+                // The notice about lost links comes back until it is dismissed.
                 let (context, sentence) = (self.context.clone(), journal::key_gone(requests));
                 let warn = async move { persistent_notices::warn(&context, None, sentence).await };
                 self.context.spawner.finish("writing the journal", warn);
@@ -62,7 +62,7 @@ impl Supervisor {
         }
     }
 
-    /// Brings the links of earlier runs back, once a profile and run; and has those sealed that came before the key did.
+    /// Restores the links of earlier runs, once per profile and run, and encrypts those that arrived before the key.
     pub(crate) fn recall(&mut self, profile: ProfileId) {
         let lifetime = self.settings.preferences.link_lifetime();
         let Some(profile_state) = self
@@ -98,7 +98,7 @@ async fn recall(context: EngineContext, profile: ProfileId, link_store: LinkStor
         context.event_sender.update(profile, |status| Arc::make_mut(&mut status.kept_links).extend(requests));
     }
     if let Err(error) = context.journal_store.append(profile, Vec::new(), ours).await {
-        // The scribe tells the operator of a journal that can't be written.
+        // The journal writer reports a journal that can't be written.
         tracing::warn!(%error, "links that came before the key are in memory only");
     }
 }

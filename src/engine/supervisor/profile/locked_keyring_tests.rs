@@ -1,4 +1,4 @@
-//! A keyring that is locked and has no default collection is asked again until it is unlocked, with time in the test's hand.
+//! A locked keyring without a default collection is asked again until it is unlocked. Time is under the test's control.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::engine::supervisor::test_bench::Bench;
 
 use super::auth::KEYRING_PAUSE;
 
-/// Lets time pass, and what it leads to happen. A keyring in place needs no time of its own.
+/// Advances the time, and runs what follows. The test keyring needs no time of its own.
 async fn pass(bench: &Bench, time: Duration) {
     tokio::time::advance(time).await;
     bench.settle().await;
@@ -46,7 +46,7 @@ async fn an_operator_who_connects_meanwhile_is_answered_at_once_and_the_keyring_
         bench.actions.send(Action::Connect(bench.profile)).await.unwrap();
         bench.until("doubt").await;
         assert_eq!(bench.happened(), ["doubt"]);
-        // What the keyring said has reached the engine.
+        // The keyring's answer has reached the engine.
         bench.settle().await;
     }
     for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! One profile: opened and closed, signed in, its keys.
+//! One profile: its lifecycle, sign-in and keys.
 
 pub(crate) mod auth;
 pub(crate) mod data_key;

@@ -1,4 +1,4 @@
-//! The embedded sandbox: started on demand, signed in to like any other profile, kept nowhere.
+//! The embedded sandbox: started on demand, signed in to like any other profile, and stored nowhere.
 
 use secrecy::SecretString;
 
@@ -12,13 +12,13 @@ use crate::settings::{DownloadSettings, Profile, ProfileId};
 /// The name of the sandbox's profile.
 const NAME: &str = "Sandbox";
 
-/// The sandbox's profile is always the same one, so that what a run left in the journal is forgotten by the next.
+/// The sandbox's profile always has this id, so that the next run deletes what an earlier one left in the journal.
 pub(crate) fn profile_id() -> ProfileId {
     ProfileId::from_u128(0x5a4d_b0c5_0000_4000_8000_0000_0000_0001)
 }
 
 impl Supervisor {
-    /// Starts the sandbox, or connects to it where it runs.
+    /// Starts the sandbox, or connects to it if it is running.
     pub(crate) fn try_sandbox(&mut self) {
         if self.sandbox.is_some() {
             self.connect(profile_id());
@@ -31,7 +31,7 @@ impl Supervisor {
         let starting = launcher();
         let (context, removal) = (self.context.clone(), self.removals.remove(&profile_id()));
         let task = async move {
-            // A sandbox that was just removed is still leaving, and its rows are still going.
+            // A sandbox that was just removed is still leaving, and its rows are still being deleted.
             if let Some(removal) = removal
                 && removal.await.is_none()
             {
@@ -46,7 +46,6 @@ impl Supervisor {
         self.context.spawner.spawn("starting the sandbox", task);
     }
 
-    /// Signs in to the sandbox.
     pub(crate) fn sandbox_started(&mut self, started: Result<SandboxAddresses, SandboxFailure>) {
         let SandboxAddresses { api, websocket, download, username, password, keep_alive } = match started {
             Ok(addresses) => addresses,

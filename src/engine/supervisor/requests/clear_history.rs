@@ -1,11 +1,11 @@
-//! What the operator wishes gone: a profile's activity, and notices that were read.
+//! Deletes data at the operator's request: a profile's activity, and dismissed notices.
 
 use crate::engine::events::problem::ProblemReason;
 use crate::engine::supervisor::Supervisor;
 use crate::settings::ProfileId;
 
 impl Supervisor {
-    /// Forgets everything of a profile up to now; it stays signed in and connected.
+    /// Deletes all activity of a profile up to now; it stays signed in and connected.
     pub(crate) fn forget_activity(&self, profile: ProfileId) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         if profile_state.is_saving() || self.queue.has(profile) {
@@ -24,7 +24,7 @@ impl Supervisor {
         profile_state.context.spawner.finish("forgetting a profile's activity", task);
     }
 
-    /// A notice was read.
+    /// Deletes a persistent notice that was dismissed.
     pub(crate) fn notice_read(&self, profile: Option<ProfileId>, sentence: String) {
         let context = self.context.clone();
         let task = async move {

@@ -1,4 +1,4 @@
-//! Stored data and what is done with it: requests, the saving of a profile, hosts that the operator allowed.
+//! Stored data: requests it, and changes a profile's download settings and allowed hosts.
 
 use std::path::PathBuf;
 
@@ -20,7 +20,6 @@ impl Supervisor {
         }
     }
 
-    /// Requests stored data.
     pub(crate) fn request_data(&self, profile: ProfileId, data: Vec<StoredData>, folder: Option<PathBuf>) {
         if let Some(asking) = self.asking(profile) {
             let spawner = asking.context.spawner.clone();
@@ -29,7 +28,7 @@ impl Supervisor {
         }
     }
 
-    /// Requests the data of an earlier request once more.
+    /// Repeats an earlier data request.
     pub(crate) fn request_again(&self, profile: ProfileId, request: RequestId, span: Option<(Seq, Seq)>) {
         if let Some(asking) = self.asking(profile) {
             let spawner = asking.context.spawner.clone();
@@ -52,12 +51,12 @@ impl Supervisor {
         })
     }
 
-    /// Changes what is done with a profile's ready data.
+    /// Changes a profile's download settings.
     pub(crate) fn change_saving(&mut self, profile: ProfileId, change: &SavingChange) {
         self.edit(profile, |profile| profile.saving.apply(change.clone()));
     }
 
-    /// Allows a host that links lead to.
+    /// Allows a host that links point to.
     pub(crate) fn allow_host(&mut self, profile: ProfileId, host: &str, permission: LinkPermission) {
         self.edit(profile, |profile| {
             let hosts = match permission {
@@ -71,7 +70,7 @@ impl Supervisor {
         });
     }
 
-    /// Changes a profile where it is used and where it is kept.
+    /// Changes a profile in memory and in the settings.
     fn edit(&mut self, profile: ProfileId, change: impl Fn(&mut Profile)) {
         if let Some(profile_state) = self.profile_states.get_mut(&profile) {
             change(&mut profile_state.profile);
@@ -84,7 +83,7 @@ impl Supervisor {
         }
     }
 
-    /// The operator has read that a link was refused.
+    /// Records that the operator dismissed the warning about a refused link.
     pub(crate) fn warning_read(&self, profile: ProfileId, request: RequestId) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let entry =

@@ -1,4 +1,4 @@
-//! Downloads: the queue, those that run, and what is saved without a click.
+//! Downloads: the queue, running downloads, and data that is saved automatically.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,13 +18,13 @@ use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
 impl Supervisor {
-    /// Fetches ready data under a path that a dialog asked about. Where the same data is being fetched this does nothing.
+    /// Downloads ready data to a path that a dialog confirmed. Does nothing if the same data is being downloaded.
     pub(crate) fn download(&mut self, profile: ProfileId, request: RequestId, to: PathBuf) {
         self.enqueue(profile, request, SaveTarget::File(to), false);
         self.start_next();
     }
 
-    /// Fetches ready data into a folder.
+    /// Downloads ready data into a folder.
     pub(crate) fn download_all(&mut self, profile: ProfileId, requests: Vec<RequestId>, folder: &Path) {
         for request in requests {
             self.enqueue(profile, request, SaveTarget::Folder(folder.to_owned()), false);
@@ -32,7 +32,7 @@ impl Supervisor {
         self.start_next();
     }
 
-    /// Lets a download wait for its turn.
+    /// Adds a download to the queue.
     fn enqueue(&mut self, profile: ProfileId, request: RequestId, target: SaveTarget, automatic: bool) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         if profile_state.downloads.contains_key(&request) {
@@ -49,7 +49,7 @@ impl Supervisor {
         }
     }
 
-    /// Starts as many as may run, and tells the window which ones wait.
+    /// Starts as many downloads as may run, and publishes the queue.
     pub(crate) fn start_next(&mut self) {
         let most = usize::try_from(self.settings.preferences.downloads_at_once).unwrap_or(usize::MAX);
         let running = |supervisor: &Self| {
@@ -75,7 +75,7 @@ impl Supervisor {
         self.run_job(job);
     }
 
-    /// Runs a download or a save; it can be stopped until it reports its end.
+    /// Runs a download or a save, which can be cancelled until it reports its end.
     fn run_job(&mut self, job: DownloadJob) {
         let (profile, request) = (job.profile, job.request.clone());
         let (download_handle, control): (_, DownloadControl) = download::control::control();
@@ -85,7 +85,7 @@ impl Supervisor {
         }
     }
 
-    /// Stops a download, or takes it out of the queue; its end is an entry where it had begun.
+    /// Cancels a download, or removes it from the queue. One that had started records its end as an entry.
     pub(crate) fn cancel_download(&mut self, profile: ProfileId, request: &RequestId) {
         if self.queue.remove(profile, request) {
             self.context.resolve(profile, &ProblemKind::LateDownload(request.clone()));
@@ -98,7 +98,7 @@ impl Supervisor {
         }
     }
 
-    /// Tells a download that waits for room what to do.
+    /// Sends a command to a download that waits for disk space.
     pub(crate) fn order_download(&self, profile: ProfileId, request: &RequestId, order: DownloadCommand) {
         if let Some(download) =
             self.profile_states.get(&profile).and_then(|profile_state| profile_state.downloads.get(request))
@@ -107,7 +107,7 @@ impl Supervisor {
         }
     }
 
-    /// A download came to its end and is about to say so.
+    /// A download has ended and is about to record its outcome.
     pub(crate) fn download_ended(&mut self, profile: ProfileId, request: &RequestId) {
         if let Some(profile_state) = self.profile_states.get_mut(&profile)
             && let Some(download) = profile_state.downloads.remove(request)
@@ -117,8 +117,8 @@ impl Supervisor {
         self.start_next();
     }
 
-    /// Saves the payload that came inline, at once: it has no link that could be wasted. Where the same data is being saved
-    /// this does nothing.
+    /// Saves the inline payload immediately, because it has no link that could be wasted. Does nothing if the same data is being
+    /// saved.
     pub(crate) fn save_inline(
         &mut self,
         profile: ProfileId,
@@ -135,7 +135,7 @@ impl Supervisor {
         }
     }
 
-    /// This program requested data.
+    /// Notes a data request that this program made.
     pub(crate) fn requested(
         &mut self,
         profile: ProfileId,
@@ -160,13 +160,13 @@ impl Supervisor {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         if to_disk {
             profile_state.pending_commands.arrivals().want(true);
-            // It may have come already.
+            // The data may have arrived already.
             let looking = download::look_for(profile_state.context.clone(), profile, request);
             profile_state.context.spawner.spawn("looking for data that came", looking);
         }
     }
 
-    /// Requests that have ended are not waited for any more: the server said so, or the operator had their data saved.
+    /// Stops waiting for requests that have ended: the server said so, or the operator had their data saved.
     fn let_go_of_ended(&mut self) {
         let mut open: BTreeMap<ProfileId, BTreeSet<RequestId>> = BTreeMap::new();
         for (id, profile_state) in &self.profile_states {
@@ -183,8 +183,8 @@ impl Supervisor {
         });
     }
 
-    /// Data has come and is in the journal: what is to be saved without a click waits for its turn from here on. With each
-    /// request, whether a payload came in the message.
+    /// Data has arrived and is in the journal: queues what is saved automatically. Each request comes with whether the payload is
+    /// inline.
     pub(crate) fn arrived(&mut self, profile: ProfileId, requests: Vec<(RequestId, bool)>) {
         for (request, inline) in requests {
             let Some(profile_state) = self.profile_states.get(&profile) else { return };
@@ -201,7 +201,7 @@ impl Supervisor {
         self.start_next();
     }
 
-    /// Sees to it that a profile's data is told of as it comes, where it is saved without a click.
+    /// Has arriving data of a profile reported if it is saved automatically.
     pub(crate) fn watch_arrivals(&self, profile: ProfileId) {
         if let Some(profile_state) = self.profile_states.get(&profile) {
             let followed = self.followed.0.iter().any(|((of, _), wanted)| *of == profile && wanted.folder.is_some());
@@ -209,7 +209,7 @@ impl Supervisor {
         }
     }
 
-    /// Forgets what waits of a profile that was removed.
+    /// Removes the queued downloads of a removed profile.
     pub(crate) fn forget_downloads(&mut self, profile: ProfileId) {
         self.queue.forget(profile);
         self.followed.0.retain(|(of, _), _| *of != profile);
@@ -233,7 +233,7 @@ impl Supervisor {
         };
         let file_name = match &target {
             SaveTarget::File(to) => to.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            // It is known once the journal has been read.
+            // The name is known once the journal has been read.
             SaveTarget::Folder(_) => String::new(),
         };
         Some(DownloadJob {

@@ -1,4 +1,4 @@
-//! Exports what the journal has into a file, beside everything else that goes on: with progress, and until it is cancelled.
+//! Exports the journal into a file in the background, with progress, until it ends or is cancelled.
 
 use std::io;
 use std::io::Write as _;
@@ -17,10 +17,10 @@ use crate::engine::supervisor::state::export_progress::RunningExport;
 use crate::journal::{EarlierLinks, Export as Lines, JournalError, PendingWork, ReadOnlyJournal};
 use crate::settings::atomic::{NewFile, WriteError, in_words};
 
-/// How often progress is told.
+/// How often progress is published.
 const PROGRESS: Duration = Duration::from_millis(100);
 
-/// Why nothing was exported.
+/// Why an export failed.
 #[derive(Debug, thiserror::Error)]
 enum ExportError {
     /// The journal can't be read.
@@ -29,7 +29,7 @@ enum ExportError {
     /// The file can't be written.
     #[error("Nothing was exported, because the file could not be written: {}. Choose another place.", in_words(.0))]
     File(#[from] io::Error),
-    /// The file is there, but a crash of the machine could still take it away.
+    /// The file exists, but a crash of the machine could still undo its creation.
     #[error("The export is written, but the system did not confirm it: {}. After a crash of the computer it may be gone.", in_words(.0))]
     NotConfirmed(#[source] io::Error),
     /// The operator or the end of the program cancelled it.
@@ -47,7 +47,7 @@ impl From<WriteError> for ExportError {
 }
 
 impl Supervisor {
-    /// Writes what was asked for; how it went is a notice.
+    /// Starts an export; a notice reports the result.
     pub(crate) fn export(&mut self, wanted: Export) {
         if self.exporting.strong_count() > 0 {
             let sentence = "Another export is under way. Wait until it has ended, or cancel it.";
@@ -71,11 +71,11 @@ impl Supervisor {
         let running = Arc::new(RunningExport::default());
         self.exporting = Arc::downgrade(&running);
         let task = export(self.context.clone(), lines, self.data.clone(), wanted.to, running);
-        // At the end it is cancelled, and waited for: it leaves no file behind.
+        // When the engine stops, the export is cancelled and waited for, so that it leaves no partial file.
         self.context.spawner.finish("exporting", Box::pin(task));
     }
 
-    /// Cancels the export under way, if there is one.
+    /// Cancels the running export, if there is one.
     pub(crate) fn cancel_export(&self) {
         if let Some(running) = self.exporting.upgrade() {
             running.cancelled.store(true, Ordering::Relaxed);
@@ -83,7 +83,7 @@ impl Supervisor {
     }
 }
 
-/// Exports, tells how far that is, and how it went.
+/// Exports, and publishes the progress and the result.
 async fn export(context: EngineContext, lines: Lines, data: PathBuf, to: PathBuf, running: Arc<RunningExport>) {
     let name = to.file_name().unwrap_or(to.as_os_str()).to_string_lossy().into_owned();
     let tell = |read| {
@@ -125,13 +125,13 @@ async fn export(context: EngineContext, lines: Lines, data: PathBuf, to: PathBuf
         Err(error @ ExportError::Cancelled) => Notice::new(Severity::Info, None, error.to_string()),
         Err(error) => Notice::new(Severity::Error, None, error.to_string()),
     };
-    // Another one may begin as soon as this is told.
+    // Another one may begin as soon as this is published.
     drop(running);
     context.event_sender.post(Event::Export(None));
     context.event_sender.notice(notice);
 }
 
-/// Writes the lines into a file that is there once all of them are in it. Returns how many there are, without a header.
+/// Writes the lines into a file that appears once it is complete. Returns the number of lines, without a header.
 fn write(lines: &Lines, data: &Path, mut file: NewFile, running: &RunningExport) -> Result<u64, ExportError> {
     let mut archive = ReadOnlyJournal::open(data)?;
     let mut lines = lines.clone();
@@ -149,7 +149,7 @@ fn write(lines: &Lines, data: &Path, mut file: NewFile, running: &RunningExport)
         if is_cancelled() { Err(ExportError::Cancelled) } else { Ok(file.write_all(line.as_bytes())?) }
     });
     if is_cancelled() {
-        // Whatever was read then has ended with an error of its own.
+        // The read was interrupted, and failed with an error of its own.
         return Err(ExportError::Cancelled);
     }
     written?;

@@ -1,5 +1,5 @@
-//! However long the journal is, what the operator clicks on is found without reading all of it. And what is waited for stays
-//! bounded without being forgotten.
+//! However long the journal is, the entries that the operator clicks on are found without reading all of it. The set of awaited
+//! requests stays bounded without dropping open ones.
 
 use std::sync::Arc;
 
@@ -35,11 +35,11 @@ use crate::protocol::incoming::parse;
 use crate::protocol::{AuthorizationToken, RequestId};
 use crate::settings::{Directories, Profile, Settings, Store};
 
-/// How many entries lie between those that are looked for.
+/// How many entries lie between those that are looked up.
 const BETWEEN: u32 = 10_000;
 /// How many other requests are open.
 const OPEN: u32 = 25;
-/// More instructions of SQLite than any look-up takes, and fewer than it takes to read so many entries.
+/// An upper limit of SQLite instructions for one look-up, which is too low to read all entries.
 const FEW: u64 = 2_000;
 
 fn heard(data: &serde_json::Value) -> Entry {
@@ -62,7 +62,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// An engine at the end of its start, whose journal is long.
+    /// An engine at the end of its start, with a long journal.
     async fn new() -> Self {
         let (event_sender, events) = event_queue::pair(Arc::new(|| {}));
         let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender.clone());
@@ -119,12 +119,11 @@ impl Bench {
             .spawn("running", Box::pin(supervisor));
         let bench = Self { journal, events, actions, context, profile, folder };
         bench.wait(|event| matches!(event, Event::Restored { complete: true, .. })).await;
-        // What is open is found out beside it.
+        // The restore has found what is open.
         bench.journal.journal.open_activities(bench.profile.id).await.unwrap();
         bench
     }
 
-    /// Waits for an event.
     async fn wait(&self, is_it: impl Fn(&Event) -> bool) {
         let seen = async {
             while !std::iter::from_fn(|| self.events.try_next()).any(|event| is_it(&event)) {
@@ -134,7 +133,7 @@ impl Bench {
         tokio::time::timeout(std::time::Duration::from_mins(1), seen).await.expect("it comes");
     }
 
-    /// How many instructions SQLite executes for the reader until `done`.
+    /// How many instructions SQLite executes for the reader until `done` completes.
     async fn steps(&self, done: impl Future<Output = ()>) -> u64 {
         let before = self.journal.journal.reader_steps();
         done.await;
@@ -216,7 +215,7 @@ async fn requests_whose_data_never_comes_make_room_for_others_and_open_ones_do_n
             .report(InternalEvent::Requested { profile, request: id.as_str().into(), folder, size: None })
             .await;
     };
-    // Of these the journal knows nothing that is open.
+    // The journal knows of nothing open for these.
     for number in 0..3 * MOST_FOLLOWED {
         follow(format!("ended-{number}")).await;
     }

@@ -1,4 +1,4 @@
-//! What the operator asks for, one file for each kind.
+//! The operator's requests, one file for each kind.
 
 pub(crate) mod clear_history;
 pub(crate) mod data_requests;

@@ -1,4 +1,4 @@
-//! What the operator asks of an activity: check, label, read.
+//! Requests about single activities: check status, set labels, read and reveal messages.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -18,16 +18,16 @@ use crate::journal::{History, JournalError};
 use crate::protocol::CommandId;
 use crate::settings::{ProfileId, atomic};
 
-/// The most bytes of whole texts that are read at once: more than a clipboard is good for.
+/// The most bytes of full texts that are read at once: more than a clipboard can use.
 const LONGEST_TEXTS: usize = 64 * 1024 * 1024;
 
 impl Supervisor {
-    /// Asks the server for the state of commands, one after the other; each answer is an entry.
+    /// Asks the server for the status of commands, one after the other; each answer becomes an entry.
     pub(crate) fn check_status(&mut self, profile: ProfileId, commands: Vec<CommandId>) {
         self.ask_status(profile, commands, true);
     }
 
-    /// The same; `again` is whether a token that the server refuses is reason to try once more with the next one.
+    /// The same; `again` is whether to retry with a new token if the server refuses this one.
     fn ask_status(&self, profile: ProfileId, commands: Vec<CommandId>, again: bool) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let Some(held) = &profile_state.held else {
@@ -61,7 +61,7 @@ impl Supervisor {
                         let check = RefusedCheck { profile, commands, session_credentials, why, again };
                         return context.report(InternalEvent::StatusNotAsked(check)).await;
                     }
-                    // What stopped this one would stop the next: one notice, not hundreds.
+                    // What failed for this one would fail for the next: one notice, not hundreds.
                     Err(error) => return context.warn(profile, not_known(left.make_contiguous(), &error.to_string())),
                 }
             }
@@ -69,7 +69,7 @@ impl Supervisor {
         profile_state.context.spawner.spawn("asking for a status", task);
     }
 
-    /// The server refused the token with which commands were asked for. While a new one is being asked for, they wait for that.
+    /// The server refused the token of a status check. While a new token is being requested, the check waits for it.
     pub(crate) fn status_not_asked(&mut self, check: RefusedCheck) {
         self.token_dead(check.profile, check.session_credentials, check.why.clone());
         let Some(profile_state) = self.profile_states.get_mut(&check.profile) else { return };
@@ -81,7 +81,7 @@ impl Supervisor {
         }
     }
 
-    /// No new token is waited for any more, because one came, none will, or the profile signed in or out.
+    /// Continues the waiting checks, because a new token arrived or none will, or the profile signed in or out.
     pub(crate) fn check_waiting(&mut self, profile: ProfileId) {
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
         for check in std::mem::take(&mut profile_state.waiting_checks) {
@@ -89,8 +89,8 @@ impl Supervisor {
         }
     }
 
-    /// Asks for commands with the token that there is, if that is another one than the server refused; or says that their status
-    /// is not known.
+    /// Repeats a check if there is a token other than the refused one; otherwise reports that the status is
+    /// unknown.
     fn check_again(&self, check: RefusedCheck) {
         let RefusedCheck { profile, commands, session_credentials, why, again } = check;
         let held = self.profile_states.get(&profile).and_then(|profile_state| profile_state.held.as_ref());
@@ -101,7 +101,7 @@ impl Supervisor {
         }
     }
 
-    /// Asks the server again for every command of a gap that is still open; the reconciler does it, at its pace.
+    /// Asks the server again for every command of a gap that is still open; the reconciler does it, at its own pace.
     pub(crate) fn reconcile(&self, profile: ProfileId, gap: ActivityKey) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         if profile_state.pending_commands.joined().is_none() {
@@ -110,7 +110,7 @@ impl Supervisor {
         }
         let (pending_commands, context) = (profile_state.pending_commands.clone(), profile_state.context.clone());
         let task = async move {
-            // A gap that is not open names nothing that is.
+            // A gap that is not open refers to nothing that is open.
             let entries = match context.journal_store.history(profile, &gap, None).await {
                 Ok(history) => history.entries,
                 Err(error) => return context.warn(profile, format!("The gap can't be reconciled: {error}")),
@@ -121,7 +121,7 @@ impl Supervisor {
         profile_state.context.spawner.spawn("reconciling a gap", task);
     }
 
-    /// Names activities.
+    /// Sets the label of activities.
     pub(crate) fn label(&mut self, profile: ProfileId, keys: Vec<ActivityKey>, label: &str) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let at = (self.context.clock)();
@@ -129,7 +129,6 @@ impl Supervisor {
         profile_state.write_down(keys.into_iter().map(entry).collect());
     }
 
-    /// Reads the entries of an activity.
     pub(crate) fn history(&self, profile: ProfileId, key: ActivityKey, from: Seq, to: Seq) {
         let (context, what) = (self.context.clone(), format!("The messages of {}", key.id()));
         self.read(profile, what, async move {
@@ -138,7 +137,7 @@ impl Supervisor {
         });
     }
 
-    /// Reads the earlier entries of rows that came back into memory.
+    /// Reads the earlier entries of rows that were restored without them.
     pub(crate) fn read_back(&self, profile: ProfileId, rows: Vec<Incomplete>) {
         let context = self.context.clone();
         self.read(profile, "Earlier messages".to_owned(), async move {
@@ -155,7 +154,7 @@ impl Supervisor {
         });
     }
 
-    /// Reads texts whole of which the window has the beginning.
+    /// Reads the full texts of rows of which the window has only the beginning.
     pub(crate) fn read_texts(&self, profile: ProfileId, rows: Vec<CutText>) {
         let context = self.context.clone();
         self.read(profile, "The whole text of the rows".to_owned(), async move {
@@ -183,7 +182,7 @@ impl Supervisor {
         });
     }
 
-    /// Writes a message of bytes into a file.
+    /// Writes a binary message into a file.
     pub(crate) fn save_message(&self, profile: ProfileId, key: ActivityKey, to: PathBuf, span: Option<(Seq, Seq)>) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let (context, link_store, spawner) =
@@ -212,7 +211,7 @@ impl Supervisor {
         self.tools_of(profile).spawner.spawn("saving a message", task);
     }
 
-    /// Reads `what` from the journal for the window, and says where that can't be done.
+    /// Reads `what` from the journal for the window, and reports a failure.
     fn read(
         &self,
         profile: ProfileId,
@@ -232,7 +231,7 @@ impl Supervisor {
         self.tools_of(profile).spawner.spawn("reading the journal", task);
     }
 
-    /// Hands a file to the system.
+    /// Opens a file or shows it in its folder, with the system's programs.
     pub(crate) fn hand_over(&self, path: PathBuf, how: HandOver) {
         let event_sender = self.context.event_sender.clone();
         let failed = move |sentence| event_sender.notice(Notice::new(Severity::Error, None, sentence));
@@ -240,7 +239,7 @@ impl Supervisor {
     }
 }
 
-/// Says that the state of commands is not known, of which the first was asked for.
+/// The sentence that the status of commands is unknown; the first of them failed because of `why`.
 fn not_known(commands: &[CommandId], why: &str) -> String {
     let Some((first, more)) = commands.split_first() else { return why.to_owned() };
     let rest = match more.len() {

@@ -14,18 +14,18 @@ use crate::engine::supervisor::state::search_handle::{RunningSearch, Shared};
 use crate::journal::{JournalError, ReadOnlyJournal};
 use crate::settings::ProfileId;
 
-/// The most activities that one search finds.
+/// The most activities that one search returns.
 const MOST: usize = 10_000;
-/// How many of them are told together.
+/// How many results are sent in one event.
 const TOGETHER: usize = 100;
-/// How many activities are looked at between two reports of how far the search is.
+/// How many activities are examined between two progress reports.
 const LOOKED_AT: usize = 5_000;
-/// After how many activities the memory of those that were looked at is given back.
+/// After how many examined activities their memory is freed.
 const IN_MEMORY: usize = 1_000;
-/// Reports that wait for the window.
+/// Events in the queue to the window.
 const REPORTS: usize = 4;
 
-/// What is searched.
+/// The parameters of a search.
 struct Wanted {
     profile: ProfileId,
     search: u32,
@@ -39,7 +39,7 @@ struct Wanted {
 }
 
 impl Supervisor {
-    /// Searches the journal of a profile; another search of it ends.
+    /// Searches the journal of a profile. An earlier search of that profile is stopped.
     pub(crate) fn search_older(
         &mut self,
         profile: ProfileId,
@@ -90,14 +90,14 @@ fn look(wanted: &Wanted, shared: &Shared, reports: &mpsc::Sender<Event>) {
     }
 }
 
-/// What was found and not told yet.
+/// Results that were not sent yet.
 struct Found<'a> {
     wanted: &'a Wanted,
     reports: &'a mpsc::Sender<Event>,
     rows: Vec<(ActivityKey, Vec<Entry>)>,
     count: usize,
     looked_at: usize,
-    /// Whether nobody listens any more.
+    /// Whether the receiver is gone.
     closed: bool,
 }
 
@@ -141,7 +141,7 @@ fn open(data: &Path, shared: &Shared) -> Result<Option<ReadOnlyJournal>, Journal
     let archive = ReadOnlyJournal::open(data)?;
     let interrupter = archive.as_ref().map(ReadOnlyJournal::interrupter);
     *shared.interrupter.lock().unwrap_or_else(PoisonError::into_inner) = interrupter;
-    // Whoever stopped it before this could not interrupt it.
+    // A stop before this point could not interrupt the reader.
     Ok(archive.filter(|_| !shared.is_stopped()))
 }
 
@@ -152,14 +152,14 @@ fn fresh(wanted: &Wanted) -> Activities {
     model
 }
 
-/// The whole text of which a row shows the beginning.
+/// The full text of which a row shows the beginning.
 fn whole_of<'a>(activity: &Activity<'_>, entries: &'a [Entry]) -> Option<Cow<'a, str>> {
     let message = activity.message();
     let cut = message.strip_suffix('…')?;
     entries.iter().rev().filter_map(text_of).find(|text| text.starts_with(cut))
 }
 
-/// Whether an activity is wanted, by all of its entries.
+/// Whether an activity matches, judged by all of its entries.
 fn is_wanted(wanted: &Wanted, model: &mut Activities, entries: &[Entry]) -> bool {
     for entry in entries {
         model.apply(entry);

@@ -1,4 +1,4 @@
-//! Following commands before they are heard of: asked for in the window, or by another process.
+//! Tracks commands before their first message, at the request of the window or of another process.
 
 use tokio::sync::oneshot;
 
@@ -9,7 +9,7 @@ use crate::protocol::CommandId;
 use crate::settings::ProfileId;
 
 impl Supervisor {
-    /// Follows commands from now on.
+    /// Tracks commands from now on.
     pub(crate) fn track(&self, profile: ProfileId, commands: &[CommandId], label: Option<&str>) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let entries = crate::engine::events::track_request::entries(commands, label, (self.context.clock)());
@@ -19,7 +19,7 @@ impl Supervisor {
         profile_state.write_down(entries);
     }
 
-    /// Does what another process asked for, and tells it once that is durable.
+    /// Tracks commands for another process, and responds once that is durable.
     pub(crate) fn asked_to_track(&self, asked: IncomingRequest) {
         let IncomingRequest { tracking, reply } = asked;
         let (context, journal_writer) = match self.profile_to_track(&tracking) {
@@ -32,7 +32,7 @@ impl Supervisor {
         let count = tracking.len();
         let entries = tracking.into_entries((self.context.clock)());
         let task = async move {
-            // Without an answer, whoever asks finds that this program ends, and asks again.
+            // Without a response, the other process finds that this program is stopping, and asks again.
             if journal_writer.record_all(entries).await.is_ok() {
                 answer(reply, Ok(count));
             }
@@ -40,7 +40,7 @@ impl Supervisor {
         context.spawner.finish("tracking commands", task);
     }
 
-    /// The profile that is meant.
+    /// The profile that a request refers to.
     fn profile_to_track(&self, tracking: &TrackRequest) -> Result<ProfileId, TrackError> {
         let mut found = self
             .profile_states

@@ -1,6 +1,6 @@
-//! The end: channels are left and what was received is written, within a second unless the disk takes longer.
+//! The shutdown: leaves channels and writes what was received, within a second unless the disk takes longer.
 //!
-//! Nobody else is waited for beyond that: what the keyring or a server has not done by then is written down as pending work, and
+//! Nothing else is waited for beyond that: what the keyring or a server has not done by then is recorded as pending work, and
 //! finished at the next start.
 
 #[cfg(test)]
@@ -20,24 +20,24 @@ use crate::engine::supervisor::profile::sandbox;
 use super::Supervisor;
 use super::handle::LAST_TASKS;
 
-/// From the wish to quit until the process can end, if the disk is quick.
+/// From the request to quit until the process can end, if the disk is fast.
 const TOTAL: Duration = Duration::from_secs(1);
-/// How long the keyring and servers are waited for, from the wish to quit on.
+/// How long the keyring and servers are waited for, from the request to quit on.
 const PATIENCE: Duration = Duration::from_millis(700);
-/// How long the disk is waited for: what was received exists nowhere else, and comes once.
+/// How long the disk is waited for: received messages exist nowhere else, and are sent only once.
 const DISK_PATIENCE: Duration = Duration::from_secs(3);
-/// How long the journal may take to close after that, so that a next run need not repair it.
+/// How long the journal may take to close after that, so that the next run need not repair it.
 const CLOSING: Duration = Duration::from_millis(500);
 
 const _: () = {
     assert!(QUIT_LEAVE_BUDGET.as_millis() < PATIENCE.as_millis());
-    // A tenth of a second is left for the disk, and one for the window.
+    // 100 ms are left for the disk, and 100 ms for the window.
     assert!(PATIENCE.as_millis() + LAST_TASKS.as_millis() + 200 <= TOTAL.as_millis());
 };
 
 impl Supervisor {
-    /// Does what the operator asked for before the engine was told to stop, where it had not come to that yet: as far as it
-    /// is there at the next start. What is for this run only is not begun any more.
+    /// Handles the actions that were still queued when the engine was told to stop, if their effect lasts beyond this run. Actions
+    /// that matter for this run only are dropped.
     pub(crate) fn take_last_actions(&mut self, mut actions: mpsc::Receiver<Action>) {
         actions.close();
         while let Ok(action) = actions.try_recv() {
@@ -47,7 +47,7 @@ impl Supervisor {
         }
     }
 
-    /// Leaves every channel, writes what was heard, and closes the journal.
+    /// Leaves every channel, writes what was received, and closes the journal.
     pub(crate) async fn stop(mut self, mut reports: mpsc::Receiver<InternalEvent>) {
         let began = Instant::now();
         let context = self.context.clone();
@@ -61,7 +61,7 @@ impl Supervisor {
             tasks.push(ending.session);
             owners.push(ending.tasks);
         }
-        // A session leaves within its budget; then it waits for the disk alone, as a download does that was told to stop.
+        // A session leaves within its budget; then it waits only for the disk, as does a download that was told to stop.
         let leaving = tokio::time::timeout_at(began + DISK_PATIENCE, futures_util::future::join_all(tasks));
         if self.hear_until(leaving, &mut reports).await.is_err() {
             tracing::warn!("not everything ended in time");
@@ -87,12 +87,12 @@ impl Supervisor {
         }
     }
 
-    /// Waits for an end, and hears meanwhile what must not be lost; nobody waits any more for what else is reported.
+    /// Waits for `end`, and meanwhile handles reports that must not be lost; all others are dropped.
     async fn hear_until<T>(&mut self, end: impl Future<Output = T>, reports: &mut mpsc::Receiver<InternalEvent>) -> T {
         tokio::pin!(end);
         loop {
             let report = tokio::select! {
-                // Reports first: one of them may come with the end.
+                // Reports first, because one of them may arrive together with the end.
                 biased;
                 Some(report) = reports.recv() => report,
                 done = &mut end => return done,
@@ -106,7 +106,7 @@ impl Supervisor {
     }
 }
 
-/// Whether what is asked for is there at the next start.
+/// Whether an action has an effect that is still there at the next start.
 fn outlives_the_run(action: &Action) -> bool {
     match action {
         Action::ChangePreferences { .. }
@@ -155,7 +155,7 @@ fn outlives_the_run(action: &Action) -> bool {
     }
 }
 
-/// Ends when every task of the profiles and of the engine has ended, in that order: those of a profile may start some of the
+/// Completes when every task of the profiles, and then of the engine, has ended: tasks of a profile may start some of the
 /// engine.
 async fn ended(profiles: &[TaskOwner], engine: &TaskOwner) {
     futures_util::future::join_all(profiles.iter().map(TaskOwner::wait)).await;

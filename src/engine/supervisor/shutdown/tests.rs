@@ -1,4 +1,4 @@
-//! The end takes a second at most, whoever keeps silent, and what was not done by then is written down.
+//! The shutdown takes a second at most, whichever service is silent, and unfinished work is recorded.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::engine::supervisor::test_bench::{Bench, Renewal};
 use crate::journal::PendingWork;
 use crate::protocol::DataKey;
 
-/// From the wish to quit until the engine has ended. The rest of a second is for threads that block, and for the window.
+/// From the request to quit until the engine has ended. The rest of a second is for blocking threads and the window.
 const MOST: Duration = Duration::from_millis(800);
 
-/// What is under way when the operator quits, with a server and a keyring that answer nothing.
+/// What is in progress when the operator quits, with a server and a keyring that do not answer.
 #[derive(Debug, Clone, Copy)]
 enum UnderWay {
     Nothing,
@@ -24,7 +24,7 @@ enum UnderWay {
     EverythingBefore,
 }
 
-/// Has that begin.
+/// Starts it.
 async fn begin(bench: &mut Bench, what: UnderWay) {
     let profile = bench.profile;
     let mut actions = Vec::new();

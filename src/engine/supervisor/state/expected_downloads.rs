@@ -1,4 +1,4 @@
-//! Data requests of this program whose data is still to come.
+//! Data requests of this program whose data has not arrived yet.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,18 +6,18 @@ use std::path::PathBuf;
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
-/// Requests that this program made, until their data is saved: what is known of each.
+/// The requests that this program made, until their data is saved.
 #[derive(Debug, Default)]
 pub(crate) struct ExpectedDownloads(pub(crate) BTreeMap<(ProfileId, RequestId), ExpectedDownload>);
 
-/// What is known of a request that is followed.
+/// What is known of such a request.
 #[derive(Debug)]
 pub(crate) struct ExpectedDownload {
-    /// Where its data goes as soon as it is ready.
+    /// Where its data is saved automatically once it is ready.
     pub(crate) folder: Option<PathBuf>,
-    /// How large it is.
+    /// Its size in bytes, if it is known.
     pub(crate) size: Option<u64>,
 }
 
-/// How many requests are followed to the disk at a time. What is requested beyond it stays `Ready`, to be saved by hand.
+/// How many requests are tracked until their data is saved. Data of further requests stays `Ready`, to be saved manually.
 pub(crate) const MOST_FOLLOWED: usize = if cfg!(test) { 20 } else { 10_000 };

@@ -1,9 +1,9 @@
-//! The export under way.
+//! The progress of a running export.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Weak};
 
-/// An export under way; gone when it has ended.
+/// A running export; dropped when it has ended.
 #[derive(Debug, Default)]
 pub(crate) struct RunningExport {
     pub(crate) cancelled: Arc<AtomicBool>,
@@ -11,5 +11,5 @@ pub(crate) struct RunningExport {
     pub(crate) read: Arc<AtomicU64>,
 }
 
-/// The way to an export under way.
+/// Refers to the running export, if there is one.
 pub(crate) type ExportHandle = Weak<RunningExport>;

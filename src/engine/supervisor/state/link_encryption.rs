@@ -1,14 +1,14 @@
-//! How far it is with the key that encrypts links in the journal.
+//! The state of the key that encrypts links in the journal.
 
-/// How far the hub is with the key of the seal.
+/// Whether the supervisor has the key that encrypts links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SealState {
-    /// Links of this run are not to outlive it.
+    /// Links of this run are not kept for the next one.
     Off,
-    /// The keyring was not asked, or gave no key.
+    /// The keyring was not asked, or returned no key.
     NoKey,
     /// The keyring is being asked.
     Asked,
-    /// The journal seals.
+    /// The journal encrypts links.
     On,
 }

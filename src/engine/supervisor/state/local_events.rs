@@ -1,4 +1,4 @@
-//! What the operator did, on its way into the journal: in the order in which it was done, so that of two labels the later one
+//! Writes the operator's actions into the journal in the order in which they were made, so that the later one of two labels
 //! counts.
 
 use std::collections::VecDeque;
@@ -20,7 +20,7 @@ struct Waiting {
 }
 
 impl LocalEvents {
-    /// Has entries written. Those of activity that is forgotten meanwhile are not.
+    /// Queues entries to be written. Entries of activity that is deleted meanwhile are dropped.
     pub(crate) fn write(&self, entries: Vec<Entry>, journal_writer: &JournalWriter, spawner: &TaskOwner) {
         let mut waiting = lock(&self.0);
         waiting.events.push_back((journal_writer.until_forgotten(), entries));
@@ -47,6 +47,6 @@ async fn write(waiting: Arc<Mutex<Waiting>>) {
 }
 
 fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
-    // It is whole after every statement.
+    // The data is consistent after every statement, so a poisoned lock is safe to use.
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! What the supervisor owns, one file for each concern.
+//! The state that the supervisor owns, one file for each concern.
 
 pub(crate) mod data_key;
 pub(crate) mod expected_downloads;

@@ -1,4 +1,4 @@
-//! What the supervisor holds of one profile.
+//! The state of one profile.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,58 +27,58 @@ use crate::settings::Profile;
 use super::data_key::DataKeyState;
 use super::local_events::LocalEvents;
 
-/// What the centre holds of one profile.
+/// The state of one profile, which the supervisor owns.
 pub(crate) struct ProfileState {
-    /// As the settings have it, or as the sign-in form has it until it has signed in.
+    /// The profile as it is in the settings, or in the sign-in form until it has signed in.
     pub(crate) profile: Profile,
-    /// The tools of its tasks.
+    /// The context of its tasks.
     pub(crate) context: EngineContext,
     /// The token, if there is one.
     pub(crate) held: Option<ActiveToken>,
     /// What its session should do.
     pub(crate) desired_state: watch::Sender<DesiredState>,
-    /// What its session does.
+    /// The current state of its session.
     pub(crate) state: ConnectionState,
-    /// A sign-in under way.
+    /// A sign-in in progress.
     pub(crate) signing: Option<PendingSignIn>,
-    /// Dropped, it ends the wait before the keyring is asked for the token.
+    /// Dropping it cancels the wait before the keyring is asked for the token.
     pub(crate) keyring_retry: Option<oneshot::Sender<()>>,
-    /// A new token that is being asked for, and what a call with the old one said meanwhile: that it is dead.
+    /// A renewal in progress, and the error of a call that meanwhile found the old token invalid.
     pub(crate) renewal: Option<(Arc<Renewal>, Option<RestError>)>,
-    /// Checks of commands that wait for it.
+    /// Status checks that wait for the renewal.
     pub(crate) waiting_checks: Vec<RefusedCheck>,
-    /// Cancelled when the operator signs out: a token of before is not kept any more.
+    /// Cancelled when the operator signs out, so that an earlier token is not stored any more.
     pub(crate) signed_out: CancellationToken,
-    /// Who waits until the channel is left.
+    /// Notified when the channel is left.
     pub(crate) leaving: Vec<oneshot::Sender<()>>,
     /// Its links.
     pub(crate) link_store: LinkStore,
-    /// Whether those of earlier runs have been asked for.
+    /// Whether the links of earlier runs were requested.
     pub(crate) recalled: bool,
-    /// The way to its scribe.
+    /// Writes its entries.
     pub(crate) journal_writer: JournalWriter,
     pub(crate) local_events: LocalEvents,
-    /// What is open.
+    /// Its commands and requests without an outcome.
     pub(crate) pending_commands: PendingCommands,
-    /// How its server wants to be asked.
+    /// The form of status request that its server accepts.
     pub(crate) dialect: StatusMethod,
-    /// The way to tell the scribe of the gap that the last run left, once history has been read.
+    /// Passes the gap that the last run left to the journal writer, once the history has been read.
     pub(crate) left: Option<oneshot::Sender<UnfinishedGap>>,
-    /// The key of its payloads, where the operator gave it.
+    /// The key of its payloads, and its changes.
     pub(crate) data_key: DataKeyState,
-    /// Its downloads.
+    /// Its running downloads.
     pub(crate) downloads: BTreeMap<RequestId, RunningDownload>,
-    /// Downloads that are writing down their end, and payloads out of messages that are being saved.
+    /// Downloads that are recording their outcome, and inline payloads that are being saved.
     pub(crate) ending: Vec<Task<()>>,
     pub(crate) session: Task<()>,
 }
 
 impl ProfileState {
-    /// The session changed its state.
+    /// Sets the new state of the session.
     pub(crate) fn change(&mut self, state: ConnectionState) {
         self.state = state;
         if self.has_left() {
-            // Whoever has stopped waiting need not be told.
+            // A receiver that has stopped waiting is ignored.
             self.leaving.drain(..).for_each(|left| _ = left.send(()));
         }
     }
@@ -94,7 +94,7 @@ impl ProfileState {
         }
     }
 
-    /// Ends when the channel is left that the session is in now.
+    /// Completes when the session has left its current channel.
     pub(crate) fn left(&mut self) -> impl Future<Output = ()> + Send + 'static {
         let (leaving, left) = oneshot::channel();
         if !self.has_left() {
@@ -103,47 +103,47 @@ impl ProfileState {
         async move { _ = left.await }
     }
 
-    /// Has the scribe write what the operator did.
+    /// Writes the operator's actions into the journal.
     pub(crate) fn write_down(&self, entries: Vec<Entry>) {
         self.local_events.write(entries, &self.journal_writer, &self.context.spawner);
     }
 
-    /// Whether a new token is being asked for, for the one in use.
+    /// Whether a renewal of the current token is in progress.
     pub(crate) fn is_renewing(&self) -> bool {
         self.renewal.is_some()
     }
 
-    /// Nobody wants a new token any more that is being asked for.
+    /// Cancels a renewal in progress: its token is not wanted any more.
     pub(crate) fn give_up_renewal(&mut self) {
         if let Some((asked, _)) = self.renewal.take() {
             asked.unwanted.cancel();
         }
     }
 
-    /// The operator signs out, or removes the profile: no token of before is wanted any more.
+    /// Cancels everything about earlier tokens, because the operator signs out or removes the profile.
     pub(crate) fn give_up_tokens(&mut self) {
         self.give_up_renewal();
         std::mem::take(&mut self.signed_out).cancel();
     }
 
-    /// Keeps a task that is about to write down how the saving of data ended.
+    /// Keeps a task that is about to record how saving data ended.
     pub(crate) fn note_ending(&mut self, task: Task<()>) {
         self.ending.retain(|task| !task.is_finished());
         self.ending.push(task);
     }
 
-    /// Whether data of it is being saved, or how that ended is being written down.
+    /// Whether its data is being saved, or the outcome of that is being recorded.
     pub(crate) fn is_saving(&self) -> bool {
         !self.downloads.is_empty() || self.ending.iter().any(|task| !task.is_finished())
     }
 
-    /// Tells everything that belongs to the profile to end.
+    /// Ends everything that belongs to the profile.
     pub(crate) fn end(self) -> ShutdownTasks {
         self.desired_state.send_modify(|desired_state| desired_state.aim = TargetState::Stopped);
         let tasks = self.context.spawner;
         tasks.stop();
         let mut downloads = self.ending;
-        // Dropping its reins ends a download.
+        // Dropping its handle stops a download.
         downloads.extend(self.downloads.into_values().map(|download| download.task));
         ShutdownTasks { downloads, session: self.session, tasks }
     }
@@ -151,61 +151,59 @@ impl ProfileState {
 
 /// A token in use.
 pub(crate) struct ActiveToken {
-    /// The token and where it is good.
+    /// The token and its server.
     pub(crate) session_credentials: Arc<SessionCredentials>,
-    /// When it ends, where the server said.
+    /// When it expires, if the server said so.
     pub(crate) expires_at: Option<Timestamp>,
-    /// What the server said of its end, if that can't be read.
+    /// The server's text about its expiry, if it can't be parsed.
     pub(crate) unreadable_end: Option<String>,
-    /// Whether the keyring has it.
+    /// Whether the keyring has stored it.
     pub(crate) kept: bool,
-    /// What watches its end; dropping it ends that.
+    /// Watches its expiry; dropping it stops that.
     pub(crate) watch: Option<ExpiryTimer>,
-    /// The token before it, until this one has joined.
+    /// The previous token, until this one has joined.
     pub(crate) previous: Option<Arc<SessionCredentials>>,
 }
 
 impl ActiveToken {
-    /// A token of which only the server knows when it ends.
+    /// A token whose expiry is unknown.
     pub(crate) fn of_unknown_end(session_credentials: Arc<SessionCredentials>) -> Self {
         Self { session_credentials, expires_at: None, unreadable_end: None, kept: false, watch: None, previous: None }
     }
 }
 
-/// A sign-in under way.
+/// A sign-in in progress.
 pub(crate) struct PendingSignIn {
-    /// Its number: what older ones report is ignored.
+    /// Its number: reports of older sign-ins are ignored.
     pub(crate) attempt: u64,
-    /// The profile as the form has it.
+    /// The profile as entered in the form.
     pub(crate) profile: Profile,
     /// Whether it is for this run only.
     pub(crate) visit: bool,
-    /// How far it is.
+    /// How far it has come.
     pub(crate) stage: SignInStage,
 }
 
-/// How far a sign-in is.
 pub(crate) enum SignInStage {
-    /// The server is being asked. Dropping the sender gives it up.
+    /// The server is being asked. Dropping the sender cancels that.
     Asking(#[expect(dead_code, reason = "held for its drop")] oneshot::Sender<()>),
-    /// A token that was given is being proved by joining with it.
+    /// The issued token is being verified by joining with it.
     Proving(ActiveToken),
 }
 
-/// A download under way.
 pub(crate) struct RunningDownload {
-    /// How it is reached; dropping them ends it with what has come kept.
+    /// Controls it; dropping the handle stops the download, and the received bytes are kept.
     pub(crate) download_handle: DownloadHandle,
-    /// Ends soon after.
+    /// Ends soon after the download was stopped.
     pub(crate) task: Task<()>,
 }
 
-/// The tasks of a desk that ends.
+/// The tasks of a profile that is being closed.
 pub(crate) struct ShutdownTasks {
     /// They stop soon.
     pub(crate) downloads: Vec<Task<()>>,
     /// It leaves its channel.
     pub(crate) session: Task<()>,
-    /// All of them. The last one is the scribe: it writes what is left, once the others have ended.
+    /// All of its tasks. The last one is the journal writer, which writes what is left once the others have ended.
     pub(crate) tasks: TaskOwner,
 }

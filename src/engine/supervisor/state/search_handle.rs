@@ -1,11 +1,11 @@
-//! The search of the journal under way.
+//! A running search of the journal.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::journal::Interrupter;
 
-/// A search under way; dropping it ends it.
+/// A running search; dropping it stops the search.
 pub(crate) struct RunningSearch(pub(crate) Arc<Shared>);
 
 impl Drop for RunningSearch {
@@ -20,7 +20,7 @@ impl Drop for RunningSearch {
 #[derive(Default)]
 pub(crate) struct Shared {
     pub(crate) stopped: AtomicBool,
-    /// Ends what SQLite is doing for it.
+    /// Interrupts its SQLite query.
     pub(crate) interrupter: Mutex<Option<Interrupter>>,
 }
 

@@ -1,4 +1,4 @@
-//! Writes the settings file, beside everything else.
+//! Writes the settings file in the background.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,19 +8,19 @@ use crate::engine::context::EngineContext;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::settings::{Settings, SettingsError, Store};
 
-/// Writes the settings' file beside the supervisor: in order, and of several that wait only the newest.
+/// Writes the settings file in the background: in order, and only the newest of several that wait.
 pub(crate) struct SettingsWriter {
     pub(crate) store: Arc<Store>,
     pub(crate) waiting: Arc<Mutex<Waiting>>,
 }
 
 impl SettingsWriter {
-    /// One that has nothing to write yet.
     pub(crate) fn new(store: Store) -> Self {
         Self { store: Arc::new(store), waiting: Arc::default() }
     }
 
-    /// Has settings written. The engine waits for that at its end. `saved` is told once they are; dropped if they can't be.
+    /// Queues settings to be written. The engine waits for that when it stops. `saved` is signalled once they are written, and dropped
+    /// if they can't be.
     pub(crate) fn save(&self, settings: Settings, saved: Option<oneshot::Sender<()>>, context: &EngineContext) {
         let mut waiting = lock(&self.waiting);
         waiting.newest = Some(settings);
@@ -32,11 +32,11 @@ impl SettingsWriter {
     }
 }
 
-/// What is to be written.
+/// What is queued.
 #[derive(Default)]
 pub(crate) struct Waiting {
     pub(crate) newest: Option<Settings>,
-    /// Who wants to know when it is written.
+    /// Signalled when the queued settings are written.
     pub(crate) saved: Vec<oneshot::Sender<()>>,
     /// Whether a task is writing.
     pub(crate) is_writing: bool,
@@ -62,8 +62,8 @@ pub(crate) async fn write(store: Arc<Store>, waiting: Arc<Mutex<Waiting>>, conte
                     }
                 }
             }
-            // Read only: what changed holds for this run; nobody was promised more. `None`: the notice of the task that failed
-            // has said it.
+            // If the file is read-only, changes apply to this run and nothing else was promised. `None`: the notice of the failed task has
+            // reported it.
             Some(Err(SettingsError::ReadOnly { .. })) | None => {}
             Some(Err(error)) => {
                 context.event_sender.report_problem(None, ProblemReason::SettingsFile(error.into()));
@@ -73,6 +73,6 @@ pub(crate) async fn write(store: Arc<Store>, waiting: Arc<Mutex<Waiting>>, conte
 }
 
 pub(crate) fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
-    // It is whole after every statement.
+    // The data is consistent after every statement, so a poisoned lock is safe to use.
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }

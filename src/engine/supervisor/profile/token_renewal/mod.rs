@@ -1,4 +1,4 @@
-//! Renewing a token, whatever else happens at the same time.
+//! Renews a token, and handles whatever else happens meanwhile.
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +21,7 @@ use crate::engine::supervisor::state::profile_state::ActiveToken;
 use crate::settings::ProfileId;
 
 impl Supervisor {
-    /// Asks for a new token, as the operator wants it.
+    /// Renews the token at the operator's request.
     pub(crate) fn renew_now(&mut self, profile: ProfileId) {
         match self.profile_states.get(&profile) {
             Some(profile_state) if profile_state.held.is_none() => {
@@ -34,7 +34,7 @@ impl Supervisor {
         }
     }
 
-    /// Asks for a new token, unless it is being asked for.
+    /// Requests a new token, unless a request is in progress.
     pub(crate) fn renew(&mut self, profile: ProfileId) {
         let number = self.number();
         let Some(profile_state) =
@@ -48,20 +48,20 @@ impl Supervisor {
         let asked = Arc::new(Renewal { profile: form, old, number, keep, unwanted: CancellationToken::new() });
         profile_state.renewal = Some((asked.clone(), None));
         let context = profile_state.context.clone();
-        // The server may have given the token already: at the end its answer is still waited for a little while.
+        // The server may have issued the token already, so a shutdown waits a little for its answer.
         profile_state.context.spawner.finish("renewing the token", async move {
             let renewing = Box::pin(sign_in::renew(context.clone(), asked));
             context.spawner.until_cut_short(renewing).await;
         });
     }
 
-    /// The server answered the request for a new token.
+    /// Handles the server's answer to a renewal.
     pub(crate) fn renewed(&mut self, asked: &Arc<Renewal>, outcome: Result<IssuedToken, RestError>) {
         let profile = asked.profile.id;
         let current = self.profile_states.get(&profile).and_then(|profile_state| profile_state.renewal.as_ref());
         let is_current = current.is_some_and(|(current, _)| Arc::ptr_eq(current, asked));
         self.take_renewal(asked, outcome);
-        // The answer to one that was given up says nothing to those who wait for another.
+        // The answer to an abandoned renewal says nothing to checks that wait for another one.
         if is_current {
             self.check_waiting(profile);
         }
@@ -106,7 +106,7 @@ impl Supervisor {
             profile_state.desired_state.send_if_modified(|desired_state| {
                 let goes_on = match &desired_state.aim {
                     TargetState::Online(session_credentials) => session_credentials.number == old,
-                    // It was the old token that a call found dead.
+                    // A call found the old token invalid, not this one.
                     TargetState::Refused { .. } => true,
                     TargetState::SignedOut | TargetState::Offline | TargetState::Stopped => false,
                 };
@@ -124,7 +124,7 @@ impl Supervisor {
         self.notice(Some(profile), Severity::Info, "The token was renewed.");
     }
 
-    /// The server answered when the engine was stopping: the keyring needs the new token, since the old one is dead.
+    /// The server answered while the engine was stopping: the keyring needs the new token, because the old one is invalid.
     pub(crate) fn renewed_late(&mut self, asked: &Arc<Renewal>, outcome: Result<IssuedToken, RestError>) {
         if asked.unwanted.is_cancelled() {
             return self.discard(asked, outcome);
@@ -137,8 +137,8 @@ impl Supervisor {
         }
     }
 
-    /// Nobody wants the new token any more. If the profile was signed out or removed, it is revoked in the place of the old
-    /// one; if it was signed in anew, it is left to end.
+    /// The new token is not wanted any more. If the profile was signed out or removed, it is revoked instead of the old one; if it
+    /// signed in again, the token is left to expire.
     fn discard(&mut self, asked: &Arc<Renewal>, outcome: Result<IssuedToken, RestError>) {
         let profile = asked.profile.id;
         let is_signed_in = self.profile_states.get(&profile).is_some_and(|profile_state| profile_state.held.is_some());

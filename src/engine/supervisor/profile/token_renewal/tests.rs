@@ -1,10 +1,10 @@
-//! Automatic renewal from its beginning to its end, through hub, session, keyring and REST, with time in the test's hand.
+//! Automatic renewal end to end, through supervisor, session, keyring and REST, with time under the test's control.
 
 use crate::engine::events::action::Action;
 use crate::engine::events::event::{ConnectionState, Event};
 use crate::engine::supervisor::test_bench::{Bench, LIFE, Renewal};
 
-/// The connection does not wait for the keyring, nor the keyring for the connection: what the keyring did comes last here.
+/// Connection and keyring do not wait for each other, so the keyring's events are sorted last here.
 fn renewed(mut happened: Vec<String>) -> Vec<String> {
     happened.sort_by_key(|what| what.starts_with("keep"));
     happened
@@ -24,7 +24,7 @@ async fn a_token_is_renewed_at_80_percent_kept_and_used_at_once_and_the_old_one_
         bench.notice("The token was renewed.").await;
         assert_eq!(bench.kept(), ["T-2"], "the old one is still there");
 
-        // And again, with the new one.
+        // Once more, with the new token.
         bench.pass(LIFE * 8 / 10).await;
         bench.until("join T-3").await;
         bench.until("keep T-3").await;
@@ -58,12 +58,12 @@ async fn a_server_that_decides_later_is_asked_again_and_the_end_is_told_15_and_2
     assert!(matches!(remedy, Some(Action::RenewToken(_))), "{remedy:?}");
     bench.pass(13).await;
     bench.notice("The token ends in 2 minutes and was not renewed.").await;
-    // Its end by the clock is nothing that the monitor acts on: only the server says that a token is dead.
+    // The monitor does not act on an expiry by the clock: only the server decides that a token is invalid.
     bench.pass(600).await;
     assert_eq!(bench.happened(), [""; 0], "the connection was given up");
     assert_eq!(bench.kept(), ["T-1"]);
 
-    // What the operator asks for is done, however late.
+    // The operator's request is carried out, however late.
     *bench.renewal.lock().unwrap() = Renewal::Grants;
     bench.actions.send(remedy.expect("a remedy")).await.unwrap();
     bench.until("join T-2").await;
