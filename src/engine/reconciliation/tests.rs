@@ -1,3 +1,5 @@
+//! Which commands are asked for, and when, against a scripted server under paused time.
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

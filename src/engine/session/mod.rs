@@ -6,7 +6,7 @@
 //! Resting ─▶ Connecting ─▶ Joining ─▶ Live ──────────┤
 //!    ▲                         │       │             │
 //!    │                         ▼       ▼             │
-//!    └──────── (by the wish) ◀── Leaving ─▶ Connecting, or the end
+//!    └────── (desired state) ◀── Leaving ─▶ Connecting, or the end
 //! ```
 //!
 //! A state owns its resources: leaving a state drops its socket, its attempt and its timers, so that no late event of an old

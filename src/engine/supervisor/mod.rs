@@ -95,7 +95,7 @@ pub(crate) struct Supervisor {
     journal: JournalId,
     /// The state of the key that encrypts links.
     seal: SealState,
-    /// Whether the operator was told that links are in memory only.
+    /// Whether the operator was warned that links are in memory only.
     told_of_seal: bool,
     /// Publishes changed limits to the retention task. Holds only the newest value.
     limits: watch::Sender<Preferences>,

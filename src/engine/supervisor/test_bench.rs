@@ -226,7 +226,7 @@ impl Bench {
             quit: CancellationToken::new(),
             reports: reported,
         });
-        // The supervisor stops the other owner's tasks, so it has an owner of its own.
+        // An owner of its own, because the supervisor stops the other one.
         let running =
             TaskOwner::new(tokio::runtime::Handle::current(), event_sender).start("running", Box::pin(supervisor));
         let bench = Self {

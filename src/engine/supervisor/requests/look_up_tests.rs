@@ -119,7 +119,7 @@ impl Bench {
             .spawn("running", Box::pin(supervisor));
         let bench = Self { journal, events, actions, context, profile, folder };
         bench.wait(|event| matches!(event, Event::Restored { complete: true, .. })).await;
-        // The restore has found what is open.
+        // Open activities are looked up concurrently with the restore; this waits until that is done.
         bench.journal.journal.open_activities(bench.profile.id).await.unwrap();
         bench
     }

@@ -89,8 +89,7 @@ impl Supervisor {
         }
     }
 
-    /// Repeats a check if there is a token other than the refused one; otherwise reports that the status is
-    /// unknown.
+    /// Repeats a check if there is a token other than the refused one; otherwise reports that the status is unknown.
     fn check_again(&self, check: RefusedCheck) {
         let RefusedCheck { profile, commands, session_credentials, why, again } = check;
         let held = self.profile_states.get(&profile).and_then(|profile_state| profile_state.held.as_ref());
@@ -137,7 +136,7 @@ impl Supervisor {
         });
     }
 
-    /// Reads the earlier entries of rows that were restored without them.
+    /// Reads the earlier entries of rows that were evicted and are in memory again.
     pub(crate) fn read_back(&self, profile: ProfileId, rows: Vec<Incomplete>) {
         let context = self.context.clone();
         self.read(profile, "Earlier messages".to_owned(), async move {

@@ -137,7 +137,7 @@ impl ProfileState {
         !self.downloads.is_empty() || self.ending.iter().any(|task| !task.is_finished())
     }
 
-    /// Ends everything that belongs to the profile.
+    /// Makes everything that belongs to the profile end; returns its tasks.
     pub(crate) fn end(self) -> ShutdownTasks {
         self.desired_state.send_modify(|desired_state| desired_state.aim = TargetState::Stopped);
         let tasks = self.context.spawner;
