@@ -1,4 +1,4 @@
-//! `privicore-monitor`: arguments, logging, and the wiring of engine, window and sandbox.
+//! The `privicore-monitor` program: reads arguments, sets up logging, and connects the engine with the window and the sandbox.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,8 @@ use privicore_monitor::ui;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// How long the program waits for the engine after the window is gone: a little over what leaving and committing may take.
+/// How long the program waits for the engine after the window is closed: slightly longer than leaving channels and committing
+/// may take.
 const LAST_WAIT: Duration = Duration::from_secs(4);
 
 fn main() -> ExitCode {
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Why the program ends otherwise than by the operator's wish.
+/// Why the program ends with an error: the exit code and the cause.
 type Ending = (Exit, Box<dyn std::error::Error>);
 
 fn run(arguments: Arguments) -> Result<(), Ending> {
@@ -45,7 +46,7 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
     let says_notices = matches!(arguments.task, Some(CliCommand::Watch(_)));
     cli::logging::start(&if says_notices { log.without_notices() } else { log }).map_err(failed)?;
     let sandboxed = arguments.starts_in_sandbox();
-    // A sandbox leaves nothing behind, unless the operator named a folder.
+    // A sandbox leaves no files behind, unless the operator named a folder.
     let temporary = if sandboxed { Some(tempfile::tempdir().map_err(failed)?) } else { None };
     let of_sandbox = |name: &str| temporary.as_ref().map(|folder| folder.path().join(name));
     let data = arguments.data_dir.or_else(|| of_sandbox("data"));
@@ -70,7 +71,7 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
     match arguments.task {
         None => {
             let display = ui::Display::find().map_err(failed)?;
-            // What is wrong with the settings the engine says when it opens them.
+            // The engine reports problems with the settings when it opens them.
             let place = Store::peek(&directories).unwrap_or_default().preferences.window;
             show(environment.clone(), profile, (display, place), |waker| options(waker, sandboxed))
         }
@@ -96,7 +97,7 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
     }
 }
 
-/// The engine of the window.
+/// The engine of the window; set once it has started.
 static ENGINE: OnceLock<EngineHandle> = OnceLock::new();
 /// Whether the window is open.
 static IS_OPEN: AtomicBool = AtomicBool::new(false);
@@ -129,20 +130,20 @@ fn show(
     IS_OPEN.store(true, Ordering::Release);
     #[cfg(all(unix, not(target_os = "macos")))]
     shutdown_hooks::add_shutdown_hook(end_with_display);
-    // However the window ends, by a panic as well: channels are left and what was heard is committed.
+    // Channels are left and received messages are committed however the window ends, also after a panic.
     let ended = Engine::run_window(&ENGINE, LAST_WAIT, || ui::run(launch));
     IS_OPEN.store(false, Ordering::Release);
     ended.map_err(failed)?.map_err(failed)
 }
 
-/// Starts the engine for a window that is there.
+/// Starts the engine once the window exists.
 fn start(
     options: EngineOptions,
     waker: &ui::Waker,
     stillness: &ui::ReducedMotionQuery,
 ) -> Result<ui::Started, ui::StartError> {
     let (engine, events) = Engine::start(options)?;
-    // There is one window, and it starts one engine.
+    // There is only one window, and it starts only one engine.
     let engine = ENGINE.get_or_init(|| engine).clone();
     let dialogs = engine.clone();
     Ok(ui::Started {
@@ -158,21 +159,21 @@ fn start(
 #[cfg(all(unix, not(target_os = "macos")))]
 #[derive(Debug, thiserror::Error)]
 enum DisplayLost {
-    /// The engine stopped as it does at any other end.
+    /// The engine stopped in order, as at any other end.
     #[error(
         "The display was closed, so the window of Privicore Monitor closed too. Every channel was left, and what was received \
          is in the journal."
     )]
     InOrder,
-    /// It did not stop in time.
+    /// The engine did not stop in time.
     #[error(
         "The display was closed, so Privicore Monitor ended. A channel may not have been left yet: its server closes it soon."
     )]
     InHaste,
 }
 
-/// Ends the engine in order if the process ends while the window is open: if the X server goes, as at the end of a desktop
-/// session, Xlib calls `exit`, and nothing after that returns to the window.
+/// Stops the engine in order if the process ends while the window is open. When the X server closes, as at the end of a desktop
+/// session, Xlib calls `exit`, and control never returns to the window.
 #[cfg(all(unix, not(target_os = "macos")))]
 extern "C" fn end_with_display() {
     if !IS_OPEN.load(Ordering::Acquire) {
@@ -185,7 +186,7 @@ extern "C" fn end_with_display() {
     cli::complain(&if stopped { DisplayLost::InOrder } else { DisplayLost::InHaste });
 }
 
-/// The password as the form's field keeps it: wiped, like this one.
+/// The password for the form's field, which wipes it as `SecretString` does.
 #[expect(clippy::disallowed_methods, reason = "the field is where it is going")]
 fn into_field(password: &SecretString) -> Zeroizing<String> {
     Zeroizing::new(password.expose_secret().to_owned())
@@ -200,7 +201,7 @@ fn wall_clock() -> Timestamp {
     jiff::Timestamp::now().into()
 }
 
-/// The engine as the window sees it.
+/// Implements the window's [`ui::Backend`] with the engine.
 struct EngineDoor {
     engine: EngineHandle,
     events: EventReceiver,
@@ -224,7 +225,7 @@ impl ui::Backend for EngineDoor {
     }
 }
 
-/// A flag that a signal sets, waking the window, which then closes as if a person had closed it.
+/// Returns a flag that a signal sets. The signal also wakes the window, which closes as if a person had closed it.
 fn quit_on_signal(engine: &EngineHandle, waker: &ui::Waker) -> Arc<AtomicBool> {
     let quit = Arc::new(AtomicBool::new(false));
     let (asked, waker) = (quit.clone(), waker.clone());

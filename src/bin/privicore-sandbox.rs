@@ -1,4 +1,4 @@
-//! `privicore-sandbox`: a local Privicore in a program of its own.
+//! The `privicore-sandbox` program: runs a local fake Privicore server in its own process.
 
 use std::process::ExitCode;
 

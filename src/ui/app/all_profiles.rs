@@ -1,4 +1,4 @@
-//! What the tab `All profiles` is told of each profile's events, and when it is made.
+//! Builds the tab `All profiles` and keeps it up to date with each profile's events.
 
 use std::time::Duration;
 
@@ -11,30 +11,29 @@ use crate::ui::profile_tab::{ProfileTab, UnreadCounts};
 
 use super::{ActiveTab, App};
 
-/// How long one frame copies rows for; what is left is copied in the next.
+/// How long rows are copied in one frame; the rest is copied in the next frames.
 const COPYING: Duration = Duration::from_millis(4);
 
-/// What an event means for the tab.
+/// What an event changes in the tab.
 pub(crate) enum TabUpdate {
-    /// Nothing.
     None,
-    /// It has to be made anew.
+    /// The tab has to be rebuilt.
     Anew,
     /// These activities changed.
     Changed(Vec<ActivityKey>),
-    /// Every entry of one activity.
+    /// The entries of one activity, and whether the journal has more.
     History(ActivityKey, Vec<Entry>, bool),
     /// Messages of one activity with their secrets.
     Revealed(ActivityKey, Vec<(Seq, UnmaskedMessage)>),
 }
 
 impl App {
-    /// Whether the tab is there and follows what the profiles take. Not while it waits to be made.
+    /// Whether the tab exists and follows the profiles' changes. `false` while it waits to be rebuilt.
     pub(crate) fn all_follows(&self) -> bool {
         self.profile_tabs.last().and_then(|profile_tab| profile_tab.owners.as_ref()).is_some_and(|owners| !owners.stale)
     }
 
-    /// What an event of a profile means for the tab, before the profile takes it.
+    /// What an event of a profile changes in the tab. Call it before the profile takes the event.
     pub(crate) fn news_for_all(&self, profile: ProfileId, event: &Event) -> TabUpdate {
         if profile == crate::ui::view_state::row_owners::id() || !self.all_follows() {
             return TabUpdate::None;
@@ -59,7 +58,7 @@ impl App {
         }
     }
 
-    /// Tells the tab, once the profile has taken the event.
+    /// Updates the tab after the profile has taken the event.
     pub(crate) fn tell_all(&mut self, profile: ProfileId, news: TabUpdate) {
         let Some((all, parts)) = self.profile_tabs.split_last_mut().filter(|(all, _)| all.is_all()) else { return };
         match news {
@@ -88,7 +87,7 @@ impl App {
         }
     }
 
-    /// Tells the tab what is true of its profiles.
+    /// Updates the tab from the states of its profiles.
     pub(crate) fn tell_all_of_status(&mut self) {
         let Some((all, parts)) = self.profile_tabs.split_last_mut().filter(|(all, _)| all.is_all()) else { return };
         all.status.connection = parts.iter().any(ProfileTab::is_live).then_some(ConnectionState::Live);
@@ -103,7 +102,7 @@ impl App {
         }
     }
 
-    /// Makes the tab, where it is in front and has to be made.
+    /// Rebuilds the tab if it is in front and out of date.
     pub(crate) fn make_all(&mut self, scene: &mut FrameContext) {
         let preferences = self.preferences();
         let (clock, began) = (&self.parts.clock, self.parts.clock.instant());
@@ -116,15 +115,15 @@ impl App {
                 scene.changes_in(Duration::ZERO);
             }
             for part in parts {
-                // They are seen here.
+                // The tab `All profiles` is in front, so these rows count as seen.
                 part.unseen = UnreadCounts::default();
                 part.activities.mark_read();
             }
         }
     }
 
-    /// How many downloads are under way, whose links closing would use up, and how many payloads that came in messages are being
-    /// saved, which can be saved again.
+    /// How many downloads and how many saves of inline payloads are under way. Closing the window would use up the links of the
+    /// downloads; the saves can be repeated.
     pub(crate) fn downloads(&self) -> (usize, usize) {
         let (mut links, mut saves) = (0, 0);
         for profile_tab in self.profile_tabs.iter().filter(|profile_tab| !profile_tab.is_all()) {
@@ -143,12 +142,11 @@ impl App {
         (links, saves)
     }
 
-    /// How many messages the journal refuses.
+    /// How many messages the journal refuses to store.
     pub(crate) fn unkept(&self) -> usize {
         self.profile_tabs.iter().map(|profile_tab| profile_tab.unkept.len()).sum()
     }
 
-    /// How many profiles there are.
     pub(crate) fn profiles(&self) -> usize {
         self.profile_tabs.iter().filter(|profile_tab| !profile_tab.is_all()).count()
     }

@@ -1,4 +1,4 @@
-//! What is applied within a frame and what between two.
+//! Decides which events are applied within a frame and which between two frames.
 
 use std::cell::Cell;
 
@@ -14,7 +14,7 @@ use super::apply_thread::{ApplyJob, MANY, MOST, MOST_BYTES, PILE};
 use super::{ActiveTab, App};
 
 impl App {
-    /// Whether an event waits to be applied between two frames; otherwise it is returned, to be taken now.
+    /// Queues an event that is applied between two frames. Returns the event if it has to be applied now.
     pub(crate) fn put_behind(&mut self, profile: ProfileId, event: Event) -> Option<Event> {
         let beside = self.parts.beside.is_some();
         let Some(profile_tab) = self.desk_of(profile) else { return Some(event) };
@@ -32,7 +32,8 @@ impl App {
                 profile_tab.pending_entries.push(Batch::Restored(entries, complete));
                 None
             }
-            // These are to come after what came before. What is restored, and which links were kept, may come in any order.
+            // These have to be applied in order after all pending commits. `Restored` and `LinksKept` may be applied in any
+            // order.
             Event::NotKept { .. } | Event::Kept { .. } | Event::Forgotten { .. } => {
                 self.catch_up(profile, &|_: &Self| false);
                 Some(event)
@@ -41,12 +42,12 @@ impl App {
         }
     }
 
-    /// Whether anything waits.
+    /// Whether any entries are pending.
     pub(crate) fn is_behind(&self) -> bool {
         self.profile_tabs.iter().any(|profile_tab| !profile_tab.pending_entries.is_empty())
     }
 
-    /// Whether more can wait; else what comes stays with the engine.
+    /// Whether more entries may be queued; if not, new ones stay with the engine.
     pub(crate) fn has_room(&self) -> bool {
         let all = self
             .profile_tabs
@@ -56,7 +57,7 @@ impl App {
         count < MOST && weight < MOST_BYTES
     }
 
-    /// Applies what waits for a profile, until it `is_over`.
+    /// Applies a profile's pending entries until `is_over` returns `true`.
     fn catch_up(&mut self, profile: ProfileId, is_over: &dyn Fn(&Self) -> bool) {
         let mut keys = self.all_follows().then(Vec::new);
         while let Some(profile_tab) =
@@ -72,7 +73,7 @@ impl App {
         }
     }
 
-    /// Applies what waits itself, where it piles up, or where nothing is drawn and so nothing handed over.
+    /// Applies pending entries on this thread if there are too many, or if no frames are drawn and so nothing is handed over.
     pub(crate) fn clear_pile(&mut self, is_over: &dyn Fn(&Self) -> bool) {
         let hidden = self.undrawn > 0;
         self.undrawn = self.undrawn.saturating_add(1);
@@ -94,7 +95,7 @@ impl App {
         }
     }
 
-    /// Begins to search the journal for what is not in memory.
+    /// Starts a search of the journal for activities that are not in memory.
     pub(crate) fn search_older(&mut self) {
         let Some(action) = self.desk_mut().and_then(ProfileTab::search_older) else { return };
         if !self.send(action)
@@ -104,14 +105,14 @@ impl App {
         }
     }
 
-    /// Stops the search in front. Whether there was one.
+    /// Cancels the search of the tab in front. Returns whether there was one.
     pub(crate) fn cancel_search(&mut self) -> bool {
         let action = self.desk_mut().and_then(ProfileTab::cancel_search);
-        // If the engine is busy it goes on, and nobody listens.
+        // If the engine is too busy to take the action, the search continues and its results are ignored.
         action.map(|action| self.parts.backend.send(action)).is_some()
     }
 
-    /// Asks the journal for what is not known of rows that came back into memory.
+    /// Requests missing journal entries for rows that came back into memory.
     pub(crate) fn read_back(&mut self) {
         let now = self.parts.clock.instant();
         for profile_tab in self.profile_tabs.iter_mut().filter(|profile_tab| !profile_tab.is_all()) {
@@ -126,7 +127,7 @@ impl App {
         }
     }
 
-    /// A frame is drawn: what waits is applied until the next one.
+    /// Hands pending entries to the apply thread after a frame is drawn.
     pub(crate) fn hand_over(&mut self) {
         self.undrawn = 0;
         let follows = self.all_follows();
@@ -152,7 +153,7 @@ impl App {
         }
     }
 
-    /// Takes back what was handed over. Before anything else of a frame: until then the desks have no rows.
+    /// Takes the handed-over work back. Must run first in a frame: until then the profile tabs have no rows.
     pub(crate) fn take_back(&mut self) {
         let Some(beside) = &mut self.parts.beside else { return };
         for ApplyJob { profile, activities, completeness, pending_entries, changed, keys } in beside.take_back() {

@@ -1,8 +1,8 @@
-//! Applies what a stream brings beside the window: in a thread of its own, between two frames.
+//! Applies received entries in a separate thread between two frames.
 //!
-//! A profile's rows belong to the window while it draws. Between two frames they may be handed over together with entries that wait;
-//! at the next frame they are taken back, however far that is, so the window waits for the entries in hand at most (some tenths of a
-//! millisecond). Few entries are applied within the frame, as they come: nothing is handed over for them.
+//! While the window draws, it owns a profile's rows. Between two frames it may hand them over together with pending entries. At
+//! the next frame it takes them back, however far the work is, so it waits for at most one batch (some tenths of a
+//! millisecond). Few entries are applied within the frame, without a handover.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,47 +15,48 @@ use crate::ui::view_state::apply_entries::ApplySummary;
 use crate::ui::view_state::completeness::Completeness;
 use crate::ui::view_state::pending_entries::PendingEntries;
 
-/// From how many entries on it is worth handing them over.
+/// Entries are handed over from this count on.
 pub(crate) const MANY: usize = 256;
-/// How many may wait: beyond this the engine keeps what comes, and reads it from the journal again.
+/// Maximum number of pending entries. Beyond it the window stops draining the engine, and the entries are read from the journal
+/// later.
 pub(crate) const MOST: usize = 65_536;
-/// How many bytes of them may wait.
+/// Maximum size of the pending entries, in bytes.
 pub(crate) const MOST_BYTES: usize = 64 * 1_024 * 1_024;
-/// From how many on the window applies what waits itself, rather than let it pile up: more than two chunks of the journal.
+/// From this many pending entries on, the UI thread applies them itself (more than 2 × the journal's chunk size).
 pub(crate) const PILE: usize = 50_000;
 
-/// What is handed over of a profile.
+/// The part of a profile's tab that is handed over.
 #[derive(Debug)]
 pub(crate) struct ApplyJob {
     pub(crate) profile: ProfileId,
     pub(crate) activities: Activities,
     pub(crate) completeness: Completeness,
     pub(crate) pending_entries: PendingEntries,
-    /// What was changed.
+    /// What applying the entries changed.
     pub(crate) changed: ApplySummary,
-    /// Which activities, where somebody wants to know.
+    /// Keys of the changed activities, if the tab `All profiles` needs them.
     pub(crate) keys: Option<Vec<ActivityKey>>,
 }
 
-/// Where the work is.
+/// Who has the jobs, and how far they are.
 #[derive(Debug)]
 enum Hand {
-    /// With the window.
+    /// The window has them.
     Empty,
-    /// Handed over, not begun.
+    /// The jobs were handed over and are not started.
     Given(Vec<ApplyJob>),
-    /// Under way.
+    /// The thread works on them.
     Busy,
-    /// Done, or broken off for the window.
+    /// The jobs are finished, or were interrupted for the window.
     Done(Vec<ApplyJob>),
-    /// The thread is gone, or is to go.
+    /// The thread has ended, or has to end.
     Over,
 }
 
 struct Shared {
     hand: Mutex<Hand>,
     turned: Condvar,
-    /// Whether the window wants it back.
+    /// Whether the window wants the jobs back.
     wanted: AtomicBool,
 }
 
@@ -70,7 +71,7 @@ impl Shared {
     }
 }
 
-/// The thread beside the window.
+/// The thread that applies entries between frames.
 pub struct ApplyThread {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -83,8 +84,8 @@ impl std::fmt::Debug for ApplyThread {
 }
 
 impl ApplyThread {
-    /// Starts the thread; it wakes the window when it has changed something. `None` where it can't be started: everything is applied
-    /// within the frames then.
+    /// Starts the thread, which wakes the window after each change. Returns `None` if the thread can't be started; all entries
+    /// are then applied within the frames.
     #[must_use]
     pub fn start(waker: Waker) -> Option<Self> {
         let shared =
@@ -103,13 +104,13 @@ impl ApplyThread {
         }
     }
 
-    /// Hands work over, until it is taken back.
+    /// Hands jobs to the thread.
     pub(crate) fn give(&self, work: Vec<ApplyJob>) {
         self.shared.wanted.store(false, Ordering::Release);
         self.shared.turn(Hand::Given(work));
     }
 
-    /// Takes the work back, however far it is.
+    /// Takes the jobs back, however far they are.
     pub(crate) fn take_back(&mut self) -> Vec<ApplyJob> {
         self.shared.wanted.store(true, Ordering::Release);
         let mut hand = self.shared.hand();
@@ -128,7 +129,7 @@ impl ApplyThread {
         }
     }
 
-    /// A mistake in the thread is one of the window, as where the entries are applied within its frames.
+    /// A panic in the thread becomes a panic of the window, as if the entries were applied within a frame.
     fn pass_the_panic_on(&mut self) {
         if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
             std::panic::resume_unwind(panic);
@@ -143,7 +144,7 @@ impl Drop for ApplyThread {
     }
 }
 
-/// Tells the window when the thread ends, however it does.
+/// Informs the window when the thread ends, also after a panic.
 struct End(Arc<Shared>);
 
 impl Drop for End {

@@ -1,4 +1,4 @@
-//! Stored data and the dialog that requests it: pages in, questions and wishes out.
+//! Stored data and the dialog that requests it: takes pages of data tokens, and sends requests to the engine.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,14 +16,14 @@ use crate::ui::view_state::pending_selection::PendingSelection;
 
 use super::App;
 
-/// The most rows whose data is requested once more at once.
+/// Maximum number of rows whose data can be requested again at once.
 const MOST_AGAIN: usize = 32;
 
-/// After how long a busy engine is asked again.
+/// Delay before a busy engine is asked again.
 const AGAIN: Duration = Duration::from_millis(50);
 
 impl App {
-    /// A page of data tokens came: it is of use while the dialog of its profile is open.
+    /// Takes a page of data tokens. It is used only while the dialog of its profile is open.
     pub(crate) fn take_data_tokens(&mut self, profile: ProfileId, page: u32, answer: Result<DataTokenPage, RestError>) {
         if let Some(Dialog::RequestData(dialog)) = &mut self.dialog
             && dialog.profile() == profile
@@ -32,7 +32,7 @@ impl App {
         }
     }
 
-    /// Lets the dialogs about data follow their profile, and asks for the next page of data tokens where that is needed.
+    /// Updates the dialogs about data from their profile, and requests the next page of data tokens if needed.
     pub(crate) fn follow_data_dialogs(&mut self, ctx: &Context) {
         if let Some(Dialog::DataSettings(dialog)) = &mut self.dialog
             && let Some(profile_tab) =
@@ -54,7 +54,7 @@ impl App {
         }
     }
 
-    /// Requests stored data. Where the engine is busy, the dialog stays as it is.
+    /// Requests stored data. If the engine is busy, the dialog stays open unchanged.
     pub(crate) fn request_data(&mut self, profile: ProfileId, data: Vec<StoredData>, folder: Option<PathBuf>) {
         let expected = PendingSelection::of(&data);
         if !self.send(Action::RequestData { profile, data, folder }) {
@@ -66,14 +66,14 @@ impl App {
         }
     }
 
-    /// The first and the last entry of an activity in the journal.
+    /// The first and the last journal entry of an activity.
     pub(crate) fn span_of(&self, profile: ProfileId, key: &ActivityKey) -> Option<(Seq, Seq)> {
         let profile_tab = self.profile_tabs.iter().find(|profile_tab| profile_tab.profile.id == profile)?;
         let activity = profile_tab.activity(profile_tab.activities.find(key)?)?;
         Some((activity.first_seq(), activity.last_seq()))
     }
 
-    /// Requests the data of a request once more.
+    /// Requests the data of a request again.
     pub(crate) fn request_again(&mut self, profile: ProfileId, request: RequestId) {
         let expected = PendingSelection::again([request.clone()]);
         let span = self.span_of(profile, &ActivityKey::Data(request.clone()));
@@ -84,7 +84,7 @@ impl App {
         }
     }
 
-    /// Requests the data of the chosen rows once more, as far as that can be done.
+    /// Requests the data of the selected rows again, for those rows that allow it.
     pub(crate) fn request_chosen_again(&mut self) {
         let Some(profile_tab) = self.profile_tab() else { return };
         let mut chosen: BTreeMap<ProfileId, Vec<RequestId>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Does what the operator wished in a frame.
+//! Executes the views' requests after a frame is drawn.
 
 use std::collections::BTreeMap;
 
@@ -25,9 +25,9 @@ use crate::ui::view_state::sign_in_form::Form;
 
 use super::{ActiveTab, App};
 
-/// The most commands that the server is asked for at once.
+/// Maximum number of commands in one status check.
 const MOST_CHECKED: usize = 200;
-/// The most rows that are named at once.
+/// Maximum number of rows that are labelled at once.
 const MOST_NAMED: usize = 1_000;
 
 impl App {
@@ -90,7 +90,7 @@ impl App {
                 self.leave();
             }
         }
-        // What was wished changed what is shown; the next frame draws it at once.
+        // The requests changed what is shown, so the next frame follows at once.
         scene.changes_in(std::time::Duration::ZERO);
     }
 
@@ -123,7 +123,7 @@ impl App {
         }
     }
 
-    /// Runs a command of the profile in front.
+    /// Runs a command on the profile in front.
     fn run_in_front(&mut self, ctx: &Context, scene: &mut FrameContext, command: Command) {
         let Some(profile_tab) = self.desk_mut() else { return };
         if !command.is_available(profile_tab) {
@@ -198,7 +198,7 @@ impl App {
         }
     }
 
-    /// Asks before something of the profile in front goes.
+    /// Asks for confirmation before data of the profile in front is removed.
     fn ask_before(&mut self, command: Command) {
         let Some(profile_tab) = self.profile_tab() else { return };
         let (profile, name) = (profile_tab.profile.id, profile_tab.profile.name.clone());
@@ -209,7 +209,7 @@ impl App {
         });
     }
 
-    /// Takes a notice away. One that the engine keeps until it is read is read now.
+    /// Dismisses a notice. A persistent notice is also dismissed in the engine.
     pub(crate) fn dismiss(&mut self, number: u64) {
         let Some(notice) = self.notices.dismiss(number).filter(|notice| notice.severity > Severity::Info) else {
             return;
@@ -227,7 +227,7 @@ impl App {
         self.front = ActiveTab::New;
     }
 
-    /// Leaves the form for a further profile, where there is another tab to go to.
+    /// Closes the form for a new profile if there is another tab to show.
     pub(crate) fn close_form(&mut self) {
         let Some(profile_tab) = self.profile_tabs.first() else { return };
         let front = ActiveTab::Desk(profile_tab.profile.id);
@@ -266,7 +266,7 @@ impl App {
         }
     }
 
-    /// Asks the server for the state of rows, each profile's own.
+    /// Requests a status check of rows from each row's own profile.
     fn check(&mut self, rows: &[RowId]) {
         let Some(profile_tab) = self.profile_tab() else { return };
         let mut all = 0;
@@ -295,13 +295,13 @@ impl App {
         }
     }
 
-    /// Opens the dialog that names the chosen rows.
+    /// Opens the dialog that sets the label of the selected rows.
     fn edit_label(&mut self) {
         let Some(profile_tab) = self.profile_tab() else { return };
         let rows = profile_tab.chosen(usize::MAX);
         let chosen: Vec<_> = rows.iter().take(MOST_NAMED).filter_map(|row| profile_tab.activity(*row)).collect();
         let Some(first) = chosen.first() else { return };
-        // What all of them are called already is where one begins.
+        // If all rows have the same label, the dialog starts with it.
         let alike = chosen.iter().all(|activity| activity.label() == first.label());
         let text = if alike { first.label().to_owned() } else { String::new() };
         let mut keys: BTreeMap<ProfileId, Vec<ActivityKey>> = BTreeMap::new();
@@ -319,7 +319,7 @@ impl App {
         }
     }
 
-    /// Asks for the secrets in the messages of the details.
+    /// Requests the secrets in the messages of the open details.
     fn show_secrets(&mut self) {
         let Some(profile_tab) = self.desk_mut() else { return };
         let Some(profile) = profile_tab.details.as_ref().map(|details| profile_tab.owner(details.row())) else {
@@ -330,7 +330,7 @@ impl App {
             && !self.send(action)
             && let Some(details) = self.desk_mut().and_then(|profile_tab| profile_tab.details.as_mut())
         {
-            // No answer will come.
+            // No response will come.
             details.hide_secrets();
         }
     }
@@ -346,7 +346,7 @@ impl App {
         }
     }
 
-    /// Copies rows once their whole texts are there.
+    /// Copies rows once their full texts are loaded.
     pub(crate) fn finish_copy(&mut self, ctx: &Context, scene: &FrameContext) {
         let Some(copying) = self.copying.take_if(|copying| copying.is_ready()) else { return };
         let text = self.desk_of(copying.tab).map(|profile_tab| copying.text(profile_tab, scene)).unwrap_or_default();
@@ -362,13 +362,12 @@ impl App {
         }
     }
 
-    /// Copies the selected rows.
     fn copy_rows(&mut self, ctx: &Context, scene: &FrameContext, form: CopyForm) {
         let Some(profile_tab) = self.profile_tab() else { return };
         let rows = profile_tab.table.selection(&profile_tab.activities, &profile_tab.view, copy::MOST);
         let selected = profile_tab.table.selected_count();
         let (copying, cut) = Copying::new(profile_tab, rows, form);
-        // Another copy takes its place.
+        // A newer copy replaces this one.
         self.copying = Some(copying);
         for (profile, rows) in cut {
             if !self.send(Action::ReadTexts { profile, rows }) {
@@ -392,7 +391,7 @@ fn pause(profile_tab: &mut ProfileTab) {
     if view.is_paused() { view.resume() } else { view.pause(activities) }
 }
 
-/// To the newest rows and stay there; pressed while there, stop staying.
+/// Scrolls to the newest rows and follows them; if they are followed already, stops following.
 fn follow(profile_tab: &mut ProfileTab) {
     let ProfileTab { table, activities, view, .. } = profile_tab;
     let follows = table.follows() && view.sort().is_none() && !view.is_paused();

@@ -1,4 +1,4 @@
-//! Takes what the engine says: each event goes to the desk or the part of the window that it is for.
+//! Takes the engine's status and events, and passes each event to the profile tab or the part of the window it concerns.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::ui::view_state::sign_in_form::Form;
 use super::{ActiveTab, App};
 
 impl App {
-    /// Takes what is true now, if it has changed. However often this was called before, it leads to the same window.
+    /// Takes the engine's current status if it has changed. Repeated calls have no further effect.
     pub(crate) fn take_status(&mut self, ctx: &Context) {
         let Some(status) = self.parts.backend.status() else { return };
         let before = std::mem::replace(&mut self.status, status);
@@ -64,7 +64,7 @@ impl App {
             Event::WholeTexts { profile, texts } => {
                 if let Some(copying) = &mut self.copying {
                     copying.take(profile, texts);
-                    // It is copied in a frame.
+                    // The tab is copied in a frame.
                     ctx.request_repaint_after(std::time::Duration::from_millis(1));
                 }
             }
@@ -81,13 +81,14 @@ impl App {
             | Event::Found { profile, .. }
             | Event::Revealed { profile, .. } => {
                 if self.desk_of(profile).is_none() {
-                    // The engine sends events only of profiles that it has listed; that may have been since the last look.
+                    // The engine sends events only of profiles it has listed, but the list may be newer than the last status
+                    // taken here.
                     self.take_status(ctx);
                 }
                 let Some(event) = self.put_behind(profile, event) else { return };
                 let (in_front, instant) = (self.front == ActiveTab::Desk(profile), self.parts.clock.instant());
                 let news = self.news_for_all(profile, &event);
-                // An event of a profile that is gone has nowhere to be shown.
+                // Events of a removed profile can't be shown.
                 if let Some(profile_tab) = self.desk_of(profile) {
                     profile_tab.take(event, in_front, instant);
                 }
@@ -96,7 +97,7 @@ impl App {
         }
     }
 
-    /// With several profiles, whose something is.
+    /// The name of the profile if there are several; otherwise `None`.
     fn whose(&self, profile: Option<ProfileId>) -> Option<String> {
         let profile_tab = self.profile_tabs.iter().find(|profile_tab| Some(profile_tab.profile.id) == profile)?;
         (self.profile_tabs.len() > 1).then(|| profile_tab.profile.name.clone())
@@ -136,13 +137,13 @@ impl App {
             };
             self.profile_tabs.push(profile_tab);
         }
-        // Behind them the tab for all of them, where there are several.
+        // The tab `All profiles` follows the others if there are several.
         if self.profile_tabs.len() > 1 {
             let known = old.iter().position(ProfileTab::is_all).map(|at| old.swap_remove(at));
             let mut all = known.unwrap_or_else(|| ProfileTab::all_profiles(&settings.preferences));
             all.set_preferences(&settings.preferences);
             if let Some(owners) = &mut all.owners {
-                // One may have gone, or have another name.
+                // A profile may be removed or renamed.
                 owners.stale |= self.settings.as_ref().is_none_or(|before| before.profiles != settings.profiles);
             }
             self.profile_tabs.push(all);
@@ -151,7 +152,7 @@ impl App {
         self.turn_front(first, added);
     }
 
-    /// What is preferred takes effect at once.
+    /// Applies changed preferences at once.
     fn take_preferences(&mut self, ctx: &Context, new: &Preferences) {
         let old = self.applied.replace(new.clone());
         let differs = |is: fn(&Preferences, &Preferences) -> bool| old.as_ref().is_none_or(|old| is(old, new));
@@ -161,7 +162,7 @@ impl App {
         if differs(|old, new| old.scale != new.scale) {
             let zoom = f32::from(new.scale) / 100.0;
             ctx.set_zoom_factor(zoom);
-            // The least size is one of the window, however large its content is shown.
+            // The minimum size applies to the window, whatever the zoom of its content.
             ctx.send_viewport_cmd(ViewportCommand::MinInnerSize(theme::LEAST / zoom));
         }
         if differs(|old, new| old.motion != new.motion) {
@@ -172,7 +173,7 @@ impl App {
         }
     }
 
-    /// After the profiles changed: what comes to the front.
+    /// Chooses the tab in front after the profiles changed.
     fn turn_front(&mut self, first: bool, added: Option<ProfileId>) {
         let wanted = self.parts.profile.as_ref();
         let named = first
@@ -183,7 +184,7 @@ impl App {
             self.front = ActiveTab::Desk(profile_tab.profile.id);
         } else if let Some(added) = added {
             self.front = ActiveTab::Desk(added);
-            // The form has become a profile; another's form stays where it is.
+            // The new profile replaces its form; a form for another profile stays open.
             if self.form.as_ref().is_some_and(|form| form.profile_id() == added || !form.is_asking()) {
                 self.form = None;
             }
@@ -198,7 +199,7 @@ impl App {
     }
 }
 
-/// The settings' theme as egui has it.
+/// Converts the theme of the settings to egui's.
 fn preference(theme: Theme) -> ThemePreference {
     match theme {
         Theme::System => ThemePreference::System,

@@ -1,4 +1,4 @@
-//! Exporting: what is in front as the dialog's beginning, and the file that was chosen after it.
+//! Export: opens the dialog with the current view, asks for a file, and starts the export.
 
 use std::path::PathBuf;
 
@@ -12,11 +12,11 @@ use crate::ui::text::cut;
 
 use super::App;
 
-/// How much of a filter the dialog names, in characters.
+/// Maximum length of a filter in the dialog, in characters.
 const LONGEST: usize = 400;
 
 impl App {
-    /// Opens the dialog for what is in front.
+    /// Opens the export dialog for the tab in front.
     pub(crate) fn open_export(&mut self) {
         let Some(profile_tab) = self.profile_tab() else { return };
         let status_filter = profile_tab.view.status_filter();
@@ -38,7 +38,7 @@ impl App {
         self.open(Dialog::Export(form));
     }
 
-    /// Asks where the export is to go.
+    /// Asks for the file of the export.
     pub(crate) fn ask_where_to_export(&mut self, form: ExportForm) {
         let suggestion = SaveSuggestion {
             title: "Export".to_owned(),
@@ -48,7 +48,7 @@ impl App {
         self.exporting.ask(&*self.parts.dialogs, suggestion, form, &self.parts.waker);
     }
 
-    /// A place was chosen.
+    /// Starts the export to the chosen path.
     pub(crate) fn export_to(&mut self, form: &ExportForm, path: PathBuf) {
         let folder = path.parent().map(PathBuf::from);
         if self.send(Action::Export(Box::new(form.export(path))))

@@ -1,4 +1,4 @@
-//! Closes the window in order: asked about what would be lost first, then left, committed and gone.
+//! Closes the window in order: asks about what would be lost, leaves the channels, commits, and closes.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::ui::dialogs::leave::Lost;
 use super::App;
 use super::shutdown_state::Shutdown;
 
-/// How long closing waits for the engine to leave its channels and commit: what the engine needs where
-/// nothing hangs; its own limits for what hangs are longer, and `main` waits for those.
+/// How long closing waits for the engine to leave its channels and commit. It is enough if nothing hangs; the engine's own
+/// limits for operations that hang are longer, and `main` waits for those.
 const PATIENCE: Duration = Duration::from_millis(2_500);
 
 impl App {
@@ -29,7 +29,7 @@ impl App {
         }
     }
 
-    /// Closes the window in order: asked about what would be lost first, then left, committed and gone.
+    /// Runs the shutdown, step by step in each frame: asks about what would be lost, then waits for the engine, then closes.
     pub(crate) fn close(&mut self, ctx: &Context) {
         let asked = ctx.input(|input| input.viewport().close_requested());
         if self.parts.quit.load(Ordering::Acquire) && self.closing == Shutdown::No {
@@ -51,7 +51,7 @@ impl App {
         self.go_on_leaving(ctx);
     }
 
-    /// Begins to leave.
+    /// Starts the shutdown.
     pub(crate) fn leave(&mut self) {
         if self.closing == Shutdown::No {
             self.closing = Shutdown::Leaving { until: self.parts.clock.instant() + PATIENCE, asked: false };
@@ -66,7 +66,7 @@ impl App {
                 self.closing = Shutdown::Done;
             } else {
                 self.closing = Shutdown::Leaving { until, asked };
-                // An engine that was busy is asked again; else the end of patience is what is left to wait for.
+                // If the engine was busy, it is asked again; otherwise only the end of the wait remains.
                 let next = if asked { until - now } else { Duration::from_millis(20) };
                 ctx.request_repaint_after(next);
             }
@@ -76,14 +76,15 @@ impl App {
         }
     }
 
-    /// Has the engine keep how the window is left, before it is told to stop. False where it was too busy to be told.
+    /// Saves the window's geometry through the engine before the engine stops. Returns `false` if the engine was too busy to
+    /// take it.
     fn remember_window(&mut self, ctx: &Context) -> bool {
         let (rect, maximised) = ctx.input(|input| (input.viewport().inner_rect, input.viewport().maximized));
         let size = rect.map(|rect| rect.size() * ctx.zoom_factor());
         let (Some(size), Some(settings)) = (size, &self.settings) else { return true };
         let maximised = maximised.unwrap_or(false);
         let old = settings.preferences.window;
-        // Of a window that fills the screen the size from before is kept.
+        // While the window is maximised, the size from before is kept.
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

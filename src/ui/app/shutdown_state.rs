@@ -1,19 +1,19 @@
-//! How far closing the window is.
+//! The stages of closing the window.
 
 use std::time::Instant;
 
-/// How far closing is.
+/// The stage of closing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shutdown {
     /// The window is open.
     No,
-    /// The engine has been asked to stop, or will be as soon as it listens.
+    /// The engine was asked to stop, or will be as soon as it takes actions again.
     Leaving {
-        /// When the window stops waiting for it.
+        /// When the window stops waiting for the engine.
         until: Instant,
-        /// Whether the engine has taken the wish.
+        /// Whether the engine has taken the request to stop.
         asked: bool,
     },
-    /// Nothing is left to wait for.
+    /// There is nothing left to wait for.
     Done,
 }

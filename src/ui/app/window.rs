@@ -1,4 +1,4 @@
-//! The window in the system: eframe, the clock.
+//! Opens the system's window with eframe, and implements the window's clock.
 
 #![expect(clippy::disallowed_methods, reason = "this is the clock that tests replace")]
 
@@ -20,33 +20,33 @@ use crate::ui::view_state::sign_in_form::Prefill;
 use super::apply_thread::ApplyThread;
 use super::{App, Dependencies};
 
-/// What the window is started with.
+/// What the window needs to start.
 pub struct WindowConfig {
-    /// The display it opens on.
+    /// The display that the window opens on.
     pub display: Display,
-    /// Starts the engine, once there is a window: without one it would take messages that nobody sees.
+    /// Starts the engine once the window exists, because without a window nobody would see its messages.
     pub start: Box<dyn FnOnce() -> Result<Started, StartError>>,
-    /// What fills the sign-in form at first.
+    /// The first contents of the sign-in form.
     pub prefill: Prefill,
-    /// The name of the profile whose tab comes to the front, where one was asked for.
+    /// The name of the profile whose tab is shown first, if the operator gave one.
     pub profile: Option<String>,
     /// Wakes the window; the engine has a clone of it.
     pub waker: Waker,
-    /// How the window was left, where it was open before.
+    /// The window's geometry from the last run, if there is one.
     pub place: Option<WindowGeometry>,
 }
 
-/// What the window needs of an engine that runs.
+/// What the window needs from a running engine.
 pub struct Started {
-    /// The engine.
+    /// The engine's interface to the window.
     pub backend: Box<dyn Backend>,
-    /// Runs the file dialogs.
+    /// Runs the futures of file dialogs.
     pub spawner: Spawner,
-    /// Set by a signal, followed by a wake: the window closes and asks nothing.
+    /// Set by a signal, followed by a wake: the window closes without asking.
     pub quit: Arc<AtomicBool>,
     /// The clock that stamps entries.
     pub clock: EngineClock,
-    /// Whether the system asks for no motion.
+    /// Whether the system asks for reduced motion.
     pub reduced_motion: bool,
 }
 
@@ -66,7 +66,7 @@ impl std::fmt::Debug for WindowConfig {
 ///
 /// # Errors
 ///
-/// Where there is no display, or nothing to draw with.
+/// Fails if there is no display, if graphics can't be initialised, or if the engine can't be started.
 pub fn run(launch: WindowConfig) -> Result<(), WindowError> {
     let viewport = egui::ViewportBuilder::default()
         .with_title("Privicore Monitor")
@@ -74,7 +74,7 @@ pub fn run(launch: WindowConfig) -> Result<(), WindowError> {
         .with_inner_size(launch.place.map_or([1280.0, 800.0], |place| [place.width.into(), place.height.into()]))
         .with_maximized(launch.place.is_some_and(|place| place.maximised))
         .with_min_inner_size(theme::LEAST);
-    // An icon that can't be read leaves the system's own: no reason not to open the window.
+    // If the icon can't be read, the window opens with the system's own icon.
     let viewport = match eframe::icon_data::from_png_bytes(include_bytes!("../../../assets/icon/icon-256.png")) {
         Ok(icon) => viewport.with_icon(icon),
         Err(_) => viewport,
@@ -119,7 +119,7 @@ pub fn run(launch: WindowConfig) -> Result<(), WindowError> {
     })
 }
 
-/// The engine's clock, the monotonic one, and the system's zone.
+/// The engine's clock, the monotonic clock, and the system's time zone.
 struct SystemClock(EngineClock);
 
 impl Clock for SystemClock {
@@ -140,7 +140,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Has the window open on a display, if it is not the one that is found by itself.
+/// Makes the window open on a display that winit does not choose by default.
 #[cfg(all(unix, not(target_os = "macos")))]
 fn on(display: Display) -> Option<eframe::EventLoopBuilderHook> {
     use winit::platform::x11::EventLoopBuilderExtX11 as _;
