@@ -32,8 +32,8 @@ impl App {
                 profile_tab.pending_entries.push(Batch::Restored(entries, complete));
                 None
             }
-            // These have to be applied in order after all pending commits. `Restored` and `LinksKept` may be applied in any
-            // order.
+            // These have to be applied in order after all pending commits. For restored entries and links the order does not
+            // matter.
             Event::NotKept { .. } | Event::Kept { .. } | Event::Forgotten { .. } => {
                 self.catch_up(profile, &|_: &Self| false);
                 Some(event)

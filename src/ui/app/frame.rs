@@ -1,4 +1,4 @@
-//! Draws one frame: bars from the edges inwards, the table in what is left.
+//! Draws one frame: bars from the edges inwards, and the table in the remaining space.
 
 use egui::{CentralPanel, Context, Frame, Panel, Rect, ScrollArea, Ui, UiBuilder, vec2};
 
@@ -17,15 +17,15 @@ use crate::ui::{details, insight, table, theme, widgets};
 use super::shutdown_state::Shutdown;
 use super::{ActiveTab, App};
 
-/// How long one frame searches and sorts for; what is left is done in the next.
+/// How long a frame may search and sort; the next frame continues.
 const SEARCH: std::time::Duration = std::time::Duration::from_millis(4);
 
 impl App {
-    /// Draws one frame in the whole of `ui`, and does what was wished in it.
+    /// Draws one frame into `ui`, and executes the requests made in it.
     pub fn show(&mut self, ui: &mut Ui) {
         let ctx = ui.ctx().clone();
         let mut scene = self.scene(&ctx);
-        // What a screen reader says when it comes to the window.
+        // The name a screen reader announces when the window gets the focus.
         ctx.accesskit_node_builder(egui::accesskit_root_id(), |window| window.set_label("Privicore Monitor"));
         self.press_keys(&ctx, &mut scene);
         self.do_wishes(&ctx, &mut scene);
@@ -64,7 +64,7 @@ impl App {
         self.hand_over();
     }
 
-    /// Draws everything but the dialogs. What the window has no room for is scrolled to.
+    /// Draws everything but the dialogs. Content larger than the window can be scrolled.
     fn content(&mut self, ui: &mut Ui, scene: &mut FrameContext) {
         let window = ui.max_rect();
         let width = window.width().max(theme::LEAST_WIDTH);
@@ -75,7 +75,7 @@ impl App {
             let mut content = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("content"));
             let details = self.bars(&mut content, scene);
             let insight = self.middle(&mut content, scene);
-            // What was just opened is in sight.
+            // Scroll to a panel that has just been opened.
             for (name, place) in [("details", details), ("insight", insight)] {
                 let id = ui.unique_id().with(name);
                 let was = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default(id), place.is_some()));
@@ -88,7 +88,7 @@ impl App {
         });
     }
 
-    /// The least height in which all that is shown has room.
+    /// The minimum height at which everything that is shown fits.
     fn least_height(&self, ui: &Ui, width: f32, scene: &FrameContext) -> f32 {
         let export = if self.export.is_some() { theme::BAR } else { 0.0 };
         let around = theme::BAR + theme::STATUS + export + self.notices.height(ui, width);
@@ -122,10 +122,10 @@ impl App {
         }
     }
 
-    /// One step back.
+    /// Handles Escape: closes or resets one thing.
     fn back(&mut self, ctx: &Context, in_text: bool, front: ActiveTab) {
         if in_text {
-            // egui takes the focus from the field; what was typed stays.
+            // egui moves the focus away from the field; the typed text stays.
             ctx.memory_mut(|memory| match self.profile_tab().filter(|profile_tab| !profile_tab.shows_form()) {
                 Some(profile_tab) => memory.request_focus(crate::ui::profile_tab::rows::table_id(profile_tab)),
                 None => {
@@ -162,8 +162,8 @@ impl App {
         }
     }
 
-    /// Never leaves the keyboard nowhere: where a dialog closes, the focus goes back to where it was; where what had it is
-    /// gone, to the table. Whoever clicks beside everything has taken it away on purpose.
+    /// Keeps the keyboard focus from getting lost: when a dialog closes, the focus returns to where it was; when the focused
+    /// widget is gone, it moves to the table. A click into empty space removes the focus on purpose.
     fn keep_focus(&mut self, ctx: &Context) {
         let (focused, pressed) = (ctx.memory(egui::Memory::focused), ctx.input(|input| input.pointer.any_down()));
         let had = std::mem::replace(&mut self.focus.last, focused);
@@ -179,7 +179,7 @@ impl App {
             .filter(|profile_tab| !profile_tab.shows_form())
             .map(crate::ui::profile_tab::rows::table_id);
         if std::mem::take(&mut self.focus.in_dialog) {
-            // Nothing below a dialog takes the focus in the frame in which it was still drawn: in the next one.
+            // In the frame in which the dialog was still drawn, nothing below it can take the focus; it can in the next frame.
             self.focus.back = self.focus.before.take().or(table);
             ctx.request_repaint_after(std::time::Duration::from_millis(1));
             return;
@@ -200,7 +200,7 @@ impl App {
         }
     }
 
-    /// Brings what is shown up to what is known.
+    /// Updates the tab in front before it is drawn.
     fn refresh(&mut self, scene: &mut FrameContext) {
         let (now, front, clock) = (scene.now, self.front, &self.parts.clock);
         let began = clock.instant();
@@ -221,7 +221,7 @@ impl App {
                 scene.changes_in(turn.since(now).max(std::time::Duration::from_millis(1)));
             }
             if let Some(turn) = profile_tab.next_turn().filter(|_| in_front) {
-                // Many rows may turn within a second: they are drawn together.
+                // Many rows may change within a second; they are drawn together.
                 scene.changes_in(turn.since(now).max(std::time::Duration::from_secs(1)));
             }
         }
@@ -238,7 +238,7 @@ impl App {
         let several = self.profiles() > 1;
         for profile_tab in &mut self.profile_tabs {
             if let Some((count, last)) = profile_tab.take_failures() {
-                // With several profiles, say whose it is.
+                // With several profiles, the announcement names the profile.
                 let whose = if several { format!("{}: {last}", visible(&profile_tab.profile.name)) } else { last };
                 self.announcer.failed(count, whose);
             }
@@ -246,7 +246,7 @@ impl App {
         self.notices.pass(scene);
     }
 
-    /// Draws the bars. Returns where the details are, if they are open.
+    /// Draws the bars. Returns the area of the details if they are open.
     fn bars(&mut self, ui: &mut Ui, scene: &mut FrameContext) -> Option<Rect> {
         let theme = self.preferences().theme;
         let front = match self.front {
@@ -279,7 +279,8 @@ impl App {
         if let Some(competing_consumer) = profile_tab.completeness.competing() {
             bar(Panel::top("rival"), theme::BAR, ui, |ui| competing_consumer::bar(ui, competing_consumer, scene));
         }
-        // A download's line is in its own profile's tab; here its row shows how far it is.
+        // The tab `All profiles` has no download lines; the rows show the progress, and the lines are in each profile's own
+        // tab.
         let drawer = if profile_tab.is_all() { 0.0 } else { downloads::height(profile_tab, scene.narrow) };
         if drawer > 0.0 {
             bar(Panel::bottom("downloads"), drawer, ui, |ui| downloads::show(ui, profile_tab, scene));
@@ -294,7 +295,7 @@ impl App {
         details
     }
 
-    /// Draws the table with Insight, or the form. Returns where Insight is, if it is open.
+    /// Draws the table with Insight, or the form. Returns the area of Insight if it is open.
     fn middle(&mut self, ui: &mut Ui, scene: &mut FrameContext) -> Option<Rect> {
         let taken = self.names_beside_front();
         let form = &mut self.form;
@@ -325,7 +326,8 @@ impl App {
             }
             None => {
                 CentralPanel::no_frame().show(ui, |ui| {
-                    // Without a form nothing is known yet: an empty window for a moment, rather than a form that goes away.
+                    // Without a form the state is still unknown: the window stays empty for a moment, so that no form flashes
+                    // up.
                     if let Some(form) = form {
                         crate::ui::sign_in::show(ui, form, &taken, scene);
                     }
@@ -335,7 +337,7 @@ impl App {
         }
     }
 
-    /// The names of the profiles that the form in front must not take.
+    /// Names of the other profiles, which the form in front must not use.
     pub(crate) fn names_beside_front(&self) -> Vec<String> {
         self.profile_tabs
             .iter()
@@ -344,7 +346,7 @@ impl App {
             .collect()
     }
 
-    /// Asks the journal for the messages of the activity whose details are open.
+    /// Requests the messages of the activity whose details are open from the journal.
     fn ask_history(&mut self) {
         let now = self.parts.clock.instant();
         let ActiveTab::Desk(id) = self.front else { return };
@@ -362,7 +364,7 @@ impl App {
     }
 }
 
-/// A bar of exactly this height, without margins or lines of egui's own. Returns its place.
+/// Draws a bar of exactly this height, without egui's margins and lines. Returns its area.
 fn bar(panel: Panel, height: f32, ui: &mut Ui, content: impl FnOnce(&mut Ui)) -> Rect {
     let panel = panel.exact_size(height).frame(Frame::NONE).resizable(false).show_separator_line(false);
     panel.show(ui, content).response.rect

@@ -1,4 +1,4 @@
-//! How activities are looked at, across profiles and runs: columns, sort, filter, saved filters, how times are told.
+//! How activities are displayed, across profiles and runs: columns, sort order, filter, saved filters, and time format.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::ui::profile_tab::ProfileTab;
 use super::{ActiveTab, App};
 
 impl App {
-    /// Keeps preferences: they hold at once, and the engine writes them down. Returns whether it has taken them.
+    /// Changes the preferences: they apply at once, and the engine stores them. Returns whether the engine took the change.
     pub(crate) fn keep(&mut self, change: impl FnOnce(&mut Preferences)) -> bool {
         let Some(settings) = &self.settings else { return false };
         let mut preferences = settings.preferences.clone();
@@ -27,7 +27,7 @@ impl App {
         }
         let number = self.changes.next();
         let taken = self.parts.backend.send(Action::ChangePreferences { number, changes: changes.clone() });
-        // It holds until the engine has it, whatever older state the engine tells of meanwhile.
+        // The change applies until the engine has stored it, even if the engine reports an older state in between.
         if taken && let Some(settings) = &mut self.settings {
             self.changes.sent(number, changes);
             Arc::make_mut(settings).preferences = preferences;
@@ -35,43 +35,41 @@ impl App {
         taken
     }
 
-    /// Changes the preferences; says so where the engine is too busy to take them.
+    /// Changes the preferences, and shows a notice if the engine is too busy.
     pub(crate) fn prefer(&mut self, change: impl FnOnce(&mut Preferences)) {
         if !self.keep(change) {
             self.is_busy();
         }
     }
 
-    /// How times are told.
+    /// How times are displayed.
     pub(crate) fn times(&self) -> Times {
         self.settings.as_ref().map(|settings| settings.preferences.times).unwrap_or_default()
     }
 
-    /// Tells times so from now on.
     pub(crate) fn set_times(&mut self, times: Times) {
         self.prefer(|preferences| preferences.times = times);
     }
 
-    /// How Insight is looked at.
+    /// The layout of Insight.
     pub(crate) fn insight(&self) -> InsightLayout {
         self.settings.as_ref().map(|settings| settings.preferences.insight).unwrap_or_default()
     }
 
-    /// Looks at Insight so from now on.
     pub(crate) fn set_insight(&mut self, look: InsightLayout) {
         self.prefer(|preferences| preferences.insight = look);
     }
 
-    /// Shows Insight, or takes it away. Where there is room for only one of the two, the details give way to it.
+    /// Opens or closes Insight. If there is only room for one of the two, the details are closed.
     pub(crate) fn turn_insight(&mut self, narrow: bool) {
         let look = self.insight();
         let profile_tab = self.desk_mut().filter(|_| narrow);
-        // Behind the details it is not seen: to the operator it is not open.
+        // Insight can't be seen behind the details, so for the operator it is closed.
         let gives_way = profile_tab.is_some_and(|profile_tab| profile_tab.details.take().is_some());
         self.set_insight(InsightLayout { open: gives_way || !look.open, ..look });
     }
 
-    /// Shows the commands that failed for a reason in the time that Insight looks at.
+    /// Filters for the commands that failed for this reason within Insight's time range.
     pub(crate) fn show_failures(&mut self, reason: &str) {
         let filter = insight::words::filter(reason, self.insight().span);
         if let Some(profile_tab) = self.desk_mut() {
@@ -80,7 +78,7 @@ impl App {
         }
     }
 
-    /// Opens the dialog of the columns in front.
+    /// Opens the columns dialog for the tab in front.
     pub(crate) fn choose_columns(&mut self) {
         let times = self.times();
         if let Some(profile_tab) = self.profile_tab() {
@@ -89,7 +87,7 @@ impl App {
         }
     }
 
-    /// Asks for a name for the filter in front.
+    /// Opens the dialog that saves the filter in front under a name.
     pub(crate) fn name_filter(&mut self) {
         if let Some(profile_tab) = self.profile_tab() {
             let saved = self.preferences().saved_filters.into_iter().map(|saved| saved.name).collect();
@@ -98,14 +96,14 @@ impl App {
         }
     }
 
-    /// Shows these columns of a profile. They are remembered with the rest of its look.
+    /// Sets a profile's columns. They are stored with the rest of its layout.
     pub(crate) fn set_columns(&mut self, profile: ProfileId, columns: Vec<ColumnLayout>) {
         if let Some(profile_tab) = self.desk_of(profile) {
             profile_tab.columns = TableLayout { columns, ..TableLayout::default() };
         }
     }
 
-    /// Looks at what a saved filter looks at.
+    /// Applies a saved filter.
     pub(crate) fn show_saved(&mut self, index: usize) {
         let saved = self.settings.as_ref().and_then(|settings| settings.preferences.saved_filters.get(index)).cloned();
         if let (Some(saved), Some(profile_tab)) = (saved, self.desk_mut()) {
@@ -113,7 +111,7 @@ impl App {
         }
     }
 
-    /// Saves how the profile in front is looked at, in place of one of the same name.
+    /// Saves the layout of the profile in front, replacing a saved filter of the same name.
     pub(crate) fn save_filter(&mut self, name: String) {
         let Some(look) = self.profile_tab().map(ProfileTab::look) else { return };
         self.prefer(|preferences| {
@@ -125,7 +123,7 @@ impl App {
         });
     }
 
-    /// Forgets a saved filter.
+    /// Deletes a saved filter.
     pub(crate) fn forget_saved(&mut self, index: usize) {
         self.prefer(|preferences| {
             if index < preferences.saved_filters.len() {
@@ -134,8 +132,8 @@ impl App {
         });
     }
 
-    /// Remembers how the profile in front is looked at, once nothing is being typed or dragged. Where the engine is busy it is
-    /// tried again in a later frame.
+    /// Stores the layout of the profile in front once nothing is being typed or dragged. If the engine is busy, a later frame
+    /// tries again.
     pub(crate) fn remember_look(&mut self, ctx: &Context) {
         let ActiveTab::Desk(profile) = self.front else { return };
         if self.in_text || ctx.input(|input| input.pointer.any_down()) {
@@ -148,7 +146,7 @@ impl App {
             let there: Vec<ProfileId> = settings.profiles.iter().map(|profile| profile.id).collect();
             self.keep(|preferences| {
                 preferences.looks.insert(profile, look);
-                // Those of profiles that are gone go with the next change.
+                // Layouts of removed profiles are deleted with the next change.
                 preferences.looks.retain(|id, _| there.contains(id));
             });
         }

@@ -1,7 +1,7 @@
-//! The window as a whole: takes what the engine says, draws one frame, and does what the operator wished in it.
+//! The window as a whole: takes the engine's events, draws one frame, and executes the requests made in it.
 //!
-//! [`App`] holds everything that is seen. It never waits: the engine, the save dialogs and the clock are doors that
-//! `main` or a test brings.
+//! [`App`] holds everything that is shown. It never blocks: `main` or a test supplies the engine, the file dialogs and the
+//! clock as traits.
 
 pub(crate) mod all_profiles;
 pub(crate) mod apply;
@@ -46,34 +46,34 @@ use super::theme;
 use apply_thread::ApplyThread;
 use shutdown_state::Shutdown;
 
-/// What the window says while the engine takes nothing.
+/// Shown while the engine takes no actions.
 const BUSY: &str = "The engine is busy, so nothing was done. Try again in a moment.";
-/// How long one frame takes events for; what is left is taken in the next.
+/// How long a frame may take events; the rest is taken in the next frame.
 const DRAIN: Duration = Duration::from_millis(5);
 
-/// What the window is made of.
+/// What the window needs from outside.
 pub struct Dependencies {
-    /// The engine.
+    /// The engine's interface to the window.
     pub backend: Box<dyn Backend>,
-    /// The system's dialogs.
+    /// The system's file dialogs.
     pub dialogs: Box<dyn FileDialogs>,
     /// The system's clipboard, for secrets.
     pub clipboard: Box<dyn SecretClipboard>,
-    /// The desktop's notifications.
+    /// Shows desktop notifications.
     pub notifier: Box<dyn Notifier>,
-    /// The clock.
+    /// The clock of the window.
     pub clock: Box<dyn Clock>,
-    /// What fills the sign-in form at first.
+    /// The first contents of the sign-in form.
     pub prefill: Prefill,
-    /// The name of the profile whose tab comes to the front, where one was asked for.
+    /// The name of the profile whose tab is shown first, if the operator gave one.
     pub profile: Option<String>,
-    /// Set by a signal: the window closes as if a person had closed it, but asks nothing.
+    /// Set by a signal: the window closes as if a person had closed it, but without asking.
     pub quit: Arc<AtomicBool>,
-    /// Wakes the window.
+    /// Wakes the window from any thread.
     pub waker: Waker,
-    /// Whether the system asks for no motion.
+    /// Whether the system asks for reduced motion.
     pub reduced_motion: bool,
-    /// Applies what a stream brings between the frames. Without it, all of it is applied within them.
+    /// Applies entries between frames. Without it, all entries are applied within the frames.
     pub beside: Option<ApplyThread>,
 }
 
@@ -83,66 +83,64 @@ impl std::fmt::Debug for Dependencies {
     }
 }
 
-/// What is in front.
+/// Which tab is in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ActiveTab {
-    /// A profile's tab.
     Desk(ProfileId),
-    /// The form for a further profile.
+    /// The form for a new profile.
     New,
 }
 
-/// The window.
+/// The window's state.
 pub struct App {
     parts: Dependencies,
-    /// What is true now, as the engine told it last.
+    /// The engine's latest status.
     status: EngineStatus,
-    /// What was changed here and the engine has not done yet.
+    /// Changed preferences that the engine has not stored yet.
     changes: preference_changes::PreferenceChanges,
-    /// The settings that are shown; `None` until the engine has told them.
+    /// The settings in use; `None` until the engine has sent them.
     settings: Option<Arc<Settings>>,
-    /// The preferences that the theme, the scale and the styles were last made by.
+    /// The preferences from which the current theme, scale and styles were made.
     applied: Option<Preferences>,
     profile_tabs: Vec<ProfileTab>,
     front: ActiveTab,
-    /// The form for a further profile, while there is one.
+    /// The form for a new profile, while it is open.
     form: Option<Form>,
     notices: Notices,
     announcer: Announcer,
     notifications: Notifications,
     dialog: Option<Dialog>,
-    /// The window's own file dialog, over everything else.
+    /// The window's own file dialog, drawn above everything else.
     file_path: Option<FilePathDialog>,
-    /// Whether the dialog has only just been opened.
+    /// Whether the dialog was opened just before this frame.
     fresh: bool,
     saving: FileDialog<(ProfileId, SavePurpose)>,
     folders: FileDialog<FolderPurpose>,
     exporting: FileDialog<ExportForm>,
-    /// The export under way.
+    /// The export in progress.
     export: Option<ExportProgress>,
-    /// Rows that are copied once their whole texts are read.
+    /// Rows that are copied once their full texts are loaded.
     copying: Option<Copying>,
     closing: Shutdown,
     /// Whether a text field had the focus at the end of the last frame.
     in_text: bool,
-    /// Whether the filter is to have the focus in the next frame.
+    /// Whether the filter gets the focus in the next frame.
     focus_filter: bool,
-    /// Where the keyboard's focus was.
     focus: Focus,
-    /// How often news was taken since a frame was drawn: more than once, and the window is hidden.
+    /// How many times events were taken since the last drawn frame; more than one means that the window is hidden.
     undrawn: u32,
 }
 
-/// Where the keyboard's focus was, so that it is never lost.
+/// Where the keyboard focus was, so that it can be restored.
 #[derive(Debug, Clone, Copy, Default)]
 struct Focus {
-    /// At the end of the last frame.
+    /// The focused widget at the end of the last frame.
     last: Option<egui::Id>,
-    /// Before a dialog opened.
+    /// The focused widget before a dialog opened.
     before: Option<egui::Id>,
     /// Whether a dialog was open at the end of the last frame.
     in_dialog: bool,
-    /// Where it goes back to in the next frame.
+    /// The widget that gets the focus back in the next frame.
     back: Option<egui::Id>,
 }
 
@@ -153,7 +151,7 @@ impl std::fmt::Debug for App {
 }
 
 impl App {
-    /// The window on a context, before its first frame.
+    /// Creates the window's state before its first frame.
     #[must_use]
     pub fn new(ctx: &Context, parts: Dependencies) -> Self {
         theme::install(ctx, parts.reduced_motion);
@@ -186,8 +184,8 @@ impl App {
         }
     }
 
-    /// Takes what the engine has sent, for at most a few milliseconds, and what dialogs and signals said. Also runs while the
-    /// window is hidden, so that nothing piles up behind it.
+    /// Takes the engine's events for at most a few milliseconds, and the results of dialogs and signals. Also runs while the
+    /// window is hidden, so that events don't pile up.
     pub fn update(&mut self, ctx: &Context) {
         self.parts.waker.looked();
         self.parts.backend.begin_drain();
@@ -206,7 +204,7 @@ impl App {
             }
         }
         if self.is_behind() {
-            // Where no frame follows, nothing is handed over: then it is applied here.
+            // If no frame follows, nothing is handed over, and the next call applies the entries itself.
             self.parts.waker.wake();
         }
         self.read_back();
@@ -224,7 +222,7 @@ impl App {
         self.close(ctx);
     }
 
-    /// The desk in front.
+    /// The profile tab in front.
     fn profile_tab(&self) -> Option<&ProfileTab> {
         match self.front {
             ActiveTab::Desk(id) => self.profile_tabs.iter().find(|profile_tab| profile_tab.profile.id == id),
@@ -247,7 +245,7 @@ impl App {
         self.settings.as_ref().map(|settings| settings.preferences.clone()).unwrap_or_default()
     }
 
-    /// Sends an action; says so where the engine is too busy to take it. Returns whether it was taken.
+    /// Sends an action, and shows a notice if the engine is too busy. Returns whether the engine took it.
     fn send(&mut self, action: Action) -> bool {
         let taken = self.parts.backend.send(action);
         if taken {
@@ -258,7 +256,7 @@ impl App {
         taken
     }
 
-    /// Says that the engine took nothing.
+    /// Shows that the engine did not take an action.
     fn is_busy(&mut self) {
         self.notices.busy(BUSY);
     }
@@ -268,7 +266,7 @@ impl App {
         self.fresh = true;
     }
 
-    /// The frame that is about to be drawn.
+    /// The context of the frame that is about to be drawn.
     fn scene(&self, ctx: &Context) -> FrameContext {
         let clock = &self.parts.clock;
         let mut scene = FrameContext::new(

@@ -1,4 +1,4 @@
-//! Tells what came on the desktop, while the window has not the focus.
+//! Shows desktop notifications while the window is unfocused.
 
 use egui::Context;
 
@@ -8,20 +8,21 @@ use crate::ui::platform::desktop_notifications::NotificationPrefs;
 use super::App;
 
 impl App {
-    /// Hands what is due to the desktop. Also runs while the window is hidden.
+    /// Shows the notifications that are due. Also runs while the window is hidden.
     pub(crate) fn notify(&mut self, ctx: &Context) {
         let now = self.parts.clock.instant();
         let preferences = self.settings.as_ref().map(|settings| &settings.preferences);
         let wanted = preferences.map_or(NotificationPrefs { failed: false, ready: false }, |preferences| {
             NotificationPrefs { failed: preferences.notify_failed, ready: preferences.notify_ready }
         });
-        // A system that does not say counts as looking: nobody is told twice.
+        // If the system does not report the focus, the window counts as focused, because a notification would repeat what is
+        // already seen.
         let looked_at = ctx.input(|input| input.viewport().focused).unwrap_or(true);
         let several = self.profiles() > 1;
         for profile_tab in self.profile_tabs.iter_mut().filter(|profile_tab| !profile_tab.is_all()) {
             let news = profile_tab.take_news();
             if !looked_at {
-                // With several profiles, say whose it is.
+                // With several profiles, the notification names the profile.
                 let whose = several.then(|| visible(&profile_tab.profile.name).into_owned());
                 self.notifications.take(news, wanted, whose.as_deref(), now);
             }

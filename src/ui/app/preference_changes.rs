@@ -1,20 +1,20 @@
-//! Changes of preferences that are on their way to the engine.
+//! Preference changes that were sent to the engine and are not stored yet.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::settings::{PreferenceChange, Settings};
 
-/// Changes of the preferences that the engine has taken but not done yet.
+/// Changes that the engine has taken but not stored yet, numbered in the order they were sent.
 #[derive(Debug, Default)]
 pub(crate) struct PreferenceChanges {
-    /// The number of the newest.
+    /// The number of the newest change.
     pub(crate) newest: u64,
     pub(crate) waiting: VecDeque<(u64, Vec<PreferenceChange>)>,
 }
 
 impl PreferenceChanges {
-    /// The number of the next.
+    /// The number for the next change.
     pub(crate) fn next(&mut self) -> u64 {
         self.newest += 1;
         self.newest
@@ -24,7 +24,7 @@ impl PreferenceChanges {
         self.waiting.push_back((number, changes));
     }
 
-    /// The settings as the engine has them, in which everything up to a number is done: with what still waits.
+    /// Applies the pending changes to the engine's settings, which already include all changes up to number `done`.
     pub(crate) fn on(&mut self, settings: Arc<Settings>, done: u64) -> Arc<Settings> {
         self.waiting.retain(|(number, _)| *number > done);
         let mut settings = settings;

@@ -1,4 +1,4 @@
-//! Where data is saved to: asks the operator before anything is fetched, and hands the engine what was chosen.
+//! Chooses where data is saved: asks the operator before anything is fetched, and sends the choice to the engine.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::ui::text::activity_label::suggested_name;
 use super::App;
 
 impl App {
-    /// Opens the save dialog for a row's data. The link is not touched before a place is chosen.
+    /// Opens the save dialog for a row's data. The link is not used before the operator has chosen a path.
     pub(crate) fn ask_where(&mut self, row: RowId, inline: bool) {
         let folder = self.preferences().last_folder;
         let Some(profile_tab) = self.profile_tab() else { return };
@@ -33,14 +33,14 @@ impl App {
         self.saving.ask(&*self.parts.dialogs, suggestion, (owner, what), &self.parts.waker);
     }
 
-    /// Opens the save dialog for a download that waits for room; it waits on meanwhile.
+    /// Opens the save dialog for a download that waits for disk space; the download keeps waiting meanwhile.
     pub(crate) fn ask_where_else(&mut self, profile: ProfileId, request: RequestId, file_name: String) {
         let suggestion = SaveSuggestion { title: "Choose another place".to_owned(), folder: None, file_name };
         let what = (profile, SavePurpose::Moved(request));
         self.saving.ask(&*self.parts.dialogs, suggestion, what, &self.parts.waker);
     }
 
-    /// Opens the dialog for a folder.
+    /// Opens the folder dialog.
     pub(crate) fn ask_folder(&mut self, what: FolderPurpose) {
         let title = match what {
             FolderPurpose::Ready(_) => "Folder for everything that is ready",
@@ -52,7 +52,7 @@ impl App {
         self.folders.ask_folder(&*self.parts.dialogs, of, what, &self.parts.waker);
     }
 
-    /// Says that dialogs of the desktop failed, and asks for the path itself if they can't.
+    /// Reports failed desktop dialogs, and opens the window's own file dialog if the desktop has none.
     pub(crate) fn take_failed_dialogs(&mut self) {
         while self.file_path.is_none()
             && let Some(FailedDialog { error, unanswered }) = self.parts.dialogs.take_failed()
@@ -64,12 +64,12 @@ impl App {
         }
     }
 
-    /// Whether a dialog lies over the window.
+    /// Whether a dialog is open over the window.
     pub(crate) fn has_dialog(&self) -> bool {
         self.dialog.is_some() || self.file_path.is_some()
     }
 
-    /// A place was chosen.
+    /// Saves to the path that was chosen.
     pub(crate) fn save_to(&mut self, (profile, what): (ProfileId, SavePurpose), path: PathBuf) {
         let folder = path.parent().map(PathBuf::from);
         let action = match what {
@@ -92,7 +92,7 @@ impl App {
         }
     }
 
-    /// A folder was chosen.
+    /// Uses the folder that was chosen.
     pub(crate) fn save_into(&mut self, what: FolderPurpose, folder: PathBuf) {
         match what {
             FolderPurpose::Ready(profile) => self.download_all([(profile, None)], &folder),
@@ -113,13 +113,13 @@ impl App {
         }
     }
 
-    /// Asks once for a folder for all selected rows whose links can be fetched; for a single one, for its place.
+    /// Asks once for a folder for all selected rows with usable links, or for a file if there is only one.
     pub(crate) fn download_chosen(&mut self) {
         let Some(profile_tab) = self.profile_tab() else { return };
         let can = |row: &RowId| profile_tab.activity(*row).is_some_and(|activity| activity.can_download());
         let rows: Vec<RowId> = profile_tab.chosen(usize::MAX).into_iter().filter(can).collect();
         match rows.as_slice() {
-            // What came in a message has no link that expires: each is saved to a place of its own.
+            // Inline data has no link that expires, so each is saved to its own path.
             [] => {
                 if let Some(row) = profile_tab.table.cursor() {
                     self.ask_where(row, true);
@@ -139,7 +139,7 @@ impl App {
         }
     }
 
-    /// Has what is ready of profiles fetched into a folder: all of it, or as much of it as was chosen.
+    /// Downloads a profile's ready data into a folder: the chosen requests, or all of them for `None`.
     fn download_all(&mut self, of: impl IntoIterator<Item = (ProfileId, Option<HashSet<RequestId>>)>, folder: &Path) {
         let mut any = false;
         for (profile, chosen) in of {
@@ -168,7 +168,7 @@ impl App {
         }
     }
 
-    /// The next dialog opens with the folder that was chosen last.
+    /// Stores the folder, so that the next dialog starts in it.
     pub(crate) fn remember_folder(&mut self, folder: &Path) {
         self.prefer(|preferences| preferences.last_folder = Some(folder.to_owned()));
     }

@@ -1,8 +1,7 @@
-//! The tab `All profiles`: every profile's rows in one table, each saying whose it is.
+//! The tab `All profiles`: the rows of every profile in one table, each with its profile's name.
 //!
-//! It is made when it is first looked at, the newest rows first and some in each frame, and follows what is committed from
-//! then on.
-//! What is done in it is done by the row's own profile.
+//! The tab is built when it is first shown, newest rows first, some in each frame. After that it follows what is committed.
+//! Commands on its rows are executed by each row's own profile.
 
 use crate::activity::{Activities, ActivityKey, RowId, Seq, View};
 use crate::settings::{Preferences, Profile, ProfileId};
@@ -12,7 +11,7 @@ use crate::ui::view_state::row_owners::{RowOwners, SLICE, id};
 use super::ProfileTab;
 
 impl ProfileTab {
-    /// The tab for several profiles.
+    /// Creates the tab `All profiles`.
     pub(crate) fn all_profiles(preferences: &Preferences) -> Self {
         let profile = Profile { id: id(), name: "All profiles".to_owned(), ..Profile::default() };
         let mut profile_tab = Self::new(profile, preferences);
@@ -21,7 +20,7 @@ impl ProfileTab {
         profile_tab
     }
 
-    /// Whether it is the tab for several profiles.
+    /// Whether this is the tab `All profiles`.
     pub(crate) fn is_all(&self) -> bool {
         self.owners.is_some()
     }
@@ -36,13 +35,13 @@ impl ProfileTab {
         self.owners.as_ref().and_then(|owners| owners.of(row)).map_or(&self.profile.name, |(_, name)| name)
     }
 
-    /// The details that are open, where they are of a row of this profile.
+    /// The open details if they show a row of this profile.
     pub(crate) fn details_of(&mut self, profile: ProfileId) -> Option<&mut Details> {
         let row = self.details.as_ref()?.row();
         if self.owner(row) == profile { self.details.as_mut() } else { None }
     }
 
-    /// Makes it anew of the profiles' rows, where it has to be. What was selected and open is gone then.
+    /// Rebuilds the tab from the profiles' rows if it is out of date. This clears the selection and closes the details.
     pub(crate) fn make_anew(&mut self, parts: &[ProfileTab], preferences: &Preferences) {
         let Some(owners) = self.owners.as_mut().filter(|owners| owners.stale) else { return };
         owners.stale = false;
@@ -65,7 +64,7 @@ impl ProfileTab {
         self.activities.merge_rest(parts.iter().map(|part| &part.activities));
     }
 
-    /// Goes on copying the profiles' rows, the newest first, for as long as there is `time`. Whether there are more.
+    /// Continues to copy the profiles' rows, newest first, while `time` returns `true`. Returns whether rows remain.
     pub(crate) fn copy_rows(&mut self, parts: &[ProfileTab], time: impl Fn() -> bool) -> bool {
         while let Some(before) = self.owners.as_ref().and_then(|owners| owners.copying) {
             let mut rows: Vec<(Seq, usize, RowId)> = Vec::new();
@@ -91,7 +90,7 @@ impl ProfileTab {
         false
     }
 
-    /// Something was committed for a profile: its rows are copied again, and the gaps that it changed.
+    /// Copies the changed rows and gaps of a profile again after a commit.
     pub(crate) fn follow(&mut self, part: &ProfileTab, keys: &[ActivityKey]) {
         for row in keys.iter().filter_map(|key| part.activities.find(key)) {
             self.merge_row(part, row);
@@ -104,7 +103,7 @@ impl ProfileTab {
     }
 
     fn merge_row(&mut self, part: &ProfileTab, row: RowId) {
-        // An id that two profiles know is the row of whoever was merged first.
+        // If two profiles know the same id, it belongs to the profile that was merged first.
         let known = part.activity(row).and_then(|activity| self.activities.find(&activity.key()));
         if known.is_some_and(|here| self.owner(here) != part.profile.id) {
             return;
@@ -159,7 +158,7 @@ mod tests {
             before = all.activities.len();
         }
         assert_eq!(all.activities.len(), 6_000);
-        // As long as there is time it goes on.
+        // Copying continues while there is time.
         let mut all = ProfileTab::all_profiles(&preferences);
         all.make_anew(&parts, &preferences);
         let looks = Cell::new(0);

@@ -1,6 +1,6 @@
-//! Applies entries that were committed, and what a desk makes of it.
+//! Updates a profile tab after committed entries were applied.
 //!
-//! Applying is apart from the desk, so that it can be done beside the window as well (`beside`).
+//! The entries themselves are applied in `view_state::apply_entries`, so that the apply thread can do it between frames.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use crate::ui::view_state::apply_entries::ApplySummary;
 use super::ProfileTab;
 
 impl ProfileTab {
-    /// Entries were applied. `in_front` is whether its tab is the one that is looked at.
+    /// Updates the tab after entries were applied. `in_front` is whether this tab is shown.
     pub(crate) fn changed(&mut self, changed: ApplySummary, in_front: bool, instant: Instant) {
         if changed.heard {
             self.heard = Some(instant);

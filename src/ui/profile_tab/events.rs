@@ -1,4 +1,4 @@
-//! Takes what the engine says of a profile.
+//! Takes the engine's events for a profile.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::ui::view_state::unpersisted::Unpersisted;
 use super::{ProfileTab, UnreadCounts};
 
 impl ProfileTab {
-    /// Takes an event of this profile at an `instant`. `in_front` is whether its tab is the one that is looked at.
+    /// Takes an event of this profile that arrived at `instant`. `in_front` is whether this tab is shown.
     pub(crate) fn take(&mut self, event: Event, in_front: bool, instant: Instant) {
         match event {
             Event::Restored { entries, live_from, complete, .. } => {
@@ -60,7 +60,7 @@ impl ProfileTab {
                     details.reveal(&key, messages);
                 }
             }
-            // Not a desk's.
+            // The window handles these itself.
             Event::DataTokens { .. }
             | Event::WholeTexts { .. }
             | Event::Export(_)
@@ -70,7 +70,7 @@ impl ProfileTab {
         }
     }
 
-    /// Takes what is true now of this profile.
+    /// Takes the profile's current status.
     pub(crate) fn take_status(&mut self, now: &ProfileStatus) {
         if self.status == *now {
             return;
@@ -83,7 +83,7 @@ impl ProfileTab {
         self.status = now.clone();
     }
 
-    /// Takes how far a sign-in is.
+    /// Takes the progress of a sign-in.
     pub(crate) fn take_sign_in(&mut self, state: SignInState) {
         let done = state == SignInState::Done;
         self.form.answer(state);
@@ -93,13 +93,13 @@ impl ProfileTab {
         }
     }
 
-    /// Takes the downloads of all profiles that wait for their turn.
+    /// Takes the download queue of all profiles.
     pub(crate) fn take_queue(&mut self, waiting: &[WaitingDownload]) {
         let ours = (1..).zip(waiting).filter(|(_, waiting)| waiting.profile == self.profile.id);
         self.waiting = ours.map(|(place, waiting)| (place, waiting.clone())).collect();
     }
 
-    /// Everything up to now is gone. How it is looked at stays.
+    /// Clears the history after the journal was cleared. The layout stays.
     fn forget(&mut self) {
         let limit = self.activities.rows_in_memory();
         self.activities = Activities::new(self.activities.link_lifetime());
@@ -125,14 +125,14 @@ impl ProfileTab {
         self.changed(changed, in_front, instant);
     }
 
-    /// Takes a profile's new settings.
+    /// Takes the profile's new settings.
     pub(crate) fn set_profile(&mut self, profile: &Profile) {
         if self.profile != *profile {
             self.profile = profile.clone();
         }
     }
 
-    /// Takes the preferences as they are now.
+    /// Takes the current preferences.
     pub(crate) fn set_preferences(&mut self, preferences: &Preferences) {
         self.activities.set_link_lifetime(Duration::from_secs(u64::from(preferences.link_lifetime)));
         self.activities.set_rows_in_memory(preferences.rows_in_memory());

@@ -1,4 +1,4 @@
-//! How a profile's activities are looked at: columns, sort and filter.
+//! The table layout of a profile: columns, sort order and filter.
 
 use jiff::tz::TimeZone;
 
@@ -9,14 +9,14 @@ use crate::ui::view_state::columns;
 use super::ProfileTab;
 
 impl ProfileTab {
-    /// How its activities are looked at now. A filter that can't be read does not count.
+    /// The current table layout. A filter with a syntax error is left out.
     pub(crate) fn look(&self) -> TableLayout {
         let filter = if self.filter_error.is_some() { self.view.filter().to_string() } else { self.filter.clone() };
         let sort = self.view.sort().map(columns::remembered);
         TableLayout { columns: self.columns.columns.clone(), sort, filter: filter.trim().to_owned() }
     }
 
-    /// Looks at its activities so.
+    /// Applies a table layout.
     pub(crate) fn show_look(&mut self, look: &TableLayout) {
         self.columns = TableLayout { columns: look.columns.clone(), ..TableLayout::default() };
         let sort = look.sort.and_then(|sort| Some((columns::sorts_by(sort.column)?, sort.descending)));
@@ -24,13 +24,13 @@ impl ProfileTab {
         self.set_filter(&look.filter);
     }
 
-    /// Takes another filter into the field, and into the view where it can be read.
+    /// Sets the text of the filter field, and applies the filter if it is valid.
     pub(crate) fn set_filter(&mut self, text: &str) {
         text.clone_into(&mut self.filter);
         self.read_filter();
     }
 
-    /// Shows times in this zone from now on: in it, a date in the filter is a day.
+    /// Sets the time zone in which times are shown and in which the filter interprets dates.
     pub(crate) fn set_zone(&mut self, zone: &TimeZone) {
         if self.zone != *zone {
             self.zone = zone.clone();
@@ -38,7 +38,7 @@ impl ProfileTab {
         }
     }
 
-    /// Reads what stands in the filter's field.
+    /// Parses the text of the filter field.
     pub(crate) fn read_filter(&mut self) {
         match Filter::parse_in(&self.filter, &self.zone) {
             Ok(filter) => {

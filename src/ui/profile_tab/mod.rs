@@ -1,4 +1,4 @@
-//! One profile's place in the window: its connection, its activities, and how they are looked at.
+//! The state of one profile's tab: connection, activities, and how they are displayed.
 
 pub(crate) mod all_profiles;
 pub(crate) mod apply;
@@ -25,91 +25,89 @@ use crate::ui::view_state::sign_in_form::Form;
 use crate::ui::view_state::table::Table;
 use crate::ui::view_state::unpersisted::Unpersisted;
 
-/// How many rows a search looks at between two looks at the clock; well under a millisecond's work.
+/// How many rows a search visits before it checks the time; well under a millisecond of work.
 const SEARCH_SLICE: usize = 5_000;
 
-/// How many rows that came back are read from the journal together.
+/// How many rows that came back into memory are read from the journal in one request.
 const ASKED_BACK: usize = 64;
-/// How long an answer of the journal is awaited before it is asked again.
+/// How long to wait for the journal's response before the request is repeated.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many rows that are too many are evicted between two looks at the clock; well under a millisecond's work.
+/// How many surplus rows are evicted before the time is checked; well under a millisecond of work.
 const EVICTED_SLICE: usize = 1_000;
 
-/// What came while another tab was in front.
+/// What arrived while another tab was in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct UnreadCounts {
-    /// How many activities.
+    /// Number of new activities.
     pub new: usize,
-    /// How many failed, new ones or earlier ones.
+    /// Number of failed activities, new and earlier ones.
     pub failed: usize,
 }
 
-/// One profile's place.
+/// One profile's tab.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each says a thing of its own, and no two of them exclude each other"
 )]
 #[derive(Debug)]
 pub(crate) struct ProfileTab {
-    /// The profile, as the settings have it.
+    /// The profile from the settings.
     pub profile: Profile,
-    /// What is true of it now, as the engine told it last.
+    /// The latest status from the engine.
     pub status: ProfileStatus,
-    /// Whether more links of earlier runs can be used than the tab for all profiles knows.
+    /// Whether more links of earlier runs are usable than the tab `All profiles` has taken.
     pub links_changed: bool,
-    /// When its last message was applied here.
+    /// When the last message was applied in this tab.
     pub heard: Option<Instant>,
-    /// What is known to be complete.
+    /// Which outcomes may be missing.
     pub completeness: Completeness,
-    /// Its activities.
     pub activities: Activities,
-    /// Entries that are still to be applied.
+    /// Entries that are not applied yet.
     pub pending_entries: PendingEntries,
-    /// Which of them are shown, in which order.
+    /// Which activities are shown, and in which order.
     pub view: View,
-    /// How far a search is.
+    /// The progress of a search.
     pub search: Refresh,
-    /// What stands in the filter's field.
+    /// The text of the filter field.
     pub filter: String,
-    /// What is wrong with it; the table keeps to the last filter that was right.
+    /// The filter's syntax error, if any; the table keeps the last valid filter.
     pub filter_error: Option<FilterError>,
-    /// In which times are shown, and a date in the filter is a day.
+    /// The zone in which times are shown and the filter interprets dates.
     zone: TimeZone,
-    /// Its columns.
     pub columns: TableLayout,
-    /// Where the table stands and what is selected in it.
+    /// The table's scroll position and selection.
     pub table: Table,
     /// The details of one activity, while they are open.
     pub details: Option<Details>,
-    /// What its journal refuses.
+    /// Messages that the journal refuses to store.
     pub unkept: Unpersisted,
-    /// What Insight shows, as it was last counted.
+    /// The summary that Insight shows, as last computed.
     pub insight: InsightCache,
-    /// Downloads that wait for their turn, each with its place among those of all profiles, from 1.
+    /// Queued downloads, each with its position in the queue of all profiles, from 1.
     pub waiting: Vec<(usize, WaitingDownload)>,
     /// Whether the narrow window shows every download.
     pub downloads_open: bool,
     /// Whether older activities are still being read from the journal.
     pub restoring: bool,
-    /// What came while another tab was in front.
+    /// What arrived while another tab was in front.
     pub unseen: UnreadCounts,
-    /// How many failed since this was last asked, and what the last of them is, in words.
+    /// How many activities failed since this was last read, and the last of them in words.
     pub failed: Option<(usize, String)>,
-    /// What failed and what became ready since this was last asked, for the desktop.
+    /// Failures and ready data since this was last read, for desktop notifications.
     pub news: PendingNotifications,
-    /// The form to sign it in again.
+    /// The form that signs the profile in again.
     pub form: Form,
-    /// Whether that form was asked for although there is a token.
+    /// Whether the form was opened although the profile has a token.
     pub form_open: bool,
-    /// Whose its rows are, where they are of several profiles.
+    /// The owners of the rows, if this is the tab `All profiles`.
     pub owners: Option<RowOwners>,
-    /// The search for what is not in memory.
+    /// The search for activities that are not in memory.
     pub older: OlderSearch,
-    /// Since when earlier entries of rows that came back are awaited.
+    /// Since when a response with the earlier entries of rows that came back is awaited.
     asked_back: Option<Instant>,
-    /// The next moment at which a link expires.
+    /// The next time at which a link expires.
     next_expiry: Option<Timestamp>,
-    /// Data that was requested from here: its row is selected when it comes.
+    /// Data that was requested here and whose row is selected when it arrives.
     pub expected: PendingSelection,
 }
 
@@ -119,7 +117,7 @@ impl ProfileTab {
         let look = preferences.looks.get(&profile.id).cloned().unwrap_or_default();
         let mut activities = Activities::new(lifetime);
         activities.set_rows_in_memory(preferences.rows_in_memory());
-        // What fails from here on is read when its tab is in front.
+        // Failures from here on count as read once the tab is in front.
         activities.mark_read();
         let mut profile_tab = Self {
             form: Form::of(&profile),
@@ -157,17 +155,17 @@ impl ProfileTab {
         profile_tab
     }
 
-    /// Whether the engine said that this profile has no token.
+    /// Whether the engine reported that this profile has no token.
     pub(crate) fn is_signed_out(&self) -> bool {
         self.status.connection == Some(ConnectionState::SignedOut)
     }
 
-    /// Whether its place shows the sign-in form and not the table.
+    /// Whether the tab shows the sign-in form instead of the table.
     pub(crate) fn shows_form(&self) -> bool {
         self.is_signed_out() || self.form_open
     }
 
-    /// A gap as it stands, where a row is one.
+    /// The state of a gap, if the row is one.
     pub(crate) fn gap(&self, row: RowId) -> Option<GapState> {
         let suspected = match &self.owners {
             Some(owners) => owners.suspects(row),
@@ -176,17 +174,17 @@ impl ProfileTab {
         Some(self.activities.gap(row)?.while_suspected(suspected))
     }
 
-    /// Whether outcomes arrive.
+    /// Whether the connection is live, so that outcomes arrive.
     pub(crate) fn is_live(&self) -> bool {
         self.status.connection == Some(ConnectionState::Live)
     }
 
-    /// When the last message came in this run.
+    /// When the last message arrived in this run.
     pub(crate) fn last_message(&self) -> Option<Instant> {
         self.heard.max(self.status.health.message)
     }
 
-    /// When its token expires, if it has one and the server said so.
+    /// When the token expires, if there is one and the server gave its expiry.
     pub(crate) fn token_expires(&self) -> Option<Timestamp> {
         match self.status.token {
             TokenStatus::Held { expires_at, .. } => expires_at,
@@ -194,8 +192,8 @@ impl ProfileTab {
         }
     }
 
-    /// Brings the view up to the activities, before it is drawn. A search goes on for as long as there is `time` left.
-    /// Returns whether it is to go on in the next frame.
+    /// Updates the view from the activities before it is drawn. A search continues while `time` returns `true`. Returns whether
+    /// it has to continue in the next frame.
     pub(crate) fn refresh(&mut self, (now, reference): (Timestamp, TimeReference), time: impl Fn() -> bool) -> bool {
         self.activities.set_reference(reference);
         self.next_expiry = self.activities.expire(now);
@@ -219,13 +217,13 @@ impl ProfileTab {
         evicting || self.search != Refresh::Done
     }
 
-    /// The question for the journal where rows came back of which earlier entries are not known, some at a time.
+    /// The request to the journal for the missing earlier entries of rows that came back, some at a time.
     pub(crate) fn question_back(&mut self, now: Instant) -> Option<Action> {
         if let Some(asked) = self.asked_back {
             if now.saturating_duration_since(asked) < PATIENCE {
                 return None;
             }
-            // A reading that failed has no answer.
+            // A failed read sends no response.
             self.asked_back = None;
             self.activities.ask_again();
         }
@@ -237,13 +235,13 @@ impl ProfileTab {
         Some(Action::ReadBack { profile: self.profile.id, rows })
     }
 
-    /// The engine was busy: the question is asked again.
+    /// The engine was busy, so the request is repeated.
     pub(crate) fn not_asked_back(&mut self) {
         self.asked_back = None;
         self.activities.ask_again();
     }
 
-    /// Rows were evicted: nothing here is of them any more.
+    /// Drops all state of evicted rows.
     fn let_go(&mut self) {
         self.table.let_go(self.view.take_gone(), &self.activities);
         if self.details.as_ref().is_some_and(|details| self.activities.get(details.row()).is_none()) {
@@ -251,29 +249,29 @@ impl ProfileTab {
         }
     }
 
-    /// The next moment at which a link expires.
+    /// The next time at which a link expires.
     pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
         self.next_expiry
     }
 
-    /// The next moment at which rows come or go by the time alone.
+    /// The next time at which rows appear or disappear without a new message.
     pub(crate) fn next_turn(&self) -> Option<Timestamp> {
         self.view.next_turn()
     }
 
-    /// Opens the details of a row, or turns them to it.
+    /// Opens the details of a row, or switches them to it.
     pub(crate) fn open_details(&mut self, row: RowId) {
         let Some(key) = self.activities.get(row).map(|activity| activity.key()) else { return };
         if self.details.as_ref().is_none_or(|details| details.row() != row) {
             if self.details.is_none() {
-                // The details take room from the table, perhaps just where the row is.
+                // The details take space from the table, perhaps where the row is.
                 self.table.keep_in_sight();
             }
             self.details = Some(Details::new(row, key));
         }
     }
 
-    /// Selects a row, shows it where it is among those shown, and opens its details.
+    /// Selects a row, scrolls to it if it is shown, and opens its details.
     pub(crate) fn reveal(&mut self, row: RowId) {
         let Self { table, activities, view, .. } = self;
         table.select(row);

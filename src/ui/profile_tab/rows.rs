@@ -1,4 +1,4 @@
-//! Which rows there are: shown, chosen for a command, ready to be fetched, or waiting for their turn.
+//! Queries for rows: shown, selected for a command, ready to fetch, or in the download queue.
 
 use crate::activity::{Activity, ActivityKey, Kind, RowId, Status};
 use crate::engine::{DownloadProgress, WaitingDownload};
@@ -8,17 +8,17 @@ use crate::ui::text::activity_label::suggested_name;
 use super::ProfileTab;
 
 impl ProfileTab {
-    /// A row, to read.
+    /// Read access to a row's activity.
     pub(crate) fn activity(&self, row: RowId) -> Option<Activity<'_>> {
         self.activities.get(row)
     }
 
-    /// How many rows are shown.
+    /// Number of rows shown.
     pub(crate) fn shown(&self) -> usize {
         self.view.len(&self.activities)
     }
 
-    /// A row by arrival, whatever is shown: 0 is the newest.
+    /// The row by arrival, whether it is shown or not; 0 is the newest.
     pub(crate) fn newest(&self, index: usize) -> Option<RowId> {
         self.activities.newest(index)
     }
@@ -28,8 +28,8 @@ impl ProfileTab {
         self.view.row(&self.activities, index)
     }
 
-    /// The rows that a command is for: those that are selected if there are several, else the one that the keyboard is at. At
-    /// most `limit`.
+    /// The rows that a command applies to, at most `limit`: the selected rows if there are several, otherwise the row of the
+    /// keyboard cursor.
     pub(crate) fn chosen(&self, limit: usize) -> Vec<RowId> {
         if self.table.selected_count() > 1 {
             self.table.selection(&self.activities, &self.view, limit)
@@ -38,7 +38,7 @@ impl ProfileTab {
         }
     }
 
-    /// How many selected rows the filter or the chip hides; 0 if there are too many to look at in each frame.
+    /// How many selected rows are hidden by the filters; 0 if there are too many to check in each frame.
     pub(crate) fn hidden_selected(&self) -> usize {
         const MOST: usize = 1_000;
         if !self.view.is_filtered() || self.table.selected_count() > MOST {
@@ -47,7 +47,7 @@ impl ProfileTab {
         self.table.any_selected().filter(|row| self.view.hides(&self.activities, *row)).count()
     }
 
-    /// Some of the rows that a command is for, in any order: enough to say whether it can be run.
+    /// Some of the rows that a command applies to, in any order: enough to decide whether the command is available.
     pub(crate) fn some_chosen(&self) -> Vec<RowId> {
         const ENOUGH: usize = 1_000;
         if self.table.selected_count() > 1 {
@@ -57,12 +57,12 @@ impl ProfileTab {
         }
     }
 
-    /// The rows whose links can be used and that nobody has asked to fetch yet, what expires first in front.
+    /// Rows with usable links that are not being downloaded yet, earliest expiry first.
     pub(crate) fn links(&self) -> impl Iterator<Item = RowId> + '_ {
         self.activities.ready().filter(|row| self.is_not_waiting(*row))
     }
 
-    /// The rows whose data can be had and that nobody has asked for yet: links first, then what came in messages.
+    /// Rows whose data is available and was not requested yet: links first, then inline data.
     pub(crate) fn ready(&self) -> impl Iterator<Item = RowId> + '_ {
         self.links().chain(self.activities.inline().filter(|row| self.is_not_waiting(*row)))
     }
@@ -71,7 +71,7 @@ impl ProfileTab {
         self.waiting.is_empty() || self.turn_of(row).is_none()
     }
 
-    /// The place of a row among the downloads that wait, from 1, and the download.
+    /// The position of a row in the download queue, from 1, and the download.
     pub(crate) fn turn_of(&self, row: RowId) -> Option<(usize, &WaitingDownload)> {
         let activity = self.activity(row).filter(|_| !self.waiting.is_empty())?;
         let id = activity.id();
@@ -81,7 +81,7 @@ impl ProfileTab {
             .map(|(place, waiting)| (*place, waiting))
     }
 
-    /// What a download that waits is called: the file that was chosen, or in a folder what would be suggested.
+    /// The file name of a queued download: the chosen one, or the suggested one if a folder was chosen.
     pub(crate) fn name_of(&self, waiting: &WaitingDownload) -> String {
         let row = self.activities.find(&ActivityKey::Data(waiting.request.clone())).and_then(|row| self.activity(row));
         let suggested = row.map(|activity| suggested_name(&activity)).unwrap_or_default();
@@ -90,7 +90,7 @@ impl ProfileTab {
         visible(&name).into_owned()
     }
 
-    /// What a download under way is called: as soon as it has been told, the name of its file.
+    /// The file name of a running download, or the suggested one until it is known.
     pub(crate) fn name_of_running(&self, request: &RequestId, progress: &DownloadProgress) -> String {
         if !progress.file_name.is_empty() {
             return visible(&progress.file_name).into_owned();
@@ -99,7 +99,7 @@ impl ProfileTab {
         visible(&row.map_or_else(|| request.to_string(), |activity| suggested_name(&activity))).into_owned()
     }
 
-    /// The download of an activity's data, where one is under way: its request, and how far it is.
+    /// The running download of an activity's data: its request and its progress.
     pub(crate) fn download_of(&self, activity: &Activity<'_>) -> Option<(RequestId, &DownloadProgress)> {
         let ActivityKey::Data(request) = activity.key() else { return None };
         let progress = self.status.downloads.get(&request)?;
@@ -107,18 +107,18 @@ impl ProfileTab {
     }
 }
 
-/// The id of a profile's table, which has the keyboard's focus for all of its rows.
+/// The id of a profile's table, which has the keyboard focus for all its rows.
 pub(crate) fn table_id(profile_tab: &ProfileTab) -> egui::Id {
     egui::Id::unique(("activity", profile_tab.profile.id))
 }
 
-/// Whether the same data can be had once more, and that makes sense.
+/// Whether requesting the same data again is possible and useful.
 pub(crate) fn can_request_again(activity: &Activity<'_>) -> bool {
     let over = matches!(activity.status(), Status::LinkExpired | Status::LinkUsed | Status::Failed | Status::Saved);
     activity.kind() == Kind::Data && over && activity.can_request_again()
 }
 
-/// What a tab is called.
+/// The title of a tab.
 pub(crate) fn tab_name(profile_tab: &ProfileTab) -> String {
     if profile_tab.is_all() {
         return profile_tab.profile.name.clone();
