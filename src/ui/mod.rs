@@ -1,29 +1,26 @@
-//! The window: what an operator sees and does.
+//! The window: shows what the engine reports, and sends what the operator requests.
 //!
-//! One file a view. [`App`] reads what is true now ([`crate::engine::EngineStatus`]), takes [`crate::engine::Event`]s, draws, and
-//! sends [`crate::engine::Action`]s; it may use [`crate::activity`], [`crate::settings`], [`crate::protocol`]'s types and the
-//! engine's doors, and never waits, reads a file or opens a socket.
+//! [`App`] reads the current [`crate::engine::EngineStatus`], takes [`crate::engine::Event`]s, draws, and sends
+//! [`crate::engine::Action`]s. It may use [`crate::activity`], [`crate::settings`], [`crate::protocol`]'s types and the
+//! engine's public interface. It never blocks, reads a file or opens a socket.
 //!
-//! | file | what |
+//! | folder or file | contents |
 //! |---|---|
-//! | `app` | the whole: takes events, draws a frame, does what was wished in it |
-//! | `desk`, `merged` | one profile's place: connection, activities, how they are looked at; and that of all profiles |
-//! | `top_bar`, `banner`, `chips`, `tools`, `status_bar`, `downloads`, `notices`, `announce`, `rival` | the bars, and what is said aloud |
-//! | `table` | the virtualised table: rows, selection, scrolling, what screen readers read |
-//! | `older`, `expected` | searching the journal for older rows; rows to select once they have come |
-//! | `completeness`, `gaps`, `unkept` | what may be missing or lost: in the status bar, in a dialog, in words |
-//! | `details` | one activity: messages, JSON, what is next |
-//! | `sign_in`, `dialogs`, `preferences`, `network`, `export`, `export_bar`, `track`, `leave`, `help` | forms and other dialogs |
-//! | `request_data`, `data_settings`, `data_key`, `columns_dialog`, `saved` | more of them |
-//! | `commands`, `keys`, `palette` | every command with its key, and how it is found |
-//! | `menu`, `row_menu`, `copying` | entries of menus, the menu of the selected rows, and they as text for the clipboard |
-//! | `theme`, `icons`, `widgets`, `field`, `empty`, `text`, `open` | the look and the words |
-//! | `scene` | what each view gets for one frame, and what it may ask for |
-//! | `beside` | the thread that applies what a stream brings, between two frames |
-//! | `insight` | what came, why commands failed and how long they took, beside the table |
-//! | `notify` | what is told on the desktop while the window has not the focus |
-//! | `file_path` | asks for a path if the desktop has no file dialog |
-//! | `doors`, `saving`, `native`, `clipboard`, `system` | what the window needs from outside |
+//! | `app` | the whole window: takes events, draws a frame, executes the requests made in it |
+//! | `bars` | the bars around the table, notices, downloads, and the live region for screen readers |
+//! | `details` | one activity: its messages, JSON and next steps |
+//! | `dialogs` | settings, help, the command palette, data requests, export and all other dialogs |
+//! | `frame` | what views get in a frame and may request: `FrameContext`, `UiRequest`, `Command`, the frame of dialogs |
+//! | `input` | key presses, menus, and when a command is available |
+//! | `insight` | the summary beside the table: what arrived, why commands failed, how long they took |
+//! | `platform` | what the window needs from the system: traits (`ports`) and their implementations |
+//! | `profile_tab` | the state of one profile's tab, and of the tab `All profiles` |
+//! | `sign_in` | the sign-in form |
+//! | `table` | the virtualised table: rows, header, row menu, copying |
+//! | `text` | numbers, times, sizes, labels and JSON as text |
+//! | `theme` | colours, fonts, sizes and spacing |
+//! | `view_state` | what is selected, folded, scrolled to or typed in each view |
+//! | `widgets` | buttons, text fields, icons and links |
 
 pub(crate) mod app;
 pub(crate) mod bars;

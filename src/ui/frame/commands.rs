@@ -1,5 +1,5 @@
-//! Every command of the window in one list: its words, its key, its icon and, in `when`, why it can't be run just now.
-//! Menus, keys, the palette and the dialog `Keyboard shortcuts` are all made from it.
+//! Every command of the window in one list: its name, shortcut and icon. `input::availability` decides whether a command can
+//! run. Menus, keys, the palette and the dialog `Keyboard shortcuts` are built from this list.
 
 use egui::{Key, KeyboardShortcut, Modifiers};
 
@@ -8,99 +8,97 @@ use crate::settings::Theme;
 use crate::ui::widgets::icons;
 use crate::ui::widgets::icons::Icon;
 
-/// A command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Into the filter's field.
+    /// Move the focus to the filter field.
     Filter,
-    /// Every filter off.
+    /// Clear all filters.
     ShowEverything,
-    /// What a chip gathers.
+    /// Show only the rows of a status filter.
     Show(StatusFilter),
-    /// The details of the row that the keyboard is at.
+    /// Open the details of the row at the keyboard cursor.
     Details,
     /// Save the row's data.
     Download,
-    /// Save everything that is ready into one folder.
+    /// Save all ready data into one folder.
     DownloadAll,
-    /// Request the row's data once more.
+    /// Request the row's data again.
     RequestAgain,
-    /// Ask the server for the row's state.
+    /// Check the row's status on the server.
     CheckStatus,
-    /// Name the row.
+    /// Edit the row's label.
     EditLabel,
-    /// Show what is masked in the details.
+    /// Show the masked secrets in the details.
     ShowSecrets,
-    /// Mask it again.
+    /// Mask the secrets again.
     HideSecrets,
     /// Copy the selected rows as the table shows them.
     CopyRows,
     /// Copy the selected rows as tab-separated cells with a header.
     CopyTsv,
-    /// Copy the selected rows as JSON, one object a line.
+    /// Copy the selected rows as JSON, one object per line.
     CopyJson,
     /// Select every row.
     SelectAll,
-    /// Write what the journal has into a file.
+    /// Export entries of the journal to a file.
     Export,
-    /// Freeze the view, or go on.
+    /// Freeze the view, or continue.
     Pause,
-    /// To the newest rows, and stay there.
+    /// Scroll to the newest rows and follow them.
     Follow,
-    /// A profile's tab, from 0.
+    /// Show a profile's tab, counted from 0.
     Profile(usize),
-    /// The form for a further profile.
+    /// Open the form for a new profile.
     AddProfile,
     /// Connect the profile in front.
     Connect,
-    /// Leave its channel and stay offline.
+    /// Leave the channel of the profile in front, and stay offline.
     Disconnect,
-    /// Do not wait for the next attempt.
+    /// Retry without waiting for the next attempt.
     RetryNow,
-    /// Ask for a new token.
+    /// Request a new token.
     RenewToken,
-    /// Forget its token.
+    /// Delete the profile's token.
     SignOut,
-    /// Take its activity out of the journal.
+    /// Delete the profile's history from the journal.
     ForgetActivity,
-    /// Take it out of the settings.
+    /// Remove the profile from the settings.
     RemoveProfile,
-    /// Light, dark, or as the system has it.
+    /// Use the light, the dark or the system's theme.
     Theme(Theme),
-    /// Which columns there are, and how times are told.
+    /// Choose the columns and the time format.
     Columns,
-    /// What came, why commands failed and how long they took, or away with it.
+    /// Show or hide Insight.
     Insight,
-    /// Save the filter with its columns and its sort.
+    /// Save the filter with its columns and its sort order.
     SaveFilter,
-    /// Request stored data.
     RequestData,
-    /// What is done with ready data.
+    /// Set what happens with ready data.
     DataSettings,
-    /// Follow commands by their ids.
+    /// Track commands by their ids.
     Track,
-    /// What is known to be complete.
+    /// Show which outcomes may be missing.
     Completeness,
-    /// Draw everything larger.
+    /// Increase the zoom.
     Larger,
-    /// Draw everything smaller.
+    /// Decrease the zoom.
     Smaller,
-    /// Draw everything at the system's size.
+    /// Reset the zoom.
     ActualSize,
-    /// How the program behaves.
+    /// Open the settings of the program.
     Settings,
-    /// Every command, to be found by typing.
+    /// Open the palette, which finds commands by their names.
     Palette,
-    /// The list of keys.
+    /// Show the keyboard shortcuts.
     Shortcuts,
-    /// How to use this window.
+    /// Show the guide to this window.
     Guide,
-    /// What this program is.
+    /// Show the version and the licences.
     About,
 }
 
 impl Command {
-    /// All of them, in the order of the palette and of the dialog that lists the keys.
+    /// All commands, in the order of the palette and of the dialog that lists the shortcuts.
     pub(crate) const ALL: [Self; 58] = [
         Self::Palette,
         Self::Filter,
@@ -162,12 +160,12 @@ impl Command {
         Self::About,
     ];
 
-    /// Those with a key.
+    /// The commands with a shortcut.
     pub(crate) fn with_keys() -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(|command| command.key().is_some())
     }
 
-    /// Its words.
+    /// The name in menus and in the palette.
     pub(crate) fn words(self) -> String {
         match self {
             Self::Filter => "Filter".into(),
@@ -225,7 +223,7 @@ impl Command {
         }
     }
 
-    /// Its icon in menus.
+    /// The icon in menus.
     pub(crate) fn icon(self) -> Icon {
         match self {
             Self::Palette | Self::Filter | Self::ShowEverything | Self::Show(_) => icons::SEARCH,
@@ -268,7 +266,7 @@ impl Command {
         }
     }
 
-    /// Its key.
+    /// The shortcut.
     pub(crate) fn key(self) -> Option<KeyboardShortcut> {
         const DIGITS: [Key; 9] =
             [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
@@ -324,12 +322,12 @@ impl Command {
         }
     }
 
-    /// Whether its key is a single one that types something: it acts only while no text field has the focus.
+    /// Whether the shortcut is a single key that types a character: it works only while no text field has the focus.
     pub(crate) fn types(self) -> bool {
         self.key().is_some_and(|key| key.modifiers == Modifiers::NONE && key.logical_key != Key::F1)
     }
 
-    /// Whether its key also does something to whatever has the focus: it acts only where nothing but the table has it.
+    /// Whether the key also activates a focused widget: it works only if nothing or the table has the focus.
     pub(crate) fn presses(self) -> bool {
         matches!(self, Self::Details | Self::Pause)
     }

@@ -10,10 +10,10 @@ use crate::ui::widgets::{Button, ButtonStyle};
 
 use super::{FrameContext, UiRequest};
 
-/// What a dialog's scroll bar has beside the content, of the margin on the right.
+/// Space for a dialog's scroll bar beside the content; part of the right margin.
 pub(crate) const SCROLL_BAR: i8 = 12;
 
-/// Draws a dialog that is none of [`Dialog`]'s over everything. Says whether the operator closes it.
+/// Draws a dialog that is not a `Dialog` above everything else. Returns whether the operator closes it.
 pub(crate) fn modal(ctx: &egui::Context, title: &str, width: f32, content: impl FnOnce(&mut Ui)) -> bool {
     framed(ctx, title, width, (top(ctx.content_rect().height()), 24), |ui| {
         heading(ui, title);
@@ -21,7 +21,7 @@ pub(crate) fn modal(ctx: &egui::Context, title: &str, width: f32, content: impl 
     })
 }
 
-/// Draws a dialog's frame, so far below the upper edge and with such a margin. Says whether the operator closes it.
+/// Draws a dialog's frame, `below` the window's upper edge and with this margin. Returns whether the operator closes it.
 pub(crate) fn framed(
     ctx: &egui::Context,
     title: &str,
@@ -41,7 +41,7 @@ pub(crate) fn framed(
     let (around, bar) = (2.0 * f32::from(margin), f32::from(SCROLL_BAR.min(margin)));
     let room = vec2(window.x - around - 16.0, window.y - below - around - 8.0);
     let response = Modal::new(id).area(area).backdrop_color(theme::BACKDROP).frame(frame).show(ctx, |ui| {
-        // What has no room in the window is scrolled to.
+        // Content larger than the window can be scrolled.
         let width = width.min((window.x - 80.0).max(theme::LEAST_DIALOG));
         let shown = width.min(room.x) + bar;
         ui.set_width(shown);
@@ -60,26 +60,25 @@ pub(crate) fn framed(
     response.should_close()
 }
 
-/// How far below the upper edge of a window of this height a dialog begins.
+/// Distance of a dialog from the upper edge of a window of this height.
 pub(crate) fn top(height: f32) -> f32 {
     (height * 0.09).floor()
 }
 
-/// How high a list in a dialog may be, so that the whole dialog is in sight. `beside` is what else takes height: the other
-/// parts of the dialog, its margins, and what is left free below it.
+/// Maximum height of a list in a dialog, so that the whole dialog is visible. `beside` is the height of everything else: the
+/// other parts of the dialog, its margins, and the free space below it.
 pub(crate) fn room(ui: &Ui, beside: f32) -> f32 {
     let height = ui.ctx().content_rect().height();
     height - top(height) - beside
 }
 
-/// The part of a dialog that scrolls where it is higher than [`room`] leaves it, and else is as high as what it holds: in its
-/// first frame too, when the dialog does not know its own height yet.
+/// A part of a dialog that scrolls if it is higher than [`room`] allows, and otherwise is as high as its content. This also
+/// holds in its first frame, when the dialog does not know its own height yet.
 pub(crate) fn pane(ui: &Ui, beside: f32, least: f32) -> Pane {
     let room = room(ui, beside).max(least);
     Pane(ScrollArea::vertical().max_height(room).min_scrolled_height(room).auto_shrink([false, true]))
 }
 
-/// See [`pane`].
 pub(crate) struct Pane(pub(crate) ScrollArea);
 
 impl Pane {
@@ -89,7 +88,7 @@ impl Pane {
 
     pub(crate) fn show<T>(self, ui: &mut Ui, content: impl FnOnce(&mut Ui) -> T) -> T {
         let width = ui.available_width();
-        // Its scroll bar is beside the content, like the one of the dialog.
+        // The scroll bar is beside the content, as in the dialog.
         let place = ui.available_rect_before_wrap();
         let place = place.with_max_x(place.right() + f32::from(SCROLL_BAR));
         let mut wider = ui.new_child(UiBuilder::new().max_rect(place).id_salt("pane"));
@@ -114,7 +113,7 @@ pub(crate) fn heading(ui: &mut Ui, title: &str) {
     ui.add_space(12.0);
 }
 
-/// A paragraph, read as one label.
+/// A paragraph that screen readers read as one label.
 pub(crate) fn paragraph(ui: &mut Ui, words: &str) {
     let palette = Palette::of(ui.style());
     let galley = widgets::paragraph(ui, words, TextRole::Body, palette.secondary, ui.available_width());
@@ -127,20 +126,19 @@ pub(crate) fn paragraph(ui: &mut Ui, words: &str) {
 /// Which button has the focus when a dialog opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InitialFocus {
-    /// What is asked for.
+    /// The button that does what the dialog asks for.
     Main,
-    /// The way out, where Enter by mistake would lose something.
+    /// The button that cancels, if Enter by mistake would lose something.
     Out,
-    /// Neither.
     None,
 }
 
-/// Says in a sentence what is wrong with what was typed.
+/// Shows an error about the typed text.
 pub(crate) fn mistake(ui: &mut Ui, words: &str) {
     sentence(ui, words, Palette::of(ui.style()).failed);
 }
 
-/// Says something about what was typed, at once.
+/// Shows a sentence about the typed text, which screen readers announce at once.
 pub(crate) fn sentence(ui: &mut Ui, words: &str, colour: Color32) {
     let galley = widgets::paragraph(ui, words, TextRole::Small, colour, ui.available_width());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), galley.size().y));
@@ -148,12 +146,12 @@ pub(crate) fn sentence(ui: &mut Ui, words: &str, colour: Color32) {
     widgets::alert(ui, rect, words);
 }
 
-/// The buttons at the bottom, on the right: a way out, and what is asked for. Returns whether the latter was pressed.
+/// The buttons at the bottom right: cancel and the main button. Returns whether the main button was pressed.
 pub(crate) fn buttons(ui: &mut Ui, main: &str, out: &str, first: InitialFocus, scene: &mut FrameContext) -> bool {
     buttons_unless(ui, None, main, out, first, scene)
 }
 
-/// The same, if what is asked for may not be possible now: then `why_not` says why, in a sentence.
+/// Like [`buttons`], but the main button is disabled if there is a reason: `why_not` gives it in a sentence.
 pub(crate) fn buttons_unless(
     ui: &mut Ui,
     why_not: Option<&str>,
@@ -172,13 +170,13 @@ pub(crate) fn buttons_unless(
 /// Which of the two buttons was pressed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pressed {
-    /// What is asked for.
+    /// The button that does what the dialog asks for.
     pub main: bool,
-    /// The way out.
+    /// The button that cancels.
     pub out: bool,
 }
 
-/// The same buttons, for a dialog that closes itself.
+/// Like [`buttons_unless`], for a dialog that closes itself.
 pub(crate) fn two_buttons(
     ui: &mut Ui,
     (main, why_not): (&str, Option<&str>),
@@ -203,12 +201,12 @@ pub(crate) fn two_buttons(
     Pressed { main: main.clicked(), out: out.clicked() }
 }
 
-/// The button for the focus in the dialog's first frame; in later ones it stays where the operator put it.
+/// The button that gets the focus in the dialog's first frame; later the focus stays where the operator put it.
 pub(crate) fn first(fresh: bool, first: InitialFocus) -> InitialFocus {
     if fresh { first } else { InitialFocus::None }
 }
 
-/// The one button of a dialog that asks nothing.
+/// The only button of a dialog that just informs.
 pub(crate) fn close_button(ui: &mut Ui, fresh: bool, scene: &mut FrameContext) {
     ui.add_space(12.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 32.0));

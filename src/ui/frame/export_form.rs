@@ -6,26 +6,26 @@ use crate::engine::Export;
 use crate::protocol::file_name;
 use crate::settings::ProfileId;
 
-/// What is chosen.
+/// The choices of the export dialog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExportForm {
-    /// The profile in front, and its name; `None` where all of them are in front.
+    /// The profile in front and its name; `None` for the tab `All profiles`.
     pub(crate) profile: Option<(ProfileId, String)>,
-    /// Whether all profiles are meant; `None` where there is nothing to choose.
+    /// Whether all profiles are exported; `None` if there is only one choice.
     pub(crate) all_profiles: Option<bool>,
     pub(crate) format: Format,
     pub(crate) messages: bool,
-    /// What the table shows, where that is not everything: the filter, the chip, and both in words.
+    /// What the table shows if it is filtered: the filter, the status filter, and both in words.
     pub(crate) shown: Option<(Filter, StatusFilter, String)>,
-    /// The entries by which the selected rows are named; empty where no row is selected.
+    /// The entries that identify the selected rows; empty if no row is selected.
     pub(crate) selected: Vec<Seq>,
     pub(crate) rows: Rows,
-    /// Whether CSV begins with a byte order mark.
+    /// Whether a CSV file starts with a byte order mark.
     pub(crate) bom: bool,
 }
 
 impl ExportForm {
-    /// The dialog for what is in front. `several` is whether there are other profiles.
+    /// Creates the form for the tab in front. `several` is whether there are other profiles.
     pub(crate) fn new(
         profile: Option<(ProfileId, String)>,
         several: bool,
@@ -38,31 +38,31 @@ impl ExportForm {
             format: Format::Csv,
             messages: false,
             rows: match (&*selected, &shown) {
-                // One row is selected wherever the keyboard is: it may not be meant.
+                // A single row is always selected at the keyboard cursor, so it may not be meant.
                 ([_, _, ..], _) => Rows::Selected,
                 (_, Some(_)) => Rows::Shown,
                 (_, None) => Rows::All,
             },
             shown,
             selected,
-            // There a double click opens the file in Excel, which takes UTF-8 for the system's code page without it.
+            // On Windows a double click opens the file in Excel, which reads UTF-8 as the system's code page without the mark.
             bom: cfg!(windows),
         }
     }
 
-    /// The one profile that is meant, and its name.
+    /// The profile to export and its name, if it is only one.
     pub(crate) fn only(&self) -> Option<&(ProfileId, String)> {
         self.profile.as_ref().filter(|_| self.all_profiles != Some(true))
     }
 
-    /// The name that the file is suggested to have.
+    /// The suggested file name.
     pub(crate) fn file_name(&self) -> String {
         let whose = self.only().map_or("all", |(_, name)| name);
         let what = if self.messages { "messages" } else { "activities" };
         format!("privicore-{}-{what}.{}", file_name::safe_name(whose).unwrap_or_default(), self.format.extension())
     }
 
-    /// What is to be exported, to a place.
+    /// The export with these choices, to this path.
     pub(crate) fn export(&self, to: std::path::PathBuf) -> Export {
         let (filter, status_filter) = match &self.shown {
             Some((filter, status_filter, _)) if self.rows == Rows::Shown => (filter.clone(), *status_filter),
@@ -81,7 +81,7 @@ impl ExportForm {
     }
 }
 
-/// Which rows are written.
+/// Which rows are exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rows {
     Selected,

@@ -1,19 +1,19 @@
-//! What a folder is asked for.
+//! What a chosen folder is used for.
 
 use std::collections::{BTreeMap, HashSet};
 
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
-/// What a chosen folder is for.
+/// What a chosen folder is used for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FolderPurpose {
-    /// Everything of a profile that is ready then.
+    /// Save all data of a profile that is ready when the folder is chosen.
     Ready(ProfileId),
-    /// These requests of each profile, as far as they are ready then.
+    /// Save the data of these requests of each profile, if it is ready when the folder is chosen.
     Chosen(BTreeMap<ProfileId, HashSet<RequestId>>),
-    /// Whatever becomes ready of a profile, from then on.
+    /// Automatically save all data of a profile that becomes ready from then on.
     Automatic(ProfileId),
-    /// What is about to be requested of a profile.
+    /// Save the data that is about to be requested for a profile.
     Requested(ProfileId),
 }

@@ -1,16 +1,16 @@
-//! The pages of the help.
+//! The pages of the help dialog.
 
-/// Which of its pages is shown.
+/// A page of the help dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HelpPage {
-    /// The list of keys.
+    /// The list of keyboard shortcuts.
     Shortcuts,
-    /// The guide.
+    /// The guide to the window.
     Guide,
 }
 
 impl HelpPage {
-    /// What the dialog is called while this page is shown.
+    /// The dialog's title while this page is shown.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Shortcuts => "Keyboard shortcuts",

@@ -1,4 +1,4 @@
-//! What every view is handed while one frame is drawn: the time, the room there is, and where its wishes go.
+//! What every view gets while a frame is drawn: the time, the space, and the queue for its requests.
 
 pub(crate) mod commands;
 pub(crate) mod dialog_frame;
@@ -25,131 +25,125 @@ use export_form::ExportForm;
 use folder_purpose::FolderPurpose;
 use help_page::HelpPage;
 
-/// The window is compact below this width, in points.
+/// Below this width, in points, the window is compact.
 const COMPACT: f32 = 780.0;
 
-/// One frame. Views draw and wish; what they wish is done after the frame, in one place.
+/// The context of one frame. Views draw and add requests, which are executed in one place after the frame.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the frame")]
 pub(crate) struct FrameContext {
-    /// The time, by the clock that stamps entries.
+    /// The current time of the clock that stamps entries.
     pub now: Timestamp,
     /// How that clock relates to the computer's and to the server's.
     pub reference: TimeReference,
-    /// The monotonic clock.
+    /// The current time of the monotonic clock.
     pub instant: Instant,
-    /// How times of day are shown.
+    /// The zone in which times of day are shown.
     pub zone: Zone,
-    /// How times are told.
+    /// How times are displayed.
     pub times: Times,
-    /// How Insight is looked at.
+    /// The layout of Insight.
     pub insight: InsightLayout,
-    /// Whether the window is too narrow for words on tools and all columns.
+    /// Whether the window is too narrow for tool labels and all columns.
     pub narrow: bool,
-    /// Whether it is so narrow that even short words and second columns have no room.
+    /// Whether the window is too narrow even for short labels and second columns.
     pub compact: bool,
-    /// Whether changes are shown without motion or passing tints.
+    /// Whether changes are shown without animations and fading colours.
     pub reduced_motion: bool,
-    /// Whether an act of the engine would be refused for now, since a dialog is open.
+    /// Whether a dialog is open, so that the engine's actions are disabled.
     pub modal: bool,
-    /// Done after the frame, in order.
+    /// Executed after the frame, in order.
     pub requests: Vec<UiRequest>,
     wake: Option<Duration>,
 }
 
-/// What a view wants done.
+/// What a view requests.
 #[derive(Debug)]
 pub(crate) enum UiRequest {
-    /// Send this to the engine.
+    /// Send this action to the engine.
     Send(Action),
     /// Change preferences.
     Prefer(Vec<PreferenceChange>),
-    /// Run a command, as its key would.
+    /// Run a command, as its shortcut would.
     Run(Command),
-    /// Save a row's data: the one GET of its link, or what came in its message.
+    /// Save a row's data: by the one GET of its link, or from the message that holds it.
     Save {
-        /// The row.
         row: RowId,
-        /// Whether what came in the message is meant.
+        /// Whether to save the data in the message.
         inline: bool,
     },
     /// Copy a message with its secrets.
     CopySecret(UnmaskedMessage),
-    /// Ask where to export to, and have it done.
+    /// Ask for the file of an export, and start it.
     Export(ExportForm),
-    /// Request stored data, and close the dialog that listed it.
+    /// Request stored data, and close the dialog that lists it.
     RequestData {
-        /// Whose.
         profile: ProfileId,
-        /// What.
         data: Vec<StoredData>,
-        /// Where it is saved to as soon as it is ready, where it is.
+        /// The folder in which it is saved as soon as it is ready, if any.
         folder: Option<PathBuf>,
     },
-    /// Ask where else a download that waits for room is to be saved.
+    /// Ask for another path for a download that waits for disk space.
     MoveDownload {
-        /// Whose.
         profile: ProfileId,
-        /// Which.
         request: RequestId,
-        /// The name that is suggested.
+        /// The suggested file name.
         file: String,
     },
     /// Ask for a folder.
     AskFolder(FolderPurpose),
-    /// Request the data of a request once more.
+    /// Request the data of a request again.
     RequestAgain {
-        /// Whose.
+        /// The profile that made the request.
         profile: ProfileId,
-        /// Which.
         request: RequestId,
     },
-    /// Ask the server for a row's state.
+    /// Check a row's status on the server.
     Check(RowId),
-    /// Bring a profile's tab to the front.
+    /// Show a profile's tab.
     Show(ProfileId),
-    /// Open the form for a further profile.
+    /// Open the form for a new profile.
     AddProfile,
-    /// Leave the form for a further profile.
+    /// Close the form for a new profile.
     CloseForm,
-    /// Submit the form that is in front.
+    /// Submit the form in front.
     SignIn,
-    /// Show the form of a profile whose token was refused.
+    /// Show the sign-in form of a profile whose token was refused.
     SignInAgain(ProfileId),
-    /// Select a row, show it where it is shown, and open its details.
+    /// Select a row, scroll to it if it is shown, and open its details.
     Reveal(RowId),
     /// Show a page of the help.
     ShowHelp(HelpPage),
     /// Explain what another client on the same queue means.
     ExplainCompetingConsumer(CompetingConsumer),
-    /// Close the dialog.
+    /// Close the open dialog.
     CloseDialog,
-    /// Show these columns of a profile.
+    /// Set a profile's columns.
     SetColumns(ProfileId, Vec<ColumnLayout>),
-    /// Tell times so.
+    /// Set how times are displayed.
     SetTimes(Times),
-    /// Look at Insight so.
+    /// Set the layout of Insight.
     SetInsight(InsightLayout),
-    /// Show the commands that failed for this reason in the time that Insight looks at; empty for those without one.
+    /// Show the commands that failed for this reason within Insight's time range; an empty reason stands for those without one.
     ShowFailures(String),
-    /// Look at what a saved filter looks at.
+    /// Apply a saved filter.
     ShowSaved(usize),
-    /// Save the filter in front under a name.
+    /// Save the filter in front under this name.
     SaveFilter(String),
-    /// Forget a saved filter.
+    /// Delete a saved filter.
     ForgetSaved(usize),
-    /// Search the journal for what is not in memory.
+    /// Search the journal for activities that are not in memory.
     SearchOlder,
-    /// Stop searching it.
+    /// Cancel the search of the journal.
     CancelSearch,
-    /// Take a notice away.
+    /// Dismiss a notice.
     Dismiss(u64),
-    /// Close the window, whatever is under way.
+    /// Close the window, whatever is in progress.
     Leave,
 }
 
 impl FrameContext {
-    /// The frame for a window of this width.
+    /// Creates the context for a window of this width.
     pub(crate) fn new(
         (now, reference): (Timestamp, TimeReference),
         instant: Instant,
@@ -172,30 +166,30 @@ impl FrameContext {
         }
     }
 
-    /// Asks for something to be done after the frame.
+    /// Adds a request that is executed after the frame.
     pub(crate) fn request(&mut self, request: UiRequest) {
         self.requests.push(request);
     }
 
-    /// Something visible changes by itself after this time: the next frame comes no later.
+    /// Something visible changes after this time, so the next frame is drawn no later.
     pub(crate) fn changes_in(&mut self, time: Duration) {
         self.wake = Some(self.wake.map_or(time, |wake| wake.min(time)));
     }
 
-    /// Something that counts down to `end` is visible. Returns what is left of it.
+    /// Something visible counts down to `end`. Returns the remaining time.
     pub(crate) fn counts_down_to(&mut self, end: Timestamp) -> Duration {
         let left = end.since(self.now);
         self.counts(left);
         left
     }
 
-    /// Something that counts up from `start` is visible.
+    /// Something visible counts up from `start`.
     pub(crate) fn counts_up_from(&mut self, start: Timestamp) {
         self.counts(self.now.since(start).max(Duration::from_millis(1)));
     }
 
-    /// Something that counts is visible. All counters move on together, at the full second of the wall clock (beyond an
-    /// hour, which is told in minutes, at the full minute), so that many of them cost one frame and not one each.
+    /// Something visible counts. All counters advance together at the full second of the wall clock, so that many of them need
+    /// one frame instead of one each. Beyond an hour, which is displayed in minutes, they advance at the full minute.
     pub(crate) fn counts(&mut self, time: Duration) {
         if time.is_zero() {
             return;
@@ -203,11 +197,11 @@ impl FrameContext {
         let unit = if time < Duration::from_hours(1) { Duration::from_secs(1) } else { Duration::from_mins(1) };
         let unit_micros = i64::try_from(unit.as_micros()).unwrap_or(1_000_000);
         let into = u64::try_from(self.now.0.rem_euclid(unit_micros)).unwrap_or(0);
-        // A little late rather than a little early: early would show the old number for another second.
+        // Slightly late rather than early, because an early frame would show the old number for another second.
         self.changes_in(unit.saturating_sub(Duration::from_micros(into)) + Duration::from_millis(1));
     }
 
-    /// When the next frame is due, if nothing else happens.
+    /// When the next frame is due if nothing else happens.
     pub(crate) fn wake(&self) -> Option<Duration> {
         self.wake
     }

@@ -1,4 +1,4 @@
-//! Secrets on the system's clipboard, marked so that its history leaves them out. What is no secret goes through egui.
+//! Copies secrets to the system's clipboard, marked so that its history leaves them out. Other text is copied by egui.
 
 use arboard::{Clipboard, Set};
 
@@ -6,7 +6,7 @@ use crate::protocol::UnmaskedMessage;
 
 use super::ports::SecretClipboard;
 
-/// The system's clipboard. It is kept: on Linux what was copied is there as long as the program that copied it.
+/// The system's clipboard. It is kept open, because on Linux the copied text exists only as long as the program that copied it.
 #[derive(Default)]
 pub(crate) struct SystemClipboard(Option<Clipboard>);
 
@@ -14,7 +14,7 @@ impl SecretClipboard for SystemClipboard {
     fn copy(&mut self, secret: &UnmaskedMessage) -> Result<(), String> {
         let copied = self.clipboard().and_then(|clipboard| marked(clipboard.set()).text(secret.expose()));
         copied.map_err(|error| {
-            // The next attempt begins anew.
+            // The next attempt opens the clipboard again.
             self.0 = None;
             format!("Nothing was copied, since the clipboard can't be reached: {error}.")
         })
@@ -30,21 +30,21 @@ impl SystemClipboard {
     }
 }
 
-/// By `x-kde-passwordManagerHint`, which Klipper and others know.
+/// Marks the content with `x-kde-passwordManagerHint`, which Klipper and other clipboard managers respect.
 #[cfg(all(unix, not(target_os = "macos")))]
 fn marked(set: Set<'_>) -> Set<'_> {
     use arboard::SetExtLinux as _;
     set.exclude_from_history()
 }
 
-/// By `org.nspasteboard.ConcealedType`, which programs that keep a history know; the system has no word for it.
+/// Marks the content with `org.nspasteboard.ConcealedType`, which clipboard managers respect; macOS itself has no such type.
 #[cfg(target_os = "macos")]
 fn marked(set: Set<'_>) -> Set<'_> {
     use arboard::SetExtApple as _;
     set.exclude_from_history()
 }
 
-/// By the system's own formats: left out of its history and of the cloud.
+/// Excludes the content from the history and the cloud with Windows' own formats.
 #[cfg(windows)]
 fn marked(set: Set<'_>) -> Set<'_> {
     use arboard::SetExtWindows as _;

@@ -1,5 +1,5 @@
-//! What is told on the desktop while the window has not the focus: new failures and ready data. What comes in a burst is one
-//! notification, and what goes on is told ever more seldom. Pure: who shows them is a door.
+//! Decides which desktop notifications to show for new failures and ready data while the window is unfocused. Bursts are
+//! merged, and repeated notifications become rarer. Does no I/O: `notifier` shows them.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -11,42 +11,42 @@ use crate::ui::text::cut;
 
 use super::ports::Notification;
 
-/// How long what comes is gathered.
+/// How long changes are collected before a notification.
 const GATHER: Duration = Duration::from_secs(2);
-/// The least time between two tellings; it doubles with each, as long as nobody looks.
+/// Minimum time between two notifications; it doubles with each while the window stays unfocused.
 const PAUSE: Duration = Duration::from_secs(15);
-/// The most that it grows to.
+/// Upper limit of that time.
 const MOST_PAUSE: Duration = Duration::from_mins(5);
-/// The most characters of a text from the server.
+/// Maximum length of a server's text, in characters.
 const LONGEST: usize = 200;
 
-/// Which are wanted.
+/// Which notifications the operator wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotificationPrefs {
-    /// Failures.
+    /// Notify of failures.
     pub(crate) failed: bool,
-    /// Ready data.
+    /// Notify of ready data.
     pub(crate) ready: bool,
 }
 
-/// What failed and what became ready.
+/// Failures and ready data that are not shown yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct PendingNotifications {
     commands_failed: usize,
     data_failed: usize,
     ready: usize,
-    /// What failed last, and why.
+    /// The name of the last failure, and its reason.
     last_failed: (String, String),
-    /// What became ready last.
+    /// The name of the last data that became ready.
     last_ready: String,
 }
 
 impl PendingNotifications {
-    /// Notes what a batch changed: so many rows failed, and so many have data that was not there before.
+    /// Adds the changes of a batch: how many rows `failed`, and how many have data that became `ready`.
     pub(crate) fn note(&mut self, activities: &Activities, entries: &[Entry], failed: usize, ready: usize) {
         let (mut failed, mut ready) = (failed, ready);
         let mut seen = HashSet::new();
-        // The newest entry is looked at first.
+        // Newest entries first.
         let (mut last_failed, mut last_ready) = (None, None);
         for entry in entries.iter().rev().filter(|entry| seen.insert(&entry.key)) {
             if failed + ready == 0 {
@@ -73,12 +73,12 @@ impl PendingNotifications {
         self.last_ready = last_ready.unwrap_or_else(|| std::mem::take(&mut self.last_ready));
     }
 
-    /// Adds what came later of the same profile.
+    /// Adds later changes of the same profile.
     pub(crate) fn join(&mut self, later: Self) {
         self.add(later, NotificationPrefs { failed: true, ready: true }, None);
     }
 
-    /// Adds what came later, of a profile that is named where there are several.
+    /// Adds later changes of a profile; `whose` is its name if there are several.
     fn add(&mut self, later: Self, wanted: NotificationPrefs, whose: Option<&str>) {
         let of = |what: String| whose.map_or_else(|| what.clone(), |whose| format!("{whose}: {what}"));
         if wanted.failed && later.failed() > 0 {
@@ -100,7 +100,7 @@ impl PendingNotifications {
         self.failed() + self.ready == 0
     }
 
-    /// In words.
+    /// The notifications for these changes.
     fn tell(self) -> Vec<Notification> {
         let mut told = Vec::new();
         let (what, why) = &self.last_failed;
@@ -129,7 +129,7 @@ impl PendingNotifications {
     }
 }
 
-/// What an operator calls an activity.
+/// The name of an activity for the operator.
 fn name(activity: &Activity<'_>) -> String {
     let label = label_of(activity);
     if label.is_empty() { shown(&activity.id()) } else { shown(&label) }
@@ -139,23 +139,23 @@ fn shown(text: &str) -> String {
     visible(&cut(text, LONGEST)).into_owned()
 }
 
-/// What waits to be told.
+/// Collects changes, and decides when they are shown.
 #[derive(Debug, Default)]
 pub(crate) struct Notifications {
     waiting: PendingNotifications,
-    /// When the first of it came.
+    /// When the first of these changes arrived.
     since: Option<Instant>,
-    /// When something was told last, and how long nothing is told after that.
+    /// When the last notification was shown, and the minimum time until the next.
     told: Option<(Instant, Duration)>,
 }
 
 impl Notifications {
-    /// Somebody looks at the window: nothing is to be told any more.
+    /// The window has the focus, so nothing has to be shown.
     pub(crate) fn looked_at(&mut self) {
         *self = Self::default();
     }
 
-    /// Takes what came while nobody looks.
+    /// Takes changes that arrived while the window is unfocused.
     pub(crate) fn take(
         &mut self,
         news: PendingNotifications,
@@ -169,7 +169,7 @@ impl Notifications {
         }
     }
 
-    /// What is to be told now.
+    /// The notifications to show now.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Notification> {
         if self.left(now).is_none_or(|left| !left.is_zero()) {
             return Vec::new();
@@ -180,7 +180,7 @@ impl Notifications {
         std::mem::take(&mut self.waiting).tell()
     }
 
-    /// How long until something is to be told, where something waits.
+    /// The time until the next notification, if one is pending.
     pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
         let gathered = self.since? + GATHER;
         let due = self.told.map_or(gathered, |(told, pause)| gathered.max(told + pause));

@@ -1,30 +1,31 @@
-//! Which display the window opens on, looked at before anything is started that needs an operator.
+//! Finds the display that the window opens on, before anything is started that needs an operator.
 
 /// The display that the window opens on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Display {
-    /// The one that the system's library finds by itself.
+    /// The display that the system's library finds by default.
     Default,
-    /// X, although the environment names a Wayland display too.
+    /// X11, although the environment also names a Wayland display.
     X11,
 }
 
 impl Display {
-    /// Looks which display answers.
+    /// Finds a display that responds.
     ///
     /// # Errors
     ///
-    /// If none does, or it lacks what the window needs. Only X and Wayland are looked at; other systems always have a display.
+    /// Fails if no display responds, or if it lacks what the window needs. Checks only X and Wayland; macOS and Windows always have
+    /// a display.
     #[cfg(all(unix, not(target_os = "macos")))]
     pub fn find() -> Result<Self, WindowError> {
         linux::find(|name| std::env::var_os(name).filter(|value| !value.is_empty()))
     }
 
-    /// Other systems always have a display.
+    /// Returns the default display, because macOS and Windows always have one.
     ///
     /// # Errors
     ///
-    /// Never.
+    /// Never fails.
     #[cfg(not(all(unix, not(target_os = "macos"))))]
     pub fn find() -> Result<Self, WindowError> {
         Ok(Self::Default)
@@ -45,7 +46,7 @@ mod linux {
     use super::{Display, WindowError};
 
     pub(crate) fn find(variable: impl Fn(&str) -> Option<OsString>) -> Result<Display, WindowError> {
-        // A connection that was handed to this process: opening it here would use it up.
+        // An inherited connection can be used only once, so it must not be opened here.
         if variable("WAYLAND_SOCKET").is_some() {
             return Ok(Display::Default);
         }
@@ -54,7 +55,7 @@ mod linux {
             return look_at_x(&x.ok_or(WindowError::NoDisplay)?).map(|()| Display::Default);
         };
         let socket = match variable("XDG_RUNTIME_DIR") {
-            // An absolute name stands for itself.
+            // An absolute path replaces the folder.
             Some(folder) => PathBuf::from(folder).join(&wayland),
             None => PathBuf::from(&wayland),
         };
@@ -70,7 +71,7 @@ mod linux {
         }
     }
 
-    /// Whether the window can open on this X server.
+    /// Checks whether the window can open on this X server.
     fn look_at_x(display: &OsStr) -> Result<(), WindowError> {
         let display = display.display().to_string();
         let no_answer = |source: io::Error| WindowError::NoX { display: display.clone(), source };
@@ -114,58 +115,58 @@ mod linux {
                 assert!(sentence.contains(named), "{given:?}: {sentence}");
             }
             drop(served);
-            // The socket stays, but nobody answers.
+            // The socket file remains, but no process accepts connections.
             assert!(matches!(find(&[("WAYLAND_DISPLAY", "wayland-7")]), Err(WindowError::NoWayland { .. })));
         }
     }
 }
 
-/// Why there is no window.
+/// Why the window can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum WindowError {
-    /// There is nothing to show it on.
+    /// There is no display.
     #[error(
         "No display was found: start Privicore Monitor in a desktop session, or use `privicore-monitor watch`, which needs none."
     )]
     NoDisplay,
-    /// The environment names a Wayland display that nobody serves, and no other.
+    /// The environment names only a Wayland display, and it does not respond.
     #[error(
         "WAYLAND_DISPLAY is {display}, but no compositor answers there. Start Privicore Monitor in a desktop session, or set \
          DISPLAY to an X server."
     )]
     NoWayland {
-        /// The variable's value.
+        /// The value of `WAYLAND_DISPLAY`.
         display: String,
-        /// Why it can't be reached.
+        /// The error of the connection attempt.
         source: std::io::Error,
     },
-    /// The environment names an X server that does not answer.
+    /// The environment names an X server that does not respond.
     #[error(
         "DISPLAY is {display}, but no X server lets Privicore Monitor in there ({source}). Start it in a desktop session, or \
          use `privicore-monitor watch`, which needs no display."
     )]
     NoX {
-        /// The variable's value.
+        /// The value of `DISPLAY`.
         display: String,
-        /// Why it can't be reached.
+        /// The error of the connection attempt.
         source: std::io::Error,
     },
-    /// The X server can't say which screens it has.
+    /// The X server has no RANDR extension, so it can't report its screens.
     #[error(
         "The X server at {display} has no RANDR extension, which the window needs. Start the server with it, or use \
          `privicore-monitor watch`, which needs no display."
     )]
     NoRandr {
-        /// The variable's value.
+        /// The value of `DISPLAY`.
         display: String,
     },
     /// The engine could not be started.
     #[error(transparent)]
     NotStarted(StartError),
-    /// There is a display, but nothing to draw with.
+    /// There is a display, but graphics can't be initialised.
     #[error("The window could not be drawn: install OpenGL 2.1 or later, on Debian the package libgl1-mesa-dri.")]
     NoGraphics(#[source] eframe::Error),
 }
 
-/// Why there is no engine for the window.
+/// Why the engine could not be started for the window.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;

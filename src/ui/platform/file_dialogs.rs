@@ -1,4 +1,4 @@
-//! Where files are saved to: one save dialog at a time, and what its answer is for.
+//! Save dialogs: at most one is open, and its purpose is stored until its result arrives.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -7,24 +7,24 @@ use crate::protocol::RequestId;
 
 use super::ports::{DialogReply, DialogResponder, FileDialogs, SaveSuggestion, Waker};
 
-/// What a chosen file is for: how the data of which request, or which message, gets into it.
+/// What a chosen file is for: which data is saved to it, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SavePurpose {
-    /// By the one GET of a request's link.
+    /// Save the data that the one GET of the request's link returns.
     Link(RequestId),
-    /// From the message that a request's data came in.
+    /// Save the data in the message of a request.
     Inline(RequestId),
-    /// From a message of bytes, which belongs to no request.
+    /// Save a binary message, which belongs to no request.
     Message(MessageId),
-    /// By a download that is under way and waits for room.
+    /// Continue a download that waits for disk space.
     Moved(RequestId),
 }
 
-/// The id of a message that is neither a command's nor a request's.
+/// The id of a message that belongs to neither a command nor a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MessageId(pub(crate) Box<str>);
 
-/// The save dialog that is open, if any, and what its answer is for.
+/// The open dialog, if any, and its purpose.
 #[derive(Debug)]
 pub(crate) struct FileDialog<T> {
     sender: SyncSender<DialogReply>,
@@ -35,24 +35,23 @@ pub(crate) struct FileDialog<T> {
 
 impl<T> FileDialog<T> {
     pub(crate) fn new() -> Self {
-        // One dialog is open at a time; room for a late answer of one that was given up.
+        // Only one dialog is open at a time; the further capacity is for late results of dialogs that were given up.
         let (sender, answers) = sync_channel(4);
         Self { sender, answers, open: None, last: 0 }
     }
 
-    /// Whether a dialog is open.
     pub(crate) fn is_open(&self) -> bool {
         self.open.is_some()
     }
 
-    /// Opens a dialog. While one is open, a second wish does nothing: the first stands in front of the window.
+    /// Opens a save dialog. Does nothing while a dialog is open, because that dialog is already in front of the window.
     pub(crate) fn ask(&mut self, dialogs: &dyn FileDialogs, suggestion: SaveSuggestion, what: T, waker: &Waker) {
         if let Some(answer) = self.begin(what, waker) {
             dialogs.save_as(suggestion, answer);
         }
     }
 
-    /// The same for a folder.
+    /// Opens a folder dialog, with the same rule.
     pub(crate) fn ask_folder(
         &mut self,
         dialogs: &dyn FileDialogs,
@@ -74,7 +73,7 @@ impl<T> FileDialog<T> {
         Some(DialogResponder { sender: self.sender.clone(), number: self.last, given: false, waker: waker.clone() })
     }
 
-    /// The answer, where one has come and something was chosen.
+    /// The result, if it has arrived and something was chosen.
     pub(crate) fn take(&mut self) -> Option<(T, PathBuf)> {
         let answered = self.answers.try_recv().ok()?;
         let (_, what) = self.open.take_if(|(number, _)| *number == answered.number)?;

@@ -1,4 +1,4 @@
-//! What the window needs from the system, as traits (`ports`) and their implementations.
+//! What the window needs from the system: traits in `ports`, and their implementations.
 
 pub(crate) mod clipboard;
 pub(crate) mod desktop_notifications;

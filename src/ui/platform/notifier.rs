@@ -1,17 +1,18 @@
-//! Shows notifications on the desktop: on Linux over the session bus, elsewhere as the system has it.
+//! Shows desktop notifications: over the session bus on Linux, with the system's own service elsewhere.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::ports::{Notification, Notifier};
 
-/// How many may wait to be shown. They come seconds apart: where so many wait, the desktop does not answer, and more are dropped.
+/// Maximum queue length. Notifications arrive seconds apart, so a full queue means that the desktop does not respond; more are
+/// dropped.
 const WAITING: usize = 4;
 
-/// Hands notifications to the thread that shows them.
+/// Sends notifications to the thread that shows them.
 pub(crate) struct SystemNotifier(SyncSender<Notification>);
 
 impl SystemNotifier {
-    /// Starts the thread; it ends with this.
+    /// Starts the thread, which ends when the value is dropped.
     pub(crate) fn start() -> Self {
         let (sender, receiver) = sync_channel(WAITING);
         let thread = std::thread::Builder::new().name("notifications".to_owned()).spawn(move || run(&receiver));
@@ -39,7 +40,7 @@ fn run(receiver: &Receiver<Notification>) {
     }
 }
 
-/// The service of the desktop.
+/// The connection to the desktop's notification service.
 #[cfg(all(unix, not(target_os = "macos")))]
 #[derive(Default)]
 struct Desktop(Option<zbus::blocking::Connection>);
@@ -52,13 +53,13 @@ impl Desktop {
             None => super::session_bus::bus()?,
         };
         notify(&bus, notification)?;
-        // One that failed is not used again.
+        // A failed connection is not used again.
         self.0 = Some(bus);
         Ok(())
     }
 }
 
-/// `Notify` of the desktop notifications specification 1.2.
+/// Calls `Notify` of the Desktop Notifications Specification 1.2.
 #[cfg(all(unix, not(target_os = "macos")))]
 fn notify(bus: &zbus::blocking::Connection, notification: &Notification) -> zbus::Result<()> {
     use zbus::zvariant::Value;
@@ -73,13 +74,13 @@ fn notify(bus: &zbus::blocking::Connection, notification: &Notification) -> zbus
     Ok(())
 }
 
-/// Many desktops read the body as markup: what a server said must not become any.
+/// Escapes the text, because many desktops read the body as markup and a server's text must not become markup.
 #[cfg(all(unix, not(target_os = "macos")))]
 fn without_markup(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// The system's own.
+/// The system's own notification service.
 #[cfg(any(windows, target_os = "macos"))]
 #[derive(Default)]
 struct Desktop;

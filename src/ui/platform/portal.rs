@@ -1,6 +1,6 @@
 //! The file chooser of the desktop's portal, over the session bus.
 //!
-//! Each dialog has a connection of its own, so that what happens to one concerns no other. Blocks until the dialog is answered.
+//! Each dialog has its own connection, so that dialogs can't affect each other. Blocks until the operator closes the dialog.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -19,18 +19,18 @@ use crate::engine::{FileDialogError, FileKind, FileRequest};
 
 const SERVICE: &str = "org.freedesktop.portal.Desktop";
 
-/// How long the portal may take to accept the request. The operator may take any time to answer the dialog.
+/// How long the portal may take to accept the request. The operator may take any time to close the dialog.
 const OPENING: Duration = Duration::from_secs(4);
 
-/// The signals that a dialog waits for: its answer, and that the portal or the program that draws its dialogs has ended.
+/// The signals that a dialog waits for: its response, and the end of the portal or of the program that draws its dialogs.
 const SIGNALS: [&str; 3] = [
     "type='signal',sender='org.freedesktop.portal.Desktop',interface='org.freedesktop.portal.Request',member='Response'",
     "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='org.freedesktop.portal.Desktop'",
     "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0namespace='org.freedesktop.impl.portal'",
 ];
 
-/// Shows the dialog and waits for its answer. `None` if the operator cancelled. `parent` names the window that the dialog
-/// belongs to; empty if it can't be named.
+/// Shows the dialog and waits for its result: `None` if the operator cancelled. `parent` identifies the window that the dialog
+/// belongs to; empty if that is not possible.
 pub(crate) fn choose(request: &FileRequest, parent: &str) -> Result<Option<PathBuf>, FileDialogError> {
     match open(request, parent) {
         Ok((handle, signals)) => answer(&handle, signals),
@@ -41,7 +41,7 @@ pub(crate) fn choose(request: &FileRequest, parent: &str) -> Result<Option<PathB
     }
 }
 
-/// Asks the portal for a dialog. The signals are subscribed to before, so that none is missed.
+/// Requests a dialog from the portal. Subscribes to the signals first, so that none is missed.
 fn open(request: &FileRequest, parent: &str) -> zbus::Result<(OwnedObjectPath, MessageIterator)> {
     let bus = Builder::session()?.method_timeout(OPENING).build()?;
     let signals = MessageIterator::from(&bus);
@@ -70,10 +70,10 @@ fn open(request: &FileRequest, parent: &str) -> zbus::Result<(OwnedObjectPath, M
     Ok((reply.body().deserialize()?, signals))
 }
 
-/// Waits for the dialog's answer.
+/// Waits for the dialog's response.
 fn answer(handle: &OwnedObjectPath, signals: MessageIterator) -> Result<Option<PathBuf>, FileDialogError> {
     let mut backend_ended = false;
-    // They end with the bus.
+    // The messages end when the bus does.
     for message in signals.map_while(Result::ok) {
         let header = message.header();
         match header.member().map(zbus::names::MemberName::as_str) {
@@ -104,19 +104,19 @@ fn chosen(uris: Option<OwnedValue>) -> Result<Option<PathBuf>, FileDialogError> 
     let uris: Vec<String> = uris.and_then(|uris| uris.try_into().ok()).unwrap_or_default();
     match uris.first() {
         None => Ok(None),
-        // What is no file of this computer can't be written to.
+        // Anything but a local file can't be written to.
         Some(uri) => path_of(uri).map(Some).ok_or(FileDialogError::Unavailable),
     }
 }
 
-/// The path of a `file` URI, byte by byte: names need not be UTF-8.
+/// The path of a `file` URI, decoded byte by byte, because names need not be UTF-8.
 fn path_of(uri: &str) -> Option<PathBuf> {
     let path = uri.strip_prefix("file://")?;
     let path = path.strip_prefix("localhost").unwrap_or(path);
     path.starts_with('/').then(|| OsString::from_vec(percent_decode_str(path).collect()).into())
 }
 
-/// A path as the portal takes it: bytes that end with a zero.
+/// A path in the portal's format: bytes with a terminating zero.
 fn with_nul(path: &Path) -> Vec<u8> {
     path.as_os_str().as_bytes().iter().copied().chain([0]).collect()
 }

@@ -1,5 +1,5 @@
-//! What the window needs from outside, as small traits: the engine, save dialogs, a clock. `main` brings the real ones,
-//! tests bring fakes.
+//! What the window needs from outside, as small traits: the engine, file dialogs, a clock. `main` supplies the real
+//! implementations, tests supply fakes.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,63 +11,63 @@ use crate::activity::{TimeReference, Timestamp};
 use crate::engine::{Action, EngineStatus, Event, FileDialogError, FileKind, FileRequest, PathCheck};
 use crate::protocol::UnmaskedMessage;
 
-/// The engine, seen from the window.
+/// The engine's interface to the window.
 pub trait Backend {
-    /// Hands an action to the engine without waiting. False where the engine's channel is full: the window then says that
-    /// the engine is busy, and nothing has happened.
+    /// Sends an action without waiting. Returns `false` if the engine's channel is full: the action is dropped, and the window
+    /// reports that the engine is busy.
     #[must_use = "an action that was not taken has to be told to the operator"]
     fn send(&mut self, action: Action) -> bool;
 
-    /// What is true now, if it has changed since this was last asked.
+    /// The current status, if it has changed since the last call.
     fn status(&mut self) -> Option<EngineStatus>;
 
-    /// The next event that waits, if any.
+    /// The next queued event, if any.
     fn next_event(&mut self) -> Option<Event>;
 
-    /// The window begins to take what is true and what happened: from here on, news has to wake it again.
+    /// The window starts to read the status and events. Later changes have to wake it again.
     fn begin_drain(&mut self);
 }
 
-/// What a save dialog opens with.
+/// The initial values of a save dialog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SaveSuggestion {
-    /// The words in its title bar.
+    /// The text in the title bar.
     pub title: String,
-    /// The folder it shows, where one is known.
+    /// The initial folder, if known.
     pub folder: Option<PathBuf>,
-    /// The best name known so far.
+    /// The best file name known so far.
     pub file_name: String,
 }
 
-/// Opens the system's dialogs. They never block the window.
+/// Opens the system's dialogs without blocking the window.
 pub trait FileDialogs {
-    /// Asks where to save. The answer is given through `answer`, now or later, from any thread.
+    /// Asks for a file to save to. The result is sent through `answer`, now or later, from any thread.
     fn save_as(&self, suggestion: SaveSuggestion, answer: DialogResponder);
 
-    /// Asks for a folder. `title` stands in the title bar; `folder` is shown first, where one is known.
+    /// Asks for a folder. `title` is the text in the title bar; `folder` is the initial folder, if known.
     fn choose_folder(&self, title: &str, folder: Option<PathBuf>, answer: DialogResponder);
 
-    /// The next dialog that failed, if any. The window asks for the path itself if the desktop can't.
+    /// The next dialog that failed, if any. If the desktop has no dialogs, the window asks for the path itself.
     fn take_failed(&mut self) -> Option<FailedDialog> {
         None
     }
 
-    /// Looks where a typed path leads. The result is sent through `reply`, now or later, from any thread.
+    /// Checks a typed path. The result is sent through `reply`, now or later, from any thread.
     fn check_path(&self, typed: String, kind: FileKind, reply: PathReply) {
         let _nothing_is_known = (typed, kind, reply);
     }
 }
 
-/// A dialog of the desktop that was not answered by the operator.
+/// A desktop dialog that failed before the operator responded.
 #[derive(Debug)]
 pub struct FailedDialog {
-    /// Why, and what to do.
+    /// Why it failed, and what the operator can do.
     pub error: FileDialogError,
-    /// What was asked for, and for whom, if it can still be answered.
+    /// The request and its responder, if it can still be answered.
     pub unanswered: Option<(FileRequest, DialogResponder)>,
 }
 
-/// The way back for what [`FileDialogs::check_path`] found.
+/// Sends the result of [`FileDialogs::check_path`] to the window.
 #[derive(Debug)]
 pub struct PathReply {
     pub(crate) sender: SyncSender<PathCheck>,
@@ -75,7 +75,7 @@ pub struct PathReply {
 }
 
 impl PathReply {
-    /// Gives the result.
+    /// Sends the result.
     pub fn give(self, check: PathCheck) {
         // The operator may have cancelled meanwhile.
         let _too_late = self.sender.try_send(check);
@@ -83,33 +83,32 @@ impl PathReply {
     }
 }
 
-/// Puts secrets on the system's clipboard.
+/// Copies secrets to the system's clipboard.
 pub trait SecretClipboard {
-    /// Copies a secret, marked so that the clipboard's history leaves it out where the system can.
+    /// Copies a secret, marked so that the clipboard's history leaves it out if the system supports that.
     ///
     /// # Errors
     ///
-    /// Why nothing was copied, in a sentence.
+    /// Returns a sentence that says why nothing was copied.
     fn copy(&mut self, secret: &UnmaskedMessage) -> Result<(), String>;
 }
 
-/// What the desktop is to show. No secret is ever in it.
+/// A desktop notification. It never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
     /// What happened, in a few words.
     pub title: String,
-    /// More of it; empty where there is no more. Plain text.
+    /// Details as plain text; may be empty.
     pub body: String,
 }
 
-/// Shows notifications on the desktop.
+/// Shows desktop notifications.
 pub trait Notifier {
-    /// Has one shown, without waiting for it. One that can't be shown is dropped: what it tells is in the window as well.
+    /// Shows a notification without waiting. If that fails it is dropped, because the window shows the same information.
     fn show(&mut self, notification: Notification);
 }
 
-/// The way back from a dialog: its answer arrives in the window as an ordinary message. Dropped unanswered, it counts as
-/// cancelled.
+/// Sends a dialog's result to the window. If dropped without a result, the dialog counts as cancelled.
 #[derive(Debug)]
 pub struct DialogResponder {
     pub(crate) sender: SyncSender<DialogReply>,
@@ -119,20 +118,20 @@ pub struct DialogResponder {
 }
 
 impl DialogResponder {
-    /// Gives the answer: the whole path that was chosen, or `None` where the operator thought better of it.
+    /// Sends the result: the chosen path, or `None` if the operator cancelled.
     pub fn give(mut self, path: Option<PathBuf>) {
         self.send(path);
     }
 
-    /// Wakes the window that waits for it.
+    /// Wakes the window that waits for the result.
     pub(crate) fn waker(&self) -> &Waker {
         &self.waker
     }
 
     fn send(&mut self, path: Option<PathBuf>) {
         self.given = true;
-        // One dialog is open at a time and the channel has room for more; were it ever full, or the window gone, the
-        // answer would be as good as cancelled.
+        // Only one dialog is open at a time, and the channel has capacity for more. If it were full or the window closed, the
+        // dialog would count as cancelled.
         if self.sender.try_send(DialogReply { number: self.number, path }).is_ok() {
             self.waker.wake();
         }
@@ -147,29 +146,29 @@ impl Drop for DialogResponder {
     }
 }
 
-/// The clock of the window. Tests hold it still.
+/// The window's clock. Tests can stop it.
 pub trait Clock {
-    /// The time, by the clock that stamps entries.
+    /// The current time of the clock that stamps entries.
     fn now(&self) -> Timestamp;
     /// How that clock relates to the computer's and to the server's.
     fn reference(&self) -> TimeReference {
         TimeReference::EXACT
     }
-    /// The monotonic clock.
+    /// The current time of the monotonic clock.
     fn instant(&self) -> Instant;
-    /// The zone in which times are shown.
+    /// The time zone in which times are shown.
     fn zone(&self) -> jiff::tz::TimeZone;
 }
 
-/// Wakes the window, once for a whole burst, from any thread. Made before the window is there; cheap to clone.
+/// Wakes the window from any thread, once per burst. Created before the window exists; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Waker(Arc<Wake>);
 
 #[derive(Default)]
 struct Wake {
-    /// Whether a wake is under way that the window has not answered yet.
+    /// Whether a wake was requested that the window has not handled yet.
     pending: AtomicBool,
-    /// The window, once there is one.
+    /// The window, once it exists.
     window: OnceLock<egui::Context>,
 }
 
@@ -180,10 +179,10 @@ impl std::fmt::Debug for Wake {
 }
 
 impl Waker {
-    /// How long a burst may gather before it is drawn.
+    /// How long a burst is collected before it is drawn.
     const GATHER: Duration = Duration::from_millis(10);
 
-    /// Asks the window to look for news. Calls until it has looked cost next to nothing.
+    /// Asks the window to take new events. Further calls are almost free until it does.
     pub fn wake(&self) {
         if !self.0.pending.swap(true, Ordering::AcqRel)
             && let Some(window) = self.0.window.get()
@@ -192,23 +191,23 @@ impl Waker {
         }
     }
 
-    /// The window is there; what was to wake it before is not lost, since a new window draws at once.
+    /// Sets the window. Earlier wakes are not lost, because a new window draws at once.
     pub(crate) fn attach(&self, window: &egui::Context) {
-        // A second window would be a mistake of this program; the first stays.
+        // A second window would be a bug; the first is kept.
         let _first_stays = self.0.window.set(window.clone());
     }
 
-    /// The window looks now: what comes after this wakes it again.
+    /// The window is taking events now, so later ones wake it again.
     pub(crate) fn looked(&self) {
         self.0.pending.store(false, Ordering::Release);
     }
 }
 
-/// A dialog's answer on its way into the window.
+/// A dialog's result on its way to the window.
 #[derive(Debug)]
 pub(crate) struct DialogReply {
-    /// Which dialog.
+    /// The number of the dialog.
     pub number: u64,
-    /// What was chosen.
+    /// The chosen path.
     pub path: Option<PathBuf>,
 }

@@ -1,5 +1,5 @@
-//! Whether the desktop asks for no motion: on Linux its portal says so. On macOS and Windows it is not asked; there `Reduce motion`
-//! in the settings does it.
+//! Asks whether the desktop wants reduced motion. On Linux the portal reports it. macOS and Windows are not asked; there the
+//! setting `Reduce motion` is used.
 
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
@@ -7,21 +7,21 @@ use std::time::Duration;
 #[cfg(all(unix, not(target_os = "macos")))]
 use portal::is_wanted;
 
-/// How long the window waits for the answer before it opens. It was asked before the engine started.
+/// How long the window waits for the response before it opens. The query starts before the engine.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// The question whether motion is wanted, under way.
+/// A query in progress whether the system wants reduced motion.
 #[derive(Debug)]
 pub struct ReducedMotionQuery(Receiver<bool>);
 
 impl ReducedMotionQuery {
-    /// Asks the desktop, in a thread of its own.
+    /// Starts the query in its own thread.
     #[must_use]
     pub fn ask() -> Self {
         let (sender, answer) = sync_channel(1);
         let ask = move || {
             let wanted = is_wanted();
-            // The window may not have waited so long.
+            // The window may have stopped waiting.
             let _too_late = sender.try_send(wanted);
         };
         if let Err(error) = std::thread::Builder::new().name("desktop settings".to_owned()).spawn(ask) {
@@ -30,7 +30,7 @@ impl ReducedMotionQuery {
         Self(answer)
     }
 
-    /// Whether the desktop asks for no motion; not, where it does not answer in time.
+    /// Whether the desktop wants reduced motion; `false` if it does not respond in time.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.0.recv_timeout(PATIENCE).unwrap_or(false)
@@ -42,7 +42,7 @@ fn is_wanted() -> bool {
     false
 }
 
-/// The settings of the desktop's portal.
+/// Reads the settings of the desktop's portal.
 #[cfg(all(unix, not(target_os = "macos")))]
 mod portal {
     use std::collections::HashMap;
@@ -50,12 +50,12 @@ mod portal {
     use zbus::blocking::Connection;
     use zbus::zvariant::OwnedValue;
 
-    /// What all desktops share.
+    /// The namespace that all desktops share.
     const APPEARANCE: &str = "org.freedesktop.appearance";
-    /// What GNOME had before, and GTK's portal hands on.
+    /// GNOME's older namespace, which GTK's portal passes on.
     const GNOME: &str = "org.gnome.desktop.interface";
 
-    /// By namespace and name.
+    /// Values by namespace and name.
     type Settings = HashMap<String, HashMap<String, OwnedValue>>;
 
     pub(crate) fn is_wanted() -> bool {
@@ -68,7 +68,7 @@ mod portal {
         }
     }
 
-    /// `ReadAll` of the portal's settings.
+    /// Calls `ReadAll` of the portal's settings.
     fn settings(bus: &Connection) -> zbus::Result<Settings> {
         let answer = bus.call_method(
             Some("org.freedesktop.portal.Desktop"),

@@ -1,11 +1,11 @@
-//! What the window asks of the desktop beside its frame: a display, files, notifications, and whether it wants motion. Each is asked in a thread of its
-//! own, so that a desktop that does not answer holds up nothing.
+//! The connection to the session bus, over which the window reaches the desktop's dialogs, notifications and settings. Callers
+//! use it in threads of their own, so that a desktop that does not respond blocks nothing else.
 
-/// How long the desktop may take to answer.
+/// How long the desktop may take to respond.
 #[cfg(all(unix, not(target_os = "macos")))]
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// The session bus.
+/// Connects to the session bus.
 #[cfg(all(unix, not(target_os = "macos")))]
 pub(crate) fn bus() -> zbus::Result<zbus::blocking::Connection> {
     zbus::blocking::connection::Builder::session()?.method_timeout(PATIENCE).build()

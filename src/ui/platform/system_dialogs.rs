@@ -1,4 +1,4 @@
-//! The system's file dialogs.
+//! Opens the system's file dialogs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use super::ports::{DialogResponder, FailedDialog, FileDialogs, PathReply, SaveSu
 #[cfg(all(unix, not(target_os = "macos")))]
 use crate::engine::FileDialogError;
 
-/// Runs a future to its end outside the window.
+/// Runs a future to completion outside the window.
 pub type Spawner = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
 
-/// Opens them, each over the window.
+/// Opens file dialogs over the window.
 pub(crate) struct SystemDialogs {
     spawner: Spawner,
     window: Option<Arc<winit::window::Window>>,
@@ -56,7 +56,7 @@ impl FileDialogs for SystemDialogs {
 
 #[cfg(all(unix, not(target_os = "macos")))]
 impl SystemDialogs {
-    /// Asks the portal, in a thread of its own, which ends with the dialog. If the portal has no dialog, zenity is asked.
+    /// Asks the portal in a thread that ends with the dialog. If the portal has no dialog, uses zenity.
     fn ask(&self, request: FileRequest, answer: DialogResponder) {
         let parent = self.parent();
         let (spawner, failed) = (Arc::clone(&self.spawner), self.failed.0.clone());
@@ -72,10 +72,10 @@ impl SystemDialogs {
         }
     }
 
-    /// The window as the portal names it. On Wayland that would be a handle from xdg-foreign's exporter. winit does not export
-    /// windows and gives only pointers to its own connection; to send the request over that takes unsafe code, which this crate
-    /// forbids, or `ashpd` with a Wayland client of its own. So the portal gets no parent there, and the dialog stands beside the
-    /// window, not over it.
+    /// The window's identifier for the portal. On Wayland that would be a handle from xdg-foreign's exporter. winit does not
+    /// export windows and only gives pointers to its own connection. Sending the request over that connection takes unsafe
+    /// code, which this crate forbids, or `ashpd` with its own Wayland client. So the portal gets no parent on Wayland, and the
+    /// dialog appears beside the window, not over it.
     fn parent(&self) -> String {
         use raw_window_handle::{HasWindowHandle as _, RawWindowHandle};
         let handle = self.window.as_ref().and_then(|window| window.window_handle().ok());
@@ -87,7 +87,7 @@ impl SystemDialogs {
     }
 }
 
-/// Gives what came of a dialog to the window.
+/// Sends a dialog's result to the window.
 #[cfg(all(unix, not(target_os = "macos")))]
 fn give(
     outcome: Result<Option<PathBuf>, FileDialogError>,
@@ -101,11 +101,11 @@ fn give(
     };
     let waker = answer.waker().clone();
     let unanswered = match error {
-        // Dropped, it counts as cancelled.
+        // A dropped responder counts as cancelled.
         FileDialogError::Ended => None,
         FileDialogError::Unavailable => Some((request, answer)),
     };
-    // The window may be gone.
+    // The window may be closed.
     let _gone = failed.send(FailedDialog { error, unanswered });
     waker.wake();
 }
