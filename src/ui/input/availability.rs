@@ -1,22 +1,22 @@
-//! When a command can be run, and else why not, in words for the operator.
+//! Decides whether a command can run now, and if not, gives the reason for the operator.
 
 use crate::activity::Activity;
 use crate::engine::{ConnectionState, TokenStatus};
 use crate::ui::frame::commands::Command;
 use crate::ui::profile_tab::ProfileTab;
 
-/// Why nothing can be done with a profile that is not there.
+/// The reason if there is no profile tab in front.
 const NO_PROFILE: &str = "There is no profile in front.";
-/// Why something can't be done with all profiles at once.
+/// The reason if a command needs a single profile.
 const ONE_PROFILE: &str = "Choose one profile’s tab first.";
 
 impl Command {
-    /// Whether it can be run at this desk.
+    /// Whether the command can run in this tab.
     pub(crate) fn is_available(self, profile_tab: &ProfileTab) -> bool {
         self.why_not(Some(profile_tab)).is_none()
     }
 
-    /// Why it can't be run just now, in a sentence; `None` where it can. `desk` is the one in front.
+    /// Why the command can't run now, in a sentence; `None` if it can. `profile_tab` is the tab in front.
     pub(crate) fn why_not(self, profile_tab: Option<&ProfileTab>) -> Option<&'static str> {
         match self {
             Self::Palette
@@ -74,12 +74,12 @@ impl Command {
         }
     }
 
-    /// Whether it is about one profile, among those for rows.
+    /// Whether a command for rows needs a single profile.
     fn is_of_one_profile(self) -> bool {
         matches!(self, Self::Track | Self::RequestData | Self::Completeness | Self::DownloadAll | Self::DataSettings)
     }
 
-    /// What speaks against a command of the connection.
+    /// Why a command of the connection can't run.
     fn why_not_connected(self, profile_tab: &ProfileTab) -> Option<&'static str> {
         let state = profile_tab.status.connection.as_ref();
         let signed_out = matches!(state, None | Some(ConnectionState::SignedOut));
@@ -116,7 +116,7 @@ impl Command {
         (!can).then_some(why)
     }
 
-    /// What speaks against a command for rows.
+    /// Why a command for rows can't run.
     fn why_not_in_table(self, profile_tab: &ProfileTab) -> Option<&'static str> {
         const NO_ROW: &str = "Select a row first.";
         let any = |fits: fn(&Activity<'_>) -> bool, why| {
@@ -150,12 +150,12 @@ impl Command {
     }
 }
 
-/// As a function for any activity, however long it is borrowed.
+/// As a function, because a method path would not work for any lifetime of the activity.
 fn can_check(activity: &Activity<'_>) -> bool {
     activity.can_check()
 }
 
-/// Likewise.
+/// A function for the same reason.
 fn can_again(activity: &Activity<'_>) -> bool {
     crate::ui::profile_tab::rows::can_request_again(activity)
 }

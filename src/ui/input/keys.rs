@@ -1,5 +1,5 @@
-//! From keys to commands. Single letters act only while no text field has the focus; keys that press whatever has the
-//! focus act only where nothing but the table has it.
+//! Maps keys to commands. Single letters work only while no text field has the focus. Keys that also activate a focused widget
+//! work only if nothing or the table has the focus.
 
 use egui::{Context, Event, FocusDirection, Key, KeyboardShortcut, Modifiers, Popup};
 
@@ -8,25 +8,25 @@ use crate::ui::profile_tab::ProfileTab;
 use crate::ui::profile_tab::rows::table_id;
 use crate::ui::view_state::table::Move;
 
-/// What the keys of one frame ask for.
+/// What the keys of one frame request.
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
-    /// Commands, in the order of their list.
+    /// The commands, in the order of `Command::ALL`.
     pub commands: Vec<Command>,
-    /// Whether Escape was pressed, and nothing else took it.
+    /// Whether Escape was pressed and not used by anything else.
     pub back: bool,
 }
 
-/// Where the keys of a frame go.
+/// What has the focus when the keys are read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Focus {
-    /// Whether a text field had the focus when the frame began.
+    /// Whether a text field had the focus at the start of the frame.
     pub in_text: bool,
     /// Whether a dialog is open.
     pub in_dialog: bool,
 }
 
-/// Takes this frame's keys.
+/// Consumes the keys of this frame.
 pub(crate) fn take(ctx: &Context, profile_tab: Option<&mut ProfileTab>, focus: Focus) -> Asked {
     let mut asked = Asked::default();
     if focus.in_dialog || Popup::is_any_open(ctx) {
@@ -68,13 +68,13 @@ pub(crate) fn take(ctx: &Context, profile_tab: Option<&mut ProfileTab>, focus: F
 }
 
 fn consume(ctx: &Context, command: Command) -> bool {
-    // Plus stands where equals does on most keyboards, and is taken without Shift as well.
+    // Plus is on the key of equals on most keyboards, so it also works without Shift.
     let also = (command == Command::Larger).then(|| KeyboardShortcut::new(Modifiers::COMMAND, Key::Equals));
     let mut keys = command.key().into_iter().chain(also);
     keys.any(|key| ctx.input_mut(|input| input.consume_shortcut(&key)))
 }
 
-/// The system's own copy, however it was asked for.
+/// Whether the system's copy command was used, by whatever key.
 fn copies(ctx: &Context) -> bool {
     ctx.input(|input| input.events.iter().any(|event| matches!(event, Event::Copy)))
 }
@@ -83,7 +83,7 @@ fn escape(ctx: &Context) -> bool {
     ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape))
 }
 
-/// Moves through the rows, by `arrows` too where nothing else takes them.
+/// Moves through the rows. `arrows` is whether the arrow keys are not used by anything else.
 fn rows(ctx: &Context, profile_tab: &mut ProfileTab, arrows: bool) {
     const KEYS: [(Key, Move); 6] = [
         (Key::ArrowUp, Move::By(-1)),
@@ -108,7 +108,7 @@ fn rows(ctx: &Context, profile_tab: &mut ProfileTab, arrows: bool) {
     if moved {
         let id = table_id(profile_tab);
         ctx.memory_mut(|memory| {
-            // The arrow has done its work: it must not move the focus as well.
+            // The arrow key was used, so it must not also move the focus.
             memory.move_focus(FocusDirection::None);
             memory.request_focus(id);
         });

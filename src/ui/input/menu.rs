@@ -1,4 +1,4 @@
-//! The entries of menus, and the menu under a button.
+//! Menu entries, and the menu below a button.
 
 use egui::{Id, Popup, PopupCloseBehavior, RectAlign, Response, Stroke, Ui, vec2};
 
@@ -10,7 +10,7 @@ use crate::ui::widgets::{Button, ButtonStyle};
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::{FrameContext, UiRequest};
 
-/// One entry of a menu that runs a command. `desk` is the one in front.
+/// A menu entry that runs a command. `profile_tab` is the tab in front.
 pub(crate) fn entry(ui: &mut Ui, command: Command, profile_tab: Option<&ProfileTab>, scene: &mut FrameContext) {
     let words = command.words();
     let mut press = Button::new(&words).icon(command.icon()).why_not(command.why_not(profile_tab));
@@ -22,7 +22,7 @@ pub(crate) fn entry(ui: &mut Ui, command: Command, profile_tab: Option<&ProfileT
     }
 }
 
-/// One entry of a menu; returns whether it was chosen.
+/// A menu entry. Returns whether it was chosen.
 pub(crate) fn item(ui: &mut Ui, press: Button<'_>) -> bool {
     let press = press.look(ButtonStyle::MenuItem).height(28.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width().max(press.width(ui)), 28.0));
@@ -40,7 +40,7 @@ pub(crate) fn line(ui: &mut Ui) {
     ui.painter().hline(rect.x_range(), rect.center().y, stroke);
 }
 
-/// A menu under a button.
+/// A menu below a button.
 pub(crate) fn popup(ui: &Ui, button: &Response, content: impl FnOnce(&mut Ui)) {
     let align =
         if button.rect.center().x > ui.max_rect().center().x { RectAlign::BOTTOM_END } else { RectAlign::BOTTOM_START };

@@ -1,4 +1,4 @@
-//! Keys, and when each command can run.
+//! Keys (`keys`), menus (`menu`), and when each command can run (`availability`).
 
 pub(crate) mod availability;
 pub(crate) mod keys;

@@ -1,4 +1,4 @@
-//! Applies entries to the model, and notes what the window should do because of them.
+//! Applies entries to the activities, and collects what else the window has to update.
 
 use crate::activity::{Activities, Entry, Fact, LOOKUP_BATCH, LocalEvent, Status, StatusFilter};
 use crate::protocol::visible;
@@ -6,32 +6,32 @@ use crate::ui::platform::desktop_notifications::PendingNotifications;
 
 use super::completeness::Completeness;
 
-/// What entries changed beside the rows themselves.
+/// What a batch of entries changed besides the rows themselves.
 #[derive(Debug, Default)]
 pub(crate) struct ApplySummary {
-    /// Whether a message was among them.
+    /// Whether it contained a message.
     pub(crate) heard: bool,
-    /// How many rows are new.
+    /// Number of new rows.
     pub(crate) rows: usize,
-    /// How many rows failed that had not failed before.
+    /// Number of rows that failed and had not failed before.
     pub(crate) failed: usize,
-    /// What failed last, in words.
+    /// The last failure, in words.
     pub(crate) last_failed: Option<String>,
-    /// What is told on the desktop.
+    /// Changes for desktop notifications.
     pub(crate) news: PendingNotifications,
-    /// Those that say that data was requested from here.
+    /// Entries that record a data request from this window.
     pub(crate) requested: Vec<Entry>,
-    /// Whether a chunk of the journal was applied, and whether it was the last.
+    /// Set if a chunk of the journal was applied: whether it was the last one.
     pub restored: Option<bool>,
 }
 
 impl ApplySummary {
-    /// What a chunk of the journal changed that was applied whole.
+    /// The summary of a chunk of the journal that was applied completely.
     pub(crate) fn restored(is_last: bool) -> Self {
         Self { restored: Some(is_last), ..Self::default() }
     }
 
-    /// Adds what later ones changed.
+    /// Adds the summary of later entries.
     pub(crate) fn add(&mut self, later: Self) {
         self.heard |= later.heard;
         self.rows += later.rows;
@@ -43,7 +43,7 @@ impl ApplySummary {
     }
 }
 
-/// Applies entries.
+/// Applies entries that were committed.
 pub(crate) fn apply(activities: &mut Activities, completeness: &mut Completeness, entries: &[Entry]) -> ApplySummary {
     let counts = |activities: &Activities| {
         let counts = activities.counts();
@@ -82,7 +82,7 @@ pub(crate) fn apply_restored(activities: &mut Activities, completeness: &mut Com
     activities.apply_restored(entries);
 }
 
-/// The last of the entries whose activity failed, in words.
+/// The last entry whose activity failed, in words.
 pub(crate) fn last_failed(activities: &Activities, entries: &[Entry]) -> String {
     let last = entries.iter().rev().find_map(|entry| {
         let activity = activities.get(activities.find(&entry.key)?)?;

@@ -1,4 +1,4 @@
-//! The columns: which there are at a width, where they are, how they are headed, and what they sort by.
+//! The table's columns: which fit a width, their positions, headers and sort keys.
 
 use egui::{Rangef, Rect};
 
@@ -6,45 +6,45 @@ use crate::activity::Column;
 use crate::settings::{ColumnLayout, SortLayout, TableColumn, TableLayout};
 use crate::ui::theme;
 
-/// Left padding inside a column, and the space kept free at its end.
+/// Left padding of a column, and the free space at its right end.
 pub(crate) const PADDING: f32 = 12.0;
-/// What is kept free between a cell's text and the next column.
+/// Free space between a cell's text and the next column.
 const GAP: f32 = 4.0;
-/// The least that the column gets that takes what is left.
+/// Minimum width of the flexible column.
 const LEAST_LEFT: f32 = 60.0;
-/// The least that the message gets in a narrow table as long as the label has more than its own least.
+/// Minimum width of the message in a narrow table, as long as the label is wider than its own minimum.
 const LEAST_MESSAGE: f32 = 132.0;
 const LEAST_LABEL: f32 = 76.0;
-/// The narrowest table that shows times to the millisecond and buttons in full words.
+/// Minimum width of a table that shows times to the millisecond and buttons with full labels.
 const LEAST_BESIDE: f32 = 820.0;
-/// The narrowest and the widest that a column can be made, in points.
+/// The range of widths the operator can set, in points.
 pub(crate) const WIDTHS: std::ops::RangeInclusive<u16> = 28..=1_200;
 
-/// The columns' places in one frame, from the left edge of the table.
+/// The columns' positions in one frame, from the left edge of the table.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Columns {
     pub places: Vec<Place>,
-    /// Whether the short forms of times and buttons are meant.
+    /// Whether times and buttons use their short forms.
     pub narrow: bool,
-    /// Whether kinds have words and a header.
+    /// Whether kinds have labels and a header.
     pub wide: bool,
     /// The right edge of the table.
     right: f32,
 }
 
-/// How much room a table has.
+/// How much space a table has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Room {
-    /// The whole of a wide window.
+    /// The full width of a wide window.
     Wide,
-    /// Beside Insight: kinds are icons, how long it took is hidden.
+    /// Beside Insight: kinds are icons, and the duration is hidden.
     Beside,
-    /// A narrow window, or what Insight leaves of one that is not wide.
+    /// A narrow window, or the space beside Insight in a window that is not wide.
     Narrow,
 }
 
 impl Room {
-    /// That of a table of this width, in a narrow window or not.
+    /// The space of a table of this width, in a narrow window or not.
     pub(crate) fn of(width: f32, narrow: bool) -> Self {
         if narrow || width < LEAST_BESIDE {
             Self::Narrow
@@ -56,7 +56,7 @@ impl Room {
     }
 }
 
-/// A column and its place.
+/// A column and its horizontal position.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Place {
     pub column: TableColumn,
@@ -64,7 +64,7 @@ pub(crate) struct Place {
 }
 
 impl Columns {
-    /// The columns for a table in this place.
+    /// Lays out the columns of a table in this area.
     pub(crate) fn new(table: Rect, look: &TableLayout, space: Room) -> Self {
         let (narrow, wide) = (space == Room::Narrow, space == Room::Wide);
         let shown: Vec<ColumnLayout> =
@@ -74,10 +74,10 @@ impl Columns {
         let widths: Vec<f32> = shown.iter().map(|look| width(*look, space)).collect();
         let fixed: f32 =
             widths.iter().enumerate().filter(|(index, _)| Some(*index) != flexible).map(|(_, width)| width).sum();
-        // Where they do not fit, all give way alike.
+        // If the columns do not fit, all shrink by the same factor.
         let share = if fixed > 0.0 { ((room - LEAST_LEFT) / fixed).clamp(0.1, 1.0) } else { 1.0 };
         let left_over = (room - fixed * share).max(LEAST_LEFT);
-        // In a narrow table the label gives way before the message is down to a few letters.
+        // In a narrow table the label shrinks before the message is reduced to a few letters.
         let given = if narrow && shown.iter().any(|look| look.column == TableColumn::Label) {
             (LEAST_MESSAGE - left_over).clamp(0.0, narrow_width(TableColumn::Label) - LEAST_LABEL)
         } else {
@@ -104,14 +104,14 @@ impl Columns {
         Self { places, narrow, wide, right: table.right() - theme::EDGE }
     }
 
-    /// Where the buttons of a row that has no cells are.
+    /// The position of the buttons in a row without cells.
     pub(crate) fn action(&self) -> Rangef {
         let place = self.places.iter().find(|place| place.column == TableColumn::Action);
         place.map_or(Rangef::new(self.right - usual_width(TableColumn::Action), self.right), |place| place.range)
     }
 }
 
-/// The column that takes what is left: the message, or else the last that holds text.
+/// The column that takes the remaining width: the message, or otherwise the last text column.
 fn flexible(shown: &[ColumnLayout]) -> Option<usize> {
     let at = |wanted| shown.iter().position(|look| look.column == wanted);
     at(TableColumn::Message)
@@ -119,7 +119,7 @@ fn flexible(shown: &[ColumnLayout]) -> Option<usize> {
         .or_else(|| shown.len().checked_sub(1))
 }
 
-/// Whether the width of a column is what is left by the others.
+/// Whether a column takes the remaining width.
 pub(crate) fn is_flexible(look: &TableLayout, column: TableColumn) -> bool {
     let shown = look.shown();
     flexible(&shown).and_then(|index| shown.get(index)).is_some_and(|look| look.column == column)
@@ -128,7 +128,7 @@ pub(crate) fn is_flexible(look: &TableLayout, column: TableColumn) -> bool {
 fn width(look: ColumnLayout, space: Room) -> f32 {
     match (look.width, space) {
         (_, Room::Narrow) => narrow_width(look.column),
-        // An icon without a word needs no other width.
+        // An icon without a label needs no other width.
         (_, Room::Beside) if look.column == TableColumn::Kind => narrow_width(look.column),
         (Some(width), Room::Wide | Room::Beside) => f32::from(width.clamp(*WIDTHS.start(), *WIDTHS.end())),
         (None, Room::Wide) => usual_width(look.column),
@@ -136,7 +136,7 @@ fn width(look: ColumnLayout, space: Room) -> f32 {
     }
 }
 
-/// The width that a column has beside Insight where no other was chosen, in points.
+/// A column's default width beside Insight, in points.
 fn beside_width(column: TableColumn) -> f32 {
     match column {
         TableColumn::Label => 176.0,
@@ -153,7 +153,7 @@ fn beside_width(column: TableColumn) -> f32 {
     }
 }
 
-/// The width that a column has where no other was chosen, in points.
+/// A column's default width, in points.
 pub(crate) fn usual_width(column: TableColumn) -> f32 {
     match column {
         TableColumn::Updated | TableColumn::FirstSeen => 108.0,
@@ -184,7 +184,7 @@ fn narrow_width(column: TableColumn) -> f32 {
     }
 }
 
-/// Whether a table that is not wide has room for a column.
+/// Whether a column fits into a table that is not wide.
 fn fits_narrow(column: TableColumn) -> bool {
     match column {
         TableColumn::Took | TableColumn::Source | TableColumn::FirstSeen => false,
@@ -199,7 +199,7 @@ fn fits_narrow(column: TableColumn) -> bool {
     }
 }
 
-/// What heads a column, and what it is called.
+/// A column's name in its header and in the columns dialog.
 pub(crate) fn words(column: TableColumn) -> &'static str {
     match column {
         TableColumn::Updated => "Last update",
@@ -216,7 +216,7 @@ pub(crate) fn words(column: TableColumn) -> &'static str {
     }
 }
 
-/// What a column sorts by.
+/// The column of the view that this column sorts by.
 pub(crate) fn sorts_by(column: TableColumn) -> Option<Column> {
     Some(match column {
         TableColumn::Updated | TableColumn::Age => Column::Updated,
@@ -232,7 +232,7 @@ pub(crate) fn sorts_by(column: TableColumn) -> Option<Column> {
     })
 }
 
-/// A sort as it is remembered.
+/// A sort order as stored in the settings.
 pub(crate) fn remembered((column, descending): (Column, bool)) -> SortLayout {
     let column = match column {
         Column::Updated => TableColumn::Updated,
@@ -248,12 +248,12 @@ pub(crate) fn remembered((column, descending): (Column, bool)) -> SortLayout {
     SortLayout { column, descending }
 }
 
-/// Where a cell's text begins and how wide it may be.
+/// Where a cell's text starts, and its maximum width.
 pub(crate) fn text_room(place: Rangef) -> (f32, f32) {
     (place.min + PADDING, (place.span() - PADDING - GAP).max(1.0))
 }
 
-/// Gives a column a width; `None` for its usual one.
+/// Sets a column's width; `None` resets it to the default.
 pub(crate) fn set_width(look: &mut TableLayout, column: TableColumn, width: Option<f32>) {
     look.columns = look.shown();
     if let Some(shown) = look.columns.iter_mut().find(|shown| shown.column == column) {

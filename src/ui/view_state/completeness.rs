@@ -1,4 +1,4 @@
-//! What is known about missing outcomes, kept up to date entry by entry.
+//! Tracks which outcomes may be missing, updated with each entry.
 
 use std::collections::HashSet;
 
@@ -8,75 +8,76 @@ use crate::ui::frame::FrameContext;
 use crate::ui::text::gap_text::counted;
 use crate::ui::text::{clock_minute, clock_time};
 
-/// What is known to be complete, brought up to the activities when something came.
+/// Which outcomes may be missing, recomputed after entries were applied.
 #[derive(Debug, Default)]
 pub(crate) struct Completeness {
-    /// Something came since the last time.
+    /// Whether entries arrived since the last update.
     pub(crate) stale: bool,
-    /// Counts the times that it was brought up to date.
+    /// Number of updates; changes whenever the result may have changed.
     pub(crate) version: u64,
-    /// The first moment of which anything is known.
+    /// The first time of which anything is known.
     pub(crate) begun: Option<Timestamp>,
-    /// What came before this moment is no longer in the journal.
+    /// Entries before this time are no longer in the journal.
     pub(crate) floor: Option<Timestamp>,
-    /// Gaps of which nothing known is missing: they are not looked at again.
+    /// Gaps without missing outcomes; they are not checked again.
     pub(crate) settled: HashSet<RowId>,
-    /// The end of the last gap that is not settled.
+    /// The end of the last gap that may miss outcomes.
     pub(crate) since: Option<Timestamp>,
-    /// When the gap began that lasts.
+    /// The start of the gap in progress.
     pub(crate) lasting: Option<Timestamp>,
-    /// How many gaps have ended and are not settled.
+    /// Number of ended gaps that may miss outcomes.
     pub(crate) gaps: usize,
-    /// How many commands were open across them and still are, each once.
+    /// Number of distinct commands that were open during those gaps and still are.
     pub(crate) commands: usize,
-    /// How many commands were open across them that the server does not know, each once.
+    /// Number of distinct commands that were open during those gaps and are unknown to the server.
     pub(crate) unknown: usize,
-    /// When the server answered of the newest commands that were not heard of, although nothing explains it.
+    /// When the server answered status checks for the newest commands whose outcome never reached this client for no known
+    /// reason.
     pub(crate) unheard: Vec<Timestamp>,
-    /// Whether another client probably takes messages.
+    /// Evidence that another client probably takes messages.
     pub(crate) competing: Option<CompetingConsumer>,
-    /// Nothing is claimed of the time before that.
+    /// The status bar claims nothing about the time before this.
     pub(crate) claims_from: Option<Timestamp>,
 }
 
 impl Completeness {
-    /// Something is about to be applied.
+    /// Records an entry that is about to be applied.
     pub(crate) fn note(&mut self, entry: &Entry) {
         self.stale = true;
         self.begun = Some(self.begun.map_or(entry.at, |begun| begun.min(entry.at)));
         if matches!(entry.fact, Fact::Gap(_)) {
-            // It may be one that goes on.
+            // The entry may continue an earlier gap.
             self.settled.clear();
         }
     }
 
-    /// Whether another client probably takes messages: then nothing is claimed.
+    /// Evidence that another client probably takes messages; if there is any, completeness is not claimed.
     pub(crate) fn competing(&self) -> Option<CompetingConsumer> {
         self.competing
     }
 
-    /// When that changes by the time alone.
+    /// When that changes without a new message.
     pub(crate) fn next_turn(&self, now: Timestamp) -> Option<Timestamp> {
         completeness::next_turn(&self.unheard, now)
     }
 
-    /// The journal begins here now: nothing is claimed of what came before. `None` where it is empty.
+    /// The journal now starts here, so nothing is claimed about earlier times. `None` if it is empty.
     pub(crate) fn begins(&mut self, oldest_left: Option<Timestamp>) {
         self.floor = self.floor.max(oldest_left);
         self.stale = true;
     }
 
-    /// A chunk of the journal was read, if only to find that there is no more.
+    /// A chunk of the journal was read; it may have been empty.
     pub(crate) fn restored(&mut self) {
         self.stale = true;
     }
 
-    /// Looks at the gaps again, where something came, and at the time. While it is `restoring`, less is known than will be.
+    /// Checks the gaps again if entries arrived, and the time. While `restoring`, not everything is loaded yet.
     pub(crate) fn refresh(&mut self, activities: &Activities, restoring: bool, now: Timestamp) {
         if std::mem::take(&mut self.stale) {
             self.version += 1;
             self.look(activities, restoring);
-            // Before all is read, the gap that explains one may be missing.
+            // Until everything is loaded, the gap that explains one of these may be missing.
             self.unheard = if restoring { Vec::new() } else { activities.unheard() };
         }
         let competing = activities.competing_consumer(&self.unheard, now);
@@ -116,7 +117,7 @@ impl Completeness {
         (self.commands, self.unknown) = (open.len(), unknown.len());
     }
 
-    /// What the status bar says.
+    /// The text of the status bar.
     pub(crate) fn tell(&self, is_live: bool, scene: &FrameContext) -> CompletenessSummary {
         let warning = |words| CompletenessSummary { words, warns: true };
         let at = |moment| clock_time(moment, scene.now, &scene.zone);
@@ -146,13 +147,13 @@ impl Completeness {
     }
 }
 
-/// What the status bar says.
+/// The text of the status bar, and whether it is a warning.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct CompletenessSummary {
     pub words: String,
-    /// Whether something is missing, or may be.
+    /// Whether outcomes are missing, or may be.
     pub warns: bool,
 }
 
-/// How many of the newest rows are looked at for open ids: far more than a frame would notice.
+/// How many of the newest rows are searched for open ids. The limit keeps the search within a frame.
 pub(crate) const LOOKED_AT: usize = 50_000;

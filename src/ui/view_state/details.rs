@@ -1,4 +1,4 @@
-//! The details of one activity: its entries as read from the journal, what is folded, and which secrets are shown.
+//! The state of the details of one activity: its entries from the journal, what is folded, and whether secrets are shown.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -13,35 +13,35 @@ use crate::protocol::redact::HIDDEN;
 use crate::settings::ProfileId;
 use crate::ui::text::json_layout::Line;
 
-/// The details that are open.
+/// The state of the open details.
 #[derive(Debug)]
 pub(crate) struct Details {
     pub(crate) row: RowId,
     pub(crate) key: ActivityKey,
-    /// The last entry when the journal was last asked.
+    /// The activity's last entry when the journal was last read.
     pub(crate) asked: Option<Seq>,
-    /// Since when an answer is awaited.
+    /// Since when a response is awaited.
     pub(crate) waiting: Option<Instant>,
-    /// What came, in ascending order.
+    /// The entries, in ascending order.
     pub(crate) entries: Vec<Entry>,
-    /// Whether there are more in the journal.
+    /// Whether the journal has more entries.
     pub(crate) is_cut: bool,
-    /// Entries whose JSON is shown although it is not the last, or is not although it is.
+    /// Entries whose JSON is toggled. By default only the last entry's JSON is shown.
     pub(crate) turned: HashSet<Seq>,
-    /// Objects and lists in their JSON that are folded, by their numbers.
+    /// Folded objects and arrays in the JSON: the entry, and the number of the object or array in it.
     pub(crate) folded: HashSet<(Seq, usize)>,
-    /// What folds JSON and has the focus.
+    /// The fold button that has the focus.
     pub(crate) fold: Option<egui::Id>,
-    /// The JSON in lines, as it was last laid out.
+    /// The JSON in lines, as last laid out.
     pub(crate) page: self::Page,
-    /// Whether something in the messages is masked.
+    /// Whether the messages contain masked secrets.
     pub(crate) masked: bool,
-    /// Whether that is shown.
+    /// Whether the secrets are shown.
     pub(crate) secrets: self::Secrets,
 }
 
 impl Details {
-    /// The details of a row, of which nothing is known yet.
+    /// Opens the details of a row; its entries are not loaded yet.
     pub(crate) fn new(row: RowId, key: ActivityKey) -> Self {
         Self {
             row,
@@ -59,21 +59,20 @@ impl Details {
         }
     }
 
-    /// The row that they are of.
     pub(crate) fn row(&self) -> RowId {
         self.row
     }
 
-    /// Whether the arrows are for what has the focus: it goes up and down through what can be folded.
+    /// Whether the focused widget uses the arrow keys, to move through what can be folded.
     pub(crate) fn takes_arrows(&self, focused: egui::Id) -> bool {
         self.fold == Some(focused)
     }
 
-    /// The question for the journal, where there is something that is not known yet.
+    /// The request to the journal if there are entries that are not loaded yet.
     pub(crate) fn question(&mut self, profile: ProfileId, activities: &Activities, now: Instant) -> Option<Action> {
         let activity = activities.get(self.row)?;
         let last = activity.last_seq();
-        // A reading that failed has no answer: after a while the next change asks again.
+        // A failed read sends no response; after a while the next change repeats the request.
         let waits = self.waiting.is_some_and(|since| now.saturating_duration_since(since) < PATIENCE);
         if waits || self.asked == Some(last) {
             return None;
@@ -83,13 +82,13 @@ impl Details {
         Some(Action::History { profile, key: self.key.clone(), from: activity.first_seq(), to: last })
     }
 
-    /// The engine was busy: the question is asked again in the next frame.
+    /// The engine was busy, so the next frame repeats the request.
     pub(crate) fn not_asked(&mut self) {
         self.asked = None;
         self.waiting = None;
     }
 
-    /// Takes the journal's answer.
+    /// Takes the journal's response.
     pub(crate) fn answer(&mut self, key: &ActivityKey, entries: Vec<Entry>, is_cut: bool) {
         if *key != self.key {
             return;
@@ -99,7 +98,7 @@ impl Details {
         self.show_entries(entries);
     }
 
-    /// Takes what the journal has just refused: it is shown as well.
+    /// Adds entries that the journal has just refused.
     pub(crate) fn add(&mut self, entries: &[Entry]) {
         let ours: Vec<Entry> = entries.iter().filter(|entry| entry.key == self.key).cloned().collect();
         if !ours.is_empty() {
@@ -119,7 +118,7 @@ impl Details {
         self.hide_secrets();
     }
 
-    /// Takes the messages with their secrets, where they were asked for and not hidden again since.
+    /// Takes the unmasked messages if they were requested and not hidden since.
     pub(crate) fn reveal(&mut self, key: &ActivityKey, messages: Vec<(Seq, UnmaskedMessage)>) {
         if *key == self.key && matches!(self.secrets, self::Secrets::Asked) {
             self.secrets = self::Secrets::Shown(messages);
@@ -134,7 +133,7 @@ impl Details {
         }
     }
 
-    /// What stands in place of the messages while there are none.
+    /// The text shown while there are no messages.
     pub(crate) fn without_messages(&self) -> &'static str {
         if self.asked.is_some() && self.waiting.is_none() {
             "The journal has no messages of this row: they were removed because of their age or its size, or could not be kept."
@@ -143,45 +142,45 @@ impl Details {
         }
     }
 
-    /// The JSON of every message, as it came with secrets masked, one a line.
+    /// The JSON of every message with secrets masked, one per line.
     pub(crate) fn json(&self) -> String {
         let raws: Vec<&str> = self.entries.iter().map(|entry| &*entry.raw).filter(|raw| !raw.is_empty()).collect();
         raws.join("\n")
     }
 }
 
-/// The most entries that are kept of one activity; of more, the newest.
+/// Maximum number of entries that are kept of one activity; the newest are kept.
 pub(crate) const MOST: usize = 2_000;
 
-/// How long an answer is awaited before another question is asked.
+/// How long a response is awaited before another request is sent.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Whether they are shown.
+/// Whether secrets are shown.
 #[derive(Debug, Default)]
 pub(crate) enum Secrets {
-    /// As they are kept: masked.
+    /// The messages are shown masked.
     #[default]
     Masked,
-    /// The engine has been asked for them.
+    /// The secrets were requested from the engine.
     Asked,
-    /// As they came: the messages of which they are still kept. Wiped when dropped.
+    /// The messages are shown as received, if they are still stored. Wiped when dropped.
     Shown(Vec<(Seq, UnmaskedMessage)>),
 }
 
 impl Secrets {
-    /// The message of an entry as it came, where it is shown so.
+    /// The unmasked message of an entry, if it is shown.
     pub(crate) fn of(&self, seq: Seq) -> Option<&UnmaskedMessage> {
         let Self::Shown(messages) = self else { return None };
         messages.iter().find(|(of, _)| *of == seq).map(|(_, message)| message)
     }
 
-    /// Whether they are shown, as far as they are kept.
+    /// Whether the secrets that are still stored are shown.
     pub(crate) fn are_shown(&self) -> bool {
         matches!(self, Self::Shown(_))
     }
 }
 
-/// Whether something in a message is masked.
+/// Whether a message contains a masked secret.
 pub(crate) fn is_masked(raw: &str) -> bool {
     let raw = raw.as_bytes();
     let byte = |at: Option<usize>| at.and_then(|at| raw.get(at));
@@ -192,21 +191,22 @@ pub(crate) fn is_masked(raw: &str) -> bool {
     })
 }
 
-/// Whether something in one of these is masked.
+/// Whether one of these messages contains a masked secret.
 pub(crate) fn any_masked(entries: &[Entry]) -> bool {
     entries.iter().any(|entry| is_masked(&entry.raw))
 }
 
-/// The JSON in lines, for one width.
+/// The JSON in lines, laid out for one width.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     pub(crate) columns: usize,
     pub(crate) rows: Vec<PageRow>,
-    /// The row whose fold gets the focus as soon as it is drawn.
+    /// The row whose fold button gets the focus as soon as it is drawn.
     pub(crate) next: Option<usize>,
 }
 
-/// A secret may be in it. What is painted goes through egui's memory of set texts, which forgets it unwiped one frame later.
+/// The page may contain a secret, so its text is wiped. Painted text also passes through egui's cache of laid-out text, which
+/// drops it unwiped one frame later.
 impl Drop for Page {
     fn drop(&mut self) {
         for row in &mut self.rows {
@@ -219,16 +219,16 @@ impl Drop for Page {
 /// A line of the page.
 #[derive(Debug)]
 pub(crate) enum PageRow {
-    /// The head of an entry, which folds it: its time and its first words.
+    /// The header of an entry, which folds it: its time and its first words.
     Head { seq: Seq, time: String, open: bool, bare: bool, line: Line },
     /// A line of an entry that is open.
     Body(Seq, Line),
-    /// A note of this program.
+    /// A note by this program, not part of a message.
     Note(String),
 }
 
 impl PageRow {
-    /// Whether something begins on it that can be folded.
+    /// Whether something that can be folded starts on this line.
     pub(crate) fn folds(&self) -> bool {
         match self {
             Self::Head { .. } => true,

@@ -3,12 +3,12 @@
 use crate::activity::{Activities, Insight, TimeRange, Timestamp};
 use crate::settings::InsightSpan;
 
-/// What is shown, as it was last counted.
+/// The summary as last computed, with what it was computed from.
 #[derive(Debug, Default)]
 pub(crate) struct InsightCache(pub(crate) Option<(Key, Insight)>);
 
 impl InsightCache {
-    /// The numbers as they are now; counted only where they may have changed.
+    /// The current summary; recomputed only if it may have changed.
     pub(crate) fn refresh(&mut self, activities: &Activities, span: InsightSpan, now: Timestamp) -> &Insight {
         let key = (span, now.0.div_euclid(60_000_000), activities.insight_version());
         if self.0.as_ref().is_some_and(|(old, _)| *old != key) {
@@ -18,10 +18,10 @@ impl InsightCache {
     }
 }
 
-/// What the numbers depend on: the span, the minute, and what came.
+/// What the summary depends on: the time span, the current minute, and the versions of the data.
 pub(crate) type Key = (InsightSpan, i64, (u64, u64));
 
-/// The stretch of time of a span.
+/// The time range of a span.
 pub(crate) fn stretch(span: InsightSpan) -> TimeRange {
     match span {
         InsightSpan::Hour => TimeRange::HOUR,
@@ -30,7 +30,7 @@ pub(crate) fn stretch(span: InsightSpan) -> TimeRange {
     }
 }
 
-/// Messages in the last 60 seconds: those of the minute under way, and of the one before as large a part as still counts.
+/// Messages in the last 60 seconds: those of the current minute, and the share of the previous minute that still counts.
 pub(crate) fn last_minute(minutes: &[u32], now: Timestamp) -> u64 {
     let mut newest = minutes.iter().rev().map(|&count| u64::from(count));
     let (under_way, before) = (newest.next().unwrap_or(0), newest.next().unwrap_or(0));

@@ -1,4 +1,4 @@
-//! The views' states: what is selected, folded, scrolled to or typed. A profile's tab holds one of each.
+//! The state of each view: what is selected, folded, scrolled to or typed. A profile's tab holds one of each.
 
 pub(crate) mod apply_entries;
 pub(crate) mod columns;

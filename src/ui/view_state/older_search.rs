@@ -3,17 +3,17 @@
 use crate::activity::{Filter, StatusFilter};
 use crate::engine::SearchEnd;
 
-/// How far a search is, and what it was for.
+/// The progress of a search, and what it searches for.
 #[derive(Debug, Default)]
 pub(crate) struct OlderSearch {
-    /// The number of the last one.
+    /// The number of the last search.
     pub(crate) number: u32,
-    /// What it searched for; `None` if nothing was searched since another filter is looked through.
+    /// The filters of the search; `None` if nothing was searched since the filter changed.
     pub(crate) wanted: Option<(Filter, StatusFilter)>,
-    /// How far it is, in per cent, while it is under way.
+    /// Progress in per cent while the search runs.
     pub(crate) percent: Option<u8>,
-    /// How many activities it found.
+    /// Number of activities found.
     pub(crate) found: usize,
-    /// How it ended; `None` if it was cancelled, too.
+    /// How the search ended; `None` if it was cancelled or has not ended.
     pub(crate) end: Option<SearchEnd>,
 }

@@ -1,4 +1,4 @@
-//! Entries that wait to be applied.
+//! Entries that are received and not applied yet.
 
 use std::collections::VecDeque;
 
@@ -7,15 +7,15 @@ use crate::activity::{Activities, ActivityKey, Entry};
 use super::apply_entries::ApplySummary;
 use super::completeness::Completeness;
 
-/// How many entries are applied between two looks whether to go on: some tenths of a millisecond.
+/// How many entries are applied before `go_on` is asked again: some tenths of a millisecond of work.
 const IN_HAND: usize = 256;
 
-/// Entries that wait.
+/// A batch of pending entries.
 #[derive(Debug)]
 pub(crate) enum Batch {
-    /// They were committed.
+    /// Entries that were committed.
     Committed(Vec<Entry>),
-    /// They were read from the journal, whose older end is best applied last; and whether it was the last chunk.
+    /// Entries that were read from the journal, and whether they were the last chunk. Older chunks should be applied later.
     Restored(Vec<Entry>, bool),
 }
 
@@ -30,43 +30,42 @@ impl Batch {
     }
 }
 
-/// Batches that wait, in order.
+/// Pending batches, in order.
 #[derive(Debug, Default)]
 pub(crate) struct PendingEntries {
     batches: VecDeque<Batch>,
-    /// How many entries of the first batch are applied.
+    /// How many entries of the first batch are already applied.
     applied: usize,
-    /// How many are left in all.
+    /// Total number of pending entries.
     left: usize,
-    /// About how many bytes the batches take.
+    /// Approximate size of the batches, in bytes.
     weight: usize,
 }
 
 impl PendingEntries {
-    /// How many entries wait.
+    /// Number of pending entries.
     pub(crate) fn len(&self) -> usize {
         self.left
     }
 
-    /// About how many bytes wait.
+    /// Approximate size of the pending entries, in bytes.
     pub(crate) fn weight(&self) -> usize {
         self.weight
     }
 
-    /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.batches.is_empty()
     }
 
-    /// Adds a batch behind the others.
+    /// Appends a batch.
     pub(crate) fn push(&mut self, batch: Batch) {
         self.left += batch.entries().len();
         self.weight = self.weight.saturating_add(batch.weight());
         self.batches.push_back(batch);
     }
 
-    /// Applies entries for as long as `go_on` says so, which is asked every few hundred. The keys of those that were committed are
-    /// added to `keys`, where somebody wants them.
+    /// Applies entries while `go_on` returns `true`; it is called every few hundred entries. If `keys` is given, the keys of
+    /// committed entries are added to it.
     pub(crate) fn apply(
         &mut self,
         (activities, completeness): (&mut Activities, &mut Completeness),
@@ -122,7 +121,7 @@ pub(crate) mod tests {
         Entry { seq, at: Timestamp(1), key, fact: Fact::Heard(message), raw: raw.into() }
     }
 
-    /// So many commands, a thousand a batch.
+    /// This many commands, a thousand per batch.
     pub(crate) fn many(count: usize) -> PendingEntries {
         let mut pending_entries = PendingEntries::default();
         for from in (0..count).step_by(1_000) {

@@ -1,5 +1,5 @@
-//! Data that was requested from the window: its rows are selected as they come, so that the keyboard is where the operator
-//! goes on.
+//! Selects the rows of data that was requested from this window as soon as they arrive, so that the keyboard cursor is where
+//! the operator continues.
 
 use std::collections::HashSet;
 
@@ -8,28 +8,28 @@ use crate::protocol::{DataToken, RequestId, StoredData};
 
 use super::table::Table;
 
-/// What has been requested and has no row yet.
+/// Requested data that has no row yet.
 #[derive(Debug, Default)]
 pub(crate) struct PendingSelection {
     tokens: HashSet<DataToken>,
-    /// The requests whose data is wanted once more.
+    /// Requests whose data was requested again.
     again: HashSet<RequestId>,
-    /// Whether a row of it has come.
+    /// Whether the first row has arrived.
     begun: bool,
 }
 
 impl PendingSelection {
-    /// What was requested just now; what was expected before is let go.
+    /// Expects the rows of newly requested data; earlier expectations are dropped.
     pub(crate) fn of(data: &[StoredData]) -> Self {
         Self { tokens: data.iter().map(|data| data.token.clone()).collect(), ..Self::default() }
     }
 
-    /// The data of requests was requested once more.
+    /// Expects the rows of data that was requested again.
     pub(crate) fn again(requests: impl IntoIterator<Item = RequestId>) -> Self {
         Self { again: requests.into_iter().collect(), ..Self::default() }
     }
 
-    /// Looks whether an entry is the row of something expected, and selects it: the first alone, the others with it.
+    /// Selects the entry's row if it is an expected one: the first row alone, later ones in addition.
     pub(crate) fn note(&mut self, entry: &Entry, activities: &Activities, table: &mut Table) {
         let Fact::Done(LocalEvent::Requested(requested)) = &entry.fact else { return };
         let again = requested.again.as_ref().is_some_and(|request| self.again.remove(request));

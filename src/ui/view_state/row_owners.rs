@@ -1,24 +1,24 @@
-//! Which profile each row of the tab for all profiles belongs to.
+//! The profile of each row in the tab `All profiles`.
 
 use std::collections::HashSet;
 
 use crate::activity::{RowId, Seq};
 use crate::settings::ProfileId;
 
-/// Whose the rows of the tab are.
+/// The owners of the rows in the tab `All profiles`.
 #[derive(Debug, Default)]
 pub(crate) struct RowOwners {
-    /// By the row's place in memory: which of the profiles.
+    /// Index into `profiles`, by the row's index in memory.
     pub(crate) rows: Vec<u16>,
     /// The profiles and their names.
     pub(crate) profiles: Vec<(ProfileId, String)>,
-    /// Whether it has to be made anew before it is looked at.
+    /// Whether the tab has to be rebuilt before it is shown.
     pub stale: bool,
-    /// While it is made: rows whose first entries are before this one are still to be copied.
+    /// While the tab is built: rows whose first entries are before this one are not copied yet.
     pub(crate) copying: Option<Seq>,
-    /// By profile, the gaps of which nothing known was missing when they were last copied.
+    /// By profile, the gaps that had no missing outcomes when they were last copied.
     pub(crate) recovered: HashSet<(ProfileId, RowId)>,
-    /// The profiles of which another client probably takes messages.
+    /// The profiles whose messages are probably taken by another client.
     pub(crate) suspected: HashSet<ProfileId>,
 }
 
@@ -28,7 +28,7 @@ impl RowOwners {
         self.profiles.get(usize::from(*self.rows.get(row.slot())?))
     }
 
-    /// Sets the profiles of which another client probably takes messages.
+    /// Sets the profiles whose messages are probably taken by another client.
     pub(crate) fn set_suspected(&mut self, profiles: impl Iterator<Item = ProfileId>) {
         self.suspected = profiles.collect();
     }
@@ -50,10 +50,10 @@ impl RowOwners {
     }
 }
 
-/// How many rows are copied between two looks at the clock; about a millisecond's work.
+/// How many rows are copied before the time is checked; about a millisecond of work.
 pub(crate) const SLICE: usize = 500;
 
-/// The id of the tab, which is no profile's.
+/// The id of the tab `All profiles`, which belongs to no profile.
 pub(crate) fn id() -> ProfileId {
     ProfileId::from_u128(0)
 }

@@ -1,6 +1,6 @@
-//! The sign-in form: what is typed, what is wrong with it, and what becomes of it.
+//! The state of the sign-in form: its fields, their errors, and the result.
 //!
-//! Holds a password or a token only while it is typed: both are wiped once the profile has its token.
+//! Passwords and tokens are held only while they are typed: both are wiped once the profile has its token.
 
 use std::fmt;
 
@@ -11,16 +11,16 @@ use crate::engine::{Credential, SignIn, SignInState};
 use crate::protocol::{AuthorizationToken, pasted};
 use crate::settings::{Address, Profile, Protocol};
 
-/// What fills the form before anything is typed.
+/// The initial values of the form, from the environment.
 #[derive(Clone, Default)]
 pub struct Prefill {
-    /// `PRIVICORE_API_URL`.
+    /// The value of `PRIVICORE_API_URL`.
     pub api: Option<String>,
-    /// `PRIVICORE_WS_URL`.
+    /// The value of `PRIVICORE_WS_URL`.
     pub websocket: Option<String>,
-    /// `PRIVICORE_USERNAME`.
+    /// The value of `PRIVICORE_USERNAME`.
     pub username: Option<String>,
-    /// `PRIVICORE_PASSWORD`.
+    /// The value of `PRIVICORE_PASSWORD`.
     pub password: Option<Zeroizing<String>>,
 }
 
@@ -34,27 +34,27 @@ impl fmt::Debug for Prefill {
     }
 }
 
-/// How one signs in.
+/// How the operator signs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
     /// User name and password over REST.
     Password,
-    /// A token that the operator has from elsewhere.
+    /// A token that the operator got elsewhere.
     Token,
 }
 
-/// Where the form stands.
+/// The progress of signing in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// It is being filled in.
+    /// The operator is filling in the form.
     Filling,
-    /// The server is being asked.
+    /// A request to the server is in progress.
     Asking,
-    /// It failed; why, in a sentence.
+    /// Signing in failed; the reason in a sentence.
     Failed(String),
 }
 
-/// The fields that can be wrong.
+/// The fields that can have an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     Name,
@@ -67,18 +67,17 @@ pub(crate) enum Part {
     Token,
 }
 
-/// What becomes of the token after this sitting.
+/// Whether the token is stored.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Keep {
-    /// The keyring keeps it.
+    /// The token is stored in the keyring.
     pub(crate) signed_in: bool,
-    /// A new one is asked for before it ends, while it is kept.
+    /// While it is stored, the token is renewed before it expires.
     pub(crate) renewed: bool,
 }
 
-/// The form.
 pub(crate) struct Form {
-    /// What it is for; the fields below are put into it when it is submitted.
+    /// The profile that the form is for; the other fields are copied into it on submit.
     pub(crate) profile: Profile,
     pub(crate) name: String,
     pub(crate) api: String,
@@ -91,9 +90,9 @@ pub(crate) struct Form {
     pub(crate) keep: Keep,
     pub(crate) reveal: bool,
     pub(crate) progress: Progress,
-    /// Whether it was submitted once: only then are mistakes pointed out.
+    /// Whether the form was submitted once; errors are shown only after that.
     pub(crate) tried: bool,
-    /// Which field is to have the focus in the next frame.
+    /// The field that gets the focus in the next frame.
     pub(crate) focus: Option<Part>,
 }
 
@@ -104,7 +103,7 @@ impl fmt::Debug for Form {
 }
 
 impl Form {
-    /// A form for a further profile.
+    /// A form for a new profile.
     pub(crate) fn new(prefill: &Prefill) -> Self {
         let profile = Profile::default();
         let mut form = Self::of(&profile);
@@ -124,7 +123,7 @@ impl Form {
         form
     }
 
-    /// A form to sign a known profile in again.
+    /// A form that signs a known profile in again.
     pub(crate) fn of(profile: &Profile) -> Self {
         Self {
             name: profile.name.clone(),
@@ -144,22 +143,21 @@ impl Form {
         }
     }
 
-    /// Whose it is.
     pub(crate) fn profile_id(&self) -> crate::settings::ProfileId {
         self.profile.id
     }
 
-    /// Whether the server is being asked.
+    /// Whether a request to the server is in progress.
     pub(crate) fn is_asking(&self) -> bool {
         self.progress == Progress::Asking
     }
 
-    /// The engine was busy: nothing was asked.
+    /// The engine was busy, so nothing was sent.
     pub(crate) fn not_asked(&mut self) {
         self.progress = Progress::Filling;
     }
 
-    /// What became of it.
+    /// Takes the result of signing in.
     pub(crate) fn answer(&mut self, state: SignInState) {
         self.progress = match state {
             SignInState::Asking => Progress::Asking,
@@ -174,7 +172,7 @@ impl Form {
         };
     }
 
-    /// Wipes what must not stay.
+    /// Wipes the password and the token.
     pub(crate) fn forget_secrets(&mut self) {
         self.password.zeroize();
         self.token.zeroize();
@@ -182,7 +180,7 @@ impl Form {
         self.tried = false;
     }
 
-    /// The profile as the fields have it.
+    /// The profile with the values of the fields.
     pub(crate) fn filled(&self) -> Profile {
         let name = pasted::trimmed(&self.name);
         Profile {
@@ -201,7 +199,7 @@ impl Form {
         }
     }
 
-    /// A name for who gives none: from the user name, else from the server.
+    /// The default name of a profile: the user name, or otherwise the server.
     pub(crate) fn name_from_rest(&self) -> String {
         let user = self.username.split('@').next().unwrap_or_default().trim();
         if self.method == Method::Password && !user.is_empty() {
@@ -210,7 +208,7 @@ impl Form {
         Address::new(&self.api).host().unwrap_or_default()
     }
 
-    /// Hosts beyond this machine that would be spoken to in plain text, in the order of the fields.
+    /// Remote hosts to which the connection would be unencrypted, in the order of the fields.
     pub(crate) fn plain_hosts(&self) -> Vec<String> {
         let mut hosts: Vec<String> = Vec::new();
         for address in [&self.api, &self.websocket, &self.download] {
@@ -223,7 +221,7 @@ impl Form {
         hosts
     }
 
-    /// What is wrong with a field, in a sentence. `taken` are the names of the other profiles.
+    /// The error of a field, in a sentence. `taken` are the names of the other profiles.
     pub(crate) fn mistake(&self, part: Part, taken: &[String]) -> Option<String> {
         let address = |text: &str, protocol| Address::new(text).url(protocol).err().map(|error| error.to_string());
         let empty = |text: &str, sentence: &str| text.trim().is_empty().then(|| sentence.to_owned());
@@ -255,7 +253,7 @@ impl Form {
         }
     }
 
-    /// The same, once the form was submitted: while it is filled in for the first time nothing is wrong yet.
+    /// Like [`Self::mistake`], but only after the form was submitted: a form that is being filled in has no errors yet.
     pub(crate) fn pointed_out(&self, part: Part, taken: &[String]) -> Option<String> {
         self.tried.then(|| self.mistake(part, taken)).flatten()
     }
@@ -280,7 +278,7 @@ impl Form {
         }
     }
 
-    /// What to ask of the engine, if nothing is wrong; else points at the first mistake.
+    /// The request to the engine if all fields are valid; otherwise focuses the first field with an error.
     pub(crate) fn submit(&mut self, taken: &[String]) -> Option<SignIn> {
         const ORDER: [Part; 8] = [
             Part::Name,
@@ -306,13 +304,13 @@ impl Form {
         let credential = match self.method {
             Method::Password => Credential::Password(SecretString::from(self.password.as_str())),
             Method::Token => {
-                // What the field shows is what is sent.
+                // The field shows exactly what is sent.
                 self.token = pasted::token(&self.token);
                 Credential::Token(AuthorizationToken::new(self.token.as_str()))
             }
         };
         let mut profile = self.filled();
-        // Consent is for the hosts that are meant now.
+        // Consent applies only to the current hosts.
         let plain = self.plain_hosts();
         profile.allow_unencrypted.retain(|host| plain.contains(host));
         Some(SignIn { profile, credential })

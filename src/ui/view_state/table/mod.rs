@@ -1,4 +1,4 @@
-//! Where the table is scrolled to, what is selected, and how both move.
+//! The table's scroll position and selection, and how both change.
 
 #[cfg(test)]
 mod tests;
@@ -8,33 +8,32 @@ use std::collections::HashSet;
 use crate::activity::{Activities, RowId, View};
 use crate::ui::theme::ROW;
 
-/// Where the table stands and what is selected in it.
+/// The table's scroll position and selection.
 #[derive(Debug)]
 pub(crate) struct Table {
-    /// How far the first row is scrolled above the top, in points.
+    /// Scroll offset of the first row above the top, in points.
     pub(crate) offset: f64,
-    /// The height of the rows' place in the last frame, in points.
+    /// Height of the rows' area in the last frame, in points.
     pub(crate) height: f64,
-    /// Whether the newest rows are kept in sight.
+    /// Whether the table stays at the newest rows.
     pub(crate) follow: bool,
-    /// The rows in sight, from where the table stays: the one under the pointer first, each with how far its top is below
-    /// that of the table.
+    /// Visible rows that keep the scroll position stable when rows change, the row under the pointer first. Each with the
+    /// distance of its top from the table's top.
     pub(crate) anchors: Vec<(RowId, f64)>,
     /// The row under the pointer in the last frame.
     pub(crate) hovered: Option<RowId>,
-    /// The newest row when the newest end was left.
+    /// The newest row when the operator scrolled away from the newest rows.
     pub(crate) left_at: Option<RowId>,
-    /// The selected rows.
     pub(crate) selected: HashSet<RowId>,
-    /// The row that the keyboard is at.
+    /// The row at the keyboard cursor.
     pub(crate) cursor: Option<RowId>,
-    /// Where a selection with Shift began.
+    /// The row where a selection with Shift started.
     pub(crate) pivot: Option<RowId>,
-    /// Whether the row that the keyboard is at is to be in sight in the next frame, in whatever room there is then.
+    /// Whether the next frame scrolls to the row at the keyboard cursor, with the space it then has.
     pub(crate) wanted: bool,
-    /// Whether the menu of the selected rows is to open in the next frame.
+    /// Whether the menu of the selected rows opens in the next frame.
     pub(crate) menu_wanted: bool,
-    /// The scroll bar is being dragged: how far from its top it was taken.
+    /// While the scroll bar is dragged: the distance from its top to the pointer.
     pub(crate) grabbed: Option<f32>,
 }
 
@@ -58,22 +57,20 @@ impl Default for Table {
 }
 
 impl Table {
-    /// Whether the newest rows are kept in sight.
     pub(crate) fn follows(&self) -> bool {
         self.follow
     }
 
-    /// The row that the keyboard is at.
+    /// The row at the keyboard cursor.
     pub(crate) fn cursor(&self) -> Option<RowId> {
         self.cursor
     }
 
-    /// Whether a row is selected.
     pub(crate) fn is_selected(&self, row: RowId) -> bool {
         self.selected.contains(&row)
     }
 
-    /// How many rows are selected, shown or not.
+    /// Number of selected rows, shown or not.
     pub(crate) fn selected_count(&self) -> usize {
         self.selected.len()
     }
@@ -83,7 +80,7 @@ impl Table {
         self.selected.iter().copied()
     }
 
-    /// Selects nothing. Says whether anything was.
+    /// Clears the selection. Returns whether there was one.
     pub(crate) fn deselect(&mut self) -> bool {
         let any = !self.selected.is_empty();
         self.selected.clear();
@@ -92,7 +89,7 @@ impl Table {
         any
     }
 
-    /// Rows were evicted; `None` where they are too many to be listed.
+    /// Removes evicted rows; `None` if there are too many to list.
     pub(crate) fn let_go(&mut self, gone: Option<Vec<RowId>>, activities: &Activities) {
         match gone {
             Some(gone) => gone.iter().for_each(|row| _ = self.selected.remove(row)),
@@ -103,18 +100,19 @@ impl Table {
         self.pivot = self.pivot.filter(is_there);
     }
 
-    /// The first row drawn and how much of it is above the top.
+    /// The index of the first drawn row, and how much of it is above the top.
     pub(crate) fn first(&self) -> (usize, f64) {
         let index = row_index(self.offset);
         (index, self.offset - float(index) * f64::from(ROW))
     }
 
-    /// The farthest that it can be scrolled.
+    /// The maximum scroll offset.
     pub(crate) fn farthest(&self, rows: usize) -> f64 {
         (float(rows) * f64::from(ROW) - self.height).max(0.0)
     }
 
-    /// Rows came, went or moved: stays with the row that is under the pointer, with one that is in sight, or with the newest.
+    /// Adjusts the scroll position after rows changed: keeps the row under the pointer, a visible row, or the newest rows in
+    /// place.
     pub(crate) fn settle(&mut self, activities: &Activities, view: &View) {
         let rows = view.len(activities);
         let arrival = view.sort().is_none();
@@ -133,7 +131,7 @@ impl Table {
         self.hold(activities, view);
     }
 
-    /// Remembers the rows in sight.
+    /// Stores the visible rows as anchors.
     pub(crate) fn hold(&mut self, activities: &Activities, view: &View) {
         let (first, above) = self.first();
         let in_sight = row_index(self.height) + 2;
@@ -148,12 +146,12 @@ impl Table {
         }
     }
 
-    /// The pointer is over a row, or over none.
+    /// Sets the row under the pointer, if any.
     pub(crate) fn hover(&mut self, row: Option<RowId>) {
         self.hovered = row;
     }
 
-    /// How many rows came since the newest end was left.
+    /// How many rows arrived since the operator scrolled away from the newest rows.
     pub(crate) fn newer(&self, activities: &Activities, view: &View) -> usize {
         if self.follow || view.sort().is_some() || view.is_paused() {
             return 0;
@@ -161,7 +159,7 @@ impl Table {
         self.left_at.and_then(|row| view.position(activities, row)).unwrap_or(0)
     }
 
-    /// Goes to the newest end and stays there, or stops staying there.
+    /// Scrolls to the newest rows and follows them, or stops following them.
     pub(crate) fn set_follow(&mut self, follow: bool, activities: &Activities, view: &View) {
         self.follow = follow;
         if follow {
@@ -173,8 +171,8 @@ impl Table {
         self.hold(activities, view);
     }
 
-    /// Scrolls to a distance from the top, as the operator did. Leaving the newest end ends following it, and coming back
-    /// to it begins that again.
+    /// Scrolls to an offset on the operator's behalf. Scrolling away from the newest rows stops following them; scrolling back
+    /// resumes it.
     pub(crate) fn scroll_to(&mut self, offset: f64, activities: &Activities, view: &View) {
         let offset = offset.clamp(0.0, self.farthest(view.len(activities)));
         if view.sort().is_none() && !view.is_paused() {
@@ -190,18 +188,18 @@ impl Table {
         self.hold(activities, view);
     }
 
-    /// The room is about to change: the row that the keyboard is at is to stay in sight.
+    /// The available space is about to change, so the row at the keyboard cursor has to stay visible.
     pub(crate) fn keep_in_sight(&mut self) {
         self.wanted = true;
     }
 
-    /// The menu of the selected rows is to open.
+    /// Opens the menu of the selected rows in the next frame.
     pub(crate) fn open_menu(&mut self) {
         self.wanted = self.cursor.is_some();
         self.menu_wanted = self.wanted;
     }
 
-    /// Scrolls as little as it takes to show a row whole.
+    /// Scrolls by the minimum needed to show a row completely.
     pub(crate) fn reveal(&mut self, row: RowId, activities: &Activities, view: &View) {
         let Some(index) = view.position(activities, row) else { return };
         let (top, height) = (float(index) * f64::from(ROW), f64::from(ROW));
@@ -212,7 +210,7 @@ impl Table {
         }
     }
 
-    /// Selects one row and nothing else.
+    /// Selects only this row.
     pub(crate) fn select(&mut self, row: RowId) {
         self.selected.clear();
         self.selected.insert(row);
@@ -220,7 +218,7 @@ impl Table {
         self.pivot = Some(row);
     }
 
-    /// Adds a row to the selection, or takes it out.
+    /// Adds a row to the selection, or removes it.
     pub(crate) fn toggle(&mut self, row: RowId) {
         if !self.selected.remove(&row) {
             self.selected.insert(row);
@@ -229,7 +227,7 @@ impl Table {
         self.pivot = Some(row);
     }
 
-    /// Selects from where Shift was first held to a row.
+    /// Selects from the row where Shift was first held to this row.
     pub(crate) fn extend_to(&mut self, row: RowId, activities: &Activities, view: &View) {
         let from = self.pivot.and_then(|pivot| view.position(activities, pivot));
         let to = view.position(activities, row);
@@ -250,7 +248,7 @@ impl Table {
         }
     }
 
-    /// Moves the cursor; `extend` takes the selection along. A cursor whose row is filtered away starts at the top.
+    /// Moves the cursor; `extend` extends the selection. A cursor whose row is filtered out starts at the top.
     pub(crate) fn step(&mut self, way: Move, extend: bool, activities: &Activities, view: &View) {
         let rows = view.len(activities);
         let Some(last) = rows.checked_sub(1) else { return };
@@ -274,8 +272,7 @@ impl Table {
         self.reveal(row, activities, view);
     }
 
-    /// The selected rows up to a limit: those that are shown in the order of the table, then those that are not, the newest
-    /// first.
+    /// The selected rows up to a limit: first those that are shown, in table order, then those that are hidden, newest first.
     pub(crate) fn selection(&self, activities: &Activities, view: &View, limit: usize) -> Vec<RowId> {
         let mut rows: Vec<(usize, RowId)> = if self.selected.len() == 1 {
             let one = self.selected.iter().next().copied();
@@ -291,7 +288,7 @@ impl Table {
         let mut rows: Vec<RowId> = rows.into_iter().map(|(_, row)| row).collect();
         let missing = self.selected.len().min(limit) - rows.len();
         if missing > 0 {
-            // What the bar says is what is acted on, also where a filter or a pause hides it.
+            // Commands apply to the number of rows that the bar shows, even if a filter or a pause hides some of them.
             let shown: HashSet<RowId> = rows.iter().copied().collect();
             let mut hidden: Vec<RowId> = self
                 .selected
@@ -306,7 +303,7 @@ impl Table {
     }
 }
 
-/// How the cursor moves.
+/// A movement of the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Move {
     /// Up or down by rows.
@@ -319,13 +316,13 @@ pub(crate) enum Move {
     Last,
 }
 
-/// A count as points or rows; a table has far fewer than 2^52 rows.
+/// A count of points or rows as a float; exact, because a table has far fewer than 2^52 rows.
 #[expect(clippy::cast_precision_loss, reason = "a table has far fewer than 2^52 rows")]
 pub(crate) fn float(count: usize) -> f64 {
     count as f64
 }
 
-/// The row that a distance from the top falls in.
+/// The index of the row at a distance from the top.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "negative distances are the first row")]
 pub(crate) fn row_index(distance: f64) -> usize {
     (distance / f64::from(ROW)).max(0.0) as usize

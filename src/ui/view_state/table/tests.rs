@@ -1,4 +1,4 @@
-//! The table's arithmetic, where it is hard to see from outside.
+//! Tests of the table's scroll arithmetic, which is hard to check from outside.
 
 use crate::ui::theme::ROW;
 
