@@ -1,16 +1,16 @@
-//! Gaps in words: what a time in which nothing could be heard may have cost, and what is known of it by now. Pure functions.
+//! Texts about gaps: what may have been missed while nothing could be received, and what is known by now. Pure functions.
 
 use crate::activity::{GapCause, GapState, Timestamp};
 
 use super::{Zone, clock_time};
 
-/// When a gap was: `12:01:03`, and `12:01:09` or `now`.
+/// Start and end of a gap: `12:01:03`, and `12:01:09` or `now`.
 fn span(gap: &GapState, now: Timestamp, zone: &Zone) -> (String, String) {
     let to = gap.to.map_or_else(|| "now".to_owned(), |to| clock_time(to, now, zone));
     (clock_time(gap.from, now, zone), to)
 }
 
-/// What its row is called by screen readers and tests.
+/// The accessible name of the gap's row.
 pub(crate) fn name(gap: &GapState, now: Timestamp, zone: &Zone) -> String {
     let (from, to) = span(gap, now, zone);
     format!("Gap {from} to {to}")
@@ -28,12 +28,12 @@ pub(crate) fn headline(gap: &GapState, now: Timestamp, zone: &Zone) -> String {
     format!("{what} {from} – {to}: {}", gap.meaning())
 }
 
-/// What is known by now: `3 of 4 recovered`. Empty where there is nothing to add.
+/// What is known by now: `3 of 4 recovered`. Empty if there is nothing to add.
 pub(crate) fn standing(gap: &GapState) -> String {
     gap.findings().join(" · ")
 }
 
-/// What can be done about it, and what cannot be known, in sentences.
+/// What the operator can do, and what can't be known, in sentences.
 pub(crate) fn next(gap: &GapState) -> String {
     let first = match (gap.to, gap.commands_left(), gap.unknown) {
         (None, ..) => "It lasts. Once messages arrive again, the server is asked for what was open.",
@@ -46,7 +46,7 @@ pub(crate) fn next(gap: &GapState) -> String {
     format!("{first}{requests} Ids that were never seen here cannot be known.")
 }
 
-/// Whether there is something left to ask for.
+/// Whether a status check can still recover something.
 pub(crate) fn can_reconcile(gap: &GapState) -> bool {
     gap.to.is_some() && gap.commands_left() > 0
 }

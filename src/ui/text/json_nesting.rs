@@ -1,25 +1,24 @@
-//! Where the objects and lists of a JSON text begin and end, and how much is in each. Text that is not JSON has some as well, as far
-//! as its brackets go.
+//! Finds where the objects and arrays of a JSON text start and end, and how much they contain. For text that is not JSON, uses
+//! its brackets as far as they match.
 
-/// An object or a list.
+/// An object or an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct JsonNode {
-    /// Where it begins, in bytes.
+    /// Byte offset of its first bracket.
     start: usize,
-    /// Where the text goes on behind it; `None` where the text ends in it.
+    /// Byte offset behind its last bracket; `None` if the text ends inside it.
     pub(crate) end: Option<usize>,
-    /// How many members or items it has, as far as the text goes.
+    /// Number of members or items, as far as the text goes.
     pub(crate) members: usize,
-    /// How many characters what is in it takes on one line, its last bracket counted.
+    /// Width of its content on one line, in characters, including the closing bracket.
     pub(crate) width: usize,
-    /// Whether it is a list.
     is_list: bool,
-    /// Whether it is an item of a list.
+    /// Whether it is an item of an array.
     pub(crate) in_list: bool,
 }
 
 impl JsonNode {
-    /// How much is in it.
+    /// The number of its members or items, in words.
     pub(crate) fn words(&self) -> String {
         let unit = match (self.is_list, self.members) {
             (true, 1) => "item",
@@ -32,11 +31,11 @@ impl JsonNode {
     }
 }
 
-/// All of a text, in the order in which they begin.
+/// All objects and arrays of a text, in the order in which they start.
 pub(crate) fn all(text: &str) -> Vec<JsonNode> {
     let mut nests: Vec<JsonNode> = Vec::new();
     let mut open: Vec<usize> = Vec::new();
-    // How wide everything so far is on one line.
+    // The width on one line of everything so far.
     let mut width = 0;
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
@@ -54,7 +53,7 @@ pub(crate) fn all(text: &str) -> Vec<JsonNode> {
             }
             ',' => {
                 width += 1;
-                // What follows it is one more.
+                // A comma announces one more.
                 if let Some(inner) = inner
                     && !after.trim_start().is_empty()
                 {
@@ -78,13 +77,13 @@ pub(crate) fn all(text: &str) -> Vec<JsonNode> {
     nests
 }
 
-/// The one that begins at a place, and its number.
+/// The object or array that starts at this offset, and its number.
 pub(crate) fn find(nests: &[JsonNode], start: usize) -> Option<(usize, &JsonNode)> {
     let number = nests.binary_search_by_key(&start, |nest| nest.start).ok()?;
     nests.get(number).map(|nest| (number, nest))
 }
 
-/// Where the token that begins a text ends.
+/// The end of the first token of a text.
 pub(crate) fn token_end(text: &str, first: char) -> usize {
     match first {
         '{' | '}' | '[' | ']' | ':' | ',' => 1,

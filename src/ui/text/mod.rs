@@ -1,4 +1,4 @@
-//! Text for showing: what servers send bounded, and numbers, sizes and times in words. Pure functions.
+//! Text for display: bounds what servers send, and formats numbers, sizes and times. Pure functions.
 
 pub(crate) mod activity_label;
 pub(crate) mod download_text;
@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 
 use crate::activity::{TimeReference, Timestamp};
 
-/// At most `limit` characters of a text, with `…` where something was cut.
+/// At most `limit` characters of a text, with `…` if something was cut.
 pub(crate) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
     match text.char_indices().nth(limit) {
         Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
@@ -22,7 +22,7 @@ pub(crate) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
     }
 }
 
-/// A count with thin spaces between thousands, for the eye only: accessible names carry the plain number.
+/// A count with thin spaces between thousands. It is only for display: accessible names contain the plain number.
 pub(crate) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + 4);
@@ -42,7 +42,7 @@ pub(crate) fn bytes(size: u64) -> String {
         return format!("{size} B");
     }
     let mut unit = "kB";
-    // Tenths of the unit, rounded half up at each size: exact enough, and no float is in the way.
+    // Tenths of the unit, rounded half up at each unit. This is exact enough and needs no floats.
     let mut divisor: u128 = 100;
     for candidate in UNITS {
         unit = candidate;
@@ -67,8 +67,8 @@ pub(crate) fn rate(bytes_a_second: f64) -> String {
     format!("{}/s", bytes(bytes_a_second.max(0.0) as u64))
 }
 
-/// How long something took: `0.4 s`, `17 s`, `3 min 35 s`, `1 h 4 min`. What still runs shows whole seconds, so that the
-/// window need not repaint ten times a second for it.
+/// A duration: `0.4 s`, `17 s`, `3 min 35 s`, `1 h 4 min`. If it `still_runs`, it has whole seconds, so that the window does
+/// not repaint ten times a second.
 pub(crate) fn took(time: Duration, still_runs: bool) -> String {
     let tenths = (time.as_millis() + 50) / 100;
     if tenths < 100 && !still_runs {
@@ -92,13 +92,13 @@ pub(crate) fn coarse(time: Duration) -> String {
     }
 }
 
-/// How long until a token ends: seconds only in the last minute.
+/// The time until a token expires; seconds are shown only in the last minute.
 pub(crate) fn until(time: Duration) -> String {
     if (60..3_600).contains(&time.as_secs()) { format!("{} min", time.as_secs() / 60) } else { coarse(time) }
 }
 
-/// How long ago something was, in one unit: `now`, `12 s ago`, `3 min ago`, `2 h ago`, `5 d ago`; and after how long that
-/// is told otherwise.
+/// How long ago something was, in one unit: `now`, `12 s ago`, `3 min ago`, `2 h ago`, `5 d ago`. Also returns when that text
+/// changes next.
 pub(crate) fn ago(time: Duration) -> (String, Duration) {
     let seconds = time.as_secs();
     let (unit, word) = match seconds {
@@ -109,24 +109,25 @@ pub(crate) fn ago(time: Duration) -> (String, Duration) {
     };
     let words = if seconds == 0 { "now".to_owned() } else { format!("{} {word} ago", seconds / unit) };
     let next = Duration::from_secs((seconds / unit + 1) * unit);
-    // A little late rather than a little early: early would show the old number for another second.
+    // Slightly late rather than early, because an early frame would show the old number for another second.
     (words, next.saturating_sub(time) + Duration::from_millis(1))
 }
 
 /// A countdown: `9:58`, `1:02:03`.
 pub(crate) fn countdown(time: Duration) -> String {
-    // Whole seconds that are begun: the display reaches zero when the time is over, not a second before.
+    // Seconds are rounded up, so that the display reaches zero when the time is over and not a second earlier.
     let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
     let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
-/// Whole seconds that are begun, for `Reconnecting in <n> s`.
+/// The remaining seconds, rounded up, for `Reconnecting in <n> s`.
 pub(crate) fn seconds_left(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
-/// How times of day are shown: in a zone, and by the computer's clock as it is set now, also those from before it was set.
+/// How times of day are displayed: in a time zone, and by the computer's current clock, even for times before that clock was
+/// set.
 #[derive(Debug, Clone)]
 pub(crate) struct Zone {
     pub zone: TimeZone,
@@ -146,17 +147,17 @@ impl From<TimeZone> for Zone {
     }
 }
 
-/// A moment for a cell: the time where it is today, else day and time.
+/// A time for a cell: the time of day if it is today, otherwise day and time.
 pub(crate) struct CellTime {
-    /// `12:04:33`, or `24 Nov 12:04`.
+    /// The time of day or the day: `12:04:33`, or `24 Nov 12:04`.
     pub main: String,
-    /// `.120`; empty on another day.
+    /// The milliseconds: `.120`; empty if it is another day.
     pub millis: String,
-    /// What fits the narrow window: `12:04:33`, or `24 Nov`.
+    /// The text for the narrow window: `12:04:33`, or `24 Nov`.
     pub short: String,
 }
 
-/// A moment as a cell shows it, in local time.
+/// A time as a cell shows it, in local time.
 pub(crate) fn cell_time(moment: Timestamp, now: Timestamp, zone: &Zone) -> CellTime {
     let at = zone.of(moment);
     if at.date() == zone.of(now).date() {
@@ -171,12 +172,12 @@ pub(crate) fn cell_time(moment: Timestamp, now: Timestamp, zone: &Zone) -> CellT
     }
 }
 
-/// The time of day to the millisecond, whichever day: `12:04:33.120`.
+/// The time of day to the millisecond, whatever the day: `12:04:33.120`.
 pub(crate) fn precise_time(moment: Timestamp, zone: &Zone) -> String {
     zone.of(moment).strftime("%H:%M:%S%.3f").to_string()
 }
 
-/// A moment in full, for a tooltip: `2026-11-24 12:04:33.120 +01:00`.
+/// A time with date and offset, for a tooltip: `2026-11-24 12:04:33.120 +01:00`.
 pub(crate) fn full_time(moment: Timestamp, zone: &Zone) -> String {
     zone.of(moment).strftime("%Y-%m-%d %H:%M:%S%.3f %:z").to_string()
 }
@@ -186,7 +187,7 @@ pub(crate) fn time_of_day(moment: Timestamp, zone: &Zone) -> String {
     zone.of(moment).strftime("%H:%M:%S").to_string()
 }
 
-/// The time of day, with the day where it is not today: `12:04:33`, `24 Nov 12:04:33`.
+/// The time of day, with the day if it is not today: `12:04:33`, `24 Nov 12:04:33`.
 pub(crate) fn clock_time(moment: Timestamp, now: Timestamp, zone: &Zone) -> String {
     let at = zone.of(moment);
     let today = at.date() == zone.of(now).date();

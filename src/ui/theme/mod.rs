@@ -1,7 +1,7 @@
-//! The look: colours, faces, sizes and spacing of the window, in both themes.
+//! Colours, fonts, sizes and spacing of the window, in both themes.
 //!
-//! The tokens are those of the design; [`Palette`] holds the colours. Colour carries meaning or is
-//! absent: what is settled recedes to `secondary`, what is open is `text`, and no state is told by colour alone.
+//! The constants are the design's tokens; [`palette::Palette`] holds the colours. Colour is used only where it has a meaning.
+//! Resolved items are `secondary`, open ones are `text`, and no state is shown by colour alone.
 
 pub(crate) mod palette;
 
@@ -13,76 +13,76 @@ use egui::{Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, St
 
 use palette::{DARK, LIGHT, Palette};
 
-/// What lies over the window behind a dialog.
+/// Covers the window behind a dialog.
 pub(crate) const BACKDROP: Color32 = Color32::from_black_alpha(115);
 
-/// Radius of buttons, fields and chips.
+/// Corner radius of buttons, fields and status filters.
 pub(crate) const RADIUS: CornerRadius = CornerRadius::same(6);
-/// Radius of buttons in a row.
+/// Corner radius of buttons in a row.
 pub(crate) const RADIUS_IN_ROW: CornerRadius = CornerRadius::same(5);
-/// Radius of dialogs.
+/// Corner radius of dialogs.
 pub(crate) const RADIUS_DIALOG: CornerRadius = CornerRadius::same(10);
 
-/// Where the content of every bar begins and ends.
+/// Left and right margin of every bar.
 pub(crate) const EDGE: f32 = 12.0;
-/// Height of the top bar, the banner, the chips and the tools.
+/// Height of the top bar, the banner, the status filters and the toolbar.
 pub(crate) const BAR: f32 = 36.0;
-/// Height of a row of the table and of its header: whole pixels, so that positions stay exact.
+/// Height of a table row and of the table's header. A whole number of points, so that positions stay exact.
 pub(crate) const ROW: f32 = 28.0;
 /// Height of the details.
 pub(crate) const DETAILS: f32 = 156.0;
-/// Height of the details' head.
+/// Height of the header of the details.
 pub(crate) const DETAILS_HEAD: f32 = 32.0;
-/// Height of one download's line.
+/// Height of a download's line.
 pub(crate) const DOWNLOAD: f32 = 28.0;
 /// Height of the status bar.
 pub(crate) const STATUS: f32 = 24.0;
-/// The smallest that the window can be made, in points.
+/// Minimum size of the window, in points.
 pub(crate) const LEAST: egui::Vec2 = vec2(800.0, 500.0);
-/// The narrowest that the window's content is laid out. A window that is narrower scrolls.
+/// Minimum width at which the window's content is laid out. A narrower window scrolls.
 pub(crate) const LEAST_WIDTH: f32 = 640.0;
-/// The least height that is left to the table: its header and three rows. A window with less room scrolls: one of 640 × 400
-/// points with the details open has just enough.
+/// Minimum height of the table: its header and three rows. A window with less space scrolls; one of 640 × 400 points with the
+/// details open has just enough.
 pub(crate) const LEAST_TABLE: f32 = 4.0 * ROW;
-/// The narrowest that a dialog's content is laid out. In a window that is narrower it scrolls.
+/// Minimum width at which a dialog's content is laid out. In a narrower window it scrolls.
 pub(crate) const LEAST_DIALOG: f32 = 460.0;
-/// The window is narrow below this width: icons instead of words, fewer columns.
+/// Below this width the window is narrow: icons instead of labels, and fewer columns.
 pub(crate) const NARROW: f32 = 1000.0;
 
-/// The name of the face for strong body text.
+/// The font for emphasised body text.
 const MEDIUM: &str = "inter-500";
-/// The name of the face for headings.
+/// The font for headings.
 const SEMIBOLD: &str = "inter-600";
-/// The name of the filled icons' face.
+/// The font with the filled icons.
 const FILLED: &str = "symbols-filled";
-/// The name of the outlined icons' face.
+/// The font with the outlined icons.
 const OUTLINED: &str = "symbols-outlined";
 
-/// The text styles of the design.
+/// The text styles of the design, as size / line height in points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TextRole {
     /// Sign-in and dialogs: 18 / 24.
     Heading,
-    /// Empty places: 15 / 22.
+    /// Empty states: 15 / 22.
     Subheading,
     /// Rows, fields, top bar: 13 / 20.
     Body,
-    /// The same, stronger.
+    /// Like `Body`, emphasised.
     Strong,
-    /// Buttons and chips: 12 / 16.
+    /// Buttons and status filters: 12 / 16.
     Small,
-    /// The same, stronger: counts and the primary button.
+    /// Like `Small`, emphasised: counts and the primary button.
     SmallStrong,
     /// Column headers, status bar: 11 / 16.
     Caption,
-    /// The same, stronger: column headers.
+    /// Like `Caption`, emphasised: column headers.
     CaptionStrong,
-    /// Times, ids, JSON and machine reasons: 12 / 16.
+    /// Times, ids, JSON and reasons given by servers: 12 / 16.
     Mono,
 }
 
 impl TextRole {
-    /// The face and its size.
+    /// The font and its size.
     pub(crate) fn font(self) -> FontId {
         let (size, family) = match self {
             Self::Heading => (18.0, FontFamily::Name(SEMIBOLD.into())),
@@ -98,7 +98,7 @@ impl TextRole {
         FontId { size, family }
     }
 
-    /// The height of a line in points.
+    /// The line height in points.
     pub(crate) fn line(self) -> f32 {
         match self {
             Self::Heading => 24.0,
@@ -109,20 +109,20 @@ impl TextRole {
     }
 }
 
-/// The face that draws an icon.
+/// The font that draws an icon.
 pub(crate) fn icon_font(filled: bool, size: f32) -> FontId {
     FontId { size, family: FontFamily::Name(if filled { FILLED } else { OUTLINED }.into()) }
 }
 
-/// Puts faces, colours and spacing of both themes into a context. Once, before the first frame.
+/// Installs the fonts, colours and spacing of both themes in a context. Called once, before the first frame.
 pub(crate) fn install(ctx: &egui::Context, reduced_motion: bool) {
     ctx.set_fonts(fonts());
-    // The scale is a setting, and its keys are commands.
+    // Zoom is a setting, and its keys are commands.
     ctx.options_mut(|options| options.zoom_with_keyboard = false);
     set_styles(ctx, reduced_motion);
 }
 
-/// Puts the styles of both themes into a context, with motion or without.
+/// Installs the styles of both themes in a context, with or without animations.
 pub(crate) fn set_styles(ctx: &egui::Context, reduced_motion: bool) {
     ctx.set_style_of(egui::Theme::Dark, style(&DARK, reduced_motion));
     ctx.set_style_of(egui::Theme::Light, style(&LIGHT, reduced_motion));
@@ -135,7 +135,7 @@ fn fonts() -> FontDefinitions {
     let inter = |weight: f32| {
         FontData::from_static(INTER).tweak(FontTweak {
             coords: VariationCoords::new([(b"wght", weight)]),
-            // Thousands are told apart by a thin space, which has to be seen.
+            // Thousands are separated by a thin space, which has to be visible.
             thin_space_width: 0.9,
             ..FontTweak::default()
         })
@@ -151,7 +151,7 @@ fn fonts() -> FontDefinitions {
     add("inter-400", inter(400.0), &[FontFamily::Proportional], &["mono"]);
     add(MEDIUM, inter(500.0), &[FontFamily::Name(MEDIUM.into())], &["mono"]);
     add(SEMIBOLD, inter(600.0), &[FontFamily::Name(SEMIBOLD.into())], &["mono"]);
-    // On one line with Inter: its letters stand a pixel higher.
+    // Aligns the baseline with Inter, whose letters are a pixel higher.
     let mono = FontData::from_static(MONO).tweak(FontTweak { y_offset: 1.0, ..FontTweak::default() });
     add("mono", mono, &[FontFamily::Monospace], &["inter-400"]);
     add(FILLED, egui_material_icons::font_insert().data, &[FontFamily::Name(FILLED.into())], &[]);
@@ -182,10 +182,10 @@ fn style(palette: &Palette, reduced_motion: bool) -> Style {
     style.spacing.scroll.bar_width = 6.0;
     style.spacing.scroll.floating_width = 6.0;
     style.spacing.scroll.floating = true;
-    // What can be scrolled is seen without pointing at it.
+    // Scrollable content is recognisable without hovering over it.
     style.spacing.scroll.dormant_handle_opacity = 0.6;
     style.spacing.scroll.fade.strength = 0.0;
-    // Text is copied by commands, and a label that swallows clicks would take them from its row.
+    // Commands copy text. A selectable label would take the clicks that are meant for its row.
     style.interaction.selectable_labels = false;
     style.interaction.tooltip_delay = 0.4;
     style.animation_time = 0.0;
@@ -202,7 +202,7 @@ fn visuals(palette: &Palette) -> Visuals {
         Shadow { offset: [0, 8], blur: 24, spread: 0, color: Color32::from_black_alpha(if dark { 115 } else { 46 }) };
     let mut visuals = if dark { Visuals::dark() } else { Visuals::light() };
     if dark {
-        // egui's own curve for dark themes makes 13 px text look a weight heavier than it is.
+        // egui's default curve for dark themes makes 13 px text look a weight heavier than it is.
         visuals.text_options.color_transfer_function = FontColorTransferFunction::Gamma(0.85);
     }
     visuals.panel_fill = palette.panel;
@@ -221,7 +221,7 @@ fn visuals(palette: &Palette) -> Visuals {
     visuals.selection.bg_fill = palette.selected;
     visuals.selection.stroke = Stroke::new(1.0, palette.accent);
     visuals.text_cursor.stroke = Stroke::new(1.0, palette.accent);
-    // Nothing blinks at rest: a caret that does would repaint the window twice a second.
+    // Nothing blinks at rest: a blinking caret would repaint the window twice a second.
     visuals.text_cursor.blink = false;
     for (widget, fill, edge) in [
         (&mut visuals.widgets.noninteractive, palette.panel, palette.stroke),
@@ -254,7 +254,7 @@ mod tests {
                     assert!(galley.size().x > 20.0, "nothing was laid out");
                 }
             });
-            // Nothing paints them here.
+            // These tests paint nothing.
             output.textures_delta.clear();
             [TextRole::Body, TextRole::Strong, TextRole::Mono]
                 .map(|face| ctx.fonts_mut(|fonts| fonts.has_glyphs(&face.font(), georgian)))
@@ -263,7 +263,7 @@ mod tests {
         install(&ctx, false);
         assert_eq!(shown_in(&ctx), [false; 3], "the bundled faces have it: take another script");
         ctx.add_font_provider(Arc::new(egui_system_font_provider::SystemFontProvider::new()));
-        // A first frame makes it active, a second finds the font.
+        // The first frame activates the style, the second finds the font.
         shown_in(&ctx);
         assert_eq!(shown_in(&ctx), [true; 3], "boxes: tests/run installs fonts-dejavu-core, which has it");
     }

@@ -1,67 +1,67 @@
-//! The colours of both themes. No other place holds any.
+//! The colours of both themes. They are defined only here.
 
 #![expect(clippy::disallowed_methods, reason = "the colours of the look are defined here")]
 
 use egui::{Color32, Style};
 
-/// The colours of one theme, by what they are for.
+/// The colours of one theme, named by their use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Palette {
-    /// Top bar and status bar.
+    /// Fill of the top bar and the status bar.
     pub window: Color32,
-    /// Bars, panes and the table's header.
+    /// Fill of bars, panels and the table's header.
     pub panel: Color32,
-    /// The table.
+    /// Fill of the table.
     pub row: Color32,
-    /// A row under the pointer.
+    /// Fill of a row under the pointer.
     pub hover: Color32,
-    /// A selected row, a toggle that is on.
+    /// Fill of a selected row, and of a toggle that is on.
     pub selected: Color32,
-    /// A row that has just changed.
+    /// Fill of a row that has just changed.
     pub changed: Color32,
-    /// The banner.
+    /// Fill of the banner.
     pub gap_fill: Color32,
-    /// Behind what the filter found, under `text`.
+    /// Fill behind filter matches, below `text`.
     pub mark: Color32,
-    /// Text fields.
+    /// Fill of text fields.
     pub field: Color32,
-    /// Menus and dialogs.
+    /// Fill of menus and dialogs.
     pub popup: Color32,
-    /// An outlined button.
+    /// Fill of an outlined button.
     pub button: Color32,
-    /// An outlined button under the pointer.
+    /// Fill of an outlined button under the pointer.
     pub button_hover: Color32,
     /// Lines between regions.
     pub stroke: Color32,
     /// Lines between rows.
     pub stroke_soft: Color32,
-    /// Edges of buttons, tracks and bars.
+    /// Borders of buttons, tracks and bars.
     pub stroke_strong: Color32,
-    /// Edges of fields and of toggles that are on.
+    /// Borders of fields and of toggles that are on.
     pub field_stroke: Color32,
     /// Primary text.
     pub text: Color32,
-    /// Text of what is settled.
+    /// Text of resolved items.
     pub secondary: Color32,
-    /// Text that only helps.
+    /// Text that only adds help.
     pub muted: Color32,
-    /// The one accent, also the focus ring.
+    /// The accent colour, also used by the focus ring.
     pub accent: Color32,
-    /// The primary button.
+    /// Fill of the primary button.
     pub accent_fill: Color32,
     /// Text on the primary button.
     pub on_accent: Color32,
-    /// Commands in flight, data being prepared.
+    /// Commands in flight, and data in preparation.
     pub pending: Color32,
-    /// What is done.
+    /// Succeeded outcomes.
     pub succeeded: Color32,
-    /// What failed.
+    /// Failed outcomes.
     pub failed: Color32,
-    /// Data that can be had.
+    /// Data that is ready.
     pub ready: Color32,
-    /// Everything else.
+    /// Any other status.
     pub other: Color32,
-    /// Interruptions and warnings.
+    /// Gaps and warnings.
     pub gap: Color32,
 }
 
@@ -70,7 +70,6 @@ const fn hex(rgb: u32) -> Color32 {
     Color32::from_rgb(red, green, blue)
 }
 
-/// The dark theme.
 pub(crate) const DARK: Palette = Palette {
     window: hex(0x0E_10_13),
     panel: hex(0x14_17_1B),
@@ -102,7 +101,6 @@ pub(crate) const DARK: Palette = Palette {
     gap: hex(0xF0_98_5A),
 };
 
-/// The light theme.
 pub(crate) const LIGHT: Palette = Palette {
     window: hex(0xEE_F0_F3),
     panel: hex(0xF7_F8_FA),
@@ -135,13 +133,12 @@ pub(crate) const LIGHT: Palette = Palette {
 };
 
 impl Palette {
-    /// The palette of the theme that a part of the window is drawn in.
+    /// The palette of a style's theme.
     pub(crate) fn of(style: &Style) -> &'static Self {
         if style.visuals.dark_mode { &DARK } else { &LIGHT }
     }
 
-    /// The fill of a primary button and the colour of its text. One that is disabled is toned down: it is not the button to
-    /// press now, and its text stays readable.
+    /// The fill of a primary button, and the colour of its text. A disabled one is toned down, but its text stays readable.
     pub(crate) fn primary(&self, enabled: bool) -> (Color32, Color32) {
         if enabled { (self.accent_fill, self.on_accent) } else { (self.button_hover, self.muted) }
     }
@@ -151,7 +148,7 @@ impl Palette {
 mod tests {
     use super::*;
 
-    /// Relative luminance, WCAG 2.2.
+    /// Relative luminance as defined by WCAG 2.2.
     fn luminance(colour: Color32) -> f64 {
         let channel = |value: u8| {
             let value = f64::from(value) / 255.0;
@@ -165,8 +162,8 @@ mod tests {
         (one.max(other) + 0.05) / (one.min(other) + 0.05)
     }
 
-    /// Lines that only part regions are no states and carry nothing; what shows where a control is, or what it is, is held
-    /// to 3 to 1 (WCAG 1.4.11), words to 4.5 to 1 (1.4.3).
+    /// Lines that only separate regions carry no information. Borders and marks that show where a control is or what its state
+    /// is need a contrast of 3:1 (WCAG 1.4.11), texts need 4.5:1 (WCAG 1.4.3).
     #[test]
     fn what_is_on_buttons_fields_and_menus_passes_wcag_aa_in_both_themes() {
         for palette in [DARK, LIGHT] {

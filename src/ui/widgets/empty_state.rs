@@ -1,4 +1,4 @@
-//! What an empty place says: what will appear there, and what to do.
+//! An empty area's message: what will appear there, and what to do.
 
 use egui::text::LayoutJob;
 use egui::{Align, Rect, Ui, pos2};
@@ -9,12 +9,12 @@ use crate::ui::widgets;
 
 use super::icons::Icon;
 
-/// Whether a place is so high that there is room for the icon; in a low one it gives way to the words.
+/// Whether an area is high enough for the icon; in a lower one only the text is shown.
 pub(crate) fn room_for_icon(place: Rect) -> bool {
     place.height() >= 190.0
 }
 
-/// Draws an icon, a short statement and a sentence in the middle of a place. Returns where they end.
+/// Draws an icon, a short statement and a sentence in the middle of an area. Returns the lower end of the text.
 pub(crate) fn show(ui: &Ui, place: Rect, icon: Icon, statement: &str, sentence: &str) -> f32 {
     let palette = Palette::of(ui.style());
     let low = !room_for_icon(place);
@@ -29,7 +29,7 @@ pub(crate) fn show(ui: &Ui, place: Rect, icon: Icon, statement: &str, sentence: 
     job.wrap.max_width = (place.width() - 48.0).min(560.0);
     job.halign = Align::Center;
     let body = ui.painter().layout_job(job);
-    // Its lines are centred at where it is put.
+    // The lines are centred on the position of the text.
     let middle = pos2(centre.x.round(), centre.y + 56.0);
     let rect = body.rect.translate(middle.to_vec2());
     ui.painter().galley(middle, body, palette.secondary);

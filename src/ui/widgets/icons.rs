@@ -1,4 +1,4 @@
-//! The icons of the window: Material Symbols Rounded, each a state's or an action's own.
+//! The icons of the window, from Material Symbols Rounded. Each stands for one state or action.
 
 use egui_material_icons::icons as symbols;
 
@@ -6,12 +6,12 @@ use crate::activity::{Kind, Status, StatusFilter};
 use crate::engine::{ConnectionState, Severity};
 use crate::ui::theme::palette::Palette;
 
-/// One icon: its code point and which of the two faces draws it.
+/// An icon: its glyph, and which of the two fonts draws it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Icon {
-    /// The text that the icon's face draws as the icon.
+    /// The text that the font draws as the icon.
     pub glyph: &'static str,
-    /// Whether the filled face draws it.
+    /// Whether the filled font draws it.
     pub filled: bool,
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn kind(kind: Kind) -> Icon {
     }
 }
 
-/// The icon of a status and its hue.
+/// The icon of a status, and its colour.
 pub(crate) fn status(status: Status, palette: &Palette) -> (Icon, egui::Color32) {
     match status {
         Status::Pending => (outlined(symbols::ICON_SCHEDULE), palette.pending),
@@ -116,7 +116,7 @@ pub(crate) fn status(status: Status, palette: &Palette) -> (Icon, egui::Color32)
     }
 }
 
-/// The icon of a chip and its hue; `All` and `Other` have none.
+/// The icon of a status filter, and its colour; `All` and `Other` have none.
 pub(crate) fn status_filter(status_filter: StatusFilter, palette: &Palette) -> Option<(Icon, egui::Color32)> {
     match status_filter {
         StatusFilter::All | StatusFilter::Other => None,
@@ -127,11 +127,11 @@ pub(crate) fn status_filter(status_filter: StatusFilter, palette: &Palette) -> O
     }
 }
 
-/// How a connection's state is drawn beside its words.
+/// The mark that shows a connection's state beside its text.
 pub(crate) enum Mark {
-    /// An 8 px disc.
+    /// A filled circle of 8 px.
     Disc(egui::Color32),
-    /// An 8 px ring.
+    /// An outlined circle of 8 px.
     Ring(egui::Color32),
     /// An icon.
     Icon(Icon, egui::Color32),
@@ -149,7 +149,7 @@ pub(crate) fn connection(state: &ConnectionState, palette: &Palette) -> Mark {
     }
 }
 
-/// The icon of a notice and its hue.
+/// The icon of a notice, and its colour.
 pub(crate) fn severity(severity: Severity, palette: &Palette) -> (Icon, egui::Color32) {
     match severity {
         Severity::Info => (INFO, palette.secondary),

@@ -7,7 +7,7 @@ use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 
-/// A line that can be pressed: what it is, and in a lower voice how it stands. Returns whether it was pressed.
+/// A line that can be clicked: its name, and its status in a weaker colour. Returns whether it was clicked.
 pub(crate) fn link(ui: &Ui, rect: Rect, id: Id, (name, face): (&str, TextRole), standing: &str) -> bool {
     let palette = Palette::of(ui.style());
     let response = ui.interact(rect, id, Sense::click());

@@ -1,4 +1,4 @@
-//! The few widgets of the window: buttons, labels, text, icons, progress. Each carries its accessible name and shows its focus.
+//! The basic widgets of the window: buttons, labels, text, icons, progress. Each has an accessible name and a visible focus.
 
 pub(crate) mod empty_state;
 pub(crate) mod icons;
@@ -21,7 +21,7 @@ use super::theme::TextRole;
 
 use icons::Icon;
 
-/// Lays out one line that is elided where it would be wider than `width`.
+/// Lays out one line of text, elided at `width`.
 pub(crate) fn line(ui: &Ui, text: &str, face: TextRole, colour: Color32, width: f32) -> Arc<Galley> {
     let mut job = LayoutJob::single_section(text.to_owned(), format(face, colour));
     job.wrap = one_line(width);
@@ -29,8 +29,8 @@ pub(crate) fn line(ui: &Ui, text: &str, face: TextRole, colour: Color32, width: 
     ui.painter().layout_job(job)
 }
 
-/// Adds a text to a job in one colour, but for what is marked: that stands on the colour of marks. The marks are in
-/// ascending order and apart.
+/// Appends a text to a job in one colour, with marked ranges on the mark colour. The ranges are in ascending order and don't
+/// overlap.
 pub(crate) fn append_marked(
     job: &mut LayoutJob,
     text: &str,
@@ -48,7 +48,7 @@ pub(crate) fn append_marked(
     job.append(text.get(at..).unwrap_or_default(), 0.0, plain);
 }
 
-/// Lays out one line like [`line`], in which parts are marked.
+/// Lays out one line like [`line`], with marked ranges.
 pub(crate) fn marked_line(
     ui: &Ui,
     text: &str,
@@ -65,7 +65,7 @@ pub(crate) fn marked_line(
     ui.painter().layout_job(job)
 }
 
-/// Elided where it would be wider.
+/// One row of text, elided at this width.
 fn one_line(width: f32) -> TextWrapping {
     TextWrapping {
         max_width: if width.is_finite() { width.max(1.0) } else { width },
@@ -75,14 +75,14 @@ fn one_line(width: f32) -> TextWrapping {
     }
 }
 
-/// Lays out several lines of running text.
+/// Lays out a paragraph of text.
 pub(crate) fn paragraph(ui: &Ui, text: &str, face: TextRole, colour: Color32, width: f32) -> Arc<Galley> {
     let mut job = LayoutJob::single_section(text.to_owned(), format(face, colour));
     job.wrap.max_width = width;
     ui.painter().layout_job(job)
 }
 
-/// A face and a colour as egui's text format, with the design's line height.
+/// The text format of a text style in a colour, with the design's line height.
 pub(crate) fn format(face: TextRole, colour: Color32) -> TextFormat {
     TextFormat {
         font_id: face.font(),
@@ -93,12 +93,12 @@ pub(crate) fn format(face: TextRole, colour: Color32) -> TextFormat {
     }
 }
 
-/// The width of a line of text.
+/// The width of one line of text.
 pub(crate) fn width(ui: &Ui, text: &str, face: TextRole) -> f32 {
     line(ui, text, face, Color32::PLACEHOLDER, f32::INFINITY).size().x.ceil()
 }
 
-/// Paints a line with its left end and its middle at `at`; returns where it went.
+/// Paints a line with its left centre at `at`. Returns its area.
 pub(crate) fn paint_line(ui: &Ui, at: Pos2, galley: &Arc<Galley>) -> Rect {
     let size = galley.size();
     let corner = pos2(at.x.round(), (at.y - size.y / 2.0).round());
@@ -106,13 +106,13 @@ pub(crate) fn paint_line(ui: &Ui, at: Pos2, galley: &Arc<Galley>) -> Rect {
     Rect::from_min_size(corner, size)
 }
 
-/// Lays out and paints a line with its left end and its middle at `at`.
+/// Lays out and paints a line with its left centre at `at`.
 pub(crate) fn text(ui: &Ui, at: Pos2, text: &str, face: TextRole, colour: Color32, width: f32) -> Rect {
     let galley = line(ui, text, face, colour, width);
     paint_line(ui, at, &galley)
 }
 
-/// The same with its right end at `at`.
+/// Lays out and paints a line with its right centre at `at`.
 pub(crate) fn text_right(ui: &Ui, at: Pos2, text: &str, face: TextRole, colour: Color32) -> Rect {
     let galley = line(ui, text, face, colour, f32::INFINITY);
     paint_line(ui, pos2(at.x - galley.size().x, at.y), &galley)
@@ -121,27 +121,27 @@ pub(crate) fn text_right(ui: &Ui, at: Pos2, text: &str, face: TextRole, colour: 
 /// Paints an icon around `centre`.
 pub(crate) fn icon(ui: &Ui, centre: Pos2, icon: Icon, size: f32, colour: Color32) {
     let galley = ui.painter().layout_no_wrap(icon.glyph.to_owned(), theme::icon_font(icon.filled, size), colour);
-    // By what is seen, not by the face's line: icons sit on the middle line of their row.
+    // Centred by its visible shape and not by the font's line, so that icons sit on the middle of their row.
     let seen = galley.mesh_bounds;
     let offset = if seen.is_positive() { seen.center().to_vec2() } else { galley.size() / 2.0 };
     ui.painter().galley(centre - offset, galley, colour);
 }
 
-/// The ring around what has the focus: 2 px, 2 px away from what is filled.
+/// The focus ring: 2 px wide, and with `away` 2 px outside a filled area.
 pub(crate) fn focus_ring(ui: &Ui, rect: Rect, radius: CornerRadius, away: bool) {
     let palette = Palette::of(ui.style());
     let rect = if away { rect.expand(2.0) } else { rect };
     ui.painter().rect_stroke(rect, radius, Stroke::new(2.0, palette.accent), StrokeKind::Outside);
 }
 
-/// Makes what was painted in `rect` a label that a screen reader finds.
+/// Makes the text painted in `rect` a label for screen readers.
 pub(crate) fn label(ui: &Ui, rect: Rect, salt: &str, name: &str) -> Response {
     let response = ui.interact(rect, ui.make_persistent_id(("label", salt)), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, name));
     response
 }
 
-/// Makes what was painted in `rect` a heading that a screen reader can jump to.
+/// Makes the text painted in `rect` a heading that screen readers can jump to.
 pub(crate) fn heading(ui: &Ui, rect: Rect, words: &str) {
     let response = label(ui, rect, words, words);
     ui.ctx().accesskit_node_builder(response.id, |node| {
@@ -150,7 +150,7 @@ pub(crate) fn heading(ui: &Ui, rect: Rect, words: &str) {
     });
 }
 
-/// A sentence that a screen reader says at once.
+/// Makes a sentence in `rect` an alert that screen readers announce at once.
 pub(crate) fn alert(ui: &Ui, rect: Rect, sentence: &str) -> Response {
     let response = ui.interact(rect, ui.make_persistent_id(("alert", sentence)), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, sentence));
@@ -158,28 +158,27 @@ pub(crate) fn alert(ui: &Ui, rect: Rect, sentence: &str) -> Response {
     response
 }
 
-/// A vertical line between parts of a bar.
+/// A vertical line between the parts of a bar.
 pub(crate) fn divider(ui: &Ui, x: f32, y: f32, height: f32) {
     let colour = Palette::of(ui.style()).stroke;
     ui.painter().vline(x, (y - height / 2.0)..=(y + height / 2.0), Stroke::new(1.0, colour));
 }
 
-/// How a button looks.
+/// The look of a button.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ButtonStyle {
-    /// Text alone until the pointer is over it.
+    /// Text only, until the pointer is over it.
     Plain,
-    /// With an edge.
+    /// With a border.
     Outlined,
-    /// The one button that matters most.
+    /// The most important button.
     Primary,
-    /// The chip that is on.
+    /// A status filter that is on.
     Chosen,
-    /// In the line of a menu.
+    /// The full width of a menu.
     MenuItem,
 }
 
-/// A button.
 #[derive(Debug, Clone)]
 #[must_use = "a button does nothing until it is put somewhere"]
 pub(crate) struct Button<'a> {
@@ -218,7 +217,7 @@ impl<'a> Button<'a> {
         }
     }
 
-    /// A button that is only an icon, named for screen readers and in its tooltip.
+    /// A button with only an icon. Its name is shown as tooltip and read by screen readers.
     pub(crate) fn icon_only(icon: Icon, name: &'a str) -> Self {
         Self { icon: Some((icon, None)), name: Some(name.into()), padding: 4.0, ..Self::new("") }
     }
@@ -239,32 +238,32 @@ impl<'a> Button<'a> {
         Self { icon_size, ..self }
     }
 
-    /// A stronger text behind the first: a count, a shortcut.
+    /// Adds an emphasised text after the first: a count or a shortcut.
     pub(crate) fn trailing(self, trailing: impl Into<String>) -> Self {
         Self { trailing: Some(trailing.into()), ..self }
     }
 
-    /// The accessible name where the text is not it.
+    /// Sets the accessible name if it differs from the text.
     pub(crate) fn name(self, name: &'a str) -> Self {
         Self { name: Some(name.into()), ..self }
     }
 
-    /// The same, for a name made on the spot.
+    /// Like [`Self::name`], for a name built on the spot.
     pub(crate) fn name_owned(self, name: String) -> Self {
         Self { name: Some(name.into()), ..self }
     }
 
-    /// What tells it from others of the same name.
+    /// Distinguishes the button from others with the same name.
     pub(crate) fn salt(self, salt: Id) -> Self {
         Self { salt: Some(salt), ..self }
     }
 
-    /// Makes it a toggle.
+    /// Makes the button a toggle.
     pub(crate) fn on(self, on: bool) -> Self {
         Self { on: Some(on), ..self }
     }
 
-    /// Disables it if there is a reason: a sentence that is its tooltip then.
+    /// Disables the button if there is a reason: a sentence that becomes its tooltip.
     pub(crate) fn why_not(self, why_not: Option<&'a str>) -> Self {
         Self { why_not, ..self }
     }
@@ -281,7 +280,7 @@ impl<'a> Button<'a> {
         Self { face, ..self }
     }
 
-    /// In a row of the table: lower, with smaller corners.
+    /// For a table row: lower, with smaller corners.
     pub(crate) fn in_row(self) -> Self {
         Self { height: 20.0, radius: theme::RADIUS_IN_ROW, ..self }
     }
@@ -301,7 +300,6 @@ impl<'a> Button<'a> {
         if self.look == ButtonStyle::Primary { self.strong() } else { self.face }
     }
 
-    /// How wide it is.
     pub(crate) fn width(&self, ui: &Ui) -> f32 {
         let icon = self.icon.map_or(0.0, |_| self.icon_size + self.gap());
         let text = if self.text.is_empty() { 0.0 } else { width(ui, self.text, self.face_of_text()) };
@@ -312,13 +310,13 @@ impl<'a> Button<'a> {
         (self.padding * 2.0 + icon + text + trailing).ceil()
     }
 
-    /// Puts it with its left edge and its middle at `at`.
+    /// Draws the button with its left centre at `at`.
     pub(crate) fn at(self, ui: &mut Ui, at: Pos2) -> Response {
         let size = vec2(self.width(ui), self.height);
         self.within(ui, Rect::from_min_size(pos2(at.x.round(), (at.y - size.y / 2.0).round()), size))
     }
 
-    /// Fills `rect` with it.
+    /// Draws the button so that it fills `rect`.
     pub(crate) fn within(self, ui: &mut Ui, rect: Rect) -> Response {
         let name = self.name.as_deref().unwrap_or(self.text);
         let id = ui.make_persistent_id(self.salt.unwrap_or_else(|| Id::unique(name)));
@@ -392,18 +390,18 @@ impl<'a> Button<'a> {
     }
 }
 
-/// The keys of a shortcut as the system writes it. `Ctrl++` is the key plus.
+/// The keys of a shortcut in the system's notation. `Ctrl++` means the plus key.
 fn keys_of(shortcut: &str) -> Vec<&str> {
     let (keys, plus) = shortcut.strip_suffix("++").map_or((shortcut, None), |keys| (keys, Some("+")));
     keys.split('+').chain(plus).collect()
 }
 
-/// How wide a shortcut is as key caps.
+/// The width of a shortcut's key caps.
 pub(crate) fn key_caps_width(ui: &Ui, shortcut: &str) -> f32 {
     keys_of(shortcut).into_iter().map(|key| width(ui, key, TextRole::Caption) + 18.0).sum::<f32>() - 6.0
 }
 
-/// Paints a shortcut as key caps that end at `right`; returns where they begin.
+/// Paints a shortcut as key caps with their right end at `right`. Returns their left end.
 pub(crate) fn key_caps(ui: &Ui, right: Pos2, shortcut: &str) -> f32 {
     let palette = Palette::of(ui.style());
     let mut x = right.x;
@@ -417,7 +415,7 @@ pub(crate) fn key_caps(ui: &Ui, right: Pos2, shortcut: &str) -> f32 {
     x + 6.0
 }
 
-/// A bar that fills from the left, with its value for screen readers. `fraction` is `None` where the end is not known.
+/// A progress bar, with its value for screen readers. `fraction` is `None` if the end is unknown.
 pub(crate) fn progress(ui: &Ui, rect: Rect, salt: Id, name: &str, fraction: Option<f32>) -> Response {
     let palette = Palette::of(ui.style());
     let radius = rect.height() / 2.0;
@@ -443,44 +441,44 @@ pub(crate) fn progress(ui: &Ui, rect: Rect, salt: Id, name: &str, fraction: Opti
     response
 }
 
-/// A fraction as whole per cent, rounded down: 100 only when all is there.
+/// A fraction as per cent, rounded down, so that 100 means complete.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0 to 100")]
 pub(crate) fn percent(fraction: f32) -> u8 {
     (fraction.clamp(0.0, 1.0) * 100.0).floor() as u8
 }
 
-/// Scrolls to what the keyboard has gone to, in the scroll area whose content `ui` is.
+/// Scrolls to the widget that the keyboard has focused, in the scroll area with the content `ui`.
 pub(crate) fn follow_focus(ui: &Ui) {
-    /// In how many frames it is followed: a scroll area in this one moves it, and is done a frame later.
+    /// Number of frames in which to scroll: an inner scroll area may scroll first, which takes a frame.
     const FRAMES: u8 = 3;
     let (focused, pass) = (ui.memory(egui::Memory::focused), ui.ctx().cumulative_pass_nr());
     let id = ui.unique_id().with("followed focus");
     let (followed, mut left, last): (Option<Id>, u8, u64) = ui.data(|data| data.get_temp(id)).unwrap_or_default();
     if followed != focused {
-        // What was clicked is in sight. What has just opened is read from its beginning, wherever its focus is.
+        // A clicked widget is visible. A newly opened area is read from its start, wherever its focus is.
         let clicked = ui.input(|input| input.pointer.any_down() || input.pointer.any_released());
         left = if clicked || last + 1 < pass { 0 } else { FRAMES };
     }
     if left > 0
         && let Some(response) = focused.and_then(|focused| ui.ctx().read_response(focused))
         && response.layer_id == ui.layer_id()
-        // What is in sight is not cut by any area around it.
+        // A visible widget is not clipped by any surrounding area.
         && !response.interact_rect.expand(1.0).contains_rect(response.rect)
         && ui.min_rect().contains(response.rect.center())
     {
-        // An area that moves draws another frame, in which the areas around it follow.
+        // Scrolling draws another frame, in which the surrounding areas scroll.
         ui.scroll_to_rect_animation(response.rect, None, egui::style::ScrollAnimation::none());
     }
     ui.data_mut(|data| data.insert_temp(id, (focused, left.saturating_sub(1), pass)));
 }
 
-/// How high a menu may be, so that all of it is in the window.
+/// A menu's scroll area, limited in height so that the menu fits into the window.
 pub(crate) fn menu_area(ui: &Ui) -> egui::ScrollArea {
     let height = (ui.ctx().content_rect().height() - 32.0).max(4.0 * theme::ROW);
     egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height)
 }
 
-/// Names the node of a part of the window, such as the details or the downloads.
+/// Names the accessibility node of a part of the window, such as the details or the downloads.
 pub(crate) fn name_group(ui: &Ui, name: &str) {
     ui.ctx().accesskit_node_builder(ui.unique_id(), |node| {
         node.set_role(accesskit::Role::Group);
@@ -488,7 +486,7 @@ pub(crate) fn name_group(ui: &Ui, name: &str) {
     });
 }
 
-/// Fills a bar and draws the line under it.
+/// Fills a bar, and draws the line below it if requested.
 pub(crate) fn bar(ui: &Ui, fill: Color32, line_below: bool) -> Rect {
     let rect = ui.max_rect();
     ui.painter().rect_filled(rect, 0.0, fill);

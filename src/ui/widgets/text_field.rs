@@ -1,4 +1,4 @@
-//! Text fields, and the round and square marks of choices, in the window's look.
+//! Text fields, and radio buttons and check boxes, in the window's style.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,41 +16,39 @@ use crate::ui::widgets;
 
 use super::icons;
 
-/// Whether a field holds a secret, and whether it shows.
+/// Whether a field holds a secret, and whether the secret is visible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Secret {
-    /// It holds none.
     No,
-    /// Dots stand for it.
+    /// The field shows dots.
     Hidden,
-    /// The operator asked to see it.
+    /// The operator asked to see the secret.
     Shown,
 }
 
-/// A text field of one line.
+/// A single-line text field.
 pub(crate) struct Field<'a> {
-    /// Its id: it has to stay the same for the caret and the focus to stay.
+    /// The id, which has to stay the same so that the caret and the focus stay.
     pub id: Id,
-    /// Its accessible name.
+    /// The accessible name.
     pub name: &'a str,
-    /// What stands in it while it is empty.
+    /// The text that is shown while the field is empty.
     pub hint: &'a str,
-    /// The face of its text.
+    /// The style of the text.
     pub face: TextRole,
     /// Whether it holds a secret.
     pub secret: Secret,
-    /// Room kept free at its left for an icon, and at its right for a button.
+    /// Free space at the left for an icon, and at the right for a button.
     pub margins: (f32, f32),
-    /// Whether it can be typed into.
     pub enabled: bool,
-    /// Whether its text is wrong.
+    /// Whether the text has an error.
     pub wrong: bool,
-    /// Which part of its text is wrong, in bytes, where that is known.
+    /// The byte range of the error in the text, if known.
     pub wrong_part: Option<Range<usize>>,
 }
 
 impl<'a> Field<'a> {
-    /// A plain field.
+    /// A field without icon, button, secret or error.
     pub(crate) fn new(id: Id, name: &'a str) -> Self {
         Self {
             id,
@@ -65,7 +63,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Draws it into `rect`.
+    /// Draws the field into `rect`.
     pub(crate) fn show(self, ui: &mut Ui, rect: Rect, value: &mut String) -> Response {
         let palette = Palette::of(ui.style());
         ui.painter().rect_filled(rect, theme::RADIUS, palette.field);
@@ -94,13 +92,13 @@ impl<'a> Field<'a> {
         }
         let mut place = ui.new_child(UiBuilder::new().max_rect(room).id_salt(self.id));
         if !self.enabled {
-            // Its colours say so, and stay readable.
+            // The colours already show that the field is disabled, and have to stay readable.
             place.visuals_mut().disabled_alpha = 1.0;
             place.disable();
         }
         let response = place.put(room, edit).accessible_name(self.name);
         if self.secret != Secret::No {
-            // Shown or hidden, it is a password to whoever reads the window.
+            // For screen readers it is a password field, even while the secret is visible.
             ui.ctx().accesskit_node_builder(response.id, |node| {
                 node.set_role(Role::PasswordInput);
             });
@@ -119,7 +117,7 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Sets a field's text with a part of it underlined as wrong.
+/// Lays out a field's text with the range of the error underlined.
 fn lay_out(
     ui: &Ui,
     text: &str,
@@ -128,7 +126,7 @@ fn lay_out(
     ink: Color32,
     wrong: Color32,
 ) -> Arc<egui::Galley> {
-    // The text may be a key press ahead of what is known to be wrong.
+    // The text may be one key press newer than the error's range.
     let part = part.cloned().filter(|part| text.get(part.clone()).is_some()).unwrap_or(0..0);
     let plain = TextFormat::simple(face.font(), ink);
     let underlined = TextFormat { color: wrong, underline: Stroke::new(1.5, wrong), ..plain.clone() };
@@ -139,36 +137,36 @@ fn lay_out(
     ui.painter().layout_job(job)
 }
 
-/// Takes a field's history away, so that no secret stays in it.
+/// Deletes a field's undo history, so that no secret stays in it.
 pub(crate) fn forget(ui: &Ui, id: Id) {
     egui::text_edit::TextEditState::default().store(ui.ctx(), id);
 }
 
-/// What a mark takes, with the space behind it.
+/// Width of a mark with the space after it.
 const MARK: f32 = 22.0;
-/// On how many lines the words of a choice are.
+/// Maximum number of lines in a choice's text.
 const MOST_LINES: usize = 4;
 
-/// Which mark a choice has, and whether it is chosen.
+/// The kind of mark, and whether it is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// One of several.
+    /// A radio button.
     Radio(bool),
-    /// On or off.
+    /// A check box.
     Check(bool),
 }
 
-/// A choice with its words beside it; its left edge and its middle are at `at`.
+/// A choice with its text beside it, and its left centre at `at`.
 pub(crate) fn choice(ui: &Ui, at: Pos2, mark: Mark, words: &str, enabled: bool) -> Response {
     choice_within(ui, at, f32::INFINITY, mark, words, enabled)
 }
 
-/// How wide a choice is with its words on one line.
+/// The width of a choice with its text on one line.
 pub(crate) fn choice_width(ui: &Ui, words: &str) -> f32 {
     MARK + widgets::width(ui, words, TextRole::Body)
 }
 
-/// The same with its words on as many lines as they need in `width`, but few; the middle of the first line is at `at`.
+/// Like [`choice`], with its text wrapped to `width`, up to a few lines. The centre of the first line is at `at`.
 pub(crate) fn choice_within(ui: &Ui, at: Pos2, width: f32, mark: Mark, words: &str, enabled: bool) -> Response {
     let palette = Palette::of(ui.style());
     let ink = match (enabled, mark) {

@@ -1,5 +1,5 @@
-//! Sets JSON as it came from the server into lines of a given width, folded where the operator folded it. Bounded: a text of any
-//! size costs the same small time.
+//! Lays out JSON as received from the server in lines of a given width, with the folds that the operator chose. Bounded: large
+//! texts cost no more time than short ones.
 
 use crate::protocol::visible;
 
@@ -9,53 +9,51 @@ use super::json_nesting::{JsonNode, token_end};
 #[cfg(test)]
 mod tests;
 
-/// How much of one text is laid out; the whole is copied by `Copy JSON`.
+/// How many bytes of one text are laid out; `Copy JSON` copies all of it.
 pub(crate) const LONGEST: usize = 16 * 1024;
 
-/// How much of a name is said where it is folded.
+/// Maximum length of a name in a fold's accessible name, in characters.
 const LONGEST_NAME: usize = 64;
 
-/// What a piece of text is.
+/// The kind of a piece of text, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenColor {
     /// Brackets, commas, colons.
     Mark,
-    /// A name.
+    /// The name of a member.
     Name,
-    /// A value that is text, or no JSON at all.
+    /// A string value, or text that is not JSON.
     Text,
-    /// A number.
     Number,
-    /// `true`, `false` or `null`.
+    /// The literals `true`, `false` and `null`.
     Word,
-    /// What stands in a secret's place.
+    /// The placeholder of a masked secret.
     Hidden,
 }
 
-/// One line.
+/// A line of laid-out JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Line {
-    /// Its pieces, from the left.
+    /// The pieces of text, from the left.
     pub pieces: Vec<(String, TokenColor)>,
-    /// Whether a secret was taken out of it.
+    /// Whether a secret on this line is masked.
     pub locked: bool,
-    /// What begins on it and can be folded.
+    /// The object or array on this line that can be folded.
     pub fold: Option<Fold>,
 }
 
-/// An object or a list that can be folded.
+/// An object or an array that can be folded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fold {
-    /// Its place among all of them in the text.
+    /// Its number among all objects and arrays in the text.
     pub number: usize,
-    /// Whether it is not folded.
     pub open: bool,
-    /// What it is called and how much is in it.
+    /// Its name and the number of its members or items.
     pub words: String,
 }
 
-/// Lays a text out in lines of at most `columns` characters, with what `is_folded` says folded. Text that is not JSON is only
-/// wrapped.
+/// Lays out a text in lines of at most `columns` characters, folding the objects and arrays for which `is_folded` returns
+/// `true`. Text that is not JSON is only wrapped.
 pub(crate) fn lay_out(raw: &str, columns: usize, is_folded: impl Fn(usize) -> bool) -> Vec<Line> {
     let shown = bounded(raw);
     let nests = json_nesting::all(shown);
@@ -98,7 +96,7 @@ pub(crate) fn lay_out(raw: &str, columns: usize, is_folded: impl Fn(usize) -> bo
     setter.lines
 }
 
-/// The beginning of a text, up to [`LONGEST`] bytes.
+/// The start of a text, up to [`LONGEST`] bytes.
 fn bounded(raw: &str) -> &str {
     let mut end = raw.len().min(LONGEST);
     while !raw.is_char_boundary(end) {
@@ -107,24 +105,24 @@ fn bounded(raw: &str) -> &str {
     raw.get(..end).unwrap_or_default()
 }
 
-/// Sets tokens into lines.
+/// Lays out tokens in lines.
 struct JsonLayouter {
     lines: Vec<Line>,
-    /// How many characters the last line has.
+    /// Number of characters in the last line.
     used: usize,
     depth: usize,
     columns: usize,
-    /// Whether the last token was a value or a word.
+    /// Whether the last token was a string, a number or a literal.
     bare: bool,
-    /// Whether the last token opened a list or an object.
+    /// Whether the last token opened an array or an object.
     opened: bool,
-    /// Of each list and object that is open, whether what is in it begins a line of its own.
+    /// For each open array and object, whether its content starts on a new line.
     broken: Vec<bool>,
-    /// How many of these, from the innermost on, are set on one line with all that is in them.
+    /// How many of the innermost ones are laid out completely on one line.
     inline: usize,
-    /// Whether what ended last stands for itself: what follows its comma begins a line.
+    /// Whether the last ended value has lines of its own, so that a new line starts after its comma.
     alone: bool,
-    /// The last name, as it is shown.
+    /// The last name, as displayed.
     name: String,
 }
 
@@ -135,7 +133,7 @@ impl JsonLayouter {
                 self.put(token, TokenColor::Mark);
                 self.depth += 1;
                 let empty = after.trim_start().starts_with(['}', ']']);
-                // The envelope stays on one line, what is in it begins the next.
+                // The envelope stays on one line; its content starts on the next.
                 let breaks = self.depth == 2 && !empty && self.inline == 0;
                 self.broken.push(breaks);
                 if breaks {
@@ -169,7 +167,7 @@ impl JsonLayouter {
                 }
             }
             _ => {
-                // Two bare words in a row are not JSON: they stay apart.
+                // Two literals in a row are not JSON, so they are kept apart.
                 if self.bare {
                     self.put(" ", TokenColor::Mark);
                 }
@@ -180,21 +178,21 @@ impl JsonLayouter {
         self.bare = !matches!(first, '{' | '[' | '}' | ']' | ':' | ',');
     }
 
-    /// Whether an object or a list can be folded here. The envelope and what is on its line fold with the message.
+    /// Whether an object or array can be folded here. The envelope and what is on its line fold with the message.
     fn folds(&self, nest: &JsonNode) -> bool {
         nest.members > 0 && self.lines.len() > 1 && self.inline == 0
     }
 
-    /// Something that can be folded comes, perhaps behind its name: it begins a line.
+    /// Prepares for a value, perhaps after its name: if it can be folded, it starts a new line.
     fn before(&mut self, folds: bool) {
         if folds && self.used > self.indent() {
             self.new_line();
         }
     }
 
-    /// Marks the line as one that something begins on that can be folded.
+    /// Marks the line as the start of something that can be folded.
     fn fold(&mut self, number: usize, open: bool, nest: &JsonNode) {
-        // In a list it has no name, and no line yet.
+        // An item of an array has no name, so its line has not started yet.
         if nest.in_list {
             self.before(true);
         }
@@ -205,7 +203,7 @@ impl JsonLayouter {
         }
     }
 
-    /// Opens it: on the line, where all of it has room there.
+    /// Opens an object or array, on the current line if all of it fits.
     fn open(&mut self, token: &str, nest: &JsonNode) {
         self.put(token, TokenColor::Mark);
         self.depth += 1;
@@ -220,7 +218,7 @@ impl JsonLayouter {
         }
     }
 
-    /// Sets it folded.
+    /// Lays out an object or array folded.
     fn folded(&mut self, token: &str, nest: &JsonNode) {
         let end = if token == "{" { "}" } else { "]" };
         self.put(token, TokenColor::Mark);
@@ -241,7 +239,7 @@ impl JsonLayouter {
         self.alone = self.inline == 0 && (was_inline || (broken && self.depth > 1));
     }
 
-    /// A value, in which what was masked is told apart.
+    /// Adds a value; masked secrets in it get their own colour.
     fn value(&mut self, token: &str) {
         if token == "\"hidden\"" {
             self.lock();
@@ -270,12 +268,12 @@ impl JsonLayouter {
         }
     }
 
-    /// Begins a new line where the next member would not fit on this one. Returns whether it did.
+    /// Starts a new line if the next member does not fit on this one. Returns whether it did.
     fn break_if_long(&mut self, after: &str) -> bool {
         if self.inline > 0 {
             return false;
         }
-        // As far as the next comma outside a string: a member, or the beginning of a nested one.
+        // Up to the next comma outside a string: a member, or the start of a nested value.
         let mut in_string = false;
         let mut escaped = false;
         let mut length = 2;
@@ -310,7 +308,7 @@ impl JsonLayouter {
         self.used = indent;
     }
 
-    /// Adds text, on as many lines as it takes.
+    /// Adds text, wrapped onto as many lines as it needs.
     fn put(&mut self, text: &str, ink: TokenColor) {
         let mut rest = text;
         while !rest.is_empty() {

@@ -1,4 +1,4 @@
-//! The promises of laid out JSON.
+//! Tests of the JSON layout.
 
 use super::*;
 
