@@ -1,7 +1,7 @@
 //! Applies received entries in a separate thread between two frames.
 //!
 //! While the window draws, it owns a profile's rows. Between two frames it may hand them over together with pending entries. At
-//! the next frame it takes them back, however far the work is, so it waits for at most one batch (some tenths of a
+//! the next frame it takes them back, however far the work is, so it waits for at most one slice of entries (some tenths of a
 //! millisecond). Few entries are applied within the frame, without a handover.
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -279,8 +279,7 @@ impl App {
         if let Some(competing_consumer) = profile_tab.completeness.competing() {
             bar(Panel::top("rival"), theme::BAR, ui, |ui| competing_consumer::bar(ui, competing_consumer, scene));
         }
-        // The tab `All profiles` has no download lines; the rows show the progress, and the lines are in each profile's own
-        // tab.
+        // The tab `All profiles` has no download lines: its rows show the progress, each profile's own tab has the lines.
         let drawer = if profile_tab.is_all() { 0.0 } else { downloads::height(profile_tab, scene.narrow) };
         if drawer > 0.0 {
             bar(Panel::bottom("downloads"), drawer, ui, |ui| downloads::show(ui, profile_tab, scene));
@@ -326,8 +325,7 @@ impl App {
             }
             None => {
                 CentralPanel::no_frame().show(ui, |ui| {
-                    // Without a form the state is still unknown: the window stays empty for a moment, so that no form flashes
-                    // up.
+                    // Without a form the state is unknown yet: the window stays empty, so that no form flashes up.
                     if let Some(form) = form {
                         crate::ui::sign_in::show(ui, form, &taken, scene);
                     }
@@ -346,7 +344,7 @@ impl App {
             .collect()
     }
 
-    /// Requests the messages of the activity whose details are open from the journal.
+    /// Requests the entries of the open details from the journal.
     fn ask_history(&mut self) {
         let now = self.parts.clock.instant();
         let ActiveTab::Desk(id) = self.front else { return };

@@ -1,4 +1,4 @@
-//! The connection to the session bus, over which the window reaches the desktop's dialogs, notifications and settings. Callers
+//! The connection to the session bus, over which the window reaches the desktop's notifications and settings. Callers
 //! use it in threads of their own, so that a desktop that does not respond blocks nothing else.
 
 /// How long the desktop may take to respond.

@@ -151,7 +151,7 @@ fn fonts() -> FontDefinitions {
     add("inter-400", inter(400.0), &[FontFamily::Proportional], &["mono"]);
     add(MEDIUM, inter(500.0), &[FontFamily::Name(MEDIUM.into())], &["mono"]);
     add(SEMIBOLD, inter(600.0), &[FontFamily::Name(SEMIBOLD.into())], &["mono"]);
-    // Aligns the baseline with Inter, whose letters are a pixel higher.
+    // Aligns the baseline with Inter's: unadjusted, these letters are a pixel higher.
     let mono = FontData::from_static(MONO).tweak(FontTweak { y_offset: 1.0, ..FontTweak::default() });
     add("mono", mono, &[FontFamily::Monospace], &["inter-400"]);
     add(FILLED, egui_material_icons::font_insert().data, &[FontFamily::Name(FILLED.into())], &[]);

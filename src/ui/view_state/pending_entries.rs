@@ -15,7 +15,7 @@ const IN_HAND: usize = 256;
 pub(crate) enum Batch {
     /// Entries that were committed.
     Committed(Vec<Entry>),
-    /// Entries that were read from the journal, and whether they were the last chunk. Older chunks should be applied later.
+    /// Entries that were read from the journal, and whether they were the last chunk. Applied from the end, the oldest last.
     Restored(Vec<Entry>, bool),
 }
 

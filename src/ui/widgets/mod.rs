@@ -175,7 +175,7 @@ pub(crate) enum ButtonStyle {
     Primary,
     /// A status filter that is on.
     Chosen,
-    /// The full width of a menu.
+    /// An entry of a menu.
     MenuItem,
 }
 
