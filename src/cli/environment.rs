@@ -1,4 +1,4 @@
-//! The environment variables that the vendor's own tools read too: they pre-fill the sign-in.
+//! Environment variables that the vendor's own tools also read. They pre-fill the sign-in form.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use crate::protocol::pasted;
 use crate::settings::Address;
 
-/// What the environment says. Only read, never changed; a variable that is empty counts as not set.
+/// Settings from the process's environment. They are only read, never changed; an empty variable counts as not set.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
     /// `PRIVICORE_API_URL`: the backend's address.
@@ -29,7 +29,7 @@ pub enum EnvironmentError {
     /// Its value is not UTF-8.
     #[error("The environment variable {name} is not text (UTF-8). Set it again, or unset it.")]
     NotText {
-        /// Which.
+        /// The variable's name.
         name: &'static str,
     },
 }
@@ -39,12 +39,12 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// Where a variable can't be used.
+    /// If a variable can't be used.
     pub fn read() -> Result<Self, EnvironmentError> {
         Self::from(|name| std::env::var_os(name))
     }
 
-    /// Reads an environment that is given as a function from names to values.
+    /// Reads an environment given as a function from names to values.
     fn from(value: impl Fn(&str) -> Option<OsString>) -> Result<Self, EnvironmentError> {
         let set = |name| value(name).filter(|value| !value.is_empty());
         let text = |name| {
@@ -53,7 +53,8 @@ impl Environment {
         Ok(Self {
             api: text("PRIVICORE_API_URL")?.map(Address::new),
             websocket: text("PRIVICORE_WS_URL")?.map(Address::new),
-            // What a file or a shell added is not part of a name. A password stays as it is: the refusal says what is odd about it.
+            // A file or a shell may add white space around the name; trim it. Keep the password as it is: the refusal says what
+            // is odd about it.
             username: text("PRIVICORE_USERNAME")?.map(|name| pasted::trimmed(&name).to_owned()),
             password: text("PRIVICORE_PASSWORD")?.map(SecretString::from),
             ca_file: set("PRIVICORE_CA_FILE").map(PathBuf::from),

@@ -1,4 +1,4 @@
-//! Why `watch`, `export` or `track` ends otherwise than was wished, and with which code.
+//! Errors of `watch`, `export` and `track`, and the exit code of each.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use crate::settings::{AddressError, SettingsError};
 
 use super::Exit;
 
-/// Why a subcommand ends otherwise than was wished.
+/// Why a subcommand fails, or ends before its goal.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// There is nothing to watch or to track for.
+    /// There is no profile to watch or to track for.
     #[error(
         "There is no profile. Sign in in the window first, or set PRIVICORE_API_URL, PRIVICORE_WS_URL, PRIVICORE_USERNAME \
          and PRIVICORE_PASSWORD."
@@ -22,79 +22,79 @@ pub enum CliError {
     /// No profile has that name.
     #[error("There is no profile named {0}. Check the name.")]
     UnknownProfile(String),
-    /// It is not clear whose commands are meant.
+    /// There are several profiles, and `--profile` does not choose one.
     #[error("There are several profiles. Say whose the commands are with --profile NAME.")]
     SeveralProfiles,
-    /// The environment gives an address that can't be used.
+    /// The environment gives an invalid address.
     #[error("{name}: {why}")]
     Address {
-        /// The variable.
+        /// The variable's name.
         name: &'static str,
-        /// What is wrong.
+        /// What is wrong with the address.
         why: AddressError,
     },
-    /// The environment gives addresses that passwords must not be sent to.
+    /// The environment gives unencrypted addresses, over which passwords must not be sent.
     #[error(
         "The connection to {0} would not be encrypted. Use https:// and wss:// addresses, or sign in in the window, where \
          you can allow it."
     )]
     Unencrypted(String),
-    /// What was asked for makes no sense.
+    /// The combination of arguments is invalid.
     #[error("{0}")]
     Usage(String),
-    /// The ids or the label to track make no sense.
+    /// The ids or the label to track are invalid.
     #[error(transparent)]
     Tracking(#[from] ipc::InvalidTrackRequest),
-    /// There is no token, or it was refused.
+    /// There is no token, or the server refused it.
     #[error("Nothing is left to watch: {0}")]
     SignedOut(String),
-    /// No server was reached.
+    /// No server could be reached.
     #[error("No server was reached within {seconds} s. {}", .why.as_deref().unwrap_or_default())]
     NotReached {
-        /// How long it was tried.
+        /// How many seconds the program tried.
         seconds: u64,
-        /// What went wrong last, in a sentence, if anything did.
+        /// The last error as a sentence, if there was one.
         why: Option<String>,
     },
-    /// The engine can't start.
+    /// The engine could not start.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The engine ended by itself.
+    /// The engine stopped unexpectedly.
     #[error("Privicore Monitor stopped working inside. Start it again, and report this if it comes again.")]
     EngineStopped,
     /// The journal failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The holder could not keep the entries.
+    /// The process that holds the journal could not save the entries.
     #[error("{0}")]
     NotTracked(String),
-    /// The holder could not be asked.
+    /// The process that holds the journal could not be reached.
     #[error(transparent)]
     Ask(#[from] ipc::IpcError),
-    /// The folders can't be made.
+    /// The folders can't be created.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// A file can't be written.
+    /// A file could not be written.
     #[error("{} could not be written: {}. It is as it was before.", path.display(), in_words(source))]
     File {
-        /// Which.
+        /// The file's path.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
-    /// Standard output can't be written.
+    /// Standard output could not be written.
     #[error("Standard output could not be written: {}.", in_words(.0))]
     Output(io::Error),
-    /// The system asked the program to end in the middle of an export.
+    /// The system asked the program to end during an export.
     #[error("The export was cancelled, and no file was written.")]
     Cancelled,
-    /// The system gives no threads, no sockets or no signals.
+    /// The system refuses threads, sockets or signal handlers.
     #[error("The system did not give what is needed to run: {}. Close other programs and try again.", in_words(.0))]
     System(#[source] io::Error),
 }
 
 impl CliError {
-    /// How the program ends.
+    /// The exit code of this error.
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {

@@ -1,4 +1,4 @@
-//! `export`: writes what the journal has to standard output or into a file, beside a running window too.
+//! `export`: writes the journal's content to standard output or to a file. It also works while a window runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,11 +17,11 @@ use super::profiles::{EnvProfile, ProfileNames};
 use super::signals;
 use super::subcommand::{Export, Format};
 
-/// Writes what was asked for.
+/// Runs the export.
 ///
 /// # Errors
 ///
-/// Where it can't be read or written, or there is no such profile.
+/// If something can't be read or written, or no profile has that name.
 pub fn run(
     wanted: &Export,
     profile: Option<&str>,
@@ -36,7 +36,7 @@ pub fn run(
             }
             settings
         }
-        // What the journal has comes out all the same: its profiles have their ids instead of their names.
+        // Export anyway: without the settings, records show profile ids instead of names.
         Err(error) if profile.is_none() => {
             super::say(&error.to_string());
             Settings::default()
@@ -46,7 +46,7 @@ pub fn run(
     let guest = EnvProfile::of(environment, &settings, profile);
     let mut names = ProfileNames::of(&settings, guest.as_ref());
     let known = profile.and_then(|name| names.find(name));
-    // A file that is not finished must not stay behind.
+    // Catch the signals that end the program, so that no unfinished file stays behind.
     let cancelled: Arc<AtomicBool> =
         if wanted.file.is_some() { signals::ends().map_err(CliError::System)? } else { Arc::default() };
     let mut archive = ReadOnlyJournal::open(directories.data())?;
@@ -98,7 +98,7 @@ pub fn run(
     });
     let header = u64::from(printed.format == LineFormat::Csv);
     match written {
-        // Whatever was read then has ended with an error of its own.
+        // A read that was interrupted by the signal has returned an error of its own; report the cancellation instead.
         _ if is_cancelled() => Err(CliError::Cancelled),
         Ok(()) => {
             if count <= header
@@ -113,7 +113,8 @@ pub fn run(
     }
 }
 
-/// Who opens the links of earlier runs: the run that is under way, else the next one, if the keyring is as it is now.
+/// Which run can decrypt the links that earlier runs saved: the one that is running, otherwise the next one if the keyring
+/// stays as it is.
 fn opener(archive: &ReadOnlyJournal, directories: &Directories, keyring: &Keyring) -> Result<LinkOpener, CliError> {
     if DataDirLock::is_held(directories.data())? {
         return Ok(LinkOpener::Run);
@@ -132,7 +133,7 @@ fn opener(archive: &ReadOnlyJournal, directories: &Directories, keyring: &Keyrin
     })
 }
 
-/// Why writing ends early.
+/// Why writing stops early.
 enum Stop {
     ReaderGone,
     Failed(CliError),

@@ -1,7 +1,7 @@
-//! What is logged: to standard error, warnings of ours by default, more where `--log` asks.
+//! Logging to standard error: this program's warnings by default, more with `--log`.
 //!
-//! Some libraries log whole frames and headers at `trace`, the authorization token among them, so they are held at `debug`
-//! whatever is asked. Those of them that use the crate `log` are not heard at all, since nothing carries it over.
+//! Some libraries log whole frames and headers at `trace`, including the authorization token, so they are capped at `debug`
+//! whatever `--log` says. Libraries that use the crate `log` are not logged at all, because nothing bridges it to `tracing`.
 
 use std::fmt;
 use std::io::{IsTerminal, stderr};
@@ -17,10 +17,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::engine::NOTICES_LOG;
 use crate::protocol::visible;
 
-/// What is heard unless `--log` says otherwise.
+/// The filter without `--log`.
 const DEFAULT: &str = "error,privicore_monitor=warn";
 
-/// Libraries that are held at `debug`, by the beginning of their targets.
+/// Libraries capped at `debug`, by target prefix.
 const HELD: [&str; 15] = [
     "async_tungstenite",
     "axum",
@@ -39,7 +39,7 @@ const HELD: [&str; 15] = [
     "zvariant",
 ];
 
-/// What to log: a level for everything, and levels for parts of the program by the beginning of their module paths.
+/// A log filter: a default level, and levels by prefix of the module path.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogFilter {
     text: String,
@@ -48,14 +48,14 @@ pub struct LogFilter {
 
 impl Eq for LogFilter {}
 
-/// A log filter can't be read.
+/// A log filter could not be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{part}` is not a log filter. Write a level (off, error, warn, info, debug or trace), or a module and a level, such as \
      privicore_monitor::engine=debug; separate several by commas."
 )]
 pub struct LogFilterError {
-    /// The part that can't be read.
+    /// The part that could not be parsed.
     part: String,
 }
 
@@ -76,7 +76,7 @@ impl FromStr for LogFilter {
                 None => (None, part),
             };
             let level = level.trim();
-            // Digits would be taken for levels, which nobody means.
+            // Digits would parse as numeric levels, which nobody intends.
             if level.is_empty() || !level.bytes().all(|byte| byte.is_ascii_alphabetic()) {
                 return Err(refused());
             }
@@ -92,7 +92,7 @@ impl FromStr for LogFilter {
 }
 
 impl LogFilter {
-    /// Leaves notices out: for whoever says each of them anyway.
+    /// Excludes notices, for a caller that prints each notice itself.
     #[must_use]
     pub fn without_notices(mut self) -> Self {
         self.targets = self.targets.with_target(NOTICES_LOG, LevelFilter::OFF);
@@ -102,7 +102,7 @@ impl LogFilter {
 
 impl Default for LogFilter {
     fn default() -> Self {
-        // A test holds that it can be read.
+        // A test checks that the default parses.
         DEFAULT.parse().unwrap_or_else(|_unreadable| Self { text: DEFAULT.to_owned(), targets: Targets::new() })
     }
 }
@@ -117,8 +117,8 @@ fn is_module_path(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-'))
 }
 
-/// The filter with the libraries of [`HELD`] at `debug` at most. The longest target that fits counts, so both what is asked
-/// for parts of a library and what it gets from a shorter target are held.
+/// Caps the libraries of [`HELD`] at `debug`. The longest matching target decides, so this caps both targets inside a library
+/// and the level that it inherits from a shorter target.
 fn held(asked: Targets) -> Targets {
     let of_its_own = |library: &str| {
         let longest =
@@ -134,11 +134,11 @@ fn held(asked: Targets) -> Targets {
     asked.with_targets(more)
 }
 
-/// Sets up logging to standard error, once.
+/// Sets up logging to standard error. Call it once.
 ///
 /// # Errors
 ///
-/// Where it has been set up before.
+/// If logging has been set up before.
 pub fn start(filter: &LogFilter) -> Result<(), LoggingError> {
     Ok(subscriber(filter, stderr, stderr().is_terminal()).try_init()?)
 }
@@ -147,7 +147,7 @@ fn subscriber<W>(filter: &LogFilter, writer: W, colours: bool) -> impl Subscribe
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    // Values may come from a server: nothing in them commands a terminal or begins a line of its own.
+    // Values may come from a server: escape them, so that they can neither control a terminal nor begin a new line.
     let fields = format::debug_fn(|out, field, value| {
         let text = format!("{value:?}");
         match field.name() {
@@ -159,7 +159,7 @@ where
         .with_writer(writer)
         .with_ansi(colours)
         .fmt_fields(fields.delimited(" "))
-        // Where nobody reads standard error any more, the program goes on.
+        // If standard error is closed, the program continues.
         .log_internal_errors(false);
     tracing_subscriber::registry().with(filter.targets.clone()).with(lines)
 }
@@ -184,7 +184,7 @@ mod tests {
         }
     }
 
-    /// What is logged under a filter, while `f` runs.
+    /// Returns what is logged under a filter while `f` runs.
     fn logged(filter: &str, f: impl FnOnce()) -> String {
         let captured = Captured::default();
         let writer = captured.clone();

@@ -1,8 +1,8 @@
-//! What the program is told from outside: the command line, the environment, and what is logged. What it does without a
-//! window: `watch`, `export`, `track`. Also its exit codes.
+//! The command line, the environment, logging, the subcommands that need no window (`watch`, `export`, `track`), and the exit
+//! codes.
 //!
-//! A token or a password is never a flag: other users of the machine can read command lines. Only this room speaks on
-//! standard output and standard error; it never leaves the program, that is for `main`.
+//! Tokens and passwords are never flags, because other users of the machine can read command lines. Only this module writes to
+//! standard output and standard error. It never exits the process; `main` does that.
 
 mod arguments;
 mod environment;
@@ -23,18 +23,20 @@ pub use environment::{Environment, EnvironmentError};
 pub use error::CliError;
 pub use subcommand::{CliCommand, ExitCondition, Export, Format, Track, Watch};
 
-/// Says on standard error what went wrong, in the sentence that the error is.
+/// Prints an error's message on standard error.
 pub fn complain(error: &dyn std::error::Error) {
     say(&error.to_string());
 }
 
-/// Says something on standard error, in one line that no terminal obeys. Where nobody listens there, the program goes on.
+/// Prints one line on standard error, with control characters escaped. Write errors are ignored, so a closed standard error
+/// does not stop the program.
 fn say(sentence: &str) {
     use std::io::Write as _;
     drop(writeln!(std::io::stderr(), "privicore-monitor: {}", visible(sentence)));
 }
 
-/// Has panics said like everything else: their texts may quote what a server sent, and standard error may be closed.
+/// Installs a panic hook that prints panics like other errors: a panic's text may quote what a server sent, and standard error
+/// may be closed.
 pub fn report_panics() {
     use std::backtrace::{Backtrace, BacktraceStatus};
     std::panic::set_hook(Box::new(|panic| {
@@ -55,20 +57,20 @@ pub fn report_panics() {
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// What was asked is done.
+    /// The task is done.
     Done,
-    /// It failed.
+    /// The task failed.
     Failed,
-    /// The command line or the environment is wrong.
+    /// The command line or the environment is invalid.
     Usage,
-    /// Signed out, or the token was refused.
+    /// The profile is signed out, or its token was refused.
     SignedOut,
-    /// The server was not reached.
+    /// The server could not be reached.
     NotReached,
 }
 
 impl Exit {
-    /// The code that scripts see.
+    /// The process's exit code.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {

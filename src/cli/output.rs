@@ -1,4 +1,4 @@
-//! Where `export` writes to: standard output, or a file that is whole or not there.
+//! The destination of `export`: standard output, or a file that gets its name only once it is complete.
 
 use std::fs::OpenOptions;
 use std::io::{BufWriter, Write};
@@ -9,28 +9,28 @@ use crate::settings::atomic::{NewFile, WriteError, in_words};
 
 use super::error::CliError;
 
-/// Where lines go to.
+/// The destination of lines.
 #[derive(Debug)]
 pub(crate) enum Output {
     /// Standard output.
     Standard(BufWriter<io::Stdout>),
     /// A device or a named pipe.
     Device { path: PathBuf, file: BufWriter<fs::File> },
-    /// A file that is there once it is whole.
+    /// A file that gets its name only when it is complete.
     File { path: PathBuf, file: Box<NewFile> },
 }
 
-/// Whether whoever reads is still there.
+/// Whether something still reads the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reader {
-    /// Go on.
+    /// The output accepts more lines.
     Listens,
-    /// A closed pipe: nothing more is wanted.
+    /// The pipe is closed: stop writing.
     Gone,
 }
 
 impl Output {
-    /// Opens a file; standard output for none and for `-`.
+    /// Opens a file, or standard output if the path is `None` or `-`.
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, CliError> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             return Ok(Self::Standard(BufWriter::new(io::stdout())));
@@ -54,7 +54,7 @@ impl Output {
         self.judge(written)
     }
 
-    /// Everything is written: the file gets its name.
+    /// Flushes, and gives a file its name.
     pub(crate) fn finish(mut self) -> Result<(), CliError> {
         let flushed = match &mut self {
             Self::Standard(out) => out.flush(),

@@ -1,4 +1,4 @@
-//! Whose journal entries these are: the profiles of the settings, and the one that the environment signs in.
+//! The profiles that the journal's entries belong to: those of the settings, and the one that the environment signs in.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,16 @@ use crate::settings::{AddressError, Profile, ProfileId, Protocol, Settings};
 use super::environment::Environment;
 use super::error::CliError;
 
-/// The profile that the environment signs in, and how.
+/// The profile that the environment signs in, with its password.
 #[derive(Debug, Clone)]
 pub(crate) struct EnvProfile {
-    /// One of the settings' with what the environment says instead, or one that they do not know.
+    /// A profile of the settings with the environment's values, or a temporary one that the settings don't have.
     pub(crate) profile: Profile,
-    /// The proof.
     pub(crate) password: SecretString,
 }
 
 impl EnvProfile {
-    /// Whom the environment signs in: `None` where it gives no user name or no password. `name` is what `--profile` says.
+    /// The profile to sign in; `None` if the environment gives no user name or no password. `name` is the value of `--profile`.
     pub(crate) fn of(environment: &Environment, settings: &Settings, name: Option<&str>) -> Option<Self> {
         let password = environment.password.clone()?;
         let listed = settings.profiles.iter().find(|profile| match name {
@@ -42,7 +41,7 @@ impl EnvProfile {
         if profile.username.is_empty() {
             return None;
         }
-        // Its token is for this run only.
+        // The token lasts for this run only.
         profile.keep_signed_in = false;
         if listed.is_none() {
             profile.id = lasting_id(&profile);
@@ -51,7 +50,7 @@ impl EnvProfile {
         Some(Self { profile, password })
     }
 
-    /// Whether its addresses can be used, before anything is started.
+    /// Checks the addresses before anything starts.
     pub(crate) fn check(&self) -> Result<(), CliError> {
         let address = |name, checked: Result<url::Url, AddressError>| match checked {
             Ok(_usable) => Ok(()),
@@ -66,8 +65,8 @@ impl EnvProfile {
     }
 }
 
-/// The id of a profile that the settings do not know: always the same for the same user at the same backend, so that its
-/// journal goes on at the next run. FNV-1a with 128 bits.
+/// The id of a profile that the settings don't have. The same user at the same backend always gets the same id, so that its
+/// journal continues at the next run. 128-bit FNV-1a.
 fn lasting_id(profile: &Profile) -> ProfileId {
     let text = [profile.api.as_str(), "\n", &profile.username];
     let hash =
@@ -77,12 +76,12 @@ fn lasting_id(profile: &Profile) -> ProfileId {
     ProfileId::from_u128(hash)
 }
 
-/// The names of profiles.
+/// Maps profile ids to names.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ProfileNames(BTreeMap<ProfileId, String>);
 
 impl ProfileNames {
-    /// Those of the settings, and the guest's.
+    /// The names in the settings, and that of the profile from the environment.
     pub(crate) fn of(settings: &Settings, guest: Option<&EnvProfile>) -> Self {
         let mut names = Self::default();
         names.learn(settings);
@@ -92,7 +91,7 @@ impl ProfileNames {
         names
     }
 
-    /// Learns the names of the settings.
+    /// Adds the names in the settings.
     pub(crate) fn learn(&mut self, settings: &Settings) {
         self.0.extend(settings.profiles.iter().map(|profile| (profile.id, profile.name.clone())));
     }

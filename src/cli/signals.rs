@@ -1,29 +1,30 @@
-//! The signals by which a system asks a program to end.
+//! The signals by which the system asks the program to end.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Waits until the system asks the program to end: SIGTERM or SIGINT, on Windows Ctrl+C. Needs tokio's runtime.
+/// Waits until the system asks the program to end: SIGTERM or SIGINT, on Windows Ctrl+C. Needs a tokio runtime.
 ///
 /// # Errors
 ///
-/// Where the system does not let the program listen; then the system's own way of ending it stays.
+/// If the system does not let the program install a handler; then the signal's default action stays.
 pub async fn asked_to_end() -> io::Result<()> {
     listen()?.await;
     Ok(())
 }
 
-/// A flag that is set when the system asks the program to end, for a program without a runtime: it then ends by itself.
+/// Returns a flag that is set when the system asks the program to end, for code without a runtime. The caller polls it and ends
+/// by itself.
 ///
 /// # Errors
 ///
-/// If the system gives no thread or does not let the program listen.
+/// If the system refuses a thread or a signal handler.
 pub fn ends() -> io::Result<Arc<AtomicBool>> {
     let asked = Arc::new(AtomicBool::new(false));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = {
-        // From here on they are listened to.
+        // The handlers are installed here.
         let _inside = runtime.enter();
         listen()?
     };

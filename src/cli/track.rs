@@ -1,4 +1,4 @@
-//! `track`: hands command ids to whoever holds the journal, or writes them into it where nobody does.
+//! `track`: sends command ids to the process that holds the journal, or writes them itself if no process holds it.
 
 use std::time::Duration;
 
@@ -16,16 +16,16 @@ use super::error::CliError;
 use super::profiles::{EnvProfile, ProfileNames};
 use super::subcommand::Track;
 
-/// How long a holder that starts or ends may take until it listens, or until the journal is free.
+/// How long a process that starts or ends may take until it listens, or until the journal is free.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Follows commands from now on; how many.
+/// Tracks commands from now on. Returns how many.
 ///
 /// # Errors
 ///
-/// Where nobody took them, with the reason.
+/// If no process accepted them, with the reason.
 pub fn run(
     wanted: &Track,
     profile: Option<&str>,
@@ -51,7 +51,7 @@ pub fn run(
                 Ok(Ok(count)) => return Ok(count),
                 Ok(Err(RequestError::Usage(why))) => return Err(CliError::Usage(why)),
                 Ok(Err(RequestError::Failed(why))) => return Err(CliError::NotTracked(why)),
-                // It starts, or it ends: one of the two ways opens soon.
+                // The other process is starting or ending: soon either it listens, or the journal is free.
                 Err(IpcError::Nobody) if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
                 Err(error) => return Err(error.into()),
             }
@@ -59,7 +59,7 @@ pub fn run(
     })
 }
 
-/// Writes into the journal, which is held.
+/// Writes the ids into the journal. The caller holds its lock.
 async fn write(
     tracking: TrackRequest,
     directories: &Directories,
@@ -76,7 +76,7 @@ async fn write(
     Ok(count)
 }
 
-/// The profile that is meant: the named one, the one that the environment signs in, or the only one.
+/// The profile that the ids belong to: the one named by `--profile`, the one that the environment signs in, or the only one.
 fn whose(tracking: &TrackRequest, directories: &Directories, environment: &Environment) -> Result<ProfileId, CliError> {
     let (_store, settings, said) = Store::open_read_only(directories)?;
     if let Some(sentence) = &said {

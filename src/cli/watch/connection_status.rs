@@ -1,4 +1,4 @@
-//! How the connections of the watched profiles stand, and whether there is still something to watch.
+//! The connection status of the watched profiles, and whether any of them can still be watched.
 
 use std::collections::BTreeMap;
 
@@ -6,44 +6,44 @@ use crate::cli::error::CliError;
 use crate::engine::ConnectionState;
 use crate::settings::ProfileId;
 
-/// How one profile stands.
+/// The status of one profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ConnectionStatus {
-    /// Nothing is known yet.
+    /// No status has arrived yet.
     Starting,
-    /// It is being signed in or connected; what went wrong last, if anything did.
+    /// Signing in or connecting, with the last error if there was one.
     Trying(Option<String>),
-    /// It is joined, or was since it was signed in and will be again.
+    /// Joined since sign-in. If the connection drops, the engine reconnects.
     Joined,
-    /// Nothing can be done without the operator; why.
+    /// Only the operator can continue, with the reason.
     Out(String),
 }
 
-/// How all of them stand.
+/// The status of every watched profile.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionStatuses {
     profiles: BTreeMap<ProfileId, ConnectionStatus>,
-    /// Whether any was ever joined.
+    /// Whether any profile was ever joined.
     joined: bool,
 }
 
 impl ConnectionStatuses {
-    /// A profile is about to be connected.
+    /// Records that a profile is about to connect.
     pub(crate) fn begin(&mut self, profile: ProfileId) {
         self.profiles.insert(profile, ConnectionStatus::Starting);
     }
 
-    /// Whether nothing is known of a profile yet.
+    /// Whether no status of a profile has arrived yet.
     pub(crate) fn is_starting(&self, profile: ProfileId) -> bool {
         self.profiles.get(&profile) == Some(&ConnectionStatus::Starting)
     }
 
-    /// Whether a profile was joined since it was signed in.
+    /// Whether a profile has joined since it signed in.
     pub(crate) fn was_joined(&self, profile: ProfileId) -> bool {
         self.profiles.get(&profile) == Some(&ConnectionStatus::Joined)
     }
 
-    /// A connection changed its state.
+    /// Records a new connection state.
     pub(crate) fn connection(&mut self, profile: ProfileId, state: &ConnectionState) {
         let before = self.profiles.entry(profile).or_insert(ConnectionStatus::Starting);
         match state {
@@ -67,17 +67,17 @@ impl ConnectionStatuses {
         }
     }
 
-    /// A sign-in failed for now.
+    /// Records a sign-in that failed and will be retried.
     pub(crate) fn failed(&mut self, profile: ProfileId, why: String) {
         self.profiles.insert(profile, ConnectionStatus::Trying(Some(why)));
     }
 
-    /// Nothing can be done for a profile without the operator.
+    /// Records that a profile needs the operator.
     pub(crate) fn out(&mut self, profile: ProfileId, why: String) {
         self.profiles.insert(profile, ConnectionStatus::Out(why));
     }
 
-    /// An error where nothing is left to watch.
+    /// The error to end with if every profile needs the operator.
     pub(crate) fn nothing_left(&self) -> Option<CliError> {
         let mut why = None;
         for standing in self.profiles.values() {
@@ -89,7 +89,7 @@ impl ConnectionStatuses {
         why.map(CliError::SignedOut)
     }
 
-    /// An error where none was joined in the time that was given for it.
+    /// The error to end with if no profile joined in the time allowed.
     pub(crate) fn too_late(&self, seconds: u64) -> Option<CliError> {
         if self.joined {
             return None;
@@ -102,7 +102,7 @@ impl ConnectionStatuses {
     }
 }
 
-/// A state in words, as the window has them.
+/// A connection state in the same words as in the window.
 pub(crate) fn in_words(state: &ConnectionState) -> String {
     match state {
         ConnectionState::SignedOut => "Signed out".to_owned(),

@@ -1,4 +1,4 @@
-//! The engine, where `watch` runs it.
+//! The engine, if `watch` runs it in this process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::settings::Settings;
 use super::connections::{Connections, in_line};
 use super::model::Model;
 
-/// How long leaving and committing may take: a little over what the engine gives itself.
+/// How long leaving and committing may take: slightly longer than the engine's own limit.
 const LAST_WAIT: Duration = Duration::from_secs(4);
 
-/// The engine and what it said.
+/// The engine and its events.
 pub(crate) struct EngineSource {
     engine: EngineHandle,
     events: EventReceiver,
@@ -27,7 +27,7 @@ pub(crate) struct EngineSource {
 }
 
 impl EngineSource {
-    /// Takes the journal and starts the engine.
+    /// Takes the journal's lock and starts the engine.
     pub(crate) fn start(
         make: impl FnOnce(Waker) -> EngineOptions,
         guest: Option<EnvProfile>,
@@ -40,7 +40,7 @@ impl EngineSource {
         Ok(Self { engine, events, bell, connections: Connections::new(guest, settings, only) })
     }
 
-    /// Waits until the engine has something to say, and hears it.
+    /// Waits for an event of the engine or for a due action, and handles it.
     pub(crate) async fn wait(&mut self, names: &mut ProfileNames, model: &mut Model) -> Result<(), CliError> {
         let never = Instant::now() + Duration::from_hours(24);
         let due = self.connections.due().unwrap_or(never);
@@ -51,7 +51,7 @@ impl EngineSource {
         self.look(names, model)
     }
 
-    /// Hears what the engine has said, and does what is due, without waiting.
+    /// Handles pending events and due actions without waiting.
     pub(crate) fn look(&mut self, names: &mut ProfileNames, model: &mut Model) -> Result<(), CliError> {
         if let Some(sign_in) = self.connections.sign_in_now()
             && self.engine.send(Action::Visit(Box::new(sign_in))).is_err()
@@ -62,7 +62,7 @@ impl EngineSource {
         self.connections.end().map_or(Ok(()), Err)
     }
 
-    /// Leaves every channel, commits and stops. Blocks for as long as that may take.
+    /// Leaves every channel, commits and stops. Blocks until that is done, at most [`LAST_WAIT`].
     pub(crate) fn stop(&self) {
         self.engine.quit();
         if !self.engine.join(LAST_WAIT) {
@@ -70,7 +70,7 @@ impl EngineSource {
         }
     }
 
-    /// Takes what is true now, and hears everything that has happened. The entries themselves are read from the journal.
+    /// Reads the current status and handles pending events. The entries themselves are read from the journal.
     fn hear(&mut self, names: &mut ProfileNames, model: &mut Model) -> Result<(), CliError> {
         self.events.begin_drain();
         if let Some(status) = self.events.status() {

@@ -1,7 +1,7 @@
-//! The lines of gaps: one for each of their entries, and one more when what is known of a gap has changed.
+//! The lines of gaps: one for each of their entries, and one more when the state of a gap has changed.
 //!
-//! While commands settle one after the other that is one line every [`PAUSE`], and one at the end. When much changes at once,
-//! such as the suspicion of another client, so many gaps are printed together and the others after the next pause.
+//! While commands settle one by one, that is one line every [`PAUSE`] and one at the end. When many gaps change at once, for
+//! example because another client is suspected, at most [`MOST`] are printed together and the rest after the next pause.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,34 +10,34 @@ use crate::activity::stats::completeness;
 use crate::activity::{Activities, ActivityKey, CompetingConsumer, GapState, RowId, Timestamp};
 use crate::settings::ProfileId;
 
-/// How long after its last line a gap is printed again if it may change further.
+/// How long to wait after a gap's last line before printing it again, if it may change further.
 const PAUSE: Duration = Duration::from_secs(10);
-/// How many gaps are printed again at most within that time.
+/// How many gaps are reprinted at most within [`PAUSE`].
 const MOST: usize = 20;
 
 type GapRow = (ProfileId, RowId);
 
-/// What was printed of gaps, and what has changed since.
+/// The gaps that were printed, and those that have changed since.
 #[derive(Default)]
 pub(crate) struct GapLines {
     told: BTreeMap<GapRow, Told>,
     changed: BTreeSet<GapRow>,
-    /// For each profile, what [`Activities::unheard`] gave.
+    /// The last result of [`Activities::unheard`] for each profile.
     unheard: BTreeMap<ProfileId, Vec<Timestamp>>,
-    /// The profiles of which another client was suspected when that was last looked at.
+    /// The profiles for which another client was suspected at the last check.
     suspected: BTreeSet<ProfileId>,
-    /// When the newest lines were printed again, and how many.
+    /// When lines were last reprinted, and how many.
     last: Option<(Timestamp, usize)>,
 }
 
-/// A gap as it was printed.
+/// A gap as it was last printed.
 struct Told {
     state: GapState,
     at: Timestamp,
 }
 
 impl GapLines {
-    /// Takes everything that is known at the start for printed.
+    /// Treats every gap that is known at the start as printed.
     pub(crate) fn begin(&mut self, all: &BTreeMap<ProfileId, Activities>, now: Timestamp) {
         for (profile, activities) in all {
             self.unheard.insert(*profile, activities.unheard());
@@ -50,7 +50,7 @@ impl GapLines {
         }
     }
 
-    /// Entries of these activities of a profile were applied.
+    /// Notes that entries of these activities of a profile were applied.
     pub(crate) fn note(&mut self, profile: ProfileId, activities: &Activities, keys: &[ActivityKey]) {
         self.unheard.insert(profile, activities.unheard());
         let was_recovered = |row| self.told.get(&(profile, row)).is_some_and(|told| told.state.is_recovered());
@@ -58,7 +58,7 @@ impl GapLines {
         self.changed.extend(changed.into_iter().map(|row| (profile, row)));
     }
 
-    /// A gap as it is printed now because an entry of it came.
+    /// Records that a gap is printed because an entry of it arrived, and returns its state.
     pub(crate) fn print(
         &mut self,
         all: &BTreeMap<ProfileId, Activities>,
@@ -70,7 +70,7 @@ impl GapLines {
         Some(state)
     }
 
-    /// The gaps that are to be printed again; with `all_changed` every one that has changed.
+    /// The gaps to print again; with `all_changed`, every gap that has changed.
     pub(crate) fn due(
         &mut self,
         all: &BTreeMap<ProfileId, Activities>,
@@ -107,7 +107,7 @@ impl GapLines {
         due
     }
 
-    /// When to look again although nothing came.
+    /// When to check again even if nothing arrives.
     pub(crate) fn next_look(&self, now: Timestamp) -> Option<Duration> {
         if !self.changed.is_empty() {
             return Some(PAUSE / 10);
@@ -130,7 +130,7 @@ impl GapLines {
     }
 }
 
-/// Whether nothing more of it is waited for.
+/// Whether the gap has ended and nothing that was open across it is still awaited.
 fn is_over(gap: &GapState) -> bool {
     gap.to.is_some() && gap.commands_left() == 0 && gap.requests_left() == 0
 }

@@ -1,9 +1,9 @@
-//! `watch`: the engine without a window, or beside one. One event a line on standard output, how the connection stands on
-//! standard error.
+//! `watch`: the engine without a window, or beside one. Prints one event per line on standard output and the connection's state
+//! on standard error.
 //!
-//! Lines are always read from the journal, so that what is printed is durable, and that it is the same whoever holds the
-//! journal. Where nobody does, this process does and runs the engine; beside a window it only reads, opens no connection,
-//! and takes over when the window ends.
+//! Lines are always read from the journal, so that everything printed is durable and is the same whichever process holds the
+//! journal. If no process holds it, this one does and runs the engine. Beside a window it only reads, opens no connection, and
+//! takes over when the window ends.
 
 mod connection_status;
 mod connections;
@@ -35,44 +35,44 @@ use engine_source::EngineSource;
 use model::{Model, ProfileFilter};
 use printer::Printer;
 
-/// How long another process may hold the journal before it counts as running: `track` holds it for a moment.
+/// How long another process may hold the journal before it counts as running. `track` holds it briefly.
 const MOMENT: Duration = Duration::from_secs(1);
-/// The pause between two looks within that.
+/// The pause between two checks within [`MOMENT`].
 const MOMENT_LOOK: Duration = Duration::from_millis(20);
-/// How often the journal of another process is looked at.
+/// How often the journal of another process is checked for changes.
 const LOOK: Duration = Duration::from_millis(250);
-/// The longest wait while nothing is expected.
+/// The longest wait if nothing is expected.
 const A_DAY: Duration = Duration::from_hours(24);
-/// How many looks pass between two attempts to take over.
+/// How many checks pass between two attempts to take over.
 const LOOKS_BEFORE_TAKEOVER: u32 = 4;
 
-/// How an engine is made: with what wakes whoever listens to it, and whether tokens stay in memory.
+/// Creates an engine, given the waker for its listener and where tokens are kept.
 pub type MakeOptions<'a> = dyn Fn(Waker, Tokens) -> EngineOptions + 'a;
 
 /// Where an engine keeps its tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tokens {
-    /// In the system's keyring.
+    /// In the system keyring.
     InKeyring,
-    /// In memory: the environment signs in, and the keyring is left alone.
+    /// In memory: the environment signs in, and the keyring is not used.
     InMemory,
 }
 
-/// What is watched.
+/// What to watch, and with what.
 pub struct Setup<'a> {
-    /// What was asked for.
+    /// The arguments of `watch`.
     pub wanted: Watch,
-    /// The name of the one profile.
+    /// The name given with `--profile`.
     pub profile: Option<String>,
-    /// Where settings and journal live.
+    /// The folders of the settings and of the journal.
     pub directories: Directories,
-    /// What the environment says.
+    /// The values of the environment variables.
     pub environment: Environment,
-    /// Whether a sandbox is watched, which signs itself in.
+    /// Whether to watch a sandbox, which signs itself in.
     pub sandbox: bool,
     /// The computer's clock.
     pub clock: Clock,
-    /// Makes the engine.
+    /// Creates the engine.
     pub options: &'a MakeOptions<'a>,
 }
 
@@ -82,17 +82,17 @@ impl std::fmt::Debug for Setup<'_> {
     }
 }
 
-/// Watches until it is told to end, or what it waits for has come.
+/// Watches until the system asks it to end, or until the exit condition is met.
 ///
 /// # Errors
 ///
-/// Why it ends otherwise.
+/// Why it could not start, or ended early.
 pub fn run(setup: Setup<'_>) -> Result<(), CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::System)?;
     runtime.block_on(async {
         let mut printer = Printer::start()?;
         let mut watcher = Watcher::new(setup, printer.lines())?;
-        // Whatever is under way, also a line that waits for its reader, is given up for these.
+        // A signal or the end of the output cancels everything else, including a line that waits for its reader.
         let outcome = tokio::select! {
             biased;
             signal = signals::asked_to_end() => signal.map_err(CliError::System),
@@ -106,19 +106,19 @@ pub fn run(setup: Setup<'_>) -> Result<(), CliError> {
     })
 }
 
-/// What is under way.
+/// The state of a running `watch`.
 struct Watcher<'a> {
     setup: Setup<'a>,
     guest: Option<EnvProfile>,
     settings: Settings,
     names: ProfileNames,
     model: Model,
-    /// Where the journal ended at the start.
+    /// The last entry of the journal at the start.
     end: crate::activity::Seq,
     lines: mpsc::Sender<String>,
-    /// The engine, where this process runs it.
+    /// The engine, if this process runs it.
     live: Option<EngineSource>,
-    /// Whether everything has been printed that was asked for.
+    /// Whether everything requested has been printed.
     done: bool,
 }
 
@@ -142,7 +142,7 @@ impl<'a> Watcher<'a> {
         Ok(Self { setup, guest, settings, names, model, end, lines, live: None, done: false })
     }
 
-    /// Watches for as long as there is something to watch.
+    /// Watches until there is nothing left to watch.
     async fn watch(&mut self) -> Result<(), CliError> {
         self.begin().await?;
         let trouble = self.remember().await?;
@@ -175,7 +175,7 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Starts the engine, or says that another process has the journal and holds it for longer than a moment.
+    /// Starts the engine, or reports that another process has held the journal for longer than [`MOMENT`].
     async fn begin(&mut self) -> Result<(), CliError> {
         let deadline = Instant::now() + MOMENT;
         while !self.take_over()? {
@@ -190,8 +190,9 @@ impl<'a> Watcher<'a> {
         Ok(())
     }
 
-    /// Reads what the journal had at the start, beside the engine: what comes meanwhile is received and is read afterwards.
-    /// Why nothing is left to watch, where that turns out meanwhile: what is waited for may be in the journal all the same.
+    /// Reads what the journal had at the start, while the engine already receives; newer entries are read afterwards. If
+    /// nothing can be watched any more, returns that error instead of failing, because the awaited outcome may still be in the
+    /// journal.
     async fn remember(&mut self) -> Result<Option<CliError>, CliError> {
         let mut trouble = None;
         while self.model.remember(self.end)? {
@@ -203,12 +204,12 @@ impl<'a> Watcher<'a> {
         Ok(trouble)
     }
 
-    /// Prints what is new in the journal; whether what was waited for has come.
+    /// Prints the journal's new entries. Returns whether the exit condition is met.
     async fn read_news(&mut self) -> Result<bool, CliError> {
         loop {
             let learn = || {
                 let mut names = self.names.clone();
-                // While somebody edits the file the profile goes by its id.
+                // If the settings can't be read at this moment (for example during an edit), the profile is shown by its id.
                 if let Ok(settings) = Store::peek(&self.setup.directories) {
                     names.learn(&settings);
                 }
@@ -229,26 +230,26 @@ impl<'a> Watcher<'a> {
     }
 
     async fn print(&self, lines: String) {
-        // Where nobody prints any more, that ends this from outside.
+        // If the printer has ended, the caller's `select!` ends this function.
         if !lines.is_empty() && self.lines.send(lines).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
-    /// Starts the engine where nobody else holds the journal; whether it runs.
+    /// Starts the engine if no other process holds the journal. Returns whether it runs.
     fn take_over(&mut self) -> Result<bool, CliError> {
         if DataDirLock::is_held(self.setup.directories.data())? {
             return Ok(false);
         }
         if !self.setup.sandbox && self.guest.is_none() && self.settings.profiles.is_empty() {
-            // Nobody could be signed in. That is not wrong beside a window, which has somebody.
+            // There is no profile to sign in. Beside a window that is no error, because the window has one.
             return Err(CliError::NoProfile);
         }
         let tokens = if self.guest.is_some() { Tokens::InMemory } else { Tokens::InKeyring };
         let make = |waker| {
             let mut options = (self.setup.options)(waker, tokens);
             options.settings = SettingsAccess::ReadOnly;
-            // A guest that the settings do not know can't be chosen among those that they know.
+            // A profile from the environment that the settings don't have can't be selected by name among theirs.
             let listed = |name: &String| self.settings.profiles.iter().any(|profile| profile.name == *name);
             options.profile = match &self.guest {
                 Some(guest) => Some(guest.profile.name.clone()).filter(listed),
@@ -266,7 +267,7 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Leaves every channel and prints what was heard until then.
+    /// Leaves every channel and prints what arrived until then.
     async fn end(&mut self) {
         let Some(live) = self.live.take() else { return };
         live.stop();
@@ -286,7 +287,7 @@ impl<'a> Watcher<'a> {
     }
 }
 
-/// Whose events are shown.
+/// The profiles whose events are printed.
 fn whose(
     setup: &Setup<'_>,
     guest: Option<&EnvProfile>,

@@ -1,4 +1,4 @@
-//! Rows that are wanted and older than what is read at the start: they are read from the journal as a whole.
+//! Reads rows from the journal that are older than what `watch` loads at the start.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,17 +7,17 @@ use crate::cli::subcommand::ExitCondition;
 use crate::journal::{JournalError, ReadOnlyJournal};
 use crate::settings::ProfileId;
 
-/// How many entries are looked at together.
+/// How many entries one read looks at.
 const CHUNK: u32 = 20_000;
 
 type Key = (ProfileId, ActivityKey);
 
-/// What is wanted, and what has been read of it.
+/// The rows to read, and what has been read of them.
 #[derive(Default)]
 pub(crate) struct OlderRows {
-    /// The activities whose outcomes are waited for.
+    /// The activities whose outcomes `--exit-on` waits for.
     awaited: BTreeSet<Key>,
-    /// What is wanted of each profile whose entries have not been looked at, and from which entry on.
+    /// The rows still to read for each profile, and the entry to continue from.
     left: Vec<(ProfileId, BTreeSet<ActivityKey>, Seq)>,
     read: BTreeMap<Key, Vec<Entry>>,
 }
@@ -27,7 +27,7 @@ impl OlderRows {
         Self { awaited, ..Self::default() }
     }
 
-    /// These are wanted of a profile, beside those that are waited for.
+    /// Requests rows of a profile, in addition to the awaited ones.
     pub(crate) fn want(&mut self, profile: ProfileId, keys: impl Iterator<Item = ActivityKey>) {
         let awaited = self.awaited.iter().filter(|(of, _)| *of == profile).map(|(_, key)| key.clone());
         let wanted: BTreeSet<_> = keys.chain(awaited).collect();
@@ -36,7 +36,7 @@ impl OlderRows {
         }
     }
 
-    /// Looks at one chunk of the entries before one. Whether there is more.
+    /// Reads one chunk of the entries before `before`. Returns whether there is more.
     pub(crate) fn read(&mut self, archive: &ReadOnlyJournal, before: Seq) -> Result<bool, JournalError> {
         let Some((profile, wanted, from)) = self.left.pop() else { return Ok(false) };
         let (entries, next) = archive.entries_of(profile, &wanted, (from, before), CHUNK)?;
@@ -49,7 +49,7 @@ impl OlderRows {
         Ok(!self.left.is_empty())
     }
 
-    /// The entries of each activity, ascending, and whether it is waited for.
+    /// The entries of each activity in ascending order, and whether the activity is awaited.
     pub(crate) fn into_rows(self) -> impl Iterator<Item = (ProfileId, ActivityKey, Vec<Entry>, bool)> {
         let Self { awaited, read, .. } = self;
         read.into_iter().map(move |(key, entries)| {
@@ -59,7 +59,7 @@ impl OlderRows {
     }
 }
 
-/// The activities that may be waited for, as far as entries before one say so.
+/// The activities that may match `--exit-on`, according to the entries before a sequence number.
 pub(crate) fn awaited(
     archive: &ReadOnlyJournal,
     goal: &ExitCondition,
@@ -75,7 +75,7 @@ pub(crate) fn awaited(
             if let Fact::Done(LocalEvent::Labelled { label }) = entry.fact
                 && profiles.contains(&profile)
             {
-                // The newest one counts.
+                // The newest label counts.
                 if label == *wanted {
                     keys.insert((profile, entry.key))
                 } else {
@@ -87,12 +87,13 @@ pub(crate) fn awaited(
     Ok(keys)
 }
 
-/// What may have an id whose outcome is waited for.
+/// The activities that may have an id whose outcome is awaited.
 pub(crate) fn keys_of(id: &str) -> [ActivityKey; 2] {
     [ActivityKey::Command(id.into()), ActivityKey::Data(id.into())]
 }
 
-/// The gaps, and of the activities that have entries before and after a number those, of which the journal has nothing any more.
+/// Rows with entries before `purged_before` that the journal no longer has. Checks gaps, and activities that also have later
+/// entries.
 pub(crate) fn gone(
     archive: &ReadOnlyJournal,
     activities: &Activities,

@@ -1,4 +1,4 @@
-//! The thread that writes to standard output, so that a reader who does not read holds up nothing but the lines.
+//! The thread that writes to standard output, so that a slow reader delays only the output.
 
 use std::future::Future;
 use std::io;
@@ -9,13 +9,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::cli::error::CliError;
 
-/// Batches of lines that wait for the reader. Full: no more is read from the journal until there is room. The engine goes
-/// on journaling meanwhile, and the lines come later.
+/// Batches of lines that may wait for the reader. When the queue is full, reading from the journal pauses. The engine continues
+/// to journal meanwhile, and the lines follow later.
 const WAITING: usize = 4;
-/// How long a reader may take for the last lines.
+/// How long the last lines may take to write.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// The way to standard output.
+/// A handle to the thread that writes to standard output.
 pub(crate) struct Printer {
     lines: mpsc::Sender<String>,
     ended: oneshot::Receiver<io::Result<()>>,
@@ -35,19 +35,19 @@ impl Printer {
                     break;
                 }
             }
-            // Where nobody waits any more the program is ending.
+            // The receiver is gone only when the program is ending.
             drop(end.send(outcome));
         };
         std::thread::Builder::new().name("printer".to_owned()).spawn(write).map_err(CliError::System)?;
         Ok(Self { lines, ended })
     }
 
-    /// Where lines go. Ends with this.
+    /// A sender for batches of lines. The thread ends when this handle and every sender are dropped.
     pub(crate) fn lines(&self) -> mpsc::Sender<String> {
         self.lines.clone()
     }
 
-    /// Waits until the reader has gone (that is well) or can't be written to.
+    /// Waits until the reader has closed the pipe (`Ok`) or writing has failed (`Err`).
     pub(crate) async fn stopped(&mut self) -> Result<(), CliError> {
         tokio::select! {
             outcome = &mut self.ended => judge(outcome.unwrap_or(Ok(()))),
@@ -55,7 +55,7 @@ impl Printer {
         }
     }
 
-    /// Writes what waits, for as long as a reader may take.
+    /// Writes the remaining lines, for at most [`LAST_LINES`].
     pub(crate) async fn finish(self) -> Result<(), CliError> {
         let Self { lines, ended } = self;
         drop(lines);
@@ -69,7 +69,7 @@ impl Printer {
     }
 }
 
-/// A pipe that is closed is a reader who has seen enough.
+/// A closed pipe is not an error: the reader has seen enough.
 fn judge(outcome: io::Result<()>) -> Result<(), CliError> {
     match outcome {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(error)),
@@ -77,15 +77,15 @@ fn judge(outcome: io::Result<()>) -> Result<(), CliError> {
     }
 }
 
-/// Waits until the other end of the pipe is closed, which otherwise only the next line would show. For ever where standard
-/// output is a file, or the system does not tell.
+/// Waits until the other end of the pipe is closed, which otherwise only the next write would show. Never returns if standard
+/// output is a file, or if the system can't report it.
 fn reader_gone() -> impl Future<Output = ()> {
     #[cfg(target_os = "linux")]
     return async {
         use std::os::fd::AsFd as _;
         use tokio::io::Interest;
         use tokio::net::unix::pipe::Sender;
-        // A duplicate, which stays as it is: the thread goes on writing in the plain way.
+        // Use a duplicate: the writing thread keeps its own blocking descriptor.
         if let Ok(output) = io::stdout().as_fd().try_clone_to_owned().and_then(Sender::from_owned_fd_unchecked)
             && output.ready(Interest::ERROR).await.is_ok()
         {

@@ -1,5 +1,5 @@
-//! What `watch` says of the connections: the newest value of each, however many changes were missed; signing in, and when it is
-//! time to end.
+//! The connections of `watch`: prints the newest state of each however many changes were missed, signs in, and decides when to
+//! end.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,26 +18,26 @@ use super::connection_status::{ConnectionStatuses, in_words};
 
 /// How long the first connection may take.
 const FIRST_CONNECTION: Duration = Duration::from_secs(30);
-/// The pause before a sign-in that failed is tried again.
+/// The pause before a failed sign-in is retried.
 const SIGN_IN_PAUSE: Duration = Duration::from_secs(3);
 /// The connections of the watched profiles.
 pub(crate) struct Connections {
     guest: Option<EnvProfile>,
-    /// The name of the one profile that is watched.
+    /// The name given with `--profile`, if only one profile is watched.
     only: Option<String>,
     standings: ConnectionStatuses,
-    /// When the first connection has to be there.
+    /// When the first connection has to be established.
     deadline: Option<Instant>,
     /// When to sign in again.
     sign_in_at: Option<Instant>,
-    /// What was true of each watched profile when it was last looked at. One that was not watched then is news.
+    /// The last status seen of each watched profile. A profile that was not watched then counts as changed.
     seen: BTreeMap<ProfileId, Arc<ProfileStatus>>,
-    /// The number of the newest problem that was told.
+    /// The number of the newest problem that was printed.
     problem: u64,
 }
 
 impl Connections {
-    /// Of the profiles that are about to be connected.
+    /// The connections of the profiles that are about to connect.
     pub(crate) fn new(guest: Option<EnvProfile>, settings: &Settings, only: Option<&str>) -> Self {
         let mut standings = ConnectionStatuses::default();
         match &guest {
@@ -64,24 +64,24 @@ impl Connections {
         Self { guest, only, standings, deadline, sign_in_at, seen: BTreeMap::new(), problem: 0 }
     }
 
-    /// When something is to be done next.
+    /// When the next action is due.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.sign_in_at.into_iter().chain(self.deadline).min()
     }
 
-    /// The sign-in of the guest, if it is due.
+    /// The sign-in of the environment's profile, if it is due.
     pub(crate) fn sign_in_now(&mut self) -> Option<SignIn> {
         self.sign_in_at.take_if(|due| *due <= Instant::now())?;
         let EnvProfile { profile, password } = self.guest.as_ref()?;
         Some(SignIn { profile: profile.clone(), credential: Credential::Password(password.clone()) })
     }
 
-    /// The sign-in failed for now.
+    /// Schedules another sign-in after a failure.
     pub(crate) fn sign_in_later(&mut self) {
         self.sign_in_at = self.guest.as_ref().map(|_later| Instant::now() + SIGN_IN_PAUSE);
     }
 
-    /// Why it is time to end, if it is.
+    /// The error to end with, if it is time to end.
     pub(crate) fn end(&mut self) -> Option<CliError> {
         if self.deadline.take_if(|due| *due <= Instant::now()).is_some()
             && let Some(error) = self.standings.too_late(FIRST_CONNECTION.as_secs())
@@ -91,8 +91,8 @@ impl Connections {
         self.standings.nothing_left()
     }
 
-    /// Takes what is true now; what there is to say of it. However many changes were missed, it leads to the same. `include` hears
-    /// of each profile that is watched by its name.
+    /// Compares the current status with the last one seen and returns the lines to print. The result does not depend on how
+    /// many changes were missed. `include` is called for each profile that is watched because of its name.
     pub(crate) fn take(
         &mut self,
         status: &EngineStatus,
@@ -137,14 +137,14 @@ impl Connections {
             self.signing_in(names, profile, &sign_in.state, lines);
         }
         if now.joins != old.joins {
-            // Also if that connection is gone already.
+            // Record the join even if that connection has been lost again.
             self.standings.connection(profile, &ConnectionState::Live);
         }
-        // It may have joined meanwhile and be again where it was: refused, for example.
+        // The profile may have joined in between and returned to the state it had before, such as refused.
         let is_back = |state: &&ConnectionState| now.joins != old.joins && **state != ConnectionState::Live;
         let is_news = |state: &&ConnectionState| now.connection != old.connection || is_back(state);
         if let Some(state) = now.connection.as_ref().filter(is_news) {
-            // Signed out is how each begins.
+            // Every profile starts signed out, so that is not worth a line.
             let begins = old.connection.is_none() && *state == ConnectionState::SignedOut;
             if !begins {
                 self.connection(names, profile, state, lines);
@@ -155,7 +155,7 @@ impl Connections {
         }
     }
 
-    /// Whether a profile of that name is the one that is watched.
+    /// Whether the profile with this name is watched.
     fn is_named(&self, name: &str) -> bool {
         self.guest.is_none() && self.only.as_deref().is_none_or(|only| only == name)
     }
@@ -177,7 +177,7 @@ impl Connections {
         lines.push(format!("{}: {}", names.name(profile), in_words(state)));
         let expired = matches!(state, ConnectionState::TokenRefused { .. }) && self.standings.was_joined(profile);
         if expired && self.guest.is_some() {
-            // The token was good once and its time is over; the password is still there.
+            // The token worked and has expired; the password is still available.
             self.standings.begin(profile);
             self.sign_in_at = Some(Instant::now());
         } else {
@@ -197,7 +197,7 @@ impl Connections {
         }
     }
 
-    /// The keyring has no token of a profile.
+    /// Handles a profile without a token in the keyring.
     fn no_token(&mut self, names: &ProfileNames, profile: ProfileId) {
         if self.standings.is_starting(profile) {
             let name = names.name(profile);
@@ -209,7 +209,7 @@ impl Connections {
     }
 }
 
-/// A notice as a line.
+/// Formats a notice as one line.
 pub(crate) fn in_line(notice: &Notice, names: &ProfileNames) -> String {
     let whose = notice.profile.map(|profile| format!("{}: ", names.name(profile))).unwrap_or_default();
     format!("{whose}{}", notice.sentence)

@@ -1,4 +1,4 @@
-//! Whatever changes, and whenever `watch` looks, what it says last of a connection is what is true.
+//! Whatever changes, and whenever `watch` looks, the last line that it prints of a connection is true.
 
 use proptest::prelude::*;
 
@@ -15,13 +15,13 @@ fn profile(number: usize) -> Profile {
     Profile { id, name: NAMES[number].to_owned(), keep_signed_in: true, ..Profile::default() }
 }
 
-/// Something that becomes true.
+/// A change of the engine's status.
 #[derive(Debug, Clone)]
 enum Change {
     /// The settings list these profiles.
     Settings(Vec<usize>),
     Connection(usize, ConnectionState),
-    /// The connection joined, and may be gone again before anybody looks.
+    /// The connection joins, and may be lost again before `watch` looks.
     Joined(usize),
     NoToken(usize),
     /// A profile is removed.
@@ -30,7 +30,7 @@ enum Change {
 
 fn changes() -> impl Strategy<Value = Vec<(Change, bool)>> {
     let one = 0..NAMES.len();
-    // It is over: how many seconds are left does not depend on when this runs.
+    // A time in the past, so that the remaining seconds do not depend on when the test runs.
     let at = Instant::now().into_std();
     let state = prop::sample::select(vec![
         ConnectionState::SignedOut,
@@ -49,7 +49,7 @@ fn changes() -> impl Strategy<Value = Vec<(Change, bool)>> {
         1 => one.clone().prop_map(Change::NoToken),
         1 => one.prop_map(Change::Removed),
     ];
-    // And whether it is looked at after that.
+    // A change, and whether `watch` looks after it.
     prop::collection::vec((change, any::<bool>()), 1..24)
 }
 
@@ -77,10 +77,10 @@ fn make(status: &mut EngineStatus, change: Change) {
     }
 }
 
-/// What was said last of each profile's connection.
+/// The last line printed of each profile's connection.
 type Said = BTreeMap<ProfileId, String>;
 
-/// Looks, and checks that nothing is said but what is true now of a profile that is watched.
+/// Looks, and checks that every line printed is true now and about a watched profile.
 fn look(connections: &mut Connections, status: &EngineStatus, names: &mut ProfileNames, said: &mut Said) {
     said.retain(|profile, _| status.profiles.contains_key(profile));
     for line in connections.take(status, names, |_included| {}) {
@@ -119,7 +119,7 @@ proptest! {
         let only = only.then_some(NAMES[0]);
         let all = Settings { profiles: (0..NAMES.len()).map(profile).collect(), ..Settings::default() };
         let mut connections = Connections::new(None, &all, only);
-        // Nobody knows any name yet.
+        // No names are known at first.
         let (mut names, mut said) = (ProfileNames::default(), Said::new());
         let mut status = EngineStatus::default();
         for (change, looks) in changes {
@@ -136,12 +136,12 @@ proptest! {
             let profile = profile(number).id;
             let state = status.profiles.get(&profile).and_then(|now| now.connection.clone());
             match (&state, said.get(&profile)) {
-                // Nothing is known of it, or it has only begun.
+                // The state is unknown, or only the initial one.
                 (None, _) | (Some(ConnectionState::SignedOut), None) => {}
                 (state, said) => prop_assert_eq!(said.cloned(), state.as_ref().map(in_words), "{}", NAMES[number]),
             }
         }
-        // And it ends exactly if nothing is left to watch.
+        // `watch` ends exactly if no profile can be watched any more.
         let is_out = |number: &usize| {
             let now = status.profiles.get(&profile(*number).id);
             now.is_some_and(|now| matches!(now.connection, Some(ConnectionState::TokenRefused { .. })))

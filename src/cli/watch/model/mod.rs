@@ -1,4 +1,4 @@
-//! What is known of each profile's activities, read from the journal; one line for each entry that is new.
+//! The activities of each profile, read from the journal, and one line for each new entry.
 
 mod records;
 
@@ -21,18 +21,18 @@ use crate::settings::ProfileId;
 use super::gap_lines::GapLines;
 use super::older_rows::{self, OlderRows};
 
-/// Entries that are read together.
+/// How many entries are read at a time.
 const CHUNK: usize = 2_000;
-/// Older entries of which only the ids are read, together and for each row that may be in memory.
+/// Of older entries only the ids are read: this many at a time, and [`OLDER_OF_EACH`] for each row that may be in memory.
 const OLDER_CHUNK: u32 = 20_000;
 const OLDER_OF_EACH: usize = 4;
 
-/// Whose events are shown.
+/// The profiles whose events are shown.
 #[derive(Debug, Clone)]
 pub(crate) enum ProfileFilter {
-    /// Those of every profile that is in the journal.
+    /// Every profile in the journal.
     Everybody,
-    /// Those of these profiles.
+    /// These profiles.
     Only(BTreeSet<ProfileId>),
 }
 
@@ -45,56 +45,57 @@ impl ProfileFilter {
     }
 }
 
-/// The journal as far as it has been read, and what it says.
+/// The part of the journal that has been read, and the activities in it.
 pub(crate) struct Model {
     folder: PathBuf,
     archive: Option<ReadOnlyJournal>,
     version: Option<i64>,
     /// The next entry to read.
     next: Seq,
-    /// Profiles of which older entries are still to be indexed: before which one, and how many at most. `None` before the
-    /// others are read.
+    /// Profiles whose older entries are still to be indexed: before which entry, and how many at most. `None` until the newer
+    /// entries have been read.
     older: Option<Vec<(ProfileId, Seq, usize)>>,
     /// The first entry that was read.
     first: Seq,
-    /// What the journal has removed, as far as it was followed: see [`ReadOnlyJournal::purged_before`].
+    /// What the journal had removed when it was last checked: see [`ReadOnlyJournal::purged_before`].
     purged: (Seq, u64),
     pub(crate) activities: BTreeMap<ProfileId, Activities>,
     whose: ProfileFilter,
     json: bool,
     goal: Option<ExitCondition>,
-    /// Which events are printed. What is waited for is not bound by it.
+    /// Which events are printed. The exit condition ignores it.
     filter: Filter,
-    /// The rows that have, or had, the label that is waited for.
+    /// The rows that have, or had, the awaited label.
     labelled: BTreeSet<(ProfileId, RowId)>,
-    /// What is wanted of what is older than what was read at the start. `None` before that is known, and once it was read.
+    /// Rows older than what was read at the start that are still needed. `None` before they are known, and after they were
+    /// read.
     older_rows: Option<OlderRows>,
     link_lifetime: Duration,
-    /// How many rows of each profile are in memory. Of the others the journal has what is not known here.
+    /// How many rows of each profile are kept in memory. The rest is read from the journal when needed.
     rows: usize,
     /// The computer's clock.
     clock: Clock,
-    /// The clock that stamps entries, and how it relates to the computer's and to the server's.
+    /// The clock that stamps entries, with its offsets to the computer's and the server's.
     entry_clock: EngineClock,
     reference: TimeReference,
-    /// Which links of earlier runs can still be used.
+    /// Which links of earlier runs are still usable.
     links: EarlierLinks,
-    /// `None` before what was there at the start is known.
+    /// `None` until the entries of the start have been read.
     gap_lines: Option<GapLines>,
 }
 
-/// What is new.
+/// The result of reading new entries.
 pub(crate) struct News {
-    /// Its lines; empty where there is none.
+    /// The lines to print; may be empty.
     pub(crate) lines: String,
-    /// Whether there may be more.
+    /// Whether there may be more to read.
     pub(crate) more: bool,
-    /// Whether what was waited for has come.
+    /// Whether the exit condition is met.
     pub(crate) reached: bool,
 }
 
 impl Model {
-    /// Reads nothing yet, but marks where the journal ends: what comes after that is new.
+    /// Marks where the journal ends, without reading. Entries after that count as new.
     pub(crate) fn new(
         folder: &Path,
         whose: ProfileFilter,
@@ -103,8 +104,8 @@ impl Model {
     ) -> Result<(Self, Seq), CliError> {
         let archive = ReadOnlyJournal::open(folder)?;
         let end = archive.as_ref().map_or(Ok(Seq(0)), ReadOnlyJournal::newest)?;
-        // As many of the newest entries as there may be rows, to know the state, the label and the first sight of what is
-        // still under way. What is older than all of these is indexed, and read when it is heard of again.
+        // Read as many of the newest entries as there may be rows, to know the state, the label and the first sight of open
+        // activities. Older ones are indexed, and read when a new entry names them.
         let first = Seq(end.0.saturating_sub(rows as u64).saturating_add(1));
         let entry_clock = EngineClock::beside(archive.as_ref(), clock.clone())?;
         let model = Self {
@@ -137,14 +138,14 @@ impl Model {
         Ok((model, end))
     }
 
-    /// Takes a profile in that was not known at the start.
+    /// Adds a profile that was not known at the start.
     pub(crate) fn include(&mut self, profile: ProfileId) {
         if let ProfileFilter::Only(profiles) = &mut self.whose {
             profiles.insert(profile);
         }
     }
 
-    /// Reads one chunk of what was there before the start. Whether there is more.
+    /// Reads one chunk of what existed before the start. Returns whether there is more.
     pub(crate) fn remember(&mut self, end: Seq) -> Result<bool, CliError> {
         let Some(archive) = self.archive.as_ref() else { return Ok(false) };
         if self.next > end {
@@ -152,7 +153,7 @@ impl Model {
         }
         let left = usize::try_from(end.0.saturating_sub(self.next.0).saturating_add(1)).unwrap_or(usize::MAX);
         let chunk = archive.since(self.next, CHUNK.min(left))?;
-        // A profile that was forgotten leaves numbers that nobody has.
+        // A deleted profile leaves unused sequence numbers.
         let more = chunk.len() == CHUNK;
         for (profile, entry) in chunk.into_iter().filter(|(_, entry)| entry.seq <= end) {
             self.next = after(entry.seq);
@@ -166,8 +167,8 @@ impl Model {
         Ok(true)
     }
 
-    /// Reads one chunk of what is older than what was read: first of rows that are wanted, then the ids of all others. Whether there
-    /// is more.
+    /// Reads one chunk of older entries: first those of the rows that are needed, then the ids of all others. Returns whether
+    /// there is more.
     fn read_older(&mut self) -> Result<bool, CliError> {
         let Some(archive) = &self.archive else { return Ok(false) };
         let Some(older) = &mut self.older else {
@@ -196,16 +197,16 @@ impl Model {
         Ok(true)
     }
 
-    /// What is wanted of profiles beyond what was read: what is open, what gaps name, and what is waited for.
+    /// The older rows that are needed: open ones, those named by gaps, and those that the exit condition waits for.
     fn wanted_of_older(&mut self, profiles: Vec<ProfileId>) -> Result<OlderRows, CliError> {
-        // Before older rows take the place of newer ones.
+        // Do this before older rows replace newer ones.
         self.note_labelled();
         let first = self.first;
         let mut awaited = match (&self.archive, &self.goal) {
             (Some(archive), Some(goal)) => older_rows::awaited(archive, goal, &profiles, first)?,
             _ => BTreeSet::new(),
         };
-        // Of one that is settled, nothing more is wanted but its name.
+        // Of a settled row, only its label is needed.
         let is_final = matches!(self.goal, Some(ExitCondition::Final(_)));
         awaited.retain(|(profile, key)| {
             let known = self.activities.get(profile).and_then(|known| known.get(known.find(key)?));
@@ -218,7 +219,7 @@ impl Model {
                 open.unwrap_or_default().into_iter().partition(|key| key.kind() == Kind::Gap);
             for key in gaps {
                 let Some(archive) = &self.archive else { break };
-                // All that is known of it: it is found by an index.
+                // Read all entries of the activity; an index finds them.
                 for entry in archive.history(profile, &key, Seq(0), first)? {
                     if entry.seq < first {
                         self.of(profile).apply(&entry);
@@ -232,12 +233,12 @@ impl Model {
         Ok(rows)
     }
 
-    /// All that was wanted has been read.
+    /// Adds the older rows once they have all been read.
     fn take_older_rows(&mut self) {
         for (profile, key, entries, is_awaited) in self.older_rows.take().into_iter().flat_map(OlderRows::into_rows) {
             let activities = self.of(profile);
             if is_awaited {
-                // It stays, whatever else is read.
+                // Found rows stay in memory whatever else is read.
                 activities.add_found(&key, &entries);
             } else {
                 for entry in &entries {
@@ -247,7 +248,7 @@ impl Model {
         }
     }
 
-    /// Notes which rows have the label that is waited for.
+    /// Notes which rows have the awaited label.
     fn note_labelled(&mut self) {
         let Some(ExitCondition::Label(label)) = &self.goal else { return };
         for (profile, activities) in &self.activities {
@@ -258,7 +259,7 @@ impl Model {
         }
     }
 
-    /// What was waited for, where it had come before the start: its lines.
+    /// The lines that meet the exit condition, if it was already met before the start.
     pub(crate) fn reached_before(&mut self, names: &ProfileNames) -> Result<Option<String>, CliError> {
         self.note_labelled();
         let Some(reached) = self.awaited() else { return Ok(None) };
@@ -269,7 +270,7 @@ impl Model {
         lines.collect::<Result<String, CliError>>().map(Some)
     }
 
-    /// Reads one chunk of what is new. Stops behind the entry by which what was waited for has come.
+    /// Reads one chunk of new entries. Stops after the entry that meets the exit condition.
     pub(crate) fn news(
         &mut self,
         names: &mut ProfileNames,
@@ -284,7 +285,7 @@ impl Model {
         if self.archive.as_ref().is_none_or(ReadOnlyJournal::is_stale) {
             self.archive = ReadOnlyJournal::open(&self.folder)?;
             self.version = None;
-            // A journal that was begun anew may count from the beginning again; then all of it is new.
+            // A recreated journal may restart its numbers; then all of it is new.
             let newest = self.archive.as_ref().map_or(Ok(Seq(0)), ReadOnlyJournal::newest)?;
             if after(newest) < self.next {
                 self.next = Seq(1);
@@ -303,7 +304,7 @@ impl Model {
             self.purged = purged;
             let now = self.entry_clock.now();
             for activities in self.activities.values_mut() {
-                // What has expired meanwhile is settled.
+                // Entries that have expired meanwhile are settled.
                 activities.expire(now);
                 let gone = older_rows::gone(archive, activities, purged.0)?;
                 activities.purged(purged.0, gone.iter());
@@ -320,7 +321,7 @@ impl Model {
         let chunk = archive.since(self.next, CHUNK)?;
         news.more = chunk.len() == CHUNK;
         if !news.more {
-            // What is committed from here on changes it again.
+            // Commits from here on change the version again.
             self.version = Some(version);
         }
         let mut keys: BTreeMap<ProfileId, Vec<ActivityKey>> = BTreeMap::new();
@@ -360,7 +361,7 @@ impl Model {
         Ok(news)
     }
 
-    /// The lines of gaps of which more is known than was printed; `all` of them, or those that are due.
+    /// The lines of gaps whose state has changed since they were printed; `all` of them, or those that are due.
     pub(crate) fn changed_gaps(&mut self, names: &ProfileNames, all: bool) -> String {
         let now = self.entry_clock.now();
         let Some(gap_lines) = &mut self.gap_lines else { return String::new() };
@@ -372,7 +373,7 @@ impl Model {
         due.into_iter().filter_map(line).collect()
     }
 
-    /// When a gap may have to be printed again although nothing came.
+    /// When a gap may have to be printed again even if no entry arrives.
     pub(crate) fn next_gap_look(&self) -> Option<Duration> {
         self.gap_lines.as_ref()?.next_look(self.entry_clock.now())
     }
@@ -396,7 +397,7 @@ impl Model {
         })
     }
 
-    /// Reads what is missing of rows from the journal.
+    /// Reads from the journal what is missing in rows.
     fn complete(&mut self, profile: ProfileId) -> Result<(), CliError> {
         let (Some(archive), Some(activities)) = (&self.archive, self.activities.get_mut(&profile)) else {
             return Ok(());
@@ -414,7 +415,7 @@ impl Model {
         if self.json { record.json() } else { record.plain() }
     }
 
-    /// Whether an entry of this row is the one that was waited for.
+    /// Whether an entry of this row meets the exit condition.
     fn is_reached_by(&mut self, profile: ProfileId, row: RowId) -> bool {
         let activity = self.activities.get(&profile).and_then(|activities| activities.get(row));
         match (&self.goal, activity) {
@@ -430,7 +431,7 @@ impl Model {
         }
     }
 
-    /// The activities that were waited for, as far as they are in memory; `None` where one of them is still to come.
+    /// The awaited activities that are in memory; `None` if the outcome of one is still missing.
     fn awaited(&self) -> Option<Vec<(ProfileId, Activity<'_>)>> {
         match self.goal.as_ref()? {
             ExitCondition::Final(id) => {
@@ -442,7 +443,7 @@ impl Model {
                 (!found.is_empty()).then_some(found)
             }
             ExitCondition::Label(label) => {
-                // One that is no longer in memory is settled.
+                // A row that is no longer in memory is settled.
                 let named = |(profile, row): &(ProfileId, RowId)| match self.activity(*profile, *row) {
                     None => Some(None),
                     Some(activity) => (activity.label() == label).then_some(Some((*profile, activity))),
@@ -461,7 +462,8 @@ impl Model {
     }
 }
 
-/// Whether its outcome is there. That a server does not know a command is none: its acknowledgement may still come.
+/// Whether an activity has its outcome. `Unknown` is not an outcome: the server does not know the command, but its
+/// acknowledgement may still arrive.
 fn is_settled(activity: &Activity<'_>) -> bool {
     match activity.status() {
         Status::Unknown | Status::UnrecognisedNumber(_) | Status::Unrecognised | Status::Gap => false,

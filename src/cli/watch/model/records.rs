@@ -1,4 +1,4 @@
-//! What is printed of an entry, and of an activity: with whole texts.
+//! The records that are printed of an entry and of an activity, with full texts.
 
 use crate::activity::export_record::{Record, context_of, text_of};
 use crate::activity::{Activity, Entry, Fact, RowId};
@@ -9,7 +9,7 @@ use crate::settings::ProfileId;
 use super::Model;
 
 impl Model {
-    /// A record with the texts whole of which memory has only the beginnings: they are in the journal.
+    /// Completes a record's texts from the journal: memory has only their beginnings.
     pub(crate) fn completed(
         &self,
         record: Record,
@@ -21,7 +21,7 @@ impl Model {
         Ok(record.completed(&entries))
     }
 
-    /// What is to be printed of an entry that is new, if it is wanted.
+    /// The record to print of a new entry, if it passes the filter.
     pub(crate) fn record(
         &mut self,
         (profile, row): (ProfileId, RowId),

@@ -11,7 +11,7 @@ use crate::protocol::incoming::parse;
 
 use super::*;
 
-/// How many rows are in memory.
+/// How many rows are kept in memory.
 const ROWS: usize = 100;
 
 fn heard(id: &str, status: u8, at: i64) -> Entry {
@@ -31,7 +31,7 @@ fn model(folder: &Path) -> Model {
     waiting(folder, None)
 }
 
-/// One that waits for something.
+/// A model with an exit condition.
 fn waiting(folder: &Path, exit_on: Option<ExitCondition>) -> Model {
     let wanted = Watch { json: true, exit_on, filter: None };
     let memory = (Duration::from_mins(10), ROWS);
@@ -41,7 +41,7 @@ fn waiting(folder: &Path, exit_on: Option<ExitCondition>) -> Model {
     model
 }
 
-/// Reads all that is new; the last line.
+/// Reads all new entries and returns the last line.
 fn last_line(model: &mut Model) -> Value {
     let mut names = ProfileNames::default();
     let mut lines = String::new();
@@ -63,7 +63,7 @@ async fn a_late_message_prints_its_row_with_its_outcome_its_name_and_its_first_s
     let append = async |entries| journal.append(profile, entries).await.unwrap();
     append(vec![named("a", 1_000_000), heard("a", 3, 2_000_000)]).await;
     append((0..1_000).map(|number| heard(&format!("c-{number}"), 2, 3_000_000)).collect()).await;
-    // It was there before the start, and is older than what is read then.
+    // The activity existed before the start, and is older than what is read then.
     let mut model = model(folder.path());
     append(vec![named("b", 1_000_000), heard("b", 3, 2_000_000)]).await;
     append((0..1_000).map(|number| heard(&format!("d-{number}"), 2, 3_000_000)).collect()).await;
@@ -82,7 +82,7 @@ async fn a_late_message_prints_its_row_with_its_outcome_its_name_and_its_first_s
     journal.close().await;
 }
 
-/// The ids that a wait ends with at the start; `None` if it goes on.
+/// The ids that meet the exit condition at the start; `None` if the wait continues.
 fn reached(model: &mut Model) -> Option<Vec<String>> {
     let lines = model.reached_before(&ProfileNames::default()).unwrap()?;
     let id = |line: &str| {
@@ -108,13 +108,13 @@ async fn what_is_waited_for_may_be_wholly_older_than_what_is_read_at_the_start()
         label("open", "half"),
         label("half", "half"),
         heard("half", 2, 2_000_000),
-        // Named otherwise since.
+        // It has another label since.
         label("other", "settled"),
         label("other", "renamed"),
     ])
     .await;
     append((0..1_000).map(|number| heard(&format!("c-{number}"), 2, 3_000_000)).collect()).await;
-    // Of this label one is older and one is not.
+    // Of this label, one row is older than what is read and one is not.
     append(vec![label("new", "both"), heard("new", 2, 4_000_000)]).await;
     append(vec![label("open", "both")]).await;
     let start = |goal: &str| waiting(folder.path(), Some(goal.parse().unwrap()));
@@ -125,7 +125,7 @@ async fn what_is_waited_for_may_be_wholly_older_than_what_is_read_at_the_start()
     assert_eq!(reached(&mut start("final:open")), None);
     assert_eq!(reached(&mut start("label:nobody's")), None);
 
-    // What is open ends the wait once it has settled.
+    // An open row ends the wait once it has settled.
     for what in ["label", "final"] {
         let late = format!("late {what}");
         append(vec![label(&late, &late)]).await;
@@ -168,13 +168,13 @@ async fn texts_that_a_row_has_only_the_beginning_of_are_printed_whole_whatever_t
     append(vec![data(None, 3_000_000)]).await;
     let line = last_line(&mut model);
     assert_eq!((&line["context"], &line["label"]), (&json!(long("context")), &json!(long("label"))), "{line}");
-    // One that ends as if it were cut is whole.
+    // A full text that ends like a cut one.
     append(vec![labelled("label x…".to_owned())]).await;
     assert_eq!(last_line(&mut model)["label"], "label x…");
     journal.close().await;
 }
 
-/// Many more entries than are indexed at the start.
+/// Writes many more entries than are indexed at the start.
 async fn beyond_the_index(journal: &Journal, profile: ProfileId, name: &str) {
     let entries = (0..ROWS * (OLDER_OF_EACH + 2)).map(|number| heard(&format!("{name}-{number}"), 2, 3_000_000));
     journal.append(profile, entries.collect()).await.unwrap();
@@ -190,7 +190,7 @@ async fn what_is_waited_for_is_found_however_old_its_name_or_its_outcome_is() {
     let journal = Journal::open(folder.path()).unwrap().journal;
     let profile = ProfileId::random();
     let append = async |entries| journal.append(profile, entries).await.unwrap();
-    // Of one the name is old and the rest is not; of one the outcome is old, and a repeat is not; one is open.
+    // `named` has an old label and a new outcome, `repeated` an old outcome and a new repeat, and `open` is still open.
     append(vec![label("named", "night"), label("renamed", "night"), label("open", "day"), heard("open", 1, 1)]).await;
     append(vec![label("repeated", "late"), heard("repeated", 2, 1), label("done", "late"), heard("done", 2, 1)]).await;
     beyond_the_index(&journal, profile, "old").await;
@@ -215,7 +215,7 @@ async fn what_is_waited_for_is_found_however_old_its_name_or_its_outcome_is() {
         });
         assert_eq!(found, expected, "{goal}");
     }
-    // One that is open and older than all ids that are known ends the wait with its outcome, also if others come meanwhile.
+    // An open row older than all known ids ends the wait with its outcome, even if other entries arrive in between.
     let mut waiting = ["label:day", "final:open"].map(start);
     for model in &mut waiting {
         assert_eq!(reached(model), None);
