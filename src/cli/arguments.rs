@@ -1,4 +1,4 @@
-//! The command line.
+//! Parses the command line.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -13,7 +13,7 @@ use super::Exit;
 use super::logging::LogFilter;
 use super::subcommand::{CliCommand, Export, Format};
 
-/// Stands below the options in the help.
+/// The text below the options in the help.
 const AFTER: &str = "\
 Environment:
   PRIVICORE_API_URL, PRIVICORE_WS_URL, PRIVICORE_USERNAME, PRIVICORE_PASSWORD
@@ -55,12 +55,12 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads a command line, the program's name first. Where that is all there is to do (help, version, wrong usage), says
-    /// what there is to say and gives the way to end.
+    /// Parses a command line; the first item is the program's name. If there is nothing to run (help, version, wrong usage),
+    /// prints the text and returns the exit code.
     ///
     /// # Errors
     ///
-    /// How to end, with everything said.
+    /// The exit code, after everything has been printed.
     pub fn read<I>(line: I) -> Result<Self, Exit>
     where
         I: IntoIterator,
@@ -71,13 +71,14 @@ impl Arguments {
                 complain(said);
                 return Exit::Usage;
             }
-            // Where nobody listens, the code still says what it was.
+            // If standard output is closed, the exit code still tells the result.
             drop(said.print());
             Exit::Done
         })
     }
 
-    /// A sandbox has nothing in its journal before it runs, and nobody to hand ids to. JSON never begins with a byte order mark.
+    /// Checks combinations of arguments: a sandbox has no journal to export before it runs, and no process that could track
+    /// ids; JSON never begins with a byte order mark.
     fn sensible(self) -> Result<Self, clap::Error> {
         if matches!(&self.task, Some(CliCommand::Export(Export { bom: true, format: Format::Ndjson, .. }))) {
             let words = "--bom can only be used with --format csv";
@@ -90,7 +91,7 @@ impl Arguments {
         Ok(self)
     }
 
-    /// Whether to start on a sandbox. Never where the program was built without one.
+    /// Whether to start with a sandbox. Always `false` if the program was built without it.
     #[must_use]
     pub fn starts_in_sandbox(&self) -> bool {
         #[cfg(feature = "sandbox")]
@@ -100,7 +101,7 @@ impl Arguments {
     }
 }
 
-/// Says on standard error what is wrong with the command line. It quotes arguments, which must not command the terminal.
+/// Prints a usage error on standard error. It quotes arguments, so control characters are escaped.
 fn complain(mut said: clap::Error) {
     let quoted: Vec<_> = said
         .context()
@@ -120,7 +121,7 @@ fn complain(mut said: clap::Error) {
     for line in said.render().to_string().lines() {
         text.extend([&*visible(line), "\n"]);
     }
-    // Where nobody listens, the code still says what it was.
+    // If standard error is closed, the exit code still tells the result.
     drop(std::io::stderr().write_all(text.as_bytes()));
 }
 

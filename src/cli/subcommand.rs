@@ -1,4 +1,4 @@
-//! What the program does without a window, and the words in which it is asked: `watch`, `export`, `track`.
+//! The subcommands that need no window (`watch`, `export`, `track`) and their arguments.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -94,12 +94,12 @@ pub enum Format {
     Ndjson,
 }
 
-/// What `watch` waits for.
+/// The condition that ends `watch`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExitCondition {
-    /// The outcome of a command, or of a data request.
+    /// The command or data request with this id has an outcome.
     Final(String),
-    /// The outcomes of everything with this label, at least one.
+    /// At least one activity has this label, and every one that has it has an outcome.
     Label(String),
 }
 

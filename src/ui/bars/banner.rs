@@ -1,4 +1,4 @@
-//! The banner: what went wrong with the connection, in one sentence, and what can be done about it.
+//! The banner: one sentence that says what is wrong with the connection, and buttons to fix it.
 
 use egui::{Role, Stroke, Ui, WidgetInfo, accesskit, pos2};
 
@@ -16,10 +16,10 @@ use crate::ui::widgets::{Button, ButtonStyle, icons};
 
 use super::top_bar::state_words;
 
-/// Between two buttons.
+/// The space between two buttons.
 const GAP: f32 = 10.0;
 
-/// Whether the state of a desk's connection asks for a banner.
+/// Whether the connection's state needs a banner.
 pub(crate) fn is_due(profile_tab: &ProfileTab) -> bool {
     matches!(
         profile_tab.status.connection,
@@ -27,7 +27,7 @@ pub(crate) fn is_due(profile_tab: &ProfileTab) -> bool {
     )
 }
 
-/// Draws it in the whole of `ui`.
+/// Draws the banner in the whole of `ui`.
 pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let words = state_words(profile_tab.status.connection.as_ref(), scene);
@@ -54,7 +54,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameConte
     let line = widgets::line(ui, &sentence, TextRole::Body, palette.secondary, right - at.x - 12.0);
     let elided = line.elided;
     let body = widgets::paint_line(ui, at, &line);
-    // The count changes every second: the sentence alone is the alert, or it would be read out each time.
+    // The countdown changes every second. Only the sentence is the alert, otherwise it would be read aloud each time.
     let response = ui.interact(body, ui.make_persistent_id("banner"), egui::Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, &sentence));
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(accesskit::Live::Polite));
@@ -63,7 +63,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameConte
     }
 }
 
-/// The buttons, from the right end; returns where they begin.
+/// Draws the buttons from the right end. Returns their left edge.
 fn buttons(ui: &mut Ui, profile_tab: &ProfileTab, right: f32, middle: f32, scene: &mut FrameContext) -> f32 {
     let run = |command: Command, look| (command.words(), UiRequest::Run(command), look);
     let buttons = match profile_tab.status.connection {

@@ -1,5 +1,5 @@
-//! The sign that another client takes messages from the profile's queue: a bar that stays as long as it is so, and a dialog
-//! that says what it means.
+//! The warning that another client takes messages from the profile's queue: a bar that stays while this lasts, and a dialog
+//! that explains it.
 
 use egui::{Role, Sense, Ui, WidgetInfo, accesskit, pos2};
 
@@ -40,7 +40,7 @@ pub(crate) fn bar(ui: &mut Ui, competing_consumer: CompetingConsumer, scene: &mu
     response.on_hover_text(sentence);
 }
 
-/// Draws what the dialog holds.
+/// Draws the dialog's content.
 pub(crate) fn explain(ui: &mut Ui, competing_consumer: CompetingConsumer, fresh: bool, scene: &mut FrameContext) {
     paragraph(
         ui,

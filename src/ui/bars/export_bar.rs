@@ -1,4 +1,4 @@
-//! The export under way: how far it is, and the button that cancels it.
+//! The bar of a running export: its progress, and the button that cancels it.
 
 use egui::{Id, Rect, Stroke, Ui, pos2};
 
@@ -11,7 +11,7 @@ use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 use crate::ui::widgets::{Button, ButtonStyle, icons};
 
-/// How wide the progress is drawn.
+/// The width of the progress bar.
 const PROGRESS: f32 = 200.0;
 
 /// Draws the bar in the whole of `ui`.
@@ -40,7 +40,7 @@ pub(crate) fn show(ui: &mut Ui, exporting: &ExportProgress, scene: &mut FrameCon
     widgets::text(ui, at, &name, TextRole::Body, palette.text, bar.left() - at.x - 16.0);
 }
 
-/// How much of it is done; `None` while that is not known.
+/// The fraction that is done; `None` while it is unknown.
 fn fraction(exporting: &ExportProgress) -> Option<f32> {
     #[expect(clippy::cast_precision_loss, reason = "a hundredth is enough")]
     let fraction = exporting.read as f32 / exporting.total as f32;

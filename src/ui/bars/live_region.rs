@@ -1,6 +1,6 @@
-//! New failures, said once to whoever listens instead of looking: a live region that never floods.
+//! Announces new failures to screen readers through a live region, without flooding it.
 //!
-//! What failed since the last sentence is gathered and told together, at most every few seconds.
+//! Failures since the last announcement are merged into one sentence, at most one every [`PAUSE`].
 
 use std::time::{Duration, Instant};
 
@@ -11,30 +11,30 @@ use crate::ui::platform::desktop_notifications::PendingNotifications;
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::widgets;
 
-/// The least time between two sentences.
+/// The minimum time between two announcements.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// What there is to say.
+/// The failures to announce.
 #[derive(Debug, Default)]
 pub(crate) struct Announcer {
-    /// How many failed since the last sentence.
+    /// The number of failures since the last announcement.
     waiting: usize,
-    /// What the last of them is, in words.
+    /// The description of the latest failure.
     last: String,
-    /// What is being said.
+    /// The current announcement.
     said: String,
-    /// When that was begun.
+    /// When the current announcement began.
     since: Option<Instant>,
 }
 
 impl Announcer {
-    /// Some failed; `last` is the last of them in words.
+    /// Adds `count` failures; `last` describes the latest.
     pub(crate) fn failed(&mut self, count: usize, last: String) {
         self.waiting += count;
         self.last = last;
     }
 
-    /// Draws the region, which is for ears only, and turns to what waits when it is time.
+    /// Draws the invisible region, and replaces its text when the next announcement is due.
     pub(crate) fn show(&mut self, ui: &Ui, scene: &mut FrameContext) {
         if self.waiting > 0 {
             let passed = self.since.map_or(PAUSE, |since| scene.instant.saturating_duration_since(since));
@@ -52,7 +52,7 @@ impl Announcer {
         if self.said.is_empty() {
             return;
         }
-        // Where nothing has a place, a screen reader finds nothing.
+        // Screen readers ignore a node without a rectangle.
         let place = Rect::from_min_size(ui.max_rect().min, vec2(1.0, 1.0));
         let response = widgets::label(ui, place, "failures", &self.said);
         ui.ctx().accesskit_node_builder(response.id, |node| {
@@ -64,12 +64,12 @@ impl Announcer {
 }
 
 impl ProfileTab {
-    /// What failed and what became ready since this was last asked.
+    /// Takes what failed and what became ready since the last call.
     pub(crate) fn take_news(&mut self) -> PendingNotifications {
         std::mem::take(&mut self.news)
     }
 
-    /// How many failed since this was last asked, and what the last of them is, in words.
+    /// Takes the number of failures since the last call, and the description of the latest.
     pub(crate) fn take_failures(&mut self) -> Option<(usize, String)> {
         self.failed.take()
     }

@@ -1,7 +1,7 @@
-//! Notices: what the operator should read, each a whole sentence, with one remedy where there is one.
+//! Notices: sentences for the operator, each with at most one remedy.
 //!
-//! They lie below the table, so that no row moves when one comes. Information goes by itself; the rest stays until it is
-//! dismissed.
+//! They are drawn below the table, so that a new notice moves no row. Information disappears by itself; other notices stay
+//! until they are dismissed.
 
 use std::time::{Duration, Instant};
 
@@ -18,17 +18,17 @@ use crate::ui::widgets::{Button, ButtonStyle, icons};
 
 /// How long information stays.
 const PASSING: Duration = Duration::from_secs(8);
-/// How many are shown at once; the rest wait behind them.
+/// The maximum number of notices shown at once; older ones appear when these are dismissed.
 const SHOWN: usize = 3;
-/// How many are kept; of more, the oldest go. A burst of failures must not fill the memory.
+/// The maximum number of notices kept; the oldest are dropped, so that a burst of failures can't fill the memory.
 const KEPT: usize = 50;
 
-/// The notices that have not been dismissed, oldest first.
+/// The notices that are not dismissed, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
     all: Vec<Held>,
     last: u64,
-    /// The number of the newest problem that was taken. What the operator has dismissed of those before stays away.
+    /// The number of the newest problem seen. Earlier problems that the operator has dismissed stay away.
     problem: u64,
     /// The number of the notice that says that the engine is busy.
     busy: Option<u64>,
@@ -38,19 +38,19 @@ pub(crate) struct Notices {
 struct Held {
     number: u64,
     notice: Notice,
-    /// The name of its profile, if it is to be said.
+    /// The profile's name, if it is shown.
     whose: Option<String>,
-    /// When it was first drawn: what is hidden does not pass.
+    /// When the notice was first drawn: a hidden notice does not time out.
     since: Option<Instant>,
-    /// How often the same has come.
+    /// How often the same notice has arrived.
     times: u32,
-    /// The number of the problem that it is about, where it is about one: it goes when that ends.
+    /// The number of the problem behind the notice, if there is one: the notice goes when the problem ends.
     problem: Option<u64>,
 }
 
 impl Notices {
-    /// Follows what is wrong now: what is over goes, what is new comes, and what is still shown says it as it is said now, because a
-    /// profile may have another name since. With each problem comes the name of its profile, if it is to be said.
+    /// Follows the current problems: removes notices of problems that have ended, adds new ones, and updates the wording of
+    /// those still shown, because a profile may have been renamed. Each problem has its profile's name, if that is shown.
     pub(crate) fn follow(&mut self, problems: Vec<(Problem, Option<String>)>) {
         let lasts =
             |held: &Held| held.problem.is_none_or(|number| problems.iter().any(|(one, _)| one.number == number));
@@ -67,7 +67,8 @@ impl Notices {
         }
     }
 
-    /// Takes a notice, with the name of its profile if it is to be said; the same again is counted, not listed. Its number.
+    /// Adds a notice, with its profile's name if that is shown. A repeated notice is counted instead of listed again. Returns
+    /// the notice's number.
     pub(crate) fn push(&mut self, notice: Notice, whose: Option<String>) -> u64 {
         let same = |held: &&mut Held| {
             let same = (held.notice.profile, &held.notice.sentence) == (notice.profile, &notice.sentence);
@@ -93,35 +94,35 @@ impl Notices {
         self.all.push(Held { number: self.last, notice, whose, since: None, times, problem });
     }
 
-    /// A notice of the window's own.
+    /// Adds a notice of the window itself.
     pub(crate) fn say(&mut self, severity: Severity, sentence: impl Into<String>) {
         self.push(Notice::new(severity, None, sentence), None);
     }
 
-    /// Says that the engine is busy, until [`Self::not_busy`].
+    /// Shows that the engine is busy, until [`Self::not_busy`].
     pub(crate) fn busy(&mut self, sentence: &str) {
         self.busy = Some(self.push(Notice::new(Severity::Warning, None, sentence), None));
     }
 
-    /// The engine is no longer busy.
+    /// Removes the notice that the engine is busy.
     pub(crate) fn not_busy(&mut self) {
         if let Some(number) = self.busy.take() {
             self.all.retain(|held| held.number != number);
         }
     }
 
-    /// Takes one away and gives it.
+    /// Removes a notice and returns it.
     pub(crate) fn dismiss(&mut self, number: u64) -> Option<Notice> {
         let at = self.all.iter().position(|held| held.number == number)?;
         Some(self.all.remove(at).notice)
     }
 
-    /// The number of the newest, if there is one that may go unread.
+    /// The number of the newest notice that does not need acknowledgement.
     pub(crate) fn newest(&self) -> Option<u64> {
         self.all.iter().rfind(|held| !held.has_to_be_read()).map(|held| held.number)
     }
 
-    /// Lets what has been seen long enough pass.
+    /// Removes notices that have been visible long enough.
     pub(crate) fn pass(&mut self, scene: &mut FrameContext) {
         let now = scene.instant;
         self.all.retain(|held| {
@@ -137,13 +138,13 @@ impl Notices {
         }
     }
 
-    /// How high they are drawn in a window of this width; 0 where there is none.
+    /// The total height of the visible notices in a window of this width; 0 if there are none.
     pub(crate) fn height(&self, ui: &Ui, width: f32) -> f32 {
         let hidden = self.all.len().saturating_sub(SHOWN);
         self.all.iter().skip(hidden).map(|held| held.height(ui, width)).sum()
     }
 
-    /// Draws them in the whole of `ui`.
+    /// Draws the notices in the whole of `ui`.
     pub(crate) fn show(&self, ui: &mut Ui, scene: &mut FrameContext) {
         let place = ui.max_rect();
         let hidden = self.all.len().saturating_sub(SHOWN);
@@ -158,7 +159,7 @@ impl Notices {
 }
 
 impl Held {
-    /// Whether it stays until the operator says that it was read.
+    /// Whether the notice stays until the operator acknowledges it.
     fn has_to_be_read(&self) -> bool {
         matches!(self.notice.remedy, Some((_, Action::WarningRead { .. })))
     }
@@ -169,7 +170,7 @@ impl Held {
         format!("{}{times}", visible(&format!("{whose}{}", self.notice.sentence)))
     }
 
-    /// How wide its buttons are.
+    /// The width of the notice's buttons.
     fn buttons(&self, ui: &Ui) -> f32 {
         let remedy = self.notice.remedy.as_ref().map_or(0.0, |(words, _)| Button::new(words).width(ui) + 8.0);
         remedy + 24.0 + 16.0

@@ -1,5 +1,5 @@
-//! The search for what is not in memory: it is offered while a filter may have missed something, shows how far it is, and can
-//! be cancelled. What it found stays in the table until another filter is looked through.
+//! The search for older rows that are not in memory. It is offered while a filter may miss some, shows its progress, and can be
+//! cancelled. The rows that it finds stay in the table until another filter is searched for.
 
 use egui::{Id, Pos2, Rect, Ui, pos2, vec2};
 
@@ -13,13 +13,13 @@ use crate::ui::view_state::older_search::OlderSearch;
 use crate::ui::widgets;
 use crate::ui::widgets::Button;
 
-/// The space before what can be done.
+/// The space before the button.
 const SPACE: f32 = 12.0;
-/// How wide the bar of a search is.
+/// The width of the progress bar.
 const BAR: f32 = 72.0;
 
 impl ProfileTab {
-    /// Whether the journal may have something that is to be shown and is not in memory, and was not searched for yet.
+    /// Whether the journal may have matching rows that are not in memory and were not searched for yet.
     fn can_search_older(&self) -> bool {
         let OlderSearch { percent, end, .. } = &self.older;
         let is_searched = matches!(end, Some(SearchEnd::Complete | SearchEnd::TooMany));
@@ -27,7 +27,7 @@ impl ProfileTab {
         !self.is_all() && self.view.is_filtered() && some_are_older && percent.is_none() && !is_searched
     }
 
-    /// Begins the search.
+    /// Starts the search.
     pub(crate) fn search_older(&mut self) -> Option<Action> {
         if !self.can_search_older() {
             return None;
@@ -40,18 +40,18 @@ impl ProfileTab {
             percent: Some(0),
             ..OlderSearch::default()
         };
-        // What was cut may be of any row.
+        // A truncated text may belong to any row.
         let all = self.activities.has_cut_texts();
         let before = if all { Seq::FIRST_UNKEPT } else { self.activities.older_than() };
         Some(Action::SearchOlder { profile: self.profile.id, search: number, filter, status_filter, before })
     }
 
-    /// Stops it; what was found stays. `None` if there is none under way.
+    /// Cancels the search, and keeps the rows found so far. `None` if no search runs.
     pub(crate) fn cancel_search(&mut self) -> Option<Action> {
         self.older.percent.take().map(|_| Action::CancelSearch(self.profile.id))
     }
 
-    /// Ends the search if something else is looked for by now, and lets go of what it found.
+    /// Cancels the search if the filter has changed, and drops the rows that it found.
     pub(crate) fn follow_search(&mut self) -> Option<Action> {
         let (filter, status_filter) = self.older.wanted.as_ref()?;
         if filter == self.view.filter() && *status_filter == self.view.status_filter() {
@@ -63,7 +63,7 @@ impl ProfileTab {
         cancel
     }
 
-    /// Takes what the search found.
+    /// Adds the rows that the search found.
     pub(crate) fn found(
         &mut self,
         search: u32,
@@ -82,7 +82,7 @@ impl ProfileTab {
         self.older.end = end;
     }
 
-    /// What the status bar says of it.
+    /// The search's text in the status bar.
     pub(crate) fn words_of_search(&self) -> Option<String> {
         let OlderSearch { percent, found, end, .. } = &self.older;
         match (percent, end) {
@@ -94,7 +94,7 @@ impl ProfileTab {
     }
 }
 
-/// The button that begins a search, or ends it.
+/// The button that starts or cancels the search.
 fn button(profile_tab: &ProfileTab) -> Option<Button<'static>> {
     let words = match profile_tab.older.percent {
         Some(_) => "Cancel search",
@@ -104,13 +104,13 @@ fn button(profile_tab: &ProfileTab) -> Option<Button<'static>> {
     Some(Button::new(words).face(TextRole::Caption).height(20.0))
 }
 
-/// How wide what can be done about it is, with the space before it; 0 if there is nothing.
+/// The width of the button and the progress bar, with the space before them; 0 if there is no button.
 pub(crate) fn width(ui: &Ui, profile_tab: &ProfileTab) -> f32 {
     let bar = if profile_tab.older.percent.is_some() { BAR + 8.0 } else { 0.0 };
     button(profile_tab).map_or(0.0, |button| SPACE + bar + button.width(ui))
 }
 
-/// Draws what can be done about it, behind a place in the status bar.
+/// Draws the button and the progress bar at a position in the status bar.
 pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, at: Pos2, scene: &mut FrameContext) {
     let Some(button) = button(profile_tab) else { return };
     let at = pos2(at.x + SPACE, at.y);

@@ -1,4 +1,4 @@
-//! Saved filters: the menu beside the filter that leads back to one, and the dialog that names one.
+//! Saved filters: the menu beside the filter field that applies one, and the dialog that saves one.
 
 use egui::{Id, Key, Popup, PopupCloseBehavior, Pos2, RectAlign, Ui, pos2, vec2};
 
@@ -14,9 +14,9 @@ use crate::ui::widgets;
 use crate::ui::widgets::text_field::Field;
 use crate::ui::widgets::{Button, ButtonStyle, icons};
 
-/// The longest name, in characters.
+/// The maximum length of a name, in characters.
 const LONGEST: usize = 60;
-/// How many can be saved: more than fit into a menu.
+/// The maximum number of saved filters: more than fit into a menu.
 pub(crate) const MOST: usize = 30;
 /// The width of the menu.
 const WIDTH: f32 = 280.0;
@@ -56,7 +56,7 @@ pub(crate) fn menu(ui: &mut Ui, at: Pos2, saved: &[SavedFilter], scene: &mut Fra
         });
 }
 
-/// Draws one: a press leads back to it, the button at its end forgets it.
+/// Draws an entry: a click applies the filter, the button at its end removes it.
 fn entry(ui: &mut Ui, index: usize, filter: &SavedFilter, scene: &mut FrameContext) {
     let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
     let (name, what) = (visible(&filter.name), visible(&filter.look.filter));
@@ -73,18 +73,18 @@ fn entry(ui: &mut Ui, index: usize, filter: &SavedFilter, scene: &mut FrameConte
     }
 }
 
-/// What is typed into the dialog `Save filter`.
+/// The content of the dialog `Save filter`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SaveFilterForm {
     name: String,
-    /// What the filter is, to be read.
+    /// The filter's text.
     what: String,
-    /// The names of the filters that are saved.
+    /// The names of the saved filters.
     saved: Vec<String>,
 }
 
 impl SaveFilterForm {
-    /// A form for a filter. `saved` are the names of the filters that are saved.
+    /// A form for a filter. `saved` has the names of the saved filters.
     pub(crate) fn new(filter: &str, saved: Vec<String>) -> Self {
         Self { name: String::new(), what: filter.to_owned(), saved }
     }
@@ -93,7 +93,7 @@ impl SaveFilterForm {
         self.name.trim()
     }
 
-    /// What keeps it from being saved.
+    /// Why the filter can't be saved.
     fn wrong(&self) -> Option<Wrong> {
         match self.name().chars().count() {
             0 => Some(Wrong::NoName),
@@ -107,18 +107,18 @@ impl SaveFilterForm {
 /// Why a filter can't be saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum Wrong {
-    /// It has no name yet.
+    /// The name is empty.
     #[error("Enter a name.")]
     NoName,
-    /// Its name does not fit into a menu.
+    /// The name is too long for a menu.
     #[error("The name is longer than {} characters. Enter a shorter one.", LONGEST)]
     LongName,
-    /// There are as many as a menu can hold.
+    /// The maximum number of filters is saved already.
     #[error("There are {} saved filters. Remove one first, or enter the name of the one to replace.", MOST)]
     TooMany,
 }
 
-/// Draws what the dialog holds.
+/// Draws the dialog's content.
 pub(crate) fn show(ui: &mut Ui, naming: &mut SaveFilterForm, fresh: bool, scene: &mut FrameContext) {
     let what = if naming.what.is_empty() {
         "Every activity".to_owned()

@@ -1,4 +1,4 @@
-//! The status bar: how much there is, how large the journal is, whose window this is, and what is known to be complete.
+//! The status bar: the number of rows, the journal's size, the window's profile, and what is known to be complete.
 
 use egui::{Id, Rect, Stroke, Ui, pos2};
 
@@ -34,7 +34,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: Option<&ProfileTab>, journal: Optio
     };
     let right = note(ui, rect, profile_tab, middle, scene);
     let searches = profile_tab.filter(|profile_tab| !profile_tab.shows_form());
-    // The words give way to what can be done.
+    // The text is shortened to leave space for the search's button.
     let room = right - at.x - 12.0 - searches.map_or(0.0, |profile_tab| older_search::width(ui, profile_tab));
     let text = widgets::text(ui, at, &shown, TextRole::Caption, palette.secondary, room);
     widgets::label(ui, text, "status", &name);
@@ -76,8 +76,8 @@ fn words(profile_tab: &ProfileTab, journal: Option<u64>, narrow: bool, count: im
     parts.join(" · ")
 }
 
-/// What stands on the right: what is under way in the background, else what is known to be complete, else the version.
-/// Returns where it begins.
+/// Draws the right side: the background task, otherwise what is known to be complete, otherwise the version. Returns its left
+/// edge.
 fn note(ui: &mut Ui, rect: Rect, profile_tab: Option<&ProfileTab>, middle: f32, scene: &mut FrameContext) -> f32 {
     let palette = Palette::of(ui.style());
     let words = match profile_tab {
@@ -97,7 +97,7 @@ fn note(ui: &mut Ui, rect: Rect, profile_tab: Option<&ProfileTab>, middle: f32, 
     text.left()
 }
 
-/// What is known to be complete, as a button that opens the whole list. Returns where it begins.
+/// Draws what is known to be complete, as a button that opens the full report. Returns its left edge.
 fn complete(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, middle: f32, scene: &mut FrameContext) -> f32 {
     let palette = Palette::of(ui.style());
     let told = profile_tab.completeness.tell(profile_tab.is_live(), scene);
@@ -112,7 +112,7 @@ fn complete(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, middle: f32, scen
     left
 }
 
-/// The icon and the hue of what the status bar says.
+/// The icon and the colour of a completeness summary.
 pub(crate) fn mark(told: &CompletenessSummary, palette: &Palette) -> (icons::Icon, egui::Color32) {
     if told.warns { (icons::GAP, palette.gap) } else { (icons::COMPLETENESS, palette.muted) }
 }

@@ -1,4 +1,4 @@
-//! The chips that gather activities by state, each with its count, and how many messages came of late.
+//! The chips that filter activities by status, each with its count, and a sparkline of recent messages.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::ui::view_state::insight::last_minute;
 use crate::ui::widgets;
 use crate::ui::widgets::{Button, ButtonStyle, icons};
 
-/// How many minutes the sparkline shows.
+/// The number of minutes in the sparkline.
 const MINUTES: usize = 24;
 
 /// Draws the bar in the whole of `ui`.
@@ -28,7 +28,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameConte
     for status_filter in StatusFilter::ORDER {
         let on = profile_tab.view.status_filter() == status_filter;
         let name = status_filter.accessible_name(counts.of(status_filter));
-        // In the narrow window the four states keep their icon and count.
+        // In the narrow window the four chips keep only icon and count.
         let icon = icons::status_filter(status_filter, palette);
         let word = if scene.narrow && icon.is_some() { "" } else { status_filter.word() };
         let mut press =
@@ -36,7 +36,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameConte
         if let Some((icon, hue)) = icon {
             press = press.coloured_icon(icon, hue);
         }
-        // The id is of the chip, not of its count, or it would lose the focus at each message.
+        // The id depends on the chip and not on its count, otherwise each message would take the focus away.
         press = press.salt(egui::Id::unique(("chip", status_filter.word())));
         if on {
             press = press.look(ButtonStyle::Chosen);
@@ -50,7 +50,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameConte
     throughput(ui, rect, x, profile_tab, scene);
 }
 
-/// Messages of the last minutes as bars, the newest brighter, and how many came in the last minute.
+/// Draws the messages of the last minutes as bars, the newest brighter, and the count of the last minute.
 fn throughput(ui: &Ui, bar: Rect, left: f32, profile_tab: &ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let minutes = profile_tab.activities.per_minute(scene.now, MINUTES);
@@ -69,7 +69,7 @@ fn throughput(ui: &Ui, bar: Rect, left: f32, profile_tab: &ProfileTab, scene: &m
     if last > 0 {
         scene.counts(Duration::from_secs(1));
     } else if minutes.iter().any(|&count| count > 0) {
-        // Nothing comes any more, but the bars still move on with the minute.
+        // Even if nothing arrives, the bars move on with each minute.
         let left = u64::try_from(60_000_000 - into).unwrap_or(60_000_000);
         scene.changes_in(Duration::from_micros(left) + Duration::from_millis(1));
     }

@@ -1,4 +1,4 @@
-//! The tools above the table: the filter, the way back to the newest rows, pause and follow.
+//! The toolbar above the table: the filter, the button to the newest rows, pause and follow.
 
 use egui::{Id, Key, Rect, Ui, pos2, vec2};
 
@@ -18,7 +18,7 @@ use crate::ui::widgets::{Button, ButtonStyle, icons};
 
 use super::saved_filters;
 
-/// The room for the menu of saved filters, between the field and what follows.
+/// The space for the menu of saved filters, between the field and what follows.
 const SAVED: f32 = 32.0;
 
 /// Draws the bar in the whole of `ui`.
@@ -45,7 +45,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, saved: &[SavedFilt
     if newer > 0 && new.at(ui, pos2(field.right() + SAVED + 8.0, middle)).clicked() {
         scene.request(UiRequest::Run(Command::Follow));
     }
-    // The last button's text, or in the narrow window its icon, ends where everything does; its padding lies beyond.
+    // The text of the last button, or its icon in the narrow window, ends at the common right edge; its padding lies beyond.
     let beyond = if scene.narrow { 4.0 } else { 8.0 };
     tools.show(ui, pos2(rect.right() - theme::EDGE + beyond - tools_width, middle), scene);
 }
@@ -77,7 +77,7 @@ fn filter(ui: &mut Ui, rect: Rect, profile_tab: &mut ProfileTab, scene: &FrameCo
     if let Some(error) = &profile_tab.filter_error {
         mistake(ui, rect, &response, error);
     }
-    // Enter goes on to the rows that were found.
+    // Enter moves the focus to the filtered rows.
     if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
         let id = crate::ui::profile_tab::rows::table_id(profile_tab);
         ui.memory_mut(|memory| memory.request_focus(id));
@@ -96,11 +96,11 @@ fn filter(ui: &mut Ui, rect: Rect, profile_tab: &mut ProfileTab, scene: &FrameCo
     }
 }
 
-/// What can be typed, for who wants to know.
+/// The help text of the filter language.
 const LANGUAGE: &str = "Words that must all be found, \"phrases\", -left-out, status:failed, kind:data, id:23f7, \
                         label:deploy, context:invoices, message:owner, source:enquiry, since:10m, took:>2s, /expression/";
 
-/// Says under the field what is wrong in it, and tells it to screen readers at the field itself.
+/// Draws a filter error under the field, and reports it to screen readers as the field's description.
 fn mistake(ui: &Ui, field: Rect, response: &egui::Response, error: &FilterError) {
     let palette = Palette::of(ui.style());
     let sentence = error.problem.to_string();
@@ -129,7 +129,7 @@ struct Tools {
     waiting: usize,
     follows: bool,
     narrow: bool,
-    /// Why nothing can be asked for in this tab, in a sentence.
+    /// Why nothing can be requested in this tab, as a sentence.
     asks_not: Option<&'static str>,
 }
 
@@ -175,7 +175,7 @@ impl Tools {
         }
     }
 
-    /// In the narrow window the menu has it.
+    /// The buttons for requests; `None` in the narrow window, where the menu has them.
     fn asks(&self) -> Option<[(Button<'static>, Command); 2]> {
         (!self.narrow).then(|| {
             [

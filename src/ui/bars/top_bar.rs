@@ -1,4 +1,4 @@
-//! The top bar: one tab a profile, the state of the connection in words, when the token ends, and the menu.
+//! The top bar: one tab per profile, the connection's state in words, the token's expiry, and the menu.
 
 use std::time::Duration;
 
@@ -22,22 +22,22 @@ use crate::ui::widgets::Button;
 use crate::ui::widgets::icons;
 use crate::ui::widgets::icons::Mark;
 
-/// A shorter silence is not worth a word, however unusual.
+/// A shorter silence is never reported, however unusual.
 const LEAST_SILENCE: Duration = Duration::from_mins(1);
-/// What the tab in front keeps at least, however much stands beside it.
+/// The minimum width of the active tab.
 const LEAST_TAB: f32 = 120.0;
 
 /// What the bar shows.
 pub(crate) struct TopBar<'a> {
     pub profile_tabs: &'a [ProfileTab],
-    /// The tab in front; `None` where the form for a further profile is.
+    /// The active tab; `None` if the form for a new profile is active.
     pub front: Option<usize>,
-    /// Whether there is a form for a further profile.
+    /// Whether the form for a new profile is open.
     pub adding: bool,
     pub theme: Theme,
 }
 
-/// The state of a connection in words, and what counts down in it.
+/// The connection's state in words, with its countdown.
 pub(crate) fn state_words(state: Option<&ConnectionState>, scene: &mut FrameContext) -> String {
     match state {
         None | Some(ConnectionState::SignedOut) => "Signed out".to_owned(),
@@ -60,7 +60,7 @@ pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.window, true);
     let front = bar.front.and_then(|front| bar.profile_tabs.get(front));
-    // The right side is measured first: tabs take what it leaves.
+    // The right side is measured first: tabs use the rest.
     let words = match front {
         Some(profile_tab) if profile_tab.is_all() => how_many_live(bar.profile_tabs),
         _ => state_words(front.and_then(|profile_tab| profile_tab.status.connection.as_ref()), scene),
@@ -73,13 +73,13 @@ pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut FrameContext) {
     menu(ui, rect, front, bar.theme, scene);
 }
 
-/// What the buttons behind the tabs take, with the one for tabs that have no room.
+/// The width of the buttons after the tabs, including the one for tabs that don't fit.
 fn behind_tabs(ui: &Ui, bar: &TopBar<'_>) -> f32 {
     let more = if bar.profile_tabs.len() > 1 { more_button(bar.profile_tabs.len()).width(ui) + 8.0 } else { 0.0 };
     more + if bar.adding { 130.0 } else { 40.0 }
 }
 
-/// The button of the menu of tabs that have no room.
+/// The button of the menu of tabs that don't fit.
 fn more_button(count: usize) -> Button<'static> {
     Button::new("")
         .name_owned(format!("More profiles ({count})"))
@@ -94,7 +94,7 @@ fn how_many_live(profile_tabs: &[ProfileTab]) -> String {
     format!("{} of {} live", profiles().filter(|profile_tab| profile_tab.is_live()).count(), profiles().count())
 }
 
-/// How long no message came, where that is unusual for a live connection.
+/// How long no message has arrived, if that is unusual for a live connection.
 fn quiet(profile_tab: &ProfileTab, scene: &mut FrameContext) -> Option<String> {
     let (usual, message) =
         (profile_tab.status.health.usual?, profile_tab.last_message().filter(|_| profile_tab.is_live())?);
@@ -108,7 +108,7 @@ fn quiet(profile_tab: &ProfileTab, scene: &mut FrameContext) -> Option<String> {
     Some(format!("Quiet for {}", until(age.max(minute))))
 }
 
-/// How long ago a live connection gave signs of life, and what is usual.
+/// The latest signs of life of a live connection, and what is usual.
 fn signs_of_life(profile_tab: &ProfileTab, scene: &FrameContext) -> String {
     let ago = |instant| coarse(scene.instant.saturating_duration_since(instant));
     let health = profile_tab.status.health;
@@ -125,14 +125,14 @@ fn signs_of_life(profile_tab: &ProfileTab, scene: &FrameContext) -> String {
     format!("{pong}\n{message}\n{usual}")
 }
 
-/// Draws the tabs, a menu of those that have no room, and the button behind them.
+/// Draws the tabs, the menu of those that don't fit, and the button after them.
 fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut FrameContext) {
     let widths: Vec<f32> = bar.profile_tabs.iter().map(|profile_tab| tab_width(ui, profile_tab)).collect();
     let end = room - if bar.adding { 130.0 } else { 40.0 };
     let all = rect.left() + widths.iter().sum::<f32>() <= end;
-    // Room for the menu is kept if not all tabs fit.
+    // Keep space for the menu if not all tabs fit.
     let end = if all { end } else { end - more_button(bar.profile_tabs.len()).width(ui) - 8.0 };
-    // The tab in front is always there: room for it is kept while those before it are drawn.
+    // The active tab is always drawn: keep space for it while drawing those before it.
     let least = if all { f32::INFINITY } else { (end - rect.left()).max(LEAST_TAB) };
     let mut kept = bar.front.and_then(|front| widths.get(front)).map_or(0.0, |width| width.min(least));
     let mut x = rect.left();
@@ -171,13 +171,13 @@ fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut FrameC
     }
 }
 
-/// A tab's name as it is drawn: whoever calls a profile `Profile 1` reads the word once.
+/// A tab's name as drawn: a profile named `Profile 1` does not repeat the word.
 fn drawn_name(profile_tab: &ProfileTab) -> String {
     let name = visible(&profile_tab.profile.name);
     if name.to_lowercase().starts_with("profile") { name.into_owned() } else { tab_name(profile_tab) }
 }
 
-/// What a tab says behind its name while it is not in front: how many are new, and how many failed.
+/// The texts after an inactive tab's name: the number of new rows and of failures.
 fn unseen(profile_tab: &ProfileTab) -> (Option<String>, Option<String>) {
     let UnreadCounts { new, failed } = profile_tab.unseen;
     let some = |count: usize| (count > 0).then_some(count);
@@ -202,7 +202,7 @@ fn one_tab(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, active: bool, scen
     let state = profile_tab.status.connection.clone().unwrap_or(ConnectionState::SignedOut);
     let x = draw_mark(ui, pos2(rect.left() + 12.0, middle), &icons::connection(&state, palette), 14.0);
     let (face, ink) = if active { (TextRole::Strong, palette.text) } else { (TextRole::Body, palette.secondary) };
-    // The arrow of the menu stands behind the name of the tab in front.
+    // The arrow of the menu follows the name of the active tab.
     let room = if active && !profile_tab.is_all() { rect.right() - 30.0 - x - 8.0 } else { f32::INFINITY };
     let words =
         widgets::text(ui, pos2(x + 8.0, middle), &crate::ui::text::cut(&drawn_name(profile_tab), 32), face, ink, room);
@@ -230,7 +230,7 @@ fn one_tab(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, active: bool, scen
     }
 }
 
-/// The tab of the form for a further profile. Returns its right end.
+/// Draws the tab of the form for a new profile. Returns its right end.
 fn new_tab(ui: &mut Ui, at: Pos2, height: f32, bar: &TopBar<'_>, scene: &mut FrameContext) -> f32 {
     let palette = Palette::of(ui.style());
     let active = bar.front.is_none();
@@ -273,7 +273,7 @@ fn tab_base(ui: &Ui, rect: Rect, name: &str, active: bool, salt: impl std::hash:
     response
 }
 
-/// How wide a state's mark is.
+/// The width of a state's mark.
 fn mark_width(mark: &Mark, size: f32) -> f32 {
     match mark {
         Mark::Disc(_) | Mark::Ring(_) => 8.0,
@@ -281,7 +281,7 @@ fn mark_width(mark: &Mark, size: f32) -> f32 {
     }
 }
 
-/// Draws a state's mark with its left edge at `at`; returns its right end.
+/// Draws a state's mark with its left edge at `at`. Returns its right end.
 fn draw_mark(ui: &Ui, at: Pos2, mark: &Mark, size: f32) -> f32 {
     match mark {
         Mark::Disc(colour) => {
@@ -303,7 +303,7 @@ struct TopBarRight {
     round_trip: Option<u128>,
     expires: Option<String>,
     quiet: Option<String>,
-    /// Whether the words that lead up to the token's end have room.
+    /// Whether there is space for the words before the token's expiry.
     leads: bool,
     width: f32,
 }

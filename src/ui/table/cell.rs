@@ -1,4 +1,4 @@
-//! What the cells of a row share.
+//! What the cells of a row share: the row to draw, marked text, and the colour of the status word.
 
 use egui::{Color32, Rect, Ui};
 
@@ -9,7 +9,7 @@ use crate::ui::theme::palette::Palette;
 use crate::ui::view_state::columns::Columns;
 use crate::ui::widgets;
 
-/// One row to draw.
+/// A row to draw.
 pub(crate) struct Line<'a> {
     pub profile_tab: &'a ProfileTab,
     pub id: RowId,
@@ -20,7 +20,7 @@ pub(crate) struct Line<'a> {
     pub focused: bool,
 }
 
-/// Draws a text with what the filter finds in it marked; returns where it went.
+/// Draws a text and marks the filter's matches in it. Returns its rectangle.
 pub(crate) fn marked(
     ui: &Ui,
     line: &Line<'_>,
@@ -35,7 +35,7 @@ pub(crate) fn marked(
     widgets::paint_line(ui, at, &widgets::marked_line(ui, text, &marks, face, ink, width))
 }
 
-/// What is settled recedes, what is open or can be acted on stands out, and only failure colours the word.
+/// The colour of a status word: settled ones are muted, open and actionable ones stand out, and only failures are coloured.
 pub(crate) fn word_ink(status: Status, palette: &Palette) -> Color32 {
     match status {
         Status::Failed => palette.failed,

@@ -1,5 +1,5 @@
-//! Selected rows as text for the clipboard: as the table shows them, as tab-separated cells, as JSON. What a row has only the
-//! beginning of is read from the journal first.
+//! Copies selected rows to the clipboard: as the table shows them, as tab-separated values, or as JSON. Truncated texts are
+//! read from the journal first.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,40 +13,40 @@ use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::activity_label::label_of;
 use crate::ui::text::{cell_time, full_time};
 
-/// The most rows that are copied at once.
+/// The maximum number of rows copied at once.
 pub(crate) const MOST: usize = 10_000;
 
-/// The form of what is copied.
+/// The format of the copied text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// As the table shows it, one line a row, tabs between the cells.
+    /// As the table shows the rows: one line per row, with tabs between the cells.
     Text,
-    /// The fields of `export`, tabs between them, under a header.
+    /// The fields of `export` with tabs between them, below a header line.
     Tsv,
-    /// The fields of `export` as JSON, one object a line.
+    /// The fields of `export` as JSON, one object per line.
     Json,
 }
 
-/// Rows that are copied once their texts are known as a whole.
+/// Rows that are copied once their full texts have been read.
 #[derive(Debug)]
 pub(crate) struct Copying {
-    /// The tab that they are of.
+    /// The tab that the rows belong to.
     pub(crate) tab: ProfileId,
     pub(crate) rows: Vec<RowId>,
     pub(crate) form: Form,
-    /// The profiles whose texts are awaited, and how many texts of each.
+    /// The number of texts still to be read, by profile.
     awaited: BTreeMap<ProfileId, usize>,
     texts: WholeTexts,
-    /// How many texts were not found.
+    /// The number of texts that were not found.
     pub(crate) missing: usize,
 }
 
-/// Texts as a whole, of which rows have the beginning.
+/// The full texts of truncated cells.
 #[derive(Debug, Default)]
 struct WholeTexts(HashMap<(ProfileId, ActivityKey), Vec<String>>);
 
 impl WholeTexts {
-    /// The whole of a text that ends in `…` because it was cut; or the text.
+    /// The full text if `text` ends in `…` because it was cut; otherwise `text`.
     fn whole<'a>(&'a self, of: &(ProfileId, ActivityKey), text: &'a str) -> &'a str {
         let Some(begins) = text.strip_suffix('…') else { return text };
         let texts = self.0.get(of).into_iter().flatten();
@@ -79,7 +79,7 @@ impl Copying {
         (copying, cut)
     }
 
-    /// Takes texts that were read.
+    /// Adds texts that were read.
     pub(crate) fn take(&mut self, profile: ProfileId, texts: Vec<(ActivityKey, String)>) {
         let Some(awaited) = self.awaited.remove(&profile) else { return };
         self.missing += awaited.saturating_sub(texts.len());
@@ -88,12 +88,12 @@ impl Copying {
         }
     }
 
-    /// Whether everything is there that was asked for.
+    /// Whether every requested text has been answered.
     pub(crate) fn is_ready(&self) -> bool {
         self.awaited.is_empty()
     }
 
-    /// The rows in their form; empty where there are none any more.
+    /// The rows in the chosen format; empty if none of them exists any more.
     pub(crate) fn text(&self, profile_tab: &ProfileTab, scene: &FrameContext) -> String {
         let lines = self.rows.iter().filter_map(|row| Some((*row, profile_tab.activity(*row)?)));
         let lines: String = lines
@@ -117,7 +117,7 @@ impl Copying {
         record.with_context(Some(self.texts.whole(&of, activity.context())))
     }
 
-    /// A row as the table shows it, with its whole text.
+    /// A row as the table shows it, with its full text.
     fn line(&self, profile_tab: &ProfileTab, row: RowId, activity: &Activity<'_>, scene: &FrameContext) -> String {
         let time = cell_time(activity.updated(), scene.now, &scene.zone);
         let when =

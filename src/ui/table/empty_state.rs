@@ -1,4 +1,4 @@
-//! What an empty table says: why it is empty, what will appear there, and what to do.
+//! The empty table: why it is empty, what will appear, and what to do.
 
 use egui::{Pos2, Rect, Ui, pos2};
 
@@ -13,7 +13,7 @@ use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 use crate::ui::widgets::{Button, ButtonStyle, empty_state, icons};
 
-/// Why a filter, a chip or both leave nothing.
+/// Why a filter, a status filter or both match nothing.
 fn why_nothing(profile_tab: &ProfileTab, suggestion: Option<&Suggestion>) -> String {
     let filter = profile_tab.view.filter();
     let among = match profile_tab.view.status_filter() {
@@ -38,7 +38,7 @@ fn why_nothing(profile_tab: &ProfileTab, suggestion: Option<&Suggestion>) -> Str
     sentence
 }
 
-/// What an empty table says: what will appear here, and what to do.
+/// Draws the empty table's text.
 pub(crate) fn show(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
     if let Refresh::Searching { .. } = profile_tab.search {
         empty_state::show(ui, body, icons::SEARCH, "Searching…", "Rows appear here as they are found.");
@@ -65,7 +65,7 @@ pub(crate) fn show(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, scene:
     }
 }
 
-/// Which keys make something happen, centred at `at`.
+/// Draws useful keyboard shortcuts, centred at `at`.
 fn keys(ui: &Ui, at: Pos2, profile_tab: &ProfileTab) {
     const APART: f32 = 22.0;
     let palette = Palette::of(ui.style());
@@ -90,7 +90,7 @@ fn keys(ui: &Ui, at: Pos2, profile_tab: &ProfileTab) {
     }
 }
 
-/// What an empty table says where a filter or a chip is why it is empty, with the ways out.
+/// Draws the text for a filter that matches nothing, with buttons to change it.
 fn nothing_matches(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
     let suggestion = Suggestion::find(&profile_tab.filter);
     let below =
@@ -104,7 +104,7 @@ fn nothing_matches(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, scene:
     if let (Some(change), Some(suggestion)) = (change, &suggestion) {
         if change.at(ui, at).clicked() {
             profile_tab.set_filter(&suggestion.mended);
-            // Typing goes on where it has been put right.
+            // Place the cursor after the correction.
             crate::ui::frame::filter_field::type_at(ui, suggestion.end);
             scene.request(UiRequest::Run(Command::Filter));
         }

@@ -1,4 +1,4 @@
-//! The row of a gap: a band across the whole table that says when nothing could be heard and what is known of it by now.
+//! The row of a gap: a band across the table that says when no message could arrive, and what has been recovered since.
 
 use egui::{Color32, Id, Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2};
 
@@ -15,7 +15,7 @@ use crate::ui::widgets::{Button, ButtonStyle, icons};
 
 use super::cell::Line;
 
-/// Draws it; its button wishes what it does. The response is of the row itself.
+/// Draws the row and its button. The response is that of the row itself.
 pub(crate) fn show(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, gap: &GapState) -> Response {
     let palette = Palette::of(ui.style());
     let row_id = ui.make_persistent_id(("row", line.id));
@@ -60,7 +60,7 @@ pub(crate) fn show(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, gap: 
     response.on_hover_text(if standing.is_empty() { headline } else { format!("{headline}\n{standing}") })
 }
 
-/// The band, and the edge at its left end.
+/// Draws the band, and the edge at its left end.
 fn band(ui: &Ui, rect: Rect, fill: Color32, edge: Option<Color32>) {
     let palette = Palette::of(ui.style());
     ui.painter().rect_filled(rect, 0.0, fill);
@@ -70,7 +70,7 @@ fn band(ui: &Ui, rect: Rect, fill: Color32, edge: Option<Color32>) {
     }
 }
 
-/// Draws `Reconcile` while something is left to ask for. Returns how far the words may go.
+/// Draws `Reconcile` while something is left to check. Returns the right end of the space for words.
 fn button(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, gap: &GapState, row_id: Id) -> f32 {
     if !gap_text::can_reconcile(gap) {
         return line.rect.right() - theme::EDGE;

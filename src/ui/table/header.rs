@@ -1,4 +1,4 @@
-//! The table's header: what each column is, sorting by it, and how wide it is, by pointer and by keyboard.
+//! The table's header: column titles, sorting and column widths, by pointer and keyboard.
 
 use egui::{CursorIcon, Rect, Role, Sense, Stroke, Ui, WidgetInfo, accesskit, pos2};
 
@@ -12,18 +12,19 @@ use crate::ui::view_state::columns::{Columns, PADDING, Place, is_flexible, set_w
 use crate::ui::widgets;
 use crate::ui::widgets::icons;
 
-/// How wide the edge is that a column is widened by.
+/// The width of the area that resizes a column.
 const EDGE: f32 = 7.0;
 
-/// Draws the header. A click sorts by the column, a second turns the order, a third goes back to arrival order. Returns
-/// whether the order changed.
+/// Draws the header. The first click sorts by the column, the second reverses the order, the third restores arrival order.
+/// Returns whether the order changed.
 pub(crate) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, profile_tab: &mut ProfileTab) -> bool {
     let palette = Palette::of(ui.style());
     ui.painter().rect_filled(rect, 0.0, palette.panel);
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, palette.stroke));
     let mut changed = false;
     for place in &columns.places {
-        // Where it is not wide the kind column is an icon without a header, as in the design; it sorts from the wide window.
+        // In windows that are not wide, the kind column is an icon without a header, as designed; sort by it in the wide
+        // window.
         if !columns.wide && place.column == TableColumn::Kind {
             continue;
         }
@@ -38,15 +39,15 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, profile_tab: &mut
     changed
 }
 
-/// What the table is to be sorted by; `None` is arrival order.
+/// The new sort order; `None` is arrival order.
 struct Order(Option<(Column, bool)>);
 
-/// Draws one; returns the new order where it was asked for.
+/// Draws one header. Returns the new order if it was clicked.
 fn one(ui: &Ui, bar: Rect, header: Place, sort: Option<(Column, bool)>) -> Option<Order> {
     let palette = Palette::of(ui.style());
     let place = Rect::from_x_y_ranges(header.range, bar.y_range());
     let (column, name) = (sorts_by(header.column), words(header.column));
-    // The age is the last update told otherwise: only one of the two shows the arrow, the one that is shown.
+    // Age and last update are the same value in two forms: only the visible one shows the arrow.
     let sorted = column.and_then(|column| sort.filter(|(by, _)| *by == column));
     let sense = if column.is_some() { Sense::click() } else { Sense::hover() };
     let response = ui.interact(place, ui.make_persistent_id(("header", name)), sense);
@@ -82,7 +83,7 @@ fn one(ui: &Ui, bar: Rect, header: Place, sort: Option<(Column, bool)>) -> Optio
     }))
 }
 
-/// Times and durations are asked for from their largest end, words from their beginning.
+/// Times and durations first sort from the largest, words from the beginning of the alphabet.
 fn starts_descending(column: Column) -> bool {
     match column {
         Column::Updated | Column::FirstSeen | Column::Took => true,
@@ -90,11 +91,11 @@ fn starts_descending(column: Column) -> bool {
     }
 }
 
-/// The edges between columns, which are dragged; a double click gives a column its usual width back. By keyboard the dialog
-/// `Columns` does the same.
+/// The edges between columns can be dragged; a double click restores the default width. For the keyboard, the dialog `Columns`
+/// does the same.
 fn edges(ui: &Ui, bar: Rect, columns: &Columns, look: &mut TableLayout) {
     for (left, right) in columns.places.iter().zip(columns.places.iter().skip(1)) {
-        // What takes the rest grows by its neighbour giving way.
+        // The flexible column grows when its neighbour shrinks.
         let (place, sign) = if is_flexible(look, left.column) { (right, -1.0) } else { (left, 1.0) };
         if place.column == TableColumn::Kind && !columns.wide {
             continue;

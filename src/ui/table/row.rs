@@ -1,4 +1,4 @@
-//! One row of the table: its cells, its buttons, and what a screen reader reads of it.
+//! One row of the table: its cells, its buttons and its accessible description.
 
 use std::time::Duration;
 
@@ -24,13 +24,13 @@ use super::status_word;
 
 /// How long a changed row is tinted.
 const TINT: Duration = Duration::from_secs(1);
-/// How long a command may be under way before asking the server for its state is offered.
+/// How long a command has to be pending before a status check is offered.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What the mark of a contradicted activity says.
+/// The description of the mark on a contradicted activity.
 const CONTRADICTED: &str = "contradicted: both a success and a failure were told";
 
-/// What a row is called by screen readers and tests.
+/// The row's accessible name, also used by tests.
 pub(crate) fn accessible_name(activity: &Activity<'_>) -> String {
     let kind = match activity.kind() {
         Kind::Command => "Command",
@@ -42,7 +42,7 @@ pub(crate) fn accessible_name(activity: &Activity<'_>) -> String {
     format!("{kind} {}, {}{not_kept}", visible(&activity.id()), activity.status().word())
 }
 
-/// Draws a row; its buttons wish what they do. The response is of the row itself.
+/// Draws a row and its buttons. The response is that of the row itself.
 pub(crate) fn show(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>) -> Response {
     let palette = Palette::of(ui.style());
     let row_id = ui.make_persistent_id(("row", line.id));
@@ -161,7 +161,7 @@ fn time(ui: &Ui, scene: &mut FrameContext, line: &Line<'_>, moment: Timestamp, r
     }
 }
 
-/// How long ago something was.
+/// Draws how long ago `moment` was.
 fn age(ui: &Ui, scene: &mut FrameContext, line: &Line<'_>, moment: Timestamp, room: Rangef) {
     let palette = Palette::of(ui.style());
     let (words, changes_in) = text::ago(scene.now.since(moment));
@@ -192,7 +192,7 @@ fn id(ui: &Ui, line: &Line<'_>, room: Rangef) {
     let palette = Palette::of(ui.style());
     let (x, width) = text_room(room);
     let id = line.activity.id();
-    // In the wide window some air stays before the label; in the narrow one each character counts.
+    // The wide window leaves space before the label; in the narrow one every character counts.
     let width = if line.columns.narrow { width } else { width - 12.0 };
     let id = cut(&id, 40);
     let at = pos2(x, line.rect.center().y);
@@ -204,7 +204,7 @@ pub(crate) fn label(ui: &Ui, line: &Line<'_>, room: Rangef) {
     let (mut x, mut width) = text_room(room);
     let label = label_of(&line.activity);
     if line.profile_tab.is_all() {
-        // Whose it is comes first; a long name leaves half of the cell.
+        // The profile's name comes first; a long one leaves half of the cell.
         let at = pos2(x, line.rect.center().y);
         let whose = format!("{} · ", visible(&cut(line.profile_tab.owner_name(line.id), 24)));
         let end = widgets::text(ui, at, &whose, TextRole::Body, palette.muted, width / 2.0).right();
@@ -233,10 +233,10 @@ fn status(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, ro
         widgets::text(ui, at, &text::countdown(left), TextRole::Body, palette.secondary, f32::INFINITY);
     }
     if !line.activity.is_kept() && !line.columns.places.iter().any(|place| place.column == TableColumn::Message) {
-        // The word stands with the message; without that column the icon stays, and the row's name says it.
+        // The message column shows the word. Without that column only the icon is shown, and the row's name has the word.
         widgets::icon(ui, pos2(room.max - 12.0, middle), icons::NOT_KEPT, 14.0, palette.gap);
     }
-    // The row counts while it is open, so it turns late no later than its next full second.
+    // The row's timer redraws each full second while it is open, so the mark appears at most a second late.
     if line.profile_tab.activities.is_late(&line.activity, scene.now) {
         let gap = if line.columns.narrow { 4.0 } else { 8.0 };
         widgets::icon(ui, pos2(word.right() + gap + 7.0, middle), icons::LATE, 14.0, palette.pending);
@@ -296,7 +296,7 @@ fn progress_cell(
     let bar = Rect::from_min_size(pos2(x, middle - 2.0), egui::vec2(track, 4.0));
     let name = format!("Downloading {name}");
     let mut cell = ui.new_child(UiBuilder::new().max_rect(bar).accessibility_parent(row_id));
-    // The drawer has the bar that carries the contract's name; this one is told apart by what it is in.
+    // The bar in the drawer has the accessible name of `UI.md`; this one adds where it is.
     widgets::progress(&cell, bar, row_id.with("progress"), &format!("{name}, in its row"), fraction);
     cell.expand_to_include_rect(bar);
     let mut x = bar.right() + 40.0;
@@ -357,7 +357,7 @@ fn actions(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, r
             scene.request(UiRequest::Save { row: line.id, inline: true });
         }
     } else if can_request_again(&line.activity) {
-        // The narrow column has no room for both words; what a screen reader says stays whole.
+        // The narrow column has no space for both words; the accessible name stays complete.
         let words = if line.columns.narrow { "Again" } else { "Request again" };
         let button = Button::new(words).name_owned(format!("Request {id} again")).in_row();
         if button.at(&mut cell, at).clicked() {
@@ -373,14 +373,14 @@ fn actions(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, r
     cell.expand_to_include_rect(place);
 }
 
-/// Wishes the same data once more.
+/// Requests the same data again.
 fn again(scene: &mut FrameContext, line: &Line<'_>) {
     if let ActivityKey::Data(request) = line.activity.key() {
         scene.request(UiRequest::RequestAgain { profile: line.profile_tab.owner(line.id), request });
     }
 }
 
-/// A command that has only just been sent is not worth asking about yet; a selected one always is.
+/// Whether a status check is offered: not for a command that was only just sent, unless it is selected.
 fn is_checkable(scene: &FrameContext, line: &Line<'_>) -> bool {
     line.activity.status() != Status::Pending
         || scene.now.since(line.activity.first_seen()) >= PATIENCE
@@ -388,7 +388,7 @@ fn is_checkable(scene: &FrameContext, line: &Line<'_>) -> bool {
 }
 
 fn cancel(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, at: egui::Pos2, request: RequestId) {
-    // The drawer's button has the file's name; this one, like the others in a row, has the id.
+    // The drawer's button has the file's name; this one has the id, like the others in a row.
     let name = format!("Cancel download {}", visible(request.as_str()));
     if Button::new("Cancel").name_owned(name).in_row().at(ui, at).clicked() {
         let profile = line.profile_tab.owner(line.id);

@@ -1,4 +1,4 @@
-//! The menu of the selected rows: under the pointer by its second button, at the row by Shift+F10.
+//! The menu of the selected rows: opened by a secondary click, or by Shift+F10.
 
 use egui::{Id, Popup, PopupAnchor, PopupCloseBehavior, Pos2, Ui, pos2};
 
@@ -8,7 +8,7 @@ use crate::ui::input::menu::{entry, line};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::widgets;
 
-/// What it offers, in groups.
+/// The menu's commands, in groups.
 const GROUPS: [&[Command]; 3] = [
     &[Command::Details, Command::Download, Command::CheckStatus, Command::EditLabel],
     &[Command::CopyRows, Command::CopyTsv, Command::CopyJson],
@@ -19,7 +19,7 @@ fn id() -> Id {
     Id::unique("row menu")
 }
 
-/// Opens the menu at a place.
+/// Opens the menu at a position.
 pub(crate) fn open(ui: &Ui, at: Pos2) {
     ui.data_mut(|data| data.insert_temp(id(), at));
     Popup::open_id(ui.ctx(), id());

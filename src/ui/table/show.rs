@@ -1,4 +1,4 @@
-//! Draws the table: its header, the rows in sight and nothing else, and its scroll bar.
+//! Draws the table: the header, the visible rows only, and the scroll bar.
 
 use egui::{EventFilter, Rect, Response, Role, Sense, Ui, UiBuilder, accesskit, pos2};
 
@@ -14,7 +14,7 @@ use crate::ui::view_state::table::float;
 use super::cell::Line;
 use super::{empty_state, gap_row, header, row, row_menu};
 
-/// The shortest that the scroll bar's handle gets.
+/// The minimum height of the scroll bar's handle.
 const SHORTEST_HANDLE: f32 = 64.0;
 
 /// Draws the table in the whole of `ui`.
@@ -57,7 +57,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameC
     table.expand_to_include_rect(place);
 }
 
-/// The menu of the selected rows, also at the keyboard's wish.
+/// Draws the menu of the selected rows, and opens it if the keyboard asks for it.
 fn menu(table: &Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
     if std::mem::take(&mut profile_tab.table.menu_wanted)
         && let Some(index) =
@@ -70,7 +70,7 @@ fn menu(table: &Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &mut FrameC
     row_menu::show(table, profile_tab, scene);
 }
 
-/// Tells screen readers what the table is, how long, and at which row the keyboard is.
+/// Describes the table to screen readers: its name, its length and the focused row.
 fn name_table(table: &Ui, place: Rect, profile_tab: &ProfileTab) {
     let id = table.unique_id();
     let focused = table.memory(|memory| memory.has_focus(id));
@@ -96,7 +96,7 @@ fn name_table(table: &Ui, place: Rect, profile_tab: &ProfileTab) {
     });
 }
 
-/// The wheel, fingers, and the scroll bar.
+/// Scrolls by wheel, touch and scroll bar.
 fn scroll(ui: &Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &FrameContext) {
     let ProfileTab { table, activities, view, .. } = profile_tab;
     let mut by = 0.0;
@@ -111,7 +111,7 @@ fn scroll(ui: &Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &FrameContex
         let before = table.offset;
         table.scroll_to(before + by, activities, view);
         if table.offset.total_cmp(&before).is_ne() {
-            // At its end the wheel goes on to the window, where that scrolls.
+            // At the table's end the wheel scrolls the window, if that can scroll.
             ui.input_mut(|input| input.smooth_scroll_delta.y = 0.0);
         }
     }
@@ -119,7 +119,7 @@ fn scroll(ui: &Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &FrameContex
 
 fn rows(ui: &mut Ui, body: Rect, columns: &Columns, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
     ui.set_clip_rect(body.intersect(ui.clip_rect()));
-    // The bar lies over the rows, but is asked first, so that it moves them in the same frame.
+    // The bar lies over the rows, but is handled first, so that it moves them in the same frame.
     let handle = scroll_bar(ui, body, profile_tab);
     let focused = ui.memory(|memory| memory.has_focus(ui.unique_id()));
     let (first, above) = profile_tab.table.first();
@@ -150,7 +150,7 @@ fn rows(ui: &mut Ui, body: Rect, columns: &Columns, profile_tab: &mut ProfileTab
         index += 1;
     }
     profile_tab.table.hover(hovered);
-    // Rows come and go under the same place: an id that changes there is no mistake.
+    // Rows change under the same position, so a changing widget id there is no mistake.
     ui.ctx().allow_widget_id_changes_in(body);
     if let Some((bar, colour)) = handle {
         ui.painter().rect_filled(bar, 3.0, colour);
@@ -160,7 +160,7 @@ fn rows(ui: &mut Ui, body: Rect, columns: &Columns, profile_tab: &mut ProfileTab
     }
 }
 
-/// A click on a row selects it; with Ctrl it adds, with Shift it extends; a second opens its details.
+/// A click selects a row, with Ctrl adds it, with Shift extends the selection; a second click opens the details.
 fn press(ui: &Ui, profile_tab: &mut ProfileTab, id: RowId, response: &Response) {
     ui.memory_mut(|memory| memory.request_focus(ui.unique_id()));
     let modifiers = ui.input(|input| input.modifiers);
@@ -181,14 +181,14 @@ fn press(ui: &Ui, profile_tab: &mut ProfileTab, id: RowId, response: &Response) 
     } else {
         table.select(id);
     }
-    // A gap is looked at for what was open across it, which only its details list.
+    // One click opens a gap's details, because only they list what was open across it.
     let is_gap = profile_tab.gap(id).is_some() && !modifiers.command && !modifiers.shift;
     if response.double_clicked() || is_gap || profile_tab.details.is_some() {
         profile_tab.open_details(id);
     }
 }
 
-/// Asks the scroll bar; returns where its handle is drawn and in which colour.
+/// Handles the scroll bar. Returns the rectangle and the colour of its handle.
 fn scroll_bar(ui: &Ui, body: Rect, profile_tab: &mut ProfileTab) -> Option<(Rect, egui::Color32)> {
     let palette = Palette::of(ui.style());
     let ProfileTab { table, activities, view, .. } = profile_tab;

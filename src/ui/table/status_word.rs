@@ -1,5 +1,5 @@
-//! The word of a status in its cell. A number that this program does not know is all there is to tell such a status by: in a cell
-//! that is too narrow it is the word that gives way.
+//! The word of a status in its cell. An unrecognised status is told apart only by its number, so in a narrow cell the word is
+//! shortened instead.
 
 use std::borrow::Cow;
 
@@ -12,10 +12,10 @@ use crate::ui::widgets;
 
 use super::cell::{Line, marked, word_ink};
 
-/// How far the word may go into the padding of the next column, so that something stays between them.
+/// How far the word may reach into the padding of the next column; the rest stays free.
 const INTO_NEXT: f32 = 6.0;
 
-/// Draws the word with its left end and its middle at `at`, in a cell that ends at `end`; returns where it went.
+/// Draws the word with its left end and its middle at `at`, in a cell that ends at `end`. Returns its rectangle.
 pub(crate) fn show(ui: &mut Ui, line: &Line<'_>, row_id: Id, at: Pos2, end: f32) -> Rect {
     let status = line.activity.status();
     let ink = word_ink(status, Palette::of(ui.style()));

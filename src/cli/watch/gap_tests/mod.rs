@@ -1,6 +1,6 @@
-//! What `watch` prints of a gap at last is what the window and `export` say of it, and the same is open for all of them: over any
-//! journal, with gaps that go on, whatever became of what was open, with repeats of what is settled, and after purges and
-//! restarts. And it prints no flood.
+//! The last line that `watch` prints of a gap agrees with the window and with `export`, and all three agree on what is open:
+//! over any journal, with reopened gaps, any outcome of what was open, repeats of settled commands, purges and restarts. And
+//! `watch` prints no flood.
 
 mod property;
 
@@ -30,7 +30,7 @@ use crate::settings::ProfileId;
 use super::model::{Model, ProfileFilter};
 
 const LIFETIME: Duration = Duration::from_mins(10);
-/// How old entries may become in the journal.
+/// The maximum age of entries in the journal.
 const AGE: Duration = Duration::from_hours(2);
 
 fn profile() -> ProfileId {
@@ -64,7 +64,7 @@ fn known(status: i64) -> StatusCheck {
     StatusCheck::Known { status: CommandStatus::from_number(status), text: None }
 }
 
-/// A journal, the window beside it, and a `watch` that follows it.
+/// A journal, a window, and a `watch` that follows the journal.
 struct Bench {
     folder: tempfile::TempDir,
     journal: Journal,
@@ -73,13 +73,13 @@ struct Bench {
     clock: Arc<AtomicI64>,
     window: Activities,
     watch: Model,
-    /// Every line of a gap that `watch` printed.
+    /// Every gap line that `watch` printed.
     printed: Vec<String>,
-    /// The gaps by the seconds at which they began; what their entries name, and how many requests they count.
+    /// The gaps by the second at which they began: what their entries name, and how many requests they count.
     gaps: BTreeMap<i64, Gap>,
 }
 
-/// A `watch` that starts, with so many rows in memory.
+/// Starts a `watch` that keeps `rows` rows in memory.
 fn watch(folder: &Path, clock: &Arc<AtomicI64>, rows: usize) -> Model {
     let (wanted, now) = (Watch { json: true, exit_on: None, filter: None }, clock.clone());
     let now = Arc::new(move || Timestamp(now.load(Ordering::SeqCst)));
@@ -103,7 +103,7 @@ impl Bench {
         self.at += seconds;
         self.clock.store(second(self.at).0, Ordering::SeqCst);
         self.window.expire(second(self.at));
-        // `watch` looks at the clock when the journal has changed; between two changes its own runs on.
+        // `watch` reads the time when the journal has changed; between two changes its own clock runs on.
         self.runtime.block_on(self.journal.alive(profile(), second(self.at))).unwrap();
         self.look();
     }
@@ -123,7 +123,7 @@ impl Bench {
         self.look();
     }
 
-    /// The window asks for what is missing of rows that came back.
+    /// Reads from the journal what is missing in the window's restored rows.
     fn read_back(&mut self) {
         let incomplete = self.window.take_incomplete(usize::MAX);
         if incomplete.is_empty() {
@@ -139,7 +139,7 @@ impl Bench {
         }
     }
 
-    /// `watch` looks at the journal.
+    /// Lets `watch` read the journal.
     fn look(&mut self) {
         let mut names = ProfileNames::default();
         loop {
@@ -155,7 +155,7 @@ impl Bench {
         self.printed.extend(lines.lines().filter(|line| line.contains(r#""kind":"gap""#)).map(str::to_owned));
     }
 
-    /// What is open, as the engine would know it.
+    /// The open commands and requests, as the engine would know them.
     fn open(&self) -> (BTreeSet<CommandId>, BTreeSet<RequestId>) {
         let (mut commands, mut requests, view) = (BTreeSet::new(), BTreeSet::new(), View::new());
         for row in (0..self.window.len()).filter_map(|index| view.row(&self.window, index)) {
@@ -169,7 +169,7 @@ impl Bench {
         (commands, requests)
     }
 
-    /// The entry by which a gap begins or goes on.
+    /// Writes the entry that begins or reopens a gap.
     fn lose(&mut self, from: i64) {
         self.lose_by(from, GapCause::Disconnected);
     }
@@ -182,7 +182,7 @@ impl Bench {
         self.write(Entry::ours(Timestamp(0), ActivityKey::Gap(format!("g-{from}").into()), Fact::Gap(gap)));
     }
 
-    /// The entry by which a gap ends. An earlier version names everything again, this one only what is new.
+    /// Writes the entry that ends a gap. An earlier version names every row again, this one only the new ones.
     fn join(&mut self, from: i64, by_earlier_version: bool) {
         let (commands, requests) = self.open();
         let to = Some(second(self.at));
@@ -200,7 +200,7 @@ impl Bench {
         self.write(Entry::ours(Timestamp(0), ActivityKey::Gap(format!("g-{from}").into()), Fact::Gap(entry)));
     }
 
-    /// The journal loses what is old, and the window is told.
+    /// Deletes old entries from the journal, and from the window.
     fn purge(&mut self) {
         let now = second(self.at);
         let limits = Limits { age: Some(AGE), bytes: None };
@@ -224,8 +224,8 @@ impl Bench {
         self.look();
     }
 
-    /// What each says at the end of the gaps, by the moments at which they began, and of what is open, by its id: the window, the
-    /// window after a restart, `export` by activity and by message, and `watch`.
+    /// The final lines of gaps (by the time at which they began) and the status of open rows (by id), from the window, the
+    /// window after a restart, `export` by activity and by message, a running `watch`, and a `watch` that starts at the end.
     fn told(mut self, later: i64) -> [BTreeMap<String, String>; 6] {
         self.pass(later);
         let now = second(self.at);
@@ -237,14 +237,14 @@ impl Bench {
         restarted.apply_restored(&entries.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>());
         let window = of_window(&mut self.window, now);
         let mut followed = by_begin(self.printed);
-        // It does not forget gaps that are no longer in the journal.
+        // The running `watch` keeps gaps that the journal no longer has.
         followed.retain(|from, _| window.contains_key(from));
         followed.extend(self.watch.activities.values().flat_map(open_rows));
-        // One that reads only the newest entries at its start has what is older and open, or named by a gap.
+        // A `watch` that reads only the newest entries at its start also has older rows that are open or named by a gap.
         let mut begun = watch(self.folder.path(), &self.clock, 5);
         let mut begun = begun.activities.get_mut(&profile()).map(|few| of_window(few, now)).unwrap_or_default();
         let is_gap = |from: &str| from.contains(':');
-        // Settled gaps are not read, and whether another client is suspected is learned from what comes.
+        // It does not read settled gaps, and it learns only from new entries whether another client is suspected.
         let others = window.iter().filter(|(from, _)| is_gap(from) && (later < 3_700 || !begun.contains_key(*from)));
         let others: Vec<_> = others.map(|(from, line)| (from.clone(), line.clone())).collect();
         begun.extend(others);
@@ -253,7 +253,7 @@ impl Bench {
     }
 }
 
-/// Of a gap the line, of what is open the status.
+/// The line of each gap, and the status of each open row.
 fn by_begin(lines: Vec<String>) -> BTreeMap<String, String> {
     let read = |line: String| {
         let fields: Value = serde_json::from_str(&line).unwrap();
@@ -267,7 +267,7 @@ fn by_begin(lines: Vec<String>) -> BTreeMap<String, String> {
     lines.into_iter().filter_map(read).collect()
 }
 
-/// What is open, by its id.
+/// The status of each open row, by its id.
 fn open_rows(window: &Activities) -> Vec<(String, String)> {
     let rows = (0..window.len()).filter_map(|index| window.get(window.newest(index)?));
     let open = rows.filter(|row| row.status().is_open());
@@ -314,7 +314,7 @@ fn of_export(folder: &Path, messages: bool, now: Timestamp) -> BTreeMap<String, 
         by_begin(lines)
     };
     if messages {
-        // The line of a message says what that says; of the others there is the gap.
+        // With `messages` a line shows what its message says; compare only the gaps, and take open rows from the other export.
         let mut told = lines(&Export { filter: Filter::parse("kind:gap").unwrap(), ..export.clone() });
         told.extend(
             lines(&Export { messages: false, ..export })
@@ -326,7 +326,7 @@ fn of_export(folder: &Path, messages: bool, now: Timestamp) -> BTreeMap<String, 
     lines(&export)
 }
 
-/// The messages of the lines that were printed since the last look.
+/// Takes the printed lines since the last call, and returns their messages.
 fn messages(bench: &mut Bench) -> Vec<String> {
     let lines = std::mem::take(&mut bench.printed);
     lines
@@ -343,14 +343,14 @@ fn a_gap_is_printed_again_when_its_numbers_change_but_not_for_each_command() {
     bench.pass(20);
     bench.join(1_000, false);
     assert_eq!(messages(&mut bench).len(), 2, "one when it begins and one when it ends");
-    // A minute in which more than one a second settles.
+    // A minute in which more than one command a second settles.
     for number in 0..99 {
         bench.write(command(&format!("c-{number}"), 2));
         if number % 2 == 0 {
             bench.pass(1);
         }
     }
-    // What was left out comes when nothing else does.
+    // The lines that were held back are printed once nothing else arrives.
     bench.pass(11);
     let lines = messages(&mut bench);
     assert!((3..=7).contains(&lines.len()), "{lines:?}");
@@ -359,7 +359,7 @@ fn a_gap_is_printed_again_when_its_numbers_change_but_not_for_each_command() {
     assert_eq!(lines.last().map(String::as_str), Some(last));
     bench.pass(60);
     assert_eq!(messages(&mut bench), [""; 0], "nothing has changed");
-    // The last one is not waited for.
+    // The last line is not delayed.
     bench.write(command("c-99", 2));
     assert_eq!(messages(&mut bench), ["Disconnected: nothing known is missing, 100 of 100 recovered"]);
     bench.write(command("another", 2));

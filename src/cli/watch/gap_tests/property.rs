@@ -1,4 +1,4 @@
-//! Any journal, and what each says of it.
+//! The property test: for any journal, all views agree.
 
 use super::*;
 
@@ -9,15 +9,15 @@ enum Step {
     Unknown(u8),
     Known(u8, i64),
     Tracked(u8),
-    /// A command, or a data request, gets a name, if there is a row of it.
+    /// Labels a command, or a data request, if it has a row.
     Named(bool, u8),
-    /// A stream token, or what makes a stream ready.
+    /// A stream token; or the message that a stream is ready.
     Stream(u8, bool),
-    /// A download that failed before it began, is refused, or succeeds.
+    /// A download that fails before it begins, is refused, or succeeds.
     Download(u8, Option<DownloadFailure>),
-    /// The connection is lost: another gap begins, or the last one goes on.
+    /// The connection is lost: a new gap begins, or the last one is reopened.
     Lost(bool, GapCause),
-    /// A connection is joined; whether an earlier version writes that.
+    /// The connection joins; `true` if an earlier version writes the entry.
     Joined(bool),
     Purge,
 }
@@ -80,7 +80,7 @@ impl Bench {
                     self.did(key, LocalEvent::Labelled { label: "night".to_owned() });
                 }
             }
-            // Of what was ready, another token would open a gap again that was recovered.
+            // Once the data is ready, another token would reopen a recovered gap.
             Step::Stream(id, _)
                 if self.status(&Self::key("r", id)).is_some_and(|status| status != Status::Preparing) => {}
             Step::Stream(id, true) => self.write(heard(
@@ -141,7 +141,7 @@ proptest! {
             bench.take(step);
         }
         let purged = steps.iter().any(|(step, _)| matches!(step, Step::Purge));
-        // Whether an outcome was heard can be purged within the hour in which that counts.
+        // A purge can remove whether an outcome was received, so look after the hour in which that counts.
         let [window, others @ ..] = bench.told(if purged { later + 3_700 } else { later });
         let names =
             ["the window after a restart", "export", "export --messages", "watch", "watch with few rows in memory"];

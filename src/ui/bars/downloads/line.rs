@@ -1,4 +1,4 @@
-//! One line of the drawer: a download under way, one that waits for its turn, or one that waits for room.
+//! One line of the downloads drawer: a running download, a queued one, or one that waits for disk space.
 
 use egui::{Id, Rect, Ui, pos2, vec2};
 
@@ -12,7 +12,7 @@ use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 use crate::ui::widgets::{Button, ButtonStyle, icons};
 
-/// Where the parts of a line are.
+/// The horizontal positions in a line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LineLayout {
     icon: f32,
@@ -53,12 +53,12 @@ impl LineLayout {
         }
     }
 
-    /// Where words about the time end.
+    /// The right end of the text about the remaining time.
     fn time(self) -> f32 {
         self.left.unwrap_or(self.rate)
     }
 
-    /// How wide a name may be.
+    /// The maximum width of a name.
     fn name_room(self) -> f32 {
         self.bar.0 - self.icon - 32.0
     }
@@ -70,7 +70,7 @@ fn name(ui: &Ui, places: LineLayout, middle: f32, name: &str) {
     widgets::text(ui, at, name, TextRole::Small, palette.text, places.name_room());
 }
 
-/// The button that stops it.
+/// Draws the button that cancels a download.
 fn cancel(ui: &mut Ui, places: LineLayout, middle: f32, of: (ProfileId, &RequestId, &str), scene: &mut FrameContext) {
     let (profile, request, name) = of;
     let place = Rect::from_center_size(pos2(places.cancel, middle), vec2(54.0, 24.0));
@@ -81,7 +81,7 @@ fn cancel(ui: &mut Ui, places: LineLayout, middle: f32, of: (ProfileId, &Request
     }
 }
 
-/// Draws a download under way.
+/// Draws a running download.
 pub(crate) fn running(
     ui: &mut Ui,
     places: LineLayout,
@@ -110,7 +110,7 @@ pub(crate) fn running(
     cancel(ui, places, middle, (profile, request, file), scene);
 }
 
-/// How fast it is and how long it will take, or why neither can be said.
+/// Draws the speed and the remaining time, or why they are unknown.
 fn pace(ui: &Ui, places: LineLayout, middle: f32, (request, progress, file): (&RequestId, &DownloadProgress, &str)) {
     let palette = Palette::of(ui.style());
     let (words, ink) = match &progress.stage {
@@ -138,7 +138,7 @@ fn pace(ui: &Ui, places: LineLayout, middle: f32, (request, progress, file): (&R
     widgets::label(ui, text, &format!("pace {request}"), &format!("{file}: {words}"));
 }
 
-/// Draws a download that waits for room: the question, and its three answers.
+/// Draws a download that waits for disk space: the question and its three buttons.
 fn no_room(
     ui: &mut Ui,
     places: LineLayout,
@@ -183,7 +183,7 @@ fn no_room(
     widgets::alert(ui, text, &sentence).on_hover_text(sentence);
 }
 
-/// Draws a download that waits for its turn. `place` counts from 1.
+/// Draws a queued download. `place` is its position in the queue, from 1.
 pub(crate) fn waiting(
     ui: &mut Ui,
     places: LineLayout,

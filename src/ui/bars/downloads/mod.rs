@@ -1,5 +1,5 @@
-//! The drawer of downloads: those under way and those that wait for their turn, one line each, and what is ready to be
-//! fetched at once.
+//! The downloads drawer: one line for each running or queued download, and a line for links that are ready to download. The
+//! file `line.rs` draws one line.
 
 pub(crate) mod line;
 
@@ -17,33 +17,33 @@ use crate::ui::widgets::{Button, ButtonStyle, icons};
 
 use line::LineLayout;
 
-/// The most lines the drawer shows; more are reached by scrolling the table to their rows.
+/// The maximum number of lines in the drawer. Further downloads are reached by scrolling the table to their rows.
 const MOST: usize = 4;
-/// From how many ready links on they are offered together although nothing is being fetched.
+/// The number of ready links from which the drawer opens even if nothing is downloading.
 const SEVERAL: usize = 2;
-/// How many ready links are counted; beyond it the drawer says `or more`.
+/// The maximum number of ready links that are counted; beyond it the drawer says `or more`.
 const COUNTED: usize = 1_000;
 
-/// How many downloads a desk has, under way or waiting.
+/// The number of a tab's running and queued downloads.
 fn all(profile_tab: &ProfileTab) -> usize {
     profile_tab.status.downloads.len() + profile_tab.waiting.len()
 }
 
-/// How many lines the drawer of a desk has.
+/// The number of lines in the drawer.
 fn lines(profile_tab: &ProfileTab, narrow: bool) -> usize {
     let all = all(profile_tab).min(MOST);
     if narrow && !profile_tab.downloads_open { all.min(1) } else { all }
 }
 
-/// How much is ready, up to [`COUNTED`], and not saved yet.
+/// The number of ready items that are not saved yet, up to [`COUNTED`].
 fn ready(profile_tab: &ProfileTab) -> usize {
     profile_tab.ready().take(COUNTED).count()
 }
 
-/// How high the drawer is; 0 where there is none.
+/// The drawer's height; 0 if it is closed.
 pub(crate) fn height(profile_tab: &ProfileTab, narrow: bool) -> f32 {
     let lines = match lines(profile_tab, narrow) {
-        // What came in a message does not hurry.
+        // Only links make the drawer open: data that came within a message does not expire.
         0 if profile_tab.links().nth(SEVERAL - 1).is_none() => return 0.0,
         // The second line has the button for the rest.
         1 if !narrow && profile_tab.ready().next().is_some() => 2,
@@ -52,7 +52,7 @@ pub(crate) fn height(profile_tab: &ProfileTab, narrow: bool) -> f32 {
     f32::from(u8::try_from(lines).unwrap_or(u8::MAX)) * theme::DOWNLOAD + 2.0 * margin(narrow)
 }
 
-/// What is kept free above and below the lines.
+/// The space above and below the lines.
 fn margin(narrow: bool) -> f32 {
     if narrow { 0.0 } else { 4.0 }
 }
@@ -94,7 +94,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameC
     }
 }
 
-/// The line where nothing is being fetched: how much could be, and until when.
+/// Draws the line that is shown if nothing is downloading: how many items are ready, and until when.
 fn only_ready(ui: &mut Ui, rect: Rect, middle: f32, profile_tab: &ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let ready = ready(profile_tab);
@@ -112,7 +112,7 @@ fn only_ready(ui: &mut Ui, rect: Rect, middle: f32, profile_tab: &ProfileTab, sc
     download_all(ui, pos2(rect.right() - theme::EDGE - width, middle), scene);
 }
 
-/// The words of the button.
+/// The button's text.
 const DOWNLOAD_ALL: &str = "Download all ready…";
 
 fn download_all(ui: &mut Ui, at: egui::Pos2, scene: &mut FrameContext) {
@@ -121,7 +121,7 @@ fn download_all(ui: &mut Ui, at: egui::Pos2, scene: &mut FrameContext) {
     }
 }
 
-/// In the narrow window the drawer is one line until it is asked for more.
+/// Draws the button that expands the drawer. In the narrow window the drawer is one line until then.
 fn unfold(ui: &mut Ui, rect: Rect, middle: f32, profile_tab: &mut ProfileTab) {
     if all(profile_tab) < 2 {
         return;
