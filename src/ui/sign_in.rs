@@ -1,4 +1,4 @@
-//! Draws the sign-in form: the fields on the left, what to know on the right.
+//! Draws the sign-in form: the fields on the left, explanations on the right.
 
 use egui::{Id, Pos2, Rect, ScrollArea, Stroke, StrokeKind, Ui, pos2, vec2};
 
@@ -15,20 +15,20 @@ use super::theme::TextRole;
 use super::widgets;
 use super::widgets::{Button, ButtonStyle};
 
-/// What is said while the server is asked.
+/// The text while the server is asked.
 const ASKING: &str = "Asking the server…";
 
-/// Where the parts of the form are.
+/// The layout of the form.
 struct Lines {
-    /// The left edge of the labels and of the fields, and the right edge of the fields.
+    /// The left edge of the labels, the left edge of the fields, and the right edge of the fields.
     labels: f32,
     fields: f32,
     right: f32,
     /// The top of the next line.
     y: f32,
-    /// From one field to the next.
+    /// The distance from one field to the next.
     pitch: f32,
-    /// The names of the other profiles.
+    /// The names of the other profiles, which are taken.
     taken: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, taken: &[String], scene: &mut F
     let narrow = scene.narrow || place.height() < 600.0;
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         let width = 840.0_f32.min(place.width() - 32.0);
-        // Without room beside the fields, what to know stands below them.
+        // If there is no space beside the fields, the explanations are below them.
         let beside = width >= 760.0;
         let left_width = if !beside {
             width
@@ -49,7 +49,7 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, taken: &[String], scene: &mut F
         } else {
             544.0
         };
-        // The height is known after the first frame; the card is as high as the higher of its columns.
+        // The height is known after the first frame; the card is as high as its higher column.
         let memory = ui.scope_id().with("sign-in height");
         let height: f32 = ui.data(|data| data.get_temp(memory)).unwrap_or(473.0);
         let top = (place.top() + ((place.height() - height) / 2.0 - 12.0).max(16.0)).round() - ui_scroll(ui, place);
@@ -89,7 +89,7 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, taken: &[String], scene: &mut F
     });
 }
 
-/// How far the form is scrolled.
+/// The form's scroll offset.
 fn ui_scroll(ui: &Ui, place: Rect) -> f32 {
     place.top() - ui.max_rect().top()
 }
@@ -146,7 +146,7 @@ fn addresses(ui: &mut Ui, form: &mut Form, lines: &mut Lines) -> bool {
     entered
 }
 
-/// How one signs in. Returns whether Enter was pressed in a field.
+/// Draws the choice of method and its fields. Returns whether Enter was pressed in a field.
 fn credentials(ui: &mut Ui, form: &mut Form, lines: &mut Lines, narrow: bool) -> bool {
     let enabled = !form.is_asking();
     let middle = lines.y + 6.0;
@@ -182,7 +182,7 @@ fn credentials(ui: &mut Ui, form: &mut Form, lines: &mut Lines, narrow: bool) ->
     entered
 }
 
-/// One labelled field, with what is wrong with it below. Returns whether Enter was pressed in it.
+/// Draws a labelled field, with its error below. Returns whether Enter was pressed in it.
 fn line(ui: &mut Ui, form: &mut Form, lines: &mut Lines, part: Part, name: &str, hint: &str) -> bool {
     let palette = Palette::of(ui.style());
     let secret = matches!(part, Part::Password | Part::Token);
@@ -226,7 +226,7 @@ fn line(ui: &mut Ui, form: &mut Form, lines: &mut Lines, part: Part, name: &str,
     response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter))
 }
 
-/// The eye in a secret's field.
+/// Draws the button that shows or hides a secret.
 fn reveal(ui: &mut Ui, form: &mut Form, field: Rect, name: &str) {
     let (icon, verb) = if form.reveal { (icons::EYE_OFF, "Hide") } else { (icons::EYE, "Show") };
     let words = format!("{verb} {}", name.to_lowercase());
@@ -236,7 +236,7 @@ fn reveal(ui: &mut Ui, form: &mut Form, field: Rect, name: &str) {
     }
 }
 
-/// A sentence under a field.
+/// Draws an error below a field.
 fn point_out(ui: &Ui, lines: &mut Lines, sentence: &str) {
     let palette = Palette::of(ui.style());
     let galley = widgets::paragraph(ui, sentence, TextRole::Small, palette.failed, lines.right - lines.fields);
@@ -276,7 +276,7 @@ fn buttons(ui: &mut Ui, form: &Form, lines: &mut Lines, narrow: bool, scene: &mu
     }
 }
 
-/// What to know before signing in. Returns where it ends.
+/// Draws the explanations. Returns their bottom edge.
 fn explain(ui: &Ui, place: Rect) -> f32 {
     let mut y = place.top() + 1.0;
     for (icon, head, body) in [

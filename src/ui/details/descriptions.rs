@@ -1,4 +1,4 @@
-//! What happened to an activity, and what can be done next, in words.
+//! Describes in words what happened to an activity, and what the operator can do next.
 
 use std::borrow::Cow;
 
@@ -13,19 +13,19 @@ use crate::ui::theme::palette::Palette;
 use crate::ui::widgets::icons;
 use crate::ui::widgets::icons::Icon;
 
-/// The longest text of one message in the list; the whole is in its JSON.
+/// The maximum length of a message's text in the timeline; its JSON has the full text.
 const LONGEST: usize = 300;
 
-/// One line of the list of messages: its icon and its words.
+/// One line of the timeline.
 pub(crate) struct Told {
     pub icon: Icon,
     pub hue: Color32,
     pub words: String,
-    /// Who told it, where it was not this program.
+    /// The source of the information; `None` if it is this program.
     pub source: Option<Evidence>,
 }
 
-/// What an entry tells.
+/// Describes an entry.
 pub(crate) fn tell(entry: &Entry, palette: &Palette) -> Told {
     let (status, words) = match &entry.fact {
         Fact::Heard(message) => heard(message),
@@ -49,7 +49,7 @@ pub(crate) fn tell(entry: &Entry, palette: &Palette) -> Told {
         Fact::Gap(gap) => (Some(Status::Gap), missing(gap).to_owned()),
     };
     let (icon, hue) = match status {
-        // What was on the way there recedes; outcomes keep their hue.
+        // Earlier steps are muted; outcomes keep their colour.
         Some(status) if status.is_open() => (icons::status(status, palette).0, palette.muted),
         Some(status) => icons::status(status, palette),
         None => (icons::SENT, palette.muted),
@@ -62,7 +62,7 @@ pub(crate) fn tell(entry: &Entry, palette: &Palette) -> Told {
     Told { icon, hue, words: visible(&cut(&words, LONGEST)).into_owned(), source }
 }
 
-/// The whole text of a message from the server, where it has one.
+/// The full text of a message from the server, if it has one.
 pub(crate) fn whole(entry: &Entry) -> Option<String> {
     match &entry.fact {
         Fact::Heard(Message::Command(report)) => report.body.text().map(str::to_owned),
@@ -81,7 +81,7 @@ pub(crate) fn whole(entry: &Entry) -> Option<String> {
     }
 }
 
-/// The final outcome that an entry tells, and who told it.
+/// The final outcome in an entry, and its source.
 fn outcome(entry: &Entry) -> Option<(Evidence, CommandStatus)> {
     let told = match &entry.fact {
         Fact::Heard(Message::Command(report)) => (Evidence::Socket, report.status),
@@ -96,7 +96,7 @@ fn outcome(entry: &Entry) -> Option<(Evidence, CommandStatus)> {
     matches!(told.1, CommandStatus::Succeeded | CommandStatus::Failed).then_some(told)
 }
 
-/// Who said what where both a success and a failure were told, each at its first time.
+/// If both a success and a failure were reported: the first report of each, with its source and time.
 pub(crate) fn contradiction(entries: &[Entry], scene: &FrameContext) -> Option<String> {
     let said = |entry: &Entry| {
         let (source, status) = outcome(entry)?;
@@ -110,7 +110,7 @@ pub(crate) fn contradiction(entries: &[Entry], scene: &FrameContext) -> Option<S
     Some(format!("{words}, {other}. Both are kept; the table shows what was told last."))
 }
 
-/// What a gap's beginning or end tells.
+/// Describes the beginning or the end of a gap.
 fn missing(gap: &Gap) -> &'static str {
     match (gap.to, gap.cause) {
         (Some(_), _) => "Messages arrive again",
@@ -135,7 +135,7 @@ fn heard(message: &Message) -> (Option<Status>, String) {
         Message::Command(report) => {
             let status = status_of(report.status);
             let words = match report.body.text().map(str::trim).filter(|text| !text.is_empty()) {
-                // Cut before it is copied: it may be a megabyte, and this is told anew in each frame.
+                // Truncate before copying: the text may have a megabyte, and this runs in each frame.
                 Some(text) => cut(text, LONGEST).into_owned(),
                 None => status.word().into_owned(),
             };
@@ -195,7 +195,7 @@ fn done(deed: &LocalEvent, palette: &Palette) -> Told {
     Told { icon, hue, words: visible(&cut(&words, LONGEST)).into_owned(), source: None }
 }
 
-/// What can be done next.
+/// Describes what the operator can do next.
 pub(crate) fn next(activity: &Activity<'_>, entries: &[Entry], scene: &FrameContext) -> String {
     match activity.status() {
         Status::Ready => {
@@ -241,7 +241,7 @@ pub(crate) fn next(activity: &Activity<'_>, entries: &[Entry], scene: &FrameCont
     }
 }
 
-/// How a download ended, whole: the row has the beginning of it.
+/// The full text of how a download ended; the row has only its beginning.
 fn ended<'a>(activity: &Activity<'a>, entries: &'a [Entry]) -> Cow<'a, str> {
     let row = activity.message();
     let Some(beginning) = row.strip_suffix('…') else { return row };
@@ -252,7 +252,7 @@ fn ended<'a>(activity: &Activity<'a>, entries: &'a [Entry]) -> Cow<'a, str> {
     whole.map_or(row, Cow::Borrowed)
 }
 
-/// A message as a whole sentence, or another where there is none.
+/// A message as a full sentence, or `otherwise` if it is empty.
 fn sentence(message: &str, otherwise: &str) -> String {
     let message = message.trim();
     if message.is_empty() {

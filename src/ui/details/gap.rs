@@ -1,4 +1,4 @@
-//! What the details of a gap show in place of JSON: the commands that were open across it, and how they stand now.
+//! The details of a gap: instead of JSON, the commands that were open across it and their present status.
 
 use egui::{Id, Rect, ScrollArea, Ui, UiBuilder, vec2};
 
@@ -17,7 +17,7 @@ use crate::ui::widgets::link::link;
 /// The height of a line.
 const LINE: f32 = 20.0;
 
-/// Draws the ids in `place`; each leads to its row.
+/// Draws the ids in `place`; a click on one shows its row.
 pub(crate) fn show_open(ui: &mut Ui, place: Rect, profile_tab: &ProfileTab, gap: RowId, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let open = profile_tab.activities.open_across(gap);

@@ -1,22 +1,22 @@
-//! What folds a line of JSON, for the keyboard and for screen readers: the keys of a tree. Left folds, Right unfolds, Up and Down go
-//! to what can be folded above and below, in sight or not.
+//! Keyboard control and accessible names of the marks that fold JSON. The keys are those of a tree: Left folds, Right unfolds,
+//! Up and Down move to the previous and next line that can be folded, visible or not.
 
 use egui::accesskit::Action;
 use egui::{EventFilter, Modifiers, Rect, Response, Role, Ui, WidgetInfo, vec2};
 
-/// What a key asked of what has the focus.
+/// What a key asks of the focused mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Key {
-    /// Fold or unfold it.
+    /// Fold or unfold.
     Turn,
-    /// Go to the next below, or above.
+    /// Move to the next foldable line.
     Go {
-        /// Whether below.
+        /// `true` for the next line below, `false` for the one above.
         down: bool,
     },
 }
 
-/// Names what folds `words`, and returns what its keys ask for. Enter and Space are clicks.
+/// Names the mark that folds `words`, and returns what its keys ask for. Enter and Space arrive as clicks.
 pub(crate) fn name(ui: &Ui, response: &Response, words: &str, open: bool) -> Option<Key> {
     let name = format!("{} {words}", if open { "Fold" } else { "Unfold" });
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
@@ -32,7 +32,7 @@ pub(crate) fn name(ui: &Ui, response: &Response, words: &str, open: bool) -> Opt
         return None;
     }
     if response.gained_focus() {
-        // Tab also goes to what is only half in sight.
+        // Tab can also reach a mark that is only partly visible.
         into_sight(ui, response.rect);
     }
     let arrows = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
@@ -51,7 +51,7 @@ pub(crate) fn name(ui: &Ui, response: &Response, words: &str, open: bool) -> Opt
     })
 }
 
-/// The next row below one, or above it, that can be folded.
+/// The index of the next foldable row below or above `from`.
 pub(crate) fn step<T>(rows: &[T], folds: impl Fn(&T) -> bool, from: usize, down: bool) -> Option<usize> {
     if down {
         rows.iter().skip(from + 1).position(folds).map(|beyond| from + 1 + beyond)
@@ -60,14 +60,14 @@ pub(crate) fn step<T>(rows: &[T], folds: impl Fn(&T) -> bool, from: usize, down:
     }
 }
 
-/// Scrolls until a row is in sight, from where another is drawn.
+/// Scrolls row `to` into view. `line` is where row `from` is drawn.
 pub(crate) fn reveal(ui: &Ui, line: Rect, height: f32, from: usize, to: usize) {
     #[expect(clippy::cast_precision_loss, reason = "a page has a few thousand lines")]
     let by = (to as f32 - from as f32) * height;
     into_sight(ui, line.translate(vec2(0.0, by)));
 }
 
-/// Scrolls at once until a line is in sight, with the ring around it.
+/// Scrolls a line into view without animation, including its focus ring.
 fn into_sight(ui: &Ui, line: Rect) {
     const RING: f32 = 4.0;
     ui.scroll_to_rect_animation(line.expand2(vec2(0.0, RING)), None, egui::style::ScrollAnimation::none());

@@ -1,5 +1,5 @@
-//! The JSON of every message as it came: folded message by message, coloured, and copied by the piece. Secrets are masked unless the
-//! operator asked for them.
+//! The JSON of every message as received, folded message by message, coloured, and copied message by message. Secrets are
+//! masked unless the operator shows them.
 
 use std::sync::Arc;
 
@@ -24,27 +24,27 @@ use super::json_keys::Key;
 use super::pane::pane;
 use super::secrets;
 
-/// The width of one character of the monospaced face at 12 px.
+/// The width of a character of the monospaced font at 12 px.
 const COLUMN: f32 = 7.2;
 /// The height of a line.
 const LINE: f32 = 16.0;
 
-/// What was asked of a line.
+/// What a line's buttons or keys ask for.
 enum Asked {
     /// Fold or unfold an entry.
     Turn(Seq),
-    /// Fold or unfold an object or a list of an entry.
+    /// Fold or unfold an object or a list within an entry.
     Fold(Seq, usize),
     /// Copy an entry's JSON.
     Copy(Seq),
-    /// Go to what can be folded next below, or above.
+    /// Move to the next foldable line.
     Go {
-        /// Whether below.
+        /// `true` for the next line below, `false` for the one above.
         down: bool,
     },
 }
 
-/// Draws the page in `rect`; what the filter finds is marked.
+/// Draws the page in `rect`, with the filter's matches marked.
 pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &mut Details, filter: &Filter, scene: &mut FrameContext) {
     let place = pane(ui, rect, "JSON", None);
     secrets::button(ui, rect, details, scene);
@@ -110,7 +110,7 @@ fn lay_out(details: &Details, columns: usize, scene: &FrameContext) -> Page {
         let bare = original.is_some();
         let mut lines =
             json_layout::lay_out(raw, columns, |number| details.folded.contains(&(entry.seq, number))).into_iter();
-        // What follows the time on the head's line is shorter than the page is wide.
+        // Beside the time there is less width than in the other lines.
         let mut head = lines.next().unwrap_or_default();
         let folds = lines.len() > 0;
         if !open && folds {
@@ -137,8 +137,8 @@ fn lay_out(details: &Details, columns: usize, scene: &FrameContext) -> Page {
     Page { columns, rows, next: None }
 }
 
-/// Draws a line of the page; returns what was asked of it. Where it is `next`, what folds it gets the focus; where that has it,
-/// `fold` becomes its id.
+/// Draws a line of the page. Returns what was asked of it. With `next`, its fold mark takes the focus; if the mark has the
+/// focus, `fold` becomes its id.
 fn page_line(
     ui: &mut Ui,
     line: Rect,
@@ -226,7 +226,7 @@ fn fold_mark(ui: &Ui, line: Rect, (seq, fold): (Seq, &Fold), next: bool, focused
     }
 }
 
-/// Sets a line in its colours.
+/// Lays out a line in its colours.
 fn set(ui: &Ui, line: &Line, filter: &Filter, width: f32) -> Arc<Galley> {
     let palette = Palette::of(ui.style());
     let mut job = LayoutJob::default();

@@ -1,6 +1,7 @@
-//! The details of one activity: every message in order, the JSON as it came, and what can be done next.
+//! Draws the details of one activity: `timeline` has every message in order, `json_page` the JSON as received, `receipt` the
+//! saved file, `next_steps` what the operator can do.
 //!
-//! The messages are read from the journal by the engine, anew whenever the activity has changed, one reading at a time.
+//! The engine reads the messages from the journal again whenever the activity has changed, one read at a time.
 
 pub(crate) mod descriptions;
 pub(crate) mod gap;

@@ -1,4 +1,4 @@
-//! The last pane of the details: what can be done next, in words and as buttons.
+//! The last pane of the details: what the operator can do next, as text and as buttons.
 
 use egui::epaint::text::LayoutJob;
 use egui::{Id, Pos2, Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
@@ -17,7 +17,7 @@ use crate::ui::widgets::{Button, ButtonStyle};
 use super::pane::pane;
 use super::receipt;
 
-/// Draws what can be done next, its buttons, and what is known beside the messages. `buttons` says whether it drew any.
+/// Draws the text, the buttons, and the lines of the receipt. `buttons` returns whether it drew any.
 pub(crate) fn show_next(
     ui: &mut Ui,
     rect: Rect,
@@ -49,7 +49,7 @@ pub(crate) fn show_next(
     });
 }
 
-/// Asks for what a gap left open.
+/// Draws the button that checks what a gap left open.
 pub(crate) fn reconcile_button(ui: &mut Ui, at: Pos2, reconcile: Option<Action>, scene: &mut FrameContext) -> bool {
     let Some(action) = reconcile else { return false };
     let press = Button::new("Reconcile").name("Reconcile selected").look(ButtonStyle::Outlined);
@@ -59,7 +59,7 @@ pub(crate) fn reconcile_button(ui: &mut Ui, at: Pos2, reconcile: Option<Action>,
     true
 }
 
-/// What can be done that the head has no button for.
+/// Draws the buttons for actions that the head has no button for.
 pub(crate) fn next_buttons(
     ui: &mut Ui,
     at: Pos2,

@@ -1,4 +1,4 @@
-//! The frame of a pane of the details.
+//! The frame of a pane in the details.
 
 use egui::{Rect, Ui, pos2};
 
@@ -7,7 +7,7 @@ use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 
-/// The head of a pane; returns the place under it.
+/// Draws a pane's head. Returns the space below it.
 pub(crate) fn pane(ui: &Ui, rect: Rect, title: &str, count: Option<usize>) -> Rect {
     let palette = Palette::of(ui.style());
     let at = pos2(rect.left() + theme::EDGE, rect.top() + 15.0);

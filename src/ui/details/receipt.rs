@@ -1,5 +1,5 @@
-//! What the journal knows of a request's data beyond its messages: the receipt of a saved file, line by line, each to be
-//! copied; and what can be done with the data from here.
+//! What the journal knows of a request's data apart from its messages: the receipt of a saved file, with lines that can be
+//! copied, and buttons for the data.
 
 use egui::{Id, Pos2, Rect, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
@@ -18,23 +18,23 @@ use crate::ui::widgets::{Button, ButtonStyle, icons};
 
 /// The height of a line.
 pub(crate) const LINE: f32 = 20.0;
-/// Where a line's value begins.
+/// The horizontal position of a line's value.
 const VALUE: f32 = 92.0;
 
-/// One line.
+/// One line of the receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Item {
-    /// What it is.
+    /// The line's label.
     words: &'static str,
-    /// As it is shown.
+    /// The value as shown.
     shown: String,
-    /// As it is copied.
+    /// The value as copied.
     copied: String,
-    /// Whether it is a machine's text.
+    /// Whether the value is shown in the monospaced font.
     mono: bool,
 }
 
-/// Gathers lines.
+/// Collects lines.
 #[derive(Debug, Default)]
 struct Items(Vec<Item>);
 
@@ -64,7 +64,7 @@ impl Items {
     }
 }
 
-/// The lines of a request, from its entries in ascending order; none where nothing of it is known but its messages.
+/// The lines for a request, from its entries in ascending order; empty if nothing but messages is known.
 pub(crate) fn items(entries: &[Entry], scene: &FrameContext) -> Vec<Item> {
     let mut items = Items::default();
     let deeds = || {
@@ -137,7 +137,7 @@ fn saved(
     }
 }
 
-/// Draws the lines in a pane of their own, scrolled where they are more than fit.
+/// Draws the lines in a pane of their own, which scrolls if they do not fit.
 pub(crate) fn pane(ui: &mut Ui, place: Rect, items: &[Item]) {
     let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt("receipt"));
     ScrollArea::vertical().auto_shrink(false).id_salt("receipt").show(&mut pane, |ui| {
@@ -175,22 +175,22 @@ pub(crate) fn show(ui: &mut Ui, place: Rect, items: &[Item]) {
     }
 }
 
-/// The words of a line within others: `request id`, but `SHA-256` and `GETs`.
+/// A line's label within a sentence: `request id`, but `SHA-256` and `GETs`.
 fn in_a_sentence(words: &str) -> String {
     if words.chars().nth(1).is_some_and(char::is_uppercase) { words.to_owned() } else { words.to_lowercase() }
 }
 
-/// How high the lines are.
+/// The total height of the lines.
 pub(crate) fn height(items: &[Item]) -> f32 {
     items.iter().map(|_| LINE).sum()
 }
 
-/// Whether nobody has read yet that the link was refused.
+/// Whether the link was refused and the operator has not acknowledged it yet.
 fn is_unread(activity: &Activity<'_>, entries: &[Entry]) -> bool {
     activity.is_refused() && !entries.iter().any(|entry| matches!(entry.fact, Fact::Done(LocalEvent::WarningRead)))
 }
 
-/// The buttons below what can be done next; returns whether there are any.
+/// Draws the buttons. Returns whether there are any.
 pub(crate) fn buttons(
     ui: &mut Ui,
     at: Pos2,

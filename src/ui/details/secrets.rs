@@ -1,4 +1,4 @@
-//! The secrets in the messages: masked until the operator asks for them, and again once these details change.
+//! The secrets in the messages: masked until the operator shows them, and masked again once the details change.
 
 use egui::{Id, Rect, Ui, pos2};
 
@@ -10,22 +10,22 @@ use crate::ui::view_state::details::{Details, Secrets};
 use crate::ui::widgets::Button;
 
 impl Details {
-    /// Why they can't be shown, in a sentence; `None` where they can.
+    /// Why the secrets can't be shown, as a sentence; `None` if they can.
     pub(crate) fn why_not_show(&self) -> Option<&'static str> {
         match self.secrets {
             _ if !self.masked => Some("Nothing in these messages is masked."),
-            // An answer may be lost: then it can be asked again.
+            // A reply may be lost, so asking again is possible.
             Secrets::Masked | Secrets::Asked => None,
             Secrets::Shown(_) => Some("They are shown."),
         }
     }
 
-    /// Why there is nothing to hide, in a sentence; `None` where there is.
+    /// Why there is nothing to hide, as a sentence; `None` if there is.
     pub(crate) fn why_not_hide(&self) -> Option<&'static str> {
         (!self.secrets.are_shown()).then_some("No secrets are shown.")
     }
 
-    /// What asks the engine for them; `None` where there is no message yet.
+    /// The action that reads the secrets; `None` if there is no message yet.
     pub(crate) fn ask_for_secrets(&mut self, profile: ProfileId) -> Option<Action> {
         let (from, to) = (self.entries.first()?.seq, self.entries.last()?.seq);
         self.secrets = Secrets::Asked;
@@ -33,7 +33,7 @@ impl Details {
     }
 }
 
-/// Draws the button that shows them, at the right end of a pane's head, where there are some.
+/// Draws the button that shows or hides secrets, at the right end of a pane's head, if there are any.
 pub(crate) fn button(ui: &mut Ui, pane: Rect, details: &Details, scene: &mut FrameContext) {
     if !details.masked {
         return;

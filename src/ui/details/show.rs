@@ -1,4 +1,4 @@
-//! Draws the details: the head with its buttons, the panes under it, and what can be done next.
+//! Draws the details: the head with its buttons, the panes below it, and the next steps.
 
 use egui::{Rect, Stroke, Ui, pos2, vec2};
 
@@ -21,7 +21,7 @@ use super::next_steps::{next_buttons, reconcile_button, show_next};
 use super::pane::pane;
 use super::{descriptions, gap, json_page, receipt, timeline};
 
-/// What it means that an activity is not kept.
+/// The explanation for an activity that is not saved.
 const NOT_KEPT: &str = "Not kept: the newest messages are in memory only, until the journal can be written.";
 
 /// Draws the details in the whole of `ui`.
@@ -47,7 +47,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameC
     }
 }
 
-/// Draws the head of a gap's details; returns whether they stay open.
+/// Draws the head of a gap's details. Returns whether the details stay open.
 fn show_gap_head(ui: &mut Ui, rect: Rect, gap: &GapState, scene: &FrameContext) -> bool {
     let palette = Palette::of(ui.style());
     let middle = rect.center().y + 1.0;
@@ -64,7 +64,7 @@ fn show_gap_head(ui: &mut Ui, rect: Rect, gap: &GapState, scene: &FrameContext) 
     !close.at(ui, pos2(right, middle)).clicked()
 }
 
-/// Draws the head; returns whether the details stay open.
+/// Draws the head. Returns whether the details stay open.
 fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>, scene: &mut FrameContext) -> bool {
     let palette = Palette::of(ui.style());
     let middle = rect.center().y + 1.0;
@@ -118,7 +118,7 @@ fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>
     open
 }
 
-/// Draws the head's buttons from its right end; returns where they begin, and whether the details stay open.
+/// Draws the head's buttons from its right end. Returns their left edge, and whether the details stay open.
 fn head_buttons(
     ui: &mut Ui,
     rect: Rect,
@@ -167,7 +167,7 @@ fn head_buttons(
     (begin, !close.at(ui, pos2(close_left, middle)).clicked())
 }
 
-/// The last message in full, as the server sent it.
+/// The full text of the last message, as the server sent it.
 fn message_of(details: &Details, activity: &Activity<'_>) -> String {
     details.entries.iter().rev().find_map(descriptions::whole).unwrap_or_else(|| activity.message().into_owned())
 }
@@ -192,7 +192,7 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&ProfileTab, &Acti
         show_next(ui, next, &gap_text::next(&gap), &[], |ui, at| reconcile_button(ui, at, reconcile, scene));
     } else {
         let items = receipt::items(&details.entries, scene);
-        // In the wide window the receipt has a pane of its own; in the narrow one it stands below what is next.
+        // In the wide window the receipt has its own pane; in the narrow one it is below the next steps.
         let apart = !scene.narrow && !items.is_empty();
         let (left, beside) = if apart { middle.split_left_right_at_fraction(0.5) } else { (middle, middle) };
         json_page::show(ui, left, details, profile_tab.view.filter(), scene);

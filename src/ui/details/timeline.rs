@@ -1,4 +1,5 @@
-//! The timeline of an activity: every message, enquiry and deed in order, each with its time and the time since the one before.
+//! The timeline of an activity: every message, status check and local event in order, with its time and the time since the
+//! previous one.
 
 use egui::{Id, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
@@ -17,14 +18,14 @@ use super::pane::pane;
 
 /// The height of a line.
 const LINE: f32 = 20.0;
-/// A narrower pane leaves out the time since the step before and who told it: what was told comes first, and both are said in the
-/// line's name and where the pointer rests.
+/// A narrower pane leaves out the time since the previous step and the source, in favour of the text. The line's accessible
+/// name and tooltip have both.
 const NARROW: f32 = 400.0;
 
-/// What is said if there are more messages than the timeline has.
+/// The note if there are more messages than the timeline shows.
 const CUT: &str = "Only the newest messages are shown; an export has all";
 
-/// Draws the timeline in `rect`; what the filter finds is marked.
+/// Draws the timeline in `rect`, with the filter's matches marked.
 pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &Details, filter: &Filter, scene: &FrameContext) {
     let palette = Palette::of(ui.style());
     let place = pane(ui, rect, "Messages", Some(details.entries.len()));
@@ -51,7 +52,7 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &Details, filter: &Filter, 
     });
 }
 
-/// Above the timeline: the day, where it is not today, and how long all of it took, or that this is not all.
+/// Draws the note above the timeline: the day if it is not today, and the total time, or that the timeline is not complete.
 fn note(ui: &Ui, rect: Rect, details: &Details, scene: &FrameContext) {
     let palette = Palette::of(ui.style());
     let (Some(first), Some(last)) = (details.entries.first(), details.entries.last()) else { return };
@@ -66,7 +67,7 @@ fn note(ui: &Ui, rect: Rect, details: &Details, scene: &FrameContext) {
         widgets::label(ui, text, "in all", &words);
         at.x = text.left() - 10.0;
     }
-    // The lines have the time of day; the day stands above them where it is another.
+    // The lines have only the time of day; the note has the day if it is not today.
     let day = cell_time(first.at, scene.now, &scene.zone);
     if day.millis.is_empty() {
         let text = widgets::text_right(ui, at, &day.short, TextRole::Caption, palette.muted);
@@ -74,7 +75,7 @@ fn note(ui: &Ui, rect: Rect, details: &Details, scene: &FrameContext) {
     }
 }
 
-/// A span to the millisecond while that is of use.
+/// A duration: to the millisecond below 100 s, coarser beyond.
 fn span(time: std::time::Duration) -> String {
     if time.as_secs() < 100 { format!("{}.{:03} s", time.as_secs(), time.subsec_millis()) } else { coarse(time) }
 }
@@ -83,7 +84,7 @@ fn span(time: std::time::Duration) -> String {
 struct Step<'a> {
     entry: &'a Entry,
     before: Option<&'a Entry>,
-    /// Whether another follows.
+    /// Whether another step follows.
     more: bool,
     filter: &'a Filter,
 }
@@ -100,7 +101,7 @@ impl Step<'_> {
         let narrow = line.width() < NARROW;
         let mut right = clock.right();
         if !narrow {
-            // As wide as the minutes of a long step, so that the icons stay in one line.
+            // As wide as a step of several minutes, so that all icons align.
             right += 92.0;
             widgets::text_right(ui, pos2(right, middle), &relative, TextRole::Mono, palette.muted);
         }

@@ -1,4 +1,4 @@
-//! The two charts: messages by the minute, and how long commands took. Flat bars; each chart tells its numbers in words.
+//! The two charts of Insight: messages per minute, and how long commands took. Each chart also describes its numbers in words.
 
 use egui::{Color32, Rect, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2};
 
@@ -15,20 +15,20 @@ use super::part::{HEAD, SHORT, head, nothing};
 use super::reasons::group;
 use super::words;
 
-/// The room for the numbers left of a plot.
+/// The width of the numbers left of a plot.
 const AXIS: f32 = 30.0;
-/// The height of the numbers under a plot.
+/// The height of the numbers below a plot.
 const TICKS: f32 = 22.0;
 /// The height of the legend.
 const LEGEND: f32 = 24.0;
-/// The lowest plot with a legend under it.
+/// The lowest plot that has a legend below it.
 const LEGEND_FROM: f32 = 110.0;
-/// How many bins one bar of the histogram has.
+/// The number of bins in one bar of the histogram.
 const BINS_A_BAR: usize = 2;
-/// The fewest bins that the histogram shows: two decades.
+/// The minimum number of bins shown: two decades.
 const FEWEST_BINS: usize = 2 * BINS_A_DECADE as usize;
 
-/// Draws how many messages came, and how many commands failed, bar by bar.
+/// Draws how many messages arrived and how many commands failed, per bar.
 pub(crate) fn throughput(ui: &mut Ui, part: Rect, insight: &Insight, now: u64, scene: &FrameContext) {
     let palette = Palette::of(ui.style());
     let average = words::average(insight);
@@ -75,7 +75,7 @@ pub(crate) fn throughput(ui: &mut Ui, part: Rect, insight: &Insight, now: u64, s
     chart(ui, plot, "Messages and failures over time", said);
 }
 
-/// Draws how many commands took how long, on a scale on which each decade is as wide as the next.
+/// Draws how long commands took, on a logarithmic scale.
 pub(crate) fn took(ui: &mut Ui, part: Rect, insight: &Insight, scene: &FrameContext) {
     let palette = Palette::of(ui.style());
     let timed = insight.timed();
@@ -128,7 +128,7 @@ pub(crate) fn took(ui: &mut Ui, part: Rect, insight: &Insight, scene: &FrameCont
     chart(ui, plot, "Commands by time to outcome", said);
 }
 
-/// The bins from which to which there is something, whole bars and never too few.
+/// The first and the end of the bins to show: the non-empty range, extended to whole bars and to [`FEWEST_BINS`].
 fn range(insight: &Insight) -> (usize, usize) {
     let some = |count: &u64| *count > 0;
     let first = insight.took.iter().position(some).unwrap_or(0);
@@ -141,7 +141,7 @@ fn range(insight: &Insight) -> (usize, usize) {
     (from, to)
 }
 
-/// The times under the histogram: the decades first, then 2 and 5 where there is room.
+/// Draws the times below the histogram: decades first, then 5 and 2 where they fit.
 fn ticks(ui: &Ui, plot: Rect, place: impl Fn(f64) -> f32) {
     let mut taken: Vec<egui::Rangef> = Vec::new();
     for steps in [&[1.0][..], &[5.0, 2.0][..]] {
@@ -163,13 +163,13 @@ fn ticks(ui: &Ui, plot: Rect, place: impl Fn(f64) -> f32) {
     }
 }
 
-/// Seconds as they stand under the histogram.
+/// Seconds in the form shown below the histogram.
 fn seconds_words(seconds: f64, power: i32) -> String {
     let digits = usize::try_from(-power).unwrap_or(0);
     format!("{seconds:.digits$}")
 }
 
-/// The lines at the median and where 95 of 100 lie, with their words at the outer sides.
+/// Draws the lines at the median and at the 95th percentile, with their texts at the outer sides.
 fn quantiles(ui: &Ui, plot: Rect, [(median, median_words), (p95, p95_words)]: [(f32, &str); 2]) {
     let palette = Palette::of(ui.style());
     let y = plot.top() - 8.0;
@@ -180,9 +180,9 @@ fn quantiles(ui: &Ui, plot: Rect, [(median, median_words), (p95, p95_words)]: [(
     let (left, right) = (format!("median {median_words}"), format!("p95 {p95_words}"));
     let widths = [&left, &right].map(|words| widgets::width(ui, words, TextRole::Caption));
     let [median_width, p95_width] = widths;
-    // Side by side, whatever the lines' places.
+    // Keep the texts side by side, wherever the lines are.
     let farthest = plot.right() - median_width - p95_width - 10.0;
-    // Beside the number at the axis, if there is room.
+    // Start beside the number at the axis, if the texts fit.
     let nearest = if farthest >= plot.left() { plot.left() } else { plot.left() - AXIS };
     let start = (median + 4.0 - median_width).clamp(nearest, farthest.max(nearest));
     let next =
@@ -192,7 +192,7 @@ fn quantiles(ui: &Ui, plot: Rect, [(median, median_words), (p95, p95_words)]: [(
     }
 }
 
-/// The bars of a chart over time; a bar of something is never too low to be seen.
+/// Draws the bars of a chart over time; a bar that is not zero is at least 1 px high.
 fn bars(ui: &Ui, plot: Rect, counts: &[u32], top: u64, colour: impl Fn(bool) -> Color32) {
     let width = plot.width() / float(counts.len().max(1) as u64);
     for (index, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
@@ -204,7 +204,7 @@ fn bars(ui: &Ui, plot: Rect, counts: &[u32], top: u64, colour: impl Fn(bool) -> 
     }
 }
 
-/// The lines at the top, the middle and the bottom of a plot, with what they stand for.
+/// Draws the lines at the top, the middle and the bottom of a plot, with their values.
 fn grid(ui: &Ui, plot: Rect, top: u64) {
     let palette = Palette::of(ui.style());
     let mut lines = vec![(top, plot.top()), (0, plot.bottom())];
@@ -218,14 +218,14 @@ fn grid(ui: &Ui, plot: Rect, top: u64) {
     }
 }
 
-/// A number or a time on an axis; `align` is which part of it is at `x`.
+/// Draws a number or a time at an axis; `align` is the part of its width that is left of `x`.
 fn caption(ui: &Ui, x: f32, y: f32, words: &str, align: f32) {
     let palette = Palette::of(ui.style());
     let line = widgets::line(ui, words, TextRole::Caption, palette.muted, f32::INFINITY);
     widgets::paint_line(ui, pos2(x - line.size().x * align, y), &line);
 }
 
-/// Makes a plot an image that tells its numbers, and that the keyboard can go to where it has to be scrolled to.
+/// Makes a plot an image with a description in words. It takes the keyboard focus, so that the keyboard can scroll to it.
 fn chart(ui: &Ui, plot: Rect, name: &str, said: impl FnOnce() -> String) {
     let response = ui.interact(plot, ui.make_persistent_id(("chart", name)), Sense::focusable_noninteractive());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name));
@@ -238,7 +238,7 @@ fn chart(ui: &Ui, plot: Rect, name: &str, said: impl FnOnce() -> String) {
     }
 }
 
-/// The next number that an axis can well end at: even, with few digits.
+/// The next larger number that suits an axis: even, with few digits.
 fn nice(most: u64) -> u64 {
     const STEPS: [u64; 11] = [10, 12, 16, 20, 24, 30, 40, 50, 60, 80, 100];
     if let Some(small) = [2, 4, 6, 8].into_iter().find(|step| *step >= most) {

@@ -1,7 +1,7 @@
-//! Insight: how much came, why commands failed, and how long they took, over the last hour, six hours or day.
+//! Insight: how many messages arrived, why commands failed, and how long they took, over the last hour, six hours or day.
 //!
-//! Beside the table in a wide window, under it in a narrow one. It is counted anew only when something came or a minute
-//! turned.
+//! It is beside the table in a wide window and below it in a narrow one. It is recomputed only when something arrives or a
+//! minute passes.
 
 pub(crate) mod charts;
 pub(crate) mod part;
@@ -25,31 +25,31 @@ use super::widgets::{Button, ButtonStyle};
 
 use part::HEAD;
 
-/// Beside the table: the narrowest and the widest that it is, and its share of the window in between.
+/// Beside the table: the minimum and the maximum width, and its share of the window in between.
 const WIDTHS: (f32, f32) = (320.0, 400.0);
 const SHARE: f32 = 0.3125;
-/// Its height under the table.
+/// The height below the table.
 const BELOW: f32 = theme::DETAILS;
-/// What is kept free at its sides.
+/// The margin at both sides.
 const MARGIN: f32 = 16.0;
-/// The heights of the two charts and of what heads a part, beside the table.
+/// Beside the table: the height of each chart, without the head of its part.
 const CHART: f32 = 166.0;
 
-/// What is kept free between two parts.
+/// The space between two parts.
 const BETWEEN: f32 = 20.0;
 
-/// Where it is in the window.
+/// The position in the window.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Place {
     /// At the right edge, with this width.
     Beside(f32),
-    /// Under the table, with this height.
+    /// Below the table, with this height.
     Below(f32),
 }
 
 impl Place {
-    /// Where it goes in what is left of this width for it and the table; `None` if it is not open, or the details are under
-    /// the table: they come first.
+    /// The position in the `width` left for Insight and the table; `None` if Insight is closed, or if the details need the
+    /// space below the table.
     pub(crate) fn of(width: f32, profile_tab: &ProfileTab, scene: &FrameContext) -> Option<Self> {
         if !scene.insight.open {
             None
@@ -61,7 +61,7 @@ impl Place {
     }
 }
 
-/// Draws it in the whole of `ui`.
+/// Draws Insight in the whole of `ui`.
 pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     widgets::name_group(ui, "Insight");
@@ -81,7 +81,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameC
     if now > 0 {
         scene.counts(std::time::Duration::from_secs(1));
     } else if insight.settled > 0 || insight.messages.iter().any(|count| *count > 0) {
-        // Nothing comes any more, but what there is grows older with the minute.
+        // Nothing arrives, but the times shown get older with each minute.
         scene.counts(std::time::Duration::from_hours(1));
     }
     let body = rect.with_min_y(head.bottom());
@@ -93,7 +93,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameC
     profile_tab.insight = shown;
 }
 
-/// The name, the span and the way out.
+/// Draws the title, the time range and the close button.
 fn show_head(ui: &mut Ui, rect: Rect, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let middle = rect.center().y;
@@ -109,7 +109,7 @@ fn show_head(ui: &mut Ui, rect: Rect, scene: &mut FrameContext) {
     }
 }
 
-/// The span with its menu, up to `right`.
+/// Draws the time range with its menu, up to `right`.
 pub(crate) fn span(ui: &mut Ui, right: egui::Pos2, scene: &mut FrameContext) {
     const WIDTH: f32 = 160.0;
     let palette = Palette::of(ui.style());
@@ -145,7 +145,7 @@ pub(crate) fn span(ui: &mut Ui, right: egui::Pos2, scene: &mut FrameContext) {
         });
 }
 
-/// One part below the other; what has no room is scrolled to.
+/// Draws the parts one below the other; they scroll if they do not fit.
 fn in_rows(ui: &mut Ui, body: Rect, insight: &Insight, now: u64, scene: &mut FrameContext) {
     let charts = 2.0 * (HEAD + CHART) + 2.0 * BETWEEN + 24.0;
     let lines = reasons::lines(insight, body.height() - charts - HEAD);
@@ -167,7 +167,7 @@ fn in_rows(ui: &mut Ui, body: Rect, insight: &Insight, now: u64, scene: &mut Fra
     });
 }
 
-/// One part beside the other.
+/// Draws the parts side by side.
 fn in_columns(ui: &mut Ui, body: Rect, insight: &Insight, now: u64, scene: &mut FrameContext) {
     const APART: f32 = 24.0;
     let width = ((body.width() - 2.0 * theme::EDGE - 2.0 * APART) / 3.0).floor();

@@ -1,4 +1,4 @@
-//! What every part of Insight has: a heading, and words if there is nothing to show.
+//! The common elements of the parts of Insight: a heading, and the text for an empty chart.
 
 use egui::{Rect, Ui, pos2};
 
@@ -8,10 +8,10 @@ use crate::ui::widgets;
 
 pub(crate) const HEAD: f32 = 28.0;
 
-/// Up to this width a part says less in its head.
+/// Up to this width a part's head is shortened.
 pub(crate) const SHORT: f32 = 270.0;
 
-/// The head of a part: what it is, and in short what it says. `note` is for the eye, `said` for screen readers.
+/// Draws a part's head: its title and a summary. `note` is the visible summary, `said` the one for screen readers.
 pub(crate) fn head(ui: &Ui, part: Rect, title: &str, note: &str, said: &str) {
     let palette = Palette::of(ui.style());
     let middle = part.top() + HEAD / 2.0;
@@ -21,11 +21,11 @@ pub(crate) fn head(ui: &Ui, part: Rect, title: &str, note: &str, said: &str) {
     let room = part.right() - text.right() - 12.0;
     let line = widgets::line(ui, note, TextRole::Small, palette.secondary, room);
     let at = pos2(part.right() - line.size().x, middle);
-    // The heading has the title for its own.
+    // The heading has the accessible name `title` already.
     widgets::label(ui, widgets::paint_line(ui, at, &line), &format!("{title}, in short"), said);
 }
 
-/// What stands in place of a chart that has nothing to show.
+/// Draws the text in place of an empty chart.
 pub(crate) fn nothing(ui: &Ui, part: Rect, words: &str) {
     let palette = Palette::of(ui.style());
     let line = widgets::paragraph(ui, words, TextRole::Small, palette.muted, part.width());

@@ -1,4 +1,4 @@
-//! Why commands failed: one line a reason, the most frequent first. A click shows its commands.
+//! Why commands failed: one line per reason, the most frequent first. A click filters the table to its commands.
 
 use egui::{Id, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
@@ -16,17 +16,17 @@ use super::words;
 
 /// The height of a line.
 pub(crate) const LINE: f32 = 24.0;
-/// The fewest and the most lines beside the table.
+/// The minimum and the maximum number of lines beside the table.
 const LINES: (f32, f32) = (3.0, 12.0);
 
-/// How many lines there are in a room of this height, or are to be where it is less than the fewest.
+/// The number of lines that fit in this height, but at least the minimum.
 pub(crate) fn lines(insight: &Insight, room: f32) -> f32 {
     #[expect(clippy::cast_precision_loss, reason = "bounded by the most lines")]
     let wanted = insight.reasons.len().clamp(1, 12) as f32;
     wanted.min((room / LINE).floor().clamp(LINES.0, LINES.1))
 }
 
-/// Draws them.
+/// Draws the lines.
 pub(crate) fn show(ui: &mut Ui, part: Rect, insight: &Insight, scene: &mut FrameContext) {
     let (failed, settled) = (insight.failed, insight.settled);
     if failed == 0 {
@@ -49,7 +49,7 @@ pub(crate) fn show(ui: &mut Ui, part: Rect, insight: &Insight, scene: &mut Frame
     head(ui, part, "Failure reasons", &note, &format!("{failed} of {settled} commands failed, {share}"));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few lines")]
     let room = ((part.height() - super::part::HEAD) / LINE).floor().max(1.0) as usize;
-    // Where not all have room, the last line tells how many there are.
+    // If not all reasons fit, the last line counts the rest.
     let count = if insight.reasons.len() > room { room - 1 } else { insight.reasons.len() };
     let most = insight.reasons.first().map_or(1, |(_, count)| *count);
     let mut top = part.top() + super::part::HEAD;
@@ -71,7 +71,7 @@ pub(crate) fn show(ui: &mut Ui, part: Rect, insight: &Insight, scene: &mut Frame
     }
 }
 
-/// One reason: its words, a bar beside the most frequent one's, how often.
+/// Draws one reason: its text, a bar relative to the most frequent reason, and its count.
 fn one(ui: &Ui, line: Rect, reason: &str, (count, most): (u64, u64), scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let shown = visible(reason);
@@ -114,7 +114,7 @@ fn one(ui: &Ui, line: Rect, reason: &str, (count, most): (u64, u64), scene: &mut
     press.on_hover_text(if reason.is_empty() { "No reason came with these failures." } else { &*shown });
 }
 
-/// A count for the eye.
+/// A count with grouped digits.
 pub(crate) fn group(count: u64) -> String {
     grouped(usize::try_from(count).unwrap_or(usize::MAX))
 }

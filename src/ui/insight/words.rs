@@ -1,4 +1,4 @@
-//! Insight in words: for the eye in short, for screen readers with every number.
+//! The words of Insight: short ones to show, and full descriptions with every number for screen readers.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::activity::{BINS, Insight, Timestamp, bin_start};
 use crate::settings::InsightSpan;
 use crate::ui::text::{Zone, clock_minute, took};
 
-/// A span as it is offered.
+/// A time range as in the menu.
 pub(crate) fn span(span: InsightSpan) -> &'static str {
     match span {
         InsightSpan::Hour => "Last hour",
@@ -15,7 +15,7 @@ pub(crate) fn span(span: InsightSpan) -> &'static str {
     }
 }
 
-/// A span within a sentence.
+/// A time range within a sentence.
 pub(crate) fn within(span: InsightSpan) -> &'static str {
     match span {
         InsightSpan::Hour => "in the last hour",
@@ -24,7 +24,7 @@ pub(crate) fn within(span: InsightSpan) -> &'static str {
     }
 }
 
-/// The filter that shows the commands which failed for a reason; empty for those without one.
+/// The filter that shows the commands that failed for a reason; an empty `reason` means commands without one.
 pub(crate) fn filter(reason: &str, span: InsightSpan) -> String {
     let since = match span {
         InsightSpan::Hour => "1h",
@@ -35,12 +35,12 @@ pub(crate) fn filter(reason: &str, span: InsightSpan) -> String {
     format!("kind:command status:failed message:\"{reason}\" since:{since}")
 }
 
-/// A time as the histogram tells it: `340 ms`, `7.4 s`, `2 min 3 s`.
+/// A time in the form of the histogram: `340 ms`, `7.4 s`, `2 min 3 s`.
 pub(crate) fn time(time: Duration) -> String {
     if time < Duration::from_millis(100) { format!("{} ms", time.as_millis().max(1)) } else { took(time, false) }
 }
 
-/// A count on an axis, where there is little room: `250`, `12 k`, `1.5 M`.
+/// A short form of a count for an axis: `250`, `12 k`, `1.5 M`.
 pub(crate) fn short(count: u64) -> String {
     let tenths = |unit: u64, word: &str| {
         let tenths = count * 10 / unit;
@@ -54,7 +54,7 @@ pub(crate) fn short(count: u64) -> String {
     }
 }
 
-/// Messages a minute on average: `27`, `0.4`.
+/// The average number of messages per minute: `27`, `0.4`.
 pub(crate) fn average(insight: &Insight) -> String {
     let all: u64 = insight.messages.iter().map(|count| u64::from(*count)).sum();
     let minutes = insight.minutes.max(1) as u64;
@@ -62,7 +62,7 @@ pub(crate) fn average(insight: &Insight) -> String {
     if tenths < 100 { format!("{}.{}", tenths / 10, tenths % 10) } else { (tenths.div_ceil(10)).to_string() }
 }
 
-/// A share in per cent with one digit: `1.0 %`.
+/// A share in per cent with one decimal: `1.0 %`.
 pub(crate) fn share(part: u64, whole: u64) -> String {
     let tenths = (part * 1_000 + whole / 2) / whole.max(1);
     format!("{}.{} %", tenths / 10, tenths % 10)
@@ -74,7 +74,7 @@ pub(crate) fn bar_begins(insight: &Insight, bar: usize, minutes_a_bar: u32) -> T
     insight.begins.plus(Duration::from_mins(minutes))
 }
 
-/// Every number of the throughput.
+/// Describes every number of the throughput chart.
 pub(crate) fn throughput(insight: &Insight, minutes_a_bar: u32, now: Timestamp, zone: &Zone) -> String {
     let at = |bar: usize| clock_minute(bar_begins(insight, bar, minutes_a_bar), now, zone);
     let each = if minutes_a_bar == 1 { "each minute".to_owned() } else { format!("each {minutes_a_bar} minutes") };
@@ -89,7 +89,7 @@ pub(crate) fn throughput(insight: &Insight, minutes_a_bar: u32, now: Timestamp, 
     }
 }
 
-/// Every number of how long commands took, in bars of so many bins.
+/// Describes every number of the histogram, in bars of `bins_a_bar` bins.
 pub(crate) fn took_in_bars(insight: &Insight, bins_a_bar: usize) -> String {
     let bars = insight.took.chunks(bins_a_bar).enumerate();
     let told = bars.filter_map(|(bar, counts)| {

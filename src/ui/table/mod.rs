@@ -1,8 +1,9 @@
-//! The table of activities: where it stands, what is selected, and how both move.
+//! Draws the table of activities: `show` the whole, `header`, `row` and `gap_row` its parts, `row_menu` and `copy` what is done
+//! with the selection. Position and selection are kept in `ui::view_state::table`.
 //!
-//! Positions are whole rows of 28 px counted in `f64`, so a million rows are scrolled as exactly as ten. The selection is
-//! by row, never by index: it survives filters and sorting. What is scrolled away from the newest end stays where it is
-//! when rows arrive.
+//! Positions are in rows of 28 px, counted in `f64`, so a million rows scroll as exactly as ten. Rows are selected by id and
+//! never by index, so the selection survives filters and sorting. When the table is scrolled away from the newest row, new rows
+//! do not move it.
 
 pub(crate) mod cell;
 pub(crate) mod copy;
