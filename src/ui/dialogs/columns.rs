@@ -1,5 +1,5 @@
-//! The dialog `Columns`: which columns there are, in which order and how wide, and how times are told; all of it by keyboard.
-//! What is changed takes effect at once.
+//! The dialog `Columns`: which columns are shown, in which order and how wide, and how times are shown; all of it also by
+//! keyboard. Changes take effect at once.
 
 use egui::{Id, Rect, Ui, pos2, vec2};
 
@@ -16,10 +16,10 @@ use crate::ui::widgets::{Button, ButtonStyle, icons};
 
 /// The height of a column's line.
 const LINE: f32 = 28.0;
-/// By how much a press of a button makes a column wider or narrower, in points.
+/// The change of width per click, in points.
 const STEP: f32 = 12.0;
 
-/// What is chosen.
+/// The layout being edited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ColumnDraft {
     profile: ProfileId,
@@ -28,13 +28,13 @@ pub(crate) struct ColumnDraft {
 }
 
 impl ColumnDraft {
-    /// What is chosen for a profile so far.
+    /// The present layout of a profile.
     pub(crate) fn new(profile: ProfileId, look: &settings::TableLayout, times: Times) -> Self {
         Self { profile, look: look.clone(), times }
     }
 }
 
-/// Draws what the dialog holds.
+/// Draws the dialog's content.
 pub(crate) fn show(ui: &mut Ui, chosen: &mut ColumnDraft, fresh: bool, scene: &mut FrameContext) {
     let before = chosen.clone();
     pane(ui, 264.0, 120.0).show(ui, |ui| {
@@ -58,7 +58,7 @@ pub(crate) fn show(ui: &mut Ui, chosen: &mut ColumnDraft, fresh: bool, scene: &m
     close_button(ui, fresh, scene);
 }
 
-/// Those that are shown in their order, then those that are not.
+/// The shown columns in their order, then the hidden ones.
 fn offered(look: &settings::TableLayout) -> Vec<TableColumn> {
     let mut columns: Vec<TableColumn> = look.shown().iter().map(|shown| shown.column).collect();
     columns.extend(TableColumn::ALL.into_iter().filter(|column| !is_shown(look, *column)));
@@ -77,7 +77,7 @@ fn line(ui: &mut Ui, column: TableColumn, look: &mut settings::TableLayout) {
     let shown = look.shown();
     let at = shown.iter().position(|other| other.column == column);
     let name = words(column);
-    // The last one that is shown can't be taken away: a table without columns shows nothing.
+    // The last shown column can't be hidden: a table without columns shows nothing.
     let can_turn = at.is_none() || shown.len() > 1;
     if choice(ui, pos2(rect.left(), middle), Mark::Check(at.is_some()), name, can_turn).clicked() {
         turn(look, column);
@@ -112,7 +112,7 @@ fn line(ui: &mut Ui, column: TableColumn, look: &mut settings::TableLayout) {
     }
 }
 
-/// Shows a column, last but for the buttons, or shows it no more.
+/// Shows a column as the last before the buttons, or hides it.
 fn turn(look: &mut settings::TableLayout, column: TableColumn) {
     look.columns = look.shown();
     let before = look.columns.len();
@@ -139,7 +139,7 @@ fn widen(look: &mut settings::TableLayout, column: TableColumn, by: f32) {
     set_width(look, column, Some(now + by));
 }
 
-/// Draws how times are told.
+/// Draws the choices for how times are shown.
 fn times(ui: &mut Ui, times: &mut Times) {
     let palette = Palette::of(ui.style());
     ui.add_space(8.0);

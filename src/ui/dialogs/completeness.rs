@@ -1,5 +1,5 @@
-//! What is known to be complete: one line in the status bar, and a dialog that lists it. It claims nothing about ids that
-//! were never seen, and says so.
+//! The completeness report: a summary for the status bar, and a dialog with the details. It claims nothing about ids that were
+//! never seen, and says so.
 
 use std::collections::HashSet;
 
@@ -17,33 +17,33 @@ use crate::ui::view_state::completeness::LOOKED_AT;
 use crate::ui::widgets;
 use crate::ui::widgets::link::link;
 
-/// How many gaps, and how many open ids, the dialog lists.
+/// The maximum number of gaps, and of open ids, in the dialog.
 const LISTED: usize = 100;
 
-/// What the dialog lists, as of one moment.
+/// The dialog's content at one point in time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Report {
     version: u64,
     ledger: OutcomeCounts,
-    /// The newest gaps, the newest first.
+    /// The gaps, newest first.
     gaps: Vec<(RowId, GapState)>,
-    /// Ids whose outcome is still to come: those that were open across a gap, then the newest.
+    /// Ids without outcome: first those that were open across a gap, then the newest.
     open: Vec<Open>,
     /// Whether another client probably takes messages.
     suspected: bool,
 }
 
-/// An id whose outcome is still to come.
+/// An id without outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Open {
     row: RowId,
     id: String,
-    /// Its status and how that is known.
+    /// Its status, and the source of that status.
     words: String,
 }
 
 impl Report {
-    /// The report on a desk.
+    /// The report on a tab.
     pub(crate) fn of(profile_tab: &ProfileTab) -> Self {
         let activities = &profile_tab.activities;
         let mut gaps: Vec<_> = activities.gaps().filter_map(|row| Some((row, profile_tab.gap(row)?))).collect();
@@ -76,7 +76,7 @@ impl Report {
         Self { version, ledger: activities.ledger(), gaps, open, suspected }
     }
 
-    /// Brings it up to the desk, where something came.
+    /// Updates the report if the tab has changed.
     pub(crate) fn follow(&mut self, profile_tab: &ProfileTab) {
         if self.version != profile_tab.completeness.version {
             *self = Self::of(profile_tab);
@@ -84,7 +84,7 @@ impl Report {
     }
 }
 
-/// Draws what the dialog `Completeness` holds.
+/// Draws the content of the dialog `Completeness`.
 pub(crate) fn show(ui: &mut Ui, report: &Report, fresh: bool, scene: &mut FrameContext) {
     paragraph(
         ui,
@@ -133,7 +133,7 @@ fn total(ui: &mut Ui, words: &str, count: usize) {
     widgets::label(ui, rect, words, &format!("{words}: {count}"));
 }
 
-/// The head of a list, which says where it is cut.
+/// Draws the head of a list, which says if the list is cut.
 fn list_head(ui: &mut Ui, words: &str, listed: usize, all: usize) {
     let palette = Palette::of(ui.style());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 26.0));
@@ -147,7 +147,7 @@ fn list_head(ui: &mut Ui, words: &str, listed: usize, all: usize) {
     widgets::label(ui, text, &words, &words);
 }
 
-/// A line that leads to its row.
+/// Draws a line; a click on it shows its row.
 fn item(ui: &mut Ui, row: RowId, face: TextRole, name: &str, standing: &str, scene: &mut FrameContext) {
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 22.0));
     if link(ui, rect, Id::unique(("completeness", row)), (name, face), standing) {

@@ -1,5 +1,5 @@
-//! The part of the dialog `Ready data` about payloads that are encrypted: whether they are decrypted on their way to the disk, and
-//! with which key. The key is held only while it is typed: once the engine has it, it is wiped here.
+//! The section of the dialog `Ready data` about encrypted payloads: whether they are decrypted while they are saved, and with
+//! which key. The typed key is wiped here once the engine has it.
 
 use std::fmt;
 
@@ -20,10 +20,10 @@ use crate::ui::widgets::{Button, ButtonStyle, icons};
 
 use super::section::{head, line};
 
-/// How many hex digits a key has.
+/// The number of hex digits in a key.
 const DIGITS: usize = 64;
 
-/// What is known of a profile's key, in a sentence.
+/// The state of a profile's key, as a sentence.
 fn sentence(key: DataKeyStatus) -> &'static str {
     match key {
         DataKeyStatus { known: true, kept: true } => "The key is known, and kept in the keyring.",
@@ -32,16 +32,16 @@ fn sentence(key: DataKeyStatus) -> &'static str {
     }
 }
 
-/// What is typed.
+/// The form for a key.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub(crate) struct KeyForm {
     known: DataKeyStatus,
     typed: Zeroizing<String>,
-    /// Whether the keyring is to keep it.
+    /// Whether to save the key in the keyring.
     keep: bool,
-    /// Whether what is typed shows.
+    /// Whether the typed key is visible.
     shown: bool,
-    /// What is wrong with it.
+    /// The error in the typed key.
     wrong: Option<String>,
 }
 
@@ -52,7 +52,7 @@ impl fmt::Debug for KeyForm {
 }
 
 impl KeyForm {
-    /// What is known of the key has changed.
+    /// Updates the state of the key.
     pub(crate) fn follow(&mut self, known: DataKeyStatus) {
         if self.known != known {
             self.known = known;
@@ -60,7 +60,7 @@ impl KeyForm {
         }
     }
 
-    /// Gives the engine what was typed. Says whether it is a key.
+    /// Sends the typed key to the engine. Returns whether it is valid.
     fn give(&mut self, profile: ProfileId, scene: &mut FrameContext) -> bool {
         match read(&self.typed) {
             Ok(key) => {
@@ -78,7 +78,7 @@ impl KeyForm {
     }
 }
 
-/// Reads a key, or says what is wrong with it.
+/// Parses a key, or returns the error as a sentence.
 fn read(typed: &str) -> Result<DataKey, String> {
     let digits = typed.trim();
     DataKey::from_hex(digits).ok_or_else(|| {
@@ -90,7 +90,7 @@ fn read(typed: &str) -> Result<DataKey, String> {
     })
 }
 
-/// Draws it. `decrypt` is what the settings have; returns whether that is to change.
+/// Draws the section. `decrypt` is the present setting; returns whether to change it.
 pub(crate) fn show(
     ui: &mut Ui,
     form: &mut KeyForm,
@@ -114,7 +114,7 @@ pub(crate) fn show(
     switched
 }
 
-/// Whether a key is known, and the button that forgets it.
+/// Draws the state of the key, and the button that removes it.
 fn known(ui: &mut Ui, known: DataKeyStatus, profile: ProfileId, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let (at, right) = line(ui);
@@ -127,7 +127,7 @@ fn known(ui: &mut Ui, known: DataKeyStatus, profile: ProfileId, scene: &mut Fram
     }
 }
 
-/// The field of the key, and whether the keyring keeps it.
+/// Draws the field for the key, and whether the keyring keeps it.
 fn typed(ui: &mut Ui, form: &mut KeyForm, profile: ProfileId, scene: &mut FrameContext) {
     ui.add_space(4.0);
     let (at, right) = line(ui);
@@ -157,7 +157,7 @@ fn typed(ui: &mut Ui, form: &mut KeyForm, profile: ProfileId, scene: &mut FrameC
     if (entered || pressed) && form.give(profile, scene) {
         text_field::forget(ui, id);
     } else if response.lost_focus() && !form.typed.trim().is_empty() {
-        // Half a key that is still being typed is nothing wrong.
+        // An incomplete key is no error while it is typed.
         form.wrong = read(&form.typed).err();
     }
     if let Some(wrong) = &form.wrong {

@@ -1,5 +1,5 @@
-//! The dialog `Ready data`: what is done with a profile's ready data, and which hosts it may be fetched from. What is chosen
-//! takes effect at once; what is shown is what the settings have.
+//! The dialog `Ready data`: what happens to a profile's ready data, and which hosts it may be downloaded from. Changes take
+//! effect at once; the dialog shows what the settings have.
 
 use egui::{Id, Key, Ui, pos2, vec2};
 
@@ -20,24 +20,24 @@ use super::data_key;
 use super::data_key::KeyForm;
 use super::section::{head, line};
 
-/// The dialog.
+/// The state of the dialog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DataSettings {
     profile: ProfileId,
-    /// Its name.
+    /// The profile's name.
     name: String,
-    /// The host of its download address, which needs no permission.
+    /// The host of the profile's download address, which needs no permission.
     own: String,
     saving: DownloadSettings,
-    /// What is typed as a further host.
+    /// The typed host.
     host: String,
-    /// What is wrong with it.
+    /// The error in the typed host.
     wrong: Option<&'static str>,
     key: KeyForm,
 }
 
 impl DataSettings {
-    /// The dialog of a profile.
+    /// The dialog for a profile.
     pub(crate) fn of(profile_tab: &ProfileTab) -> Self {
         let mut dialog = Self {
             profile: profile_tab.profile.id,
@@ -52,12 +52,12 @@ impl DataSettings {
         dialog
     }
 
-    /// Whose it is.
+    /// The profile whose settings the dialog shows.
     pub(crate) fn profile(&self) -> ProfileId {
         self.profile
     }
 
-    /// Follows the settings.
+    /// Updates the dialog from the settings.
     pub(crate) fn follow(&mut self, profile_tab: &ProfileTab) {
         let profile = &profile_tab.profile;
         if self.name != profile.name {
@@ -70,18 +70,18 @@ impl DataSettings {
         self.key.follow(profile_tab.status.data_key);
     }
 
-    /// Asks for a change.
+    /// Requests a change of the settings.
     fn change(&self, scene: &mut FrameContext, change: SavingChange) {
         scene.request(UiRequest::Send(Action::ChangeSaving { profile: self.profile, change }));
     }
 
-    /// The host that was typed, or what is wrong with it, in a sentence.
+    /// The typed host, or its error as a sentence.
     fn typed_host(&self) -> Result<String, &'static str> {
         let host = url::Host::parse(self.host.trim());
         host.map(|host| host.to_string()).map_err(|_error| "Enter a host alone, such as files.example.com.")
     }
 
-    /// Allows a host.
+    /// Allows automatic downloads from a host.
     fn allow(&mut self, host: String, scene: &mut FrameContext) {
         if !self.saving.automatic_hosts.contains(&host) {
             self.change(scene, SavingChange::AutomaticHost(host, true));
@@ -90,12 +90,12 @@ impl DataSettings {
     }
 }
 
-/// The host of an address; empty where it has none.
+/// The host of an address; empty if it has none.
 fn host_of(address: &Address) -> String {
     address.host().unwrap_or_default()
 }
 
-/// Draws what the dialog holds.
+/// Draws the dialog's content.
 pub(crate) fn show(ui: &mut Ui, dialog: &mut DataSettings, fresh: bool, scene: &mut FrameContext) {
     pane(ui, 164.0, 120.0).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
@@ -112,7 +112,7 @@ pub(crate) fn show(ui: &mut Ui, dialog: &mut DataSettings, fresh: bool, scene: &
     close_button(ui, fresh, scene);
 }
 
-/// Whether ready data is saved by itself, and where to.
+/// Draws whether ready data is saved automatically, and the folder for it.
 fn automatic(ui: &mut Ui, dialog: &DataSettings, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let (at, right) = line(ui);
@@ -147,7 +147,7 @@ fn automatic(ui: &mut Ui, dialog: &DataSettings, scene: &mut FrameContext) {
     );
 }
 
-/// The hosts that are fetched from without a click.
+/// Draws the hosts that are allowed for automatic downloads.
 fn hosts(ui: &mut Ui, dialog: &mut DataSettings, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     head(ui, "Hosts that are fetched from without a click");
@@ -182,7 +182,7 @@ fn hosts(ui: &mut Ui, dialog: &mut DataSettings, scene: &mut FrameContext) {
     let allow = Button::new("Allow host").look(ButtonStyle::Outlined).why_not(typed.as_ref().err().copied());
     let pressed = allow.at(ui, pos2(place.right() + 8.0, at.y)).clicked();
     if response.lost_focus() {
-        // Half a host that is still being typed is nothing wrong, and neither is an empty field.
+        // An incomplete host is no error while it is typed, and neither is an empty field.
         dialog.wrong = typed.as_ref().err().copied().filter(|_| entered || !dialog.host.trim().is_empty());
     }
     if let (true, Ok(host)) = (pressed || entered, typed) {
@@ -193,7 +193,7 @@ fn hosts(ui: &mut Ui, dialog: &mut DataSettings, scene: &mut FrameContext) {
     }
 }
 
-/// The hosts that may lead into a private network; each was allowed where a notice asked.
+/// Draws the hosts that may resolve to a private network. Each of them was allowed through a notice.
 fn private(ui: &mut Ui, dialog: &DataSettings, scene: &mut FrameContext) {
     if dialog.saving.private_hosts.is_empty() {
         return;
@@ -207,7 +207,7 @@ fn private(ui: &mut Ui, dialog: &DataSettings, scene: &mut FrameContext) {
     }
 }
 
-/// A host with the button that takes it away; returns whether it was pressed.
+/// Draws a host with the button that removes it. Returns whether the button was clicked.
 fn listed(ui: &mut Ui, host: &str, words: &str) -> bool {
     let palette = Palette::of(ui.style());
     let (at, right) = line(ui);

@@ -1,4 +1,5 @@
-//! The dialog `Export`: what is written, in which form, of whom; where to is asked by the system's own dialog after it.
+//! The dialog `Export`: what to export, in which format and of which profile. The system's file dialog then asks for the
+//! destination.
 
 use egui::{Ui, pos2, vec2};
 
@@ -12,12 +13,12 @@ use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 use crate::ui::widgets::text_field::{Mark, choice, choice_width, choice_within};
 
-/// How high a line is.
+/// The height of a line.
 const LINE: f32 = 30.0;
-/// Where the choices begin, from the left edge of their words.
+/// The left edge of the choices, relative to the left edge of their labels.
 const CHOICES: f32 = 96.0;
 
-/// Draws what the dialog holds.
+/// Draws the dialog's content.
 pub(crate) fn show(ui: &mut Ui, form: &mut ExportForm, fresh: bool, scene: &mut FrameContext) {
     paragraph(ui, "Writes what the journal has into a file. No secret is in it: neither tokens nor links.");
     let format = form.format;
@@ -66,7 +67,8 @@ pub(crate) fn show(ui: &mut Ui, form: &mut ExportForm, fresh: bool, scene: &mut 
     }
 }
 
-/// Choices of which one holds, on as many lines as they need; `choose` is called with the number of another that was clicked.
+/// Draws choices, one of which is selected, on as many lines as they need. Calls `choose` with the index of the choice that was
+/// clicked.
 fn options(ui: &mut Ui, words: &str, all: &[(&str, bool)], choose: impl FnOnce(usize)) {
     let palette = Palette::of(ui.style());
     let new_line = |ui: &mut Ui| ui.allocate_space(vec2(ui.available_width(), LINE)).1;

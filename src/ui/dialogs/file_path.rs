@@ -1,4 +1,4 @@
-//! The window's own file dialog: asks for a path as text, if the desktop can't show a dialog of its own.
+//! The window's own file dialog, which asks for a path as text. It is used if the desktop can't show a dialog.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -12,7 +12,7 @@ use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets::text_field::Field;
 
-/// The dialog, while it is open.
+/// The state of the dialog while it is open.
 #[derive(Debug)]
 pub(crate) struct FilePathDialog {
     error: FileDialogError,
@@ -23,24 +23,24 @@ pub(crate) struct FilePathDialog {
     fresh: bool,
 }
 
-/// What is known of the path that was typed.
+/// The state of the typed path.
 #[derive(Debug)]
 enum State {
-    /// Nothing yet.
+    /// The path was not checked yet.
     Unknown,
-    /// It is being looked at.
+    /// The path is being checked.
     Checking(Receiver<PathCheck>),
-    /// There is a file at this path. It is replaced if the operator says so.
+    /// A file exists at this path. It is replaced if the operator confirms.
     Exists(PathBuf),
-    /// It can't be used.
+    /// The path can't be used, with the reason.
     Wrong(String),
 }
 
 impl FilePathDialog {
-    /// A dialog for what the desktop could not ask.
+    /// A dialog for the request that the desktop could not show.
     pub(crate) fn new(error: FileDialogError, request: FileRequest, answer: DialogResponder) -> Self {
         let FileRequest { kind, folder, file_name, .. } = request;
-        // What the operator is to change is shown as text, which it mostly is.
+        // The operator edits the path as text. Most paths are valid text.
         let mut start = folder.unwrap_or_else(|| "~".into());
         if kind == FileKind::Save {
             start.push(file_name);
@@ -48,7 +48,7 @@ impl FilePathDialog {
         Self { error, kind, text: start.display().to_string(), answer, state: State::Unknown, fresh: true }
     }
 
-    /// Draws it over the window and everything in it. Returns it while it stays open.
+    /// Draws the dialog over the whole window. Returns it while it stays open.
     pub(crate) fn show(mut self, ctx: &egui::Context, files: &dyn FileDialogs) -> Option<Self> {
         if let State::Checking(found) = &self.state
             && let Ok(found) = found.try_recv()
@@ -69,7 +69,7 @@ impl FilePathDialog {
         let mut pressed = Pressed::default();
         let closed = crate::ui::frame::dialog_frame::modal(ctx, title, 520.0, |ui| pressed = self.content(ui));
         if closed || pressed.out {
-            // Dropped, the answer counts as cancelled.
+            // A dropped responder counts as cancelled.
             return None;
         }
         if pressed.main {

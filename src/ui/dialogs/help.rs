@@ -1,4 +1,4 @@
-//! The dialog behind F1: every key, and one click away the operator's guide.
+//! The help dialog (F1): every keyboard shortcut, and the operator's guide.
 
 use egui::{Ui, pos2, vec2};
 
@@ -10,7 +10,7 @@ use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 
-/// The guide: headings, and what stands below each.
+/// The guide: headings, each with its text.
 const GUIDE: [(&str, &str); 11] = [
     (
         "What you see",
@@ -70,7 +70,7 @@ const GUIDE: [(&str, &str); 11] = [
     ),
 ];
 
-/// Draws what the dialog holds. `fresh` is whether it has just been opened.
+/// Draws the dialog's content. `fresh` is whether the dialog has just opened.
 pub(crate) fn show(ui: &mut Ui, page: HelpPage, fresh: bool, scene: &mut FrameContext) {
     pane(ui, 224.0, 120.0).id_salt(page.title()).show(ui, |ui| match page {
         HelpPage::Shortcuts => shortcuts(ui),
@@ -88,7 +88,7 @@ pub(crate) fn show(ui: &mut Ui, page: HelpPage, fresh: bool, scene: &mut FrameCo
 fn shortcuts(ui: &mut Ui) {
     let command = ui.ctx().format_modifiers(egui::Modifiers::COMMAND);
     let lines: Vec<(String, String)> = Command::with_keys()
-        // The nine profiles are one line below.
+        // The nine profile shortcuts share one line below.
         .filter(|command| !matches!(command, Command::Profile(_)))
         .filter_map(|command| Some((command.words(), ui.ctx().format_shortcut(&command.key()?))))
         .collect();
@@ -108,7 +108,7 @@ fn shortcuts(ui: &mut Ui) {
     }
 }
 
-/// One line: what it does, and its key; as caps where it is one chord.
+/// Draws one line: a description and its key, drawn as key caps if it is a single chord.
 fn shortcut(ui: &mut Ui, words: &str, key: &str, chord: bool) {
     let palette = Palette::of(ui.style());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 26.0));

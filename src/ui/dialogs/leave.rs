@@ -1,4 +1,4 @@
-//! The dialog that asks before the window closes, while something would be lost by it.
+//! The dialog that asks for confirmation before the window closes, if something would be lost.
 
 use egui::Ui;
 
@@ -8,17 +8,17 @@ use crate::ui::frame::{FrameContext, UiRequest};
 /// What would be lost if the window closed now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Lost {
-    /// How many downloads are under way, each of which has used a link.
+    /// The number of running downloads, each of which has used its link.
     pub downloads: usize,
-    /// How many payloads that came in messages are being saved.
+    /// The number of payloads from messages that are being saved.
     pub saves: usize,
-    /// Whether an export is under way.
+    /// Whether an export is running.
     pub exports: bool,
-    /// How many messages the journal refuses.
+    /// The number of messages that the journal could not save.
     pub unkept: usize,
 }
 
-/// Draws what the dialog holds.
+/// Draws the dialog's content.
 pub(crate) fn show(ui: &mut Ui, lost: Lost, fresh: bool, scene: &mut FrameContext) {
     let Lost { downloads, saves, exports, unkept } = lost;
     match unkept {

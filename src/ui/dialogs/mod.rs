@@ -1,4 +1,4 @@
-//! The dialogs that lie over the window: one at a time, closed by Escape, and nothing behind them is touched.
+//! The modal dialogs: one at a time, closed by Escape, and nothing behind them can be used meanwhile.
 
 pub(crate) mod columns;
 pub(crate) mod completeness;
@@ -42,69 +42,65 @@ use palette::CommandPalette;
 use request_data::RequestData;
 use track::{LONGEST, Track};
 
-/// A dialog that is open.
+/// The open dialog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Dialog {
-    /// Asks whether to sign out, and whether the server is told.
+    /// Asks whether to sign out, and whether to revoke the token.
     SignOut {
-        /// Whose.
         profile: ProfileId,
-        /// Its name.
+        /// The profile's name.
         name: String,
-        /// Whether the server is told to revoke the token.
+        /// Whether to ask the server to revoke the token.
         revoke: bool,
     },
-    /// Asks whether to take a profile's activity out of the journal.
+    /// Asks whether to delete a profile's history from the journal.
     Forget {
-        /// Whose.
         profile: ProfileId,
-        /// Its name.
+        /// The profile's name.
         name: String,
     },
-    /// Asks whether to take a profile out of the settings.
+    /// Asks whether to remove a profile from the settings.
     Remove {
-        /// Whose.
         profile: ProfileId,
-        /// Its name.
+        /// The profile's name.
         name: String,
     },
-    /// Names activities.
+    /// Labels activities.
     Label {
-        /// Which, by their profiles.
+        /// The activities, by profile.
         keys: BTreeMap<ProfileId, Vec<ActivityKey>>,
-        /// What is typed.
+        /// The typed label.
         text: String,
     },
-    /// Which columns there are, and how times are told.
+    /// Which columns are shown, and how times are shown.
     Columns(columns::ColumnDraft),
-    /// Names the filter in front.
+    /// Saves the active tab's filter under a name.
     SaveFilter(saved_filters::SaveFilterForm),
-    /// Asks whether to close the window while something would be lost by it.
+    /// Asks whether to close the window although something would be lost.
     Leave(Lost),
     /// What is known to be complete.
     Completeness {
-        /// Whose.
         profile: ProfileId,
-        /// What is listed.
+        /// The dialog's content.
         report: Report,
     },
-    /// What is done with a profile's ready data.
+    /// The settings for a profile's ready data.
     DataSettings(Box<DataSettings>),
     /// Requests stored data.
     RequestData(Box<RequestData>),
-    /// Follows commands by their ids.
+    /// Tracks commands by their ids.
     Track(Track),
-    /// What it means that commands settle unheard.
+    /// Explains what it means that outcomes never reach this client.
     Rival(CompetingConsumer),
-    /// The list of keys, and the guide.
+    /// The keyboard shortcuts, and the guide.
     Help(HelpPage),
-    /// What is exported, and how.
+    /// What to export, and how.
     Export(ExportForm),
-    /// How the program behaves.
+    /// The settings.
     Settings(Box<settings::Form>),
-    /// Every command, to be found by typing.
+    /// The command palette.
     Palette(CommandPalette),
-    /// What this program is.
+    /// About this program.
     About,
 }
 
@@ -150,16 +146,16 @@ impl Dialog {
     }
 }
 
-/// What lies around a dialog.
+/// What a dialog may read apart from its own state.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DialogContext<'a> {
-    /// Every profile's place.
+    /// Every profile's tab.
     pub profile_tabs: &'a [ProfileTab],
-    /// The one in front.
+    /// The active tab.
     pub front: Option<&'a ProfileTab>,
 }
 
-/// Draws a dialog over the window. `fresh` is whether it has just been opened.
+/// Draws a dialog over the window. `fresh` is whether it has just opened.
 pub(crate) fn show(
     ctx: &egui::Context,
     dialog: &mut Dialog,
@@ -169,10 +165,10 @@ pub(crate) fn show(
 ) {
     let is_palette = matches!(dialog, Dialog::Palette(_));
     let below = match (is_palette, scene.narrow) {
-        // Over the table, not over what is being looked for.
+        // Over the table and not over the bars above it, where the operator may find what they look for.
         (true, true) => 48.0,
         (true, false) => 112.0,
-        // A dialog that grows or shrinks stays where it is: in the middle it would jump under the pointer.
+        // A dialog that changes its height keeps its top edge; centred, it would move under the pointer.
         (false, _) => top(ctx.content_rect().height()),
     };
     let (margin, title, width) = (if is_palette { 8 } else { 24 }, dialog.title(), dialog.width());

@@ -1,4 +1,4 @@
-//! The lines of `Settings` about the network: which proxy connections go through, and a file with a certificate authority.
+//! The section of `Settings` about the network: the proxy for connections, and a file with a certificate authority.
 
 use egui::{Id, Key, Rect, Ui, pos2, vec2};
 
@@ -10,10 +10,10 @@ use crate::ui::widgets::text_field::{Field, Mark, choice};
 
 use super::settings_line::begin;
 
-/// Room for a sentence below a field: two lines of small type.
+/// The space for a sentence below a field: two lines of small text.
 const BELOW: f32 = 34.0;
 
-/// Which kind of proxy is chosen. An address is kept while another kind is.
+/// The selected kind of proxy. A typed address is kept while another kind is selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Environment,
@@ -34,18 +34,18 @@ impl Kind {
     }
 }
 
-/// What is typed.
+/// The form's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Network {
     kind: Kind,
     address: String,
     authority: String,
-    /// What is wrong with the address, once its field was left.
+    /// The error in the address, shown once its field loses the focus.
     wrong: Option<String>,
 }
 
 impl Network {
-    /// As the settings have it.
+    /// The form with the present settings.
     pub(crate) fn new(preferences: &Preferences) -> Self {
         let authority = preferences.authority_file.as_ref();
         let address = match &preferences.proxy {
@@ -60,7 +60,7 @@ impl Network {
         }
     }
 
-    /// The settings have changed elsewhere: what is not being typed follows.
+    /// Updates what the operator is not editing, after the settings have changed elsewhere.
     pub(crate) fn follow(&mut self, before: &Preferences, after: &Preferences) {
         let new = Self::new(after);
         if before.proxy != after.proxy {
@@ -74,7 +74,7 @@ impl Network {
         }
     }
 
-    /// The choice that is made; `None` while the address can't be used.
+    /// The selected proxy; `None` if the address is invalid.
     fn choice(&mut self) -> Option<ProxyChoice> {
         let choice = match self.kind {
             Kind::Environment => ProxyChoice::System,
@@ -86,14 +86,14 @@ impl Network {
     }
 }
 
-/// Draws the lines. What is chosen takes effect at the click, what is typed when its field is left or at Enter.
+/// Draws the section. Choices take effect at a click, typed text when its field loses the focus or at Enter.
 pub(crate) fn show(ui: &mut Ui, network: &mut Network, new: &mut Preferences) {
     let mut at = begin(ui, "Proxy");
     for (kind, words) in Kind::ALL {
         let response = choice(ui, at, Mark::Radio(network.kind == kind), words, true);
         if response.clicked() {
             network.kind = kind;
-            // An address is still to be typed: its sentence comes once its field is left.
+            // The address is not typed yet, so its error waits until the field loses the focus.
             match network.choice() {
                 Some(choice) => new.proxy = choice,
                 None if network.address.is_empty() => network.wrong = None,
@@ -120,7 +120,7 @@ pub(crate) fn show(ui: &mut Ui, network: &mut Network, new: &mut Preferences) {
     }
 }
 
-/// One line with a field and a sentence below it: what is wrong, or what it is for. Returns whether what is typed counts now.
+/// Draws a field with a sentence below it: its error, or else its purpose. Returns whether the typed text takes effect now.
 fn line(
     ui: &mut Ui,
     words: &'static str,

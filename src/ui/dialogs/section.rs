@@ -6,7 +6,7 @@ use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 
-/// The words above a part.
+/// Draws a section's heading.
 pub(crate) fn head(ui: &mut Ui, words: &str) {
     let palette = Palette::of(ui.style());
     let (at, right) = line(ui);
@@ -14,11 +14,11 @@ pub(crate) fn head(ui: &mut Ui, words: &str) {
     widgets::label(ui, text, words, words);
 }
 
-/// One line; returns its left end in the middle, and its right end.
+/// Allocates a line. Returns the middle of its left edge, and its right edge.
 pub(crate) fn line(ui: &mut Ui) -> (egui::Pos2, f32) {
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
     (pos2(rect.left(), rect.center().y), rect.right())
 }
 
-/// How high a line is.
+/// The height of a line.
 pub(crate) const LINE: f32 = 28.0;

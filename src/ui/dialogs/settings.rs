@@ -1,5 +1,5 @@
-//! The dialog `Settings`: what it holds takes effect at once. Switches at the click, numbers when their field is left, since
-//! half a number could throw away history.
+//! The dialog `Settings`. Changes take effect at once: switches at a click, numbers when their field loses the focus, because
+//! an incomplete number could delete history.
 
 use std::ops::RangeInclusive;
 
@@ -20,10 +20,10 @@ use super::network_settings;
 use super::network_settings::Network;
 use super::settings_line::begin;
 
-/// How far the scale goes at once, in per cent.
+/// The step of the scale, in per cent.
 pub(crate) const SCALE_STEP: u16 = 10;
 
-/// A number of the settings that is typed.
+/// A setting that is typed as a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Number {
     MessageLimit,
@@ -46,7 +46,7 @@ impl Number {
         Self::RowsInMemory,
     ];
 
-    /// Its words, which are the field's accessible name.
+    /// The label, which is also the field's accessible name.
     fn words(self) -> &'static str {
         match self {
             Self::MessageLimit => "Largest message (MiB)",
@@ -59,7 +59,7 @@ impl Number {
         }
     }
 
-    /// What it does.
+    /// What the setting does.
     fn hint(self) -> &'static str {
         match self {
             Self::MessageLimit => "Larger messages close the connection.",
@@ -72,7 +72,7 @@ impl Number {
         }
     }
 
-    /// The smallest and the largest that make sense, in its unit.
+    /// The valid range, in the setting's unit.
     fn range(self) -> RangeInclusive<u64> {
         match self {
             Self::MessageLimit => 1..=1_024,
@@ -85,10 +85,10 @@ impl Number {
         }
     }
 
-    /// As the settings have it.
+    /// The present value.
     fn of(self, preferences: &Preferences) -> u64 {
         match self {
-            // What the file says in bytes beyond whole units is rounded up: nothing that was taken before is refused.
+            // Round up to whole units, so that nothing that was accepted before is refused.
             Self::MessageLimit => u64::try_from(preferences.message_limit).unwrap_or(u64::MAX).div_ceil(1 << 20),
             Self::LinkLifetime => u64::from(preferences.link_lifetime.div_ceil(60)),
             Self::DownloadsAtOnce => u64::from(preferences.downloads_at_once),
@@ -99,7 +99,7 @@ impl Number {
         }
     }
 
-    /// Puts it into the settings. A number within its range fits.
+    /// Stores the number. A number within the range always fits.
     fn put(self, number: u64, preferences: &mut Preferences) {
         let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         match self {
@@ -115,7 +115,7 @@ impl Number {
         }
     }
 
-    /// What is wrong with what was typed, in a sentence.
+    /// Parses what was typed, or returns the error as a sentence.
     fn read(self, typed: &str) -> Result<u64, String> {
         let (least, most) = (*self.range().start(), *self.range().end());
         typed
@@ -131,27 +131,27 @@ fn from_small(range: &RangeInclusive<u32>) -> RangeInclusive<u64> {
     u64::from(*range.start())..=u64::from(*range.end())
 }
 
-/// What is typed.
+/// The form's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Form {
     preferences: Preferences,
-    /// Whether the system asks for no motion.
+    /// Whether the system asks for reduced motion.
     still: bool,
     typed: [String; Number::ALL.len()],
     network: Network,
-    /// Which number is wrong, and what is wrong with it.
+    /// The number with an error, and the error.
     wrong: Option<(Number, String)>,
 }
 
 impl Form {
-    /// The settings as they are. `still` is whether the system asks for no motion.
+    /// The form with the present settings. `still` is whether the system asks for reduced motion.
     pub(crate) fn new(preferences: Preferences, still: bool) -> Self {
         let typed = Number::ALL.map(|number| number.of(&preferences).to_string());
         let network = Network::new(&preferences);
         Self { preferences, still, typed, network, wrong: None }
     }
 
-    /// The settings have changed elsewhere: what is not being typed follows.
+    /// Updates what the operator is not editing, after the settings have changed elsewhere.
     pub(crate) fn follow(&mut self, preferences: &Preferences) {
         for (number, typed) in Number::ALL.into_iter().zip(&mut self.typed) {
             if number.of(preferences) != number.of(&self.preferences) {
@@ -163,7 +163,7 @@ impl Form {
     }
 }
 
-/// Draws what the dialog holds. `front` is the profile in front.
+/// Draws the dialog's content. `front` is the active profile.
 pub(crate) fn show(ui: &mut Ui, form: &mut Form, front: Option<&ProfileTab>, fresh: bool, scene: &mut FrameContext) {
     let mut new = form.preferences.clone();
     pane(ui, 164.0, 120.0).show(ui, |ui| {
@@ -184,7 +184,7 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, front: Option<&ProfileTab>, fre
     close_button(ui, fresh, scene);
 }
 
-/// The way to the settings of the profile in front, where people look for them too.
+/// Draws a button to the active profile's own settings, because people look for them here too.
 fn of_profile(ui: &mut Ui, front: Option<&ProfileTab>, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let at = begin(ui, "Ready data");
@@ -243,14 +243,14 @@ fn looks(ui: &mut Ui, new: &mut Preferences, by_system: bool) {
     }
 }
 
-/// The next scale, larger or smaller, in whole steps.
+/// The next larger or smaller scale, in whole steps.
 pub(crate) fn scaled(scale: u16, larger: bool) -> u16 {
     let steps = scale / SCALE_STEP;
     let next = if larger { steps + 1 } else { scale.div_ceil(SCALE_STEP).saturating_sub(1) };
     (next * SCALE_STEP).clamp(*SCALES.start(), *SCALES.end())
 }
 
-/// A number's line. It takes effect when the field is left, or at Enter.
+/// Draws a number's line. The number takes effect when the field loses the focus, or at Enter.
 fn field(ui: &mut Ui, number: Number, typed: &mut String, new: &mut Preferences, wrong: &mut Option<(Number, String)>) {
     let palette = Palette::of(ui.style());
     let at = begin(ui, number.words());

@@ -1,4 +1,4 @@
-//! One line of the settings.
+//! A line of the settings.
 
 use egui::{Ui, pos2, vec2};
 
@@ -6,7 +6,7 @@ use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 
-/// One line with its words on the left; returns where its controls begin, in the middle of the line.
+/// Draws a line's label. Returns where its controls begin, in the middle of the line.
 pub(crate) fn begin(ui: &mut Ui, words: &str) -> egui::Pos2 {
     let palette = Palette::of(ui.style());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
@@ -15,8 +15,8 @@ pub(crate) fn begin(ui: &mut Ui, words: &str) -> egui::Pos2 {
     pos2(rect.left() + CONTROLS, rect.center().y)
 }
 
-/// How high a line is.
+/// The height of a line.
 pub(crate) const LINE: f32 = 34.0;
 
-/// Where the controls begin, from the left edge of their words.
+/// The left edge of the controls, relative to the left edge of their labels.
 pub(crate) const CONTROLS: f32 = 200.0;

@@ -1,4 +1,4 @@
-//! The dialog that follows commands by their ids, before anything was heard of them.
+//! The dialog that tracks commands by their ids, before any message about them arrives.
 
 use egui::{Frame, Id, ScrollArea, Stroke, StrokeKind, TextEdit, Ui, vec2};
 
@@ -12,17 +12,17 @@ use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets::text_field::Field;
 
-/// How many ids are followed at once: more than anybody pastes on purpose.
+/// The maximum number of ids tracked at once: more than anybody pastes on purpose.
 const MOST: usize = 1_000;
-/// The longest id and the longest label, in characters, as the engine takes them elsewhere.
+/// The maximum length of an id and of a label, in characters; the engine has the same limit.
 pub(crate) const LONGEST: usize = 200;
 
-/// What is typed.
+/// The form's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Track {
     profile: ProfileId,
     ids: String,
-    /// The ids in it.
+    /// The ids in the typed text.
     commands: Result<Vec<CommandId>, Wrong>,
     label: String,
 }
@@ -33,34 +33,34 @@ impl Track {
         Self { profile, ids: String::new(), commands: Err(Wrong::Nothing), label: String::new() }
     }
 
-    /// What keeps it from being done.
+    /// Why the commands can't be tracked.
     fn wrong(&self) -> Option<Wrong> {
         let label = self.label.trim();
         self.commands.as_ref().err().copied().or((label.chars().count() > LONGEST).then_some(Wrong::LongLabel))
     }
 }
 
-/// Why nothing can be tracked.
+/// Why the commands can't be tracked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum Wrong {
     /// There is no id.
     #[error("Paste at least one command id.")]
     Nothing,
-    /// Something is no id.
+    /// An id is too long.
     #[error("An id is longer than {} characters. Paste command ids, one per line.", LONGEST)]
     LongId,
-    /// There are more ids than are taken.
+    /// There are too many ids.
     #[error("These are {0} ids. Track at most {most} at once.", most = MOST)]
     TooMany(usize),
-    /// The label is no label.
+    /// The label is too long.
     #[error("The label is longer than {} characters. Enter a shorter one.", LONGEST)]
     LongLabel,
 }
 
-/// What may stand between ids, beside spaces.
+/// The characters that may separate ids, in addition to white space.
 const MARKS: [char; 13] = [',', ';', '"', '\'', '`', '“', '”', '‘', '’', '[', ']', '(', ')'];
 
-/// The ids in a pasted text, each once, in order: what stands between spaces, commas, quotes and brackets.
+/// The ids in a pasted text, without duplicates, in order: the text between white space, commas, quotes and brackets.
 fn ids(text: &str) -> Result<Vec<CommandId>, Wrong> {
     let mut found: Vec<CommandId> = Vec::new();
     let mut seen = std::collections::HashSet::new();
@@ -80,7 +80,7 @@ fn ids(text: &str) -> Result<Vec<CommandId>, Wrong> {
     }
 }
 
-/// Draws what the dialog holds.
+/// Draws the dialog's content.
 pub(crate) fn show(ui: &mut Ui, track: &mut Track, fresh: bool, scene: &mut FrameContext) {
     paragraph(
         ui,
@@ -103,7 +103,7 @@ pub(crate) fn show(ui: &mut Ui, track: &mut Track, fresh: bool, scene: &mut Fram
     };
     field.show(ui, rect, &mut track.label);
     let why_not = wrong.map(|wrong| wrong.to_string());
-    // That nothing is typed yet is nothing wrong.
+    // An empty form is no error.
     if let Some(wrong) = why_not.as_ref().filter(|_| wrong != Some(Wrong::Nothing)) {
         ui.add_space(8.0);
         mistake(ui, wrong);
@@ -116,7 +116,7 @@ pub(crate) fn show(ui: &mut Ui, track: &mut Track, fresh: bool, scene: &mut Fram
     }
 }
 
-/// The field for the ids: six lines high, however many there are.
+/// Draws the field for the ids: six lines high, however many ids there are.
 fn ids_field(ui: &mut Ui, text: &mut String) -> egui::Response {
     let palette = Palette::of(ui.style());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 112.0));

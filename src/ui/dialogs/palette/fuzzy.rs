@@ -1,33 +1,34 @@
-//! How well what was typed fits a text: its letters in order, anywhere, best at the beginnings of words. Pure.
+//! Fuzzy search: how well typed letters match a text. They may be anywhere but in order, and score best at the beginnings of
+//! words. Pure.
 
-/// What a letter that follows the last one at once is worth.
+/// The score of a letter directly after the previous match.
 const TOGETHER: i32 = 11;
-/// What a letter at the beginning of a word is worth.
+/// The score of a letter at the beginning of a word.
 const BEGINNING: i32 = 10;
-/// What a letter anywhere is worth.
+/// The score of any other letter.
 const ANYWHERE: i32 = 1;
-/// What the text's very beginning is worth beyond that.
+/// The additional score of the text's first letter.
 const FIRST: i32 = 6;
-/// The most letters of a text that are looked at.
+/// The maximum number of characters of a text that are searched.
 const LONGEST: usize = 200;
 
-/// A text that fits.
+/// A text that matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Match {
-    /// How well; more is better.
+    /// How well the text matches; higher is better.
     pub(crate) score: i32,
-    /// The characters that were typed, by their places among the text's characters, ascending.
+    /// The indices of the matched characters in the text, ascending.
     pub(crate) places: Vec<usize>,
 }
 
-/// Fits what was typed to a text, in any case; `None` where a letter is missing. Spaces that were typed only part words.
+/// Matches what was typed with a text, ignoring case; `None` if a letter is missing. Typed spaces are ignored.
 pub(crate) fn fit(typed: &str, text: &str) -> Option<Match> {
     let typed: Vec<char> = typed.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
     let text: Vec<char> = text.chars().take(LONGEST).map(lower).collect();
     if typed.is_empty() {
         return Some(Match { score: 0, places: Vec::new() });
     }
-    // The best of the fits that begin at each place where the first letter stands.
+    // Try every position of the first letter, and take the best match.
     let begins = text.iter().enumerate().filter(|(_, letter)| Some(*letter) == typed.first()).map(|(place, _)| place);
     let mut best: Option<Match> = None;
     for place in begins {
@@ -39,8 +40,8 @@ pub(crate) fn fit(typed: &str, text: &str) -> Option<Match> {
     best
 }
 
-/// The fit whose first letter stands at `start`. Each further letter is taken where it follows at once, else where a word
-/// begins, else where it comes next.
+/// The match whose first letter is at `start`. Each further letter is taken directly after the previous one, otherwise at the
+/// beginning of a word, otherwise at its next occurrence.
 fn from(typed: &[char], text: &[char], start: usize) -> Option<Match> {
     let mut places: Vec<usize> = vec![start];
     for (done, letter) in typed.iter().enumerate().skip(1) {
@@ -70,13 +71,13 @@ fn begins_word(text: &[char], place: usize) -> bool {
     place.checked_sub(1).and_then(|before| text.get(before)).is_none_or(|before| !before.is_alphanumeric())
 }
 
-/// Whether all letters come in this order from a place on.
+/// Whether all letters occur in this order, from an index on.
 fn has_in_order(letters: &[char], text: &[char], from: usize) -> bool {
     let mut rest = text.iter().skip(from);
     letters.iter().all(|letter| rest.any(|other| other == letter))
 }
 
-/// One lower-case letter for one letter, so that places stay places.
+/// Lower-cases a character to exactly one character, so that indices stay valid.
 fn lower(letter: char) -> char {
     let mut small = letter.to_lowercase();
     match (small.next(), small.next()) {

@@ -1,6 +1,6 @@
-//! The command palette: every command and what is in the table, found by typing.
+//! The command palette: finds every command and the table's rows by typing.
 //!
-//! What can't be run just now is listed all the same, and says why.
+//! Commands that can't run now are listed too, with the reason.
 
 pub(crate) mod fuzzy;
 pub(crate) mod show;
@@ -13,57 +13,57 @@ use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::activity_label::label_of;
 use crate::ui::text::gap_text;
 
-/// How many of the newest rows are looked through for what was typed: well under a frame's time.
+/// The number of newest rows that are searched: takes far less than a frame.
 const LOOKED_THROUGH: usize = 5_000;
-/// How many rows are offered.
+/// The maximum number of rows in the list.
 const OFFERED: usize = 5;
 
-/// What one entry does.
+/// What an entry does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PaletteAction {
     /// Runs a command.
     Run(Command),
-    /// Has a gap reconciled.
+    /// Checks what a gap left open.
     Reconcile(RowId),
     /// Shows a row and opens its details.
     Reveal(RowId),
 }
 
-/// One entry.
+/// One entry of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) deed: PaletteAction,
     pub(crate) words: String,
-    /// The characters of the words that were typed.
+    /// The indices of the characters that match what was typed.
     pub(crate) places: Vec<usize>,
-    /// Why it can't be run just now.
+    /// Why the entry can't run now.
     pub(crate) why_not: Option<&'static str>,
     score: i32,
 }
 
-/// The palette while it is open.
+/// The palette's state while it is open.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct CommandPalette {
     typed: String,
-    /// What fits it: commands first, then rows; each the best first.
+    /// The matches: commands first, then rows, each from best to worst.
     entries: Vec<Entry>,
-    /// How many commands there are in all.
+    /// The total number of commands.
     of: usize,
-    /// Which entry Enter runs.
+    /// The selected entry, which Enter runs.
     at: usize,
-    /// Whether the entry that Enter runs is to be scrolled into sight.
+    /// Whether to scroll to the selected entry.
     reveal: bool,
 }
 
 impl CommandPalette {
-    /// The palette with everything in it.
+    /// A palette with every command.
     pub(crate) fn new(profile_tabs: &[ProfileTab], front: Option<&ProfileTab>, scene: &FrameContext) -> Self {
         let mut palette = Self::default();
         palette.search(profile_tabs, front, scene);
         palette
     }
 
-    /// Finds what fits what is typed.
+    /// Finds the matches of what is typed.
     pub(crate) fn search(&mut self, profile_tabs: &[ProfileTab], front: Option<&ProfileTab>, scene: &FrameContext) {
         let profiles = (0..profile_tabs.len()).map(Command::Profile);
         let mut commands: Vec<Entry> = Command::ALL
@@ -93,11 +93,11 @@ impl CommandPalette {
         commands.extend(front.into_iter().flat_map(|profile_tab| reconcilable(profile_tab, scene)));
         self.of = commands.len();
         commands.retain_mut(|entry| entry.fit(&self.typed));
-        // Letters here and there are looked for only where nothing better is found.
+        // Use scattered matches only if there is no better one.
         if commands.iter().any(Entry::is_close) {
             commands.retain(Entry::is_close);
         }
-        // What can be run comes first among what fits equally well.
+        // Among equal scores, entries that can run come first.
         commands.sort_by_key(|entry| (std::cmp::Reverse(entry.score), entry.why_not.is_some()));
         self.entries = commands;
         if let Some(profile_tab) =
@@ -109,7 +109,7 @@ impl CommandPalette {
         self.reveal = true;
     }
 
-    /// What the entry that is chosen wishes; nothing where it can't be run.
+    /// The request of the selected entry; `None` if it can't run.
     fn request(&self, profile_tab: Option<&ProfileTab>) -> Option<UiRequest> {
         let entry = self.entries.get(self.at).filter(|entry| entry.why_not.is_none())?;
         Some(match entry.deed {
@@ -119,7 +119,7 @@ impl CommandPalette {
         })
     }
 
-    /// Moves the choice, around the ends.
+    /// Moves the selection, and wraps around at the ends.
     fn step(&mut self, by: isize) {
         let count = self.entries.len();
         if count > 0 {
@@ -131,7 +131,7 @@ impl CommandPalette {
 }
 
 impl Entry {
-    /// Fits it to what was typed; false where it does not.
+    /// Matches the entry with what was typed. Returns `false` if it does not match.
     fn fit(&mut self, typed: &str) -> bool {
         let Some(found) = fuzzy::fit(typed, &self.words) else { return false };
         self.score = found.score;
@@ -163,7 +163,7 @@ fn reconcile(profile_tab: &ProfileTab, row: RowId) -> Option<crate::engine::Acti
         .then_some(crate::engine::Action::Reconcile { profile: profile_tab.owner(row), gap })
 }
 
-/// The newest rows whose label or id fits what was typed, the best first.
+/// The newest rows whose label or id matches what was typed, the best first.
 fn rows(profile_tab: &ProfileTab, typed: &str) -> Vec<Entry> {
     let newest = (0..LOOKED_THROUGH).map_while(|index| profile_tab.newest(index));
     let mut found: Vec<Entry> = newest
@@ -176,7 +176,7 @@ fn rows(profile_tab: &ProfileTab, typed: &str) -> Vec<Entry> {
             let mut entry =
                 Entry { deed: PaletteAction::Reveal(row), words, places: Vec::new(), why_not: None, score: 0 };
             let by_label = entry.fit(typed);
-            // An id is found by how it begins, not by letters here and there.
+            // An id matches only by its beginning, not by scattered letters.
             (by_label && entry.is_close() || id.starts_with(typed.trim())).then_some(entry)
         })
         .collect();
@@ -186,8 +186,8 @@ fn rows(profile_tab: &ProfileTab, typed: &str) -> Vec<Entry> {
 }
 
 impl Entry {
-    /// Whether what was typed stands together, or at the beginnings of words: of thousands of rows, letters here and there
-    /// would find most.
+    /// Whether the typed letters are adjacent or at the beginnings of words. Scattered letters would match most of several
+    /// thousand rows.
     fn is_close(&self) -> bool {
         let count = i32::try_from(self.places.len()).unwrap_or(i32::MAX);
         self.score >= count.saturating_mul(7)

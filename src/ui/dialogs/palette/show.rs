@@ -1,4 +1,4 @@
-//! Draws the palette: the field, what fits, and how it is used.
+//! Draws the palette: the field, the matches, and a line about its use.
 
 use egui::text::LayoutJob;
 use egui::{Align, Color32, Id, Key, Modifiers, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, accesskit, pos2, vec2};
@@ -16,14 +16,14 @@ use crate::ui::widgets::text_field::Field;
 
 use super::{CommandPalette, Entry, PaletteAction};
 
-/// How high an entry is.
+/// The height of an entry.
 const ENTRY: f32 = 32.0;
-/// How high the words above a group are.
+/// The height of a group's heading.
 const GROUP: f32 = 28.0;
-/// How many entries are in sight at most.
+/// The maximum number of visible entries.
 const IN_SIGHT: f32 = 10.0;
 
-/// Draws what the dialog holds, and does what its keys say.
+/// Draws the dialog's content, and handles its keys.
 pub(crate) fn show(
     ui: &mut Ui,
     palette: &mut CommandPalette,
@@ -48,7 +48,7 @@ pub(crate) fn show(
     }
 }
 
-/// Takes the keys that the field would take for itself. Returns whether Enter was pressed.
+/// Handles the keys before the field can take them. Returns whether Enter was pressed.
 fn keys(ui: &Ui, palette: &mut CommandPalette) -> bool {
     const PAGE: isize = 8;
     for (key, by) in
@@ -62,12 +62,12 @@ fn keys(ui: &Ui, palette: &mut CommandPalette) -> bool {
     ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter))
 }
 
-/// The field's id.
+/// The id of the text field.
 fn field_id() -> Id {
     Id::unique("palette field")
 }
 
-/// The id of an entry's node.
+/// The id of an entry's accessibility node.
 fn entry_id(index: usize) -> Id {
     Id::unique(("palette entry", index))
 }
@@ -79,7 +79,7 @@ fn field(ui: &mut Ui, palette: &mut CommandPalette, fresh: bool) {
         Field { hint: "Type a command, a label or an id", margins: (36.0, 56.0), ..Field::new(field_id(), "Command") };
     let response = field.show(ui, rect, &mut palette.typed);
     if fresh || !response.has_focus() {
-        // Nothing else in it takes what is typed: the focus is always here.
+        // Only the field takes text, so it always has the focus.
         response.request_focus();
     }
     widgets::icon(ui, pos2(rect.left() + 20.0, rect.center().y), icons::SEARCH, 18.0, colours.secondary);
@@ -95,7 +95,7 @@ fn field(ui: &mut Ui, palette: &mut CommandPalette, fresh: bool) {
     ui.add_space(8.0);
 }
 
-/// Draws what fits; returns whether an entry was clicked, which is then the chosen one.
+/// Draws the matches. Returns whether an entry was clicked, which then is the selected one.
 fn list(ui: &mut Ui, palette: &mut CommandPalette, profile_tab: Option<&ProfileTab>) -> bool {
     let colours = Palette::of(ui.style());
     if palette.entries.is_empty() {
@@ -141,7 +141,7 @@ fn list(ui: &mut Ui, palette: &mut CommandPalette, profile_tab: Option<&ProfileT
     clicked.is_some()
 }
 
-/// Draws one entry; returns whether it was clicked.
+/// Draws an entry. Returns whether it was clicked.
 fn one(
     ui: &Ui,
     rect: Rect,
@@ -213,7 +213,7 @@ fn one(
     response.clicked()
 }
 
-/// The words with what was typed in them stronger.
+/// Lays out an entry's text, with the matched characters in a stronger font.
 fn with_typed(entry: &Entry, ink: Color32, colours: &Palette) -> LayoutJob {
     let mut job = LayoutJob::default();
     let mut run = (false, String::new());
@@ -231,14 +231,14 @@ fn with_typed(entry: &Entry, ink: Color32, colours: &Palette) -> LayoutJob {
     job
 }
 
-/// Adds a run of letters that were typed, or that were not.
+/// Appends a run of matched, or of unmatched, characters.
 fn add(job: &mut LayoutJob, (typed, run): &(bool, String), ink: Color32, entry: &Entry, colours: &Palette) {
     let face = if *typed { TextRole::Strong } else { TextRole::Body };
     let ink = if *typed || entry.places.is_empty() { ink } else { colours.secondary };
     job.append(run, 0.0, widgets::format(face, ink));
 }
 
-/// How it is used, and how much fits.
+/// Draws the keys to use, and the number of matches.
 fn foot(ui: &mut Ui, palette: &CommandPalette) {
     let colours = Palette::of(ui.style());
     ui.add_space(4.0);

@@ -1,4 +1,4 @@
-//! The list of data tokens: the rows in sight and nothing else, chosen by pointer or by keys.
+//! The list of data tokens: draws only the visible rows, and handles the pointer and the keys.
 
 use egui::{
     EventFilter, Id, Key, Modifiers, Rect, Role, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2,
@@ -16,38 +16,38 @@ use crate::ui::widgets::text_field;
 
 use super::RequestData;
 
-/// How many rows before the end of what has come the next page is asked for.
+/// How many rows before the end of the loaded list the next page is requested.
 const AHEAD: usize = 20;
-/// The longest text of a cell; more is never seen, and long text is what makes frames slow.
+/// The maximum length of a cell's text. More is never visible, and long texts make frames slow.
 const LONGEST: usize = 120;
 
-/// What the keys in the list asked for.
+/// What a key in the list asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
-    /// Nothing beyond the list.
+    /// Nothing outside the list.
     Nothing,
-    /// Back to the field above.
+    /// Move back to the field above.
     Back,
-    /// Request what is wanted.
+    /// Request the selected data.
     Request,
 }
 
-/// The list's id: it has the keyboard's focus for all of its rows.
+/// The list's id. It has the keyboard focus for all of its rows.
 pub(crate) fn id() -> Id {
     Id::unique("data tokens")
 }
 
-/// The id of a row's node.
+/// The id of a row's accessibility node.
 fn row_id(row: usize) -> Id {
     Id::unique(("data token", row))
 }
 
-/// Where the columns begin and end, within a row.
+/// The horizontal positions of the columns within a row.
 #[derive(Debug, Clone, Copy)]
 struct Columns {
     name: f32,
     context: f32,
-    /// The right end.
+    /// The right edge.
     size: f32,
     created: f32,
     right: f32,
@@ -63,7 +63,7 @@ impl Columns {
     }
 }
 
-/// Draws the heads of the columns.
+/// Draws the columns' headers.
 pub(crate) fn head(ui: &Ui, rect: Rect) {
     let palette = Palette::of(ui.style());
     let (columns, middle) = (Columns::new(rect), rect.center().y);
@@ -73,7 +73,7 @@ pub(crate) fn head(ui: &Ui, rect: Rect) {
     widgets::text_right(ui, pos2(columns.size, middle), "Size", TextRole::CaptionStrong, palette.muted);
 }
 
-/// Draws the list; says what its keys asked for.
+/// Draws the list. Returns what its keys ask for.
 pub(crate) fn show(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, scene: &FrameContext) -> Asked {
     let response = ui.interact(rect, id(), Sense::focusable_noninteractive());
     response.widget_info(|| WidgetInfo::labeled(Role::ListBox, true, "Data tokens"));
@@ -127,7 +127,7 @@ fn rows(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, focused: bool, scene:
     }
 }
 
-/// As little scrolling as it takes to show a row whole.
+/// The scroll offset nearest to the present one at which the whole row is visible.
 fn offset(ui: &Ui, row: usize, height: f32) -> f32 {
     let now: f32 = ui.data(|data| data.get_temp(id())).unwrap_or(0.0);
     #[expect(clippy::cast_precision_loss, reason = "a place in a list that is bounded")]
@@ -162,13 +162,13 @@ fn take_keys(ui: &Ui, dialog: &mut RequestData, rect: Rect) -> Asked {
     if pressed(Key::Enter) > 0 { Asked::Request } else { Asked::Nothing }
 }
 
-/// What a row is called: its name, or its token where it has none.
+/// The name of an item, or its token if it has no name.
 fn title(data: &StoredData) -> String {
     let name = if data.file_name.is_empty() { data.token.as_str() } else { &data.file_name };
     visible(&cut(name, LONGEST)).into_owned()
 }
 
-/// Draws one row; returns whether it was clicked.
+/// Draws a row. Returns whether it was clicked.
 fn one(ui: &Ui, rect: Rect, dialog: &RequestData, row: usize, at: bool, scene: &FrameContext) -> bool {
     let palette = Palette::of(ui.style());
     let Some((place, item)) = dialog.found.get(row).and_then(|&place| Some((place, dialog.all.get(place)?))) else {

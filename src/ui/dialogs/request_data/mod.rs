@@ -1,7 +1,7 @@
-//! The dialog that requests stored data: the profile's data tokens, found as one types, requested one or many at once.
+//! The dialog that requests stored data: lists and searches the profile's data tokens, and requests one or many at once.
 //!
-//! The list comes from the server page by page: the next one when the end of what has come is in sight, or, while something
-//! is looked for, until all have come. One page is asked for at a time.
+//! The server sends the list in pages. The next page is requested when the end of the loaded part is visible, or, during a
+//! search, until everything is loaded. Only one page is requested at a time.
 
 pub(crate) mod list;
 pub(crate) mod show;
@@ -14,67 +14,67 @@ use crate::protocol::{DataToken, DataTokenPage, StoredData};
 use crate::settings::ProfileId;
 use crate::ui::profile_tab::ProfileTab;
 
-/// How many data tokens are listed; of more, those that the server names first.
+/// The maximum number of data tokens in the list; the server's first ones are kept.
 const MOST: usize = 50_000;
-/// How many are requested at once: more than anybody chooses on purpose, and one call each.
+/// The maximum number requested at once: more than anybody selects on purpose, and each is one call.
 const MOST_CHOSEN: usize = 1_000;
 
-/// The dialog.
+/// The state of the dialog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RequestData {
     profile: ProfileId,
-    /// What stands in the field.
+    /// The text in the search field.
     search: String,
-    /// What has come, in the server's order.
+    /// The loaded items, in the server's order.
     all: Vec<Item>,
-    /// Which tokens have come: pages shift while data is stored.
+    /// The loaded tokens: pages shift while data is stored, so a token may come twice.
     known: HashSet<DataToken>,
-    /// The items that match, by their places in `all`.
+    /// The items that match, as indices into `all`.
     found: Vec<usize>,
-    /// The items that are to be requested, by their places in `all`.
+    /// The selected items, as indices into `all`.
     chosen: BTreeSet<usize>,
-    /// The item that the keyboard is at, by its place in `found`.
+    /// The item at the keyboard's position, as an index into `found`.
     cursor: usize,
-    /// Whether the cursor is to be scrolled to.
+    /// Whether to scroll to the cursor.
     reveal: bool,
-    /// How many there are in all, where the server said.
+    /// The total number, if the server has reported it.
     count: Option<u64>,
     stage: Stage,
     /// Whether the profile has a token.
     signed_in: bool,
-    /// Whether the end of what has come was in sight.
+    /// Whether the end of the loaded list was visible in the last frame.
     at_end: bool,
-    /// What is wrong with what was asked for.
+    /// Why the last attempt was refused.
     wrong: Option<String>,
-    /// Where the data is saved to as soon as it is ready; `None` to leave it `Ready`.
+    /// The folder where the data is saved as soon as it is ready; `None` to leave it `Ready`.
     folder: Option<PathBuf>,
 }
 
-/// One row of the list.
+/// One item of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Item {
     data: StoredData,
-    /// What a search looks through, in small letters.
+    /// The text that a search looks at, in lower case.
     text: String,
 }
 
-/// How far the list is.
+/// The state of loading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Stage {
-    /// A page is to be asked for at once.
+    /// The next page has to be requested.
     Due(u32),
-    /// A page has been asked for.
+    /// A page was requested.
     Asked(u32),
-    /// There are more, from this page on.
+    /// There are more pages, from this one on.
     More(u32),
-    /// This page could not be read: why, in a sentence.
+    /// This page could not be loaded, with the reason as a sentence.
     Failed(u32, String),
-    /// Everything has come, or as much as is listed.
+    /// Every item is loaded, or the maximum number of them.
     Whole,
 }
 
 impl RequestData {
-    /// The dialog of a profile, before anything has come.
+    /// The dialog for a profile, before anything is loaded.
     pub(crate) fn new(profile: ProfileId) -> Self {
         Self {
             profile,
@@ -94,17 +94,17 @@ impl RequestData {
         }
     }
 
-    /// A folder was chosen.
+    /// Sets the folder that the operator has chosen.
     pub(crate) fn save_into(&mut self, folder: PathBuf) {
         self.folder = Some(folder);
     }
 
-    /// Whose data it lists.
+    /// The profile whose data is listed.
     pub(crate) fn profile(&self) -> ProfileId {
         self.profile
     }
 
-    /// Follows whether the profile is signed in: without a token nothing is asked and nothing answered.
+    /// Updates whether the profile is signed in: without a token nothing is requested or answered.
     pub(crate) fn follow(&mut self, profile_tab: &ProfileTab) {
         self.signed_in = !profile_tab.is_signed_out();
         if let (false, Stage::Asked(page)) = (self.signed_in, &self.stage) {
@@ -112,7 +112,7 @@ impl RequestData {
         }
     }
 
-    /// The next question, where there is one.
+    /// The next request to the engine, if one is due.
     pub(crate) fn question(&mut self) -> Option<Action> {
         let page = match self.stage {
             Stage::Due(page) => page,
@@ -126,14 +126,14 @@ impl RequestData {
         Some(Action::ListDataTokens { profile: self.profile, page })
     }
 
-    /// The engine was busy: the question is asked again.
+    /// The engine was busy: request the page again.
     pub(crate) fn not_asked(&mut self) {
         if let Stage::Asked(page) = self.stage {
             self.stage = Stage::Due(page);
         }
     }
 
-    /// Takes a page. One that nobody waits for any more is let go.
+    /// Adds a page. Ignores one that is no longer awaited.
     pub(crate) fn take(&mut self, page: u32, answer: Result<DataTokenPage, RestError>) {
         if self.stage != Stage::Asked(page) {
             return;
@@ -153,7 +153,7 @@ impl RequestData {
             }
         }
         self.count = count.or(self.count);
-        // A server that knows no pages gives the same one again, which adds nothing.
+        // A server without paging returns the same page again, which adds nothing.
         let grew = self.all.len() > before;
         let full = came >= DATA_TOKENS_A_PAGE as usize;
         let short_of_count = self.count.is_some_and(|count| (self.all.len() as u64) < count);
@@ -164,20 +164,20 @@ impl RequestData {
         self.found.extend(new);
     }
 
-    /// Asks again for the page that could not be read.
+    /// Requests the failed page again.
     fn retry(&mut self) {
         if let Stage::Failed(page, _) = self.stage {
             self.stage = Stage::Due(page);
         }
     }
 
-    /// Whether every word that is looked for stands in an item.
+    /// Whether an item contains every word of the search.
     fn matches(&self, at: usize) -> bool {
         let Some(item) = self.all.get(at) else { return false };
         self.search.split_whitespace().all(|word| item.text.contains(&word.to_lowercase()))
     }
 
-    /// Looks anew for what stands in the field.
+    /// Searches again for the text in the field.
     fn find(&mut self) {
         let words: Vec<String> = self.search.split_whitespace().map(str::to_lowercase).collect();
         let fits = |item: &Item| words.iter().all(|word| item.text.contains(word));
@@ -187,14 +187,14 @@ impl RequestData {
         self.wrong = None;
     }
 
-    /// Moves the keyboard's row.
+    /// Moves the cursor.
     fn step(&mut self, by: isize) {
         let last = self.found.len().saturating_sub(1);
         self.cursor = self.cursor.saturating_add_signed(by).min(last);
         self.reveal = true;
     }
 
-    /// Chooses a row that is shown, or takes it out again.
+    /// Selects a row, or deselects it.
     fn toggle(&mut self, row: usize) {
         let Some(&at) = self.found.get(row) else { return };
         self.wrong = None;
@@ -203,7 +203,7 @@ impl RequestData {
         }
     }
 
-    /// Chooses everything that matches; where that is chosen already, nothing of it.
+    /// Selects every match; deselects them if all are selected.
     fn toggle_all(&mut self) {
         self.wrong = None;
         if self.found.iter().all(|at| self.chosen.contains(at)) {
@@ -215,11 +215,11 @@ impl RequestData {
         }
     }
 
-    /// What is to be requested: what was chosen, or the row that the keyboard is at.
+    /// The items to request: the selected ones, or the cursor's row.
     ///
     /// # Errors
     ///
-    /// A sentence that says what to do, where it is nothing or too much.
+    /// A sentence that says what to do, if there is nothing to request, or too much.
     fn wanted(&self, at_row: bool) -> Result<Vec<StoredData>, String> {
         let here = self.found.get(self.cursor).filter(|_| at_row && self.chosen.is_empty());
         let places = self.chosen.iter().chain(here);
@@ -227,7 +227,7 @@ impl RequestData {
         self.why_not(data.len()).map_or(Ok(data), Err)
     }
 
-    /// Why so many can't be requested now, in a sentence; `None` if they can.
+    /// Why this many can't be requested now, as a sentence; `None` if they can.
     fn why_not(&self, count: usize) -> Option<String> {
         match count {
             _ if !self.signed_in => Some("Sign in first.".to_owned()),
@@ -237,7 +237,7 @@ impl RequestData {
         }
     }
 
-    /// How much has come, and how much of it is chosen, in words.
+    /// The numbers of loaded and selected items, in words.
     fn standing(&self) -> String {
         let (read, found, chosen) = (self.all.len(), self.found.len(), self.chosen.len());
         let of = match (&self.stage, self.count) {

@@ -1,4 +1,4 @@
-//! Draws the dialog: the field, the list or what stands in its place, and the buttons.
+//! Draws the dialog: the search field, the list or the text in its place, and the buttons.
 
 use egui::{Id, Key, Modifiers, Rect, ScrollArea, StrokeKind, Ui, UiBuilder, pos2, vec2};
 
@@ -19,16 +19,16 @@ use super::list;
 use super::list::Asked;
 use super::{RequestData, Stage};
 
-/// The highest that the list is: ten rows.
+/// The maximum height of the list: ten rows.
 const LIST: f32 = 10.0 * theme::ROW + 2.0;
-/// The lowest that it is: three rows.
+/// The minimum height of the list: three rows.
 const LEAST_LIST: f32 = 3.0 * theme::ROW;
-/// What is said in its place has at least this height: a sentence on a line, and a button.
+/// The minimum height of the text in the list's place: a sentence on one line, and a button.
 const LEAST_WORDS: f32 = 4.0 * theme::ROW;
-/// What the rest of the dialog and some of the window below it take.
+/// The height of the rest of the dialog, and of the part of the window below it.
 const AROUND: f32 = 272.0;
 
-/// Draws what the dialog holds.
+/// Draws the dialog's content.
 pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, scene: &mut FrameContext) {
     field(ui, dialog, fresh);
     let least = if dialog.found.is_empty() { LEAST_WORDS } else { LEAST_LIST };
@@ -70,7 +70,7 @@ fn field_id() -> Id {
 fn field(ui: &mut Ui, dialog: &mut RequestData, fresh: bool) {
     let palette = Palette::of(ui.style());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
-    // Both lead on to what was found; the field would keep the arrow for itself.
+    // Both keys move the focus to the list; otherwise the field would take the arrow.
     let in_field = ui.memory(|memory| memory.has_focus(field_id()));
     let on = in_field
         && !dialog.found.is_empty()
@@ -96,7 +96,7 @@ fn field(ui: &mut Ui, dialog: &mut RequestData, fresh: bool) {
     ui.add_space(4.0);
 }
 
-/// What stands where there are no rows; what has no room is scrolled to.
+/// Draws the text in place of an empty list. It scrolls if it does not fit.
 fn instead(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) {
     let mut inner = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("instead"));
     ScrollArea::vertical().auto_shrink(false).id_salt("instead").show(&mut inner, |ui| {
@@ -107,9 +107,9 @@ fn instead(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) {
     });
 }
 
-/// Draws it into a place. Returns where it ends.
+/// Draws the text in a rectangle. Returns its bottom edge.
 fn words(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) -> f32 {
-    // The statement is a little above the middle, and at the top of a place that is low.
+    // The text is slightly above the middle, and at the top if there is little height.
     let place = if room_for_icon(rect) { rect.translate(vec2(0.0, 24.0)) } else { rect };
     if !dialog.signed_in {
         let sentence = "Sign in to see what is stored under this profile.";
@@ -154,7 +154,7 @@ fn words(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) -> f32 {
     }
 }
 
-/// Whether the data is saved as soon as it is ready, and where to.
+/// Draws whether the data is saved as soon as it is ready, and the folder.
 fn destination(ui: &mut Ui, dialog: &mut RequestData, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     ui.add_space(8.0);
@@ -172,13 +172,13 @@ fn destination(ui: &mut Ui, dialog: &mut RequestData, scene: &mut FrameContext) 
     }
 }
 
-/// One line under the list: what is wrong, else how much there is.
+/// Draws the line below the list: the error, otherwise the number of items.
 fn foot(ui: &mut Ui, dialog: &mut RequestData) {
     let palette = Palette::of(ui.style());
     ui.add_space(8.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 20.0));
     let at = pos2(rect.left(), rect.center().y);
-    // That nothing is chosen is nothing wrong.
+    // An empty selection is no error.
     let wrong =
         dialog.wrong.clone().or_else(|| dialog.why_not(dialog.chosen.len().max(1)).filter(|_| dialog.signed_in));
     if let Some(wrong) = &wrong {
