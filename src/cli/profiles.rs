@@ -96,24 +96,24 @@ impl ProfileNames {
         self.0.extend(settings.profiles.iter().map(|profile| (profile.id, profile.name.clone())));
     }
 
-    /// Learns the names that the journal has, of profiles that have none yet.
+    /// Adds the names that the journal has, for profiles without a name.
     pub(crate) fn learn_kept(&mut self, kept: BTreeMap<ProfileId, String>) {
         for (profile, name) in kept {
             self.0.entry(profile).or_insert(name);
         }
     }
 
-    /// A profile's name; its id where it has none any more.
+    /// A profile's name, or its id if it has no name.
     pub(crate) fn name(&self, profile: ProfileId) -> String {
         self.0.get(&profile).cloned().unwrap_or_else(|| profile.to_string())
     }
 
-    /// All of them.
+    /// Every name, by profile.
     pub(crate) fn into_map(self) -> BTreeMap<ProfileId, String> {
         self.0
     }
 
-    /// The profile of a name.
+    /// The profile with this name.
     pub(crate) fn find(&self, name: &str) -> Option<ProfileId> {
         self.0.iter().find(|(_, known)| *known == name).map(|(id, _)| *id)
     }
@@ -123,7 +123,7 @@ impl ProfileNames {
         self.0.contains_key(&profile)
     }
 
-    /// Every profile that has a name.
+    /// Every profile with a name.
     pub(crate) fn ids(&self) -> impl Iterator<Item = ProfileId> + '_ {
         self.0.keys().copied()
     }

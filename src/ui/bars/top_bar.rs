@@ -88,7 +88,7 @@ fn more_button(count: usize) -> Button<'static> {
         .salt(Id::unique("more profiles"))
 }
 
-/// How many of the profiles are live.
+/// The number of live profiles among all, in words.
 fn how_many_live(profile_tabs: &[ProfileTab]) -> String {
     let profiles = || profile_tabs.iter().filter(|profile_tab| !profile_tab.is_all());
     format!("{} of {} live", profiles().filter(|profile_tab| profile_tab.is_live()).count(), profiles().count())
@@ -309,7 +309,8 @@ struct TopBarRight {
 }
 
 impl TopBarRight {
-    /// As much of it as `room` is for: how long nothing came gives way first, then the words before the token's end.
+    /// Measures the parts that fit in `room`: the time without a message is left out first, then the words before the token's
+    /// expiry.
     fn measure(ui: &Ui, profile_tab: Option<&ProfileTab>, words: String, room: f32, scene: &mut FrameContext) -> Self {
         let round_trip = profile_tab
             .filter(|profile_tab| profile_tab.is_live())
@@ -320,7 +321,7 @@ impl TopBarRight {
         let expires = expires_at.and_then(|end| {
             let left = end.since(scene.now);
             if left.is_zero() {
-                // By this computer's clock alone nothing is said to have expired.
+                // Do not report expiry if only this computer's clock says so: the server's time is not known.
                 return scene.reference.is_told.then(|| "Token has expired".to_owned());
             }
             scene.counts(left);
@@ -340,7 +341,7 @@ impl TopBarRight {
         right
     }
 
-    /// How wide it is.
+    /// The width of the parts that are shown.
     fn needs(&self, ui: &Ui, profile_tab: Option<&ProfileTab>) -> f32 {
         let strong = |text: &str| widgets::width(ui, text, TextRole::Strong);
         let state = profile_tab
@@ -362,7 +363,7 @@ impl TopBarRight {
     fn show(&self, ui: &Ui, bar: Rect, profile_tab: Option<&ProfileTab>, scene: &mut FrameContext) {
         let palette = Palette::of(ui.style());
         let middle = bar.center().y;
-        // From the right: the menu is at a fixed place, the rest leads up to it.
+        // The menu button has a fixed place at the right edge; these parts end before it.
         let mut x = bar.right() - self.width;
         let state = profile_tab
             .and_then(|profile_tab| profile_tab.status.connection.clone())
@@ -374,7 +375,7 @@ impl TopBarRight {
         let label = widgets::label(ui, lead.union(end), "connection", &format!("Connection: {}", self.words));
         if let Some(profile_tab) = profile_tab.filter(|profile_tab| profile_tab.is_live()) {
             if label.hovered() {
-                // The ages in it count while it is looked at.
+                // Redraw every second while the tooltip shows, because it has ages.
                 scene.counts(Duration::from_secs(1));
             }
             let signs = signs_of_life(profile_tab, scene);
@@ -403,7 +404,7 @@ impl TopBarRight {
         }
     }
 
-    /// The words that lead up to the time, and the time.
+    /// Splits the sentence into the words before the time, and the time.
     fn split_expiry<'a>(&self, words: &'a str) -> (&'a str, &'a str) {
         let (lead, rest) = words.split_at(words.find(" in ").map_or(0, |at| at + 4));
         (if self.leads { lead } else { lead.strip_prefix("Token expires ").unwrap_or(lead) }, rest)
@@ -443,7 +444,7 @@ fn menu(ui: &mut Ui, bar: Rect, front: Option<&ProfileTab>, chosen: Theme, scene
     });
 }
 
-/// What can be done with the profile in front.
+/// Draws the menu's items for the active profile.
 fn profile_items(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameContext, whole: bool) {
     let connection = [Command::Connect, Command::Disconnect]
         .into_iter()
