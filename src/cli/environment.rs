@@ -1,4 +1,4 @@
-//! Environment variables that the vendor's own tools also read. They pre-fill the sign-in form.
+//! Environment variables that the vendor's own tools also read. They pre-fill the sign-in form, and sign `watch` in.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

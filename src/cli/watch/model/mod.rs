@@ -219,7 +219,7 @@ impl Model {
                 open.unwrap_or_default().into_iter().partition(|key| key.kind() == Kind::Gap);
             for key in gaps {
                 let Some(archive) = &self.archive else { break };
-                // Read all entries of the activity; an index finds them.
+                // Read all entries of the gap; an index finds them.
                 for entry in archive.history(profile, &key, Seq(0), first)? {
                     if entry.seq < first {
                         self.of(profile).apply(&entry);
@@ -304,7 +304,7 @@ impl Model {
             self.purged = purged;
             let now = self.entry_clock.now();
             for activities in self.activities.values_mut() {
-                // Entries that have expired meanwhile are settled.
+                // Activities that have expired meanwhile are settled.
                 activities.expire(now);
                 let gone = older_rows::gone(archive, activities, purged.0)?;
                 activities.purged(purged.0, gone.iter());
