@@ -137,7 +137,8 @@ fn no_decision_hangs_on_the_words_of_a_message() {
 
 fn imports_in_src() -> imports::Arrows {
     let sources = sources("src").into_iter().map(|source| (source.path, source.text)).collect();
-    imports::Modules::read(&sources, Path::new("src/lib.rs")).unwrap().arrows()
+    imports::Modules::read(&sources, Path::new("src/lib.rs"))
+        .map_or_else(|error| unreadable(root(), &std::io::Error::other(error)), |modules| modules.arrows())
 }
 
 fn described(circles: &[Vec<PathBuf>], arrows: &imports::Arrows) -> Vec<String> {

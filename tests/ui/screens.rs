@@ -132,8 +132,9 @@ fn sign_out(theme: Theme, size: [f32; 2]) -> Window {
 /// A profile, a label and a message of words that have no room.
 pub(super) fn long_words(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = filled(theme, size);
-    window.profile.name = LONG_NAME.to_owned();
-    window.profile.username = "sachbearbeiterin.grundstuecksverkehr@landeshauptarchivverwaltung.example.com".to_owned();
+    LONG_NAME.clone_into(&mut window.profile.name);
+    "sachbearbeiterin.grundstuecksverkehr@landeshauptarchivverwaltung.example.com"
+        .clone_into(&mut window.profile.username);
     window.settings(vec![window.profile.clone()], theme);
     let id = "Grundstücksverkehrsgenehmigungszuständigkeitsübertragung-2026-0001";
     window.hear(&[command(id, 3, LONG_SENTENCE)]);
@@ -202,7 +203,7 @@ pub(super) fn export_of_filter(theme: Theme, size: [f32; 2]) -> Window {
 
 pub(super) fn wrong_data_settings(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = filled(theme, size);
-    window.profile.name = LONG_NAME.to_owned();
+    LONG_NAME.clone_into(&mut window.profile.name);
     window.profile.saving = DownloadSettings {
         folder: Some(format!("/home/ops/{LONG_NAME}/{LONG_NAME}").into()),
         automatic_hosts: vec![LONG_HOST.to_owned()],
