@@ -1,4 +1,4 @@
-//! What the operator asks of the engine.
+//! What the operator can ask the engine to do.
 
 use std::path::PathBuf;
 
@@ -9,14 +9,14 @@ use crate::activity::{ActivityKey, Filter, Incomplete, Seq, StatusFilter};
 use crate::protocol::{AuthorizationToken, CommandId, DataKey, RequestId, StoredData};
 use crate::settings::{PreferenceChange, Profile, ProfileId, SavingChange};
 
-/// A wish of the operator. Sent on a bounded channel: where that is full, the window says that the engine is busy.
+/// A request of the operator. It is sent on a bounded channel; if that is full, the window reports that the engine is busy.
 #[derive(Debug, Clone)]
 pub enum Action {
-    /// Sign a profile in and connect it. A profile that the settings do not know yet is added once it has signed in.
+    /// Sign a profile in and connect it. A profile that is not in the settings yet is added after it has signed in.
     SignIn(Box<SignIn>),
-    /// Sign a profile in for this run only: the settings are left as they are.
+    /// Sign a profile in for this run only, without changing the settings.
     Visit(Box<SignIn>),
-    /// Give up signing in.
+    /// Cancel signing in.
     CancelSignIn(ProfileId),
     /// Start the embedded sandbox, add its profile and connect.
     TrySandbox,
@@ -26,324 +26,329 @@ pub enum Action {
     Disconnect(ProfileId),
     /// Do not wait for the next attempt.
     RetryNow(ProfileId),
-    /// Ask for a new token.
+    /// Request a new token.
     RenewToken(ProfileId),
-    /// Forget the token.
+    /// Delete the token.
     SignOut {
-        /// Whose.
+        /// The profile to sign out.
         profile: ProfileId,
-        /// Whether the server is told to revoke it as well.
+        /// Whether to ask the server to revoke the token as well.
         revoke: bool,
     },
-    /// Take everything that the journal has of the profile out of it, and off the disk. The profile stays signed in and
-    /// connected; answered by [`crate::engine::Event::Forgotten`].
+    /// Delete all history of the profile from the journal and from the disk. The profile stays signed in and connected. The
+    /// answer is [`crate::engine::Event::Forgotten`].
     ForgetProfile(ProfileId),
-    /// The operator has read a notice: it is not told again at the next start.
+    /// The operator has dismissed a notice, so the next start does not show it again.
     NoticeRead {
-        /// Whose it was, where it was a profile's.
+        /// The profile that the notice was about, if any.
         profile: Option<ProfileId>,
-        /// The whole sentence, as the engine told it.
+        /// The whole sentence of the notice, exactly as the engine emitted it.
         sentence: String,
     },
-    /// Take the profile out of the settings and its token out of the keyring.
+    /// Remove the profile from the settings and its token from the keyring.
     RemoveProfile(ProfileId),
-    /// Accept messages up to this many bytes from now on.
+    /// Set the largest message to accept from now on, in bytes.
     SetMessageLimit(usize),
-    /// Fetch ready data with one GET into a file.
+    /// Download ready data into a file, with one GET.
     Download {
-        /// Whose.
+        /// The profile that the request belongs to.
         profile: ProfileId,
-        /// Which.
+        /// The request whose data is downloaded.
         request: RequestId,
-        /// The whole path that the operator chose.
+        /// The full path that the operator chose.
         to: PathBuf,
     },
-    /// Fetch the data of several requests into one folder, what expires first in front. Payloads that came inline are
-    /// saved as well. Names come from the server or from what is known, and never replace a file: ` (2)`.
+    /// Download the data of several requests into one folder, the earliest expiry first. Inline payloads are saved as well.
+    /// File names come from the server or from the request; they never replace a file, but get a suffix such as ` (2)`.
     DownloadAll {
-        /// Whose.
+        /// The profile that the requests belong to.
         profile: ProfileId,
-        /// Which: those that the window shows as ready or inline.
+        /// The requests that the window shows as ready or inline.
         requests: Vec<RequestId>,
-        /// Where to.
+        /// The destination folder.
         folder: PathBuf,
     },
-    /// Look again whether there is room for a download that waits for it ([`crate::engine::DownloadStage::NoRoom`]). It looks by itself every
-    /// two seconds.
+    /// Check again now whether the disk has space for a download that waits for it
+    /// ([`crate::engine::DownloadStage::NoRoom`]). The engine checks by itself every two seconds.
     ResumeDownload {
-        /// Whose.
+        /// The profile that the request belongs to.
         profile: ProfileId,
-        /// Which.
+        /// The request whose download waits for disk space.
         request: RequestId,
     },
-    /// Save a download that waits for room to another place. Where it is receiving already it stays where it is.
+    /// Save a download that waits for disk space to another path. A download that is already receiving keeps its path.
     MoveDownload {
-        /// Whose.
+        /// The profile that the request belongs to.
         profile: ProfileId,
-        /// Which.
+        /// The request whose download is moved.
         request: RequestId,
-        /// The whole path that the operator chose.
+        /// The full path that the operator chose.
         to: PathBuf,
     },
-    /// Stop a download. One that waits for its turn leaves the queue and its link stays good; of one that has begun the
-    /// link is used up.
+    /// Stop a download. A queued download leaves the queue and its link stays usable; the link of a download that has begun
+    /// is used up.
     CancelDownload {
-        /// Whose.
+        /// The profile that the request belongs to.
         profile: ProfileId,
-        /// Which.
+        /// The request whose download is stopped.
         request: RequestId,
     },
-    /// Write the payload that came inline into a file.
+    /// Write an inline payload into a file.
     SaveInline {
-        /// Whose.
+        /// The profile that the request belongs to.
         profile: ProfileId,
-        /// Which.
+        /// The request whose payload is saved.
         request: RequestId,
-        /// The whole path that the operator chose.
+        /// The full path that the operator chose.
         to: PathBuf,
-        /// Its first and its last entry, if they are known: without them the journal finds it only if it was not saved yet.
+        /// The first and the last entry of the request, if known. Without them the journal finds the payload only if it was
+        /// not saved yet.
         span: Option<(Seq, Seq)>,
     },
-    /// Write a message of bytes into a file. How it went is a notice.
+    /// Write the bytes of a binary message into a file. A notice reports the result.
     SaveMessage {
-        /// Whose.
+        /// The profile that the message belongs to.
         profile: ProfileId,
-        /// Which.
+        /// The activity of the message.
         key: ActivityKey,
-        /// The whole path that the operator chose.
+        /// The full path that the operator chose.
         to: PathBuf,
-        /// Its first and its last entry, if they are known.
+        /// The first and the last entry of the activity, if known.
         span: Option<(Seq, Seq)>,
     },
-    /// Read one page of the profile's data tokens; answered by [`crate::engine::Event::DataTokens`]. A page has
-    /// [`DATA_TOKENS_A_PAGE`] rows; whoever searches asks for one page after the other until all have come.
+    /// Read one page of the profile's data tokens; the answer is [`crate::engine::Event::DataTokens`]. A page has
+    /// [`DATA_TOKENS_A_PAGE`] rows. A search requests one page after another until it has all of them.
     ListDataTokens {
-        /// Whose.
+        /// The profile whose data tokens are listed.
         profile: ProfileId,
-        /// Which page, from 1.
+        /// The page number, from 1.
         page: u32,
     },
-    /// Request stored data, one request each. What comes of it is a row each: `Preparing` from the server's answer on. What
-    /// is refused is a notice.
+    /// Request stored data, with one request per item. Each accepted request becomes a row, `Preparing` from the server's
+    /// answer on; each refusal becomes a notice.
     RequestData {
-        /// Whose.
+        /// The profile that the data belongs to.
         profile: ProfileId,
-        /// What, as the list had it: its names are remembered for suggestions.
+        /// The items, as the list showed them. Their names are stored for suggestions.
         data: Vec<StoredData>,
-        /// The folder that the data is saved to as soon as it is ready; `None` to leave that to the operator. Like all
-        /// saving without a click this fetches from expected hosts only: see [`LinkPermission::Automatic`].
+        /// The folder into which the data is saved automatically when it is ready; `None` if the operator saves it. Like
+        /// every automatic download this uses expected hosts only: see [`LinkPermission::Automatic`].
         folder: Option<PathBuf>,
     },
-    /// Request the data of a request once more, where its data token is known
-    /// ([`crate::activity::Activity::can_request_again`]). It comes under a new request id.
+    /// Request the data of an earlier request again, if its data token is known
+    /// ([`crate::activity::Activity::can_request_again`]). The data arrives under a new request id.
     RequestAgain {
-        /// Whose.
+        /// The profile that the request belongs to.
         profile: ProfileId,
-        /// The request whose data is wanted again.
+        /// The request whose data is requested again.
         request: RequestId,
-        /// Its first and its last entry, if they are known: without them the journal finds it only while it is open.
+        /// The first and the last entry of the request, if known. Without them the journal finds the request only while it
+        /// is open.
         span: Option<(Seq, Seq)>,
     },
-    /// Change what is done with a profile's ready data.
+    /// Change how a profile's ready data is saved.
     ChangeSaving {
-        /// Whose.
+        /// The profile to change.
         profile: ProfileId,
-        /// What changes.
+        /// The change.
         change: SavingChange,
     },
-    /// Allow a host that a link leads to; the remedy of the notice that said why it was not fetched.
+    /// Allow a host that a link points to. This is the remedy of the notice that reports why the link was not fetched.
     AllowHost {
-        /// Whose.
+        /// The profile that may use the host.
         profile: ProfileId,
-        /// The host, as the link has it.
+        /// The host as it is written in the link.
         host: String,
-        /// What is allowed.
+        /// The permission that the host gets.
         permission: LinkPermission,
     },
-    /// Take the key of a profile's payloads, 64 hex digits of the operator's ([`DataKey::from_hex`]); answered by
-    /// [`crate::engine::ProfileStatus::data_key`]. Payloads are decrypted with it where [`crate::settings::DownloadSettings::decrypt`] says so.
+    /// Set the key of a profile's payloads, 64 hex digits that the operator enters ([`DataKey::from_hex`]).
+    /// [`crate::engine::ProfileStatus::data_key`] shows the result. The key decrypts payloads if
+    /// [`crate::settings::DownloadSettings::decrypt`] is on.
     SetDataKey {
-        /// Whose.
+        /// The profile that the key belongs to.
         profile: ProfileId,
-        /// The key; `None` forgets it.
+        /// The key; `None` deletes it.
         key: Option<DataKey>,
-        /// Whether the keyring keeps it; otherwise it is known for this session, and the keyring forgets an older one.
+        /// Whether the keyring stores the key. If not, the key lasts for this run and an older one is deleted from the
+        /// keyring.
         keep: bool,
     },
-    /// The operator has read that a link was refused at its first GET; until then it is told again at each start.
+    /// The operator has acknowledged that a link was refused at its first GET. Until then each start shows the warning
+    /// again.
     WarningRead {
-        /// Whose.
+        /// The profile that the request belongs to.
         profile: ProfileId,
-        /// Which.
+        /// The request whose link was refused.
         request: RequestId,
     },
-    /// Ask the server for the state of commands, one after the other. The first that can't be asked for ends it.
+    /// Check the status of commands on the server, one after another. The first check that fails ends the series.
     CheckStatus {
-        /// Whose.
+        /// The profile that the commands belong to.
         profile: ProfileId,
-        /// Which.
+        /// The commands to check.
         commands: Vec<CommandId>,
     },
-    /// Ask the server for every command of a gap that is still open. Answers come as entries.
+    /// Check the status of every command of a gap that is still open. The answers arrive as entries.
     Reconcile {
-        /// Whose.
+        /// The profile that the gap belongs to.
         profile: ProfileId,
         /// The gap: an [`ActivityKey::Gap`].
         gap: ActivityKey,
     },
-    /// Name activities; an empty label takes the name away.
+    /// Set the label of activities; an empty label removes it.
     Label {
-        /// Whose.
+        /// The profile that the activities belong to.
         profile: ProfileId,
-        /// Which.
+        /// The activities to label.
         keys: Vec<ActivityKey>,
-        /// The name.
+        /// The label.
         label: String,
     },
-    /// Follow commands before they are heard of.
+    /// Track commands before any message mentions them.
     Track {
-        /// Whose.
+        /// The profile that the commands belong to.
         profile: ProfileId,
-        /// Which.
+        /// The commands to track.
         commands: Vec<CommandId>,
-        /// A name for all of them, if there is one.
+        /// A label for all of them, if any.
         label: Option<String>,
     },
-    /// Read every entry of one activity from the journal; answered by [`crate::engine::Event::History`].
+    /// Read all entries of one activity from the journal; the answer is [`crate::engine::Event::History`].
     History {
-        /// Whose.
+        /// The profile that the activity belongs to.
         profile: ProfileId,
-        /// Which.
+        /// The activity.
         key: ActivityKey,
-        /// Its first entry that the window knows of.
+        /// The first entry of the activity that the window knows of.
         from: Seq,
-        /// Its last.
+        /// The last entry of the activity that the window knows of.
         to: Seq,
     },
-    /// Search the journal for activities that are not in memory; answered by [`crate::engine::Event::Found`]. Another search of the
-    /// same profile ends it.
+    /// Search the journal for activities that are not in memory; the answer is [`crate::engine::Event::Found`]. A new search
+    /// of the same profile ends the previous one.
     SearchOlder {
-        /// Whose.
+        /// The profile to search.
         profile: ProfileId,
-        /// The number of the search, which its answers have.
+        /// The number of the search; its answers carry it.
         search: u32,
-        /// What they have to be like.
+        /// The filter that activities have to match.
         filter: Filter,
-        /// What they have to count as.
+        /// The status that activities have to match.
         status_filter: StatusFilter,
-        /// Activities whose first entries are before this one are searched.
+        /// Only activities whose first entry is before this one are searched.
         before: Seq,
     },
     /// Stop searching the journal.
     CancelSearch(ProfileId),
-    /// Read texts whole of which the window has the beginning; answered by [`crate::engine::Event::WholeTexts`].
+    /// Read the full texts of which the window has only the beginning; the answer is [`crate::engine::Event::WholeTexts`].
     ReadTexts {
-        /// Whose.
+        /// The profile that the activities belong to.
         profile: ProfileId,
-        /// Of which activities.
+        /// The activities whose texts are read.
         rows: Vec<CutText>,
     },
-    /// Read the earlier entries of rows that came back into memory; answered by [`crate::engine::Event::ReadBack`].
+    /// Read the earlier entries of rows that are in memory again; the answer is [`crate::engine::Event::ReadBack`].
     ReadBack {
-        /// Whose.
+        /// The profile that the rows belong to.
         profile: ProfileId,
-        /// Which, and where their entries are.
+        /// The rows, each with the range of its entries.
         rows: Vec<Incomplete>,
     },
-    /// Read the messages of one activity with their secrets, but for credentials, because the operator asks to see them;
-    /// answered by [`crate::engine::Event::Revealed`].
+    /// Read the messages of one activity with their secrets, except credentials, because the operator asks to see them. The
+    /// answer is [`crate::engine::Event::Revealed`].
     Reveal {
-        /// Whose.
+        /// The profile that the activity belongs to.
         profile: ProfileId,
-        /// Which.
+        /// The activity.
         key: ActivityKey,
-        /// Its first entry that is shown.
+        /// The first entry of the activity that is shown.
         from: Seq,
-        /// Its last.
+        /// The last entry of the activity that is shown.
         to: Seq,
     },
-    /// Write what the journal has into a file, which is there once it is whole. How it went is a notice.
+    /// Export from the journal into a file. The file appears only after it is complete. A notice reports the result.
     Export(Box<Export>),
-    /// Cancel the export under way; no file is written.
+    /// Cancel the export in progress; no file is written.
     CancelExport,
-    /// Open a saved file with the system's program for it.
+    /// Open a saved file with the system's default application.
     OpenFile(PathBuf),
     /// Show a saved file in the system's file manager.
     ShowInFolder(PathBuf),
-    /// Change preferences, in this order. Only what is named changes, whatever else has changed meanwhile.
+    /// Change preferences, in this order. Only the named preferences change, so concurrent changes of others are kept.
     ChangePreferences {
-        /// Larger than that of every such action before; 0 for one that nobody waits for. Once it is done it is in
-        /// [`crate::engine::EngineStatus::preferences_change`].
+        /// Larger than the number of every earlier action of this kind; 0 if nobody waits for it. Once the change is made,
+        /// [`crate::engine::EngineStatus::preferences_change`] has this number.
         number: u64,
-        /// What changes.
+        /// The changes.
         changes: Vec<PreferenceChange>,
     },
-    /// Leave every channel, commit and stop; answered by [`crate::engine::Event::Stopped`].
+    /// Leave every channel, commit and stop; the answer is [`crate::engine::Event::Stopped`].
     Quit,
 }
 
-/// How many data tokens a page has.
+/// The number of data tokens per page.
 pub const DATA_TOKENS_A_PAGE: u32 = 100;
 
-/// What an operator can allow for a host that links lead to.
+/// What an operator can allow for a host that links point to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkPermission {
-    /// Fetching without encryption.
+    /// Fetch without encryption.
     Unencrypted,
-    /// Fetching although it is this machine or in a private network, and the profile's API is not.
+    /// Fetch although the host is this machine or in a private network, and the profile's API is not.
     Private,
-    /// Fetching without a click.
+    /// Fetch automatically, without a click.
     Automatic,
 }
 
-/// A text of which the window has the beginning.
+/// A text of which the window has only the beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CutText {
-    /// The activity that it is of.
+    /// The activity that the text belongs to.
     pub key: ActivityKey,
-    /// Its first entry that the window knows of.
+    /// The first entry of the activity that the window knows of.
     pub from: Seq,
-    /// Its last.
+    /// The last entry of the activity that the window knows of.
     pub to: Seq,
-    /// How the text begins.
+    /// The beginning of the text.
     pub begins: String,
 }
 
-/// What is exported, and where to.
+/// What to export, and where to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Export {
-    /// One profile; `None` for all of them.
+    /// The profile to export; `None` for all of them.
     pub profile: Option<ProfileId>,
-    /// The form of the lines.
+    /// The output format.
     pub format: Format,
-    /// What rows have to be like.
+    /// The filter that rows have to match.
     pub filter: Filter,
-    /// What rows have to count as.
+    /// The status that rows have to match.
     pub status_filter: StatusFilter,
-    /// One line a message received, in order of arrival, instead of one an activity.
+    /// One line per received message, in order of arrival, instead of one line per activity.
     pub messages: bool,
-    /// Whether CSV begins with a byte order mark, by which spreadsheets know UTF-8.
+    /// Whether CSV begins with a byte order mark, from which spreadsheets detect UTF-8.
     pub bom: bool,
-    /// The activities that these entries are of, and no others; `None` for all.
+    /// Export only the activities that these entries belong to; `None` for all.
     pub rows: Option<Vec<Seq>>,
-    /// The whole path that the operator chose.
+    /// The full path that the operator chose.
     pub to: PathBuf,
 }
 
 /// How a profile signs in.
 #[derive(Debug, Clone)]
 pub struct SignIn {
-    /// The profile, as the form has it.
+    /// The profile as entered in the form.
     pub profile: Profile,
-    /// The proof.
+    /// The password or token to sign in with.
     pub credential: Credential,
 }
 
-/// The proof that a sign-in gives. Its `Debug` shows nothing of it.
+/// The password or token of a sign-in. Its `Debug` output shows nothing of it.
 #[derive(Debug, Clone)]
 pub enum Credential {
     /// The profile's password; the user name is in the profile.
     Password(SecretString),
-    /// A token that the operator has from elsewhere.
+    /// A token that the operator obtained elsewhere.
     Token(AuthorizationToken),
 }

@@ -1,5 +1,5 @@
-//! Why a profile has no connection, and why it is not signed in: as kinds, by which the engine decides and of which the window and
-//! `watch` make sentences.
+//! Why a profile has no connection or is not signed in. These are enums, so that the engine decides by kind; the window and
+//! `watch` turn them into sentences.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,97 +13,97 @@ use crate::engine::network::retry_after;
 /// Who refused a token.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum TokenRefusal {
-    /// The WebSocket server, at the join or after it.
+    /// The WebSocket server refused it, during or after the join.
     #[error("The server refused the token{} Sign in again.", reason_of(.words))]
     Join {
-        /// The server's words, masked; or empty.
+        /// The server's words, masked; may be empty.
         words: String,
     },
-    /// The API, in answer to a call.
+    /// The API refused it in its answer to a call.
     #[error(transparent)]
     Call(Arc<RestError>),
 }
 
-/// How a connection ended, or why it could not be joined.
+/// How a connection ended, or why the join failed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum DisconnectReason {
-    /// The server closed it in order.
+    /// The server closed the connection with a closing handshake.
     #[error("The server closed the connection{}{}", code_of(*.code), reason_of(.reason))]
     Closed {
-        /// The code of its close frame, if it sent one.
+        /// The code of the close frame, if the server sent one.
         code: Option<u16>,
-        /// The server's words, masked; or empty.
+        /// The server's words, masked; may be empty.
         reason: String,
     },
-    /// It broke.
+    /// The connection broke.
     #[error("The connection broke off.")]
     Broken,
-    /// No sign of life.
+    /// The connection gave no sign of life.
     #[error("The server no longer answers, so the connection is given up.")]
     Dead,
-    /// The join was not answered.
+    /// The server did not answer the join.
     #[error("The server did not answer the join within 5 s.")]
     JoinUnanswered,
-    /// The join was refused, not for the token.
+    /// The server refused the join for a reason other than the token.
     #[error("The server refused the join with status {status}{}", reason_of(.reason))]
     JoinRefused {
-        /// The status.
+        /// The status in the server's reply.
         status: i64,
-        /// The server's words, masked; or empty.
+        /// The server's words, masked; may be empty.
         reason: String,
     },
-    /// The token was refused.
+    /// The server refused the token.
     #[error(transparent)]
     TokenRefused(TokenRefusal),
-    /// A message above the limit.
+    /// A message was larger than the limit.
     #[error("A message of {size} bytes is larger than the limit of {limit} bytes and can't be read.")]
     TooLarge {
-        /// What is known of its size.
+        /// The size in bytes, as far as it is known.
         size: usize,
-        /// The limit.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// A text frame with invalid UTF-8.
+    /// A text frame had invalid UTF-8.
     #[error("The server sent a message that is not valid UTF-8, and a WebSocket can't go on after that.")]
     NotUtf8,
-    /// Something that is no WebSocket.
+    /// The server broke the WebSocket protocol.
     #[error("The server broke the rules of the WebSocket protocol.")]
     Protocol,
 }
 
-/// Why there is no connection, or not any more.
+/// Why there is no connection, or no longer one.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ConnectionFailure {
-    /// None was made.
+    /// Connecting failed.
     #[error(transparent)]
     NotConnected(Arc<ConnectError>),
-    /// It ended.
+    /// The connection ended.
     #[error(transparent)]
     Ended(DisconnectReason),
 }
 
-/// Why the next attempt to connect is waited for.
+/// Why a profile waits before it connects again.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{failure}{}{}", advice(*.policy_closes), retry_after::further(*.asked))]
 pub struct RetryReason {
     /// What went wrong.
     pub failure: ConnectionFailure,
-    /// The closes by a policy in a row that this is the last of, from the second on.
+    /// The consecutive policy closes, this one included, from the second on.
     pub policy_closes: Option<PolicyCloses>,
     /// How long the server asks to wait.
     pub asked: Option<Duration>,
 }
 
-/// Connections that the server closed in a row by a policy of its own, each soon after its join.
+/// Connections that the server closed in a row by its own policy, each soon after the join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "It closed {count} connections in a row like this, so Privicore Monitor waits longer each time. Check that no other program \
      uses this token, sign in again, or ask whoever runs the server what code {code} means."
 )]
 pub struct PolicyCloses {
-    /// How many.
+    /// How many there were.
     pub count: u32,
-    /// The code of the last.
+    /// The close code of the last one.
     pub code: u16,
 }
 
@@ -119,16 +119,16 @@ impl From<ConnectionFailure> for RetryReason {
     }
 }
 
-/// Why a profile was not signed in.
+/// Why signing in failed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SignInError {
-    /// An address of the form can't be used.
+    /// An address in the form is invalid.
     #[error(transparent)]
     Address(#[from] EndpointError),
     /// The form has no user name.
     #[error("Enter a user name.")]
     NoUserName,
-    /// The server refused user name and password.
+    /// The server refused the user name and password.
     #[error(
         "The server refused to sign in{}. {}Check user name and password; a new profile also needs its public key \
          registered first.",
@@ -136,27 +136,28 @@ pub enum SignInError {
         odd.map_or_else(String::new, |(what, odd)| format!("The {what} {odd}, which may have come along when it was copied. "))
     )]
     PasswordRefused {
-        /// The server's words, or empty.
+        /// The server's words; may be empty.
         words: String,
-        /// What may be wrong with one of the two: which, and what about it.
+        /// What looks wrong: the field's name, and what is odd about its value.
         odd: Option<(&'static str, &'static str)>,
     },
-    /// The server refused the token, or it can be none.
+    /// The server refused the token, or it is not a valid token.
     #[error(transparent)]
     TokenRefused(RestError),
-    /// The server could not be asked, or did not say.
+    /// The server could not be reached, or its answer did not decide it.
     #[error(transparent)]
     NotAsked(RestError),
-    /// The server refused the token when it was tried by joining with it.
+    /// The server refused the token in the join that verified it.
     #[error(transparent)]
     JoinRefused(TokenRefusal),
-    /// The token could not be tried by joining with it.
+    /// The join that should verify the token failed.
     #[error(transparent)]
     NotJoined(RetryReason),
 }
 
 impl SignInError {
-    /// Whether the server refused what it was given. The same again is then refused again; after anything else it may work.
+    /// Whether the server refused the credential. The same credential would be refused again; after any other error it may
+    /// work.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
@@ -166,7 +167,7 @@ impl SignInError {
     }
 }
 
-/// A server's reason as the end of a sentence.
+/// Formats a server's reason as the end of a sentence.
 pub(crate) fn reason_of(reason: &str) -> Cow<'_, str> {
     let reason = reason.trim();
     match reason.chars().next_back() {
@@ -176,12 +177,12 @@ pub(crate) fn reason_of(reason: &str) -> Cow<'_, str> {
     }
 }
 
-/// What to do about closes by a policy, after another sentence.
+/// What to do about policy closes, to be appended to another sentence.
 fn advice(closes: Option<PolicyCloses>) -> String {
     closes.map(|closes| format!(" {closes}")).unwrap_or_default()
 }
 
-/// The code of a close frame as a part of a sentence, with its registered meaning.
+/// The close code as part of a sentence, with its registered meaning.
 fn code_of(code: Option<u16>) -> String {
     let Some(code) = code else { return String::new() };
     let meaning = match code {

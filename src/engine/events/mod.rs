@@ -1,4 +1,4 @@
-//! What the engine and the window tell each other: actions down, events and the newest state up.
+//! The interface between the engine and the window: actions in, events and the current state out.
 
 pub(crate) mod action;
 pub(crate) mod connection_reason;

@@ -1,30 +1,30 @@
-//! A request to follow commands, from the window or from another process.
+//! A request to track commands, from the window or from another process.
 
 use tokio::sync::oneshot;
 
 use crate::activity::{ActivityKey, Entry, Fact, LocalEvent, Timestamp};
 use crate::protocol::CommandId;
 
-/// The version of the lines.
+/// The version of the line format.
 pub(crate) const VERSION: u32 = 1;
 
-/// What is asked of the holder: to follow commands.
+/// A request to track commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackRequest {
-    /// The name of the profile; `None` where there is only one.
+    /// The name of the profile; `None` if there is only one.
     pub profile: Option<String>,
-    /// The commands, each once.
+    /// The commands, without duplicates.
     pub(crate) commands: Vec<CommandId>,
-    /// A name for all of them.
+    /// A label for all of them.
     pub(crate) label: Option<String>,
 }
 
 impl TrackRequest {
-    /// Checks what was asked for. Each id counts once; a label of nothing but spaces is none.
+    /// Checks a request. Duplicate ids count once; a label of spaces only counts as none.
     ///
     /// # Errors
     ///
-    /// Where it makes no sense.
+    /// If an id or the label is invalid, or if there are no ids or too many.
     pub fn new(profile: Option<String>, ids: &[String], label: Option<&str>) -> Result<Self, InvalidTrackRequest> {
         let is_name = |text: &str| {
             !text.is_empty() && text.chars().count() <= LONGEST_NAME && !text.chars().any(char::is_control)
@@ -52,81 +52,81 @@ impl TrackRequest {
         Ok(Self { profile, commands, label: label.map(str::to_owned) })
     }
 
-    /// How many commands there are.
+    /// The number of commands.
     #[must_use]
     pub fn len(&self) -> usize {
         self.commands.len()
     }
 
-    /// Whether there is none; [`TrackRequest::new`] makes none like that.
+    /// Whether there are no commands; [`TrackRequest::new`] never creates such a request.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.commands.is_empty()
     }
 
-    /// What the journal keeps of it.
+    /// The entries that the journal stores for this request.
     #[must_use]
     pub fn into_entries(self, at: Timestamp) -> Vec<Entry> {
         entries(&self.commands, self.label.as_deref(), at)
     }
 }
 
-/// A wish to follow commands that makes no sense.
+/// Why a track request is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTrackRequest {
-    /// There is nothing to follow.
+    /// There are no ids.
     #[error("No command id was given. Give the ids that Privicore answered with.")]
     Nothing,
-    /// There is too much.
+    /// There are too many ids.
     #[error("{0} command ids are too many at once. Give at most {MOST_COMMANDS}.")]
     TooMany(usize),
-    /// An id can't be one.
+    /// An id is invalid.
     #[error(
         "The command id {number} is empty, longer than {LONGEST_NAME} characters, or has characters that can't be shown."
     )]
     NoId {
-        /// Which one, from 1.
+        /// The position of the invalid id, from 1.
         number: usize,
     },
-    /// A label can't be one.
+    /// The label is invalid.
     #[error("The label is longer than {LONGEST_NAME} characters, or has characters that can't be shown. Give another.")]
     NoLabel,
 }
 
-/// Why the holder does not do what is asked of it.
+/// Why the instance that holds the data directory rejects a track request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TrackError {
-    /// What it was asked is no request.
+    /// The line is not a request.
     #[error("The running Privicore Monitor can't read what it was asked.")]
     Unreadable,
-    /// Another version asks.
+    /// The request has another protocol version.
     #[error("The running Privicore Monitor is of another version (it speaks {VERSION}, not {0}). Restart it.")]
     OtherVersion(u32),
-    /// It makes no sense.
+    /// The request is invalid.
     #[error(transparent)]
     Tracking(#[from] InvalidTrackRequest),
     /// No profile has that name.
     #[error("There is no profile named {0}. Check the name.")]
     NoSuchProfile(String),
-    /// There is no profile at all.
+    /// There is no profile.
     #[error("There is no profile yet. Sign in first.")]
     NoProfile,
     /// More than one profile has that name.
     #[error("Several profiles are named {0}. Rename one of them in the window.")]
     SeveralNamed(String),
-    /// No profile was named, and there is more than one.
+    /// The request names no profile, and there is more than one.
     #[error("There are several profiles. Say whose the commands are with --profile NAME.")]
     SeveralProfiles,
-    /// The profile is going.
+    /// The profile is being removed.
     #[error("The profile is being removed.")]
     BeingRemoved,
-    /// The journal does not take it in time.
+    /// The journal did not store the request in time.
     #[error(transparent)]
     NotConfirmed(NotConfirmed),
 }
 
 impl TrackError {
-    /// Whether whoever asks did something wrong; otherwise the holder can't.
+    /// Whether the request is at fault (wrong usage) rather than the instance that answers it.
     #[cfg(unix)]
     pub(crate) fn is_usage(&self) -> bool {
         match self {
@@ -142,16 +142,15 @@ impl TrackError {
     }
 }
 
-/// A request on its way to the engine's centre.
+/// A request on its way to the supervisor.
 #[derive(Debug)]
 pub(crate) struct IncomingRequest {
-    /// What is asked.
     pub(crate) tracking: TrackRequest,
-    /// The answer: how many commands are followed from now on.
+    /// Receives the number of commands that are tracked from now on.
     pub(crate) reply: oneshot::Sender<Result<usize, TrackError>>,
 }
 
-/// What the journal keeps of the wish to follow commands.
+/// The entries that the journal stores for a request to track commands.
 pub(crate) fn entries(commands: &[CommandId], label: Option<&str>, at: Timestamp) -> Vec<Entry> {
     let entry = |command: &CommandId, deed| Entry::ours(at, ActivityKey::Command(command.clone()), Fact::Done(deed));
     let mut entries = Vec::new();
@@ -164,30 +163,30 @@ pub(crate) fn entries(commands: &[CommandId], label: Option<&str>, at: Timestamp
     entries
 }
 
-/// How many commands one request may name. As many ids of servers that are known fit into a line.
+/// The most commands that one request may name. This many ids, at the length that known servers use, fit into a line.
 pub(crate) const MOST_COMMANDS: usize = 10_000;
 
-/// The longest id and the longest label that are taken, in characters. A server's ids have 36.
+/// The longest id and the longest label that are accepted, in characters. A server's ids have 36.
 pub(crate) const LONGEST_NAME: usize = 200;
 
-/// Why the holder did not do what was asked of it, in its words.
+/// Why the instance that holds the data directory did not do what was requested, in its words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// It was asked for something that can't be meant: wrong usage.
+    /// The request is invalid: wrong usage.
     #[error("{0}")]
     Usage(String),
-    /// It can't.
+    /// The instance failed to do it.
     #[error("{0}")]
     Failed(String),
 }
 
-/// The holder has what was asked, and has not confirmed it yet.
+/// The instance has the request but has not confirmed it yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "The running Privicore Monitor has the command ids and follows them, but did not confirm within {seconds} s that they are \
      in its journal: the journal is busy or can't be written. Look at its window before you close it."
 )]
 pub struct NotConfirmed {
-    /// How long it had for that.
+    /// How many seconds the instance had to confirm.
     pub seconds: u64,
 }

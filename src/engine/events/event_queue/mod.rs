@@ -1,10 +1,10 @@
-//! The way up: what the engine tells the window, bounded, with a doorbell.
+//! The bounded queue from the engine to the window, with a waker.
 //!
-//! What is true now is a value ([`EngineStatus`]), of which the window reads the newest; what happened is an event, in order.
-//! The engine never waits for the window. Where the window does not drain, entries that were committed are remembered as
-//! "lagging from" and read from the journal later, and what is restored waits for room. So are entries of a profile that the
-//! settings do not list yet: the window has nowhere to show them. So memory stays bounded and nothing is dropped. The waker
-//! is called once for a burst: the bell stays rung until the window begins to drain.
+//! Current state is a value ([`EngineStatus`]): the window reads the newest one. What happened is an event, in order. The
+//! engine never waits for the window. If the window does not drain, the queue remembers from which committed entry on it
+//! lags, and those entries are read from the journal later; restored entries wait for space. Entries of a profile that the
+//! settings do not list yet lag as well, because the window has no tab to show them in. So memory stays bounded and nothing
+//! is lost. The waker is called once per burst: it is not called again until the window begins to drain.
 
 pub(crate) mod state_values;
 
@@ -22,23 +22,23 @@ use crate::settings::ProfileId;
 use super::event::{Event, Notice, Severity};
 use super::status::EngineStatus;
 
-/// Wakes the window. Called from any thread of the engine; must not block.
+/// Wakes the window. Called from any engine thread; must not block.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
-/// How many bytes of entries may wait for the window before it lags.
+/// The most bytes of entries that may be queued before the window counts as lagging.
 pub(crate) const ENTRIES_LIMIT: usize = 32 * 1024 * 1024;
-/// How many bytes of restored entries may wait: less, so that live ones find room.
+/// The most bytes of queued entries at which restored ones may still be added. Lower, so that live entries find space.
 const RESTORED_LIMIT: usize = 8 * 1024 * 1024;
-/// From how many waiting events on an answer replaces its older self, and entries lag.
+/// At this many queued events a new answer replaces the older one of its kind, and entries lag.
 pub(crate) const EVENTS_LIMIT: usize = 1024;
-/// How many notices may wait; more are counted.
+/// The most notices that are queued; further ones are only counted.
 const NOTICES_LIMIT: usize = 128;
-/// The log's target for notices: who shows each of them anyway leaves it out.
+/// The log target of notices, so that a program that shows each notice can leave them out of its log.
 pub const NOTICES_LOG: &str = "privicore_monitor::notices";
-/// The largest batch that a later one is joined to.
+/// The largest batch that a later one is merged into, in entries.
 const JOIN_LIMIT: usize = 4096;
 
-/// The two ends of the way up.
+/// Creates the two ends of the queue.
 pub(crate) fn pair(waker: Waker) -> (EventSender, EventReceiver) {
     let shared = Arc::new(Shared {
         event_queue: Mutex::new(EventQueue::default()),
@@ -50,34 +50,34 @@ pub(crate) fn pair(waker: Waker) -> (EventSender, EventReceiver) {
     (EventSender(shared.clone()), EventReceiver { shared, seen: AtomicU64::new(0) })
 }
 
-/// The window's end: what is true now, and what happened, in order.
+/// The window's end of the queue: the current state, and the events in order.
 pub struct EventReceiver {
     shared: Arc<Shared>,
-    /// The revision of the status that was given last.
+    /// The status revision that was returned last.
     seen: AtomicU64,
 }
 
 impl EventReceiver {
-    /// Lowers the bell: what comes from here on rings it again. Call it before the first [`EventReceiver::status`] and
-    /// [`EventReceiver::try_next`] of a drain.
+    /// Allows the waker to be called again for what comes from here on. Call it before the first [`EventReceiver::status`]
+    /// and [`EventReceiver::try_next`] of a drain.
     pub fn begin_drain(&self) {
         self.shared.woken.store(false, Ordering::SeqCst);
     }
 
-    /// The newest state of everything, if it has changed since this was last asked. Costs next to nothing if not. Take it
-    /// before each event: an event may be of a profile that only the newest settings list.
+    /// The newest status, if it has changed since the last call; costs almost nothing if not. Call it before each event,
+    /// because an event may be about a profile that only the newest settings list.
     #[must_use]
     pub fn status(&self) -> Option<EngineStatus> {
         if self.shared.revision.load(Ordering::SeqCst) == self.seen.load(Ordering::SeqCst) {
             return None;
         }
         let event_queue = self.shared.lock();
-        // Changed only under the lock.
+        // The revision changes only under the lock.
         self.seen.store(self.shared.revision.load(Ordering::SeqCst), Ordering::SeqCst);
         Some(event_queue.status.clone())
     }
 
-    /// The next event, if there is one. Never waits.
+    /// The next event, if any. Never waits.
     #[must_use]
     pub fn try_next(&self) -> Option<Event> {
         let (event, room) = {
@@ -98,7 +98,7 @@ impl fmt::Debug for EventReceiver {
     }
 }
 
-/// The engine's end.
+/// The engine's end of the queue.
 #[derive(Clone)]
 pub(crate) struct EventSender(Arc<Shared>);
 
@@ -109,36 +109,36 @@ impl fmt::Debug for EventSender {
 }
 
 impl EventSender {
-    /// Tells what happened: anything but entries and notices, which have their own ways.
+    /// Queues an event other than entries and notices, which have methods of their own.
     pub(crate) fn post(&self, event: Event) {
         self.0.lock().post(event);
         self.0.ring();
     }
 
-    /// Tells the operator something.
+    /// Queues a notice for the operator.
     pub(crate) fn notice(&self, notice: Notice) {
         self.0.lock().notice(notice);
         self.0.ring();
     }
 
-    /// Tells entries that were committed. Where there is no room the window is told later, from the journal.
+    /// Queues committed entries. If there is no space the window gets them later, from the journal.
     pub(crate) fn committed(&self, profile: ProfileId, entries: Vec<Entry>) {
         let lagging = self.0.lock().committed(profile, entries);
         if lagging {
-            // The one that reads the journal for the window looks whether there is room.
+            // The task that reads the journal for the window checks whether there is space.
             self.0.room.notify_waiters();
         }
         self.0.ring();
     }
 
-    /// Tells entries that were restored, when there is room.
+    /// Queues restored entries as soon as there is space.
     pub(crate) async fn restored(&self, event: Event) {
         self.wait_for(|event_queue| (event_queue.weight < RESTORED_LIMIT).then_some(())).await;
         self.0.lock().push(event);
         self.0.ring();
     }
 
-    /// Waits until a profile lags and there is room for it; says from which entry on.
+    /// Waits until a profile lags and there is space for its entries; returns the first entry that is missing.
     pub(crate) async fn lagging(&self) -> (ProfileId, Seq) {
         self.wait_for(|event_queue| {
             let (profile, lag) = event_queue.lagging.iter().find(|(profile, _)| event_queue.is_listed(**profile))?;
@@ -147,31 +147,31 @@ impl EventSender {
         .await
     }
 
-    /// Tells entries that the journal refuses. Says whether the window will see them: not where it lags behind; it is then
-    /// told when they are committed.
+    /// Queues entries that the journal refuses. Returns whether the window will see them; if it lags it gets them only after
+    /// they are committed.
     pub(crate) fn not_kept(&self, profile: ProfileId, entries: Vec<Entry>) -> bool {
         let told = self.0.lock().not_kept(profile, entries);
         self.0.ring();
         told
     }
 
-    /// Tells entries that were read from the journal for a profile that lags.
+    /// Queues entries that were read from the journal for a profile that lags.
     pub(crate) fn caught_up(&self, profile: ProfileId, entries: Vec<Entry>) {
         self.0.lock().caught_up(profile, entries);
         self.0.ring();
     }
 
-    /// Forgets what waits of a profile.
+    /// Drops the queued events of a profile.
     pub(crate) fn forget(&self, profile: ProfileId) {
         self.0.lock().forget(profile);
     }
 
-    /// Waits until the mailbox answers. Each look is at the mailbox as it is after the last change.
+    /// Waits until `look` returns a value. Each call sees the queue as it is after the latest change.
     async fn wait_for<T>(&self, mut look: impl FnMut(&EventQueue) -> Option<T>) -> T {
         loop {
             let changed = self.0.room.notified();
             tokio::pin!(changed);
-            // Enabled before the look, so that a change between the look and the wait is not missed.
+            // Enable the notification before looking, so that a change between the look and the wait is not missed.
             changed.as_mut().enable();
             if let Some(answer) = look(&self.0.lock()) {
                 return answer;
@@ -181,10 +181,10 @@ impl EventSender {
     }
 }
 
-/// What both ends hold.
+/// The state that both ends share.
 struct Shared {
     event_queue: Mutex<EventQueue>,
-    /// Counts the changes of the status. Changed only under the mailbox's lock.
+    /// Counts the changes of the status. Changed only under the queue's lock.
     revision: AtomicU64,
     woken: AtomicBool,
     waker: Waker,
@@ -193,7 +193,7 @@ struct Shared {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, EventQueue> {
-        // The mailbox is whole after every statement, also where a panic went through.
+        // The queue is consistent after every statement, so a panic under the lock does no harm.
         self.event_queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -204,30 +204,30 @@ impl Shared {
     }
 }
 
-/// Entries that the window was not told of.
+/// Entries that were not queued for the window.
 struct Backlog {
     from: Seq,
     newest: Seq,
 }
 
-/// What is true now, and what waits for the window.
+/// The current state and the queued events.
 #[derive(Default)]
 struct EventQueue {
     status: EngineStatus,
     downloads: Downloads,
-    /// How many problems were reported.
+    /// How many problems were reported so far.
     problems: u64,
-    /// Every status that a profile has had, for tests of what passes quickly.
+    /// Every status that a profile has had, for tests of short-lived states.
     #[cfg(test)]
     history: VecDeque<super::status::ProfileStatus>,
     queue: VecDeque<Event>,
-    /// Bytes of the entries in the queue.
+    /// Bytes of the queued entries.
     weight: usize,
     notices: usize,
     notices_left_out: usize,
     lagging: BTreeMap<ProfileId, Backlog>,
-    /// The newest committed entry of each profile that was put into the queue. The journal may give entries to a window that
-    /// lags before they are announced: the announcement then brings nothing new.
+    /// The newest committed entry of each profile that was queued. The journal may supply entries to a lagging window before
+    /// they are published; publishing them then adds nothing.
     queued_up_to: BTreeMap<ProfileId, Seq>,
 }
 
@@ -255,7 +255,7 @@ impl EventQueue {
         self.queue.push_back(event);
     }
 
-    /// Whether the settings list a profile, so that the window can show its entries.
+    /// Whether the settings list the profile, so that the window can show its entries.
     fn is_listed(&self, profile: ProfileId) -> bool {
         self.status.settings.as_ref().is_some_and(|settings| settings.profile(profile).is_some())
     }
@@ -279,7 +279,7 @@ impl EventQueue {
             return;
         }
         if self.notices >= NOTICES_LIMIT {
-            // Nobody shows it: it is in the log, whoever leaves out notices that are shown.
+            // The notice is not shown, so log it under another target than `NOTICES_LOG`, which may be filtered out.
             tracing::warn!("{}", notice.sentence);
             self.notices_left_out += 1;
             return;
@@ -289,7 +289,7 @@ impl EventQueue {
         self.push(Event::Notice(notice));
     }
 
-    /// Whether the profile lags afterwards.
+    /// Returns whether the profile lags afterwards.
     fn committed(&mut self, profile: ProfileId, mut entries: Vec<Entry>) -> bool {
         self.drop_queued(profile, &mut entries);
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return false };
@@ -317,7 +317,7 @@ impl EventQueue {
         false
     }
 
-    /// Whether there was room.
+    /// Returns whether there was space.
     fn not_kept(&mut self, profile: ProfileId, entries: Vec<Entry>) -> bool {
         let weight = weight_of_entries(&entries);
         let room = self.weight.saturating_add(weight) <= ENTRIES_LIMIT && self.queue.len() < EVENTS_LIMIT;
@@ -328,7 +328,7 @@ impl EventQueue {
         told
     }
 
-    /// Removes entries that are in the queue already, or were taken out of it.
+    /// Removes entries that were queued before.
     fn drop_queued(&self, profile: ProfileId, entries: &mut Vec<Entry>) {
         if let (Some(queued), Some(first)) = (self.queued_up_to.get(&profile), entries.first())
             && first.seq <= *queued
@@ -340,11 +340,11 @@ impl EventQueue {
     fn caught_up(&mut self, profile: ProfileId, mut entries: Vec<Entry>) {
         self.drop_queued(profile, &mut entries);
         let Some(lag) = self.lagging.get_mut(&profile) else { return };
-        // Read before the profile was forgotten, for an earlier lag.
+        // Drop entries that were read before the history was cleared, for an earlier lag.
         entries.retain(|entry| entry.seq >= lag.from);
         match entries.last() {
             Some(last) if last.seq < lag.newest => lag.from = Seq(last.seq.0.saturating_add(1)),
-            // Nothing more in the journal, or all that was committed: up to date.
+            // The journal has no more, or all committed entries were read: the profile no longer lags.
             _ => {
                 self.lagging.remove(&profile);
             }
@@ -380,7 +380,7 @@ impl EventQueue {
     }
 }
 
-/// Events of which only the newest matters.
+/// Events of which only the newest matters; a newer one replaces the older one with the same key.
 #[derive(PartialEq, Eq)]
 enum CoalesceKey {
     History(ProfileId),
@@ -421,7 +421,7 @@ fn log(notice: &Notice) {
     }
 }
 
-/// About how many bytes a key takes.
+/// The approximate size of a key in bytes.
 const WEIGHT_OF_KEY: usize = 64;
 
 fn weight_of(event: &Event) -> usize {
@@ -440,12 +440,12 @@ fn weight_of(event: &Event) -> usize {
     }
 }
 
-/// About how many bytes entries take.
+/// The approximate size of entries in bytes.
 pub(crate) fn weight_of_entries(entries: &[Entry]) -> usize {
     entries.iter().map(Entry::weight).fold(0, usize::saturating_add)
 }
 
-/// The two ends of the way up, with a profile that the settings list.
+/// The two ends of the queue, with a profile that the settings list.
 #[cfg(test)]
 pub(crate) fn pair_of(profile: ProfileId, waker: Waker) -> (EventSender, EventReceiver) {
     let (event_sender, events) = pair(waker);
@@ -457,12 +457,12 @@ pub(crate) fn pair_of(profile: ProfileId, waker: Waker) -> (EventSender, EventRe
 
 #[cfg(test)]
 impl EventReceiver {
-    /// The next status that a profile has had, whichever.
+    /// The next status that a profile has had, whichever profile it is.
     pub(crate) fn next_profile_status(&self) -> Option<super::status::ProfileStatus> {
         self.shared.lock().history.pop_front()
     }
 
-    /// The next problem that was reported after the one of the number, as its notice.
+    /// The next problem with a number above `known`, as its notice.
     pub(crate) fn next_problem(&self, known: &mut u64) -> Option<Event> {
         let problems = self.shared.lock().status.problems.clone();
         let problem = problems.into_iter().find(|problem| problem.number > *known)?;
@@ -473,14 +473,14 @@ impl EventReceiver {
 
 #[cfg(test)]
 impl EventSender {
-    /// How many events wait for the window, and how many bytes of entries.
+    /// The number of queued events, and the bytes of their entries.
     pub(crate) fn waiting(&self) -> (usize, usize) {
         let event_queue = self.0.lock();
         (event_queue.queue.len(), event_queue.weight)
     }
 }
 
-/// Which [`ShownDownload`] is the newest of its request.
+/// Which [`ShownDownload`] is the newest of each request.
 #[derive(Default)]
 pub(crate) struct Downloads {
     pub(crate) owners: BTreeMap<(ProfileId, RequestId), u64>,

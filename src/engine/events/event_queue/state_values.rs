@@ -1,4 +1,4 @@
-//! What is true now: the engine's side of [`EngineStatus`](crate::engine::EngineStatus).
+//! Updates the current state: the engine's side of [`EngineStatus`](crate::engine::EngineStatus).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,19 +13,19 @@ use crate::settings::{ProfileId, Settings};
 use super::{EventQueue, EventSender, log};
 
 impl EventSender {
-    /// Changes what is true now of a profile.
+    /// Changes the current status of a profile.
     pub(crate) fn update(&self, profile: ProfileId, change: impl FnOnce(&mut ProfileStatus)) {
         self.change(|event_queue| event_queue.update(profile, change));
     }
 
-    /// The requests whose links came in an earlier run and can still be used.
+    /// The requests whose links came in an earlier run and are still usable.
     pub(crate) fn kept_links(&self) -> BTreeSet<(ProfileId, RequestId)> {
         let event_queue = self.0.lock();
         let profiles = event_queue.status.profiles.iter();
         profiles.flat_map(|(id, status)| status.kept_links.iter().map(|request| (*id, request.clone()))).collect()
     }
 
-    /// Tells the settings that are in force, and the newest change of the preferences that is part of them.
+    /// Sets the current settings and the number of the newest preferences change that they include.
     pub(crate) fn settings(&self, settings: &Settings, change: u64) {
         self.change(|event_queue| {
             let status = &mut event_queue.status;
@@ -36,11 +36,11 @@ impl EventSender {
             }
             changed
         });
-        // Entries of a profile that is listed now can be shown.
+        // If a profile is new in the list, its entries can be shown now.
         self.0.room.notify_waiters();
     }
 
-    /// Tells the downloads that wait for their turn.
+    /// Sets the queued downloads.
     pub(crate) fn queue(&self, waiting: Vec<WaitingDownload>) {
         self.change(|event_queue| {
             let changed = *event_queue.status.queue != *waiting;
@@ -52,12 +52,12 @@ impl EventSender {
         });
     }
 
-    /// Tells the journal's size.
+    /// Sets the journal's size in bytes.
     pub(crate) fn journal_size(&self, size: u64) {
         self.change(|event_queue| event_queue.status.journal_size.replace(size) != Some(size));
     }
 
-    /// Reports a problem, which the window shows until it is resolved or dismissed.
+    /// Reports a problem. The window shows it until it is resolved or dismissed.
     pub(crate) fn report_problem(&self, profile: Option<ProfileId>, reason: ProblemReason) {
         self.change(|event_queue| {
             event_queue.problems = event_queue.problems.saturating_add(1);
@@ -73,7 +73,7 @@ impl EventSender {
         });
     }
 
-    /// A problem has ended; nothing happens if there was none.
+    /// Removes a problem; does nothing if there is none of this kind.
     pub(crate) fn resolve_problem(&self, profile: Option<ProfileId>, kind: &ProblemKind) {
         self.change(|event_queue| {
             let problems = &mut event_queue.status.problems;
@@ -83,7 +83,7 @@ impl EventSender {
         });
     }
 
-    /// Shows a download for as long as what is returned lives.
+    /// Shows a download until the returned value is dropped.
     pub(crate) fn show_download(&self, profile: ProfileId, request: &RequestId, file_name: String) -> ShownDownload {
         let number = {
             let mut event_queue = self.0.lock();
@@ -97,7 +97,7 @@ impl EventSender {
         shown
     }
 
-    /// Changes something, and wakes the window if it is something else now.
+    /// Applies `change`, and wakes the window if it returns `true`.
     fn change(&self, change: impl FnOnce(&mut EventQueue) -> bool) {
         let changed = {
             let mut event_queue = self.0.lock();
@@ -112,7 +112,7 @@ impl EventSender {
         }
     }
 
-    /// Forgets everything of a profile that was removed.
+    /// Removes all state of a profile that was removed.
     pub(crate) fn remove(&self, profile: ProfileId) {
         self.change(|event_queue| {
             event_queue.forget(profile);
@@ -123,18 +123,18 @@ impl EventSender {
     }
 }
 
-/// A download that is shown, for as long as this lives. So whatever ends it, also a panic, takes it off the screen.
+/// A download that is shown as long as this value lives, so that it leaves the screen however it ends, even by a panic.
 #[derive(Debug)]
 pub(crate) struct ShownDownload {
     event_sender: EventSender,
     profile: ProfileId,
     request: RequestId,
-    /// Which of several of the same request this is: the newest is the one that is shown.
+    /// Tells several downloads of one request apart: only the newest is shown.
     number: u64,
 }
 
 impl ShownDownload {
-    /// Shows how far it is.
+    /// Updates the progress that is shown.
     pub(crate) fn update(&self, progress: DownloadProgress) {
         self.event_sender.change(|event_queue| {
             let key = (self.profile, self.request.clone());
@@ -162,7 +162,7 @@ impl Drop for ShownDownload {
 }
 
 impl EventQueue {
-    /// Where nothing is being saved any more, that it kept the activity from being forgotten is over.
+    /// Removes the problem that saving blocks clearing the history, for profiles that no longer save anything.
     fn unblock_forgetting(&mut self) {
         let EngineStatus { problems, profiles, queue, .. } = &mut self.status;
         let is_saving = |profile: &ProfileId| {
@@ -174,7 +174,7 @@ impl EventQueue {
         });
     }
 
-    /// Changes what is true now of a profile; says whether it is something else now.
+    /// Changes the current status of a profile; returns whether it differs now.
     fn update(&mut self, profile: ProfileId, change: impl FnOnce(&mut ProfileStatus)) -> bool {
         let known = self.status.profiles.entry(profile).or_default();
         let mut new = ProfileStatus::clone(known);
@@ -189,7 +189,6 @@ impl EventQueue {
     }
 }
 
-/// Whether it is a profile's problem of this kind.
 fn is_of(problem: &Problem, profile: Option<ProfileId>, kind: &ProblemKind) -> bool {
     problem.profile == profile && problem.kind() == *kind
 }

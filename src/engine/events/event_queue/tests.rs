@@ -24,7 +24,6 @@ fn entries(range: std::ops::Range<u64>, raw: usize) -> Vec<Entry> {
         .collect()
 }
 
-/// The profile of the tests.
 fn ours() -> ProfileId {
     ProfileId::from_u128(1)
 }
@@ -105,17 +104,17 @@ fn entries_committed_while_the_window_catches_up_are_not_told_twice() {
 /// What happens to a profile's entries on their way to the window.
 #[derive(Debug, Clone, Copy)]
 enum Act {
-    /// The journal commits so many.
+    /// The journal commits this many entries.
     Commit(u64),
-    /// The oldest batch that was committed and not announced is announced.
+    /// The oldest batch that was committed but not published is published.
     Announce,
-    /// So much waits that there is no room for more.
+    /// The queue becomes full.
     Fill,
-    /// So many are read from the journal for a window that lags.
+    /// This many entries are read from the journal for the window, which lags.
     Read(usize),
-    /// What was read is told.
+    /// The entries that were read are queued.
     CatchUp,
-    /// The window drains.
+    /// The window drains the queue.
     Drain,
 }
 
@@ -194,7 +193,7 @@ fn what_was_read_for_a_forgotten_profile_is_not_told() {
 #[test]
 fn of_a_state_the_newest_value_is_there_whenever_somebody_looks_and_nothing_piles_up() {
     let (event_sender, events) = event_queue();
-    // Also of a profile that the settings do not list.
+    // The profile is not in the settings.
     let stranger = ProfileId::from_u128(2);
     for n in 0..10_000_u64 {
         let state = if n % 2 == 0 { ConnectionState::Connecting } else { ConnectionState::Joining };
@@ -235,7 +234,7 @@ fn a_download_is_shown_for_as_long_as_it_runs_however_it_ends() {
     };
     let first = event_sender.show_download(ours(), &request, "a".to_owned());
     assert_eq!(running(&events), ["a"]);
-    // Asked for again, before the first has written down its end.
+    // The request is made again before the first download has recorded its end.
     let second = event_sender.show_download(ours(), &request, "b".to_owned());
     first.update(crate::engine::events::event::DownloadProgress::default());
     drop(first);
@@ -280,7 +279,7 @@ fn a_problem_of_the_same_kind_for_another_reason_is_not_the_same_one_again_whate
     assert_eq!(times(ProblemReason::TokenNotRenewed(error("no"))), [1]);
     assert_eq!(times(ProblemReason::TokenNotRenewed(error("no"))), [2]);
     assert_eq!(times(ProblemReason::NewTokenRefused), [1]);
-    // The words of the two are the same.
+    // Both have the same text.
     let (refused, not_renewed) = (ProblemReason::TokenRefused(error("no")), ProblemReason::StatusChecks(error("no")));
     assert_eq!(times(refused.clone()), [1, 1]);
     assert_ne!(refused.kind(), not_renewed.kind());
