@@ -1,4 +1,4 @@
-//! What tasks tell the engine's centre.
+//! The events that tasks send to the supervisor.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,92 +20,90 @@ use crate::settings::{Profile, ProfileId};
 
 use super::options::{SandboxAddresses, SandboxFailure};
 
-/// Something that a task found out. Tasks wait for room; the centre never waits for a task.
+/// A result or an observation of a task. If the channel is full the task waits; the supervisor never waits for a task.
 #[derive(Debug)]
 pub(crate) enum InternalEvent {
-    /// A session changed its state; `ticket` is the number of the ticket it used last.
+    /// A session changed its state; `session_credentials` is the number of the credentials that it used last.
     Connection { profile: ProfileId, session_credentials: u64, state: ConnectionState },
     /// The keyring was asked for a token.
     Remembered { profile: ProfileId, token: Result<Option<AuthorizationToken>, KeyringError> },
-    /// The server was asked to sign in, or for the end of a token that was given.
+    /// The server answered a sign-in, or a check of a token that the operator entered.
     SignedIn { profile: ProfileId, attempt: u64, granted: Result<IssuedToken, SignInError> },
-    /// The server said when a token ends.
+    /// The server said when a token expires.
     Expiry { profile: ProfileId, session_credentials: u64, ends: TokenExpiry },
-    /// It is time to do something about a token that will end.
+    /// A token that will expire needs action.
     TokenDue { profile: ProfileId, session_credentials: u64, due: ExpiryEvent },
-    /// The server was asked for a new token.
+    /// The server answered a token renewal.
     Renewed { asked: Arc<Renewal>, outcome: Result<IssuedToken, RestError> },
-    /// The keyring was asked to keep a token.
+    /// The keyring stored a token, or failed to.
     Kept { profile: ProfileId, session_credentials: u64 },
-    /// The journal has the newest token of a profile, which the keyring did not keep when an earlier run ended; `None` if it
-    /// can't open it.
+    /// The journal has the newest token of a profile, which the keyring had not stored when an earlier run ended; `None` if
+    /// the journal can't decrypt it.
     Unkept { profile: ProfileId, token: Option<AuthorizationToken> },
-    /// A REST call said that the token is dead.
+    /// A REST call found that the token is no longer valid.
     TokenDead { profile: ProfileId, session_credentials: u64, why: RestError },
-    /// This program requested data; with the folder that it goes to by itself, and its size.
+    /// This program requested data; with the folder for automatic saving, and the size.
     Requested { profile: ProfileId, request: RequestId, folder: Option<PathBuf>, size: Option<u64> },
-    /// The keyring was asked for, or told of, the key of a profile's payloads, after so many changes: the key, and whether the
-    /// keyring holds it.
+    /// The keyring finished an operation on a profile's data key: the key, and whether the keyring stores it. `change`
+    /// numbers the operation, so that outdated results are recognised.
     DataKey { profile: ProfileId, change: u64, key: Option<DataKey>, kept: bool },
-    /// Data has come and is in the journal; whether it came in the message.
+    /// Data arrived and is in the journal; the flag says whether it came inline.
     Arrived { profile: ProfileId, requests: Vec<(RequestId, bool)> },
-    /// The journal seals links from now on, or says why not.
+    /// The journal encrypts links from now on, or the error that prevents it.
     Sealing(Result<Sealing, JournalError>),
-    /// It is written down, as this work, that a profile is to be removed.
+    /// The removal of a profile is recorded, as these pending works.
     Removing { profile: ProfileId, works: Vec<WorkId> },
-    /// A download came to its end.
+    /// A download ended.
     DownloadEnded { profile: ProfileId, request: RequestId },
-    /// A sandbox was started.
+    /// A sandbox was started, or failed to start.
     Sandbox(Result<SandboxAddresses, SandboxFailure>),
-    /// The server refused the token with which the state of commands was asked for.
+    /// The server refused the token in a status check.
     StatusNotAsked(RefusedCheck),
-    /// Another process asked to follow commands.
+    /// Another process asks to track commands.
     #[cfg_attr(not(unix), expect(dead_code, reason = "nobody listens there"))]
     Track(IncomingRequest),
-    /// The way to the network was loaded, of which so many were chosen before; `None` where that broke.
+    /// The network configuration number `number` was loaded; `None` if loading panicked.
     NetworkLoaded { number: u64, loaded: Option<Box<Result<NetworkConfig, EngineError>>> },
     /// The machine woke from sleep.
     Woke,
 }
 
-/// A new token that is asked for.
+/// A token renewal in progress.
 #[derive(Debug)]
 pub(crate) struct Renewal {
-    /// The profile that it is for, as it was when it was asked for.
+    /// The profile, as it was when the renewal began.
     pub(crate) profile: Profile,
-    /// The ticket that is in use until it comes.
+    /// The credentials that stay in use until the new token arrives.
     pub(crate) old: Arc<SessionCredentials>,
-    /// The number of the ticket with the new token.
+    /// The number of the credentials with the new token.
     pub(crate) number: u64,
-    /// Whether the keyring is to have the new token.
+    /// Whether to store the new token in the keyring.
     pub(crate) keep: bool,
-    /// Cancelled if nobody wants the new token any more.
+    /// Cancelled when the new token is no longer needed.
     pub(crate) unwanted: CancellationToken,
 }
 
-/// Commands whose state was not asked for, because the server refused the token.
+/// Commands whose status was not checked, because the server refused the token.
 #[derive(Debug)]
 pub(crate) struct RefusedCheck {
-    /// Whose.
     pub(crate) profile: ProfileId,
-    /// Which, in their order.
+    /// The commands, in their order.
     pub(crate) commands: Vec<CommandId>,
-    /// The ticket of the token.
+    /// The number of the credentials with the refused token.
     pub(crate) session_credentials: u64,
-    /// What the server said.
     pub(crate) why: RestError,
-    /// Whether that is to be tried with another token.
+    /// Whether to try again with another token.
     pub(crate) again: bool,
 }
 
-/// What is to be done about a token.
+/// What a token that will expire needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExpiryEvent {
-    /// Ask for a new one.
+    /// Request a new token.
     Renew,
-    /// Say that it ends.
+    /// Warn that the token expires.
     Ends {
-        /// In how many minutes.
+        /// The remaining time in minutes.
         minutes: u64,
     },
 }

@@ -1,5 +1,5 @@
-//! The journal as the engine uses it: what fails because another journal is in its place now is tried once more, and the
-//! operator is told about that.
+//! The engine's access to the journal: an operation that fails because another journal has replaced the open one is tried
+//! once more, and the operator is notified.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::journal::{
 use crate::protocol::{RequestId, UnmaskedMessage};
 use crate::settings::ProfileId;
 
-/// How long a little that was forgotten is waited for.
+/// How long to wait for deleted entries to leave the disk before that continues in the background.
 const CLEAN_AT_ONCE: Duration = Duration::from_secs(1);
 
 /// The engine's handle to the journal; clones share it. See [`Journal`] for what each method does.
@@ -29,15 +29,15 @@ pub(crate) struct JournalStore {
     journal: Journal,
     event_sender: EventSender,
     clock: Clock,
-    /// Something was forgotten that may still be on the disk.
+    /// Notified when something was deleted that may still be on the disk.
     forgotten: Arc<Notify>,
-    /// How long each append takes at least.
+    /// The minimum duration of each append.
     #[cfg(test)]
     append_takes: std::sync::Arc<std::sync::Mutex<Duration>>,
 }
 
 impl JournalStore {
-    /// A handle to a journal. The clock gives the time of its notices.
+    /// Wraps a journal. The clock gives the time of the notices.
     pub(crate) fn new(journal: Journal, event_sender: EventSender, clock: Clock) -> Self {
         Self {
             journal,
@@ -49,13 +49,13 @@ impl JournalStore {
         }
     }
 
-    /// Appends take so long from now on, by tokio's clock.
+    /// Sets the minimum duration of appends, by tokio's clock.
     #[cfg(test)]
     pub(crate) fn append_takes(&self, time: Duration) {
         *self.append_takes.lock().unwrap() = time;
     }
 
-    /// Commits entries and what was masked in them; returns the entries with their numbers.
+    /// Commits entries and the secrets that were masked in them; returns the entries with their sequence numbers.
     pub(crate) async fn append(
         &self,
         profile: ProfileId,
@@ -162,7 +162,7 @@ impl JournalStore {
         self.ask(|| self.journal.forget_profile(profile)).await
     }
 
-    /// Takes what was forgotten off the disk. A little of it is gone when this returns; of more, the rest follows.
+    /// Removes deleted data from the disk. Small amounts are gone when this returns; the rest is removed in the background.
     pub(crate) async fn clean_at_once(&self) {
         let little = async { while self.clean_step().await.is_ok_and(|step| step.more) {} };
         if tokio::time::timeout(CLEAN_AT_ONCE, little).await.is_err() {
@@ -171,7 +171,7 @@ impl JournalStore {
         self.forgotten.notify_one();
     }
 
-    /// Waits until something was forgotten.
+    /// Waits until something was deleted.
     pub(crate) async fn forgotten(&self) {
         self.forgotten.notified().await;
     }
@@ -208,7 +208,7 @@ impl JournalStore {
         self.ask(|| self.journal.last_alive(profile)).await
     }
 
-    /// The size on disk in bytes.
+    /// The journal's size on disk in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.journal.size()
     }
@@ -217,7 +217,7 @@ impl JournalStore {
         self.journal.close().await;
     }
 
-    /// Asks the journal, and once more if there is another one in its place now.
+    /// Calls the journal, and once more if another journal has replaced it.
     async fn ask<T, F>(&self, ask: impl Fn() -> F) -> Result<T, JournalError>
     where
         F: Future<Output = Result<T, JournalError>>,
@@ -232,7 +232,7 @@ impl JournalStore {
         outcome.inspect_err(|error| tracing::warn!(%error, "the journal failed"))
     }
 
-    /// Tells the operator that there is another journal now, until that is read.
+    /// Shows a notice that another journal is in use now; it stays until it is dismissed.
     async fn notify(&self, error: &JournalError) {
         let sentence = error.to_string();
         self.event_sender.notice(Notice::new(Severity::Warning, None, sentence.clone()));
@@ -243,7 +243,7 @@ impl JournalStore {
     }
 }
 
-/// Whether asking again works, because another journal is in the place of the one that was asked.
+/// Whether a second attempt can succeed, because another journal has replaced the one that failed.
 fn is_another(error: &JournalError) -> bool {
     matches!(error, JournalError::Vanished { .. } | JournalError::Mended(_))
 }

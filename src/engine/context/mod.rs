@@ -1,4 +1,5 @@
-//! What the engine's tasks share.
+//! The resources that all tasks of the engine share: the journal (`journal_store`), the options of the start (`options`),
+//! the events that tasks send to the supervisor (`internal_event`) and the detection of sleep (`suspend`).
 
 pub(crate) mod internal_event;
 pub(crate) mod journal_store;
@@ -23,53 +24,52 @@ use crate::settings::ProfileId;
 use internal_event::InternalEvent;
 use journal_store::JournalStore;
 
-/// What the engine's tasks share. Cheap to clone.
+/// The resources that the engine's tasks share. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct EngineContext {
-    /// Tells the window.
+    /// Sends events to the window.
     pub(crate) event_sender: EventSender,
     /// Runs the tasks of the engine, or of one profile.
     pub(crate) spawner: TaskOwner,
-    /// The time of day.
+    /// Gives the time of day.
     pub(crate) clock: Clock,
-    /// The time of day, and the clocks that can't be set.
+    /// Gives the time of day and of the clocks that can't be set.
     pub(crate) clocks: Clocks,
-    /// The journal.
     pub(crate) journal_store: JournalStore,
-    /// Keeps tokens.
+    /// Stores tokens.
     pub(crate) keyring: Keyring,
     /// Connects sockets.
     pub(crate) connector: Arc<dyn Connector>,
-    /// Calls the backend.
+    /// Calls the backend's REST API.
     pub(crate) rest: RestClient,
-    /// Fetches links.
+    /// Downloads links.
     pub(crate) downloader: Downloader,
-    /// Tells the engine's centre. Full: the task waits; the centre never waits for a task.
+    /// Sends events to the supervisor. If the channel is full the task waits; the supervisor never waits for a task.
     pub(crate) reports: mpsc::Sender<InternalEvent>,
 }
 
 impl EngineContext {
-    /// The same tools for one profile: what they spawn belongs to it.
+    /// The same context for one profile: tasks that it spawns belong to the profile.
     pub(crate) fn for_profile(&self, profile: ProfileId) -> Self {
         Self { spawner: self.spawner.for_profile(profile), ..self.clone() }
     }
 
-    /// Tells the operator what did not work.
+    /// Shows the operator a warning.
     pub(crate) fn warn(&self, profile: ProfileId, sentence: impl Into<String>) {
         self.event_sender.notice(Notice::new(Severity::Warning, Some(profile), sentence));
     }
 
-    /// Reports a problem of a profile, which is shown until it is resolved.
+    /// Reports a problem of a profile; it is shown until it is resolved.
     pub(crate) fn problem(&self, profile: ProfileId, reason: ProblemReason) {
         self.event_sender.report_problem(Some(profile), reason);
     }
 
-    /// A problem of a profile has ended, if there was one.
+    /// Removes a problem of a profile, if there is one.
     pub(crate) fn resolve(&self, profile: ProfileId, kind: &ProblemKind) {
         self.event_sender.resolve_problem(Some(profile), kind);
     }
 
-    /// Tells the centre. When it has gone, nobody waits for it.
+    /// Sends an event to the supervisor. Once the supervisor has ended, the event is dropped.
     pub(crate) async fn report(&self, report: InternalEvent) {
         if self.reports.send(report).await.is_err() {
             tracing::debug!("the engine is stopping");

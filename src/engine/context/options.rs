@@ -1,4 +1,4 @@
-//! What the engine is started with.
+//! The options that the engine is started with.
 
 use std::any::Any;
 use std::fmt;
@@ -14,25 +14,26 @@ use crate::engine::network::proxy::ProxyEnvironment;
 use crate::engine::runtime::clock::Clock;
 use crate::settings::{Address, Directories};
 
-/// Starts a sandbox. `main` hands it in, so that the engine needs to know nothing of the sandbox.
+/// Starts a sandbox. `main` passes it in, so that the engine does not depend on the sandbox.
 pub type SandboxLauncher = Arc<dyn Fn() -> BoxFuture<'static, Result<SandboxAddresses, SandboxFailure>> + Send + Sync>;
 
-/// Why a sandbox was not started: the sandbox's own error, which the engine does not know. Its text is for the operator.
+/// Why a sandbox was not started: the sandbox's own error, whose type the engine does not know. Its text is for the
+/// operator.
 pub type SandboxFailure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Where a sandbox that was started listens, and how one signs in.
+/// Where a started sandbox listens, and how to sign in to it.
 pub struct SandboxAddresses {
-    /// Its backend, `http`.
+    /// The backend, over `http`.
     pub api: Address,
-    /// Its WebSocket proxy, `ws`.
+    /// The WebSocket proxy, over `ws`.
     pub websocket: Address,
-    /// Its downstream store, `http`.
+    /// The downstream store, over `http`.
     pub download: Address,
-    /// A user name that it knows.
+    /// A user name that the sandbox accepts.
     pub username: String,
-    /// The password, known to everybody.
+    /// The password of that user. It is public.
     pub password: String,
-    /// The sandbox itself: it ends when this is dropped.
+    /// The sandbox itself; dropping this value stops it.
     pub keep_alive: Box<dyn Any + Send>,
 }
 
@@ -42,41 +43,42 @@ impl fmt::Debug for SandboxAddresses {
     }
 }
 
-/// What the engine may do with the settings' file.
+/// What the engine may do with the settings file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SettingsAccess {
-    /// Read it, and write it whenever the settings change. One that can't be read is moved aside.
+    /// Read it, and write it whenever the settings change. A file that can't be read is renamed.
     #[default]
     ReadWrite,
-    /// Only read it: the engine does not start if it can't, and changes hold until the end.
+    /// Only read it. The engine does not start if it can't be read; changes last until the end of the run.
     ReadOnly,
 }
 
-/// What the engine is started with.
+/// The options that the engine is started with.
 pub struct EngineOptions {
-    /// Where settings and journal live.
+    /// The directories of the settings and the journal.
     pub directories: Directories,
-    /// What may be done with the settings' file.
+    /// What the engine may do with the settings file.
     pub settings: SettingsAccess,
-    /// Where tokens are kept.
+    /// The keyring that stores tokens.
     pub keyring: Keyring,
-    /// Whether links outlive the run, sealed under a key of the keyring: not where that keyring is one of this run only.
+    /// Whether links are stored beyond this run, encrypted with a key in the keyring. Must be off if the keyring itself
+    /// lasts for this run only.
     pub keeps_links: bool,
-    /// How a sandbox is started; `None` where the program has none.
+    /// Starts a sandbox; `None` if the program has none.
     pub sandbox: Option<SandboxLauncher>,
     /// Whether to start the sandbox at once and sign in to it.
     pub start_in_sandbox: bool,
-    /// The name of the one profile to connect at the start; `None` for all of them.
+    /// The name of the only profile to connect at the start; `None` for all profiles.
     pub profile: Option<String>,
-    /// How sockets are connected; [`crate::engine::NetworkConnector`] unless a test stands in.
+    /// Connects sockets; `None` for [`crate::engine::NetworkConnector`]. Tests pass their own.
     pub connector: Option<Arc<dyn Connector>>,
     /// A file with further certificate authorities to trust, in PEM or DER form.
     pub extra_authority: Option<PathBuf>,
-    /// What the environment says of proxies; nothing of it counts where the settings choose otherwise.
+    /// The proxies that the environment names. The settings can override them.
     pub proxies: ProxyEnvironment,
-    /// The time of day.
+    /// Gives the time of day.
     pub clock: Clock,
-    /// Called when there is something in [`crate::engine::EventReceiver`] that was not there before: once for a burst.
+    /// Called once per burst when [`crate::engine::EventReceiver`] has something new.
     pub waker: Waker,
 }
 

@@ -1,5 +1,5 @@
-//! The clock that counts suspend, and what watches the clocks: whether the machine was asleep, whether the time of day was
-//! set, and that the clock of the run is kept for the next one.
+//! The clock that counts suspend, and the task that watches the clocks: it detects sleep and changes of the time of day, and
+//! stores the run's clock for the next run.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use crate::engine::events::event::{Notice, Severity};
 use super::EngineContext;
 use super::internal_event::InternalEvent;
 
-/// How often to look.
+/// How often to check the clocks.
 const LOOK: Duration = Duration::from_secs(5);
-/// How often the clock is kept at least.
+/// The longest time between two writes of the clock to the journal.
 const KEEP: Duration = Duration::from_mins(1);
 
-/// The time since the machine started, suspend included; `None` if the system does not count it. On Windows the monotonic
-/// clock does.
+/// The time since the machine started, including suspend; `None` if the system does not count suspend. On Windows the
+/// monotonic clock does.
 pub(crate) fn boot_clock() -> Option<Duration> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let clock = rustix::time::ClockId::Boottime;
@@ -26,13 +26,13 @@ pub(crate) fn boot_clock() -> Option<Duration> {
     return None;
 }
 
-/// What names this boot of the machine, if the system has such a name.
+/// An id of this boot of the machine, if the system has one.
 pub(crate) fn boot_id() -> Option<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_owned()).filter(|id| !id.is_empty())
 }
 
-/// Watches the clocks for as long as the engine runs.
+/// Watches the clocks as long as the engine runs.
 pub(crate) async fn watch(context: EngineContext, boot_id: Option<String>) {
     let mut last = context.clocks.now();
     let (mut kept, mut kept_at) = (None, last);

@@ -1,4 +1,4 @@
-//! What the engine tells the window. No event holds a secret, but for the one that answers the operator who asks to see them.
+//! What the engine reports to the window. Only one event holds secrets: the answer to an operator who asks to see them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,176 +12,176 @@ use crate::settings::ProfileId;
 use super::action::Action;
 use super::connection_reason::{RetryReason, SignInError, TokenRefusal};
 
-/// Something that happened. What is true now is in [`crate::engine::EngineStatus`]. Sent on a bounded channel; where that is full the
-/// engine goes on journaling and the window reads the rest from the journal.
+/// Something that happened; the current state is in [`crate::engine::EngineStatus`]. Events are sent on a bounded channel.
+/// If that is full the engine keeps journaling, and the window reads the rest from the journal.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// Entries restored from the journal: a chunk in ascending order, the newest chunk first.
+    /// Entries restored from the journal, in chunks: the newest chunk first, each in ascending order.
     Restored {
-        /// Whose.
+        /// The profile that the entries belong to.
         profile: ProfileId,
-        /// The chunk.
+        /// The entries of the chunk.
         entries: Vec<Entry>,
-        /// Entries from this one on are of this run; links of earlier ones are gone but for
+        /// Entries from this one on are of this run. Links of earlier entries are unusable, except those in
         /// [`crate::engine::ProfileStatus::kept_links`].
         live_from: Seq,
         /// Whether this was the last chunk.
         complete: bool,
     },
-    /// Entries that have just been committed, in ascending order.
+    /// Entries that were just committed, in ascending order.
     Committed {
-        /// Whose.
+        /// The profile that the entries belong to.
         profile: ProfileId,
-        /// The batch.
+        /// The entries of the batch.
         entries: Vec<Entry>,
     },
-    /// Entries that the journal refuses, in ascending order, under numbers of their own ([`Seq::is_kept`]): they are in memory
-    /// only until [`Event::Kept`] tells otherwise.
+    /// Entries that the journal refuses, in ascending order, with sequence numbers of their own ([`Seq::is_kept`]). They are
+    /// in memory only until [`Event::Kept`] follows.
     NotKept {
-        /// Whose.
+        /// The profile that the entries belong to.
         profile: ProfileId,
-        /// The batch.
+        /// The entries of the batch.
         entries: Vec<Entry>,
     },
-    /// Entries of [`Event::NotKept`] are in the journal now; for [`crate::activity::Activities::keep`].
+    /// Entries of [`Event::NotKept`] are in the journal now; see [`crate::activity::Activities::keep`].
     Kept {
-        /// Whose.
+        /// The profile that the entries belong to.
         profile: ProfileId,
-        /// The number under which the first was told.
+        /// The number under which [`Event::NotKept`] reported the first of them.
         from: Seq,
-        /// The number that the journal gave it.
+        /// The number that the journal gave to that entry.
         to: Seq,
-        /// How many, in the same order.
+        /// How many entries there are, in the same order.
         count: u64,
     },
-    /// Everything of a profile up to now is gone from the journal, because the operator wished it.
+    /// The history of a profile up to now was deleted from the journal, because the operator asked for it.
     Forgotten {
-        /// Whose.
+        /// The profile whose history was cleared.
         profile: ProfileId,
     },
-    /// Entries were taken out of the journal because they were too old or it was too large.
+    /// Entries were deleted from the journal because they were too old or the journal was too large.
     Purged {
-        /// When the oldest entry came that is left; `None` where none is.
+        /// The time of the oldest remaining entry; `None` if none remains.
         oldest_left: Option<Timestamp>,
-        /// The number after the newest entry that went: what has no other entry, and is not open, is gone.
+        /// The number after the newest deleted entry. An activity that has only earlier entries, and is not open, is gone.
         before: Seq,
-        /// The gaps that are gone, and other activities that are gone although they had entries from there on. All other gaps stay as
-        /// they were, with what they name.
+        /// The gaps that were deleted, and other activities that were deleted although they had entries from `before` on.
+        /// All other gaps remain unchanged, with the ids that they name.
         gaps: Vec<(ProfileId, ActivityKey)>,
     },
-    /// How many activities of a profile the journal has beside those that were restored, because there are too many.
+    /// How many activities of a profile the journal has that were not restored because there are too many.
     Older {
-        /// Whose.
+        /// The profile that the activities belong to.
         profile: ProfileId,
-        /// By where their first entries are: so many from this one to the next.
+        /// Counts by first entry: that many activities begin between this entry and the next one listed.
         rows: Vec<(Seq, u64)>,
     },
-    /// Entries that the journal has beside those that were restored, some at a time, the newest first; for
+    /// Entries in the journal that were not restored, in batches, the newest first; see
     /// [`crate::activity::Activities::index_older`].
     OlderEntries {
-        /// Whose.
+        /// The profile that the entries belong to.
         profile: ProfileId,
-        /// The number of each, and its activity.
+        /// The number of each entry, and its activity.
         entries: Vec<(Seq, ActivityKey)>,
-        /// Whether these are the last.
+        /// Whether this is the last batch.
         complete: bool,
     },
-    /// Activities that a search in the journal found: the answer to [`Action::SearchOlder`], some at a time.
+    /// Activities that a search of the journal found, in batches: the answer to [`Action::SearchOlder`].
     Found {
-        /// Whose.
+        /// The profile that was searched.
         profile: ProfileId,
         /// The number of the search.
         search: u32,
-        /// Each with all of its entries in ascending order.
+        /// The activities, each with all of its entries in ascending order.
         rows: Vec<(ActivityKey, Vec<Entry>)>,
-        /// How much of the journal has been looked at, in per cent.
+        /// How much of the journal was searched, in per cent.
         percent: u8,
-        /// Whether the search has ended, and how.
+        /// How the search ended; `None` while it runs.
         end: Option<SearchEnd>,
     },
-    /// How far the export under way is; `None` when it has ended.
+    /// The progress of the export; `None` when it has ended.
     Export(Option<ExportProgress>),
-    /// One page of the profile's data tokens, or why there is none.
+    /// One page of the profile's data tokens, or why it could not be read.
     DataTokens {
-        /// Whose.
+        /// The profile that the data tokens belong to.
         profile: ProfileId,
-        /// Which page, from 1.
+        /// The page number, from 1.
         page: u32,
-        /// The page.
+        /// The page, or the error.
         answer: Result<DataTokenPage, RestError>,
     },
     /// The entries of one activity, in ascending order.
     History {
-        /// Whose.
+        /// The profile that the activity belongs to.
         profile: ProfileId,
-        /// Which.
+        /// The activity.
         key: ActivityKey,
-        /// The entries.
+        /// The newest entries of the activity.
         entries: Vec<Entry>,
-        /// Whether it has more than these, which are the newest.
+        /// Whether the activity has more entries than these.
         is_cut: bool,
     },
-    /// Texts as a whole: the answer to [`Action::ReadTexts`]. What is not in the journal any more has none.
+    /// Full texts: the answer to [`Action::ReadTexts`]. Texts that are no longer in the journal are missing.
     WholeTexts {
-        /// Whose.
+        /// The profile that the activities belong to.
         profile: ProfileId,
-        /// Each with its activity.
+        /// The texts, each with its activity.
         texts: Vec<(ActivityKey, String)>,
     },
-    /// The earlier entries of rows that came back into memory: the answer to [`Action::ReadBack`], for
+    /// The earlier entries of rows that are in memory again: the answer to [`Action::ReadBack`], for
     /// [`crate::activity::Activities::complete`].
     ReadBack {
-        /// Whose.
+        /// The profile that the rows belong to.
         profile: ProfileId,
-        /// Which, each with its entries in ascending order.
+        /// The rows, each with its entries in ascending order.
         rows: Vec<(ActivityKey, Vec<Entry>)>,
     },
-    /// The messages of one activity with their secrets, but for credentials: those of which something masked is still kept.
-    /// The answer to [`Action::Reveal`], and never told otherwise.
+    /// The messages of one activity with their secrets, except credentials: only those of which a masked secret is still
+    /// stored. The answer to [`Action::Reveal`]; never sent otherwise.
     Revealed {
-        /// Whose.
+        /// The profile that the activity belongs to.
         profile: ProfileId,
-        /// Which.
+        /// The activity.
         key: ActivityKey,
         /// The messages; wiped when dropped.
         messages: Vec<(Seq, UnmaskedMessage)>,
     },
-    /// Something that the operator should read.
+    /// A message that the operator should read.
     Notice(Notice),
-    /// The engine has stopped: every channel is left, everything is committed.
+    /// The engine has stopped: it has left every channel and committed everything.
     Stopped,
 }
 
-/// How a search in the journal ended.
+/// How a search of the journal ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SearchEnd {
-    /// All was looked at.
+    /// The whole journal was searched.
     Complete,
-    /// As much was found as is shown; there may be more.
+    /// The search reached the limit of results; there may be more.
     TooMany,
     /// The journal could not be read.
     Failed,
 }
 
-/// Where a sign-in stands.
+/// The state of a sign-in.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SignInState {
-    /// The server is being asked.
+    /// The server is deciding.
     Asking,
-    /// It failed, or was refused.
+    /// It failed, or the server refused it.
     Failed(Arc<SignInError>),
     /// The profile has its token.
     Done,
-    /// The operator gave it up.
+    /// The operator cancelled it.
     Cancelled,
 }
 
 /// The states of a connection. A session is in exactly one of them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ConnectionState {
-    /// There is no token.
+    /// The profile has no token.
     SignedOut,
-    /// DNS, TCP, TLS and the upgrade are under way.
+    /// DNS, TCP, TLS and the WebSocket upgrade are in progress.
     Connecting,
     /// The join has been sent.
     Joining,
@@ -189,128 +189,128 @@ pub enum ConnectionState {
     Live,
     /// Waiting for the next attempt.
     Reconnecting {
-        /// When that is.
+        /// When the next attempt starts.
         at: Instant,
-        /// Which attempt that will be, from 1.
+        /// The number of that attempt, from 1.
         attempt: u32,
-        /// What went wrong.
+        /// Why the last connection or attempt failed.
         why: RetryReason,
     },
-    /// The server refused the token: no more attempts until there is another.
+    /// The server refused the token. There are no more attempts until the profile has another token.
     TokenRefused {
-        /// Who refused it, and with which words.
+        /// Who refused it, and in which words.
         why: TokenRefusal,
     },
     /// The operator disconnected.
     Offline,
-    /// Leaving the channel.
+    /// The session is leaving the channel.
     Leaving,
 }
 
-/// How far a download is.
+/// The progress of a download.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DownloadProgress {
     /// The file's name.
     pub file_name: String,
-    /// Bytes so far.
+    /// Bytes received so far.
     pub received: u64,
-    /// Bytes in all, where the server said.
+    /// The total size in bytes, if the server gave it.
     pub total: Option<u64>,
-    /// Bytes a second, over the last few seconds.
+    /// Bytes per second over the last few seconds.
     pub rate: f64,
-    /// How long it will still take at that rate; `None` where that can't be told.
+    /// The remaining time at that rate; `None` if unknown.
     pub left: Option<Duration>,
-    /// What it does.
+    /// The current stage.
     pub stage: DownloadStage,
 }
 
-/// What a download does.
+/// The stage of a download.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum DownloadStage {
-    /// Bytes come, or are about to.
+    /// Bytes are arriving, or are about to.
     #[default]
     Receiving,
-    /// Nothing has come for a while; it is given up at the limit, and what has come is kept.
+    /// Nothing has arrived for a while. At the limit the download is cancelled; the received bytes are kept.
     Stalled {
-        /// For how long.
+        /// How long nothing has arrived.
         silent: Duration,
-        /// How long is too long.
+        /// The silence at which the download is cancelled.
         limit: Duration,
     },
-    /// There is too little room on the disk. Where the GET was sent its answer is held open. It goes on by itself once there
-    /// is room, or at another place ([`Action::MoveDownload`]).
+    /// The disk has too little space. If the GET was already sent, its answer is held open. The download continues when
+    /// there is space, or at another path ([`Action::MoveDownload`]).
     NoRoom {
-        /// Bytes that are needed.
+        /// Bytes needed.
         needed: u64,
-        /// Bytes that are free.
+        /// Bytes free.
         free: u64,
-        /// The folder.
+        /// The destination folder.
         folder: PathBuf,
     },
-    /// Everything has come; its tag is being verified, and then it is decrypted.
+    /// Everything was received. Its authentication tag is being verified; then it is decrypted.
     Decrypting,
-    /// Everything has come; it is being flushed to the disk and named.
+    /// Everything was received. The file is being flushed to the disk and renamed.
     Finishing,
 }
 
-/// A download that waits for its turn.
+/// A download that is queued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingDownload {
-    /// Whose.
+    /// The profile that the download belongs to.
     pub profile: ProfileId,
-    /// Which.
+    /// The request whose data is downloaded.
     pub request: RequestId,
-    /// The path or the folder that it goes to.
+    /// The destination: a file or a folder.
     pub to: PathBuf,
-    /// Whether that is a folder.
+    /// Whether the destination is a folder.
     pub in_folder: bool,
-    /// Its size in bytes, where it is known.
+    /// The size in bytes, if known.
     pub size: Option<u64>,
-    /// When its link expires; `None` for a payload that came inline.
+    /// When the link expires; `None` for an inline payload.
     pub expires: Option<Timestamp>,
-    /// At the rates seen its turn comes after its link has expired.
+    /// Whether, at the current rates, the link expires before the download starts.
     pub too_late: bool,
 }
 
-/// Something that the operator should read.
+/// A message that the operator should read.
 #[derive(Debug, Clone)]
 pub struct Notice {
     /// How much it matters.
     pub severity: Severity,
-    /// Whose it is, where it is a profile's.
+    /// The profile that the notice is about, if any.
     pub profile: Option<ProfileId>,
     /// The whole sentence: what happened and what to do.
     pub sentence: String,
-    /// One thing that can be done about it: the button's words and what it does.
+    /// One action that helps: the button's label, and what it does.
     pub remedy: Option<(String, Action)>,
 }
 
 impl Notice {
-    /// A sentence alone.
+    /// Creates a notice without a remedy.
     #[must_use]
     pub fn new(severity: Severity, profile: Option<ProfileId>, sentence: impl Into<String>) -> Self {
         Self { severity, profile, sentence: sentence.into(), remedy: None }
     }
 }
 
-/// How much a notice matters.
+/// The severity of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Good to know; goes by itself.
+    /// For information; disappears by itself.
     Info,
-    /// Stays until it is read.
+    /// Stays until it is dismissed.
     Warning,
-    /// Something failed; stays until it is read.
+    /// Something failed; stays until it is dismissed.
     Error,
 }
 
-/// How far an export is.
+/// The progress of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportProgress {
     /// The name of the file.
     pub file_name: String,
-    /// How many entries of the journal have been read.
+    /// How many entries of the journal were read.
     pub read: u64,
-    /// Of how many; 0 while they are being counted.
+    /// How many there are in total; 0 while they are being counted.
     pub total: u64,
 }

@@ -1,4 +1,4 @@
-//! What is wrong for as long as it lasts: of which kind, why, how grave it is and what can be done about it.
+//! Problems that last: their kind, cause, severity and remedy.
 
 use std::error::Error;
 use std::fmt;
@@ -16,27 +16,27 @@ use super::action::Action;
 use super::error::EngineError;
 use super::event::{Notice, Severity};
 
-/// Something that is wrong for as long as it lasts.
+/// A problem that lasts until it is resolved.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    /// Whose it is, if it is a profile's. Of each [`ProblemKind`] a profile has at most one.
+    /// The profile that it is about, if any. A profile has at most one problem of each [`ProblemKind`].
     pub profile: Option<ProfileId>,
-    /// What is wrong.
+    /// Its cause.
     pub reason: ProblemReason,
-    /// Larger than that of every problem reported before: the same problem that is reported again has a new one.
+    /// Larger than the number of every problem reported before. A problem that is reported again gets a new number.
     pub number: u64,
-    /// How often it was reported for the same reason.
+    /// How often it was reported for the same reason in a row.
     pub times: u32,
 }
 
 impl Problem {
-    /// Its kind.
+    /// The kind of the problem.
     #[must_use]
     pub fn kind(&self) -> ProblemKind {
         self.reason.kind()
     }
 
-    /// What the operator reads of it, and can do about it.
+    /// The text for the operator, with the remedy.
     #[must_use]
     pub fn notice(&self) -> Notice {
         let remedy = self.profile.and_then(|profile| self.reason.remedy(profile));
@@ -44,63 +44,63 @@ impl Problem {
     }
 }
 
-/// The kinds of [`Problem`]: each can be reported for several reasons and is resolved as a whole.
+/// The kinds of [`Problem`]. Each can have several causes and is resolved as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProblemKind {
-    /// The token could not be renewed, or the new one was refused.
+    /// The token could not be renewed, or the server refused the new one.
     TokenRenewal,
     /// The token expires soon.
     TokenExpiry,
     /// The server refused the token.
     TokenRefused,
-    /// Something was asked for that needs a token, and there is none.
+    /// An action needs a token, and there is none.
     NoToken,
-    /// The keyring does not give, keep or forget the token.
+    /// The keyring can't read, store or delete the token.
     TokenKeyring,
-    /// The journal refuses to note that the profile was signed out: the next start would sign it in again.
+    /// The journal can't record that the profile was signed out, so the next start would sign it in again.
     SignOutUnwritten,
-    /// The keyring does not give, keep or forget the key of the payloads.
+    /// The keyring can't read, store or delete the data key.
     DataKeyKeyring,
-    /// Links are in memory only.
+    /// Links are stored in memory only.
     Sealing,
     /// The journal refuses new entries.
     JournalWrite,
     /// The journal cannot be read to show new entries.
     JournalRead,
-    /// The activity cannot be forgotten while data is being saved.
+    /// The history can't be cleared while data is being saved.
     ForgetBlocked,
-    /// Old entries cannot be removed from the journal.
+    /// Old entries can't be deleted from the journal.
     Retention,
-    /// The journal is larger than it may be, because what is open in it has to stay.
+    /// The journal is larger than its limit, because open activities are never deleted.
     JournalTooLarge,
-    /// The server does not answer questions about open commands.
+    /// The server does not answer status checks of open commands.
     StatusChecks,
     /// The settings cannot be saved.
     SettingsFile,
-    /// The chosen way to the network, or its certificates, cannot be used.
+    /// The network configuration, or its certificates, can't be used.
     NetworkSetup,
-    /// A download that waits will not start, or one that runs will not finish, before its link expires.
+    /// A queued download will not start, or a running one will not finish, before its link expires.
     LateDownload(RequestId),
 }
 
-/// Why there is a [`Problem`].
+/// The cause of a [`Problem`].
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ProblemReason {
-    /// The server gave no new token.
+    /// The server issued no new token.
     #[error("The token was not renewed; the old one stays in use. {0}")]
     TokenNotRenewed(RestError),
-    /// The server gave a new token and refused it at the join.
+    /// The server issued a new token and refused it in the join.
     #[error("The server refused the new token, so the old one stays in use. Renew it again, or sign in.")]
     NewTokenRefused,
-    /// The token ends and was not renewed.
+    /// The token expires soon and was not renewed.
     #[error(
         "The token ends in {minutes} minutes and was not renewed. Renew it, or sign in again, so that no acknowledgement is missed."
     )]
     TokenEnds {
-        /// In how many minutes.
+        /// The remaining time in minutes.
         minutes: u64,
     },
-    /// The server says when the token ends, in a way that can't be read.
+    /// The server gives the token's expiry in a format that can't be parsed.
     #[error(
         "The server gives the end of the token as “{}”, which Privicore Monitor can't read. So the token is not renewed \
          automatically, and no warning comes before it ends. Renew it in time, or ask whoever runs the server for an end like \
@@ -108,22 +108,22 @@ pub enum ProblemReason {
         visible(.said)
     )]
     UnreadableTokenEnd {
-        /// What it says, masked.
+        /// The expiry as the server gives it, masked.
         said: String,
     },
-    /// A call over REST said that the token is dead.
+    /// A REST call found that the token is no longer valid.
     #[error(transparent)]
     TokenRefused(RestError),
-    /// Something was asked for that needs a token.
+    /// An action needs a token, and there is none.
     #[error(transparent)]
     NoToken(NeedsToken),
-    /// The keyring and the token.
+    /// The keyring failed to read, store or delete the token.
     #[error(transparent)]
     TokenKeyring(KeyringError),
-    /// The keyring and the key of the payloads.
+    /// The keyring failed to read, store or delete the data key.
     #[error(transparent)]
     DataKeyKeyring(KeyringError),
-    /// A sign-out can't be written down.
+    /// The journal can't record a sign-out.
     #[error(
         "{name} is signed out, but that can't be written down: {source} Its token is being forgotten; if you quit before that is \
          done, sign out again at the next start."
@@ -131,13 +131,13 @@ pub enum ProblemReason {
     SignOutUnwritten {
         /// The profile's name.
         name: String,
-        /// Why.
+        /// The journal's error.
         source: SharedError<JournalError>,
     },
-    /// There is no key to seal links with.
+    /// There is no key to encrypt links with.
     #[error(transparent)]
     MemoryOnly(MemoryOnly),
-    /// The journal refuses to seal links.
+    /// The journal can't encrypt links.
     #[error("Links to data are kept in memory only: {0} After a restart, request the data again.")]
     SealingFailed(SharedError<JournalError>),
     /// The journal refuses new entries.
@@ -146,47 +146,47 @@ pub enum ProblemReason {
          is lost as long as Privicore Monitor runs."
     )]
     JournalWrite(SharedError<JournalError>),
-    /// The journal can't be read.
+    /// The journal can't be read to show new activity.
     #[error("New activity can't be shown for now: {0}")]
     JournalRead(SharedError<JournalError>),
-    /// Data is being saved.
+    /// Data is being saved, so the history can't be cleared.
     #[error("The activity can't be forgotten while data is being saved. Wait for the downloads, or cancel them.")]
     ForgetBlocked,
-    /// The journal refuses to remove entries.
+    /// The journal can't delete entries.
     #[error("The journal could not be kept within its limits: {0}")]
     Retention(SharedError<JournalError>),
-    /// Everything that may go has gone, and that is not enough.
+    /// The journal deleted everything that may be deleted, and is still too large.
     #[error(
         "The journal is larger than the settings allow, because most of it is about commands without an outcome and data that was \
          not saved, which stay. Check the status of those commands, save the data, or forget the profile's activity."
     )]
     JournalTooLarge,
-    /// The server does not say how open commands ended.
+    /// The server does not report the outcomes of open commands.
     #[error("Open commands can't be asked for, and will be again and again. {0}")]
     StatusChecks(RestError),
     /// The settings can't be saved.
     #[error(transparent)]
     SettingsFile(SharedError<SettingsError>),
-    /// Certificates could not be loaded; connections are made without them.
+    /// Some certificates could not be loaded; connections are made without them.
     #[error("{0}")]
     Certificates(Shortfall),
-    /// The network configuration of the settings can't be used.
+    /// The network configuration in the settings can't be used.
     #[error(transparent)]
     NetworkSetup(SharedError<EngineError>),
-    /// A download comes too late for its link.
+    /// A download will miss the expiry of its link.
     #[error("{why}")]
     LateDownload {
-        /// The request.
+        /// The request whose data is downloaded.
         request: RequestId,
-        /// Why.
+        /// The cause of the delay.
         why: LateDownload,
     },
 }
 
-/// What needs a token that is not there.
+/// The action that needs a missing token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NeedsToken {
-    /// Renewing it.
+    /// Renewing the token.
     #[error("There is no token to renew. Sign in first.")]
     Renewal,
     /// Checking the status of commands.
@@ -197,19 +197,19 @@ pub enum NeedsToken {
     DataRequest,
 }
 
-/// Why a download comes too late for its link.
+/// Why a download will miss the expiry of its link.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LateDownload {
-    /// It waits for others.
+    /// It waits for other downloads.
     #[error(
         "The data of request {request} will not be saved in time: at the rates seen its link expires before its turn comes. Stop \
          another download, or allow more at once in the settings."
     )]
     Queued {
-        /// The request.
+        /// The request whose data is downloaded.
         request: RequestId,
     },
-    /// It takes longer than the link lives.
+    /// It takes longer than the link is valid.
     #[error(
         "{name} will not finish in time: at the rates seen it takes about {needed} s, and its link lives {left} s more. Some \
          servers cut such a download off."
@@ -217,12 +217,12 @@ pub enum LateDownload {
     TooSlow {
         /// The file's name.
         name: String,
-        /// How many seconds it takes.
+        /// The expected duration in seconds.
         needed: u64,
-        /// How many seconds the link lives.
+        /// The remaining validity of the link in seconds.
         left: u64,
     },
-    /// The link lives for a short time only, and nothing was downloaded before.
+    /// The link expires soon, and no earlier download gives a rate.
     #[error(
         "{name} may not finish in time: its link lives {left} s more, and how fast it will come is not known. Some servers cut \
          such a download off."
@@ -230,10 +230,10 @@ pub enum LateDownload {
     UnknownRate {
         /// The file's name.
         name: String,
-        /// How many seconds the link lives.
+        /// The remaining validity of the link in seconds.
         left: u64,
     },
-    /// The link lives for a short time only, and the size is not known.
+    /// The link expires soon, and the size is unknown.
     #[error(
         "{name} may not finish in time: its link lives {left} s more, and how large it is is not known. Some servers cut such a \
          download off."
@@ -241,13 +241,13 @@ pub enum LateDownload {
     UnknownSize {
         /// The file's name.
         name: String,
-        /// How many seconds the link lives.
+        /// The remaining validity of the link in seconds.
         left: u64,
     },
 }
 
 impl ProblemReason {
-    /// The kind of problem that it makes.
+    /// The kind of problem that this cause belongs to.
     #[must_use]
     pub fn kind(&self) -> ProblemKind {
         match self {
@@ -271,7 +271,7 @@ impl ProblemReason {
         }
     }
 
-    /// How much it matters.
+    /// The severity of the problem.
     #[must_use]
     pub fn severity(&self) -> Severity {
         match self {
@@ -284,7 +284,7 @@ impl ProblemReason {
         }
     }
 
-    /// What a profile's operator can do about it: the button's words and what it does.
+    /// What the operator can do about a profile's problem: the button's label, and its action.
     fn remedy(&self, profile: ProfileId) -> Option<(String, Action)> {
         match self {
             Self::TokenEnds { .. } | Self::UnreadableTokenEnd { .. } => {
@@ -295,7 +295,7 @@ impl ProblemReason {
     }
 }
 
-/// An error that can't be cloned, shared. Two are equal if they are of the same kind.
+/// A shared error that can be cloned although the error itself can't. Two are equal if their errors are of the same variant.
 #[derive(Debug)]
 pub struct SharedError<E>(Arc<E>);
 

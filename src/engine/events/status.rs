@@ -1,7 +1,7 @@
-//! What is true now: the newest value of each state, for the engine and for every profile.
+//! The current state: the newest value of each state, for the engine and for every profile.
 //!
-//! An event can be missed, a value cannot: whoever looks, and whenever, sees the newest one. So the window and `watch` show
-//! the same, also for a profile whose tab appears after its connection.
+//! An event can be missed, a value cannot: every reader sees the newest one at any time. So the window and `watch` show the
+//! same, even for a profile whose tab appears after its connection.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,54 +14,54 @@ use crate::settings::{ProfileId, Settings};
 use super::event::{ConnectionState, DownloadProgress, SignInState, WaitingDownload};
 use super::problem::Problem;
 
-/// Everything that is true now. Cheap to clone.
+/// The current state of the engine. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct EngineStatus {
-    /// The settings as they are in force; `None` until the engine has begun.
+    /// The settings in force; `None` until the engine has started.
     pub settings: Option<Arc<Settings>>,
-    /// The number of the newest [`crate::engine::Action::ChangePreferences`] that is part of the settings; 0 before the first.
+    /// The number of the newest [`crate::engine::Action::ChangePreferences`] that the settings include; 0 before the first.
     pub preferences_change: u64,
-    /// The profiles, also those that the settings do not list yet because they are signing in.
+    /// The profiles, including those that are signing in and not in the settings yet.
     pub profiles: BTreeMap<ProfileId, Arc<ProfileStatus>>,
-    /// The downloads that wait for their turn, of all profiles, the next one first.
+    /// The queued downloads of all profiles, the next one first.
     pub queue: Arc<[WaitingDownload]>,
-    /// The journal's size on disk in bytes, once it is known.
+    /// The journal's size on disk in bytes, if known.
     pub journal_size: Option<u64>,
-    /// What is wrong now, the oldest first. A problem that ends is gone from here.
+    /// The current problems, the oldest first. A resolved problem is removed.
     pub problems: Vec<Problem>,
 }
 
 impl EngineStatus {
-    /// What is known of a profile.
+    /// The current state of a profile, if known.
     #[must_use]
     pub fn profile(&self, profile: ProfileId) -> Option<&Arc<ProfileStatus>> {
         self.profiles.get(&profile)
     }
 }
 
-/// What is true now of one profile.
+/// The current state of one profile.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ProfileStatus {
-    /// The state of its connection; `None` until its session has begun.
+    /// The state of its connection; `None` until its session has started.
     pub connection: Option<ConnectionState>,
     /// How often it has joined its channel in this run.
     pub joins: u64,
-    /// Signs of life of its connection.
+    /// When its connection last gave signs of life.
     pub health: ConnectionHealth,
-    /// Its token.
+    /// The state of its token.
     pub token: TokenStatus,
     /// The newest sign-in of this run; `None` before the first.
     pub sign_in: Option<SignInStatus>,
-    /// The key of its payloads.
+    /// The state of the key that decrypts its payloads.
     pub data_key: DataKeyStatus,
-    /// Requests whose links came in an earlier run and can still be used, for [`crate::activity::Activities::keep_links`].
+    /// Requests whose links came in an earlier run and are still usable, for [`crate::activity::Activities::keep_links`].
     pub kept_links: Arc<BTreeSet<RequestId>>,
-    /// The downloads and saves that run, and how far each is.
+    /// The running downloads and saves, with their progress.
     pub downloads: BTreeMap<RequestId, DownloadProgress>,
 }
 
 impl ProfileStatus {
-    /// Takes the connection's state. What was measured of a connection ends with it.
+    /// Sets the connection's state. Measurements of a connection are cleared when it is no longer live.
     pub(crate) fn set_connection(&mut self, state: ConnectionState) {
         let is_live = state == ConnectionState::Live;
         if is_live && self.connection != Some(ConnectionState::Live) {
@@ -75,35 +75,35 @@ impl ProfileStatus {
     }
 }
 
-/// Signs of life of a connection.
+/// Measurements that show whether a connection is alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ConnectionHealth {
-    /// The last round trip that was measured, while the connection is live.
+    /// The last measured round trip, while the connection is live.
     pub round_trip: Option<Duration>,
-    /// Keep-alives counted since the join.
+    /// The number of keep-alives since the join.
     pub keep_alives: u64,
-    /// When the last answer to a ping came: how old it is says whether the connection is alive.
+    /// When the last answer to a ping arrived; its age shows whether the connection is alive.
     pub pong: Option<Instant>,
-    /// When the last message came in this run, over whichever connection. Entries that were committed since are newer.
+    /// When the last message of this run arrived, over any connection. Entries that were committed later may be newer.
     pub message: Option<Instant>,
-    /// The pause between two messages that 95 % of this profile's pauses do not exceed: a longer silence is unusual. `None`
-    /// until enough have come in this run.
+    /// The 95th percentile of the pauses between this profile's messages: a longer silence is unusual. `None` until this run
+    /// has received enough messages.
     pub usual: Option<Duration>,
 }
 
-/// What is known of a token.
+/// The state of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TokenStatus {
-    /// Nobody has looked for one yet.
+    /// No token was looked up yet.
     #[default]
     Unknown,
-    /// There is none.
+    /// There is no token.
     Absent,
-    /// There is one.
+    /// There is a token.
     Held {
         /// When it expires, if the server said so.
         expires_at: Option<Timestamp>,
-        /// Whether the keyring holds it.
+        /// Whether the keyring stores it.
         kept: bool,
     },
 }
@@ -111,17 +111,17 @@ pub enum TokenStatus {
 /// The newest sign-in of a profile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SignInStatus {
-    /// Grows with each news of a sign-in, so that one that fails twice in the same way is news twice.
+    /// Increases with each change of a sign-in, so that two identical failures are two changes.
     pub number: u64,
-    /// How far it is.
+    /// The state of that sign-in.
     pub state: SignInState,
 }
 
-/// What is known of the key of a profile's payloads.
+/// The state of the key of a profile's payloads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DataKeyStatus {
-    /// Whether it is known in this run.
+    /// Whether this run has the key.
     pub known: bool,
-    /// Whether the keyring holds it.
+    /// Whether the keyring stores it.
     pub kept: bool,
 }
