@@ -1,14 +1,14 @@
-//! The times in which nothing could be heard, as entries: one when a gap begins, one when it ends.
+//! The times in which no messages could be received, as journal entries: one entry when a gap begins and one when it ends.
 //!
-//! A gap reaches from the last sign of life of the lost connection to the next join, by the clocks that can't be set
-//! ([`ClockSample::since`]). It ends at once with a join, so that the window is right; where that join does not hold for
-//! [`STABLE`], the same gap goes on, under its key and from its beginning. So a connection that flaps makes one row and
-//! not thousands, and what it claims is never too little: the moments of being joined in between are inside it.
+//! A gap reaches from the last sign of life of the lost connection to the next join, measured by the clocks that can't be
+//! set ([`ClockSample::since`]). A join ends the gap at once, so that the window is right. If the connection drops again
+//! within [`STABLE`], the same gap is reopened, with the same key and beginning. So a flapping connection makes one row and
+//! not thousands. A gap may overstate, because it includes the short joined times, but never understates.
 //!
-//! A flapping connection writes two entries each time, so an entry names only the ids that the earlier ones of its gap do
-//! not: what a gap writes grows with its entries and with its ids, not with one times the other.
+//! A flapping connection writes two entries each time. So an entry names only the ids that earlier entries of its gap do
+//! not: the total size grows with the number of entries plus the number of ids, not with their product.
 //!
-//! Pure: the scribe tells what happened and writes the entries.
+//! This module does no I/O: the journal writer reports what happened and writes the returned entries.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,49 +17,48 @@ use crate::activity::{ActivityKey, Entry, Fact, Gap, GapCause, Timestamp};
 use crate::engine::runtime::clock::{ClockSample, DRIFT};
 use crate::protocol::{CommandId, RequestId};
 
-/// How long a join must hold for the gap before it to be over for good.
+/// How long a join must last for the gap before it to be closed for good.
 pub(crate) const STABLE: Duration = Duration::from_secs(30);
 
 /// What the journal knows of the time before this run.
 #[derive(Debug, Default)]
 pub(crate) struct PreviousRun {
-    /// When this run began.
     pub(crate) now: Timestamp,
-    /// The last moment at which the profile is known to have been alive; `None` for one that never was.
+    /// The last time at which the profile is known to have been running; `None` if it never was.
     pub(crate) last_alive: Option<Timestamp>,
 }
 
-/// The gaps that earlier runs left without their ends, with their keys; found when history has been read.
+/// The gaps that earlier runs left open, with their keys; found once the history has been read.
 pub(crate) type UnfinishedGap = Vec<(Box<str>, Gap)>;
 
-/// The commands and data requests that are open.
+/// The open commands and data requests.
 type OpenIds = (Vec<CommandId>, Vec<RequestId>);
 
 /// The gaps of one profile.
 #[derive(Debug, Default)]
 pub(crate) struct Gaps {
-    /// The gap that lasts.
+    /// The open gap, if any.
     current: Option<OpenGap>,
-    /// The last one that ended, and the join that ended it.
+    /// The last gap that ended, and the join that ended it.
     ended: Option<(OpenGap, ClockSample)>,
-    /// When the time not running began: there a gap that the last run left has its end.
+    /// When the program stopped before this run: a gap that the last run left open ends there.
     not_running: Option<Timestamp>,
 }
 
 #[derive(Debug)]
 struct OpenGap {
     key: Box<str>,
-    /// With all that its entries name.
+    /// The gap, with all ids that its entries name.
     gap: Gap,
-    /// By the clocks of this run; `None` where it began in an earlier one.
+    /// When it began, by the clocks of this run; `None` if it began in an earlier one.
     began: Option<ClockSample>,
 }
 
 impl Gaps {
-    /// The run begins: opens the gap since the last one was alive. To be written before anything else of this run, which
-    /// would hide when that was.
+    /// Begins the run: opens the gap since the last run was alive. Its entry must be written before anything else of this
+    /// run, because later entries would hide when that was.
     pub(crate) fn begin(&mut self, past: &PreviousRun) -> Option<Entry> {
-        // Where the clock was set back meanwhile, the gap can't begin in the future.
+        // If the clock was set back meanwhile, the gap must not begin in the future.
         let from = past.last_alive?.min(past.now);
         let current = OpenGap::new(from, GapCause::NotRunning, None);
         let entry = current.entry(past.now, OpenIds::default());
@@ -68,25 +67,26 @@ impl Gaps {
         Some(entry)
     }
 
-    /// Ends a gap that an earlier run left: where the time not running begins, which is a gap of its own. What is open now
-    /// was open across it.
+    /// Ends a gap that an earlier run left open. It ends when the program stopped, because the time since then is a gap of
+    /// its own. Whatever is open now was open during it.
     pub(crate) fn left(&self, now: Timestamp, (key, mut gap): (Box<str>, Gap), open: OpenIds) -> Entry {
         gap.to = Some(self.not_running.unwrap_or(gap.from).max(gap.from));
         let mut left = OpenGap { key, gap, began: None };
         left.name(open);
-        // It names all of them: an earlier version, which may have written the others, kept no note of what they name.
+        // The last entry names all ids, because an earlier version, which may have written the other entries, did not record
+        // which ids it had named.
         let all = (left.gap.open.clone(), left.gap.open_requests.clone());
         left.entry(now, all)
     }
 
-    /// The profile's history is cleared: what was open is not known any more.
+    /// Forgets which ids were open, because the profile's history is cleared.
     pub(crate) fn forget(&mut self) {
         for gap in [self.current.as_mut(), self.ended.as_mut().map(|(ended, _)| ended)].into_iter().flatten() {
             (gap.gap.open, gap.gap.requests, gap.gap.open_requests) = (Vec::new(), 0, Vec::new());
         }
     }
 
-    /// A joined connection is gone. `last` was its last sign of life. `message` is whether a message was lost with it.
+    /// A joined connection was lost. `last` is its last sign of life; `message` is whether a message was lost with it.
     pub(crate) fn lost(&mut self, last: ClockSample, now: ClockSample, message: bool) -> Entry {
         let from = before(now.at, now.since(last));
         let mut current = match self.ended.take() {
@@ -108,14 +108,14 @@ impl Gaps {
         entry
     }
 
-    /// A message was lost before its connection was joined: the gap that lasts does not end as if nothing were missing.
+    /// A message was lost before its connection was joined, so the open gap must not end as if nothing were missing.
     pub(crate) fn lost_message(&mut self, now: ClockSample) -> Option<Entry> {
         let current = self.current.as_mut()?;
         current.gap.cause = GapCause::MessageLost;
         Some(current.entry(now.at, OpenIds::default()))
     }
 
-    /// A connection is joined, with these commands and data requests open.
+    /// A connection was joined, while these commands and data requests are open.
     pub(crate) fn joined(&mut self, now: ClockSample, open: OpenIds) -> Option<Entry> {
         let mut current = self.current.take()?;
         let new = current.name(open);
@@ -124,7 +124,7 @@ impl Gaps {
         if let Some(began) = current.began {
             let (lasted, seems) = (now.since(began), now.at.since(gap.from));
             if now.at < gap.from || lasted.abs_diff(seems) > DRIFT {
-                // The time of day was set meanwhile: by the one that is right now, it began when it did.
+                // The time of day was set meanwhile: compute the beginning from the clock that is right now.
                 gap.from = before(now.at, lasted);
                 gap.to = Some(now.at);
             }
@@ -144,10 +144,10 @@ impl OpenGap {
         Self { key: uuid::Uuid::new_v4().to_string().into(), gap, began }
     }
 
-    /// Adds what is open. Returns what of it the gap did not name before.
+    /// Adds the open ids. Returns those that the gap did not name before.
     fn name(&mut self, (open, requests): OpenIds) -> OpenIds {
         let gap = &mut self.gap;
-        // More may be open than are named.
+        // More ids may be open than a gap can name.
         let count = requests.len();
         let new = (name(&mut gap.open, open), name(&mut gap.open_requests, requests));
         let count = u32::try_from(count.max(gap.open_requests.len())).unwrap_or(u32::MAX);
@@ -155,7 +155,7 @@ impl OpenGap {
         new
     }
 
-    /// An entry that names these.
+    /// An entry that names these ids.
     fn entry(&self, at: Timestamp, (open, open_requests): OpenIds) -> Entry {
         let Gap { from, to, cause, requests, .. } = self.gap;
         let gap = Gap { from, to, cause, open, requests, open_requests };
@@ -163,7 +163,7 @@ impl OpenGap {
     }
 }
 
-/// Adds ids to those that are named, as far as there is room. Returns those that are new.
+/// Adds ids to `named`, as far as there is space. Returns the new ones.
 fn name<T: Ord + Clone>(named: &mut Vec<T>, open: Vec<T>) -> Vec<T> {
     let mut all: BTreeSet<T> = named.drain(..).collect();
     let mut new = Vec::new();
@@ -179,7 +179,7 @@ fn name<T: Ord + Clone>(named: &mut Vec<T>, open: Vec<T>) -> Vec<T> {
     new
 }
 
-/// The moment that was so long before another.
+/// The time `by` before `at`.
 pub(crate) fn before(at: Timestamp, by: Duration) -> Timestamp {
     Timestamp(at.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
 }
@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(ids(gaps.joined(now, open(&["a", "b"]))), (vec!["a".into(), "b".into()], 1, 1));
         assert_eq!(ids(Some(gaps.lost(now, now, false))), (Vec::new(), 0, 1));
         assert_eq!(ids(gaps.joined(now, open(&["a", "c"]))), (vec!["c".into()], 0, 1));
-        // What is cleared with the history is not known any more, and is named if it comes back.
+        // Ids that were cleared with the history are unknown, and are named if they come back.
         gaps.lost(now, now, false);
         gaps.forget();
         assert_eq!(ids(gaps.joined(now, open(&["a"]))), (vec!["a".into()], 1, 1));

@@ -9,20 +9,20 @@ use crate::protocol::RequestId;
 use super::link_store::LinkStore;
 use super::used_links::Fingerprint;
 
-/// Has the vault know which links earlier runs used.
+/// Registers the links that earlier runs used with the link store.
 #[derive(Debug, Default)]
 pub(crate) struct UsedBefore {
     pub(crate) link_store: LinkStore,
-    /// Requests of which the deed that was read last is that their GET was not sent after all.
+    /// Requests of which the event that was read last says that the GET was not sent.
     pub(crate) unsent: BTreeSet<RequestId>,
-    /// How many GETs were noted.
+    /// How many GETs were registered.
     pub(crate) count: usize,
-    /// Requests whose used links the server has sent again before that was known.
+    /// Requests whose used links the server sent again before they were known to be used.
     pub(crate) repeated: BTreeSet<RequestId>,
 }
 
 impl UsedBefore {
-    /// Takes note of a chunk of the journal, ascending; of chunks the newest comes first.
+    /// Registers a chunk of the journal in ascending order. Chunks come the newest first.
     pub(crate) fn note(&mut self, entries: &[Entry]) {
         for entry in entries.iter().rev() {
             let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact) else { continue };
@@ -43,12 +43,12 @@ impl UsedBefore {
     }
 }
 
-/// Gathers what was left behind from the histories of the requests that earlier runs left open.
+/// Collects unfinished work from the histories of the requests that earlier runs left open.
 #[derive(Debug, Default)]
 pub(crate) struct LeftBehind {
-    /// Requests of which the last deed of a download is known.
+    /// Requests of which the last event of a download is known.
     pub(crate) decided: BTreeSet<RequestId>,
-    /// Requests whose warning was read.
+    /// Requests whose warning was acknowledged.
     pub(crate) read: BTreeSet<RequestId>,
     /// Requests whose data token is known.
     pub(crate) requested: BTreeSet<RequestId>,
@@ -56,16 +56,16 @@ pub(crate) struct LeftBehind {
     pub(crate) unread: Vec<(RequestId, String)>,
 }
 
-/// What an earlier run left behind, and what it used.
+/// What earlier runs left behind, and which links they used.
 #[derive(Debug, Default)]
 pub(crate) struct CrashRecovery {
-    /// To be told of the histories of the requests that earlier runs left open.
+    /// Fed with the histories of the requests that earlier runs left open.
     pub(crate) left_behind: LeftBehind,
-    /// To be told of what is restored from the journal, newest first.
+    /// Fed with the entries that are restored from the journal, newest first.
     pub(crate) used: UsedBefore,
 }
 
-/// A download that was not ended.
+/// A download that did not end.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct InterruptedDownload {
     pub(crate) request: RequestId,
@@ -73,5 +73,5 @@ pub(crate) struct InterruptedDownload {
     pub(crate) part: Option<PathBuf>,
 }
 
-/// How many GETs of earlier runs are remembered: the newest.
+/// How many GETs of earlier runs are registered: the newest.
 pub(crate) const MOST_USED: usize = 100_000;

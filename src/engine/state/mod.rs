@@ -1,4 +1,4 @@
-//! What is known of one profile: pending commands, links, gaps.
+//! The state of one profile: pending commands, links, gaps and credentials.
 
 pub(crate) mod gaps;
 pub(crate) mod interrupted_downloads;

@@ -1,4 +1,4 @@
-//! Data that has just come and is in the journal: what automatic saving waits for.
+//! The requests whose data has just arrived and is in the journal: automatic saving waits for them.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,24 +9,24 @@ use tokio::sync::Notify;
 use crate::activity::{Entry, Fact};
 use crate::protocol::{DataBody, Message, RequestId};
 
-/// How many requests are remembered. Beyond it the newest are not: they stay `Ready`, to be saved by hand.
+/// How many requests are queued. Beyond it the newest are not: they stay `Ready`, to be saved by hand.
 const MOST: usize = 10_000;
 
-/// The requests of a profile whose data has come. Clones share them.
+/// The requests of a profile whose data has arrived. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ReadyQueue(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Nobody wants to know: nothing is remembered.
+    /// If `false`, nothing is queued, because automatic saving is off.
     wanted: AtomicBool,
-    /// Whether each came in the message itself.
+    /// The requests; `true` if the data came inline.
     come: Mutex<BTreeMap<RequestId, bool>>,
     bell: Notify,
 }
 
 impl ReadyQueue {
-    /// Whether somebody wants to know from now on.
+    /// Turns the queue on or off.
     pub(crate) fn want(&self, wanted: bool) {
         self.0.wanted.store(wanted, Ordering::SeqCst);
         if !wanted {
@@ -34,7 +34,7 @@ impl ReadyQueue {
         }
     }
 
-    /// Takes note of entries that were committed.
+    /// Queues the requests that these committed entries made ready.
     pub(crate) fn note(&self, entries: &[Entry]) {
         if !self.0.wanted.load(Ordering::Relaxed) {
             return;
@@ -51,7 +51,7 @@ impl ReadyQueue {
         }
     }
 
-    /// Waits until some have come; says of each whether it came in the message itself.
+    /// Waits until there are requests and takes them; `true` if the data came inline.
     pub(crate) async fn next(&self) -> BTreeMap<RequestId, bool> {
         loop {
             let come = std::mem::take(&mut *self.0.come.lock().unwrap_or_else(PoisonError::into_inner));

@@ -1,5 +1,5 @@
-//! What the book learns from earlier runs while they are read, newest first: what is settled, how commands are named, and
-//! how long commands of a name took.
+//! What pending commands learn from the history while it is restored, newest first: which ids are resolved, the labels of
+//! commands, and how long commands with a label took.
 
 use std::collections::BTreeMap;
 
@@ -8,59 +8,59 @@ use hashbrown::{HashMap, HashSet};
 use crate::activity::{ExpectedLatency, Timestamp};
 use crate::protocol::CommandId;
 
-/// How many outcomes are looked at for how long they took, and how many names are remembered: the newest.
+/// How many outcomes are used for durations, and how many labels are stored: the newest.
 const MOST: usize = 100_000;
 
-/// Ids are told by their hashes: there may be a million.
+/// Stores hashes instead of ids, because there may be a million.
 #[derive(Debug, Default)]
 pub(crate) struct RestoreIndex {
-    /// What is settled by a later entry.
+    /// Ids that a later entry resolved.
     settled: HashSet<u64>,
-    /// When the newest outcomes that were heard came, and when their commands were first seen.
+    /// When the newest received outcomes arrived, and when their commands were first seen.
     took: HashMap<u64, (Timestamp, Option<Timestamp>)>,
-    /// The names of commands, the latest of each.
+    /// The latest label of each command.
     labels: BTreeMap<CommandId, Box<str>>,
 }
 
 impl RestoreIndex {
-    /// Something is settled.
+    /// Marks an id as resolved.
     pub(crate) fn settle(&mut self, hash: u64) {
         self.settled.insert(hash);
     }
 
-    /// Whether something is settled by an entry that was read before: a later one.
+    /// Whether an entry that was read before, which is a later one, resolved the id.
     pub(crate) fn is_settled(&self, hash: u64) -> bool {
         self.settled.contains(&hash)
     }
 
-    /// The outcome of a command was heard then.
+    /// Records when the outcome of a command was received.
     pub(crate) fn heard(&mut self, hash: u64, at: Timestamp) {
         if self.took.len() < MOST || self.took.contains_key(&hash) {
-            // The earliest counts.
+            // Entries come newest first, so the earliest outcome wins.
             self.took.insert(hash, (at, None));
         }
     }
 
-    /// A command was seen, without an outcome.
+    /// Records that a command was seen without an outcome.
     pub(crate) fn seen(&mut self, hash: u64, at: Timestamp) {
         if let Some((_, first)) = self.took.get_mut(&hash) {
             *first = Some(at);
         }
     }
 
-    /// A command was named; only the latest name counts.
+    /// Records the label of a command. Only the latest counts.
     pub(crate) fn labelled(&mut self, command: &CommandId, label: &str) {
         if self.labels.len() < MOST && !self.labels.contains_key(command) {
             self.labels.insert(command.clone(), label.into());
         }
     }
 
-    /// The commands that were named.
+    /// The commands that have a label.
     pub(crate) fn labelled_commands(&self) -> impl Iterator<Item = &CommandId> {
         self.labels.keys()
     }
 
-    /// All was read: learns what is usual, oldest first, and gives the names of commands.
+    /// Ends the restore: learns the usual durations, oldest first, and returns the labels.
     pub(crate) fn end(
         self,
         patience: &mut ExpectedLatency,

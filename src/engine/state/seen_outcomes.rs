@@ -1,14 +1,15 @@
-//! The ids whose outcomes are known: the newest, so that a repeated outcome counts once and a late question opens nothing.
+//! The ids whose outcomes are known, so that a repeated outcome counts once and a late status check reopens nothing. Only
+//! the newest are stored.
 
 use std::collections::VecDeque;
 use std::hash::BuildHasher as _;
 
 use hashbrown::{DefaultHashBuilder, HashSet};
 
-/// How many are remembered.
+/// How many outcomes are stored.
 const OUTCOMES: usize = 100_000;
 
-/// The newest outcomes, by hash.
+/// The ids with the newest outcomes, by hash.
 #[derive(Debug, Default)]
 pub(crate) struct RecentIds {
     hasher: DefaultHashBuilder,
@@ -17,17 +18,17 @@ pub(crate) struct RecentIds {
 }
 
 impl RecentIds {
-    /// The hash by which an id is told.
+    /// The hash that stands for an id.
     pub(crate) fn hash(&self, id: &str) -> u64 {
         self.hasher.hash_one(id)
     }
 
-    /// Whether an outcome of this id is remembered.
+    /// Whether an outcome of this id is stored.
     pub(crate) fn has(&self, id: &str) -> bool {
         self.known.contains(&self.hash(id))
     }
 
-    /// Remembers the outcome of an id. Whether it is new.
+    /// Stores that an id has an outcome. Returns whether that is new.
     pub(crate) fn add(&mut self, id: &str) -> bool {
         let hash = self.hash(id);
         if !self.known.insert(hash) {

@@ -1,17 +1,15 @@
-//! What a session joins with.
+//! The credentials that a session joins with.
 
 use std::sync::Arc;
 
 use crate::engine::network::endpoints::Endpoints;
 use crate::protocol::AuthorizationToken;
 
-/// The right to join: a token and where it is good. Numbers ascend, so that late news of an old one is told apart.
+/// A token and the endpoints that it is for. Numbers ascend, so that late results for old credentials can be recognised.
 #[derive(Debug)]
 pub(crate) struct SessionCredentials {
-    /// Its number; unique within a profile and a run.
+    /// Unique within a profile and a run.
     pub(crate) number: u64,
-    /// Where to.
     pub(crate) endpoints: Arc<Endpoints>,
-    /// The token.
     pub(crate) token: AuthorizationToken,
 }

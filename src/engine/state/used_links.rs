@@ -1,6 +1,6 @@
-//! The links that were requested: known again when a server repeats a message, also in later runs.
+//! The links that were already requested, recognised when a server repeats a message, even in a later run.
 //!
-//! A link is known by a fingerprint of it and its request, never by itself.
+//! Only a fingerprint of a link and its request is stored, never the link.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -8,15 +8,15 @@ use ring::digest::{Context, SHA256};
 
 use crate::protocol::RequestId;
 
-/// How many fingerprints are held; beyond, the oldest goes.
+/// How many fingerprints are stored; beyond, the oldest is dropped.
 const MOST: usize = 100_000;
 
-/// What a link, or a part that one is made of, is known by.
+/// The fingerprint of a link, or of a part that a link is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Fingerprint(u64);
 
 impl Fingerprint {
-    /// Of a link or a stream token of a request.
+    /// The fingerprint of a link or a stream token of a request.
     pub(crate) fn of(request: &RequestId, secret: &str) -> Self {
         let mut digest = Context::new(&SHA256);
         for part in ["link", request.as_str(), secret] {
@@ -27,18 +27,18 @@ impl Fingerprint {
         Self(u64::from_be_bytes(first))
     }
 
-    /// As the journal has it.
+    /// The form that the journal stores.
     pub(crate) fn text(self) -> String {
         format!("{:016x}", self.0)
     }
 
-    /// From the journal.
+    /// Parses the form that the journal stores.
     pub(crate) fn read(text: &str) -> Option<Self> {
         u64::from_str_radix(text, 16).ok().map(Self)
     }
 }
 
-/// The links of a profile that were requested.
+/// The links of a profile that were already requested.
 #[derive(Debug, Default)]
 pub(crate) struct UsedLinks {
     all: HashSet<Fingerprint>,
@@ -46,7 +46,7 @@ pub(crate) struct UsedLinks {
 }
 
 impl UsedLinks {
-    /// A request for it is about to be sent, or was sent in an earlier run.
+    /// Adds a link whose GET is about to be sent, or was sent in an earlier run.
     pub(crate) fn add(&mut self, link: Fingerprint) {
         if self.all.insert(link) {
             self.by_age.push_back(link);
@@ -58,17 +58,17 @@ impl UsedLinks {
         }
     }
 
-    /// It was not sent after all.
+    /// Removes a link whose GET was not sent after all.
     pub(crate) fn remove(&mut self, link: Fingerprint) {
         if self.all.remove(&link) {
-            // Nearly always the newest.
+            // Search from the end, because it is nearly always the newest.
             if let Some(at) = self.by_age.iter().rposition(|other| *other == link) {
                 self.by_age.remove(at);
             }
         }
     }
 
-    /// Whether it was requested.
+    /// Whether the link was requested.
     pub(crate) fn has(&self, link: Fingerprint) -> bool {
         self.all.contains(&link)
     }

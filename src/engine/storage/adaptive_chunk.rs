@@ -1,12 +1,12 @@
-//! How many entries to read from the journal at once: as many as fit a budget of memory, whatever their size.
+//! Chooses how many entries to read from the journal at once: as many as fit a memory budget, whatever their size.
 
 use crate::activity::Entry;
 use crate::engine::events::event_queue::weight_of_entries;
 
-/// What a chunk should weigh in bytes.
+/// The target size of a chunk in bytes.
 const BUDGET: usize = 8 * 1024 * 1024;
 
-/// A limit that follows the size of what was read.
+/// A limit that adapts to the size of the entries that were read.
 #[derive(Debug)]
 pub(crate) struct ChunkSizer {
     limit: usize,
@@ -14,20 +14,20 @@ pub(crate) struct ChunkSizer {
 }
 
 impl ChunkSizer {
-    /// Begins with `first` entries and goes up to `most`.
+    /// Starts with `first` entries and grows up to `most`.
     pub(crate) fn new(first: usize, most: usize) -> Self {
         Self { limit: first, most }
     }
 
-    /// How many entries to ask for.
+    /// How many entries to read next.
     pub(crate) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Learns from what was read.
+    /// Adapts to the entries that were read.
     pub(crate) fn learn(&mut self, entries: &[Entry]) {
         let average = weight_of_entries(entries).checked_div(entries.len()).unwrap_or(0).max(1);
-        // At most twenty times as many as before: the next ones may be larger.
+        // Grow at most twenty-fold, because the next entries may be larger.
         let wanted = (BUDGET / average).min(self.limit.saturating_mul(20));
         self.limit = wanted.clamp(1, self.most);
     }

@@ -1,16 +1,16 @@
-//! Takes what was forgotten off the disk, in small steps beside everything else; also what an earlier run did not finish.
+//! Removes deleted data from the disk, in small steps in the background, including what an earlier run did not finish.
 
 use std::time::Duration;
 
 use crate::engine::context::journal_store::JournalStore;
 use crate::engine::events::event_queue::EventSender;
 
-/// Between two steps, so that whoever writes hardly waits.
+/// The pause between two steps, so that writers hardly wait.
 const PAUSE: Duration = Duration::from_millis(5);
-/// Before trying again if a reader keeps the log, or the journal can't be written.
+/// The pause before a retry, if a reader holds the log or the journal can't be written.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// Works for as long as the engine runs.
+/// Runs as long as the engine.
 pub(crate) async fn run(journal: JournalStore, event_sender: EventSender) {
     loop {
         if is_clean(&journal, &event_sender).await {
@@ -24,7 +24,7 @@ pub(crate) async fn run(journal: JournalStore, event_sender: EventSender) {
     }
 }
 
-/// Takes everything off the disk that was forgotten. Whether nothing is left.
+/// Removes all deleted data from the disk. Returns whether nothing is left.
 async fn is_clean(journal: &JournalStore, event_sender: &EventSender) -> bool {
     let mut entries = 0_u64;
     let clean = loop {
@@ -36,7 +36,8 @@ async fn is_clean(journal: &JournalStore, event_sender: &EventSender) -> bool {
                 }
             }
             Err(error) => {
-                // Nothing reads it any more, and the operator is told elsewhere of a journal that can't be written.
+                // Only a log line: nothing reads that data any more, and a journal that can't be written is reported
+                // elsewhere.
                 tracing::warn!(%error, "what was forgotten is still on the disk");
                 break false;
             }

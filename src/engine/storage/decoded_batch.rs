@@ -1,10 +1,10 @@
-//! What frames were decoded into, on its way to the journal.
+//! The entries that frames were decoded into, on their way to the journal.
 
 use crate::activity::Entry;
 use crate::journal::Secrets;
 use crate::protocol::UnmaskedMessage;
 
-/// What was read from a socket and not written yet.
+/// What was read from a socket and is not written yet.
 #[derive(Debug, Default)]
 pub(crate) struct DecodedBatch {
     pub(crate) entries: Vec<Entry>,
@@ -13,7 +13,7 @@ pub(crate) struct DecodedBatch {
 }
 
 impl DecodedBatch {
-    /// Whether it is large enough to be written before more is read.
+    /// Whether it should be written before more is read.
     pub(crate) fn is_full(&self) -> bool {
         self.entries.len() >= MOST_MESSAGES || self.bytes >= MOST_BYTES
     }
@@ -23,14 +23,14 @@ impl DecodedBatch {
         self.entries.is_empty()
     }
 
-    /// Adds what was read later.
+    /// Appends a later batch.
     pub(crate) fn join(&mut self, later: Self) {
         self.secrets.join(self.entries.len(), later.secrets);
         self.entries.extend(later.entries);
         self.bytes = self.bytes.saturating_add(later.bytes);
     }
 
-    /// The entries, and what was masked in them.
+    /// The entries, and the secrets that were masked in them.
     pub(crate) fn into_parts(self) -> (Vec<Entry>, Secrets) {
         (self.entries, self.secrets)
     }
@@ -45,8 +45,8 @@ impl DecodedBatch {
     }
 }
 
-/// Messages in one batch.
+/// The most messages in one batch.
 pub(crate) const MOST_MESSAGES: usize = 4096;
 
-/// Bytes of raw text in one batch, from which on it is full.
+/// A batch with this many bytes of raw text is full.
 pub(crate) const MOST_BYTES: usize = 1024 * 1024;

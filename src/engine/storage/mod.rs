@@ -1,4 +1,5 @@
-//! The way into the journal and out of it.
+//! Writing to the journal and reading from it: the writer task (`journal_writer`), restoring history (`history_loader`),
+//! deleting old entries (`retention`) and cleared ones (`clear_history`).
 
 pub(crate) mod adaptive_chunk;
 pub(crate) mod clear_history;

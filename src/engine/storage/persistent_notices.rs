@@ -1,11 +1,11 @@
-//! Notices that stay until they are read, also over a restart: what was lost, or is not safe any more.
+//! Notices that stay until they are dismissed, even after a restart: about data that was lost or is no longer safe.
 
 use crate::engine::context::EngineContext;
 use crate::engine::events::event::{Notice, Severity};
 use crate::journal::PersistedNotice;
 use crate::settings::ProfileId;
 
-/// Tells a warning and keeps it until it is read.
+/// Shows a warning and stores it until it is dismissed.
 pub(crate) async fn warn(context: &EngineContext, profile: Option<ProfileId>, sentence: String) {
     context.event_sender.notice(notice(profile, sentence.clone()));
     let kept = PersistedNotice { profile, at: (context.clock)(), sentence };
@@ -14,7 +14,7 @@ pub(crate) async fn warn(context: &EngineContext, profile: Option<ProfileId>, se
     }
 }
 
-/// Tells what was not read in earlier runs.
+/// Shows the notices of earlier runs that were not dismissed.
 pub(crate) async fn remind(context: &EngineContext) {
     match context.journal_store.notices().await {
         Ok(notices) => {

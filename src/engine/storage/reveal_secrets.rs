@@ -1,5 +1,5 @@
-//! Messages with their secrets, for the operator who asks to see them: opened from the seal, or made whole with what the vault
-//! holds. Credentials are never in them.
+//! Messages with their secrets, for the operator who asks to see them: decrypted from the journal, or completed with the
+//! secrets in the link store. Credentials are never included.
 
 use crate::activity::{ActivityKey, Entry, Fact, Seq};
 use crate::engine::context::journal_store::JournalStore;
@@ -14,7 +14,7 @@ const MOST: usize = 200;
 /// The most places of one message that are tried.
 const MOST_PLACES: usize = 64;
 
-/// The messages of an activity between two places that had something masked which is still kept, the newest first.
+/// The messages of an activity in a range of entries of which a masked secret is still stored, the newest first.
 ///
 /// # Errors
 ///
@@ -33,7 +33,7 @@ pub(crate) async fn reveal(
     };
     let mut revealed = Vec::new();
     for entry in entries.iter().rev().filter(|entry| entry.raw.contains(redact::HIDDEN)).take(MOST) {
-        // What is held is of the newest message of its kind: an older one had another.
+        // A stored secret belongs to the newest message of its kind; an older message had another.
         let own = take_own(entry, &mut held);
         let original = match journal_store.original(profile, entry.seq).await? {
             Some(original) => Some(original),
@@ -44,7 +44,7 @@ pub(crate) async fn reveal(
     Ok(revealed)
 }
 
-/// Takes out what is held of the kind that a message brought.
+/// Takes the stored secret of the kind that a message brought.
 fn take_own(entry: &Entry, held: &mut Vec<Secret>) -> Option<Secret> {
     let Fact::Heard(message) = &entry.fact else { return None };
     let at = held.iter().position(|secret| match (message, secret) {
@@ -58,7 +58,7 @@ fn take_own(entry: &Entry, held: &mut Vec<Secret>) -> Option<Secret> {
     Some(held.swap_remove(at))
 }
 
-/// A masked message with its secret in its place: the place where the parser then finds it.
+/// Puts the secret into a masked message, in the place where the parser then finds it.
 fn with(masked: &str, secret: &Secret) -> Option<UnmaskedMessage> {
     let (hidden, whole) = match secret {
         Secret::Link(link) | Secret::StreamReady(Some(link)) => (link.redacted(), link.expose()),
@@ -75,7 +75,7 @@ fn with(masked: &str, secret: &Secret) -> Option<UnmaskedMessage> {
     })
 }
 
-/// Whether the parser finds a secret in a message.
+/// Whether the parser finds this secret in a message.
 fn brings(message: &UnmaskedMessage, secret: &Secret) -> bool {
     let Incoming::Message(message) = incoming::parse(message.expose()) else { return false };
     match (message, secret) {
@@ -105,7 +105,7 @@ mod tests {
         )
     }
 
-    /// What is revealed of messages as a server sent them, the oldest first.
+    /// The revealed messages for `raws` as a server sent them, the oldest first.
     async fn revealed(raws: &[&str], use_up: bool) -> Vec<String> {
         let (link_store, journal) = (LinkStore::default(), TestJournal::sealed().await);
         let mut frame_decoder =

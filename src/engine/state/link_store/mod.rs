@@ -1,5 +1,5 @@
-//! The links and stream tokens of a profile: the window knows only that they are there. The journal keeps them sealed for
-//! the next run, where it has a key.
+//! The links and stream tokens of a profile. The window only learns that they exist. If there is a key, the journal stores
+//! them encrypted for the next run.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,26 +14,26 @@ use crate::protocol::{DataBody, DataReport, Link, Message, RequestId, StreamRepo
 
 use super::used_links::{Fingerprint, UsedLinks};
 
-/// How many requests' secrets are held; beyond, the oldest goes. With links that live ten minutes this is never reached in
-/// earnest: it bounds what a server can make the engine hold.
+/// The most requests whose secrets are stored; beyond, the oldest is dropped. Links live ten minutes, so normal use never
+/// reaches this: it bounds what a server can make the engine store.
 const MOST: usize = 100_000;
 
-/// A profile's vault.
+/// The links of a profile.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LinkStore(Arc<Mutex<Held>>);
 
-/// What is held of every request.
+/// The secrets of every request.
 #[derive(Debug, Default)]
 struct Held {
     requests: BTreeMap<RequestId, RequestLinks>,
-    /// The requests by when they first came, for bounding.
+    /// The requests by when they first arrived, to drop the oldest.
     by_age: BTreeMap<u64, RequestId>,
     arrivals: u64,
-    /// What was requested.
+    /// The links that were requested.
     used: UsedLinks,
 }
 
-/// What is held of one request.
+/// The secrets of one request.
 #[derive(Debug, Default)]
 struct RequestLinks {
     arrival: u64,
@@ -41,78 +41,77 @@ struct RequestLinks {
     token: Option<StreamToken>,
     stream: Option<Link>,
     stream_ready: bool,
-    /// What a link is made of that was put back, where it did not come as one.
+    /// The fingerprints of the parts that a put-back link was made of, if it did not arrive as one link.
     made_of: Vec<Fingerprint>,
-    /// Whether what came in earlier runs is of an earlier delivery.
+    /// Whether secrets of earlier runs belong to an earlier delivery.
     is_newer_delivery: bool,
     came: Timestamp,
-    /// When what came expires, where its message said.
+    /// When the secrets expire, if their message said so.
     expires: Option<Timestamp>,
 }
 
-/// The way to the data: a link, until it is taken.
+/// A complete link, until it is taken.
 #[derive(Debug)]
 enum LinkState {
     Link(Link),
     Taken,
 }
 
-/// A link that was taken out to be fetched. Nobody else gets it until it is put back.
+/// A link that was taken to be fetched. Nobody else gets it until it is put back.
 #[derive(Debug)]
 pub(crate) struct ClaimedLink {
-    /// The link.
     pub(crate) url: Url,
-    /// Since when it can be fetched, and until when.
+    /// From when to when it can be fetched.
     pub(crate) ready: Ready,
-    /// What it is known by when the server repeats it.
+    /// The fingerprints that recognise the link if the server repeats it.
     pub(crate) links: Vec<Fingerprint>,
     kept: Link,
 }
 
 impl ClaimedLink {
-    /// The server sent it on: from here on this is the link. When it comes again it is known by what it was.
+    /// Replaces the address after a redirect. The fingerprints stay, so that a repeated message is still recognised.
     pub(crate) fn sent_on(self, to: Url) -> Self {
         Self { kept: Link::new(to.as_str()), url: to, ..self }
     }
 }
 
-/// Since when a link can be fetched, and until when.
+/// From when to when a link can be fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ready {
-    /// When it came.
+    /// When it arrived.
     pub(crate) came: Timestamp,
-    /// When it expires, where its message said.
+    /// When it expires, if its message said so.
     pub(crate) expires: Option<Timestamp>,
 }
 
 impl Ready {
-    /// When its time is over: as its message said, else if links live that long.
+    /// When the link expires: as its message said, otherwise `lifetime` after it arrived.
     pub(crate) fn expiry(self, lifetime: Duration) -> Timestamp {
         self.expires.unwrap_or_else(|| self.came.plus(lifetime))
     }
 }
 
-/// Why there is no link to fetch, in words for the operator.
+/// Why there is no link to fetch. The texts are for the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LinkError {
-    /// Nothing is held: it came in an earlier run that could not keep it, or never.
+    /// No link is stored: it came in an earlier run that could not store it, or never.
     #[error(
         "The link is not known here: it came while links were kept in memory only, or not at all. Request the data again."
     )]
     NotHeld,
-    /// It was taken before.
+    /// The link was taken before.
     #[error("The link was fetched already, and a link can be fetched once. Request the data again.")]
     Taken,
-    /// The stream is not ready.
+    /// The stream is not ready yet.
     #[error("The data is not ready yet: the server says so with another message. Try again when that has come.")]
     NotReady,
-    /// It can't be read as an address.
+    /// The link is not a valid address.
     #[error("The server sent a link that is not an address that can be fetched from. Request the data again.")]
     Malformed,
 }
 
 impl LinkStore {
-    /// Keeps what came for a request, and says whether it is new: what was requested before opens nothing any more, however
+    /// Stores a secret of a request and returns whether it is new. A link that was requested before is never new, however
     /// often the server repeats it.
     pub(crate) fn keep(&self, secret: &RequestSecret) -> bool {
         let repeated = self.lock().repeats(secret);
@@ -120,14 +119,14 @@ impl LinkStore {
             if !repeated {
                 secrets.take(secret);
             } else if secrets.is_empty() {
-                // It was requested in an earlier run.
+                // The link was requested in an earlier run.
                 secrets.network_config = Some(LinkState::Taken);
             }
         });
         !repeated
     }
 
-    /// These were requested in an earlier run. Says whether the server has repeated one of them in this run.
+    /// Marks links that an earlier run requested. Returns whether the server has repeated one of them in this run.
     pub(crate) fn used_before(&self, request: &RequestId, links: &[Fingerprint]) -> bool {
         let mut held = self.lock();
         for link in links {
@@ -147,7 +146,7 @@ impl LinkStore {
         self.lock().used.has(link)
     }
 
-    /// Takes back what came in earlier runs. What came in this one is newer. Gives the requests that there is something of.
+    /// Restores the secrets of earlier runs. Secrets of this run are newer and win. Returns the requests that have secrets.
     pub(crate) fn restore(&self, earlier: Vec<RequestSecret>) -> Vec<RequestId> {
         let mut restored: BTreeMap<RequestId, RequestLinks> = BTreeMap::new();
         for secret in earlier {
@@ -160,7 +159,7 @@ impl LinkStore {
         requests
     }
 
-    /// What is held and was not used.
+    /// All secrets that were not used.
     pub(crate) fn held(&self) -> Vec<RequestSecret> {
         let held = self.lock();
         let mut all = Vec::new();
@@ -176,15 +175,15 @@ impl LinkStore {
         all
     }
 
-    /// What is held of a request and was not used.
+    /// The secrets of a request that were not used.
     pub(crate) fn unused(&self, request: &RequestId) -> Vec<Secret> {
         self.lock().requests.get(request).map(RequestLinks::each).unwrap_or_default()
     }
 
-    /// Forgets everything.
+    /// Removes all secrets.
     pub(crate) fn forget(&self) {
         let mut held = self.lock();
-        // What was requested is good for nothing, whatever the operator forgets.
+        // Used links stay known, because they can't be fetched again.
         *held = Held { used: std::mem::take(&mut held.used), ..Held::default() };
     }
 
@@ -196,7 +195,7 @@ impl LinkStore {
             .is_some_and(|secrets| matches!(secrets.network_config, Some(LinkState::Taken)))
     }
 
-    /// Takes the link of a request out, to be fetched once. `download` is the profile's download address.
+    /// Takes the link of a request, to be fetched once. `download` is the profile's download address.
     pub(crate) fn take(&self, request: &RequestId, download: &Url) -> Result<ClaimedLink, LinkError> {
         let mut held = self.lock();
         let secrets = held.requests.get_mut(request).ok_or(LinkError::NotHeld)?;
@@ -220,7 +219,7 @@ impl LinkStore {
         Ok(ClaimedLink { url, ready, links, kept: link })
     }
 
-    /// When the link of a request came and expires; `None` where there is none that can be fetched now.
+    /// When the link of a request arrived and expires; `None` if there is none that can be fetched now.
     pub(crate) fn ready(&self, request: &RequestId, download: &Url) -> Option<Ready> {
         let held = self.lock();
         let secrets = held.requests.get(request)?;
@@ -232,7 +231,7 @@ impl LinkStore {
         ready.then_some(Ready { came: secrets.came, expires: secrets.expires })
     }
 
-    /// Puts a link back that was not sent.
+    /// Puts back a link whose GET was not sent.
     pub(crate) fn put_back(&self, request: &RequestId, taken: ClaimedLink) {
         let mut held = self.lock();
         for link in &taken.links {
@@ -260,7 +259,7 @@ impl LinkStore {
         while held.requests.len() > MOST
             && let Some((arrival, oldest)) = held.by_age.pop_first()
         {
-            // A request has one arrival as long as it is held.
+            // A request keeps its arrival number as long as it is stored.
             if held.requests.get(&oldest).is_some_and(|secrets| secrets.arrival == arrival) {
                 held.requests.remove(&oldest);
             }
@@ -268,12 +267,12 @@ impl LinkStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
-        // The maps are whole after every statement, also where a panic went through.
+        // The maps are consistent after every statement, so a panic under the lock does no harm.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What opens the data of a request, of a message.
+/// The secret that a message brings for the data of a request, if any.
 pub(crate) fn secret_of(message: &Message, at: Timestamp) -> Option<RequestSecret> {
     let (request, secret, life) = match message {
         Message::Data(DataReport { id, delivery: DataBody::Link(link), life, .. }) => {
@@ -290,8 +289,8 @@ pub(crate) fn secret_of(message: &Message, at: Timestamp) -> Option<RequestSecre
 }
 
 impl Held {
-    /// Whether it only repeats what was requested. `STREAM-READY` without an address can't be told from a new one; it says of a
-    /// token that is new that it is good by now, and nothing of others.
+    /// Whether the secret only repeats what was requested. A repeated `STREAM-READY` without an address can't be told from a
+    /// new one. It only makes a new token ready and changes nothing else.
     fn repeats(&self, RequestSecret { request, secret, .. }: &RequestSecret) -> bool {
         let secret = match secret {
             Secret::Link(link) | Secret::StreamReady(Some(link)) => link.expose(),
@@ -303,12 +302,13 @@ impl Held {
 }
 
 impl RequestLinks {
-    /// Whether nothing came yet.
+    /// Whether nothing has arrived yet.
     fn is_empty(&self) -> bool {
         self.network_config.is_none() && self.token.is_none() && self.stream.is_none() && !self.stream_ready
     }
 
-    /// What the messages that brought its link are known by when they come again: of a stream its address and its token.
+    /// The fingerprints that recognise the messages of its link when they are repeated: for a stream, of the address and of
+    /// the token.
     fn fingerprints(&self, request: &RequestId) -> Vec<Fingerprint> {
         let of = |secret: &str| Fingerprint::of(request, secret);
         match &self.network_config {
@@ -322,14 +322,14 @@ impl RequestLinks {
         }
     }
 
-    /// Another delivery of the same request begins: what made the one before ready says nothing of it.
+    /// Begins another delivery of the same request. Whatever made the previous one ready does not apply to it.
     fn begin_delivery(&mut self) {
         (self.network_config, self.token, self.stream, self.stream_ready) = (None, None, None, false);
         self.made_of.clear();
         self.is_newer_delivery = true;
     }
 
-    /// Takes what came.
+    /// Adds a secret that arrived.
     fn take(&mut self, &RequestSecret { ref secret, at, expires, .. }: &RequestSecret) {
         match secret {
             Secret::Link(link) => {
@@ -357,7 +357,7 @@ impl RequestLinks {
         }
     }
 
-    /// Adds what came before all of this.
+    /// Adds secrets that arrived before all of these.
     fn add_earlier(&mut self, earlier: Self) {
         let is_second_token = self.token.is_some() && earlier.token.is_some();
         if self.is_newer_delivery || is_second_token {
@@ -372,11 +372,11 @@ impl RequestLinks {
         self.expires = self.expires.or(earlier.expires);
     }
 
-    /// What there is to keep.
+    /// The secrets to store.
     fn each(&self) -> Vec<Secret> {
         match &self.network_config {
             Some(LinkState::Link(link)) => vec![Secret::Link(link.clone())],
-            // All of it is used up with the link that was made of it.
+            // The parts are used up with the link that was made of them.
             Some(LinkState::Taken) => Vec::new(),
             None => {
                 let token = self.token.clone().map(Secret::StreamToken);
@@ -386,7 +386,8 @@ impl RequestLinks {
         }
     }
 
-    /// The link of a streamed payload `[live]`: its own address where one came, else the download address and the token.
+    /// The link of a streamed payload `[live]`: its own address if one arrived, otherwise the download address with the
+    /// token.
     fn streamed(&self, download: &Url) -> Result<Link, LinkError> {
         if !self.stream_ready {
             return Err(if self.token.is_some() { LinkError::NotReady } else { LinkError::NotHeld });

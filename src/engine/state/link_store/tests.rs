@@ -72,18 +72,18 @@ enum Step {
     Ready,
     Address,
     Fetch,
-    /// It sends what it sent last once more, but for `STREAM-READY` without an address.
+    /// It sends its last message again, except `STREAM-READY` without an address.
     Repeat,
 }
 
 const STEPS: [Step; 6] = [Step::Link, Step::Token, Step::Ready, Step::Address, Step::Fetch, Step::Repeat];
 
-/// Every order of so many steps.
+/// Every sequence of `length` steps.
 fn orders(length: u32) -> impl Iterator<Item = Vec<Step>> {
     (0..6_usize.pow(length)).map(move |number| (0..length).map(|at| STEPS[number / 6_usize.pow(at) % 6]).collect())
 }
 
-/// The entry of a step, and what it brings. Each has a number of its own.
+/// The entry of a step, and the secret that it brings. Each has a number of its own.
 fn entry_of(step: Step, id: &str, number: i64) -> (Entry, Option<RequestSecret>) {
     let secret = match step {
         Step::Link => Some(link(id, &format!("https://h/{number}"), number)),
@@ -142,7 +142,7 @@ fn in_every_order_the_window_the_journal_and_the_vault_agree_on_what_can_be_fetc
                         entry.fact = Fact::Repeated(message);
                     }
                 }
-                // Nothing is fetched of what is not ready.
+                // Nothing is fetched before it is ready.
                 None if link_store.take(&RequestId::from("r"), &download).is_err() => continue,
                 None => {}
             }
@@ -269,7 +269,7 @@ fn a_server_that_repeats_its_messages_makes_no_used_link_good_again() {
         assert!(link_store.keep(&other), "{name}: another is new");
         assert!(take(&link_store, "r").is_ok(), "{name}: another can be taken");
 
-        // The next run learns what was used, before or after the server repeats it.
+        // The next run learns which links were used, before or after the server repeats them.
         let next = LinkStore::default();
         assert!(!next.used_before(&id, &links));
         assert!(!next.keep(first.first().unwrap()), "{name} in the next run");

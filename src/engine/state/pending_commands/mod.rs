@@ -1,7 +1,7 @@
-//! What is open: the commands whose outcome is still to come, and what the reconciler has to know of them.
+//! The commands without an outcome, and what reconciliation needs to know of them.
 //!
-//! At the start the journal says what is open; from then on what the writer commits does. Bounded: beyond [`MOST`] a command
-//! is not watched, and the operator is told. Shared between the writer, which changes it, and the reconciler.
+//! At the start the journal says which commands are open; from then on the committed entries do. Bounded: beyond [`MOST`] a
+//! command is not watched, and the operator is notified. The journal writer changes it, and reconciliation reads it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,14 +21,14 @@ use super::restore_index::RestoreIndex;
 use super::seen_outcomes::RecentIds;
 use super::session_credentials::SessionCredentials;
 
-/// How many open commands are watched, and how many open data requests are counted.
+/// The most open commands that are watched, and the most open data requests that are counted.
 const MOST: usize = 100_000;
-/// The longest pause between two questions.
+/// The longest pause between two status checks of a command.
 const LONGEST_PAUSE: Duration = Duration::from_mins(10);
-/// After so long a silence a command is no longer asked for by itself.
+/// After this long without news a command is no longer checked automatically.
 const GIVE_UP: Duration = Duration::from_hours(24);
 
-/// The book of one profile.
+/// The pending commands of one profile.
 #[derive(Clone, Default)]
 pub(crate) struct PendingCommands(Arc<Shared>);
 
@@ -39,10 +39,10 @@ struct Shared {
     arrivals: ReadyQueue,
 }
 
-/// A connection that is joined.
+/// A joined connection.
 #[derive(Debug, Clone)]
 pub(crate) struct JoinedSession {
-    /// What it was joined with.
+    /// The credentials that it joined with.
     pub(crate) session_credentials: Arc<SessionCredentials>,
 }
 
@@ -54,9 +54,9 @@ struct State {
     outcomes: RecentIds,
     /// Whether it is known what earlier runs left open.
     begun: bool,
-    /// What was settled before that.
+    /// Ids that were resolved before that was known.
     settled_early: HashSet<u64>,
-    /// What history says, while it is read.
+    /// What the history says, while it is being read.
     history: RestoreIndex,
     restored: bool,
     joined: Option<JoinedSession>,
@@ -68,23 +68,23 @@ struct State {
 #[derive(Debug)]
 struct Pending {
     first: Instant,
-    /// When it was last heard of.
+    /// When the last message or status about it arrived.
     news: Instant,
     due: Option<Instant>,
-    /// How often it was asked for since the last news.
+    /// How many status checks were made since then.
     asked: u32,
-    /// Whether the journal has an answer that it is pending.
+    /// Whether the journal has a status check that says "pending".
     answered: bool,
     label: Box<str>,
 }
 
 impl PendingCommands {
-    /// Waits for a change. For one waiter.
+    /// Waits for a change. Supports one waiter.
     pub(crate) async fn changed(&self) {
         self.0.changed.notified().await;
     }
 
-    /// Entries were committed.
+    /// Updates the state from committed entries.
     pub(crate) fn note(&self, entries: &[Entry]) {
         let now = Instant::now();
         let mut inner = self.lock();
@@ -96,12 +96,12 @@ impl PendingCommands {
         self.0.changed.notify_one();
     }
 
-    /// Data that has come.
+    /// The requests whose data has arrived.
     pub(crate) fn arrivals(&self) -> &ReadyQueue {
         &self.0.arrivals
     }
 
-    /// What earlier runs left open, as the journal says.
+    /// Sets what earlier runs left open, according to the journal.
     pub(crate) fn begin(&self, open: &[OpenActivity]) {
         let now = Instant::now();
         let mut inner = self.lock();
@@ -114,7 +114,7 @@ impl PendingCommands {
         self.0.changed.notify_one();
     }
 
-    /// Entries of earlier runs: a chunk in ascending order, the newest chunk first.
+    /// Reads restored entries of earlier runs: a chunk in ascending order, the newest chunk first.
     pub(crate) fn restore(&self, entries: &[Entry]) {
         let mut inner = self.lock();
         for entry in entries.iter().rev() {
@@ -122,7 +122,7 @@ impl PendingCommands {
         }
     }
 
-    /// They were restored: all of them (`is_whole`), or the newest and those of what is open.
+    /// Ends the restore. `is_whole`: all entries were restored, not only the newest and those of open activities.
     pub(crate) fn restored(&self, is_whole: bool) {
         let mut inner = self.lock();
         inner.restored = true;
@@ -131,7 +131,7 @@ impl PendingCommands {
         self.0.changed.notify_one();
     }
 
-    /// A connection is joined: everything that is open is to be asked for.
+    /// A connection was joined: every open command is due for a status check.
     pub(crate) fn join(&self, session_credentials: Arc<SessionCredentials>) {
         let now = Instant::now();
         let mut inner = self.lock();
@@ -142,18 +142,18 @@ impl PendingCommands {
         self.0.changed.notify_one();
     }
 
-    /// The joined connection is gone.
+    /// The joined connection was lost.
     pub(crate) fn lose(&self) {
         self.lock().joined = None;
         self.0.changed.notify_one();
     }
 
-    /// The joined connection.
+    /// The joined connection, if any.
     pub(crate) fn joined(&self) -> Option<JoinedSession> {
         self.lock().joined.clone()
     }
 
-    /// Forgets everything but the connection: the operator wished it.
+    /// Clears everything except the connection, because the history is cleared.
     pub(crate) fn forget(&self) {
         let mut inner = self.lock();
         let joined = inner.joined.take();
@@ -166,19 +166,19 @@ impl PendingCommands {
         (inner.open.keys().cloned().collect(), inner.requests.keys().cloned().collect())
     }
 
-    /// Asks for these at once, as far as they are open. Says how many are.
+    /// Makes these commands due at once, if they are open. Returns how many are.
     pub(crate) fn hurry(&self, commands: &[CommandId]) -> usize {
         let count = self.lock().hurry(commands, Instant::now());
         self.0.changed.notify_one();
         count
     }
 
-    /// When something is to be asked for.
+    /// When the next status check is due.
     pub(crate) fn next_question(&self) -> Option<Instant> {
         self.lock().due.first().map(|(due, _)| *due)
     }
 
-    /// Takes the command that is to be asked for now; it is not given again before [`PendingCommands::asked`].
+    /// Takes a command that is due now. It is not returned again before [`PendingCommands::asked`].
     pub(crate) fn question(&self, now: Instant) -> Option<CommandId> {
         let mut inner = self.lock();
         if inner.due.first().is_none_or(|(due, _)| *due > now) {
@@ -191,7 +191,7 @@ impl PendingCommands {
         Some(command)
     }
 
-    /// It was asked for and is open still, or no answer came: it will be asked for again, later each time.
+    /// Schedules the next check of a command that is still open, or whose check failed. The pauses grow.
     pub(crate) fn asked(&self, command: &CommandId) {
         let now = Instant::now();
         let mut inner = self.lock();
@@ -207,19 +207,19 @@ impl PendingCommands {
         inner.set_due(command, now + pause);
     }
 
-    /// Whether an answer of "pending" is news: it is journaled once.
+    /// Whether the journal does not have a "pending" answer yet: it is recorded once.
     pub(crate) fn is_pending_news(&self, command: &CommandId) -> bool {
         self.lock().open.get(command).is_some_and(|open| !open.answered)
     }
 
-    /// How many commands were given up, and how many are not watched because there are too many, since this was asked.
+    /// How many commands were given up, and how many are not watched because there are too many, since the last call.
     pub(crate) fn shortfalls(&self) -> (usize, usize) {
         let mut inner = self.lock();
         (std::mem::take(&mut inner.given_up), std::mem::take(&mut inner.left_out))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // What it holds is whole after every statement, also where a panic went through.
+        // The state is consistent after every statement, so a panic under the lock does no harm.
         self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -261,7 +261,7 @@ impl State {
         }
     }
 
-    /// A command without an outcome, as far as it is known.
+    /// A message or status mentions a command that has no outcome yet, as far as known.
     fn heard_of(&mut self, id: &CommandId, now: Instant) {
         if self.outcomes.has(id.as_str()) {
             return;
@@ -299,7 +299,7 @@ impl State {
         self.outcomes.add(id.as_str());
     }
 
-    /// It is no longer open, with no outcome that counts.
+    /// The command is no longer open, without an outcome to count.
     fn settle(&mut self, id: &CommandId) {
         self.close(id);
     }
@@ -320,7 +320,7 @@ impl State {
         let before = self.requests.get(id).copied().unwrap_or_default();
         let after = before.after(key, fact);
         if after.is_pending() {
-            // Once its data has come, or was saved, what comes later is no news.
+            // Once its data has arrived or was saved, later messages change nothing.
             let is_known = self.requests.contains_key(id);
             if is_known || (!self.outcomes.has(id.as_str()) && self.requests.len() < MOST) {
                 self.requests.insert(id.clone(), after);
@@ -376,7 +376,7 @@ impl State {
                     if matches!(fact, Fact::Heard(_)) {
                         self.history.heard(hash, entry.at);
                     }
-                    // A repeated "pending" that came later does not cover it.
+                    // A repeated "pending" that came later does not hide the outcome.
                     if let Some(Pending { due: Some(due), .. }) = self.open.remove(id) {
                         self.due.remove(&(due, id.clone()));
                     }
@@ -386,8 +386,8 @@ impl State {
         }
     }
 
-    /// All was read: commands have their names, and those of which nothing but the name is known are open. If only a part was
-    /// read, it is not known that there is nothing but the name.
+    /// Ends the restore: commands get their labels. A command of which the history has only a label becomes open; if only a
+    /// part of the history was read, that can't be known.
     fn learn_from_history(&mut self, now: Instant, is_whole: bool) {
         let history = std::mem::take(&mut self.history);
         let named_only = |inner: &Self, id: &CommandId, history: &RestoreIndex| {
@@ -402,7 +402,7 @@ impl State {
             }
         }
         for (id, label) in labels {
-            // What was named in this run has its name.
+            // A label that was set in this run wins.
             if let Some(open) = self.open.get_mut(&id).filter(|open| open.label.is_empty()) {
                 open.label = label;
             }
@@ -429,7 +429,7 @@ impl State {
     }
 }
 
-/// Whether it says how a command ended.
+/// Whether a fact is the final outcome of a command.
 fn is_final(fact: &Fact) -> bool {
     match fact {
         Fact::Heard(Message::Command(report)) => report.status.is_final(),

@@ -15,7 +15,7 @@ fn open(pending_commands: &PendingCommands) -> Vec<String> {
     pending_commands.open().0.iter().map(ToString::to_string).collect()
 }
 
-/// What the journal says is open: these commands and data requests.
+/// The open activities as the journal returns them: these commands and data requests.
 fn left_open(commands: &[&str], requests: &[&str]) -> Vec<OpenActivity> {
     let commands = commands.iter().map(|id| ActivityKey::Command((*id).into()));
     let requests = requests.iter().map(|id| ActivityKey::Data((*id).into()));
@@ -110,7 +110,7 @@ async fn what_is_usual_for_a_label_is_learnt_from_earlier_runs() {
         entries.push(at(told(1, &id, 2), 900));
     }
     let pending_commands = PendingCommands::default();
-    // In two chunks, the newest first.
+    // Restored in two chunks, the newest first.
     let (older, newer) = entries.split_at(70);
     pending_commands.restore(newer);
     pending_commands.restore(older);

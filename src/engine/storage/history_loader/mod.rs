@@ -1,4 +1,5 @@
-//! From the journal to the window: history at the start, newest first, and what the window missed while it stalled.
+//! Sends the journal's entries to the window: the history at the start, newest first, and later whatever the window missed
+//! while it did not drain.
 
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
@@ -21,39 +22,40 @@ use crate::settings::ProfileId;
 
 use super::adaptive_chunk::ChunkSizer;
 
-/// The first chunk is what a large window shows, so that it is not empty for long.
+/// The size of the first chunk: as many rows as a large window shows, so that it is not empty for long.
 const FIRST_CHUNK: usize = 200;
-/// The largest.
+/// The size of the largest chunk.
 const LARGEST_CHUNK: usize = 20_000;
-/// How many entries are restored for each activity that may be, on average.
+/// The average number of entries that are restored for each activity in memory.
 const MOST_OF_EACH: usize = 8;
-/// How many older entries are told for each activity that may be, on average.
+/// The average number of older entries that are indexed for each activity in memory.
 const MOST_OF_EACH_KNOWN: usize = 4;
-/// How many of them are told together.
+/// How many of them are sent in one event.
 const OLDER_CHUNK: u32 = 20_000;
-/// How many entries of what is open, and older than what is restored otherwise, are told together.
+/// How many entries of open activities, older than what is restored otherwise, are sent in one event.
 const OPEN_CHUNK: usize = 1_000;
 /// The pause after the journal could not be read.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What the journal has beside what was restored.
+/// What the journal has besides what was restored.
 #[derive(Debug)]
 pub(crate) struct Older {
     /// Entries from this one on are of this run.
     live_from: Seq,
-    /// Of what came before this entry only what is open was restored.
+    /// Of the entries before this one only those of open activities were restored.
     before: Seq,
-    /// The first entries of what came before and was restored.
+    /// The first entries of the activities before `before` that were restored.
     restored: Vec<Seq>,
-    /// What gaps name and was not restored.
+    /// Activities that gaps name and that were not restored.
     named: BTreeSet<ActivityKey>,
 }
 
-/// Restores a profile's entries of earlier runs, newest first. Runs beside the connection: live entries may come between.
+/// Restores a profile's entries of earlier runs, newest first. The connection runs meanwhile, so live entries may come in
+/// between.
 ///
-/// What is open is put into the book, and what was left behind into the `aftermath`; at the end the scribe is told of the gaps
-/// that earlier runs left, by `left`. The window is told of about `rows` activities, and of older ones that are open: returns
-/// what else the journal has, if it has more.
+/// Open activities go into the pending commands, and unfinished downloads and used links into the crash recovery. At the end
+/// `left` sends the gaps that earlier runs left open to the journal writer. The window gets about `rows` activities, plus
+/// older ones that are open. Returns what else the journal has, if it has more.
 pub(crate) async fn restore(
     profile: ProfileId,
     journal_store: JournalStore,
@@ -89,8 +91,9 @@ pub(crate) async fn restore(
     restored
 }
 
-/// Puts what earlier runs left open into the book, and gathers what they left behind. Returns what is open, and the gaps that
-/// have not ended. After an update of this program the journal looks for it first.
+/// Loads what earlier runs left open into the pending commands, and collects what they left behind. Returns the open
+/// activities and the gaps that have not ended. After an update of this program the journal first has to search for the open
+/// activities.
 async fn begin(
     profile: ProfileId,
     journal_store: &JournalStore,
@@ -109,7 +112,7 @@ async fn begin(
     for activity in open.iter().filter(|open| open.first < live_from).filter(is_wanted) {
         match journal_store.history(profile, &activity.key, None).await {
             Ok(History { mut entries, .. }) => {
-                // This run's own downloads go on.
+                // Downloads of this run are not interrupted ones.
                 entries.retain(|entry| entry.seq < live_from);
                 if let (ActivityKey::Gap(key), Some(gap)) = (&activity.key, Gap::of(&entries)) {
                     gaps.push((key.clone(), gap));
@@ -130,7 +133,8 @@ async fn begin(
     (open, gaps)
 }
 
-/// Tells the scribe when the last run was alive, which waits for it: what this run writes is a proof of life of its own.
+/// Sends the journal writer the time at which the last run was alive. The writer waits for it, because entries of this run
+/// would change it.
 pub(crate) async fn tell_past(
     profile: ProfileId,
     journal_store: JournalStore,
@@ -149,18 +153,18 @@ pub(crate) async fn tell_past(
     }
 }
 
-/// What was restored of the newest activities.
+/// The newest activities that were restored.
 struct Newest {
     /// The hashes of their keys.
     known: HashSet<u64>,
     hasher: RandomState,
     /// Everything from this entry on was restored.
     before: Seq,
-    /// What the gaps among it name.
+    /// The activities that the gaps among them name.
     named: BTreeSet<ActivityKey>,
 }
 
-/// Tells the window of the newest activities, up to about `rows`. Returns what was restored, if there is more.
+/// Sends the newest activities to the window, up to about `rows`. Returns what was restored, if there is more.
 async fn restore_newest(
     profile: ProfileId,
     journal_store: &JournalStore,
@@ -201,7 +205,7 @@ async fn restore_newest(
     }
 }
 
-/// Finds out which links were used before what was restored.
+/// Registers the links that were used before what was restored.
 async fn note_downloads(profile: ProfileId, journal_store: &JournalStore, mut before: Seq, used: &mut UsedBefore) {
     loop {
         let entries = match journal_store.downloads_before(profile, before, LARGEST_CHUNK).await {
@@ -216,7 +220,7 @@ async fn note_downloads(profile: ProfileId, journal_store: &JournalStore, mut be
     }
 }
 
-/// Tells the window of what is `open` and older than what was restored.
+/// Sends the window what is `open` and older than what was restored.
 async fn restore_open(
     profile: ProfileId,
     journal_store: &JournalStore,
@@ -249,12 +253,12 @@ async fn restore_open(
     named.extend(named_by_gaps(&entries));
     pending_commands.restore(&entries);
     tell(entries, true).await;
-    // A row that was restored in part is completed with all others.
+    // A row that was restored in part is completed like all others.
     named.retain(|key| [&known, &open_keys].iter().all(|restored| !restored.contains(&hasher.hash_one(key))));
     Older { live_from, before, restored, named }
 }
 
-/// What the gaps among entries name.
+/// The activities that the gaps among entries name.
 fn named_by_gaps(entries: &[Entry]) -> impl Iterator<Item = ActivityKey> + '_ {
     let gaps = entries.iter().filter_map(|entry| match &entry.fact {
         Fact::Gap(gap) => Some(gap),
@@ -268,9 +272,9 @@ fn not_restored(profile: ProfileId, event_sender: &EventSender, error: &JournalE
     event_sender.notice(Notice::new(Severity::Error, Some(profile), sentence));
 }
 
-/// Tells the window what became of what gaps name; then how many activities the journal has beside those that were restored, and
-/// what entries they have: a message for one of them is then not taken for that of a new one. Not of more entries than are
-/// remembered for `rows`.
+/// Sends the window the activities that gaps name. Then sends how many activities the journal has besides those that were
+/// restored, and the entries that they have, so that a message for one of them is not mistaken for a new activity. Limited
+/// to as many entries as are indexed for `rows`.
 pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, data: PathBuf, context: &EngineContext) {
     let Older { live_from, mut before, mut restored, named } = older;
     let opening = context.spawner.blocking("opening the journal", move || ReadOnlyJournal::open(&data));
@@ -335,8 +339,9 @@ pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, da
     }
 }
 
-/// Tells the window of what gaps name and is older than what was restored: what the server does not know of it, or what is settled,
-/// can't be told otherwise. Returns the first entry of each; `None` if the program ends or the journal can't be read.
+/// Sends the window the activities that gaps name and that are older than what was restored, because the outcome of an id
+/// that is resolved, or that the server does not know, can't be shown otherwise. Returns the first entry of each; `None` if
+/// the program ends or the journal can't be read.
 async fn tell_named(
     profile: ProfileId,
     mut archive: ReadOnlyJournal,
@@ -374,7 +379,7 @@ async fn tell_named(
     Some((archive, firsts))
 }
 
-/// Tells the window what it was not told while it stalled, for as long as the engine runs.
+/// Sends the window the entries that it missed while it did not drain; runs as long as the engine.
 pub(crate) async fn catch_up(journal_store: JournalStore, event_sender: EventSender) {
     let mut chunk = ChunkSizer::new(FIRST_CHUNK, LARGEST_CHUNK);
     let mut failed = BTreeSet::new();

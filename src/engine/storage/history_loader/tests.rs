@@ -154,7 +154,7 @@ async fn gaps_that_earlier_runs_left_are_found_with_all_that_they_name_however_o
     let settled = Fact::Enquired(crate::activity::StatusCheck::Unknown);
     let settled = Entry::ours(Timestamp(0), ActivityKey::Command("settled".into()), settled);
     journal.journal.append(profile, vec![settled; 2_000]).await.expect("it takes them");
-    // This run's own is not one of them.
+    // The gap of this run is not one of them.
     journal.journal.append(profile, vec![gap("own", None, &[])]).await.expect("it takes it");
     let (event_sender, _events) = event_queue::pair(Arc::new(|| {}));
     let (left, told) = oneshot::channel();

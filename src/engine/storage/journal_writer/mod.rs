@@ -1,9 +1,9 @@
-//! First durable, then visible: one scribe a profile commits batches in order and only then tells the window.
+//! Writes a profile's entries to the journal in order, with one task per profile, and publishes them only after the commit.
 //!
-//! Up to [`WAITING`] batches wait behind the one that is being committed; where that is full the session stops reading its
-//! socket, so that TCP holds the server back. What the journal refuses stays here and is tried again until it is written:
-//! an acknowledgement comes once. Only while it refuses is something visible that is not durable, and marked so: what
-//! waits is shown as not kept, up to [`MOST_HELD`] entries or [`MOST_BYTES`]; beyond, the socket is left unread as well.
+//! Up to [`WAITING`] batches wait behind the one that is being committed. If that queue is full the session stops reading
+//! its socket, so that TCP slows the server down. Entries that the journal refuses stay in memory and are retried until they
+//! are written, because a server sends an acknowledgement only once. While the journal refuses, up to [`MOST_HELD`] entries
+//! or [`MOST_BYTES`] are shown although they are not durable, and marked as not saved; beyond, the socket is not read.
 
 pub(crate) mod words;
 
@@ -32,46 +32,47 @@ use super::decoded_batch::DecodedBatch;
 
 use words::loss;
 
-/// Batches that wait for the one before them.
+/// The most batches that wait for the one that is being committed.
 const WAITING: usize = 4;
-/// Entries in one transaction, from which on no further batch is joined to it: as many as may wait, since under load it is
-/// the flushes of the disk that take the time, and there is one a transaction.
+/// At this many entries no further batch is merged into a transaction: as many as may wait. Large, because fsync dominates
+/// under load and each transaction costs one.
 const TOGETHER: usize = 16_384;
-/// Entries that are held while the journal refuses, from which on no further batch is taken.
+/// At this many held entries, while the journal refuses, no further batch is taken.
 const MOST_HELD: usize = 4096;
-/// Bytes of entries that are held while the journal refuses, from which on no further batch is taken.
+/// At this many bytes of held entries, while the journal refuses, no further batch is taken.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// The first pause after the journal refused.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// The longest.
+/// The longest pause; pauses grow with each refusal.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// What is handed over, in order.
+/// A message to the writer's task. Messages are handled in order.
 #[derive(Debug)]
 pub(crate) enum WriterMessage {
-    /// Entries that are written together.
+    /// Entries to write in one transaction.
     Entries(Held),
-    /// News of the connection.
+    /// The connection was joined or lost.
     Presence(ConnectionChange),
-    /// The connection gave a sign of life then.
+    /// The time of the connection's latest sign of life.
     Alive(Timestamp),
-    /// To forget everything of the profile. Answered when it is gone, or why it is not.
+    /// Clear the profile's history. The reply follows when it is deleted, or with the error.
     Forget(oneshot::Sender<Result<(), JournalError>>),
 }
 
-/// Entries on their way into the journal.
+/// Entries that are being written.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     entries: Vec<Entry>,
-    /// What was masked in them.
+    /// The secrets that were masked in them.
     secrets: Secrets,
-    /// Who waits until they are durable.
+    /// Notified when they are durable.
     committed: Vec<oneshot::Sender<()>>,
-    /// How many of them the book has, and the window was offered, because the journal refused.
+    /// How many were recorded in `PendingCommands` and offered to the window because the journal refused.
     noted: usize,
-    /// How many of them the window shows as not kept: those from the first on.
+    /// How many, from the first on, the window shows as not saved.
     shown: usize,
-    /// How often the activity had been forgotten when what they tell of began; `None` if that does not matter.
+    /// The number of clearings of the history when the work behind these entries began; `None` if clearing does not matter
+    /// to them.
     began: Option<u64>,
 }
 
@@ -92,51 +93,46 @@ impl Held {
     }
 }
 
-/// News of the connection, in order with what was heard over it.
+/// A change of the connection, in order with the messages that it carried.
 #[derive(Debug, Clone)]
 pub(crate) enum ConnectionChange {
-    /// It is joined since then.
     Joined {
-        /// When.
         since: ClockSample,
-        /// What it was joined with.
         session_credentials: Arc<SessionCredentials>,
     },
-    /// It was joined and is gone.
+    /// It was joined and is lost.
     Lost {
         /// Its last sign of life.
         last: ClockSample,
-        /// When that was found.
+        /// When the loss was detected.
         now: ClockSample,
         /// Whether a message was lost with it.
         message: bool,
     },
     /// A message was lost before the connection was joined.
     MessageLost {
-        /// When.
         now: ClockSample,
     },
 }
 
-/// Room for one batch.
+/// A reserved place for one batch in the queue.
 pub(crate) type WritePermit = mpsc::OwnedPermit<WriterMessage>;
 
-/// The profile is being closed, or its activity was forgotten: this is not written.
+/// Not written, because the profile is being closed or its history was cleared.
 #[derive(Debug)]
 pub(crate) struct Closed;
 
-/// The way to a profile's scribe. The scribe ends when the last of these is dropped and everything is written.
+/// A handle to a profile's writer task. The task ends when the last handle is dropped and everything is written.
 #[derive(Debug, Clone)]
 pub(crate) struct JournalWriter {
     batches: mpsc::Sender<WriterMessage>,
-    /// How often the profile's activity was forgotten.
+    /// How often the profile's history was cleared.
     forgotten: Arc<AtomicU64>,
-    /// How often it had been when this handle was made, if it is one of [`Self::until_forgotten`].
+    /// The value of `forgotten` when this handle was made by [`Self::until_forgotten`].
     began: Option<u64>,
 }
 
 impl JournalWriter {
-    /// Starts a scribe.
     pub(crate) fn start(
         profile: ProfileId,
         journal_store: JournalStore,
@@ -145,7 +141,7 @@ impl JournalWriter {
         (past, left): (oneshot::Receiver<PreviousRun>, oneshot::Receiver<UnfinishedGap>),
         spawner: &TaskOwner,
     ) -> Self {
-        // Full: the session stops reading its socket; deeds of the operator wait.
+        // If the channel is full, the session stops reading its socket and the operator's local events wait.
         let (batches, waiting) = mpsc::channel(WAITING);
         let forgotten = Arc::<AtomicU64>::default();
         let profile_state = WriterTask {
@@ -166,34 +162,34 @@ impl JournalWriter {
         Self { batches, forgotten, began: None }
     }
 
-    /// A handle for work that begins now and is about activity that there is: what it records once that activity has been
-    /// forgotten is not written, because it would bring a row back.
+    /// A handle for work on existing activity that begins now. Entries that it records after the history was cleared are not
+    /// written, because they would bring a row back.
     pub(crate) fn until_forgotten(&self) -> Self {
         Self { began: Some(self.forgotten.load(Ordering::SeqCst)), ..self.clone() }
     }
 
-    /// Waits for room for one batch.
+    /// Waits for a place in the queue.
     pub(crate) async fn room(&self) -> Result<WritePermit, Closed> {
         self.batches.clone().reserve_owned().await.map_err(|_closed| Closed)
     }
 
-    /// Writes what was read in the room that was waited for.
+    /// Queues a decoded batch.
     pub(crate) fn write(room: WritePermit, decoded_batch: DecodedBatch) {
         let (entries, secrets) = decoded_batch.into_parts();
         room.send(WriterMessage::Entries(Held { entries, secrets, ..Held::default() }));
     }
 
-    /// Room for one batch, where there is some at once.
+    /// A place in the queue, if there is one now.
     pub(crate) fn room_now(&self) -> Option<WritePermit> {
         self.batches.clone().try_reserve_owned().ok()
     }
 
-    /// Hands news of the connection over.
+    /// Queues a change of the connection.
     pub(crate) fn tell(room: WritePermit, presence: ConnectionChange) {
         room.send(WriterMessage::Presence(presence));
     }
 
-    /// Has a sign of life written down.
+    /// Queues a sign of life.
     pub(crate) fn prove(room: WritePermit, alive: Timestamp) {
         room.send(WriterMessage::Alive(alive));
     }
@@ -203,7 +199,7 @@ impl JournalWriter {
         self.record_all(vec![entry]).await
     }
 
-    /// Writes entries together and waits until they are durable.
+    /// Writes entries in one transaction and waits until they are durable.
     pub(crate) async fn record_all(&self, entries: Vec<Entry>) -> Result<(), Closed> {
         let (committed, done) = oneshot::channel();
         let held = Held { entries, committed: vec![committed], began: self.began, ..Held::default() };
@@ -211,13 +207,13 @@ impl JournalWriter {
         done.await.map_err(|_closed| Closed)
     }
 
-    /// Has entries written together, after those that were handed over before; waits for room only.
+    /// Queues entries to write in one transaction; waits only for a place in the queue.
     pub(crate) async fn hand_over(&self, entries: Vec<Entry>) -> Result<(), Closed> {
         let held = Held { entries, began: self.began, ..Held::default() };
         self.batches.send(WriterMessage::Entries(held)).await.map_err(|_closed| Closed)
     }
 
-    /// Forgets everything of the profile up to now, and waits until it is gone.
+    /// Clears the profile's history up to now and waits until it is deleted.
     pub(crate) async fn forget(&self) -> Result<Result<(), JournalError>, Closed> {
         let (reply, done) = oneshot::channel();
         self.batches.send(WriterMessage::Forget(reply)).await.map_err(|_closed| Closed)?;
@@ -225,7 +221,6 @@ impl JournalWriter {
     }
 }
 
-/// The scribe's side.
 struct WriterTask {
     profile: ProfileId,
     journal_store: JournalStore,
@@ -233,22 +228,21 @@ struct WriterTask {
     pending_commands: PendingCommands,
     link_store: LinkStore,
     gaps: Gaps,
-    /// Tells, when history has been read, of the gaps that earlier runs left.
+    /// Receives the gaps that earlier runs left open, once the history has been read.
     left: Option<oneshot::Receiver<UnfinishedGap>>,
     waiting: mpsc::Receiver<WriterMessage>,
-    /// A batch that was taken and can't be joined to the one before it.
+    /// A batch that was received and can't be merged into the one before it.
     carried: Option<WriterMessage>,
-    /// The number under which the window is shown the next entry that is not kept.
+    /// The number under which the next unsaved entry is shown.
     next_unkept: Seq,
-    /// How often the profile's activity was forgotten.
     forgotten: Arc<AtomicU64>,
-    /// Tells when the profile is being closed.
+    /// Stops when the profile is being closed.
     spawner: TaskOwner,
 }
 
 impl WriterTask {
     async fn run(mut self, past: oneshot::Receiver<PreviousRun>) {
-        // Nobody tells it where the profile is closed again at once: then there is nothing to write.
+        // The sender is dropped if the profile is closed again at once: then there is nothing to write.
         let past = past.await.unwrap_or_default();
         if let Some(entry) = self.gaps.begin(&past) {
             self.commit(Held::of(entry)).await;
@@ -276,13 +270,14 @@ impl WriterTask {
                 }
                 Some(WriterMessage::Alive(at)) => {
                     if let Err(error) = self.journal_store.alive(self.profile, at).await {
-                        // The operator is told of a journal that can't be written as soon as there is something to write.
+                        // Only a log line: the operator is notified that the journal can't be written when there are entries
+                        // to write.
                         tracing::warn!(%error, "a sign of life could not be written");
                     }
                 }
                 Some(WriterMessage::Forget(reply)) => {
                     if self.left.is_some() {
-                        // History that is still being read must not come after it.
+                        // The history must be read before it is cleared, or its gaps would be written again afterwards.
                         let told = told(&mut self.left).await;
                         self.end_left(told, past.now).await;
                     }
@@ -297,7 +292,7 @@ impl WriterTask {
                         match self.waiting.try_recv() {
                             Ok(WriterMessage::Entries(later)) if self.is_forgotten(&later) => {}
                             Ok(WriterMessage::Entries(later)) => held.join(later),
-                            // A gap names what was open: what was heard before it has to be in the book.
+                            // A gap names what is open, so write earlier messages first: they change what is pending.
                             Ok(other) => self.carried = Some(other),
                             Err(_none) => break,
                         }
@@ -308,13 +303,13 @@ impl WriterTask {
         }
     }
 
-    /// Whether the activity was forgotten since what these entries tell of began.
+    /// Whether the history was cleared since the work behind these entries began.
     fn is_forgotten(&self, held: &Held) -> bool {
         held.began.is_some_and(|began| began < self.forgotten.load(Ordering::SeqCst))
     }
 
-    /// Writes entries until they are written, then tells everybody. Once the profile is being closed it tries only once more,
-    /// and says what is lost.
+    /// Retries until the entries are written, then publishes them. Once the profile is being closed it tries only once more
+    /// and reports what is lost.
     async fn commit(&mut self, mut held: Held) {
         let mut pause = FIRST_PAUSE;
         let mut refused = false;
@@ -328,7 +323,7 @@ impl WriterTask {
                 Err(NotAppended { entries, secrets, source }) => {
                     (held.entries, held.secrets) = (entries, secrets);
                     if is_last {
-                        // Of a profile that is removed nothing is to be kept.
+                        // Nothing of a removed profile is to be kept.
                         if self.spawner.is_engine_stopping() {
                             self.tell(Severity::Error, loss(held.entries.len(), &source));
                         }
@@ -370,7 +365,7 @@ impl WriterTask {
         }
     }
 
-    /// Waits before the next attempt; takes what comes meanwhile, as far as there is room, and shows it.
+    /// Waits before the next attempt; meanwhile takes and shows further batches, as far as there is space.
     async fn hold(&mut self, pause: Duration, held: &mut Held) {
         let until = Instant::now() + pause;
         let mut more = true;
@@ -395,7 +390,7 @@ impl WriterTask {
         }
     }
 
-    /// Shows what is not kept, and enters it into the book. Where the window lags behind it sees it when it is written.
+    /// Shows unsaved entries and updates the pending commands. If the window lags it gets them only after they are written.
     fn show(&mut self, held: &mut Held) {
         let new = held.entries.get(held.noted..).unwrap_or_default();
         if new.is_empty() {
@@ -420,7 +415,7 @@ impl WriterTask {
         Seq(self.next_unkept.0.saturating_sub(count as u64))
     }
 
-    /// History has been read: the gaps that earlier runs left have their ends.
+    /// Writes the ends of the gaps that earlier runs left open, once the history has been read.
     async fn end_left(&mut self, left: UnfinishedGap, now: Timestamp) {
         self.left = None;
         for gap in left {
@@ -429,7 +424,7 @@ impl WriterTask {
         }
     }
 
-    /// Takes news of the connection; gives the entry of a gap that began or ended.
+    /// Applies a change of the connection; returns the entry of a gap that began or ended.
     fn presence(&mut self, presence: &ConnectionChange) -> Option<Entry> {
         match presence {
             ConnectionChange::Joined { session_credentials, .. } => {
@@ -449,7 +444,7 @@ impl WriterTask {
         }
     }
 
-    /// Forgets everything of the profile. The connection and its gap go on.
+    /// Clears the profile's history. The connection and its gap go on.
     async fn forget(&mut self) -> Result<(), JournalError> {
         self.journal_store.forget_profile(self.profile).await?;
         self.forgotten.fetch_add(1, Ordering::SeqCst);
@@ -464,7 +459,7 @@ impl WriterTask {
         Ok(())
     }
 
-    /// Takes the links out of the journal whose one GET came to an end: they open nothing any more.
+    /// Deletes links from the journal whose only GET has ended, because they can't be fetched again.
     async fn forget_used(&self, entries: &[Entry]) {
         for entry in entries {
             if let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact)
@@ -472,7 +467,7 @@ impl WriterTask {
                 && self.link_store.is_spent(request)
                 && let Err(error) = self.journal_store.forget_secret(self.profile, request.clone()).await
             {
-                // It goes with its time; the row says that it is used.
+                // It is deleted when it expires; the row shows that it was used.
                 tracing::warn!(%error, "a used link is still in the journal, sealed");
             }
         }
@@ -483,7 +478,7 @@ impl WriterTask {
     }
 }
 
-/// The gaps that earlier runs left; none if the journal could not be read.
+/// The gaps that earlier runs left open; none if the journal could not be read.
 async fn told(left: &mut Option<oneshot::Receiver<UnfinishedGap>>) -> UnfinishedGap {
     match left {
         Some(left) => left.await.unwrap_or_default(),
@@ -491,7 +486,7 @@ async fn told(left: &mut Option<oneshot::Receiver<UnfinishedGap>>) -> Unfinished
     }
 }
 
-/// Whether a deed ends a link: it was fetched, or is good for nothing.
+/// Whether a local event ends a link: it was fetched or is unusable.
 fn is_end_of_link(deed: &LocalEvent) -> bool {
     match deed {
         LocalEvent::Saved { .. } => true,

@@ -1,7 +1,7 @@
-//! Keeps the journal within its limits: what is old goes in small steps, in the background.
+//! Keeps the journal within its limits: deletes old entries in small steps, in the background.
 //!
-//! One task. It looks a while after the start, then hourly, and at once when the limits were changed. What is open stays: the
-//! journal knows what that is.
+//! One task. It checks a while after the start, then hourly, and at once when the limits change. Open activities stay: the
+//! journal knows which ones are open.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::journal::{JournalError, Limits};
 use crate::settings::Preferences;
 
-/// After the start, when history has been shown and links have been brought back.
+/// The delay after the start, until the history is shown and links are restored.
 const FIRST: Duration = Duration::from_mins(1);
-/// Between two looks.
+/// The interval between two checks.
 const EVERY: Duration = Duration::from_hours(1);
-/// Between two steps, so that whoever writes hardly waits.
+/// The pause between two steps, so that writers hardly wait.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Keeps the journal within the limits of the preferences, for as long as they are told.
+/// Keeps the journal within the limits in the preferences, until the sender of preferences is dropped.
 pub(crate) async fn run(context: EngineContext, mut preferences: watch::Receiver<Preferences>) {
     let mut pause = FIRST;
     loop {
@@ -38,10 +38,10 @@ pub(crate) async fn run(context: EngineContext, mut preferences: watch::Receiver
     }
 }
 
-/// Takes out what is to go.
+/// Deletes what is over the limits.
 async fn look(context: &EngineContext, preferences: &Preferences) -> Result<(), JournalError> {
     let lifetime = preferences.link_lifetime();
-    // What goes is gone for good: how old it is must be known for certain.
+    // Deletion can't be undone, so the age of entries must be certain.
     let certain = context.clocks.certain();
     if let Some(now) = certain {
         context.journal_store.forget_expired_secrets(now, lifetime).await?;
@@ -81,7 +81,7 @@ fn tell(context: &EngineContext, severity: Severity, sentence: String) {
     context.event_sender.notice(Notice::new(severity, None, sentence));
 }
 
-/// What went.
+/// The sentence that reports what was deleted.
 fn sentence(entries: u64, size: u64, oldest_left: Option<Timestamp>) -> String {
     let went = if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") };
     let left = match oldest_left {
