@@ -1,4 +1,4 @@
-//! From a profile's WebSocket address to a socket: DNS, TCP, the proxy, TLS, upgrade, all within one budget of time.
+//! Connects to a profile's WebSocket address: DNS, TCP, the proxy, TLS and the upgrade, all within one time limit.
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,34 +28,34 @@ use crate::engine::network::websocket_upgrade::{self, UpgradeError, Upgraded};
 
 use super::network_config::NetworkConfigReceiver;
 
-/// One budget for DNS, TCP, TLS and the upgrade.
+/// The time limit for DNS, TCP, TLS and the upgrade together.
 const BUDGET: Duration = Duration::from_secs(10);
-/// After how long the next address of a name is tried beside one that does not answer (RFC 8305).
+/// If an address does not answer within this time, the next address of the name is tried in parallel (RFC 8305).
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
-/// A socket: a WebSocket over any byte stream.
+/// A WebSocket over any byte stream.
 pub(crate) type Socket = WebSocketStream<CloseWatch<Box<dyn Transport>>>;
 
-/// Makes byte streams. A test hands in its own.
+/// Opens byte streams. Tests pass their own.
 pub trait Connector: Send + Sync {
-    /// Connects to a target. The caller holds the budget of time and drops the future when it is used up.
+    /// Connects to a target. The caller enforces the time limit and drops the future when it is over.
     ///
     /// # Errors
     ///
     /// See [`ConnectError`].
     fn connect(&self, target: Target) -> BoxFuture<'static, Result<Box<dyn Transport>, ConnectError>>;
 
-    /// The proxy that a target is reached through, for sentences; `None` where it is reached straight.
+    /// The proxy that a target is reached through, for texts; `None` for a direct connection.
     fn proxy(&self, _target: &Target) -> Option<String> {
         None
     }
 }
 
-/// Connects and upgrades within the budget. `addresses` are the only ones that the host may have; none where the name is to be
-/// resolved. `limit` is the largest message that will be read, in bytes. With
-/// the socket comes the server's time of day, if its answer says it.
+/// Connects and upgrades within the time limit. `addresses` are the only ones that the host may have; if empty, the name is
+/// resolved. `limit` is the largest message to read, in bytes. Also returns the server's time of day, if its response
+/// contains it.
 pub(crate) async fn open(
     connector: Arc<dyn Connector>,
     url: Url,
@@ -83,7 +83,7 @@ pub(crate) async fn open(
     Ok((WebSocketStream::from_partially_read(stream, read, Role::Client, Some(config)).await, date))
 }
 
-/// TLS 1.3 lets a server refuse after the client's handshake: the first answer is then an alert.
+/// In TLS 1.3 a server can refuse after the client's handshake: its first response is then an alert.
 fn handshake_error(host: String, reason: HandshakeError) -> ConnectError {
     match reason {
         HandshakeError::Broken(source) if failure::within(&source).is_some() => {
@@ -93,14 +93,14 @@ fn handshake_error(host: String, reason: HandshakeError) -> ConnectError {
     }
 }
 
-/// The network: DNS, TCP, proxies and TLS.
+/// Connects over the network: DNS, TCP, proxies and TLS.
 #[derive(Debug, Clone)]
 pub struct NetworkConnector {
     network_config_receiver: NetworkConfigReceiver,
 }
 
 impl NetworkConnector {
-    /// That goes the way that is in force when it connects.
+    /// Each connection uses the network configuration that is current at that moment.
     pub(crate) fn new(network_config_receiver: NetworkConfigReceiver) -> Self {
         Self { network_config_receiver }
     }
@@ -138,8 +138,9 @@ impl Connector for NetworkConnector {
     }
 }
 
-/// The proxy's own fault, if a failed call is one, in the words that the socket has for it. The HTTP client does not say what a proxy
-/// answered, so a proxy that refused is asked once more. That reaches nobody behind it unless it agrees, and then nothing is sent.
+/// The proxy's own error behind a failed call, if there is one, in the same words as for a socket. The HTTP client does not
+/// say what a proxy answered, so a proxy that refused is asked again. That reaches no server behind it unless the proxy
+/// agrees, and then nothing is sent.
 pub(crate) async fn proxy_fault(
     failure: &NoConnection,
     target: &Target,
@@ -151,13 +152,13 @@ pub(crate) async fn proxy_fault(
         NoConnection::ProxyClosed => Some(ProxyError::Closed(through.to_string())),
         NoConnection::ProxyTooLong => Some(ProxyError::TooLong(through.to_string())),
         NoConnection::ProxyRefused | NoConnection::System(_) => Box::pin(refusal(target, through, trust)).await,
-        // Its own, or that of the server behind it.
+        // The TLS error may be the proxy's, or that of the server behind it.
         NoConnection::Tls(_) if through.target().secure => Box::pin(refusal(target, through, trust)).await,
         NoConnection::Tls(_) | NoConnection::NotHttp | NoConnection::BrokenOff | NoConnection::Unknown => None,
     }
 }
 
-/// Why a proxy does not connect to a target; `None` if it does, or does not say in time.
+/// Why a proxy does not connect to a target; `None` if it does, or does not answer in time.
 async fn refusal(target: &Target, through: &ProxyServer, trust: &TlsConfig) -> Option<ProxyError> {
     match tokio::time::timeout(BUDGET, tunnelled(target, through, trust)).await {
         Ok(Err(ConnectError::Proxy(error))) => Some(error),
@@ -165,7 +166,7 @@ async fn refusal(target: &Target, through: &ProxyServer, trust: &TlsConfig) -> O
     }
 }
 
-/// A stream to the target through a proxy, to which TLS is spoken where its own address says so.
+/// Opens a stream to the target through a proxy, with TLS to the proxy if its address says so.
 async fn tunnelled(
     target: &Target,
     through: &ProxyServer,
@@ -193,7 +194,7 @@ async fn tunnelled(
     Ok(http_connect::open(stream, target, through).await?)
 }
 
-/// A stream that sends small frames at once.
+/// Sets `TCP_NODELAY`, so that small frames are sent at once.
 fn prompt(stream: TcpStream) -> TcpStream {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "small frames may be held back");
@@ -222,7 +223,8 @@ async fn tcp(target: &Target) -> Result<TcpStream, ConnectError> {
     })
 }
 
-/// The first address that answers; the next one is tried as soon as one failed or kept silent for a moment.
+/// Connects to the first address that answers. The next one is tried when one fails or does not answer within
+/// [`NEXT_ADDRESS`].
 async fn first_of(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     let mut addresses = addresses.into_iter();
     let mut attempts = FuturesUnordered::new();

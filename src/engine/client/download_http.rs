@@ -1,12 +1,12 @@
-//! The HTTP client that downloads are made with.
+//! Builds the HTTP client for downloads.
 
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
 use reqwest::{Client, ClientBuilder};
 
-/// The client of downloads, but for whom it trusts, its proxies and where names lead: it sends no token, keeps no connection,
-/// tries nothing again and follows no redirect by itself. The only place where one is made.
+/// The client for downloads, without TLS configuration, proxies and address overrides. It sends no token, keeps no
+/// connection, never retries and does not follow redirects by itself. No other function builds one.
 pub(crate) fn download_client() -> ClientBuilder {
     Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -14,9 +14,9 @@ pub(crate) fn download_client() -> ClientBuilder {
         .referer(false)
         .pool_max_idle_per_host(0)
         .connect_timeout(CONNECT_BUDGET)
-        // The payload as it is: whoever compresses it all the same is decoded from the disk (`coding`).
+        // Ask for the payload uncompressed; a compressed one is decoded after it is on the disk (`coding`).
         .default_headers([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))].into_iter().collect())
-        // A link works once: an answer that browsers and curl can read is not lost for what its head looks like.
+        // A link works once, so accept every response header section that browsers and curl accept.
         .http1_max_headers(MOST_HEADERS)
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
@@ -24,11 +24,11 @@ pub(crate) fn download_client() -> ClientBuilder {
         .http2_max_header_list_size(LARGEST_HEAD)
 }
 
-/// For DNS, TCP and TLS.
+/// The time limit for DNS, TCP and TLS.
 pub(crate) const CONNECT_BUDGET: Duration = Duration::from_secs(10);
 
-/// How many lines the head of an answer may have; curl takes as many.
+/// The most header lines in a response; the same limit as curl's.
 pub(crate) const MOST_HEADERS: usize = 5_000;
 
-/// How large the head of an answer by HTTP/2 may be, in bytes; curl takes as much.
+/// The largest header section of an HTTP/2 response, in bytes; the same limit as curl's.
 pub(crate) const LARGEST_HEAD: u32 = 300 * 1024;

@@ -1,4 +1,4 @@
-//! What downloads are made with.
+//! The resources that downloads share.
 
 use url::Url;
 
@@ -9,23 +9,23 @@ use super::idle_timeout::IdleTimeout;
 use super::link_policy::{self, Resolver};
 use super::network_config::NetworkConfigReceiver;
 
-/// What downloads are made with.
+/// The resources that downloads share.
 #[derive(Clone)]
 pub(crate) struct Downloader {
-    /// The way to what is downloaded.
+    /// The current network configuration.
     pub(crate) network_config_receiver: NetworkConfigReceiver,
-    /// Where names lead.
+    /// Resolves names.
     pub(crate) resolve: Resolver,
-    /// How much room a disk has.
+    /// Returns the free space of a disk.
     pub(crate) disk: FreeSpace,
-    /// How fast downloads were.
+    /// The rates of recent downloads.
     pub(crate) rates: TransferRates,
-    /// After how long a silence a transfer is given up.
+    /// The silence after which a transfer is cancelled.
     pub(crate) idle: IdleTimeout,
 }
 
 impl Downloader {
-    /// That goes the way that is in force when it fetches.
+    /// Each download uses the network configuration that is current at that moment.
     pub(crate) fn new(network_config_receiver: NetworkConfigReceiver) -> Self {
         Self {
             network_config_receiver,
@@ -36,7 +36,7 @@ impl Downloader {
         }
     }
 
-    /// Whether a proxy reaches this address for us: names are then resolved by it.
+    /// Whether a proxy is used for this address; the proxy then resolves names.
     pub(crate) async fn is_proxied(&self, url: &Url) -> bool {
         !matches!(self.network_config_receiver.current().await.proxies.of_url(url), Ok(None))
     }

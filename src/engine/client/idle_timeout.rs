@@ -1,4 +1,4 @@
-//! After how long a silence a transfer ends.
+//! The silence after which a transfer is cancelled.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::settings::{IDLE_LIMITS, Preferences};
 
-/// After how long a silence a transfer is given up, as the settings have it at the moment. Clones share it.
+/// The silence after which a transfer is cancelled, from the current settings. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct IdleTimeout(pub(crate) Arc<AtomicU32>);
 
@@ -17,7 +17,7 @@ impl Default for IdleTimeout {
 }
 
 impl IdleTimeout {
-    /// So many seconds from here on, for what is under way too; the nearest that makes sense, which is given back.
+    /// Sets the timeout in seconds, for running transfers too. The value is clamped to the valid range and returned.
     pub(crate) fn set(&self, seconds: u32) -> u32 {
         let seconds = seconds.clamp(*IDLE_LIMITS.start(), *IDLE_LIMITS.end());
         self.0.store(seconds, Ordering::Relaxed);

@@ -1,4 +1,5 @@
-//! The clients of everything outside: sockets, REST calls, downloads, and the network configuration that all of them use.
+//! The clients of the network: WebSockets (`connector`), REST calls (`rest`), downloads (`downloader`), the links that they
+//! may fetch (`link_policy`) and the network configuration that all of them use (`network_config`).
 
 pub(crate) mod connector;
 pub(crate) mod download_http;

@@ -1,7 +1,7 @@
-//! How the network is reached now: whom TLS trusts, the proxies, and the HTTP clients that keep to both.
+//! The current network configuration: the TLS configuration, the proxies, and the HTTP clients that use both.
 //!
-//! Replaced as a whole when the operator changes one of them. What is connected stays connected; what connects from then on
-//! goes the new way.
+//! It is replaced as a whole when the operator changes a part. Existing connections stay; new connections use the new
+//! configuration.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,11 +21,11 @@ use crate::settings::Preferences;
 use super::download_http::download_client;
 use super::rest_http::rest_client;
 
-/// The way as it is now, for whoever connects.
+/// Gives the current network configuration to every client.
 #[derive(Debug, Clone)]
 pub(crate) struct NetworkConfigReceiver(watch::Receiver<Current>);
 
-/// The way as it is now.
+/// The current configuration, and whether it is about to change.
 #[derive(Debug, Clone)]
 struct Current {
     network_config: Arc<NetworkConfig>,
@@ -34,8 +34,8 @@ struct Current {
 }
 
 impl NetworkConfigReceiver {
-    /// The way as it is now. While the one that the operator chose last is being loaded it waits: nothing connects past a
-    /// proxy that was just chosen.
+    /// The current configuration. Waits while the one that the operator chose last is being loaded, so that nothing bypasses
+    /// a proxy that was just chosen.
     pub(crate) async fn current(&self) -> Arc<NetworkConfig> {
         let mut network_config_receiver = self.0.clone();
         match network_config_receiver.wait_for(|current| !current.loading).await {
@@ -45,44 +45,44 @@ impl NetworkConfigReceiver {
         }
     }
 
-    /// The way as it is now, also while another is being loaded: for words, not for connections.
+    /// The current configuration, even while another is being loaded: for texts, not for connections.
     pub(crate) fn now(&self) -> Arc<NetworkConfig> {
         self.0.borrow().network_config.clone()
     }
 }
 
-/// What the environment says of the network. It does not change while the program runs.
+/// The network settings of the environment, which do not change while the program runs.
 #[derive(Debug, Clone)]
 pub(crate) struct NetworkEnvironment {
     /// The file that `PRIVICORE_CA_FILE` names.
     pub(crate) authority: Option<PathBuf>,
-    /// The proxies that it names.
+    /// The proxies that the environment names.
     pub(crate) proxies: ProxyEnvironment,
 }
 
-/// How the network is reached.
+/// The network configuration.
 #[derive(Debug)]
 pub(crate) struct NetworkConfig {
-    /// Whom TLS trusts.
+    /// The certificate authorities that TLS trusts.
     pub(crate) trust: TlsConfig,
-    /// The proxies.
     pub(crate) proxies: ProxyRules,
     /// The client of REST calls.
     pub(crate) calls: Client,
 }
 
 impl NetworkConfig {
-    /// The way that the preferences and the surroundings make, without the certificate files that they name: those take time
-    /// ([`NetworkConfigHandle::load`]). Reads files of the system: not for a task.
+    /// Builds the configuration from the preferences and the environment, without the certificate files that they name,
+    /// because those take time ([`NetworkConfigHandle::load`]). Blocks, because it reads system files: don't call it in a
+    /// task.
     ///
     /// # Errors
     ///
-    /// Where this build can speak no TLS or no HTTP at all.
+    /// If this build supports no TLS version, or the HTTP client can't be built.
     pub(crate) fn load(preferences: &Preferences, surroundings: &NetworkEnvironment) -> Result<Self, EngineError> {
         Self::with(preferences, surroundings, &CaFiles::default())
     }
 
-    /// The same with the certificate files, as far as they are read.
+    /// The same with the certificate files that were read so far.
     fn with(
         preferences: &Preferences,
         surroundings: &NetworkEnvironment,
@@ -92,17 +92,17 @@ impl NetworkConfig {
         let proxies = ProxyRules::of(&preferences.proxy, &surroundings.proxies);
         let calls = built(rest_client(), &trust, &proxies)?;
         let network_config = Self { trust, proxies, calls };
-        // So that what is wrong is known now and not when a link is about to expire.
+        // Build one now, so that an error shows up here and not when a link is about to expire.
         network_config.downloads("", &[])?;
         Ok(network_config)
     }
 
-    /// A client for one download, by which `host` leads to `addresses` and nowhere else, where there are any: those that were
-    /// checked. A proxy resolves names itself.
+    /// The client for one download. It connects `host` only to `addresses`, which were checked, unless that list is empty. A
+    /// proxy resolves names itself.
     ///
     /// # Errors
     ///
-    /// Where the client can't be built.
+    /// If the client can't be built.
     pub(crate) fn downloads(&self, host: &str, addresses: &[SocketAddr]) -> reqwest::Result<Client> {
         let mut client = download_client();
         if !addresses.is_empty() {
@@ -111,13 +111,13 @@ impl NetworkConfig {
         built(client, &self.trust, &self.proxies)
     }
 
-    /// Whether preferences lead another way than others.
+    /// Whether two sets of preferences give different configurations.
     pub(crate) fn differs(before: &Preferences, after: &Preferences) -> bool {
         (&before.proxy, &before.authority_file) != (&after.proxy, &after.authority_file)
     }
 }
 
-/// Who leads the way: the one who can replace it.
+/// The owner of the current network configuration, which can replace it.
 #[derive(Debug)]
 pub(crate) struct NetworkConfigHandle {
     network_config_receiver: watch::Sender<Current>,
@@ -125,7 +125,7 @@ pub(crate) struct NetworkConfigHandle {
 }
 
 impl NetworkConfigHandle {
-    /// That begins with a way.
+    /// Creates the handle with an initial configuration.
     pub(crate) fn new(
         network_config: NetworkConfig,
         surroundings: NetworkEnvironment,
@@ -135,7 +135,7 @@ impl NetworkConfigHandle {
         (Self { network_config_receiver: sender, surroundings }, NetworkConfigReceiver(network_config_receiver))
     }
 
-    /// Whether preferences or the surroundings name certificate files.
+    /// Whether the preferences or the environment name certificate files.
     pub(crate) fn has_files(&self, preferences: &Preferences) -> bool {
         self.files(preferences).next().is_some()
     }
@@ -146,37 +146,39 @@ impl NetworkConfigHandle {
         of_environment.into_iter().chain(of_settings)
     }
 
-    /// Loads the way that other preferences make. Until [`NetworkConfigHandle::lead`] or [`NetworkConfigHandle::stay`] nothing new connects.
+    /// Starts to load the configuration of other preferences. Until [`NetworkConfigHandle::lead`] or
+    /// [`NetworkConfigHandle::stay`] nothing new connects.
     pub(crate) fn load(&self, preferences: &Preferences) -> Loading {
         self.network_config_receiver.send_modify(|current| current.loading = true);
         let files = Some(CaFiles::read(self.files(preferences)));
         Loading { preferences: preferences.clone(), surroundings: self.surroundings.clone(), files, late: false }
     }
 
-    /// Leads another way from now on.
+    /// Replaces the configuration.
     pub(crate) fn lead(&self, network_config: NetworkConfig) {
         self.network_config_receiver.send_replace(Current { network_config: Arc::new(network_config), loading: false });
     }
 
-    /// Goes on as before: another way could not be loaded.
+    /// Keeps the configuration, because another one could not be loaded.
     pub(crate) fn stay(&self) {
         self.network_config_receiver.send_modify(|current| current.loading = false);
     }
 }
 
-/// A way that is being loaded.
+/// A configuration that is being loaded.
 pub(crate) struct Loading {
     preferences: Preferences,
     surroundings: NetworkEnvironment,
-    /// `None` once the way is whole.
+    /// `None` once the configuration is complete.
     files: Option<CaFiles>,
-    /// Whether it was given out without some of them.
+    /// Whether a configuration without some of the files was returned already.
     late: bool,
 }
 
 impl Loading {
-    /// The way once its files are read, or without those that take too long; then it comes again as soon as they are read.
-    /// `None` when it has come whole, or where that broke, of which a notice says more.
+    /// Returns the configuration when its files are read, or without the files that take too long; then a second call
+    /// returns the complete one when they are read. `None` after the complete one, or if loading panicked, which a notice
+    /// reports.
     pub(crate) async fn next(&mut self, spawner: &TaskOwner) -> Option<Result<NetworkConfig, EngineError>> {
         let mut files = self.files.take()?;
         if self.late {
@@ -196,14 +198,14 @@ impl Loading {
     }
 }
 
-/// A client that trusts and goes as everything else does.
+/// Builds a client with this TLS configuration and these proxies.
 fn built(builder: ClientBuilder, trust: &TlsConfig, proxies: &ProxyRules) -> reqwest::Result<Client> {
     let proxies = proxies.clone();
-    // Whoever calls asks the rule first, so that one that can't be used stops the call with its sentence.
+    // Callers check the rule before each call, so that an unusable proxy stops the call with an error.
     let rule = move |url: &url::Url| proxies.of_url(url).ok().flatten().map(|through| through.url().clone());
     builder
         .tls_backend_preconfigured(trust.config.as_ref().clone())
-        // Not what reqwest would read of the system: one rule for sockets, calls and downloads.
+        // Turn off reqwest's own system lookup, so that one rule applies to sockets, calls and downloads.
         .no_proxy()
         .proxy(reqwest::Proxy::custom(rule))
         .user_agent(http1::USER_AGENT)
@@ -226,7 +228,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let pem = include_bytes!("../../../tests/engine/tls/authority.pem");
         for by_environment in [true, false] {
-            // Whoever reads a pipe waits for somebody who writes, as whoever reads from a dead mount does.
+            // Reading a pipe blocks until somebody writes, like reading from a dead mount.
             let pipe = folder.path().join(format!("{by_environment}.pem"));
             let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
             assert!(made.success());

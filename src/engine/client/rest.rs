@@ -1,7 +1,7 @@
-//! The backend's REST API, as far as the monitor uses it.
+//! The part of the backend's REST API that the monitor uses.
 //!
-//! The token travels in its header only and never to another host: redirects are not followed. No error holds an address with a
-//! query, a token or a password.
+//! The token travels only in its header and never to another host, because redirects are not followed. No error contains an
+//! address with a query, a token or a password.
 #![expect(clippy::disallowed_methods, reason = "the password goes into the body of `authenticate`")]
 
 use std::sync::{Arc, OnceLock};
@@ -28,42 +28,42 @@ use crate::protocol::{
 use super::connector;
 use super::network_config::{NetworkConfig, NetworkConfigReceiver};
 
-/// The longest answer that is read, in bytes.
+/// The largest response that is read, in bytes.
 const LONGEST_ANSWER: usize = 1024 * 1024;
-/// The lifetime that is asked for a new token: 30 days, the example of the vendor's documentation `[docs]`.
+/// The lifetime to request for a new token, in seconds: 30 days, the example in the vendor's documentation `[docs]`.
 const TOKEN_LIFETIME: &str = "2592000";
 
-/// A token that the server gave out, or that was given and is good.
+/// A token that the server issued or that the operator entered, and that the server accepts.
 #[derive(Debug, Clone)]
 pub(crate) struct IssuedToken {
-    /// The token.
     pub(crate) token: AuthorizationToken,
-    /// When it ends.
+    /// When it expires.
     pub(crate) ends: TokenExpiry,
-    /// Whether the server just gave it out; otherwise joining has to prove it.
+    /// `true` if the server has just issued this token; `false` if the operator entered it, in which case the join verifies
+    /// it.
     pub(crate) proved: bool,
 }
 
-/// The way to the backend.
+/// A client of the backend's REST API.
 #[derive(Debug, Clone)]
 pub(crate) struct RestClient {
     network_config_receiver: NetworkConfigReceiver,
-    /// Told the server's time of day with each answer.
+    /// Updated with the server's time of day from each response.
     clocks: Clocks,
 }
 
-/// When a token ends, as the server says.
+/// When a token expires, according to the server.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TokenExpiry {
-    /// When; `None` where it did not say.
+    /// The expiry; `None` if the server did not say.
     pub(crate) at: Option<Timestamp>,
-    /// The server's own time of day when it said so.
+    /// The server's own time of day when it answered.
     pub(crate) server_now: Option<Timestamp>,
-    /// What it said, if that can't be read.
+    /// The server's value, if it can't be parsed.
     pub(crate) unreadable: Option<String>,
 }
 
-/// How a server wants `request-status` to be asked: by GET `[docs]` or by POST `[live]`. Learnt once a profile and run.
+/// The method for `request-status`: GET `[docs]` or POST `[live]`. Learnt once per profile and run; `true` for POST.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StatusMethod(Arc<OnceLock<bool>>);
 
@@ -73,35 +73,35 @@ impl StatusMethod {
     }
 
     fn learn(&self, posts: bool) {
-        // The first lesson stays; a server that changes its mind is asked both ways each time.
+        // The first result stays: a server that changes its method gets both requests each time.
         if self.0.set(posts).is_ok() {
             tracing::debug!(posts, "learnt how the server wants to be asked");
         }
     }
 }
 
-/// What a call carries.
+/// The parameters of a call.
 enum Payload<'a> {
-    /// Nothing: a GET.
+    /// None: a GET.
     None,
-    /// A form, which may be empty.
+    /// A form, which may be empty: a POST.
     Form(&'a [(&'a str, &'a str)]),
-    /// An empty JSON object.
+    /// An empty JSON object: a POST.
     EmptyObject,
     /// A query: a GET.
     Query(&'a [(&'a str, &'a str)]),
 }
 
-/// What `request-data` was answered with.
+/// The response to `request-data`.
 #[derive(Debug)]
 pub(crate) struct RequestedData {
-    /// The request under which the data comes.
+    /// The request under which the data arrives.
     pub(crate) request: RequestId,
-    /// The command whose outcome says whether it could be brought.
+    /// The command whose outcome says whether the data could be fetched.
     pub(crate) command: Option<CommandId>,
 }
 
-/// An answer.
+/// A response.
 struct Answer {
     status: StatusCode,
     /// The header `Date`: the server's time of day.
@@ -112,7 +112,7 @@ struct Answer {
 }
 
 impl RestClient {
-    /// That goes the way that is in force when it is called.
+    /// Each call uses the network configuration that is current at that moment.
     pub(crate) fn new(network_config_receiver: NetworkConfigReceiver, clocks: Clocks) -> Self {
         Self { network_config_receiver, clocks }
     }
@@ -133,7 +133,7 @@ impl RestClient {
         self.granted(&answer, endpoints)
     }
 
-    /// `POST /profile/authorization-token/expiry`: when a token ends, where the server says.
+    /// `POST /profile/authorization-token/expiry`: when a token expires, if the server says so.
     pub(crate) async fn expiry(
         &self,
         endpoints: &Endpoints,
@@ -141,14 +141,15 @@ impl RestClient {
     ) -> Result<TokenExpiry, RestError> {
         let path = ["profile", "authorization-token", "expiry"];
         let answer = match self.call(endpoints, token, &path, Payload::Form(&[])).await {
-            // Whoever may not ask for the end of its own token has no token.
+            // A token that may not ask for its own expiry is no valid token.
             Err(RestError::Status { status: 403, words, .. }) => return Err(RestError::Unauthorised(words)),
             other => success(other?, endpoints)?,
         };
         Ok(self.ends(rest::expiry(&answer.body), answer.date, token))
     }
 
-    /// The server's words if it refuses a token when asked for its end. No answer, and any other error, refuse nothing.
+    /// The server's words if it refuses a token when asked for its expiry. No response, and any other error, is not a
+    /// refusal.
     pub(crate) async fn token_refusal(&self, endpoints: &Endpoints, token: &AuthorizationToken) -> Option<String> {
         match self.expiry(endpoints, token).await {
             Err(RestError::Unauthorised(words)) => Some(words),
@@ -156,7 +157,7 @@ impl RestClient {
         }
     }
 
-    /// `POST /profile/reauthorize-authorization-token`: a new token for an old one.
+    /// `POST /profile/reauthorize-authorization-token`: exchanges a token for a new one.
     pub(crate) async fn reauthorize(
         &self,
         endpoints: &Endpoints,
@@ -178,7 +179,7 @@ impl RestClient {
         success(answer, endpoints).map(|_answer| ())
     }
 
-    /// `request-status`: by GET `[docs]`, and where the server wants it, by POST `[live]`.
+    /// `request-status`: by GET `[docs]`, or by POST `[live]` if the server requires it.
     pub(crate) async fn request_status(
         &self,
         endpoints: &Endpoints,
@@ -192,7 +193,7 @@ impl RestClient {
         let posts = learnt.unwrap_or(false);
         let mut answer = self.call(endpoints, token, &path, payload(posts)).await?;
         let fits = |status| status != StatusCode::METHOD_NOT_ALLOWED;
-        // A server that only knows the other way says 405, or, where its routes differ by method, 404.
+        // A server that only supports the other method answers 405, or 404 if its routes differ by method.
         let doubtful = learnt.is_none() && answer.status == StatusCode::NOT_FOUND;
         if !fits(answer.status) || doubtful {
             let other = self.call(endpoints, token, &path, payload(!posts)).await?;
@@ -282,7 +283,7 @@ impl RestClient {
         .await
     }
 
-    /// Sends a request and reads the answer, without the secrets that the request carried.
+    /// Sends a request and reads the response. Removes the secrets that the request carried from the server's words.
     async fn read(
         &self,
         request: reqwest::RequestBuilder,
@@ -328,7 +329,8 @@ impl RestClient {
         Err(RestError::Status { host: host(endpoints), status: status.as_u16(), words: words(&body, carried), wait })
     }
 
-    /// What a failed call means. Its text can name the address: only kinds and the system's words are taken.
+    /// Converts a failed call to an error. The client's text can contain the address, so only error kinds and the system's
+    /// words are used.
     async fn failed(
         &self,
         error: reqwest::Error,
@@ -375,7 +377,7 @@ impl RestClient {
         }
     }
 
-    /// When a token ends, as an answer says that came at `server_now`.
+    /// The expiry of a token in a response that arrived at `server_now`.
     fn ends(&self, expiry: Expiry, server_now: Option<Timestamp>, token: &AuthorizationToken) -> TokenExpiry {
         let now = || {
             let here = self.clocks.now().at;
@@ -395,7 +397,7 @@ impl RestClient {
     }
 }
 
-/// An answer that is a success.
+/// Returns a successful response, or the error that the status means.
 fn success(answer: Answer, endpoints: &Endpoints) -> Result<Answer, RestError> {
     if answer.status.is_success() {
         return Ok(answer);
@@ -407,15 +409,16 @@ fn refused(answer: &Answer, endpoints: &Endpoints) -> RestError {
     RestError::Status { host: host(endpoints), status: answer.status.as_u16(), words: String::new(), wait: None }
 }
 
-/// The secret that a request carries.
+/// The secret in a request.
 #[derive(Clone, Copy)]
 enum Carried<'a> {
     Password(&'a str),
     Token(&'a str),
 }
 
-/// The server's words for an error, masked; or nothing. A password may be a word that the server says
-/// anyway, such as `wrong`: words that were masked for one say nothing any more, and where they were masked would tell it.
+/// The server's words in an error, masked; may be empty. A password may be a word that the server uses anyway, such as
+/// `wrong`: if masking hides such a word, the words mean nothing any more, and the masked place would reveal the password.
+/// So they are dropped.
 fn words(body: &str, carried: Carried<'_>) -> String {
     let Some(text) = rest::error_text(body) else { return String::new() };
     let text = text.trim().trim_end_matches('.');

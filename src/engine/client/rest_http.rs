@@ -1,17 +1,17 @@
-//! The HTTP client that REST calls are made with.
+//! Builds the HTTP client for REST calls.
 
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
 
-/// The client of these calls, but for whom it trusts and its proxies.
+/// The client for REST calls, without TLS configuration and proxies.
 pub(crate) fn rest_client() -> ClientBuilder {
     Client::builder().redirect(Policy::none()).referer(false).connect_timeout(CONNECT_BUDGET).timeout(CALL_BUDGET)
 }
 
-/// For DNS, TCP and TLS.
+/// The time limit for DNS, TCP and TLS.
 pub(crate) const CONNECT_BUDGET: Duration = Duration::from_secs(10);
 
-/// For the whole call.
+/// The time limit for the whole call.
 pub(crate) const CALL_BUDGET: Duration = Duration::from_secs(20);

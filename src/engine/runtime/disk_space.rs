@@ -1,16 +1,17 @@
-//! How much room a folder's disk has: known before a link is spent, and told to the operator where it is short.
+//! The free space on a folder's disk, checked before a link is used up and shown to the operator when it is short.
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What is kept free where a payload's size is not known, in bytes.
+/// The bytes to keep free if a payload's size is unknown.
 pub(crate) const RESERVE: u64 = 64 * 1000 * 1000;
 
-/// Tells how many bytes this user may still write to the disk of a folder. Injected, so that a test fills the disk.
+/// Returns how many bytes this user may still write to the disk of a folder. Injected, so that a test can simulate a full
+/// disk.
 pub(crate) type FreeSpace = Arc<dyn Fn(&Path) -> io::Result<u64> + Send + Sync>;
 
-/// The system's answer.
+/// Asks the system.
 pub(crate) fn system() -> FreeSpace {
     Arc::new(free)
 }

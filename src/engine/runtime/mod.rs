@@ -1,4 +1,5 @@
-//! What everything in the engine runs on: the clock, tasks with an owner, programs of the desktop.
+//! Services that the rest of the engine uses: clocks, tasks with an owner, disk space, transfer rates and programs of the
+//! desktop.
 
 pub(crate) mod clock;
 pub(crate) mod disk_space;

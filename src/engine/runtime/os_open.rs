@@ -1,4 +1,4 @@
-//! Hands saved files to the system: the program for it, or the file manager. No child process inherits what is secret.
+//! Opens saved files with the system's program for them or the file manager. No child process inherits secrets.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -10,25 +10,25 @@ use tokio::process::Command;
 
 use crate::settings::atomic::in_words;
 
-/// What every variable of ours begins with; some hold secrets.
+/// The prefix of this program's environment variables; some hold secrets.
 const OURS: &str = "PRIVICORE_";
 
-/// How long the system's opener may take to say that it failed. On some desktops it is the viewer itself, or waits for it: what
-/// still runs then has opened the file.
+/// How long the system's opener may take to report a failure. On some desktops it is the viewer itself, or waits for it: an
+/// opener that still runs after this time has opened the file.
 const VERDICT: Duration = Duration::from_secs(10);
 
-/// How a file is handed over.
+/// How to open a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HandOver {
-    /// To the system's program for it.
+    /// With the system's default program.
     Open,
-    /// To the system's file manager, which shows the folder.
+    /// In the system's file manager, which shows the folder.
     ShowInFolder,
 }
 
 impl HandOver {
-    /// Hands a file over. Says why not by `failed`, in a sentence for the operator, at most once. It ends with the program that
-    /// was started, which is not left behind as a zombie; if this future is dropped before, the program goes on.
+    /// Opens a file. If that fails, calls `failed` at most once with a sentence for the operator. The future ends with the
+    /// program that it started, so that no zombie remains; if it is dropped earlier, the program continues.
     pub(crate) async fn run(self, path: PathBuf, failed: impl FnOnce(String)) {
         let command = match self {
             Self::Open => opener(&path),
@@ -70,11 +70,11 @@ fn shower(path: &Path) -> Command {
     command("xdg-open", [path.parent().unwrap_or(path).as_os_str()])
 }
 
-/// A command with nothing of ours in its environment and on its streams.
+/// A command without this program's environment variables and streams.
 pub(crate) fn command<'a>(program: &str, arguments: impl IntoIterator<Item = &'a OsStr>) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    // What interrupts this program at its terminal is not meant for the viewer.
+    // A signal from this program's terminal, such as Ctrl+C, must not reach the viewer.
     #[cfg(unix)]
     command.process_group(0);
     take_out_ours(&mut command, std::env::vars_os().map(|(name, _)| name));
@@ -119,14 +119,14 @@ async fn run(mut command: Command, path: &Path, verdict: Duration, failed: impl 
     }
 }
 
-/// What the end of the system's opener means, where it means that nothing was opened.
+/// The error sentence for the exit status of the system's opener, if it means that nothing was opened.
 fn failure(status: ExitStatus, path: &Path) -> Option<String> {
-    // Explorer exits with 1 when all went well.
+    // Explorer exits with 1 on success.
     if status.success() || cfg!(windows) {
         return None;
     }
     let file = path.display();
-    // The codes of xdg-open.
+    // The exit codes of xdg-open.
     let sentence = match status.code().filter(|_code| cfg!(not(target_os = "macos"))) {
         Some(2) => not_there(path),
         Some(3) => {
@@ -169,7 +169,7 @@ mod tests {
         assert!(!taken.iter().any(|(name, _)| name == "PATH" || name == "HOME"), "{taken:?}");
     }
 
-    /// What is said when the opener is a shell with this script.
+    /// The sentence when the opener is a shell with this script.
     #[cfg(unix)]
     async fn said(script: &str, path: &Path, verdict: Duration) -> Option<String> {
         let mut said = None;
@@ -177,7 +177,7 @@ mod tests {
         said
     }
 
-    /// Long enough for any shell to have ended.
+    /// Long enough for any shell to end.
     const LONG: Duration = Duration::from_hours(1);
 
     #[cfg(all(unix, not(target_os = "macos")))]
@@ -209,7 +209,7 @@ mod tests {
         crate::settings::atomic::write(&file, b"").unwrap();
         let made = std::process::Command::new("mkfifo").arg(&end).status().unwrap();
         assert!(made.success());
-        // It says who it is, stays until it is told to end, and ends as a failure.
+        // The script prints its process id, runs until it is told to end, and then fails.
         let script =
             format!("echo $$ > {0}.new; mv {0}.new {0}; read line < {1}; exit 3", process.display(), end.display());
         let mut viewing = Box::pin(said(&script, &file, Duration::ZERO));
@@ -217,7 +217,7 @@ mod tests {
             assert!(viewing.as_mut().now_or_never().is_none(), "it ended before its viewer");
             tokio::task::yield_now().await;
         }
-        // It can't end yet, so that once this has passed, so has the time in which its end would count.
+        // It can't end yet, so after this pause the time in which its exit status would count is over.
         tokio::time::sleep(Duration::from_millis(1)).await;
         assert!(viewing.as_mut().now_or_never().is_none(), "it ended before its viewer");
         let number = std::fs::read_to_string(&process).unwrap();

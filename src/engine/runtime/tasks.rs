@@ -1,11 +1,11 @@
-//! Tasks with a name, an owner and an end: a panic in one becomes a notice, not a silent death.
+//! Tasks with a name, an owner and an end. A panic in a task becomes a notice.
 //!
-//! The only place that spawns. Each task belongs to a [`TaskOwner`]: the engine's, or that of one profile
-//! ([`TaskOwner::for_profile`]). The spawner tracks its tasks, tells them to stop ([`TaskOwner::stop`]) and waits for them
-//! ([`TaskOwner::wait`]). None can be detached: [`TaskOwner::spawn`] and [`TaskOwner::finish`] return nothing, and dropping a
-//! [`Task`] leaves the task with its spawner.
+//! Only this module spawns tasks. Each task belongs to a [`TaskOwner`]: the engine's, or that of one profile
+//! ([`TaskOwner::for_profile`]). The owner tracks its tasks, asks them to stop ([`TaskOwner::stop`]) and waits for them
+//! ([`TaskOwner::wait`]). No task can be detached: [`TaskOwner::spawn`] and [`TaskOwner::finish`] return nothing, and a task
+//! goes on after its [`Task`] is dropped.
 //!
-//! What a panic said goes to the panic hook's output and nowhere else: it could quote data.
+//! The message of a panic goes only to the panic hook's output, because it could quote data.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -22,13 +22,13 @@ use crate::engine::events::event::{Notice, Severity};
 use crate::engine::events::event_queue::EventSender;
 use crate::settings::ProfileId;
 
-/// A task under way. Its result, or `None` if it panicked or the runtime ended first.
+/// A running task. Yields its result, or `None` if the task panicked or the runtime ended first.
 #[derive(Debug)]
 #[must_use = "await it, or use `Spawner::spawn` or `Spawner::finish`"]
 pub(crate) struct Task<T>(JoinHandle<Option<T>>);
 
 impl<T> Task<T> {
-    /// Whether it has ended.
+    /// Whether the task has ended.
     pub(crate) fn is_finished(&self) -> bool {
         self.0.is_finished()
     }
@@ -42,36 +42,36 @@ impl<T> Future for Task<T> {
     }
 }
 
-/// Spawns the tasks of one owner on the engine's runtime, and can end them. Clones are the same owner.
+/// Spawns the tasks of one owner on the engine's runtime, and stops them. Clones are the same owner.
 #[derive(Debug, Clone)]
 pub(crate) struct TaskOwner {
     handle: Handle,
     event_sender: EventSender,
-    /// Whose tasks; `None` for the engine's own.
+    /// The profile that the tasks belong to; `None` for the engine's own.
     profile: Option<ProfileId>,
     tasks: TaskTracker,
     stop: CancellationToken,
-    /// Tells the engine's own owner to stop.
+    /// Cancelled when the engine's own owner stops.
     engine: CancellationToken,
-    /// Tells everybody's tasks to wait for nothing but the disk any more.
+    /// Cancelled when the tasks of all owners must wait for nothing but the disk.
     cut_short: CancellationToken,
 }
 
 impl TaskOwner {
-    /// The engine's own: spawns on `handle`, tells panics to `outbox`.
+    /// The engine's own owner: spawns on `handle` and reports panics through `event_sender`.
     pub(crate) fn new(handle: Handle, event_sender: EventSender) -> Self {
         let (stop, cut_short) = (CancellationToken::new(), CancellationToken::new());
         Self { handle, event_sender, profile: None, tasks: TaskTracker::new(), engine: stop.clone(), stop, cut_short }
     }
 
-    /// An owner for the tasks of one profile. Stopping `self` stops these as well.
+    /// An owner for the tasks of one profile. Stopping `self` stops them as well.
     pub(crate) fn for_profile(&self, profile: ProfileId) -> Self {
         let (handle, event_sender) = (self.handle.clone(), self.event_sender.clone());
         let (stop, engine, cut_short) = (self.stop.child_token(), self.engine.clone(), self.cut_short.clone());
         Self { handle, event_sender, profile: Some(profile), tasks: TaskTracker::new(), stop, engine, cut_short }
     }
 
-    /// Runs a future until it ends or the owner stops, whichever is first. `name` completes the sentence "Something went
+    /// Runs a future until it ends or the owner stops, whichever comes first. `name` completes the sentence "Something went
     /// wrong while …".
     pub(crate) fn spawn<F>(&self, name: &'static str, future: F)
     where
@@ -85,9 +85,9 @@ impl TaskOwner {
         }));
     }
 
-    /// Runs a future to its end, also if the owner stops: for what waits for the journal or the disk alone. What it waits for
-    /// otherwise, such as the keyring or a server, goes into [`Self::until_cut_short`]: the end of the program is not held up
-    /// by those.
+    /// Runs a future to its end, even if the owner stops: for futures that wait only for the journal or the disk. Wrap
+    /// anything else that it waits for, such as the keyring or a server, in [`Self::until_cut_short`], so that it does not
+    /// delay the end of the program.
     pub(crate) fn finish<F>(&self, name: &'static str, future: F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -95,7 +95,7 @@ impl TaskOwner {
         drop(self.start(name, future));
     }
 
-    /// Runs a future to its end, as [`Self::finish`], and gives its result.
+    /// Runs a future to its end, like [`Self::finish`], and returns its result.
     pub(crate) fn start<F>(&self, name: &'static str, future: F) -> Task<F::Output>
     where
         F: Future + Send + 'static,
@@ -114,8 +114,8 @@ impl TaskOwner {
         Task(self.tasks.spawn_on(task, &self.handle))
     }
 
-    /// Runs work that blocks, such as disk work, on a thread of its own. Such work can't be stopped from outside; at the
-    /// end the runtime waits a moment for it.
+    /// Runs blocking work, such as disk access, on a thread of its own. Such work can't be stopped from outside; at the end
+    /// the runtime waits for it for a moment.
     pub(crate) fn blocking<T, W>(&self, name: &'static str, work: W) -> Task<T>
     where
         T: Send + 'static,
@@ -132,50 +132,50 @@ impl TaskOwner {
         Task(self.handle.spawn_blocking(work))
     }
 
-    /// Runs a future until the owner stops; `None` if it did so first.
+    /// Runs a future until the owner stops; `None` if the owner stopped first.
     pub(crate) async fn until_stopped<F: Future>(&self, future: F) -> Option<F::Output> {
         self.stop.run_until_cancelled(future).await
     }
 
-    /// Runs a future until the engine waits for nothing but the disk any more; `None` if that came first. A little while is
-    /// left for it after the owner has stopped.
+    /// Runs a future until the engine waits for nothing but the disk; `None` if that came first. The future gets a short
+    /// time after the owner has stopped.
     pub(crate) async fn until_cut_short<F: Future>(&self, future: F) -> Option<F::Output> {
         self.cut_short.run_until_cancelled(future).await
     }
 
-    /// Ends whatever waits for anything but the disk, of this owner and all others.
+    /// Ends every wait for anything but the disk, for this owner and all others.
     pub(crate) fn cut_short(&self) {
         self.cut_short.cancel();
     }
 
-    /// Whether it was told to stop.
+    /// Whether this owner was stopped.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }
 
-    /// Whether the whole engine was told to stop, and not only the tasks of one profile.
+    /// Whether the whole engine was stopped, not only the tasks of one profile.
     pub(crate) fn is_engine_stopping(&self) -> bool {
         self.engine.is_cancelled()
     }
 
-    /// Waits until it is told to stop.
+    /// Waits until this owner is stopped.
     pub(crate) async fn stopping(&self) {
         self.stop.cancelled().await;
     }
 
-    /// Tells every task to stop.
+    /// Asks every task to stop.
     pub(crate) fn stop(&self) {
         self.stop.cancel();
         self.tasks.close();
     }
 
-    /// Waits until every task has ended, once [`Self::stop`] was called.
+    /// Waits until every task has ended. Call [`Self::stop`] first.
     pub(crate) async fn wait(&self) {
         self.tasks.wait().await;
     }
 }
 
-/// Puts the panic on the screen.
+/// Shows a notice about the panic.
 fn tell(event_sender: &EventSender, name: &'static str, profile: Option<ProfileId>) {
     tracing::error!(task = name, "a task panicked");
     event_sender.notice(Notice::new(
@@ -225,7 +225,7 @@ mod tests {
         }
         one.stop();
         one.wait().await;
-        // The others go on.
+        // The others continue.
         assert!(engine.wait().now_or_never().is_none() && other.wait().now_or_never().is_none());
         let (done, finishing) = oneshot::channel::<()>();
         other.finish("writing", async move { assert!(finishing.await.is_ok(), "it was cut off") });
@@ -235,7 +235,7 @@ mod tests {
         assert!(other.wait().now_or_never().is_none(), "it did not wait for what must finish");
         done.send(()).unwrap();
         other.wait().await;
-        // Whoever comes late is stopped at once.
+        // A task that is spawned after the stop ends at once.
         other.spawn("waiting for ever", std::future::pending());
         other.wait().await;
     }

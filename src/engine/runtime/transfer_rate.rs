@@ -1,4 +1,4 @@
-//! Measures how far a transfer is and how fast.
+//! Measures the progress and the rate of transfers.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Between two events of progress.
+/// The time between two progress events.
 pub(crate) const PROGRESS: Duration = Duration::from_millis(200);
-/// Over how long the rate is taken.
+/// The period over which the rate is averaged.
 const RATE: Duration = Duration::from_secs(3);
-/// How much the newest transfer counts in what is expected of the next.
+/// The weight of the newest transfer in the rate expected of the next.
 const NEWEST: f64 = 0.5;
-/// A transfer that took less says little about the way: its beginning is most of it.
+/// A shorter transfer says little about the network, because most of it is the start.
 const SHORTEST: Duration = Duration::from_millis(200);
 
-/// One transfer.
+/// The progress of one transfer.
 #[derive(Debug)]
 pub(crate) struct ProgressMeter {
-    /// Points of time and bytes, the oldest first; at most a few seconds and five a second.
+    /// Times and byte counts, the oldest first; at most a few seconds, five per second.
     points: VecDeque<(Instant, u64)>,
 }
 
@@ -27,7 +27,7 @@ impl ProgressMeter {
         Self { points: VecDeque::from([(now, 0)]) }
     }
 
-    /// Counts; says whether it is time to tell.
+    /// Adds received bytes; returns whether it is time for a progress event.
     pub(crate) fn count(&mut self, received: u64, now: Instant) -> bool {
         if self.points.back().is_some_and(|(last, _)| now < *last + PROGRESS) {
             return false;
@@ -43,7 +43,7 @@ impl ProgressMeter {
         self.points.back().map_or(0, |(_, received)| *received)
     }
 
-    /// Bytes a second over the last few seconds.
+    /// Bytes per second over the last few seconds.
     pub(crate) fn rate(&self) -> f64 {
         match (self.points.front(), self.points.back()) {
             (Some((first, from)), Some((last, to))) if last > first => {
@@ -54,12 +54,12 @@ impl ProgressMeter {
     }
 }
 
-/// How fast this machine's downloads were, for what is said before the next one. Clones share it.
+/// The rate of this machine's recent downloads, to estimate the next one. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TransferRates(Arc<Mutex<Option<f64>>>);
 
 impl TransferRates {
-    /// Learns from a transfer that is over.
+    /// Learns from a finished transfer.
     pub(crate) fn learn(&self, bytes: u64, took: Duration) {
         if took < SHORTEST {
             return;
@@ -69,14 +69,14 @@ impl TransferRates {
         *known = Some(known.map_or(newest, |known| NEWEST.mul_add(newest - known, known)));
     }
 
-    /// How long so many bytes will take; `None` where nothing is known yet.
+    /// How long this many bytes will take; `None` if no rate is known yet.
     pub(crate) fn takes(&self, bytes: u64) -> Option<Duration> {
         let rate = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
         time_for(bytes, rate)
     }
 }
 
-/// How long bytes take at a rate; `None` where nobody would plan by it.
+/// How long bytes take at a rate; `None` if the result is too long to be useful.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
 pub(crate) fn time_for(bytes: u64, rate: f64) -> Option<Duration> {
     let seconds = (bytes as f64 / rate).ceil();

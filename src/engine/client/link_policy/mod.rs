@@ -1,11 +1,12 @@
-//! May a link be fetched? A link is hostile input: whoever can write to the profile's queue chooses the host.
+//! Decides whether a link may be fetched. A link is hostile input: everyone who can write to the profile's queue chooses the
+//! host.
 //!
 //! * Plain text only to this machine or to hosts that the operator allowed.
 //! * Without a click only from the host of the download address and from hosts that the operator allowed.
-//! * This machine and private networks only for a profile whose API is there too, or for hosts that the operator allowed:
-//!   otherwise a link would let a stranger send GETs behind the operator's firewall. It is the *address* that counts, checked
-//!   after the name is resolved; the connection goes to the very address that was checked. Where a proxy makes the connection
-//!   names are resolved by it, and what it lets through is up to whoever runs it: only addresses in links are checked then.
+//! * From this machine and private networks only for a profile whose API is there too, or for hosts that the operator
+//!   allowed: otherwise a link would let a stranger send GETs behind the operator's firewall. The *address* counts, checked
+//!   after the name is resolved; the connection goes to exactly the address that was checked. If a proxy makes the
+//!   connection, the proxy resolves names and its operator decides what it allows: only addresses in links are checked then.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -18,7 +19,7 @@ use crate::engine::events::action::LinkPermission;
 use crate::engine::network::endpoints::Endpoints;
 use crate::settings::{DownloadSettings, is_loopback};
 
-/// Resolves a name. Injected, so that a test says where names lead.
+/// Resolves a name. Injected, so that a test can choose the addresses.
 pub(crate) type Resolver = Arc<dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
 
 /// The system's resolver.
@@ -28,12 +29,12 @@ pub(crate) fn system() -> Resolver {
     })
 }
 
-/// Where an address is.
+/// The kind of network that an address is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum NetworkZone {
-    /// Anywhere on the Internet.
+    /// The public Internet.
     Public,
-    /// A private network, or one that is only for this link.
+    /// A private network, or link-local.
     Private,
     /// This machine.
     Here,
@@ -42,27 +43,26 @@ enum NetworkZone {
 /// Why a link is not fetched. Nothing was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PolicyViolation {
-    /// In a sentence for the operator.
+    /// The sentence for the operator.
     pub(crate) sentence: String,
-    /// What the operator can allow, and for which host.
+    /// The permission that would allow it, and for which host.
     pub(crate) allow: Option<(LinkPermission, String)>,
 }
 
-/// What is checked against.
+/// What a link is checked against.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LinkPolicy<'a> {
-    /// The profile's addresses.
     pub(crate) endpoints: &'a Endpoints,
-    /// What the operator allowed.
+    /// The profile's download settings, with what the operator allowed.
     pub(crate) saving: &'a DownloadSettings,
-    /// Whether nobody has clicked.
+    /// Whether the download starts without a click.
     pub(crate) automatic: bool,
     /// Whether a proxy makes the connection.
     pub(crate) proxied: bool,
 }
 
 impl LinkPolicy<'_> {
-    /// The addresses that may be connected to for this link; none where a proxy finds them.
+    /// The addresses that may be connected to for this link; none if a proxy resolves them.
     pub(crate) async fn check(self, url: &Url, resolve: &Resolver) -> Result<Vec<SocketAddr>, PolicyViolation> {
         let host = url.host_str().unwrap_or_default().to_owned();
         let refuse = |permission, sentence| Err(PolicyViolation { sentence, allow: Some((permission, host.clone())) });
@@ -114,8 +114,8 @@ impl LinkPolicy<'_> {
         )
     }
 
-    /// Whether a redirect leads from the Internet to this machine or into a private network. `from` are the addresses that it
-    /// came from; there are none where a proxy knows them.
+    /// Whether a redirect leads from the Internet to this machine or into a private network. `from` are the addresses that
+    /// it came from; they are empty if a proxy resolves them.
     pub(crate) async fn leads_inward(self, from: &[SocketAddr], to: &Url, resolve: &Resolver) -> bool {
         let is_public = |address: &SocketAddr| place(address.ip()) == NetworkZone::Public;
         if !from.is_empty() && !from.iter().any(is_public) {
@@ -124,7 +124,7 @@ impl LinkPolicy<'_> {
         if self.proxied && matches!(to.host(), Some(Host::Domain(_))) {
             return false;
         }
-        // A name that is not found leads nowhere.
+        // A name that does not resolve leads nowhere.
         addresses(to, resolve).await.unwrap_or_default().iter().any(|address| !is_public(address))
     }
 
@@ -134,10 +134,10 @@ impl LinkPolicy<'_> {
             || self.saving.automatic_hosts.iter().any(|known| known == host)
     }
 
-    /// Whether a host that is no public one may be reached.
+    /// Whether a host that is not public may be reached.
     async fn may_reach(self, host: &str, place: NetworkZone, resolve: &Resolver) -> bool {
         let download = &self.endpoints.download;
-        // The operator typed this very address as the place of downloads; a name could lead anywhere.
+        // The operator entered this very address as the download address; a name could resolve to anything.
         let typed = download.host_str() == Some(host)
             && (is_loopback(download) || !matches!(download.host(), Some(Host::Domain(_)) | None));
         if typed || self.saving.private_hosts.iter().any(|known| known == host) {
@@ -160,7 +160,7 @@ async fn addresses(url: &Url, resolve: &Resolver) -> io::Result<Vec<SocketAddr>>
     if found.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(found) }
 }
 
-/// Where an address is. Whatever is not plainly public counts as private.
+/// The network that an address is in. Every address that is not clearly public counts as private.
 fn place(ip: IpAddr) -> NetworkZone {
     match ip {
         IpAddr::V4(ip) => place_of_v4(ip),
@@ -168,7 +168,7 @@ fn place(ip: IpAddr) -> NetworkZone {
     }
 }
 
-/// After the registry of special-purpose addresses (RFC 6890 and its followers).
+/// Follows the registry of special-purpose addresses (RFC 6890 and its successors).
 fn place_of_v4(ip: Ipv4Addr) -> NetworkZone {
     let [a, b, c, _] = ip.octets();
     let shared = a == 100 && (64..128).contains(&b);
@@ -196,12 +196,12 @@ fn place_of_v6(ip: Ipv6Addr) -> NetworkZone {
     }
     let v4 = |high: u16, low: u16| place_of_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
     match ip.segments() {
-        // Addresses that stand for IPv4 ones: mapped, compatible, translated (RFC 6052), 6to4.
+        // Addresses that contain an IPv4 address: mapped, compatible, translated (RFC 6052), 6to4.
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
         | [0, 0, 0, 0, 0xffff, 0, high, low]
         | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
         | [0x2002, high, low, ..] => v4(high, low),
-        // Of what is global unicast, that which is for documentation and for tunnels is not public.
+        // Within global unicast, the ranges for documentation and tunnels are not public.
         [0x2001, 0 | 0xdb8, ..] => NetworkZone::Private,
         [0x2000..=0x3fff, ..] => NetworkZone::Public,
         _ => NetworkZone::Private,

@@ -1,4 +1,4 @@
-//! Which links are fetched, and by which address.
+//! Tests which links are fetched, and from which address.
 
 use crate::settings::{Address, Profile};
 
@@ -111,7 +111,7 @@ async fn a_redirect_never_leads_from_the_internet_inward_whatever_was_allowed() 
         (&public, "https://169.254.169.254/latest", true),
         (&public, "https://[::1]/x", true),
         (&public, "https://unknown.example.com/x", false),
-        // A proxy knows where the first one led to.
+        // The first address was resolved by a proxy.
         (&[], "https://10.1.0.2/x", true),
         (&private, "https://nas.example.com/x", false),
         (&private, "https://api.example.com/x", false),

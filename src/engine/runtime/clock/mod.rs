@@ -1,10 +1,10 @@
-//! The clock of this run, which stamps every entry and judges every end: the time of day as it was at the start, carried on by
+//! The clock of this run, which gives the time of every entry and every deadline: the time of day at the start, advanced by
 //! the clock that counts suspend and can't be set.
 //!
-//! Small corrections of the computer's clock are followed; a jump is not, and is noted instead ([`Clocks::jumped`]). What the
-//! clock is worth in the server's time of day comes from `Date` headers: before anything was received in a run, the first of
-//! them puts the clock right; later ones say how far the server is from it. Where an earlier run of the same boot left off,
-//! the clock goes on, whatever the computer's clock was set to meanwhile ([`KeptClock`]).
+//! It follows small corrections of the computer's clock, but not a jump, which is reported ([`Clocks::jumped`]). `Date`
+//! headers give the offset to the server's time of day. Before anything was received in a run, the first header corrects the
+//! clock; later ones only update the offset. If an earlier run of the same boot stored its clock, this run continues it,
+//! whatever the computer's clock was set to meanwhile ([`KeptClock`]).
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,17 +19,17 @@ use crate::journal::KeptClock;
 /// The clock that counts suspend, from some start; `None` if the system has none.
 pub(crate) type BootClock = Arc<dyn Fn() -> Option<Duration> + Send + Sync>;
 
-/// How far clocks may differ without the machine having slept.
+/// How far clocks may differ before it counts as sleep.
 pub(crate) const DRIFT: Duration = Duration::from_secs(2);
-/// How far the computer's clock may be off the clock of the run, in microseconds, and count as corrected slowly.
+/// The largest offset of the computer's clock from the run's clock that counts as a slow correction, in microseconds.
 const SLEW: i64 = 1_000_000;
-/// How far the server's clock may be off, in microseconds, and count as the same: `Date` has whole seconds, and takes its time
+/// The largest offset of the server's clock that counts as equal, in microseconds: `Date` has whole seconds, and takes time
 /// to arrive.
 const AGREES: i64 = 3_000_000;
-/// From how large a jump on the operator is told, in microseconds.
+/// The smallest jump that is reported to the operator, in microseconds.
 const WORTH_TELLING: i64 = 60_000_000;
 
-/// The clocks. Clones share them.
+/// All clocks of a run. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Clocks(Arc<Shared>);
 
@@ -39,24 +39,24 @@ struct Shared {
     booted: Option<Duration>,
     start: Instant,
     run: Mutex<Run>,
-    /// The computer's clock was set, or a server told something new.
+    /// Notified when the computer's clock was set or a server's time changed the offset.
     changed: Notify,
 }
 
-/// The clock of the run, as of the last look at it.
+/// The clock of the run, as of the last reading.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     /// The time since the start.
     elapsed: Duration,
     now: Timestamp,
     reference: TimeReference,
-    /// Whether something was received: from then on the clock only runs.
+    /// Whether something was received: from then on the clock is never corrected.
     receiving: bool,
-    /// How far the computer's clock was ahead when the operator was last told.
+    /// How far the computer's clock was ahead when that was last reported.
     told_ahead: i64,
-    /// Whether a server has shown since that it was wrong.
+    /// Whether a server's time has shown since then that the computer's clock was wrong.
     was_wrong: bool,
-    /// The time that has passed for certain, if no server tells it: see [`Clocks::certain`].
+    /// A lower bound of the time, if no server gives it: see [`Clocks::certain`].
     floor: Option<Timestamp>,
 }
 
@@ -66,34 +66,34 @@ impl fmt::Debug for Clocks {
     }
 }
 
-/// A point in time by all of them.
+/// A point in time, by all clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClockSample {
-    /// By the clock of the run.
+    /// The time by the run's clock.
     pub(crate) at: Timestamp,
     elapsed: Duration,
     instant: Instant,
 }
 
-/// What there is to tell of this computer's clock.
+/// What to report about this computer's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Jump {
-    /// By how much it jumped, in microseconds.
+    /// The size of the jump in microseconds.
     pub(crate) by: i64,
-    /// How far it is ahead of the server's clock now, in microseconds; `None` if that is not known.
+    /// How far the clock is ahead of the server's clock now, in microseconds; `None` if unknown.
     pub(crate) ahead: Option<i64>,
-    /// Whether it was found wrong rather than seen to jump.
+    /// Whether the clock was found to be wrong, rather than seen to jump.
     pub(crate) was_wrong: bool,
 }
 
 impl Clocks {
-    /// Clocks that begin with the time of day.
+    /// Clocks that start from the time of day.
     #[cfg(test)]
     pub(crate) fn new(wall: Clock, boot: BootClock) -> Self {
         Self::resumed(wall, boot, None, Seq(0), None)
     }
 
-    /// Clocks that go on where an earlier run left off. `live_from` is the first entry of this run, `boot_id` what names this
+    /// Clocks that continue those of an earlier run. `live_from` is the first entry of this run, `boot_id` the id of this
     /// boot of the machine.
     pub(crate) fn resumed(
         wall: Clock,
@@ -128,38 +128,38 @@ impl Clocks {
         }))
     }
 
-    /// Now.
+    /// The current time by all clocks.
     pub(crate) fn now(&self) -> ClockSample {
         self.look(|_, _| ()).0
     }
 
-    /// The clock of the run, for what needs no more.
+    /// The run's clock, for callers that need nothing else.
     pub(crate) fn as_clock(&self) -> Clock {
         let clocks = self.clone();
         Arc::new(move || clocks.now().at)
     }
 
-    /// How the clock of the run relates to the other clocks.
+    /// How the run's clock relates to the other clocks.
     pub(crate) fn reference(&self) -> TimeReference {
         self.look(|run, _| run.reference).1
     }
 
-    /// A moment of the server's clock on the clock of the run; the same moment as long as the server's clock is not known.
+    /// Converts a time of the server's clock to the run's clock; unchanged as long as the server's clock is unknown.
     pub(crate) fn of_server(&self, at: Timestamp) -> Timestamp {
         self.reference().of_server(at).unwrap_or(at)
     }
 
-    /// A server said what time it is.
+    /// Processes a server's time of day.
     pub(crate) fn server_said(&self, date: Timestamp) {
         self.look(|run, wall| run.server_said(date, wall));
     }
 
-    /// Waits until the computer's clock was set, or a server told something new.
+    /// Waits until the computer's clock was set or a server's time changed the offset.
     pub(crate) async fn changed(&self) {
         self.0.changed.notified().await;
     }
 
-    /// It is as late as that at least, and no server has said more.
+    /// Sets a lower bound of the time, which counts until a server gives the time.
     pub(crate) fn is_at_least(&self, at: Timestamp) {
         self.look(|run, _| {
             if !run.reference.is_told {
@@ -168,18 +168,18 @@ impl Clocks {
         });
     }
 
-    /// Something is received from now on: its time is not to change any more.
+    /// From now on messages are received, so the clock must not be corrected any more.
     pub(crate) fn begin_receiving(&self) {
         self.look(|run, _| run.receiving = true);
     }
 
-    /// The time that it is at least: by the server, else by what an earlier run knew and the time that has passed since this
-    /// one began. `None` if neither is known. For what can't be undone.
+    /// A lower bound of the current time, for actions that can't be undone: from the server, otherwise from what an earlier
+    /// run knew plus the time since this run began. `None` if neither is known.
     pub(crate) fn certain(&self) -> Option<Timestamp> {
         self.look(|run, _| run.certain()).1
     }
 
-    /// By how much this computer's clock jumped since this was last asked, if that is worth telling.
+    /// The jump of this computer's clock since the last call, if it is large enough to report.
     pub(crate) fn jumped(&self) -> Option<Jump> {
         self.look(|run, _| {
             let by = run.reference.ahead.saturating_sub(run.told_ahead);
@@ -194,7 +194,7 @@ impl Clocks {
         .1
     }
 
-    /// What a later run goes on from.
+    /// The clock that a later run continues from.
     pub(crate) fn keep(&self, boot_id: Option<&str>) -> KeptClock {
         self.look(|run, _| KeptClock {
             boot_id: boot_id.map(str::to_owned),
@@ -204,13 +204,13 @@ impl Clocks {
             server: run.reference.server,
             told_by_server: run.reference.is_told,
             steady_from: run.reference.steady_from,
-            // Without a server and an earlier run this clock is all there is.
+            // Without a server and an earlier run, this clock is all there is.
             certain: run.certain().unwrap_or(run.now),
         })
         .1
     }
 
-    /// Reads the clocks, and does something with the clock of the run, told what the computer's clock says.
+    /// Reads the clocks, then calls `then` with the run's clock and the computer's time of day.
     fn look<T>(&self, then: impl FnOnce(&mut Run, Timestamp) -> T) -> (ClockSample, T) {
         let shared = &*self.0;
         let mut run = shared.run.lock().unwrap_or_else(PoisonError::into_inner);
@@ -233,7 +233,7 @@ impl Run {
         let passed = elapsed.saturating_sub(self.elapsed);
         let steady = self.now.plus(passed);
         let by_wall = Timestamp(wall.0.saturating_sub(self.reference.ahead));
-        // No clock is corrected slowly by more than half a percent.
+        // Systems slew a clock by at most half a percent.
         let slew = i64::try_from(passed.as_micros() / 200).unwrap_or(i64::MAX).max(SLEW);
         if by_wall.0.saturating_sub(steady.0).saturating_abs() <= slew {
             self.now = self.now.max(by_wall);
@@ -259,7 +259,7 @@ impl Run {
         if offset != 0 && !self.reference.is_told && !self.receiving {
             self.now = server;
             self.reference.ahead = wall.0.saturating_sub(server.0);
-            // What the computer's clock was ahead of the server's all along is told once.
+            // An offset from the server's clock that was there all along is reported once.
             (self.told_ahead, self.was_wrong) = (0, true);
             offset = 0;
         }
@@ -271,12 +271,12 @@ impl Run {
 }
 
 impl ClockSample {
-    /// The time from `earlier` to this, sleep included, whatever the time of day was set to.
+    /// The time from `earlier` to this, including sleep, independent of the time of day.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         self.elapsed.saturating_sub(earlier.elapsed)
     }
 
-    /// How much of it the machine slept.
+    /// How much of that time the machine slept.
     pub(crate) fn slept_since(self, earlier: Self) -> Duration {
         let awake = self.instant.saturating_duration_since(earlier.instant);
         let slept = self.since(earlier).saturating_sub(awake);
@@ -285,7 +285,7 @@ impl ClockSample {
 }
 
 impl Jump {
-    /// For the operator.
+    /// The text for the operator.
     pub(crate) fn sentence(self) -> String {
         let steady = "Statuses and expiry times do not depend on it.";
         let check = "Check the date and time settings of this computer.";
@@ -307,10 +307,10 @@ impl Jump {
     }
 }
 
-/// A time in the two largest units: `2 h`, `2 days 3 h`, `1 h 5 min`.
+/// A duration in its two largest units: `2 h`, `2 days 3 h`, `1 h 5 min`.
 fn in_words(micros: i64) -> String {
     const UNITS: [(&str, u64); 3] = [("days", 24 * 60), ("h", 60), ("min", 1)];
-    // To the nearest minute.
+    // Rounded to the nearest minute.
     let mut minutes = (micros.unsigned_abs() + 30_000_000) / 60_000_000;
     let mut words = Vec::new();
     for (unit, each) in UNITS {
@@ -324,7 +324,7 @@ fn in_words(micros: i64) -> String {
     words.join(" ")
 }
 
-/// Tells the time of day. Injected, so that tests hold it still.
+/// Gives the time of day. Injected, so that tests can control it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 #[cfg(test)]

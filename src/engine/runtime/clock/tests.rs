@@ -15,7 +15,7 @@ const DAY: i64 = 24 * HOUR;
 const NOON: Timestamp = Timestamp(1_000 * DAY);
 const BOOT: &str = "this boot";
 
-/// A machine whose clock can be set, and which is on for as long as the test says.
+/// A machine whose time of day can be set, and that stays on as long as the test says.
 #[derive(Clone, Default)]
 struct Machine {
     wall: Arc<AtomicI64>,
@@ -206,8 +206,8 @@ async fn suspend_counts_although_the_monotonic_clock_stands_still() {
 }
 
 proptest! {
-    /// Whatever the computer's clock is set to, and wherever runs begin within a boot: the time that an entry is stamped with is
-    /// the time that has passed.
+    /// Whatever the computer's clock is set to, and wherever runs begin within a boot, the time of an entry is the time that
+    /// has passed.
     #[test]
     fn no_series_of_jumps_changes_what_time_it_is(
         steps in prop::collection::vec((-3 * DAY..3 * DAY, 0..20 * MINUTE, any::<bool>()), 1..40),
@@ -227,7 +227,7 @@ proptest! {
             machine.pass(passes);
             right = Timestamp(right.0 + passes);
             let now = clocks.now().at;
-            // Jumps of less than a second, or half a percent of the time, count as corrections.
+            // Jumps below one second, or below half a percent of the elapsed time, count as corrections.
             let slew = 40 * (1_000_000 + 6_000_000);
             prop_assert!(now.0.abs_diff(right.0) <= slew, "{now} is not {right}");
             if says_the_time {
