@@ -1,4 +1,5 @@
-//! Notes the close frame of a WebSocket as it comes, code and reason whole: tungstenite replaces the codes that it does not know.
+//! Records the close frame of a WebSocket as it arrives, with its full code and reason, because tungstenite replaces the
+//! codes that it does not know.
 
 use std::io;
 use std::pin::Pin;
@@ -8,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The opcode of a close frame (RFC 6455, section 5.5.1).
 const CLOSE: u8 = 8;
-/// The longest payload of a control frame.
+/// The longest payload of a control frame, in bytes.
 const LONGEST: usize = 125;
 
 /// A close frame.
@@ -16,7 +17,7 @@ const LONGEST: usize = 125;
 pub(crate) struct CloseFrame<'a> {
     /// Its code, if it has one.
     pub(crate) code: Option<u16>,
-    /// Its reason, which may not be UTF-8.
+    /// Its reason, which may be invalid UTF-8.
     pub(crate) reason: &'a [u8],
 }
 
@@ -27,26 +28,26 @@ pub(crate) struct CloseWatch<T> {
     frames: Frames,
 }
 
-/// Where frames begin and end in the bytes that were read so far.
+/// Finds the frame boundaries in the bytes that were read so far.
 #[derive(Debug, Default)]
 struct Frames {
-    /// The head of the current frame, as far as it has come.
+    /// The header of the current frame, as far as it has arrived.
     head: Vec<u8>,
-    /// How much of the payload is still to come.
+    /// The bytes of the payload that are still to come.
     left: u64,
     is_close: bool,
     close: Option<Vec<u8>>,
 }
 
 impl<T> CloseWatch<T> {
-    /// A stream of which `read` has been read already.
+    /// Wraps a stream of which `read` has already been read.
     pub(crate) fn new(stream: T, read: &[u8]) -> Self {
         let mut frames = Frames::default();
         frames.read(read);
         Self { stream, frames }
     }
 
-    /// The close frame, once it was read.
+    /// The close frame, once it has been read.
     pub(crate) fn close_frame(&self) -> Option<CloseFrame<'_>> {
         let payload = self.frames.close.as_deref()?;
         Some(match payload.split_first_chunk() {
@@ -83,7 +84,7 @@ impl Frames {
     }
 }
 
-/// Opcode and length of the payload, once the head is complete. A mask, which no server may use, counts as payload.
+/// The opcode and the payload length, once the header is complete. A mask, which no server may use, counts as payload.
 fn head(bytes: &[u8]) -> Option<(u8, u64)> {
     let (first, second) = (*bytes.first()?, *bytes.get(1)?);
     let length = match second & 0x7f {
@@ -122,7 +123,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for CloseWatch<T> {
 mod tests {
     use super::*;
 
-    /// A frame of a server.
+    /// A frame from a server.
     fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0x80 | opcode];
         match payload.len() {

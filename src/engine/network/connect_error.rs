@@ -1,4 +1,4 @@
-//! Why there is no connection to a server: from the name to the answer that is no WebSocket.
+//! Why connecting to a server failed, from name resolution to a response that is not a WebSocket's.
 
 use std::io;
 
@@ -11,148 +11,148 @@ use super::proxy::ProxyError;
 use super::retry_after::RetryAfter;
 use super::system_error::SystemError;
 
-/// Why there is no connection, in words for the operator.
+/// Why connecting failed. The texts are for the operator.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ConnectError {
-    /// The name has no address.
+    /// The name does not resolve to an address.
     #[error("The name {host} was not found. Check the WebSocket address and this machine's network.")]
     NameNotFound {
-        /// The name.
+        /// The name that was looked up.
         host: String,
-        /// What the resolver said.
+        /// The resolver's error.
         source: SystemError,
     },
-    /// Nobody listens.
+    /// No program listens on the port.
     #[error("{host} refused the connection on port {port}. Check the address, and that the server runs.")]
     Refused {
-        /// The host.
+        /// The host to connect to.
         host: String,
-        /// The port.
+        /// The port to connect to.
         port: u16,
-        /// What the system said.
+        /// The system's error.
         source: SystemError,
     },
-    /// There is no way there.
+    /// The host is unreachable.
     #[error("{host} can't be reached: {source}. Check this machine's network.")]
     Unreachable {
-        /// The host.
+        /// The host to connect to.
         host: String,
-        /// What the system said.
+        /// The system's error.
         source: SystemError,
     },
     /// TLS failed.
     #[error("The encrypted connection to {host} failed: {}.{}", failure::of_stream(.source), further(.shortfall.as_ref()))]
     Tls {
-        /// The host.
+        /// The host to connect to.
         host: String,
-        /// What TLS said.
+        /// The error of TLS.
         source: SystemError,
-        /// What is known to be missing of whom TLS trusts.
+        /// The certificate authorities that could not be loaded, if any.
         shortfall: Option<Shortfall>,
     },
     /// The host has no name that a certificate could be checked against.
     #[error("{host} is not a name that a certificate can be checked against. Check the WebSocket address.")]
     NotAName {
-        /// The host.
+        /// The host to connect to.
         host: String,
     },
-    /// The server answered, but not with a WebSocket.
+    /// The server answered, but did not upgrade to a WebSocket.
     #[error("{host} {refusal}")]
     NotUpgraded {
-        /// The host.
+        /// The host to connect to.
         host: String,
-        /// Its answer.
+        /// The server's response.
         refusal: Refusal,
     },
-    /// What the server answered is not what a WebSocket server answers, or the connection broke in the middle.
+    /// The server's response is not that of a WebSocket server, or the connection broke while it was read.
     #[error("{host} did not open a WebSocket: {reason}. Check the WebSocket address, or ask whoever runs the server.")]
     Handshake {
-        /// The host.
+        /// The host to connect to.
         host: String,
-        /// What went wrong.
+        /// What is wrong with the response.
         reason: HandshakeError,
     },
-    /// The proxy is of no use.
+    /// The proxy can't be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-    /// The budget of time is used up.
+    /// Connecting took longer than the time limit.
     #[error("{host} did not answer within 10 s{through}.")]
     TimedOut {
-        /// The host.
+        /// The host to connect to.
         host: String,
-        /// By which proxy it was to be reached, with a space before it; or empty.
+        /// The proxy on the way as part of the sentence, with a leading space; may be empty.
         through: String,
     },
 }
 
 impl ConnectError {
-    /// TLS with a host failed.
+    /// Creates the error for a failure of TLS with a host.
     pub(crate) fn tls(host: String, source: io::Error, trust: &TlsConfig) -> Self {
         Self::Tls { host, source: source.into(), shortfall: trust.shortfall.clone() }
     }
 }
 
-/// An answer that is no upgrade.
+/// A response that does not upgrade the connection.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error(
     "answered with HTTP status {} instead of a WebSocket{}. {}", .status.as_u16(), said(.words),
     advice(.status.as_u16(), .onward.as_deref())
 )]
 pub struct Refusal {
-    /// The status.
+    /// The status of the response.
     pub status: StatusCode,
-    /// The server's words on one line; or empty.
+    /// The server's words on one line; may be empty.
     pub(crate) words: String,
-    /// Where it redirects to: the origin alone.
+    /// The redirect target: only its origin.
     pub(crate) onward: Option<String>,
-    /// When it wants to be asked again.
+    /// When the server wants to be asked again.
     pub retry_after: Option<RetryAfter>,
 }
 
-/// Why an answer is not that of a WebSocket server.
+/// Why a response is not that of a WebSocket server.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum HandshakeError {
-    /// The connection ended first.
+    /// The connection ended before the response.
     #[error("the connection was closed without an answer")]
     Closed,
     /// The connection broke.
     #[error("the connection broke off: {0}")]
     Broken(SystemError),
-    /// Something that is not HTTP/1.
+    /// The response is not HTTP/1.
     #[error("its answer is not HTTP")]
     NotHttp,
-    /// An answer above the bound.
+    /// The response is too long.
     #[error("its answer is too long")]
     TooLong,
-    /// The address can't be sent.
+    /// The address can't be sent in a request.
     #[error("this address can't be asked for")]
     Address,
-    /// No `Upgrade: websocket`.
+    /// The response has no `Upgrade: websocket`.
     #[error("its answer does not say “Upgrade: websocket”")]
     NoUpgrade,
-    /// No `Connection: Upgrade`.
+    /// The response has no `Connection: Upgrade`.
     #[error("its answer does not say “Connection: Upgrade”")]
     NoConnection,
-    /// No proof that the request was read as a WebSocket's.
+    /// The response has no `Sec-WebSocket-Accept`, which proves that the server read the request as a WebSocket's.
     #[error("its answer has no Sec-WebSocket-Accept")]
     NoAccept,
-    /// Another proof.
+    /// The `Sec-WebSocket-Accept` does not match the request.
     #[error("the Sec-WebSocket-Accept of its answer belongs to another request")]
     WrongAccept,
-    /// A subprotocol that was not asked for.
+    /// The server chose a subprotocol that was not requested.
     #[error("it chose the subprotocol “{0}”, which was not asked for")]
     Subprotocol(String),
-    /// An extension that was not asked for.
+    /// The server chose an extension that was not requested.
     #[error("it uses the extension “{0}”, which was not asked for")]
     Extension(String),
 }
 
-/// Words as a part of a sentence.
+/// The server's words as part of a sentence.
 fn said(words: &str) -> String {
     if words.is_empty() { String::new() } else { format!(": “{words}”") }
 }
 
-/// What to do about a status.
+/// What the operator can do about a status.
 fn advice(status: u16, onward: Option<&str>) -> String {
     match (status, onward) {
         (300..=399, Some(onward)) => {
@@ -167,7 +167,7 @@ fn advice(status: u16, onward: Option<&str>) -> String {
     }
 }
 
-/// What is missing, after a sentence.
+/// The missing certificate authorities, to be appended to a sentence.
 fn further(shortfall: Option<&Shortfall>) -> String {
     shortfall.map(|shortfall| format!(" {shortfall}")).unwrap_or_default()
 }

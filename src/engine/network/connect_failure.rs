@@ -1,4 +1,4 @@
-//! Why the HTTP client got no connection, told apart by the types of its errors and never by their words.
+//! Why the HTTP client got no connection, decided by the types of its errors and never by their texts.
 
 use std::error::Error;
 use std::io;
@@ -10,44 +10,45 @@ use tower_service::Service;
 
 use crate::engine::network::tls::failure;
 
-/// What went wrong between the client and a proxy that it had to tunnel through. hyper-util gives the type no name outside,
-/// but it is the error of its connector.
+/// An error between the client and a proxy that it had to tunnel through. hyper-util does not export the type, but it is the
+/// error of its connector.
 type TunnelError = <Tunnel<HttpConnector> as Service<Uri>>::Error;
 
 /// Why there is no connection.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum NoConnection {
-    /// The proxy wants a user name and a password, or others.
+    /// The proxy requires a user name and a password, or refused those that it got.
     #[error("the proxy wants a password")]
     ProxyPassword,
     /// The proxy answered with another status.
     #[error("the proxy refused")]
     ProxyRefused,
-    /// The proxy hung up.
+    /// The proxy closed the connection.
     #[error("the proxy closed the connection")]
     ProxyClosed,
-    /// The answer of the proxy has no end.
+    /// The proxy's response is too long.
     #[error("the answer of the proxy had no end")]
     ProxyTooLong,
-    /// TLS.
+    /// TLS failed.
     #[error("{}", failure::describe(.0))]
     Tls(rustls::Error),
-    /// An answer came that is not HTTP, or breaks its rules.
+    /// The response is not valid HTTP.
     #[error("the answer is not HTTP")]
     NotHttp,
-    /// The connection was there and broke.
+    /// An established connection broke.
     #[error("the connection broke off")]
     BrokenOff,
-    /// The system, or the resolver of names, in its own words.
+    /// An error of the system or the name resolver, in its own words.
     #[error("{0}")]
     System(String),
-    /// Nothing is known.
+    /// The cause is unknown.
     #[error("the reason is not known")]
     Unknown,
 }
 
 impl NoConnection {
-    /// What an error of the client means. Its text can name the address: only kinds and the system's words are taken.
+    /// The meaning of an error of the client. Its text can contain the address, so only error kinds and the system's words
+    /// are used.
     pub(crate) fn of(error: &reqwest::Error) -> Self {
         let mut innermost = None;
         let mut source = error.source();
@@ -73,13 +74,13 @@ impl NoConnection {
             TunnelError::TunnelUnexpectedEof => Some(Self::ProxyClosed),
             TunnelError::ProxyHeadersTooLong => Some(Self::ProxyTooLong),
             TunnelError::MissingHost => Some(Self::Unknown),
-            // What is inside says more.
+            // The wrapped error says more.
             TunnelError::ConnectFailed(_) | TunnelError::Io(_) => None,
         }
     }
 
     fn of_tls(cause: &(dyn Error + 'static)) -> Option<Self> {
-        // What an I/O error wraps is not its source, but the source of that.
+        // The source of an I/O error is not the error that it wraps, but the source of that error.
         let wrapped = cause.downcast_ref::<io::Error>().and_then(failure::within);
         let tls = wrapped.or_else(|| cause.downcast_ref::<rustls::Error>());
         tls.cloned().map(Self::Tls)

@@ -1,6 +1,6 @@
-//! A profile's addresses, checked: the only thing that sessions, REST calls and downloads are made from.
+//! A profile's validated addresses, from which all sessions, REST calls and downloads are made.
 //!
-//! Whoever holds [`Endpoints`] holds the operator's consent: nothing speaks plain text beyond this machine without it.
+//! A value of [`Endpoints`] proves the operator's consent: without it nothing is sent unencrypted beyond this machine.
 
 use std::net::SocketAddr;
 
@@ -8,43 +8,43 @@ use url::{Host, Url};
 
 use crate::settings::{AddressError, Profile, Protocol, is_loopback};
 
-/// A profile's addresses, checked.
+/// A profile's validated addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoints {
-    /// The backend.
+    /// The backend's address.
     pub(crate) api: Url,
-    /// The WebSocket proxy.
+    /// The WebSocket proxy's address.
     pub(crate) websocket: Url,
-    /// The downstream store.
+    /// The downstream store's address.
     pub(crate) download: Url,
-    /// Hosts to which the operator allowed plain text.
+    /// Hosts for which the operator allowed plain text.
     allowed: Vec<String>,
 }
 
-/// Why a profile can't be connected as it stands, in words for the operator.
+/// Why a profile's addresses can't be used. The texts are for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// An address is wrong.
+    /// An address is invalid.
     #[error("The {which} can't be used. {source}")]
     Address {
-        /// The field's name.
+        /// The name of the field.
         which: &'static str,
-        /// What is wrong.
+        /// What is wrong with it.
         source: AddressError,
     },
-    /// A host would hear plain text.
+    /// A connection would not be encrypted.
     #[error(
         "The connection to {hosts} would not be encrypted: anybody on the way could read the token. Use an address that \
          begins with https:// or wss://, or allow it in the sign-in form."
     )]
     NoConsent {
-        /// The hosts.
+        /// The hosts that would be contacted without encryption.
         hosts: String,
     },
 }
 
 impl Endpoints {
-    /// Checks a profile's addresses and the operator's consent.
+    /// Validates a profile's addresses and checks the operator's consent.
     pub(crate) fn of(profile: &Profile) -> Result<Self, EndpointError> {
         let address = |which, source| EndpointError::Address { which, source };
         let api = profile.api.url(Protocol::Http).map_err(|error| address("API address", error))?;
@@ -58,19 +58,19 @@ impl Endpoints {
         Ok(Self { api, websocket, download, allowed: profile.allow_unencrypted.clone() })
     }
 
-    /// The address of a REST call: `path` below the backend's address.
+    /// The address of a REST call: `path` appended to the backend's address.
     pub(crate) fn call(&self, path: &[&str]) -> Url {
         let mut url = self.api.clone();
         url.set_query(None);
         url.set_fragment(None);
-        // An http(s) URL always has path segments; where it had none the call would fail by its address.
+        // An http(s) URL always has path segments; if it had none the call would fail because of its address.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
         url
     }
 
-    /// Whether a link may be fetched: encrypted, or from this machine, or from a host that the operator allowed.
+    /// Whether a link may be fetched: it is encrypted, or the host is this machine, or the operator allowed the host.
     pub(crate) fn may_fetch(&self, url: &Url) -> bool {
         matches!(url.scheme(), "https" | "wss")
             || is_loopback(url)
@@ -78,21 +78,21 @@ impl Endpoints {
     }
 }
 
-/// What to connect a socket to.
+/// The address that a socket connects to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// The host: a name or an address, IPv6 without brackets.
+    /// The host: a name or an IP address, IPv6 without brackets.
     pub host: String,
-    /// The port.
+    /// The port to connect to.
     pub port: u16,
-    /// Whether TLS is spoken.
+    /// Whether to use TLS.
     pub secure: bool,
-    /// Addresses that were checked beforehand: the only ones to connect to. Empty where the host is to be resolved.
+    /// Addresses that were checked beforehand: the only ones to connect to. If empty, the host is resolved.
     pub addresses: Vec<SocketAddr>,
 }
 
 impl Target {
-    /// What a `ws(s)` or `http(s)` address says to connect to.
+    /// The target of a `ws(s)` or `http(s)` address.
     pub(crate) fn of(url: &Url) -> Self {
         let secure = matches!(url.scheme(), "wss" | "https");
         let host = match url.host() {
@@ -108,7 +108,7 @@ impl Target {
         }
     }
 
-    /// The address that it was taken from, without path and query.
+    /// The address that it was made from, without path and query.
     pub(crate) fn url(&self) -> Option<Url> {
         let scheme = if self.secure { "wss" } else { "ws" };
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };

@@ -1,7 +1,7 @@
-//! One HTTP/1.1 request over a connected stream that carries another protocol once the server agrees: `CONNECT` and the
-//! WebSocket upgrade.
+//! Sends one HTTP/1.1 request over a connected stream that carries another protocol once the server agrees: `CONNECT` and
+//! the WebSocket upgrade.
 //!
-//! Answers are read as leniently as those to downloads and REST calls, but only up to a bound.
+//! Responses are parsed as leniently as those to downloads and REST calls, but their size is limited.
 
 use std::future::poll_fn;
 use std::io;
@@ -17,26 +17,26 @@ use crate::engine::network::tls::failure;
 
 use super::transport::Transport;
 
-/// What this program calls itself.
+/// The `User-Agent` of this program.
 pub(crate) const USER_AGENT: &str = concat!("privicore-monitor/", env!("CARGO_PKG_VERSION"));
 
-/// How many header fields an answer may have.
+/// The most header fields in a response.
 const MOST_HEADERS: usize = 1000;
-/// The longest head of an answer, in bytes.
+/// The longest header section of a response, in bytes.
 const LONGEST_HEAD: usize = 64 * 1024;
-/// How much of a body is read, in bytes.
+/// The most bytes of a body that are read.
 const LONGEST_BODY: usize = 64 * 1024;
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HttpError {
-    /// The connection ended first.
+    /// The connection ended before the response.
     #[error("the connection was closed without an answer")]
     Closed,
-    /// Something that is not HTTP/1.
+    /// The response is not HTTP/1.
     #[error("the answer is not HTTP")]
     NotHttp,
-    /// The head is above the bound.
+    /// The header section is too long.
     #[error("the answer is too long")]
     TooLong,
     /// The stream failed.
@@ -44,13 +44,13 @@ pub(crate) enum HttpError {
     Io(io::Error),
 }
 
-/// An answer's head, and the connection that it came over.
+/// The header section of a response, with its connection.
 pub(crate) struct Answer {
-    /// Status and headers.
+    /// The status and the headers.
     pub(crate) head: response::Parts,
     body: Incoming,
     exchange: Exchange,
-    /// Dropping it would close the connection.
+    /// Kept, because dropping it would close the connection.
     _sender: SendRequest<String>,
 }
 
@@ -60,7 +60,7 @@ struct Exchange {
     ended: bool,
 }
 
-/// Sends a request and reads the head of the answer. The caller holds the budget of time.
+/// Sends a request and reads the header section of the response. The caller enforces the time limit.
 pub(crate) async fn send(stream: Box<dyn Transport>, request: Request<String>) -> Result<Answer, HttpError> {
     let mut builder = Builder::new();
     builder
@@ -78,7 +78,7 @@ pub(crate) async fn send(stream: Box<dyn Transport>, request: Request<String>) -
 }
 
 impl Answer {
-    /// The stream after an answer that switches protocols, and what has been read of it already.
+    /// The stream after a response that switches protocols, and the bytes that were read beyond the response.
     pub(crate) async fn into_stream(mut self) -> Result<(Box<dyn Transport>, Vec<u8>), HttpError> {
         if !self.exchange.ended {
             poll_fn(|cx| self.exchange.connection.poll_without_shutdown(cx)).await?;
@@ -87,7 +87,7 @@ impl Answer {
         Ok((parts.io.into_inner(), parts.read_buf.to_vec()))
     }
 
-    /// The beginning of the body, as far as it comes until then.
+    /// The beginning of the body, as far as it arrives before `until`.
     pub(crate) async fn text(mut self, until: Instant) -> String {
         let mut bytes = Vec::new();
         let frame_decoder = async {
@@ -106,12 +106,12 @@ impl Answer {
 }
 
 impl Exchange {
-    /// Waits for something that comes over the connection.
+    /// Drives the connection until `wanted` completes.
     async fn drive<F: Future>(&mut self, wanted: F) -> F::Output {
         let mut wanted = pin!(wanted);
         poll_fn(|cx| {
             if !self.ended {
-                // An error of the connection is also that of what is waited for.
+                // An error of the connection also reaches the future that waits for it.
                 self.ended = self.connection.poll_without_shutdown(cx).is_ready();
             }
             wanted.as_mut().poll(cx)
@@ -139,7 +139,7 @@ impl From<hyper::Error> for HttpError {
     }
 }
 
-/// The same error: its kind, and what TLS or the system said.
+/// A copy of the error: its kind, and the TLS or system error.
 fn copy_of(error: &io::Error) -> io::Error {
     match (error.raw_os_error(), failure::within(error)) {
         (Some(code), _) => io::Error::from_raw_os_error(code),

@@ -1,4 +1,5 @@
-//! What lies between us and a server: proxies, TLS, the WebSocket upgrade, and how each fails.
+//! The layers of a connection: proxies (`proxy`), TLS (`tls`), HTTP/1.1 (`http1`), the WebSocket upgrade
+//! (`websocket_upgrade`), and the errors of each.
 
 pub(crate) mod close_frame;
 pub(crate) mod connect_error;

@@ -1,4 +1,4 @@
-//! Why a call over REST failed.
+//! Why a REST call failed.
 
 use std::time::Duration;
 
@@ -7,84 +7,85 @@ use super::connect_failure::NoConnection;
 use super::proxy::ProxyError;
 use super::retry_after;
 
-/// Why a call failed, in words for the operator.
+/// Why a REST call failed. The texts are for the operator.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RestError {
-    /// No connection.
+    /// There is no connection.
     #[error("{host} can't be reached: {source}. Check the API address, and that the server runs.")]
     Unreachable {
-        /// The host.
+        /// The host to connect to.
         host: String,
-        /// Why.
+        /// The cause.
         source: NoConnection,
     },
-    /// No connection, and a proxy is in between.
+    /// There is no connection through the proxy.
     #[error(
         "{host} can't be reached through the proxy {proxy}: {source}. Check the proxy in the settings, and that it lets \
          {host} through."
     )]
     UnreachableThrough {
-        /// The host.
+        /// The host to connect to.
         host: String,
-        /// The proxy.
+        /// The proxy's name and port.
         proxy: String,
-        /// Why.
+        /// The cause.
         source: NoConnection,
     },
     /// TLS failed.
     #[error(transparent)]
     Tls(ConnectError),
-    /// The proxy is of no use.
+    /// The proxy can't be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-    /// The proxy connects to nobody for a while.
+    /// The proxy asks to wait before the next call.
     #[error("{error} {}", retry_after::sentence(*.wait))]
     ProxyWaits {
-        /// What it answered.
+        /// The proxy's response.
         error: ProxyError,
-        /// How long it asks to wait before the next call.
+        /// How long the proxy asks to wait.
         wait: Duration,
     },
-    /// No answer.
+    /// The response did not arrive in time.
     #[error("{host} did not answer in time. Try again.")]
     TimedOut {
-        /// The host.
+        /// The host to connect to.
         host: String,
     },
-    /// 401: the token is dead, or user name and password are wrong. With the server's words, or empty.
+    /// 401: the token is not valid, or the user name and password are wrong. Contains the server's words, which may be
+    /// empty.
     #[error("The server refused the token{}. Sign in again.", quoted(.0))]
     Unauthorised(String),
-    /// Any other status that is no success.
+    /// Any other status that is not a success.
     #[error("{host} answered with status {status}{}.{}", quoted(.words), retry_after::further(*.wait))]
     Status {
-        /// The host.
+        /// The host that answered.
         host: String,
-        /// The status.
+        /// The status of the response.
         status: u16,
-        /// The server's words; or empty.
+        /// The server's words; may be empty.
         words: String,
-        /// How long it asks to wait before the next call.
+        /// How long the server asks to wait before the next call.
         wait: Option<Duration>,
     },
-    /// An answer that could not be understood.
+    /// The response could not be parsed.
     #[error("{host} answered in a way that Privicore Monitor does not understand. Check the API address.")]
     NotUnderstood {
-        /// The host.
+        /// The host that answered.
         host: String,
     },
-    /// 404 for a data token.
+    /// 404 for a data token: the data does not exist.
     #[error("The server does not know this data: it was deleted, or it belongs to another profile.")]
     NoSuchData,
-    /// The server took the request and answers later.
+    /// The server accepted the request and answers later.
     #[error("The server took the request for a new token and will decide later. The old token stays in use.")]
     Later,
-    /// The token has characters that no header can carry.
+    /// The token contains characters that are not allowed in a header.
     #[error("This token has characters in it that no token can have. Check that it was copied whole and alone.")]
     NotAToken,
 }
 
 impl RestError {
-    /// How long to wait before the next call, if the server asks for that.
+    /// How long the server or the proxy asks to wait before the next call, if it does.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { wait, .. } => wait.map(|wait| wait.min(retry_after::LONGEST)),
@@ -94,7 +95,7 @@ impl RestError {
     }
 }
 
-/// The server's words as a part of a sentence.
+/// The server's words as part of a sentence.
 pub(crate) fn quoted(words: &str) -> String {
     if words.is_empty() { String::new() } else { format!(": {words}") }
 }

@@ -1,4 +1,4 @@
-//! `Retry-After`: when a server that declines wants to be asked again.
+//! `Retry-After`: when a server that declines a request wants to be asked again.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use crate::protocol::http_date;
 
 use super::http_date::date_of;
 
-/// The longest wait that is kept to: a server that asks for more is asked again all the same.
+/// The longest wait that is respected. A server that asks for more is asked again after this time.
 pub(crate) const LONGEST: Duration = Duration::from_mins(5);
 
 /// When a server wants to be asked again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// So long after its answer.
+    /// This long after its response.
     In(Duration),
-    /// Then, by its own clock, of which nothing is known.
+    /// At this time by the server's clock; its offset is unknown.
     At(Timestamp),
 }
 
 impl RetryAfter {
-    /// What the headers of an answer say.
+    /// Parses the headers of a response.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         headers.get_all(RETRY_AFTER).iter().find_map(|value| {
             let text = str::from_utf8(value.as_bytes()).ok()?.trim();
@@ -35,7 +35,7 @@ impl RetryAfter {
         })
     }
 
-    /// How long it asks to wait, if it is `now` by this computer's clock.
+    /// How long to wait, if it is `now` by this computer's clock.
     pub(crate) fn wait(self, now: Timestamp) -> Duration {
         match self {
             Self::In(wait) => wait,
@@ -44,7 +44,7 @@ impl RetryAfter {
     }
 }
 
-/// What the operator reads of a wait that a server asks for, and that is kept to.
+/// The sentence for the operator about a wait that the server asks for and that is respected.
 pub(crate) fn sentence(wait: Duration) -> String {
     if wait > LONGEST {
         format!("The server asks to wait {}; Privicore Monitor waits {}.", span(wait), span(LONGEST))
@@ -53,17 +53,17 @@ pub(crate) fn sentence(wait: Duration) -> String {
     }
 }
 
-/// The same if it is the operator who asks again.
+/// The same sentence if the operator has to try again.
 pub(crate) fn asked(wait: Duration) -> String {
     format!("The server asks to wait {}.", span(wait))
 }
 
-/// The same after another sentence; empty if it asks for no wait.
+/// The same, to be appended to another sentence; empty if the server asks for no wait.
 pub(crate) fn further(wait: Option<Duration>) -> String {
     wait.map(|wait| format!(" {}", sentence(wait))).unwrap_or_default()
 }
 
-/// A time in its two largest units, rounded up to seconds.
+/// A duration in its two largest units, rounded up to seconds.
 fn span(time: Duration) -> String {
     let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
     let parts = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
@@ -103,7 +103,7 @@ mod tests {
         }
         assert_eq!(of(&[]), None);
         assert_eq!(of(&[("retry-after", "soon"), ("retry-after", "7")]), seconds(7));
-        // A wrong clock here makes no difference if the server says what time it is.
+        // If the server gives its time of day, a wrong clock here makes no difference.
         let dated = [("date", "Sun, 06 Nov 1994 08:49:07 GMT"), ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")];
         assert_eq!(of(&dated), seconds(30));
         let past = [("date", "Sun, 06 Nov 1994 08:50:07 GMT"), ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")];

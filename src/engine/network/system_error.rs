@@ -1,4 +1,4 @@
-//! An error of the operating system in a form that a state can keep: it can be cloned and compared.
+//! An error of the operating system that can be cloned and compared, so that it can be part of a state.
 
 use std::error::Error;
 use std::ops::Deref;
@@ -7,12 +7,12 @@ use std::{fmt, io};
 
 use crate::engine::network::tls::failure;
 
-/// An I/O error. Two are equal if their kinds, the system's numbers and, for failures of TLS, the causes are.
+/// An I/O error. Two are equal if their kinds, their system error numbers and, for TLS failures, their causes are equal.
 #[derive(Debug, Clone)]
 pub struct SystemError(Arc<io::Error>);
 
 impl SystemError {
-    /// The failure of TLS that it wraps, if it is one.
+    /// The TLS error that it wraps, if any.
     fn tls(&self) -> Option<&rustls::Error> {
         failure::within(self)
     }

@@ -1,4 +1,4 @@
-//! The environment's rule beside curl itself: whom curl connects to with the same variables.
+//! Compares the environment's proxy rules with curl itself: which address curl connects to with the same variables.
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
@@ -6,11 +6,11 @@ use std::sync::mpsc;
 
 use super::*;
 
-/// Names and values of the environment.
+/// The names and values of the environment's variables.
 type Environment = &'static [(&'static str, &'static str)];
 
-/// Variables, and the addresses that are reached with them. `A` … `D` stand for proxies. Networks of IPv6, which curl documents, are not
-/// here: 7.88 compares the addresses of IPv6 as if they were names.
+/// Variables, and the addresses that are requested with them. `A` … `D` stand for proxies. IPv6 networks, which curl
+/// documents, are missing here, because curl 7.88 compares IPv6 addresses as if they were names.
 const TABLE: &[(Environment, &[&str])] = &[
     (&[], &["http://a.test", "https://a.test"]),
     (&[("https_proxy", "A"), ("HTTPS_PROXY", "")], &["http://a.test", "https://a.test"]),
@@ -55,14 +55,14 @@ const TABLE: &[(Environment, &[&str])] = &[
     (&[("all_proxy", "C"), ("no_proxy", "2001:db8::1")], &["http://[2001:db8::1]", "http://[2001:db8::2]"]),
 ];
 
-/// Listens like a proxy or a server, and tells each connection.
+/// Listens like a proxy or a server, and reports each connection.
 fn listen(name: &'static str, told: mpsc::SyncSender<&'static str>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::Builder::new()
         .spawn(move || {
             for stream in listener.incoming() {
-                // Told before the client can see the end.
+                // Report before the client can see the end of the connection.
                 if told.send(name).is_err() {
                     return;
                 }
@@ -94,7 +94,7 @@ fn every_variable_leads_where_it_leads_curl() {
         let ours = ProxyRules::of(&ProxyChoice::System, &read);
         for url in *urls {
             let mut curl = Command::new("curl");
-            // Nothing leaves this machine, whatever it decides.
+            // Nothing leaves this machine, whatever curl decides.
             curl.args(["--disable", "--silent", "--max-time", "10", "--connect-to", &format!("::{straight}"), url]);
             curl.env_clear().envs(set.iter().map(|(name, value)| (*name, value)));
             if let Some(path) = std::env::var_os("PATH") {

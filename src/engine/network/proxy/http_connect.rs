@@ -1,6 +1,6 @@
-//! A way through an HTTP proxy: `CONNECT` (RFC 9110, section 9.3.6), and nothing else of HTTP.
+//! Opens a tunnel through an HTTP proxy with `CONNECT` (RFC 9110, section 9.3.6).
 //!
-//! What comes after it is a plain stream of bytes to the target; TLS is spoken through it, end to end.
+//! After it the stream carries plain bytes to the target; TLS runs through it, end to end.
 
 use hyper::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use hyper::{Method, Request, StatusCode};
@@ -12,11 +12,12 @@ use crate::engine::network::transport::Transport;
 
 use super::{ProxyError, ProxyServer};
 
-/// Has the proxy at the other end of `stream` connect to a target: the stream to that. The caller holds the budget of time.
+/// Asks the proxy at the other end of `stream` to connect to a target; returns the stream to the target. The caller enforces
+/// the time limit.
 ///
 /// # Errors
 ///
-/// Where the proxy does not, or is none.
+/// If the proxy does not connect, or is not a proxy.
 pub(crate) async fn open(
     stream: Box<dyn Transport>,
     target: &Target,
@@ -38,11 +39,11 @@ pub(crate) async fn open(
         return Err(ProxyError::Refused { proxy, host, status: status.as_u16(), retry_after });
     }
     let (stream, read) = answer.into_stream().await.map_err(failed)?;
-    // Neither TLS nor HTTP lets a server speak first: more than the answer is none of the target's.
+    // In TLS and HTTP the client speaks first, so bytes after the response can't come from the target.
     if read.is_empty() { Ok(stream) } else { Err(ProxyError::NotAProxy(through.to_string())) }
 }
 
-/// The request. It holds the proxy's password where there is one.
+/// The request. It contains the proxy's password, if there is one.
 fn request(target: &Target, through: &ProxyServer) -> hyper::http::Result<Request<String>> {
     let host = if target.host.contains(':') { format!("[{}]", target.host) } else { target.host.clone() };
     let authority = format!("{host}:{}", target.port);
@@ -85,14 +86,14 @@ mod tests {
         Target { host: host.into(), port: 8083, secure: true, addresses: Vec::new() }
     }
 
-    /// What becomes of an answer; `hang_up` is whether the proxy then closes. And what it was asked.
+    /// The result of a response, and the request as the proxy read it; `hang_up` is whether the proxy then closes.
     async fn answered(answer: &[u8], hang_up: bool) -> (Result<(), ProxyError>, String) {
         let (ours, mut theirs) = tokio::io::duplex(1024);
         let through = through("http://me:secret@p:3128");
         let proxy = async {
             let mut asked = vec![0; 1024];
             let read = theirs.read(&mut asked).await.unwrap();
-            // In small pieces, as a network may deliver it; where it is given up, nobody takes the rest.
+            // In small pieces, as a network may deliver it. The client may close before it has read everything.
             for piece in answer.chunks(7) {
                 if theirs.write_all(piece).await.is_err() {
                     break;

@@ -1,8 +1,8 @@
-//! Which proxy an address is reached through: none, the one of the settings, or what the environment says.
+//! Decides through which proxy an address is reached: none, the one in the settings, or the one that the environment names.
 //!
-//! This machine is never reached through one. A choice that can't be used stops every other connection with a sentence; nothing
-//! goes around a proxy because its address is wrong. Of the system only the environment is read, as curl does: neither the
-//! desktop's own proxy settings nor scripts (PAC, WPAD), and of proxies only those that speak HTTP, not SOCKS.
+//! This machine is always reached directly. A proxy setting that can't be used stops every other connection with an error,
+//! so that a wrong proxy address never bypasses the proxy. Of the system's settings only the environment is read, as by
+//! curl: not the desktop's proxy settings, no scripts (PAC, WPAD), and only HTTP proxies, not SOCKS.
 
 #[cfg(test)]
 pub(crate) mod curl_tests;
@@ -25,23 +25,24 @@ use super::endpoints::Target;
 use super::retry_after::RetryAfter;
 use super::system_error::SystemError;
 
-/// The port of a proxy whose address in the environment begins with `http://`, or with no scheme, and names none: curl's choice.
+/// The port of a proxy whose address in the environment has the scheme `http://` or none, and no port: the same as curl's.
 const DEFAULT_PORT: u16 = 1080;
 
-/// What the environment says of proxies. An address may hold a user name and a password: `Debug` shows which variables are set.
+/// The proxies that the environment names. An address may contain a user name and a password, so `Debug` shows only which
+/// variables are set.
 #[derive(Clone, Default)]
 pub struct ProxyEnvironment {
-    /// For `https` and `wss`.
+    /// The proxy for `https` and `wss`.
     https: Option<Variable>,
-    /// For `http` and `ws`.
+    /// The proxy for `http` and `ws`.
     http: Option<Variable>,
-    /// For both, where there is none of their own.
+    /// The proxy for both, if they have none of their own.
     all: Option<Variable>,
-    /// What is reached without one.
+    /// The hosts that are reached directly.
     no: Option<Variable>,
 }
 
-/// A variable that is set.
+/// An environment variable that is set.
 #[derive(Clone)]
 struct Variable {
     name: &'static str,
@@ -49,8 +50,8 @@ struct Variable {
 }
 
 impl ProxyEnvironment {
-    /// Reads an environment that is given as a function from names to values, as curl does: the name in small letters comes first,
-    /// an empty value counts as none, and `HTTP_PROXY` is not read, since a request can set it in a CGI's environment.
+    /// Reads an environment, given as a function from names to values, like curl: the lower-case name takes precedence, an
+    /// empty value counts as unset, and `HTTP_PROXY` is ignored, because in CGI programs a request can set it.
     #[must_use]
     pub fn read(value: impl Fn(&str) -> Option<OsString>) -> Self {
         let first = |names: &[&'static str]| {
@@ -79,26 +80,26 @@ impl fmt::Debug for ProxyEnvironment {
     }
 }
 
-/// Why a proxy is of no use, in words for the operator.
+/// Why a proxy can't be used. The texts are for the operator.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ProxyError {
-    /// The one of the settings can't be used.
+    /// The proxy in the settings can't be used.
     #[error("The proxy in the settings can't be used. {0}")]
     Setting(ProxyChoiceError),
-    /// The one of the environment can't be used. Its value is not shown: it may hold a password.
+    /// The proxy in the environment can't be used. Its value is not shown, because it may contain a password.
     #[error(
         "The environment variable {0} names no proxy that Privicore Monitor can use: it takes an address that begins with \
          http:// or https://, not SOCKS. Set it to one and start again, or choose another proxy in the settings."
     )]
     Variable(&'static str),
-    /// Nobody listens, or there is no way there.
+    /// No program listens on the proxy's port, or the proxy is unreachable.
     #[error(
         "The proxy {proxy} can't be reached: {source}. Check the proxy in the settings, and this machine's network."
     )]
     NotReached {
-        /// Its name and port.
+        /// The proxy's name and port.
         proxy: String,
-        /// What the system said.
+        /// The system's error.
         source: SystemError,
     },
     /// The encrypted connection to the proxy itself failed.
@@ -107,39 +108,39 @@ pub enum ProxyError {
         failure::of_stream(.source)
     )]
     Tls {
-        /// Its name and port.
+        /// The proxy's name and port.
         proxy: String,
-        /// What TLS said.
+        /// The error of TLS.
         source: SystemError,
     },
-    /// 407.
+    /// 407: the proxy requires a user name and a password, or refused them.
     #[error(
         "The proxy {0} asks for a user name and a password, or refused those that it got. Privicore Monitor keeps none in the \
          settings: choose the system's proxy, set HTTPS_PROXY to an address that has them, and start again."
     )]
     NeedsPassword(String),
-    /// Any other status that is no success.
+    /// Any other status that is not a success.
     #[error(
         "The proxy {proxy} did not connect to {host}: it answered with HTTP status {status}. Check the address, and ask whoever \
          runs the proxy to let {host} through."
     )]
     Refused {
-        /// Its name and port.
+        /// The proxy's name and port.
         proxy: String,
-        /// What was to be reached.
+        /// The host to connect to.
         host: String,
-        /// The status.
+        /// The status of the response.
         status: u16,
-        /// When it wants to be asked again.
+        /// When the proxy wants to be asked again.
         retry_after: Option<RetryAfter>,
     },
-    /// What it answered is no HTTP, or it spoke before it was asked.
+    /// The response is not HTTP, or arrived before the request.
     #[error("{0} did not answer like a proxy. Check the proxy in the settings.")]
     NotAProxy(String),
-    /// An answer without an end.
+    /// The response is too long.
     #[error("The answer of the proxy {0} had no end, so the connection was given up. Check the proxy in the settings.")]
     TooLong(String),
-    /// It hung up.
+    /// The proxy closed the connection.
     #[error("The proxy {0} closed the connection without an answer. Check the proxy in the settings.")]
     Closed(String),
 }
@@ -154,22 +155,22 @@ impl ProxyError {
     }
 }
 
-/// The proxy that an address is reached through.
+/// A proxy that can be used.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ProxyServer(Url);
 
 impl ProxyServer {
-    /// Its address, which may hold a password.
+    /// Its address, which may contain a password.
     pub(crate) fn url(&self) -> &Url {
         &self.0
     }
 
-    /// What to connect to.
+    /// The address to connect to.
     pub(crate) fn target(&self) -> Target {
         Target::of(&self.0)
     }
 
-    /// The value of the header `Proxy-Authorization`, where it wants one. A secret.
+    /// The value of the header `Proxy-Authorization`, if the proxy's address has a user name and password. A secret.
     pub(crate) fn authorization(&self) -> Option<String> {
         if self.0.username().is_empty() && self.0.password().is_none() {
             return None;
@@ -182,7 +183,7 @@ impl ProxyServer {
 }
 
 impl fmt::Display for ProxyServer {
-    /// Its name and port.
+    /// Shows its name and port.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let port = self.0.port_or_known_default().unwrap_or_default();
         write!(f, "{}:{port}", self.0.host_str().unwrap_or_default())
@@ -195,27 +196,27 @@ impl fmt::Debug for ProxyServer {
     }
 }
 
-/// The rule.
+/// The rules that choose a proxy for an address.
 #[derive(Clone)]
 pub(crate) enum ProxyRules {
-    /// Everything goes straight.
+    /// Every address is reached directly.
     None,
-    /// Everything goes through one; or nothing goes, where that can't be used.
+    /// Every address is reached through this proxy; if it can't be used, no address is reached.
     One(Result<ProxyServer, ProxyChoiceError>),
-    /// As the environment says.
+    /// The environment's rules.
     Variables(Arc<Variables>),
 }
 
-/// The environment's rule.
+/// The environment's rules.
 pub(crate) struct Variables {
     https: Option<Result<ProxyServer, &'static str>>,
     http: Option<Result<ProxyServer, &'static str>>,
-    /// What is reached straight.
+    /// The hosts that are reached directly, as a list.
     no_proxy: String,
 }
 
 impl ProxyRules {
-    /// The rule that a choice and the environment make.
+    /// Creates the rules from the settings and the environment.
     pub(crate) fn of(choice: &ProxyChoice, variables: &ProxyEnvironment) -> Self {
         match choice.url() {
             Ok(Some(url)) => Self::One(Ok(ProxyServer(url))),
@@ -234,7 +235,7 @@ impl ProxyRules {
         }
     }
 
-    /// The proxy for an `http(s)` or `ws(s)` address; `None` where it is reached straight.
+    /// The proxy for an `http(s)` or `ws(s)` address; `None` if it is reached directly.
     pub(crate) fn of_url(&self, url: &Url) -> Result<Option<ProxyServer>, ProxyError> {
         let Some(host) = url.host().filter(|_host| !is_loopback(url)) else { return Ok(None) };
         let secure = matches!(url.scheme(), "https" | "wss");
@@ -266,7 +267,7 @@ impl fmt::Debug for ProxyRules {
     }
 }
 
-/// A proxy as an environment variable names it: an address, or host and port alone.
+/// Parses a proxy in an environment variable: an address, or only host and port.
 fn through(value: &str) -> Option<ProxyServer> {
     let text = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
     let mut url = parse_url(&text).ok()?;
@@ -279,7 +280,7 @@ fn through(value: &str) -> Option<ProxyServer> {
     Some(ProxyServer(url))
 }
 
-/// Whether an address names its port, which the parser drops if it is that of the scheme.
+/// Whether an address has an explicit port, which the parser drops if it is the default of the scheme.
 fn names_port(text: &str) -> bool {
     let authority = text.split_once("://").map_or(text, |(_scheme, rest)| rest);
     let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();

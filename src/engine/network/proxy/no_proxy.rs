@@ -1,12 +1,12 @@
-//! `NO_PROXY` as curl reads it. curl 7.88 takes addresses of IPv6 for names, against its documentation, which is followed here: networks
-//! of IPv6 count, and addresses may stand in brackets.
+//! `NO_PROXY` as curl documents it. curl 7.88 treats IPv6 addresses as names, contrary to its documentation, which this
+//! module follows: IPv6 networks work, and addresses may be in brackets.
 
 use std::net::IpAddr;
 
 use url::Host;
 
-/// Whether a list names a host: `*` alone names every one; a name stands for itself and everything below it, also with a dot before
-/// it; an address stands for itself or, with the length of a prefix, for a network. Items are separated by commas or blanks.
+/// Whether a list contains a host. `*` alone matches every host. A name matches itself and its subdomains, also with a
+/// leading dot. An address matches itself or, with a prefix length, a network. Items are separated by commas or blanks.
 pub(crate) fn names(list: &str, host: &Host<&str>) -> bool {
     if list == "*" {
         return true;
@@ -29,7 +29,7 @@ fn is_within(name: &str, item: &str) -> bool {
 
 fn is_in_network(address: IpAddr, item: &str) -> bool {
     let (network, length) = item.split_once('/').map_or((item, None), |(network, length)| (network, Some(length)));
-    // Brackets are those of URLs: nobody who writes them means anything else.
+    // Brackets are the brackets of URLs; they can't mean anything else.
     let network = network.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(network);
     let Ok(network) = network.parse::<IpAddr>() else { return false };
     let (address, network, bits) = match (address, network) {
@@ -37,7 +37,7 @@ fn is_in_network(address: IpAddr, item: &str) -> bool {
         (IpAddr::V6(address), IpAddr::V6(network)) => (address.to_bits(), network.to_bits(), 128),
         _ => return false,
     };
-    // As C's `atoi`; a length of 0 counts as none.
+    // Parsed like C's `atoi`; a length of 0 counts as none.
     let digits = length.map_or("", |length| length.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default());
     let length = match digits.parse::<u32>() {
         Ok(0) | Err(_) => bits,

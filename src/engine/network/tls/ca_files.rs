@@ -1,5 +1,5 @@
-//! The certificate files that the operator named. Each is read by a thread of its own, because one that lies on a network mount may
-//! take long or for ever: connections wait for it only a little while, and quitting does not wait at all.
+//! Reads the certificate files that the operator named. Each is read in a thread of its own, because a file on a network
+//! mount may take long or never finish: connections wait for it only a short time, and quitting does not wait.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,26 +12,24 @@ use crate::engine::network::system_error::SystemError;
 /// How long connections wait for the files.
 pub(crate) const BUDGET: Duration = Duration::from_secs(5);
 
-/// The certificate files, as far as they are read.
+/// The certificate files, as far as they have been read.
 #[derive(Debug, Default)]
 pub(crate) struct CaFiles(Vec<CaFile>);
 
-/// One of them.
+/// One certificate file.
 #[derive(Debug)]
 pub(crate) struct CaFile {
-    /// Where it is.
     pub(crate) path: PathBuf,
-    /// Who named it.
     pub(crate) named_by: NamedBy,
     content: Content,
 }
 
-/// Who named a certificate file.
+/// Where a certificate file was named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NamedBy {
-    /// `PRIVICORE_CA_FILE`.
+    /// In `PRIVICORE_CA_FILE`.
     Environment,
-    /// The settings.
+    /// In the settings.
     Settings,
 }
 
@@ -42,15 +40,15 @@ enum Content {
 }
 
 impl CaFiles {
-    /// Begins to read them.
+    /// Starts to read the files.
     pub(crate) fn read(files: impl IntoIterator<Item = (NamedBy, PathBuf)>) -> Self {
         let begin = |(named_by, path): (NamedBy, PathBuf)| {
             let (read, frame_decoder) = oneshot::channel();
             let at = path.clone();
-            // Neither tokio's threads nor anybody else can be told to give up a read that never returns; this one ends with the
+            // A read that never returns can't be cancelled, not in tokio's threads either; this thread ends with the
             // process.
             let thread = std::thread::Builder::new().name("certificates".to_owned()).spawn(move || {
-                // Nobody waits any more: another file was chosen, or the engine stops.
+                // The receiver is gone: another file was chosen, or the engine stops.
                 drop(read.send(std::fs::read(at)));
             });
             let content = match thread {
@@ -62,7 +60,7 @@ impl CaFiles {
         Self(files.into_iter().map(begin).collect())
     }
 
-    /// Waits until all of them are read. Can be dropped at any time.
+    /// Waits until all files are read. Can be dropped at any time.
     pub(crate) async fn wait(&mut self) {
         for file in &mut self.0 {
             if let Content::Reading(frame_decoder) = &mut file.content {
@@ -72,19 +70,18 @@ impl CaFiles {
         }
     }
 
-    /// Whether all of them are read.
+    /// Whether all files are read.
     pub(crate) fn are_read(&self) -> bool {
         self.0.iter().all(|file| matches!(file.content, Content::Read(_)))
     }
 
-    /// Each file.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &CaFile> {
         self.0.iter()
     }
 }
 
 impl CaFile {
-    /// What is in it; `None` as long as it is being read.
+    /// The file's content; `None` while it is being read.
     pub(crate) fn content(&self) -> Option<Result<&[u8], &SystemError>> {
         match &self.content {
             Content::Reading(_) => None,

@@ -1,31 +1,31 @@
-//! Certificates in a file, in every form in which systems write them.
+//! Parses certificate files in every form in which systems write them.
 //!
-//! PEM with text around its blocks, in UTF-8 or UTF-16, with any line ends or none, with OpenSSL's trust settings; DER, one or several
-//! certificates. A block that can't be read takes nothing from the others.
+//! PEM with text around its blocks, in UTF-8 or UTF-16, with any line endings or none, with OpenSSL's trust settings; DER
+//! with one or several certificates. A block that can't be parsed does not affect the others.
 
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{Engine as _, alphabet};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 
-/// Takes base64 with or without padding.
+/// Accepts base64 with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true),
 );
-/// The object identifier of a PKCS#7 `signedData` in DER.
+/// The object identifier of PKCS#7 `signedData`, in DER.
 const PKCS7: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
-/// The same of PKCS#7 `data`, which a PKCS#12 file begins with.
+/// The object identifier of PKCS#7 `data`, with which a PKCS#12 file begins, in DER.
 const PKCS7_DATA: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01];
 
-/// What a file holds.
+/// The certificates in a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Certificates {
-    /// Those that can be trusted.
+    /// The certificates that can be trusted.
     pub(crate) usable: Vec<CertificateDer<'static>>,
-    /// The others: which certificate of the file it is, counted from 1, and why.
+    /// The others: the position of the certificate in the file, from 1, and the reason.
     pub(crate) unusable: Vec<(usize, Unusable)>,
 }
 
@@ -35,10 +35,10 @@ pub(crate) enum Unusable {
     /// Its end is missing.
     #[error("is cut off")]
     CutOff,
-    /// Its letters are no base64.
+    /// It is not valid base64.
     #[error("is damaged")]
     Damaged,
-    /// It is no certificate, or one of a version or with a content that TLS can't use.
+    /// It is not a certificate, or TLS can't use its version or content.
     #[error("is no certificate that TLS can use")]
     NoCertificate,
 }
@@ -46,33 +46,33 @@ pub(crate) enum Unusable {
 /// Why a file holds no certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoCertificates {
-    /// Nothing at all.
+    /// The file is empty.
     #[error("it is empty")]
     Empty,
-    /// A PKCS#7 container: `.p7b`, `.p7c`.
+    /// It is a PKCS#7 container: `.p7b`, `.p7c`.
     #[error(
         "it is a PKCS#7 container (.p7b). Export the certificate as “Base-64 encoded X.509 (.CER)”, or convert it: openssl pkcs7 \
          -print_certs -in FILE -out certificates.pem (with -inform DER if it is binary)"
     )]
     Pkcs7,
-    /// A PKCS#12 container: `.pfx`, `.p12`.
+    /// It is a PKCS#12 container: `.pfx`, `.p12`.
     #[error(
         "it is a PKCS#12 container (.pfx, .p12), which can hold a private key. Export the certificate alone, as “Base-64 encoded \
          X.509 (.CER)”"
     )]
     Pkcs12,
-    /// A key.
+    /// It is a private key.
     #[error("it holds a private key and no certificate. Name the certificate of the authority instead")]
     PrivateKey,
-    /// A request for a certificate.
+    /// It is a certificate request.
     #[error("it holds a request for a certificate, not the certificate. Name the certificate of the authority instead")]
     Request,
-    /// Something else.
+    /// It is something else.
     #[error("it holds no certificate. It must hold X.509 certificates in PEM or DER form (.pem, .crt, .cer)")]
     None,
 }
 
-/// Reads a file's certificates.
+/// Parses a file's certificates.
 pub(crate) fn read(bytes: &[u8]) -> Result<Certificates, NoCertificates> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(NoCertificates::Empty);
@@ -84,7 +84,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Certificates, NoCertificates> {
     if bytes.first() == Some(&0x30) {
         return of_der(bytes);
     }
-    // Base64 without its frame, of DER or of PEM.
+    // Base64 without PEM lines around it, of DER or of PEM.
     match decoded(&text) {
         Some(inner) if inner.starts_with(b"-----BEGIN ") => of_pem(&String::from_utf8_lossy(&inner)),
         Some(inner) if inner.first() == Some(&0x30) => of_der(&inner),
@@ -92,7 +92,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Certificates, NoCertificates> {
     }
 }
 
-/// A file as text: without its byte order mark, and from UTF-16 if it is that.
+/// Decodes a file as text: without its byte order mark, and from UTF-16 if it is that.
 fn text(bytes: &[u8]) -> String {
     let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         String::from_utf16_lossy(&bytes.as_chunks().0.iter().map(|pair| unit(*pair)).collect::<Vec<u16>>())
@@ -151,7 +151,7 @@ fn of_der(bytes: &[u8]) -> Result<Certificates, NoCertificates> {
         return Err(NoCertificates::Pkcs12);
     }
     let (mut found, mut rest, mut number) = (Certificates::default(), bytes, 0);
-    // What an editor or a transfer added behind it does not count.
+    // Ignore bytes that an editor or a transfer appended.
     while rest.first() == Some(&0x30) {
         number += 1;
         let Some((certificate, behind)) = length(rest).and_then(|length| rest.split_at_checked(length)) else {
@@ -167,14 +167,14 @@ fn of_der(bytes: &[u8]) -> Result<Certificates, NoCertificates> {
     Ok(found)
 }
 
-/// Base64 that may be broken into lines, or have its line ends written out.
+/// Decodes base64 that may be broken into lines, or contain escaped line endings.
 fn decoded(text: &str) -> Option<Vec<u8>> {
     let text = text.replace("\\r", "").replace("\\n", "");
     let letters: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     BASE64.decode(letters).ok().filter(|bytes| !bytes.is_empty())
 }
 
-/// How long the DER value is that bytes begin with, its head included.
+/// The length of the DER value at the start of these bytes, including its header.
 fn length(der: &[u8]) -> Option<usize> {
     let first = *der.get(1)?;
     let count = usize::from(first & 0x7f);

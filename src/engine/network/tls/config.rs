@@ -1,4 +1,5 @@
-//! Whom TLS trusts: the platform's authorities, and those that the operator names by a file. There is no way around it.
+//! The TLS configuration: it trusts the platform's authorities and those in the files that the operator names. Verification
+//! can't be turned off.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -20,18 +21,17 @@ use super::system_roots;
 #[cfg(all(unix, not(target_os = "macos")))]
 use super::system_roots::SystemRootsError;
 
-/// The TLS configuration of every connection, sockets and HTTP alike.
+/// The TLS configuration of every connection, for sockets and HTTP.
 #[derive(Debug, Clone)]
 pub(crate) struct TlsConfig {
-    /// The configuration.
     pub(crate) config: Arc<ClientConfig>,
-    /// What could not be loaded. A file that can't be read vouches for nobody, and the others still do. Without
-    /// the platform's authorities TLS trusts nobody; plain connections to this machine work, so that a sandbox runs where no
-    /// certificates are installed.
+    /// What could not be loaded. If a file can't be read, its authorities are not trusted, but all others still are. Without
+    /// the platform's authorities TLS trusts nobody; plain connections to this machine still work, so that a sandbox runs
+    /// without installed certificates.
     pub(crate) shortfall: Option<Shortfall>,
 }
 
-/// What could not be loaded of the certificate authorities that TLS is to trust. Cheap to clone.
+/// The certificate authorities that could not be loaded. Cheap to clone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shortfall(Arc<[LoadError]>);
 
@@ -51,18 +51,18 @@ enum LoadError {
     /// A file that the operator named.
     #[error(transparent)]
     CaFile(#[from] CaFileError),
-    /// Some of the system's.
+    /// Some of the system's authorities could not be loaded.
     #[cfg(all(unix, not(target_os = "macos")))]
     #[error(transparent)]
     SystemRoots(#[from] SystemRootsError),
-    /// The system has none.
+    /// The system has no authorities.
     #[cfg(all(unix, not(target_os = "macos")))]
     #[error(
         "This machine's certificate authorities could not be loaded, so no encrypted connection can be trusted. Install them (on \
          Debian the package ca-certificates), or name a file by PRIVICORE_CA_FILE, and start again."
     )]
     NoSystemRoots,
-    /// The system does not verify.
+    /// The system's verifier does not work.
     #[cfg(not(all(unix, not(target_os = "macos"))))]
     #[error(
         "This computer's certificate authorities could not be loaded, so no encrypted connection can be trusted. Restart \
@@ -72,11 +72,11 @@ enum LoadError {
 }
 
 impl TlsConfig {
-    /// Loads the authorities. Reads files of the system: not for a task.
+    /// Loads the authorities. Blocks, because it reads system files: don't call it in a task.
     ///
     /// # Errors
     ///
-    /// Where the cryptography that this program was built with can speak no version of TLS.
+    /// If the cryptography of this build supports no TLS version.
     pub(crate) fn load(files: &CaFiles) -> Result<Self, rustls::Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
@@ -93,14 +93,14 @@ impl TlsConfig {
         let (builder, of_system) = with_authorities(builder, &provider, further);
         missing.extend(of_system);
         let mut config = builder.with_no_client_auth();
-        // The WebSocket upgrade exists in HTTP/1.1 only, and the backend needs no more.
+        // The WebSocket upgrade only exists in HTTP/1.1, and the backend needs no more.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let shortfall = (!missing.is_empty()).then(|| Shortfall(missing.into()));
         Ok(Self { config: Arc::new(config), shortfall })
     }
 }
 
-/// Trusts the system's authorities and further ones; what is wrong with the system's.
+/// Trusts the system's authorities and further ones; also returns what is wrong with the system's.
 #[cfg(all(unix, not(target_os = "macos")))]
 fn with_authorities(
     builder: ConfigBuilder<ClientConfig, WantsVerifier>,
@@ -116,8 +116,8 @@ fn with_authorities(
     (builder.with_root_certificates(roots), problems)
 }
 
-/// Trusts the system's authorities, which the system checks itself, and further ones; what is wrong with the system's.
-/// `dangerous()` is rustls's word for any verifier but its own; this one verifies.
+/// Trusts the system's authorities, which the system verifies itself, and further ones; also returns what is wrong with the
+/// system's. `dangerous()` is rustls's name for setting any verifier but its own; this one verifies.
 #[cfg(not(all(unix, not(target_os = "macos"))))]
 fn with_authorities(
     builder: ConfigBuilder<ClientConfig, WantsVerifier>,
@@ -133,7 +133,7 @@ fn with_authorities(
     }
 }
 
-/// What a certificate file holds, and what of it is of no use.
+/// The certificates in a file, and which of them can't be used.
 fn certificates(file: &CaFile) -> Result<(Vec<CertificateDer<'static>>, Option<CaFileError>), CaFileError> {
     let (named_by, path) = (file.named_by, file.path.clone());
     let bytes = match file.content() {
@@ -152,26 +152,26 @@ fn certificates(file: &CaFile) -> Result<(Vec<CertificateDer<'static>>, Option<C
     Ok((usable, partly))
 }
 
-/// Why a certificate file is of no use.
+/// Why a certificate file can't be used.
 #[derive(Debug, PartialEq, thiserror::Error)]
 enum CaFileError {
-    /// It takes long to be read.
+    /// Reading it takes too long.
     #[error(
         "The certificate file {}, {}, could not be read within {} s, so connections are made without it. Check the disk or the \
          network that it lies on. It is used as soon as it has been read.",
         named(.named_by), .path.display(), ca_files::BUDGET.as_secs()
     )]
     Late { named_by: NamedBy, path: PathBuf },
-    /// The system does not give it.
+    /// The system can't read it.
     #[error(
         "The certificate file {}, {}, can't be read: {}. Check its path and who may read it.",
         named(.named_by), .path.display(), in_words(.source)
     )]
     Unreadable { named_by: NamedBy, path: PathBuf, source: SystemError },
-    /// It holds something else.
+    /// It contains no certificate.
     #[error("The certificate file {}, {}, can't be used: {why}.", named(.named_by), .path.display())]
     NoCertificates { named_by: NamedBy, path: PathBuf, why: NoCertificates },
-    /// Some of its certificates are of no use.
+    /// Some of its certificates can't be used.
     #[error(
         "In the certificate file {}, {}, {}. {} Ask whoever gave you the file for a whole one.",
         named(.named_by), .path.display(), numbered(.unusable), counted(*.usable)
@@ -179,7 +179,7 @@ enum CaFileError {
     Partly { named_by: NamedBy, path: PathBuf, unusable: Vec<(usize, Unusable)>, usable: usize },
 }
 
-/// Which certificates are of no use, and why; the first few of them.
+/// Lists which certificates can't be used, and why; only the first few.
 fn numbered(unusable: &[(usize, Unusable)]) -> String {
     let some: Vec<String> =
         unusable.iter().take(5).map(|(number, why)| format!("certificate {number} {why}")).collect();
@@ -189,7 +189,7 @@ fn numbered(unusable: &[(usize, Unusable)]) -> String {
     }
 }
 
-/// What is said of the others.
+/// What happens with the remaining certificates.
 fn counted(usable: usize) -> String {
     match usable {
         0 => "No other is in it.".to_owned(),
@@ -198,7 +198,7 @@ fn counted(usable: usize) -> String {
     }
 }
 
-/// Who named it, after "the certificate file".
+/// Where the file was named, to follow "the certificate file".
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "messages of errors get references")]
 fn named(by: &NamedBy) -> &'static str {
     match by {

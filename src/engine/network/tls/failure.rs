@@ -1,4 +1,4 @@
-//! What a failure of TLS means, for people: what is wrong, and whom to ask for what.
+//! Describes TLS errors for the operator: what is wrong, and whom to ask for what.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use rustls::{AlertDescription, CertificateError, Error as TlsError};
 use crate::protocol::visible;
 use crate::settings::atomic::in_words;
 
-/// What an error of an encrypted stream means, as a clause.
+/// Describes an error of an encrypted stream as a clause.
 pub(crate) fn of_stream(error: &io::Error) -> String {
     if let Some(tls) = within(error) {
         return describe(tls);
@@ -23,19 +23,19 @@ pub(crate) fn of_stream(error: &io::Error) -> String {
     }
 }
 
-/// The error of TLS that an I/O error is. Libraries wrap one I/O error into another.
+/// The TLS error inside an I/O error. Libraries wrap one I/O error into another.
 pub(crate) fn within(error: &io::Error) -> Option<&TlsError> {
     let inner = error.get_ref()?;
     inner.downcast_ref().or_else(|| within(inner.downcast_ref()?))
 }
 
-/// What an error of TLS means, as a clause.
+/// Describes a TLS error as a clause.
 pub(crate) fn describe(error: &TlsError) -> String {
     describe_in(error, &TimeZone::system())
 }
 
-/// Whether a server refuses its client by this alert, before it reads any request. In TLS 1.3 it comes after the client's part of the
-/// handshake, when the request has been sent.
+/// Whether this alert means that a server refuses its client before it reads a request. In TLS 1.3 the alert comes after the
+/// client's part of the handshake, when the request was already sent.
 pub(crate) fn ends_handshake(alert: AlertDescription) -> bool {
     matches!(
         alert,
@@ -92,7 +92,7 @@ fn of_certificate(error: &CertificateError, zone: &TimeZone) -> String {
             "its certificate is for another name. Check the address, or ask whoever runs the server".into()
         }
         CertificateError::NotValidForNameContext { expected, presented } => {
-            // webpki writes each with its kind, as in `DnsName("example.com")`.
+            // webpki formats each name with its kind, as in `DnsName("example.com")`.
             let name = |name: &String| {
                 let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
                 visible(inner.trim_matches('"')).into_owned()
@@ -159,7 +159,7 @@ fn of_alert(alert: AlertDescription) -> String {
     }
 }
 
-/// A moment in local time.
+/// Formats a time in local time.
 fn time(at: UnixTime, zone: &TimeZone) -> String {
     let at = i64::try_from(at.as_secs()).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     let at = zone.to_datetime(at.unwrap_or(Timestamp::MAX));
@@ -187,7 +187,7 @@ mod tests {
             presented: vec!["DnsName(\"a.example.com\")".into(), "IpAddress(10.0.0.1)".into()],
         };
         for (error, words) in [
-            // 1,771,688,024 s is 15:33:44 of 21 February 2026 in UTC.
+            // 1,771,688,024 s is 15:33:44 on 21 February 2026 in UTC.
             (
                 certificate(CertificateError::ExpiredContext { time: at(1_800_000_000), not_after: at(1_771_688_024) }),
                 "expired on 2026-02-21 at 17:33. Ask whoever runs the server",

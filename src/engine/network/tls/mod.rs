@@ -1,4 +1,5 @@
-//! Whom TLS trusts, and what its failures mean.
+//! Which certificate authorities TLS trusts (`config`, `ca_files`, `certificates`, `system_roots`), and what its errors mean
+//! (`failure`).
 
 pub(crate) mod ca_files;
 pub(crate) mod certificates;

@@ -1,4 +1,4 @@
-//! The certificate authorities that a Linux or BSD system trusts, read file by file so that one that is damaged can be named.
+//! Loads the certificate authorities that a Linux or BSD system trusts, file by file, so that a damaged one can be named.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::engine::network::system_error::SystemError;
 
 use super::certificates::{self, Certificates, Unusable};
 
-/// What is wrong with the system's authorities, in words for the operator.
+/// What is wrong with the system's authorities. The texts are for the operator.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(crate) enum SystemRootsError {
     /// A file can't be read.
@@ -24,7 +24,7 @@ pub(crate) enum SystemRootsError {
     Damaged { path: PathBuf, number: usize, why: Unusable },
 }
 
-/// Adds the system's authorities to `roots`: those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, or those of the usual places.
+/// Adds the system's authorities to `roots`: those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, or those in the usual places.
 pub(crate) fn load(roots: &mut RootCertStore) -> Vec<SystemRootsError> {
     let file = env::var_os("SSL_CERT_FILE").map(PathBuf::from);
     let folders: Vec<PathBuf> = env::var_os("SSL_CERT_DIR")
@@ -51,7 +51,7 @@ fn load_from(file: Option<PathBuf>, folders: Vec<PathBuf>, roots: &mut RootCertS
             }
         };
         let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        // So that what is said is the same each time.
+        // Sort, so that the errors are the same each time.
         paths.sort();
         for path in paths.iter().filter(|path| path.is_file()) {
             add(path, roots, &mut seen, &mut errors);
@@ -60,7 +60,7 @@ fn load_from(file: Option<PathBuf>, folders: Vec<PathBuf>, roots: &mut RootCertS
     errors
 }
 
-/// Adds what a file holds. Most files of a folder are links to others.
+/// Adds the certificates of a file. Most files in such a folder are links to others.
 fn add(path: &Path, roots: &mut RootCertStore, seen: &mut HashSet<PathBuf>, errors: &mut Vec<SystemRootsError>) {
     let read = fs::canonicalize(path).and_then(|real| if seen.insert(real) { fs::read(path) } else { Ok(Vec::new()) });
     let bytes = match read {
@@ -69,12 +69,12 @@ fn add(path: &Path, roots: &mut RootCertStore, seen: &mut HashSet<PathBuf>, erro
             return errors.push(SystemRootsError::Unreadable { path: path.to_owned(), source: source.into() });
         }
     };
-    // A folder may hold other files.
+    // A folder may contain other files.
     let Certificates { usable, unusable } = certificates::read(&bytes).unwrap_or_default();
     roots.add_parsable_certificates(usable);
     for (number, why) in unusable {
         match why {
-            // Systems trust certificates of kinds that TLS makes no use of here.
+            // Systems also trust certificates of kinds that TLS does not use here.
             Unusable::NoCertificate => tracing::debug!(path = %path.display(), number, "an authority can't be used"),
             Unusable::CutOff | Unusable::Damaged => {
                 errors.push(SystemRootsError::Damaged { path: path.to_owned(), number, why });

@@ -1,4 +1,4 @@
-//! The WebSocket upgrade (RFC 6455, section 4): its request, and what an answer to it means.
+//! The WebSocket upgrade (RFC 6455, section 4): sends the request and checks the response.
 
 use std::io;
 
@@ -21,12 +21,12 @@ use super::http1::{self, Answer, HttpError};
 use super::retry_after::RetryAfter;
 use super::transport::Transport;
 
-/// How much of a server's words is quoted, in characters.
+/// The most characters of a server's words that are quoted.
 const LONGEST_WORDS: usize = 300;
-/// A part of an address that is shorter opens nothing, and would be masked within other words.
+/// Parts of an address that are shorter are not masked: they are no secrets, and masking them would garble other words.
 const SHORTEST_SECRET: usize = 4;
 
-/// A request for the upgrade that was answered.
+/// The response to an upgrade request.
 pub(crate) struct Answered {
     key: String,
     answer: Answer,
@@ -34,9 +34,8 @@ pub(crate) struct Answered {
 
 /// A connection that was upgraded.
 pub(crate) struct Upgraded {
-    /// The connection.
     pub(crate) stream: Box<dyn Transport>,
-    /// The first bytes of the WebSocket, which came with the answer.
+    /// The first bytes of the WebSocket, which arrived with the response.
     pub(crate) read: Vec<u8>,
     /// The server's time of day.
     pub(crate) date: Option<Timestamp>,
@@ -45,13 +44,13 @@ pub(crate) struct Upgraded {
 /// Why a connection was not upgraded.
 #[derive(Debug)]
 pub(crate) enum UpgradeError {
-    /// The server declined.
+    /// The server declined the upgrade.
     Refused(Refusal),
-    /// There is no answer that counts.
+    /// There is no valid response.
     Handshake(HandshakeError),
 }
 
-/// Asks for the upgrade over a connected stream. The caller holds the budget of time.
+/// Requests the upgrade over a connected stream. The caller enforces the time limit.
 pub(crate) async fn ask(stream: Box<dyn Transport>, url: &Url) -> Result<Answered, HandshakeError> {
     let key = generate_key();
     let request = request(url, &key).map_err(|error| {
@@ -73,7 +72,7 @@ fn request(url: &Url, key: &str) -> hyper::http::Result<Request<String>> {
 }
 
 impl Answered {
-    /// The upgraded connection. What a refusal says is read as far as it comes until then.
+    /// The upgraded connection. The body of a refusal is read as far as it arrives before `until`.
     pub(crate) async fn upgraded(self, url: &Url, until: Instant) -> Result<Upgraded, UpgradeError> {
         let Self { key, answer } = self;
         if answer.head.status != StatusCode::SWITCHING_PROTOCOLS {
@@ -86,7 +85,7 @@ impl Answered {
     }
 }
 
-/// Checks an answer that switches protocols (RFC 6455, section 4.1).
+/// Checks a response that switches protocols (RFC 6455, section 4.1).
 fn check(headers: &HeaderMap, key: &str) -> Result<(), HandshakeError> {
     let names = |header, token: &str| items(headers, header).any(|item| item.eq_ignore_ascii_case(token.as_bytes()));
     if !names(UPGRADE, "websocket") {
@@ -113,7 +112,7 @@ fn check(headers: &HeaderMap, key: &str) -> Result<(), HandshakeError> {
     }
 }
 
-/// The items of a header that is a list, over all its lines.
+/// The items of a header whose value is a list, over all lines of that header.
 fn items(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     let lines = headers.get_all(name).into_iter();
     let items = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
@@ -133,7 +132,7 @@ async fn refusal(answer: Answer, url: &Url, until: Instant) -> Refusal {
     Refusal { status, words, onward, retry_after: RetryAfter::of(&headers) }
 }
 
-/// Text of a server on one line, bounded, and with nothing in it that hides or moves other text.
+/// A server's text on one line, shortened, without characters that hide or reorder other text.
 fn quoted(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = match line.char_indices().nth(LONGEST_WORDS) {

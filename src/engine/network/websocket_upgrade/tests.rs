@@ -1,4 +1,4 @@
-//! The upgrade against a server that answers with given bytes.
+//! Tests the upgrade against a server that answers with given bytes.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::engine::network::endpoints::Target;
 
 use super::*;
 
-/// An answer that a browser takes. The accept key of the request stands for `{accept}`.
+/// A response that a browser accepts. `{accept}` stands for the accept key of the request.
 const GOOD: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                     Sec-WebSocket-Accept: {accept}\r\n\r\n";
 /// The text message `hi`.
 const HI: &[u8] = b"\x81\x02hi";
 
-/// Connects to one server, over a pipe.
+/// Connects to one server through a pipe.
 struct Pipe(Mutex<Option<DuplexStream>>);
 
 impl Connector for Pipe {
@@ -37,7 +37,7 @@ enum Then {
     Waits,
 }
 
-/// What becomes of a request that is answered so; and what was asked.
+/// The result of a request that gets this response, and the request as the server read it.
 async fn asked(url: &str, answer: &[u8], then: Then) -> (Result<Socket, ConnectError>, String) {
     let (ours, mut theirs) = tokio::io::duplex(1 << 20);
     let connector = Arc::new(Pipe(Mutex::new(Some(ours))));
@@ -53,7 +53,7 @@ async fn asked(url: &str, answer: &[u8], then: Then) -> (Result<Socket, ConnectE
             Some(at) => [&answer[..at], accept.as_bytes(), &answer[at + 8..]].concat(),
             None => answer.to_vec(),
         };
-        // As a network may deliver it. A client that has heard enough goes.
+        // In pieces, as a network may deliver it. The client may close before it has read everything.
         for piece in answer.chunks(1000) {
             if theirs.write_all(piece).await.is_err() {
                 break;
