@@ -1,29 +1,33 @@
-//! The tokio side: sessions, REST, downloads. [`Action`] in, [`Event`] out.
+//! The asynchronous core: sessions, REST calls, downloads and the journal's writers. [`Action`] in, [`Event`] out.
 //!
 //! ```text
-//!  window ── Action ─▶ hub ── Wish ─▶ session ── entries ─▶ scribe ── commit ─▶ journal
-//!    ▲                  │ ▲                │                   │
-//!    │                  │ └─── Report ◀────┤                   │ first durable,
-//!    └───── Event ◀─ outbox ◀──────────────┴───────────────────┘ then visible
+//!  window ─ Action ─▶ supervisor ─ DesiredState ─▶ session ─ batches ─▶ journal_writer ─ commit ─▶ journal
+//!    ▲                  │    ▲                        │                      │
+//!    │                  │    └──── InternalEvent ─────┤                      │ only after
+//!    │                  ▼                             ▼                      ▼ the commit
+//!    └──── Event ───────┴──────── event_queue ◀───────┴──────────────────────┘
 //! ```
 //!
-//! * The hub owns settings, tokens and what belongs to each profile. It never waits for the network, the keyring or the
-//!   window; tasks do, and report.
-//! * One session a profile owns its socket as a state machine (`session`), told its aim and never a sequence of steps.
-//! * One scribe a profile commits what was heard and only then tells the window (`scribe`).
-//! * What is true now (connections, tokens, downloads, problems) is a value, not an event: the newest is there whenever the
-//!   window or `watch` looks (`status`).
-//! * What goes wrong is an enum from where it arises (`connect_error`, `rest_error`, `reasons`, `problem`): by its kind the engine
-//!   decides, and it becomes a sentence where it is shown.
-//! * Every task has an owner that stops it and waits for it (`spawn`). What must outlive a quit is written into the journal
-//!   first and finished at the next start (`hub/pending`).
-//! * A connection is made in one place (`connector`): `proxies` decides whether it goes through a proxy, `tunnel` asks that proxy,
-//!   `trust` checks certificates and `upgrade` makes it a WebSocket. `http1` reads the answers of both requests.
-//! * A path from the desktop's file dialogs, or typed where there are none, is checked before it is used (`file_dialog`).
-//! * The outbox is bounded and never holds the engine up (`mailbox`); links and tokens never get into it (`vault`,
-//!   `reading`), but for those that the operator asks to see (`reveal`).
+//! * `supervisor` owns the settings, the tokens and each profile's state. It never waits for the network, the keyring or the
+//!   window: tasks wait, and send an `InternalEvent` with the result.
+//! * `session` runs one state machine per profile, which owns the profile's socket. It gets a `DesiredState`, never a sequence
+//!   of steps.
+//! * `storage` reads and writes the journal. One `journal_writer` task per profile publishes entries only after the commit.
+//! * `events` is the interface to the window. The `event_queue` is bounded and never blocks the engine. Current state
+//!   (connections, tokens, downloads, problems) is a value in `status`, so that the window and `watch` always read the newest.
+//!   Errors are enums (`connection_reason`, `problem`), so that the engine decides by kind; they become sentences when shown.
+//! * `state` holds what is known of a profile. Links and tokens never enter the `event_queue`: the `frame_decoder` masks them
+//!   and the `link_store` holds them. The exception is what the operator asks to see (`storage::reveal_secrets`).
+//! * `client` opens WebSockets (`connector`), calls the REST API and builds the HTTP clients. `network` has the layers below:
+//!   `proxy` chooses a proxy and opens tunnels, `tls` checks certificates, `websocket_upgrade` upgrades, and `http1` parses the
+//!   responses to both requests.
+//! * `download` saves data to files, `auth` signs in, and `reconciliation` checks the status of open commands.
+//! * `runtime` has the clocks and the tasks. Every task has an owner that stops it and waits for it (`tasks`). Work that must
+//!   outlive the program is recorded in the journal first and finished at the next start (`supervisor::pending_work`).
+//! * `context` bundles what all tasks share, `ipc` takes requests of other processes, and `file_dialog` asks for paths and
+//!   checks them, whether chosen in the desktop's dialog or typed.
 //!
-//! May use every room above `ui`; knows nothing of egui. Runs on threads of its own, started by [`Engine::start`].
+//! May use every module above `engine` in the list in `lib.rs`, and not egui. [`Engine::start`] starts it on threads of its own.
 
 pub(crate) mod auth;
 pub(crate) mod client;
