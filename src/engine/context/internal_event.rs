@@ -27,7 +27,7 @@ pub(crate) enum InternalEvent {
     Connection { profile: ProfileId, session_credentials: u64, state: ConnectionState },
     /// The keyring was asked for a token.
     Remembered { profile: ProfileId, token: Result<Option<AuthorizationToken>, KeyringError> },
-    /// The server answered a sign-in, or a check of a token that the operator entered.
+    /// The server answered a sign-in, or said when a token that the operator entered expires.
     SignedIn { profile: ProfileId, attempt: u64, granted: Result<IssuedToken, SignInError> },
     /// The server said when a token expires.
     Expiry { profile: ProfileId, session_credentials: u64, ends: TokenExpiry },
@@ -35,7 +35,7 @@ pub(crate) enum InternalEvent {
     TokenDue { profile: ProfileId, session_credentials: u64, due: ExpiryEvent },
     /// The server answered a token renewal.
     Renewed { asked: Arc<Renewal>, outcome: Result<IssuedToken, RestError> },
-    /// The keyring stored a token, or failed to.
+    /// The keyring stored a token.
     Kept { profile: ProfileId, session_credentials: u64 },
     /// The journal has the newest token of a profile, which the keyring had not stored when an earlier run ended; `None` if
     /// the journal can't decrypt it.

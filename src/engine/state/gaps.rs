@@ -23,6 +23,7 @@ pub(crate) const STABLE: Duration = Duration::from_secs(30);
 /// What the journal knows of the time before this run.
 #[derive(Debug, Default)]
 pub(crate) struct PreviousRun {
+    /// When this run began.
     pub(crate) now: Timestamp,
     /// The last time at which the profile is known to have been running; `None` if it never was.
     pub(crate) last_alive: Option<Timestamp>,

@@ -277,7 +277,7 @@ impl WriterTask {
                 }
                 Some(WriterMessage::Forget(reply)) => {
                     if self.left.is_some() {
-                        // The history must be read before it is cleared, or its gaps would be written again afterwards.
+                        // History is still being read: end its gaps first, so that none is written after the clearing.
                         let told = told(&mut self.left).await;
                         self.end_left(told, past.now).await;
                     }
