@@ -18,7 +18,7 @@
 //!   Errors are enums (`connection_reason`, `problem`), so that the engine decides by kind; they become sentences when shown.
 //! * `state` holds what is known of a profile. Links and tokens never enter the `event_queue`: the `frame_decoder` masks them
 //!   and the `link_store` holds them. The exception is what the operator asks to see (`storage::reveal_secrets`).
-//! * `client` opens WebSockets (`connector`), calls the REST API and builds the HTTP clients. `network` has the layers below:
+//! * `client` opens the sockets (`connector`), calls the REST API and builds the HTTP clients. `network` has the layers below:
 //!   `proxy` chooses a proxy and opens tunnels, `tls` checks certificates, `websocket_upgrade` upgrades, and `http1` parses the
 //!   responses to both requests.
 //! * `download` saves data to files, `auth` signs in, and `reconciliation` checks the status of open commands.

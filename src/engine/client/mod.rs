@@ -1,4 +1,4 @@
-//! The clients of the network: WebSockets (`connector`), REST calls (`rest`), downloads (`downloader`), the links that they
+//! The clients of the network: sockets (`connector`), REST calls (`rest`), downloads (`downloader`), the links that they
 //! may fetch (`link_policy`) and the network configuration that all of them use (`network_config`).
 
 pub(crate) mod connector;
