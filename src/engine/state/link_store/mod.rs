@@ -37,7 +37,7 @@ struct Held {
 #[derive(Debug, Default)]
 struct RequestLinks {
     arrival: u64,
-    network_config: Option<LinkState>,
+    link_state: Option<LinkState>,
     token: Option<StreamToken>,
     stream: Option<Link>,
     stream_ready: bool,
@@ -120,7 +120,7 @@ impl LinkStore {
                 secrets.take(secret);
             } else if secrets.is_empty() {
                 // The link was requested in an earlier run.
-                secrets.network_config = Some(LinkState::Taken);
+                secrets.link_state = Some(LinkState::Taken);
             }
         });
         !repeated
@@ -136,7 +136,7 @@ impl LinkStore {
         let repeated = secrets.fingerprints(request).iter().any(|link| links.contains(link));
         if repeated {
             secrets.begin_delivery();
-            secrets.network_config = Some(LinkState::Taken);
+            secrets.link_state = Some(LinkState::Taken);
         }
         repeated
     }
@@ -189,17 +189,14 @@ impl LinkStore {
 
     /// Whether the link of a request was taken and not put back.
     pub(crate) fn is_spent(&self, request: &RequestId) -> bool {
-        self.lock()
-            .requests
-            .get(request)
-            .is_some_and(|secrets| matches!(secrets.network_config, Some(LinkState::Taken)))
+        self.lock().requests.get(request).is_some_and(|secrets| matches!(secrets.link_state, Some(LinkState::Taken)))
     }
 
     /// Takes the link of a request, to be fetched once. `download` is the profile's download address.
     pub(crate) fn take(&self, request: &RequestId, download: &Url) -> Result<ClaimedLink, LinkError> {
         let mut held = self.lock();
         let secrets = held.requests.get_mut(request).ok_or(LinkError::NotHeld)?;
-        let link = match &secrets.network_config {
+        let link = match &secrets.link_state {
             Some(LinkState::Taken) => return Err(LinkError::Taken),
             Some(LinkState::Link(link)) => link.clone(),
             None => secrets.streamed(download)?,
@@ -211,7 +208,7 @@ impl LinkStore {
         let links = secrets.fingerprints(request);
         // A token and its stream are used up together.
         secrets.begin_delivery();
-        secrets.network_config = Some(LinkState::Taken);
+        secrets.link_state = Some(LinkState::Taken);
         let ready = Ready { came: secrets.came, expires: secrets.expires };
         for link in &links {
             held.used.add(*link);
@@ -223,7 +220,7 @@ impl LinkStore {
     pub(crate) fn ready(&self, request: &RequestId, download: &Url) -> Option<Ready> {
         let held = self.lock();
         let secrets = held.requests.get(request)?;
-        let ready = match &secrets.network_config {
+        let ready = match &secrets.link_state {
             Some(LinkState::Taken) => false,
             Some(LinkState::Link(_)) => true,
             None => secrets.streamed(download).is_ok(),
@@ -238,9 +235,9 @@ impl LinkStore {
             held.used.remove(*link);
         }
         if let Some(secrets) = held.requests.get_mut(request)
-            && matches!(secrets.network_config, Some(LinkState::Taken))
+            && matches!(secrets.link_state, Some(LinkState::Taken))
         {
-            secrets.network_config = Some(LinkState::Link(taken.kept));
+            secrets.link_state = Some(LinkState::Link(taken.kept));
             secrets.made_of = taken.links;
         }
     }
@@ -304,14 +301,14 @@ impl Held {
 impl RequestLinks {
     /// Whether nothing has arrived yet.
     fn is_empty(&self) -> bool {
-        self.network_config.is_none() && self.token.is_none() && self.stream.is_none() && !self.stream_ready
+        self.link_state.is_none() && self.token.is_none() && self.stream.is_none() && !self.stream_ready
     }
 
     /// The fingerprints that recognise the messages of its link when they are repeated: for a stream, of the address and of
     /// the token.
     fn fingerprints(&self, request: &RequestId) -> Vec<Fingerprint> {
         let of = |secret: &str| Fingerprint::of(request, secret);
-        match &self.network_config {
+        match &self.link_state {
             Some(LinkState::Taken) => Vec::new(),
             Some(LinkState::Link(_)) if !self.made_of.is_empty() => self.made_of.clone(),
             Some(LinkState::Link(link)) => vec![of(link.expose())],
@@ -324,7 +321,7 @@ impl RequestLinks {
 
     /// Begins another delivery of the same request. Whatever made the previous one ready does not apply to it.
     fn begin_delivery(&mut self) {
-        (self.network_config, self.token, self.stream, self.stream_ready) = (None, None, None, false);
+        (self.link_state, self.token, self.stream, self.stream_ready) = (None, None, None, false);
         self.made_of.clear();
         self.is_newer_delivery = true;
     }
@@ -334,7 +331,7 @@ impl RequestLinks {
         match secret {
             Secret::Link(link) => {
                 self.begin_delivery();
-                self.network_config = Some(LinkState::Link(link.clone()));
+                self.link_state = Some(LinkState::Link(link.clone()));
                 (self.came, self.expires) = (at, expires);
             }
             Secret::StreamToken(token) => {
@@ -343,7 +340,7 @@ impl RequestLinks {
                     self.begin_delivery();
                 }
                 self.token = Some(token.clone());
-                self.network_config = None;
+                self.link_state = None;
                 (self.came, self.expires) = (at, expires);
             }
             Secret::StreamReady(url) => {
@@ -364,7 +361,7 @@ impl RequestLinks {
             return;
         }
         if self.token.is_none() {
-            (self.network_config, self.token) = (earlier.network_config, earlier.token);
+            (self.link_state, self.token) = (earlier.link_state, earlier.token);
         }
         self.stream = self.stream.take().or(earlier.stream);
         self.stream_ready |= earlier.stream_ready;
@@ -374,7 +371,7 @@ impl RequestLinks {
 
     /// The secrets to store.
     fn each(&self) -> Vec<Secret> {
-        match &self.network_config {
+        match &self.link_state {
             Some(LinkState::Link(link)) => vec![Secret::Link(link.clone())],
             // The parts are used up with the link that was made of them.
             Some(LinkState::Taken) => Vec::new(),
