@@ -97,7 +97,7 @@ fn a_panic_in_the_window_leaves_the_channel_and_loses_nothing() -> Outcome<()> {
     monitor.wait_connection("Live")?;
     stage.privicore.report_command(COMMAND, 2)?;
     monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
-    fs::File::create(&breaks)?;
+    fs::OpenOptions::new().write(true).create_new(true).open(&breaks)?;
     // Something to draw.
     stage.privicore.report_command("9d3c1f0a-2b7e-4d11-8f6a-0c5e7b9a1d22", 2)?;
     let exit = monitor.ended()?;
