@@ -1,4 +1,4 @@
-//! What broke a fuzz target once is tried with each run of the tests: see `fuzz/broke`.
+//! Replays inputs that once broke a fuzz target, in every test run: see `fuzz/broke`.
 
 #![expect(
     clippy::disallowed_methods,
@@ -22,7 +22,7 @@ mod row;
 #[path = "checks/settings.rs"]
 mod settings;
 
-/// Tries everything that broke a target.
+/// Runs `check` on every input that broke `target`.
 fn replay(target: &str, check: fn(&[u8])) {
     let folder = format!("{}/fuzz/broke/{target}", env!("CARGO_MANIFEST_DIR"));
     let mut count = 0;

@@ -1,5 +1,5 @@
-//! From the click on a ready row to the GET of its link: with a long journal, against a short one. Only what the journal knows of
-//! the request may be read, however much else there is.
+//! The time from the click on a ready row to the GET of its link, with a long journal and with a short one. The engine may
+//! read only what the journal holds about the request, however long the journal is.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -19,19 +19,19 @@ use crate::start::fill;
 use crate::table::Row;
 use crate::{ROUNDS, median, millis};
 
-/// How many links there are to click on in a round.
+/// Links per round; each is clicked once.
 const LINKS: usize = 20;
-/// How many entries the short journal has.
+/// Entries in the short journal.
 const SHORT: usize = 1_000;
-/// For a GET to come.
+/// The longest wait for a GET.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// The medians of all clicks.
+/// The medians over all clicks.
 pub(crate) fn row(count: usize) -> Row {
     let (downloads, came) = serve();
     let profile = Profile {
         name: "Bench".to_owned(),
-        // Nobody answers there. That it is on this computer allows downloads from it.
+        // Nothing listens on this port. A loopback address allows downloads from loopback.
         api: Address::new("http://127.0.0.1:9"),
         download: Address::new(&downloads),
         keep_signed_in: false,
@@ -42,7 +42,7 @@ pub(crate) fn row(count: usize) -> Row {
     fill(short.path(), &profile, SHORT);
     let (mut of_long, mut of_short) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        // New links each round: the engine knows those that were used in an earlier one, and fetches them no more.
+        // Each round needs new links: the engine remembers those used in an earlier round and does not fetch them again.
         let links = (0..LINKS).map(|number| {
             let link = format!("{downloads}/?auth={round}-{number}");
             let data =
@@ -67,7 +67,7 @@ fn id_of(round: usize, number: usize) -> String {
     format!("click-{round}-{number}")
 }
 
-/// A server that answers every GET with little, and says when each came.
+/// A server that answers every GET with a few bytes and reports when each GET arrived.
 fn serve() -> (String, Receiver<Instant>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
@@ -94,7 +94,8 @@ fn serve() -> (String, Receiver<Instant>) {
     (address, came)
 }
 
-/// Starts the engine, lets it read the journal, and clicks on each link. How long each GET took to come.
+/// Starts the engine, waits until it has read the journal, and clicks each link. Returns the time from each click to its
+/// GET.
 #[expect(clippy::panic, reason = "a bench fails by panicking")]
 fn clicks(folder: &Path, profile: &Profile, round: usize, came: &Receiver<Instant>) -> Vec<Duration> {
     let files = tempfile::tempdir().expect("a folder");

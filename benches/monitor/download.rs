@@ -1,6 +1,7 @@
-//! A gibibyte over loopback to the disk: the engine's download, which hashes it too, beside `curl -o` and `sync` of its file.
+//! Downloads a gibibyte over loopback to the disk: with the engine, which also hashes it, and with `curl -o` followed by
+//! `sync` of the file.
 //!
-//! The engine runs in a process of its own, so that its memory at rest and at its highest are its own.
+//! The engine runs in a separate process, so that its idle and peak memory can be measured.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -21,22 +22,22 @@ use crate::server::Server;
 use crate::table::Row;
 use crate::{ROUNDS, median};
 
-/// What the process of its own is started with.
+/// The argument that starts the separate process.
 pub(crate) const ARGUMENT: &str = "measure-download";
-/// Where it connects its socket to, and where it downloads from.
+/// The environment variables that name the socket's address and the download's address.
 const SOCKET: &str = "BENCH_SOCKET";
 const DOWNLOADS: &str = "BENCH_DOWNLOADS";
 
-/// How large the payload is, in bytes.
+/// The payload's length in bytes.
 const SIZE: u64 = 1 << 30;
-/// How much of it is written at once.
+/// Bytes per write.
 const PIECE: usize = 1 << 20;
-/// How far the memory may rise above rest, in MiB.
+/// How far the memory may rise above its idle value, in MiB.
 const ALLOWED: f64 = 20.0;
-/// The request whose data it is.
+/// The id of the request that the data belongs to.
 const REQUEST: &str = "bench";
 
-/// The medians of rounds.
+/// The medians of all rounds.
 pub(crate) fn rows() -> Vec<Row> {
     let downloads = serve();
     let message = json!({"data": {
@@ -82,12 +83,12 @@ fn to_float(bytes: u64) -> f64 {
     bytes as f64
 }
 
-/// Megabytes a second.
+/// The throughput in megabytes per second.
 fn rate(time: Duration) -> f64 {
     to_float(SIZE) / 1e6 / time.as_secs_f64()
 }
 
-/// A server that answers every GET with the payload, on threads of its own. Its address.
+/// Starts a server that answers every GET with the payload, on its own threads. Returns its address.
 fn serve() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
@@ -106,7 +107,7 @@ fn answer(mut stream: TcpStream, piece: &[u8]) {
     while !asked.ends_with(b"\r\n\r\n") {
         match stream.read(&mut read) {
             Ok(count @ 1..) => asked.extend_from_slice(read.get(..count).unwrap_or_default()),
-            // Whoever connected without asking is gone.
+            // The client closed the connection without a request.
             _ => return,
         }
     }
@@ -117,7 +118,7 @@ fn answer(mut stream: TcpStream, piece: &[u8]) {
     }
 }
 
-/// `curl -o`, and `sync` of what it wrote.
+/// Runs `curl -o`, then `sync` on the file that it wrote.
 fn curl(downloads: &str) -> Duration {
     let folder = tempfile::tempdir().expect("a folder");
     let to = folder.path().join("curl.bin");
@@ -131,7 +132,7 @@ fn curl(downloads: &str) -> Duration {
     time
 }
 
-/// The engine in a process of its own: how long it took, and how many bytes of memory above rest.
+/// Runs the engine in a separate process. Returns the time, and the peak of its memory above the idle value in bytes.
 fn engine(socket: &Server, downloads: &str) -> (Duration, u64) {
     let program = std::env::current_exe().expect("this program");
     let mut child = Command::new(program);
@@ -139,14 +140,14 @@ fn engine(socket: &Server, downloads: &str) -> (Duration, u64) {
     let output = child.output().expect("this program starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "the download failed: {said}");
-    // It has joined; the server waits for this to be taken.
+    // The engine has joined. The server waits until this is read.
     socket.started();
     let figures: Value = serde_json::from_slice(&output.stdout).expect("this program's figures");
     let number = |name: &str| figures.get(name).and_then(Value::as_u64).expect("a figure");
     (Duration::from_micros(number("microseconds")), number("above"))
 }
 
-/// The process of its own.
+/// The body of the separate process.
 #[expect(clippy::panic, reason = "a bench fails by panicking")]
 pub(crate) fn measure_and_print() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -155,7 +156,7 @@ pub(crate) fn measure_and_print() {
     let (engine, events) = start_engine(folder.path());
     let profile = Profile {
         name: "Bench".to_owned(),
-        // Nobody answers there. That it is on this computer allows downloads from it.
+        // Nothing listens on this port. A loopback address allows downloads from loopback.
         api: Address::new("http://127.0.0.1:9"),
         websocket: address(SOCKET),
         download: address(DOWNLOADS),
@@ -167,7 +168,7 @@ pub(crate) fn measure_and_print() {
     engine.send(Action::SignIn(Box::new(SignIn { profile, credential }))).expect("the engine is not busy");
     drain(&events, |event| facts(event).any(|fact| matches!(fact, Fact::Heard(_))));
     let rest = from_status("VmRSS:");
-    // The highest so far begins anew.
+    // Resets the process's recorded peak.
     std::fs::write("/proc/self/clear_refs", "5").expect("the highest memory can be forgotten");
     let start = Instant::now();
     let download = Action::Download { profile: id, request: RequestId::from(REQUEST), to: to.clone() };
@@ -185,7 +186,7 @@ pub(crate) fn measure_and_print() {
     stop(&engine, &events);
 }
 
-/// What entries say that are in the journal.
+/// The facts of the journal's entries in an event.
 fn facts(event: Event) -> impl Iterator<Item = Fact> {
     let entries = match event {
         Event::Committed { entries, .. } => entries,

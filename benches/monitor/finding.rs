@@ -1,5 +1,5 @@
-//! Filtering and sorting every row of a long table, a slice at a time as the window does it, beside the bare work on the same
-//! texts in one go.
+//! Filters and sorts every row of a long table, in slices as the window does it. The baseline does the same work on the
+//! same texts in one pass.
 
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,12 @@ use crate::table::Row;
 use crate::window::FRAME;
 use crate::{ROUNDS, median, messages, millis};
 
-/// How many rows the window looks at in one slice; it goes on with the next while there is time in the frame.
+/// Rows per slice. The window continues with the next slice while the frame has time left.
 const BUDGET: usize = 5_000;
-/// A word that stands in few ids and in nothing else.
+/// A word that occurs in few ids and nowhere else.
 const WORD: &str = "c0de";
 
-/// The rows of the table of figures.
+/// The rows for the table of results.
 pub(crate) fn rows(count: usize) -> Vec<Row> {
     let mut activities = Activities::new(LINK_LIFETIME);
     let mut ids = Vec::new();
@@ -44,7 +44,8 @@ pub(crate) fn rows(count: usize) -> Vec<Row> {
         view.set_sort(Some((Column::Id, false)));
         let (time, sort_slice) = to_the_end(&mut view, &mut activities);
         sorting.push(time);
-        // Of the round that was disturbed the least: one slice is so short that what else the machine does would be measured.
+        // Takes the round with the fewest disturbances. A slice is so short that other work on the machine would show in
+        // it.
         longest = longest.min(filter_slice.max(sort_slice));
         let mut keys: Vec<&str> = ids.iter().map(String::as_str).collect();
         let start = Instant::now();
@@ -77,7 +78,7 @@ pub(crate) fn rows(count: usize) -> Vec<Row> {
     ]
 }
 
-/// Refreshes until everything is done. How long that took, and the longest of its slices.
+/// Refreshes until everything is done. Returns the total time and the time of the longest slice.
 fn to_the_end(view: &mut View, activities: &mut Activities) -> (Duration, Duration) {
     let (mut whole, mut longest) = (Duration::ZERO, Duration::ZERO);
     loop {

@@ -1,5 +1,5 @@
-//! A frame of the whole window, scrolled anywhere with details open, beside a bare table of static strings; the same while
-//! messages pour in; and how many frames are drawn at rest.
+//! Measures a frame of the whole window, scrolled to random positions with the details open, against a bare table of static
+//! strings; the same frame while messages arrive; and how many frames an idle window draws.
 
 use std::time::{Duration, Instant};
 
@@ -9,16 +9,15 @@ use crate::table::Row;
 use crate::window::{FRAME, Screen, Window, wheel};
 use crate::{messages, millis};
 
-/// Rows of the tables that are compared.
+/// The numbers of rows that are compared.
 const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
-/// Frames of one round; rounds of both alternate.
+/// Frames per round. Rounds of the window and of the baseline alternate.
 const FRAMES: usize = 100;
-/// Rounds.
 const ROUNDS: usize = 6;
-/// Messages a second that pour in.
+/// Messages per second while messages arrive.
 const POURING: f64 = 100_000.0;
 
-/// The rows of the table of figures.
+/// The rows for the table of results.
 pub(crate) fn rows(most: usize) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut smallest = None;
@@ -85,13 +84,13 @@ fn figure_of(size: usize) -> &'static str {
     }
 }
 
-/// Points to turn the wheel by; the next frames are scattered over the whole table.
+/// A wheel movement in points. Successive ones scatter the frames over the whole table.
 #[expect(clippy::cast_precision_loss, reason = "a place, to a row or so")]
 fn anywhere(random: &mut fastrand::Rng, rows: usize) -> f32 {
     (random.f32() - 0.5) * rows as f32 * 28.0
 }
 
-/// The time that a share of the frames took at most.
+/// The given quantile of the frame times.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -104,11 +103,12 @@ fn part(times: &mut [Duration], share: f64) -> Duration {
     times.get(at).copied().expect("something was measured")
 }
 
-/// Frames scrolled anywhere, sixty a second as on a screen, before each of which come the messages of its time, or none.
+/// Draws frames at random positions, 60 per second as on a screen. If `messages_come`, each frame is preceded by the
+/// messages of its interval.
 fn paced(window: &mut Window, size: usize, messages_come: bool) -> Vec<Duration> {
     let each = whole((POURING * FRAME).ceil());
     let mut random = fastrand::Rng::with_seed(7);
-    // As in the program: another thread reads them.
+    // As in the program, another thread reads the messages.
     let (sender, coming) = std::sync::mpsc::sync_channel(4);
     let reader = std::thread::spawn(move || {
         let mut entries = messages::entries(size + ROUNDS * FRAMES * each).skip(size).peekable();
@@ -120,7 +120,7 @@ fn paced(window: &mut Window, size: usize, messages_come: bool) -> Vec<Duration>
     let mut frame = |window: &mut Window| {
         next += Duration::from_secs_f64(FRAME);
         std::thread::sleep(next.saturating_duration_since(Instant::now()));
-        // Read in either case, so that the machine has as much else to do.
+        // Also read if they are not shown, so that both measurements put the same load on the machine.
         let entries = coming.next().expect("the reader reads");
         if messages_come {
             window.hear(entries);
@@ -137,13 +137,13 @@ fn whole(number: f64) -> usize {
     number as usize
 }
 
-/// A table of the same columns and rows whose every cell is a static string.
+/// A table with the same columns and rows in which every cell is a static string.
 struct Bare {
     screen: Screen,
     rows: usize,
 }
 
-/// What stands in its cells.
+/// The text of the cells.
 const CELLS: [&str; 8] = [
     "12:04:33.120",
     "Command",

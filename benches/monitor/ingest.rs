@@ -1,5 +1,5 @@
-//! From the socket to the model: the engine, which has committed every message before the model has it, beside two loops that
-//! keep nothing.
+//! The path from the socket to the model. The engine commits every message before the model receives it; the two baseline
+//! loops store nothing.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,16 +23,16 @@ use crate::server::Server;
 use crate::table::Row;
 use crate::{ROUNDS, median, messages};
 
-/// For the engine to stop.
+/// How long the engine may take to stop.
 const STOPPING: Duration = Duration::from_secs(30);
 
-/// A look at the mailbox although the bell did not ring.
+/// How often the event queue is polled if no wake-up arrives.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// A link's life, of which these messages have none.
+/// How long a link is valid. These messages contain no links.
 pub(crate) const LINK_LIFETIME: Duration = Duration::from_mins(10);
 
-/// Reads every message, parses it, and sends `done`.
+/// Reads and parses every message, then sends `done`.
 const NODE: &str = "
 const WebSocket = require(process.env.BENCH_NODE_MODULES + '/ws');
 const [url, count] = [process.env.BENCH_URL, Number(process.env.BENCH_COUNT)];
@@ -82,7 +82,7 @@ fn rate(count: usize, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64()
 }
 
-/// What the bare loop reads of a message, without copying.
+/// The fields of a message that the bare loop reads without copying.
 #[derive(Deserialize)]
 struct Bare<'a> {
     #[serde(borrow)]
@@ -139,7 +139,7 @@ fn engine(server: &Server, count: usize) -> Duration {
     let (engine, events) = start_engine(folder.path());
     let profile = Profile {
         name: "Bench".to_owned(),
-        // Nobody answers there: when the token ends is not known, and nothing depends on it.
+        // Nothing listens on this port, so the token's expiry is unknown. Nothing depends on it.
         api: Address::new("http://127.0.0.1:9"),
         websocket: Address::new(&server.url),
         keep_signed_in: false,
@@ -161,7 +161,7 @@ fn engine(server: &Server, count: usize) -> Duration {
     time
 }
 
-/// Starts an engine that keeps its data in a folder.
+/// Starts an engine that stores its data in `folder`.
 pub(crate) fn start_engine(folder: &Path) -> (EngineHandle, EventReceiver) {
     let here = thread::current();
     Engine::start(EngineOptions {
@@ -181,7 +181,7 @@ pub(crate) fn start_engine(folder: &Path) -> (EngineHandle, EventReceiver) {
     .expect("the engine starts")
 }
 
-/// Drains events as the window does, until one is the last. When that was.
+/// Drains events as the window does until `is_last` returns true. Returns the time of that event.
 pub(crate) fn drain(events: &EventReceiver, mut is_last: impl FnMut(Event) -> bool) -> Instant {
     loop {
         events.begin_drain();
@@ -194,7 +194,7 @@ pub(crate) fn drain(events: &EventReceiver, mut is_last: impl FnMut(Event) -> bo
     }
 }
 
-/// Stops an engine.
+/// Stops an engine and waits until it has stopped.
 pub(crate) fn stop(engine: &EngineHandle, events: &EventReceiver) {
     engine.send(Action::Quit).expect("the engine is not busy");
     drain(events, |event| matches!(event, Event::Stopped));

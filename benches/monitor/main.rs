@@ -1,14 +1,15 @@
-//! How fast and how large the monitor is, each figure beside a bare baseline that was measured in the same run.
+//! Measures the monitor's speed and memory. Each figure has a bare baseline that is measured in the same run.
 //!
-//! `benches/run` starts this and says how to read it. Rounds of a figure and of its baselines alternate, and medians of five are
-//! told, so that what else the machine does weighs on both. Nothing here is a test: figures are for reading, not for passing.
+//! `benches/run` starts this program and explains how to read its output. Rounds of a figure and of its baselines
+//! alternate, and the median of five is reported, so that other load on the machine affects both. Nothing here is a test: a
+//! figure never fails.
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `BENCH_JSON` | the file that the figures are written to as JSON; none where it is not set |
-//! | `BENCH_NODE_MODULES` | a folder with the npm package `ws`; without it Node is left out |
-//! | `BENCH_ONLY` | which parts, with commas between: `ingest`, `memory`, `start`, `frames`, `finding`, `download`, `click`; all where it is not set |
-//! | `BENCH_MESSAGES` | how many messages and rows; a million where it is not set |
+//! | `BENCH_JSON` | the file to write the figures to, as JSON; without it, no file is written |
+//! | `BENCH_NODE_MODULES` | a folder with the npm package `ws`; without it, Node is not measured |
+//! | `BENCH_ONLY` | the parts to run, comma-separated: `ingest`, `memory`, `start`, `frames`, `finding`, `download`, `click`; default: all |
+//! | `BENCH_MESSAGES` | the number of messages and rows; default: 1,000,000 |
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a bench fails by panicking, and prints")]
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock and starts the threads that it measures")]
@@ -30,13 +31,13 @@ use std::time::Duration;
 use serde_json::json;
 use table::{Row, print};
 
-/// How often each figure is measured; the median is told.
+/// How often each figure is measured. The median is reported.
 const ROUNDS: usize = 5;
 
-/// A part's name, and what measures it with so many messages or rows.
+/// A part's name, and the function that measures it with the given number of messages or rows.
 type Part = (&'static str, fn(usize) -> Vec<Row>);
 
-/// The parts, by the names that `BENCH_ONLY` may give.
+/// The parts, by the names that `BENCH_ONLY` accepts.
 const PARTS: [Part; 7] = [
     ("ingest", ingest::rows),
     ("memory", |_count| memory::rows()),
@@ -75,7 +76,7 @@ fn main() {
     print(&rows);
 }
 
-/// Writes what has been measured so far, so that a part that fails takes nothing with it.
+/// Writes what has been measured so far, so that a part that fails does not lose the results of the others.
 fn keep(rows: &[Row], count: usize) {
     if let Some(path) = std::env::var_os("BENCH_JSON") {
         let figures: Vec<_> = rows.iter().map(Row::to_json).collect();
@@ -85,7 +86,7 @@ fn keep(rows: &[Row], count: usize) {
     }
 }
 
-/// How many messages and rows.
+/// The number of messages and rows.
 fn count() -> usize {
     match std::env::var("BENCH_MESSAGES") {
         Ok(count) => count.parse().expect("BENCH_MESSAGES is a number"),
@@ -93,7 +94,7 @@ fn count() -> usize {
     }
 }
 
-/// The middle one.
+/// The median.
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times.get(times.len() / 2).copied().expect("something was measured")

@@ -1,7 +1,7 @@
-//! The memory of rows in the model, against the bytes of the messages that they came from.
+//! The memory per row in the model, against the bytes of the messages that the rows were made from.
 //!
-//! Measured as the growth of the process's resident memory, in a process of its own: what the operator's machine gives, slack of
-//! the allocator and of growing tables included.
+//! Measured as the growth of resident memory in a separate process. It therefore includes slack of the allocator and of
+//! growing tables, as on the operator's machine.
 
 use std::process::Command;
 
@@ -13,13 +13,13 @@ use crate::ingest::LINK_LIFETIME;
 use crate::messages;
 use crate::table::Row;
 
-/// What the process of its own is started with.
+/// The argument that starts the separate process.
 pub(crate) const ARGUMENT: &str = "measure-memory";
 
-/// What another process of its own is started with, for a stream that never ends.
+/// The argument that starts another separate process, which measures an endless stream.
 pub(crate) const STREAM: &str = "measure-stream";
 
-/// The rows of the table of figures.
+/// The rows for the table of results.
 pub(crate) fn rows() -> Vec<Row> {
     let (resident, raw) = median(ARGUMENT, ("resident", "raw"));
     let (thrice, once) = median(STREAM, ("thrice", "once"));
@@ -41,7 +41,7 @@ pub(crate) fn rows() -> Vec<Row> {
     ]
 }
 
-/// The median of rounds, by the first of two figures.
+/// The median of all rounds, by the first of the two figures.
 fn median(argument: &str, (measured, against): (&str, &str)) -> (u64, u64) {
     let program = std::env::current_exe().expect("this program");
     let mut rounds: Vec<(u64, u64)> = (0..ROUNDS)
@@ -61,7 +61,7 @@ fn to_float(bytes: u64) -> f64 {
     bytes as f64
 }
 
-/// The process of its own.
+/// The body of the separate process.
 pub(crate) fn measure_and_print(count: usize) {
     let mut activities = Activities::new(LINK_LIFETIME);
     let mut raw = 0;
@@ -69,7 +69,7 @@ pub(crate) fn measure_and_print(count: usize) {
     for entry in messages::entries(count) {
         activities.apply(&entry);
         raw += entry.raw.len();
-        // The first row brings what a model has without any.
+        // The first row also allocates what an empty model needs, so measurement starts after it.
         before.get_or_insert_with(|| from_status("VmRSS:"));
     }
     let after = from_status("VmRSS:");
@@ -77,7 +77,7 @@ pub(crate) fn measure_and_print(count: usize) {
     println!("{}", json!({"resident": after - before.unwrap_or(after), "raw": raw}));
 }
 
-/// The other process of its own.
+/// The body of the separate process for the endless stream.
 pub(crate) fn measure_stream_and_print(count: usize) {
     let mut activities = Activities::new(LINK_LIFETIME);
     activities.set_rows_in_memory(count);
@@ -94,7 +94,7 @@ pub(crate) fn measure_stream_and_print(count: usize) {
     println!("{}", json!({"once": figures.first(), "thrice": figures.last()}));
 }
 
-/// What the system says of this process's memory in a line that begins so, in bytes.
+/// The value in bytes of the line in `/proc/self/status` that begins with `name`.
 pub(crate) fn from_status(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("memory is measured on Linux");
     let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the line is there");

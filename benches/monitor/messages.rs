@@ -1,17 +1,17 @@
-//! The messages: command statuses of about 135 bytes with random ids, the same in every run.
+//! The messages: command statuses of about 135 bytes with random ids. They are the same in every run.
 
 use privicore_monitor::activity::{ActivityKey, Entry, Fact, Seq, Timestamp};
 use privicore_monitor::protocol::incoming::{self, Incoming};
 
-/// 2026-01-01, in microseconds.
+/// 2026-01-01, in microseconds since 1970.
 const START: i64 = 1_767_225_600_000_000;
 
-/// When the last of so many entries came.
+/// The time of the last of `count` entries.
 pub(crate) fn moment_after(count: usize) -> Timestamp {
     Timestamp(START + i64::try_from(count).unwrap_or(0) * 1_000)
 }
 
-/// What a server sends.
+/// The messages as a server sends them.
 pub(crate) fn texts(count: usize) -> impl Iterator<Item = String> {
     let mut random = fastrand::Rng::with_seed(20_260_101);
     (0..count).map(move |_| {
@@ -22,12 +22,12 @@ pub(crate) fn texts(count: usize) -> impl Iterator<Item = String> {
     })
 }
 
-/// The same as entries of a journal, a millisecond apart.
+/// The same messages as journal entries, one millisecond apart.
 pub(crate) fn entries(count: usize) -> impl Iterator<Item = Entry> {
     as_entries(texts(count))
 }
 
-/// Entries of which each has a body of its own.
+/// Entries that each have a different body.
 pub(crate) fn distinct(count: usize) -> impl Iterator<Item = Entry> {
     let texts = texts(count).zip(0_usize..);
     as_entries(

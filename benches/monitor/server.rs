@@ -1,4 +1,5 @@
-//! A WebSocket server that costs next to nothing: it answers the first text as a join, and sends frames that were encoded before.
+//! A WebSocket server with almost no cost of its own: it answers the first text as a join, then sends frames that were
+//! encoded in advance.
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
@@ -8,13 +9,14 @@ use std::time::{Duration, Instant};
 
 use tokio_tungstenite::tungstenite::{Message, accept};
 
-/// For a client to say that it has everything. Full would mean that nobody measures; then the server waits.
+/// Capacity of the channel in which a client reports that it has everything. If it is full, nobody is measuring, and the
+/// server waits.
 const WAITING: usize = 4;
 
-/// Longer than any round.
+/// Longer than any round takes.
 const DEADLINE: Duration = Duration::from_mins(5);
 
-/// A server on a thread of its own, for one client at a time.
+/// A server on its own thread, for one client at a time.
 pub(crate) struct Server {
     pub(crate) url: String,
     started: Receiver<Instant>,
@@ -22,7 +24,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens, and will send these messages to everyone who joins.
+    /// Starts listening. Every client that joins receives these messages.
     pub(crate) fn start(messages: impl Iterator<Item = String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("ws://{}", listener.local_addr().expect("an address"));
@@ -48,12 +50,12 @@ impl Server {
         Self { url, started, finished }
     }
 
-    /// When the frames began to be sent to the client of this round.
+    /// When the server began to send the frames to this round's client.
     pub(crate) fn started(&self) -> Instant {
         self.started.recv_timeout(DEADLINE).expect("nobody joined")
     }
 
-    /// When the client said that it has everything.
+    /// When the client reported that it has everything.
     pub(crate) fn finished(&self) -> Instant {
         self.finished.recv_timeout(DEADLINE).expect("the client did not say that it has everything")
     }
@@ -62,7 +64,7 @@ impl Server {
 fn serve(stream: TcpStream, frames: &[u8], started: &SyncSender<Instant>, finished: &SyncSender<Instant>) {
     stream.set_nodelay(true).expect("no delay");
     let mut socket = accept(stream).expect("a WebSocket client");
-    // Whatever else goes wrong is the client's end.
+    // Any other error means that the client has disconnected.
     while let Ok(message) = socket.read() {
         match message {
             Message::Text(text) if text.as_str() == "done" => finished.send(Instant::now()).expect("somebody measures"),

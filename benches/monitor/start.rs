@@ -1,4 +1,4 @@
-//! From nothing to the first frame's worth of rows: with a long journal, against an empty one.
+//! The time from starting the engine to the rows of the first frame, with a long journal and with an empty one.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,16 +12,16 @@ use crate::ingest::{LINK_LIFETIME, drain, start_engine, stop};
 use crate::table::Row;
 use crate::{ROUNDS, median, messages, millis};
 
-/// How many entries are written at once.
+/// Entries per write.
 const BATCH: usize = 8_192;
 
-/// As many rows as a large window shows.
+/// Rows that a large window shows.
 const SHOWN: usize = 100;
 
-/// How many rows are looked at a frame while the view is made.
+/// Rows processed per frame while the view is built.
 const BUDGET: usize = 50_000;
 
-/// The median of rounds.
+/// The median of all rounds.
 pub(crate) fn row(count: usize) -> Row {
     let (full, empty) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let profile = Profile { name: "Bench".to_owned(), keep_signed_in: false, ..Profile::default() };
@@ -42,7 +42,7 @@ pub(crate) fn row(count: usize) -> Row {
     }
 }
 
-/// Writes settings and a journal.
+/// Writes the settings and a journal with `count` entries.
 pub(crate) fn fill(folder: &Path, profile: &Profile, count: usize) {
     let directories = Directories::at(folder.join("data"), folder.join("config")).expect("folders");
     let (store, settings, _) = Store::open(&directories);
@@ -62,7 +62,7 @@ async fn append(folder: &Path, profile: ProfileId, count: usize) {
     journal.close().await;
 }
 
-/// Starts the engine and reads what the first frame would show.
+/// Starts the engine and reads the rows that the first frame would show.
 fn to_first_rows(folder: &Path, shown: usize) -> Duration {
     let start = Instant::now();
     let (engine, events) = start_engine(folder);

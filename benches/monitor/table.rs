@@ -1,4 +1,4 @@
-//! The figures as a table and as JSON.
+//! Prints the figures as a table and writes them as JSON.
 
 use serde_json::{Value, json};
 
@@ -8,17 +8,17 @@ pub(crate) struct Row {
     pub(crate) baseline: &'static str,
     pub(crate) measured: f64,
     pub(crate) against: f64,
-    /// What the ratio should be.
+    /// The ratio that is aimed at.
     pub(crate) goal: &'static str,
 }
 
 impl Row {
-    /// `None` where there is nothing to stand beside.
+    /// `None` if there is no baseline.
     fn ratio(&self) -> Option<f64> {
         (self.against > 0.0).then(|| self.measured / self.against)
     }
 
-    /// For the file.
+    /// The row as it is written to the JSON file.
     pub(crate) fn to_json(&self) -> Value {
         let Self { figure, baseline, measured, against, goal } = self;
         let (measured, against, ratio) = (rounded(*measured), rounded(*against), self.ratio().map(rounded));
@@ -28,12 +28,11 @@ impl Row {
     }
 }
 
-/// To three places after the point.
+/// Rounds to three decimal places.
 fn rounded(number: f64) -> f64 {
     (number * 1_000.0).round() / 1_000.0
 }
 
-/// Prints the table.
 pub(crate) fn print(rows: &[Row]) {
     println!("| figure | measured | baseline | baseline measured | ratio | goal |");
     println!("|---|---:|---|---:|---:|---|");
@@ -45,7 +44,7 @@ pub(crate) fn print(rows: &[Row]) {
     }
 }
 
-/// Large numbers whole and in groups of three, small ones to a tenth or a hundredth.
+/// Formats large numbers without decimals and in groups of three, small ones with one or two decimals.
 fn shown(number: f64) -> String {
     if number < 10.0 {
         return format!("{number:.2}");

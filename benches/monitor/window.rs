@@ -1,4 +1,4 @@
-//! The window without a screen: what is drawn is drawn into triangles, as for the graphics card, and thrown away.
+//! The window without a screen: each frame is tessellated into triangles as for the graphics card, and then discarded.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -20,13 +20,13 @@ use privicore_monitor::ui::{
 
 use crate::messages;
 
-/// As large as the window opens.
+/// The window's initial size.
 const SIZE: egui::Vec2 = egui::vec2(1280.0, 800.0);
 /// The time between two frames, in seconds.
 pub(crate) const FRAME: f64 = 1.0 / 60.0;
-/// Entries that the window is told at once.
+/// Entries per event sent to the window.
 const CHUNK: usize = 20_000;
-/// Longer than anything takes to come to rest.
+/// More frames than the window ever needs to become idle.
 const MOST_FRAMES: usize = 2_000;
 
 /// Draws frames in memory.
@@ -38,11 +38,11 @@ pub(crate) struct Screen {
 impl Screen {
     pub(crate) fn new() -> Self {
         let context = Context::default();
-        // Without a reader of the screen its tree is not made, as in the window.
+        // Without a screen reader no accessibility tree is built, as in the real window.
         Self { context, time: 0.0 }
     }
 
-    /// Draws a frame. How long that took, and what came of it.
+    /// Draws a frame. Returns how long that took, and egui's output.
     pub(crate) fn frame(&mut self, events: Vec<egui::Event>, draw: impl FnMut(&mut Ui)) -> (Duration, FullOutput) {
         self.time += FRAME;
         let input = RawInput {
@@ -59,13 +59,13 @@ impl Screen {
         (start.elapsed(), output)
     }
 
-    /// Lets time pass without a frame.
+    /// Advances the time without a frame.
     pub(crate) fn wait(&mut self, time: Duration) {
         self.time += time.as_secs_f64();
     }
 }
 
-/// The wheel, turned over the middle of the table by so many points.
+/// Mouse wheel events of `points` over the middle of the table.
 pub(crate) fn wheel(points: f32) -> Vec<egui::Event> {
     vec![
         egui::Event::PointerMoved(egui::pos2(640.0, 300.0)),
@@ -85,17 +85,17 @@ fn press(key: Key) -> Vec<egui::Event> {
     vec![event(true), event(false)]
 }
 
-/// The engine as the bench plays it.
+/// The simulated engine.
 #[derive(Default, Clone)]
 struct Played {
     events: Rc<RefCell<VecDeque<Event>>>,
-    /// What is true, until the window has taken it.
+    /// The current status, until the window takes it.
     status: Rc<RefCell<Option<EngineStatus>>>,
 }
 
 impl Backend for Played {
     fn send(&mut self, action: Action) -> bool {
-        // The messages of the activity whose details are open; an answer at once, as from a journal at rest.
+        // Answers a request for the messages of the activity with open details at once, as from an idle journal.
         if let Action::History { profile, key, .. } = action {
             let entries = messages::entries(1).map(|entry| Entry { key: key.clone(), ..entry }).collect();
             self.events.borrow_mut().push_back(Event::History { profile, key, entries, is_cut: false });
@@ -114,7 +114,7 @@ impl Backend for Played {
     fn begin_drain(&mut self) {}
 }
 
-/// Nobody saves anything.
+/// File dialogs that are never used.
 struct NoDialogs;
 
 impl FileDialogs for NoDialogs {
@@ -127,7 +127,7 @@ impl FileDialogs for NoDialogs {
     }
 }
 
-/// Neither copies nor notifies.
+/// A clipboard and notifications that do nothing.
 struct Nobody;
 
 impl Notifier for Nobody {
@@ -140,7 +140,7 @@ impl SecretClipboard for Nobody {
     }
 }
 
-/// A clock that moves when the bench says so.
+/// A clock that the bench advances.
 #[derive(Clone)]
 struct Time(Rc<Cell<(Timestamp, Instant)>>);
 
@@ -158,7 +158,7 @@ impl Clock for Time {
     }
 }
 
-/// The whole window on an engine that is played.
+/// The whole window on a simulated engine.
 pub(crate) struct Window {
     screen: Screen,
     app: App,
@@ -168,7 +168,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// A live window with so many rows that came from the journal.
+    /// A live window with `count` rows from the journal.
     pub(crate) fn with_rows(count: usize) -> Self {
         let screen = Screen::new();
         let engine = Played::default();
@@ -211,12 +211,12 @@ impl Window {
         window
     }
 
-    /// The engine says something; it is heard in the next frame.
+    /// Sends an event of the engine. The window reads it in the next frame.
     fn say(&self, event: Event) {
         self.engine.events.borrow_mut().push_back(event);
     }
 
-    /// Entries were committed.
+    /// Sends committed entries.
     pub(crate) fn hear(&self, entries: Vec<Entry>) {
         self.say(Event::Committed { profile: self.profile, entries });
     }
@@ -229,7 +229,7 @@ impl Window {
         self.rest();
     }
 
-    /// Draws one frame; the clock moves on by its time.
+    /// Draws one frame and advances the clock by the time between frames.
     pub(crate) fn frame(&mut self, events: Vec<egui::Event>) -> Duration {
         self.draw(events).0
     }
@@ -248,7 +248,7 @@ impl Window {
         self.clock.0.set((now.plus(time), instant + time));
     }
 
-    /// Draws until no frame is asked for within a second. The last frame's wish.
+    /// Draws until no frame is requested within a second. Returns the delay that the last frame requested.
     fn rest(&mut self) -> Duration {
         for _ in 0..MOST_FRAMES {
             let delay = self.draw(Vec::new()).1.viewport_output.get(&ViewportId::ROOT).map(|root| root.repaint_delay);
@@ -260,7 +260,7 @@ impl Window {
         Duration::ZERO
     }
 
-    /// How many frames are asked for in a minute in which nothing happens.
+    /// How many frames are requested in a minute in which nothing happens.
     pub(crate) fn frames_at_rest(&mut self) -> u32 {
         let (mut left, mut frames) = (Duration::from_mins(1), 0);
         let mut delay = self.rest();

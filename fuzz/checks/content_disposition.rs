@@ -1,4 +1,4 @@
-//! Whatever a server sends as `Content-Disposition`, what comes of it is only ever a safe name.
+//! Any value of `Content-Disposition` yields a safe file name or none.
 
 use crate::protocol::{disposition, file_name};
 

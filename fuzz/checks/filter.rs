@@ -1,4 +1,5 @@
-//! Whatever is typed as a filter, it is a filter or an error that points into it; what is found is marked within the text.
+//! Any text typed as a filter is a filter, or an error whose position lies within the text. Highlighted matches lie within
+//! the searched text.
 
 use std::time::Duration;
 

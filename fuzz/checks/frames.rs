@@ -1,12 +1,12 @@
-//! Whatever a server sends as a frame, it is read, taken apart and masked without a panic, and no secret is left in what is kept.
+//! Any frame from a server is read, parsed and redacted without a panic, and what is stored contains no secret.
 
 use crate::protocol::incoming::{Documents, parse};
 use crate::protocol::{lenient, redact};
 
-/// Long enough to be masked wherever it stands.
+/// Long enough to be redacted wherever it occurs.
 const SECRET: &str = "canary-1234";
 
-/// Each `~` in the bytes stands for a secret.
+/// Each `~` in `bytes` is replaced by a secret.
 pub(crate) fn check(bytes: &[u8]) {
     let Some(text) = lenient::text_of(bytes) else {
         std::hint::black_box(redact::bytes(bytes, SECRET));

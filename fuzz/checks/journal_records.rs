@@ -1,4 +1,4 @@
-//! Whatever is in a row of the journal, it is read as an entry, and that entry is written as a row that is read the same.
+//! Any row of the journal is read as an entry, and that entry is written as a row that reads back the same.
 
 use rusqlite::Connection;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};

@@ -1,4 +1,4 @@
-//! Whatever a server answers to a call, each reader of answers gives something or nothing.
+//! Any response to a REST call is either parsed by its reader or rejected, never a panic.
 
 use crate::protocol::{data_token_page, lenient, rest};
 
@@ -20,7 +20,7 @@ pub(crate) fn check(bytes: &[u8]) {
     for item in data_token_page(&body).into_iter().flat_map(|page| page.items) {
         assert!(!item.token.as_str().is_empty(), "a data token of nothing");
     }
-    // What a strict reader takes is read the same.
+    // What a strict parser accepts is read the same.
     if let Ok(strict) = serde_json::from_str::<serde_json::Value>(&body) {
         assert_eq!(lenient::value(&body), Some(strict));
     }

@@ -1,4 +1,4 @@
-//! Whatever is in the file of settings, it is read or refused, and what is read can be written and read again.
+//! Any settings file is read or rejected, and what was read can be written and read again.
 
 use crate::settings::{Directories, Store};
 

@@ -1,7 +1,7 @@
-//! Whatever a server sends as a name, what comes of it is only ever a safe name.
+//! Any name that a server sends yields a safe file name.
 //!
-//! The source itself is taken in, so that a run builds this one file and not the whole program:
-//! `cargo fuzz run file_name`, or, without nightly Rust, `fuzz/run`.
+//! The source file itself is included, so that a run builds this one file and not the whole program: `cargo fuzz run
+//! file_name`, or, without nightly Rust, `fuzz/run`.
 
 #![no_main]
 
@@ -37,7 +37,7 @@ fn check(name: &str) {
     assert!(!["con", "nul", "aux", "prn", "com1", "lpt9"].contains(&stem.trim_end()), "a device: {name:?}");
 }
 
-/// What holds for each name, a number behind it or not.
+/// What holds for each name, with or without a number appended.
 fn check_parts(name: &str) {
     assert!(!name.is_empty() && name.len() <= file_name::LONGEST, "its length: {name:?}");
     assert!(!name.chars().any(|c| c.is_control() || "\"*/:<>?\\|\u{202e}\u{200b}\u{feff}".contains(c)), "{name:?}");

@@ -1,4 +1,4 @@
-//! What the parts of one sandbox share, and how a write becomes an outcome on the socket.
+//! The state that all parts of a sandbox share, and how a write becomes an outcome on the socket.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,10 +25,10 @@ use super::payload::Payload;
 use super::queues::{QueueError, Queues};
 use super::state::State;
 
-/// How many outcomes may be on their way at a time; a write beyond that is answered with 503.
+/// Maximum number of commands without an outcome. A write beyond it is answered with 503.
 const OUTCOMES: usize = 10_000;
 
-/// Where the four servers are reached.
+/// The URLs of the four servers.
 #[derive(Clone, Debug)]
 pub(crate) struct Addresses {
     pub(crate) api: String,
@@ -37,37 +37,37 @@ pub(crate) struct Addresses {
     pub(crate) downstream: String,
 }
 
-/// What the parts of one sandbox share.
+/// The state that all parts of a sandbox share.
 pub(crate) struct Backend {
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
     pub(crate) addresses: Addresses,
     pub(crate) hub: Arc<Hub>,
     pub(crate) faults: Faults,
-    /// Where large uploads are kept; deleted with the sandbox.
+    /// Where large uploads are stored; deleted with the sandbox.
     pub(crate) folder: TempDir,
     queues: Arc<dyn Queues>,
     state: Mutex<State>,
     outcomes: Arc<Semaphore>,
 }
 
-/// What a command does once its time has come: what to say of it, or why it failed.
+/// What a command does when it settles: the outcome's body, or the reason why it failed.
 pub(crate) type Outcome = Box<dyn FnOnce(&mut State, Instant) -> Result<Value, Reason> + Send>;
 
-/// Too many outcomes are on their way.
+/// Too many commands have no outcome yet.
 #[derive(Debug)]
 pub(crate) struct Busy;
 
-/// Why a fault did not strike.
+/// Why a fault was not injected.
 #[derive(Debug)]
 pub(crate) enum NotInjected {
-    /// No profile has the user name.
+    /// No profile has this user name.
     UnknownProfile,
-    /// As many faults wait for their victims as may.
+    /// The maximum number of faults is already armed.
     Full,
 }
 
-/// A command that was accepted and is yet to be settled.
+/// A command that was accepted and has no outcome yet.
 pub(crate) struct PendingCommand {
     pub(crate) id: CommandId,
     owner: Option<ProfileId>,
@@ -98,17 +98,17 @@ impl Backend {
         }
     }
 
-    /// The state. Held for a moment, never across an `await`.
+    /// Locks the state. Never hold the guard across an `await`.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whom an authorization token stands for, if it is good.
+    /// The profile that an authorization token belongs to, if the token is valid.
     pub(crate) fn holder(&self, token: &str) -> Option<ProfileId> {
         self.state().profiles.holder(token, self.clock.now()).map(|(profile, _)| profile.clone())
     }
 
-    /// A channel id of the kind that proxies give: a UUID that begins with the time.
+    /// A channel id like those of real proxies: a UUID that begins with the time.
     pub(crate) fn new_channel_id(&self) -> String {
         let mut random = [0; 10];
         for (into, from) in random.iter_mut().zip(Uuid::new_v4().as_bytes()) {
@@ -117,8 +117,8 @@ impl Backend {
         Builder::from_unix_timestamp_millis(self.clock.millis(self.clock.now()), &random).into_uuid().to_string()
     }
 
-    /// Lets a fault strike the profile with this user name, or all. How many connections (for tokens: profiles) it has struck
-    /// by now.
+    /// Injects a fault for the profile with this user name, or for all profiles. Returns the number of connections (for
+    /// tokens: profiles) affected so far.
     pub(crate) fn strike(&self, fault: Fault, username: Option<&str>) -> Result<usize, NotInjected> {
         let (mut state, now) = (self.state(), self.clock.now());
         let profile = match username {
@@ -132,8 +132,7 @@ impl Backend {
         self.faults.strike(fault, profile.as_ref(), now).map_err(|_full| NotInjected::Full)
     }
 
-    /// Publishes an outcome to the profile's queue, late where a fault wants it so. One that the queue refuses is told of in
-    /// the log.
+    /// Publishes an outcome to the profile's queue, delayed if a fault says so. If the queue refuses it, logs that.
     pub(crate) async fn publish(&self, profile: &ProfileId, message: &Value) {
         if let Some(late) = self.faults.delay(Some(profile), self.clock.now()) {
             sleep(late).await;
@@ -143,22 +142,22 @@ impl Backend {
         }
     }
 
-    /// Publishes a message and tells whether the queue has it.
+    /// Publishes a message and returns whether the queue accepted it.
     pub(crate) async fn queue(&self, profile: &ProfileId, message: &Value) -> Result<(), QueueError> {
         self.queues.publish(profile, message.to_string()).await
     }
 
-    /// Makes a single-use link to a payload: what follows `?auth=`.
+    /// Creates a single-use link to a payload. Returns the part after `?auth=`.
     pub(crate) fn grant_download(&self, payload: Payload) -> String {
         self.state().links.grant(Purpose::Download(payload), self.clock.now())
     }
 
-    /// The whole link to what [`Self::grant_download`] gave.
+    /// The whole link for an `auth` from [`Self::grant_download`].
     pub(crate) fn download_link(&self, auth: &str) -> String {
         format!("{}/?auth={auth}", self.addresses.downstream)
     }
 
-    /// Takes a command on: it is pending from now on.
+    /// Accepts a command, which is pending from now on.
     pub(crate) fn accept(&self, owner: Option<ProfileId>) -> Result<PendingCommand, Busy> {
         let permit = Arc::clone(&self.outcomes).try_acquire_owned().map_err(|_full| Busy)?;
         let id = CommandId::new(Uuid::new_v4().to_string());
@@ -166,8 +165,8 @@ impl Backend {
         Ok(PendingCommand { id, owner, permit })
     }
 
-    /// Lets an accepted command take effect after a plausible delay, and publishes what came of it. `audience` is whose
-    /// queue the outcome goes to once the effect is known; a command's owner unless it has none.
+    /// Applies an accepted command after a plausible delay and publishes the outcome to its owner's queue. If it has no
+    /// owner, `audience` names the profile, once the effect is known.
     pub(crate) fn settle_later(
         self: &Arc<Self>,
         accepted: PendingCommand,
@@ -201,7 +200,7 @@ impl Backend {
         });
     }
 
-    /// A delay in two parts, and whether the command is heard of as pending between them.
+    /// A delay in two parts, and whether clients are told between them that the command is pending.
     fn delays(&self) -> (Duration, Duration, bool) {
         let rng = &mut self.state().rng;
         let before = Duration::from_millis(rng.u64(30..150));

@@ -1,4 +1,4 @@
-//! The program `privicore-sandbox`: arguments, and running until it is told to stop.
+//! The program `privicore-sandbox`: its arguments, and running until a signal stops it.
 
 use std::io;
 use std::io::Write as _;
@@ -80,18 +80,18 @@ enum Failure {
     Signals(io::Error),
 }
 
-/// Runs the program with the process's arguments: 0 when it was told to stop (SIGINT, SIGTERM), 1 when it could not run,
-/// 2 for wrong usage.
+/// Runs the program with the process's arguments. Returns 0 when a signal (SIGINT, SIGTERM) stopped it, 1 when it could not
+/// run, and 2 for wrong usage.
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(message) => {
-            // Help and version come this way too, with code 0.
+            // Help and version arrive here too, with code 0.
             return if message.print().is_ok() { exit_code(message.exit_code()) } else { ExitCode::FAILURE };
         }
     };
-    // At `trace`, tungstenite would log frames: never above `info` here.
+    // At `trace`, tungstenite would log frames, so it is limited to `info`.
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_max_level(LevelFilter::INFO)
@@ -108,7 +108,7 @@ fn exit_code(code: i32) -> ExitCode {
 }
 
 fn complain(sentence: &str) -> ExitCode {
-    // Where nobody listens, the code still says it.
+    // If nobody reads stderr, the exit code still reports the failure.
     drop(writeln!(io::stderr(), "{}", crate::protocol::visible(sentence)));
     ExitCode::FAILURE
 }
@@ -116,7 +116,7 @@ fn complain(sentence: &str) -> ExitCode {
 fn serve(runtime: &Runtime, options: Options) -> Result<(), Failure> {
     runtime.block_on(async {
         let bind = options.bind;
-        // Listened for before anything is said, so that whoever reads the addresses may stop it at once.
+        // Registered before anything is printed, so that a reader of the addresses may stop the program at once.
         let mut told_to_stop = pin!(signals().map_err(Failure::Signals)?);
         let running = tokio::select! {
             () = &mut told_to_stop => return Ok(()),
@@ -132,7 +132,7 @@ fn serve(runtime: &Runtime, options: Options) -> Result<(), Failure> {
     })
 }
 
-/// Says on standard output where the servers are and whom they serve.
+/// Prints the servers' addresses and the profiles to standard output.
 fn announce(running: &SandboxHandle) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "Privicore sandbox")?;

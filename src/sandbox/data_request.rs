@@ -1,7 +1,8 @@
-//! Bringing data back: what happens between `request-data` and the payload.
+//! What happens between `request-data` and the delivery of the payload.
 //!
-//! Both generations of servers are in the field (`PROTOCOL`, "Events"), so streamed answers take turns: a whole link; a bare
-//! token made good by a `STREAM-READY` that names the request by `id`; the same by `requestId`, with the link beside it.
+//! Both generations of servers are in use (`PROTOCOL`, "Events"), so streamed responses take turns: a whole link; a bare
+//! token followed by a `STREAM-READY` that names the request by `id`; the same by `requestId`, with the link in the same
+//! message.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,7 @@ pub(crate) enum Announcement {
 }
 
 impl Announcement {
-    /// The `n`th in turn.
+    /// The announcement of the `n`th streamed response.
     pub(crate) fn in_turn(n: u64) -> Self {
         match n % 4 {
             0 => Self::Link,
@@ -56,7 +57,7 @@ impl Announcement {
     }
 }
 
-/// Starts to bring a payload back: progress in words, then the payload inline or its link, then the command's outcome.
+/// Starts to deliver a payload: progress messages, then the payload inline or as a link, then the command's outcome.
 pub(crate) fn start(
     backend: &Arc<Backend>,
     profile: ProfileId,
@@ -92,14 +93,14 @@ async fn bring(backend: Arc<Backend>, profile: ProfileId, request: RequestId, wa
     }
 }
 
-/// The name with its extension, whether the client gave the one with the other or apart.
+/// The file name with its extension, whether the client gave them together or apart.
 fn full_name(file_name: String, extension: &str) -> String {
     let whole = file_name.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case(extension));
     if whole || extension.is_empty() { file_name } else { format!("{file_name}.{extension}") }
 }
 
 impl Backend {
-    /// Lets a plausible time pass: between these milliseconds.
+    /// Waits for a plausible time within this range of milliseconds.
     async fn pause(&self, millis: std::ops::Range<u64>) {
         let millis = self.state().rng.u64(millis);
         sleep(Duration::from_millis(millis)).await;

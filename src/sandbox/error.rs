@@ -7,39 +7,39 @@ use std::net::SocketAddr;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SandboxError {
-    /// A server's address is taken, not permitted, or not an address of this machine.
+    /// A server's address is in use, not permitted, or not an address of this machine.
     #[error(
         "The sandbox's {server} can't listen on {address}: {source}. Free the port or choose another with --{flag}."
     )]
     Listen {
-        /// Which of the four servers.
+        /// Which of the four servers could not listen.
         server: &'static str,
-        /// Where it was to listen.
+        /// The address that it tried to listen on.
         address: SocketAddr,
         /// The flag that chooses another port.
         flag: &'static str,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Faults were asked for, and an address that can be reached from outside.
+    /// Faults were requested together with an address that other machines can reach.
     #[error(
         "Anyone who reaches {address} could make faults in the sandbox. Leave out --faults, or let --bind name an address of \
          this machine alone, such as 127.0.0.1."
     )]
     FaultsForAll {
-        /// Where it was to listen.
+        /// The address that it was to listen on.
         address: std::net::IpAddr,
     },
-    /// The folder for uploads could not be made.
+    /// The folder for uploads could not be created.
     #[error("The sandbox can't make a temporary folder for uploads: {source}. Check the free space and TMPDIR.")]
     Folder {
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// `--amqp` is not an address. The text given is left out, since it may carry a password.
+    /// `--amqp` is not an address. The text is left out, because it may contain a password.
     #[error("What --amqp gives is not a RabbitMQ address. Write it like amqp://user:password@localhost:5672/vhost.")]
     AmqpAddress,
-    /// RabbitMQ did not answer, or refused.
+    /// RabbitMQ did not answer, or refused the connection.
     #[error(
         "RabbitMQ at {host}:{port} can't be used: {reason}. Check that it runs there, and the user, password and vhost \
          that --amqp gives."
@@ -49,7 +49,7 @@ pub enum SandboxError {
         host: String,
         /// The broker's port.
         port: u16,
-        /// What the client library said.
+        /// The error of the client library.
         reason: String,
     },
 }

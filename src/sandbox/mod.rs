@@ -1,23 +1,24 @@
-//! A local Privicore: the REST API, the queues, the WebSocket proxy and the two file stores, for trying things out and for
-//! tests against the real wire.
+//! A local Privicore for trials, and for tests against the real wire format: the REST API, the queues, the WebSocket proxy
+//! and the two file stores.
 //!
-//! It may use `protocol` alone, and no other room needs it: whoever wants one starts it with [`start`] and talks to it over
-//! the network, as to any server. It never logs a token, a password or a link, and listens on loopback unless told otherwise.
+//! It uses `protocol` only, and no other module depends on it: callers start it with [`start`] and connect over the
+//! network, as to any server. It never logs a token, a password or a link, and listens on loopback unless configured
+//! otherwise.
 //!
-//! | part | holds |
+//! | module | contents |
 //! |---|---|
-//! | `options`, `error`, `running` | the door: [`Options`] in, [`SandboxHandle`] and [`Control`] out |
+//! | `options`, `error`, `running` | the public interface: [`Options`] in, [`SandboxHandle`] and [`Control`] out |
 //! | `command` | the program `privicore-sandbox` |
 //! | `backend` | what the parts share; how a write becomes an outcome on the socket |
 //! | `state` | profiles, tokens, commands, data tokens, links, devices |
-//! | `rest` | the REST API, one file a family |
-//! | `stores`, `payload` | upstream and downstream stores, and the bytes they serve |
-//! | `retrieval` | what follows `request-data` |
-//! | `queues` | one queue a profile, in memory or on a RabbitMQ |
+//! | `rest` | the REST API, one file per endpoint family |
+//! | `stores`, `payload` | the upstream and downstream stores, and the bytes that they serve |
+//! | `data_request` | what follows `request-data` |
+//! | `queues` | one queue per profile, in memory or on a RabbitMQ |
 //! | `proxy` | connections, channels, and the pump from queue to clients |
-//! | `scenario` | what happens by itself |
-//! | `faults` | what goes wrong on purpose |
-//! | `clock`, `tasks` | tokio's clock anchored to the wall clock; tasks with names and an owner |
+//! | `scenario` | the demo's messages |
+//! | `faults` | injected faults |
+//! | `runtime` | tokio's clock anchored to the wall clock; named tasks with an owner |
 
 pub(crate) mod backend;
 pub(crate) mod command;
@@ -49,5 +50,5 @@ pub const DEMO_USERNAME: &str = "demo@example.com";
 /// User name of the calmer of the two profiles that every sandbox serves.
 pub const AUDIT_USERNAME: &str = "audit@example.com";
 
-/// The password of both.
+/// The password of both profiles.
 pub const PASSWORD: &str = "demo";

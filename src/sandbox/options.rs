@@ -1,32 +1,32 @@
-//! What a sandbox is started with.
+//! The options of a sandbox.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// What happens in the sandbox by itself.
+/// What the sandbox does without clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scenario {
-    /// An endless, believable stream for both profiles: about one outcome a second with bursts.
+    /// An endless, realistic stream for both profiles: about one outcome per second, with bursts.
     #[default]
     Demo,
     /// Only what clients cause.
     Quiet,
 }
 
-/// Who hears a message when several clients have joined with one profile (`PROTOCOL`, "Several clients on one profile").
+/// Who receives a message if several clients have joined one profile (`PROTOCOL`, "Several clients on one profile").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Delivery {
-    /// All of them.
+    /// Every client receives it.
     #[default]
     FanOut,
-    /// One of them, in turn: the connections compete for the profile's queue.
+    /// One client receives it, in turn: the connections compete for the profile's queue.
     Competing,
 }
 
-/// What a sandbox is started with.
+/// The options of a sandbox.
 #[derive(Clone)]
 pub struct Options {
-    /// The address that all four servers listen on. Anything but loopback can be reached from outside.
+    /// The address that all four servers listen on. Other machines can reach anything but loopback.
     pub bind: IpAddr,
     /// Port of the REST API; 0 takes a free one.
     pub api_port: u16,
@@ -36,15 +36,15 @@ pub struct Options {
     pub upstream_port: u16,
     /// Port of the downstream file store; 0 takes a free one.
     pub downstream_port: u16,
-    /// Address of a RabbitMQ (`amqp://user:password@host:5672/vhost`) that holds the queues. None keeps them in memory.
+    /// Address of a RabbitMQ (`amqp://user:password@host:5672/vhost`) that holds the queues. `None` keeps them in memory.
     pub amqp: Option<String>,
-    /// What happens by itself.
+    /// What the sandbox does without clients.
     pub scenario: Scenario,
-    /// Who hears a message when several clients have joined.
+    /// Who receives a message if several clients have joined.
     pub delivery: Delivery,
-    /// Whether the REST API takes `POST /sandbox/faults`. Only on loopback; [`super::Control`] makes faults without it.
+    /// Whether the REST API accepts `POST /sandbox/faults`. Only allowed on loopback; [`super::Control`] works without it.
     pub faults: bool,
-    /// Shapes the scenario, the delays and the generated payloads. Tokens and links never depend on it.
+    /// Seeds the scenario, the delays and the generated payloads. Tokens and links never depend on it.
     pub seed: u64,
 }
 
@@ -75,7 +75,7 @@ impl Default for Options {
 }
 
 impl fmt::Debug for Options {
-    /// Leaves out the broker's address, which carries its password.
+    /// Leaves out the broker's address, because it contains the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("bind", &self.bind)

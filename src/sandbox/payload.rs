@@ -1,4 +1,4 @@
-//! What a data token stands for: bytes kept in memory, bytes in a file, or bytes generated while they are served.
+//! The bytes of a data token: in memory, in a file, or generated while they are served.
 
 use std::sync::Arc;
 
@@ -7,44 +7,41 @@ use futures_util::stream;
 use tempfile::TempPath;
 use tokio::io::AsyncReadExt as _;
 
-/// Payloads up to this size travel inline, as base64 in the message (`PROTOCOL`: up to about 50 KB).
+/// Payloads up to this size are sent inline, as base64 in the message (`PROTOCOL`: up to about 50 KB).
 pub(crate) const INLINE_LIMIT: u64 = 50 * 1024;
 
-/// How much is generated or read at a time.
+/// Bytes generated or read at a time.
 const CHUNK: usize = 64 * 1024;
 
-/// Where a payload's bytes come from.
+/// The source of a payload's bytes.
 #[derive(Clone)]
 pub(crate) enum Content {
-    /// Small: kept as it was sent.
+    /// Small: in memory, as they were sent.
     Kept(Bytes),
-    /// Large: in a file of the sandbox's temporary folder, deleted with the last of its holders.
+    /// Large: in a file of the sandbox's temporary folder, deleted with its last user.
     Filed {
-        /// The file.
         path: Arc<TempPath>,
-        /// Its length in bytes.
+        /// In bytes.
         len: u64,
     },
-    /// Random-looking bytes that follow from a seed, so that they are never held.
+    /// Random-looking bytes derived from a seed, never held in full.
     Generated {
-        /// What the bytes follow from.
         seed: u64,
-        /// How many there are.
+        /// In bytes.
         len: u64,
     },
 }
 
-/// A payload and what goes with it when it is served.
+/// A payload and the metadata that it is served with.
 #[derive(Clone)]
 pub(crate) struct Payload {
-    /// The bytes.
     pub(crate) content: Content,
-    /// The name for `Content-Disposition`; some servers give none.
+    /// The name for `Content-Disposition`; some servers send none.
     pub(crate) file_name: Option<String>,
 }
 
 impl Content {
-    /// Length in bytes.
+    /// In bytes.
     pub(crate) fn len(&self) -> u64 {
         match self {
             Self::Kept(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
@@ -52,18 +49,18 @@ impl Content {
         }
     }
 
-    /// The bytes, if they are few enough to travel inside a message.
+    /// The bytes, if they are few enough to be sent inside a message.
     pub(crate) fn inline(&self) -> Option<Bytes> {
         match self {
             _ if self.len() > INLINE_LIMIT => None,
             Self::Kept(bytes) => Some(bytes.clone()),
             Self::Generated { seed, len } => Some(generate(*seed, *len)),
-            // What came through the upstream store leaves through the downstream store.
+            // What was uploaded through the upstream store is served by the downstream store.
             Self::Filed { .. } => None,
         }
     }
 
-    /// The bytes as a response body, produced while the client takes them; it ends early when `stopped` resolves.
+    /// The bytes as a response body, produced while the client reads them. The body ends early when `stopped` resolves.
     pub(crate) async fn body(&self, stopped: impl Future<Output = ()> + Send + 'static) -> std::io::Result<Body> {
         Ok(match self {
             Self::Kept(bytes) => Body::from(bytes.clone()),
@@ -91,7 +88,7 @@ impl Content {
     }
 }
 
-/// The next of the bytes that follow from a seed, or none when nothing is left.
+/// The next bytes derived from a seed, or `None` if nothing is left.
 fn next_chunk(rng: &mut fastrand::Rng, left: u64) -> Option<Bytes> {
     let size = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
     if size == 0 {
@@ -102,7 +99,7 @@ fn next_chunk(rng: &mut fastrand::Rng, left: u64) -> Option<Bytes> {
     Some(Bytes::from(chunk))
 }
 
-/// All the bytes that follow from a seed: the same that a download of it serves.
+/// All bytes derived from a seed: the same that a download of it serves.
 pub(crate) fn generate(seed: u64, len: u64) -> Bytes {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut bytes = Vec::new();
@@ -114,7 +111,7 @@ pub(crate) fn generate(seed: u64, len: u64) -> Bytes {
     Bytes::from(bytes)
 }
 
-/// The chunks until the sandbox stops; then an error, so that the client sees a broken download and not a short file.
+/// The chunks until the sandbox stops, then an error, so that the client sees a broken download and not a short file.
 fn until<S>(
     chunks: S,
     stopped: impl Future<Output = ()> + Send + 'static,
@@ -127,7 +124,7 @@ where
         stopped.await;
         Err(std::io::Error::other("the sandbox stops"))
     });
-    // `select` would go on until both end, so the end of the chunks is marked and ends the whole.
+    // `select` continues until both streams end, so the end of the chunks is marked and ends the whole stream.
     let marked = chunks.map(Some).chain(stream::once(std::future::ready(None)));
     stream::select(marked, broken.map(Some))
         .take_while(|item| std::future::ready(item.is_some()))

@@ -1,4 +1,4 @@
-//! Starting a sandbox, and the handles to one that runs.
+//! Starts a sandbox, and holds the handles to a running one.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use super::payload::{Content, Payload};
 use super::queues::Queues;
 use super::{proxy, rest, scenario, stores};
 
-/// A sandbox that runs. Dropping it stops everything; [`SandboxHandle::shutdown`] waits until it has.
+/// A running sandbox. Dropping it stops everything; [`SandboxHandle::shutdown`] also waits until it has stopped.
 pub struct SandboxHandle {
     owner: TaskOwner,
     backend: Arc<Backend>,
@@ -34,8 +34,8 @@ pub struct SandboxHandle {
 ///
 /// # Errors
 ///
-/// When a port is taken, the temporary folder can't be made, the RabbitMQ that was asked for can't be used, or faults could be
-/// made from outside of this machine.
+/// Fails if a port is in use, the temporary folder can't be created, the requested RabbitMQ can't be used, or faults could
+/// be injected from other machines.
 pub async fn start(options: Options) -> Result<SandboxHandle, SandboxError> {
     let Options { bind, api_port, ws_port, upstream_port, downstream_port, amqp, scenario, delivery, faults, seed } =
         options;
@@ -73,7 +73,7 @@ pub async fn start(options: Options) -> Result<SandboxHandle, SandboxError> {
     Ok(SandboxHandle { owner, backend })
 }
 
-/// A server's socket and where clients reach it.
+/// A server's socket, and the address at which clients reach it.
 struct Listening {
     listener: TcpListener,
     reached_at: SocketAddr,
@@ -84,7 +84,7 @@ async fn listen(server: &'static str, bind: IpAddr, port: u16, flag: &'static st
     let failed = |source| SandboxError::Listen { server, address, flag, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let mut reached_at = listener.local_addr().map_err(failed)?;
-    // "All addresses" is none that a client could connect to.
+    // Clients can't connect to the unspecified address.
     if reached_at.ip().is_unspecified() {
         reached_at.set_ip(match reached_at.ip() {
             IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -94,7 +94,7 @@ async fn listen(server: &'static str, bind: IpAddr, port: u16, flag: &'static st
     Ok(Listening { listener, reached_at })
 }
 
-/// Serves a router until the sandbox stops. axum keeps a task a connection, which the same signal ends.
+/// Serves a router until the sandbox stops. axum runs a task per connection, which the same signal ends.
 fn serve(tasks: &Tasks, name: &'static str, listener: TcpListener, router: Router) {
     let served = axum::serve(listener, router).with_graceful_shutdown(tasks.stopped());
     tasks.spawn(name, async move {
@@ -105,37 +105,37 @@ fn serve(tasks: &Tasks, name: &'static str, listener: TcpListener, router: Route
 }
 
 impl SandboxHandle {
-    /// Where the REST API is, as `http://address:port`.
+    /// The URL of the REST API, as `http://address:port`.
     #[must_use]
     pub fn api_url(&self) -> String {
         self.backend.addresses.api.clone()
     }
 
-    /// Where the WebSocket proxy is, as `ws://address:port`.
+    /// The URL of the WebSocket proxy, as `ws://address:port`.
     #[must_use]
     pub fn ws_url(&self) -> String {
         self.backend.addresses.ws.clone()
     }
 
-    /// Where the upstream file store is, as `http://address:port`.
+    /// The URL of the upstream file store, as `http://address:port`.
     #[must_use]
     pub fn upstream_url(&self) -> String {
         self.backend.addresses.upstream.clone()
     }
 
-    /// Where the downstream file store is, as `http://address:port`: the base of a bare token's link.
+    /// The URL of the downstream file store, as `http://address:port`: the base of a bare token's link.
     #[must_use]
     pub fn downstream_url(&self) -> String {
         self.backend.addresses.downstream.clone()
     }
 
-    /// A handle by which tests and tools make things happen.
+    /// A handle with which tests and tools control the sandbox.
     #[must_use]
     pub fn control(&self) -> Control {
         Control { backend: Arc::clone(&self.backend) }
     }
 
-    /// Stops everything and waits until connections and files are let go of, at most two seconds.
+    /// Stops everything and waits until connections and files are closed, for at most two seconds.
     pub async fn shutdown(self) {
         let Self { owner, backend } = self;
         drop(backend);
@@ -143,44 +143,44 @@ impl SandboxHandle {
     }
 }
 
-/// Makes things happen in a running sandbox. It does not keep the sandbox running.
+/// Controls a running sandbox. It does not keep the sandbox running.
 #[derive(Clone)]
 pub struct Control {
     backend: Arc<Backend>,
 }
 
-/// What was asked of a [`Control`] can't be done.
+/// Why a [`Control`] could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ControlError {
     /// No profile has this user name.
     #[error("The sandbox has no profile {0}.")]
     UnknownProfile(String),
-    /// As many faults wait for their victims as may.
+    /// The maximum number of faults is already armed.
     #[error("Too many faults wait for their victims already. Give them shorter times or smaller counts.")]
     TooManyFaults,
-    /// The data was not stored.
+    /// The data was not stored, for this reason.
     #[error("The data was not stored: {0}.")]
     NotStored(&'static str),
-    /// The queue did not take the message.
+    /// The queue refused the message.
     #[error("The message was not queued: {0}.")]
     NotQueued(String),
 }
 
 impl Control {
-    /// Publishes any JSON to a profile's queue, just as it is. Returns once the queue has it for good (with RabbitMQ: once
-    /// the broker has confirmed it).
+    /// Publishes any JSON to a profile's queue, unchanged. Returns once the queue has stored it for good (with RabbitMQ:
+    /// once the broker has confirmed it).
     ///
     /// # Errors
     ///
-    /// When there is no such profile, or its queue is full.
+    /// Fails if no profile has this user name, or its queue is full.
     pub async fn publish(&self, username: &str, message: &Value) -> Result<(), ControlError> {
         let profile = self.profile(username)?;
         let queued = self.backend.queue(&profile, message).await;
         queued.map_err(|error| ControlError::NotQueued(error.to_string()))
     }
 
-    /// Makes a single-use download link to the given bytes, good for ten minutes.
+    /// Creates a single-use download link to the given bytes, valid for ten minutes.
     #[must_use]
     pub fn offer_download(&self, bytes: Vec<u8>, file_name: Option<&str>) -> Link {
         let content = Content::Kept(Bytes::from(bytes));
@@ -188,11 +188,11 @@ impl Control {
         Link::new(self.backend.download_link(&auth))
     }
 
-    /// Stores a payload for a profile, as a client would: its data token.
+    /// Stores a payload for a profile, as a client would. Returns its data token.
     ///
     /// # Errors
     ///
-    /// When there is no such profile, or it holds too many data tokens already.
+    /// Fails if no profile has this user name, or the profile already holds too many data tokens.
     pub fn store_data(
         &self,
         username: &str,
@@ -218,17 +218,17 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// When there is no such profile.
+    /// Fails if no profile has this user name.
     pub fn joined(&self, username: &str) -> Result<usize, ControlError> {
         Ok(self.backend.hub.joined(&self.profile(username)?))
     }
 
-    /// Lets a fault strike what belongs to the profile with this user name, or to all. How many open connections it has struck
-    /// by now (for [`Fault::ExpireTokens`]: profiles); none where it waits for its victims.
+    /// Injects a fault for the profile with this user name, or for all profiles. Returns how many open connections it has
+    /// affected so far (for [`Fault::ExpireTokens`]: profiles); zero if it is armed for later events.
     ///
     /// # Errors
     ///
-    /// When there is no such profile, or too many faults wait for their victims.
+    /// Fails if no profile has this user name, or too many faults are armed.
     pub fn strike(&self, fault: Fault, username: Option<&str>) -> Result<usize, ControlError> {
         self.backend.strike(fault, username).map_err(|not| match not {
             NotInjected::UnknownProfile => ControlError::UnknownProfile(username.unwrap_or_default().to_owned()),
@@ -236,7 +236,7 @@ impl Control {
         })
     }
 
-    /// Cuts every connection to the proxy, without a closing handshake. Clients may connect again.
+    /// Cuts every connection to the proxy, without a closing handshake. Clients may reconnect.
     pub fn drop_connections(&self) {
         self.backend.faults.connections.strike(None, None, &ConnectionFault::Cut);
     }
@@ -245,7 +245,7 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// When there is no such profile.
+    /// Fails if no profile has this user name.
     pub fn expire_tokens(&self, username: &str) -> Result<(), ControlError> {
         self.strike(Fault::ExpireTokens, Some(username)).map(|_profiles| ())
     }

@@ -1,8 +1,7 @@
-//! The two file stores. Their links are single-use and good for ten minutes; whoever holds one may use it, so no token is
-//! asked for.
+//! The two file stores. Their links are single-use and valid for ten minutes. Whoever holds a link may use it, so no token
+//! is required.
 //!
-//! A link that opens nothing is answered in the ways that servers differ in (`PROTOCOL`, "REST"): used 410, expired 403,
-//! unknown 404.
+//! A refused link gets the status codes in which servers differ (`PROTOCOL`, "REST"): used 410, expired 403, unknown 404.
 
 use std::sync::Arc;
 
@@ -30,21 +29,21 @@ use super::payload::{Content, Payload};
 /// The largest upload: 1 GiB.
 const LARGEST_UPLOAD: u64 = 1 << 30;
 
-/// The query of a link. A secret, so it implements no `Debug`.
+/// The query of a link. A secret, so it does not implement `Debug`.
 #[derive(Deserialize)]
 struct Auth {
     #[serde(default)]
     auth: String,
 }
 
-/// The store that payloads are fetched from.
+/// The store that payloads are downloaded from.
 pub(crate) fn downstream(backend: Arc<Backend>) -> Router {
-    // A HEAD would use the link up for nothing: it is refused, and the link stays good.
+    // A HEAD would use up the link without a download, so it is refused, and the link stays valid.
     let head = async || (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, HeaderValue::from_static("GET"))]);
     Router::new().route("/", get(download).head(head)).with_state(backend)
 }
 
-/// The store that large payloads are sent to.
+/// The store that large payloads are uploaded to.
 pub(crate) fn upstream(backend: Arc<Backend>) -> Router {
     Router::new().route("/", post(upload)).with_state(backend)
 }
@@ -84,7 +83,7 @@ async fn download(State(backend): State<Arc<Backend>>, Query(Auth { auth }): Que
     response
 }
 
-/// `Content-Disposition` as RFC 6266 has it: a plain name for old clients, and the exact one.
+/// `Content-Disposition` as in RFC 6266: a plain name for old clients, and the exact one.
 fn disposition(name: &str) -> String {
     let plain: String = name
         .chars()
@@ -118,18 +117,18 @@ async fn upload(State(backend): State<Arc<Backend>>, Query(Auth { auth }): Query
     }
 }
 
-/// Why an upload was not taken.
+/// Why an upload failed.
 enum Broken {
     TooLarge,
     Body,
     Disk(std::io::Error),
 }
 
-/// Takes an upload into a file of the sandbox's folder, which no one else can enter.
+/// Writes an upload to a file in the sandbox's folder, which no other user can enter.
 async fn receive(backend: &Backend, body: Body) -> Result<Content, Broken> {
     let path = backend.folder.path().join(Uuid::new_v4().simple().to_string());
     let mut file = tokio::fs::File::options().write(true).create_new(true).open(&path).await.map_err(Broken::Disk)?;
-    // From here on the file goes when the content does, however this ends.
+    // From here on the file is deleted together with the content, however this ends.
     let path = TempPath::try_from_path(path).map_err(Broken::Disk)?;
     let mut len = 0_u64;
     let mut chunks = body.into_data_stream();

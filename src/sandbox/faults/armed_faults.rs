@@ -1,4 +1,5 @@
-//! Faults that wait for their victims: bounded in number, and each by a count of victims, a time, or both.
+//! Armed faults, which wait for the events that they affect. Their number is bounded, and each is limited by a count, a
+//! time, or both.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -10,31 +11,31 @@ use crate::sandbox::state::profiles::ProfileId;
 use super::downloads::DownloadFault;
 use super::kinds::Limit;
 
-/// How many may wait at a time.
+/// Maximum number of armed faults.
 const MOST: usize = 64;
 
-/// What happens to the victim.
+/// What happens to the affected event.
 #[derive(Clone, Copy)]
 pub(crate) enum FaultAction {
-    /// Its join is refused.
+    /// The join is refused.
     RefuseJoin,
-    /// It comes late by so much.
+    /// The message is delayed by this time.
     Delay(Duration),
-    /// It goes wrong so: a download.
+    /// The download fails in this way.
     Spoil(DownloadFault),
 }
 
-/// As many faults wait for their victims as may.
+/// The maximum number of faults is already armed.
 #[derive(Debug)]
 pub(crate) struct Full;
 
 struct Condition {
     what: FaultAction,
-    /// Of whom; of all where this is `None`.
+    /// The affected profile; `None` affects all.
     profile: Option<ProfileId>,
-    /// How many more victims; any number where this is `None`.
+    /// How many more events it affects; `None` is unlimited.
     left: Option<u32>,
-    /// When it is over; never by itself where this is `None`.
+    /// When it ends; `None` never ends by itself.
     until: Option<Instant>,
 }
 
@@ -44,12 +45,12 @@ impl Condition {
     }
 }
 
-/// Everything that waits.
+/// All armed faults.
 #[derive(Default)]
 pub(crate) struct Conditions(Mutex<Vec<Condition>>);
 
 impl Conditions {
-    /// Adds one, unless too many wait already.
+    /// Arms a fault, unless too many are armed already.
     pub(crate) fn add(
         &self,
         what: FaultAction,
@@ -62,7 +63,7 @@ impl Conditions {
             Limit::During(lasting) => (None, Some(lasting)),
             Limit::Either(left, lasting) => (Some(left), Some(lasting)),
         };
-        // A time beyond what the clock can tell is never over by itself.
+        // A time beyond the clock's range never ends by itself.
         let until = lasting.and_then(|lasting| now.checked_add(lasting));
         let mut conditions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         conditions.retain(|condition| !condition.is_over(now));
@@ -73,7 +74,8 @@ impl Conditions {
         Ok(())
     }
 
-    /// What the oldest fault of the wanted kind does to a victim, whose profile may be unknown; it is counted as its victim.
+    /// Finds the oldest armed fault of the wanted kind for an event, whose profile may be unknown, and counts the event
+    /// against the fault's limit.
     pub(crate) fn take<T>(
         &self,
         profile: Option<&ProfileId>,

@@ -1,4 +1,4 @@
-//! The connections that are open, and how trouble reaches them.
+//! The open connections, and how faults reach them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use crate::sandbox::state::profiles::ProfileId;
 use super::garbage;
 use super::kinds::Garbage;
 
-/// How many orders of a kind wait for one connection. Beyond it the connection is not struck, and not counted as struck.
+/// Capacity of each connection's fault queue. A fault that finds it full does not affect the connection and is not counted.
 const WAITING: usize = 8;
 
 /// What can be done to a connection.
@@ -19,21 +19,21 @@ const WAITING: usize = 8;
 pub(crate) enum ConnectionFault {
     /// It ends at once.
     Cut,
-    /// It neither reads nor writes for so long.
+    /// It neither reads nor writes for this time.
     Stalled(Duration),
-    /// It does not read for so long.
+    /// It does not read for this time.
     Deaf(Duration),
-    /// It sends these.
+    /// It sends these frames.
     Litter(Vec<Garbage>),
 }
 
-/// What a connection has to heed.
+/// The faults that reach a connection.
 pub(crate) struct Orders {
-    /// To end, even where it stands still.
+    /// Ends the connection, even while it is stalled.
     pub(crate) cut: Arc<Notify>,
-    /// To stand still for so long.
+    /// Stalls the connection for this time.
     pub(crate) stalls: mpsc::Receiver<Duration>,
-    /// [`ConnectionFault::Deaf`] and [`ConnectionFault::Litter`], which the conversation itself makes.
+    /// [`ConnectionFault::Deaf`] and [`ConnectionFault::Litter`], which the connection's own loop applies.
     pub(crate) inner: mpsc::Receiver<ConnectionFault>,
 }
 
@@ -54,18 +54,18 @@ struct Registry {
     turn: usize,
 }
 
-/// All connections that are open.
+/// All open connections.
 #[derive(Default)]
 pub(crate) struct Connections(Arc<Mutex<Registry>>);
 
-/// A connection's place among the open ones; dropping it gives it up.
+/// A connection's registration; dropping it removes the connection from the registry.
 pub(crate) struct Place {
     id: u64,
     registry: Arc<Mutex<Registry>>,
 }
 
 impl Connections {
-    /// Enters a connection that has not joined.
+    /// Registers a connection that has not joined.
     pub(crate) fn enter(&self) -> (Place, Orders) {
         let (stalls, stalled) = mpsc::channel(WAITING);
         let (inner, heeded) = mpsc::channel(WAITING);
@@ -79,7 +79,7 @@ impl Connections {
         (Place { id, registry: Arc::clone(&self.0) }, Orders { cut, stalls: stalled, inner: heeded })
     }
 
-    /// Makes trouble for a profile's connections, or for all, at most `count` of them. How many it reached.
+    /// Applies a fault to a profile's connections, or to all, at most `count` of them. Returns how many it reached.
     pub(crate) fn strike(&self, profile: Option<&ProfileId>, count: Option<u32>, trouble: &ConnectionFault) -> usize {
         let most = count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
         let registry = lock(&self.0);
@@ -87,7 +87,7 @@ impl Connections {
         meant.filter(|open| open.take(trouble.clone())).take(most).count()
     }
 
-    /// Makes joined connections send garbage. How many it reached.
+    /// Makes joined connections send garbage. Returns how many it reached.
     pub(crate) fn litter(&self, profile: Option<&ProfileId>, frames: u32, kind: Option<Garbage>) -> usize {
         let mut registry = lock(&self.0);
         let Registry { open, turn, .. } = &mut *registry;
@@ -109,7 +109,7 @@ impl Connections {
 }
 
 impl Open {
-    /// Whether the order reached it.
+    /// Returns whether the fault reached the connection.
     fn take(&self, trouble: ConnectionFault) -> bool {
         match trouble {
             ConnectionFault::Cut => {
@@ -123,7 +123,7 @@ impl Open {
 }
 
 impl Place {
-    /// Says whose channel the connection is in: nobody's after a leave.
+    /// Sets the profile whose channel the connection is in: `None` after a leave.
     pub(crate) fn joined(&self, profile: Option<ProfileId>) {
         if let Some(open) = lock(&self.registry).open.get_mut(&self.id) {
             open.profile = profile;

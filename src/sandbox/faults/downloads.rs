@@ -1,4 +1,4 @@
-//! Downloads that go wrong: what the downstream store answers instead of a payload, and payloads that do not come whole.
+//! Faulty downloads: what the downstream store answers instead of a payload, and payloads that arrive incomplete.
 
 use std::time::Duration;
 
@@ -8,36 +8,36 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
 
-/// The length that a payload has when it is [`DownloadFault::Huge`]: 1 EiB.
+/// The length announced for [`DownloadFault::Huge`]: 1 EiB.
 const HUGE: u64 = 1 << 60;
 
-/// How long the server takes at most to send what it has.
+/// The longest time to flush what has been sent.
 const FLUSH: Duration = Duration::from_millis(100);
 
-/// How a download goes wrong.
+/// How a download fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DownloadFault {
-    /// The link is refused as one that was used: 410.
+    /// The link is refused as already used: 410.
     Used,
-    /// The link is refused as one that has expired: 403.
+    /// The link is refused as expired: 403.
     Expired,
-    /// The answer leads to another host.
+    /// The response redirects to another host.
     Redirect,
-    /// The connection ends in the middle.
+    /// The connection ends in the middle of the payload.
     Cut,
-    /// The answer promises twice as many bytes as come.
+    /// The response announces twice as many bytes as it sends.
     Lie,
-    /// Nothing comes any more after the middle, but the connection stays.
+    /// Nothing more is sent after the middle of the payload, but the connection stays open.
     Stall,
-    /// Each piece comes late by so much.
+    /// Each chunk is delayed by this time.
     Slow(Duration),
-    /// The answer promises 1 EiB, more than any disk has.
+    /// The response announces 1 EiB, more than any disk has.
     Huge,
 }
 
 impl DownloadFault {
-    /// The answer that comes in place of the payload, where it does.
+    /// The response sent instead of the payload, if the fault has one.
     pub(crate) fn refusal(self) -> Option<Response> {
         match self {
             Self::Used => Some((StatusCode::GONE, "The link has been used.").into_response()),
@@ -50,7 +50,7 @@ impl DownloadFault {
         }
     }
 
-    /// The payload as it comes. `len` is how long it is.
+    /// The payload as the fault sends it. `len` is its real length.
     pub(crate) fn body(self, body: Body, len: u64) -> Body {
         let half = usize::try_from(len / 2).unwrap_or(usize::MAX);
         match self {
@@ -70,7 +70,7 @@ impl DownloadFault {
         }
     }
 
-    /// What the answer's headers say, once they are set.
+    /// Adjusts the response's headers after they were set.
     pub(crate) fn headers(self, headers: &mut HeaderMap, len: u64) {
         let promised = match self {
             Self::Lie => len.saturating_mul(2),
@@ -81,13 +81,14 @@ impl DownloadFault {
     }
 }
 
-/// Ends a download with an error, once what came before is on its way: what the server still holds would be lost with it.
+/// Ends a download with an error after the bytes before it were flushed; otherwise those that the server still buffers
+/// would be lost.
 async fn end(how: &str) -> std::io::Result<Bytes> {
     tokio::time::sleep(FLUSH).await;
     Err(std::io::Error::other(format!("this download is {how} on purpose")))
 }
 
-/// The first so many bytes of a body.
+/// The first `most` bytes of a body.
 fn first(body: Body, most: usize) -> impl stream::Stream<Item = std::io::Result<Bytes>> + Send {
     let pieces = body.into_data_stream();
     stream::unfold((pieces, most), |(mut pieces, left)| async move {

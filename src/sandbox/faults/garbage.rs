@@ -1,4 +1,4 @@
-//! Frames that are not of the protocol.
+//! Frames that violate the protocol.
 
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
@@ -6,13 +6,13 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::kinds::Garbage;
 
-/// The kinds in the order in which they take turns: those that a connection outlives come first.
+/// The kinds in the order in which they take turns. Those that a connection survives come first.
 const KINDS: [Garbage; 4] = [Garbage::NotJson, Garbage::Binary, Garbage::Oversized, Garbage::InvalidUtf8];
 
-/// Beyond the limit of most clients, 1 MiB.
+/// Over the limit of most clients, 1 MiB.
 const OVERSIZED: usize = 1024 * 1024 + 64 * 1024;
 
-/// Which kind comes at a given turn.
+/// The kind at a given turn.
 pub(crate) fn kind_of(turn: usize) -> Garbage {
     KINDS.into_iter().cycle().nth(turn % KINDS.len()).unwrap_or(Garbage::NotJson)
 }
@@ -23,7 +23,7 @@ impl Garbage {
         match self {
             Self::NotJson => Message::text("{\"data\": this is not JSON"),
             Self::Binary => Message::binary(vec![0, 159, 146, 150]),
-            // A client that takes it finds a message of a type that it does not know.
+            // A client that accepts it finds a message of an unknown type.
             Self::Oversized => Message::text(format!(
                 r#"{{"data":{{"type":"X-SANDBOX-OVERSIZED","id":"oversized","body":"{}"}}}}"#,
                 "x".repeat(OVERSIZED)

@@ -1,27 +1,27 @@
-//! The kinds of faults.
+//! The kinds of faults and their limits.
 
 use std::time::Duration;
 
-/// When a fault that waits for its victims is over.
+/// When an armed fault ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// After so many victims.
+    /// After it has affected this many events.
     Times(u32),
-    /// After so long.
+    /// After this time.
     During(Duration),
-    /// After so many victims or so long, whichever comes first.
+    /// After this many events or this time, whichever comes first.
     Either(u32, Duration),
 }
 
-/// Frames that are not of the protocol.
+/// Frames that violate the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Garbage {
-    /// Text that is no JSON. The connection goes on.
+    /// Text that is not JSON. The connection goes on.
     NotJson,
     /// A binary frame. The connection goes on.
     Binary,
-    /// A message of more than 1 MiB, the limit of most clients, which then end the connection.
+    /// A message of more than 1 MiB, the limit of most clients, which then close the connection.
     Oversized,
-    /// A text frame that is not UTF-8, on which a client has to end the connection (RFC 6455, section 8.1).
+    /// A text frame that is not UTF-8, on which a client has to close the connection (RFC 6455, section 8.1).
     InvalidUtf8,
 }

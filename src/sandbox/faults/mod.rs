@@ -1,7 +1,7 @@
-//! Faults on purpose: what can go wrong between a client and its Privicore, made to go wrong when someone asks.
+//! Injected faults: what can go wrong between a client and its Privicore, on request.
 //!
-//! Orders come from [`super::Control`], or over REST where the sandbox was started with `--faults`. Some strike the connections
-//! that are open; others wait, bounded in number and time, for joins, replies and outcomes to come.
+//! Requests come from [`super::Control`], or over REST if the sandbox was started with `--faults`. Some faults affect the
+//! connections that are open. Others are armed, bounded in number and time, and affect later joins, replies and outcomes.
 
 pub(crate) mod armed_faults;
 pub(crate) mod connections;
@@ -20,57 +20,57 @@ use connections::{ConnectionFault, Connections};
 use downloads::DownloadFault;
 use kinds::{Garbage, Limit};
 
-/// Something that goes wrong.
+/// A fault that can be injected.
 ///
-/// A `count` of connections takes those that are open longest.
+/// A `count` of connections selects those that have been open longest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
     /// Connections end without a closing handshake.
     Drop {
-        /// At most so many of them.
+        /// The maximum number of connections; `None` is all.
         count: Option<u32>,
     },
-    /// Connections stay open, but nothing is read from them nor written to them: half-open, as when packets are lost.
+    /// Connections stay open, but are neither read nor written: half-open, as when packets are lost.
     Stall {
-        /// At most so many of them.
+        /// The maximum number of connections; `None` is all.
         count: Option<u32>,
-        /// How long.
+        /// How long the connections are stalled.
         lasting: Duration,
     },
     /// Joins are refused with status 503, whatever their token.
     RefuseJoins {
-        /// How many, or how long.
+        /// How many joins are refused, or for how long.
         limit: Limit,
     },
     /// Every authorization token expires now.
     ExpireTokens,
-    /// Joined clients are sent frames that are not of the protocol.
+    /// Joined clients receive frames that violate the protocol.
     Garbage {
-        /// How many each.
+        /// The number of frames for each client.
         frames: u32,
-        /// Of one kind; of all kinds in turn where this is `None`.
+        /// The kind of the frames; `None` sends all kinds in turn.
         kind: Option<Garbage>,
     },
-    /// Outcomes come late on the socket, and answers of the REST API, joins and leaves come late as well.
+    /// Outcomes on the socket, responses of the REST API, joins and leaves are delayed.
     Delay {
-        /// How late.
+        /// The delay.
         by: Duration,
-        /// How many of them, or how long.
+        /// How many of them are delayed, or for how long.
         limit: Limit,
     },
-    /// Downloads go wrong, whosever they are.
+    /// Downloads fail, whichever profile they belong to.
     Downloads {
-        /// How.
+        /// The way in which they fail.
         spoil: DownloadFault,
-        /// How many of them, or how long.
+        /// How many downloads fail, or for how long.
         limit: Limit,
     },
-    /// Connections read nothing, so that no ping is answered before the end of it, but messages still come.
+    /// Connections read nothing, so that pings stay unanswered until the fault ends, but messages are still sent.
     IgnorePings {
-        /// At most so many of them.
+        /// The maximum number of connections; `None` is all.
         count: Option<u32>,
-        /// How long.
+        /// How long the connections read nothing.
         lasting: Duration,
     },
 }
@@ -83,9 +83,9 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    /// Lets a fault strike, a profile's connections or all. How many connections it has struck by now.
+    /// Injects a fault into a profile's connections, or into all. Returns how many connections it has affected so far.
     ///
-    /// Tokens are not known here: for [`Fault::ExpireTokens`] this does nothing.
+    /// Does nothing for [`Fault::ExpireTokens`], because tokens are not known here.
     pub(crate) fn strike(&self, fault: Fault, profile: Option<&ProfileId>, now: Instant) -> Result<usize, Full> {
         Ok(match fault {
             Fault::Drop { count } => self.connections.strike(profile, count, &ConnectionFault::Cut),
@@ -112,12 +112,12 @@ impl Faults {
         })
     }
 
-    /// Whether a join is to be refused now. `profile` is whom its token stands for.
+    /// Whether a join is refused now. `profile` is the profile of the join's token.
     pub(crate) fn refuses_join(&self, profile: Option<&ProfileId>, now: Instant) -> bool {
         self.conditions.take(profile, now, |what| matches!(what, FaultAction::RefuseJoin).then_some(())).is_some()
     }
 
-    /// By how much a profile's outcome, or an answer to it, is to come late.
+    /// The delay of a profile's outcome, or of a response to it.
     pub(crate) fn delay(&self, profile: Option<&ProfileId>, now: Instant) -> Option<Duration> {
         self.conditions.take(profile, now, |what| match what {
             FaultAction::Delay(by) => Some(by),
@@ -125,7 +125,7 @@ impl Faults {
         })
     }
 
-    /// How a download is to go wrong.
+    /// How a download fails, if a fault affects it.
     pub(crate) fn spoils_download(&self, now: Instant) -> Option<DownloadFault> {
         self.conditions.take(None, now, |what| match what {
             FaultAction::Spoil(spoil) => Some(spoil),

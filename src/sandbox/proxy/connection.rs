@@ -19,19 +19,19 @@ use crate::sandbox::state::profiles::ProfileId;
 use super::frames::{self, Wish};
 use super::hub::{DeliveryBatch, Membership};
 
-/// A client has this long for its handshake, and to take what is written to it.
+/// How long a client may take for its handshake, and to read what is written to it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Clients send joins and leaves: a token and little else.
+/// Clients send joins and leaves only: a token and a few more bytes.
 const LARGEST_REQUEST: usize = 64 * 1024;
 
-/// Where a connection stands: outside, or in exactly one channel.
+/// A connection's channel: none, or exactly one.
 enum JoinedChannel {
     Outside,
     Joined {
-        /// Gives the place up when dropped.
+        /// Leaves the channel when dropped.
         _membership: Membership,
-        /// Dropped on leaving: what was still on its way goes back to the queue.
+        /// Dropped on leaving: messages that are still in flight return to the queue.
         inbox: mpsc::Receiver<DeliveryBatch>,
         profile: ProfileId,
         channel: String,
@@ -39,7 +39,7 @@ enum JoinedChannel {
 }
 
 impl JoinedChannel {
-    /// The next messages of the channel. Waits for ever outside of one.
+    /// The next messages of the channel. Never resolves outside a channel.
     async fn parcel(&mut self) -> Option<DeliveryBatch> {
         match self {
             Self::Outside => std::future::pending().await,
@@ -48,7 +48,7 @@ impl JoinedChannel {
     }
 }
 
-/// Serves one client until it goes, breaks the protocol, stops reading, or is cut off.
+/// Serves one client until it disconnects, violates the protocol, stops reading, or is cut off.
 pub(crate) async fn serve(stream: TcpStream, backend: Arc<Backend>) {
     let (place, Orders { cut, mut stalls, inner }) = backend.faults.connections.enter();
     let config =
@@ -66,7 +66,7 @@ pub(crate) async fn serve(stream: TcpStream, backend: Arc<Backend>) {
                 tracing::debug!("a connection to the proxy was cut");
                 return;
             }
-            // Not polled meanwhile, the conversation neither reads nor writes.
+            // While this waits, the connection's loop is not polled and neither reads nor writes.
             Some(lasting) = stalls.recv() => tokio::select! {
                 biased;
                 () = cut.notified() => return,
@@ -91,7 +91,7 @@ async fn converse(
     mut troubles: mpsc::Receiver<ConnectionFault>,
 ) -> tungstenite::Result<()> {
     let mut seat = JoinedChannel::Outside;
-    // Until when nothing is read, so that pings are not answered.
+    // Nothing is read until this time, so that pings stay unanswered.
     let mut deaf: Option<Instant> = None;
     loop {
         tokio::select! {
@@ -103,7 +103,7 @@ async fn converse(
                         (Step::Stay | Step::Leave, JoinedChannel::Outside) => None,
                     };
                     let late = backend.faults.delay(whose, backend.clock.now());
-                    // Nothing comes after the reply to a leave, and nothing before the reply to a join.
+                    // Nothing is sent after the reply to a leave, and nothing before the reply to a join.
                     if matches!(step, Step::Leave) {
                         seat = JoinedChannel::Outside;
                         place.joined(None);
@@ -134,7 +134,7 @@ async fn converse(
                         write(socket, [kind.frame()]).await?;
                     }
                 }
-                // Made from outside of the conversation.
+                // Applied outside this loop.
                 ConnectionFault::Cut | ConnectionFault::Stalled(_) => {}
             },
             parcel = seat.parcel() => {
@@ -149,14 +149,14 @@ async fn converse(
     }
 }
 
-/// What a request changes.
+/// The state change that a request causes.
 enum Step {
     Stay,
     Join { profile: ProfileId, channel: String },
     Leave,
 }
 
-/// Answers a request: the reply, and what to do about it.
+/// Answers a request: the reply, and the state change.
 fn answer(text: &str, seat: &JoinedChannel, backend: &Backend) -> (String, Step) {
     let (wish, correlation) = frames::read(text);
     let (status, channel, message, step) = match (wish, seat) {
@@ -190,7 +190,7 @@ fn answer(text: &str, seat: &JoinedChannel, backend: &Backend) -> (String, Step)
     (frames::reply(status, channel.as_deref(), message, correlation), step)
 }
 
-/// Writes messages and flushes them. A client that does not take them in time is given up.
+/// Writes messages and flushes them. Fails if the client does not read them in time.
 async fn write(
     socket: &mut WebSocketStream<TcpStream>,
     messages: impl IntoIterator<Item = Message>,

@@ -1,9 +1,9 @@
-//! What clients send to the proxy, and what it answers (`PROTOCOL`, "Join" and "Leave").
+//! What clients send to the proxy, and its replies (`PROTOCOL`, "Join" and "Leave").
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// A client's message. It carries the token, so it implements no `Debug`.
+/// A client's message. It carries the token, so it does not implement `Debug`.
 #[derive(Deserialize)]
 pub(crate) struct Request {
     #[serde(default)]
@@ -22,23 +22,22 @@ struct RequestData {
     correlation_id: Option<String>,
 }
 
-/// What a client wants.
+/// What a client requests.
 pub(crate) enum Wish {
     /// To join the channel of the token's profile.
     Join {
-        /// The token.
         token: String,
     },
-    /// To leave its channel. Live clients name the channel only; the documentation wants the token as well.
+    /// To leave its channel. Live clients name only the channel; the documentation also requires the token.
     Leave {
         /// The channel, if named.
         channel: Option<String>,
     },
-    /// Nothing that the proxy can do, and why.
+    /// A request that the proxy can't handle, and why.
     Nothing(&'static str),
 }
 
-/// Reads a client's text frame: what it wants, and the correlation id to answer with.
+/// Parses a client's text frame into the request and the correlation id for the reply.
 pub(crate) fn read(text: &str) -> (Wish, Option<String>) {
     let Ok(request) = serde_json::from_str::<Request>(text) else {
         return (Wish::Nothing("The message is not a JSON object with action and data."), None);
@@ -55,7 +54,7 @@ pub(crate) fn read(text: &str) -> (Wish, Option<String>) {
     (wish, correlation)
 }
 
-/// A reply: recognised by its numeric `status`. The correlation id is echoed if there was one.
+/// A reply, recognised by its numeric `status`. The correlation id is echoed if there was one.
 pub(crate) fn reply(status: u16, channel: Option<&str>, message: &str, correlation: Option<String>) -> String {
     let mut data = serde_json::Map::new();
     if let Some(channel) = channel {

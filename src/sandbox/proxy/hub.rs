@@ -1,4 +1,4 @@
-//! Who has joined which profile's channel, and the pump that carries a profile's queue to them.
+//! The clients of each profile's channel, and the pump that delivers a profile's queue to them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,19 +12,19 @@ use crate::sandbox::queues::Queues;
 use crate::sandbox::runtime::tasks::Tasks;
 use crate::sandbox::state::profiles::ProfileId;
 
-/// Messages on their way to one client.
+/// Messages for one client.
 pub(crate) struct DeliveryBatch {
     /// The frames, in order.
     pub(crate) frames: Arc<[Utf8Bytes]>,
-    /// Told once all of them are written to the socket; dropped if they were not.
+    /// Completed after all frames are written to the socket; dropped if they were not.
     pub(crate) written: oneshot::Sender<()>,
 }
 
-/// A member, and what it gets of a batch: frames with their places in it.
+/// A member, and its share of a batch: frames with their indices.
 type Share = (mpsc::Sender<DeliveryBatch>, Vec<(usize, Utf8Bytes)>);
 
-/// How many parcels wait for one client. The pump waits while it is full; a client that takes none is disconnected by
-/// its connection's deadline, so the others wait a bounded time.
+/// Capacity of a client's channel, in batches. The pump waits while it is full. A client that reads nothing is disconnected
+/// at its connection's deadline, so the wait of the others is bounded.
 const PARCELS: usize = 2;
 
 /// A joined client.
@@ -37,10 +37,10 @@ struct Member {
 #[derive(Default)]
 struct Channel {
     members: Vec<Member>,
-    /// Whether the profile's pump runs. It is started by the first to join and ends once nobody is left.
+    /// Whether the profile's pump runs. The first client to join starts it; it ends when nobody is left.
     pumping: bool,
     left: Arc<Notify>,
-    /// Whose turn it is where clients compete.
+    /// The next member, if clients compete.
     turn: usize,
 }
 
@@ -50,7 +50,7 @@ struct Channels {
     next_member: u64,
 }
 
-/// The meeting point of connections and queues.
+/// Connects client connections with the queues.
 pub(crate) struct Hub {
     queues: Arc<dyn Queues>,
     tasks: Tasks,
@@ -58,7 +58,7 @@ pub(crate) struct Hub {
     channels: Mutex<Channels>,
 }
 
-/// A place in a channel; dropping it leaves.
+/// A client's membership of a channel; dropping it leaves the channel.
 pub(crate) struct Membership {
     hub: Arc<Hub>,
     profile: ProfileId,
@@ -76,7 +76,7 @@ impl Drop for Membership {
 }
 
 impl Hub {
-    /// A hub in which nobody has joined yet.
+    /// A hub without clients.
     pub(crate) fn new(queues: Arc<dyn Queues>, tasks: Tasks, delivery: Delivery) -> Self {
         Self { queues, tasks, delivery, channels: Mutex::default() }
     }
@@ -90,7 +90,7 @@ impl Hub {
         self.channels().by_profile.get(profile).map_or(0, |channel| channel.members.len())
     }
 
-    /// Joins. From now on the profile's messages come on the receiver, those first that waited in its queue.
+    /// Joins. The receiver gets the profile's messages from now on, beginning with those that waited in the queue.
     pub(crate) fn join(self: &Arc<Self>, profile: &ProfileId) -> (Membership, mpsc::Receiver<DeliveryBatch>) {
         let (parcels, inbox) = mpsc::channel(PARCELS);
         let mut channels = self.channels();
@@ -107,7 +107,7 @@ impl Hub {
         (Membership { hub: Arc::clone(self), profile: profile.clone(), id }, inbox)
     }
 
-    /// Carries the queue's messages to whoever is joined until nobody is.
+    /// Delivers the queue's messages to the joined clients until nobody is joined.
     async fn pump(self: Arc<Self>, profile: ProfileId, left: Arc<Notify>) {
         while !self.rest_if_empty(&profile) {
             let mut deliveries = self.queues.consume(&profile);
@@ -123,7 +123,7 @@ impl Hub {
                 };
                 deliveries.settle(&written).await;
                 if written.contains(&false) {
-                    // Nobody was left to write to: the queue gets the rest back when `deliveries` is dropped.
+                    // Nobody was left to write to: dropping `deliveries` returns the rest to the queue.
                     break;
                 }
             }
@@ -138,15 +138,15 @@ impl Hub {
         !channel.pumping
     }
 
-    /// Sends the frames to every member of the channel. They count as written where at least one of them took them.
+    /// Sends the frames to every member of the channel. They count as written if at least one member has written them.
     async fn fan_out(&self, profile: &ProfileId, frames: Arc<[Utf8Bytes]>) -> Vec<bool> {
         let sent = self.members(profile).into_iter().map(|member| hand_over(member, Arc::clone(&frames)));
         let written = join_all(sent).await.into_iter().any(|written| written);
         vec![written; frames.len()]
     }
 
-    /// Sends each of the frames to one member of the channel, in turn; what one did not write goes to another. Which of them
-    /// were written: all, as long as somebody is left.
+    /// Sends each frame to one member of the channel, in turn. A frame that one member did not write goes to another.
+    /// Returns which frames were written: all, as long as a member is left.
     async fn share(&self, profile: &ProfileId, frames: &[Utf8Bytes]) -> Vec<bool> {
         let mut written = vec![false; frames.len()];
         loop {
@@ -166,8 +166,8 @@ impl Hub {
         }
     }
 
-    /// What each member gets of the frames that are not written yet, with their places: one each in turn, going on where the last
-    /// call ended. None where nobody is joined or nothing is left.
+    /// Distributes the unwritten frames, with their indices: one per member in turn, continuing after the last call. Empty
+    /// if nobody is joined or nothing is left.
     fn shares(&self, profile: &ProfileId, frames: &[Utf8Bytes], written: &[bool]) -> Vec<Share> {
         let mut channels = self.channels();
         let Some(Channel { members, turn, .. }) = channels.by_profile.get_mut(profile) else { return Vec::new() };
@@ -191,12 +191,12 @@ impl Hub {
     }
 }
 
-/// Hands frames to a member's connection and waits; whether it has written them.
+/// Sends frames to a member's connection and waits. Returns whether the connection has written them.
 async fn hand_over(member: mpsc::Sender<DeliveryBatch>, frames: Arc<[Utf8Bytes]>) -> bool {
     let (written, heard) = oneshot::channel();
     let sent = member.send(DeliveryBatch { frames, written }).await.is_ok();
-    // A parcel that was sent in the very moment in which the connection let go of its inbox stays in the channel for as long as
-    // there is a sender: kept, this one would wait for itself.
+    // A batch that was sent just when the connection dropped its inbox stays in the channel as long as a sender exists.
+    // Holding this sender would therefore wait for ever.
     drop(member);
     sent && heard.await.is_ok()
 }
@@ -220,7 +220,7 @@ mod tests {
         (owner, Arc::new(Hub::new(queues, tasks, delivery)), profile)
     }
 
-    /// The next parcel. Under a paused clock the deadline strikes as soon as nothing else can happen.
+    /// The next batch. Under a paused clock the deadline passes as soon as nothing else can happen.
     async fn next(inbox: &mut mpsc::Receiver<DeliveryBatch>) -> DeliveryBatch {
         let parcel = tokio::time::timeout(Duration::from_mins(1), inbox.recv()).await;
         parcel.expect("nothing is on its way").expect("the hub let go of the client")
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(hub.joined(&profile), 1);
         drop(membership);
         assert_eq!(hub.joined(&profile), 0);
-        // The pump's turn to notice: it has nothing to wait for.
+        // Gives the pump time to notice; nothing signals that.
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert!(!hub.channels().by_profile[&profile].pumping, "it pumps for nobody");
         hub.queues.publish(&profile, "late".to_owned()).await.unwrap();
@@ -289,13 +289,13 @@ mod tests {
         next(&mut second).await.written.send(()).unwrap();
         drop((next(&mut first).await, dying, first));
         assert_eq!(texts(&next(&mut second).await), ["1", "3"], "they went with the client that died");
-        // That one dies as well before it has written them, and nobody is left.
+        // The second connection breaks as well before it has written them, and nobody is left.
         drop((second, membership));
         let (_membership, mut third) = hub.join(&profile);
         assert_eq!(texts(&next(&mut third).await), ["1", "3"], "not those alone that nobody has written");
     }
 
-    /// The two meet by chance, so often that they do.
+    /// The race is a matter of chance; this repeats often enough to hit it.
     #[test]
     #[expect(clippy::disallowed_methods, reason = "two threads meet here, and the patience is the machine's")]
     fn a_parcel_that_meets_the_end_of_its_connection_is_not_waited_for_for_ever() {
@@ -308,7 +308,7 @@ mod tests {
             for _ in 0..round % 64 {
                 std::hint::spin_loop();
             }
-            // It is polled once more after the inbox is gone, if need be.
+            // It is polled once more after the inbox is gone, if necessary.
             let deadline = std::time::Instant::now() + Duration::from_secs(10);
             while (&mut handing_over).now_or_never().is_none() {
                 assert!(std::time::Instant::now() < deadline, "it waits for nobody, in round {round}");

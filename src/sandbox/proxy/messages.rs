@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::protocol::{CommandId, RequestId};
 use crate::sandbox::state::commands::CommandStatus;
 
-/// A command's state.
+/// A command's status.
 pub(crate) fn command(id: &CommandId, status: CommandStatus, body: &Value) -> Value {
     json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status.number(), "body": body}})
 }

@@ -1,7 +1,7 @@
 //! The WebSocket proxy: it takes messages from the queues and forwards each to every client that has joined with a token of
 //! the profile (`PROTOCOL`, "The socket").
 //!
-//! It never looks into a message. Before a join it delivers nothing, and a connection has one channel at a time.
+//! It never parses a message. It delivers nothing before a join, and a connection has one channel at a time.
 
 pub(crate) mod connection;
 pub(crate) mod frames;
@@ -26,7 +26,7 @@ pub(crate) async fn serve(listener: TcpListener, backend: Arc<Backend>) {
                 backend.tasks.spawn("connection to the proxy", connection::serve(stream, Arc::clone(&backend)));
             }
             Err(error) => {
-                // Out of file descriptors, most likely: give connections time to end.
+                // Most likely out of file descriptors: wait until connections have ended.
                 tracing::warn!(%error, "the proxy can't take a connection");
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }

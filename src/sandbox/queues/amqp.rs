@@ -1,10 +1,10 @@
 //! Queues on a RabbitMQ: durable, with persistent messages, publisher confirms and manual acknowledgement.
 //!
-//! Everything that is published goes through one task, in order, and is published again until the broker confirms it. So a
-//! message is never lost once [`Queues::publish`] has returned, and may come twice when a connection breaks between a message
-//! and its confirmation or acknowledgement: delivery is at least once.
+//! One task publishes everything in order, and publishes each message again until the broker confirms it. A message is
+//! therefore never lost once [`Queues::publish`] has returned, but may arrive twice if a connection breaks between a
+//! message and its confirmation or acknowledgement: delivery is at least once.
 //!
-//! Queues are named after profile ids, which are no secrets.
+//! Queues are named after profile ids, which are not secret.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -29,30 +29,29 @@ use crate::sandbox::state::profiles::ProfileId;
 
 use super::{BATCH, CAPACITY, Deliveries, QueueError, Queues};
 
-/// How long a connection to the broker may take.
+/// How long connecting to the broker may take.
 const CONNECTING: Duration = Duration::from_secs(10);
 
-/// How long the broker may take for anything else: to open a channel, to give a consumer, to confirm a message. A connection on
-/// which it takes longer is given up for another one: it may be half-open, with nobody at its other end.
+/// How long the broker may take for anything else: to open a channel, to create a consumer, to confirm a message. A
+/// connection on which it takes longer is replaced, because it may be half-open.
 const ANSWERING: Duration = Duration::from_secs(10);
 
-/// How often the broker and the sandbox tell each other on an idle connection that they are there, in seconds, where the address
-/// does not say.
+/// The interval of heartbeats on an idle connection, in seconds, if the address does not set one.
 const HEARTBEAT: u16 = 10;
 
-/// The longest wait before the broker is tried again. Waits are drawn evenly from nothing up to a bound that doubles.
+/// The longest wait before the broker is tried again. Waits are drawn evenly between zero and a bound that doubles.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// How many messages wait for the broker. When there are more, publishers wait.
+/// Capacity of the queue of messages for the broker. Publishers wait while it is full.
 const OUTBOX: usize = 1_024;
 
-/// `reply-code` of a channel that is closed because it is not needed any more.
+/// The `reply-code` of a channel that is closed because it is not needed any more.
 const REPLY_SUCCESS: u16 = 200;
 
-/// `delivery_mode` of a message that survives the broker.
+/// The `delivery_mode` of a message that survives a restart of the broker.
 const PERSISTENT: u8 = 2;
 
-/// A message that waits for the broker, and who is told when the broker has it.
+/// A message for the broker, and the sender to complete when the broker has confirmed it.
 struct Posting {
     profile: ProfileId,
     message: String,
@@ -69,7 +68,7 @@ pub(crate) struct AmqpQueues {
 impl AmqpQueues {
     /// Connects to the broker.
     pub(crate) async fn connect(address: &str, tasks: &Tasks) -> Result<Self, SandboxError> {
-        // What the parser says is left out: it quotes the address, password and all.
+        // The parser's error is left out: it quotes the address with the password.
         let mut address: AMQPUri = address.parse().map_err(|_quotes_the_address| SandboxError::AmqpAddress)?;
         address.query.heartbeat.get_or_insert(HEARTBEAT);
         let (host, port) = (address.authority.host.clone(), address.authority.port);
@@ -108,7 +107,7 @@ impl Queues for AmqpQueues {
     }
 }
 
-/// Why an attempt at the broker failed.
+/// Why an operation of the broker failed.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error("no answer within {} seconds", .0.as_secs())]
@@ -121,15 +120,15 @@ enum Failure {
     Stopping,
 }
 
-/// The broker, and the one connection to it that all share.
+/// The broker, and the one connection that all tasks share.
 struct Broker {
     address: AMQPUri,
     connection: Mutex<Option<Connection>>,
 }
 
 impl Broker {
-    /// A new channel, on a new connection where the last one broke or gives none. Whoever waits behind another waits for one
-    /// attempt.
+    /// Opens a channel, on a new connection if the last one broke or fails to open one. Callers that wait for each other
+    /// share one attempt.
     async fn channel(&self) -> Result<Channel, Failure> {
         let mut connection = self.connection.lock().await;
         if let Some(living) = connection.as_ref().filter(|connection| connection.status().connected()) {
@@ -151,7 +150,7 @@ impl Broker {
         Ok(channel)
     }
 
-    /// Gives the connection up where the broker kept silent on it: the next channel is on another.
+    /// Drops the connection if the broker was silent on it: the next channel opens another.
     async fn doubt(&self, failure: &Failure) {
         if matches!(failure, Failure::Silent(_)) {
             *self.connection.lock().await = None;
@@ -159,7 +158,7 @@ impl Broker {
     }
 }
 
-/// Waits for the broker, but not for ever.
+/// Waits for the broker, for at most `time`.
 async fn within<T>(time: Duration, answer: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     timeout(time, answer).await.unwrap_or(Err(Failure::Silent(time)))
 }
@@ -169,7 +168,7 @@ fn queue_name(profile: &ProfileId) -> String {
     format!("privicore.profile.{profile}")
 }
 
-/// Makes sure that the queue is there: durable, bounded, and refusing what is too much.
+/// Declares the queue: durable, bounded, and refusing messages beyond its bound.
 async fn declare(channel: &Channel, profile: &ProfileId) -> Result<(), Failure> {
     let mut arguments = FieldTable::default();
     let capacity = i32::try_from(CAPACITY).unwrap_or(i32::MAX);
@@ -179,7 +178,7 @@ async fn declare(channel: &Channel, profile: &ProfileId) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Waits between attempts.
+/// The waits between attempts.
 #[derive(Default)]
 struct Backoff(u32);
 
@@ -195,7 +194,7 @@ impl Backoff {
     }
 }
 
-/// Publishes what comes, in order, each until the broker has it.
+/// Publishes messages in order, each until the broker has confirmed it.
 async fn publish_all(broker: Arc<Broker>, mut postings: mpsc::Receiver<Posting>) {
     let mut backoff = Backoff::default();
     let mut publisher: Option<Publisher> = None;
@@ -218,7 +217,7 @@ async fn publish_all(broker: Arc<Broker>, mut postings: mpsc::Receiver<Posting>)
     }
 }
 
-/// A channel that confirms, and the queues known to exist.
+/// A channel with publisher confirms, and the queues known to exist.
 struct Publisher {
     channel: Channel,
     declared: BTreeSet<ProfileId>,
@@ -240,7 +239,7 @@ async fn publish_once(
     within(ANSWERING, publish_on(channel, declared, profile, message)).await
 }
 
-/// Publishes a message and waits until the broker has it, or has no room for it.
+/// Publishes a message and waits until the broker confirms it, or refuses it because the queue is full.
 async fn publish_on(
     channel: &Channel,
     declared: &mut BTreeSet<ProfileId>,
@@ -251,7 +250,7 @@ async fn publish_on(
         declare(channel, profile).await?;
         declared.insert(profile.clone());
     }
-    // Mandatory: a queue that someone deleted is noticed.
+    // Mandatory, so that a queue that someone deleted is noticed.
     let options = BasicPublishOptions { mandatory: true, immediate: false };
     let properties =
         BasicProperties::default().with_delivery_mode(PERSISTENT).with_content_type("application/json".into());
@@ -269,18 +268,18 @@ struct AmqpDeliveries {
     broker: Arc<Broker>,
     tasks: Tasks,
     profile: ProfileId,
-    /// A consumer that the broker has been asked for.
+    /// A consumer that was requested from the broker.
     opening: Option<oneshot::Receiver<Result<Consuming, Failure>>>,
     consuming: Option<Consuming>,
-    /// What the last call gave and is not settled, in the same order.
+    /// The acknowledgements of the last call's messages that are not settled, in the same order.
     in_hand: Vec<Acker>,
-    /// What came with it and can't be given to anyone.
+    /// The acknowledgements of messages that arrived with them and can't be delivered to anyone.
     unreadable: Vec<Acker>,
     backoff: Backoff,
 }
 
-/// An open consumer. The broker gives what is not acknowledged to the next one when the channel closes, so dropping this
-/// hands it back.
+/// An open consumer. When its channel closes, the broker gives unacknowledged messages to the next one, so dropping this
+/// returns them to the queue.
 struct Consuming {
     consumer: Consumer,
     _channel: Channel,
@@ -290,7 +289,7 @@ impl Consuming {
     async fn open(broker: &Broker, tasks: &Tasks, profile: &ProfileId) -> Result<Self, Failure> {
         let channel = broker.channel().await?;
         let consumer = within(ANSWERING, async {
-            // The library holds what it was given in an unbounded buffer; this bounds it.
+            // The library buffers deliveries without a bound; this bounds them.
             let prefetch = u16::try_from(BATCH).unwrap_or(u16::MAX);
             channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
             declare(&channel, profile).await?;
@@ -300,8 +299,8 @@ impl Consuming {
         match consumer.await {
             Ok(consumer) => Ok(Self { consumer, _channel: channel }),
             Err(error) => {
-                // The library lets go of a consumer that comes too late only with its channel. Nobody waits for that: on a
-                // connection that is silent it takes as long again.
+                // The library releases a consumer that arrives too late only with its channel. Nobody waits for that: on a
+                // silent connection it takes as long again.
                 tasks.spawn("closing a channel without a consumer", async move {
                     drop(within(ANSWERING, async { Ok(channel.close(REPLY_SUCCESS, "late".into()).await?) }).await);
                 });
@@ -312,8 +311,8 @@ impl Consuming {
 }
 
 impl AmqpDeliveries {
-    /// Waits for a consumer. May be dropped while it waits: in a task of its own the attempt comes to its end all the same, and
-    /// what it got is closed. Broken off in its middle, it would leave a consumer behind that takes messages for nobody.
+    /// Waits for a consumer. May be dropped while it waits: the attempt runs in a separate task to its end, and its result
+    /// is closed. If it were cancelled halfway, it would leave a consumer behind that takes messages for nobody.
     async fn open(&mut self) -> Result<Consuming, Failure> {
         let opening = self.opening.get_or_insert_with(|| {
             let (opened, opening) = oneshot::channel();
@@ -330,7 +329,7 @@ impl AmqpDeliveries {
         opened
     }
 
-    /// Waits for messages on the open consumer; none if it broke.
+    /// Waits for messages on the open consumer; empty if it broke.
     async fn receive(&mut self) -> Vec<Utf8Bytes> {
         let Some(consuming) = &mut self.consuming else { return Vec::new() };
         let mut messages = Vec::new();
@@ -341,10 +340,12 @@ impl AmqpDeliveries {
                 self.in_hand.push(delivery.acker);
             } else {
                 self.unreadable.push(delivery.acker);
-                // No text frame could carry it, so it is settled with the next batch, lest it come back for ever.
+                // No text frame could carry it, so it is settled with the next batch; otherwise it would be redelivered for
+                // ever.
                 tracing::warn!(profile = %self.profile, "a message in the queue is not UTF-8; it is dropped");
             }
-            // Once there is something to give, nothing waits any more: this may be dropped where it waits.
+            // As soon as there is a message to return, this does not wait any more, because it may be dropped while it
+            // waits.
             next = if messages.is_empty() {
                 consuming.consumer.next().await
             } else if messages.len() < BATCH {
@@ -377,7 +378,7 @@ impl Deliveries for AmqpDeliveries {
                     self.backoff.reset();
                     return messages;
                 }
-                // The consumer broke. What the broker gave it comes again.
+                // The consumer broke. The broker delivers its messages again.
                 self.consuming = None;
                 self.in_hand.clear();
                 self.unreadable.clear();

@@ -1,4 +1,4 @@
-//! Queues in memory: gone with the sandbox.
+//! Queues in memory, lost when the sandbox ends.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,7 +1,7 @@
-//! The queues: one a profile, in memory or on a RabbitMQ. The backend publishes, the proxy consumes.
+//! The queues: one per profile, in memory or on a RabbitMQ. The backend publishes, the proxy consumes.
 //!
-//! A message leaves its queue only when its consumer has settled it, so that what was not written to a client waits for
-//! the next one. Delivery is at least once: a consumer that ends unsettled is given the same messages again.
+//! A message leaves its queue only after its consumer has settled it, so that a message that was not written to a client
+//! waits for the next client. Delivery is at least once: after a consumer ends, its unsettled messages are delivered again.
 
 pub(crate) mod amqp;
 pub(crate) mod memory;
@@ -11,10 +11,10 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::sandbox::state::profiles::ProfileId;
 
-/// How many messages a queue holds. A full queue refuses the message and its publisher hears of it.
+/// The capacity of a queue in messages. A full queue refuses the message and returns an error to its publisher.
 pub(crate) const CAPACITY: usize = 100_000;
 
-/// How many messages a consumer is given at a time.
+/// The largest number of messages per delivery to a consumer.
 pub(crate) const BATCH: usize = 64;
 
 /// Why a message could not be queued.
@@ -23,27 +23,27 @@ pub(crate) enum QueueError {
     /// The queue is full.
     #[error("the queue of {0} is full: no client has joined it for a long time")]
     Full(ProfileId),
-    /// The sandbox stops.
+    /// The sandbox is stopping.
     #[error("the sandbox stops")]
     Stopping,
 }
 
 /// All queues.
 pub(crate) trait Queues: Send + Sync {
-    /// Puts a message at the end of a profile's queue. Resolves when the queue has it for good.
+    /// Appends a message to a profile's queue. Resolves when the queue has stored it for good.
     fn publish<'a>(&'a self, profile: &'a ProfileId, message: String) -> BoxFuture<'a, Result<(), QueueError>>;
 
-    /// Starts to consume a profile's queue. One consumer a profile at a time.
+    /// Starts to consume a profile's queue. A profile may have one consumer at a time.
     fn consume(&self, profile: &ProfileId) -> Box<dyn Deliveries>;
 }
 
-/// What a consumer is given. Dropping it hands everything unsettled back to the queue, in order.
+/// A consumer's deliveries. Dropping it returns everything unsettled to the queue, in order.
 pub(crate) trait Deliveries: Send {
-    /// Waits for the next messages, at least one and at most [`BATCH`]. May be dropped while it waits. Settle them before
+    /// Waits for the next messages: at least one and at most [`BATCH`]. May be dropped while it waits. Settle them before
     /// the next call.
     fn next(&mut self) -> BoxFuture<'_, Vec<Utf8Bytes>>;
 
-    /// Takes off the queue those of the messages that the last call gave which were written to a client. If there are others,
-    /// drop this next: the queue gets them back.
+    /// Removes from the queue those messages of the last call that were written to a client. If others are left, drop this
+    /// next: they return to the queue.
     fn settle<'a>(&'a mut self, written: &'a [bool]) -> BoxFuture<'a, ()>;
 }

@@ -1,4 +1,4 @@
-//! Answers of the API: accepted commands and refusals.
+//! Responses of the API: accepted commands and refusals.
 
 use std::collections::BTreeMap;
 
@@ -17,25 +17,25 @@ const COMMAND_ID: HeaderName = HeaderName::from_static("x-dpt-cab-id");
 /// The header that carries a request id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-dpt-cab-request-id");
 
-/// A refusal.
+/// A refused request.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// No token, or one that is not good (any more), or wrong credentials.
+    /// No token, an invalid or expired token, or wrong credentials.
     Unauthorized(&'static str),
-    /// No such thing, or not this profile's.
+    /// It does not exist, or belongs to another profile.
     NotFound(&'static str),
-    /// It can't be done in the state that things are in.
+    /// The current state does not allow it.
     Conflict(Reason),
-    /// Fields that are missing or wrong, each with what is wrong with it.
+    /// Missing or wrong fields, each with what is wrong with it.
     Invalid(BTreeMap<&'static str, Vec<&'static str>>),
     /// The body could not be read.
     Unreadable(&'static str),
-    /// Too much is on its way.
+    /// Too many commands have no outcome yet.
     Busy,
 }
 
 impl Refusal {
-    /// One wrong field.
+    /// A refusal of one wrong field.
     pub(crate) fn field(name: &'static str, wrong: &'static str) -> Self {
         Self::Invalid(BTreeMap::from([(name, vec![wrong])]))
     }
@@ -79,6 +79,6 @@ pub(crate) fn requested(command: &CommandId, request: &RequestId) -> Response {
 }
 
 fn ids<const N: usize>(ids: [(HeaderName, &str); N]) -> HeaderMap {
-    // Ids are UUIDs, which are header text: none is left out.
+    // Ids are UUIDs, which are valid header values, so none is left out.
     ids.into_iter().filter_map(|(name, id)| HeaderValue::from_str(id).ok().map(|id| (name, id))).collect()
 }

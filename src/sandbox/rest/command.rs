@@ -14,7 +14,7 @@ use crate::sandbox::state::reason::Reason;
 
 use super::answers::{Refusal, accepted};
 
-/// Accepts a command of a profile; `effect` decides what comes of it when its time has come.
+/// Accepts a profile's command. When it settles, `effect` determines its outcome.
 pub(crate) fn command(
     backend: &Arc<Backend>,
     profile: ProfileId,

@@ -1,4 +1,4 @@
-//! Family `data-token`: reserving space, filling it, and the life of a data token.
+//! Family `data-token`: reserving space, filling it, and managing data tokens.
 
 use std::sync::Arc;
 
@@ -21,10 +21,10 @@ use crate::sandbox::state::data::{FileMeta, MetaChange};
 use super::answers::{Refusal, requested};
 use super::fields::{Caller, Fields};
 
-/// The most bytes that `exchange-data-for-token` takes: the documented 50 KB and some grace.
+/// The largest body of `exchange-data-for-token`: the documented 50 KB and a margin.
 const LARGEST_EXCHANGE: usize = 64 * 1024;
 
-/// How many data tokens a page of the list has unless asked, and at most.
+/// The default and maximum page size of the list of data tokens.
 const PAGE: usize = 25;
 const LARGEST_PAGE: usize = 200;
 
@@ -84,7 +84,7 @@ pub(crate) async fn exchange(
     })
 }
 
-/// `POST /data-token/configure-file-meta`: the permanent data token.
+/// `POST /data-token/configure-file-meta`: creates the permanent data token.
 pub(crate) async fn configure_file_meta(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
@@ -132,7 +132,7 @@ pub(crate) async fn request_data(
     Ok(answer)
 }
 
-/// What the list of data tokens may be asked for.
+/// The query parameters of the list of data tokens.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Paging {
@@ -169,7 +169,7 @@ pub(crate) async fn update(
     })
 }
 
-/// `POST /data-token/configure-information-security-risk-meta`: any fields are taken; the token has to exist.
+/// `POST /data-token/configure-information-security-risk-meta`: accepts any fields; the token has to exist.
 pub(crate) async fn configure_risk_meta(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,

@@ -1,19 +1,20 @@
-//! `POST /sandbox/faults`: the sandbox's own endpoint, there only where it was asked for (`--faults`).
+//! `POST /sandbox/faults`: the sandbox's own endpoint, which exists only with `--faults`.
 //!
-//! | `fault` | takes | strikes |
+//! | `fault` | fields | affects |
 //! |---|---|---|
-//! | `drop` | `count` | connections, which end |
-//! | `stall` | `for_ms`, `count` | connections, which stand still |
-//! | `refuse-joins` | `count` or `for_ms` or both | joins to come |
+//! | `drop` | `count` | open connections: they end |
+//! | `stall` | `for_ms`, `count` | open connections: they neither read nor write |
+//! | `refuse-joins` | `count` or `for_ms` or both | later joins |
 //! | `expire-tokens` | | tokens |
-//! | `garbage` | `count`, `kind` | joined clients, with so many frames each |
-//! | `delay` | `by_ms`, and `count` or `for_ms` or both | outcomes and answers to come |
-//! | `ignore-pings` | `for_ms`, `count` | connections, which read nothing |
-//! | `downloads` | `how`, `count` or `for_ms` or both, and `by_ms` for `slow` | downloads to come |
+//! | `garbage` | `count`, `kind` | joined clients: each receives `count` frames |
+//! | `delay` | `by_ms`, and `count` or `for_ms` or both | later outcomes and responses |
+//! | `ignore-pings` | `for_ms`, `count` | open connections: they read nothing |
+//! | `downloads` | `how`, `count` or `for_ms` or both, and `by_ms` for `slow` | later downloads |
 //!
-//! Each takes `profile`, a user name; without it all are meant. `kind` is one of `not-json`, `binary`, `oversized` and
-//! `invalid-utf8`; without it they take turns. `how` is one of `used`, `expired`, `redirect`, `cut`, `lie`, `stall`, `slow` and
-//! `huge`; downloads have no `profile`. The answer is 200 with how many were struck by now: `{"struck": 2}`.
+//! Each accepts `profile`, a user name; without it, all profiles are affected. `kind` is one of `not-json`, `binary`,
+//! `oversized` and `invalid-utf8`; without it they take turns. `how` is one of `used`, `expired`, `redirect`, `cut`, `lie`,
+//! `stall`, `slow` and `huge`; `downloads` accepts no `profile`. The response is 200 with the number affected so far:
+//! `{"struck": 2}`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,10 +34,10 @@ use crate::sandbox::faults::kinds::{Garbage, Limit};
 
 use super::answers::Refusal;
 
-/// The longest that a fault may last, and outcomes may come late.
+/// The longest duration of a fault, and the longest delay.
 const LONGEST: Duration = Duration::from_mins(10);
 
-/// The most that may be counted.
+/// The largest count.
 const MOST: u64 = 1_000;
 
 /// `POST /sandbox/faults`
@@ -45,7 +46,7 @@ pub(crate) async fn strike(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<Value>, Refusal> {
-    // A page in a browser can't send this type to another origin without being allowed to, and nobody allows it here.
+    // A web page can't send this type to another origin unless the server allows it, and this one doesn't.
     let json = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     if !json {
         return Err(Refusal::Unreadable("A fault is sent as JSON, with the content type application/json."));
@@ -61,7 +62,7 @@ pub(crate) async fn strike(
     }
 }
 
-/// The fault and the user name of the profile that is meant.
+/// The fault, and the user name of the profile that it affects.
 fn read(fields: Map<String, Value>) -> Result<(Fault, Option<String>), Refusal> {
     let mut order = Order { fields, wrong: BTreeMap::new() };
     let name = order.text("fault");
@@ -76,7 +77,7 @@ fn read(fields: Map<String, Value>) -> Result<(Fault, Option<String>), Refusal> 
         Some("downloads") => order.how().map(|spoil| Fault::Downloads { spoil, limit: order.limit() }),
         Some("ignore-pings") => Some(Fault::IgnorePings { count: order.count(), lasting: order.lasting() }),
         Some(_) | None => {
-            // What its other fields should be is not known either.
+            // Without a known fault, its other fields can't be checked.
             return Err(Refusal::field(
                 "fault",
                 "This field must be one of drop, stall, refuse-joins, expire-tokens, garbage, delay, downloads and ignore-pings.",
@@ -89,7 +90,7 @@ fn read(fields: Map<String, Value>) -> Result<(Fault, Option<String>), Refusal> 
     order.finish(fault).map(|fault| (fault, profile))
 }
 
-/// The fields that are not read yet, and what was wrong with those that were.
+/// The fields that have not been read yet, and what was wrong with those that have.
 struct Order {
     fields: Map<String, Value>,
     wrong: BTreeMap<&'static str, Vec<&'static str>>,
@@ -193,7 +194,7 @@ impl Order {
         };
         if how.is_none() {
             self.wrong("how", "This field must be one of used, expired, redirect, cut, lie, stall, slow and huge.");
-            // What else is there is not known either.
+            // Without this field, the others can't be checked.
             self.fields.clear();
         }
         how
@@ -203,7 +204,7 @@ impl Order {
         self.wrong.entry(name).or_default().push(what);
     }
 
-    /// Refuses if anything was wrong, or a field is left that the fault does not take.
+    /// Refuses if anything was wrong, or if a field is left that the fault does not accept.
     fn finish(mut self, fault: Option<Fault>) -> Result<Fault, Refusal> {
         for name in ["count", "for_ms", "by_ms", "kind", "how"] {
             if self.fields.remove(name).is_some() {

@@ -1,4 +1,4 @@
-//! What a request carries: its fields, and the token that speaks for it.
+//! A request's fields, and its authorization token.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::sandbox::state::profiles::ProfileId;
 
 use super::answers::Refusal;
 
-/// The longest lifetime, in seconds, that a client may ask for: ten years.
+/// The longest lifetime that a client may ask for, in seconds: ten years.
 const LONGEST_TTL: u64 = 10 * 365 * 24 * 3_600;
 
-/// The fields of a body: form-encoded, as the vendor documents it, or a flat JSON object. It may hold secrets.
+/// The fields of a body: form-encoded, as the vendor documents it, or a flat JSON object. It may contain secrets.
 #[derive(Default)]
 pub(crate) struct Fields(BTreeMap<String, String>);
 
@@ -62,13 +62,13 @@ impl Fields {
         self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())
     }
 
-    /// Starts to look at required fields.
+    /// Starts to check required fields.
     pub(crate) fn check(&self) -> Check<'_> {
         Check { fields: self, wrong: BTreeMap::new() }
     }
 }
 
-/// Reads required fields and collects all that is wrong with them, so that one answer names every field.
+/// Reads required fields and collects all errors, so that one response names every wrong field.
 pub(crate) struct Check<'a> {
     fields: &'a Fields,
     wrong: BTreeMap<&'static str, Vec<&'static str>>,
@@ -130,7 +130,7 @@ impl<'a> Check<'a> {
         text
     }
 
-    /// Notes what is wrong with a field.
+    /// Records what is wrong with a field.
     pub(crate) fn wrong(&mut self, name: &'static str, what: &'static str) {
         self.wrong.entry(name).or_default().push(what);
     }
@@ -141,14 +141,14 @@ impl<'a> Check<'a> {
     }
 }
 
-/// A caller whose token is good, whether its profile has a public key or not.
+/// A caller with a valid token, whether its profile has a public key or not.
 pub(crate) struct Bearer {
     pub(crate) profile: ProfileId,
-    /// The token itself: to retire it, or to tell its expiry.
+    /// The token itself, to revoke it or to return its expiry.
     pub(crate) token: String,
 }
 
-/// A caller whose token is good and whose profile is in use, that is, has a public key.
+/// A caller with a valid token whose profile is in use, that is, has a public key.
 pub(crate) struct Caller(pub(crate) ProfileId);
 
 /// The token in the header, if any.

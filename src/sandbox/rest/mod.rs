@@ -1,8 +1,8 @@
-//! The REST API, as far as `PROTOCOL` ("REST") and the vendor's endpoint reference go for the families `utility`,
+//! The REST API, as described by `PROTOCOL` ("REST") and the vendor's endpoint reference, for the families `utility`,
 //! `profile`, `public-key`, `data-token` and `device`.
 //!
-//! Writes are checked (422), authorised (401) and accepted (202); what becomes of them is decided when they settle, from the
-//! state of that moment, and told on the socket.
+//! Writes are checked (422), authorised (401) and accepted (202). Their outcome is determined when they settle, from the
+//! state at that moment, and published on the socket.
 
 pub(crate) mod answers;
 pub(crate) mod command;
@@ -27,7 +27,7 @@ use super::backend::Backend;
 
 use answers::Refusal;
 
-/// Every endpoint. The one that makes faults is there only with `faults`.
+/// Every endpoint. The one that injects faults exists only with `faults`.
 pub(crate) fn router(backend: Arc<Backend>, faults: bool) -> Router {
     let api = endpoints().layer(middleware::from_fn_with_state(Arc::clone(&backend), late));
     let api = if faults { api.route("/sandbox/faults", post(faults::strike)) } else { api };
@@ -69,7 +69,7 @@ fn endpoints() -> Router<Arc<Backend>> {
         .fallback(unknown)
 }
 
-/// Holds an answer back where a fault wants it late.
+/// Delays a response if a fault says so.
 async fn late(Shared(backend): Shared<Arc<Backend>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let whose = fields::token(&parts).and_then(|token| backend.holder(token));
@@ -78,7 +78,7 @@ async fn late(Shared(backend): Shared<Arc<Backend>>, request: Request, next: Nex
     if let Some(late) = late {
         tokio::time::sleep(late).await;
     }
-    // The time by which the sandbox judges, whatever the computer's clock was set to since.
+    // The sandbox's own clock, which decides expiry, even if the computer's clock was changed meanwhile.
     if let Ok(date) = backend.clock.http(backend.clock.now()).parse() {
         answer.headers_mut().insert(DATE, date);
     }

@@ -15,7 +15,7 @@ use crate::sandbox::state::profiles::{ProfileId, TOKEN_LIFE};
 use super::answers::{Refusal, accepted};
 use super::fields::{Bearer, Caller, Fields};
 
-/// How long a token in a QR code is good.
+/// The lifetime of a token in a QR code.
 const QR_LIFE: Duration = Duration::from_mins(2);
 
 /// `POST /profile/register-profile`: the profile exists once the command has settled, and is in use once it has a key.
@@ -34,7 +34,8 @@ pub(crate) async fn register(State(backend): State<Arc<Backend>>, fields: Fields
     let effect = move |state: &mut crate::sandbox::state::State, _| {
         state.profiles.register(id, &username, &password).map(|()| Value::Null)
     };
-    // The outcome waits in the new profile's queue until its first join; without a profile, nobody could hear of it.
+    // The outcome waits in the new profile's queue until its first join. If no profile was created, nobody could receive
+    // it.
     let audience = move |state: &crate::sandbox::state::State| state.profiles.get(&owner).map(|_| owner);
     backend.settle_later(command, Box::new(effect), audience);
     Ok(answer)
@@ -42,8 +43,8 @@ pub(crate) async fn register(State(backend): State<Arc<Backend>>, fields: Fields
 
 /// `POST /profile/authenticate`
 ///
-/// A profile without a public key is given a token as well, since live clients register the key with it; until they have,
-/// the token is refused nearly everywhere.
+/// A profile without a public key also gets a token, because live clients register the key with it. Until they have, nearly
+/// every endpoint refuses the token.
 pub(crate) async fn authenticate(State(backend): State<Arc<Backend>>, fields: Fields) -> Result<Response, Refusal> {
     let mut check = fields.check();
     let (username, password) = (check.text("username"), check.text("password"));
@@ -52,7 +53,7 @@ pub(crate) async fn authenticate(State(backend): State<Arc<Backend>>, fields: Fi
     let mut state = backend.state();
     let token = state.profiles.opened_by(username, password).and_then(|id| state.profiles.issue(&id, expires));
     let token = token.ok_or(Refusal::Unauthorized("The username or the password is wrong."))?;
-    // The documentation shows `Z`, live servers an offset.
+    // The documentation shows `Z`, live servers send an offset.
     Ok(Json(json!({"authorizationToken": token, "expiresAt": backend.clock.offset(expires)})).into_response())
 }
 
@@ -100,7 +101,7 @@ pub(crate) async fn token_expiry(
     Ok(Json(json!({"expiresAt": backend.clock.utc(expires)})))
 }
 
-/// `POST /profile/reauthorize-authorization-token`: another token; the old one is superseded at once.
+/// `POST /profile/reauthorize-authorization-token`: issues another token and revokes the old one at once.
 pub(crate) async fn reauthorize(
     State(backend): State<Arc<Backend>>,
     Bearer { profile, token }: Bearer,

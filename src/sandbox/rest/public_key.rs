@@ -13,7 +13,8 @@ use crate::sandbox::state::public_key;
 use super::answers::Refusal;
 use super::fields::{Bearer, Caller, Fields, token};
 
-/// `POST /public-key/register-public-key`: with `username` and `password`, as documented, or with a token, as live clients do.
+/// `POST /public-key/register-public-key`: with `username` and `password`, as documented, or with a token, as live clients
+/// do.
 pub(crate) async fn register(State(backend): State<Arc<Backend>>, request: Request) -> Result<Response, Refusal> {
     let (mut parts, body) = request.into_parts();
     let bearer = match token(&parts) {
@@ -43,7 +44,7 @@ pub(crate) async fn retrieve(
     Ok(Json(json!({"publicKey": key})))
 }
 
-/// `GET /dptcab/public-key`: the engine's own key, the same for as long as the program is.
+/// `GET /dptcab/public-key`: the engine's own key, which is the same as long as the program runs.
 pub(crate) async fn retrieve_cab(Caller(_): Caller) -> Json<Value> {
     Json(json!({"publicKey": public_key(&mut fastrand::Rng::with_seed(0xCAB))}))
 }

@@ -1,4 +1,4 @@
-//! Family `utility`: health and the state of a command.
+//! Family `utility`: health and a command's status.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(crate) async fn health() -> Json<Value> {
 
 /// `GET /request-status/{commandId}` answers as documented, `POST` as live servers do: one word in an array.
 ///
-/// A command that was given without a token (registering a profile) can be asked for without one.
+/// A command that was sent without a token (registering a profile) can be checked without one.
 pub(crate) async fn request_status(
     State(backend): State<Arc<Backend>>,
     Path(id): Path<String>,

@@ -1,6 +1,6 @@
-//! The sandbox's clock: tokio's, anchored once to the wall clock.
+//! The sandbox's clock: tokio's clock, anchored once to the wall clock.
 //!
-//! Expiry is judged on tokio's clock, so that tests move it; what clients read is the wall-clock time of the same instant.
+//! Expiry is decided on tokio's clock, so that tests can advance it. Clients read the wall-clock time of the same instant.
 
 #![expect(
     clippy::disallowed_methods,
@@ -14,9 +14,9 @@ use tokio::time::Instant;
 /// The clock that all parts of one sandbox share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
-    /// The wall clock when the sandbox started.
+    /// The wall-clock time when the sandbox started.
     wall: Timestamp,
-    /// Tokio's clock at the same moment.
+    /// Tokio's time at the same moment.
     started: Instant,
 }
 
@@ -26,7 +26,7 @@ impl Clock {
         Self { wall: Timestamp::now(), started: Instant::now() }
     }
 
-    /// Now, on the clock that tests can move.
+    /// The current time on the clock that tests can advance.
     #[expect(clippy::unused_self, reason = "now is asked of the clock, wherever it comes from")]
     pub(crate) fn now(&self) -> Instant {
         Instant::now()
@@ -44,7 +44,7 @@ impl Clock {
         utc(self.millis(at))
     }
 
-    /// As in the header `Date`.
+    /// The format of the header `Date`.
     pub(crate) fn http(&self, at: Instant) -> String {
         second(self.millis(at)).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
     }

@@ -1,4 +1,4 @@
-//! Owned tasks: every task of a sandbox has a name, ends with the sandbox, and is heard of if it panics.
+//! Owned tasks: every task of a sandbox has a name, ends with the sandbox, and is logged if it panics.
 
 #![expect(clippy::disallowed_methods, reason = "the one place where the sandbox starts tasks")]
 
@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 /// Keeps the tasks of one sandbox running; dropping it ends them.
 pub(crate) struct TaskOwner {
     stop: watch::Sender<bool>,
-    /// Never carries anything: it is closed once the owner and every task have let go of it.
+    /// Never carries a value: it closes once the owner and every task have dropped it.
     alive: mpsc::Sender<Infallible>,
     ended: mpsc::Receiver<Infallible>,
 }
@@ -25,7 +25,7 @@ pub(crate) struct Tasks {
 }
 
 impl TaskOwner {
-    /// An owner and the handle that starts tasks under it.
+    /// An owner, and the handle that starts tasks under it.
     pub(crate) fn new() -> (Self, Tasks) {
         let (stop, stopped) = watch::channel(false);
         let (alive, ended) = mpsc::channel(1);
@@ -33,7 +33,7 @@ impl TaskOwner {
         (Self { stop, alive, ended }, tasks)
     }
 
-    /// Ends every task and waits until all have let go of what they held, at most two seconds.
+    /// Ends every task and waits until all have released their resources, for at most two seconds.
     pub(crate) async fn shutdown(self) {
         let Self { stop, alive, mut ended } = self;
         stop.send_replace(true);
@@ -45,7 +45,7 @@ impl TaskOwner {
 }
 
 impl Tasks {
-    /// Starts a task. It is dropped where it stands when the sandbox stops; once that has begun, nothing starts any more.
+    /// Starts a task. When the sandbox stops, the task is dropped at its next `await`; after that, no task starts any more.
     pub(crate) fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
         let Some(alive) = self.alive.upgrade() else { return };
         let stopped = self.stopped();
@@ -70,7 +70,7 @@ impl Tasks {
         let mut stop = self.stop.clone();
         async move {
             if stop.wait_for(|stop| *stop).await.is_err() {
-                // The owner was dropped without a shutdown: that stops the sandbox as well.
+                // The owner was dropped without a shutdown, which also stops the sandbox.
             }
         }
     }

@@ -1,8 +1,8 @@
-//! The scenario `demo`: what happens by itself.
+//! The scenario `demo`: messages that appear without clients.
 //!
-//! Each profile has a task that plays a script: episodes of beats, each beat a message at its time. What a beat says is also
-//! true of the backend's state, so `request-status` knows the commands and the links can be fetched. The script follows from
-//! the seed; the time is tokio's.
+//! Each profile has a task that plays a script: episodes of events, each of which is a message at its time. An event also
+//! updates the backend's state, so `request-status` knows the commands and the links can be downloaded. The script is
+//! derived from the seed; its times are on tokio's clock.
 
 pub(crate) mod script;
 pub(crate) mod vocabulary;
@@ -25,11 +25,11 @@ use super::payload::{Content, Payload, generate};
 
 use script::{Pace, Script, ScriptedEvent};
 
-/// How many messages may wait for a profile that nobody has joined. Beyond that its script pauses: a queue left alone for a
-/// night would otherwise greet its operator with tens of thousands.
+/// How many messages may wait for a profile that nobody has joined. Beyond that its script pauses; otherwise an operator
+/// who joins in the morning would receive tens of thousands.
 const UNHEARD: usize = 200;
 
-/// How long the opening takes; after it the endless stream begins.
+/// The length of the opening, after which the endless stream begins.
 const OPENING: Duration = Duration::from_secs(2);
 
 /// Starts the demo for both profiles.
@@ -45,7 +45,7 @@ pub(crate) fn start(backend: &Arc<Backend>, seed: u64) {
     }
 }
 
-/// Gives a profile data tokens to be asked for.
+/// Gives a profile data tokens that clients can request.
 fn stock(backend: &Backend, profile: &ProfileId, script: &mut Script) {
     let now = backend.clock.millis(backend.clock.now());
     for article in script.stock() {
@@ -57,14 +57,14 @@ fn stock(backend: &Backend, profile: &ProfileId, script: &mut Script) {
     }
 }
 
-/// Where one profile's script is played.
+/// Plays one profile's script.
 struct Stage {
     backend: Arc<Backend>,
     profile: ProfileId,
-    /// Beats to come, by their time and the order in which they were written.
+    /// The events to come, by their time and the order in which they were written.
     beats: BTreeMap<(Instant, u64), ScriptedEvent>,
     written: u64,
-    /// How many messages were published since someone was joined.
+    /// Messages published since someone was last joined.
     unheard: usize,
 }
 
@@ -73,7 +73,7 @@ impl Stage {
         Self { backend, profile, beats: BTreeMap::new(), written: 0, unheard: 0 }
     }
 
-    /// Plays for as long as the sandbox runs.
+    /// Plays the script as long as the sandbox runs.
     async fn play(mut self, mut script: Script) {
         let start = self.backend.clock.now();
         self.schedule(start, script.opening(OPENING));
@@ -103,7 +103,7 @@ impl Stage {
         }
     }
 
-    /// Makes a beat true and publishes it; what follows from it later.
+    /// Applies an event to the state and publishes it. Returns the event that follows from it, with its delay.
     async fn perform(&mut self, beat: ScriptedEvent) -> Option<(Duration, ScriptedEvent)> {
         match beat {
             ScriptedEvent::Started { id, told } => {

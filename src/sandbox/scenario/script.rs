@@ -1,4 +1,4 @@
-//! Writes what happens: episodes of beats, from a seed. Pure: it knows no clock, no queue and no state.
+//! Writes the demo's episodes from a seed. Pure: it uses no clock, no queue and no state.
 
 use std::time::Duration;
 
@@ -17,28 +17,28 @@ use super::vocabulary::{BUSY, CALM, KINDS, Kind, PROGRESS, Subject};
 const INLINE: std::ops::Range<u64> = 60..3_000;
 const STREAMED_MB: std::ops::Range<u64> = 5..50;
 
-/// How much happens.
+/// How often something happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// About one outcome a second.
+    /// About one outcome per second.
     Busy,
-    /// About one in four seconds.
+    /// About one outcome in four seconds.
     Calm,
 }
 
-/// One thing that happens at its time.
+/// One event of the demo.
 pub(crate) enum ScriptedEvent {
-    /// A command starts; clients are told of it as pending, or not.
+    /// A command starts; `told` says whether clients receive it as pending.
     Started { id: CommandId, told: bool },
-    /// A command is told of as pending once more.
+    /// Clients receive the command as pending once more.
     StillPending { id: CommandId, body: Value },
-    /// A command ends.
+    /// A command settles.
     Settled { id: CommandId, outcome: Result<Value, Reason> },
-    /// A word on data that is being prepared.
+    /// A progress message for data that is being prepared.
     Progress { request: RequestId, context: &'static str, text: &'static str },
     /// A payload inside a message.
     Inline { request: RequestId, context: &'static str, seed: u64, len: u64 },
-    /// A payload to be fetched.
+    /// A payload to download.
     Streamed {
         request: RequestId,
         context: &'static str,
@@ -47,7 +47,7 @@ pub(crate) enum ScriptedEvent {
         len: u64,
         announcement: Announcement,
     },
-    /// A message just as it is.
+    /// A message that is sent unchanged.
     Raw(Value),
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct SampleData {
     pub(crate) age_millis: u64,
 }
 
-/// Beats of an episode, each with its delay from the episode's start.
+/// The events of an episode, each with its delay from the episode's start.
 pub(crate) type Schedule = Vec<(Duration, ScriptedEvent)>;
 
 /// One profile's script.
@@ -70,12 +70,12 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// A script that follows from the seed.
+    /// A script derived from the seed.
     pub(crate) fn new(pace: Pace, seed: u64) -> Self {
         Self { pace, rng: Rng::with_seed(seed), streamed: 0 }
     }
 
-    /// The data tokens that are there from the start.
+    /// The data tokens that exist from the start.
     pub(crate) fn stock(&mut self) -> Vec<SampleData> {
         let count = match self.pace {
             Pace::Busy => 42,
@@ -90,7 +90,7 @@ impl Script {
                     file_name: format!("{stem}-{n:03}.{extension}"),
                     extension: extension.into(),
                     context: context.into(),
-                    // What is added by encryption: the IV and the tag.
+                    // Encryption adds the IV and the tag.
                     size: len.saturating_sub(28),
                 };
                 let age_millis = self.rng.u64(60_000..90 * 24 * 3_600_000);
@@ -99,7 +99,7 @@ impl Script {
             .collect()
     }
 
-    /// A quick start, so that a window that has just been opened is not empty: at least 25 messages within `length`.
+    /// A dense start, so that a newly opened window is not empty: at least 25 messages within `length`.
     pub(crate) fn opening(&mut self, length: Duration) -> Schedule {
         let mut beats = Vec::new();
         for n in 0..16 {
@@ -112,7 +112,7 @@ impl Script {
         }
         beats.push((length.mul_f64(0.8), ScriptedEvent::Raw(self.unrecognised())));
         for quick in [self.inline(), self.streamed(), self.streamed()] {
-            // The episode's own times, squeezed into the opening.
+            // Scales the episode's own times down to the opening.
             let longest = quick.iter().map(|(at, _)| *at).max().unwrap_or_default().max(Duration::from_millis(1));
             let squeeze = length.mul_f64(0.6).div_duration_f64(longest).min(1.0);
             beats.extend(quick.into_iter().map(|(at, beat)| (at.mul_f64(squeeze), beat)));
@@ -120,7 +120,7 @@ impl Script {
         beats
     }
 
-    /// How long until the next episode.
+    /// The time until the next episode.
     pub(crate) fn gap(&mut self) -> Duration {
         let millis = match self.pace {
             Pace::Busy => self.rng.u64(350..1_500),
@@ -141,7 +141,7 @@ impl Script {
         }
     }
 
-    /// One command, from `start` on.
+    /// One command that begins at `start`.
     fn command(&mut self, start: Duration) -> Schedule {
         let id = self.command_id();
         let told = self.rng.u8(0..10) < 7;
@@ -158,13 +158,13 @@ impl Script {
         beats
     }
 
-    /// Many commands at once, as a batch job gives them.
+    /// Many commands at once, as from a batch job.
     fn burst(&mut self) -> Schedule {
         let count = self.rng.u64(6..20);
         (0..count).flat_map(|n| self.command(Duration::from_millis(n * 25))).collect()
     }
 
-    /// Data that comes inside a message.
+    /// Data inside a message.
     fn inline(&mut self) -> Schedule {
         let request = self.request_id();
         let context = self.subject().context;
@@ -174,21 +174,21 @@ impl Script {
         beats
     }
 
-    /// Data that is fetched.
+    /// Data to download.
     fn streamed(&mut self) -> Schedule {
         let request = self.request_id();
         let Subject { context, stem, extension } = *self.subject();
         let (mut beats, at) = self.progress(&request, context);
         let announcement = Announcement::in_turn(self.streamed);
         self.streamed += 1;
-        // Not every server names the file.
+        // Some servers do not name the file.
         let file_name = (self.rng.u8(0..6) > 0).then(|| format!("{stem}.{extension}"));
         let (seed, len) = (self.rng.u64(..), self.megabytes());
         beats.push((at, ScriptedEvent::Streamed { request, context, file_name, seed, len, announcement }));
         beats
     }
 
-    /// One to three words on data being prepared, and when the data comes.
+    /// One to three progress messages for data being prepared, and the time at which the data is ready.
     fn progress(&mut self, request: &RequestId, context: &'static str) -> (Schedule, Duration) {
         let mut at = Duration::ZERO;
         let mut beats = Vec::new();
@@ -200,7 +200,7 @@ impl Script {
         (beats, at)
     }
 
-    /// How a command ends: one in eight fails.
+    /// A command's outcome: one in eight fails.
     fn outcome(&mut self) -> Result<Value, Reason> {
         let Kind { success, failures } = pick(&mut self.rng, &KINDS);
         if self.rng.u8(0..8) == 0 {
@@ -215,7 +215,7 @@ impl Script {
         })
     }
 
-    /// A type that clients do not know (yet).
+    /// A message type that clients do not know (yet).
     fn unrecognised(&mut self) -> Value {
         let id = self.uuid();
         match self.rng.u8(0..3) {
@@ -231,7 +231,7 @@ impl Script {
         }
     }
 
-    /// Not an event: it has no id.
+    /// A message without an id, which is not an event.
     fn keep_alive(&mut self) -> Value {
         if self.rng.bool() {
             json!({"type": "keep-alive"})
@@ -268,7 +268,7 @@ impl Script {
     }
 }
 
-/// One of several.
+/// A random element.
 #[expect(clippy::indexing_slicing, reason = "the vocabularies are constants and none is empty; a test holds that")]
 fn pick<'a, T>(rng: &mut Rng, from: &'a [T]) -> &'a T {
     &from[rng.usize(0..from.len())]

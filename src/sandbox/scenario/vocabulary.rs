@@ -1,14 +1,14 @@
-//! The vocabulary of the demo: what could happen in the books of a mid-sized firm.
+//! The vocabulary of the demo: commands and data of a mid-sized firm.
 
 use crate::sandbox::state::reason::Reason;
 
-/// A kind of command: what its success says, and the reasons it fails for.
+/// A kind of command: the text of its success, and the reasons for which it fails.
 pub(crate) struct Kind {
     pub(crate) success: &'static str,
     pub(crate) failures: &'static [Reason],
 }
 
-/// The commands that the vendor's API has, by what comes of them.
+/// The commands of the vendor's API, by their outcomes.
 pub(crate) const KINDS: [Kind; 9] = [
     Kind {
         success: "Device approved",
@@ -27,7 +27,7 @@ pub(crate) const KINDS: [Kind; 9] = [
     Kind { success: "Vote passed", failures: &["voting.time_limit_reached", "voting.rejected_by_quorum"] },
 ];
 
-/// What an operator's software calls its data: the context, the name of the file and its extension.
+/// How an operator's software describes its data: the context, the file name and its extension.
 pub(crate) struct Subject {
     pub(crate) context: &'static str,
     pub(crate) stem: &'static str,
@@ -60,7 +60,7 @@ pub(crate) const CALM: [Subject; 4] = [
     subject("evidence/mailboxes", "mailbox-export", "mbox"),
 ];
 
-/// What is said while data is prepared.
+/// The progress texts while data is prepared.
 pub(crate) const PROGRESS: [&str; 5] = [
     "Collecting the payload from 3 storage devices.",
     "2 of 3 storage devices have answered.",

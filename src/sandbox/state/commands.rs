@@ -1,4 +1,4 @@
-//! Commands: what a write started, and how it ended.
+//! Commands: what a write started, and its outcome.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::recent::BoundedMap;
 /// How many commands are remembered; older ones are unknown to `request-status`.
 const REMEMBERED: usize = 50_000;
 
-/// Where a command stands (`PROTOCOL`, `command_status`).
+/// A command's status (`PROTOCOL`, `command_status`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CommandStatus {
     /// 1: in flight.
@@ -31,7 +31,7 @@ impl CommandStatus {
         }
     }
 
-    /// The word that the live kind of server answers an enquiry with.
+    /// The word with which live servers answer a status check.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Pending => "started",
@@ -41,15 +41,13 @@ impl CommandStatus {
     }
 }
 
-/// A command.
 #[derive(Clone)]
 pub(crate) struct Command {
-    /// Whose it is. A profile that is being registered has no token yet, so its commands have no owner and anyone
-    /// who knows the id may ask.
+    /// The owner. A profile that is being registered has no token yet, so its commands have no owner, and anyone who knows
+    /// the id may check them.
     pub(crate) owner: Option<ProfileId>,
-    /// Where it stands.
     pub(crate) status: CommandStatus,
-    /// What goes with the outcome.
+    /// The body of the outcome.
     pub(crate) body: Value,
 }
 
@@ -63,12 +61,12 @@ impl Default for Commands {
 }
 
 impl Commands {
-    /// Notes a command that has just started.
+    /// Records a command that has just started.
     pub(crate) fn start(&mut self, id: CommandId, owner: Option<ProfileId>) {
         self.0.insert(id, Command { owner, status: CommandStatus::Pending, body: Value::Null });
     }
 
-    /// Notes how a command ended.
+    /// Records a command's outcome.
     pub(crate) fn settle(&mut self, id: &CommandId, status: CommandStatus, body: Value) {
         if let Some(command) = self.0.get_mut(id) {
             command.status = status;
@@ -76,7 +74,7 @@ impl Commands {
         }
     }
 
-    /// A command, if `asker` may know of it.
+    /// A command, if `asker` may see it.
     pub(crate) fn visible_to(&self, id: &CommandId, asker: Option<&ProfileId>) -> Option<&Command> {
         self.0.get(id).filter(|command| command.owner.is_none() || command.owner.as_ref() == asker)
     }

@@ -1,4 +1,4 @@
-//! Data tokens: reservations, what fills them, and the permanent tokens that come of them.
+//! Data tokens: reservations, the payloads that fill them, and the permanent tokens that result.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -18,38 +18,37 @@ use super::secrets;
 /// How many data tokens and how many open reservations a profile may hold.
 const PER_PROFILE: usize = 2_000;
 
-/// Space reserved for a payload that is yet to come.
+/// Space reserved for a payload that has not been uploaded yet.
 struct Reservation {
     owner: ProfileId,
     command: CommandId,
     context: String,
-    /// The auth of the upstream link that goes with it.
+    /// The `auth` of its upstream link.
     upload: String,
     expires: Instant,
     content: Option<Content>,
 }
 
-/// A stored payload's record.
+/// The record of a stored payload.
 #[derive(Clone)]
 pub(crate) struct DataToken {
     owner: ProfileId,
-    /// The label that the operator's software gave.
+    /// The label that the operator's software set.
     pub(crate) context: String,
-    /// Its file name.
     pub(crate) file_name: String,
     /// The extension, without a dot.
     pub(crate) extension: String,
-    /// Plaintext size in bytes, as the client said.
+    /// Plaintext size in bytes, as the client reported it.
     pub(crate) size: u64,
     /// When the token was issued, in milliseconds since 1970.
     pub(crate) created: u64,
-    /// How many tokens were issued before it: the order of issue, also within one millisecond and after the clock was set back.
+    /// How many tokens were issued before it. This orders tokens even within one millisecond and after the clock was set
+    /// back.
     issued: u64,
-    /// The bytes.
     pub(crate) content: Content,
 }
 
-/// What a client says of a file when it asks for the permanent token.
+/// The metadata of a file with which a client requests the permanent token.
 pub(crate) struct FileMeta {
     pub(crate) file_name: String,
     pub(crate) extension: String,
@@ -89,7 +88,7 @@ pub(crate) struct DataStore {
 }
 
 impl DataStore {
-    /// Reserves space: a temporary token and an upstream link for the client to fetch with its command id.
+    /// Reserves space: a temporary token and an upstream link, which the client retrieves by its command id.
     pub(crate) fn reserve(
         &mut self,
         owner: &ProfileId,
@@ -111,7 +110,7 @@ impl DataStore {
         Ok(())
     }
 
-    /// The temporary token and the upstream link's auth that a settled, living reservation gave.
+    /// The temporary token and the upstream link's `auth` of a reservation that has settled and not expired.
     pub(crate) fn reserved(&self, owner: &ProfileId, command: &CommandId, now: Instant) -> Option<(&str, &str)> {
         self.reservations
             .iter()
@@ -186,12 +185,12 @@ impl DataStore {
         Ok(permanent)
     }
 
-    /// A profile's data token. Another's is not found, so that nobody learns that it exists.
+    /// A profile's data token. Another profile's is not found, so that nobody learns that it exists.
     pub(crate) fn get(&self, owner: &ProfileId, token: &str) -> Option<&DataToken> {
         self.tokens.get(token).filter(|kept| kept.owner == *owner)
     }
 
-    /// Changes what is said of a data token.
+    /// Changes the metadata of a data token.
     pub(crate) fn update(&mut self, owner: &ProfileId, token: &str, change: MetaChange) -> Result<(), Reason> {
         let kept = self.tokens.get_mut(token).ok_or("data_token.not_found")?;
         if kept.owner != *owner {
@@ -209,7 +208,7 @@ impl DataStore {
         Ok(())
     }
 
-    /// Forgets a data token and its payload.
+    /// Deletes a data token and its payload.
     pub(crate) fn delete(&mut self, owner: &ProfileId, token: &str) -> Result<(), Reason> {
         let kept = self.tokens.get(token).ok_or("data_token.not_found")?;
         if kept.owner != *owner {
@@ -219,7 +218,7 @@ impl DataStore {
         Ok(())
     }
 
-    /// One page of a profile's data tokens, newest first, and how many there are in all.
+    /// One page of a profile's data tokens, newest first, and the total number.
     pub(crate) fn list(&self, owner: &ProfileId, page: usize, per_page: usize) -> (Vec<Listed>, usize) {
         let mut own: Vec<_> = self.tokens.iter().filter(|(_, kept)| kept.owner == *owner).collect();
         own.sort_by_key(|(_, kept)| std::cmp::Reverse(kept.issued));

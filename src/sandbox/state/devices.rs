@@ -1,4 +1,4 @@
-//! Devices of the profiles.
+//! The profiles' devices.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::secrets;
 /// How many devices a profile may have.
 const PER_PROFILE: usize = 200;
 
-/// Where a device stands.
+/// A device's approval status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Standing {
@@ -22,7 +22,6 @@ enum Standing {
     Rejected,
 }
 
-/// A device.
 struct Device {
     owner: ProfileId,
     command: CommandId,
@@ -44,7 +43,7 @@ pub(crate) struct Listed<'a> {
     created_at: &'a str,
 }
 
-/// What a device needs to reach the broker. A secret: it is serialised into one answer and shown nowhere.
+/// What a device needs to reach the broker. A secret: it is serialised into one response and shown nowhere else.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Configuration<'a> {
@@ -85,7 +84,7 @@ impl Devices {
         Ok(())
     }
 
-    /// The id that a settled request gave.
+    /// The device id of a settled request.
     pub(crate) fn requested(&self, owner: &ProfileId, command: &CommandId) -> Option<&str> {
         self.0
             .iter()
@@ -133,7 +132,7 @@ impl Devices {
         Ok(())
     }
 
-    /// Forgets a device.
+    /// Deletes a device.
     pub(crate) fn remove(&mut self, owner: &ProfileId, id: &str) -> Result<(), Reason> {
         self.own(owner, id)?;
         self.0.remove(id);

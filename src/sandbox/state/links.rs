@@ -1,4 +1,4 @@
-//! Links of the two file stores: single-use, good for ten minutes.
+//! Links of the two file stores: single-use, valid for ten minutes.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use crate::sandbox::payload::Payload;
 use super::recent::BoundedMap;
 use super::secrets;
 
-/// How long a link is good.
+/// How long a link is valid.
 pub(crate) const LINK_LIFE: Duration = Duration::from_mins(10);
 
 /// How many links are remembered; older ones are unknown to the stores.
 const REMEMBERED: usize = 10_000;
 
-/// What a link is good for.
+/// What a link is for.
 #[derive(Clone)]
 pub(crate) enum Purpose {
-    /// Taking a payload from the downstream store.
+    /// Downloading a payload from the downstream store.
     Download(Payload),
     /// Filling a reservation through the upstream store.
     Upload {
@@ -27,12 +27,12 @@ pub(crate) enum Purpose {
     },
 }
 
-/// Why a link opens nothing.
+/// Why a link is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// No link of this store.
+    /// Not a link of this store.
     Unknown,
-    /// It was used.
+    /// It has been used.
     Used,
     /// Its ten minutes are over.
     Expired,
@@ -54,14 +54,14 @@ impl Default for Links {
 }
 
 impl Links {
-    /// Makes a link; what follows `?auth=` in it.
+    /// Creates a link. Returns the part after `?auth=`.
     pub(crate) fn grant(&mut self, purpose: Purpose, now: Instant) -> String {
         let auth = secrets::link_auth();
         self.0.insert(auth.clone(), Link { purpose, expires: now + LINK_LIFE, used: false });
         auth
     }
 
-    /// Uses a download link up.
+    /// Uses up a download link and returns its payload.
     pub(crate) fn take_download(&mut self, auth: &str, now: Instant) -> Result<Payload, Refused> {
         self.take(auth, now, |purpose| match purpose {
             Purpose::Download(payload) => Some(payload.clone()),
@@ -69,7 +69,7 @@ impl Links {
         })
     }
 
-    /// Uses an upload link up; the reservation that it fills.
+    /// Uses up an upload link and returns the reservation that it fills.
     pub(crate) fn take_upload(&mut self, auth: &str, now: Instant) -> Result<String, Refused> {
         self.take(auth, now, |purpose| match purpose {
             Purpose::Download(_) => None,

@@ -1,4 +1,4 @@
-//! What the sandbox knows: profiles, tokens, commands, data tokens, links and devices. Plain data behind one lock.
+//! The sandbox's state: profiles, tokens, commands, data tokens, links and devices. Plain data behind one lock.
 //!
 //! It holds no socket, no task and no queue, and nothing in it waits. Nothing here implements `Debug`, because nearly all
 //! of it is secret.
@@ -18,16 +18,16 @@ use devices::Devices;
 use links::Links;
 use profiles::{ProfileId, Profiles};
 
-/// Everything that the sandbox knows.
+/// The whole state of one sandbox.
 pub(crate) struct State {
     pub(crate) profiles: Profiles,
     pub(crate) commands: Commands,
     pub(crate) data: DataStore,
     pub(crate) links: Links,
     pub(crate) devices: Devices,
-    /// Seeded: delays and the like, never secrets.
+    /// Seeded: for delays and the like, never for secrets.
     pub(crate) rng: fastrand::Rng,
-    /// How many streamed answers were given, so that each kind of them takes its turn.
+    /// How many streamed responses were given, so that each kind takes its turn.
     streamed: u64,
 }
 
@@ -38,7 +38,7 @@ const RESIDENTS: [(&str, &str); 2] = [
 ];
 
 impl State {
-    /// The state of a sandbox that has just started: the two profiles, their keys registered.
+    /// The state of a sandbox that has just started: the two profiles, with their keys registered.
     pub(crate) fn new(seed: u64) -> Self {
         let mut profiles = Profiles::default();
         let mut rng = fastrand::Rng::with_seed(seed);
@@ -60,7 +60,7 @@ impl State {
         }
     }
 
-    /// How many streamed answers were given before this one.
+    /// How many streamed responses were given before this one.
     pub(crate) fn next_streamed(&mut self) -> u64 {
         let turn = self.streamed;
         self.streamed += 1;

@@ -10,26 +10,24 @@ use tokio::time::Instant;
 use super::reason::Reason;
 use super::secrets;
 
-/// How long a token lives when a sign-in does not say.
+/// The lifetime of a token if the sign-in does not set one.
 pub(crate) const TOKEN_LIFE: Duration = Duration::from_hours(12);
 
-/// How many profiles a sandbox takes.
+/// The maximum number of profiles in a sandbox.
 const PROFILES: usize = 1_000;
 
-/// How many tokens a profile may hold at a time; a sign-in beyond that retires the oldest.
+/// How many tokens a profile may hold at a time; a sign-in beyond that revokes the oldest.
 const TOKENS: usize = 64;
 
-/// Names a profile, in the queues too. Not a secret.
+/// A profile's id, which also names its queue. Not a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ProfileId(Arc<str>);
 
 impl ProfileId {
-    /// Takes the text.
     pub(crate) fn new(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// The text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -41,7 +39,7 @@ impl fmt::Display for ProfileId {
     }
 }
 
-/// A profile. Until it has a public key, its tokens are good for registering one and for little else.
+/// A profile. Until it has a public key, its tokens are valid for registering one and for little else.
 pub(crate) struct Profile {
     pub(crate) username: String,
     password: String,
@@ -49,7 +47,7 @@ pub(crate) struct Profile {
     tokens: Vec<String>,
 }
 
-/// Whom a token stands for.
+/// The profile that a token belongs to, and its expiry.
 struct Grant {
     profile: ProfileId,
     expires: Instant,
@@ -95,7 +93,7 @@ impl Profiles {
         Ok(())
     }
 
-    /// Changes a profile's password. Its tokens go on, as the vendor's documentation says.
+    /// Changes a profile's password. Its tokens stay valid, as the vendor's documentation says.
     pub(crate) fn change_password(&mut self, id: &ProfileId, current: &str, new: &str) -> Result<(), Reason> {
         let profile = self.by_id.get_mut(id).ok_or("profile.not_found")?;
         if profile.password != current {
@@ -105,7 +103,7 @@ impl Profiles {
         Ok(())
     }
 
-    /// The profile that a user name and a password open.
+    /// The profile with this user name and password.
     pub(crate) fn opened_by(&self, username: &str, password: &str) -> Option<ProfileId> {
         self.named(username).filter(|id| self.get(id).is_some_and(|profile| profile.password == password))
     }
@@ -124,12 +122,12 @@ impl Profiles {
         Some(token)
     }
 
-    /// Whom a token stands for, and until when, if it is good at `now`.
+    /// The profile and the expiry of a token, if it is valid at `now`.
     pub(crate) fn holder(&self, token: &str, now: Instant) -> Option<(&ProfileId, Instant)> {
         self.tokens.get(token).filter(|grant| now < grant.expires).map(|grant| (&grant.profile, grant.expires))
     }
 
-    /// Ends a token.
+    /// Revokes a token.
     pub(crate) fn revoke(&mut self, token: &str) {
         if let Some(grant) = self.tokens.remove(token)
             && let Some(profile) = self.by_id.get_mut(&grant.profile)
@@ -138,7 +136,7 @@ impl Profiles {
         }
     }
 
-    /// Makes every token of a profile, or of all, expire now. How many profiles had one that was good.
+    /// Makes every token of a profile, or of all profiles, expire now. Returns how many profiles had a valid one.
     pub(crate) fn expire(&mut self, id: Option<&ProfileId>, now: Instant) -> usize {
         let mut struck = BTreeSet::new();
         for grant in self.tokens.values_mut().filter(|grant| now < grant.expires) {

@@ -1,9 +1,9 @@
-//! A map that forgets its oldest entries, so that an endless stream fits in a bounded memory.
+//! A map that removes its oldest entries, so that an endless stream fits in bounded memory.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
-/// A map of at most `capacity` entries; inserting beyond that forgets the one inserted first.
+/// A map of at most `capacity` entries; inserting beyond that removes the oldest entry.
 pub(crate) struct BoundedMap<K, V> {
     entries: HashMap<K, V>,
     order: VecDeque<K>,
@@ -16,7 +16,7 @@ impl<K: Clone + Eq + Hash, V> BoundedMap<K, V> {
         Self { entries: HashMap::new(), order: VecDeque::new(), capacity }
     }
 
-    /// Adds an entry. Keys are ids or secrets made for it, so none is there twice.
+    /// Adds an entry. Keys are ids or secrets created for the entry, so none occurs twice.
     pub(crate) fn insert(&mut self, key: K, value: V) {
         self.entries.insert(key.clone(), value);
         self.order.push_back(key);
@@ -27,7 +27,7 @@ impl<K: Clone + Eq + Hash, V> BoundedMap<K, V> {
         }
     }
 
-    /// An entry, if it is not forgotten.
+    /// An entry, if it has not been removed.
     pub(crate) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: std::borrow::Borrow<Q>,
@@ -35,7 +35,7 @@ impl<K: Clone + Eq + Hash, V> BoundedMap<K, V> {
         self.entries.get(key)
     }
 
-    /// An entry to change, if it is not forgotten.
+    /// A mutable entry, if it has not been removed.
     pub(crate) fn get_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: std::borrow::Borrow<Q>,

@@ -1,16 +1,16 @@
-//! Makes the sandbox's secrets. They come from the system's randomness, never from the scenario's seed, since whoever
-//! holds one can act as the profile.
+//! Creates the sandbox's secrets. They come from the system's random generator, never from the scenario's seed, because
+//! whoever holds one can act as the profile.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
-/// An authorization token. Every other one is several hundred bytes long, as live servers' are.
+/// An authorization token. Every other one is several hundred bytes long, like live servers' tokens.
 pub(crate) fn authorization_token(long: bool) -> String {
     format!("T-{}", random(if long { 40 } else { 3 }))
 }
 
-/// What follows `?auth=` in a link.
+/// The part of a link after `?auth=`.
 pub(crate) fn link_auth() -> String {
     random(2)
 }
