@@ -1,5 +1,6 @@
-//! The architecture, checked over the sources: which module may use which, no import circles, how long a file and how full a folder may
-//! be, and that what is shipped has its licence. Each check is a function over text, with tests of its own that show it failing.
+//! Checks the architecture against the sources: which module may use which, no import circles, the length of files, the
+//! size of folders, and the licences of what is shipped. Each check is a function over text, with tests of its own that
+//! show it failing.
 
 #[path = "architecture/code.rs"]
 mod code;
@@ -15,27 +16,27 @@ mod rules;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A folder with more entries is two.
+/// Maximum number of entries in a folder. Split a folder that has more.
 const MOST_ENTRIES: usize = 16;
 
-/// A longer file is two.
+/// Maximum number of lines in a file. Split a file that has more.
 const LONGEST_FILE: usize = 500;
 
-/// Files that may be longer, each with its reason.
+/// Files that may be longer, each with the reason.
 const LONG_FILES: &[(&str, &str)] = &[];
 
-/// Where the package is.
+/// The package's folder.
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A file of the package, with its place from the package on.
+/// A file of the package, with its path relative to the package.
 struct Source {
     path: PathBuf,
     text: String,
 }
 
-/// Every Rust file below a folder of the package, in order.
+/// Every Rust file below a folder of the package, sorted.
 fn sources(folder: &str) -> Vec<Source> {
     let mut found = Vec::new();
     let mut open = vec![root().join(folder)];
@@ -74,7 +75,7 @@ fn unreadable<T>(path: &Path, error: &std::io::Error) -> T {
     panic!("{} cannot be read: {error}", path.display())
 }
 
-/// What a check finds wrong, file by file.
+/// What a check finds wrong, prefixed with the file.
 fn wrong(sources: &[Source], check: impl Fn(&Source) -> Vec<String>) -> Vec<String> {
     let of = |source: &Source| {
         check(source).into_iter().map(|wrong| format!("{}: {wrong}", source.path.display())).collect::<Vec<_>>()
@@ -113,7 +114,7 @@ fn each_module_keeps_off_what_it_never_does() {
     }));
 }
 
-/// Files that look at the words of a message, each with its reason.
+/// Files that compare the text of a message, each with the reason.
 const BY_WORDS: &[(&str, &str)] = &[
     ("src/journal/file/row.rs", "what earlier versions wrote has no kind"),
     ("src/engine/events/event_queue/mod.rs", "the same notice that waits already is not told twice"),
@@ -183,7 +184,7 @@ fn no_task_of_the_engine_is_detached() {
         if source.path.ends_with("runtime/tasks.rs") {
             return Vec::new();
         }
-        // A test owns what it starts, and says so by its exception from the lint.
+        // A test owns the tasks that it starts, and declares that with an exception from the lint.
         let program = source.text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
         rules::detached_tasks(&code::code(program))
     }));
@@ -215,7 +216,8 @@ fn no_file_is_too_long_to_be_read() {
 fn cases_that_property_tests_failed_on_are_kept_and_belong_to_a_test() {
     let ignored = read(&root().join(".gitignore"));
     assert!(!ignored.contains("proptest"), "git ignores the cases that property tests failed on: {ignored}");
-    // Where proptest writes them: in a folder beside `src` with the source's path, and beside the source for those in `tests`.
+    // Where proptest writes them: in a folder beside `src` with the source's path, or beside the source for those in
+    // `tests`.
     let kept = root().join("proptest-regressions");
     let of_src = if kept.is_dir() { files_below(&kept) } else { Vec::new() };
     let sources = of_src.iter().map(|path| {

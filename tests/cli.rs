@@ -33,7 +33,7 @@ use tokio::runtime::Runtime;
 
 use program::DEADLINE;
 
-/// A sandbox in which only what the test causes happens, on threads of its own.
+/// A sandbox without a scenario, on its own threads.
 struct Privicore {
     runtime: Runtime,
     running: Option<SandboxHandle>,
@@ -53,7 +53,7 @@ impl Privicore {
         self.running.as_ref().expect("it runs")
     }
 
-    /// Waits until so many clients are joined with the demo profile.
+    /// Waits until this number of clients has joined with the demo profile.
     fn until_joined(&self, wanted: usize) {
         let deadline = std::time::Instant::now() + DEADLINE;
         while self.control.joined(DEMO_USERNAME).expect("known") != wanted {
@@ -66,7 +66,7 @@ impl Privicore {
         self.runtime.block_on(self.control.publish(DEMO_USERNAME, message)).expect("published");
     }
 
-    /// The outcome of a command.
+    /// Publishes a command's outcome.
     fn outcome(&self, id: &str, status: u8, body: &str) {
         self.publish(&json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": body}}));
     }

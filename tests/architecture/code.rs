@@ -1,6 +1,7 @@
-//! Rust sources as a checker sees them: code without comments and texts, its words, signs and paths.
+//! Rust sources as the checks see them: code without comments and string contents, its words, tokens and paths.
 
-/// The code of a file: comments and the insides of texts become spaces, so that words in them do not count. Lines stay lines.
+/// The code of a file. Comments and the contents of strings become spaces, so that words in them do not count. Line breaks
+/// are kept.
 pub(crate) fn code(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
@@ -27,7 +28,7 @@ pub(crate) fn code(source: &str) -> String {
     out
 }
 
-/// The length of the block comment that begins here; they nest.
+/// The length of the block comment that begins here. Block comments nest.
 fn block_comment(rest: &str) -> usize {
     let (mut depth, mut at) = (0_usize, 0);
     while let Some(tail) = rest.get(at..).filter(|tail| !tail.is_empty()) {
@@ -45,7 +46,7 @@ fn block_comment(rest: &str) -> usize {
     rest.len()
 }
 
-/// The length of the raw text that begins here, if one does and no word ends just before it.
+/// The length of the raw string that begins here; `None` if none does, or if a word ends right before it.
 fn raw_text(rest: &str, before: &str) -> Option<usize> {
     if before.ends_with(is_word) {
         return None;
@@ -58,7 +59,7 @@ fn raw_text(rest: &str, before: &str) -> Option<usize> {
     Some(rest.len() - body.len() + inside)
 }
 
-/// The length of the text that begins here with its quotation mark.
+/// The length of the string that begins here with its quotation mark.
 fn text(rest: &str) -> usize {
     let mut escaped = false;
     for (at, character) in rest.char_indices().skip(1) {
@@ -72,7 +73,7 @@ fn text(rest: &str) -> usize {
     rest.len()
 }
 
-/// The length of the character literal that begins here; none for a lifetime.
+/// The length of the character literal that begins here; `None` for a lifetime.
 fn character(rest: &str) -> Option<usize> {
     let inside = rest.strip_prefix('\'')?;
     let mut characters = inside.char_indices();
@@ -94,7 +95,7 @@ pub(crate) fn words(code: &str) -> impl Iterator<Item = &str> {
     code.split(|character| !is_word(character)).filter(|word| !word.is_empty())
 }
 
-/// Words and single signs.
+/// Words and single punctuation characters.
 pub(crate) fn tokens(code: &str) -> impl Iterator<Item = &str> {
     let mut rest = code;
     std::iter::from_fn(move || {
@@ -125,13 +126,13 @@ pub(crate) fn paths(code: &str, root: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// Reads one path or one group of paths below `prefix` and gives back what follows.
+/// Reads one path or one group of paths below `prefix`. Returns the rest of the source.
 fn path<'a>(source: &'a str, prefix: &[String], found: &mut Vec<Vec<String>>) -> &'a str {
     let source = source.trim_start();
     if let Some(mut rest) = source.strip_prefix('{') {
         loop {
             rest = path(rest, prefix, found).trim_start();
-            // A member may have been renamed: `a as b`.
+            // A member may be renamed: `a as b`.
             if let Some(renamed) = rest.strip_prefix("as ") {
                 rest = renamed.trim_start().trim_start_matches(is_word).trim_start();
             }

@@ -1,6 +1,6 @@
-//! Which file imports from which: read from the syntax of the sources, so that no two files import each other in a circle.
+//! Finds which file imports from which, from the syntax of the sources, so that no two files import each other in a circle.
 //!
-//! A name that a folder's `mod.rs` re-exports counts as taken from the file that defines it. Code that only tests compile is left out.
+//! A name that a folder's `mod.rs` re-exports counts as imported from the file that defines it. Test-only code is left out.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -11,17 +11,17 @@ use syn::{Attribute, File, Item, ItemUse, Macro, UseTree};
 /// The sources by their paths from the package's folder, such as `src/lib.rs`.
 pub(crate) type Sources = BTreeMap<PathBuf, String>;
 
-/// From each file to those that it imports from, with one of the names.
+/// Pairs of a file and a file that it imports from, with one of the imported names.
 pub(crate) type Arrows = BTreeMap<(PathBuf, PathBuf), String>;
 
-/// A module's place among the modules.
+/// A module's index in [`Modules`].
 type Id = usize;
 
-/// An imported name: the path that it stands for, and the name here. A glob import has the name `*`.
+/// An imported name: the path that it refers to, and the local name. A glob import has the name `*`.
 struct Import {
     path: Vec<String>,
     name: String,
-    /// A re-export is no import of the file that has it.
+    /// A re-export does not count as an import of its file.
     is_reexport: bool,
 }
 
@@ -43,7 +43,7 @@ impl Modules {
     ///
     /// # Errors
     ///
-    /// If a file does not parse, or the file of a module is not among the sources.
+    /// Fails if a file does not parse, or a module's file is not among the sources.
     pub(crate) fn read(sources: &Sources, root: &Path) -> Result<Self, String> {
         let mut modules = Self(Vec::new());
         modules.read_file(sources, root, None)?;
@@ -108,7 +108,7 @@ impl Modules {
         &self.0[id]
     }
 
-    /// From which file each file imports.
+    /// The imports between all files.
     pub(crate) fn arrows(&self) -> Arrows {
         let mut arrows = Arrows::new();
         for (id, module) in self.0.iter().enumerate() {
@@ -124,7 +124,7 @@ impl Modules {
         arrows
     }
 
-    /// The module that defines what a path within a module means; the module itself if it means one.
+    /// The module that defines the item at a path within a module; the module itself if the path means one.
     fn definer(&self, within: Id, path: &[String], seen: &mut HashSet<(Id, String)>) -> Option<Id> {
         let mut at = within;
         let mut rest = path;
@@ -171,7 +171,7 @@ impl Modules {
         })
     }
 
-    /// Whether a module is called so in its parent.
+    /// Whether a module has this name in its parent.
     fn is_module(&self, id: Id, name: &str) -> bool {
         self.get(id).parent.is_some_and(|parent| self.get(parent).children.get(name) == Some(&id))
     }
@@ -183,7 +183,7 @@ enum Meaning {
     Item(Id),
 }
 
-/// The groups of files that import each other in a circle, each in order.
+/// The groups of files that import each other in a circle, each sorted.
 pub(crate) fn circles(arrows: &Arrows) -> Vec<Vec<PathBuf>> {
     let mut nexts: BTreeMap<&Path, BTreeSet<&Path>> = BTreeMap::new();
     for (from, to) in arrows.keys() {
@@ -208,7 +208,7 @@ pub(crate) fn circles(arrows: &Arrows) -> Vec<Vec<PathBuf>> {
     circles.into_iter().collect()
 }
 
-/// The same arrows between the entries of a folder: files count as what stands in the folder on their way.
+/// The same imports between the entries of a folder: each file counts as the entry of the folder that contains it.
 pub(crate) fn between_entries(arrows: &Arrows, folder: &Path) -> Arrows {
     let entry = |file: &Path| {
         let first = file.strip_prefix(folder).ok()?.iter().next()?;
@@ -222,7 +222,7 @@ pub(crate) fn between_entries(arrows: &Arrows, folder: &Path) -> Arrows {
     pairs.collect()
 }
 
-/// Where the file of a module lies: beside its parent's, or in a folder of its own.
+/// The possible files of a module: beside its parent's file, or in its own folder.
 fn places(parent: &Path, name: &str) -> (PathBuf, PathBuf) {
     let folder = match parent.file_name().and_then(|name| name.to_str()) {
         Some("mod.rs" | "lib.rs" | "main.rs") => parent.parent().unwrap_or(Path::new("")).to_owned(),
@@ -252,12 +252,13 @@ fn flatten(tree: &UseTree, before: &mut Vec<String>, is_reexport: bool, imports:
     }
 }
 
-/// What is in the code of an item: paths, and imports within functions. A macro's arguments are not parsed: their words are looked at.
+/// The paths of an item's code, and the imports within its functions. Macro arguments are not parsed: their words are
+/// searched.
 #[derive(Default)]
 struct Code {
     paths: Vec<Vec<String>>,
     imports: Vec<Import>,
-    /// What a macro at the level of the module defines, as far as its words tell.
+    /// What a macro at module level defines, as far as its words show.
     defined: Vec<String>,
 }
 

@@ -1,23 +1,24 @@
-//! What the top-level modules may use: read from the list in `src/lib.rs`, so that the list that a newcomer reads is the rule that is checked.
+//! Which top-level modules may use which: read from the table in `src/lib.rs`, so that the documentation is the rule that
+//! is checked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::code::{paths, tokens};
 
-/// What each module may use, by the list: the modules, and whether only the names at their roots.
+/// The modules that each module may use according to the table, and how much of them.
 pub(crate) type Map = BTreeMap<String, BTreeMap<String, Reach>>;
 
-/// How far into a module one may reach.
+/// How much of a module another one may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// Everything that it offers.
+    /// All its public items.
     All,
-    /// The types at its root.
+    /// Only the types at its root.
     PublicTypes,
 }
 
-/// Reads the list in `lib.rs`: the rows `| [`layer`] | holds | may use | never |` of its doc comment, in order.
+/// Reads the table in `lib.rs`: the rows `| [`layer`] | holds | may use | never |` of its doc comment, in order.
 pub(crate) fn map(lib: &str) -> Result<Map, String> {
     let mut map = Map::new();
     let mut above: Vec<String> = Vec::new();
@@ -33,7 +34,7 @@ pub(crate) fn map(lib: &str) -> Result<Map, String> {
     if map.is_empty() { Err("the list of modules in `src/lib.rs` was not found".to_owned()) } else { Ok(map) }
 }
 
-/// What a cell of the list allows. Only modules above count, so there can be no circle.
+/// What a table cell allows. Only modules above count, so there can be no circle.
 fn may_use(cell: &str, above: &[String]) -> Result<BTreeMap<String, Reach>, String> {
     let cell = cell.replace('`', "");
     if let Some(rest) = cell.trim().strip_prefix("all above") {
@@ -56,7 +57,7 @@ fn may_use(cell: &str, above: &[String]) -> Result<BTreeMap<String, Reach>, Stri
     Ok(uses)
 }
 
-/// What a module's file uses of other modules against the list.
+/// The imports of a module's file that the table does not allow.
 pub(crate) fn wrong_arrows(layer: &str, code: &str, map: &Map) -> Vec<String> {
     let granted = map.get(layer);
     let mut wrong = BTreeSet::new();
@@ -79,7 +80,7 @@ pub(crate) fn wrong_arrows(layer: &str, code: &str, map: &Map) -> Vec<String> {
     wrong.into_iter().collect()
 }
 
-/// `super::` paths that climb out of a top-level module whose file lies `depth` modules below the crate.
+/// Whether `super::` paths leave a top-level module whose file lies `depth` modules below the crate.
 pub(crate) fn climbs_out(code: &str, depth: usize) -> bool {
     let mut modules: Vec<usize> = Vec::new();
     let (mut braces, mut climbed) = (0_usize, 0_usize);
@@ -101,7 +102,7 @@ pub(crate) fn climbs_out(code: &str, depth: usize) -> bool {
             "super" => {
                 climbed += 1;
                 if climbed >= depth + modules.len() {
-                    // The crate's root is reached: what follows is another module, or this one by a detour.
+                    // The path reaches the crate's root: what follows is another module, or this one by a detour.
                     return true;
                 }
             }
@@ -113,7 +114,8 @@ pub(crate) fn climbs_out(code: &str, depth: usize) -> bool {
     false
 }
 
-/// The top-level module of a file, named from the package on, and how many modules below the crate it lies. The mains and `lib.rs` are in none.
+/// The top-level module of a file, by its path from the package, and how many modules below the crate the file lies. `None`
+/// for the `main` files and `lib.rs`.
 pub(crate) fn layer(path: &Path) -> Option<(&str, usize)> {
     let parts: Vec<&str> = path.iter().filter_map(|part| part.to_str()).collect();
     let (layer, file) = (*parts.get(1)?, *parts.last()?);

@@ -1,4 +1,4 @@
-//! Where files lie: how many entries a folder has, and in which of the two styles modules are written.
+//! Checks the layout of files: how many entries a folder has, and which of the two module styles is used.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub(crate) fn crowded<'a>(files: impl Iterator<Item = &'a Path>, most: usize) ->
         .collect()
 }
 
-/// Modules that lie beside their folder, where this crate has `mod.rs` within it.
+/// Modules whose file lies beside their folder; this crate uses `mod.rs` within the folder.
 pub(crate) fn beside_their_folder<'a>(files: impl Iterator<Item = &'a Path>) -> Vec<String> {
     let files: BTreeSet<&Path> = files.collect();
     let folders: BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();

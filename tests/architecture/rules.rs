@@ -1,18 +1,18 @@
-//! What may be said where: words of code that belong to one room, exceptions from lints, and licences of fonts.
+//! Checks words that only some modules may use, exceptions from lints, and the licences of fonts.
 
 use std::path::Path;
 
 use crate::code::{is_word, paths, words};
 
-/// Words and paths that only some rooms may say.
+/// Words and paths that only some modules may use.
 struct Rule {
     said: &'static [&'static str],
     only_in: &'static [&'static str],
     why: &'static str,
 }
 
-/// A word stands for itself as a whole word of code; a path for itself and everything below it, and `egui::` for everything of a
-/// crate. Comments and texts do not count.
+/// A word matches a whole word of code. A path matches itself and everything below it, and `egui::` everything of a crate.
+/// Comments and strings do not count.
 const RULES: &[Rule] = &[
     Rule {
         said: &["egui::", "eframe::", "egui_material_icons::"],
@@ -52,7 +52,7 @@ const RULES: &[Rule] = &[
     },
 ];
 
-/// What a room's file says that only other rooms may say.
+/// The words in a module's file that only other modules may use.
 pub(crate) fn wrong_words(room: &str, code: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     for rule in RULES.iter().filter(|rule| !rule.only_in.contains(&room)) {
@@ -71,7 +71,7 @@ pub(crate) fn wrong_words(room: &str, code: &str) -> Vec<String> {
     wrong
 }
 
-/// Ways around the owner of a task: spawning past `engine/runtime/tasks.rs`, and dropping a task that should be waited for.
+/// Tasks without an owner: spawned outside `engine/runtime/tasks.rs`, or dropped although they should be awaited.
 pub(crate) fn detached_tasks(code: &str) -> Vec<String> {
     let packed: String = code.split_whitespace().collect();
     let calls = ["tokio::spawn(", "task::spawn(", "spawn_blocking(", "spawn_on(", "handle.spawn(", "Handle::spawn("];
@@ -93,7 +93,7 @@ pub(crate) fn detached_tasks(code: &str) -> Vec<String> {
     wrong
 }
 
-/// Decisions by the words of a message: those are for people and may change, and others may use the same.
+/// Decisions based on the text of a message. Texts are for people, may change, and may not be unique.
 pub(crate) fn decisions_by_words(code: &str) -> Vec<String> {
     const SEARCHES: [&str; 10] = [
         "contains",
@@ -126,7 +126,7 @@ pub(crate) fn decisions_by_words(code: &str) -> Vec<String> {
     wrong
 }
 
-/// What a method is called on that is called right after `before`: names and calls with dots between them.
+/// The receiver of the method call that follows `before`: names and calls with dots between them.
 fn receiver(before: &str) -> &str {
     let mut depth = 0_usize;
     let start = before.char_indices().rev().find(|&(_, character)| match character {
@@ -143,7 +143,7 @@ fn receiver(before: &str) -> &str {
     before.get(start.map_or(0, |(at, character)| at + character.len_utf8())..).unwrap_or_default()
 }
 
-/// Exceptions from lints that do not say why, or that would stay when they are no longer needed.
+/// Exceptions from lints without a reason, or that would stay when they are no longer needed.
 pub(crate) fn wrong_exceptions(code: &str) -> Vec<String> {
     let packed: String = code.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut wrong = Vec::new();
@@ -160,7 +160,7 @@ pub(crate) fn wrong_exceptions(code: &str) -> Vec<String> {
     wrong
 }
 
-/// The fonts that the table in their README names no licence for, given the names of all files beside it.
+/// The fonts without a licence in the table of their README, given the names of all files beside it.
 pub(crate) fn unlicensed_fonts(readme: &str, files: &[String]) -> Vec<String> {
     let is_font =
         |name: &&String| Path::new(name).extension().is_some_and(|extension| extension == "ttf" || extension == "otf");

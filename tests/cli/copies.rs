@@ -1,5 +1,5 @@
-//! What is typed or handed over otherwise than a program expects it: values that begin with a minus, settings with a mistake,
-//! secrets from files, names of profiles that the settings do not list, CSV for spreadsheets.
+//! Unexpected input: values that begin with a minus, settings with errors, secrets from files, names of profiles that the
+//! settings do not list, and CSV for spreadsheets.
 
 use super::Privicore;
 use super::program::{Home, contents};

@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use super::program::Home;
 
-/// Where the files are that the program at this commit wrote.
+/// The folder with the files that the program wrote at this commit.
 fn fixture(commit: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(commit)
 }
 
-/// A home with these files in it.
+/// A home that contains these files.
 fn home_of(fixture: &Path) -> Home {
     let home = Home::new();
     for (file, folder) in [("journal.sqlite", "data"), ("settings.toml", "config")] {
@@ -24,10 +24,11 @@ fn text(path: &Path) -> String {
     std::fs::read_to_string(path).expect("a text")
 }
 
-/// Requests whose links were refused: that version said that somebody else may have the data, and that the links were used.
+/// Requests whose links were refused: that version reported that another client may have the data, and that the links were
+/// used.
 const REFUSED: [&str; 2] = ["r-spent-elsewhere", "r-warning-read"];
 
-/// Every line as JSON. What a gap and a refused link mean is said in today's words: it is left out.
+/// Every line as JSON, without the texts of gaps and refused links, whose wording has changed.
 fn records(lines: &str) -> Vec<Value> {
     let mut records: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
     for record in &mut records {
@@ -59,14 +60,14 @@ fn the_journal_of_20094b1_is_exported_as_that_version_exported_it() {
         }
         assert_eq!(found.len(), expected.len(), "{name}: {found:#?}");
 
-        // In CSV such a line is left out as a whole.
+        // In CSV, these lines are left out as a whole.
         let rows = |text: &str| {
             text.lines()
                 .filter(|line| !line.starts_with("gap,") && !REFUSED.iter().any(|id| line.contains(id)))
                 .map(str::to_owned)
                 .collect()
         };
-        // Since then a cell shows what would turn the direction of writing.
+        // Since then, a cell shows characters that would change the direction of writing.
         let expected = text(&fixture.join(format!("{name}.csv"))).replace('\u{202e}', "\\u{202e}");
         let expected: Vec<String> = rows(&expected);
         let found: Vec<String> = rows(&export("csv"));

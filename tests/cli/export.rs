@@ -1,4 +1,4 @@
-//! `export`: what was journaled comes out whole, also beside a holder, and nothing secret with it.
+//! `export` prints everything in the journal, even while another process holds it, and never a secret.
 
 use privicore_monitor::activity::{ActivityKey, Entry, Fact, Gap, GapCause, Seq, Timestamp};
 use privicore_monitor::credentials::Keyring;
@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Privicore;
 use super::program::Home;
 
-/// A journal with what a sandbox sent and a gap.
+/// A journal with a sandbox's messages and a gap.
 fn home_with_a_journal(privicore: &Privicore) -> Home {
     let home = Home::of(privicore.running());
     let mut watch = home.start(&["watch", "--json", "--exit-on", "final:c-3"]);
@@ -36,7 +36,7 @@ fn home_with_a_journal(privicore: &Privicore) -> Home {
     home
 }
 
-/// Adds an entry to the journal of the sandbox's profile, whose id the journal says.
+/// Appends an entry to the journal of the sandbox's profile, whose id is read from the journal.
 fn append(home: &Home, key: ActivityKey, fact: Fact) {
     let entry = Entry { seq: Seq(0), at: Timestamp(3_000_000), key, fact, raw: "".into() };
     let runtime = tokio::runtime::Runtime::new().expect("threads");
@@ -65,7 +65,7 @@ fn json_lines_have_each_activity_once_in_its_latest_state_and_the_gap() {
         [
             (Some("c-1"), "Failed"),
             (Some("c-2"), "Succeeded"),
-            // It was in the memory of the `watch` that has ended.
+            // The link was in the memory of the `watch` that has ended.
             (Some("r-1"), "Link expired"),
             (Some("m-1"), "Unrecognised"),
             (Some("c-3"), "Succeeded"),
@@ -172,7 +172,7 @@ fn no_journal_yet_is_an_empty_export_and_a_folder_that_is_not_there_fails() {
     home.run(&["export", "--format", "csv", gone.to_str().expect("text")]).with(1);
 }
 
-/// Reads CSV after RFC 4180.
+/// Parses CSV according to RFC 4180.
 fn rows(text: &str) -> Vec<Vec<String>> {
     let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
     let mut rest = text.chars().peekable();
@@ -243,7 +243,7 @@ fn settings_that_cannot_be_read_are_left_as_they_are_and_said_to_be_so() {
         names
     };
     let before = names();
-    // What the journal has comes out; only the names of the profiles are missing.
+    // The journal's content is exported; only the profiles' names are missing.
     let exported = home.run(&["export", "--format", "ndjson"]).with(0);
     assert_eq!(exported.json().len(), 6);
     assert!(exported.said.contains("could not be read"), "{}", exported.said);

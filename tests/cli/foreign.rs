@@ -1,5 +1,5 @@
-//! WebSocket libraries in other languages, as relays use them: their frames are read, whichever way they are sent, and their closes
-//! are outlived. `tests/run` installs what these tests need, names it in the environment and builds them with the feature
+//! WebSocket libraries in other languages, as relays use them: `watch` reads their frames in every form and survives their
+//! closes. `tests/run` installs what these tests need, names it in the environment and builds them with the feature
 //! `interop-tests`. Without that feature they are ignored; with it, a missing variable is a failure.
 
 use std::ffi::OsString;
@@ -39,7 +39,8 @@ fn file(name: &str) -> String {
     format!("{}/tests/foreign/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Watches what a server sends over all of its connections; the id and the message of each outcome, in order, but for the last.
+/// Watches what a server sends over all its connections. Returns the id and the message of each outcome except the last, in
+/// order.
 fn outcomes(foreign: &Foreign) -> Vec<(String, String)> {
     let privicore = Privicore::start();
     let mut home = Home::of(privicore.running());
@@ -65,7 +66,7 @@ fn outcomes(foreign: &Foreign) -> Vec<(String, String)> {
     outcomes.iter().map(|line| (text(&line["id"]), text(&line["message"]))).filter(|(id, _)| id != "end").collect()
 }
 
-/// What both servers send, with what is between.
+/// The outcomes that both servers send, with `between` among them.
 fn wanted<'a>(between: &[(&'a str, &'a str)], long: &'a str) -> Vec<(&'a str, &'a str)> {
     let before = [
         ("text", "from text"),
@@ -86,7 +87,7 @@ fn wanted<'a>(between: &[(&'a str, &'a str)], long: &'a str) -> Vec<(&'a str, &'
     [&before[..], between, &after].concat()
 }
 
-/// What a variable of the environment names, which `tests/run` sets.
+/// The value of an environment variable that `tests/run` sets.
 fn installed(variable: &str) -> OsString {
     let value = std::env::var_os(variable).unwrap_or_default();
     assert!(!value.is_empty(), "{variable} is not set: run tests/run, which installs what it names");

@@ -1,5 +1,5 @@
-//! Text that others wrote, in a terminal: servers, arguments, files. Nothing in it commands the terminal, and nobody has to
-//! listen.
+//! Text from servers, arguments and files in a terminal: it can't control the terminal. Output that nobody reads is no
+//! error.
 
 use std::process::Stdio;
 
@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::Privicore;
 use super::program::Home;
 
-/// The clipboard, the screen, a forged line, another colour, the direction of writing, and letters that nobody sees.
+/// Attacks on the clipboard, the screen, lines, colours and the direction of writing, and invisible letters.
 const HOSTILE: &str =
     "\u{1b}]52;c;cHduZWQ=\u{7}\u{1b}[2J\r\nprivicore-monitor: forged\u{9b}31m\u{202e}evil\u{2028}\u{e0041}\u{7f}.";
 
@@ -29,7 +29,7 @@ fn assert_harmless(said: &str) {
     assert!(!said.lines().any(|line| line.starts_with("privicore-monitor: forged")), "a line is forged: {said}");
 }
 
-/// A server that grants or refuses a sign-in and then a join, with hostile words. Where it listens.
+/// A server that accepts or refuses a sign-in and then a join, with hostile texts. Returns its addresses.
 fn server(runtime: &Runtime, sign_in: u16, join: u16) -> (String, String) {
     let words = json!({"message": HOSTILE, "authorizationToken": "T-1"}).to_string();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");

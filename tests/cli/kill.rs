@@ -1,5 +1,5 @@
-//! `kill -9` of the whole program at random moments of a burst: whatever it printed is in the journal once, and each death
-//! lies in a gap.
+//! `kill -9` of the whole program at random moments of a burst: whatever it printed is in the journal exactly once, and
+//! each death lies in a gap.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::Privicore;
 use super::program::Home;
 
-/// How often it is killed.
+/// How often the program is killed.
 const DEATHS: u32 = 6;
 
-/// How many outcomes a burst has: more than are read before the kill.
+/// Outcomes per burst: more than are read before the kill.
 const BURST: u64 = 1_500;
 
 fn time(line: &Value, field: &str) -> Timestamp {
@@ -41,7 +41,7 @@ fn whatever_was_printed_before_a_kill_is_in_the_journal_once_and_each_death_is_i
                 control.publish(DEMO_USERNAME, &message).await.expect("published");
             }
         });
-        // Sometimes with its first line, sometimes deep in the burst.
+        // Sometimes after the first line, sometimes deep in the burst.
         let lines = if death % 4 == 0 { 1 } else { random.u32(2..1_000) };
         let mut note = |line: &Value| {
             if line["kind"] == "command" && line["source"] == "socket" {

@@ -1,4 +1,4 @@
-//! The program as a process: its folders, its environment, what it says and how it ends.
+//! The program as a process: its folders, its environment, its output and its exit.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use privicore_monitor::settings::ProfileId;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Generous: nothing here is about speed.
+/// Generous: nothing here measures speed.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(2);
 
-/// Between two looks: whoever only looks leaves the processors to whom it waits for.
+/// The wait between two polls. It leaves the processors to the process that is waited for.
 pub(crate) const PAUSE: Duration = Duration::from_millis(2);
 
-/// The folders of one operator, with nothing in them.
+/// The empty folders of one operator.
 pub(crate) struct Home {
     root: TempDir,
     environment: Vec<(&'static str, String)>,
@@ -48,7 +48,7 @@ impl Home {
         self.environment.push((name, value.to_owned()));
     }
 
-    /// From here on no variable says who signs in, and where.
+    /// Removes the variables that sign in.
     pub(crate) fn forget_environment(&mut self) {
         self.environment.clear();
     }
@@ -57,7 +57,7 @@ impl Home {
         self.root.path().join(name)
     }
 
-    /// Settings with profiles of these names, none of which is kept signed in.
+    /// Writes settings with profiles of these names, none of which stays signed in.
     pub(crate) fn with_profiles(&self, names: &[&str]) {
         use std::fmt::Write as _;
         let mut text = String::new();
@@ -72,7 +72,7 @@ impl Home {
         std::fs::write(self.folder("config/settings.toml"), text).expect("written");
     }
 
-    /// The id of the profile with this number in [`Self::with_profiles`].
+    /// The id of the profile with this index in [`Self::with_profiles`].
     pub(crate) fn profile_id(number: u32) -> ProfileId {
         ProfileId::from_u128(0x5b0e_7f3e_6f8c_4d43_9f6f_7b1b_3a1f_4f00 + u128::from(number))
     }
@@ -87,7 +87,7 @@ impl Home {
         command
     }
 
-    /// Runs to the end.
+    /// Runs the program to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
         let output = self.command(arguments).output().expect("ran");
         Finished {
@@ -97,12 +97,12 @@ impl Home {
         }
     }
 
-    /// Starts, with lines to be read.
+    /// Starts the program, with its output piped.
     pub(crate) fn start(&self, arguments: &[&str]) -> Process {
         let mut child = self.command(arguments).spawn().expect("started");
         let lines = BufReader::new(child.stdout.take().expect("an output"));
         let mut errors = BufReader::new(child.stderr.take().expect("an error output"));
-        // Read all along, so that it never waits for its reader.
+        // Read continuously, so that the program never blocks on its output.
         let said = std::thread::spawn(move || {
             let mut said = String::new();
             errors.read_to_string(&mut said).expect("text");
@@ -120,20 +120,20 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// It ended with this code.
+    /// Asserts the exit code.
     #[track_caller]
     pub(crate) fn with(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "out: {}\nsaid: {}", self.out, self.said);
         self
     }
 
-    /// Its lines as JSON.
+    /// Its output lines as JSON.
     pub(crate) fn json(&self) -> Vec<Value> {
         self.out.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 }
 
-/// A process under way; killed with the test, whatever comes of it.
+/// A running process, killed when the test ends.
 pub(crate) struct Process {
     child: Child,
     lines: Option<BufReader<ChildStdout>>,
@@ -155,16 +155,16 @@ impl Process {
         serde_json::from_str(&line).expect(&line)
     }
 
-    /// The whole lines that are left, once it has ended.
+    /// The remaining whole lines, once the process has ended.
     pub(crate) fn rest(&mut self) -> Vec<Value> {
         let mut text = String::new();
         self.lines.as_mut().expect("an output").read_to_string(&mut text).expect("text");
-        // The last one may be torn.
+        // The last line may be incomplete.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _torn)| whole);
         whole.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
-    /// Nobody reads its lines any more.
+    /// Closes the reading end of its output.
     pub(crate) fn close_output(&mut self) {
         self.lines = None;
     }
@@ -187,7 +187,7 @@ impl Process {
         }
     }
 
-    /// What it said on standard error, once it has ended.
+    /// Its standard error, once it has ended.
     pub(crate) fn said(&mut self) -> String {
         self.said.take().map(|said| said.join().expect("read")).unwrap_or_default()
     }

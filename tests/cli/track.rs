@@ -1,4 +1,4 @@
-//! `track`: by the local socket where somebody holds the journal, into the journal where nobody does.
+//! `track` uses the local socket if a process holds the journal, and writes to the journal otherwise.
 
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::PathBuf;
@@ -88,10 +88,10 @@ fn a_loop_of_it_keeps_neither_the_window_nor_watch_from_starting() {
     };
     let tracked: Vec<usize> = std::thread::scope(|scope| {
         let loops: Vec<_> = (0..3).map(|of| scope.spawn(move || tracks(of))).collect();
-        // Whatever fails ends the loops too.
+        // Ends the loops even if an assertion fails.
         let _stops = Stops(&stop);
         for _ in 0..8 {
-            // The window starts by this.
+            // The window starts its engine the same way.
             let (engine, _events) = Engine::start(options(&home)).expect("the window starts");
             engine.send(Action::Quit).expect("it takes it");
             assert!(engine.join(DEADLINE), "it did not stop");
@@ -114,7 +114,7 @@ impl Drop for Stops<'_> {
     }
 }
 
-/// What the window would start its engine with.
+/// The options with which the window would start its engine.
 fn options(home: &Home) -> EngineOptions {
     EngineOptions {
         directories: Directories::at(home.folder("data"), home.folder("config")).expect("folders"),
@@ -148,7 +148,7 @@ fn a_line_that_is_not_ours_does_no_harm() {
     for (line, answered) in [("nonsense\n".to_owned(), true), ("{}\n".to_owned(), true), ("x".repeat(2_000_000), false)]
     {
         let mut stream = std::os::unix::net::UnixStream::connect(&path).expect("a connection");
-        // The holder may close before it has read all of it.
+        // The holder may close the connection before it has read all of it.
         drop(stream.write_all(line.as_bytes()));
         let mut answer = String::new();
         drop(stream.read_to_string(&mut answer));

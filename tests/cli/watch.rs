@@ -1,4 +1,4 @@
-//! `watch`: lines, the end, the codes.
+//! `watch`: its lines, its exit conditions and its exit codes.
 
 use privicore_monitor::activity::{ActivityKey, Entry, Fact, Timestamp};
 use privicore_monitor::journal::Journal;
@@ -77,7 +77,7 @@ fn it_ends_when_what_it_waits_for_has_come() {
     assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
     let seen: Vec<_> = std::iter::repeat_with(|| watch.json()).take(3).map(|line| line["id"].clone()).collect();
     assert_eq!(seen, ["c-1", "c-2", "c-2"]);
-    // It is there already: its line is printed, and nothing is waited for.
+    // The outcome is already known: the program prints its line and does not wait.
     let again = home.run(&["watch", "--json", "--exit-on", "final:c-2"]).with(0);
     assert_eq!(again.json().len(), 1, "{}", again.out);
     assert_eq!(again.json()[0]["status"], "Succeeded");
@@ -132,7 +132,7 @@ fn it_waits_for_everything_with_a_label() {
     privicore.outcome("c-1", 3, "no");
     privicore.outcome("c-2", 2, "");
     assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
-    // The time before the watch is a gap, and the server, asked for what is tracked, may not know it yet.
+    // The time before the watch is a gap. The server is asked about tracked commands, but may not know this one yet.
     let is_outcome = |line: &serde_json::Value| ["Succeeded", "Failed"].iter().any(|word| line["status"] == *word);
     let lines: Vec<_> = std::iter::repeat_with(|| watch.json()).filter(is_outcome).take(3).collect();
     assert_eq!(lines.iter().map(|line| line["label"].clone()).collect::<Vec<_>>(), ["", "night", "night"]);
@@ -147,7 +147,7 @@ fn a_reader_that_goes_ends_it_without_another_line() {
     privicore.outcome("c-1", 2, "ok");
     assert!(watch.line().contains("Succeeded"), "not for people");
     watch.close_output();
-    // Where the system does not tell, the next line does.
+    // If the system does not report that the reader is gone, writing the next line does.
     privicore.outcome("c-2", 2, "ok");
     assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
     privicore.until_joined(0);
@@ -164,7 +164,7 @@ fn beside_another_it_follows_the_journal_and_takes_over_when_that_ends() {
     let mut seen = std::collections::BTreeSet::from(["c-0".to_owned()]);
     privicore.outcome("c-0", 2, "");
     assert_eq!(first.json()["id"], "c-0");
-    // Until the second is there: it prints only what comes after its start.
+    // Publishes until the second watch prints a line: it prints only what arrives after its start.
     let reader = std::thread::spawn(move || {
         let line = second.json();
         (second, line)
@@ -188,7 +188,7 @@ fn beside_another_it_follows_the_journal_and_takes_over_when_that_ends() {
     assert!(second.said().contains("this one connects now"), "the takeover was not said");
 }
 
-/// Fills the journal with so much of another profile that reading it takes far longer than connecting.
+/// Fills the journal with so many entries of another profile that reading it takes far longer than connecting.
 fn with_long_history(home: &Home) {
     let profile = ProfileId::random();
     let entry = |number: u32| {
@@ -221,7 +221,7 @@ fn it_connects_before_it_has_read_a_long_journal() {
     assert_eq!(first.end().code(), Some(0), "{}", first.said());
     privicore.until_joined(0);
     with_long_history(&home);
-    // What it waits for is in the journal: it ends as soon as it has read all of it. Before that it is joined.
+    // The outcome is in the journal, so it exits as soon as it has read all of it. It joins before that.
     let mut again = home.start(&["watch", "--json", "--exit-on", "final:c-1"]);
     privicore.until_joined(1);
     assert_eq!(again.end().code(), Some(0), "{}", again.said());

@@ -1,5 +1,4 @@
-//! Services of the desktop that a test plays itself: on the session bus what is missing there, on a bus of its own what would stand
-//! in another's place.
+//! Simulated desktop services: those missing on the session bus, and replacements for others on a private bus.
 
 #![expect(clippy::used_underscore_binding, reason = "the methods of an interface get what D-Bus sends")]
 
@@ -24,7 +23,7 @@ use crate::failure::{Failure, Outcome, ensure};
 use crate::process::Process;
 use crate::wait::{until, until_at_last};
 
-/// What was asked for over the bus, in its order.
+/// The requests received over the bus, in order.
 type Record<T> = Arc<Mutex<Vec<T>>>;
 
 fn look<T: Clone>(record: &Record<T>) -> Vec<T> {
@@ -35,28 +34,28 @@ fn note<T>(record: &Record<T>, what: T) {
     record.lock().unwrap_or_else(PoisonError::into_inner).push(what);
 }
 
-/// A notification, as it came over the bus.
+/// A notification, as it arrived over the bus.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Notice {
-    /// Who shows it.
+    /// The name of the sender.
     pub(crate) app: String,
-    /// The number of the one that it replaces; 0 for none.
+    /// The id of the notification that it replaces; 0 for none.
     pub(crate) replaces: u32,
     /// The name of the icon.
     pub(crate) icon: String,
     /// The first line.
     pub(crate) title: String,
-    /// What follows, which many desktops read as markup.
+    /// The remaining text, which many desktops interpret as markup.
     pub(crate) body: String,
-    /// What can be done with it.
+    /// The actions that it offers.
     pub(crate) actions: Vec<String>,
-    /// The hints, of which only texts are understood here.
+    /// The hints; only text values are read.
     pub(crate) hints: Vec<(String, String)>,
-    /// When it goes, in milliseconds; -1 leaves that to the desktop.
+    /// When it disappears, in milliseconds; -1 leaves that to the desktop.
     pub(crate) expires: i32,
 }
 
-/// The desktop's notifications. This desktop has nobody else for them.
+/// The notification service. The test desktop has no other.
 pub(crate) struct Board {
     _bus: Connection,
     notices: Record<Notice>,
@@ -67,7 +66,7 @@ impl Board {
     ///
     /// # Errors
     ///
-    /// Where somebody else has it.
+    /// Fails if another process has the name.
     pub(crate) fn hang() -> Outcome<Self> {
         let notices = Record::default();
         let bus = Builder::session()?
@@ -77,16 +76,16 @@ impl Board {
         Ok(Self { _bus: bus, notices })
     }
 
-    /// What was shown up to now.
+    /// The notifications shown so far.
     pub(crate) fn notices(&self) -> Vec<Notice> {
         look(&self.notices)
     }
 
-    /// Waits until what was shown is enough. The program lets minutes pass between two of them.
+    /// Waits until the shown notifications are enough. The program may wait minutes between two of them.
     ///
     /// # Errors
     ///
-    /// With what was shown, when it is not enough.
+    /// The notifications shown, if they are not enough.
     pub(crate) fn wait_for(&self, what: &str, is_enough: impl Fn(&[Notice]) -> bool) -> Outcome<()> {
         until_at_last(what, || Ok(is_enough(&self.notices()).then_some(())))
             .map_err(|failure| failure.with(&format!("{:#?}", self.notices())))
@@ -117,24 +116,24 @@ impl Notifications {
     }
 }
 
-/// A session bus of a test's own: nothing answers on it but what the test puts there.
+/// A private session bus: only the test's own services answer on it.
 pub(crate) struct PrivateBus {
     address: String,
     _daemon: Process,
-    // Dropped last: the socket and the rules are in it.
+    // Dropped last: it contains the socket and the configuration.
     _folder: TempDir,
 }
 
 impl PrivateBus {
-    /// Starts one.
+    /// Starts a bus.
     ///
     /// # Errors
     ///
-    /// Where there is no `dbus-daemon`, or it does not start.
+    /// Fails if there is no `dbus-daemon`, or it does not start.
     pub(crate) fn start() -> Outcome<Self> {
         let folder = TempDir::with_prefix("bus-")?;
         let rules = folder.path().join("rules.conf");
-        // It knows no folders of services, so it starts none.
+        // Its configuration names no service folders, so it starts no services.
         write!(
             File::create_new(&rules)?,
             "<busconfig><type>session</type><listen>unix:dir={}</listen><policy context='default'>\
@@ -159,29 +158,29 @@ impl PrivateBus {
         Ok(Self { address: address.trim().to_owned(), _daemon: daemon, _folder: folder })
     }
 
-    /// Ends it, whoever is connected.
+    /// Ends the bus with all its connections.
     pub(crate) fn end(self) {
         drop(self);
     }
 
-    /// Where it can be reached.
+    /// The address of the bus.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
 }
 
-/// The desktop's portal on a bus of a test's own. It says there, too, that the accessibility tree is wanted.
+/// A simulated desktop portal on a private bus, where it also reports that the accessibility tree is wanted.
 pub(crate) struct Portal {
     bus: Connection,
     askers: Record<OwnedUniqueName>,
 }
 
 impl Portal {
-    /// Opens one that says whether less motion is wanted, or that never answers.
+    /// Starts a portal that reports whether reduced motion is wanted, or that never answers.
     ///
     /// # Errors
     ///
-    /// Where the bus does not answer.
+    /// Fails if the bus does not answer.
     pub(crate) fn open(on: &PrivateBus, reduced_motion: Option<bool>) -> Outcome<Self> {
         let askers = Record::default();
         let bus = Builder::address(on.address())?
@@ -193,18 +192,18 @@ impl Portal {
         Ok(Self { bus, askers })
     }
 
-    /// Whether whoever asked first still waits for an answer. Waits until somebody asks.
+    /// Whether the first caller still waits for an answer. Waits until there is a caller.
     ///
     /// # Errors
     ///
-    /// Where nobody asks.
+    /// Fails if nobody calls.
     pub(crate) fn is_waited_for(&self) -> Outcome<bool> {
         let asker = until("the portal to be asked", || Ok(look(&self.askers).into_iter().next()))?;
         Ok(DBusProxy::new(&self.bus)?.name_has_owner(BusName::from(asker.into_inner()))?)
     }
 }
 
-/// A portal's file chooser that accepts each request, or fails it, or never replies, and in no case draws anything.
+/// A portal's file chooser that accepts each request, fails it, or never replies, and never draws anything.
 pub(crate) struct FileChooser {
     _bus: Connection,
     asked: Record<String>,
@@ -213,7 +212,7 @@ pub(crate) struct FileChooser {
 /// What a file chooser does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// Accepts it; its dialog is then open for ever.
+    /// Accepts it; its dialog then stays open for ever.
     Accept,
     /// Fails it.
     Fail,
@@ -222,11 +221,11 @@ pub(crate) enum Reply {
 }
 
 impl FileChooser {
-    /// Opens one.
+    /// Starts a file chooser.
     ///
     /// # Errors
     ///
-    /// Where the bus does not answer.
+    /// Fails if the bus does not answer.
     pub(crate) fn open(on: &PrivateBus, reply: Reply) -> Outcome<Self> {
         let asked = Record::default();
         let bus = Builder::address(on.address())?
@@ -236,11 +235,11 @@ impl FileChooser {
         Ok(Self { _bus: bus, asked })
     }
 
-    /// Waits until a dialog was asked for.
+    /// Waits until a dialog is requested.
     ///
     /// # Errors
     ///
-    /// When none is.
+    /// Fails if none is.
     pub(crate) fn wait_asked(&self) -> Outcome<()> {
         until("the portal to be asked for a dialog", || Ok(look(&self.asked).into_iter().next())).map(drop)
     }
@@ -271,17 +270,17 @@ impl Chooser {
     }
 }
 
-/// A bus's accessibility service: it says that the tree is wanted.
+/// A bus's accessibility service, which reports that the tree is wanted.
 pub(crate) struct AccessibilityService {
     _bus: Connection,
 }
 
 impl AccessibilityService {
-    /// Starts it.
+    /// Starts the service.
     ///
     /// # Errors
     ///
-    /// Where the bus does not answer.
+    /// Fails if the bus does not answer.
     pub(crate) fn start(on: &PrivateBus) -> Outcome<Self> {
         let bus =
             Builder::address(on.address())?.serve_at("/org/a11y/bus", Accessibility)?.name("org.a11y.Bus")?.build()?;
@@ -319,7 +318,7 @@ impl Settings {
         let space = "org.freedesktop.appearance";
         let settings = [("color-scheme", 0), ("reduced-motion", u32::from(reduced_motion))];
         let values = settings.map(|(name, value)| (name.to_owned(), OwnedValue::from(value)));
-        // Only what was asked for, as the portal does.
+        // Returns only the requested namespaces, as the real portal does.
         let asked = namespaces.iter().any(|asked| asked == space);
         asked.then(|| (space.to_owned(), HashMap::from(values))).into_iter().collect()
     }

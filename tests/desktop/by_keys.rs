@@ -1,4 +1,4 @@
-//! The main job by key presses alone. The accessibility tree is only read, to know where the focus is and what is on screen.
+//! The main task by key presses alone. The accessibility tree is only read, to find the focus and the screen's content.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ use crate::privicore;
 use crate::wait::until;
 use crate::{COMMAND, REQUEST};
 
-/// No form has more stops than this.
+/// More Tab stops than any form has.
 const MOST_STOPS: usize = 40;
 
 #[test]
@@ -22,7 +22,7 @@ fn the_main_job_is_done_by_key_presses_alone() -> Outcome<()> {
     let Stage { desktop, privicore, home, .. } = &stage;
     let monitor = stage.start()?;
 
-    // Signing in: Tab from field to field, Enter to send.
+    // Sign in: Tab from field to field, Enter to send.
     for (role, name, text) in privicore.sign_in_fields() {
         tab_to(&monitor, role, name)?;
         press("ctrl+a")?;
@@ -31,7 +31,7 @@ fn the_main_job_is_done_by_key_presses_alone() -> Outcome<()> {
     press("Return")?;
     monitor.wait_connection("Live")?;
 
-    // An outcome, and ready data: the newest row is the first.
+    // An outcome, then ready data: the newest row is the first.
     privicore.report_command(COMMAND, 2)?;
     monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
     let payload = privicore::payload();
@@ -44,7 +44,7 @@ fn the_main_job_is_done_by_key_presses_alone() -> Outcome<()> {
     monitor.wait_row(&format!("Data request {REQUEST}, Saved"))?;
     ensure(fs::read(&target)? == payload, "the saved file holds other bytes than Privicore sent")?;
 
-    // Details, the filter, and back one step at a time.
+    // The details, the filter, and back one step at a time.
     press("Return")?;
     monitor.wait_part(Role::Panel, "Details")?;
     press("Escape")?;
@@ -56,7 +56,7 @@ fn the_main_job_is_done_by_key_presses_alone() -> Outcome<()> {
     press("Escape")?;
     monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
 
-    // Any command, found by a few letters.
+    // The palette finds any command by a few letters.
     press("ctrl+k")?;
     monitor.wait_part(Role::Dialog, "Command palette")?;
     type_text("keybo")?;

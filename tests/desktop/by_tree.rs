@@ -1,4 +1,4 @@
-//! The main job through the accessibility tree alone, as with a screen reader or a switch: no key, no pointer.
+//! The main task through the accessibility tree alone, as with a screen reader or a switch: no keys, no pointer.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ fn the_main_job_is_done_through_the_accessibility_tree_alone() -> Outcome<()> {
     let Stage { desktop, privicore, home, .. } = &stage;
     let monitor = stage.start()?;
 
-    // Signing in: each field says what it is, and takes what it is given.
+    // Sign in: each field states its name and accepts its value.
     for (role, name, text) in privicore.sign_in_fields() {
         let field = monitor.part(role, name)?;
         field.set_text(&text)?;
@@ -27,21 +27,21 @@ fn the_main_job_is_done_through_the_accessibility_tree_alone() -> Outcome<()> {
     monitor.click_button("Sign in")?;
     monitor.wait_connection("Live")?;
 
-    // Watching, and asking what can be done.
+    // Watch, and query which actions are available.
     privicore.report_command(COMMAND, 1)?;
     monitor.wait_row(&format!("Command {COMMAND}, Pending"))?;
     monitor.part(Role::TableRow, &format!("Command {COMMAND}, Pending"))?.click()?;
     privicore.report_command(COMMAND, 2)?;
     monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
 
-    // Finding: the filter takes text, and gives everything back.
+    // Find: the filter accepts text, and clearing it shows everything again.
     let filter = monitor.part(Role::Entry, "Filter")?;
     filter.set_text("status:failed")?;
     monitor.wait_row_gone(&format!("Command {COMMAND}, Succeeded"))?;
     monitor.click_button("Clear filter")?;
     monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
 
-    // Saving ready data.
+    // Save ready data.
     let payload = privicore::payload();
     privicore.offer(REQUEST, &payload)?;
     monitor.wait_row(&format!("Data request {REQUEST}, Ready"))?;
@@ -51,7 +51,7 @@ fn the_main_job_is_done_through_the_accessibility_tree_alone() -> Outcome<()> {
     monitor.wait_row(&format!("Data request {REQUEST}, Saved"))?;
     ensure(fs::read(&target)? == payload, "the saved file holds other bytes than Privicore sent")?;
 
-    // A dialog opens and closes, and says what it is.
+    // A dialog opens and closes, and states its name.
     monitor.click_button("Menu")?;
     monitor.click_button("Settings")?;
     monitor.wait_part(Role::Dialog, "Settings")?;

@@ -1,4 +1,4 @@
-//! What is copied, as another program finds it on the clipboard.
+//! What another program finds on the clipboard after a copy.
 
 use atspi::Role;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::input::{press, run};
 use crate::leftovers;
 use crate::wait::until;
 
-/// The format whose contents `secret` keep a text out of the clipboard's history, in Klipper and others.
+/// The format whose value `secret` keeps a text out of the clipboard history of Klipper and others.
 const HINT: &str = "x-kde-passwordManagerHint";
 
 #[test]
@@ -23,7 +23,7 @@ fn a_secret_is_copied_past_the_clipboards_history() -> Outcome<()> {
     press("Return")?;
     monitor.wait_part(Role::Panel, "Details")?;
 
-    // What is no secret may be remembered.
+    // Text that is not secret may stay in the history.
     monitor.click_button("Copy id")?;
     until("the id to be on the clipboard", || Ok((paste("UTF8_STRING")? == REQUEST).then_some(())))?;
     ensure(!formats()?.iter().any(|format| format == HINT), "what is no secret is kept out of the history")?;
@@ -37,7 +37,7 @@ fn a_secret_is_copied_past_the_clipboards_history() -> Outcome<()> {
     ensure(paste(HINT)? == "secret", "the hint says otherwise")?;
     let message: Value = serde_json::from_str(&paste("UTF8_STRING")?)?;
     let copied = message.pointer("/data/body").and_then(Value::as_str);
-    // Told without what was copied: it is a secret.
+    // The failure message leaves out the copied text, because it is secret.
     ensure(copied == Some(link.expose()), "the link that was copied is another than came")?;
 
     let exit = monitor.terminate()?;
@@ -45,18 +45,18 @@ fn a_secret_is_copied_past_the_clipboards_history() -> Outcome<()> {
     leftovers::ensure_untold(&stage.home, &[crate::privicore::auth_of(&link)?])
 }
 
-/// The formats in which the clipboard offers what is on it.
+/// The formats that the clipboard offers.
 fn formats() -> Outcome<Vec<String>> {
     Ok(paste("TARGETS")?.lines().map(str::to_owned).collect())
 }
 
-/// What is on the clipboard, in a format.
+/// The clipboard's content in a format.
 ///
 /// # Errors
 ///
-/// When there is nothing in this format, or whoever has it does not hand it out.
+/// Fails if the clipboard has nothing in this format, or its owner does not answer.
 fn paste(format: &str) -> Outcome<String> {
-    // Whoever has the clipboard may be busy, and xclip waits for ever.
+    // The clipboard's owner may be busy, and xclip would wait for ever.
     run("timeout", &["20", "xclip", "-selection", "clipboard", "-out", "-target", format])
         .map_err(|failure| Failure::new(format!("nothing can be pasted as {format}: {failure}")))
 }

@@ -1,4 +1,5 @@
-//! A wall clock that is set while the program runs changes nothing that the window says, and is told once (REVIEW A4, F2).
+//! Setting the wall clock while the program runs changes nothing that the window shows, and is reported once (REVIEW A4,
+//! F2).
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
@@ -16,17 +17,17 @@ use crate::tree::Node;
 use crate::wait::until;
 use crate::{REQUEST, portal};
 
-/// The library that sets the clock, for the C compiler that also links the program.
+/// The source of the library that sets the clock, for the C compiler that also links the program.
 const SOURCE: &str = include_str!("set_clock.c");
 
-/// The clock of the program.
+/// The program's clock.
 struct WallClock {
     library: PathBuf,
     ahead: PathBuf,
 }
 
 impl WallClock {
-    /// One that shows what the computer's does.
+    /// A clock that shows the computer's time.
     fn of(home: &Home) -> Outcome<Self> {
         let clock = Self { library: preload::build(home, "set_clock", SOURCE)?, ahead: home.root().join("ahead") };
         File::create_new(&clock.ahead)?.write_all_at(&0_i64.to_ne_bytes(), 0)?;
@@ -37,9 +38,9 @@ impl WallClock {
         [("LD_PRELOAD", self.library.display().to_string()), ("CLOCK_AHEAD", self.ahead.display().to_string())]
     }
 
-    /// Sets it so many hours ahead of the computer's.
+    /// Sets the clock this many hours ahead of the computer's.
     fn set(&self, hours: i64) -> Outcome<()> {
-        // In place: the program has the file mapped.
+        // Written in place: the program has the file mapped.
         let file = OpenOptions::new().write(true).open(&self.ahead)?;
         Ok(file.write_all_at(&(hours * 3_600).to_ne_bytes(), 0)?)
     }
@@ -73,7 +74,7 @@ fn set_by(hours: i64) -> Outcome<()> {
     let sentence = format!("The system clock jumped {direction} by 2 h.");
     let notice = monitor.part_where(&sentence, |node| node.name.starts_with(&sentence))?;
 
-    // Everything goes on as before: what comes is shown, what was ready is, and what comes now can be fetched.
+    // Everything continues as before: new messages appear, ready data stays ready, and new data can be downloaded.
     privicore.report_command(COMMAND, 2)?;
     monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
     let now = monitor.connection();

@@ -63,7 +63,7 @@ fn a_kill_right_after_a_profile_was_removed_leaves_nothing_of_it() -> Outcome<()
     monitor.click_button("Remove profile…")?;
     monitor.part(Role::Dialog, "Remove profile")?;
     monitor.click_button("Remove profile")?;
-    // With no profile the form opens.
+    // Without a profile, the sign-in form opens.
     monitor.wait_part(Role::Entry, "Profile name")?;
     monitor.kill()?;
 
@@ -83,7 +83,7 @@ fn a_kill_right_after_a_profile_was_removed_leaves_nothing_of_it() -> Outcome<()
     Ok(())
 }
 
-/// Breaks the clock of the program's main thread once, by which it panics.
+/// The source of a library that breaks the clock of the program's main thread once, which makes it panic.
 const BROKEN_CLOCK: &str = include_str!("broken_clock.c");
 
 #[test]
@@ -143,7 +143,7 @@ fn a_certificate_file_that_never_comes_is_named_and_holds_up_neither_a_connectio
     })?;
     end_well(monitor)?;
 
-    // Nor while it is still waited for.
+    // The same while the answer is still pending.
     let monitor = Monitor::start_as(&stage.desktop, &stage.home, &[("PRIVICORE_CA_FILE", &path)])?;
     end_well(monitor)
 }
@@ -170,7 +170,7 @@ fn a_locked_keyring_is_not_waited_for_at_the_end_and_does_at_the_next_start_what
     end_well(monitor)
 }
 
-/// The keyring of the session, locked: whoever asks it waits for a password that nobody types. Unlocked at the end.
+/// The session's keyring, locked: a request to it waits for a password that nobody types. Unlocked when dropped.
 struct LockedKeyring;
 
 impl LockedKeyring {
@@ -186,7 +186,7 @@ impl LockedKeyring {
 
 impl Drop for LockedKeyring {
     fn drop(&mut self) {
-        // A daemon that is locked is unlocked by a prompt only; another in its place takes the password of `session`.
+        // A locked daemon can only be unlocked by a prompt. A replacement accepts the password of `session`.
         let control = format!("--control-directory={}/keyring", env::var("XDG_RUNTIME_DIR").unwrap_or_default());
         let daemon = Command::new("gnome-keyring-daemon")
             .args(["--replace", "--unlock", "--daemonize", "--components=secrets", &control])

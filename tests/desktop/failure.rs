@@ -1,21 +1,21 @@
-//! Why a step of the test failed, in a sentence that names what was looked for and what was found instead.
+//! Why a step of the test failed: a sentence that names what was expected and what was found.
 
 use std::error::Error;
 use std::fmt;
 
-/// What a step of the test answers.
+/// The result of a step of the test.
 pub(crate) type Outcome<T> = Result<T, Failure>;
 
 /// Why a step failed.
 pub(crate) struct Failure(String);
 
 impl Failure {
-    /// With its sentence.
+    /// A failure with this sentence.
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
         Self(sentence.into())
     }
 
-    /// The same with more about it, such as the tree that was there.
+    /// The same failure with more detail, such as the tree at that time.
     pub(crate) fn with(self, more: &str) -> Self {
         Self(format!("{}\n{more}", self.0))
     }
@@ -28,7 +28,7 @@ impl fmt::Display for Failure {
 }
 
 impl fmt::Debug for Failure {
-    /// The sentence as it is: the test runner prints a failed test by its `Debug`.
+    /// Prints the plain sentence: the test runner prints a failed test by its `Debug`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
     }

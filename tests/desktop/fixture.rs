@@ -1,4 +1,4 @@
-//! What every test begins with.
+//! The environment that every test starts with.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,15 +7,15 @@ use crate::monitor::{Home, Monitor};
 use crate::privicore::Privicore;
 use crate::tree::Desktop;
 
-/// The desktop for this test alone, a Privicore in which nothing happens by itself, and the empty folders of one operator.
+/// Exclusive use of the desktop, a Privicore without a scenario, and the empty folders of one operator.
 pub(crate) struct Stage {
     /// The accessibility tree.
     pub(crate) desktop: Desktop,
     /// The sandbox.
     pub(crate) privicore: Privicore,
-    /// The folders.
+    /// The operator's folders.
     pub(crate) home: Home,
-    // Dropped last: what a test leaves behind is gone before the next one begins.
+    // Dropped last, so that a test's leftovers are gone before the next test begins.
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -24,10 +24,10 @@ impl Stage {
     ///
     /// # Errors
     ///
-    /// Outside a desktop session, or where the sandbox does not start.
+    /// Fails outside a desktop session, or if the sandbox does not start.
     pub(crate) fn set() -> Outcome<Self> {
         static TURN: Mutex<()> = Mutex::new(());
-        // What another test left behind when it failed is its own window, which is gone.
+        // The only leftover of a failed test is its window, which is closed.
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Self { desktop: Desktop::join()?, privicore: Privicore::start()?, home: Home::new()?, _turn: turn })
     }
@@ -36,16 +36,16 @@ impl Stage {
     ///
     /// # Errors
     ///
-    /// When no window comes.
+    /// Fails if no window appears.
     pub(crate) fn start(&self) -> Outcome<Monitor> {
         Monitor::start(&self.desktop, &self.home)
     }
 
-    /// Starts the program and signs in, by real keys.
+    /// Starts the program and signs in, with real keys.
     ///
     /// # Errors
     ///
-    /// When no window comes, or it does not become live.
+    /// Fails if no window appears, or it does not become live.
     pub(crate) fn start_live(&self) -> Outcome<Monitor> {
         let monitor = self.start()?;
         monitor.sign_in(&self.privicore)?;

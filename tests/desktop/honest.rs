@@ -1,5 +1,5 @@
-//! What the window says of the connection and of completeness is true, however late the join is answered and the settings are
-//! on the disk, and whoever of the two is first.
+//! What the window shows about the connection and completeness is true, however late the join is answered and the settings
+//! are written, and in whichever order.
 
 use std::cell::RefCell;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::slow_disk::SlowDisk;
 use crate::tree::Node;
 use crate::wait::until;
 
-/// After how many milliseconds the server answers the join.
+/// The delays of the join's answer, in milliseconds.
 const ANSWERED_AFTER: [u64; 3] = [0, 50, 500];
 
 /// How the operator signs in.
@@ -63,7 +63,7 @@ fn sign_in_each_way(by: By, disk: Disk) -> Outcome<()> {
     Ok(())
 }
 
-/// Signs in on a machine where nobody has before, and looks at the window until everything about the sign-in is done.
+/// Signs in on a new machine, and observes the window until the sign-in has finished.
 fn sign_in(stage: &Stage, (by, kept): (By, bool), late: Duration, disk: Disk) -> Outcome<()> {
     let Stage { privicore, .. } = stage;
     let home = Home::new()?;
@@ -72,7 +72,7 @@ fn sign_in(stage: &Stage, (by, kept): (By, bool), late: Duration, disk: Disk) ->
     fill_in(&monitor, stage, by, kept)?;
     monitor.click_button("Sign in")?;
 
-    // What the window says of the connection, in order.
+    // The connection states that the window shows, in order.
     let said = RefCell::new(Vec::new());
     let note = || {
         let words = monitor.connection();
@@ -91,7 +91,7 @@ fn sign_in(stage: &Stage, (by, kept): (By, bool), late: Duration, disk: Disk) ->
     privicore.report_command(COMMAND, 2)?;
     let row = format!("Command {COMMAND}, Succeeded");
     wait("the row", &|node| node.role == Role::TableRow && node.name == row)?;
-    // Nobody can receive without being live: as soon as there is a row, nothing else is true.
+    // Nobody can receive without being live: as soon as there is a row, no other state is true.
     let now = until("the state of the connection", || Ok(monitor.connection()))?;
     ensure(now == "Live", format!("a row is there, and the window says {now}"))?;
     note();
@@ -117,7 +117,7 @@ fn sign_in(stage: &Stage, (by, kept): (By, bool), late: Duration, disk: Disk) ->
     privicore.wait_nobody_joined()
 }
 
-/// Starts the program with what the form needs in its environment.
+/// Starts the program with the form's values in its environment.
 fn start(stage: &Stage, home: &Home, late: Duration, slow: Option<&SlowDisk>) -> Outcome<Monitor> {
     let Stage { desktop, privicore, .. } = stage;
     let websocket = if late.is_zero() { privicore.websocket() } else { privicore.websocket_with_late_join(late)? };

@@ -1,5 +1,5 @@
-//! `KeePassXC` as the Secret Service, on a bus of the test's own: a profile stays signed in, and a locked database is named until it is
-//! unlocked.
+//! `KeePassXC` as the Secret Service, on a private bus: a profile stays signed in, and a locked database is reported until
+//! it is unlocked.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -15,10 +15,10 @@ use crate::input;
 use crate::monitor::Monitor;
 use crate::process::Process;
 
-/// It protects nothing: the database is deleted at the end.
+/// Protects nothing: the database is deleted at the end.
 const PASSWORD: &str = "desktop";
 
-/// Its group is what programs on the bus see.
+/// Programs on the bus see its group.
 const DATABASE: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 <KeePassFile>
   <Meta>
@@ -30,7 +30,8 @@ const DATABASE: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?
 </KeePassFile>
 "#;
 
-/// Programs are served without questions. It does not ask for a password when it is searched, so that searches find nothing.
+/// Serves programs without asking. It does not ask for a password on a search, so searches of a locked database find
+/// nothing.
 const SETTINGS: &str = "[General]
 ConfigVersion=2
 UpdateCheckMessageShown=true
@@ -66,7 +67,7 @@ impl KeePassXc {
         self.folder.path().join(name)
     }
 
-    /// Starts it on a bus, and waits for its window.
+    /// Starts it on a bus and waits for its window.
     fn start(&self, bus: &PrivateBus, unlocked: bool) -> Outcome<Process> {
         let mut command = Command::new("keepassxc");
         command.arg("--config").arg(self.path("settings.ini")).arg("--localconfig").arg(self.path("local.ini"));

@@ -12,11 +12,11 @@ use crate::failure::{Failure, Outcome, ensure};
 use crate::input;
 use crate::monitor::Home;
 
-/// The token of the one profile, asked of the Secret Service by another program than the monitor.
+/// The token of the only profile, read from the Secret Service by a program other than the monitor.
 ///
 /// # Errors
 ///
-/// When the settings name no profile, or the keyring has no token for it.
+/// Fails if the settings name no profile, or the keyring has no token for it.
 pub(crate) fn stored_token(home: &Home) -> Outcome<String> {
     let settings: Table = fs::read_to_string(home.config().join("settings.toml"))?.parse()?;
     let profiles =
@@ -31,12 +31,12 @@ pub(crate) fn stored_token(home: &Home) -> Outcome<String> {
     Ok(token)
 }
 
-/// Looks for secrets in every file that the program wrote or could have: its data, settings and logs, and the desktop's home and
-/// logs, where the keyring's own file is encrypted.
+/// Searches for secrets in every file that the program wrote or could have written: its data, settings and logs, and the
+/// desktop's home and logs, where the keyring's own file is encrypted.
 ///
 /// # Errors
 ///
-/// With the file that tells one.
+/// The file that contains a secret.
 pub(crate) fn ensure_untold(home: &Home, secrets: &[&str]) -> Outcome<()> {
     let session = PathBuf::from(env::var("SESSION_ROOT")?);
     let mut files = Vec::new();
@@ -47,7 +47,7 @@ pub(crate) fn ensure_untold(home: &Home, secrets: &[&str]) -> Outcome<()> {
     for file in files {
         let bytes = match fs::read(&file) {
             Ok(bytes) => bytes,
-            // Temporary files go while they are looked at.
+            // Temporary files may disappear during the search.
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(error) => return Err(error.into()),
         };
@@ -58,7 +58,7 @@ pub(crate) fn ensure_untold(home: &Home, secrets: &[&str]) -> Outcome<()> {
     Ok(())
 }
 
-/// Every ordinary file below a folder.
+/// Every regular file below a folder.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Outcome<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

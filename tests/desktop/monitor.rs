@@ -15,7 +15,7 @@ use crate::process::Process;
 use crate::tree::{self, Desktop, Node};
 use crate::wait::{timed, until, until_at_last};
 
-/// What the program calls itself on the accessibility bus.
+/// The program's name on the accessibility bus.
 const PROGRAM: &str = "privicore-monitor";
 /// Part of the window's title.
 pub(crate) const TITLE: &str = "Privicore Monitor";
@@ -34,7 +34,7 @@ impl Home {
         Ok(home)
     }
 
-    /// Everything below is the program's or was written for it.
+    /// Contains only files of the program, or files written for it.
     pub(crate) fn root(&self) -> &Path {
         self.root.path()
     }
@@ -57,13 +57,13 @@ impl Home {
         self.root().join("logs")
     }
 
-    /// Chooses a theme before the first start, in the words of the settings.
+    /// Sets a theme before the first start, by its name in the settings.
     pub(crate) fn choose_theme(&self, theme: &str) -> Outcome<()> {
         let mut settings = File::create_new(self.config().join("settings.toml"))?;
         Ok(write!(settings, "[preferences]\ntheme = \"{theme}\"\n")?)
     }
 
-    /// A file for what the next run of the program says, beside those of the runs before.
+    /// A file for the output of the program's next run, beside those of earlier runs.
     fn next_log(&self) -> Outcome<(usize, File)> {
         let number = fs::read_dir(self.logs())?.count();
         Ok((number, File::create_new(self.log(number))?))
@@ -73,13 +73,13 @@ impl Home {
         self.logs().join(format!("run-{number}.log"))
     }
 
-    /// All that the last run said.
+    /// The whole output of the last run.
     pub(crate) fn last_log(&self) -> Outcome<String> {
         let runs = fs::read_dir(self.logs())?.count();
         Ok(fs::read_to_string(self.log(runs.saturating_sub(1)))?)
     }
 
-    /// The end of what a run said, for the message of a failure.
+    /// The end of a run's output, for a failure message.
     fn last_words(&self, number: usize) -> String {
         let said = fs::read_to_string(self.log(number)).unwrap_or_default();
         let lines: Vec<&str> = said.lines().collect();
@@ -95,30 +95,30 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
-    /// Starts the program and waits for its window. It logs everything that it ever would.
+    /// Starts the program with full logging and waits for its window.
     ///
     /// # Errors
     ///
-    /// When no window comes.
+    /// Fails if no window appears.
     pub(crate) fn start(desktop: &Desktop, home: &Home) -> Outcome<Self> {
         Self::start_as(desktop, home, &[])
     }
 
-    /// The same with another session bus in place of the desktop's. Its accessibility tree is where the desktop's are.
+    /// The same with another session bus than the desktop's. Its accessibility tree is on the desktop's accessibility bus.
     ///
     /// # Errors
     ///
-    /// When no window comes.
+    /// Fails if no window appears.
     pub(crate) fn start_on(desktop: &Desktop, home: &Home, bus: &str) -> Outcome<Self> {
         let tree = tree::address()?;
         Self::start_as(desktop, home, &[("DBUS_SESSION_BUS_ADDRESS", bus), ("AT_SPI_BUS_ADDRESS", &tree)])
     }
 
-    /// The same with more in its environment.
+    /// The same with additional environment variables.
     ///
     /// # Errors
     ///
-    /// When no window comes.
+    /// Fails if no window appears.
     pub(crate) fn start_as(desktop: &Desktop, home: &Home, environment: &[(&str, &str)]) -> Outcome<Self> {
         let monitor = Self::start_beside(desktop, home, environment)?;
         input::raise_window(TITLE)?;
@@ -129,7 +129,7 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// When no window comes.
+    /// Fails if no window appears.
     pub(crate) fn start_beside(desktop: &Desktop, home: &Home, environment: &[(&str, &str)]) -> Outcome<Self> {
         let (number, process) = Self::spawn(home, environment)?;
         let window = desktop.application(PROGRAM);
@@ -137,11 +137,12 @@ impl Monitor {
         Ok(Self { process, window })
     }
 
-    /// Starts the program, which is not to open a window, and waits for its end. How it ended, and what it said.
+    /// Starts the program, which is not expected to open a window, and waits for its end. Returns its exit status and its
+    /// output.
     ///
     /// # Errors
     ///
-    /// When it does not end.
+    /// Fails if it does not end.
     pub(crate) fn run(home: &Home, environment: &[(&str, &str)]) -> Outcome<(ExitStatus, String)> {
         let (number, mut process) = Self::spawn(home, environment)?;
         let exit = until("the program to end", || Ok(process.0.try_wait()?))?;
@@ -167,11 +168,11 @@ impl Monitor {
         Ok((number, process))
     }
 
-    /// Fills in the sign-in form, which must be open, with real keys. Asks to be kept signed in.
+    /// Fills in the open sign-in form with real keys, and chooses to stay signed in.
     ///
     /// # Errors
     ///
-    /// When a part of the form is missing or does not take what is typed.
+    /// Fails if a part of the form is missing or does not accept the typed text.
     pub(crate) fn fill_in(&self, privicore: &Privicore) -> Outcome<()> {
         for (role, name, text) in privicore.sign_in_fields() {
             let field = self.window.find(role, name)?;
@@ -187,38 +188,38 @@ impl Monitor {
         until("`Keep me signed in` to be checked", || Ok(keep.has(State::Checked)?.then_some(())))
     }
 
-    /// Fills in the sign-in form and sends it off.
+    /// Fills in the sign-in form and submits it.
     ///
     /// # Errors
     ///
-    /// When a part of the form is missing or does not take what is typed.
+    /// Fails if a part of the form is missing or does not accept the typed text.
     pub(crate) fn sign_in(&self, privicore: &Privicore) -> Outcome<()> {
         self.fill_in(privicore)?;
         self.click_button("Sign in")
     }
 
-    /// Waits until the connection is in a state, in the window's own word for it.
+    /// Waits until the window shows this connection state, in its own words.
     pub(crate) fn wait_connection(&self, state: &str) -> Outcome<()> {
         self.window.find(Role::Label, &format!("Connection: {state}")).map(drop)
     }
 
-    /// What the window says of the connection now, if it says anything.
+    /// The connection state that the window shows now, if any.
     pub(crate) fn connection(&self) -> Option<String> {
         let label = self.window.now(|node| node.role == Role::Label && node.name.starts_with("Connection: "))?;
         label.name.strip_prefix("Connection: ").map(str::to_owned)
     }
 
-    /// The first part of the window that fits, if it is there now.
+    /// The first part of the window that matches, if there is one now.
     pub(crate) fn part_now(&self, fits: impl Fn(&Node) -> bool) -> Option<Node> {
         self.window.now(fits)
     }
 
-    /// Every part of the window that fits and is there now.
+    /// Every part of the window that matches now.
     pub(crate) fn parts_now(&self, fits: impl Fn(&Node) -> bool) -> Vec<Node> {
         self.window.all_now(fits)
     }
 
-    /// Everything in the window, for the message of a failure.
+    /// Everything in the window, for a failure message.
     pub(crate) fn dump(&self) -> String {
         self.window.dump()
     }
@@ -241,12 +242,12 @@ impl Monitor {
         self.window.find(role, name).map(drop)
     }
 
-    /// A part of the window by its role and whole name, once it is there.
+    /// A part of the window by its role and whole name. Waits for it.
     pub(crate) fn part(&self, role: Role, name: &str) -> Outcome<Node> {
         self.window.find(role, name)
     }
 
-    /// The first part of the window that fits, once it is there.
+    /// The first part of the window that matches. Waits for it.
     pub(crate) fn part_where(&self, what: &str, fits: impl Fn(&Node) -> bool) -> Outcome<Node> {
         self.window.find_where(what, fits)
     }
@@ -256,17 +257,17 @@ impl Monitor {
         self.window.wait_gone(role, name)
     }
 
-    /// The name and the role of what has the keyboard now.
+    /// The role and the name of the part with the keyboard focus.
     pub(crate) fn focused(&self) -> Option<(Role, String)> {
         self.window.now(|node| node.states.contains(State::Focused)).map(|node| (node.role, node.name))
     }
 
-    /// Puts the window out of sight, and waits until the program knows.
+    /// Minimises the window, and waits until the program knows.
     pub(crate) fn minimise(&self) -> Outcome<()> {
         self.lose_focus(|| input::run("xdotool", &["windowminimize", &input::window_id(TITLE)?]).map(drop))
     }
 
-    /// Lets another program's window have the focus for as long as it lives; this one stays in sight.
+    /// Gives another program's window the focus as long as that program runs; this window stays visible.
     pub(crate) fn look_away(&self) -> Outcome<Process> {
         input::raise_window(TITLE)?;
         self.lose_focus(|| Ok(Process(Command::new("xmessage").arg("Something else").stderr(Stdio::null()).spawn()?)))
@@ -311,7 +312,7 @@ impl Monitor {
         })
     }
 
-    /// Kills the program: it has no time for anything.
+    /// Kills the program without giving it time for anything.
     pub(crate) fn kill(mut self) -> Outcome<()> {
         self.process.0.kill()?;
         self.process.0.wait()?;
@@ -323,7 +324,7 @@ impl Monitor {
     }
 }
 
-/// Types a text into a field, in the place of what is in it.
+/// Replaces a field's text by typing.
 fn retype(field: &Node, text: &str) -> Outcome<()> {
     field.focus()?;
     input::press("ctrl+a")?;

@@ -1,4 +1,4 @@
-//! What the desktop is told while nobody looks at the window, over the session bus.
+//! The notifications sent over the session bus while the window is unfocused.
 
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::{COMMAND, REQUEST};
 /// How many failures make a burst.
 const BURST: usize = 12;
 
-/// A notification as it must come.
+/// The expected notification.
 fn notice(title: &str, body: &str) -> Notice {
     Notice {
         app: "Privicore Monitor".to_owned(),
@@ -25,7 +25,7 @@ fn notice(title: &str, body: &str) -> Notice {
     }
 }
 
-/// How many failures a notification tells of.
+/// How many failures a notification reports.
 fn failures(notice: &Notice) -> usize {
     match notice.title.split_once(' ') {
         Some(("Failed:", _)) => 1,
@@ -41,19 +41,19 @@ fn what_comes_while_the_window_is_out_of_sight_is_told_on_the_desktop_and_a_burs
     let monitor = stage.start_live()?;
     let fail = |id: &str, why: &str| stage.privicore.report_command_with(id, 3, why);
 
-    // Whoever looks has seen it.
+    // Nothing is sent while the window is focused.
     let seen = Uuid::new_v4().to_string();
     fail(&seen, "seen")?;
     monitor.wait_row(&format!("Command {seen}, Failed"))?;
 
-    // Out of sight, the window goes on by itself. What a server says is no markup.
+    // Minimised, the window continues to work. Text from a server is not interpreted as markup.
     monitor.minimise()?;
     fail(COMMAND, "<b>device.not_found</b> & \"no\"")?;
     board.wait_for("the first notification", |told| !told.is_empty())?;
     let first = notice(&format!("Failed: {COMMAND}"), "&lt;b&gt;device.not_found&lt;/b&gt; &amp; \"no\"");
     ensure(board.notices() == [first], format!("the desktop was told otherwise: {:#?}", board.notices()))?;
 
-    // In sight, but nobody looks: one after the other they come, and seldom are they told.
+    // Visible but unfocused: failures arrive one after the other, and notifications are rare.
     let _elsewhere = monitor.look_away()?;
     let link = stage.privicore.offer(REQUEST, b"payload")?;
     for number in 1..=BURST {
@@ -69,7 +69,7 @@ fn what_comes_while_the_window_is_out_of_sight_is_told_on_the_desktop_and_a_burs
     let said = format!("{told:#?}");
     ensure(told.contains(&notice("Ready: invoices/2026-Q1", "")), format!("ready data was not told: {said}"))?;
     let of_burst = told.iter().skip(1).filter(|notice| failures(notice) > 0).count();
-    // More than one only where they took longer to come than the program lets pass.
+    // More than one is only allowed if the failures took longer to arrive than the interval between notifications.
     ensure(of_burst <= BURST / 4, format!("a burst is told as a burst: {said}"))?;
     ensure(!said.contains(privicore::auth_of(&link)?), "a notification tells a secret")
 }

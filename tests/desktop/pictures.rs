@@ -1,6 +1,6 @@
-//! The screenshots of the README: the real window, as it is at the four moments that matter, dark and light.
+//! Takes the README's screenshots: the real window in four states, dark and light.
 //!
-//! `assets/screenshots/make` runs this; it is no test, since what it makes is for people to look at.
+//! `assets/screenshots/make` runs this. It is not a test, because its output is for people.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::privicore::{Privicore, SlowStore};
 use crate::tree::{Desktop, Node};
 use crate::wait::until;
 
-/// How many rows the table has in the first picture.
+/// Rows of the table in the first picture.
 const ROWS: usize = 28;
 
 #[test]
@@ -37,12 +37,12 @@ fn pictures(theme: &str) -> Outcome<()> {
     picture("sign-in", theme)?;
     monitor.click_button("Sign in")?;
     monitor.wait_connection("Live")?;
-    // Some more than fill the table: what was there at once is no longer tinted as new then.
+    // A few more than fill the table, so that the first rows are no longer tinted as new.
     let shown = |node: &Node| node.name.strip_prefix("Show all (")?.strip_suffix(')')?.parse::<usize>().ok();
     monitor.part_where("a table that is full", |node| shown(node).is_some_and(|count| count >= ROWS))?;
     picture("main", theme)?;
 
-    // A payload that comes slowly enough to be watched.
+    // A payload slow enough for its progress to be visible.
     let store = SlowStore::start(&privicore)?;
     let request = "6f1c2a54-0f1e-4d8e-9a7c-2b1d5e8f9a10";
     privicore.announce(request, "invoices/2026-Q1", store.link())?;
@@ -66,7 +66,7 @@ fn pictures(theme: &str) -> Outcome<()> {
 /// Writes a picture of the window once it has stopped changing.
 fn picture(name: &str, theme: &str) -> Outcome<()> {
     let id = input::window_id(TITLE)?;
-    // Out of the window, so that nothing is hovered over.
+    // Moves the pointer out of the window, so that nothing is hovered.
     input::run("xdotool", &["mousemove", "1590", "990"])?;
     let look = || input::output("import", &["-silent", "-window", &id, "-depth", "8", "rgb:-"]);
     let mut before = look()?;

@@ -1,4 +1,4 @@
-//! The desktop's own save dialog, which the portal opens in a process of its own.
+//! The desktop's own save dialog, which the portal opens in a separate process.
 
 use atspi::{Role, State};
 
@@ -10,10 +10,10 @@ use crate::wait::until;
 /// The program that draws the dialog.
 const PROGRAM: &str = "xdg-desktop-portal-gtk";
 
-/// How the dialog is used.
+/// How the test operates the dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hands {
-    /// By keys and by the tree's actions, as it comes.
+    /// By keys and by the tree's actions.
     Both,
     /// By the accessibility tree alone.
     Tree,
@@ -21,24 +21,24 @@ pub(crate) enum Hands {
     Keys,
 }
 
-/// Waits for the save dialog, which must suggest a name, types a full path over it and saves.
+/// Waits for the save dialog, which must suggest a name, replaces the name with a full path and saves.
 ///
 /// # Errors
 ///
-/// When a part of the dialog does not come, or it stays open.
+/// Fails if a part of the dialog does not appear, or the dialog stays open.
 pub(crate) fn save_as(desktop: &Desktop, path: &str) -> Outcome<()> {
     save_by(desktop, path, Hands::Both)
 }
 
-/// The same, by one kind of hands.
+/// The same, operated in one way.
 ///
 /// # Errors
 ///
-/// When a part of the dialog does not come, or it stays open.
+/// Fails if a part of the dialog does not appear, or the dialog stays open.
 pub(crate) fn save_by(desktop: &Desktop, path: &str, by: Hands) -> Outcome<()> {
     let program = desktop.application(PROGRAM)?;
     let dialog = program.find_where("the save dialog", |node| node.role == Role::FileChooser)?;
-    // GTK gives the field no name of its own; it is the only one to type in.
+    // GTK gives the field no name; it is the only text field.
     let name = dialog.find_where("the field for the file's name", |node| {
         node.role == Role::Text && node.states.contains(State::Editable)
     })?;
@@ -46,7 +46,7 @@ pub(crate) fn save_by(desktop: &Desktop, path: &str, by: Hands) -> Outcome<()> {
     match by {
         Hands::Both => name.focus()?,
         Hands::Tree => name.set_text(path)?,
-        // The dialog gives its field the keyboard by itself.
+        // The dialog focuses its field itself.
         Hands::Keys => until("the field to have the keyboard", || Ok(name.has(State::Focused)?.then_some(())))?,
     }
     if by != Hands::Tree {

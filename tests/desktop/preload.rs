@@ -1,4 +1,4 @@
-//! Libraries that the program under test is started with, to change what the system does to it.
+//! Libraries preloaded into the program under test, to change the system's behaviour.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -7,11 +7,11 @@ use std::process::{Command, Stdio};
 use crate::failure::{Outcome, ensure};
 use crate::monitor::Home;
 
-/// Builds a library of this source among the folders of an operator.
+/// Compiles a library from this source into an operator's folder.
 ///
 /// # Errors
 ///
-/// Without the C compiler that also links the program.
+/// Fails without the C compiler that also links the program.
 pub(crate) fn build(home: &Home, name: &str, source: &str) -> Outcome<PathBuf> {
     let library = home.root().join(format!("{name}.so"));
     let mut compiler = Command::new("cc")

@@ -1,4 +1,4 @@
-//! A Privicore of this test alone: the sandbox, in which nothing happens but what the test makes it say.
+//! A Privicore for one test: a sandbox that only sends what the test publishes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,18 +17,18 @@ use tokio::task::JoinSet;
 use crate::failure::{Failure, Outcome};
 use crate::wait::until;
 
-/// The kept profile's name.
+/// The name of the profile that stays signed in.
 const PROFILE: &str = "Ops";
 
 /// The sandbox and the runtime that it runs on.
 pub(crate) struct Privicore {
-    // Dropped first: it stops on the runtime.
+    // Dropped first, because it stops on the runtime.
     running: SandboxHandle,
     runtime: Runtime,
 }
 
 impl Privicore {
-    /// What the sign-in form is filled in with: the fields by role and name, in their order.
+    /// The values for the sign-in form: the fields by role and name, in their order.
     pub(crate) fn sign_in_fields(&self) -> [(Role, &'static str, String); 6] {
         [
             (Role::Entry, "Profile name", PROFILE.to_owned()),
@@ -40,7 +40,7 @@ impl Privicore {
         ]
     }
 
-    /// Starts one on free ports in which nothing happens by itself.
+    /// Starts one on free ports, without a scenario.
     pub(crate) fn start() -> Outcome<Self> {
         Self::with(Scenario::Quiet)
     }
@@ -69,33 +69,33 @@ impl Privicore {
         self.running.downstream_url()
     }
 
-    /// Says how a command stands (1 pending, 2 success, 3 failed).
+    /// Publishes a command's status (1 pending, 2 success, 3 failed).
     pub(crate) fn report_command(&self, id: &str, status: u8) -> Outcome<()> {
         self.publish(&json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": null}}))
     }
 
-    /// The same, with its message.
+    /// The same, with a message.
     pub(crate) fn report_command_with(&self, id: &str, status: u8, body: &str) -> Outcome<()> {
         self.publish(&json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": body}}))
     }
 
-    /// Says that a payload can be fetched, and gives the link back.
+    /// Publishes ready data and returns its link.
     pub(crate) fn offer(&self, request: &str, payload: &[u8]) -> Outcome<Link> {
         let link = self.running.control().offer_download(payload.to_vec(), Some("invoices.bin"));
         self.announce(request, "invoices/2026-Q1", link.expose())?;
         Ok(link)
     }
 
-    /// Says that a payload can be fetched from a link.
+    /// Publishes ready data with this link.
     pub(crate) fn announce(&self, request: &str, context: &str, link: &str) -> Outcome<()> {
         self.publish(&json!({"data": {
             "type": "X-DPT-CAB-REQUEST-ID", "id": request, "data_context": context, "output_type": 1, "body": link,
         }}))
     }
 
-    /// A token, as an operator gets one from a colleague: past the monitor.
+    /// A token, issued without the monitor, as an operator gets one from a colleague.
     pub(crate) fn token(&self) -> Outcome<String> {
-        // It fails if another test has installed it.
+        // Fails if another test has installed it.
         _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build()?;
         let request = client
@@ -106,7 +106,7 @@ impl Privicore {
         token.map(str::to_owned).ok_or_else(|| Failure::new(format!("no token in {answer}")))
     }
 
-    /// A WebSocket address at which the answer to the join comes so late.
+    /// A WebSocket address at which the answer to the join is delayed.
     pub(crate) fn websocket_with_late_join(&self, late: Duration) -> Outcome<String> {
         let listener = self.runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let address = format!("ws://{}", listener.local_addr()?);
@@ -122,8 +122,8 @@ impl Privicore {
         Ok(address)
     }
 
-    /// A WebSocket address at which everything is as ever until it falls silent: from then on nothing passes either way, and
-    /// nothing is closed.
+    /// A WebSocket address that works until it falls silent: from then on no bytes pass in either direction, and nothing is
+    /// closed.
     pub(crate) fn websocket_that_falls_silent(&self) -> Outcome<(String, watch::Sender<bool>)> {
         let listener = self.runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let address = format!("ws://{}", listener.local_addr()?);
@@ -148,7 +148,7 @@ impl Privicore {
         Ok((address, silence))
     }
 
-    /// Whether a token is still good.
+    /// Whether a token is still valid.
     pub(crate) fn is_good(&self, token: &str) -> Outcome<bool> {
         _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build()?;
@@ -174,7 +174,7 @@ impl Privicore {
     }
 }
 
-/// Relays a connection. The answer to the upgrade passes at once; what comes after it, the answer to the join, is late.
+/// Relays a connection. The answer to the upgrade passes at once; the bytes after it, the answer to the join, are delayed.
 async fn relay(mut client: TcpStream, server: &str, late: Duration) -> std::io::Result<()> {
     let mut server = TcpStream::connect(server).await?;
     let (mut from_client, mut to_client) = client.split();
@@ -194,7 +194,7 @@ async fn relay(mut client: TcpStream, server: &str, late: Duration) -> std::io::
     }
 }
 
-/// A download store that serves one payload, and stops on the way until it is told to go on.
+/// A download store that serves one payload and pauses partway until it is resumed.
 pub(crate) struct SlowStore {
     link: String,
     paused: watch::Receiver<bool>,
@@ -202,11 +202,11 @@ pub(crate) struct SlowStore {
 }
 
 impl SlowStore {
-    /// The whole payload in bytes, and how much of it comes before the pause.
+    /// The payload's length in bytes, and how much of it is sent before the pause.
     const SIZE: usize = 29_000_000;
     const BEFORE: usize = 18_000_000;
 
-    /// Starts one on a free port, on the runtime of the sandbox.
+    /// Starts one on a free port, on the sandbox's runtime.
     pub(crate) fn start(privicore: &Privicore) -> Outcome<Self> {
         let listener = privicore.runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let link = format!("http://{}/?auth=picture", listener.local_addr()?);
@@ -219,7 +219,7 @@ impl SlowStore {
 
     async fn serve(listener: TcpListener, paused: watch::Sender<bool>, go_on: Arc<Notify>) -> std::io::Result<()> {
         let (mut client, _) = listener.accept().await?;
-        // The request is short and its contents are of no account.
+        // The request is short, and its content does not matter.
         let mut request = [0; 4096];
         _ = client.read(&mut request).await?;
         let head = format!(
@@ -234,7 +234,7 @@ impl SlowStore {
         client.shutdown().await
     }
 
-    /// Where the payload can be fetched, once.
+    /// The link to the payload, which can be downloaded once.
     pub(crate) fn link(&self) -> &str {
         &self.link
     }
@@ -256,7 +256,7 @@ pub(crate) fn payload() -> Vec<u8> {
     std::iter::repeat_with(|| random.u8(..)).take(3_000_000).collect()
 }
 
-/// The secret part of a link: whoever holds it can fetch the data.
+/// The secret part of a link: whoever has it can download the data.
 pub(crate) fn auth_of(link: &Link) -> Outcome<&str> {
     link.expose().rsplit_once("auth=").map(|(_, auth)| auth).ok_or_else(|| Failure::new("the link has no `auth`"))
 }

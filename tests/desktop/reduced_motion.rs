@@ -1,4 +1,4 @@
-//! Whether the desktop wants motion, as its portal says. The portal here is on a bus of the test's own.
+//! Whether the desktop wants reduced motion, according to a simulated portal on a private bus.
 
 use atspi::{Role, State};
 
@@ -7,7 +7,8 @@ use crate::failure::{Failure, Outcome, ensure};
 use crate::fixture::Stage;
 use crate::monitor::Monitor;
 
-/// How often a machine may be too slow for a window to come before the program gives an answer up, which is after five seconds.
+/// How often a machine may be too slow to show a window before the program stops waiting for the answer, after five
+/// seconds.
 const ATTEMPTS: usize = 8;
 
 #[test]
@@ -31,7 +32,7 @@ fn a_portal_that_never_answers_does_not_hold_the_window_up() -> Outcome<()> {
         let bus = PrivateBus::start()?;
         let portal = Portal::open(&bus, None)?;
         let monitor = Monitor::start_on(&stage.desktop, &stage.home, bus.address())?;
-        // The window is there, and the question is still open: nobody waited for the answer.
+        // The window is open while the question is still pending: the program did not wait for the answer.
         if portal.is_waited_for()? {
             return ensure_motion(&monitor, false);
         }
@@ -40,7 +41,7 @@ fn a_portal_that_never_answers_does_not_hold_the_window_up() -> Outcome<()> {
     Err(Failure::new(format!("in {ATTEMPTS} starts no window came before the question was given up")))
 }
 
-/// The settings say what the desktop asks for.
+/// Checks that the settings show what the desktop asks for.
 fn ensure_motion(monitor: &Monitor, reduced: bool) -> Outcome<()> {
     monitor.click_button("Menu")?;
     monitor.click_button("Settings")?;

@@ -1,4 +1,4 @@
-//! A Secret Service on a bus of a test's own. While it is locked it finds nothing and has no default collection, as `KeePassXC`.
+//! A Secret Service on a private bus. Like `KeePassXC`, while it is locked it finds nothing and has no default collection.
 
 #![expect(clippy::used_underscore_binding, reason = "the methods of an interface get what D-Bus sends")]
 
@@ -18,9 +18,10 @@ use crate::failure::Outcome;
 const SERVICE: &str = "/org/freedesktop/secrets";
 const SESSION: &str = "/org/freedesktop/secrets/session/s";
 const ITEM: &str = "/org/freedesktop/secrets/collection/c/1";
-/// How many bytes the cipher takes at a time.
+/// The cipher's block size in bytes.
 const BLOCK: usize = 16;
-/// The key of a session whose service has 1 as its public key: whatever the client's is, they share a 1, of which HKDF makes this.
+/// The key of a session whose service has the public key 1: whatever the client's key is, the shared secret is 1, from
+/// which HKDF derives this.
 const KEY: [u8; BLOCK] =
     [0xe9, 0xdd, 0x7e, 0x34, 0x5f, 0xdb, 0x5e, 0x13, 0xc1, 0x5d, 0xc2, 0xf3, 0xd9, 0xb6, 0x29, 0x4f];
 
@@ -35,7 +36,7 @@ impl Secrets {
     ///
     /// # Errors
     ///
-    /// Where the bus does not answer.
+    /// Fails if the bus does not answer.
     pub(crate) fn locked(on: &PrivateBus, token: &str) -> Outcome<Self> {
         let is_open = Arc::new(AtomicBool::new(false));
         let bus = Builder::address(on.address())?
@@ -83,7 +84,7 @@ impl Service {
 
 struct Item(Vec<u8>);
 
-/// A secret as it is sent: the session, the initialisation vector, the ciphertext and what the plaintext is.
+/// A secret as it is sent: the session, the initialisation vector, the ciphertext and the plaintext's content type.
 type Sent = (OwnedObjectPath, Vec<u8>, Vec<u8>, String);
 
 #[zbus::interface(name = "org.freedesktop.Secret.Item")]
@@ -99,7 +100,7 @@ impl Item {
     }
 }
 
-/// AES-128 in CBC mode with PKCS#7's padding and a vector of zeros.
+/// AES-128 in CBC mode with PKCS#7 padding and a zero initialisation vector.
 fn encrypted(plain: &[u8]) -> Vec<u8> {
     let cipher = Aes128::new(&KEY.into());
     let padding = BLOCK - plain.len() % BLOCK;

@@ -1,4 +1,4 @@
-//! A disk that takes 300 ms for each flush of the settings: a library that the program under test is started with.
+//! A disk that takes 300 ms for each flush of the settings: a library preloaded into the program under test.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use crate::failure::Outcome;
 use crate::monitor::Home;
 use crate::preload;
 
-/// What the library does, for the C compiler that also links the program.
+/// The library's source, for the C compiler that also links the program.
 const SOURCE: &str = include_str!("slow_disk.c");
 
-/// The library, and where it counts.
+/// The library, and the file of its counter.
 pub(crate) struct SlowDisk {
     library: PathBuf,
     config: PathBuf,
@@ -22,13 +22,13 @@ impl SlowDisk {
     ///
     /// # Errors
     ///
-    /// Without a C compiler.
+    /// Fails without a C compiler.
     pub(crate) fn below(home: &Home) -> Outcome<Self> {
         let library = preload::build(home, "slow_disk", SOURCE)?;
         Ok(Self { library, config: fs::canonicalize(home.config())?, count: home.root().join("flushes") })
     }
 
-    /// What the program is started with.
+    /// The environment to start the program with.
     pub(crate) fn environment(&self) -> [(&'static str, String); 3] {
         let text = |path: &PathBuf| path.display().to_string();
         [

@@ -1,4 +1,4 @@
-//! The accessibility tree, as a screen reader has it: over AT-SPI, by role and name.
+//! The accessibility tree as a screen reader sees it: over AT-SPI, by role and name.
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -14,7 +14,7 @@ use atspi::{AccessibilityConnection, ObjectRefOwned, Role, State, StateSet};
 use crate::failure::{Failure, Outcome};
 use crate::wait::until;
 
-/// No tree that is looked through is deeper than this; a loop in it ends here.
+/// Deeper than any tree that is searched; it stops the search of a tree with a loop.
 const DEPTH: usize = 40;
 
 /// The accessibility bus of this desktop.
@@ -23,11 +23,11 @@ pub(crate) struct Desktop {
 }
 
 impl Desktop {
-    /// Joins the accessibility bus.
+    /// Connects to the accessibility bus.
     ///
     /// # Errors
     ///
-    /// Outside a desktop session.
+    /// Fails outside a desktop session.
     pub(crate) fn join() -> Outcome<Self> {
         block_on(async {
             set_session_accessibility(true).await?;
@@ -35,11 +35,11 @@ impl Desktop {
         })
     }
 
-    /// A program by the name that it gives itself, once it is there.
+    /// A program by its own name. Waits for it.
     ///
     /// # Errors
     ///
-    /// With the names that are there, when it does not come.
+    /// The names of the running programs, if it does not appear.
     pub(crate) fn application(&self, name: &str) -> Outcome<Node> {
         until(&format!("the program `{name}`"), || Ok(self.applications()?.into_iter().find(|node| node.name == name)))
             .map_err(|failure| failure.with(&self.dump()))
@@ -51,7 +51,7 @@ impl Desktop {
             let root = self.bus.root_accessible_on_registry().await?;
             let mut found = Vec::new();
             for child in root.get_children().await? {
-                // A program may leave while it is asked.
+                // A program may exit during the query.
                 if let Ok(node) = Node::read(self.bus.connection(), child).await {
                     found.push(node);
                 }
@@ -60,30 +60,30 @@ impl Desktop {
         })
     }
 
-    /// The trees of all programs, for the message of a failure.
+    /// The trees of all programs, for a failure message.
     fn dump(&self) -> String {
         let applications = self.applications().unwrap_or_default();
         applications.iter().map(Node::dump).collect()
     }
 }
 
-/// Where the accessibility bus of this desktop can be reached.
+/// The address of this desktop's accessibility bus.
 ///
 /// # Errors
 ///
-/// Outside a desktop session.
+/// Fails outside a desktop session.
 pub(crate) fn address() -> Outcome<String> {
     block_on(async { Ok(BusProxy::new(&Connection::session().await?).await?.get_address().await?) })
 }
 
-/// An element of a tree, with what was read of it.
+/// An element of a tree, with the properties that were read.
 #[derive(Clone)]
 pub(crate) struct Node {
     bus: Connection,
     at: ObjectRefOwned,
-    /// What it is.
+    /// Its role.
     pub(crate) role: Role,
-    /// What it is called.
+    /// Its accessible name.
     pub(crate) name: String,
     /// Its states.
     pub(crate) states: StateSet,
@@ -99,7 +99,7 @@ impl Node {
     async fn children(&self) -> Outcome<Vec<Self>> {
         let mut found = Vec::new();
         for child in proxy(&self.bus, &self.at).await?.get_children().await? {
-            // What is drawn anew may be gone before it has been read.
+            // A redrawn element may disappear before it has been read.
             if let Ok(node) = Self::read(&self.bus, child).await {
                 found.push(node);
             }
@@ -107,12 +107,13 @@ impl Node {
         Ok(found)
     }
 
-    /// Shows this element and everything below it to `visit`, in the order of reading and with its depth, until it has seen enough.
+    /// Calls `visit` with this element and everything below it, in reading order and with the depth, until `visit` stops
+    /// the walk.
     fn walk(&self, mut visit: impl FnMut(usize, Self) -> ControlFlow<()>) {
         block_on(async {
             let mut open = vec![(0, self.clone())];
             while let Some((depth, node)) = open.pop() {
-                // What has gone meanwhile has no children.
+                // An element that has disappeared has no children.
                 let children = if depth < DEPTH { node.children().await.unwrap_or_default() } else { Vec::new() };
                 open.extend(children.into_iter().rev().map(|child| (depth + 1, child)));
                 if visit(depth, node).is_break() {
@@ -122,7 +123,7 @@ impl Node {
         });
     }
 
-    /// The first element from this one down that fits, if it is there now.
+    /// The first matching element from this one down, if there is one now.
     pub(crate) fn now(&self, fits: impl Fn(&Self) -> bool) -> Option<Self> {
         let mut found = None;
         self.walk(|_, node| {
@@ -135,7 +136,7 @@ impl Node {
         found
     }
 
-    /// Every element from this one down that fits and is there now.
+    /// Every matching element from this one down.
     pub(crate) fn all_now(&self, fits: impl Fn(&Self) -> bool) -> Vec<Self> {
         let mut found = Vec::new();
         self.walk(|_, node| {
@@ -145,29 +146,29 @@ impl Node {
         found
     }
 
-    /// The first element from this one down that fits, once it is there.
+    /// The first matching element from this one down. Waits for it.
     ///
     /// # Errors
     ///
-    /// With the whole tree, when it does not come.
+    /// The whole tree, if the element does not appear.
     pub(crate) fn find_where(&self, what: &str, fits: impl Fn(&Self) -> bool) -> Outcome<Self> {
         until(what, || Ok(self.now(&fits))).map_err(|failure| failure.with(&self.dump()))
     }
 
-    /// The element of this role and name, once it is there.
+    /// The element of this role and name. Waits for it.
     ///
     /// # Errors
     ///
-    /// With the whole tree, when it does not come.
+    /// The whole tree, if the element does not appear.
     pub(crate) fn find(&self, role: Role, name: &str) -> Outcome<Self> {
         self.find_where(&format!("the {} `{name}`", role.name()), |node| node.role == role && node.name == name)
     }
 
-    /// Waits until the element of this role and name is no longer there.
+    /// Waits until the element of this role and name has disappeared.
     ///
     /// # Errors
     ///
-    /// With the whole tree, when it stays.
+    /// The whole tree, if the element stays.
     pub(crate) fn wait_gone(&self, role: Role, name: &str) -> Outcome<()> {
         until(&format!("the {} `{name}` to go", role.name()), || {
             Ok(self.now(|node| node.role == role && node.name == name).is_none().then_some(()))
@@ -180,11 +181,11 @@ impl Node {
         block_on(async { Ok(proxy(&self.bus, &self.at).await?.get_state().await?.contains(state)) })
     }
 
-    /// What a click does, by the element's own action.
+    /// Performs the element's own click action.
     ///
     /// # Errors
     ///
-    /// When it has none, or refuses.
+    /// Fails if it has none, or refuses.
     pub(crate) fn click(&self) -> Outcome<()> {
         block_on(async {
             let action = proxy(&self.bus, &self.at).await?.proxies().await?.action().await?;
@@ -196,11 +197,11 @@ impl Node {
         })
     }
 
-    /// Gives it the keyboard, and waits until it has it.
+    /// Gives it the keyboard focus, and waits until it has it.
     ///
     /// # Errors
     ///
-    /// When it does not take it.
+    /// Fails if it does not take the focus.
     pub(crate) fn focus(&self) -> Outcome<()> {
         block_on(async {
             proxy(&self.bus, &self.at).await?.proxies().await?.component().await?.grab_focus().await?;
@@ -209,11 +210,11 @@ impl Node {
         until(&format!("`{}` to have the keyboard", self.name), || Ok(self.has(State::Focused)?.then_some(())))
     }
 
-    /// Puts a text into it, in the place of what is in it, by the element's own interface for that.
+    /// Replaces its text through the element's own interface.
     ///
     /// # Errors
     ///
-    /// When it takes no text.
+    /// Fails if it accepts no text.
     pub(crate) fn set_text(&self, text: &str) -> Outcome<()> {
         block_on(async {
             let field = proxy(&self.bus, &self.at).await?.proxies().await?.editable_text().await?;
@@ -225,7 +226,7 @@ impl Node {
         })
     }
 
-    /// The text in it.
+    /// Its text.
     pub(crate) fn text(&self) -> Outcome<String> {
         block_on(async {
             let text = proxy(&self.bus, &self.at).await?.proxies().await?.text().await?;
@@ -233,7 +234,7 @@ impl Node {
         })
     }
 
-    /// Waits until exactly this text is in it.
+    /// Waits until it has exactly this text.
     pub(crate) fn wait_text(&self, text: &str) -> Outcome<()> {
         until(&format!("`{text}` to stand in `{}`", self.name), || {
             let found = self.text()?;
@@ -241,7 +242,7 @@ impl Node {
         })
     }
 
-    /// The tree from here, one element a line, for the message of a failure.
+    /// The tree from here, one element per line, for a failure message.
     pub(crate) fn dump(&self) -> String {
         let mut lines = String::new();
         self.walk(|depth, node| {
@@ -255,7 +256,7 @@ impl Node {
     }
 }
 
-/// The object behind a reference; nothing of it is remembered, since all of it changes.
+/// The object behind a reference. Nothing is cached, because every property may change.
 async fn proxy<'a>(bus: &Connection, at: &'a ObjectRefOwned) -> Outcome<AccessibleProxy<'a>> {
     let (Some(name), path) = (at.name(), at.path()) else {
         return Err(Failure::new("the element is gone"));

@@ -1,5 +1,5 @@
-//! What the window stands on fails: the portal, the session bus, the display, the keyring, the disk. The operator is told what to
-//! do, the channel is left in order and nothing is lost.
+//! Failures of what the window depends on: the portal, the session bus, the display, the keyring, the disk. The operator is
+//! told what to do, the channel is left properly and nothing is lost.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -20,7 +20,7 @@ use crate::secrets::Secrets;
 use crate::tree::Node;
 use crate::{COMMAND, REQUEST};
 
-/// An X server of a test's own.
+/// A private X server.
 struct Display {
     server: Process,
     name: String,
@@ -49,19 +49,19 @@ impl Display {
     }
 }
 
-/// Whether the notice is on the window.
+/// Whether this element is a notice with these words.
 fn says(node: &Node, words: &str) -> bool {
     node.name.contains(words)
 }
 
-/// Signs in on the desktop, so that the keyring keeps the token, and starts again with other things underneath.
+/// Signs in with the desktop's own services, so that the keyring keeps the token, and ends the program.
 fn signed_in(stage: &Stage) -> Outcome<()> {
     let monitor = stage.start_live()?;
     let exit = monitor.terminate()?;
     ensure(exit.success(), format!("the program ended with {exit}"))
 }
 
-/// Answers our own file dialog.
+/// Types a path into the program's own file dialog.
 fn type_path(monitor: &Monitor, path: &str) -> Outcome<()> {
     monitor.wait_part(Role::Dialog, "Choose a file")?;
     monitor.part_where("what to install", |node| says(node, "Install xdg-desktop-portal"))?;
@@ -125,7 +125,7 @@ fn a_portal_or_a_bus_that_ends_with_its_dialog_open_cancels_that_dialog_alone() 
     bus.end();
     stage.privicore.report_command(COMMAND, 2)?;
     monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
-    // Nobody is left to ask.
+    // No portal is left to ask.
     let target = stage.home.saved().join("typed.bin");
     monitor.click_button(&download)?;
     type_path(&monitor, &target.display().to_string())?;
@@ -172,7 +172,7 @@ fn a_display_that_can_not_be_used_is_named_before_anything_is_joined() -> Outcom
         ensure(said.contains(named), format!("{named}: it says {said}"))?;
         ensure(!said.contains("panicked") && !said.contains("connecting"), format!("{named}: it went on: {said}"))?;
     }
-    // Where X answers too, X is used.
+    // If X also answers, X is used.
     let monitor = Monitor::start_as(&stage.desktop, &stage.home, &[("WAYLAND_DISPLAY", "nobody-0")])?;
     monitor.wait_connection("Live")?;
     let exit = monitor.terminate()?;
@@ -211,7 +211,7 @@ fn a_disk_that_refuses_permissions_and_shared_memory_is_worked_with() -> Outcome
     monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
     let exit = monitor.terminate()?;
     ensure(exit.success(), format!("the program ended with {exit}"))?;
-    // Back on a disk that does not refuse, and there again.
+    // Back on a disk that accepts writes, and then on the other again.
     for environment in [&[][..], &refusing] {
         let monitor = Monitor::start_as(&stage.desktop, &stage.home, environment)?;
         monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;

@@ -1,4 +1,4 @@
-//! Waiting for what another process does: a condition with a deadline, never a fixed pause.
+//! Waits for another process: a condition with a deadline, never a fixed pause.
 
 #![expect(
     clippy::disallowed_methods,
@@ -9,24 +9,24 @@ use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, Outcome};
 
-/// Generous: only a test that fails waits this long.
+/// Generous: only a failing test waits this long.
 const DEADLINE: Duration = Duration::from_mins(1);
-/// For what has a long way: over a socket, a disk and a window into the accessibility tree, all beside a compiler, perhaps.
+/// For slow chains: over a socket, a disk and a window into the accessibility tree, perhaps beside a compiler.
 const LONG: Duration = Duration::from_mins(3);
-/// Between two questions.
+/// The wait between two polls.
 const PAUSE: Duration = Duration::from_millis(40);
 
-/// Asks until there is an answer.
+/// Polls until there is an answer.
 ///
 /// # Errors
 ///
-/// The last reason why there was none, after a minute. A question may fail while it is asked, since what it asks about may be
-/// starting, closing or being drawn anew: that is one more "not yet".
+/// The last reason why there was none, after a minute. A poll may fail while its target is starting, closing or being
+/// redrawn; that counts as "not yet".
 pub(crate) fn until<T>(what: &str, ask: impl FnMut() -> Outcome<Option<T>>) -> Outcome<T> {
     within(DEADLINE, what, ask)
 }
 
-/// The same for what has a long way.
+/// The same for slow chains.
 ///
 /// # Errors
 ///
@@ -35,7 +35,7 @@ pub(crate) fn until_at_last<T>(what: &str, ask: impl FnMut() -> Outcome<Option<T
     within(LONG, what, ask)
 }
 
-/// Does something, and says how long that took, for whoever runs the test with `--nocapture`.
+/// Runs `work` and prints how long it took, for runs with `--nocapture`.
 #[expect(clippy::print_stdout, reason = "it is for whoever looks at the test")]
 pub(crate) fn timed<T>(what: &str, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     let begun = Instant::now();
