@@ -1,4 +1,5 @@
-//! The engine from its doors, against the real sandbox over loopback: actions in, events out, files and journal on the disk.
+//! The engine through its public interface, against the real sandbox over loopback: actions in, events out, files and
+//! journal on the disk.
 
 #![cfg(feature = "sandbox")]
 #![expect(
@@ -72,7 +73,7 @@ mod window;
 
 use privicore_monitor::sandbox::{Options, SandboxHandle, Scenario, start};
 
-/// A sandbox in which only what clients cause happens.
+/// A sandbox without a scenario.
 async fn quiet() -> SandboxHandle {
     start(Options { scenario: Scenario::Quiet, ..Options::embedded() }).await.expect("a sandbox")
 }

@@ -1,7 +1,8 @@
-//! Beside other people's programs: a WebSocket client in another language on the same profile, and what jq, SQLite, pandas, `LibreOffice` and
-//! curl make of exports and of the sandbox.
+//! Compatibility with other programs: a WebSocket client in another language on the same profile, and what jq, SQLite,
+//! pandas, `LibreOffice` and curl read from exports and from the sandbox.
 //!
-//! `tests/run` installs what it needs, by `tests/interop/install` and from Debian; `LibreOffice` only where it is there already.
+//! `tests/run` installs the programs, with `tests/interop/install` and from Debian; `LibreOffice` is only used if it is
+//! installed.
 
 #![expect(
     clippy::expect_used,
@@ -25,7 +26,7 @@ use tokio::runtime::Runtime;
 
 use program::{DEADLINE, Home};
 
-/// Texts that other programs read otherwise than they are written, each as the reason of a failed command.
+/// Texts that other programs interpret, each as the reason of a failed command.
 const TEXTS: [&str; 12] = [
     "plain",
     "Größe € 監査 🔎",
@@ -41,7 +42,7 @@ const TEXTS: [&str; 12] = [
     "semi;colon\tand a tab",
 ];
 
-/// A sandbox in which only what the test causes happens.
+/// A sandbox without a scenario.
 struct Sandbox {
     runtime: Runtime,
     running: Option<SandboxHandle>,
@@ -87,7 +88,7 @@ impl Sandbox {
         home
     }
 
-    /// What curl says to a request.
+    /// curl's output for a request.
     fn curl(&self, path: &str, arguments: &[&str]) -> String {
         let url = format!("{}{path}", self.running().api_url());
         output(
@@ -104,7 +105,7 @@ impl Drop for Sandbox {
     }
 }
 
-/// Runs a program to its end and gives what it printed.
+/// Runs a program to its end and returns its output.
 #[track_caller]
 fn output(command: &mut Command) -> String {
     let name = command.get_program().to_string_lossy().into_owned();
@@ -200,7 +201,7 @@ fn a_second_client_that_competes_takes_some_and_all_of_them_come_to_one_of_the_t
     for number in 0..10 {
         sandbox.outcome(&format!("c-{number}"), 2, "");
     }
-    // What the client took is its own once it has left; nothing more comes to it then.
+    // After the client has left, it receives nothing more, so this is all that it received.
     let Client { mut process, input, lines } = client;
     drop(input);
     assert!(process.wait().expect("ended").success());
@@ -226,7 +227,7 @@ fn jq_reads_lines_of_json_as_they_were_sent() {
     assert_eq!(serde_json::from_str::<Vec<String>>(&read).expect("JSON"), TEXTS);
 }
 
-/// A text as a cell of CSV has it.
+/// A text as a cell of CSV.
 fn guarded(text: &str) -> String {
     let is_formula = text.starts_with(['=', '＝', '-', '@']);
     format!("{}{text}", if is_formula { "'" } else { "" })
@@ -287,8 +288,8 @@ fn libreoffice_opens_csv_and_gives_the_cells_back() {
     let file = home.folder("out.csv");
     home.run(&["export", "--format", "csv", "--bom", file.to_str().expect("text")]).with(0);
     let (profile, out) = (home.folder("office"), home.folder("converted"));
-    // Comma, quotation mark, UTF-8, from the first line; formulas are evaluated as when a file is opened by hand. Into cells with
-    // their values, and back to CSV with every text in quotation marks.
+    // Comma, quotation mark, UTF-8, from the first line; formulas are evaluated as when a file is opened by hand. Converted
+    // to cells with their values, and back to CSV with every text in quotation marks.
     output(
         Command::new("soffice")
             .arg(format!("-env:UserInstallation=file://{}", profile.display()))
@@ -319,7 +320,7 @@ fn curl_speaks_with_the_sandbox() {
     let tokens: Value =
         serde_json::from_str(&sandbox.curl("/data-token/list-data-tokens", &["-H", &header])).expect("JSON");
     assert!(tokens["items"].is_array() && tokens["meta"]["count"].is_u64(), "{tokens}");
-    // A link gives its bytes once.
+    // A link returns its bytes once.
     let link = sandbox.control.offer_download(b"payload".to_vec(), Some("data.bin"));
     let folder = tempfile::tempdir().expect("a folder");
     let mut curl = Command::new("curl");

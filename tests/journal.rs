@@ -1,4 +1,4 @@
-//! The journal against a machine that fails: processes that are killed, and disks that are full or read-only.
+//! The journal against a failing machine: processes that are killed, and disks that are full or read-only.
 //!
 //! Each test runs itself again as a child: the child is the program that is killed, or the one that may mount a small disk.
 
@@ -21,12 +21,12 @@ use privicore_monitor::activity::{ActivityKey, Entry, Fact, LocalEvent, Seq, Tim
 use privicore_monitor::protocol::CommandId;
 use privicore_monitor::settings::ProfileId;
 
-/// The profile that every entry here is of.
+/// The profile of every entry here.
 fn profile() -> ProfileId {
     ProfileId::from_u128(7)
 }
 
-/// An entry that names its own number.
+/// An entry that contains its own number.
 fn entry(number: u64) -> Entry {
     Entry {
         seq: Seq(0),

@@ -1,4 +1,4 @@
-//! The sandbox on a real RabbitMQ that this test starts, crashes and starts again.
+//! The sandbox on a real RabbitMQ that this test starts, crashes and restarts.
 
 #![cfg(all(feature = "sandbox", unix))]
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
@@ -31,7 +31,7 @@ async fn sandbox_on(broker: &Broker) -> SandboxHandle {
     start(options).await.expect("a sandbox")
 }
 
-/// Publishes as fast as the broker confirms, and notes what it confirmed.
+/// Publishes as fast as the broker confirms, and records what it confirmed.
 async fn publish_all(control: Control, ids: Vec<String>, confirmed: Arc<Mutex<BTreeSet<String>>>) {
     for id in ids {
         control.publish(DEMO_USERNAME, &event(&id)).await.expect("published");
@@ -39,7 +39,7 @@ async fn publish_all(control: Control, ids: Vec<String>, confirmed: Arc<Mutex<BT
     }
 }
 
-/// Reads until all of these have come; repetitions are allowed, since delivery is at least once.
+/// Reads until all of these have arrived; repetitions are allowed, since delivery is at least once.
 async fn hear(socket: &mut Socket, mut expected: BTreeSet<String>) {
     while !expected.is_empty() {
         let message = socket.next().await;
@@ -53,12 +53,12 @@ async fn outcomes_go_through_rabbitmq_wait_in_it_and_survive_its_crash() {
     let running = sandbox_on(&broker).await;
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
 
-    // An outcome comes all the way.
+    // An outcome arrives.
     let mut socket = Socket::joined(&running, &client).await;
     let command = client.command("/device/reject-device", &[("deviceId", "dev-unknown")]).await;
     assert_eq!(socket.failure(&command).await, "device.not_found");
 
-    // What comes while nobody is joined waits in the broker, and leaves it once it was written to a client.
+    // Messages wait in the broker while nobody is joined, and leave it once they were written to a client.
     drop(socket);
     broker.consumers_of(DEMO_QUEUE, 0).await;
     for id in ["waited-1", "waited-2", "waited-3"] {
@@ -70,12 +70,12 @@ async fn outcomes_go_through_rabbitmq_wait_in_it_and_survive_its_crash() {
         assert_eq!(socket.next().await, event(id));
     }
 
-    // They were acknowledged: now that the consumer is gone, the broker has none to give again.
+    // They were acknowledged: now that the consumer is gone, the broker has none to redeliver.
     drop(socket);
     broker.consumers_of(DEMO_QUEUE, 0).await;
     broker.waiting_in(DEMO_QUEUE, 0).await;
 
-    // The broker crashes while messages are published, with nobody joined to take them.
+    // The broker crashes while messages are published and nobody is joined.
     let all: Vec<_> = (0..400).map(|n| format!("crash-{n}")).collect();
     let confirmed = Arc::new(Mutex::new(BTreeSet::new()));
     let publishing = publish_all(running.control(), all.clone(), Arc::clone(&confirmed));
@@ -83,7 +83,7 @@ async fn outcomes_go_through_rabbitmq_wait_in_it_and_survive_its_crash() {
         until("some are confirmed", || confirmed.lock().expect("the list").len() >= 20).await;
         broker.crash();
         let before = confirmed.lock().expect("the list").clone();
-        // A client joins while the broker is away: the proxy takes it, and delivers when the broker is back.
+        // A client joins while the broker is down: the proxy accepts it, and delivers when the broker is up again.
         let socket = Socket::joined(&running, &client).await;
         broker.start_again().await;
         (before, socket)
@@ -92,7 +92,7 @@ async fn outcomes_go_through_rabbitmq_wait_in_it_and_survive_its_crash() {
     assert!(before.len() < all.len(), "the broker crashed after everything was published");
     hear(&mut socket, all.into_iter().collect()).await;
 
-    // And the proxy's consumer lives through a crash while a client is joined.
+    // And the proxy's consumer survives a crash while a client is joined.
     broker.crash();
     broker.start_again().await;
     running.control().publish(DEMO_USERNAME, &event("after")).await.expect("published");
@@ -110,7 +110,7 @@ async fn a_client_that_leaves_while_its_consumer_opens_leaves_none_behind_that_t
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
     for pause in 0..200 {
         let socket = Socket::joined(&running, &client).await;
-        // Not waited for anything: the client leaves at another point of the opening each time.
+        // A fixed pause on purpose: the client leaves at another point of the opening each time.
         tokio::time::sleep(Duration::from_micros(pause * 50)).await;
         drop(socket);
     }
@@ -128,7 +128,7 @@ async fn a_broker_that_is_not_there_is_a_sentence_without_its_password() {
     assert!(shown.contains("127.0.0.1") && !shown.contains("canary"), "{shown}");
 }
 
-/// The way to a broker, on which a connection can begin to lose everything while both of its ends stay open.
+/// A relay to a broker, on which a connection can begin to lose everything while both of its ends stay open.
 struct Line {
     port: u16,
     lost: Arc<AtomicUsize>,
@@ -154,13 +154,13 @@ impl Line {
         Self { port, lost }
     }
 
-    /// Those that are open lose everything from here on.
+    /// Open connections lose everything from here on.
     fn lose(&self) {
         self.lost.fetch_add(1, Ordering::SeqCst);
     }
 }
 
-/// Carries bytes both ways until an end is closed, and none once it loses them.
+/// Relays bytes both ways until an end is closed; once it loses them, not even a close.
 async fn relay(mut client: TcpStream, mut server: TcpStream, loses: impl Fn() -> bool) {
     let (mut up, mut down) = (vec![0; 4096], vec![0; 4096]);
     loop {
@@ -177,8 +177,8 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, loses: impl Fn() ->
     }
 }
 
-/// Many times what it takes here, and less than it takes to find a silent broker by the heartbeat that RabbitMQ proposes: one of a
-/// minute, missed twice.
+/// Many times what it takes here, and less than a silent broker takes to find with the heartbeat that RabbitMQ proposes:
+/// one per minute, missed twice.
 const PATIENCE: Duration = Duration::from_secs(100);
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn a_broker_that_keeps_silent_on_an_open_connection_is_spoken_to_on_anothe
     assert_eq!(socket.next().await, event("before"));
 
     line.lose();
-    // Its confirmation never comes on that connection: it is published again on the next, and heard from there.
+    // Its confirmation never arrives on that connection: it is published again on the next, and received from there.
     let heard = async {
         running.control().publish(DEMO_USERNAME, &event("during")).await.expect("published");
         hear(&mut socket, BTreeSet::from(["during".to_owned()])).await;

@@ -1,4 +1,4 @@
-//! The sandbox from outside: over HTTP and the socket, as its clients see it.
+//! The sandbox as its clients see it, over HTTP and the socket.
 
 #![cfg(feature = "sandbox")]
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
@@ -20,12 +20,12 @@ mod rest;
 
 use privicore_monitor::sandbox::{Options, SandboxHandle, Scenario, start};
 
-/// A sandbox in which only what clients cause happens.
+/// A sandbox without a scenario.
 async fn quiet() -> SandboxHandle {
     start(Options { scenario: Scenario::Quiet, ..Options::embedded() }).await.expect("a sandbox")
 }
 
-/// Moves tokio's clock, on which the sandbox judges expiry.
+/// Advances tokio's clock, which decides expiry in the sandbox.
 async fn pass(time: std::time::Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;

@@ -1,5 +1,5 @@
-//! What the window promises an operator, tested by the names of UI parts as a screen reader finds them, on a fake engine,
-//! fake save dialogs and a clock that stands still.
+//! What the window guarantees an operator, tested by the names of UI parts as a screen reader finds them, on a fake engine,
+//! fake save dialogs and a stopped clock.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test's helper fails as its test does")]
 

@@ -1,5 +1,5 @@
-//! Answers that are odd, beside what `curl --compressed -L` makes of them: a link works once, so what curl saves is saved, byte by
-//! byte the same.
+//! Unusual HTTP responses, compared with `curl --compressed -L`: a link works once, so whatever curl saves is saved too,
+//! byte for byte the same.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -21,20 +21,21 @@ use crate::scripted::serve;
 use crate::tls_and_proxies::{authority, encrypted};
 use crate::window::{Machine, Window};
 
-/// What the server sends.
+/// The body that the server sends.
 const BODY: &[u8] = b"id,amount\n1,2\n3,4\n";
 
-/// What must come of an answer.
+/// The expected result of a response.
 enum End {
-    /// The file, as curl has it. Whether its length could not be checked.
+    /// The file, as curl saves it. Whether its length could not be checked.
     Saved(bool),
-    /// The file, as browsers have it, where curl gives up.
+    /// The file, as browsers save it, although curl fails.
     Browsers,
-    /// Half a file, which is kept as curl leaves it, and is no file.
+    /// Half a file, kept as curl leaves it, and not reported as saved.
     Cut,
-    /// The bytes as they came, under a name with this ending, where curl gives up.
+    /// The bytes as received, under a name with this ending, although curl fails.
     Coded(&'static str),
-    /// Nothing, although curl 7.88 has it: hyper refuses such an answer, has no switch for it, and its data is gone. The row says so.
+    /// Nothing, although curl 7.88 saves it: hyper rejects such a response, has no option to accept it, and its data is
+    /// lost. The row reports that.
     Lost,
 }
 use End::{Browsers, Coded, Cut, Lost, Saved};
@@ -96,7 +97,7 @@ fn cases() -> Vec<(&'static str, Vec<u8>, End)> {
         ("early-hints", [&b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"[..], &ok("X: y")].concat(), whole()),
         ("continue", [&b"HTTP/1.1 100 Continue\r\n\r\n"[..], &ok("X: y")].concat(), whole()),
         ("old", answer("HTTP/1.0 200 OK", BODY), Saved(true)),
-        // RFC 9112, 6.1: a sender of HTTP/1.0 may not, and what is framed so is to be treated as faulty.
+        // RFC 9112, 6.1: an HTTP/1.0 sender may not use chunks, and a message framed this way is to be treated as faulty.
         ("old-chunks", chunked("HTTP/1.0 200 OK\nConnection: close", BODY), Lost),
         ("until-the-end", answer(OK, BODY), Saved(true)),
         ("identity-transfer", answer(&format!("{OK}\nTransfer-Encoding: identity"), BODY), Saved(true)),
@@ -131,10 +132,10 @@ fn cases() -> Vec<(&'static str, Vec<u8>, End)> {
     ]
 }
 
-/// Heads of the requests that a server got.
+/// The heads of the requests that a server received.
 type Got = Arc<Mutex<Vec<String>>>;
 
-/// A server that answers by the path of a request, and closes. Anything that it was not told of is 404.
+/// A server that answers by the request's path and closes the connection. Any other path is 404.
 async fn answering(answers: BTreeMap<String, Vec<u8>>) -> (u16, Got) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let (port, got, answers) = (listener.local_addr().expect("an address").port(), Got::default(), Arc::new(answers));
@@ -154,7 +155,7 @@ async fn answering(answers: BTreeMap<String, Vec<u8>>) -> (u16, Got) {
                 let path = path.split('?').next().expect("a path").to_owned();
                 heads.lock().expect("whole").push(head);
                 let none = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec();
-                // Whoever has enough hangs up.
+                // The client may close the connection before it has read everything.
                 drop(stream.write_all(answers.get(&path).unwrap_or(&none)).await);
                 drop(stream.shutdown().await);
             });
@@ -163,7 +164,7 @@ async fn answering(answers: BTreeMap<String, Vec<u8>>) -> (u16, Got) {
     (port, got)
 }
 
-/// How curl ends, and what it leaves.
+/// Runs curl. Returns its exit code and the file that it leaves.
 async fn curl(url: &str, to: &Path) -> (Option<i32>, Vec<u8>) {
     let mut curl = tokio::process::Command::new("curl");
     curl.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -198,13 +199,13 @@ async fn what_curl_saves_is_saved_byte_by_byte_the_same() {
                 assert_eq!(std::fs::read(&to).expect("the file"), BODY, "{name}");
             }
             (Cut, LocalEvent::NotSaved { why: DownloadFailure::Broken, part: Some(kept), .. }) => {
-                // Of these two ways of telling the end curl 7.88 takes the one that is no way, and later ones the length.
+                // Of these two conflicting framings, curl 7.88 uses the invalid one, and later versions use the length.
                 assert!(code == Some(18) || name == "cut-identity", "{name}: {code:?}");
                 assert_eq!(std::fs::read(path_of_text(&kept)).expect("the part-file"), curled, "{name}");
                 assert!(!to.exists(), "{name}: half a file got the name");
             }
             (Coded(ending), LocalEvent::Saved { to: saved, .. }) => {
-                // Of what is cut before its end curl 7.88 says nothing, and leaves half a file.
+                // curl 7.88 does not report a compressed body that is cut before its end, and leaves half a file.
                 assert!(code != Some(0) || name == "half-a-gzip", "{name}: curl can decode it");
                 assert_eq!(path_of_text(&saved), machine.file(&format!("{name}.csv{ending}")), "{name}");
                 let kept = std::fs::read(path_of_text(&saved)).expect("the file");

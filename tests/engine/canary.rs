@@ -1,4 +1,4 @@
-//! A canary in every secret: it must be found nowhere but on the wire and in the keyring.
+//! Every secret contains a canary, which must occur nowhere but on the wire and in the keyring.
 
 use std::io;
 use std::path::Path;
@@ -14,7 +14,7 @@ use tracing::level_filters::LevelFilter;
 use crate::quiet;
 use crate::window::{Machine, Window, profile_of, token_of, with_password, with_token};
 
-/// Everything that is logged, by anybody, at any level.
+/// Everything that is logged, by any crate, at any level.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -34,7 +34,7 @@ async fn no_secret_is_found_in_logs_events_errors_settings_or_the_journal() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(move || writer.clone());
-    // For the whole process: the engine's threads are its own.
+    // For the whole process, because the engine has its own threads.
     tracing::subscriber::set_global_default(subscriber.finish()).expect("nothing else logs in these tests");
 
     let sandbox = quiet().await;

@@ -1,5 +1,5 @@
-//! Servers whose certificates are of no use, met by the socket, by REST calls and by downloads: each says what is wrong, in local time,
-//! and what to ask for; and a link whose GET could not begin is still good.
+//! Servers with unusable certificates, for the socket, REST calls and downloads: each error states what is wrong, in local
+//! time, and what to ask for. A link stays valid if its GET could not begin.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -48,7 +48,8 @@ impl Servers {
     }
 }
 
-/// The operator trusts these: the tests' authority, the faulty certificates' one, and the certificate that vouches for itself.
+/// The operator trusts these: the tests' authority, the authority of the faulty certificates, and the self-signed
+/// certificate.
 fn trusting(machine: &Machine) -> EngineOptions {
     let bundle = machine.file("bundle.pem");
     let ours = std::fs::read(authority()).expect("the authority");
@@ -71,7 +72,7 @@ async fn refusal(window: &mut Window, sandbox: &SandboxHandle, servers: &Servers
     window.signed_in().await.expect_err("a faulty certificate was trusted")
 }
 
-/// What a download says that could not begin.
+/// The error of a download that could not begin.
 async fn not_begun(window: &mut Window, profile: ProfileId, machine: &Machine, id: &str) -> String {
     let deed = download(window, profile, id, &machine.file(id)).await;
     let LocalEvent::NotSaved { why: DownloadFailure::NotStarted, sentence, part: None } = deed else {
@@ -81,7 +82,7 @@ async fn not_begun(window: &mut Window, profile: ProfileId, machine: &Machine, i
     sentence
 }
 
-/// What is said where nothing can be trusted, and that a link is good once it can be.
+/// Checks the errors while the certificate is not trusted, and that the link is valid once it is.
 async fn says_and_keeps_links(certificate: Pem, of_clients: Option<&[u8]>, words: &[&str]) {
     let sandbox = quiet().await;
     let frames = vec![Message::binary(b"streamed".to_vec()), Message::Close(None)];
@@ -118,7 +119,7 @@ async fn says_and_keeps_links(certificate: Pem, of_clients: Option<&[u8]>, words
     window.quit().await;
 }
 
-/// A moment as the operator reads it.
+/// A time as the operator reads it.
 fn local(at: &str) -> String {
     let at: Timestamp = at.parse().expect("a moment");
     TimeZone::system().to_datetime(at).strftime("%Y-%m-%d at %H:%M").to_string()
@@ -150,7 +151,7 @@ async fn a_certificate_for_another_name() {
     says_and_keeps_links(WRONG_NAME, None, &[words]).await;
 }
 
-/// In TLS 1.3 the refusal comes when the client has sent its request already.
+/// In TLS 1.3 the refusal arrives after the client has already sent its request.
 #[tokio::test]
 async fn a_server_that_wants_a_certificate_of_its_clients() {
     let authority = include_bytes!("tls/authority.pem");

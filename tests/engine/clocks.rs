@@ -1,5 +1,5 @@
-//! A computer's clock that is wrong at the start, or is set while the engine runs: no status changes, no chart is blank, nothing
-//! is deleted, and the operator is told once.
+//! A computer's clock that is wrong at the start, or is set while the engine runs: no status changes, no chart is empty,
+//! nothing is deleted, and the operator is warned once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -23,7 +23,7 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 const JUMPS: [i64; 4] = [2 * HOUR, -2 * HOUR, 2 * DAY, -2 * DAY];
 
-/// A machine whose clock is set by the test: by how far it is wrong.
+/// A machine whose clock the test sets, by its deviation.
 struct Wrong {
     machine: Machine,
     by: Arc<AtomicI64>,
@@ -44,7 +44,7 @@ impl Wrong {
         EngineOptions { clock: Arc::new(move || Timestamp(clock().0 + by.load(Ordering::SeqCst))), ..right }
     }
 
-    /// What `export` says of every data request, beside the engine or after it.
+    /// What `export` prints for every data request, while the engine runs or afterwards.
     fn exported(&self) -> Vec<(String, String)> {
         let archive =
             ReadOnlyJournal::open(&self.machine.folder.path().join("data")).expect("a journal").expect("a journal");

@@ -1,4 +1,4 @@
-//! Payloads that are encrypted: opened on their way to the disk, or kept as they came and said so.
+//! Encrypted payloads: decrypted while they are written, or saved as received and reported as such.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::downloads::{bytes, download, no_hidden_parts, offer};
 use crate::quiet;
 use crate::window::{Machine, Window, set};
 
-/// As the vendor's integration guide lays payloads out: IV, ciphertext, tag.
+/// The layout of payloads in the vendor's integration guide: IV, ciphertext, tag.
 fn sealed(key: [u8; 32], plain: &[u8]) -> Vec<u8> {
     let key = aead::LessSafeKey::new(aead::UnboundKey::new(&aead::AES_256_GCM, &key).expect("a key"));
     let (iv, mut bytes) = ([5; 12], plain.to_vec());
@@ -28,7 +28,7 @@ async fn offer_bytes(window: &mut Window, sandbox: &SandboxHandle, id: &str, byt
     offer(window, sandbox, id, link.expose()).await;
 }
 
-/// Gives a key and waits until the engine has it.
+/// Sets a key and waits until the engine has it.
 async fn give(window: &mut Window, profile: ProfileId, key: [u8; 32], keep: bool) {
     window.act(Action::SetDataKey { profile, key: Some(DataKey::new(key)), keep });
     let wanted = DataKeyStatus { known: true, kept: keep };
@@ -79,13 +79,13 @@ async fn a_key_that_is_forgotten_while_the_keyring_is_asked_stays_forgotten() {
     let mut window = Window::open(&machine);
     window.act(Action::ChangeSaving { profile, change: SavingChange::Decrypt(true) });
     window.act(Action::SetDataKey { profile, key: None, keep: false });
-    // What is asked after them is done: both are with the keyring.
+    // A later request is done, so both are with the keyring.
     window.act(set(&Preferences { idle_limit: 77, ..Preferences::default() }));
     window.settings("the settings", |settings| (settings.preferences.idle_limit == 77).then_some(())).await;
     for _ in 0..32 {
         open.send(()).expect("there is room");
     }
-    // The keyring answers in order: once it has taken this one, it has answered those before.
+    // The keyring answers in order: once it has accepted this key, it has answered the requests before.
     give(&mut window, profile, [2; 32], true).await;
     window.act(Action::SetDataKey { profile, key: None, keep: false });
     window.profile("no key", |profile| (profile.data_key == DataKeyStatus::default()).then_some(())).await;
@@ -100,7 +100,7 @@ async fn a_key_that_is_forgotten_while_the_keyring_is_asked_stays_forgotten() {
     assert_eq!(changes, [false, true, false], "it was put back");
 }
 
-/// A keyring that answers each question once it is let.
+/// A keyring that answers each request once it is permitted to.
 struct Slow {
     gate: std::sync::mpsc::Receiver<()>,
     held: BTreeMap<String, Vec<u8>>,

@@ -1,4 +1,4 @@
-//! What goes wrong with downloads: each mishap has its own end, nothing half is ever taken for a whole, and no link is lost.
+//! Download failures: each has its own outcome, half a file is never reported as a whole one, and no link is lost.
 
 use futures_util::SinkExt as _;
 use privicore_monitor::activity::{DownloadFailure, Entry, Fact, LocalEvent, Seq, Timestamp};
@@ -17,14 +17,14 @@ use crate::downloads::{bytes, data, download, end_of, no_hidden_parts, offer, pu
 use crate::quiet;
 use crate::window::{Machine, Window};
 
-/// Offers bytes whose download goes wrong.
+/// Offers bytes whose download fails.
 async fn spoilt(window: &mut Window, sandbox: &SandboxHandle, id: &str, spoil: DownloadFault) {
     let link = sandbox.control().offer_download(bytes(100_000), Some("data.bin"));
     offer(window, sandbox, id, link.expose()).await;
     sandbox.control().strike(Fault::Downloads { spoil, limit: Limit::Times(1) }, None).expect("struck");
 }
 
-/// Waits for a notice that came at any time since a place.
+/// Waits for a notice that arrived at any time since `mark`.
 pub(crate) async fn told_since(window: &mut Window, mark: usize, says: &str) {
     let told = |event: &Event| match event {
         Event::Notice(notice) => notice.sentence.contains(says).then_some(()),
@@ -120,7 +120,7 @@ async fn a_link_that_was_refused_at_its_first_get_is_told_again_until_it_is_read
 
     let mut window = Window::open(&machine);
     window.wait("the past", |event| matches!(event, Event::Restored { complete: true, .. }).then_some(())).await;
-    // Whatever is told of the past is told before the profile is live.
+    // Everything about the past is reported before the profile is live.
     window.live(1).await;
     let heard = window.quit().await;
     let told =
@@ -175,7 +175,7 @@ async fn a_crash_in_the_middle_is_found_at_the_next_start_and_never_taken_for_a_
     no_hidden_parts(&machine);
 }
 
-/// A server that answers one request with these bytes and closes.
+/// A server that answers one request with these bytes and closes the connection.
 pub(crate) async fn answers(answer: impl AsRef<[u8]> + Send + 'static) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -205,7 +205,7 @@ async fn a_payload_of_unknown_length_is_saved_and_that_is_said() {
     };
     assert!(receipt.length_unproved);
     told_since(&mut window, mark, "whether it is whole can't be shown").await;
-    // Chunks mark their end, so one that lacks the end is broken.
+    // Chunked bodies mark their end, so one without the end is broken.
     let chunked = answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n").await;
     offer(&mut window, &sandbox, "chunked", &chunked).await;
     let LocalEvent::Saved { size: 3, receipt, .. } =

@@ -1,4 +1,4 @@
-//! Ready data into files: one GET, whole files or none, and a sentence for every way it can fail.
+//! Ready data into files: one GET, whole files or none, and an error for every way in which it can fail.
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ pub(crate) fn data(id: &str) -> ActivityKey {
     ActivityKey::Data(RequestId::from(id))
 }
 
-/// Downloads and waits for the deed that ends it.
+/// Downloads and waits for the local event that ends the download.
 pub(crate) async fn download(window: &mut Window, profile: ProfileId, id: &str, to: &Path) -> LocalEvent {
     window.act(Action::Download { profile, request: RequestId::from(id), to: to.to_owned() });
     end_of(window, id).await
@@ -48,14 +48,14 @@ pub(crate) async fn end_of(window: &mut Window, id: &str) -> LocalEvent {
     }
 }
 
-/// Puts a file there that was not there.
+/// Creates a file.
 pub(crate) fn put(path: &Path, content: &[u8]) {
     use std::io::Write as _;
     let mut file = std::fs::File::options().write(true).create_new(true).open(path).expect("a file");
     file.write_all(content).expect("written");
 }
 
-/// Bytes that compress badly and show where they are wrong.
+/// Bytes that compress badly and reveal where they are wrong.
 pub(crate) fn bytes(count: usize) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(7);
     std::iter::repeat_with(|| random.u8(..)).take(count).collect()
@@ -119,7 +119,7 @@ async fn broken(window: &mut Window, sandbox: &SandboxHandle, profile: ProfileId
     link.expose().to_owned()
 }
 
-/// What the window shows of a request, from all that it was told.
+/// The status that the window shows for a request, from all events so far.
 fn status(window: &Window, id: &str) -> Status {
     let mut activities = Activities::new(std::time::Duration::from_mins(10));
     for event in &window.heard {
@@ -135,7 +135,7 @@ fn status(window: &Window, id: &str) -> Status {
     activities.get(activities.find(&data(id)).expect("a row")).expect("a row").status()
 }
 
-/// As a server does that puts what nobody acknowledged back into its queue (PROTOCOL, section 2).
+/// Like a server that requeues unacknowledged messages (PROTOCOL, section 2).
 #[tokio::test]
 async fn a_link_that_was_used_and_is_sent_again_is_not_ready_again_and_another_link_is() {
     let sandbox = quiet().await;
@@ -154,7 +154,7 @@ async fn a_link_that_was_used_and_is_sent_again_is_not_ready_again_and_another_l
     window.notice("a link can be fetched once").await;
     assert!(window.quit().await.iter().all(|event| !format!("{event:?}").contains("has not requested it before")));
 
-    // The next run knows it, too, however early the server sends it.
+    // The next run also knows it, however early the server sends it.
     let mut window = Window::open(&machine);
     window.wait("the past", |event| matches!(event, Event::Restored { complete: true, .. }).then_some(())).await;
     window.live(1).await;
@@ -298,13 +298,13 @@ async fn a_download_that_breaks_keeps_its_part_and_one_that_is_stopped_leaves_no
     assert_eq!((half.file_name.as_str(), half.total), ("half.bin", Some(1_000)));
     window.quit().await;
     assert!(!to.exists());
-    // Closing the program is no wish to throw away what has come.
+    // Closing the program must not discard what was received.
     let kept = machine.file("half.bin (2).part");
     assert_eq!(std::fs::read(&kept).expect("the part-file"), [7; 500]);
     no_hidden_parts(&machine);
 }
 
-/// A server that sends half of a file, and closes the connection when it is told.
+/// A server that sends half of a file, and closes the connection on a signal.
 async fn half_a_file() -> (Link, tokio::sync::oneshot::Sender<()>) {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -320,7 +320,7 @@ async fn half_a_file() -> (Link, tokio::sync::oneshot::Sender<()>) {
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nContent-Type: application/octet-stream\r\n\r\n";
         stream.write_all(head.as_bytes()).await.expect("sent");
         stream.write_all(&[7; 500]).await.expect("sent");
-        // Told, or the test is over.
+        // Signalled, or the test is over.
         drop(closed.await);
     };
     crate::scripted::serve(server);
@@ -343,16 +343,16 @@ async fn a_payload_that_came_inline_is_saved_from_the_journal() {
     window.act(save(to.clone(), None));
     assert!(matches!(end_of(&mut window, "inline").await, LocalEvent::Saved { size: 5_000, .. }));
     assert!(std::fs::read(&to).expect("the file") == payload, "other bytes");
-    // Saved, it is not open any more: the window knows where it is.
+    // Once saved, the request is not open any more: the window knows where the file is.
     let span = Some((Seq(0), Seq(u64::MAX)));
     window.act(save(machine.file("no such folder").join("x"), span));
     window.notice("Choose another place.").await;
-    // However it ended, nothing is shown as under way, and closing has nothing to ask about.
+    // However it ended, no download is shown as running, and closing asks no question.
     window.no_download().await;
     window.quit().await;
 }
 
-/// No part-file is left under the name that it has while it is written.
+/// Checks that no part file is left under its hidden name.
 pub(crate) fn no_hidden_parts(machine: &Machine) {
     let left: Vec<_> = std::fs::read_dir(machine.folder.path())
         .expect("the folder")
@@ -371,7 +371,7 @@ async fn a_name_that_is_no_text_is_used_byte_by_byte_and_found_again() {
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
     let at = |name: &[u8]| machine.folder.path().join(std::ffi::OsStr::from_bytes(name));
-    // What the chosen name becomes if it is read as text is another file.
+    // The lossy text of the chosen name is the name of another file.
     let other = at("r\u{fffd}sum\u{fffd}.pdf".as_bytes());
     put(&other, b"mine");
     let link = sandbox.control().offer_download(b"payload".to_vec(), None);

@@ -1,4 +1,4 @@
-//! Files that earlier versions wrote open in today's engine with everything in them, and stay readable after it.
+//! Today's engine opens files that earlier versions wrote, with all their content, and they stay readable afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ use toml::{Table, Value};
 
 use crate::window::{Machine, Window};
 
-/// Where the files are that the program at commit 20094b1 wrote.
+/// The folder with the files that the program at commit 20094b1 wrote.
 fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/20094b1")
 }
 
-/// A machine with these files, and with what the keyring held.
+/// A machine with these files, and with the keyring's content.
 fn machine() -> Machine {
     let mut machine = Machine::new();
     for (file, folder) in [("journal.sqlite", "data"), ("settings.toml", "config")] {
@@ -49,7 +49,7 @@ fn profiles(settings: &Table) -> Vec<ProfileId> {
     profiles.iter().map(id).collect()
 }
 
-/// What `export` printed at that commit, but for gaps: a gap goes on while nobody is signed in.
+/// What `export` printed at that commit, except gaps: a gap continues while nobody is signed in.
 fn exported() -> Vec<serde_json::Value> {
     let lines = std::fs::read_to_string(fixture().join("export.ndjson")).expect("a text");
     let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect(line));
@@ -110,7 +110,7 @@ async fn the_files_of_20094b1_open_without_loss() {
     let expected: BTreeSet<_> = exported().iter().map(row).collect();
     assert_eq!(restored(&mut window, &[ops, audit]).await, expected);
 
-    // Links that were sealed, and a secret in a message.
+    // Encrypted links, and a secret in a message.
     assert_eq!(
         kept_links(&mut window, ops).await,
         ["r-early", "r-link", "r-not-started", "r-token", "r-url", "r-waits"]
@@ -125,7 +125,7 @@ async fn the_files_of_20094b1_open_without_loss() {
         assert!(message.contains(secret), "{message}");
     }
 
-    // Notices that nobody had read.
+    // Notices that nobody had dismissed.
     for says in ["A notice of the whole program", "A notice of a profile", "The link has been used or has expired"] {
         let said = |event: &Event| match event {
             Event::Notice(notice) => notice.sentence.contains(says).then_some(()),

@@ -1,4 +1,4 @@
-//! Exporting from the running engine: what is filtered, whole or not there, and a sentence either way.
+//! Exporting from the running engine: the filtered rows, a complete file or none, and a message either way.
 
 use std::path::{Path, PathBuf};
 
@@ -53,10 +53,10 @@ async fn what_fits_the_filter_and_the_chip_is_in_the_file_and_nothing_else() {
     window.quit().await;
 }
 
-/// More than is written in a moment.
+/// More than can be written at once.
 const MANY: usize = 100_000;
 
-/// Asks for an export of everything into a folder of its own, and waits until it is under way.
+/// Requests an export of everything into a separate folder, and waits until it has started.
 async fn begin(window: &mut Window, folder: &Path) -> PathBuf {
     std::fs::create_dir_all(folder).expect("a folder");
     let to = folder.join("all.csv");
@@ -108,7 +108,7 @@ async fn an_export_that_is_cancelled_leaves_no_file_behind_and_another_can_begin
     assert_eq!(files_in(&folder), [""; 0]);
     assert_eq!(pending(&data, 4), 0);
 
-    // This one goes on to its end, and says how far it is.
+    // This one runs to its end, and reports its progress.
     begin(&mut window, &folder).await;
     let half = |event: &Event| match event {
         Event::Export(Some(ExportProgress { read, total, .. })) => (*read > 0 && *total == MANY as u64).then_some(()),
@@ -153,7 +153,7 @@ async fn what_an_export_left_that_was_killed_is_gone_at_the_next_start() {
     killing.await.expect("killed");
     let out = folder.path().join("out");
     assert!(matches!(&*files_in(&out), [left] if left.starts_with(".new-")), "{:?}", files_in(&out));
-    // What only looks like one stays.
+    // A file that only looks like a leftover stays.
     std::fs::write(out.join(".new-ours"), "x").expect("written");
     let window = Window::open(&Machine::at(folder.path()));
     until("the end of the work", async || (pending(&data, 4) == 0).then_some(())).await;

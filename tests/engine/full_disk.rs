@@ -1,4 +1,4 @@
-//! A real disk that fills in the middle of a download: what has come waits for room, or is taken to another place.
+//! A real disk that fills up during a download: the received bytes wait for space, or move to another folder.
 
 #![cfg(target_os = "linux")]
 
@@ -18,10 +18,10 @@ use crate::downloads::{bytes, end_of, offer};
 use crate::window::{Machine, Window};
 use crate::{child, quiet};
 
-/// Half of it comes before the disk is full.
+/// Half of it arrives before the disk is full.
 const SIZE: usize = 2_000_000;
 
-/// A server of one payload, which sends the second half when it is told to. Its link.
+/// A server of one payload, which sends the second half on a signal. Returns its link.
 async fn serve(payload: Vec<u8>, rest: oneshot::Receiver<()>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let link = format!("http://{}/?auth=once", listener.local_addr().expect("an address"));
@@ -42,7 +42,7 @@ async fn serve(payload: Vec<u8>, rest: oneshot::Receiver<()>) -> String {
     link
 }
 
-/// Takes all the room that there is.
+/// Fills the disk.
 fn fill(ballast: &Path) {
     let mut file = std::fs::File::options().write(true).create_new(true).open(ballast).expect("a file");
     for size in [1 << 20, 1 << 12, 1] {
@@ -56,7 +56,7 @@ fn fill(ballast: &Path) {
     }
 }
 
-/// Downloads to a disk that is full after the first half, and waits until that is said.
+/// Downloads to a disk that is full after the first half, and waits until that is reported.
 async fn fill_in_the_middle(
     window: &mut Window,
     (sandbox, profile): (&SandboxHandle, ProfileId),
@@ -81,7 +81,7 @@ async fn a_disk_that_fills_in_the_middle_is_waited_for_or_left_for_another() {
     let Some(disk) = child::folder() else {
         return child::with_mounts("full_disk::a_disk_that_fills_in_the_middle_is_waited_for_or_left_for_another");
     };
-    // Beyond what is kept free for a payload of which nothing is known.
+    // More than the reserve that is kept free for a payload of unknown length.
     child::mount("size=80m", &disk);
     let sandbox = quiet().await;
     let machine = Machine::new();

@@ -1,11 +1,11 @@
-//! Keyrings for tests: one in a folder, which outlives the process, and one that is locked or slow at will.
+//! Keyrings for tests: one in a folder, which outlives the process, and one that can be locked or made slow.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use privicore_monitor::credentials::{Keyring, MemoryStore, SecretBytes, SecretStore, StoreError};
 
-/// A keyring whose secrets are files of a folder.
+/// A keyring whose secrets are files in a folder.
 pub(crate) fn in_folder(folder: &Path) -> Keyring {
     std::fs::create_dir_all(folder).expect("a folder");
     Keyring::in_place(Box::new(Files(folder.to_owned())))
@@ -45,11 +45,11 @@ pub(crate) enum Mood {
     Open,
     /// Refuses everything.
     Locked,
-    /// Answers nothing until this changes.
+    /// Does not answer until this changes.
     Silent,
 }
 
-/// The mood of a keyring, and how often it was asked for a token while it was silent.
+/// The mood of a keyring, and how many token requests arrived while it was silent.
 #[derive(Clone)]
 pub(crate) struct Control(Arc<(Mutex<(Mood, usize)>, Condvar)>);
 
@@ -77,7 +77,7 @@ impl Control {
     }
 }
 
-/// A keyring that is locked or silent at will; tokens only: the key of the seal is always given.
+/// A keyring that can be locked or silent, for tokens only: the key of the link encryption is always available.
 pub(crate) fn moody() -> (Keyring, Control) {
     let control = Control(Arc::new((Mutex::new((Mood::Open, 0)), Condvar::new())));
     let store = Moody { kept: MemoryStore::default(), control: control.clone() };

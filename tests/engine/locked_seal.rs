@@ -1,4 +1,4 @@
-//! What is said of links that are encrypted with a key from a keyring that is locked.
+//! What is shown for links that are encrypted with a key from a locked keyring.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use crate::quiet;
 use crate::sealing::{hear, message};
 use crate::window::{Machine, Told, Window};
 
-/// A keyring that gives tokens, and the key of the seal unless it is locked.
+/// A keyring that returns tokens, and the link encryption's key unless it is locked.
 struct LockedSeal {
     kept: MemoryStore,
     locked: Arc<AtomicBool>,
@@ -39,7 +39,7 @@ impl SecretStore for LockedSeal {
     }
 }
 
-/// What `export` says of the data requests, beside a run or before the next one.
+/// What `export` prints for the data requests, during a run or before the next one.
 async fn exported(machine: &Machine, is_under_way: bool) -> Vec<String> {
     let archive = ReadOnlyJournal::open(&machine.folder.path().join("data")).expect("readable").expect("a journal");
     let opener = match archive.sealed_as().expect("readable") {
@@ -73,7 +73,7 @@ async fn exported(machine: &Machine, is_under_way: bool) -> Vec<String> {
     statuses
 }
 
-/// What a window says of the data requests that has heard this.
+/// What a window that received these events shows for the data requests.
 fn shown(told: &Told, profile: ProfileId) -> Vec<String> {
     let mut activities = Activities::new(Duration::from_mins(10));
     for event in told.iter() {

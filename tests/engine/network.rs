@@ -1,4 +1,4 @@
-//! The network that people have: proxies and private authorities, for the socket, REST calls and downloads alike.
+//! Proxies and private certificate authorities, for the socket, REST calls and downloads alike.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ use crate::window::{Machine, Window, profile_of, set, token_of, with_password, w
 /// The value of `Proxy-Authorization` for `ops` with the password `canary`.
 const AUTHORIZATION: &str = "Basic b3BzOmNhbmFyeQ==";
 
-/// A profile of a sandbox that is elsewhere: behind TLS, under a name that only a proxy knows.
+/// A profile of a sandbox behind TLS, under a name that only a proxy resolves.
 async fn profile_elsewhere(sandbox: &SandboxHandle) -> Profile {
     let elsewhere = async |scheme: &str, url: &str| {
         Address::new(format!("{scheme}://{ELSEWHERE}:{}", encrypted(port_of(url)).await))
@@ -29,7 +29,7 @@ async fn profile_elsewhere(sandbox: &SandboxHandle) -> Profile {
     }
 }
 
-/// What an engine is started with whose environment names a proxy for everything.
+/// The options of an engine whose environment names a proxy for everything.
 fn with_variable(machine: &Machine, proxy: &str) -> EngineOptions {
     let variable = proxy.to_owned();
     EngineOptions {
@@ -43,7 +43,7 @@ fn through(proxy: &str) -> Preferences {
     Preferences { proxy: ProxyChoice::from_text(proxy), ..Preferences::default() }
 }
 
-/// Has a link to the sandbox's store offered under another address, and waits for its row.
+/// Offers a link to the sandbox's store under another address, and waits for its row.
 async fn offer(window: &mut Window, sandbox: &SandboxHandle, store: &Address) -> RequestId {
     let link = sandbox.control().offer_download(b"payload".to_vec(), None);
     let (_, auth) = link.expose().split_once("auth=").expect("a link with a token");
@@ -64,7 +64,7 @@ async fn download(window: &mut Window, profile: ProfileId, request: &RequestId, 
     deed
 }
 
-/// Waits for an attempt to fail; why it did.
+/// Waits for an attempt to fail. Returns why it did.
 async fn failure(window: &mut Window) -> String {
     match window.state("a failure", |state| matches!(state, ConnectionState::Reconnecting { .. })).await {
         ConnectionState::Reconnecting { why, .. } => why.to_string(),
@@ -144,7 +144,7 @@ async fn a_proxy_that_wants_a_password_says_so_for_the_socket_calls_and_download
     };
     assert!(why.contains(WORDS), "{why}");
 
-    // The change back is good at once: nobody waits for the next attempt, and the link still is.
+    // The corrected setting applies at once, without waiting for the next attempt, and the link is still valid.
     window.act(set(&through(&open.url())));
     window.live(2).await;
     let saved = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
@@ -163,7 +163,7 @@ async fn a_proxy_that_asks_to_wait_is_heard_by_the_socket_calls_and_downloads_an
     window.signed_in().await.expect("signed in");
     window.live(1).await;
     let request = offer(&mut window, &sandbox, &profile.download).await;
-    // What calls were made over is not used any more.
+    // The connections of earlier calls are not reused.
     window.act(set(&through(&proxy.url())));
 
     for (answer, status, span) in [
@@ -190,7 +190,7 @@ async fn a_proxy_that_asks_to_wait_is_heard_by_the_socket_calls_and_downloads_an
         window.act(Action::RenewToken(profile.id));
         says("the renewal", &window.notice("HTTP status").await.sentence);
     }
-    // What waits as long as it is asked to says so.
+    // A request that waits because the server asked it to reports that it waits.
     let token = sandbox.control().store_data(DEMO_USERNAME, b"1".to_vec(), "a.txt", "a").expect("stored");
     let stored = StoredData { token, context: String::new(), file_name: String::new(), size: None, created: None };
     window.act(Action::RequestData { profile: profile.id, data: vec![stored], folder: None });
@@ -299,12 +299,12 @@ async fn an_authority_in_the_settings_is_trusted_from_the_next_connection_on() {
     window.signed_in().await.expect("the authority vouches for it");
     window.live(1).await;
 
-    // And from a start on, without anybody setting it again.
+    // It also applies from the next start on, without being set again.
     window.kept().await;
     window.quit().await;
     let mut window = Window::open(&machine);
     window.live(1).await;
-    // What is taken away is not trusted any more.
+    // A removed certificate is not trusted any more.
     window.act(set(&Preferences::default()));
     window.settings("the settings", |settings| settings.preferences.authority_file.is_none().then_some(())).await;
     sandbox.control().drop_connections();

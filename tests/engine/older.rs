@@ -1,4 +1,4 @@
-//! More activities than may be in memory: what is in the journal only is found, searched and brought back.
+//! More activities than may be in memory: those that are only in the journal are found, searched and restored.
 
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ use serde_json::json;
 use crate::quiet;
 use crate::window::{Machine, Window};
 
-/// The fewest rows that can be chosen.
+/// The smallest limit of rows in memory.
 const ROWS: usize = 10_000;
-/// How many commands the journal has.
+/// The commands in the journal.
 const COMMANDS: usize = 26_000;
 
 fn id_of(number: usize) -> String {
@@ -31,12 +31,12 @@ fn command(number: usize) -> ActivityKey {
     ActivityKey::Command(CommandId::new(id_of(number)))
 }
 
-/// When a command was named, and so first seen.
+/// The time at which a command was tracked, and so first seen.
 fn first_seen(number: usize) -> Timestamp {
     Timestamp(1_700_000_000_000_000 + i64::try_from(number).expect("a small number") * 1_000)
 }
 
-/// What earlier runs wrote of a command: its name, and that it failed.
+/// The entries of an earlier run for a command: its label, and its failure.
 fn entries_of(number: usize) -> [Entry; 2] {
     let label = Fact::Done(LocalEvent::Labelled { label: format!("job {number}") });
     let raw = json!({"data": {"type": "X-DPT-CAB-ID", "id": id_of(number), "command_status": 3, "body": "denied"}});
@@ -49,7 +49,7 @@ fn entries_of(number: usize) -> [Entry; 2] {
     ]
 }
 
-/// A machine whose journal has all the commands, and which holds as few rows in memory as there may be.
+/// A machine whose journal has all commands, with the smallest limit of rows in memory.
 async fn with_history(sandbox: &SandboxHandle) -> (Machine, ProfileId) {
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -68,13 +68,13 @@ async fn with_history(sandbox: &SandboxHandle) -> (Machine, ProfileId) {
     (machine, profile)
 }
 
-/// A window's model of one profile, made from what the engine tells.
+/// A window's model of one profile, built from the engine's events.
 struct Model {
     profile: ProfileId,
     activities: Activities,
-    /// How many events were taken.
+    /// The number of processed events.
     taken: usize,
-    /// Whether all older entries were told.
+    /// Whether all older entries have been indexed.
     indexed: bool,
 }
 
@@ -110,7 +110,7 @@ impl Model {
         }
     }
 
-    /// Takes events, and asks for what is missing, until something is true.
+    /// Processes events, and requests missing rows, until a condition holds.
     async fn until(&mut self, window: &mut Window, what: &str, is_true: impl Fn(&Self) -> bool) {
         loop {
             while let Some(event) = window.heard.get(self.taken) {
@@ -132,12 +132,12 @@ impl Model {
         Some(self.activities.get(self.activities.find(key)?)?.status())
     }
 
-    /// How many rows there are but for gaps.
+    /// The number of rows except gaps.
     fn known(&self) -> usize {
         self.activities.known() - self.activities.gaps().count()
     }
 
-    /// A row is what all of its entries say.
+    /// Checks that a row contains all of its entries.
     fn is_whole(&self, number: usize) {
         let activity =
             self.activities.find(&command(number)).and_then(|row| self.activities.get(row)).expect("the row");
@@ -160,7 +160,7 @@ async fn a_late_message_finds_the_row_that_was_not_restored_or_was_evicted() {
     let mut model = Model::new(profile);
     model.until(&mut window, "what is older", |model| model.indexed).await;
     window.live(1).await;
-    // Of an earlier run, and older than what was restored.
+    // From an earlier run, and older than the restored entries.
     let known = model.known();
     assert!(known >= COMMANDS, "{known}");
     assert_eq!(model.status(&command(7)), None);
@@ -168,7 +168,7 @@ async fn a_late_message_finds_the_row_that_was_not_restored_or_was_evicted() {
     model.until(&mut window, "the older row", |model| model.status(&command(7)) == Some(Status::Failed)).await;
     model.is_whole(7);
     assert_eq!(model.known(), known, "it is counted twice, or not at all");
-    // Evicted by what came since.
+    // Evicted by newer rows.
     let oldest = COMMANDS - ROWS + 200;
     assert_eq!(model.status(&command(oldest)), Some(Status::Failed));
     for number in 0..400 {
@@ -185,7 +185,7 @@ async fn a_late_message_finds_the_row_that_was_not_restored_or_was_evicted() {
     window.quit().await;
 }
 
-/// The answers to a search that were heard so far: how far each was, what was found, and the end.
+/// The answers to a search so far: the progress, the results, and the end.
 fn found(window: &Window, number: u32) -> (Vec<u8>, Vec<(ActivityKey, usize)>, Option<SearchEnd>) {
     let (mut percents, mut all, mut ended) = (Vec::new(), Vec::new(), None);
     for event in &window.heard {
@@ -213,7 +213,7 @@ async fn a_search_says_how_far_it_is_finds_whole_activities_and_can_be_cancelled
         let filter = Filter::parse(filter).expect("a filter");
         Action::SearchOlder { profile, search, filter, status_filter: StatusFilter::All, before }
     };
-    // The first is cancelled, and the second ended by the third.
+    // The first search is cancelled, and the third replaces the second.
     window.act(search(1, "label:job"));
     window.act(Action::CancelSearch(profile));
     window.act(search(2, "label:job"));
@@ -240,7 +240,7 @@ async fn a_search_says_how_far_it_is_finds_whole_activities_and_can_be_cancelled
 async fn a_gap_says_of_what_was_not_restored_what_the_journal_knows() {
     let sandbox = quiet().await;
     let (mut machine, profile) = with_history(&sandbox).await;
-    // Without a token nobody is asked.
+    // Without a token no server is asked.
     machine.keyring = Keyring::in_memory();
     let journal = Journal::open(&machine.folder.path().join("data")).expect("the journal").journal;
     let id = |text: &str| CommandId::new(text.to_owned());
@@ -268,7 +268,7 @@ async fn a_gap_says_of_what_was_not_restored_what_the_journal_knows() {
         let newer = batch.iter().map(|number| heard(&format!("n-{number}"), 2)).collect();
         journal.append(profile, newer).await.expect("written");
     }
-    // The gap went on, and names nothing more.
+    // The gap continued, and names nothing more.
     let Fact::Gap(more) = gap.fact else { panic!("no gap") };
     let more = Fact::Gap(Gap { open: Vec::new(), ..more });
     journal
@@ -286,9 +286,9 @@ async fn a_gap_says_of_what_was_not_restored_what_the_journal_knows() {
     };
     assert_eq!(state(&model), (4, 1, 1));
     assert_eq!(model.status(&key("unknown")), Some(Status::Unknown));
-    // All are counted once: those of the journal, the new ones, and what the gap names.
+    // Each counts once: those of the journal, the new ones, and those that the gap names.
     assert_eq!(model.known(), COMMANDS + 2 * COMMANDS + 3);
-    // Of what is in the journal only, nothing is claimed.
+    // Nothing is claimed about a command that is only in the journal.
     assert_eq!(model.activities.answer(&command(7)), StatusAnswer::Open);
     window.quit().await;
 }

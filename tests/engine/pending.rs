@@ -1,4 +1,4 @@
-//! What is promised is kept, whatever ends the program first: signing out, revoking, removing, forgetting.
+//! Pending work is completed, whatever ends the program first: signing out, revoking, removing, clearing history.
 
 #![expect(clippy::disallowed_methods, reason = "another program looks into the database that was left")]
 
@@ -25,7 +25,7 @@ use crate::window::{Machine, Told, Window, with_password};
 
 const REVOKE: &str = "POST /profile/revoke-authorization-token";
 
-/// A backend that grants `T-1`, and revokes only once it is told to.
+/// A backend that issues `T-1`, and only revokes it after a signal.
 async fn backend() -> (Backend, Arc<AtomicBool>) {
     let revokes = Arc::new(AtomicBool::new(false));
     let answers = revokes.clone();
@@ -72,7 +72,7 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
     tokio::time::timeout(Duration::from_mins(1), looking).await.unwrap_or_else(|_| panic!("{what}: never came"))
 }
 
-/// How many pieces of work of a kind are pending in a data folder.
+/// The number of pending work items of a kind in a data folder.
 pub(crate) fn pending(data: &Path, kind: i64) -> i64 {
     let count = || {
         let database = rusqlite::Connection::open_with_flags(
@@ -84,7 +84,7 @@ pub(crate) fn pending(data: &Path, kind: i64) -> i64 {
     count().unwrap_or(0)
 }
 
-/// Whether a data folder has a text in any of its files.
+/// Whether any file of a data folder contains a text.
 pub(crate) fn is_on_disk(data: &Path, needle: &str) -> bool {
     ["journal.sqlite", "journal.sqlite-wal"].iter().any(|file| {
         let bytes = std::fs::read(data.join(file)).unwrap_or_default();
@@ -92,7 +92,7 @@ pub(crate) fn is_on_disk(data: &Path, needle: &str) -> bool {
     })
 }
 
-/// Waits until the window has all of the past: whatever follows from it has begun.
+/// Waits until the window has the whole history, so that whatever follows from it has begun.
 async fn history(window: &mut Window) {
     let past = |event: &Event| matches!(event, Event::Restored { complete: true, .. }).then_some(());
     window.since(0, "the past", past).await;
@@ -149,7 +149,7 @@ async fn a_profile_that_was_signed_out_while_the_keyring_was_locked_never_signs_
     window.notice("There is no token to connect with").await;
     window.quit().await;
 
-    // Still locked, then open: the token is still there at first, and is not used.
+    // First locked, then open: the token is still there at first, and is not used.
     for mood in [Mood::Locked, Mood::Open] {
         control.be(Mood::Open);
         assert!(machine.keyring.token(profile.id).await.expect("open").is_some(), "{mood:?}");
@@ -165,7 +165,7 @@ async fn a_profile_that_was_signed_out_while_the_keyring_was_locked_never_signs_
     }
     assert_eq!(machine.keyring.token(profile.id).await.expect("open"), None);
 
-    // Signed in again, it is kept as ever.
+    // Signed in again, the token is kept as usual.
     let mut window = Window::open(&machine);
     sign_in(&mut window, &profile).await;
     window.quit().await;
@@ -214,7 +214,7 @@ async fn a_token_that_the_keyring_gives_after_the_operator_signed_out_or_disconn
         until("the question", async || (control.waited() > before).then_some(())).await;
         let signs_out = matches!(action, Action::SignOut { .. });
         window.act(action);
-        // Heard by the engine, since it answers in order.
+        // Proves that the engine has processed the earlier actions, because it answers in order.
         window.act(Action::ListDataTokens { profile: profile.id, page: 1 });
         window.notice("Sign in first").await;
         control.be(Mood::Open);
@@ -277,7 +277,7 @@ pub(crate) async fn fill(data: &Path, profile: ProfileId, count: usize) {
     journal.close().await;
 }
 
-/// How many entries of a profile an export would read.
+/// The number of a profile's entries that an export would read.
 fn exported(data: &Path, profile: ProfileId) -> usize {
     let archive = ReadOnlyJournal::open(data).expect("it can be read").expect("a journal");
     let found = archive.since(Seq(0), usize::MAX).expect("it can be read");
@@ -288,7 +288,7 @@ fn settings(machine: &Path) -> String {
     std::fs::read_to_string(machine.join("config/settings.toml")).unwrap_or_default()
 }
 
-/// Runs a test as a child in a machine's folder, and kills it as soon as it has said a word.
+/// Runs a test as a child in a machine's folder, and kills it as soon as it has printed a word.
 pub(crate) fn kill_when_it_says(test: &str, folder: &Path, word: &str, variables: &[(&str, &str)]) {
     let mut command = child::command(&[], test, folder);
     command.envs(variables.iter().copied());
@@ -300,7 +300,7 @@ pub(crate) fn kill_when_it_says(test: &str, folder: &Path, word: &str, variables
     assert!(said, "it ended before it said {word:?}");
 }
 
-/// Runs a test of this file as a child that uses a backend, and kills it as soon as it has said a word.
+/// Runs a test of this file as a child that uses a backend, and kills it as soon as it has printed a word.
 async fn kill_child(test: &'static str, folder: &Path, word: &'static str, backend: &Backend, websocket: &str) {
     let (folder, api, websocket) = (folder.to_owned(), backend.url.clone(), websocket.to_owned());
     let killing = tokio::task::spawn_blocking(move || {
@@ -310,7 +310,7 @@ async fn kill_child(test: &'static str, folder: &Path, word: &'static str, backe
     killing.await.expect("killed");
 }
 
-/// In the child: the machine, and the profile of the backend that the parent runs.
+/// In the child: the machine, and the profile of the parent's backend.
 fn of_parent(folder: &Path) -> (Machine, Profile) {
     let variable = |name| std::env::var(name).expect("given by the parent");
     let (api, websocket) = (variable("PENDING_TEST_API"), variable("PENDING_TEST_WS"));
@@ -350,7 +350,7 @@ async fn a_kill_after_signing_out_takes_neither_the_promise_to_forget_nor_the_on
     let folder = tempfile::tempdir().expect("a folder");
     kill_child(TEST, folder.path(), "signed out", &backend, &websocket).await;
     assert!(!is_on_disk(&folder.path().join("data"), "T-1"), "the token is on the disk");
-    // As if the kill had come before the keyring was asked.
+    // As if the kill had come before the request to the keyring.
     let machine = Machine::at(folder.path());
     let token = privicore_monitor::protocol::AuthorizationToken::new("T-1");
     machine.keyring.store_token(ProfileId::from_u128(77), &token).await.expect("stored");
@@ -413,7 +413,7 @@ async fn a_kill_while_activity_is_forgotten_brings_none_of_it_back() {
         let (machine, profile) = of_parent(&folder);
         let mut window = Window::open(&machine);
         sign_in(&mut window, &profile).await;
-        // What is still being read from the journal is not forgotten before it has been.
+        // Entries that are still being read from the journal are only deleted afterwards.
         history(&mut window).await;
         window.act(Action::ForgetProfile(profile.id));
         until("the promise", async || (pending(&folder.join("data"), 5) > 0).then_some(())).await;

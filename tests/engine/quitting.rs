@@ -1,4 +1,4 @@
-//! Quitting: it waits for nothing but what leaves and what writes, whatever else is under way.
+//! Quitting waits only for the leave and for writes, whatever else is in progress.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -18,12 +18,12 @@ use crate::quiet;
 use crate::scripted::{Backend, proxy};
 use crate::window::{Machine, Window, with_password};
 
-/// An answer that never ends.
+/// A response that never ends.
 pub(crate) fn silence() -> Response {
     Response::new(Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>()))
 }
 
-/// A backend that signs in and, after that, answers nothing.
+/// A backend that signs in and answers nothing after that.
 async fn silent_backend() -> Backend {
     Backend::with_headers(|line| {
         if line.starts_with("POST /profile/authenticate") {
@@ -36,7 +36,7 @@ async fn silent_backend() -> Backend {
     .await
 }
 
-/// Signs in to a backend; the profile.
+/// Signs in to a backend. Returns the profile.
 async fn sign_in(window: &mut Window, backend: &Backend) -> Profile {
     let profile = Profile {
         name: "ops".to_owned(),
@@ -52,7 +52,7 @@ async fn sign_in(window: &mut Window, backend: &Backend) -> Profile {
     profile
 }
 
-/// Waits until a backend was asked for something.
+/// Waits until a backend has received a request.
 pub(crate) async fn until_asked(backend: &Backend, line: &str) {
     let asked = async {
         while !backend.is_asked(line) {
@@ -81,7 +81,7 @@ async fn a_server_that_never_answers_holds_neither_the_end_nor_the_last_proof_of
     until_asked(&backend, "GET /request-status").await;
     until_asked(&backend, "GET /data-token").await;
     let quits = now();
-    // How long that takes is tested where time is in the test's hand. That it ends says that nobody waits for an answer.
+    // The duration is tested where the test controls the time. That it ends shows that it waits for no answer.
     window.quit().await;
     let Opened { journal, .. } = Journal::open(&machine.folder.path().join("data")).expect("the journal");
     let alive = journal.last_alive(profile).await.expect("it can be read").expect("no proof of life");
@@ -102,7 +102,7 @@ async fn what_was_chosen_just_before_the_end_is_kept_however_the_window_ends() {
         if in_order {
             window.quit().await;
         } else {
-            // As when the window fails: the engine has not seen all of it yet.
+            // As when the window fails: the engine has not processed everything yet.
             window.handle.quit();
             assert!(window.handle.join(Duration::from_mins(1)), "it does not stop");
         }
@@ -129,7 +129,7 @@ async fn what_was_labelled_tracked_or_signed_out_just_before_the_end_is_there_at
         if in_order {
             window.quit().await;
         } else {
-            // As when the window fails: the engine has not seen all of it yet.
+            // As when the window fails: the engine has not processed everything yet.
             window.handle.quit();
             assert!(window.handle.join(Duration::from_mins(1)), "it does not stop");
         }
@@ -156,7 +156,7 @@ async fn a_window_that_panics_leaves_its_channels_and_what_was_heard_is_in_the_j
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
     let handle = window.handle.clone();
-    // Busy with what was asked of it, as a window that fails may leave it.
+    // Busy with earlier actions, as a failing window may leave it.
     while handle.send(Action::ListDataTokens { profile, page: 1 }).is_ok() {}
     let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": "c-1", "command_status": 2}});
     sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");

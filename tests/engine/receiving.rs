@@ -1,4 +1,4 @@
-//! Hearing what a profile is told, across broken connections and messages that can't be read.
+//! Receiving a profile's messages, across broken connections and messages that can't be parsed.
 
 use privicore_monitor::activity::{ActivityKey, Entry, Fact, LocalEvent, Seq, StatusCheck};
 use privicore_monitor::engine::{Action, ConnectionState, DisconnectReason, Event};
@@ -58,7 +58,7 @@ async fn a_connection_whose_packets_are_dropped_is_found_dead_by_its_pings_and_i
     window.quit().await;
 }
 
-/// Whether one of the entries that an event tells is wanted.
+/// The first wanted entry of an event, if any.
 fn entry_of(event: &Event, wanted: impl Fn(&Entry) -> bool) -> Option<()> {
     let Event::Committed { entries, .. } = event else { return None };
     entries.iter().any(wanted).then_some(())

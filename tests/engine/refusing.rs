@@ -1,4 +1,4 @@
-//! A journal that refuses to be written holds nobody up: disconnecting, signing out, removing and quitting work at once.
+//! A journal that refuses writes blocks nothing: disconnecting, signing out, removing and quitting work at once.
 
 #![expect(clippy::disallowed_methods, reason = "another program makes the journal refuse")]
 
@@ -13,7 +13,7 @@ use crate::pending::until;
 use crate::quiet;
 use crate::window::{Machine, Window, post};
 
-/// Whether the journal refuses entries, and what is written down as pending work.
+/// Sets whether the journal refuses entries and pending work.
 fn refuse(machine: &Machine, refuses: bool) {
     let database = rusqlite::Connection::open(machine.folder.path().join("data/journal.sqlite")).expect("the journal");
     for table in ["entry", "pending_work"] {
@@ -28,7 +28,7 @@ fn refuse(machine: &Machine, refuses: bool) {
     }
 }
 
-/// How many entries of a profile an export would read.
+/// The number of a profile's entries that an export would read.
 fn rows(machine: &Machine, profile: ProfileId) -> u64 {
     let archive = ReadOnlyJournal::open(&machine.folder.path().join("data"));
     archive.expect("it can be read").expect("a journal").count(Some(profile)).expect("it can be read")

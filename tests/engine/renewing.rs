@@ -1,5 +1,5 @@
-//! Renewal against whatever else happens at the same time: a call that finds the old token dead, a keyring that takes its
-//! time, the button pressed twice, signing out, signing in, removing, disconnecting.
+//! Token renewal against whatever else happens at the same time: a call that finds the old token invalid, a slow keyring,
+//! the button pressed twice, signing out, signing in, removing, disconnecting.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -23,7 +23,7 @@ use crate::window::{Machine, Window, with_password, with_token};
 const RENEW: &str = "POST /profile/reauthorize-authorization-token";
 const REVOKE: &str = "POST /profile/revoke-authorization-token";
 
-/// A profile that is signed in with `T-1`, and its server. Once a new token was asked for, REST calls with the old one are
+/// A profile that is signed in with `T-1`, and its server. Once a new token was requested, REST calls with the old one are
 /// refused.
 struct Bench {
     backend: Backend,
@@ -31,9 +31,9 @@ struct Bench {
     profile: Profile,
     machine: Machine,
     keyring: keys::Control,
-    /// The answer to the request for a new token comes with a permit.
+    /// Each permit releases one answer to the request for a new token.
     answers: Arc<Semaphore>,
-    /// Whether there is a new token.
+    /// Whether the server issues a new token.
     grants: Arc<AtomicBool>,
 }
 
@@ -100,13 +100,13 @@ impl Bench {
         self.profile.id
     }
 
-    /// Presses the button and waits until the server has been asked.
+    /// Presses the button and waits until the server has received the request.
     async fn asks(&mut self) {
         self.window.act(Action::RenewToken(self.id()));
         until_asked(&self.backend, RENEW).await;
     }
 
-    /// A call with the token in use is refused.
+    /// Makes a call that is refused with the current token.
     async fn is_refused(&mut self) {
         let before = self.backend.got_of("GET /request-status").len();
         self.window.act(Action::CheckStatus { profile: self.id(), commands: vec![CommandId::from("c-1")] });
@@ -138,7 +138,7 @@ impl Bench {
         tokens
     }
 
-    /// The engine has heard everything that was told it so far: it answers in order.
+    /// Waits until the engine has processed everything so far: it answers in order.
     async fn settled(&mut self) {
         self.window.act(Action::Track { profile: self.id(), commands: Vec::new(), label: None });
         self.window.notice("There is no command to track").await;
@@ -167,7 +167,7 @@ async fn a_call_that_finds_the_old_token_dead_meanwhile_takes_nothing_down_and_t
     bench.answer();
     bench.window.notice("The token was renewed.").await;
     bench.window.live(2).await;
-    // The keyring has not answered yet, and a call with the old ticket may still come.
+    // The keyring has not answered yet, and a call with the old token may still arrive.
     bench.is_refused().await;
     assert!(!bench.was_refused(), "the good token was taken for the dead one");
     bench.keyring.be(Mood::Open);
@@ -285,7 +285,7 @@ async fn a_new_token_that_the_keyring_did_not_keep_before_the_end_is_used_and_ke
     let kept = machine.keyring.token(ProfileId::from_u128(77)).await.expect("it is open");
     assert_eq!(kept.as_ref().map(privicore_monitor::protocol::AuthorizationToken::expose), Some("T-2"));
     until("the end of the work", async || (pending(&data, 6) == 0).then_some(())).await;
-    // Signed out, it is neither kept nor used any more.
+    // Signed out, the token is neither kept nor used any more.
     window.act(Action::SignOut { profile: ProfileId::from_u128(77), revoke: false });
     window.state("signed out", |state| *state == ConnectionState::SignedOut).await;
     window.quit().await;
@@ -362,7 +362,7 @@ async fn who_signs_in_meanwhile_stays_with_the_token_of_that_sign_in() {
     bench.window.live(2).await;
     bench.answer();
     bench.keeps(Some("T-3")).await;
-    // The answer has come by now, or comes while the next one is asked for.
+    // The answer has arrived by now, or arrives during the next request.
     bench.answer();
     bench.window.act(Action::RenewToken(bench.id()));
     bench.window.notice("The token was renewed.").await;

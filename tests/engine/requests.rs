@@ -1,4 +1,4 @@
-//! Requesting stored data: the list of data tokens, one request each, and the same data once more.
+//! Requesting stored data: the list of data tokens, one request each, and the same data again.
 
 use privicore_monitor::activity::{ActivityKey, Fact, LocalEvent, Requested};
 use privicore_monitor::engine::{Action, Event, RestError};
@@ -19,7 +19,7 @@ async fn page(window: &mut Window, profile: ProfileId, page: u32) -> Result<Data
         .await
 }
 
-/// The next request that the window hears of.
+/// The next request that the window receives.
 async fn requested(window: &mut Window) -> (ActivityKey, Requested) {
     window
         .wait("a request", |event| match event {
@@ -59,7 +59,7 @@ async fn data_tokens_are_listed_by_the_page_and_requested_with_their_names() {
         (wanted.token.clone(), "report 149.pdf", "reports/2026", Some(100))
     );
     assert!(request.command.is_some(), "the command is not known");
-    // It comes under the id that the server gave.
+    // It arrives under the id that the server assigned.
     window
         .entry(&key, |entry| match &entry.fact {
             Fact::Heard(Message::Data(report)) => matches!(report.delivery, DataBody::Inline { size: 100, .. }),

@@ -1,4 +1,4 @@
-//! Saving many, saving by itself, and following a request to the disk.
+//! Saving many items, saving automatically, and following a request to the disk.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::downloads::{bytes, data, end_of, no_hidden_parts, offer, publish, put
 use crate::quiet;
 use crate::window::{Machine, Window, set};
 
-/// The names in a folder, in order.
+/// The names in a folder, sorted.
 fn names_in(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> = std::fs::read_dir(folder)
         .expect("the folder")
@@ -103,7 +103,7 @@ async fn data_is_saved_by_itself_from_the_download_host_only_until_another_is_al
     assert_eq!(receipt.gets, 1);
     assert_eq!(names_in(&folder), ["itself.txt"], "what came before the rule is left to the operator");
 
-    // The same server by a name that is not the download address's.
+    // The same server by a name other than the download address's.
     let link = sandbox.control().offer_download(b"elsewhere".to_vec(), Some("elsewhere.txt"));
     let elsewhere = link.expose().replace("127.0.0.1", "localhost");
     offer(&mut window, &sandbox, "elsewhere", &elsewhere).await;
@@ -118,7 +118,7 @@ async fn data_is_saved_by_itself_from_the_download_host_only_until_another_is_al
             saving.automatic_hosts.iter().any(|host| host == "localhost").then_some(())
         })
         .await;
-    // The link is as good as before: the operator can still use it.
+    // The link is still valid: the operator can use it.
     window.act(Action::DownloadAll { profile, requests: vec![RequestId::from("elsewhere")], folder: folder.clone() });
     assert!(matches!(end_of(&mut window, "elsewhere").await, LocalEvent::Saved { .. }));
     assert_eq!(names_in(&folder), ["elsewhere.txt", "itself.txt"]);

@@ -12,13 +12,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Message;
 
-/// Runs as long as the test: what fails in it fails the test by its silence.
+/// Runs as long as the test. If the server fails, the test fails because there is no answer.
 #[expect(clippy::disallowed_methods, reason = "the test owns its servers and ends with them")]
 pub(crate) fn serve(server: impl Future<Output = ()> + Send + 'static) {
     drop(tokio::spawn(server));
 }
 
-/// A request that a backend got.
+/// A request that a backend received.
 #[derive(Debug, Clone)]
 pub(crate) struct Got {
     pub(crate) line: String,
@@ -26,7 +26,7 @@ pub(crate) struct Got {
     pub(crate) body: String,
 }
 
-/// An HTTP server that answers as it is told and remembers what it was asked.
+/// An HTTP server with scripted answers that records its requests.
 #[derive(Clone)]
 pub(crate) struct Backend {
     pub(crate) url: String,
@@ -34,7 +34,7 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    /// Answers by the request line, such as `GET /health`: a status and a body.
+    /// Answers by the request line, such as `GET /health`, with a status and a body.
     pub(crate) async fn start(answer: impl Fn(&str) -> (u16, String) + Clone + Send + Sync + 'static) -> Self {
         Self::with_headers(move |line| {
             let (status, body) = answer(line);
@@ -72,17 +72,17 @@ impl Backend {
         Self { url, got }
     }
 
-    /// What it was asked so far.
+    /// The requests so far.
     pub(crate) fn got(&self) -> Vec<Got> {
         self.got.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether it was asked something of this kind.
+    /// Whether it has received a request of this kind.
     pub(crate) fn is_asked(&self, line: &str) -> bool {
         !self.got_of(line).is_empty()
     }
 
-    /// What it was asked of this kind.
+    /// The requests of this kind so far.
     pub(crate) fn got_of(&self, line: &str) -> Vec<Got> {
         self.got().into_iter().filter(|got| got.line.starts_with(line)).collect()
     }
@@ -106,7 +106,7 @@ pub(crate) async fn proxy_that(answer: impl Fn(&str) -> i64 + Clone + Send + 'st
     url
 }
 
-/// A proxy's answer that is not decided yet: it is asked for again.
+/// A proxy's answer that is not decided yet: `answer` is called again.
 pub(crate) const LATER: i64 = -1;
 
 /// One connection of a proxy.

@@ -1,4 +1,4 @@
-//! Links outlive the run that they came in, sealed: under a key that only the keyring has.
+//! Links outlive the run in which they arrived, encrypted with a key that only the keyring has.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::quiet;
 use crate::window::{Machine, Window};
 
-/// Generous: nothing here is about speed.
+/// Generous: nothing here measures speed.
 const DEADLINE: std::time::Duration = std::time::Duration::from_mins(1);
 
 fn data(id: &str) -> ActivityKey {
@@ -30,13 +30,13 @@ fn ready(id: &str) -> Value {
     json!({"data": {"type": "STREAM-READY", "id": id}})
 }
 
-/// Publishes a message of a request and waits until the window knows.
+/// Publishes a message of a request and waits until the window has it.
 pub(crate) async fn hear(window: &mut Window, sandbox: &SandboxHandle, id: &str, message: &Value) {
     sandbox.control().publish(DEMO_USERNAME, message).await.expect("published");
     window.entry(&data(id), |entry| matches!(entry.fact, Fact::Heard(_))).await;
 }
 
-/// Downloads and waits for the deed that ends it.
+/// Downloads and waits for the local event that ends the download.
 async fn download(window: &mut Window, machine: &Machine, profile: ProfileId, id: &str) -> LocalEvent {
     window.act(Action::Download { profile, request: RequestId::from(id), to: machine.file(id) });
     let ended =
@@ -47,7 +47,7 @@ async fn download(window: &mut Window, machine: &Machine, profile: ProfileId, id
     }
 }
 
-/// The window after a restart, live, and the links that it was told to have been kept.
+/// The live window after a restart, and the links that it received as restored.
 async fn again(machine: &Machine) -> (Window, Vec<RequestId>) {
     let mut window = Window::open(machine);
     window.live(1).await;
@@ -62,14 +62,14 @@ fn token_of(link: &str) -> &str {
     link.split_once("auth=").expect("a link with a token").1
 }
 
-/// Whether a file below a folder holds this.
+/// Whether any file below a folder contains this.
 fn is_in(folder: &Path, secret: &str) -> bool {
     std::fs::read_dir(folder).expect("a folder").any(|entry| {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             return is_in(&path, secret);
         }
-        // A socket is no file to read.
+        // A socket can't be read as a file.
         path.is_file() && memchr::memmem::find(&std::fs::read(&path).expect("a file"), secret.as_bytes()).is_some()
     })
 }
@@ -84,7 +84,7 @@ fn warnings(events: &[Event]) -> Vec<&Notice> {
         .collect()
 }
 
-/// What an activity's messages were before they were masked.
+/// An activity's messages before they were redacted.
 async fn reveal(window: &mut Window, profile: ProfileId, of: &ActivityKey) -> Vec<String> {
     window.act(Action::Reveal { profile, key: of.clone(), from: Seq(0), to: Seq(1_000_000) });
     let revealed = |event: &Event| match event {
@@ -156,7 +156,8 @@ async fn data_of_every_shape_that_was_ready_before_a_restart_can_be_fetched_afte
     }
     let heard = window.quit().await;
     assert!(warnings(&heard.events).is_empty(), "{:?}", warnings(&heard.events));
-    // All of them are used: nothing is kept any more. That of this run may be, where it came before the journal was read.
+    // All of them are used, so none is stored any more. A link of this run may be, if it arrived before the journal was
+    // read.
     let mut window = Window::open(&machine);
     window.live(1).await;
     hear(&mut window, &sandbox, "new", &message("new", whole)).await;
@@ -165,7 +166,7 @@ async fn data_of_every_shape_that_was_ready_before_a_restart_can_be_fetched_afte
     assert!(kept().all(|request| *request == RequestId::from("new")), "{told:?}");
 }
 
-/// A store that has no place for a key, but takes tokens.
+/// A keyring that stores tokens but no key.
 #[derive(Default)]
 struct NoSeal(Vec<(String, Vec<u8>)>);
 
@@ -275,7 +276,7 @@ async fn links_that_came_while_the_keyring_was_asked_are_sealed_when_it_has_answ
     window.quit().await;
 }
 
-/// Waits until there is something sealed in the journal.
+/// Waits until the journal contains something encrypted.
 #[expect(clippy::disallowed_methods, reason = "another program looks into the journal")]
 async fn sealed(machine: &Machine) {
     let journal = rusqlite::Connection::open(machine.folder.path().join("data/journal.sqlite")).expect("a journal");
@@ -285,7 +286,7 @@ async fn sealed(machine: &Machine) {
     }
 }
 
-/// A store that answers once its gate was opened.
+/// A keyring that answers after its gate was opened.
 struct Gated {
     gate: std::sync::mpsc::Receiver<()>,
     opened: bool,
@@ -311,7 +312,7 @@ impl SecretStore for Gated {
     }
 }
 
-/// A store that counts how often it was asked.
+/// A keyring that counts its requests.
 #[derive(Clone, Default)]
 struct Counting(Arc<AtomicUsize>);
 
@@ -355,10 +356,10 @@ async fn where_links_are_not_to_outlive_the_run_the_keyring_is_not_asked_and_not
     assert_eq!(asked.0.load(Ordering::SeqCst), 0, "the keyring was asked");
 }
 
-/// What the sandbox sends as a message of bytes.
+/// The bytes that the sandbox sends as a message.
 const BYTES: [u8; 4] = [0, 159, 146, 150];
 
-/// Has the sandbox send a message of bytes; its entry.
+/// Makes the sandbox send a binary message. Returns its entry.
 async fn bytes_from(window: &mut Window, sandbox: &SandboxHandle) -> Entry {
     let garbage = Fault::Garbage { frames: 1, kind: Some(Garbage::Binary) };
     assert_eq!(sandbox.control().strike(garbage, None).expect("struck"), 1);
@@ -371,7 +372,7 @@ async fn bytes_from(window: &mut Window, sandbox: &SandboxHandle) -> Entry {
     window.since(0, "the bytes", committed).await
 }
 
-/// Whether the window offers to save what an entry brought.
+/// Whether the window offers to save an entry's data.
 fn is_offered(entry: &Entry) -> bool {
     let mut activities = Activities::new(std::time::Duration::from_mins(10));
     activities.apply(entry);
@@ -385,7 +386,7 @@ async fn a_message_of_bytes_that_is_not_kept_is_not_offered_to_be_saved() {
         let mut machine = Machine::new();
         let mut options = machine.options();
         if has_keyring {
-            // Links are not to outlive the run.
+            // Links must not outlive the run.
             options.keeps_links = false;
         } else {
             machine.keyring = Keyring::in_place(Box::new(NoSeal::default()));

@@ -1,4 +1,4 @@
-//! Servers that ask to wait, that want to know who calls, and that write the end of a token in their own way.
+//! Servers that ask the client to wait, that require its name, and that write a token's expiry in their own format.
 
 use axum::body::Body;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! What other generations of servers do: each kind of answer, and what must never follow from one.
+//! Responses of other generations of servers, and what must never follow from them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -163,8 +163,8 @@ async fn a_server_that_wants_post_for_a_status_gets_it_with_an_empty_object() {
     window.quit().await;
 }
 
-/// What a server answers to `request-status` by GET and by POST, how the second question is asked after the first, and whether
-/// the command is known.
+/// A server's answers to `request-status` by GET and by POST, the requests of the first and the second status check, and
+/// whether the command is known.
 type Generation = ((u16, &'static str), (u16, &'static str), &'static [&'static str], bool);
 
 #[tokio::test]
@@ -174,11 +174,11 @@ async fn how_a_server_wants_to_be_asked_is_learnt_from_its_first_answer_and_kept
         ((200, ANSWER), (200, ANSWER), &["GET 1", "GET 2"], true),
         ((200, ANSWER), (405, ""), &["GET 1", "GET 2"], true),
         ((405, ""), (200, ANSWER), &["GET 1", "POST 1", "POST 2"], true),
-        // Routes that differ by method: the other way is 404 there, which is not yet the command's.
+        // Routes that differ by method: the other method is 404 there, which says nothing about the command.
         ((404, ""), (200, ANSWER), &["GET 1", "POST 1", "POST 2"], true),
         ((404, ""), (405, ""), &["GET 1", "POST 1", "GET 2"], false),
         ((405, ""), (404, ""), &["GET 1", "POST 1", "POST 2"], false),
-        // Both ways say the same: nothing is learnt.
+        // Both methods give the same answer, so nothing is learnt.
         ((404, ""), (404, ""), &["GET 1", "POST 1", "GET 2", "POST 2"], false),
     ];
     for (get, post, expected, known) in generations {
@@ -207,7 +207,7 @@ async fn how_a_server_wants_to_be_asked_is_learnt_from_its_first_answer_and_kept
     }
 }
 
-/// Sends every request on to another host.
+/// Redirects every request to another host.
 async fn redirecting(to: &Backend) -> Backend {
     let to = to.url.replace("127.0.0.1", "localhost");
     Backend::with_headers(move |line| {

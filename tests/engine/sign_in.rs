@@ -1,4 +1,4 @@
-//! Signing in and out, what is kept, and what a refused token does.
+//! Signing in and out, what is kept, and the consequences of a refused token.
 
 use std::sync::Arc;
 
@@ -120,7 +120,7 @@ async fn an_expired_token_is_refused_once_and_not_tried_again() {
     let ConnectionState::TokenRefused { why } = refused else { panic!("{refused:?}") };
     assert!(why.to_string().ends_with("Sign in again."), "{why}");
 
-    // By hand it can be tried at any time, and is refused once more.
+    // A manual retry is possible at any time, and is refused again.
     for action in [Action::RetryNow(id), Action::Connect(id)] {
         window.act(action);
         window.state("joining", |state| *state == ConnectionState::Joining).await;
@@ -252,7 +252,7 @@ async fn the_sandbox_signs_in_by_itself_and_is_kept_nowhere() {
     window.live(1).await;
     window.wait("an outcome", |event| matches!(event, Event::Committed { .. }).then_some(())).await;
     window.signed_in().await.expect("signed in");
-    // Removed, it can be started again.
+    // After its removal it can be started again.
     let sandbox = window.settings("the sandbox", |settings| settings.profiles.first().map(|profile| profile.id)).await;
     window.act(Action::RemoveProfile(sandbox));
     window.settings("no profile", |settings| settings.profiles.is_empty().then_some(())).await;

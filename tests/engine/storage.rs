@@ -1,4 +1,4 @@
-//! The journal under the engine: limits that take effect, activity that is forgotten, and a journal that is taken away.
+//! The journal under the engine: limits, cleared history, and a journal that disappears.
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ fn key(id: &str) -> ActivityKey {
     ActivityKey::Command(CommandId::from(id))
 }
 
-/// The server tells of a command, and the window hears of it.
+/// The server publishes a command, and the window receives it.
 async fn tell(window: &mut Window, sandbox: &SandboxHandle, id: &str, status: u8) {
     let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status}});
     sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
     window.entry(&key(id), |entry| matches!(entry.fact, Fact::Heard(_))).await;
 }
 
-/// The ids of what is restored at the start.
+/// The ids of the activities that are restored at the start.
 async fn restored(window: &mut Window) -> Vec<String> {
     let mut ids: Vec<String> = Vec::new();
     loop {
@@ -44,7 +44,7 @@ async fn restored(window: &mut Window) -> Vec<String> {
     }
 }
 
-/// Makes everything that is in the journal older.
+/// Makes everything in the journal older.
 #[expect(clippy::disallowed_methods, reason = "time passes in the journal alone")]
 fn age(machine: &Machine, days: i64) {
     let journal = rusqlite::Connection::open(machine.folder.path().join("data/journal.sqlite")).expect("a journal");

@@ -1,4 +1,4 @@
-//! What stands between the engine and a server in these tests: TLS in front of it, and an HTTP proxy on the way to it.
+//! What lies between the engine and a server in these tests: TLS in front of the server, and an HTTP proxy.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,10 +14,10 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use crate::scripted::serve;
 
-/// A name that no resolver knows: only a proxy leads there. The tests' certificate is good for it and for `localhost`.
+/// A name that no resolver knows: only a proxy reaches it. The tests' certificate covers it and `localhost`.
 pub(crate) const ELSEWHERE: &str = "privicore.test";
 
-/// The file of the tests' own authority, which vouches for the servers of [`encrypted`].
+/// The file of the tests' own authority, which signs the certificates of the servers of [`encrypted`].
 pub(crate) fn authority() -> PathBuf {
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine/tls/authority.pem").into()
 }
@@ -28,7 +28,7 @@ pub(crate) fn port_of(url: &str) -> u16 {
     port.parse().expect("a port")
 }
 
-/// TLS in front of a port of this machine, with the tests' own certificate; on which port it listens.
+/// Puts TLS with the tests' own certificate in front of a port of this machine. Returns the port that it listens on.
 pub(crate) async fn encrypted(to: u16) -> u16 {
     Encrypted::start(to, server(OURS, None)).await.port
 }
@@ -39,7 +39,7 @@ pub(crate) type Pem = (&'static [u8], &'static [u8]);
 /// The tests' own, for `localhost` and [`ELSEWHERE`].
 pub(crate) const OURS: Pem = (include_bytes!("tls/server.pem"), include_bytes!("tls/server.key"));
 
-/// A server's side of TLS. Its clients must have a certificate of the authority `of_clients`, if there is one.
+/// A server's TLS configuration. Its clients need a certificate of the authority `of_clients`, if there is one.
 pub(crate) fn server((chain, key): Pem, of_clients: Option<&[u8]>) -> ServerConfig {
     let certificate = |pem: &[u8]| CertificateDer::from_pem_slice(pem).expect("a certificate");
     let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
@@ -79,7 +79,8 @@ impl Encrypted {
                     let mut stream = match TlsAcceptor::from(config).accept(stream).into_fallible().await {
                         Ok(stream) => stream,
                         Err((_refused, mut stream)) => {
-                            // Closed with something unread, it would take back the alert that says why.
+                            // Closing with unread data would reset the connection and discard the alert that states the
+                            // reason.
                             drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await);
                             return;
                         }
@@ -92,20 +93,20 @@ impl Encrypted {
         Self { port, config }
     }
 
-    /// Has it answer otherwise from the next connection on.
+    /// Uses another configuration from the next connection on.
     pub(crate) fn replace(&self, config: ServerConfig) {
         *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 }
 
-/// What a proxy was asked, and what went through it.
+/// The requests that a proxy received, and the data that it relayed.
 #[derive(Default)]
 struct Seen {
     heads: Vec<String>,
     relayed: Vec<u8>,
 }
 
-/// An HTTP proxy that leads every name to this machine, for those who give the password that it wants.
+/// An HTTP proxy that resolves every name to this machine, for clients with the right password.
 #[derive(Clone)]
 pub(crate) struct Proxy {
     /// The port that it listens on.
@@ -115,7 +116,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// One that wants this value of `Proxy-Authorization`, or none.
+    /// A proxy that requires this value of `Proxy-Authorization`, or none.
     pub(crate) async fn start(wanted: Option<&'static str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -137,12 +138,12 @@ impl Proxy {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Has it answer every request with this from now on, or connect again.
+    /// Answers every request with this from now on; `None` connects again.
     pub(crate) fn refuse(&self, answer: Option<&'static str>) {
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = answer;
     }
 
-    /// The first lines of what it was asked so far.
+    /// The first lines of the requests so far.
     pub(crate) fn asked(&self) -> Vec<String> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.heads.iter().filter_map(|head| head.lines().next().map(str::to_owned)).collect()
@@ -155,7 +156,7 @@ impl Proxy {
         seen.heads.iter().all(|head| head.to_ascii_lowercase().contains(line))
     }
 
-    /// Whether what went through it so far had this in it.
+    /// Whether the relayed data so far contained this text.
     pub(crate) fn relayed(&self, text: &str) -> bool {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         memchr::memmem::find(&seen.relayed, text.as_bytes()).is_some()
@@ -215,7 +216,7 @@ impl Proxy {
     }
 }
 
-/// The way to a port of this machine, on which connections can begin to lose every byte while both of their ends stay open.
+/// A relay to a port of this machine whose connections can begin to lose every byte while both of their ends stay open.
 pub(crate) struct Line {
     /// The port that it listens on.
     pub(crate) port: u16,
@@ -223,7 +224,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// To a port.
+    /// A relay to this port.
     pub(crate) async fn to(to: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -240,13 +241,13 @@ impl Line {
         Self { port, losses }
     }
 
-    /// Those that are open lose everything from here on.
+    /// Open connections lose everything from here on.
     pub(crate) fn lose(&self) {
         self.losses.fetch_add(1, Ordering::SeqCst);
     }
 }
 
-/// Carries bytes both ways until an end is closed; once it loses them, not even that is told to the other end.
+/// Relays bytes both ways until an end is closed. Once it loses them, the other end does not notice a close either.
 async fn carry(mut client: TcpStream, mut server: TcpStream, loses: impl Fn() -> bool) {
     let (mut up, mut down) = (vec![0; 4096], vec![0; 4096]);
     loop {

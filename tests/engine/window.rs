@@ -1,4 +1,4 @@
-//! What stands in for the window: it sends actions, drains events when it is woken, and waits for one that it wants.
+//! Stands in for the window: it sends actions, drains events when it is woken, and waits for a specific one.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use crate::keys::in_folder;
 
-/// Generous: nothing here is about speed.
+/// Generous: nothing here measures speed.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A machine: folders and a keyring that outlive the engine.
@@ -27,7 +27,7 @@ pub(crate) struct Machine {
     pub(crate) keyring: Keyring,
 }
 
-/// A machine's folder: one of its own, which goes with it, or another's.
+/// A machine's folder: its own, deleted with it, or another's.
 pub(crate) enum Folder {
     Own(TempDir),
     Of(PathBuf),
@@ -43,22 +43,22 @@ impl Folder {
 }
 
 impl Machine {
-    /// A fresh one.
+    /// A new machine.
     pub(crate) fn new() -> Self {
         Self { folder: Folder::Own(tempfile::tempdir().expect("a folder")), keyring: Keyring::in_memory() }
     }
 
-    /// One in a folder, with a keyring that outlives this process.
+    /// A machine in an existing folder, with a keyring that outlives this process.
     pub(crate) fn at(folder: &Path) -> Self {
         Self { folder: Folder::Of(folder.to_owned()), keyring: in_folder(&folder.join("keyring")) }
     }
 
-    /// Where a download goes.
+    /// The path of a download.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// What an engine on this machine is started with.
+    /// The options of an engine on this machine.
     pub(crate) fn options(&self) -> EngineOptions {
         let folder = self.folder.path();
         EngineOptions {
@@ -88,31 +88,31 @@ pub(crate) struct Window {
     pub(crate) handle: EngineHandle,
     events: EventReceiver,
     rung: Arc<Notify>,
-    /// Everything that was heard so far. A problem is heard as the notice that the operator reads.
+    /// All events so far. A problem is recorded as the notice that the operator reads.
     pub(crate) heard: Vec<Event>,
-    /// What was waited for already.
+    /// The number of events that earlier waits have consumed.
     looked: usize,
-    /// Each status that was seen so far, the newest last. Some may have been missed, but never the newest.
+    /// Each status seen so far, the newest last. Some may have been missed, but never the newest.
     pub(crate) seen: Vec<EngineStatus>,
-    /// The states of connections that were seen so far, and how many of them were waited for already.
+    /// The connection states seen so far, and how many of them earlier waits have consumed.
     states: (Vec<ConnectionState>, usize),
     /// The number of the sign-in that was waited for last.
     signed_in: u64,
 }
 
-/// Everything that a window was told.
+/// Everything that a window received.
 #[derive(Debug)]
 pub(crate) struct Told {
-    /// What happened.
+    /// The events.
     pub(crate) events: Vec<Event>,
-    /// What was true.
+    /// The statuses.
     pub(crate) seen: Vec<EngineStatus>,
-    /// The states of connections.
+    /// The connection states.
     pub(crate) states: Vec<ConnectionState>,
 }
 
 impl Told {
-    /// What happened.
+    /// The events.
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, Event> {
         self.events.iter()
     }
@@ -134,24 +134,24 @@ impl Window {
         Self { handle, events, rung, heard, looked: 0, seen, states, signed_in: 0 }
     }
 
-    /// Asks for something.
+    /// Sends an action.
     pub(crate) fn act(&self, action: Action) {
         self.handle.send(action).expect("the engine takes it");
     }
 
-    /// The next thing that `pick` takes, looking only at what came after the last thing that was waited for.
+    /// Waits for the next event that `pick` accepts, after the last one that was waited for.
     pub(crate) async fn wait<T>(&mut self, what: &str, pick: impl FnMut(&Event) -> Option<T>) -> T {
         let (at, picked) = self.look(self.looked, what, pick).await;
         self.looked = at + 1;
         picked
     }
 
-    /// A place to look from: what is heard from now on.
+    /// The current position, for [`Self::since`].
     pub(crate) fn mark(&self) -> usize {
         self.heard.len()
     }
 
-    /// The first thing since a place that `pick` takes, whatever was waited for meanwhile: for what comes in any order.
+    /// The first event since a position that `pick` accepts, whatever was waited for meanwhile: for events in any order.
     pub(crate) async fn since<T>(&mut self, mark: usize, what: &str, pick: impl FnMut(&Event) -> Option<T>) -> T {
         self.look(mark, what, pick).await.1
     }
@@ -174,7 +174,7 @@ impl Window {
         picked.unwrap_or_else(|_elapsed| panic!("{what}: never came; heard {:#?}", self.heard))
     }
 
-    /// Takes what is there; says whether there was anything.
+    /// Takes the available events. Returns whether there were any.
     fn drain(&mut self) -> bool {
         self.events.begin_drain();
         let mut any = false;
@@ -201,7 +201,7 @@ impl Window {
         any
     }
 
-    /// Waits until something is true.
+    /// Waits until a condition holds.
     pub(crate) async fn until<T>(&mut self, what: &str, mut pick: impl FnMut(&EngineStatus) -> Option<T>) -> T {
         let wanted = async {
             loop {
@@ -217,12 +217,12 @@ impl Window {
         picked.unwrap_or_else(|_elapsed| panic!("{what}: never became true; last {:#?}", self.seen.last()))
     }
 
-    /// Waits until something is true of a profile, whichever.
+    /// Waits until a condition holds for any profile.
     pub(crate) async fn profile<T>(&mut self, what: &str, mut pick: impl FnMut(&ProfileStatus) -> Option<T>) -> T {
         self.until(what, |status| status.profiles.values().find_map(|profile| pick(profile))).await
     }
 
-    /// Waits until something is true of a download that runs, whichever.
+    /// Waits until a condition holds for any running download.
     pub(crate) async fn progress<T>(&mut self, what: &str, mut pick: impl FnMut(&DownloadProgress) -> Option<T>) -> T {
         self.profile(what, |profile| profile.downloads.values().find_map(&mut pick)).await
     }
@@ -235,7 +235,7 @@ impl Window {
         .await;
     }
 
-    /// Waits until something is true of the settings.
+    /// Waits until a condition holds for the settings.
     pub(crate) async fn settings<T>(&mut self, what: &str, mut pick: impl FnMut(&Settings) -> Option<T>) -> T {
         self.until(what, |status| pick(status.settings.as_ref()?)).await
     }
@@ -247,7 +247,7 @@ impl Window {
         self.profile("the token in the keyring", kept).await;
     }
 
-    /// Waits for a state of the connection, after the last one that was waited for.
+    /// Waits for a connection state, after the last one that was waited for.
     pub(crate) async fn state(&mut self, what: &str, wanted: fn(&ConnectionState) -> bool) -> ConnectionState {
         let found = async {
             loop {
@@ -267,12 +267,12 @@ impl Window {
         found.unwrap_or_else(|_elapsed| panic!("{what}: never came; seen {:#?}", self.states.0))
     }
 
-    /// Whether a connection was seen in such a state.
+    /// Whether such a connection state was seen.
     pub(crate) fn was(&self, wanted: fn(&ConnectionState) -> bool) -> bool {
         self.states.0.iter().any(wanted)
     }
 
-    /// Waits until the connection has become live so many times since the start.
+    /// Waits until the connection has become live this many times since the start.
     pub(crate) async fn live(&mut self, times: usize) {
         let live = |profile: &ProfileStatus| (profile.joins >= times as u64).then_some(());
         self.profile("live", live).await;
@@ -307,7 +307,7 @@ impl Window {
         .await
     }
 
-    /// Waits for a notice that says something.
+    /// Waits for a notice with this text.
     pub(crate) async fn notice(&mut self, says: &str) -> privicore_monitor::engine::Notice {
         self.wait(&format!("a notice with {says:?}"), |event| match event {
             Event::Notice(notice) if notice.sentence.contains(says) => Some(notice.clone()),
@@ -335,7 +335,7 @@ impl Window {
     }
 }
 
-/// Sets what an engine can be told to prefer, whatever it was before.
+/// Sets all of the engine's preferences, whatever they were before.
 pub(crate) fn set(preferences: &Preferences) -> Action {
     let changes = vec![
         PreferenceChange::MessageLimit(preferences.message_limit),
@@ -372,14 +372,14 @@ pub(crate) fn with_token(profile: Profile, token: &str) -> SignIn {
     SignIn { profile, credential: Credential::Token(AuthorizationToken::new(token)) }
 }
 
-/// A token of the demo profile, got past the engine.
+/// A token of the demo profile, issued without the engine.
 pub(crate) async fn token_of(sandbox: &SandboxHandle) -> String {
     let answer =
         post(sandbox, "/profile/authenticate", None, &[("username", DEMO_USERNAME), ("password", PASSWORD)]).await;
     answer.pointer("/authorizationToken").and_then(serde_json::Value::as_str).expect("a token").to_owned()
 }
 
-/// A call to the sandbox's backend, past the engine.
+/// A call to the sandbox's backend, without the engine.
 pub(crate) async fn post(
     sandbox: &SandboxHandle,
     path: &str,

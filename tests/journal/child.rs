@@ -1,17 +1,17 @@
-//! The test program once more, as a child that is told what to be by its environment.
+//! Runs the test program again, as a child whose role is set by its environment.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Names the folder to a child; a test that finds it set is the child.
+/// The environment variable with the child's folder. A test that finds it set is the child.
 const FOLDER: &str = "JOURNAL_TEST_FOLDER";
 
-/// The folder that this process was told to work in, where it is a child.
+/// The folder in which this process works, if it is a child.
 pub(crate) fn folder() -> Option<PathBuf> {
     std::env::var_os(FOLDER).map(PathBuf::from)
 }
 
-/// This program, to run one test alone as a child in a folder. What it prints goes to the parent.
+/// A command that runs one test of this program as a child in a folder. The parent reads its output.
 pub(crate) fn command(wrapper: &[&str], test: &str, folder: &Path) -> Command {
     let program = std::env::current_exe().expect("this program");
     let mut command = match wrapper {
@@ -26,8 +26,8 @@ pub(crate) fn command(wrapper: &[&str], test: &str, folder: &Path) -> Command {
     command
 }
 
-/// Runs the test of that name as a child with mounts of its own: as root, or as root of a user namespace. Where the system
-/// grants neither, this says so, and the same promises are held by other tests, with bounds of their own.
+/// Runs the test of that name as a child with private mounts: as root, or as root of a user namespace. If the system grants
+/// neither, prints that; other tests check the same guarantees with bounds of their own.
 #[cfg(target_os = "linux")]
 pub(crate) fn with_mounts(test: &str) {
     let folder = tempfile::tempdir().expect("a folder");

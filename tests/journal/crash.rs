@@ -1,4 +1,5 @@
-//! `kill -9` at random moments of a burst: what was said to be committed is there, once, and nothing else is torn.
+//! `kill -9` at random moments of a burst: every entry that was reported as committed is there once, and nothing else is
+//! torn.
 
 #![expect(clippy::disallowed_methods, reason = "another program looks into the database that was left")]
 
@@ -15,10 +16,10 @@ use crate::{child, entry, profile};
 /// How often the child is killed.
 const DEATHS: u32 = 50;
 
-/// Deaths after which a new folder is begun, so that reading all of it does not grow without end.
+/// Deaths after which a new folder is used, so that reading all of it does not take ever longer.
 const DEATHS_A_FOLDER: u32 = 10;
 
-/// What a child says before the numbers of a batch that is committed.
+/// What a child prints before the numbers of a committed batch.
 const COMMITTED: &str = "committed ";
 
 #[tokio::test]
@@ -34,7 +35,7 @@ async fn whatever_was_committed_before_a_kill_is_there_exactly_once() {
             (folder, said) = (tempfile::tempdir().unwrap(), BTreeMap::new());
         }
         let before = said.len();
-        // Sometimes while it starts, sometimes deep in the burst, over checkpoints of the log.
+        // Sometimes while it starts, sometimes deep in the burst, across checkpoints of the write-ahead log.
         let lines = if death % 7 == 0 { 0 } else { random.u32(1..100) };
         kill_after(lines, folder.path(), &mut said);
         total += said.len() - before;
@@ -43,7 +44,7 @@ async fn whatever_was_committed_before_a_kill_is_there_exactly_once() {
     assert!(total > 10_000, "the children committed {total} entries only: too few to be caught in the act");
 }
 
-/// The child: appends batches as fast as it can, and says after each commit what it committed.
+/// The child: appends batches as fast as it can, and prints each one after its commit.
 async fn burst(folder: &Path) {
     let _holder = DataDirLock::take(folder).unwrap();
     let opened = Journal::open(folder).unwrap();
@@ -60,7 +61,7 @@ async fn burst(folder: &Path) {
     }
 }
 
-/// Runs a child and kills it after so many lines; adds everything that it said, by the number of the entry.
+/// Runs a child and kills it after this many lines. Adds everything that it printed, by the number of the entry.
 fn kill_after(lines: u32, folder: &Path, said: &mut BTreeMap<u64, u64>) {
     let test = "crash::whatever_was_committed_before_a_kill_is_there_exactly_once";
     let mut child = child::command(&[], test, folder).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -84,9 +85,9 @@ fn kill_after(lines: u32, folder: &Path, said: &mut BTreeMap<u64, u64>) {
     assert!(!child.wait().unwrap().success(), "the child ended by itself after {seen} lines");
 }
 
-/// The journal after a death.
+/// Checks the journal after a death.
 async fn check(folder: &Path, said: &BTreeMap<u64, u64>) {
-    // The kernel let go of the folder.
+    // The kernel has released the folder's lock.
     let holder = DataDirLock::take(folder).unwrap();
     let opened = Journal::open(folder).unwrap();
     assert_eq!(opened.recovered, None, "a kill damaged the journal");

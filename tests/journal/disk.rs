@@ -1,4 +1,4 @@
-//! A real disk that is full or read-only: a small one in memory, mounted by a child that has its mounts for itself.
+//! A real disk that is full or read-only: a small one in memory, mounted by a child with private mounts.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::disallowed_methods, reason = "a file that takes the room away is written in place")]
@@ -89,20 +89,20 @@ async fn a_disk_that_is_unmounted_and_mounted_again_is_written_again_by_the_same
     bind(&["--bind"]);
     let journal = Journal::open(&disk).unwrap().journal;
     journal.append(profile(), (1..=10).map(entry).collect()).await.unwrap();
-    // Pulled out: below the mount there is an empty folder.
+    // Unplugged: below the mount there is an empty folder.
     assert!(Command::new("umount").arg("--lazy").arg(&disk).status().unwrap().success());
     let refused = journal.append(profile(), (11..=20).map(entry).collect()).await.unwrap_err();
     assert!(matches!(refused.source, JournalError::Vanished { .. }), "{refused:?}");
     let elsewhere = journal.append(profile(), refused.entries).await.unwrap();
     assert_eq!(elsewhere.first().map(|entry| entry.seq), Some(Seq(11)));
-    // Put back in: the journal of before is there, and is gone on with.
+    // Plugged in again: the earlier journal is there, and is continued.
     bind(&["--bind"]);
     let refused = journal.append(profile(), (21..=30).map(entry).collect()).await.unwrap_err();
     assert!(matches!(refused.source, JournalError::Vanished { .. }), "{refused:?}");
     journal.append(profile(), refused.entries).await.unwrap();
     let entries = journal.since(profile(), Seq(0), usize::MAX).await.unwrap();
     let numbers: Vec<u64> = entries.iter().map(|entry| entry.seq.0).collect();
-    // The batch that was refused as the disk went had reached it: it is there as well as in the journal between.
+    // The batch that was refused when the disk disappeared had reached it: it is there as well as in the journal between.
     let expected: Vec<u64> = (1..=20).chain(21..=30).collect();
     assert_eq!(numbers, expected);
 }

@@ -19,19 +19,20 @@ const DEADLINE: Duration = Duration::from_mins(3);
 /// Debian's `rabbitmq-server` in the path changes the user and the folder; the script that it calls does not.
 const SCRIPTS: [&str; 2] = ["/usr/lib/rabbitmq/bin/rabbitmq-server", "/usr/sbin/rabbitmq-server"];
 
-/// A broker of this test alone.
+/// A broker for one test.
 pub(crate) struct Broker {
     folder: TempDir,
     port: u16,
     dist_port: u16,
     epmd_port: u16,
-    /// The port mapper that Erlang nodes want: a child of ours, so that none is left behind and none that is there matters.
+    /// The port mapper that Erlang nodes need: a child of the test, so that none is left behind and no existing one
+    /// matters.
     epmd: Child,
     server: Option<Child>,
 }
 
 impl Broker {
-    /// Starts a broker and waits until it takes connections.
+    /// Starts a broker and waits until it accepts connections.
     pub(crate) async fn start() -> Self {
         let script = SCRIPTS.into_iter().find(|script| Path::new(script).exists());
         assert!(script.is_some(), "rabbitmq-server is not installed: tests/run installs it");
@@ -50,12 +51,12 @@ impl Broker {
         broker
     }
 
-    /// Its address, with the password that every fresh broker has for loopback.
+    /// Its address, with the default password, which a fresh broker accepts on loopback.
     pub(crate) fn address(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
     }
 
-    /// Starts the broker after a crash, on the same folder and port, and waits until it takes connections.
+    /// Starts the broker after a crash, on the same folder and port, and waits until it accepts connections.
     pub(crate) async fn start_again(&mut self) {
         let script = SCRIPTS.into_iter().find(|script| Path::new(script).exists()).expect("rabbitmq-server");
         let within = |name: &str| self.folder.path().join(name);
@@ -77,7 +78,7 @@ impl Broker {
             .env("RABBITMQ_CONFIG_FILE", within("no-configuration"))
             .env("RABBITMQ_CONF_ENV_FILE", within("no-environment"))
             .env("RABBITMQ_PID_FILE", within("pid"))
-            // A group of its own: the script's children end with it.
+            // A separate process group: the script's children end with it.
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log"))
@@ -97,12 +98,12 @@ impl Broker {
         server.wait().expect("the broker ended");
     }
 
-    /// Waits until so many messages are in a queue, delivered but unacknowledged ones left out.
+    /// Waits until a queue has this many messages, not counting delivered but unacknowledged ones.
     pub(crate) async fn waiting_in(&self, queue: &str, count: u32) {
         self.until(queue, |queue| queue.message_count() == count, &format!("{count} messages wait")).await;
     }
 
-    /// Waits until a queue has so many consumers.
+    /// Waits until a queue has this many consumers.
     pub(crate) async fn consumers_of(&self, queue: &str, count: u32) {
         self.until(queue, |queue| queue.consumer_count() == count, &format!("{count} consumers are there")).await;
     }
@@ -148,8 +149,8 @@ async fn listening(port: u16, what: &str) {
     }
 }
 
-/// A port that was free a moment ago, below those that systems give by themselves: no connection of another test takes it
-/// before the broker does.
+/// A port that was free a moment ago, below the system's ephemeral range: no connection of another test takes it before the
+/// broker does.
 pub(crate) fn free_port() -> u16 {
     let mut ports = std::iter::repeat_with(|| fastrand::u16(20_000..32_000)).take(1_000);
     ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a port")

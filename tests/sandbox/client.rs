@@ -1,4 +1,4 @@
-//! A small client of the sandbox: what a monitor, or the operator's own software, would do.
+//! A small client of the sandbox, in the role of a monitor or of the operator's own software.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// Generous: nothing here is about speed.
+/// Generous: nothing here measures speed.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
-/// Speaks to the REST API and the stores.
+/// Calls the REST API and the stores.
 #[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) http: reqwest::Client,
@@ -25,7 +25,7 @@ pub(crate) struct Client {
 impl Client {
     /// A client without a token.
     pub(crate) fn new(api: String) -> Self {
-        // The client wants a TLS provider although it speaks plain HTTP here; it is there once the first test has set it.
+        // The client requires a TLS provider although it uses plain HTTP here. The first test installs it.
         if rustls::crypto::ring::default_provider().install_default().is_err() {
             assert!(rustls::crypto::CryptoProvider::get_default().is_some(), "no TLS provider");
         }
@@ -60,7 +60,7 @@ impl Client {
         request.send().await.expect("an answer")
     }
 
-    /// Gives a command; its id.
+    /// Sends a command. Returns its id.
     pub(crate) async fn command(&self, path: &str, fields: &[(&str, &str)]) -> String {
         let answer = self.post(path, fields).await;
         let header = answer.headers().get("x-dpt-cab-id").map(|id| id.to_str().expect("text").to_owned());
@@ -69,7 +69,7 @@ impl Client {
         id
     }
 
-    /// Asks for data; the command id and the request id.
+    /// Requests data. Returns the command id and the request id.
     pub(crate) async fn request_data(&self, token: &str) -> (String, String) {
         let answer = self.post("/data-token/request-data", &[("token", token)]).await;
         let header = |name: &str| answer.headers()[name].to_str().expect("text").to_owned();
@@ -79,7 +79,7 @@ impl Client {
     }
 }
 
-/// The JSON of an answer that must have this status.
+/// The JSON of a response that must have this status.
 pub(crate) async fn body(answer: Response, status: StatusCode) -> Value {
     let found = answer.status();
     let text = answer.text().await.expect("a body");
@@ -92,7 +92,7 @@ pub(crate) fn text(value: &Value, pointer: &str) -> String {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no text {pointer} in {value}")).to_owned()
 }
 
-/// Waits until something holds that other tasks bring about.
+/// Waits until a condition holds that other tasks bring about.
 pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
     let waiting = async {
         while !holds() {
@@ -121,7 +121,7 @@ impl Socket {
         socket
     }
 
-    /// Sends a join; the very next message, which must be its reply.
+    /// Sends a join. Returns the very next message, which must be its reply.
     pub(crate) async fn join(&mut self, token: &str) -> Value {
         let data = json!({"authorizationToken": token, "correlationId": "c-1"});
         self.send(&json!({"action": "joinChannel", "correlationId": "c-1", "data": data}).to_string()).await;
@@ -146,8 +146,7 @@ impl Socket {
         self.0.send(Message::Ping(b"p".to_vec().into())).await.expect("sent");
     }
 
-    /// Whether anything is there to be read after so much of tokio's time, in which everything else may happen. It is not
-    /// read.
+    /// Whether anything can be read after this much of tokio's time, in which everything else may happen. Nothing is read.
     pub(crate) async fn hears_within(&mut self, time: Duration) -> bool {
         tokio::time::pause();
         let heard = timeout(time, self.0.get_ref().readable()).await.is_ok();
@@ -160,7 +159,7 @@ impl Socket {
         self.try_next().await.expect("the connection ended")
     }
 
-    /// The next message, or none if the connection ended.
+    /// The next message, or `None` if the connection ended.
     pub(crate) async fn try_next(&mut self) -> Option<Value> {
         loop {
             match timeout(DEADLINE, self.0.next()).await.expect("nothing came in a minute") {
@@ -173,7 +172,7 @@ impl Socket {
         }
     }
 
-    /// Waits for a command's final outcome: its status and body.
+    /// Waits for a command's final outcome. Returns its status and body.
     pub(crate) async fn outcome(&mut self, id: &str) -> (u64, Value) {
         loop {
             let message = self.next().await;
@@ -190,14 +189,14 @@ impl Socket {
         assert_eq!(status, 2, "the command failed: {body}");
     }
 
-    /// Waits until a command has failed; the reason.
+    /// Waits until a command has failed. Returns the reason.
     pub(crate) async fn failure(&mut self, id: &str) -> String {
         let (status, body) = self.outcome(id).await;
         assert_eq!(status, 3, "the command did not fail");
         body.as_str().expect("a reason").to_owned()
     }
 
-    /// Every message about a request up to what makes it complete: inline data, a link, or `STREAM-READY`.
+    /// Every message about a request up to the one that completes it: inline data, a link, or `STREAM-READY`.
     pub(crate) async fn data(&mut self, request: &str) -> Vec<Value> {
         let mut messages = Vec::new();
         loop {

@@ -1,4 +1,4 @@
-//! Storing a payload and bringing it back, and what the links of the stores are good for.
+//! Storing a payload and retrieving it, and what the links of the stores allow.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::client::{Client, Socket, body, text};
 use crate::{pass, quiet};
 
-/// Reserves space; the temporary token and the upstream link.
+/// Reserves space. Returns the temporary token and the upstream link.
 async fn reserve(client: &Client, socket: &mut Socket, ttl: &str) -> (String, String) {
     let fields = [("context", "invoices/2026-Q1"), ("ttl", ttl)];
     let command = client.command("/data-token/reserve-token-space", &fields).await;
@@ -23,7 +23,7 @@ async fn reserve(client: &Client, socket: &mut Socket, ttl: &str) -> (String, St
     (text(&reserved, "/token"), text(&reserved, "/stream"))
 }
 
-/// Commits what fills the reservation; the permanent token.
+/// Commits the content of the reservation. Returns the permanent token.
 async fn commit(client: &Client, temporary: &str) -> String {
     let fields = [
         ("token", temporary),

@@ -1,4 +1,4 @@
-//! The sandbox as a whole: its demo, its end, and its silence about secrets.
+//! The sandbox as a whole: its demo, its shutdown, and that it reveals no secrets.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -95,7 +95,7 @@ async fn an_address_that_is_none_is_not_quoted_in_the_error() {
     assert!(!shown.contains("canary"), "{shown}");
 }
 
-/// Where the log goes.
+/// Collects the log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -121,7 +121,7 @@ impl MakeWriter<'_> for Log {
 #[tokio::test]
 async fn no_token_password_or_link_is_logged_at_any_level() {
     let log = Log::default();
-    // The sandbox's own words; what its libraries say at `trace` is for whoever sets up the log to hold back.
+    // The sandbox's own messages only: limiting what its libraries log at `trace` is up to whoever sets up the log.
     let own = tracing_subscriber::filter::filter_fn(|meta| meta.target().starts_with("privicore_monitor"));
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(log.clone()).with_filter(own);
     tracing_subscriber::registry().with(layer).init();

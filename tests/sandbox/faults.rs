@@ -1,4 +1,4 @@
-//! Faults on purpose: what clients see of each, and how they are ordered.
+//! Injected faults: what clients see of each, and how they are requested.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ fn event(id: &str) -> Value {
     json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 2, "body": null}})
 }
 
-/// Longer than any test: what lasts so long is ended by something else.
+/// Longer than any test: something else ends what lasts this long.
 const FOR_EVER: Duration = Duration::from_hours(1);
 
-/// Long enough for whatever is on its way, under a clock that tests move.
+/// Long enough for everything in flight, under a clock that tests advance.
 const A_WHILE: Duration = Duration::from_secs(5);
 
 async fn order(running: &SandboxHandle, fault: &Value) -> reqwest::Response {
@@ -62,7 +62,7 @@ async fn an_order_that_is_wrong_is_refused_by_its_field() {
         let refused = body(order(&running, &fault).await, StatusCode::UNPROCESSABLE_ENTITY).await;
         assert!(refused["errors"][field][0].is_string(), "{fault}: {refused}");
     }
-    // A page in a browser can send a form to any origin, but not JSON.
+    // A web page can send a form to any origin, but not JSON.
     let client = Client::new(running.api_url());
     let form = client.post("/sandbox/faults", &[("fault", "drop")]).await;
     assert_eq!(form.status(), StatusCode::BAD_REQUEST);
@@ -99,7 +99,7 @@ async fn a_stalled_connection_stays_open_and_carries_nothing_until_it_is_over() 
     let stall = Fault::Stall { count: None, lasting: FOR_EVER };
     assert_eq!(control.strike(stall, Some(DEMO_USERNAME)).expect("struck"), 1);
     control.publish(DEMO_USERNAME, &event("held")).await.expect("published");
-    // Not a leave: whichever comes first then, both are answered.
+    // Not a leave: whichever arrives first, both are answered.
     socket.send("no request").await;
     assert!(!socket.hears_within(A_WHILE).await, "a stalled connection spoke");
     crate::pass(FOR_EVER).await;
@@ -200,7 +200,7 @@ async fn answers_and_outcomes_come_late_but_come() {
     let mut socket = Socket::joined(&running, &client).await;
     let control = running.control();
 
-    // The answer of the REST API, and what is first heard of the command.
+    // The response of the REST API, and the command's first message.
     let late = FOR_EVER / 4;
     control.strike(Fault::Delay { by: late, limit: Limit::Times(2) }, Some(DEMO_USERNAME)).expect("taken");
     let mut command = std::pin::pin!(client.command("/device/reject-device", &[("deviceId", "dev-unknown")]));
@@ -222,7 +222,8 @@ async fn pings_are_ignored_for_a_time_while_messages_come() {
     until("it has joined", || control.joined(DEMO_USERNAME).expect("a profile") == 1).await;
     let deaf = Fault::IgnorePings { count: None, lasting: FOR_EVER };
     assert_eq!(control.strike(deaf, Some(DEMO_USERNAME)).expect("struck"), 1);
-    // Once this has come the connection has heeded the order, which came first or is the only other thing that it can do.
+    // Once this has arrived, the connection has applied the fault, which came first or is the only other thing that it can
+    // do.
     control.publish(DEMO_USERNAME, &event("while deaf")).await.expect("published");
     assert_eq!(socket.next().await, event("while deaf"));
     socket.ping().await;

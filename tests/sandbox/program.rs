@@ -1,4 +1,4 @@
-//! The program `privicore-sandbox`: what it says and how it ends.
+//! The program `privicore-sandbox`: its output and its exit.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ fn program(arguments: &[&str]) -> Command {
     command
 }
 
-/// Ended with the test, whatever comes of it.
+/// Killed when the test ends.
 struct Killed(Child);
 
 impl Drop for Killed {

@@ -1,4 +1,4 @@
-//! The proxy: who hears what.
+//! The proxy: who receives what.
 
 use privicore_monitor::sandbox::{AUDIT_USERNAME, DEMO_USERNAME};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ async fn nothing_comes_before_the_join_and_what_waited_comes_after_it_in_order()
     for n in 0..200 {
         running.control().publish(DEMO_USERNAME, &event(&n.to_string())).await.expect("published");
     }
-    // `join` fails if anything comes before its reply.
+    // `join` fails if anything arrives before its reply.
     socket.join(client.token()).await;
     for n in 0..200 {
         assert_eq!(socket.next().await, event(&n.to_string()));

@@ -1,4 +1,4 @@
-//! The REST API: who may, what is wrong with a request, and what becomes of a command.
+//! The REST API: authorisation, validation, and the outcome of a command.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -226,7 +226,7 @@ async fn a_new_profile_registers_its_key_with_its_password() {
     let mut client = Client::new(running.api_url());
     let credentials = [("username", "new@example.com"), ("password", "correct-horse")];
     let id = client.command("/profile/register-profile", &credentials).await;
-    // Nobody has a token yet: the command can be asked for without one.
+    // Nobody has a token yet: the command can be checked without one.
     settle(&client, &id).await;
     assert_eq!(
         client.post("/profile/register-profile", &credentials).await.status(),
@@ -238,7 +238,7 @@ async fn a_new_profile_registers_its_key_with_its_password() {
     client.command("/public-key/register-public-key", &with_key).await;
     client.token = Some(authenticate(&client, &credentials).await);
     let mut socket = Socket::joined(&running, &client).await;
-    // Both outcomes waited in the queue for the first join, or come now.
+    // Both outcomes waited in the queue for the first join, or arrive now.
     socket.success(&id).await;
     let found = eventually_ok(&client, "/public-key/retrieve-public-key").await;
     assert_eq!(found["publicKey"], key.as_str());
@@ -277,7 +277,7 @@ async fn a_changed_password_signs_in_and_the_old_one_no_longer_does() {
     assert_eq!(client.get("/profile/retrieve-profile-id").await.status(), StatusCode::OK, "its tokens go on");
 }
 
-/// Asks for a command's state until it is settled; it must have succeeded.
+/// Checks a command's status until it is settled; it must have succeeded.
 async fn settle(client: &Client, id: &str) {
     let path = format!("/request-status/{id}");
     let asking = async {
@@ -293,7 +293,7 @@ async fn settle(client: &Client, id: &str) {
     timeout(DEADLINE, asking).await.expect("the command was never settled");
 }
 
-/// Asks until the answer is 200, as it becomes once a command has settled.
+/// Repeats the request until the response is 200, which it becomes once a command has settled.
 async fn eventually_ok(client: &Client, path: &str) -> Value {
     let asking = async {
         loop {

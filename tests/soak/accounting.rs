@@ -1,9 +1,9 @@
-//! What became of every message that was sent.
+//! Accounts for every message that was sent.
 //!
-//! Messages are numbered and the queue keeps their order, so a missing one stood between its neighbours: the last before it that was
-//! heard, and the first after it. It counts as named where there is a gap between hearing the one and hearing the other: then the
-//! operator is told that something may be missing there. Where there is none, the message was lost in silence. Gaps are those of
-//! the journal, rows like any other.
+//! Messages are numbered and the queue keeps their order, so a missing one lay between the last one received before it and
+//! the first one received after it. It counts as named if a gap lies between these two: then the operator is told that
+//! something may be missing there. If there is no gap, the message was lost silently. Gaps are those of the journal, rows
+//! like any other.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use privicore_monitor::activity::Timestamp;
 
 use crate::monitor::{Gap, Kept};
 
-/// The engine tells of a gap a little after it began.
+/// The engine reports a gap a little after it began.
 const SLACK: Duration = Duration::from_millis(100);
 
-/// What became of them.
+/// What happened to the messages.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     sent: u64,
@@ -23,15 +23,15 @@ pub(crate) struct Tally {
     entries: u64,
     unsent: u64,
     gaps: usize,
-    /// How long the middle one and the longest of them were.
+    /// The median and the maximum of the gaps' lengths.
     lengths: (Duration, Duration),
     named: Vec<u64>,
     silent: Vec<u64>,
-    /// Of the first of those: when its neighbours were heard, and the gaps before and after that.
+    /// For the first message that was lost silently: when its neighbours were received, and the gaps before and after.
     first_silent: String,
 }
 
-/// Of the numbers below `sent`: what the journal says of each.
+/// Accounts for the numbers below `sent` by the journal's content.
 pub(crate) fn of(sent: u64, Kept { heard, gaps }: &Kept) -> Tally {
     let mut lengths: Vec<Duration> = gaps.iter().map(|gap| gap.to.since(gap.from)).collect();
     lengths.sort_unstable();
@@ -70,7 +70,7 @@ pub(crate) fn of(sent: u64, Kept { heard, gaps }: &Kept) -> Tally {
 }
 
 impl Tally {
-    /// Whether nothing was lost in silence, and the engine heard something at all.
+    /// Whether no message was lost silently, and the engine received something at all.
     pub(crate) fn is_whole(&self) -> bool {
         self.silent.is_empty() && self.journaled > 0
     }

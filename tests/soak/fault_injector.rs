@@ -1,4 +1,4 @@
-//! The faults: chosen by chance, most of them cutting a live connection, with calm in between.
+//! Injects faults: chosen at random, most of them cutting a live connection, with calm periods in between.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,28 +10,28 @@ use tokio::time::{Instant, sleep};
 use crate::broker::Broker;
 use crate::monitor::Monitor;
 
-/// How often the broker is killed, evenly over the time: once where there is little.
+/// How often the broker is killed, evenly over the time: once if there is little time.
 const CRASHES: u32 = 4;
 
-/// How often a connection is left half-open for longer than the engine bears it, where there is time for it.
+/// How often a connection is left half-open for longer than the engine tolerates, if there is time for it.
 const LONG_STALLS: u32 = 2;
 
-/// Longer than it takes the engine to give a silent connection up: it pings after 15 s and waits 10 s.
+/// Longer than the engine takes to give up a silent connection: it pings after 15 s and waits 10 s.
 const LONG_STALL: Duration = Duration::from_secs(28);
 
 /// Below this there is no time for long stalls, and for one crash of the broker only.
 const SHORT: Duration = Duration::from_mins(2);
 
-/// How often nothing is struck for a while, counted from the end of the last time.
+/// The time from the end of one calm period to the next.
 const BETWEEN_CALMS: Duration = Duration::from_secs(25);
 
-/// Longer than a connection has to hold for the journal to end a gap: it begins another one after it.
+/// Longer than a connection has to last before the journal ends a gap; a later one is then a new gap.
 const CALM: Duration = Duration::from_secs(35);
 
-/// How long a connection that was struck may take to fall.
+/// How long a connection may take to end after a fault.
 const FALL: Duration = Duration::from_millis(500);
 
-/// Makes faults, and counts those that struck.
+/// Injects faults, and counts those that took effect.
 pub(crate) struct Mischief {
     control: Control,
     random: fastrand::Rng,
@@ -44,7 +44,7 @@ impl Mischief {
         Self { control, random: fastrand::Rng::with_seed(seed), struck: BTreeMap::new() }
     }
 
-    /// Makes faults for so long.
+    /// Injects faults for this time.
     pub(crate) async fn make(&mut self, broker: &mut Broker, monitor: &Monitor, time: Duration) {
         let began = Instant::now();
         let (most_stalls, most_crashes) = if time < SHORT { (0, 1) } else { (LONG_STALLS, CRASHES) };
@@ -56,7 +56,7 @@ impl Mischief {
                 crashed += 1;
                 broker.crash();
                 self.count("crashes of the broker", 1);
-                // Connections go on falling while it is away.
+                // Connections continue to fail while it is down.
                 let ((), ()) = tokio::join!(broker.start_again(), self.strike_often(monitor, Duration::from_secs(5)));
             } else if stalled < most_stalls && so_far > time * (2 * stalled + 1) / (2 * most_stalls) {
                 stalled += 1;
@@ -79,7 +79,7 @@ impl Mischief {
         }
     }
 
-    /// Lets a joined engine hear a little, then strikes.
+    /// Lets a joined engine receive a little, then injects a fault.
     async fn strike_once(&mut self, monitor: &Monitor, join: u64) {
         let heard = Duration::from_millis(self.random.u64(0..40));
         sleep(heard).await;
@@ -122,14 +122,14 @@ impl Mischief {
         }
     }
 
-    /// Strikes what is there. Whether anything was.
+    /// Injects a fault into open connections. Returns whether it reached any.
     fn strike(&mut self, name: &'static str, fault: Fault) -> bool {
         let struck = self.control.strike(fault, Some(DEMO_USERNAME)).expect("the profile is there");
         self.count(name, u32::try_from(struck).unwrap_or(u32::MAX));
         struck > 0
     }
 
-    /// Strikes what will come. Whether there was room for it.
+    /// Arms a fault for later events. Returns whether there was capacity for it.
     fn wait_for_victims(&mut self, name: &'static str, fault: Fault) -> bool {
         let taken = self.control.strike(fault, Some(DEMO_USERNAME)).is_ok();
         self.count(name, u32::from(taken));

@@ -1,9 +1,10 @@
-//! The long test, which `tests/soak/run` starts: a stream of outcomes through a sandbox on a RabbitMQ of its own to the real
+//! The long test, which `tests/soak/run` starts: a stream of outcomes through a sandbox on a private RabbitMQ to the real
 //! engine, while connections are dropped and stalled, joins refused, tokens expired, garbage sent and the broker crashed.
 //!
-//! At the end every message that the broker had confirmed is looked for in the journal. One that is not there was lost on the wire:
-//! the proxy had written it to a connection that did not carry it any more, and an acknowledgement comes once. Such a message must
-//! be *named*: see `tally` for how that is judged. One that is neither there nor named was lost in silence, and fails the test.
+//! At the end, every message that the broker had confirmed is looked up in the journal. One that is not there was lost on
+//! the wire: the proxy had written it to a connection that was already dead, and an acknowledgement is sent once. Such a
+//! message must be *named*; `accounting` defines that. One that is neither there nor named was lost silently, and fails the
+//! test.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "the tally is what it is run for")]
@@ -28,10 +29,10 @@ use fault_injector::Mischief;
 use monitor::Monitor;
 use stream::Stream;
 
-/// How long faults are made where `SOAK_SECONDS` does not say.
+/// How long faults are injected if `SOAK_SECONDS` is not set.
 const SECONDS: u64 = 540;
 
-/// For everything that is still in the queue to arrive at the end.
+/// The time for everything that is still in the queue to arrive at the end.
 const SETTLING: Duration = Duration::from_mins(3);
 
 /// The queue of the demo profile: its id is the same in every sandbox.
@@ -75,7 +76,7 @@ async fn soak(time: Duration, seed: u64) -> ExitCode {
     monitor.stop().await;
     let kept = monitor.journal().await;
     sandbox.shutdown().await;
-    // What a consumer held for nobody is in the queue again now.
+    // Messages that a dead consumer held are in the queue again by now.
     broker.waiting_in(QUEUE, 0).await;
     let tally = accounting::of(sent, &kept);
     println!("{tally}\nafter {} s in all", began.elapsed().as_secs());

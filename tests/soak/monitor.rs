@@ -1,4 +1,5 @@
-//! The real engine with no window: signed in to the sandbox, impatient, and watched for what it shows of its connection.
+//! The real engine without a window: signed in to the sandbox, retrying at once, and observed for the connection states
+//! that it shows.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -21,43 +22,43 @@ use tokio::time::timeout;
 
 use crate::stream::PREFIX;
 
-/// For the engine to be joined again after a fault: a stall may take it half a minute to notice.
+/// How long the engine may take to join again after a fault: it may need half a minute to notice a stall.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Nothing new for so long at the end, and there is nothing more to come.
+/// If nothing new arrives for this long at the end, nothing more will arrive.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// How long the operator waits before asking again that a connection that waits be tried.
+/// How often the operator asks a waiting connection to retry.
 const IMPATIENCE: Duration = Duration::from_millis(20);
 
-/// How many entries are read from the journal at once.
+/// Entries per read from the journal.
 const PAGE: usize = 20_000;
 
-/// A time in which the engine was not joined, as its journal says.
+/// A time in which the engine was not joined, according to its journal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gap {
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
 }
 
-/// What the journal holds.
+/// The journal's content.
 #[derive(Default)]
 pub(crate) struct Kept {
-    /// For every number of the stream when it was heard, first to last.
+    /// For every number of the stream, the times at which it was received, in order.
     pub(crate) heard: BTreeMap<u64, Vec<Timestamp>>,
     /// The gaps that are rows of their own.
     pub(crate) gaps: Vec<Gap>,
 }
 
-/// Where the connection stands.
+/// The connection's state.
 #[derive(Clone, Copy, Default)]
 struct Standing {
     live: bool,
-    /// How often it was joined so far.
+    /// How often it has joined so far.
     joins: u64,
 }
 
-/// The engine and who watches it.
+/// The engine and its observer.
 pub(crate) struct Monitor {
     engine: EngineHandle,
     profile: Profile,
@@ -105,7 +106,7 @@ impl Monitor {
         Self { engine, profile, folder, standing, committed, watcher }
     }
 
-    /// Waits until it is joined. How often it was so far.
+    /// Waits until it is joined. Returns the number of joins so far.
     pub(crate) async fn live(&self) -> u64 {
         let mut standing = self.standing.clone();
         let joined = timeout(PATIENCE, standing.wait_for(|standing| standing.live)).await;
@@ -113,14 +114,14 @@ impl Monitor {
         joined.expect("the watcher lives").joins
     }
 
-    /// Waits until it has lost its join of that number, at most so long. Whether it has.
+    /// Waits at most `time` for it to lose the join of that number. Returns whether it has.
     pub(crate) async fn lost_within(&self, join: u64, time: Duration) -> bool {
         let mut standing = self.standing.clone();
         let lost = standing.wait_for(|standing| !standing.live || standing.joins != join);
         timeout(time, lost).await.is_ok()
     }
 
-    /// Waits until it is joined and nothing has come for a while.
+    /// Waits until it is joined and nothing has arrived for a while.
     pub(crate) async fn quiet(&self) {
         let mut committed = self.committed.clone();
         loop {
@@ -154,7 +155,7 @@ impl Monitor {
                 if let Some(number) = number_of(entry) {
                     kept.heard.entry(number).or_default().push(entry.at);
                 } else if let Fact::Gap(gap) = &entry.fact {
-                    // Of two for the same key the later counts.
+                    // Of two entries for the same key the later one counts.
                     gaps.insert(entry.key.clone(), Gap { from: gap.from, to: gap.to.unwrap_or(Timestamp(i64::MAX)) });
                 }
             }
@@ -211,10 +212,10 @@ impl Watcher {
                 }
             }
             if waits {
-                // The engine's own patience is for servers that are to be spared.
+                // Skips the engine's own delay, which spares servers.
                 self.ask(Action::RetryNow(self.profile.id));
             }
-            // Rung or not: it looks again.
+            // Looks again, whether woken or not.
             drop(timeout(IMPATIENCE, bell.notified()).await);
         }
     }
@@ -224,7 +225,7 @@ impl Watcher {
         self.ask(Action::SignIn(Box::new(SignIn { profile: self.profile.clone(), credential })));
     }
 
-    /// What a busy engine does not take, it does by itself a little later, except to sign in.
+    /// Sends an action. A busy engine that refuses it acts by itself a little later, except for a sign-in.
     fn ask(&self, action: Action) {
         let signs_in = matches!(action, Action::SignIn(_));
         let taken = self.engine.send(action);

@@ -1,4 +1,4 @@
-//! The stream of outcomes: numbered, one after the other, each noted once the broker has confirmed it.
+//! The stream of outcomes: numbered, in sequence, each recorded once the broker has confirmed it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,20 +8,20 @@ use privicore_monitor::sandbox::{Control, ControlError, DEMO_USERNAME};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-/// Before a message that the queue had no room for is tried again.
+/// The wait before a message that a full queue refused is published again.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What an id begins with; the number follows.
+/// The prefix of an id; the number follows.
 pub(crate) const PREFIX: &str = "soak-";
 
-/// Publishes until it is told to end.
+/// Publishes until it is ended.
 pub(crate) struct Stream {
     ending: Arc<AtomicBool>,
     task: JoinHandle<u64>,
 }
 
 impl Stream {
-    /// Begins with number 0.
+    /// Starts with number 0.
     pub(crate) fn start(control: Control) -> Self {
         let ending = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&ending);
@@ -43,7 +43,7 @@ impl Stream {
         Self { ending, task }
     }
 
-    /// Ends it. How many messages the broker has confirmed: those with the numbers below.
+    /// Ends it. Returns how many messages the broker has confirmed: those with the numbers below.
     pub(crate) async fn end(self) -> u64 {
         self.ending.store(true, Ordering::SeqCst);
         self.task.await.expect("the stream did not panic")

@@ -1,4 +1,4 @@
-//! What can't be done now is disabled, and says why: as its tooltip, and to screen readers.
+//! Actions that are not available are disabled and state the reason: in the tooltip, and to screen readers.
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
@@ -12,21 +12,21 @@ use super::harness::{LINK, Window, command, data};
 use super::screens::MORE;
 use super::snapshots::{SCREENS, Screen};
 
-/// Why a button can't be pressed; `None` if it can.
+/// Why a button is disabled; `None` if it is enabled.
 #[track_caller]
 fn why_not(window: &Window, name: &str) -> Option<String> {
     let node = window.find(Role::Button, name).accesskit_node();
     node.is_disabled().then(|| node.description().expect("it does not say why"))
 }
 
-/// Types into a field in place of what it holds.
+/// Replaces a field's text by typing.
 fn type_anew(window: &mut Window, role: Role, name: &str, text: &str) {
     window.find(role, name).focus();
     window.run();
     window.key_with(Modifiers::COMMAND, Key::A);
     window.key(Key::Delete);
     window.harness.event(egui::Event::Text(text.to_owned()));
-    // A field of several lines scrolls to where the caret is.
+    // A multi-line field scrolls to the caret.
     window.harness.run_steps(12);
     window.run();
 }
@@ -111,7 +111,7 @@ fn a_filter_is_saved_once_it_has_a_name_and_a_place() {
         window.type_into(Role::TextInput, "Name", name);
         assert_eq!(why_not(&window, "Save filter").as_deref(), wanted);
         window.actions();
-        // Enter is no way around it.
+        // Enter does not bypass the disabled button.
         window.key(Key::Enter);
         assert_eq!(window.has(Role::Dialog, "Save filter"), wanted.is_some(), "{name:?}");
         assert_eq!(window.actions().is_empty(), wanted.is_some(), "{name:?}");
@@ -186,7 +186,7 @@ fn a_path_is_looked_at_once_and_not_while_it_is_empty() {
     assert_eq!(why_not(&window, "Save"), None, "the folder may be there by now");
 }
 
-/// Buttons of a screen that can't be pressed and do not say why.
+/// The disabled buttons of screens that state no reason.
 fn silent(screens: &[Screen]) -> Vec<String> {
     let mut silent = Vec::new();
     for (name, size, open) in screens {

@@ -1,4 +1,4 @@
-//! The columns and the saved looks: chosen by keyboard, remembered, and there again at the next start.
+//! The columns and the saved layouts: chosen by keyboard, stored, and restored at the next start.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn headers(window: &Window) -> Vec<String> {
     window.all(Role::ColumnHeader)
 }
 
-/// What the window last asked to be kept.
+/// The preferences that the window last asked the engine to store.
 fn kept(window: &mut Window) -> Option<Preferences> {
     let asked = window.actions();
     let changed = asked.iter().any(|action| matches!(action, Action::ChangePreferences { .. }));

@@ -1,4 +1,4 @@
-//! Commands: the palette, the menu of the rows, several rows at once, the help, and the focus that is never lost.
+//! Commands: the palette, the rows' menu, several rows at once, the help, and the focus, which is never lost.
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
@@ -21,7 +21,7 @@ fn palette(typed: &str) -> Window {
     window
 }
 
-/// What the palette offers, and which of it Enter would run.
+/// The palette's results, and which of them Enter would run.
 fn offered(window: &Window) -> (Vec<String>, Vec<String>) {
     let chosen = window
         .nodes(Role::ListBoxOption)

@@ -1,4 +1,5 @@
-//! What may be missing: gaps, the ledger, how an outcome is known, what is late, who else listens, how quiet it is.
+//! What may be missing: gaps, the completeness summary, the evidence for an outcome, late outcomes, competing consumers,
+//! silence.
 
 use std::time::Duration;
 
@@ -72,7 +73,7 @@ fn a_gap_that_lasts_says_what_waits() {
         command("c-4", 2, ""),
         data("r-1", "invoices/2026-Q1", 0, "Collecting"),
     ]);
-    // It names nothing before it ends: what waits is what is open.
+    // It names nothing before it ends: whatever is open is waiting.
     let gap = gap(&mut window, None, &[], 0);
     window.commit(vec![gap]);
     assert_eq!(
@@ -191,7 +192,7 @@ fn a_command_that_turns_up_after_the_server_did_not_know_it_is_open_again() {
     assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
 }
 
-/// Everything that is claimed anywhere in the window.
+/// Every claim about completeness anywhere in the window.
 fn claims(window: &Window) -> Vec<String> {
     let mut words: Vec<String> = [Role::Button, Role::Label].into_iter().flat_map(|role| window.all(role)).collect();
     words.extend(window.rows().iter().map(|row| description(window, row)));
@@ -231,7 +232,7 @@ fn the_tab_for_all_profiles_claims_nothing_of_a_gap_whose_profile_another_client
     assert!(description(&window, row).contains("another client may take messages"), "{}", description(&window, row));
 }
 
-/// Commands that the socket called pending, and of which only the server said how they ended.
+/// Commands that the socket reported as pending, and whose outcome only a status check returned.
 fn unheard(window: &mut Window, count: usize) {
     for number in 0..count {
         let id = format!("unheard-{number}");
@@ -259,7 +260,7 @@ fn an_outcome_that_was_only_asked_for_makes_another_client_likely_for_an_hour() 
     window.wait(Duration::from_hours(1));
     window.run();
     assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
-    // What the socket says after all takes the suspicion away.
+    // An outcome that arrives on the socket later removes the suspicion.
     answered(&mut window, "c-2", CommandStatus::Succeeded);
     window.wait(Duration::from_secs(11));
     window.run();
@@ -344,7 +345,7 @@ fn a_rival_is_told_as_long_as_there_is_one_and_explained() {
     let mut window = Window::live();
     let heard: Vec<_> = (0..13).map(|number| command(&format!("c-{number}"), 2, "")).collect();
     window.hear(&heard);
-    // Nobody was ever told of it on the socket: that its outcome is known by asking alone says nothing.
+    // Nobody ever received it on the socket, so it proves nothing that its outcome is only known from a status check.
     answered(&mut window, "tracked", CommandStatus::Succeeded);
     unheard(&mut window, 6);
     assert!(has_alert(&window, "6 of 20 settled unheard this hour."), "{:?}", window.all(Role::Alert));
@@ -408,7 +409,7 @@ fn commands_are_tracked_by_their_ids() {
     assert!(window.has(Role::Dialog, "Track commands"), "the button opens none");
 }
 
-/// The journal is read newest first: what an early gap names may not be in memory yet.
+/// The journal is read newest first, so what an early gap names may not be in memory yet.
 #[test]
 fn a_gap_that_names_what_has_not_been_read_yet_warns_until_its_outcome_is_known() {
     let mut window = Window::live();

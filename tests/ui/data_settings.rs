@@ -1,4 +1,4 @@
-//! What is done with ready data, per profile: the folder, the hosts, and that it takes effect at once.
+//! The download settings of a profile: the folder, the hosts, and that changes take effect at once.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ fn open(window: &mut Window) {
     assert!(window.has(Role::Dialog, "Ready data"), "no dialog");
 }
 
-/// The change that the engine was asked for, kept as the engine keeps it.
+/// The change that the engine was asked for, stored as the engine stores it.
 #[track_caller]
 fn kept(window: &mut Window) -> DownloadSettings {
     let asked = window.actions().into_iter().find_map(|action| match action {
@@ -61,7 +61,7 @@ fn a_dialog_that_grows_stays_under_the_pointer() {
     window.settings(vec![window.profile.clone()], Theme::Dark);
     window.run();
     assert!(window.reads("Folder /home/ops/in"), "{:?}", window.all(Role::Label));
-    // Only the next frame, whatever asks for it, knows how high this one was.
+    // Only the next frame, whatever causes it, knows this one's height.
     window.run();
     assert_eq!(window.find(Role::CheckBox, automatic).rect(), before);
 }
@@ -83,7 +83,7 @@ fn hosts_are_allowed_by_name_and_taken_away_again() {
     assert!(kept(&mut window).automatic_hosts.is_empty());
 }
 
-/// A fresh dialog, and a host with Enter.
+/// Opens the dialog again and types a host, followed by Enter.
 fn open_again_and_type(window: &mut Window, host: &str) {
     window.key(Key::Escape);
     window.key(Key::Escape);

@@ -184,7 +184,7 @@ fn earlier_json_is_folded_and_can_be_unfolded() {
     assert!(window.harness.query_by_role_and_label(Role::Button, "Fold 12:04:35.590").is_some(), "the last is open");
 }
 
-/// A message with more that can be folded than the page shows at once.
+/// A message with more foldable values than the page shows at once.
 fn nested() -> String {
     let list: Vec<_> = (0..12)
         .map(|number| serde_json::json!({"n": number, "words": "as long as a line is wide, and more"}))
@@ -221,7 +221,7 @@ fn json_is_folded_by_the_keyboard_alone_and_screen_readers_are_told() {
         window.key(key);
         told(&window, open);
     }
-    // What is not in sight is reached as well, and the table stays where it is.
+    // Parts outside the viewport are reached as well, and the table keeps its position.
     let selected = window.selected();
     let mut seen = Vec::new();
     for _ in 0..14 {
@@ -248,7 +248,7 @@ fn a_megabyte_is_cut_with_a_note() {
     window.press("Copy message");
 }
 
-/// What was copied in the last frame.
+/// The text that was copied in the last frame.
 fn copied(window: &Window) -> Option<String> {
     window.harness.output().platform_output.commands.iter().find_map(|command| match command {
         egui::OutputCommand::CopyText(text) => Some(text.clone()),
@@ -285,10 +285,10 @@ fn a_megabyte_costs_a_frame_no_more_than_a_screenful() {
     assert!(drawn < 20_000, "{drawn} characters were laid out and drawn");
 }
 
-/// What was masked in the story's last message.
+/// What was redacted in the last message.
 const SECRET: &str = "https://download.example.com/p?auth=canary";
 
-/// Asks for the secrets; returns which message of the row could be told.
+/// Asks for the secrets. Returns which of the row's messages could be revealed.
 fn ask_for_secrets(window: &mut Window, entries: &[Entry]) -> (ActivityKey, Vec<(Seq, UnmaskedMessage)>) {
     window.press("Show secrets");
     let [first, .., last] = entries else { panic!("too few") };
@@ -355,7 +355,7 @@ fn secrets_are_masked_again_when_the_details_change_or_close() {
         answer(&mut window, entries.clone());
         assert!(!window.all(Role::Label).concat().contains("canary"), "{name}: still shown");
         assert!(window.has(Role::Button, "Show secrets"), "{name}: they can't be asked for");
-        // An answer that comes too late is not what was asked for.
+        // An answer that arrives too late is ignored.
         window.say(Event::Revealed { profile, key, messages });
         window.run();
         assert!(!window.all(Role::Label).concat().contains("canary"), "{name}: shown unasked");
@@ -384,7 +384,7 @@ fn where_nothing_is_masked_nothing_can_be_shown() {
 
 #[test]
 fn secrets_are_shown_and_hidden_from_the_palette_while_details_with_some_are_open() {
-    /// Types a command into the palette; returns why it can't be run, where it can't.
+    /// Types a command into the palette. Returns the reason if it can't be run.
     fn typed(window: &mut Window, command: &str) -> Option<String> {
         window.key_with(egui::Modifiers::COMMAND, Key::K);
         window.type_text(command);
@@ -412,13 +412,13 @@ fn secrets_are_shown_and_hidden_from_the_palette_while_details_with_some_are_ope
     assert_eq!(typed(&mut window, "Hide secrets"), None);
     window.key(Key::Enter);
     assert!(!window.all(Role::Label).concat().contains("canary"), "still shown");
-    // The engine is too busy to be asked: they can be asked for again.
+    // The engine is too busy to accept the request: it can be repeated.
     window.busy(true);
     window.press("Show secrets");
     window.busy(false);
     window.press("Show secrets");
     assert!(matches!(&*window.actions(), [Action::Reveal { .. }]), "they were not asked for again");
-    // What has no key is not in the list of keys.
+    // Commands without a key are not in the list of keys.
     window.key(Key::F1);
     assert!(!window.reads("Show secrets"), "it has no key");
     window.key(Key::Escape);
@@ -428,7 +428,7 @@ fn secrets_are_shown_and_hidden_from_the_palette_while_details_with_some_are_ope
     why_not(&mut window, "Show secrets", "Nothing in these messages is masked.");
 }
 
-/// How many characters a shape draws.
+/// The number of characters that a shape draws.
 fn glyphs(shape: &egui::Shape) -> usize {
     match shape {
         egui::Shape::Text(text) => text.galley.text().len(),

@@ -1,4 +1,4 @@
-//! The drawer of downloads: what runs, what waits, what is ready; and the question where there is no room.
+//! The downloads drawer: what runs, what waits, what is ready; and the question if there is not enough space.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

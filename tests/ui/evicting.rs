@@ -1,4 +1,4 @@
-//! More rows than may be in memory: the counts say so, what is looked at stays, and a message brings a row back.
+//! More rows than may be in memory: the counts show it, the visible row stays, and a message restores a row.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use privicore_monitor::settings::{Preferences, Settings};
 use super::harness::{LINK, Window, command, data};
 use super::screens::cut_text;
 
-/// The fewest rows that can be chosen.
+/// The smallest limit of rows in memory.
 const LEAST: usize = 10_000;
 
-/// A live window with as few rows in memory as there may be.
+/// A live window with the smallest limit of rows in memory.
 fn small() -> Window {
     let mut window = Window::live();
     hold(&mut window, 10_000);
@@ -29,7 +29,7 @@ fn hold(window: &mut Window, rows_in_memory: u32) {
     window.run();
 }
 
-/// So many commands that succeeded, `c-00000` first.
+/// This many commands that succeeded, `c-00000` first.
 fn fill(window: &mut Window, count: usize) {
     let raws: Vec<_> = (0..count).map(|number| command(&format!("c-{number:05}"), 2, "done")).collect();
     window.hear(&raws);
@@ -106,7 +106,7 @@ fn the_row_whose_details_are_open_stays_and_a_selection_lets_go_of_what_went() {
     assert!(!window.rows().contains(&"Command c-00002, Succeeded".to_owned()), "{:?}", window.rows());
 }
 
-/// What the journal has of a command that came as the entry with this number.
+/// The journal's entries of a command that arrived as the entry with this number.
 fn kept(window: &mut Window, id: &str, seq: u64) -> (ActivityKey, Vec<Entry>) {
     let entry = Entry { seq: Seq(seq), ..window.entry(&command(id, 2, "done")) };
     (entry.key.clone(), vec![entry])
@@ -135,7 +135,7 @@ fn a_late_message_for_an_evicted_row_covers_neither_its_outcome_nor_its_name() {
     }
     window.say(Event::ReadBack { profile, rows: vec![(key, history)] });
     window.run();
-    // Where it belongs: it was seen first of all.
+    // At its place in the order: it was first seen before all others.
     window.key(Key::End);
     assert_eq!(window.rows().last().map(String::as_str), Some("Command x, Succeeded"));
     assert!(status(&window).starts_with("10000 newest of 10051 activities"), "{}", status(&window));
@@ -187,12 +187,12 @@ fn a_filter_that_should_see_older_rows_offers_to_search_the_journal() {
     assert!(window.actions().iter().any(|action| matches!(action, Action::CancelSearch(of) if *of == profile)));
     assert!(!window.has(Role::ProgressIndicator, "Searching older messages"));
     assert_eq!(window.rows(), ["Command c-00007, Succeeded"], "what was found stays");
-    // What comes of a search that was cancelled is not shown.
+    // The results of a cancelled search are not shown.
     let rows = vec![kept(&mut window, "c-00008", 9)];
     window.say(Event::Found { profile, search, rows, percent: 60, end: None });
     window.run();
     assert_eq!(window.rows().len(), 1);
-    // With the filter goes what was found.
+    // Clearing the filter also removes the search results.
     window.key(Key::Escape);
     window.key(Key::Escape);
     assert!(status(&window).starts_with("10000 newest of 12000 activities"), "{}", status(&window));
@@ -252,7 +252,7 @@ fn another_filter_or_escape_ends_the_search() {
     window.press("Search older…");
     window.key(Key::Escape);
     if window.has(Role::ProgressIndicator, "Searching older messages") {
-        // The first one left the field.
+        // The first Escape left the field.
         window.key(Key::Escape);
     }
     assert!(cancels(&mut window) && !window.has(Role::ProgressIndicator, "Searching older messages"));
@@ -275,7 +275,7 @@ fn what_the_journal_no_longer_has_goes_where_it_is_settled() {
     assert!(status(&window).starts_with("6 activities"), "{}", status(&window));
 }
 
-/// What the journal says that it has removed.
+/// The journal reports which entries it has removed.
 fn purge(window: &mut Window, before: u64) {
     window.say(Event::Purged { oldest_left: None, before: Seq(before), gaps: Vec::new() });
     window.run();
@@ -287,10 +287,10 @@ fn a_purge_takes_what_is_in_the_journal_only_off_the_count() {
     window.hear(&[command("open", 1, "")]);
     fill(&mut window, LEAST + 4_999);
     assert!(status(&window).starts_with("10000 newest of 15000 activities"), "{}", status(&window));
-    // Counted by stretches of 256 entries.
+    // Counted in blocks of 256 entries.
     purge(&mut window, 256 * 8);
     assert!(status(&window).starts_with("10000 newest of 12954 activities"), "{}", status(&window));
-    // More than was evicted: rows in memory go as well, and nothing is left that is not in memory.
+    // More than was evicted: rows in memory are removed too, and nothing is left that is not in memory.
     purge(&mut window, 7_001);
     assert!(status(&window).starts_with("8001 activities"), "{}", status(&window));
     fill_more(&mut window, LEAST);
@@ -306,7 +306,7 @@ fn fill_more(window: &mut Window, count: usize) {
 fn a_purge_takes_what_was_never_restored_off_the_count_also_if_it_was_counted_before() {
     let mut window = small();
     let profile = window.id();
-    // So many entries are of earlier runs, of which the newest were restored.
+    // These entries are from earlier runs, of which the newest were restored.
     window.skip(5_120);
     fill(&mut window, LEAST);
     let older = || vec![(Seq(0), 1_000), (Seq(1_024), 1_000), (Seq(4_096), 500)];
@@ -315,13 +315,13 @@ fn a_purge_takes_what_was_never_restored_off_the_count_also_if_it_was_counted_be
     assert!(status(&window).starts_with("10000 newest of 12500 activities"), "{}", status(&window));
     purge(&mut window, 1_024);
     assert!(status(&window).starts_with("10000 newest of 11500 activities"), "{}", status(&window));
-    // What was counted before the purge says so after it.
+    // An index that was counted before the purge and arrives after it leaves out the removed entries.
     window.say(Event::Older { profile, rows: older() });
     window.run();
     assert!(status(&window).starts_with("10000 newest of 11500 activities"), "{}", status(&window));
     purge(&mut window, 5_000);
     assert!(status(&window).starts_with("10000 activities"), "{}", status(&window));
-    // So does what was read before the purge and comes after it.
+    // So does an entry that was read before the purge and arrives after it.
     let late = vec![Entry { seq: Seq(4_200), ..window.entry(&command("late", 2, "")) }];
     window.say(Event::Restored { profile, entries: late, live_from: Seq(1), complete: true });
     window.run();

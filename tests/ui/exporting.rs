@@ -1,4 +1,4 @@
-//! Exporting what is in front: the dialog, then the system's own for the place, then one wish to the engine.
+//! Exporting the visible rows: the dialog, then the system's file dialog, then one action to the engine.
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers, Rect, Shape};
@@ -15,7 +15,7 @@ use super::screens::export_of_filter;
 #[track_caller]
 fn asked(window: &mut Window) -> Export {
     let actions = window.actions();
-    // Before it, the window may have remembered how it is looked at.
+    // Before it, the window may have stored its layout.
     let [.., Action::Export(export), Action::ChangePreferences { .. }] = &*actions else { panic!("{actions:?}") };
     (**export).clone()
 }
@@ -79,7 +79,7 @@ fn the_selected_rows_are_exported_alone_if_there_are_several() {
     rows.sort();
     assert_eq!(rows, [Seq(2), Seq(3)], "{export:?}");
     assert!(export.filter.is_empty() && export.status_filter == StatusFilter::All, "{export:?}");
-    // One row alone is selected wherever the keyboard is: it is offered, and not taken for the wish.
+    // A single row is selected wherever the keyboard focus is: exporting it is offered, but not preselected.
     window.key(Key::ArrowDown);
     window.key_with(Modifiers::COMMAND, Key::E);
     assert!(window.has(Role::RadioButton, "The selected one"), "{:?}", window.all(Role::RadioButton));
@@ -100,13 +100,13 @@ fn shadow(shape: &Shape) -> Option<Rect> {
     }
 }
 
-/// The dialog has no rectangle of its own in the tree: its frame is painted, with a shadow under it.
+/// The dialog has no rectangle of its own in the tree, but its painted frame has a shadow.
 #[test]
 fn a_long_filter_stays_within_the_dialog() {
     for size in [[1280.0, 800.0], [640.0, 400.0], [400.0, 250.0]] {
         let window = export_of_filter(Theme::Dark, size);
         let shadow = window.harness.output().shapes.iter().rev().find_map(|clipped| shadow(&clipped.shape));
-        // What is wider than a narrow window is scrolled to: a dialog keeps 460 points, from its margin at 32 on.
+        // Content wider than a narrow window is scrolled: a dialog keeps 460 points, starting at its margin at 32.
         let right = shadow.expect("a dialog").right().max(32.0 + 460.0);
         let radios: Vec<_> =
             window.nodes(Role::RadioButton).map(|node| (node.accesskit_node().label(), node.rect())).collect();

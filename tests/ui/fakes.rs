@@ -1,4 +1,4 @@
-//! What a test's window stands on: an engine, save dialogs, a clipboard and a clock, all played.
+//! The fakes under a test's window: an engine, save dialogs, a clipboard and a clock.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -19,11 +19,11 @@ use super::harness::at;
 /// The engine of a test.
 #[derive(Default)]
 pub(crate) struct Engine {
-    /// What is true now, and whether the window has yet to look at it.
+    /// The current status, and whether the window has yet to read it.
     pub(super) status: (EngineStatus, bool),
-    /// The preferences as the engine has them.
+    /// The engine's preferences.
     pub(super) preferences: Preferences,
-    /// The number of the newest change of them.
+    /// The number of the newest change of the preferences.
     pub(super) change: u64,
     pub(super) events: VecDeque<Event>,
     pub(super) actions: Vec<Action>,
@@ -31,7 +31,7 @@ pub(crate) struct Engine {
     pub(crate) busy: bool,
 }
 
-/// What a fake shares with its test.
+/// State that a fake shares with its test.
 #[derive(Default)]
 pub(crate) struct Shared<T>(pub(super) Rc<RefCell<T>>);
 
@@ -74,15 +74,14 @@ impl Backend for Shared<Engine> {
     fn begin_drain(&mut self) {}
 }
 
-/// The save dialogs of a test: each is open until the test answers it.
-/// The desktop's file dialogs of a test.
+/// The desktop's file dialogs of a test: each is open until the test answers it.
 #[derive(Clone, Default)]
 pub(crate) struct Dialogs {
-    /// Those that are open.
+    /// The open dialogs.
     pub(crate) open: Shared<Vec<(SaveSuggestion, DialogResponder)>>,
-    /// Those that failed, of which the window has yet to hear.
+    /// The failed dialogs that the window has not read yet.
     pub(crate) failed: Shared<Vec<FailedDialog>>,
-    /// The paths that are being looked at.
+    /// The path checks in progress.
     pub(crate) checks: Shared<Vec<(String, FileKind, PathReply)>>,
 }
 
@@ -109,7 +108,7 @@ impl FileDialogs for Dialogs {
 #[derive(Default)]
 pub(crate) struct Clipboard {
     pub(crate) copied: Vec<String>,
-    /// Why nothing can be copied.
+    /// The error of every copy, if any.
     pub(crate) broken: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use privicore_monitor::ui::FailedDialog;
 
 use super::harness::{LINK, Window, data};
 
-/// A window that has asked for a path, since the desktop could not.
+/// A window that asks for a path, because the desktop can't.
 fn asking() -> Window {
     let mut window = Window::live();
     window.hear(&[data("r-1", "rates", 1, LINK)]);
@@ -31,7 +31,7 @@ pub(crate) fn asks_for_a_path(window: &mut Window, request: &str) {
     window.run();
 }
 
-/// Says what the path that is being looked at leads to; returns what was typed.
+/// Answers the path check in progress. Returns the typed path.
 fn found(window: &mut Window, check: PathCheck) -> String {
     let (typed, kind, reply) = window.desktop.checks.with(Vec::pop).expect("the path is looked at");
     assert_eq!(kind, FileKind::Save);
@@ -44,7 +44,7 @@ fn is_open(window: &Window) -> bool {
     window.has(Role::TextInput, "File path")
 }
 
-/// Where the window has data saved to.
+/// The path to which the window has data saved.
 fn saved_to(window: &mut Window) -> Option<String> {
     window.run();
     window.actions().into_iter().find_map(|action| match action {

@@ -1,4 +1,4 @@
-//! The filter: one language, mistakes told as one types, and an empty table that says why.
+//! The filter: one language, errors shown during typing, and an empty table that states the reason.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn filled() -> Window {
     window
 }
 
-/// Puts something else into the field.
+/// Replaces the field's text.
 fn retype(window: &mut Window, text: &str) {
     window.find(Role::TextInput, "Filter").focus();
     window.run();
@@ -57,7 +57,7 @@ fn a_date_is_the_day_that_the_table_shows() {
     let tomorrow = "since:2026-03-03";
     assert_eq!((shown(&mut window, "UTC", today), shown(&mut window, "UTC", tomorrow)), (1, 0));
     assert_eq!(shown(&mut window, "Pacific/Kiritimati", tomorrow), 1, "it is the 3rd there");
-    // Another zone counts at once, also for what was typed before.
+    // Another zone applies at once, also to text typed before.
     window.clock.with(|clock| clock.zone = jiff::tz::TimeZone::UTC);
     window.run();
     assert_eq!(window.rows().len(), 0);
@@ -103,7 +103,7 @@ fn a_field_that_was_looked_for_as_a_word_is_asked_about_and_put_right() {
     window.press("Change to status:failed");
     assert_eq!(window.rows(), ["Command bb-2, Failed"]);
 
-    // Typed on from a word that nothing matches, it can't be read: the table is still empty.
+    // Extended from a word without matches, it has a syntax error: the table is still empty.
     retype(&mut window, "staus");
     told(&window, "“staus” is looked for as a word. Did you mean the field status?");
     window.type_text(":succeeded aa");
@@ -111,7 +111,7 @@ fn a_field_that_was_looked_for_as_a_word_is_asked_about_and_put_right() {
     window.press("Change to status:succeeded");
     assert_eq!(window.rows(), ["Command aa-1, Succeeded"]);
 
-    // What waits for a value is typed on at its place.
+    // An incomplete term is completed at its place.
     retype(&mut window, "stau -kind:data");
     window.press("Change to status:");
     assert_eq!(window.focused().as_deref(), Some("Filter"));

@@ -1,5 +1,5 @@
-//! The window on fakes: an engine that says what a test tells it and remembers what it was asked, dialogs that a test
-//! answers, a clock that a test moves.
+//! The window on fakes: an engine that a test controls and that records its actions, dialogs that a test answers, and a
+//! clock that a test advances.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -20,7 +20,7 @@ use privicore_monitor::ui::{
 
 use super::fakes::{Clipboard, Dialogs, Engine, Shared, Times};
 
-/// A moment of the day that all tests play on.
+/// A time of the day on which all tests take place.
 pub(crate) fn at(time: &str) -> Timestamp {
     format!("2026-03-02T{time}Z").parse::<jiff::Timestamp>().expect(time).into()
 }
@@ -30,17 +30,17 @@ pub(crate) struct Window {
     pub(crate) harness: Harness<'static, App>,
     pub(crate) engine: Shared<Engine>,
     pub(crate) dialogs: Shared<Vec<(SaveSuggestion, DialogResponder)>>,
-    /// The desktop that opens them.
+    /// The file dialogs of the desktop.
     pub(crate) desktop: Dialogs,
-    /// Which secrets were copied, or why none can be.
+    /// The copied secrets, or why none can be copied.
     pub(crate) clipboard: Shared<Clipboard>,
-    /// What the desktop was told.
+    /// The notifications sent to the desktop.
     pub(crate) notified: Shared<Vec<Notification>>,
     pub(crate) clock: Shared<Times>,
     pub(crate) quit: Arc<AtomicBool>,
-    /// What was said of its textures, for whoever draws it.
+    /// The texture changes, for the renderer.
     pub(crate) textures: Shared<egui::TexturesDelta>,
-    /// The profile in front.
+    /// The profile of the active tab.
     pub(crate) profile: Profile,
     seq: u64,
 }
@@ -58,12 +58,12 @@ pub(crate) fn ops() -> Profile {
 }
 
 impl Window {
-    /// A window to which the engine has said nothing yet.
+    /// A window that has received nothing from the engine yet.
     pub(crate) fn silent(size: [f32; 2], prefill: Prefill) -> Self {
         Self::made(size, prefill, |_| None)
     }
 
-    /// The same, with or without a thread beside it.
+    /// The same, with or without an apply thread.
     pub(crate) fn made(size: [f32; 2], prefill: Prefill, beside: fn(Waker) -> Option<ApplyThread>) -> Self {
         let (engine, desktop, clock) = (Shared::default(), Dialogs::default(), Shared::<Times>::default());
         let (clipboard, notified) = (Shared::default(), Shared::default());
@@ -92,7 +92,7 @@ impl Window {
         Self { harness, engine, dialogs, desktop, clipboard, notified, clock, quit, textures, profile: ops(), seq: 0 }
     }
 
-    /// A window without any profile: the sign-in form.
+    /// A window without a profile: the sign-in form.
     pub(crate) fn unknown() -> Self {
         let mut window = Self::silent([1280.0, 800.0], Prefill::default());
         window.settings(Vec::new(), Theme::Dark);
@@ -110,7 +110,7 @@ impl Window {
         Self::silent(size, Prefill::default()).signed_in()
     }
 
-    /// The same with a thread beside it.
+    /// The same with an apply thread.
     pub(crate) fn live_beside() -> Self {
         Self::made([1280.0, 800.0], Prefill::default(), ApplyThread::start).signed_in()
     }
@@ -129,24 +129,24 @@ impl Window {
         self.profile.id
     }
 
-    /// Lets the engine say something; it is heard in the next frame.
+    /// Sends an event of the engine. The window reads it in the next frame.
     pub(crate) fn say(&mut self, event: Event) {
         self.engine.0.borrow_mut().events.push_back(event);
     }
 
-    /// Changes what is true now; the window sees it in the next frame.
+    /// Changes the status. The window sees it in the next frame.
     pub(crate) fn change(&mut self, change: impl FnOnce(&mut EngineStatus)) {
         let (status, changed) = &mut self.engine.0.borrow_mut().status;
         change(status);
         *changed = true;
     }
 
-    /// Changes what is true now of a profile.
+    /// Changes a profile's status.
     pub(crate) fn status(&mut self, profile: ProfileId, change: impl FnOnce(&mut ProfileStatus)) {
         self.change(|status| change(Arc::make_mut(status.profiles.entry(profile).or_default())));
     }
 
-    /// Says how far a sign-in is.
+    /// Sets the state of a sign-in.
     pub(crate) fn sign_in_is(&mut self, profile: ProfileId, state: SignInState) {
         self.status(profile, |status| {
             let number = status.sign_in.as_ref().map_or(0, |sign_in| sign_in.number) + 1;
@@ -154,12 +154,12 @@ impl Window {
         });
     }
 
-    /// The downloads that wait for their turn.
+    /// Sets the queued downloads.
     pub(crate) fn queue(&mut self, queue: Vec<WaitingDownload>) {
         self.change(|status| status.queue = queue.into());
     }
 
-    /// The settings as the engine has them.
+    /// Sends the engine's settings.
     pub(crate) fn tell_settings(&mut self, settings: Settings) {
         let done = self.engine.with(|engine| {
             engine.preferences = settings.preferences.clone();
@@ -168,7 +168,7 @@ impl Window {
         self.tell_settings_of(settings, done);
     }
 
-    /// The settings as the engine had them when it had done so many changes of the preferences.
+    /// Sends the engine's settings as they were after `done` changes of the preferences.
     pub(crate) fn tell_settings_of(&mut self, settings: Settings, done: u64) {
         self.change(|status| {
             status.preferences_change = done;
@@ -176,7 +176,7 @@ impl Window {
         });
     }
 
-    /// The preferences as the engine has them, after everything that it was asked.
+    /// The engine's preferences, after all actions.
     pub(crate) fn preferences(&self) -> Preferences {
         self.engine.with(|engine| engine.preferences.clone())
     }
@@ -186,18 +186,18 @@ impl Window {
         self.tell_settings(Settings { preferences, profiles });
     }
 
-    /// Lets the engine's channel be full, or not.
+    /// Sets whether the engine's channel is full.
     pub(crate) fn busy(&mut self, busy: bool) {
         self.engine.0.borrow_mut().busy = busy;
     }
 
-    /// What the engine was asked since the last time, without questions for the journal.
+    /// The engine's actions since the last call, without queries of the journal.
     pub(crate) fn actions(&mut self) -> Vec<Action> {
         let all = std::mem::take(&mut self.engine.0.borrow_mut().actions);
         all.into_iter().filter(|action| !matches!(action, Action::History { .. })).collect()
     }
 
-    /// What the engine was asked since the last time, questions for the journal alone.
+    /// The queries of the journal since the last call.
     pub(crate) fn questions(&mut self) -> Vec<Action> {
         let all = std::mem::take(&mut self.engine.0.borrow_mut().actions);
         all.into_iter().filter(|action| matches!(action, Action::History { .. })).collect()
@@ -209,26 +209,26 @@ impl Window {
         self.harness.run();
     }
 
-    /// Moves the clocks on.
+    /// Advances the clocks.
     pub(crate) fn wait(&mut self, time: Duration) {
         let mut times = self.clock.0.borrow_mut();
         times.now = times.now.plus(time);
         times.instant += time;
     }
 
-    /// Sets the wall clock to a time of the day that all tests play on.
+    /// Sets the wall clock to a time of the day on which all tests take place.
     pub(crate) fn set_clock(&mut self, time: &str) {
         self.clock.0.borrow_mut().now = at(time);
     }
 
-    /// A message as the socket brings it, not yet committed.
+    /// A message as received on the socket, not yet committed.
     pub(crate) fn entry(&mut self, raw: &str) -> Entry {
         let Incoming::Message(message) = incoming::parse(raw) else { panic!("no message: {raw}") };
         let key = ActivityKey::of(&message);
         self.fact(key, Fact::Heard(message), raw)
     }
 
-    /// So many numbers of entries were given before.
+    /// Skips this many entry numbers.
     pub(crate) fn skip(&mut self, entries: u64) {
         self.seq += entries;
     }
@@ -239,7 +239,7 @@ impl Window {
         Entry { seq: Seq(self.seq), at: self.clock.0.borrow().now, key, fact, raw: raw.into() }
     }
 
-    /// Messages arrive and are committed.
+    /// Sends committed messages.
     pub(crate) fn hear(&mut self, raws: &[String]) {
         let entries = raws.iter().map(|raw| self.entry(raw)).collect();
         let profile = self.id();
@@ -247,7 +247,7 @@ impl Window {
         self.run();
     }
 
-    /// Commits facts.
+    /// Sends committed facts.
     pub(crate) fn commit(&mut self, entries: Vec<Entry>) {
         let profile = self.id();
         self.say(Event::Committed { profile, entries });
@@ -260,7 +260,7 @@ impl Window {
         self.harness.get_by_role_and_label(role, name)
     }
 
-    /// The only part of a role, where there is one.
+    /// The only part of a role, if there is one.
     pub(crate) fn find_role(&self, role: Role) -> Option<Node<'_>> {
         self.harness.query_by_role(role)
     }
@@ -270,7 +270,7 @@ impl Window {
         self.harness.query_by_role_and_label(role, name).is_some()
     }
 
-    /// Whether these words stand somewhere, as a label.
+    /// Whether a label has this text.
     pub(crate) fn reads(&self, words: &str) -> bool {
         self.all(Role::Label).iter().any(|name| name == words)
     }
@@ -284,12 +284,12 @@ impl Window {
             .collect()
     }
 
-    /// The names of the rows in sight.
+    /// The names of the visible rows.
     pub(crate) fn rows(&self) -> Vec<String> {
         self.all(Role::Row)
     }
 
-    /// Presses a part, as a pointer would.
+    /// Clicks a part.
     #[track_caller]
     pub(crate) fn click(&mut self, role: Role, name: &str) {
         self.find(role, name).click();
@@ -336,13 +336,13 @@ impl Window {
         self.harness.query_all_by_role(role)
     }
 
-    /// The name of what has the keyboard.
+    /// The name of the focused part.
     pub(crate) fn focused(&self) -> Option<String> {
         let focused = self.harness.root().accesskit_node().tree_state.focus()?;
         focused.label().or_else(|| focused.value())
     }
 
-    /// Presses a button, and gives back what it put on the clipboard.
+    /// Presses a button. Returns the text that it copied.
     #[track_caller]
     pub(crate) fn copies(&mut self, name: &str) -> String {
         self.find(Role::Button, name).click();
@@ -360,13 +360,13 @@ impl Window {
         panic!("{name} copies nothing");
     }
 
-    /// Presses the last of several buttons of one name: one in a menu over the others.
+    /// Presses the last of several buttons with one name: the one in a menu above the others.
     pub(crate) fn press_last(&mut self, name: &str) {
         self.harness.get_all_by_role_and_label(Role::Button, name).last().expect(name).click();
         self.run();
     }
 
-    /// The names of the selected rows in sight.
+    /// The names of the selected visible rows.
     pub(crate) fn selected(&self) -> Vec<String> {
         self.harness
             .query_all_by_role(Role::Row)
@@ -385,7 +385,7 @@ impl Drop for Window {
 }
 
 impl Window {
-    /// How long until the next frame, if nothing happens.
+    /// The time until the next frame, if nothing happens.
     pub(crate) fn repaint_delay(&self) -> Duration {
         self.harness
             .output()
@@ -394,7 +394,7 @@ impl Window {
             .map_or(Duration::MAX, |output| output.repaint_delay)
     }
 
-    /// One frame; returns what the window asked of the system in it.
+    /// Draws one frame. Returns the window's commands to the system.
     pub(crate) fn step(&mut self) -> Vec<egui::ViewportCommand> {
         self.harness.step();
         self.harness
@@ -405,7 +405,7 @@ impl Window {
             .unwrap_or_default()
     }
 
-    /// A person closes the window.
+    /// Closes the window as a person does.
     pub(crate) fn close(&mut self) -> Vec<egui::ViewportCommand> {
         let root = self.harness.input_mut().viewports.entry(egui::ViewportId::ROOT).or_default();
         root.events.push(egui::ViewportEvent::Close);
@@ -430,7 +430,7 @@ impl Window {
         }
     }
 
-    /// Presses the first of several buttons of one name.
+    /// Presses the first of several buttons with one name.
     pub(crate) fn press_first(&mut self, name: &str) {
         self.harness.get_all_by_role_and_label(Role::Button, name).next().expect(name).click();
         self.run();
@@ -448,14 +448,14 @@ impl Window {
         self.dialogs.with(|dialogs| dialogs.last().expect("no dialog is open").0.clone())
     }
 
-    /// The operator chooses a place, or thinks better of it.
+    /// Answers the file dialog: with a path, or by cancelling.
     pub(crate) fn answer(&mut self, path: Option<&str>) {
         let (_, answer) = self.dialogs.with(Vec::pop).expect("no dialog is open");
         answer.give(path.map(Into::into));
         self.run();
     }
 
-    /// The dialog goes away without any answer.
+    /// Drops the dialog without an answer.
     pub(crate) fn drop_dialog(&mut self) {
         self.dialogs.with(Vec::clear);
         self.run();
@@ -475,11 +475,11 @@ pub(crate) fn data(id: &str, context: &str, output_type: i64, body: &str) -> Str
     .to_string()
 }
 
-/// A link, with its secret masked as the engine does.
+/// A link, with its secret redacted as the engine does.
 pub(crate) const LINK: &str = "https://download.example.com/…?auth=hidden";
 
-/// A payload that came in a message.
+/// A payload inside a message.
 pub(crate) const INLINE: &str = "VGhlIHBheWxvYWQgaXRzZWxmLCBpbiB0aGUgbWVzc2FnZS4=";
 
-/// A moment's link lifetime, as the settings have it by default.
+/// The default link lifetime of the settings.
 pub(crate) const LINK_LIFETIME: Duration = Duration::from_mins(10);

@@ -1,4 +1,4 @@
-//! Insight: what came, why commands failed, how long they took; found by its words, operated by pointer and keys.
+//! Insight: what arrived, why commands failed, how long they took; found by its texts, operated by pointer and keys.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use privicore_monitor::settings::{InsightLayout, InsightSpan, Preferences, Profi
 
 use super::harness::{Window, command, ops};
 
-/// A command that is told of at a time of the day, and ends some time later.
+/// A command that is first reported at a time of the day and ends some time later.
 pub(crate) fn ended(window: &mut Window, id: &str, time: &str, took: Duration, failed: Option<&str>) -> [Entry; 2] {
     window.set_clock(time);
     let begun = window.entry(&command(id, 1, ""));
@@ -39,7 +39,7 @@ fn busy(mut window: Window) -> Window {
     window
 }
 
-/// What the window last asked to be kept.
+/// The layout that the window last asked the engine to store.
 fn kept(window: &mut Window) -> Option<InsightLayout> {
     let asked = window.actions();
     let changed = asked.iter().any(|action| matches!(action, Action::ChangePreferences { .. }));
@@ -50,7 +50,7 @@ fn is_open(window: &Window) -> bool {
     window.has(Role::Group, "Insight")
 }
 
-/// What a screen reader reads of a chart.
+/// A chart's text for screen readers.
 fn said(window: &Window, chart: &str) -> String {
     window.find(Role::Image, chart).accesskit_node().description().unwrap_or_default()
 }
@@ -126,7 +126,7 @@ fn another_span_looks_further_back_and_is_there_at_the_next_start() {
 
 #[test]
 fn in_the_small_window_it_stands_under_the_table_and_gives_way_to_details() {
-    // The higher one would have room for both.
+    // The higher one would have space for both.
     for height in [500.0, 1_000.0] {
         let mut window = busy(Window::live_in([800.0, height]));
         window.key(Key::I);

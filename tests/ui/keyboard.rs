@@ -1,4 +1,4 @@
-//! Everything is reached and operated by the keyboard alone, and the focus is always somewhere, on every screen.
+//! Everything can be reached and operated by keyboard alone, and something always has the focus, on every screen.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use privicore_monitor::ui::Prefill;
 
 use super::harness::{INLINE, LINK, Window, command, data};
 
-/// Roles that an operator can do something with.
+/// Roles that an operator can interact with.
 const OPERABLE: [Role; 7] = [
     Role::Button,
     Role::CheckBox,
@@ -21,11 +21,11 @@ const OPERABLE: [Role; 7] = [
     Role::MultilineTextInput,
     Role::SearchInput,
 ];
-/// No screen has more stops than this.
+/// More Tab stops than any screen has.
 const MOST_STOPS: usize = 120;
 
-/// Presses Tab around the whole screen. Every part that can be operated must have had the focus by then, and at every
-/// stop exactly one part must have it. Within a dialog only its own parts count, and the focus must not leave it.
+/// Presses Tab around the whole screen. By then every operable part must have had the focus, and at every stop exactly one
+/// part must have it. Within a dialog only its own parts count, and the focus must not leave it.
 #[track_caller]
 fn walk(window: &mut Window, screen: &str) {
     let wanted = operable(window);
@@ -49,7 +49,7 @@ fn has_dialog(window: &Window) -> bool {
     window.find_role(Role::Dialog).is_some()
 }
 
-/// The names of what can be operated; of a dialog's parts alone where one is open.
+/// The names of the operable parts; only a dialog's parts if one is open.
 fn operable(window: &Window) -> BTreeSet<String> {
     let only_dialog = has_dialog(window);
     OPERABLE

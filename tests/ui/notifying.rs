@@ -1,4 +1,4 @@
-//! The desktop is told what came while nobody looks at the window, seldom and without secrets.
+//! Desktop notifications while the window is unfocused: rare and without secrets.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use privicore_monitor::settings::{PreferenceChange, Preferences, Profile, Settin
 
 use super::harness::{LINK, Window, command, data, ops};
 
-/// Gives the window the focus, or takes it.
+/// Sets whether the window has the focus.
 fn focus(window: &mut Window, focused: bool) {
     window.harness.input_mut().viewports.entry(ViewportId::ROOT).or_default().focused = Some(focused);
     window.run();
 }
 
-/// What the desktop was told since the last time, after what came was gathered.
+/// The notifications since the last call, after pending ones were merged.
 fn told(window: &mut Window) -> Vec<(String, String)> {
     window.wait(Duration::from_secs(3));
     window.run();
@@ -46,7 +46,7 @@ fn a_burst_of_failures_and_ready_data_are_told_once_each_while_nobody_looks() {
 fn a_window_at_rest_wakes_for_what_waits_to_be_told() {
     let mut window = Window::live();
     focus(&mut window, false);
-    // Told ever more seldom, it waits longer than anything else keeps the window awake.
+    // As notifications back off, the window wakes later than for anything else.
     for (number, pause) in [0, 15, 30, 60].into_iter().enumerate() {
         window.wait(Duration::from_secs(pause));
         window.hear(&[command(&format!("c-{number}"), 3, "no")]);

@@ -1,4 +1,5 @@
-//! Several profiles at once: each tab tells what came behind it, and trouble in one never touches another.
+//! Several profiles at once: each tab counts what arrived while it was inactive, and a problem of one never affects
+//! another.
 
 use egui::accesskit::{Live, Role};
 use egui::{Key, Modifiers};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use super::harness::{LINK, Window, command, data, ops};
 
-/// A window of ten live profiles, the first in front.
+/// A window of ten live profiles, with the first in the active tab.
 pub(super) fn ten() -> (Window, Vec<Profile>) {
     let mut window = Window::live();
     let mut profiles = vec![window.profile.clone()];
@@ -22,12 +23,12 @@ pub(super) fn ten() -> (Window, Vec<Profile>) {
         window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
     }
     window.run();
-    // A new profile comes to the front; the tests look at the first.
+    // A new profile's tab becomes active; the tests look at the first.
     window.key_with(Modifiers::COMMAND, Key::Num1);
     (window, profiles)
 }
 
-/// A command of a profile is told.
+/// Sends a command of a profile.
 pub(super) fn tell(window: &mut Window, profile: ProfileId, id: &str, status: i64, body: &str) {
     let entries = vec![window.entry(&command(id, status, body))];
     window.say(Event::Committed { profile, entries });
@@ -111,7 +112,7 @@ fn failures_are_said_aloud_together_and_not_one_by_one() {
     assert_eq!(said(&window).as_deref(), Some("498 failed, the last: profile 2: c-499, no"));
 }
 
-/// A window with two profiles, each with a command, at the tab for all of them.
+/// A window with two profiles, each with a command, showing the tab of all profiles.
 fn all() -> (Window, Vec<Profile>) {
     let mut window = Window::live();
     let audit = Profile { name: "audit".to_owned(), ..ops() };

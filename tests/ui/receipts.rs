@@ -1,4 +1,4 @@
-//! Receipts, requesting the same data once more, and the warning that a link was refused.
+//! Receipts, requesting the same data again, and the warning that a link was refused.
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
@@ -19,7 +19,7 @@ fn open(window: &mut Window, entries: Vec<Entry>) {
     window.run();
 }
 
-/// A request that was made from here and saved, with its receipt.
+/// A request that was made in this window and saved, with its receipt.
 fn saved_story(window: &mut Window) -> Vec<Entry> {
     let key = ActivityKey::Data("r-1".into());
     let requested = Requested {
@@ -45,11 +45,11 @@ fn saved_story(window: &mut Window) -> Vec<Entry> {
     vec![first, link, window.fact(key, Fact::Done(saved), "")]
 }
 
-/// What a button copies that is reached by keyboard.
+/// The text that a button copies, operated by keyboard.
 fn copied(window: &mut Window, name: &str) -> String {
     window.find(Role::Button, name).focus();
     window.run();
-    // The press alone: after the release nothing is left of what was copied.
+    // Only the press: after the release, the copied text is gone.
     window.harness.event(egui::Event::Key {
         key: Key::Enter,
         physical_key: None,

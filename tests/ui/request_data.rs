@@ -1,4 +1,4 @@
-//! Stored data is requested from the window and followed until it is saved, by keyboard all the way.
+//! Requests stored data from the window and follows it until it is saved, entirely by keyboard.
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
@@ -19,7 +19,7 @@ fn stored(token: &str, context: &str, file_name: &str) -> StoredData {
     }
 }
 
-/// What a small profile has stored.
+/// The stored data of a small profile.
 fn few() -> Vec<StoredData> {
     vec![
         stored("dtk-1", "invoices/2026-Q1", "q1.pdf"),
@@ -29,7 +29,7 @@ fn few() -> Vec<StoredData> {
     ]
 }
 
-/// Presses the dialog's key; returns the page that the engine was asked for.
+/// Presses the dialog's key. Returns the page that the engine was asked for.
 #[track_caller]
 fn open(window: &mut Window) -> u32 {
     window.key_with(Modifiers::COMMAND, Key::R);
@@ -53,7 +53,7 @@ fn type_text(window: &mut Window, text: &str) {
     window.run();
 }
 
-/// The names of what is chosen among the rows in sight.
+/// The names of the chosen visible rows.
 fn chosen(window: &Window) -> Vec<String> {
     use egui_kittest::kittest::Queryable as _;
     window

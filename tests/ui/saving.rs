@@ -1,4 +1,4 @@
-//! From a click to a file: the dialog first, then one action; progress, and what is offered afterwards.
+//! From a click to a file: the dialog first, then one action; the progress, and what is offered afterwards.
 
 use std::path::PathBuf;
 
@@ -64,7 +64,7 @@ fn what_came_in_the_message_is_saved_from_it() {
     assert!(matches!(&*window.actions(), [Action::SaveInline { .. }, ..]), "not saved from the message");
 }
 
-/// A message of bytes, as the engine keeps it.
+/// A binary message, as the engine stores it.
 fn bytes(window: &mut Window, id: &str, raw: &str) -> Entry {
     let fact = Fact::Unreadable { reason: UnreadableReason::Binary, size: 4 };
     window.fact(ActivityKey::Message(id.into()), fact, raw)
@@ -95,7 +95,7 @@ fn a_message_of_bytes_is_saved_from_its_row_and_from_its_details() {
     assert_eq!(saved_message(&mut window), (window.id(), "m-1".to_owned(), "/home/ops/details.bin".into()));
 }
 
-/// Which message the engine was told to save, and where.
+/// Which message the engine was asked to save, and where.
 fn saved_message(window: &mut Window) -> (ProfileId, String, PathBuf) {
     let actions = window.actions();
     let Some(Action::SaveMessage { profile, key: ActivityKey::Message(id), to, .. }) = actions.first() else {

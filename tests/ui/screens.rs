@@ -1,4 +1,4 @@
-//! Screens in sizes beside those of which there are pictures, and words that are longer than there is room for.
+//! More screens in sizes without snapshots, and texts that are longer than the available space.
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
@@ -12,7 +12,7 @@ use super::file_path::asks_for_a_path;
 use super::harness::{Window, command, ops};
 use super::snapshots::{Screen, filled, twelve_profiles};
 
-/// Screens beside those of which there are pictures.
+/// Screens in addition to those with snapshots.
 pub(super) const MORE: [Screen; 20] = [
     ("more profiles", [1280.0, 800.0], more_profiles),
     ("menu", [1280.0, 800.0], menu),
@@ -36,11 +36,11 @@ pub(super) const MORE: [Screen; 20] = [
     ("search older", [1280.0, 800.0], search_older),
 ];
 
-/// German names things in one word.
+/// German compounds are single words.
 const LONG_NAME: &str = "Landeshauptarchivverwaltungsgesellschaft Donaudampfschifffahrt Außenstelle";
 const LONG_SENTENCE: &str = "Die Datenschutzgrundverordnungskonformitätsbescheinigung konnte nicht ausgestellt werden, weil die \
     Grundstücksverkehrsgenehmigungszuständigkeitsübertragungsverordnung noch nicht hinterlegt ist.";
-/// A host as long as one may be in a certificate.
+/// The longest host that a certificate may name.
 const LONG_HOST: &str = "herunterladen.rechenzentrum-niederschlesische-oberlausitz.verwaltungsgesellschaft.example.com";
 
 fn more_profiles(theme: Theme, size: [f32; 2]) -> Window {
@@ -91,7 +91,7 @@ fn new_profile(theme: Theme, size: [f32; 2]) -> Window {
     window
 }
 
-/// A token that was refused, and what the window says at its lower edge.
+/// A refused token, and the notices at the window's lower edge.
 fn notices(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = filled(theme, size);
     let profile = window.id();
@@ -129,7 +129,7 @@ fn sign_out(theme: Theme, size: [f32; 2]) -> Window {
     window
 }
 
-/// A profile, a label and a message of words that have no room.
+/// A profile, a label and a message that are too long for the available space.
 pub(super) fn long_words(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = filled(theme, size);
     LONG_NAME.clone_into(&mut window.profile.name);
@@ -183,14 +183,14 @@ pub(super) fn wrong_path(theme: Theme, size: [f32; 2]) -> Window {
     window
 }
 
-/// As much as an export can offer: another profile, a long filter, and several selected rows.
+/// The most that an export can offer: another profile, a long filter, and several selected rows.
 pub(super) fn export_of_filter(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = filled(theme, size);
     let audit = Profile { name: LONG_NAME.to_owned(), ..ops() };
     window.profile.name = LONG_NAME.to_uppercase();
     window.settings(vec![window.profile.clone(), audit], theme);
     window.run();
-    // A new profile is in front.
+    // A new profile's tab is active.
     window.key_with(Modifiers::COMMAND, Key::Num1);
     window.press("Show succeeded (4)");
     window.type_into(Role::TextInput, "Filter", &format!("-label:\"{LONG_SENTENCE}\" -id:{}", "0123456789".repeat(12)));
@@ -238,7 +238,7 @@ fn no_stored_data(theme: Theme, size: [f32; 2]) -> Window {
     window
 }
 
-/// A filter that may have missed what only the journal has.
+/// A filter that may have missed activities that are only in the journal.
 fn search_older(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = filled(theme, size);
     window.key_with(Modifiers::COMMAND, Key::A);
@@ -247,7 +247,7 @@ fn search_older(theme: Theme, size: [f32; 2]) -> Window {
     window
 }
 
-/// A command whose reason has no room in memory, with `NEEDLE` at its end; returns what the journal has of it.
+/// A command whose reason is cut in memory, with `NEEDLE` at its end. Returns its entry in the journal.
 pub(super) fn cut_text(window: &mut Window, id: &str) -> Entry {
     let mut entry = window.entry(&command(id, 3, "reason"));
     if let Fact::Heard(Message::Command(report)) = &mut entry.fact {

@@ -1,4 +1,4 @@
-//! Settings: what is chosen takes effect at once, half a number never does, and the window is found again as it was left.
+//! Settings: a choice takes effect at once, an incomplete number never does, and the window restores its state.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use privicore_monitor::settings::{
 
 use super::harness::{LINK, Window, data};
 
-/// Settings that the engine tells.
+/// Sends the engine's settings.
 fn told(window: &mut Window, preferences: Preferences) {
     let profiles = vec![window.profile.clone()];
     window.tell_settings(Settings { preferences, profiles });
     window.run();
 }
 
-/// What the engine was asked to keep, once.
+/// The preferences that the engine was asked to store, once.
 #[track_caller]
 fn kept(window: &mut Window) -> Preferences {
     match &*window.actions() {
@@ -155,7 +155,7 @@ fn an_answer_to_an_older_change_takes_no_newer_one_back() {
     window.press("Larger");
     let first = window.preferences();
     window.click(Role::CheckBox, "Notify of failures");
-    // The engine has done the first change and not the second; something else has changed as well.
+    // The engine has made the first change and not the second; something else has changed as well.
     let preferences = Preferences { retention_days: 7, ..first };
     window.tell_settings_of(Settings { preferences, profiles: profiles.clone() }, 1);
     window.run();
@@ -173,12 +173,12 @@ fn an_answer_to_an_older_change_takes_no_newer_one_back() {
     let wanted =
         [PreferenceChange::Scale(110), PreferenceChange::NotifyFailed(false), PreferenceChange::NotifyReady(false)];
     assert_eq!(changes, wanted, "a change was lost, taken back or sent twice");
-    // What is not answered yet is shown all the same.
+    // A change without an answer is shown all the same.
     let is_on = |window: &Window, name: &str| {
         window.find(Role::CheckBox, name).accesskit_node().toggled() == Some(egui::accesskit::Toggled::True)
     };
     assert!(!is_on(&window, "Notify of failures") && !is_on(&window, "Notify of ready data"), "it flickers back");
-    // In the end the engine has everything, and so has the window.
+    // In the end the engine has all changes, and so has the window.
     let last = Preferences { retention_days: 7, ..window.preferences() };
     window.tell_settings(Settings { preferences: last, profiles });
     window.run();
@@ -190,7 +190,7 @@ fn an_answer_to_an_older_change_takes_no_newer_one_back() {
 #[test]
 fn at_every_scale_the_smallest_window_has_every_part_within_it() {
     for scale in [100_u16, 125, 150, 200] {
-        // The least size grows with the scale.
+        // The minimum size grows with the scale.
         let times = f32::from(scale) / 100.0;
         let mut window = Window::live_in([800.0 * times, 500.0 * times]);
         told(&mut window, Preferences { scale, ..Preferences::default() });

@@ -1,4 +1,4 @@
-//! Signing in: what is asked, what is pointed out, what the engine is told.
+//! Signing in: the form's fields, its errors, and the action that the engine receives.
 
 use egui::Key;
 use egui::accesskit::Role;
@@ -16,7 +16,7 @@ fn signed_in(actions: Vec<Action>) -> SignIn {
     }
 }
 
-/// Fills the form for `ops`, but the password.
+/// Fills in the form for `ops`, except the password.
 fn fill(window: &mut Window) {
     for (name, text) in [
         ("Profile name", "ops"),
@@ -75,7 +75,7 @@ fn signing_in_with_a_password_tells_the_engine_what_was_typed() {
     assert_eq!(password_length(password), "open sesame".len());
 }
 
-/// A secret cannot be read here; that it is there can.
+/// The test can't read a secret, but it can check that there is one.
 fn password_length(password: &secrecy::SecretString) -> usize {
     #[expect(clippy::disallowed_methods, reason = "a test looks at its own made-up password")]
     secrecy::ExposeSecret::expose_secret(password).len()

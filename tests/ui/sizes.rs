@@ -1,7 +1,7 @@
-//! Every screen in every size: nothing is cut, nothing lies over something else, and everything that can be used is there.
+//! Every screen in every size: nothing is cut, nothing overlaps, and every control is present.
 //!
-//! The sizes are those of windows in pixels, at each scale. What has no room is scrolled to, and is whole then: below 640 points the
-//! content of the window keeps that width.
+//! The sizes are those of windows in pixels, at each scale. What has no space is scrolled to, and is whole then: below 640
+//! points the window's content keeps that width.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,17 +19,17 @@ use super::snapshots::{SCREENS, Screen, filled, twelve_profiles};
 
 const WINDOWS: [[f32; 2]; 3] = [[800.0, 500.0], [1280.0, 800.0], [2560.0, 1440.0]];
 const SCALES: [f32; 4] = [1.0, 1.25, 1.5, 2.0];
-/// The narrowest that the content of the window is laid out.
+/// The minimum width of the window's content, in points.
 const LEAST_WIDTH: f32 = 640.0;
-/// The narrowest that the content of a dialog is laid out, with its margins.
+/// The minimum width of a dialog's content, with its margins, in points.
 const LEAST_DIALOG: f32 = 460.0 + 2.0 * 24.0 + 32.0;
-/// How far a text may reach into another, or out of its place: less than a pixel that is seen.
+/// How far a text may reach into another, or out of its area: less than a visible pixel.
 const SLACK: f32 = 1.0;
 
-/// In how many steps of half a place its end is reached: what is longer is a list of rows that are alike.
+/// Scroll steps, of half an area each, that reach its end; anything longer is a list of similar rows.
 const MOST_STEPS: usize = 20;
 
-/// A line of text as it is on the screen, and where it may be.
+/// A line of text on the screen, and the area that it may occupy.
 #[derive(Debug, Clone, PartialEq)]
 struct Text {
     words: String,
@@ -42,7 +42,7 @@ impl Text {
         self.rect.intersect(self.clip)
     }
 
-    /// Whether it is seen whole. A window that is narrower than its content shows a line by parts.
+    /// Whether the line is entirely visible. A window that is narrower than its content shows a line in parts.
     fn is_whole(&self, window: Rect) -> bool {
         let (clip, rect) = (self.clip.expand(SLACK), self.rect);
         let aside = if scrolls_aside(window) {
@@ -54,7 +54,7 @@ impl Text {
     }
 }
 
-/// The texts of a frame, without those that a dialog or a menu lies over.
+/// The texts of a frame, without those that a dialog or a menu covers.
 fn texts(shapes: &[ClippedShape], typed: &[String], window: Rect) -> Vec<Text> {
     fn add(shape: &Shape, clip: Rect, (typed, window): (&[String], Rect), texts: &mut Vec<Text>) {
         match shape {
@@ -67,7 +67,7 @@ fn texts(shapes: &[ClippedShape], typed: &[String], window: Rect) -> Vec<Text> {
                     }
                 }
             }
-            // What lies behind a dialog is dimmed; a dialog and a menu have a shadow.
+            // What is behind a dialog is dimmed; a dialog and a menu have a shadow.
             Shape::Rect(rect) if rect.blur_width > 0.0 => texts.retain(|text| !text.rect.intersects(rect.rect)),
             Shape::Rect(rect) if rect.fill.a() == 115 && rect.rect.contains_rect(window.shrink(1.0)) => texts.clear(),
             _ => {}
@@ -85,7 +85,7 @@ fn scrolls_aside(window: Rect) -> bool {
     window.width() < LEAST_DIALOG.max(LEAST_WIDTH)
 }
 
-/// What is wrong with the texts of a frame.
+/// The faults of a frame's texts.
 fn wrong_texts(texts: &[Text], window: Rect) -> Vec<String> {
     let mut wrong = Vec::new();
     for (index, text) in texts.iter().enumerate() {
@@ -112,9 +112,9 @@ fn wrong_texts(texts: &[Text], window: Rect) -> Vec<String> {
     wrong
 }
 
-/// The texts of a window now.
+/// The current texts of a window.
 fn texts_of(window: &Window, screen: Rect) -> Vec<Text> {
-    // What is longer than its field is scrolled in it.
+    // Text longer than its field scrolls within it.
     let typed: Vec<String> = [Role::TextInput, Role::MultilineTextInput]
         .into_iter()
         .flat_map(|role| window.nodes(role))
@@ -123,7 +123,7 @@ fn texts_of(window: &Window, screen: Rect) -> Vec<Text> {
     texts(&window.harness.output().shapes, &typed, screen)
 }
 
-/// Turns the wheel at a place, as fingers on a trackpad do: it moves at once.
+/// Scrolls at a position as a trackpad does: it moves at once.
 fn turn(window: &mut Window, at: egui::Pos2, delta: Vec2) {
     window.harness.hover_at(at);
     for (phase, delta) in [(TouchPhase::Start, Vec2::ZERO), (TouchPhase::Move, delta), (TouchPhase::End, Vec2::ZERO)] {
@@ -135,12 +135,12 @@ fn turn(window: &mut Window, at: egui::Pos2, delta: Vec2) {
             modifiers: Modifiers::NONE,
         });
     }
-    // What is scrolled away takes the frame after.
+    // What was scrolled out of view disappears a frame later.
     window.harness.run_steps(2);
 }
 
-/// Scrolls to every text that is cut. Says which are whole nowhere on the way. Rows of a list that are not drawn yet are like those
-/// that are.
+/// Scrolls to every text that is cut. Returns those that are entirely visible nowhere. Rows of a list that are not drawn
+/// yet are like those that are.
 fn out_of_reach(window: &mut Window, screen: Rect) -> Vec<String> {
     let (whole, cut): (Vec<Text>, Vec<Text>) =
         texts_of(window, screen).into_iter().partition(|text| text.is_whole(screen));
@@ -177,20 +177,20 @@ fn out_of_reach(window: &mut Window, screen: Rect) -> Vec<String> {
     }
     if !tried.is_empty() {
         window.harness.event(egui::Event::PointerGone);
-        // Tooltips go, and areas that were scrolled come to rest.
+        // Waits until tooltips have disappeared and scrolling has stopped.
         window.harness.run_steps(24);
     }
     cut.values().map(|text| format!("`{}` at {} is never whole in {}", text.words, text.rect, text.clip)).collect()
 }
 
-/// What can be used, by its name.
+/// The controls, by name.
 fn controls(window: &Window) -> BTreeSet<String> {
     const ROLES: [Role; 6] =
         [Role::Button, Role::CheckBox, Role::RadioButton, Role::TextInput, Role::PasswordInput, Role::ComboBox];
     ROLES.into_iter().flat_map(|role| window.all(role)).filter(|name| !is_of_one_size(name)).collect()
 }
 
-/// Whether a control belongs to rows that need not be in sight, or is in a menu where there is less room.
+/// Whether a control belongs to rows that may be out of view, or moves into a menu in smaller windows.
 fn is_of_one_size(name: &str) -> bool {
     let elsewhere = [
         "Request data…",
@@ -211,7 +211,7 @@ fn is_of_one_size(name: &str) -> bool {
 
 fn every_size_of(screens: &[Screen], theme: Theme) {
     let mut wrong = Vec::new();
-    // Of a screen in several sizes the pictures differ, not what is tried here.
+    // A screen in several sizes has several snapshots, but is tested here only once.
     for (name, size, open) in
         screens.iter().filter(|(_, size, _)| size.map(f32::to_bits) == [1280.0_f32, 800.0].map(f32::to_bits))
     {
@@ -220,11 +220,11 @@ fn every_size_of(screens: &[Screen], theme: Theme) {
         for pixels in WINDOWS {
             for scale in SCALES {
                 let points = vec2(pixels[0], pixels[1]) / scale;
-                // A new scale makes egui take the size over from the frame before.
+                // With a new scale, egui takes the size from the previous frame.
                 window.harness.set_pixels_per_point(scale);
                 window.harness.run_steps(2);
                 window.harness.set_size(points);
-                // What was scrolled to comes to rest.
+                // Scrolling stops.
                 assert!((0..20).any(|_| window.harness.run_ok().is_some()), "{name} never comes to rest");
                 let place = format!("{name} at {} × {}, {} %", pixels[0], pixels[1], scale * 100.0);
                 let screen = Rect::from_min_size(egui::Pos2::ZERO, points);
@@ -232,8 +232,8 @@ fn every_size_of(screens: &[Screen], theme: Theme) {
                 let here = controls(&window);
                 found.extend(all.difference(&here).map(|gone| format!("`{gone}` can't be reached")));
                 found.extend(outside(&window, points.x));
-                // Where everything is does not depend on the theme. In a lower window areas that scroll lie in others that do: the
-                // wheel is not enough to see that all of it is reached there.
+                // The layout does not depend on the theme. In a lower window, scroll areas are nested: the wheel is not
+                // enough to show that all of their content can be reached there.
                 if theme == Theme::Dark && points.y > 400.0 {
                     found.extend(out_of_reach(&mut window, screen));
                 }
@@ -245,7 +245,7 @@ fn every_size_of(screens: &[Screen], theme: Theme) {
     assert!(wrong.is_empty(), "{count} faults:\n{}", wrong.join("\n"));
 }
 
-/// Controls that are outside of where the window can be scrolled to.
+/// Controls outside the area to which the window can be scrolled.
 fn outside(window: &Window, width: f32) -> Vec<String> {
     let right = width.max(LEAST_WIDTH);
     window
@@ -290,7 +290,7 @@ fn insight_opens_in_the_smallest_window_and_gives_way_to_details_alone() {
     window.key(Key::ArrowDown);
     window.key(Key::Enter);
     assert!(!is_open(&window), "both are open");
-    // It is not seen behind the details: the key shows it.
+    // Behind the details it is not visible: the key shows it.
     window.key(Key::I);
     assert!(is_open(&window), "nothing happened");
     window.key(Key::I);

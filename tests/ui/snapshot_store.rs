@@ -1,7 +1,7 @@
-//! The pictures that were looked at, and what differs from them. They are in `tests/ui/snapshots`; what was drawn in their place is
-//! put into the target folder, beside a picture of the difference.
+//! The approved snapshots, and the differences from them. They are in `tests/ui/snapshots`; the newly drawn image is
+//! written to the target folder, beside an image of the difference.
 //!
-//! `UPDATE_SNAPSHOTS=1 cargo test --test ui snapshots` draws them anew. Look at each that changed before it is committed.
+//! `UPDATE_SNAPSHOTS=1 cargo test --test ui snapshots` redraws them. Look at each changed one before you commit it.
 
 #![expect(clippy::disallowed_methods, reason = "half a picture does no harm in a test: the next run replaces it")]
 
@@ -13,10 +13,11 @@ use egui::Color32;
 
 use super::software_renderer::Picture;
 
-/// How far a part of a colour may be off. The last digits of a number differ between processors; what a person sees is far above.
+/// The allowed deviation per colour channel. The last digits of a number differ between processors; visible differences are
+/// far larger.
 const TOLERANCE: u8 = 12;
 
-/// How many pixels differ between two pictures, and a picture of them: what differs in red over what does not, faded.
+/// The number of pixels that differ between two images, and an image of them: differences in red over the faded rest.
 fn difference(old: &Picture, new: &Picture) -> (usize, Picture) {
     let mut different = 0;
     let mut shown = new.clone();
@@ -31,7 +32,7 @@ fn difference(old: &Picture, new: &Picture) -> (usize, Picture) {
     (different, shown)
 }
 
-/// Compares a picture with the stored one; returns in a sentence what is wrong.
+/// Compares an image with the stored one. Returns a sentence about the difference, if any.
 pub(super) fn wrong(name: &str, drawn: &Picture) -> Option<String> {
     let stored = folder().join(format!("{name}.png"));
     let before = stored.exists().then(|| read(&stored));
@@ -55,7 +56,7 @@ pub(super) fn wrong(name: &str, drawn: &Picture) -> Option<String> {
     Some(format!("{what} {}\n  drawn: {}\n  difference: {}", stored.display(), new.display(), diff.display()))
 }
 
-/// The names of all that are stored.
+/// The names of all stored snapshots.
 pub(super) fn names() -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder())
         .expect("the folder of the snapshots")

@@ -1,4 +1,4 @@
-//! Every screen in both themes as it was looked at. How they are renewed stands in `stored.rs`.
+//! Every screen in both themes, compared with its approved snapshot. `snapshot_store.rs` describes how to update them.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::screens;
 use super::snapshot_store;
 use super::software_renderer::Picture;
 
-/// What a screen is called, and how one gets there from the beginning.
+/// A screen's name, and how to open it from the start.
 pub(super) type Screen = (&'static str, [f32; 2], fn(Theme, [f32; 2]) -> Window);
 
 pub(super) const SCREENS: [Screen; 36] = [
@@ -136,7 +136,7 @@ fn live(theme: Theme, size: [f32; 2], beside: &[Profile]) -> Window {
     window
 }
 
-/// The morning of an operator.
+/// An operator's typical morning.
 pub(super) fn filled(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = live(theme, size, &[]);
     fill(&mut window);
@@ -174,7 +174,7 @@ fn fill(window: &mut Window) {
     ]);
     window.set_clock("12:04:33.120");
     window.hear(&[command("23f7978a-5561-4718-84ca-c38d7db0843c", 2, "Command completed successfully")]);
-    // Nothing has changed just now.
+    // Late enough that nothing counts as just changed.
     window.set_clock("12:04:38.500");
     window.run();
 }
@@ -308,7 +308,7 @@ fn settings(theme: Theme, size: [f32; 2]) -> Window {
     after((theme, size), Modifiers::COMMAND, Key::Comma)
 }
 
-/// With hosts, and with a key that is known.
+/// With hosts, and with a stored key.
 fn data_settings(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = filled(theme, size);
     window.profile.saving = DownloadSettings {
@@ -388,7 +388,7 @@ fn all_profiles(theme: Theme, size: [f32; 2]) -> Window {
     window
 }
 
-/// An hour of commands before the morning of an operator, with Insight open.
+/// An hour of commands before the operator's morning, with Insight open.
 fn with_insight(theme: Theme, size: [f32; 2]) -> Window {
     const REASONS: [&str; 4] =
         ["data_token.space_expired", "policy.already_active", "profile.not_an_owner", "device.not_found"];
@@ -413,7 +413,7 @@ fn with_insight(theme: Theme, size: [f32; 2]) -> Window {
     window
 }
 
-/// The one of a list at a place, which goes on from its beginning.
+/// The list's element at an index; the list repeats.
 fn pick<T: Copy>(list: &[T], at: u64) -> T {
     let at = usize::try_from(at).unwrap_or_default();
     list.iter().copied().cycle().nth(at).expect("an empty list")
@@ -423,7 +423,7 @@ fn insight(theme: Theme, size: [f32; 2]) -> Window {
     with_insight(theme, size)
 }
 
-/// As many as have no room for their tabs.
+/// More profiles than there is space for tabs.
 pub(super) fn twelve_profiles(theme: Theme, size: [f32; 2]) -> Window {
     const NAMES: [&str; 11] = [
         "audit",

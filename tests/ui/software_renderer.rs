@@ -1,7 +1,7 @@
-//! Draws egui's triangles into a picture, without a graphics card: the same picture on each machine, whatever driver it has.
+//! Draws egui's triangles into an image, without a graphics card: the same image on each machine, whatever its driver.
 //!
-//! It does what egui's own shader does (textures sampled between their pixels, colours multiplied and blended in gamma space with
-//! premultiplied alpha), one sample in the middle of each pixel.
+//! It does what egui's own shader does (textures sampled between their pixels, colours multiplied and blended in gamma
+//! space with premultiplied alpha), with one sample in the middle of each pixel.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -19,14 +19,14 @@ use egui_kittest::TestRenderer;
 
 use super::fakes::Shared;
 
-/// The textures are only remembered here; they are put together when a picture is drawn.
+/// Only records the texture changes; they are combined when an image is drawn.
 impl TestRenderer for Shared<TexturesDelta> {
     fn handle_delta(&mut self, delta: &mut TexturesDelta) {
         self.with(|all| all.append(std::mem::take(delta)));
     }
 }
 
-/// A picture of opaque pixels, row by row from the top.
+/// An image of opaque pixels, row by row from the top.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Picture {
     pub(crate) width: usize,
@@ -35,7 +35,7 @@ pub(crate) struct Picture {
 }
 
 impl Picture {
-    /// Draws what was tessellated for a window of this size, at one pixel a point.
+    /// Draws tessellated shapes for a window of this size, at one pixel per point.
     pub(crate) fn draw(size: egui::Vec2, textures: &TexturesDelta, shapes: &[ClippedPrimitive]) -> Self {
         let (width, height) = (size.x.round() as usize, size.y.round() as usize);
         let mut picture = Self { width, height, pixels: vec![Color32::BLACK; width * height] };
@@ -86,7 +86,7 @@ impl Picture {
     }
 }
 
-/// The pixels that may be drawn on.
+/// The pixels that may be drawn.
 struct Clip {
     left: usize,
     right: usize,
@@ -105,7 +105,7 @@ struct Triangle {
 }
 
 impl Triangle {
-    /// `None` where it has no area.
+    /// `None` if it has no area.
     fn new([a, b, c]: [Vertex; 3]) -> Option<Self> {
         let area = side(a.pos, b.pos, c.pos);
         if area > 0.0 {
@@ -120,7 +120,7 @@ impl Triangle {
         (a.x.min(b.x).min(c.x), a.x.max(b.x).max(c.x), a.y.min(b.y).min(c.y), a.y.max(b.y).max(c.y))
     }
 
-    /// The columns of a row outside which no pixel is in it: a little more than it covers.
+    /// The columns of a row outside which no pixel belongs to the triangle: slightly more than it covers.
     fn span(&self, y: usize, left: f32, right: f32) -> (f32, f32) {
         let middle = y as f32 + 0.5;
         let (mut from, mut to) = (left, right);
@@ -139,7 +139,7 @@ impl Triangle {
         [(b, c), (c, a), (a, b)]
     }
 
-    /// How much each corner counts in the middle of a pixel. A pixel on an edge belongs to the triangle on one side of it only.
+    /// The weight of each corner in the middle of a pixel. A pixel on an edge belongs to the triangle on one side only.
     fn weights(&self, x: usize, y: usize) -> Option<[f32; 3]> {
         let at = Pos2::new(x as f32 + 0.5, y as f32 + 0.5);
         let mut weights = [0.0; 3];
@@ -153,7 +153,7 @@ impl Triangle {
         Some(weights.map(|weight| weight / self.area))
     }
 
-    /// The one colour that it has everywhere, where it has.
+    /// Its colour, if it has the same one everywhere.
     fn flat(&self, texture: &ColorImage) -> Option<Rgba> {
         let [a, b, c] = &self.corners;
         let one = a.color == b.color && b.color == c.color && a.uv == WHITE_UV && b.uv == WHITE_UV && c.uv == WHITE_UV;
@@ -178,8 +178,8 @@ impl Triangle {
     }
 }
 
-/// On which side of a line from `a` to `b` a point is: positive to the right of it. Exact, so that the triangles on both sides of
-/// a line agree on whose a pixel is.
+/// The side of a line from `a` to `b` on which a point lies: positive to the right of it. Exact, so that the triangles on
+/// both sides of a line agree to which of them a pixel belongs.
 fn side(a: Pos2, b: Pos2, p: Pos2) -> f32 {
     let [a, b, p] = [a, b, p].map(|at| (f64::from(at.x), f64::from(at.y)));
     ((b.0 - a.0) * (p.1 - a.1) - (b.1 - a.1) * (p.0 - a.0)) as f32
@@ -189,7 +189,7 @@ fn parts(colour: Color32) -> Rgba {
     colour.to_array().map(|part| f32::from(part) / 255.0)
 }
 
-/// What a texture has at a place, between its four nearest pixels.
+/// A texture's colour at a position, interpolated between the four nearest pixels.
 fn sample(texture: &ColorImage, u: f32, v: f32) -> Rgba {
     let [width, height] = texture.size;
     let (x, y) = (u * width as f32 - 0.5, v * height as f32 - 0.5);
@@ -218,7 +218,7 @@ fn whole(number: f32, most: usize) -> usize {
     (number.max(0.0) as usize).min(most)
 }
 
-/// A texture from all that was said of it.
+/// A texture, built from all its changes.
 fn put_together(deltas: &[egui::epaint::ImageDelta]) -> ColorImage {
     let mut texture = ColorImage::default();
     for delta in deltas {

@@ -1,4 +1,4 @@
-//! What is true now is what the window says, however often and whenever it looked before.
+//! The window always shows the current status, however often and whenever it has read it before.
 
 use egui::Modifiers;
 use egui::accesskit::Role;
@@ -22,11 +22,11 @@ fn profile(number: usize) -> Profile {
     }
 }
 
-/// Something that becomes true.
+/// A change of the status.
 #[derive(Debug, Clone)]
 #[expect(clippy::option_option, reason = "none, or one with or without its end")]
 enum Change {
-    /// The settings list these profiles; in which theme, and at which scale.
+    /// The settings list these profiles, with this theme and scale.
     Settings(Vec<usize>, bool, u16),
     Connection(usize, ConnectionKind),
     Token(usize, Option<Option<u8>>),
@@ -75,7 +75,7 @@ fn changes() -> impl Strategy<Value = Vec<(Change, bool)>> {
         1 => any::<u32>().prop_map(Change::Journal),
         2 => (prop::option::of(one), any::<bool>()).prop_map(|(one, begins)| Change::Problem(one, begins)),
     ];
-    // And whether the window looks after it.
+    // The flag says whether the window reads the status after the change.
     prop::collection::vec((change, any::<bool>()), 1..16)
 }
 
@@ -139,7 +139,7 @@ fn make(window: &mut Window, number: u64, change: Change) {
     }
 }
 
-/// Everything that the window says with the first tab in front: roles, names and values, from the top.
+/// Everything that the window shows with the first tab active: roles, names and values, from the top.
 fn said(window: &mut Window) -> Vec<String> {
     window.key_with(Modifiers::COMMAND, egui::Key::Num1);
     window.run();
@@ -156,7 +156,7 @@ proptest! {
     #[test]
     fn whenever_the_window_looks_it_ends_as_if_it_had_looked_only_at_the_end(changes in changes()) {
         let [mut often, mut once] = [(); 2].map(|()| Window::silent([1280.0, 800.0], Prefill::default()));
-        // Both windows stand on the same moment.
+        // Both windows have the same clock.
         *once.clock.0.borrow_mut() = often.clock.0.borrow().clone();
         for window in [&mut often, &mut once] {
             window.tell_settings(Settings::default());
@@ -209,7 +209,7 @@ fn a_notice_about_a_problem_goes_when_the_problem_does_and_stays_away_where_it_w
     window.change(|status| status.problems = vec![problem(3, 3)]);
     window.run();
     assert_eq!(window.all(Role::Alert), [format!("{sentence} (3 times)")]);
-    // A fresh sign-in.
+    // A new sign-in.
     window.change(|status| status.problems.clear());
     window.run();
     assert!(window.all(Role::Alert).is_empty(), "it outlives its cause: {:?}", window.all(Role::Alert));

@@ -1,4 +1,4 @@
-//! What the window says of the journal: what is not kept in it, what went out of it, and what is forgotten.
+//! What the window shows about the journal: unsaved entries, removed entries, and cleared history.
 
 use egui::accesskit::Role;
 use privicore_monitor::activity::Seq;
@@ -30,7 +30,7 @@ fn a_row_that_is_not_kept_says_so_until_it_is() {
     assert_eq!(window.rows().first().map(String::as_str), Some("Command c-3, Succeeded"));
 }
 
-/// Messages that the journal refuses.
+/// Sends messages that the journal refuses.
 fn refuse(window: &mut Window, raws: &[String]) {
     let mut entries: Vec<_> = raws.iter().map(|raw| window.entry(raw)).collect();
     for (entry, number) in entries.iter_mut().zip(Seq::FIRST_UNKEPT.0..) {

@@ -1,4 +1,4 @@
-//! What a stream brings is applied beside the window, between two frames, and comes out as if it had been applied within them.
+//! A stream is applied on the apply thread, between two frames, with the same result as if applied within them.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use privicore_monitor::ui::{ApplyThread, Prefill};
 
 use super::harness::{Window, command, ops};
 
-/// So many commands, of which every tenth failed.
+/// This many commands, of which every tenth failed.
 fn commands(window: &mut Window, from: usize, count: usize) -> Vec<Entry> {
     (from..from + count)
         .map(|number| {
@@ -26,7 +26,7 @@ fn commit(window: &mut Window, entries: Vec<Entry>) {
     window.say(Event::Committed { profile, entries });
 }
 
-/// Draws until a button of this name is there. What is applied beside the window comes when it comes.
+/// Draws until a button of this name appears. Entries applied on the other thread appear at no fixed time.
 #[track_caller]
 fn draw_until(window: &mut Window, button: &str) {
     for _ in 0..20_000 {
@@ -47,7 +47,7 @@ fn a_flood_is_applied_whole_and_in_order_while_frames_are_drawn() {
         commit(&mut window, entries);
         window.harness.step();
     }
-    // Few, and behind many.
+    // A few, queued after many.
     let last = vec![window.entry(&command("c-1", 3, "after all"))];
     commit(&mut window, last);
     draw_until(&mut window, "Show failed (2001)");
@@ -89,7 +89,7 @@ fn a_window_that_is_not_drawn_applies_what_comes_and_tells_of_failures() {
         let entries = commands(&mut window, batch * 1_000, 1_000);
         commit(&mut window, entries);
     }
-    // As while it is minimised: news is taken, nothing is drawn.
+    // As while it is minimised: events are processed, but nothing is drawn.
     let context = window.harness.ctx.clone();
     window.harness.state_mut().update(&context);
     window.wait(Duration::from_secs(3));

@@ -1,4 +1,4 @@
-//! The table: rows in place, read by a screen reader, walked by keyboard, kept where they are.
+//! The table: rows keep their position, a screen reader can read them, and the keyboard can reach them.
 
 use std::time::Duration;
 
@@ -223,7 +223,7 @@ fn copied_rows_are_lines_of_cells() {
     );
 }
 
-/// What was copied in the last frame.
+/// The text that was copied in the last frame.
 fn copied(window: &Window) -> Option<String> {
     window.harness.output().platform_output.commands.iter().find_map(|command| match command {
         egui::OutputCommand::CopyText(text) => Some(text.clone()),
@@ -265,7 +265,7 @@ fn a_long_text_is_copied_whole_once_it_is_read() {
     let text = copied(&window).expect("nothing was copied");
     assert!(text.contains(&long) && text.contains(&context) && !text.contains('…'), "{text}");
     assert_eq!(text.lines().count(), 3);
-    // What is gone from the journal is said.
+    // Entries removed from the journal are reported.
     window.harness.event(egui::Event::Copy);
     window.run();
     window.actions();
@@ -340,7 +340,7 @@ fn rows_that_leave_a_filter_do_not_move_the_others_under_the_pointer() {
         let row = rows.iter().find(|row| row.rect().contains(egui::pos2(400.0, 400.0))).expect("a row there");
         (row.accesskit_node().label().expect("a name"), row.rect())
     };
-    // The one at the top, and some that are above it.
+    // The row at the top, and some above it.
     let top = window.rows().first().cloned().expect("rows");
     let id = top.trim_start_matches("Command ").trim_end_matches(", Pending").to_owned();
     window.hear(&[command(&id, 2, ""), command("c-00199", 3, ""), command("c-00198", 2, "")]);

@@ -1,4 +1,4 @@
-//! The window as a whole: states in words, notices, tabs, closing, rest.
+//! The window as a whole: states in words, notices, tabs, closing, idling.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -281,7 +281,7 @@ fn both_themes_are_drawn() {
 fn at_rest_nothing_repaints() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 2, "done")]);
-    // The tint of what has just changed passes, and the sparkline moves on with its minute until it is empty.
+    // The tint of recent changes fades, and the sparkline moves on with its minute until it is empty.
     window.wait(Duration::from_hours(2));
     window.run();
     assert_eq!(window.repaint_delay(), Duration::MAX, "{:?}", window.harness.ctx.repaint_causes());
@@ -383,7 +383,7 @@ fn an_event_of_a_profile_that_is_gone_is_no_trouble() {
     assert!(window.has(Role::TextInput, "Profile name"), "with the last profile gone there is the form");
 }
 
-/// The window's parts are made on one thread and its waker is called from any.
+/// The window's parts are created on one thread, and its waker is called from any.
 #[test]
 fn a_waker_can_be_given_to_other_threads() {
     fn is_shared<T: Send + Sync>(_: &T) {}

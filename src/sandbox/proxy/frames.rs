@@ -26,6 +26,7 @@ struct RequestData {
 pub(crate) enum Wish {
     /// To join the channel of the token's profile.
     Join {
+        /// The authorization token.
         token: String,
     },
     /// To leave its channel. Live clients name only the channel; the documentation also requires the token.
