@@ -143,7 +143,7 @@ fn a_certificate_file_that_never_comes_is_named_and_holds_up_neither_a_connectio
     })?;
     end_well(monitor)?;
 
-    // The same while the answer is still pending.
+    // Also while the program still waits for the file.
     let monitor = Monitor::start_as(&stage.desktop, &stage.home, &[("PRIVICORE_CA_FILE", &path)])?;
     end_well(monitor)
 }
