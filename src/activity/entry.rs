@@ -1,35 +1,35 @@
-//! One line of the journal: something that happened to one activity.
+//! A journal entry: something that happened to one activity.
 
 use crate::activity::time::timestamp::Timestamp;
 use crate::protocol::{CommandId, CommandStatus, DataToken, Message, RequestId, UnreadableReason};
 
-/// The journal's own order: ascending, unique within a journal, never reused. 0 before the entry is committed.
+/// Position in the journal: ascending, unique within a journal, never reused. 0 before the entry is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Seq(pub u64);
 
 impl Seq {
-    /// The first number of those that the journal has not given: an entry that is shown although the journal refuses it
-    /// has one of these until it is kept. They stand behind all that it will ever give.
+    /// First number of the temporary range. An entry that could not be written to the journal has a number from this range until it
+    /// is written. The range is above every number that the journal will ever give.
     pub const FIRST_UNKEPT: Self = Self(1 << 62);
 
-    /// Whether the journal gave it.
+    /// Whether the journal assigned this number.
     #[must_use]
     pub fn is_kept(self) -> bool {
         self < Self::FIRST_UNKEPT
     }
 }
 
-/// What an entry is about: one row of the table.
+/// The subject of an entry: one row of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ActivityKey {
     /// A command, by the id that its REST call returned.
     Command(CommandId),
-    /// A request for data.
+    /// A data request.
     Data(RequestId),
-    /// Any other message: its own id, or one that the engine made where it had none.
+    /// Any other message: its own id, or one that the engine generates if it has none.
     Message(Box<str>),
-    /// A time in which nothing could be heard, by an id that the engine made.
+    /// A period in which no messages could be received, by an id that the engine generates.
     Gap(Box<str>),
 }
 
@@ -44,7 +44,7 @@ impl ActivityKey {
         }
     }
 
-    /// Which kind.
+    /// The kind of the activity.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
@@ -55,7 +55,7 @@ impl ActivityKey {
         }
     }
 
-    /// The key of a message that was heard.
+    /// The key of a received message.
     #[must_use]
     pub fn of(message: &Message) -> Self {
         match message {
@@ -76,7 +76,7 @@ pub enum Kind {
     Data,
     /// Any other message.
     Message,
-    /// A time in which nothing could be heard.
+    /// A period in which no messages could be received.
     Gap,
 }
 
@@ -93,24 +93,23 @@ impl Kind {
     }
 }
 
-/// One line of the journal. It holds no secret: links and stream tokens were taken out before.
+/// One journal entry. It contains no secret: links and stream tokens were removed before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// Its place in the journal; 0 before the commit.
+    /// Position in the journal; 0 before the commit.
     pub seq: Seq,
     /// When this program learned of it.
     pub at: Timestamp,
-    /// What it is about.
+    /// The activity that the entry is about.
     pub key: ActivityKey,
     /// What happened.
     pub fact: Fact,
-    /// For what came from a server: the text as it came, with secrets masked. Empty for our own doings.
+    /// For data from a server: the text as received, with secrets masked. Empty for local events.
     pub raw: Box<str>,
 }
 
 impl Entry {
-    /// About how many bytes of memory it takes: the raw text, once more for the message read from it, ids, texts of our own,
-    /// and the rest.
+    /// Approximate memory use in bytes: the raw text, the same again for the parsed message, ids, local texts, and the rest.
     #[must_use]
     pub fn weight(&self) -> usize {
         const FIXED: usize = 256;
@@ -133,7 +132,7 @@ impl Entry {
         [self.raw.len(), self.key.id().len(), fact].into_iter().fold(FIXED, usize::saturating_add)
     }
 
-    /// What this program did or found out by itself, before the commit.
+    /// Creates an uncommitted entry for something that this program did or found out.
     #[must_use]
     pub fn ours(at: Timestamp, key: ActivityKey, fact: Fact) -> Self {
         Self { seq: Seq::default(), at, key, fact, raw: "".into() }
@@ -143,47 +142,46 @@ impl Entry {
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
-    /// The socket delivered a message. Secrets inside are masked: a `Link` says that there was one, not which.
+    /// The socket delivered a message. Its secrets are masked: a `Link` says that there was one, not which.
     Heard(Message),
-    /// The socket delivered something that is not of the protocol.
+    /// The socket delivered data that is not part of the protocol.
     Unreadable {
         /// What was wrong with it.
         reason: UnreadableReason,
         /// Its size in bytes.
         size: u64,
     },
-    /// The socket delivered a message again whose link this monitor has requested before: it opens nothing any more.
+    /// The socket delivered a message again whose link this program has already requested. It opens nothing.
     Repeated(Message),
-    /// The server was asked over REST and answered.
+    /// The server answered a status check over REST.
     Enquired(StatusCheck),
     /// Something that the operator or this program did.
     Done(LocalEvent),
-    /// A time in which nothing could be received began, went on or ended. A gap is what its entries say together: see
-    /// [`Gap::join`].
+    /// A period without reception began, continued or ended. A gap is the union of its entries: see [`Gap::join`].
     Gap(Gap),
 }
 
-/// A time in which nothing could be heard. Kept in the journal as JSON.
+/// A period in which no messages could be received. Stored in the journal as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Gap {
-    /// The last moment at which something would have been heard.
+    /// The last moment at which a message would have been received.
     pub from: Timestamp,
-    /// The first moment at which it would have been heard again; `None` while the gap lasts.
+    /// The first moment at which messages could be received again; `None` until the gap ends.
     pub to: Option<Timestamp>,
-    /// Why nothing was heard.
+    /// Why nothing was received.
     pub cause: GapCause,
-    /// The commands that were open across it: those that can be asked for. All entries of a gap together name at most
-    /// [`Gap::MOST`]; each names those that the ones before it do not (entries of earlier versions name all).
+    /// The commands that were open during it and can be checked. All entries of a gap together name at most [`Gap::MOST`]; each
+    /// entry names those that earlier entries do not (entries of earlier versions name all).
     pub open: Vec<CommandId>,
-    /// How many data requests were open across it. Their outcomes can't be asked for, but may be heard afterwards.
+    /// Number of data requests that were open during it. Their outcomes can't be checked, but may arrive afterwards.
     pub requests: u32,
-    /// Those of them that are known by name, as in `open`; none in entries of earlier versions.
+    /// The ids of those data requests, limited as in `open`; empty in entries of earlier versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open_requests: Vec<RequestId>,
 }
 
 impl Gap {
-    /// How many open commands, and how many open data requests, a gap names. Commands beyond are asked for all the same.
+    /// Maximum number of open commands, and of open data requests, that a gap names. Further commands are still checked.
     pub const MOST: usize = 10_000;
 
     /// Whether it names a command or a data request.
@@ -198,7 +196,7 @@ impl Gap {
         commands.chain(self.open_requests.iter().cloned().map(ActivityKey::Data))
     }
 
-    /// A gap, by its entries in ascending order; `None` if there is none.
+    /// A gap from its entries in ascending order; `None` if there are none.
     #[must_use]
     pub fn of(entries: &[Entry]) -> Option<Self> {
         let mut gaps = entries.iter().filter_map(|entry| match &entry.fact {
@@ -212,7 +210,7 @@ impl Gap {
         }))
     }
 
-    /// Adds another entry of the same gap, in any order. The later one says when and why it was; the gap names what any of its
+    /// Merges another entry of the same gap, in any order. Times and cause come from the later entry; the gap names what any of its
     /// entries names.
     pub fn join(&mut self, other: &Self, other_is_later: bool) {
         if other_is_later {
@@ -224,7 +222,7 @@ impl Gap {
     }
 }
 
-/// Adds ids to others, each once, in ascending order.
+/// Adds ids, without duplicates, in ascending order.
 fn add_ids<T: Ord + Clone>(ids: &mut Vec<T>, others: &[T]) {
     if others.is_empty() {
         return;
@@ -234,56 +232,56 @@ fn add_ids<T: Ord + Clone>(ids: &mut Vec<T>, others: &[T]) {
     ids.dedup();
 }
 
-/// Why nothing was heard.
+/// Why no messages were received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GapCause {
-    /// There was no joined connection.
+    /// The connection had not joined.
     Disconnected,
     /// This program was not running.
     NotRunning,
     /// The computer was asleep.
     Asleep,
-    /// A message could not be read and ended the connection: what it said stays unknown.
+    /// A message could not be read and ended the connection: its content stays unknown.
     MessageLost,
 }
 
 /// A server's answer to `request-status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StatusCheck {
-    /// It knows the command and its state.
+    /// The server knows the command and its state.
     Known {
         /// The state.
         status: CommandStatus,
-        /// What it said with it, if anything.
+        /// The text that the server sent with it, if any.
         text: Option<String>,
     },
-    /// 404: no such command for this profile, which is unknown, not failed.
+    /// 404: no such command for this profile. It is unknown, not failed.
     Unknown,
 }
 
-/// Something that the operator or this program did. Kept in the journal as JSON.
+/// Something that the operator or this program did. Stored in the journal as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "did", rename_all = "kebab-case")]
 pub enum LocalEvent {
-    /// The operator named it.
+    /// The operator set a label.
     Labelled {
-        /// The label; empty takes it away.
+        /// The label; empty removes it.
         label: String,
     },
-    /// The operator asked to follow it before it was heard of.
+    /// The operator asked to track it before any message about it arrived.
     Tracked,
-    /// The data was asked for with `request-data`; the server answered with this request id.
+    /// This program requested the data with `request-data`; the server answered with this request id.
     Requested(Requested),
-    /// The one GET of its link begins; from here on the link counts as used.
+    /// The one GET of its link starts; from here on the link counts as used.
     Fetching {
-        /// Where to: the whole path. Where only a folder was chosen, under the name that is known so far.
+        /// The whole target path. If only a folder was chosen, it uses the file name known so far.
         to: String,
-        /// The part-file that holds what has come; `None` in entries of earlier versions.
+        /// The part file that holds the received bytes; `None` in entries of earlier versions.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         part: Option<String>,
-        /// Fingerprints of what the link was made of, so that it is known again if the server repeats it; none in entries of
-        /// earlier versions.
+        /// Fingerprints of the link's parts, so that the link is recognised if the server repeats it; empty in entries of earlier
+        /// versions.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         links: Vec<String>,
     },
@@ -293,26 +291,26 @@ pub enum LocalEvent {
         to: String,
         /// Size in bytes.
         size: u64,
-        /// How it was had.
+        /// How it was obtained.
         #[serde(default)]
         receipt: DownloadReceipt,
     },
     /// The payload could not be saved.
     NotSaved {
-        /// What kind of end it was.
+        /// The kind of failure.
         why: DownloadFailure,
         /// What happened and what to do, in a sentence.
         sentence: String,
-        /// The file that is kept of what had come, where there is one: the whole path.
+        /// The whole path of the file that keeps the received bytes, if there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         part: Option<String>,
     },
-    /// The operator has read that the link was [`DownloadFailure::Refused`].
+    /// The operator has acknowledged the warning about [`DownloadFailure::Refused`].
     WarningRead,
 }
 
 impl LocalEvent {
-    /// About how many bytes its texts take.
+    /// Approximate size of its texts in bytes.
     fn weight(&self) -> usize {
         let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         match self {
@@ -326,79 +324,79 @@ impl LocalEvent {
     }
 }
 
-/// A request for data that this program made.
+/// A data request that this program made.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Requested {
-    /// What was asked for; with it the same data can be requested again.
+    /// The requested data token; it can be used to request the same data again.
     pub token: DataToken,
-    /// The file name known for the data token; empty where none is.
+    /// The file name known for the data token; empty if unknown.
     #[serde(default)]
     pub file_name: String,
-    /// The context known for the data token; empty where none is.
+    /// The context known for the data token; empty if unknown.
     #[serde(default)]
     pub context: String,
-    /// The payload's size in bytes before it was encrypted, where it is known.
+    /// The payload's size in bytes before encryption, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
-    /// The command that the server answered with beside the request.
+    /// The command id in the server's answer, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandId>,
-    /// The request whose data was wanted again, where there is one.
+    /// The request that this one repeats, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<RequestId>,
 }
 
-/// How a saved file was had.
+/// How a saved file was obtained.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub struct DownloadReceipt {
-    /// The SHA-256 of the file as it was saved, 64 hex digits; empty in entries of earlier versions.
+    /// The SHA-256 of the saved file, 64 hex digits; empty in entries of earlier versions.
     pub sha256: String,
-    /// How many GETs were sent for the link, redirects within its host included; 0 for a payload that came inline.
+    /// Number of GETs sent for the link, redirects within its host included; 0 for an inline payload.
     pub gets: u32,
-    /// When the first GET was sent, or the payload read from the journal. When the file was whole is the entry's own time.
+    /// When the first GET was sent, or the payload was read from the journal. The entry's own time is when the file was complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub began: Option<Timestamp>,
-    /// The host that it came from; empty for a payload that came inline.
+    /// The host that sent it; empty for an inline payload.
     pub host: String,
-    /// The data token, where it is known.
+    /// The data token, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<DataToken>,
-    /// What became of the encryption.
+    /// The result of decryption.
     pub decryption: Decryption,
-    /// The server did not say how long the payload is nor marked its end: it can't be shown that the file is whole.
+    /// The server neither gave the payload's length nor marked its end, so the file may be incomplete.
     pub length_unproved: bool,
 }
 
-/// What became of the encryption of a payload on its way to the disk.
+/// The result of decrypting a payload while saving it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decryption {
-    /// It was not asked for: the file is as it came.
+    /// Decryption was off: the file is as received.
     #[default]
     Off,
-    /// The tag was right: the file is decrypted.
+    /// The authentication tag matched: the file is decrypted.
     Done,
-    /// The key was wrong or a byte was changed: the file is as it came.
+    /// The key was wrong or a byte was changed: the file is as received.
     Refused,
 }
 
-/// How a download ended that ended badly.
+/// How a download failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DownloadFailure {
-    /// The link was refused, and this monitor had requested it before.
+    /// The server refused the link, and this program had requested it before.
     LinkUsed,
-    /// The link was refused at our first GET although its time was not over. The operator is told so until
+    /// The server refused the link at our first GET although it had not expired. The operator is warned until
     /// [`LocalEvent::WarningRead`].
     #[serde(rename = "spent-elsewhere")]
     Refused,
-    /// The link's time was over.
+    /// The link had expired.
     LinkExpired,
-    /// The transfer began and did not end; the link is used up.
+    /// The transfer started and did not finish; the link is used up.
     Broken,
-    /// The operator stopped it; the link is used up.
+    /// The operator cancelled it; the link is used up.
     Cancelled,
-    /// It failed before the link was touched: it can be tried again.
+    /// It failed before the link was used: it can be tried again.
     NotStarted,
 }

@@ -1,5 +1,5 @@
-//! An activity, a message or a gap as one line for others: JSON, CSV or tab-separated cells, or words for people. The same
-//! fields in `watch`, in `export`, and in what the window copies. Holds no secret: entries have none.
+//! An activity, a message or a gap as one exported line: JSON, CSV, tab-separated cells, or plain text. `watch`, `export` and
+//! copying from the window use the same fields. Contains no secret, because entries have none.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use super::read::{Activity, Evidence};
 use super::row::unreadable_text;
 use super::status::Status;
 
-/// The form of exported lines.
+/// The format of exported lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Comma-separated values after RFC 4180, with a header line.
@@ -23,7 +23,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// What the names of such files end with.
+    /// The file extension.
     #[must_use]
     pub fn extension(self) -> &'static str {
         match self {
@@ -37,38 +37,38 @@ impl Format {
 const FIELDS: [&str; 10] =
     ["kind", "id", "profile", "status", "message", "label", "context", "source", "first_seen", "at"];
 
-/// One line. Holds no secret: the journal has none.
+/// One line. Contains no secret, because the journal has none.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Record {
     kind: &'static str,
-    /// `None` for a gap, whose id is ours and says nothing.
+    /// `None` for a gap, whose generated id means nothing to others.
     id: Option<String>,
     profile: String,
     status: String,
-    /// What was said; empty where nothing was.
+    /// The message text; empty if there is none.
     message: String,
     label: String,
     context: String,
-    /// `None` where nobody has said anything yet, and for a gap.
+    /// `None` if nothing has been received yet, and for a gap.
     source: Option<&'static str>,
     first_seen: String,
     at: String,
 }
 
 impl Record {
-    /// The line above those of CSV.
+    /// The CSV header line.
     #[must_use]
     pub fn csv_header() -> String {
         format!("{}\r\n", FIELDS.join(","))
     }
 
-    /// The line above tab-separated ones.
+    /// The header line of tab-separated lines.
     #[must_use]
     pub fn tsv_header() -> String {
         format!("{}\n", FIELDS.join("\t"))
     }
 
-    /// An activity in the state that it is in. `whole` is the text of which the row shows the beginning, where it is known.
+    /// An activity in its current state. `whole` is the complete text that the row shortens, if known.
     #[must_use]
     pub fn of(profile: String, activity: &Activity<'_>, whole: Option<&str>, at: Timestamp) -> Self {
         let message = activity.whole_message();
@@ -87,7 +87,7 @@ impl Record {
         }
     }
 
-    /// With the whole context, of which the row shows the beginning, if it is known.
+    /// Sets the complete context that the row shortens, if known.
     #[must_use]
     pub fn with_context(mut self, whole: Option<&str>) -> Self {
         let begins = self.context.strip_suffix('…');
@@ -97,13 +97,13 @@ impl Record {
         self
     }
 
-    /// Whether it may have only the beginning of a text.
+    /// Whether it may contain a shortened text.
     #[must_use]
     pub fn may_be_cut(&self) -> bool {
         [&self.message, &self.label, &self.context].into_iter().any(|text| text.ends_with('…'))
     }
 
-    /// With the whole texts of which it has the beginnings, from the entries of its activity in ascending order.
+    /// Replaces shortened texts by complete ones from the activity's entries, which are in ascending order.
     #[must_use]
     pub fn completed(mut self, entries: &[Entry]) -> Self {
         complete(&mut self.message, entries.iter().rev().filter_map(text_of));
@@ -112,7 +112,7 @@ impl Record {
         self
     }
 
-    /// A gap as it stands, of entries whose clock relates to the computer's like that.
+    /// A gap in its current state. `reference` relates the entries' clock to the computer's.
     #[must_use]
     pub fn of_gap(profile: String, gap: &GapState, seen: Timestamp, reference: TimeReference) -> Self {
         Self {
@@ -129,23 +129,23 @@ impl Record {
         }
     }
 
-    /// As the line of one message: how that one is known, and what is known of its activity beside it.
+    /// Converts it to the line of one message, with that message's source and the activity's label.
     #[must_use]
     pub fn into_message(self, source: Evidence, label: &str, activity: &Activity<'_>) -> Self {
         let first_seen = activity.shown(activity.first_seen()).to_string();
         Self { source: Some(source.word()), label: label.to_owned(), first_seen, ..self }
     }
 
-    /// As one line of JSON.
+    /// One line of JSON.
     #[must_use]
     pub fn json(&self) -> String {
-        // Texts alone have a form as JSON always.
+        // A struct of texts always serialises.
         let mut line = escaped(&serde_json::to_string(self).unwrap_or_default());
         line.push('\n');
         line
     }
 
-    /// As one line of CSV after RFC 4180.
+    /// One line of CSV after RFC 4180.
     #[must_use]
     pub fn csv(&self) -> String {
         let mut line = self.cells().map(cell).join(",");
@@ -153,7 +153,7 @@ impl Record {
         line
     }
 
-    /// As one line of cells with tabs between them; see [`tsv_line`].
+    /// One line of tab-separated cells; see [`tsv_line`].
     #[must_use]
     pub fn tsv(&self) -> String {
         tsv_line(&self.cells())
@@ -174,7 +174,7 @@ impl Record {
         ]
     }
 
-    /// For people: times in UTC, nothing that a terminal would obey.
+    /// For people: times in UTC, and no terminal control characters.
     #[must_use]
     pub fn plain(&self) -> String {
         let parts = [
@@ -205,7 +205,7 @@ fn word(kind: Kind) -> &'static str {
     }
 }
 
-/// What a gap is, in a sentence's beginning.
+/// The beginning of a sentence that describes a gap.
 fn gap_in_words(gap: &GapState) -> String {
     let cause = match gap.cause {
         GapCause::Disconnected => "Disconnected",
@@ -218,8 +218,7 @@ fn gap_in_words(gap: &GapState) -> String {
     parts.join(", ")
 }
 
-/// JSON whose texts say the same, with everything that shows nothing of itself as `\u….`: a terminal that is shown it obeys
-/// nothing.
+/// Equivalent JSON with all invisible characters as `\u….`, so that it is safe to show in a terminal.
 fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for character in json.chars() {
@@ -234,8 +233,9 @@ fn escaped(json: &str) -> String {
     out
 }
 
-/// A cell of CSV, with what a terminal would obey made visible. One that a spreadsheet would take for a formula gets an apostrophe in front, as spreadsheets themselves
-/// mark text: what a server says must not run in an operator's spreadsheet. JSON lines write what is made visible here as escapes.
+/// A CSV cell with terminal control characters made visible. A cell that a spreadsheet would read as a formula gets a leading
+/// apostrophe, as spreadsheets mark text: a server's text must not run in an operator's spreadsheet. JSON lines escape the
+/// characters that this function makes visible.
 fn cell(text: &str) -> String {
     let guard = guard(text);
     let shown: String = text
@@ -256,8 +256,8 @@ fn cell(text: &str) -> String {
     }
 }
 
-/// One line of cells with tabs between them, as spreadsheets paste them. Tabs and line ends within a cell become spaces, a cell
-/// with a quotation mark is quoted and its marks are doubled, and no cell is a formula.
+/// One line of tab-separated cells, as spreadsheets paste them. Tabs and line ends within a cell become spaces, a cell with a
+/// quotation mark is quoted with its marks doubled, and no cell is a formula.
 #[must_use]
 pub fn tsv_line(cells: &[impl AsRef<str>]) -> String {
     let cell = |text: &str| {
@@ -269,8 +269,8 @@ pub fn tsv_line(cells: &[impl AsRef<str>]) -> String {
     cells.join("\t") + "\n"
 }
 
-/// What goes in front of a cell so that no spreadsheet runs it. The list is that of OWASP's page on CSV injection, with the other
-/// forms of the same signs that Unicode has; blanks and invisible characters before a sign do not make it harmless.
+/// The prefix that keeps spreadsheets from running a cell. The list is that of OWASP's page on CSV injection, plus the Unicode
+/// variants of the same signs. Blanks and invisible characters before a sign do not make it harmless.
 fn guard(text: &str) -> &'static str {
     const SIGNS: [char; 13] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '−'];
     let begins_with_control = text.starts_with(['\t', '\r', '\n']);
@@ -278,7 +278,7 @@ fn guard(text: &str) -> &'static str {
     if begins_with_control || first.starts_with(SIGNS) { "'" } else { "" }
 }
 
-/// The whole text that an entry came with, of which a row shows the beginning.
+/// The complete text of an entry, which a row may shorten.
 #[must_use]
 pub fn text_of(entry: &Entry) -> Option<Cow<'_, str>> {
     let text = match &entry.fact {
@@ -300,7 +300,7 @@ pub fn text_of(entry: &Entry) -> Option<Cow<'_, str>> {
     text.map(Cow::Borrowed)
 }
 
-/// The whole label that an entry gave, of which a row shows the beginning.
+/// The complete label of an entry, which a row may shorten.
 fn label_of(entry: &Entry) -> Option<&str> {
     match &entry.fact {
         Fact::Done(LocalEvent::Labelled { label }) => Some(label),
@@ -308,7 +308,7 @@ fn label_of(entry: &Entry) -> Option<&str> {
     }
 }
 
-/// Replaces a text that was cut by the first whole one that it is the beginning of. A text may end like one that was cut.
+/// Replaces a shortened text by the first complete text that starts with it. A complete text may look shortened.
 fn complete<'a>(text: &mut String, mut wholes: impl Iterator<Item = Cow<'a, str>>) {
     let whole = text.strip_suffix('…').and_then(|cut| wholes.find(|whole| whole == text || whole.starts_with(cut)));
     if let Some(whole) = whole {
@@ -316,7 +316,7 @@ fn complete<'a>(text: &mut String, mut wholes: impl Iterator<Item = Cow<'a, str>
     }
 }
 
-/// The whole context that an entry came with, of which a row shows the beginning.
+/// The complete context of an entry, which a row may shorten.
 #[must_use]
 pub fn context_of(entry: &Entry) -> Option<&str> {
     match &entry.fact {
@@ -410,7 +410,7 @@ mod tests {
         for text in ["\"", "\"quoted\" at the beginning", "ends with \"", "a \"b\" c", "=\"x\"", "plain"] {
             let line = record(text).tsv();
             let cell = line.split('\t').nth(4).unwrap();
-            // As PapaParse, Excel and LibreOffice read it: a mark at the beginning opens a cell that the next single mark closes.
+            // PapaParse, Excel and LibreOffice: a mark at the beginning opens a cell that the next single mark closes.
             let read =
                 cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')).map(|cell| cell.replace("\"\"", "\""));
             let read = read.unwrap_or_else(|| cell.to_owned());

@@ -1,8 +1,8 @@
-//! What the operator watches: activities, one row each, and what is known of them.
+//! Activities: what the operator watches, one row each.
 //!
-//! An [`Entry`] is one line of the journal. [`Activities`] holds one compact row an activity and applies entries in any
-//! order to the same end, so that history can be restored newest first behind a live stream. A [`View`] is which rows
-//! are shown in which order. No I/O, no clock, no egui.
+//! An [`Entry`] is one line of the journal. [`Activities`] holds one compact row for each activity and gives the same result for
+//! any order of entries, so that history can be restored newest first while live entries arrive. A [`View`] selects and orders the
+//! rows to show. No I/O, no clock, no egui.
 
 pub(crate) mod activities;
 pub(crate) mod collections;

@@ -1,4 +1,4 @@
-//! Reading a row: what the table, the details and the export say of an activity.
+//! Reads a row: the values that the table, the details and the export show for an activity.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use super::entry::{ActivityKey, DownloadFailure, Kind, Seq};
 use super::row::{CommandState, DataColumns, DownloadOutcome, Row};
 use super::status::Status;
 
-/// What a status depends on beside the row itself.
+/// What a status depends on besides the row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Context {
-    /// The time on the clock of this run.
+    /// The time on the current run's clock.
     pub(crate) now: Timestamp,
     /// How that clock relates to the server's.
     pub(crate) reference: TimeReference,
@@ -25,17 +25,17 @@ pub(crate) struct Context {
     pub(crate) link_lifetime: Duration,
 }
 
-/// The end of a link of which no end is known.
+/// Expiry of a link whose expiry is unknown.
 pub(crate) const NO_END: Timestamp = Timestamp(i64::MAX);
 
-/// How a state is known: the words of the export.
+/// How a state is known, in the words of the export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Evidence {
     /// The socket delivered it.
     Socket,
-    /// The server was asked over REST.
+    /// A REST status check reported it.
     Enquiry,
-    /// Both, and they do not have to agree.
+    /// Both did; they may disagree.
     Both,
 }
 
@@ -51,7 +51,7 @@ impl Evidence {
     }
 }
 
-/// One activity, to read.
+/// One activity, for reading.
 #[derive(Debug, Clone, Copy)]
 pub struct Activity<'a> {
     pub(crate) row: &'a Row,
@@ -61,7 +61,7 @@ pub struct Activity<'a> {
 }
 
 impl<'a> Activity<'a> {
-    /// What it is about.
+    /// The activity's key.
     #[must_use]
     pub fn key(&self) -> ActivityKey {
         let id = self.id();
@@ -73,19 +73,19 @@ impl<'a> Activity<'a> {
         }
     }
 
-    /// Which kind of activity.
+    /// The kind of the activity.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.row.kind
     }
 
-    /// The whole id, as it came.
+    /// The complete id, as received.
     #[must_use]
     pub fn id(&self) -> Cow<'a, str> {
         self.row.id.unpack(self.pool)
     }
 
-    /// Its state, as of the last [`super::Activities::expire`].
+    /// The status as of the last [`super::Activities::expire`].
     #[must_use]
     pub fn status(&self) -> Status {
         match (self.row.kind, self.data) {
@@ -109,18 +109,18 @@ impl<'a> Activity<'a> {
         let newer_link = ready.is_some_and(|(seq, _)| seq > data.end.seq);
         match data.end.value {
             DownloadOutcome::Saved(..) => return Status::Saved,
-            // A newer link opens the request again.
+            // A newer link reopens the request.
             DownloadOutcome::Fetching if !newer_link => {
                 return if data.end.seq < self.context.live_from { Status::LinkUsed } else { Status::Downloading };
             }
             DownloadOutcome::NotSaved(why, _) if !newer_link => match why {
                 DownloadFailure::LinkUsed | DownloadFailure::Cancelled => return Status::LinkUsed,
-                // Nobody here has used it: that is all that is known.
+                // This program has not used it; that is all that is known.
                 DownloadFailure::LinkExpired | DownloadFailure::Refused => return Status::LinkExpired,
                 DownloadFailure::Broken => return Status::Failed,
                 DownloadFailure::NotStarted => {}
             },
-            // What was done with its link is no longer in the journal.
+            // The journal no longer holds what happened to its link.
             DownloadOutcome::None if data.repeated && ready.is_none() && !data.inline.is_set() => {
                 return Status::LinkUsed;
             }
@@ -140,26 +140,26 @@ impl<'a> Activity<'a> {
         }
     }
 
-    /// A moment as this computer's clock, as it is set now, would have shown it.
+    /// Converts a time to this computer's clock as it is set now.
     #[must_use]
     pub fn shown(&self, at: Timestamp) -> Timestamp {
         self.context.reference.shown(at)
     }
 
-    /// When its first message came.
+    /// When its first message arrived.
     #[must_use]
     pub fn first_seen(&self) -> Timestamp {
         self.row.first.at
     }
 
-    /// When its last message came.
+    /// When its last message arrived.
     #[must_use]
     pub fn updated(&self) -> Timestamp {
         self.row.last.at.max(self.row.first.at)
     }
 
-    /// How long it took from its first message to its outcome, or has taken until `now`. `None` where its beginning is
-    /// not known: an outcome that came as the first message, or a message that is no activity.
+    /// The time from its first message to its outcome, or to `now` if it has none. `None` if its start is unknown: an outcome that
+    /// was the first message, or a message that is no activity.
     #[must_use]
     pub fn took(&self, now: Timestamp) -> Option<Duration> {
         let first = self.row.first;
@@ -183,7 +183,7 @@ impl<'a> Activity<'a> {
         }
     }
 
-    /// How its state is known. `None` for what is no command, data request or message.
+    /// How its state is known. `None` for anything but commands, data requests and messages.
     #[must_use]
     pub fn source(&self) -> Option<Evidence> {
         match self.row.kind {
@@ -198,7 +198,7 @@ impl<'a> Activity<'a> {
         }
     }
 
-    /// A command that the socket called pending, and whose outcome only an enquiry told.
+    /// A command that the socket reported as pending and whose outcome only a status check reported.
     #[must_use]
     pub fn unheard(&self) -> Option<Unheard> {
         let only_asked = self.row.kind == Kind::Command
@@ -207,7 +207,7 @@ impl<'a> Activity<'a> {
         only_asked.then_some(Unheard { since: self.row.first.at, answered: self.row.state.at })
     }
 
-    /// Where it stands in the ledger.
+    /// Its category in the outcome counts.
     pub(crate) fn standing(&self) -> OutcomeSource {
         match (self.row.kind, self.status()) {
             (Kind::Gap, _) => OutcomeSource::Gap,
@@ -219,38 +219,37 @@ impl<'a> Activity<'a> {
         }
     }
 
-    /// Whether both a success and a failure were told of it: the details show who said what, and when.
+    /// Whether both a success and a failure were reported: the details show which source reported what, and when.
     #[must_use]
     pub fn is_contradicted(&self) -> bool {
         self.row.known.is_contradicted()
     }
 
-    /// Whether all of it is in the journal. What is not is in memory only, and lost if the program dies before the journal
-    /// can be written.
+    /// Whether the journal holds all of it. The rest is only in memory, and lost if the program ends before it can be written.
     #[must_use]
     pub fn is_kept(&self) -> bool {
         self.last_seq().is_kept()
     }
 
-    /// The operator's name for it; empty where there is none.
+    /// The operator's label; empty if there is none.
     #[must_use]
     pub fn label(&self) -> &'a str {
         self.pool.get(self.row.label)
     }
 
-    /// `data_context`; empty where there is none.
+    /// `data_context`; empty if there is none.
     #[must_use]
     pub fn context(&self) -> &'a str {
         self.data.map_or("", |data| self.pool.get(data.context.value))
     }
 
-    /// What the Message column says; empty where there is nothing to say. At most about 200 characters.
+    /// The text of the Message column; empty if there is none. At most about 200 characters.
     #[must_use]
     pub fn message(&self) -> Cow<'a, str> {
         self.said(cut)
     }
 
-    /// The same without the limit, as far as the whole text is in memory: what a filter looks at.
+    /// Same without the limit, as far as the text is in memory. Filters search this text.
     #[must_use]
     pub fn whole_message(&self) -> Cow<'a, str> {
         self.said(Cow::Borrowed)
@@ -281,7 +280,7 @@ impl<'a> Activity<'a> {
             (Status::LinkUsed | Status::Failed, DownloadOutcome::NotSaved(_, sentence)) => {
                 Cow::Borrowed(self.pool.get(sentence))
             }
-            // It can be tried again; a newer link makes the old trouble old.
+            // It can be tried again, and a newer link makes an earlier failure irrelevant.
             (Status::Ready | Status::Inline, DownloadOutcome::NotSaved(DownloadFailure::NotStarted, sentence))
                 if data.ready().is_none_or(|(seq, _)| seq < data.end.seq) =>
             {
@@ -294,7 +293,7 @@ impl<'a> Activity<'a> {
         }
     }
 
-    /// Whether the message is a machine's key, such as `profile.not_an_owner`, and not a sentence.
+    /// Whether the message is a machine-readable key, such as `profile.not_an_owner`, and not a sentence.
     #[must_use]
     pub fn message_is_reason(&self) -> bool {
         if self.row.kind == Kind::Message {
@@ -307,13 +306,13 @@ impl<'a> Activity<'a> {
         text.contains('.') && text.split('.').all(is_key)
     }
 
-    /// Whether there is a link that was not used.
+    /// Whether there is an unused link.
     #[must_use]
     pub fn can_download(&self) -> bool {
         self.status() == Status::Ready
     }
 
-    /// Whether there is a payload in a message that can be saved, or a message of bytes.
+    /// Whether there is an inline payload or a binary message that can be saved.
     #[must_use]
     pub fn can_save_inline(&self) -> bool {
         if self.row.kind == Kind::Message {
@@ -322,24 +321,24 @@ impl<'a> Activity<'a> {
         self.data.is_some_and(|data| data.inline.is_set()) && self.status() != Status::Downloading
     }
 
-    /// Whether asking the server for its state can tell more.
+    /// Whether a status check can provide more information.
     #[must_use]
     pub fn can_check(&self) -> bool {
         self.row.kind == Kind::Command && !matches!(self.status(), Status::Succeeded | Status::Failed)
     }
 
-    /// When the link expires, if there is one that was not used and its end is known.
+    /// When the link expires, if there is an unused one with a known expiry.
     #[must_use]
     pub fn link_expires(&self) -> Option<Timestamp> {
         let reference = self.context.reference;
-        // What is only known to be later than this is no end to count down to.
+        // A lower bound is not good enough for a countdown.
         let server = reference.server.filter(|_| reference.is_told);
         let context = Context { reference: TimeReference { server, ..reference }, ..self.context };
         let data = self.data.filter(|_| self.status() == Status::Ready)?;
         Self { context, ..*self }.expiry(data, data.ready()?)
     }
 
-    /// When a link that can be used expires or expired, whatever the time is now; [`NO_END`] if that is not known.
+    /// When a usable link expires or expired, regardless of the current time; [`NO_END`] if unknown.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         let data = self.data?;
         let before_all = Context { now: Timestamp(i64::MIN), ..self.context };
@@ -347,9 +346,9 @@ impl<'a> Activity<'a> {
         can_be_used.then(|| data.ready().and_then(|came| self.expiry(data, came)).unwrap_or(NO_END))
     }
 
-    /// When a link expires on the clock of this run, by the entry with which it came: as its message said, else after the
-    /// usual lifetime. What an earlier run received, and what the message tells by the server's clock, is compared with the
-    /// server's time of day: `None` while that is not known.
+    /// When a link expires on the current run's clock, given the entry that brought it: as its message said, else after the default
+    /// lifetime. Links received in an earlier run, and expiry times given by the server's clock, are compared with the server's
+    /// time: `None` while that is unknown.
     fn expiry(&self, data: &DataColumns, (seq, came): (Seq, Timestamp)) -> Option<Timestamp> {
         let reference = self.context.reference;
         let end = match data.expires.value {
@@ -360,7 +359,7 @@ impl<'a> Activity<'a> {
         if seq < reference.steady_from { reference.of_server(end) } else { Some(end) }
     }
 
-    /// The file name that is known for its data token; empty where none is. For a suggestion only, as it came from a server.
+    /// The file name known for its data token; empty if unknown. It comes from a server as it is: use it as a suggestion only.
     #[must_use]
     pub fn known_name(&self) -> &'a str {
         self.data.map_or("", |data| self.pool.get(data.requested.value))
@@ -372,7 +371,7 @@ impl<'a> Activity<'a> {
         self.data.is_some_and(|data| data.requested.is_set())
     }
 
-    /// Whether its link was refused at the first GET although its time was not over.
+    /// Whether its link was refused at the first GET although it had not expired.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.status() == Status::LinkExpired
@@ -403,12 +402,12 @@ impl<'a> Activity<'a> {
     }
 }
 
-/// The last part of a path, of either kind of separator.
+/// The last component of a path, with either separator.
 fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
-/// A size in the units that people use: `1.8 kB`, `4.2 MB`, `29 MB`.
+/// A size in readable units: `1.8 kB`, `4.2 MB`, `29 MB`.
 #[must_use]
 pub fn bytes(size: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];

@@ -1,7 +1,7 @@
-//! One row in compact form, and how entries change it.
+//! A row in compact form, and how entries change it.
 //!
-//! Every part of a row remembers the entry that it comes from by its place in the journal, and the later place wins
-//! within its class. So entries can be applied in any order to the same end, and a late `pending` never covers an outcome.
+//! Every part of a row stores the number of the entry that it comes from, and the highest number wins within a class. So entries
+//! can be applied in any order with the same result, and a late `pending` never replaces an outcome.
 
 use crate::activity::collections::interner::{Interner, PackedId, TextId, cut};
 use crate::activity::time::timestamp::Timestamp;
@@ -12,16 +12,15 @@ use super::entry::{DownloadFailure, Entry, Fact, Kind, LocalEvent, Seq, StatusCh
 /// A value and the entry that it comes from.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Versioned<T> {
-    /// The entry; 0 while there is none.
+    /// The entry; 0 if there is none.
     pub(crate) seq: Seq,
-    /// When that was.
+    /// The time of that entry.
     pub(crate) at: Timestamp,
-    /// The value.
     pub(crate) value: T,
 }
 
 impl<T> Versioned<T> {
-    /// Takes a value unless a later one is here.
+    /// Stores a value unless a later one is set.
     fn offer(&mut self, entry: &Entry, value: T) {
         if entry.seq >= self.seq {
             *self = Self { seq: entry.seq, at: entry.at, value };
@@ -34,19 +33,19 @@ impl<T> Versioned<T> {
     }
 }
 
-/// What a command's state is, in the order of what covers what. Small, since there are a million of them.
+/// The state of a command, in order of precedence. Kept small, because there can be a million.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum CommandState {
-    /// Known only because the operator named it.
+    /// Only known because the operator labelled or tracked it.
     #[default]
     Named,
-    /// Heard or answered: in flight.
+    /// Received or checked: in flight.
     Pending,
-    /// Heard or answered: done.
+    /// Received or checked: succeeded.
     Succeeded,
-    /// Heard or answered: failed or rejected.
+    /// Received or checked: failed or rejected.
     Failed,
-    /// Heard or answered with a number that this program does not know: its digits.
+    /// Received or checked, with a status number that this program does not know: its digits.
     Other(TextId),
     /// The server was asked and does not know it.
     Unknown,
@@ -67,53 +66,53 @@ impl CommandState {
     }
 }
 
-/// What is known of a data request beyond its row.
+/// Columns that only data requests have.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct DataColumns {
-    /// A whole link came.
+    /// A complete link was received.
     pub(crate) link: Versioned<()>,
-    /// A bare stream token came.
+    /// A bare stream token was received.
     pub(crate) token: Versioned<()>,
-    /// The token before it came.
+    /// The token before it was received.
     pub(crate) earlier_token: Versioned<()>,
-    /// `STREAM-READY` came.
+    /// `STREAM-READY` was received.
     pub(crate) stream: Versioned<()>,
-    /// `STREAM-READY` came with an address.
+    /// `STREAM-READY` was received with an address.
     pub(crate) address: Versioned<()>,
-    /// A payload came in the message: its size.
+    /// A message contained a payload: its size in bytes.
     pub(crate) inline: Versioned<u64>,
-    /// What became of the download.
+    /// The outcome of the download.
     pub(crate) end: Versioned<DownloadOutcome>,
-    /// A status update, or a body that is none of these.
+    /// A status update, or any other body.
     pub(crate) text: Versioned<TextId>,
-    /// Whether a link of an earlier run can be used.
+    /// Whether a link of an earlier run is usable.
     pub(crate) kept: bool,
-    /// Whether the server has repeated a link that was requested.
+    /// Whether the server repeated a link that was already requested.
     pub(crate) repeated: bool,
     /// `data_context`.
     pub(crate) context: Versioned<TextId>,
-    /// How long the newest link can be used, if its message said.
+    /// The lifetime of the newest link, if its message gave one.
     pub(crate) expires: Versioned<Option<LinkExpiry>>,
-    /// This program requested it: the file name that is known for its data token.
+    /// Set if this program requested it: the file name known for its data token.
     pub(crate) requested: Versioned<TextId>,
 }
 
-/// What became of a download.
+/// The outcome of a download.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) enum DownloadOutcome {
-    /// It has not begun.
+    /// Not started.
     #[default]
     None,
-    /// The one GET was begun.
+    /// The one GET was started.
     Fetching,
-    /// It is on the disk: the path and the size.
+    /// The file is on the disk: path and size in bytes.
     Saved(TextId, u64),
-    /// It could not be saved: why, and the sentence.
+    /// It could not be saved: the kind of failure and the sentence.
     NotSaved(DownloadFailure, TextId),
 }
 
 impl DataColumns {
-    /// Gives every part the number that its entry has now.
+    /// Updates every part to its entry's current number.
     pub(crate) fn renumber(&mut self, mut now: impl FnMut(Seq) -> Seq) {
         let Self {
             link,
@@ -156,7 +155,7 @@ impl DataColumns {
         }
     }
 
-    /// The entry since when the payload can be fetched, and when that was.
+    /// The entry since which the payload can be fetched, and its time.
     pub(crate) fn ready(&self) -> Option<(Seq, Timestamp)> {
         let used = match self.end.value {
             DownloadOutcome::None | DownloadOutcome::NotSaved(DownloadFailure::NotStarted, _) => {
@@ -164,11 +163,11 @@ impl DataColumns {
             }
             DownloadOutcome::Fetching | DownloadOutcome::Saved(..) | DownloadOutcome::NotSaved(..) => self.end.seq,
         };
-        // What was used counts as long as there is nothing newer.
+        // A used payload counts as long as there is nothing newer.
         self.ready_after(used).or_else(|| self.ready_after(Seq(0)).filter(|(seq, _)| *seq < used))
     }
 
-    /// The same of what came after an entry. Each link, and each token after the first one, begins a delivery of its own.
+    /// Same for entries after `entry`. Each link, and each token after the first one, starts a new delivery.
     fn ready_after(&self, entry: Seq) -> Option<(Seq, Timestamp)> {
         let later = |one: Versioned<()>, other: Versioned<()>| if one.seq > other.seq { one } else { other };
         let begin = entry.max(self.link.seq);
@@ -185,7 +184,7 @@ impl DataColumns {
     }
 }
 
-/// What the socket and the enquiries said of a command, whatever counts in the end.
+/// What the socket and the status checks reported of a command, regardless of which report counts in the end.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct EvidenceFlags(u8);
 
@@ -196,7 +195,7 @@ impl EvidenceFlags {
     const ASKED_FINAL: u8 = 8;
     const SUCCEEDED: u8 = 16;
     const FAILED: u8 = 32;
-    /// A message of bytes, which are kept.
+    /// A binary message whose bytes are stored.
     const BYTES: u8 = 64;
 
     fn note(&mut self, asked: bool, state: CommandState) {
@@ -207,12 +206,12 @@ impl EvidenceFlags {
         }
     }
 
-    /// Whether it is a message of bytes that are kept.
+    /// Whether it is a binary message whose bytes are stored.
     pub(crate) fn has_bytes(self) -> bool {
         self.0 & Self::BYTES != 0
     }
 
-    /// Who said how it ended, or, before it has, who said anything: the socket, an enquiry.
+    /// Which sources reported the outcome or, before there is one, anything: the socket, a status check.
     pub(crate) fn by(self) -> (bool, bool) {
         let is = |bit: u8| self.0 & bit != 0;
         if is(Self::HEARD_FINAL | Self::ASKED_FINAL) {
@@ -222,32 +221,32 @@ impl EvidenceFlags {
         }
     }
 
-    /// Whether the socket spoke of it, but only an enquiry said how it ended.
+    /// Whether the socket reported it, but only a status check reported its outcome.
     pub(crate) fn is_only_asked_after_heard(self) -> bool {
         self.0 & (Self::HEARD | Self::HEARD_FINAL | Self::ASKED_FINAL) == Self::HEARD | Self::ASKED_FINAL
     }
 
-    /// Whether both a success and a failure were told.
+    /// Whether both a success and a failure were reported.
     pub(crate) fn is_contradicted(self) -> bool {
         self.0 & (Self::SUCCEEDED | Self::FAILED) == Self::SUCCEEDED | Self::FAILED
     }
 }
 
-/// One activity.
+/// The compact form of one activity.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) id: PackedId,
     pub(crate) first: Versioned<()>,
     pub(crate) last: Versioned<()>,
-    /// For a command: its state and what was said with it. For a message: what it is.
+    /// For a command: its state and the text sent with it. For a message: its content.
     pub(crate) state: Versioned<CommandState>,
     pub(crate) message: TextId,
-    /// The operator's name for it, and the entry that it comes from; 0 while there is none.
+    /// The operator's label and the entry that set it; 0 if there is none.
     pub(crate) label: TextId,
     pub(crate) label_seq: Seq,
-    /// Which of the rows that were ever made it is.
+    /// Serial number among all rows that were ever created.
     pub(crate) serial: u32,
-    /// Its place among the data requests.
+    /// Its index among the data requests.
     pub(crate) data: u32,
     pub(crate) kind: Kind,
     /// How its state is known.
@@ -255,7 +254,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// A row that no entry has been applied to.
+    /// A row without entries.
     pub(crate) fn new(id: PackedId, kind: Kind, data: u32) -> Self {
         Self {
             id,
@@ -272,7 +271,7 @@ impl Row {
         }
     }
 
-    /// The texts that it has. `data` is the row's part for data requests, where it is one.
+    /// The texts that it uses. `data` is given for data requests.
     pub(crate) fn texts(&self, data: Option<&DataColumns>, mut each: impl FnMut(TextId)) {
         if let PackedId::Text(id) = self.id {
             each(id);
@@ -292,7 +291,7 @@ impl Row {
         }
     }
 
-    /// The entries that it was made of, as far as they count.
+    /// The entries whose values it holds.
     pub(crate) fn seqs(&self, data: Option<&DataColumns>, mut each: impl FnMut(Seq)) {
         let mut is_set = |seq: Seq| {
             if seq != Seq(0) {
@@ -310,7 +309,7 @@ impl Row {
         }
     }
 
-    /// The newest entry by which it is settled, as far as an entry says so.
+    /// The newest entry that settles it, if an entry does.
     pub(crate) fn outcome_seq(&self, data: Option<&DataColumns>) -> Option<Seq> {
         let outcome = match data {
             Some(data) => [data.end.seq, data.link.seq, data.address.seq, data.inline.seq].into_iter().max(),
@@ -319,7 +318,7 @@ impl Row {
         outcome.filter(|seq| *seq != Seq(0))
     }
 
-    /// Applies an entry. `data` is the row's part for data requests, where it is one.
+    /// Applies an entry. `data` is given for data requests.
     pub(crate) fn apply(&mut self, entry: &Entry, data: Option<&mut DataColumns>, pool: &mut Interner) {
         if !self.first.is_set() || entry.seq < self.first.seq {
             self.first = Versioned { seq: entry.seq, at: entry.at, value: () };
@@ -329,7 +328,7 @@ impl Row {
                 if entry.seq >= self.label_seq {
                     (self.label_seq, self.label) = (entry.seq, pool.intern(&cut(label)));
                 }
-                // Naming a row is no news of it.
+                // A label is no update.
                 return;
             }
             (Fact::Heard(Message::Command(report)), _) => {
@@ -361,7 +360,7 @@ impl Row {
                     data.expires.offer(entry, report.life);
                 }
             }
-            // Only its coming is news.
+            // Only its arrival is an update.
             (Fact::Repeated(_), Some(data)) => data.repeated = true,
             (Fact::Heard(Message::Unrecognised(_)), _) => self.offer_message(entry, &entry.raw, pool),
             (Fact::Unreadable { reason, size }, _) => {
@@ -377,7 +376,7 @@ impl Row {
         self.last.offer(entry, ());
     }
 
-    /// A final state covers one that is not; among equals the later covers the earlier.
+    /// A final state replaces one that is not final; among equals the later replaces the earlier.
     fn offer_state(&mut self, entry: &Entry, state: CommandState, text: Option<&str>, pool: &mut Interner) {
         self.known.note(matches!(entry.fact, Fact::Enquired(_)), state);
         let ours = (self.state.value.is_final(), self.state.seq);
@@ -419,7 +418,7 @@ fn apply_deed(entry: &Entry, deed: &LocalEvent, data: &mut DataColumns, pool: &m
         LocalEvent::Saved { to, size, .. } => DownloadOutcome::Saved(pool.intern(to), *size),
         LocalEvent::NotSaved { why, sentence, .. } => DownloadOutcome::NotSaved(*why, pool.intern(sentence)),
     };
-    // What is saved stays saved, whatever else was tried.
+    // Once saved, data stays saved, whatever else was tried.
     let saved = |end: &DownloadOutcome| matches!(end, DownloadOutcome::Saved(..));
     if (saved(&end), entry.seq) >= (saved(&data.end.value), data.end.seq) {
         data.end = Versioned { seq: entry.seq, at: entry.at, value: end };
@@ -430,10 +429,10 @@ fn text_of(body: &Body) -> Option<&str> {
     body.text()
 }
 
-/// What a message that could not be read says.
+/// The text shown for a message that could not be read.
 pub(crate) fn unreadable_text(reason: UnreadableReason, size: u64, raw: &str) -> String {
     let what = reason.describe(size);
-    // Of bytes, `raw` says only whether they are sealed; earlier versions did not keep them.
+    // For binary messages, `raw` only says whether they are sealed; earlier versions did not store them.
     let is_all = reason.is_lost() || (reason == UnreadableReason::Binary && !raw.is_empty());
     if is_all { what } else { format!("{what}. {raw}") }
 }

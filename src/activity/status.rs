@@ -1,15 +1,15 @@
-//! The states of an activity, in the words of the table, and the chips that gather them.
+//! An activity's status, as the Status column shows it, and the status filters that group statuses.
 
 use std::borrow::Cow;
 
-/// The state of an activity: one word in the Status column.
+/// The status of an activity: one word in the Status column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Status {
-    /// A command in flight.
+    /// A command without an outcome.
     Pending,
-    /// A command that is done.
+    /// A command that succeeded.
     Succeeded,
-    /// A command that failed, or data that could not be had.
+    /// A command that failed, or data that could not be delivered.
     Failed,
     /// The server was asked and does not know the command.
     Unknown,
@@ -23,20 +23,20 @@ pub enum Status {
     Downloading,
     /// Data is on the disk.
     Saved,
-    /// The link's time was over.
+    /// The link expired.
     LinkExpired,
     /// The link was used and nothing was saved.
     LinkUsed,
-    /// The payload came in the message.
+    /// The message contained the payload.
     Inline,
     /// A message of a type that this program does not know, or one that could not be read.
     Unrecognised,
-    /// A time in which nothing could be heard: acknowledgements may be missing from it.
+    /// A period in which no messages could be received: acknowledgements may be missing from it.
     Gap,
 }
 
 impl Status {
-    /// The word, as the table, the export and the accessible names have it.
+    /// The status word, as the table, the export and the accessible names use it.
     #[must_use]
     pub fn word(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
@@ -57,13 +57,13 @@ impl Status {
         })
     }
 
-    /// Whether an outcome is still to come.
+    /// Whether an outcome is still expected.
     #[must_use]
     pub fn is_open(self) -> bool {
         matches!(self, Self::Pending | Self::Preparing | Self::Downloading)
     }
 
-    /// The chip that counts it; each status belongs to exactly one.
+    /// The filter that counts this status; each status belongs to exactly one besides [`StatusFilter::All`].
     #[must_use]
     pub fn status_filter(self) -> StatusFilter {
         match self {
@@ -81,29 +81,29 @@ impl Status {
     }
 }
 
-/// The chips above the table: all, and five that share it out among them.
+/// The filters above the table: all rows, and five groups that partition them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum StatusFilter {
     /// Every row.
     #[default]
     All,
-    /// Commands in flight and data being prepared.
+    /// Commands without an outcome and data that is being prepared.
     Pending,
-    /// Commands that are done and data that is saved.
+    /// Commands that succeeded and data that was saved.
     Succeeded,
-    /// What failed.
+    /// Commands and data that failed.
     Failed,
-    /// Data that can be had or is being fetched.
+    /// Data that can be fetched or is being fetched.
     Ready,
-    /// The rest.
+    /// Every other status.
     Other,
 }
 
 impl StatusFilter {
-    /// In the order of the window, which is also that of the keys 1 to 6.
+    /// In the order of the window, which is also the order of the keys 1 to 6.
     pub const ORDER: [Self; 6] = [Self::All, Self::Pending, Self::Succeeded, Self::Failed, Self::Ready, Self::Other];
 
-    /// The word on the chip.
+    /// The filter's label.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -116,7 +116,7 @@ impl StatusFilter {
         }
     }
 
-    /// The chip's accessible name.
+    /// The filter's accessible name.
     #[must_use]
     pub fn accessible_name(self, count: usize) -> String {
         let what = match self {
@@ -131,15 +131,15 @@ impl StatusFilter {
     }
 }
 
-/// How many rows each chip gathers.
+/// Number of rows in each filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Rows by chip, in the order of [`StatusFilter::ORDER`] without [`StatusFilter::All`].
+    /// Rows by filter, in the order of [`StatusFilter::ORDER`] without [`StatusFilter::All`].
     by_chip: [usize; 5],
 }
 
 impl Counts {
-    /// How many rows a chip gathers.
+    /// The number of rows in a filter.
     #[must_use]
     pub fn of(&self, status_filter: StatusFilter) -> usize {
         match status_filter {

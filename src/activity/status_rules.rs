@@ -1,18 +1,18 @@
-//! What is open of an activity: the one set of rules, entry by entry, that the journal, the engine and the model share.
+//! The rules for what is still open in an activity, entry by entry. The journal, the engine and the model share them.
 
 use crate::activity::time::timestamp::Timestamp;
 use crate::protocol::{CommandStatus, DataBody, DataReport, Message};
 
 use super::entry::{ActivityKey, DownloadFailure, Entry, Fact, Gap, Kind, LocalEvent, StatusCheck};
 
-/// What is still open of one activity, as a set of facts. Settled when there is none.
+/// The facts that are still open in one activity; settled if there are none.
 ///
-/// Apply the activity's entries in ascending order with [`Openness::after`]. It remembers nothing of what was settled
-/// before: an outcome that is repeated as pending counts as open again, which keeps too much and never too little.
+/// Apply the activity's entries in ascending order with [`Openness::after`]. It keeps nothing about what was settled before: an
+/// outcome that is repeated as pending counts as open again. So it may keep too much, but never too little.
 ///
-/// It also says whether the newest entry, if it were the only one, would read as open ([`Openness::ends_late`]): a name
-/// that is given after the outcome, or a status update after the link expired. Whoever removes the oldest entries must not leave
-/// such entries behind.
+/// It also says whether the newest entry, on its own, would read as open ([`Openness::ends_late`]): for example a label given after
+/// the outcome, or a status update after the link expired. Code that removes the oldest entries must not leave such an entry
+/// behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Openness(u16);
 
@@ -22,43 +22,43 @@ impl Openness {
 
     /// An outcome is expected.
     const PENDING: u16 = 1;
-    /// A whole link came.
+    /// A complete link was received.
     const LINK: u16 = 1 << 1;
-    /// A stream token came.
+    /// A stream token was received.
     const TOKEN: u16 = 1 << 2;
-    /// `STREAM-READY` came.
+    /// `STREAM-READY` was received.
     const STREAM: u16 = 1 << 3;
-    /// `STREAM-READY` came with an address.
+    /// `STREAM-READY` was received with an address.
     const ADDRESS: u16 = 1 << 4;
-    /// A payload came in a message and was not saved.
+    /// A message contained a payload that was not saved.
     const INLINE: u16 = 1 << 5;
-    /// The one GET of the link was begun.
+    /// The link's only GET was started.
     const FETCHING: u16 = 1 << 6;
-    /// A warning that nobody has read.
+    /// A warning that was not acknowledged.
     const WARNING: u16 = 1 << 7;
-    /// A gap that lasts.
+    /// A gap that has not ended.
     const GAP: u16 = 1 << 8;
-    /// A gap that names what was open across it.
+    /// A gap that names items that were open during it.
     const ACROSS: u16 = 1 << 9;
 
     /// The newest entry alone would read as open.
     const LATE: u16 = 1 << 10;
-    /// The time of what could be fetched was over when that entry had come: what repeats an earlier state opens nothing.
+    /// The fetchable data had already expired when the newest entry arrived: an entry that repeats an earlier state opens nothing.
     const OVER: u16 = 1 << 11;
 
-    /// What is not open, but has to be known of what is settled.
+    /// Not open, but must be known about settled activities.
     const SETTLED_LATE: u16 = Self::LATE | Self::OVER;
 
-    /// Everything of a link and a stream: used up together.
+    /// Everything that belongs to a link and a stream; used up together.
     const DELIVERY: u16 = Self::LINK | Self::TOKEN | Self::STREAM | Self::ADDRESS;
 
-    /// From the number that [`Openness::bits`] gave.
+    /// Restores a value from [`Openness::bits`].
     #[must_use]
     pub fn from_bits(bits: u16) -> Self {
         Self(bits)
     }
 
-    /// As a number, for keeping.
+    /// The value as a number, for storage.
     #[must_use]
     pub fn bits(self) -> u16 {
         self.0
@@ -82,69 +82,69 @@ impl Openness {
         self.without(Self::SETTLED_LATE) == Self::SETTLED
     }
 
-    /// Whether nothing is open, and its newest entries alone would read as open: its entries are removed together.
+    /// Whether nothing is open but the newest entries alone would read as open. Such an activity's entries are removed together.
     #[must_use]
     pub fn ends_late(self) -> bool {
         self.is_settled() && self.has(Self::LATE)
     }
 
-    /// Whether nothing is open, and that shows from its newest entry alone.
+    /// Whether nothing is open, and the newest entry alone shows it.
     #[must_use]
     pub fn is_forgettable(self) -> bool {
         self == Self::SETTLED
     }
 
-    /// Whether something else is open than `before`.
+    /// Whether a different set of facts is open than in `before`.
     #[must_use]
     pub fn differs_from(self, before: Self) -> bool {
         self.without(Self::SETTLED_LATE) != before.without(Self::SETTLED_LATE)
     }
 
-    /// Whether what could be fetched has expired, and nothing came since that could be.
+    /// Whether the fetchable data has expired and nothing fetchable arrived since.
     fn is_over(self) -> bool {
         self.is_settled() && self.has(Self::OVER)
     }
 
-    /// What is left if it is known that the activity was settled before: what repeats an earlier state opens nothing. `None` if more
-    /// is open than that.
+    /// The rest if the activity is known to have been settled before, so that an entry that repeats an earlier state opens nothing.
+    /// `None` if more than that is open.
     #[must_use]
     pub fn if_settled_before(self) -> Option<Self> {
         (self.without(Self::SETTLED_LATE).0 == Self::PENDING).then_some(Self(Self::SETTLED_LATE))
     }
 
-    /// What is left when the time of what could be fetched is over.
+    /// The rest when the fetchable data has expired.
     #[must_use]
     pub fn expired(self) -> Self {
-        // An earlier version noted no late entries: a status update after a link, or a stream of several messages.
+        // An earlier version did not note late entries: a status update after a link, or a stream of several messages.
         if self.has(Self::LATE | Self::PENDING | Self::TOKEN) { Self(Self::SETTLED_LATE) } else { Self::SETTLED }
     }
 
-    /// Whether the outcome of a command or a data request is still to come.
+    /// Whether the outcome of a command or a data request is still expected.
     #[must_use]
     pub fn is_pending(self) -> bool {
         self.has(Self::PENDING | Self::TOKEN | Self::STREAM) && !self.is_ready() && !self.has(Self::INLINE)
     }
 
-    /// Whether there is something to fetch that was not used: a link, an address, or a token whose stream is ready.
+    /// Whether there is unused data to fetch: a link, an address, or a token whose stream is ready.
     #[must_use]
     pub fn is_ready(self) -> bool {
         self.has(Self::LINK | Self::ADDRESS) || (self.has(Self::TOKEN) && self.has(Self::STREAM))
     }
 
-    /// Whether all that is open is something to fetch: it is settled when its time is over.
+    /// Whether everything open is data to fetch, so that expiry settles the activity.
     #[must_use]
     pub fn is_only_ready(self) -> bool {
         self.is_ready() && !self.has(Self::INLINE | Self::FETCHING | Self::WARNING)
     }
 
-    /// Whether the next start has to look at it: a download that was begun and has not ended, or a warning that nobody has
-    /// read.
+    /// Whether the next start has to look at the activity: a download that was started and has not ended, or a warning that was not
+    /// acknowledged.
     #[must_use]
     pub fn is_left_behind(self) -> bool {
         self.has(Self::FETCHING | Self::WARNING)
     }
 
-    /// Whether this is a gap that has ended, and is open as long as what it names is.
+    /// Whether this is a gap that has ended and stays open as long as the items it names.
     #[must_use]
     pub fn is_ended_gap(self) -> bool {
         self.has(Self::ACROSS) && !self.has(Self::GAP)
@@ -156,7 +156,7 @@ impl Openness {
         self.has(Self::GAP)
     }
 
-    /// What is open after a further entry of the activity.
+    /// The open facts after a further entry of the activity.
     #[must_use]
     pub fn after(self, key: &ActivityKey, fact: &Fact) -> Self {
         let after = self.opened_by(key, fact);
@@ -188,13 +188,13 @@ impl Openness {
 
     fn after_delivery(self, delivery: &DataBody) -> Self {
         match delivery {
-            // A repeat: what it reports on was delivered.
+            // A repeat: the data it reports on was already delivered.
             DataBody::Text(_) | DataBody::Other { .. } if self.is_over() => self,
             DataBody::Text(_) | DataBody::Other { .. } => self.with(Self::PENDING),
             DataBody::Inline { .. } => self.without(Self::PENDING).with(Self::INLINE),
-            // A delivery of its own: what came before is not of it.
+            // A new delivery: earlier facts don't belong to it.
             DataBody::Link(_) => self.without(Self::PENDING | Self::DELIVERY).with(Self::LINK),
-            // `STREAM-READY` may come before its token, but what made one token ready says nothing of the next.
+            // `STREAM-READY` may arrive before its token, but it does not make a further token ready.
             DataBody::StreamToken(_) if self.has(Self::TOKEN) => self.without(Self::DELIVERY).with(Self::TOKEN),
             DataBody::StreamToken(_) => self.without(Self::LINK).with(Self::TOKEN),
         }
@@ -222,7 +222,7 @@ impl Openness {
     }
 }
 
-/// What an entry says of a command: whether its outcome is still to come; `None` if it says nothing of that.
+/// Whether an entry leaves a command's outcome pending; `None` if the entry does not affect that.
 #[must_use]
 pub fn command_is_pending(fact: &Fact) -> Option<bool> {
     match fact {
@@ -234,7 +234,7 @@ pub fn command_is_pending(fact: &Fact) -> Option<bool> {
     }
 }
 
-/// Whether an entry tells an outcome that nothing takes back but a new delivery: what only repeats an earlier state does not.
+/// Whether an entry reports an outcome that only a new delivery can undo. A repeated earlier state can't.
 #[must_use]
 pub fn is_lasting_outcome(fact: &Fact) -> bool {
     match fact {
@@ -245,8 +245,7 @@ pub fn is_lasting_outcome(fact: &Fact) -> bool {
     }
 }
 
-/// Whether an entry of a command or a data request, if it were the only one that is left, would not read as open. A link would
-/// not once its time is over.
+/// Whether an entry of a command or a data request, on its own, would not read as open. For a link this holds once it has expired.
 fn is_outcome(fact: &Fact) -> bool {
     match fact {
         Fact::Heard(Message::Data(report)) => {
@@ -259,7 +258,7 @@ fn is_outcome(fact: &Fact) -> bool {
     }
 }
 
-/// When what an entry brings to fetch expires, if its message says so.
+/// When the data that an entry makes fetchable expires, if its message says so.
 #[must_use]
 pub fn expiry_of(entry: &Entry) -> Option<Timestamp> {
     let life = match &entry.fact {
@@ -277,7 +276,7 @@ mod tests {
 
     use super::*;
 
-    /// A message of a request.
+    /// A message of a data request.
     fn data(output: u8, body: &str) -> Fact {
         let raw =
             format!(r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":{output},"body":"{body}"}}}}"#);

@@ -1,4 +1,4 @@
-//! What the rows add up to, kept up row by row: the chips' counts, the ledger, the outcomes by the minute, and what is usual.
+//! Running totals over the rows: the status filters' counts, the outcome counts, outcomes by minute, and expected latencies.
 
 use crate::activity::entry::{Entry, Fact, Kind};
 use crate::activity::stats::outcome_counts::{OutcomeCounts, OutcomeSource};
@@ -8,19 +8,19 @@ use crate::activity::time::timestamp::Timestamp;
 
 use super::Activities;
 
-/// What a row counts as.
+/// The contribution of one row to the totals.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counted {
     pub(crate) status: Status,
     pub(crate) standing: OutcomeSource,
-    /// Only of commands that are settled.
+    /// Only for settled commands.
     pub(crate) outcome: Option<Outcome>,
-    /// When the server answered, if that is all that tells the outcome of a command.
+    /// When the server answered, if its answer is the only evidence of a command's outcome.
     pub(crate) asked: Option<Timestamp>,
 }
 
 impl Activities {
-    /// What a row counts as; `None` before its first entry.
+    /// The row's contribution; `None` before its first entry.
     pub(crate) fn counted(&self, at: u32) -> Option<Counted> {
         let activity = self.get_at(at).filter(|activity| activity.row.first.is_set())?;
         let asked = activity.unheard().map(|unheard| unheard.answered);
@@ -66,7 +66,7 @@ impl Activities {
         self.preparing = 0;
         self.inline.clear();
         self.asked.clear();
-        // What evicted rows were counted as is not in memory any more.
+        // Evicted rows' contributions are no longer in memory.
         let evicted = self.eviction.rows.len() > 0;
         let outcomes = evicted.then(|| std::mem::take(&mut self.outcomes));
         self.outcomes.clear();
@@ -76,14 +76,14 @@ impl Activities {
             }
         }
         if let Some(outcomes) = outcomes {
-            // No outcome depends on what made this necessary.
+            // The event that made this rebuild necessary changed no outcome.
             self.outcomes = outcomes;
         }
         self.look_at_all_again();
         self.change_everything();
     }
 
-    /// What is usual for a label is learned from outcomes that the socket brought.
+    /// Learns a label's usual latency from outcomes that arrived on the socket.
     pub(crate) fn learn(&mut self, at: u32, entry: &Entry) {
         if !matches!(entry.fact, Fact::Heard(_)) || self.rows.get(at).is_none_or(|row| row.kind != Kind::Command) {
             return;
@@ -94,15 +94,14 @@ impl Activities {
         }
     }
 
-    /// What came and how commands ended in a stretch of time up to `now`.
+    /// Messages received and command outcomes in a time range that ends at `now`.
     #[must_use]
     pub fn insight(&self, stretch: TimeRange, now: Timestamp) -> Insight {
         let messages = stretch.sums(&self.throughput.last(now, stretch.minutes(now)));
         self.outcomes.insight(stretch, now, messages, &self.pool)
     }
 
-    /// Whether [`Activities::insight`] may say anything else than at another time within the same minute: two equal numbers
-    /// mean that nothing came between them.
+    /// The version of [`Activities::insight`]: two equal values within the same minute mean that nothing changed between them.
     #[must_use]
     pub fn insight_version(&self) -> (u64, u64) {
         (self.throughput.version(), self.outcomes.version())

@@ -1,9 +1,9 @@
-//! What is remembered of rows that are no longer in memory: how many there are, how they ended, and roughly where in the
-//! journal the entries of each stand, so that a message for one of them brings it back.
+//! Index of rows that are no longer in memory: their number, their outcomes, and roughly where in the journal their entries are, so
+//! that a message for one of them can load it again.
 //!
-//! An id is remembered by a part of its hash and by the stretches of the journal that its entries are in, in four bytes a
-//! stretch. Two ids of which these parts are the same cost a look into the journal for nothing. Whether a row was evicted, and so
-//! was settled, or is only known to be in the journal is remembered with it.
+//! The index keeps part of an id's hash and the journal ranges that hold the id's entries, in four bytes a range. If two ids share
+//! both, the cost is one needless journal read. The index also keeps whether a row was evicted, and so was settled, or is only
+//! known to be in the journal.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
@@ -11,45 +11,45 @@ use std::ops::RangeInclusive;
 use crate::activity::entry::Seq;
 use crate::activity::stats::outcome_counts::{OutcomeCounts, OutcomeSource};
 
-/// How many entries of the journal a stretch has: reading it for an id takes some milliseconds.
+/// log2 of the number of journal entries in a range; reading one range for an id takes some milliseconds.
 const STRETCH: u32 = 14;
-/// How many stretches are told apart.
+/// Number of ranges that an index entry can distinguish.
 const STRETCHES: u64 = 1 << 12;
-/// Stretches that are older than so many are forgotten.
+/// Ranges older than this many are dropped.
 const MOST_STRETCHES: u64 = STRETCHES / 2;
-/// By how many bits the part of a hash is shifted in an entry, and the bit of what was evicted: behind the stretch.
+/// Left shift of the hash part in an index entry. Below it are the range and the "evicted" bit.
 const PART: u32 = 13;
 const EVICTED: u32 = 1 << 12;
-/// How many entries of the journal are counted together.
+/// log2 of the number of journal entries that are counted together.
 const COUNTED: u32 = 8;
-/// How many are remembered for each row that may be in memory, and how many at least.
+/// Index entries kept for each row that may be in memory, and the minimum.
 const FOR_EACH_ROW: usize = 4;
 const LEAST: usize = 1 << 16;
-/// How many are in a bucket when as many are remembered as there may be rows in memory.
+/// Entries in a bucket when the index has as many entries as there may be rows in memory.
 const FULL: usize = 16;
-/// How many buckets there are at least.
+/// Minimum number of buckets.
 const BUCKETS: usize = 1_024;
 
-/// The rows that are no longer in memory.
+/// Rows that are no longer in memory.
 #[derive(Debug, Default)]
 pub(crate) struct EvictedRows {
-    /// By a part of the hash; none before the first row is evicted. Each entry has another part of the hash and a stretch.
+    /// By part of the hash; empty until the first row is evicted. Each index entry holds another part of the hash and a range.
     buckets: Vec<Vec<u32>>,
-    /// How many entries of each stretch are remembered, the oldest first.
+    /// Number of index entries in each range, oldest first.
     stretches: VecDeque<usize>,
-    /// The first of these stretches.
+    /// The first range in `stretches`.
     oldest: u64,
-    /// How many entries are remembered in all.
+    /// Total number of index entries.
     remembered: usize,
-    /// The bucket that is cleaned next.
+    /// The next bucket to clean.
     to_clean: usize,
-    /// How many rows there are, by where their first entries are.
+    /// Row counts by the position of their first entries.
     counts: BTreeMap<u64, Counted>,
-    /// All of these.
+    /// The sum of `counts`.
     all: Counted,
 }
 
-/// How many rows there are, and how they ended.
+/// Number of rows and their outcomes.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counted {
     rows: usize,
@@ -74,17 +74,16 @@ impl Counted {
 }
 
 impl EvictedRows {
-    /// How many rows there are.
     pub(crate) fn len(&self) -> usize {
         self.all.rows
     }
 
-    /// How they ended.
+    /// The rows' outcomes.
     pub(crate) fn ledger(&self) -> OutcomeCounts {
         self.all.ledger
     }
 
-    /// A row is evicted that has entries at these places, the first one in front. `limit` is how many rows may be in memory.
+    /// Adds an evicted row with entries at `seqs`, first one first. `limit` is the number of rows that may be in memory.
     pub(crate) fn add(&mut self, hash: u64, seqs: &[Seq], standing: OutcomeSource, limit: usize) {
         let Some(first) = seqs.first() else { return };
         self.counts.entry(first.0 >> COUNTED).or_default().add(standing);
@@ -100,15 +99,15 @@ impl EvictedRows {
         self.forget_oldest(limit);
     }
 
-    /// The journal has an entry of a row that was never in memory, or not with this entry. It is found, but not counted, and
-    /// nothing is known of how it ended.
+    /// Indexes a journal entry of a row that was never in memory, or not with this entry. The row can be found, but it isn't
+    /// counted and its outcome is unknown.
     pub(crate) fn index(&mut self, hash: u64, seq: Seq, limit: usize) {
         self.make_buckets(limit);
         self.remember(hash, seq.0 >> STRETCH, 0);
         self.forget_oldest(limit);
     }
 
-    /// Whether no id at all can be found.
+    /// Whether the index is empty, so that no id can be found.
     pub(crate) fn finds_none(&self) -> bool {
         self.remembered == 0
     }
@@ -132,7 +131,7 @@ impl EvictedRows {
             self.oldest = stretch;
         }
         if stretch < self.oldest {
-            // History is read from its newer end on.
+            // History is read from its newer end.
             let missing = self.oldest - stretch;
             if missing + self.stretches.len() as u64 > MOST_STRETCHES {
                 return;
@@ -158,7 +157,7 @@ impl EvictedRows {
         }
         if let (Some(bucket), Some(count)) = (self.buckets.get_mut(bucket), self.stretches.get_mut(number)) {
             if bucket.len() == bucket.capacity() {
-                // Not twice as many as there are: that would be as much memory for nothing.
+                // Grow by less than doubling, to save memory.
                 bucket.reserve_exact(bucket.len() / 8 + 4);
             }
             bucket.push(entry);
@@ -168,7 +167,7 @@ impl EvictedRows {
         self.clean_one();
     }
 
-    /// Takes what is forgotten out of one bucket.
+    /// Removes dropped entries from one bucket.
     fn clean_one(&mut self) {
         let (oldest, count) = (self.oldest, self.stretches.len() as u64);
         let Some(bucket) = self.buckets.get_mut(self.to_clean) else { return };
@@ -180,11 +179,11 @@ impl EvictedRows {
     }
 
     fn bucket_of(&self, hash: u64) -> usize {
-        // There are as many as a power of two.
+        // The number of buckets is a power of two.
         usize::try_from(hash >> 32).unwrap_or(0) & self.buckets.len().saturating_sub(1)
     }
 
-    /// Where entries of an id are, as far as is known, the oldest stretch first; nothing for an id that was not evicted.
+    /// The journal ranges that may hold entries of an id, oldest first; empty if the id is not indexed.
     pub(crate) fn find(&self, hash: u64) -> Vec<RangeInclusive<Seq>> {
         let Some(bucket) = self.buckets.get(self.bucket_of(hash)) else { return Vec::new() };
         let (part, end) = (part_of(hash), self.oldest + self.stretches.len() as u64);
@@ -212,8 +211,8 @@ impl EvictedRows {
         self.buckets.get(self.bucket_of(hash)).is_some_and(|bucket| bucket.iter().any(is_it))
     }
 
-    /// A row is in memory again that was evicted, and counted with this standing and first entry. Whether it was: none is
-    /// counted that was never in memory.
+    /// Removes an evicted row, counted with this outcome source and first entry, because it is in memory again. Returns whether it
+    /// was counted; rows that were never in memory are not.
     pub(crate) fn came_back(&mut self, first: Seq, standing: OutcomeSource) -> bool {
         match self.counts.get_mut(&(first.0 >> COUNTED)) {
             Some(counted) if counted.rows > 0 => {
@@ -225,7 +224,7 @@ impl EvictedRows {
         }
     }
 
-    /// The journal has nothing before this entry any more but what is open.
+    /// The journal now holds nothing before this entry except open items.
     pub(crate) fn purged(&mut self, before: Seq) {
         let kept = self.counts.split_off(&(before.0 >> COUNTED));
         for (_, gone) in std::mem::replace(&mut self.counts, kept) {
@@ -240,18 +239,18 @@ impl EvictedRows {
     }
 }
 
-/// A part of a hash that does not choose the bucket.
+/// The part of a hash that does not select the bucket.
 fn part_of(hash: u64) -> u32 {
     // The lowest 19 bits.
     u32::try_from(hash & 0x7_FFFF).unwrap_or(0)
 }
 
-/// What is remembered of an entry: a part of the hash, and the stretch as far as it fits.
+/// An index entry: part of the hash, and the range as far as it fits.
 fn short(hash: u64, stretch: u64) -> u32 {
     part_of(hash) << PART | u32::try_from(stretch % STRETCHES).unwrap_or(0)
 }
 
-/// The stretch of what is remembered, which is not before `oldest`.
+/// The range of an index entry, at or after `oldest`.
 fn stretch_of(entry: u32, oldest: u64) -> u64 {
     let stretch = u64::from(entry) % STRETCHES;
     oldest + (stretch + STRETCHES - oldest % STRETCHES) % STRETCHES

@@ -1,4 +1,4 @@
-//! What keeps track of rows that may leave memory.
+//! State for evicting rows from memory.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -9,36 +9,35 @@ use crate::activity::entry::{ActivityKey, Seq};
 use super::evicted::EvictedRows;
 use super::row_id::RowId;
 
-/// What decides which rows are in memory.
+/// Decides which rows are in memory.
 #[derive(Debug)]
 pub(crate) struct Eviction {
-    /// How many rows may be in memory.
+    /// Maximum number of rows in memory.
     pub(crate) limit: usize,
-    /// Those that are no longer.
+    /// Rows that are no longer in memory.
     pub(crate) rows: EvictedRows,
-    /// So many rows, the oldest ones, were looked at and stay.
+    /// Number of oldest rows that were looked at and stay.
     pub(crate) passed: usize,
-    /// Those among them that may be evicted by now.
+    /// Rows among the passed ones that can be evicted by now.
     pub(crate) late: BTreeSet<(Seq, u32)>,
-    /// Rows that came back and of which earlier entries are still to be read from the journal.
+    /// Reloaded rows whose earlier entries still have to be read from the journal.
     pub(crate) incomplete: BTreeMap<u32, Missing>,
-    /// Failures up to this entry were read; `None` where nobody reads them.
+    /// Failures up to this entry were read; `None` if nobody reads them.
     pub(crate) read_until: Option<Seq>,
-    /// Whether a failure stays because it was not read.
+    /// Whether a failure stays because it is unread.
     pub(crate) unread: Cell<bool>,
-    /// A row that stays because it is being looked at.
+    /// A row that stays because its details are open.
     pub(crate) held: Option<RowId>,
     /// Rows that stay because a search found them.
     pub(crate) found: BTreeSet<u32>,
-    /// Rows that came back last, the newest at the end: they stay for a while, though they were seen first long ago.
+    /// The rows reloaded last, newest last. They stay for a while although they were first seen long ago.
     pub(crate) came_back: VecDeque<RowId>,
-    /// Rows that the journal has more, of which none was ever in memory.
+    /// Rows that only the journal has and that were never in memory.
     pub(crate) older: OlderRows,
-    /// Rows in memory of which the journal has entries that were not restored.
+    /// Rows in memory with journal entries that were not restored.
     pub(crate) cut: BTreeSet<RowId>,
-    /// Whether all of those are known.
+    /// Whether `cut` is complete.
     pub(crate) cut_known: bool,
-    /// The newest entry.
     pub(crate) newest: Seq,
     /// What is no longer in the journal.
     pub(crate) purged: PurgedRows,
@@ -69,32 +68,32 @@ impl Default for Eviction {
 }
 
 impl Eviction {
-    /// A row is in arrival order now, at this index.
+    /// A row now has this index in arrival order.
     pub(crate) fn entered_order(&mut self, index: usize) {
         self.passed += usize::from(index < self.passed);
     }
 
-    /// The row at this index is no longer there in arrival order.
+    /// The row at this index was removed from arrival order.
     pub(crate) fn left_order(&mut self, index: usize) {
         self.passed -= usize::from(index < self.passed);
     }
 }
 
-/// How many rows are looked at whenever so many are evicted together.
+/// Number of rows looked at whenever `SLACK` rows are evicted together.
 pub(crate) const EVICTED_AT_ONCE: usize = 4 * SLACK;
 
-/// How many rows more there may be until they are evicted together.
+/// Number of excess rows at which they are evicted together.
 pub(crate) const SLACK: usize = 64;
 
-/// How many rows that settled late are evicted one by one; where there are more, all rows are looked at again.
+/// Number of rows settled late that are evicted one by one; if there are more, all rows are looked at again.
 pub(crate) const ONE_BY_ONE: usize = 256;
 
-/// What is missing of a row that came back.
+/// The missing part of a reloaded row.
 #[derive(Debug)]
 pub(crate) struct Missing {
-    /// The entry that brought it back.
+    /// The entry that reloaded it.
     pub(crate) since: Seq,
-    /// Where in the journal the earlier ones are.
+    /// The journal ranges with earlier entries.
     pub(crate) stretches: Vec<RangeInclusive<Seq>>,
     /// Whether they are being read.
     pub(crate) asked: bool,
@@ -102,19 +101,19 @@ pub(crate) struct Missing {
     pub(crate) counted: bool,
 }
 
-/// How many rows of a profile are in memory, unless the settings say otherwise.
+/// Default maximum number of a profile's rows in memory; the settings can change it.
 pub const ROWS_IN_MEMORY: usize = 1_000_000;
 
-/// A row that came back, and where in the journal its earlier entries are; for [`Activities::complete`].
+/// A reloaded row and the journal ranges with its earlier entries, for [`Activities::complete`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incomplete {
-    /// Which.
+    /// The activity to read.
     pub key: ActivityKey,
-    /// The stretches of the journal to look at, the oldest first.
+    /// The journal ranges to read, oldest first.
     pub stretches: Vec<RangeInclusive<Seq>>,
 }
 
-/// How many rows the journal has that were not restored, by where their first entries are.
+/// Number of rows in the journal that were not restored, by the position of their first entries.
 #[derive(Debug, Default)]
 pub(crate) struct OlderRows {
     pub(crate) stretches: BTreeMap<Seq, u64>,
@@ -122,12 +121,11 @@ pub(crate) struct OlderRows {
 }
 
 impl OlderRows {
-    /// How many there are.
     pub(crate) fn len(&self) -> usize {
         usize::try_from(self.all).unwrap_or(usize::MAX)
     }
 
-    /// One of them, with this first entry, is in memory now.
+    /// Removes one row with this first entry, because it is in memory now.
     pub(crate) fn take_one(&mut self, first: Seq) {
         if let Some((_, count)) = self.stretches.range_mut(..=first).rfind(|(_, count)| **count > 0) {
             *count -= 1;
@@ -135,28 +133,28 @@ impl OlderRows {
         }
     }
 
-    /// The journal has nothing before this entry any more but what is in memory as well.
+    /// The journal now holds nothing before this entry except what is in memory as well.
     pub(crate) fn purged(&mut self, before: Seq) {
-        // Of the stretch that it is in, a part may be left.
+        // Part of the range that contains the entry may be left.
         self.stretches = self.stretches.split_off(&Seq(before.0 - before.0 % STRETCH));
         self.all = self.stretches.values().sum();
     }
 }
 
-/// How many numbers of entries a stretch has.
+/// Number of entry numbers in a range.
 pub(crate) const STRETCH: u64 = 256;
 
 /// What is no longer in the journal.
 #[derive(Debug, Default)]
 pub(crate) struct PurgedRows {
-    /// Entries before this one, but those of what is open and of what gaps name.
+    /// Entries before this one were removed, except those of open items and of items that gaps name.
     pub(crate) before: Seq,
-    /// The first row that was not yet looked at since the last purge.
+    /// The first row that was not looked at since the last purge.
     pub(crate) from: Option<Seq>,
-    /// Gaps, until their rows are gone as well.
+    /// Removed gaps, until their rows are removed as well.
     pub(crate) gaps: BTreeSet<u32>,
-    /// The rows that a gap names, as of the last purge.
+    /// The rows that gaps name, as of the last purge.
     pub(crate) named: BTreeSet<RowId>,
-    /// What a gap names that is settled and no longer in memory, as of the last purge.
+    /// Settled activities that gaps name and that are no longer in memory, as of the last purge.
     pub(crate) settled_across: HashSet<ActivityKey>,
 }

@@ -1,4 +1,4 @@
-//! The rows of gaps, as they stand now.
+//! The rows of gaps and their current state.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -11,11 +11,11 @@ use crate::protocol::CommandId;
 use super::Activities;
 use super::row_id::RowId;
 
-/// How many of the newest outcomes that were asked for are looked at.
+/// Maximum number of the newest status checks that are looked at.
 const LOOKED_AT: usize = 10_000;
 
 impl Activities {
-    /// A gap as it stands now; `None` for a row that is none.
+    /// A gap's current state; `None` for any other row.
     #[must_use]
     pub fn gap(&self, id: RowId) -> Option<GapState> {
         if self.id(id.slot) != Some(id) {
@@ -29,8 +29,8 @@ impl Activities {
         Some(GapState::of(gap, open_now, |key| self.answer(key)))
     }
 
-    /// What is known of an id by now, also of one that was evicted: only what is settled is. Of one that is only known to be in
-    /// the journal nothing is claimed.
+    /// What is known of an id now. Evicted ids count as settled, because only settled rows are evicted. An id that is only known to
+    /// be in the journal counts as open.
     #[must_use]
     pub fn answer(&self, key: &ActivityKey) -> StatusAnswer {
         match self.find(key).and_then(|row| self.get(row)).map(|activity| activity.status()) {
@@ -42,8 +42,8 @@ impl Activities {
         }
     }
 
-    /// When the server answered of commands whose outcomes the socket should have brought and did not, the newest first; for
-    /// [`CompetingConsumer::of`]. Of very many answers the newest are looked at.
+    /// When the server reported outcomes that the socket should have delivered and did not, newest first; for
+    /// [`CompetingConsumer::of`]. If there are very many, only the newest are looked at.
     #[must_use]
     pub fn unheard(&self) -> Vec<Timestamp> {
         if self.asked.is_empty() {
@@ -56,7 +56,7 @@ impl Activities {
         unheard.filter(|unheard| !gaps.explain(*unheard)).map(|unheard| unheard.answered).collect()
     }
 
-    /// Whether another client probably takes messages, by what [`Activities::unheard`] gave.
+    /// Whether another client probably receives messages, judged by the result of [`Activities::unheard`].
     #[must_use]
     pub fn competing_consumer(&self, unheard: &[Timestamp], now: Timestamp) -> Option<CompetingConsumer> {
         if unheard.is_empty() {
@@ -65,13 +65,13 @@ impl Activities {
         CompetingConsumer::of(unheard, self.outcomes.settled(completeness::suspected_from(now), now), now)
     }
 
-    /// The commands that were open across a gap, each of which may have been settled since; none for a row that is no gap.
+    /// The commands that were open during a gap, each of which may have been settled since; empty for a row that is not a gap.
     #[must_use]
     pub fn open_across(&self, id: RowId) -> &[CommandId] {
         self.gaps.get(&id.slot).map(|(_, gap)| gap.open.as_slice()).unwrap_or_default()
     }
 
-    /// The gaps that something of these may have changed: they are among them, or name one of them and were not recovered.
+    /// The gaps that changes to `keys` may affect: gaps among the keys, and unrecovered gaps that name one of them.
     #[must_use]
     pub fn gaps_changed_by(&self, keys: &[ActivityKey], was_recovered: impl Fn(RowId) -> bool) -> Vec<RowId> {
         if self.gaps.is_empty() {
@@ -82,7 +82,7 @@ impl Activities {
             if self.get(row).is_some_and(|activity| ids.contains(&(Kind::Gap, activity.id().as_ref()))) {
                 return true;
             }
-            // One that lasts tells what is open now.
+            // A gap that has not ended counts what is open now.
             gap.to.is_none()
                 || (!was_recovered(row)
                     && (gap.open.iter().any(|id| ids.contains(&(Kind::Command, id.as_str())))
@@ -92,7 +92,7 @@ impl Activities {
         rows.filter(|(row, gap)| is_changed(*row, gap)).map(|(row, _)| row).collect()
     }
 
-    /// What gaps name, as far as it is not in memory and was not evicted from it.
+    /// The activities that gaps name and that are neither in memory nor evicted from it.
     #[must_use]
     pub fn named_elsewhere(&self) -> BTreeSet<ActivityKey> {
         let named = self.gaps.values().flat_map(|(_, gap)| gap.named());

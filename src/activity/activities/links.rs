@@ -1,4 +1,4 @@
-//! Links: until when they can be used, and when that changes.
+//! When links expire, and which are ready.
 
 use std::ops::Bound;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::Activities;
 use super::row_id::RowId;
 
 impl Activities {
-    /// Links are taken to live so long from now on, those that are there already too.
+    /// Sets the default lifetime of links, including links received earlier.
     pub fn set_link_lifetime(&mut self, lifetime: Duration) {
         if lifetime == self.link_lifetime {
             return;
@@ -23,17 +23,17 @@ impl Activities {
         self.recount();
     }
 
-    /// How the times of the entries and of [`Activities::expire`] relate to the server's time of day. Links of earlier runs,
-    /// and ends that a server told by its own clock, are judged by it; as long as it is not known they do not expire.
+    /// Sets how the times of the entries and of [`Activities::expire`] relate to the server's clock. Links of earlier runs, and
+    /// expiry times given by the server's clock, are judged by it; while the relation is unknown they do not expire.
     pub fn set_reference(&mut self, reference: TimeReference) {
         if reference == self.reference {
             return;
         }
-        // Only links that can be used are judged by it.
+        // Only usable links depend on it.
         let judged: Vec<(u32, _)> = self.deadlines.iter().map(|&(_, at)| (at, self.counted(at))).collect();
         let before = std::mem::replace(&mut self.reference, reference);
         if before.ahead != reference.ahead {
-            // A filter may ask for a time of day.
+            // A filter may test a time of day.
             self.change_everything();
         }
         self.deadlines.clear();
@@ -45,19 +45,19 @@ impl Activities {
         }
     }
 
-    /// What was last set by [`Activities::set_reference`].
+    /// The value last set by [`Activities::set_reference`].
     #[must_use]
     pub fn reference(&self) -> TimeReference {
         self.reference
     }
 
-    /// How long a link is taken to live whose message does not say it.
+    /// The lifetime of a link whose message does not give one.
     #[must_use]
     pub fn link_lifetime(&self) -> Duration {
         self.link_lifetime
     }
 
-    /// The links of these requests came in an earlier run and can be used all the same. Before or after their rows.
+    /// Marks links of earlier runs as still usable. Can be called before or after the requests have rows.
     pub fn keep_links(&mut self, requests: &[RequestId]) {
         for request in requests {
             let Some(RowId { slot: at, .. }) = self.find(&ActivityKey::Data(request.clone())) else {
@@ -74,8 +74,7 @@ impl Activities {
         }
     }
 
-    /// Turns links whose time is over into expired ones, and back where the time is earlier than it was. Returns when the
-    /// next one expires.
+    /// Marks links past their expiry as expired, and undoes that if the time has moved back. Returns when the next link expires.
     pub fn expire(&mut self, now: Timestamp) -> Option<Timestamp> {
         if now != self.now {
             let (earlier, later) = (now.min(self.now), now.max(self.now));
@@ -90,7 +89,7 @@ impl Activities {
                 self.list_change(at, place);
             }
             if went_back {
-                // What a filter says of rows may depend on the time as well.
+                // A filter's result may depend on the time as well.
                 self.change_everything();
             }
             self.throughput.prune(now);
@@ -99,22 +98,22 @@ impl Activities {
         self.to_come().next().map(|&(at, _)| at).filter(|&at| at != NO_END)
     }
 
-    /// The links that can be used, by their ends.
+    /// The usable links by expiry.
     fn to_come(&self) -> impl Iterator<Item = &(Timestamp, u32)> {
         self.deadlines.range((Bound::Excluded((self.now, u32::MAX)), Bound::Unbounded))
     }
 
-    /// The rows whose links can be used, what expires first in front.
+    /// The rows with usable links, earliest expiry first.
     pub fn ready(&self) -> impl Iterator<Item = RowId> + '_ {
         self.to_come().filter_map(|&(_, at)| self.id(at))
     }
 
-    /// When the link of a row expires or expired; `None` if it has none that can be used.
+    /// When a row's link expires or expired; `None` if the row has no usable link.
     pub(crate) fn deadline(&self, at: u32) -> Option<Timestamp> {
         self.get_at(at).and_then(|activity| activity.deadline())
     }
 
-    /// Lists a row under its deadline. `before` is the one that it had.
+    /// Lists a row under its new deadline. `before` is its previous one.
     pub(crate) fn set_deadline(&mut self, at: u32, before: Option<Timestamp>) {
         let deadline = self.deadline(at);
         if deadline == before {

@@ -1,4 +1,4 @@
-//! Which row an entry belongs to.
+//! Finds the row that an entry belongs to.
 
 use std::hash::BuildHasher as _;
 
@@ -11,17 +11,17 @@ use super::lookup_result::RowHint;
 use super::row_id::RowId;
 
 impl Activities {
-    /// Looks up where entries belong, to apply each by [`Activities::apply_at`]. The rows of a long list lie all over the memory;
-    /// looked up together, they are waited for together. A place is good until more are looked up.
+    /// Finds the rows of several entries, for [`Activities::apply_at`]. The rows of a long list are scattered in memory, and
+    /// looking them up together overlaps the cache misses. A hint is valid until the next lookup.
     pub fn look_up<'a>(&mut self, entries: &'a [Entry]) -> Vec<(&'a Entry, RowHint)> {
-        // Now, since no place is held that has a text which no row has yet.
+        // Collect now, while no hint refers to a text that no row uses yet.
         self.collect_texts(entries.len());
         let packed = |entry: &'a Entry| {
             let id = PackedId::pack(entry.key.id(), &mut self.pool);
             (entry, RowHint { id, hash: self.hasher.hash_one((entry.key.kind(), id)), row: None })
         };
         let mut places: Vec<_> = entries.iter().map(packed).collect();
-        // In a loop that does nothing else, no search waits for the one before.
+        // A tight loop, so that lookups do not wait for each other.
         for (entry, place) in &mut places {
             place.row = self.find_hashed(entry.key.kind(), place.id, place.hash);
         }
@@ -46,10 +46,10 @@ impl Activities {
         RowHint { id, hash, row: self.find_hashed(key.kind(), id, hash) }
     }
 
-    /// The row of a key that was looked up, a new one where there is none. `seq` is the entry that it is for.
+    /// The row of a key that was looked up, or a new row. `seq` is the entry that it is for.
     pub(crate) fn row_of(&mut self, key: &ActivityKey, place: RowHint, seq: Seq) -> u32 {
         let RowHint { id, hash, row } = place;
-        // One that was not there then may be there now, and one that was there may have been evicted.
+        // Since the lookup the row may have been created or evicted.
         let row = row.filter(|row| self.id(row.slot) == Some(*row));
         if let Some(RowId { slot: at, .. }) = row.or_else(|| self.find_hashed(key.kind(), id, hash)) {
             return at;

@@ -1,13 +1,14 @@
-//! Where an activity was found.
+//! The result of looking up an activity.
 
 use crate::activity::collections::interner::PackedId;
 
 use super::row_id::RowId;
 
-/// How many entries are best looked up at once: what is read for them stays in the processor's nearest memory until they are applied.
+/// The best number of entries to look up at once: the data read for them stays in the processor's nearest cache until they are
+/// applied.
 pub const LOOKUP_BATCH: usize = 64;
 
-/// Where an entry belongs: its row, or where one is to be found if it comes meanwhile.
+/// The row that an entry belongs to, or where to look for the row if it is created in the meantime.
 #[derive(Debug, Clone, Copy)]
 pub struct RowHint {
     pub(crate) id: PackedId,

@@ -1,6 +1,7 @@
-//! Several profiles' activities as one: rows are copied in, and copied again when they change.
+//! Merges several profiles' activities into one model: rows are copied in, and copied again when they change.
 //!
-//! An id that two profiles know is one row, that of whoever was merged first. Gaps are told as their own profile tells them.
+//! An id that two profiles know becomes one row: that of the profile merged first. A gap keeps the state that its own profile gives
+//! it.
 
 use crate::activity::collections::interner::Interner;
 use crate::activity::row::{CommandState, DataColumns, DownloadOutcome, Row};
@@ -11,8 +12,8 @@ use super::eviction_state::EVICTED_AT_ONCE;
 use super::row_id::RowId;
 
 impl Activities {
-    /// Copies a row of another model in, as it is there now. Returns which row it is here; quick where rows come in the order
-    /// of their arrival.
+    /// Copies a row of another model in, in its current state, and returns its row here. Fast if rows are copied in order of
+    /// arrival.
     pub fn merge_row(&mut self, part: &Self, row: RowId) -> Option<RowId> {
         let theirs = part.rows.get(row.slot).filter(|_| part.id(row.slot) == Some(row))?;
         let key = part.get(row)?.key();
@@ -40,7 +41,7 @@ impl Activities {
         self.id(at)
     }
 
-    /// Takes from the models that are merged what is no row: how many messages came when, and which run this is.
+    /// Copies the merged models' data outside rows: message counts by time, and where the current run starts.
     pub fn merge_rest<'a>(&mut self, parts: impl Iterator<Item = &'a Self> + Clone) {
         self.throughput = Throughput::of_all(parts.clone().map(|part| &part.throughput));
         self.latest = parts.clone().filter_map(|part| part.latest).max();
@@ -53,7 +54,7 @@ impl Activities {
     }
 }
 
-/// A row of another model with its texts in this one's pool, at the place of one of this model's.
+/// A row of another model with its texts interned in this model's pool, with the slot of one of this model's rows.
 fn moved(theirs: &Row, ours: &Row, from: &Interner, to: &mut Interner) -> Row {
     let mut row = theirs.clone();
     (row.id, row.data, row.serial) = (ours.id, ours.data, ours.serial);
@@ -65,7 +66,7 @@ fn moved(theirs: &Row, ours: &Row, from: &Interner, to: &mut Interner) -> Row {
     row
 }
 
-/// The part of a data request, likewise.
+/// Same for the data columns.
 fn moved_data(theirs: &DataColumns, from: &Interner, to: &mut Interner) -> DataColumns {
     let mut data = *theirs;
     data.text.value = to.intern(from.get(theirs.text.value));

@@ -42,25 +42,24 @@ use row_id::RowId;
 use text_collection_state::Collecting;
 use unpersisted::SeqRemap;
 
-/// How many changes are remembered one by one; beyond it a view looks at everything again.
+/// Maximum number of changes listed one by one; beyond it a view looks at every row again.
 const MOST_CHANGES: usize = 50_000;
 
-/// What a view has to look at again.
+/// The rows that a view has to look at again.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Changes {
-    /// Rows that are new, changed or evicted, by their places in memory, with the place that they had in arrival order
-    /// before. Another row may have the memory of an evicted one.
+    /// Slots of rows that are new, changed or evicted, each with its previous place in arrival order. Another row may reuse an
+    /// evicted row's slot.
     pub(crate) rows: Vec<(u32, Seq)>,
-    /// Rows that were evicted.
     pub(crate) gone: Vec<RowId>,
-    /// More changed than was listed.
+    /// Set if more rows changed than are listed.
     pub(crate) everything: bool,
 }
 
 /// The activities of one profile.
 ///
-/// [`Activities::apply`] takes entries in any order to the same end, each once: history is restored newest first behind
-/// a live stream.
+/// [`Activities::apply`] gives the same result for any order of entries, if each is applied once: history is restored newest first
+/// while live entries arrive.
 #[derive(Debug)]
 pub struct Activities {
     rows: ChunkedVec<Row>,
@@ -68,48 +67,48 @@ pub struct Activities {
     pool: Interner,
     index: IncrementalIndex,
     hasher: DefaultHashBuilder,
-    /// Rows in the order of their first entries, oldest first.
+    /// Rows by their first entries, oldest first.
     order: VecDeque<u32>,
-    /// The number of the next row that is made.
+    /// The serial number of the next new row.
     next_serial: u32,
     eviction: Eviction,
     collecting: Option<Collecting>,
-    /// Whether a view compares rows by texts that they may no longer have.
+    /// Whether a view compares rows by texts that the rows may no longer have.
     texts_held: bool,
     counts: Counts,
     ledger: OutcomeCounts,
-    /// How many data requests are open.
+    /// Number of open data requests.
     preparing: usize,
-    /// The gaps, by row, each as all its entries together say, with the latest of them.
+    /// Gaps by row, each the union of all its entries, with the latest of them.
     gaps: BTreeMap<u32, (Seq, Gap)>,
-    /// Gaps of other models, as those tell them.
+    /// Gaps of merged models, in the state that those models give.
     told_gaps: BTreeMap<u32, GapState>,
     patience: ExpectedLatency,
     throughput: Throughput,
     outcomes: Outcomes,
     link_lifetime: Duration,
     live_from: Seq,
-    /// Requests whose links of earlier runs can be used and of which there is no row yet.
+    /// Requests without a row whose links of earlier runs are usable.
     kept_links: HashSet<Box<str>>,
-    /// Rows with entries that are shown although the journal refuses them.
+    /// Rows with entries that are shown although they could not be written to the journal.
     unkept: BTreeSet<u32>,
-    /// Rows whose payload came in a message and was not saved.
+    /// Rows whose payload arrived in a message and was not saved.
     inline: BTreeSet<u32>,
-    /// Commands whose outcome is only known because the server was asked, by when it answered.
+    /// Commands whose outcome only a status check reported, by the time of the answer.
     asked: BTreeSet<(Timestamp, u32)>,
-    /// The time as of the last [`Activities::expire`].
+    /// The time of the last [`Activities::expire`].
     now: Timestamp,
     reference: TimeReference,
-    /// When which row's link expires or expired, of the links that were not used: no more and no less.
+    /// Expiry time and row of exactly the links that were not used.
     deadlines: BTreeSet<(Timestamp, u32)>,
     changes: Changes,
-    /// Whether a row waits in `changes`.
+    /// Whether a row is listed in `changes`.
     listed: BitSet,
     latest: Option<Timestamp>,
 }
 
 impl Activities {
-    /// None yet. A link is taken to live for `link_lifetime` from when it came.
+    /// Creates an empty model. A link lives for `link_lifetime` from its arrival.
     #[must_use]
     pub fn new(link_lifetime: Duration) -> Self {
         Self {
@@ -146,7 +145,7 @@ impl Activities {
         }
     }
 
-    /// Entries before this one are of earlier runs: links that came with them are gone, downloads begun with them ended.
+    /// Sets the first entry of the current run. Links received before it are lost, and downloads started before it have ended.
     pub fn set_live_from(&mut self, seq: Seq) {
         if seq == self.live_from {
             return;
@@ -156,7 +155,7 @@ impl Activities {
         self.recount();
     }
 
-    /// Applies one entry. Several are applied faster by [`Activities::look_up`].
+    /// Applies one entry. For several entries, [`Activities::look_up`] is faster.
     pub fn apply(&mut self, entry: &Entry) {
         self.collect_texts(1);
         let place = self.place_of_key(&entry.key);
@@ -174,19 +173,19 @@ impl Activities {
         self.evict(EVICTED_AT_ONCE);
     }
 
-    /// Whether there is a text of which only the beginning is in memory: a filter may miss what it says.
+    /// Whether a text is only partly in memory, so that a filter may miss a match.
     #[must_use]
     pub fn has_cut_texts(&self) -> bool {
         self.pool.has_cut()
     }
 
-    /// As if there were no room for texts beyond what rows show.
+    /// Drops all text beyond what rows show, as if there were no memory for it.
     #[cfg(test)]
     pub(crate) fn keep_no_long_texts(&mut self) {
         self.pool.keep_long(0);
     }
 
-    /// Puts an entry into its row.
+    /// Applies an entry to its row.
     fn put(&mut self, entry: &Entry, place: RowHint) -> u32 {
         let at = self.row_of(&entry.key, place, entry.seq);
         self.note_seq(entry.seq);
@@ -214,8 +213,8 @@ impl Activities {
         at
     }
 
-    /// Entries that were shown although the journal refused them are in it now: those that were numbered from `from` on, and
-    /// are numbered from `to` on.
+    /// Renumbers entries that could not be written to the journal at first and now are in it: from numbers starting at `from` to
+    /// numbers starting at `to`.
     pub fn keep(&mut self, from: Seq, to: Seq, count: u64) {
         let moved = SeqRemap { from, to, count };
         for at in std::mem::take(&mut self.unkept) {
@@ -228,12 +227,12 @@ impl Activities {
                 self.unkept.insert(at);
             }
         }
-        // Places moved; their order did not.
+        // Places changed; their order did not.
         self.look_at_all_again();
         self.change_everything();
     }
 
-    /// Applies a chunk that was restored from the journal. Best from its end, where the newest is.
+    /// Applies a chunk restored from the journal. Fastest when chunks are restored newest first.
     pub fn apply_restored(&mut self, entries: &[Entry]) {
         if let Some(oldest) = entries.first() {
             self.note_restored(oldest.seq);
@@ -245,36 +244,36 @@ impl Activities {
         }
     }
 
-    /// The rows whose payload came in a message and was not saved. It does not expire.
+    /// The rows whose payload arrived in a message and was not saved. Such a payload does not expire.
     pub fn inline(&self) -> impl Iterator<Item = RowId> + '_ {
         self.inline.iter().filter_map(|&at| self.id(at))
     }
 
-    /// How many rows there are.
+    /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.order.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.order.is_empty()
     }
 
-    /// How many rows each chip gathers.
+    /// Number of rows for each status filter.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// How every id that is known ended, those of evicted rows included.
+    /// Outcome counts of every known id, including evicted rows.
     #[must_use]
     pub fn ledger(&self) -> OutcomeCounts {
         self.ledger.plus(self.eviction.rows.ledger())
     }
 
-    /// Whether a command is silent for longer than is usual for its label (30 s where nothing is known of it).
+    /// Whether a command has waited longer than is usual for its label (30 s if nothing is known about the label).
     #[must_use]
     pub fn is_late(&self, activity: &Activity<'_>, now: Timestamp) -> bool {
         activity.kind() == Kind::Command
@@ -282,69 +281,69 @@ impl Activities {
             && now.since(activity.updated()) > self.patience.of(activity.label())
     }
 
-    /// A row, to read.
+    /// A row, for reading.
     #[must_use]
     pub fn get(&self, id: RowId) -> Option<Activity<'_>> {
         self.get_at(id.slot).filter(|activity| activity.row.serial == id.serial)
     }
 
-    /// The row that is at a place in memory, to read.
+    /// The row in a slot, for reading.
     pub(crate) fn get_at(&self, at: u32) -> Option<Activity<'_>> {
         let row = self.rows.get(at)?;
         let data = self.data.get(row.data);
         Some(Activity { row, data, pool: &self.pool, context: self.context() })
     }
 
-    /// The place of a row in memory, while it is there.
+    /// The slot of a row, while the row is in memory.
     pub(crate) fn slot_of(&self, id: RowId) -> Option<u32> {
         self.get(id).map(|_| id.slot)
     }
 
-    /// The name of the row that is at a place in memory.
+    /// The id of the row in a slot.
     pub(crate) fn id(&self, at: u32) -> Option<RowId> {
         self.rows.get(at).map(|row| RowId { serial: row.serial, slot: at })
     }
 
-    /// Messages received in each of the last minutes up to `now` (at most a day of them), oldest first.
+    /// Messages received in each of the last `minutes` minutes up to `now` (a day at most), oldest first.
     #[must_use]
     pub fn per_minute(&self, now: Timestamp, minutes: usize) -> Vec<u32> {
         self.throughput.last(now, minutes)
     }
 
-    /// When the newest message came.
+    /// When the newest message arrived.
     #[must_use]
     pub fn latest(&self) -> Option<Timestamp> {
         self.latest
     }
 
-    /// A row by arrival: 0 is the newest.
+    /// The row at an index by arrival: 0 is the newest.
     #[must_use]
     pub fn newest(&self, index: usize) -> Option<RowId> {
         self.order.get(self.order.len().checked_sub(index + 1)?).and_then(|&at| self.id(at))
     }
 
-    /// Rows by arrival, the newest in front, of those whose first entries are before one: each with its first entry.
+    /// Rows whose first entries are before `seq`, newest first, each with its first entry.
     pub fn before(&self, seq: Seq) -> impl Iterator<Item = (Seq, RowId)> + '_ {
         let end = self.order.partition_point(|&at| self.place(at) < seq);
         self.order.range(..end).rev().filter_map(|&at| Some((self.place(at), self.id(at)?)))
     }
 
-    /// The places of the rows in memory, by arrival, oldest first.
+    /// The slots of all rows by arrival, oldest first.
     pub(crate) fn order(&self) -> &VecDeque<u32> {
         &self.order
     }
 
-    /// The time as of the last [`Activities::expire`].
+    /// The time of the last [`Activities::expire`].
     pub(crate) fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// A text that rows share.
+    /// A shared text.
     pub(crate) fn text(&self, id: TextId) -> &str {
         self.pool.get(id)
     }
 
-    /// What changed since the last time.
+    /// Takes the changes since the last call.
     pub(crate) fn take_changes(&mut self) -> Changes {
         let changes = std::mem::take(&mut self.changes);
         for &(at, _) in &changes.rows {
@@ -362,12 +361,12 @@ impl Activities {
         }
     }
 
-    /// Where a row stands in arrival order: the place of its first entry.
+    /// A row's place in arrival order, which is its first entry.
     pub(crate) fn place(&self, at: u32) -> Seq {
         self.rows.get(at).map(|row| row.first.seq).unwrap_or_default()
     }
 
-    /// Moves a row to where its first entry belongs. New ones go to an end nearly always, and the rest to near one.
+    /// Moves a row to the place of its first entry. New rows nearly always go to an end, and others near one.
     fn reorder(&mut self, at: u32, before: Seq, after: Seq) {
         if before != Seq(0) {
             let old = self.order.partition_point(|&other| other != at && self.place_before(other, at, before) < before);
@@ -389,7 +388,7 @@ impl Activities {
         }
     }
 
-    /// A row's place as the order still has it: the moved one counts where it was.
+    /// A row's place as `order` still has it: the moved row counts at its old place.
     fn place_before(&self, other: u32, moved: u32, before: Seq) -> Seq {
         if other == moved { before } else { self.place(other) }
     }
@@ -408,7 +407,7 @@ impl Activities {
         }
     }
 
-    /// Whoever follows looks at everything again.
+    /// Makes a view look at every row again.
     fn change_everything(&mut self) {
         drop(self.take_changes());
         self.changes.everything = true;

@@ -1,4 +1,4 @@
-//! What the journal has beyond what was restored: by these entries a message for an old id is known not to be of a new one.
+//! Rows that the journal has beyond the restored ones. Their entries show whether a message's id is old or new.
 
 use std::hash::BuildHasher as _;
 
@@ -9,17 +9,17 @@ use super::Activities;
 use super::eviction_state::OlderRows;
 
 impl Activities {
-    /// The journal has these rows more, which were not restored because there were too many: by where their first entries are,
-    /// so many from each of these entries to the next.
+    /// Sets how many rows the journal has that were not restored because there were too many: for each entry, the number of rows
+    /// whose first entry is between it and the next one in the list.
     pub fn set_older(&mut self, rows: Vec<(Seq, u64)>) {
         let all = rows.iter().map(|(_, count)| count).sum();
         self.eviction.older = OlderRows { stretches: rows.into_iter().collect(), all };
-        // They may have been counted before what was purged last.
+        // The counts may be older than the last purge.
         self.eviction.older.purged(self.eviction.purged.before);
     }
 
-    /// The journal has these entries, which were not restored because there are too many. `complete` is whether they are the
-    /// last ones: what is known of rows in memory is then read as a whole, see [`Activities::take_incomplete`].
+    /// Indexes journal entries that were not restored because there were too many. `complete` marks the last call: rows in memory
+    /// are then completed, see [`Activities::take_incomplete`].
     pub fn index_older(&mut self, entries: &[(Seq, ActivityKey)], complete: bool) {
         let limit = self.rows_in_memory();
         for (seq, key) in entries {
@@ -35,7 +35,7 @@ impl Activities {
         self.complete_cut();
     }
 
-    /// Has the earlier entries of rows read, once it is known where all of them are.
+    /// Requests the earlier entries of rows once all of them are indexed.
     pub(crate) fn complete_cut(&mut self) {
         if !self.eviction.cut_known || self.eviction.cut.is_empty() {
             return;
@@ -43,17 +43,17 @@ impl Activities {
         for row in std::mem::take(&mut self.eviction.cut) {
             let Some(at) = self.slot_of(row) else { continue };
             if self.is_incomplete(at) {
-                // What is being read may not be all of it.
+                // The read under way may not cover all of it.
                 self.eviction.cut.insert(row);
                 continue;
             }
             let first = self.place(at);
-            // One that was restored is counted as a row in memory already.
+            // A restored row already counts as a row in memory.
             self.miss(at, first, first >= self.live_from);
         }
     }
 
-    /// The hash of an id, also after its text has gone and its place was given to another one.
+    /// The hash of an id. It stays the same after its text is dropped and the text's number is reused.
     pub(crate) fn lasting_hash(&self, kind: Kind, id: PackedId) -> u64 {
         match id {
             PackedId::Text(text) => self.hasher.hash_one((kind, self.pool.get(text))),
@@ -61,7 +61,7 @@ impl Activities {
         }
     }
 
-    /// Whether a row was evicted and did not come back.
+    /// Whether a row was evicted and not reloaded.
     pub(crate) fn was_evicted(&self, key: &ActivityKey) -> bool {
         self.eviction.purged.settled_across.contains(key) || self.eviction.rows.has_evicted(self.lasting_hash_of(key))
     }

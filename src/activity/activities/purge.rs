@@ -1,6 +1,7 @@
-//! What the journal no longer has goes out of memory as well, if it is settled.
+//! Removes settled rows from memory that the journal no longer holds.
 //!
-//! A gap goes just when the journal says so, and what gaps name stays as long as they do: the journal keeps it as well.
+//! A gap is removed exactly when the journal reports it, and the items that a gap names stay as long as it does, because the
+//! journal keeps them as well.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -11,8 +12,8 @@ use super::Activities;
 use super::eviction::is_settled;
 
 impl Activities {
-    /// The journal has no entry before this one any more, but those of what is open, and of what gaps name: rows that have no
-    /// other go as well. Of the gaps just these are gone; others among them are gone although they had later entries.
+    /// Notes that the journal holds no entry before this one, except those of open items and of items that gaps name. Rows without
+    /// other entries are removed. `gaps` are the gaps that were removed, some of which may have had later entries.
     pub fn purged<'a>(&mut self, before: Seq, gaps: impl Iterator<Item = &'a ActivityKey>) {
         let gone: Vec<u32> = gaps.filter_map(|gap| self.find(gap)).map(|row| row.slot).collect();
         self.eviction.purged.gaps.extend(gone);
@@ -23,7 +24,7 @@ impl Activities {
         self.eviction.older.purged(before);
     }
 
-    /// Notes what the gaps name that stay: its rows stay, and of what is not in memory that it is settled.
+    /// Collects the activities that the remaining gaps name: their rows stay, and evicted ones are noted as settled.
     fn keep_named(&mut self) {
         let (mut rows, mut settled) = (BTreeSet::new(), HashSet::new());
         for (_, (_, gap)) in self.gaps.iter().filter(|(at, _)| !self.eviction.purged.gaps.contains(at)) {
@@ -38,7 +39,7 @@ impl Activities {
         (self.eviction.purged.named, self.eviction.purged.settled_across) = (rows, settled);
     }
 
-    /// An entry was restored: one that the journal has lost since it was read is taken out.
+    /// Notes a restored entry, and removes its row if the journal lost the entry after it was read.
     pub(crate) fn note_restored(&mut self, seq: Seq) {
         let purged = &mut self.eviction.purged;
         if seq < purged.before {
@@ -46,7 +47,7 @@ impl Activities {
         }
     }
 
-    /// Takes out up to about `budget` rows that are no longer in the journal. Whether there may be more to do.
+    /// Removes purged rows, looking at about `budget` rows at most. Returns whether there may be more to do.
     pub(crate) fn tidy_purged(&mut self, budget: usize) -> bool {
         let Some(from) = self.eviction.purged.from else { return false };
         let from = self.order.partition_point(|&at| self.place(at) < from);
@@ -62,7 +63,7 @@ impl Activities {
         true
     }
 
-    /// Whether the journal has nothing of a row any more that is settled.
+    /// Whether a row is settled and the journal holds nothing of it.
     fn is_purged(&self, at: u32) -> bool {
         if self.eviction.purged.gaps.contains(&at) {
             return true;

@@ -1,13 +1,13 @@
-//! Takes out texts that no row has any more, a little with each entry that is applied.
+//! Removes texts that no row uses, a few with each entry that is applied.
 
 use super::text_collection_state::Collecting;
 use super::{Activities, MOST_CHANGES};
 
-/// How many rows, or texts, a collection of texts looks at for each entry that is applied.
+/// Number of rows, or texts, that a collection looks at for each applied entry.
 const COLLECTED_AT_ONCE: usize = 64;
 
 impl Activities {
-    /// Does a part of what takes out texts that no row has any more: as much as is due with so many entries.
+    /// Runs the part of a collection that is due after this many entries.
     pub(crate) fn collect_texts(&mut self, entries: usize) {
         let budget = u32::try_from(entries.saturating_mul(COLLECTED_AT_ONCE)).unwrap_or(u32::MAX);
         match self.collecting {
@@ -24,10 +24,10 @@ impl Activities {
                 self.collecting = Some(if all { Collecting::Waiting(0) } else { Collecting::Marking(to) });
             }
             Some(Collecting::Waiting(waited)) => {
-                // A view compares rows by texts that they had when it last looked.
+                // A view compares rows by the texts that they had when it last refreshed.
                 let is_seen = self.changes.rows.is_empty() && !self.texts_held;
                 if waited > MOST_CHANGES {
-                    // Nobody looks: whoever does so again looks at everything.
+                    // No view refreshes. The next one that does looks at every row.
                     self.change_everything();
                 }
                 self.collecting = Some(Collecting::Waiting(waited.saturating_add(entries)));
@@ -42,13 +42,13 @@ impl Activities {
         }
     }
 
-    /// How many texts are in memory.
+    /// Number of texts in memory.
     #[cfg(test)]
     pub(crate) fn texts(&self) -> usize {
         self.pool.len()
     }
 
-    /// A view compares rows by texts that they may no longer have, or no view does so any longer.
+    /// Notes whether a view compares rows by texts that the rows may no longer have.
     pub(crate) fn hold_texts(&mut self, held: bool) {
         self.texts_held = held;
     }

@@ -1,12 +1,12 @@
-//! How far the collection of unused texts is.
+//! The progress of a collection of unused texts.
 
-/// How far a collection of texts is.
+/// The progress of a text collection.
 #[derive(Debug)]
 pub(crate) enum Collecting {
-    /// Rows up to this place in memory are marked.
+    /// The texts of rows before this slot are marked.
     Marking(u32),
-    /// All are. A view is still to follow what changed; so many entries have been applied since.
+    /// All rows are marked, but a view has not followed the changes yet; the number of entries applied since.
     Waiting(usize),
-    /// What is not marked is being taken out.
+    /// Unmarked texts are being removed.
     Sweeping,
 }

@@ -1,21 +1,20 @@
-//! Entries that are shown although the journal refuses them: how their numbers become the journal's.
+//! Renumbers entries that were shown before they could be written to the journal.
 
 use crate::activity::entry::Seq;
 use crate::activity::row::{DataColumns, Row, Versioned};
 
-/// Entries that were shown under numbers of their own are in the journal now, in the same order.
+/// Maps temporary entry numbers to the journal's, in the same order.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SeqRemap {
-    /// The number under which the first was shown.
+    /// The first temporary number.
     pub(crate) from: Seq,
-    /// The number that the journal gave it.
+    /// The journal's number for it.
     pub(crate) to: Seq,
-    /// How many there are.
     pub(crate) count: u64,
 }
 
 impl SeqRemap {
-    /// The number now of an entry that had this one.
+    /// The current number of the entry that had this number.
     pub(crate) fn of(self, seq: Seq) -> Seq {
         match seq.0.checked_sub(self.from.0) {
             Some(offset) if offset < self.count => Seq(self.to.0.saturating_add(offset)),
@@ -27,7 +26,6 @@ impl SeqRemap {
         stamped.seq = self.of(stamped.seq);
     }
 
-    /// Brings a row up to it.
     pub(crate) fn row(self, row: &mut Row, data: Option<&mut DataColumns>) {
         self.stamp(&mut row.first);
         self.stamp(&mut row.last);

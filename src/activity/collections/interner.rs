@@ -1,4 +1,4 @@
-//! Texts and ids in compact form: a million rows share few distinct texts, and most ids are UUIDs.
+//! Interns texts and ids: a million rows share few distinct texts, and most ids are UUIDs.
 
 use std::borrow::Cow;
 use std::hash::BuildHasher as _;
@@ -8,90 +8,90 @@ use hashbrown::DefaultHashBuilder;
 
 use super::{BitSet, ChunkedVec, IncrementalIndex};
 
-/// A text of the pool.
+/// An interned text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct TextId(u32);
 
 impl TextId {
-    /// Its place among the texts of its pool, from 0.
+    /// Its index among the interned texts, from 0.
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
 
-    /// The text at a place.
+    /// The text at an index.
     pub(crate) fn at(index: u32) -> Self {
         Self(index)
     }
 }
 
-/// Every distinct text once, in large pieces of memory.
+/// Stores every distinct text once, in large chunks of memory.
 ///
-/// Texts that nobody has any more are taken out by a collection, a little at a time: whoever holds texts marks each of them
-/// ([`Interner::mark`]) after [`Interner::begin_collection`]; then [`Interner::sweep`] takes out the others, and moves what
-/// is left in pieces that became sparse. What is interned meanwhile is marked by that.
+/// Unused texts are removed by an incremental collection: after [`Interner::begin_collection`], every user of texts marks each text
+/// it has ([`Interner::mark`]); then [`Interner::sweep`] removes the others, and moves texts out of chunks that became sparse. A
+/// text that is interned meanwhile counts as marked.
 #[derive(Debug)]
 pub(crate) struct Interner {
     pieces: ChunkedVec<Piece>,
-    /// The piece that texts are added to.
+    /// The chunk to which texts are added.
     current: Option<u32>,
     places: ChunkedVec<Place>,
     index: IncrementalIndex,
     hasher: DefaultHashBuilder,
     collection: Collection,
-    /// Which texts are in use, as far as the collection under way has found out.
+    /// The texts known to be in use in the current collection.
     marked: BitSet,
-    /// Bytes of the texts, and of what it takes to find them.
+    /// Bytes of the texts and of their index.
     weight: usize,
-    /// Bytes that were added since the last collection began.
+    /// Bytes added since the last collection started.
     added: usize,
-    /// Counts the collections that took out texts, whose places are then given to others.
+    /// Number of collections that removed texts, whose ids may then be reused.
     version: u64,
-    /// Bytes of the texts of which a row shows only the beginning.
+    /// Bytes of the texts that rows show only in part.
     long: usize,
-    /// How many of those there may be.
+    /// Maximum of `long`.
     most_long: usize,
-    /// Whether a text was cut because there were too many.
+    /// Whether a text was cut because of that maximum.
     has_cut: bool,
 }
 
-/// Bytes of texts beyond what rows show, for the filter: what is over that is found in the journal only.
+/// Maximum bytes of text beyond what rows show, kept for the filter: anything beyond is only found in the journal.
 const MOST_LONG: usize = 64 * 1_024 * 1_024;
 
-/// The longest message that the table shows; the whole is in the journal. Laying out long text is what makes frames slow.
+/// Maximum characters of a message in the table; the complete text is in the journal. Laying out long text makes frames slow.
 const LONGEST_MESSAGE: usize = 200;
 
-/// How large a piece of memory is; a longer text has one to itself.
+/// Size of a chunk; a longer text gets its own.
 const PIECE: usize = 64 * 1_024;
-/// About what it takes to find a text, in bytes.
+/// Approximate size of a text's index entry, in bytes.
 const BESIDE: usize = 32;
-/// A collection is worth its while when this part of all was added since the last one.
+/// A collection is due when this share of all bytes (1 in 24) was added since the last one.
 const SHARE: usize = 24;
-/// The least that makes a collection worth its while, in bytes.
+/// Minimum bytes added before a collection is due.
 const LEAST: usize = 256 * 1_024;
 
-/// How far a collection is.
+/// The progress of a collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Collection {
     None,
     Marking,
-    /// Texts up to this place have been looked at.
+    /// Texts before this index have been swept.
     Sweeping(u32),
 }
 
-/// A piece of memory.
+/// A chunk of memory.
 #[derive(Debug)]
 struct Piece {
     text: String,
     /// Bytes of the texts in it.
     in_use: usize,
-    /// Whether the texts in it move elsewhere.
+    /// Whether its texts move to another chunk.
     moves: bool,
 }
 
-/// Where a text stands.
+/// The location of a text.
 #[derive(Debug, Clone, Copy)]
 struct Place {
-    /// One more than the number of the piece, so that no place takes no more memory than one.
+    /// One more than the chunk's number, so that `Option<Place>` has no overhead.
     piece: NonZeroU32,
     start: u32,
     end: u32,
@@ -104,7 +104,7 @@ impl Place {
 }
 
 impl Default for Interner {
-    /// A pool in which [`TextId::default`] is the empty text.
+    /// An interner in which [`TextId::default`] is the empty text.
     fn default() -> Self {
         let mut pool = Self {
             pieces: ChunkedVec::default(),
@@ -127,7 +127,7 @@ impl Default for Interner {
 }
 
 impl Interner {
-    /// The text's place, a new one only for a text that is not there yet.
+    /// The text's id; a new one if the text is not interned yet.
     pub(crate) fn intern(&mut self, text: &str) -> TextId {
         let hash = self.hasher.hash_one(text);
         if let Some(found) = self.find_hashed(text, hash) {
@@ -143,7 +143,7 @@ impl Interner {
         TextId(at)
     }
 
-    /// The place of a text of which a row shows the beginning: of the whole, as long as there is room for that.
+    /// The id of a text that rows show only in part: of the complete text, while the limit allows it.
     pub(crate) fn intern_whole(&mut self, text: &str) -> TextId {
         let shown = cut(text);
         if shown == text {
@@ -161,12 +161,12 @@ impl Interner {
         self.intern(text)
     }
 
-    /// How many bytes of texts there may be of which a row shows only the beginning; gives how many it were before.
+    /// Sets the maximum bytes of texts that rows show only in part; returns the previous maximum.
     pub(crate) fn keep_long(&mut self, most: usize) -> usize {
         std::mem::replace(&mut self.most_long, most)
     }
 
-    /// Whether there is a text of which only the beginning is here.
+    /// Whether a text is only stored in part.
     pub(crate) fn has_cut(&self) -> bool {
         self.has_cut
     }
@@ -189,7 +189,7 @@ impl Interner {
         Place { piece: numbered, start, end: number(piece.text.len()) }
     }
 
-    /// The text's place, where it is there.
+    /// The text's id, if the text is interned.
     pub(crate) fn find(&self, text: &str) -> Option<TextId> {
         self.find_hashed(text, self.hasher.hash_one(text))
     }
@@ -198,7 +198,7 @@ impl Interner {
         self.index.find(hash, |at| self.get(TextId(at)) == text).map(TextId)
     }
 
-    /// The text at a place.
+    /// The text with this id.
     pub(crate) fn get(&self, id: TextId) -> &str {
         self.text_at(id.0).unwrap_or_default()
     }
@@ -208,23 +208,22 @@ impl Interner {
         self.pieces.get(place.piece())?.text.get(place.start as usize..place.end as usize)
     }
 
-    /// How many texts there are.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Equal only while no place was given to another text.
+    /// Two equal versions mean that no id was reused in between.
     pub(crate) fn version(&self) -> u64 {
         self.version
     }
 
-    /// Whether a collection would probably take out enough, and none is under way.
+    /// Whether a collection would probably remove enough, and none is in progress.
     pub(crate) fn is_collection_due(&self) -> bool {
         self.collection == Collection::None && self.added > (self.weight / SHARE).max(LEAST)
     }
 
-    /// Begins a collection: what is in use is to be marked, then [`Interner::begin_sweep`].
+    /// Starts a collection: mark all texts in use, then call [`Interner::begin_sweep`].
     pub(crate) fn begin_collection(&mut self) {
         self.collection = Collection::Marking;
         self.added = 0;
@@ -232,14 +231,14 @@ impl Interner {
         self.mark(TextId::default());
     }
 
-    /// A text is in use.
+    /// Marks a text as in use.
     pub(crate) fn mark(&mut self, id: TextId) {
         if self.collection != Collection::None {
             self.marked.set(id.0, true);
         }
     }
 
-    /// All that is in use is marked.
+    /// Starts sweeping, after all texts in use are marked.
     pub(crate) fn begin_sweep(&mut self) {
         self.collection = Collection::Sweeping(0);
         self.version += 1;
@@ -248,11 +247,11 @@ impl Interner {
                 piece.moves = piece.in_use < piece.text.capacity() / 4 * 3;
             }
         }
-        // What moves goes to a fresh one, not to one of those.
+        // Moved texts go to a fresh chunk, not to a sparse one.
         self.current = None;
     }
 
-    /// Looks at up to `budget` texts and takes out those that are not in use. Whether that was the last.
+    /// Looks at up to `budget` texts and removes unused ones. Returns whether it has finished.
     pub(crate) fn sweep(&mut self, budget: u32) -> bool {
         let Collection::Sweeping(from) = self.collection else { return true };
         let to = from.saturating_add(budget).min(self.places.end());
@@ -290,7 +289,7 @@ impl Interner {
         self.long = self.long.saturating_sub(long);
     }
 
-    /// A text is no longer there, or elsewhere: a piece without any is given back.
+    /// Accounts for a text that was removed or moved: frees its chunk if that is empty.
     fn leave(&mut self, place: Place) {
         let Some(piece) = self.pieces.get_mut(place.piece()) else { return };
         piece.in_use = piece.in_use.saturating_sub((place.end - place.start) as usize);
@@ -300,7 +299,7 @@ impl Interner {
     }
 }
 
-/// The text up to what a row shows.
+/// The part of a text that a row shows.
 pub(crate) fn cut(text: &str) -> Cow<'_, str> {
     if text.len() <= LONGEST_MESSAGE {
         return Cow::Borrowed(text);
@@ -311,8 +310,8 @@ pub(crate) fn cut(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// An id: a canonical UUID as its number, anything else as a text of the pool.
-/// Two of the same pool are equal where the ids are.
+/// A packed id: a canonical UUID as its number, any other id as an interned text. Two packed ids of the same interner are equal
+/// exactly if the ids are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum PackedId {
     /// `8-4-4-4-12` lower-case hexadecimal digits.
@@ -322,22 +321,21 @@ pub(crate) enum PackedId {
 }
 
 impl PackedId {
-    /// Packs an id.
     pub(crate) fn pack(id: &str, pool: &mut Interner) -> Self {
         Self::of_uuid(id).unwrap_or_else(|| Self::Text(pool.intern(id)))
     }
 
-    /// An id that is packed as a number.
+    /// Packs an id that is a canonical UUID; `None` for any other.
     pub(crate) fn of_uuid(id: &str) -> Option<Self> {
         canonical_uuid(id).map(Self::Uuid)
     }
 
-    /// An id as it would be packed; `None` where nothing of the pool is it.
+    /// Packs an id without interning it; `None` if it is not interned.
     pub(crate) fn find(id: &str, pool: &Interner) -> Option<Self> {
         Self::of_uuid(id).or_else(|| pool.find(id).map(Self::Text))
     }
 
-    /// The id as it came.
+    /// The original id.
     pub(crate) fn unpack(self, pool: &Interner) -> Cow<'_, str> {
         match self {
             Self::Uuid(bytes) => Cow::Owned(uuid::Uuid::from_bytes(bytes).hyphenated().to_string()),
@@ -346,9 +344,9 @@ impl PackedId {
     }
 }
 
-/// The number of a UUID that is written in the one way in which it can be written back.
+/// The number of a UUID in canonical form, so that it can be restored exactly.
 fn canonical_uuid(id: &str) -> Option<[u8; 16]> {
-    // Of this length it has hyphens, and nothing around it.
+    // A text of this length has hyphens, and nothing around it.
     let canonical = id.len() == 36 && !id.bytes().any(|byte| byte.is_ascii_uppercase());
     canonical.then(|| uuid::Uuid::try_parse(id).ok().map(uuid::Uuid::into_bytes)).flatten()
 }
@@ -385,7 +383,7 @@ mod tests {
         pool.begin_sweep();
         let mut resurrected = None;
         while !pool.sweep(1_000) {
-            // One at the end, which is still to be looked at.
+            // Its id is at the end, not swept yet.
             resurrected.get_or_insert_with(|| pool.intern(&text(19_999)));
         }
         for number in 0..20_000 {
@@ -396,7 +394,7 @@ mod tests {
             }
         }
         assert_eq!((pool.get(new), resurrected), ("came while it was under way", Some(ids[19_999])));
-        // What became sparse moves with the next one.
+        // Sparse chunks move with the next collection.
         pool.begin_collection();
         for number in (0..20_000).filter(|&number| in_use(number)) {
             pool.mark(ids[number as usize]);

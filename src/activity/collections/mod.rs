@@ -1,5 +1,5 @@
-//! What holds a row each, and grows and shrinks a little at a time: a list and an index that never move a million rows at
-//! once, so that no frame has to wait for it.
+//! Collections that grow and shrink in small steps: a list and an index that never move a million rows at once, so that no frame
+//! waits for it.
 
 pub(crate) mod interner;
 pub(crate) mod path_text;
@@ -8,24 +8,23 @@ use std::collections::BTreeSet;
 
 use hashbrown::HashTable;
 
-/// How many entries a block has.
+/// Number of entries in a block.
 const BLOCK: usize = 4_096;
-/// How many places a table of an index has after a split; before its next one it has about twice as many.
+/// Number of entries in a table of an index after a split; before its next split it has about twice as many.
 const FULL: usize = 800;
 
-/// A list in blocks that stay where they are. What is added gets a place that is free, in the first block that has one;
-/// a block in which nothing is left is given back.
+/// A list in blocks that never move. A new entry gets a free slot in the first block that has one; an empty block is freed.
 #[derive(Debug)]
 pub(crate) struct ChunkedVec<T> {
     blocks: Vec<Block<T>>,
-    /// Blocks with a free place.
+    /// Blocks with a free slot.
     open: BTreeSet<u32>,
 }
 
 #[derive(Debug)]
 struct Block<T> {
     entries: Vec<Option<T>>,
-    /// Places that were given up.
+    /// Freed slots.
     free: Vec<u16>,
 }
 
@@ -48,30 +47,29 @@ impl<T> Default for ChunkedVec<T> {
 }
 
 impl<T> ChunkedVec<T> {
-    /// How many there are.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.blocks.iter().map(Block::len).sum()
     }
 
-    /// The place behind the last one that may be in use.
+    /// The index after the last one that may be in use.
     pub(crate) fn end(&self) -> u32 {
         u32::try_from(self.blocks.len() * BLOCK).unwrap_or(u32::MAX)
     }
 
-    /// The one at a place, from 0.
+    /// The entry at an index, from 0.
     pub(crate) fn get(&self, at: u32) -> Option<&T> {
         let at = at as usize;
         self.blocks.get(at / BLOCK)?.entries.get(at % BLOCK)?.as_ref()
     }
 
-    /// The one at a place, from 0, to change it.
+    /// The entry at an index, from 0, for changing it.
     pub(crate) fn get_mut(&mut self, at: u32) -> Option<&mut T> {
         let at = at as usize;
         self.blocks.get_mut(at / BLOCK)?.entries.get_mut(at % BLOCK)?.as_mut()
     }
 
-    /// Adds one; its place.
+    /// Adds an entry; returns its index.
     pub(crate) fn push(&mut self, entry: T) -> u32 {
         let number = self.open.first().copied().unwrap_or_else(|| {
             let number = u32::try_from(self.blocks.len()).unwrap_or(u32::MAX);
@@ -86,7 +84,7 @@ impl<T> ChunkedVec<T> {
             }
             usize::from(within)
         } else {
-            // The first one grows as it is filled: many lists stay small.
+            // The first block grows as it is filled, because many lists stay small.
             if block.entries.is_empty() && number > 0 {
                 block.entries.reserve_exact(BLOCK);
             }
@@ -99,7 +97,7 @@ impl<T> ChunkedVec<T> {
         u32::try_from(number as usize * BLOCK + within).unwrap_or(u32::MAX)
     }
 
-    /// Takes one out. Its place may be given to another.
+    /// Removes an entry. Its index may be reused.
     pub(crate) fn remove(&mut self, at: u32) -> Option<T> {
         let (number, within) = (at as usize / BLOCK, at as usize % BLOCK);
         let block = self.blocks.get_mut(number)?;
@@ -116,22 +114,22 @@ impl<T> ChunkedVec<T> {
     }
 }
 
-/// Places found by the hash of what stands there.
+/// A hash index of positions in another collection.
 ///
-/// Linear hashing: many small tables, of which one is split in two whenever there are [`FULL`] places more than before. So an
-/// addition moves some thousand places at most, where one large table would move all of them at once.
+/// Linear hashing: many small tables, of which one is split in two whenever [`FULL`] positions were added. So an insertion moves at
+/// most some thousand positions, while one large table would move all of them at once.
 #[derive(Debug)]
 pub(crate) struct IncrementalIndex {
-    /// As many as a power of two, and those that are split already.
+    /// A power of two of tables, plus those that are already split.
     tables: Vec<HashTable<Slot>>,
-    /// One less than that power of two.
+    /// That power of two minus one.
     mask: u32,
-    /// The table that is split next.
+    /// The table to split next.
     next: u32,
     len: usize,
 }
 
-/// A place under its hash, which spares a look at what stands there.
+/// The folded hash and the position; comparing hashes first avoids looking at the entry.
 type Slot = (u32, u32);
 
 impl Default for IncrementalIndex {
@@ -141,14 +139,14 @@ impl Default for IncrementalIndex {
 }
 
 impl IncrementalIndex {
-    /// The place with this hash of which `is_it` says yes.
+    /// The position with this hash that `is_it` accepts.
     pub(crate) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let hash = folded(hash);
         let found = self.tables.get(self.table_of(hash))?.find(within(hash), |&(other, at)| other == hash && is_it(at));
         found.map(|&(_, at)| at)
     }
 
-    /// Adds a place that is not there yet.
+    /// Adds a position that is not in the index yet.
     pub(crate) fn insert(&mut self, hash: u64, at: u32) {
         let hash = folded(hash);
         let table = self.table_of(hash);
@@ -161,7 +159,6 @@ impl IncrementalIndex {
         }
     }
 
-    /// Takes a place out.
     pub(crate) fn remove(&mut self, hash: u64, at: u32) {
         let hash = folded(hash);
         let table = self.table_of(hash);
@@ -170,7 +167,7 @@ impl IncrementalIndex {
             found.remove();
             self.len -= 1;
         }
-        // Two tables less than would be split again.
+        // The margin of two tables prevents an immediate split.
         if self.len + 2 * FULL < self.tables.len() * FULL {
             self.unite();
         }
@@ -178,7 +175,7 @@ impl IncrementalIndex {
 
     fn table_of(&self, hash: u32) -> usize {
         let table = hash & self.mask;
-        // Those before `next` are split: one more bit tells which half.
+        // Tables before `next` are split: one more bit selects the half.
         let table = if table < self.next { hash & (self.mask << 1 | 1) } else { table };
         table as usize
     }
@@ -187,7 +184,7 @@ impl IncrementalIndex {
         let Some(whole) = self.tables.get_mut(self.next as usize).map(std::mem::take) else { return };
         let new_bit = self.mask + 1;
         let upper_half = |hash: u32| hash & new_bit != 0;
-        // Room up to their own split: else they would all grow at about the same time.
+        // With capacity up to their own split, because otherwise all tables would grow at about the same time.
         let (mut lower, mut upper) = (HashTable::with_capacity(2 * FULL), HashTable::with_capacity(2 * FULL));
         for (hash, at) in whole {
             let half = if upper_half(hash) { &mut upper } else { &mut lower };
@@ -221,21 +218,21 @@ impl IncrementalIndex {
     }
 }
 
-/// As much of a hash as is kept.
+/// The stored part of a hash.
 fn folded(hash: u64) -> u32 {
     let (upper, lower) = (hash >> 32, hash & u64::from(u32::MAX));
     // Both have 32 bits.
     u32::try_from(upper ^ lower).unwrap_or(0)
 }
 
-/// A hash as a table wants it, which looks at the lowest bits and at the highest: the lowest are other ones than those that
-/// choose the table and are alike in it.
+/// The hash for use within a table. hashbrown uses the low bits (bucket) and the highest bits (tag). Our low bits selected the
+/// table and are equal within it, so this moves other bits there.
 fn within(hash: u32) -> u64 {
     let turned = u64::from(hash.rotate_left(16));
     turned | turned.wrapping_mul(0x9E37_79B9_7F4A_7C15) & 0xFFFF_FFFF_0000_0000
 }
 
-/// A yes or no for each place.
+/// A boolean for each index.
 #[derive(Debug, Default)]
 pub(crate) struct BitSet(Vec<bool>);
 
@@ -318,7 +315,7 @@ mod tests {
 
     #[test]
     fn an_index_finds_everything_at_each_moment_of_its_growth() {
-        // All of a few hashes, so that only `is_it` tells most apart.
+        // Few distinct hashes, so that only `is_it` distinguishes most positions.
         let few = |at: u32| u64::from(at % 977).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let many = |at: u32| u64::from(at).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
         for hash_of in [few, many] {

@@ -1,13 +1,13 @@
-//! Paths as the journal's text, without loss: a path that is no UTF-8 is kept as a `file:` URL, which has a form for any byte.
+//! Converts paths to text and back without loss: a path that is not UTF-8 becomes a `file:` URL, which can encode any byte.
 
 use std::path::{Path, PathBuf};
 
 use url::Url;
 
-/// What such a URL begins with. No absolute path does.
+/// The prefix of such URLs. No absolute path starts with it.
 const URL: &str = "file:///";
 
-/// A path as text. One without a form as text or URL, such as a relative path that is no UTF-8, is shown as well as can be.
+/// A path as text. A path that can't be represented, such as a relative path that is not UTF-8, is converted lossily.
 #[must_use]
 pub fn text_of_path(path: &Path) -> String {
     match path.to_str() {
@@ -16,7 +16,7 @@ pub fn text_of_path(path: &Path) -> String {
     }
 }
 
-/// The path that a text of [`text_of_path`] stands for.
+/// The path behind a text of [`text_of_path`].
 #[must_use]
 pub fn path_of_text(text: &str) -> PathBuf {
     let url = text.starts_with(URL).then(|| Url::parse(text).ok()).flatten();

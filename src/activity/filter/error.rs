@@ -1,86 +1,86 @@
-//! What is wrong with a filter, and where.
+//! Syntax errors of filters and their positions.
 
 use std::ops::Range;
 
 use crate::activity::time::since::ParseTimeError;
 
-/// A filter that can't be read.
+/// A filter with a syntax error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("Character {character}: {problem}")]
 pub struct FilterError {
     /// What is wrong, in sentences.
     pub problem: Problem,
-    /// Where, in bytes of what was typed; may be empty, at the end too.
+    /// The position in bytes of the typed text; may be empty, also at the end.
     pub range: Range<usize>,
-    /// Where, as people count: characters from 1.
+    /// The position in characters, from 1.
     pub character: usize,
 }
 
-/// What is wrong with a filter.
+/// A kind of syntax error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// A minus stands alone.
+    /// A minus without a term.
     #[error("Type behind the minus what is to be left out.")]
     LoneMinus,
-    /// A comma in a list of values has no value on one side.
+    /// A comma in a list of values without a value on one side.
     #[error("A value is missing beside the comma. Type another one, or take the comma away.")]
     LoneComma,
-    /// A quotation mark has no other.
+    /// An unterminated quotation mark.
     #[error("The quotation mark is not closed. Type another at the end of the phrase.")]
     OpenQuote,
-    /// A regular expression has no end.
+    /// An unterminated regular expression.
     #[error("The expression is not closed. End it with a slash, or put the text in quotation marks.")]
     OpenRegex,
-    /// Something follows at once where a space must stand.
+    /// Text directly after a part, without the required space.
     #[error("A space is missing here.")]
     MissingSpace,
-    /// No field has that name.
+    /// An unknown field name.
     #[error("There is no field {name}.{} To search for this text, put it in quotation marks.",
         like.map_or_else(String::new, |like| format!(" Is {like} meant?")))]
     UnknownField {
-        /// What was typed.
+        /// The name as typed.
         name: String,
-        /// The field that it is like.
+        /// A field with a similar name.
         like: Option<&'static str>,
     },
-    /// Nothing stands behind a field's colon.
+    /// A field without a value after the colon.
     #[error("Type behind the colon what is wanted, for example {example}.")]
     MissingValue {
-        /// What could stand there.
+        /// An example of a value.
         example: &'static str,
     },
-    /// A field has no such value.
+    /// An unknown value of a field.
     #[error("There is no {field} {value}. There are {known}.")]
     UnknownValue {
         /// The field.
         field: &'static str,
-        /// What was typed.
+        /// The value as typed.
         value: String,
-        /// The values that there are.
+        /// The valid values.
         known: &'static str,
     },
-    /// What stands behind `since:` is no time.
+    /// An invalid time after `since:`.
     #[error(transparent)]
     NoTime(#[from] ParseTimeError),
-    /// What stands behind `took:` is no comparison with a duration.
+    /// An invalid duration comparison after `took:`.
     #[error("Write how long, with longer or shorter in front: took:>2s, took:<500ms, took:>=1.5m.")]
     NoSpan,
-    /// A regular expression that can't be read.
+    /// An invalid regular expression.
     #[error("The expression can't be read: {0}.")]
     Regex(String),
-    /// A regular expression that takes too much memory.
+    /// A regular expression that needs too much memory.
     #[error("The expression is too large. Make it shorter, or repeat less in it.")]
     RegexTooLarge,
-    /// More than a filter may have.
+    /// Too many parts.
     #[error("A filter takes at most {most} parts.")]
     TooMany {
-        /// How many.
+        /// The maximum.
         most: usize,
     },
 }
 
 impl FilterError {
-    /// A problem in a range of what was typed.
+    /// Creates an error for a range of the typed text.
     pub(crate) fn new(text: &str, range: Range<usize>, problem: Problem) -> Self {
         let character = text.char_indices().take_while(|(at, _)| *at < range.start).count() + 1;
         Self { problem, range, character }

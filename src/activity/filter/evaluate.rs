@@ -1,8 +1,7 @@
-//! Asks a filter of a row.
+//! Evaluates filters on rows.
 //!
-//! A million rows share few distinct texts, so a [`Matcher`], which stays with one set of activities, remembers of each
-//! shared text whether a pattern is in it, and of the words for the last status and kind: most rows then cost a look-up and
-//! not a search.
+//! A million rows share few distinct texts. So a [`Matcher`], which belongs to one set of activities, caches for each shared text
+//! whether a pattern matches, and likewise for the last status and kind: most rows then cost a look-up instead of a search.
 
 use crate::activity::collections::interner::{PackedId, TextId};
 use crate::activity::entry::Kind;
@@ -15,7 +14,7 @@ use super::expression::{Filter, Term, Test};
 use super::names::Field;
 use super::pattern::Pattern;
 
-/// What is remembered of a pattern and a shared text.
+/// The cached result for a pattern and a shared text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum FieldCache {
     #[default]
@@ -24,41 +23,40 @@ enum FieldCache {
     NotFound,
 }
 
-/// What is remembered of one part of the filter.
+/// The cache of one part of the filter.
 #[derive(Debug, Default)]
 struct MatchCache {
-    /// What is known of each shared text.
+    /// Results by shared text.
     shared: Vec<FieldCache>,
-    /// The last status, and whether the pattern is in its word: neighbours mostly have the same.
+    /// The result for the last status word: neighbouring rows mostly have the same status.
     status: Option<(Status, bool)>,
-    /// The same of the last kind.
+    /// Same for the last kind.
     kind: Option<(Kind, bool)>,
 }
 
-/// A filter with its memory, for the rows of one set of activities.
+/// A filter with its caches, for the rows of one set of activities.
 #[derive(Debug, Default)]
 pub(crate) struct Matcher {
     filter: Filter,
-    /// For each part of the filter, what is remembered of it.
+    /// The cache of each part of the filter.
     memory: Vec<MatchCache>,
-    /// As of which [`TextPool::version`].
+    /// The version of the interner (`Interner::version`) that the caches belong to.
     version: u64,
     buffer: String,
 }
 
 impl Matcher {
-    /// One that knows nothing yet.
+    /// A matcher with empty caches.
     pub(crate) fn new(filter: Filter) -> Self {
         let memory = filter.terms.iter().map(|_| MatchCache::default()).collect();
         Self { filter, memory, version: 0, buffer: String::new() }
     }
 
-    /// The filter.
     pub(crate) fn filter(&self) -> &Filter {
         &self.filter
     }
 
-    /// Whether the filter lets a row through at a time.
+    /// Whether a row matches the filter at a time.
     pub(crate) fn matches(&mut self, activity: &Activity<'_>, now: Timestamp) -> bool {
         let Self { filter, memory, version, buffer } = self;
         if *version != activity.pool.version() {
@@ -73,7 +71,7 @@ impl Matcher {
     }
 }
 
-/// Asks without remembering anything. `whole` is the text of which the row has the beginning, where it is known.
+/// Evaluates without caches. `whole` is the complete text of a shortened message, if known.
 pub(crate) fn without_memory(filter: &Filter, activity: &Activity<'_>, now: Timestamp, whole: Option<&str>) -> bool {
     let mut buffer = String::new();
     let is_of = |whole: &&str| activity.whole_message().strip_suffix('…').is_some_and(|cut| whole.starts_with(cut));
@@ -82,16 +80,16 @@ pub(crate) fn without_memory(filter: &Filter, activity: &Activity<'_>, now: Time
     filter.terms.iter().all(holds)
 }
 
-/// What a search may work with.
+/// The inputs of an evaluation.
 struct Search<'a> {
     memory: Option<&'a mut MatchCache>,
     buffer: &'a mut String,
-    /// The message's whole text, where the row has only its beginning.
+    /// The complete message text, if the row has only its beginning.
     whole: Option<&'a str>,
 }
 
 impl Search<'_> {
-    /// Whether a pattern is in a shared text.
+    /// Whether a pattern matches a shared text.
     fn is_in_shared(&mut self, pattern: &Pattern, activity: &Activity<'_>, id: TextId) -> bool {
         let Some(memory) = &mut self.memory else { return pattern.is_in(activity.pool.get(id), self.buffer) };
         let (known, at) = (&mut memory.shared, id.index());
@@ -106,7 +104,7 @@ impl Search<'_> {
         *slot == FieldCache::Found
     }
 
-    /// Whether a pattern is in the word for a status.
+    /// Whether a pattern matches a status word.
     fn is_in_status(&mut self, pattern: &Pattern, status: Status) -> bool {
         if let Some((last, found)) = self.memory.as_ref().and_then(|memory| memory.status)
             && last == status
@@ -120,7 +118,7 @@ impl Search<'_> {
         found
     }
 
-    /// Whether a pattern is in the word for a kind.
+    /// Whether a pattern matches a kind word.
     fn is_in_kind(&mut self, pattern: &Pattern, kind: Kind) -> bool {
         if let Some((last, found)) = self.memory.as_ref().and_then(|memory| memory.kind)
             && last == kind
@@ -138,7 +136,7 @@ impl Search<'_> {
 fn holds(term: &Term, activity: &Activity<'_>, now: Timestamp, search: &mut Search<'_>) -> bool {
     let is_so = match &term.test {
         Test::Text(Some(field), pattern) => is_in(*field, pattern, activity, search),
-        // Those first that cost the least.
+        // Cheapest first.
         Test::Text(None, pattern) => {
             [Field::Message, Field::Label, Field::Context, Field::Id, Field::Status, Field::Kind]
                 .into_iter()
@@ -151,7 +149,7 @@ fn holds(term: &Term, activity: &Activity<'_>, now: Timestamp, search: &mut Sear
         }
         Test::Kind(kinds) => kinds.contains(&activity.kind()),
         Test::Source(sources) => activity.source().is_some_and(|source| sources.contains(&source)),
-        // A time of day is meant by the computer's clock.
+        // A time of day is compared on the computer's clock.
         Test::Since(TimeSpec::At(at) | TimeSpec::Day(_, at)) => activity.shown(activity.updated()) >= *at,
         Test::Since(since) => activity.updated() >= since.moment(now),
         Test::Took(comparison, than) => activity.took(now).is_some_and(|took| comparison.holds(took, *than)),
@@ -164,7 +162,7 @@ fn is_in(field: Field, pattern: &Pattern, activity: &Activity<'_>, search: &mut 
         Field::Message => match activity.data {
             _ if search.whole.is_some_and(|whole| pattern.is_in(whole, search.buffer)) => true,
             None => search.is_in_shared(pattern, activity, activity.row.message),
-            // What it says of data is put together from what is known.
+            // The message of a data request is composed and not shared.
             Some(_) => pattern.is_in(&activity.whole_message(), search.buffer),
         },
         Field::Label => search.is_in_shared(pattern, activity, activity.row.label),

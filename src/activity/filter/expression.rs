@@ -1,4 +1,4 @@
-//! A filter as it was parsed.
+//! A parsed filter.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use crate::activity::time::since::TimeSpec;
 use super::names::{Field, StatusName};
 use super::pattern::Pattern;
 
-/// A filter, read. Empty, it lets every row through. [`fmt::Display`] writes it in a form that is read back as the same.
+/// A parsed filter. An empty one matches every row. [`fmt::Display`] writes it so that it parses to the same filter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     pub(crate) terms: Vec<Term>,
 }
 
-/// One part: what is asked, or that it is not so.
+/// One part: a test, possibly negated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Term {
     pub(crate) not: bool,
@@ -41,26 +41,26 @@ impl fmt::Display for Term {
     }
 }
 
-/// What one part asks of a row.
+/// The test of one part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Test {
-    /// A pattern is found in a field, or in any.
+    /// A pattern matches a field, or any field.
     Text(Option<Field>, Pattern),
-    /// A field says nothing.
+    /// A field is empty.
     Empty(Field),
     /// The status is one of these.
     Status(Vec<StatusName>),
     /// The kind is one of these.
     Kind(Vec<Kind>),
-    /// Its state is known in one of these ways.
+    /// The source is one of these.
     Source(Vec<Evidence>),
-    /// Its last message came no earlier.
+    /// The last message arrived at this time or later.
     Since(TimeSpec),
-    /// How long it took.
+    /// The duration compares like this.
     Took(Comparison, Duration),
 }
 
-/// How two durations are compared.
+/// A comparison of two durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Comparison {
     Longer,

@@ -1,17 +1,17 @@
-//! The one filter language of the window, `export` and `watch`.
+//! The filter language that the window, `export` and `watch` share.
 //!
-//! | written | lets a row through where |
+//! | written | matches a row if |
 //! |---|---|
-//! | `word`, `"a phrase"` | it is found, in any case, in the kind, id, label, context, status or message |
-//! | `/regex/` | the expression matches one of these, in any case |
-//! | `id:23f7`, `label:`, `context:`, `message:` | the same, in that field alone; `label:""` where there is none |
-//! | `status:failed`, `kind:data`, `source:enquiry` | the field says so; `status:failed,unknown` either |
-//! | `since:10m` | its last message came within ten minutes, or since a date or a time; a date is a day in the window's time zone, in UTC on the command line |
+//! | `word`, `"a phrase"` | it occurs, ignoring case, in the kind, id, label, context, status or message |
+//! | `/regex/` | the expression matches one of these, ignoring case |
+//! | `id:23f7`, `label:`, `context:`, `message:` | same in that field alone; `label:""` if it is empty |
+//! | `status:failed`, `kind:data`, `source:enquiry` | the field has this value; `status:failed,unknown` either |
+//! | `since:10m` | its last message arrived within ten minutes, or since a date or a time; a date is a day in the window's time zone, in UTC on the command line |
 //! | `took:>2s` | it took longer; also `<`, `>=`, `<=` |
-//! | `-…` | what follows the minus is not so |
+//! | `-…` | what follows the minus does not match |
 //!
-//! Parts are separated by spaces, and all of them must hold. [`Filter::parse`] never panics, and a mistake is an error
-//! that names its place. Pure: the time comes with each question.
+//! Parts are separated by spaces, and all of them must match. [`Filter::parse`] never panics, and a syntax error has its position.
+//! No clock: each call passes the time.
 
 pub(crate) mod error;
 pub(crate) mod evaluate;
@@ -41,44 +41,44 @@ use names::Field;
 mod tests;
 
 impl Filter {
-    /// Reads what was typed. Dates in it are days in UTC.
+    /// Parses a filter. Dates in it are days in UTC.
     ///
     /// # Errors
     ///
-    /// Where it is no filter: what is wrong, and where.
+    /// If it is not a valid filter: what is wrong, and where.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
         Self::parse_in(text, &TimeZone::UTC)
     }
 
-    /// Reads what was typed. Dates in it are days in `zone`.
+    /// Parses a filter. Dates in it are days in `zone`.
     ///
     /// # Errors
     ///
-    /// Where it is no filter: what is wrong, and where.
+    /// If it is not a valid filter: what is wrong, and where.
     pub fn parse_in(text: &str, zone: &TimeZone) -> Result<Self, FilterError> {
         parse::read(text, zone).map(|terms| Self { terms })
     }
 
-    /// Whether it lets every row through.
+    /// Whether it matches every row.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
     }
 
-    /// Whether it lets a row through at a time.
+    /// Whether a row matches at a time.
     #[must_use]
     pub fn matches(&self, activity: &Activity<'_>, now: Timestamp) -> bool {
         self.matches_whole(activity, now, None)
     }
 
-    /// The same with the whole text of which the row may have only the beginning in memory, where it is known.
+    /// Same with the complete text of a message that the row may have only in part, if known.
     #[must_use]
     pub fn matches_whole(&self, activity: &Activity<'_>, now: Timestamp, whole: Option<&str>) -> bool {
         evaluate::without_memory(self, activity, now, whole)
     }
 
-    /// What it finds in a text of a field (`None`: whatever field it asks for), in ascending order and apart: for marking.
-    /// What is asked not to be there is not marked.
+    /// The matches in a text of a field (`None`: of any tested field), ascending and without overlap, for highlighting. Negated
+    /// parts highlight nothing.
     #[must_use]
     pub fn marks(&self, field: Option<Field>, text: &str) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = Vec::new();
@@ -100,23 +100,23 @@ impl Filter {
         apart
     }
 
-    /// Whether something in it marks text.
+    /// Whether any part highlights text.
     #[must_use]
     pub fn has_marks(&self) -> bool {
         self.terms.iter().any(|term| !term.not && matches!(term.test, Test::Text(..)))
     }
 
-    /// Whether what it lets through changes with the time alone.
+    /// Whether its result for a row can change with time alone.
     pub(crate) fn depends_on_time(&self) -> bool {
         self.terms.iter().any(|term| matches!(term.test, Test::Since(TimeSpec::Ago(_)) | Test::Took(..)))
     }
 
-    /// The next moment after `now` at which it may judge a row otherwise although nothing happened to the row.
+    /// The next time after `now` at which its result for a row may change without a new message.
     pub(crate) fn turns(&self, activity: &Activity<'_>, now: Timestamp) -> Option<Timestamp> {
         const TICK: Duration = Duration::from_micros(1);
         let turn = |term: &Term| match &term.test {
             Test::Since(TimeSpec::Ago(age)) => Some(activity.updated().plus(*age).plus(TICK)),
-            // It is told by when it began for as long as it is under way.
+            // While it is open, the result depends on when it started.
             Test::Took(comparison, than) if activity.status().is_open() => {
                 let strict = matches!(comparison, Comparison::Longer | Comparison::AtMost);
                 let turn = activity.first_seen().plus(*than);

@@ -1,4 +1,4 @@
-//! The words of the filter language: fields, statuses, kinds, sources, spans of time.
+//! The vocabulary of the filter language: fields, statuses, kinds, sources, durations.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -12,23 +12,23 @@ use crate::activity::status::Status;
 pub enum Field {
     /// The id.
     Id,
-    /// The operator's name for it.
+    /// The operator's label.
     Label,
     /// `data_context`.
     Context,
-    /// What the Message column says.
+    /// The text of the Message column.
     Message,
-    /// The word of the kind; searched by words alone.
+    /// The kind word; only searched by bare words.
     Kind,
-    /// The word of the status; searched by words alone.
+    /// The status word; only searched by bare words.
     Status,
 }
 
 impl Field {
-    /// Those with a name of their own in front of a colon.
+    /// The fields that can be named before a colon.
     pub(crate) const NAMED: [Self; 4] = [Self::Id, Self::Label, Self::Context, Self::Message];
 
-    /// The name in front of the colon.
+    /// The name before the colon.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Id => "id",
@@ -40,7 +40,7 @@ impl Field {
         }
     }
 
-    /// What could stand behind the colon.
+    /// An example of a value after the colon.
     pub(crate) fn example(self) -> &'static str {
         match self {
             Self::Id => "id:23f7",
@@ -53,11 +53,11 @@ impl Field {
     }
 }
 
-/// Every name that may stand in front of a colon.
+/// Every name that can be before a colon.
 pub(crate) const FIELDS: [&str; 9] = ["status", "kind", "id", "label", "context", "message", "source", "since", "took"];
 
-/// The field that a name in front of a colon is like: its beginning, or with as many letters wrong, missing, too many, or swapped
-/// with the next, as leave no doubt.
+/// The field most similar to a name before a colon: a prefix of it, or a name with so few letters wrong, missing, extra or swapped
+/// that it is unambiguous.
 pub(crate) fn like(name: &str) -> Option<&'static str> {
     if name.len() < 2 {
         return None;
@@ -75,21 +75,22 @@ pub(crate) fn like(name: &str) -> Option<&'static str> {
     slips.filter(|(slips, field)| *slips <= most(field)).min_by_key(|(slips, _)| *slips).map(|(_, field)| field)
 }
 
-/// The field that a word is like that stands alone. More speaks for it than in front of a colon: words are many.
+/// The field that a bare word resembles. This needs more similarity than before a colon, because words are many.
 pub(crate) fn begun(word: &str) -> Option<&'static str> {
     let alike = |field: &str| field.len() > 2 && word.len() > 2 && field.get(..1) == word.get(..1);
     let exact = FIELDS.into_iter().find(|field| *field == word);
     exact.or_else(|| like(word).filter(|field| alike(field)))
 }
 
-/// Whether whatever stands behind a field's colon is searched in it.
+/// Whether any text is valid after a field's colon.
 pub(crate) fn is_text(field: &str) -> bool {
     Field::NAMED.into_iter().any(|named| named.word() == field)
 }
 
-/// How many letters are wrong, missing, too many, or swapped with the next.
+/// The number of letters that are wrong, missing, extra, or swapped with the next.
 fn slips(typed: &[u8], field: &[u8]) -> usize {
-    // Of what was typed up to the letter before last, the last and this one: the slips to each beginning of the field.
+    // Rows of the edit-distance table: for the typed text up to the letter before last, the last and this one, the distance to each
+    // prefix of the field.
     let (mut before, mut last): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..=field.len()).collect());
     let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX / 2);
     for (row, letter) in typed.iter().enumerate() {
@@ -109,23 +110,23 @@ fn slips(typed: &[u8], field: &[u8]) -> usize {
     at(&last, field.len())
 }
 
-/// A status as it is asked for.
+/// A status in a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StatusName {
     /// Exactly this one.
     Is(Status),
     /// Any that this program does not know.
     Unrecognised,
-    /// Any whose outcome is still to come.
+    /// Any whose outcome is still expected.
     Open,
 }
 
 impl StatusName {
-    /// Every word, for an error's sentence.
+    /// Every word, for the sentence of an error.
     pub(crate) const KNOWN: &'static str = "pending, succeeded, failed, unknown, unrecognised, preparing, ready, \
                                             downloading, saved, link-expired, link-used, inline, gap, and open";
 
-    /// Reads a word, in any case.
+    /// Reads a word, ignoring case.
     pub(crate) fn read(word: &str) -> Option<Self> {
         let word = word.to_lowercase();
         Some(match word.as_str() {
@@ -150,7 +151,6 @@ impl StatusName {
         })
     }
 
-    /// Its word.
     pub(crate) fn word(self) -> Cow<'static, str> {
         match self {
             Self::Is(status) => Cow::Owned(status.word().to_lowercase().replace(' ', "-")),
@@ -159,7 +159,7 @@ impl StatusName {
         }
     }
 
-    /// Whether a status is so.
+    /// Whether a status matches.
     pub(crate) fn is(self, status: Status) -> bool {
         match self {
             Self::Is(one) => one == status,
@@ -169,27 +169,27 @@ impl StatusName {
     }
 }
 
-/// Reads a kind, in any case.
+/// Reads a kind, ignoring case.
 pub(crate) fn kind(word: &str) -> Option<Kind> {
     [Kind::Command, Kind::Data, Kind::Message, Kind::Gap]
         .into_iter()
         .find(|kind| kind.word().eq_ignore_ascii_case(word))
 }
 
-/// Reads a source, in any case.
+/// Reads a source, ignoring case.
 pub(crate) fn source(word: &str) -> Option<Evidence> {
     [Evidence::Socket, Evidence::Enquiry, Evidence::Both]
         .into_iter()
         .find(|source| source.word().eq_ignore_ascii_case(word))
 }
 
-/// The units of a span in milliseconds, the largest first.
+/// The units of a duration in milliseconds, largest first.
 const UNITS: [(u64, &str); 5] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
 
-/// The longest span in milliseconds: a hundred years.
+/// The longest duration in milliseconds: a hundred years.
 const LONGEST_SPAN: u64 = 36_525 * 86_400_000;
 
-/// Reads a span such as `2s`, `500ms` or `1.5m`, to the millisecond.
+/// Reads a duration such as `2s`, `500ms` or `1.5m`, to the millisecond.
 pub(crate) fn read_span(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| c.is_ascii_alphabetic())?;
     let (number, unit) = text.split_at_checked(digits)?;
@@ -205,7 +205,7 @@ pub(crate) fn read_span(text: &str) -> Option<Duration> {
     (millis <= LONGEST_SPAN).then(|| Duration::from_millis(millis))
 }
 
-/// Writes a span so that it is read back as the same.
+/// Writes a duration so that it is read back as the same.
 pub(crate) fn span(span: Duration) -> String {
     let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     let (per_unit, unit) =

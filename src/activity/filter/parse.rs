@@ -1,4 +1,4 @@
-//! Reads a filter from what was typed.
+//! Parses a filter.
 
 use std::ops::Range;
 
@@ -11,25 +11,24 @@ use super::expression::{Comparison, Term, Test};
 use super::names::{self, FIELDS, Field, StatusName};
 use super::pattern::Pattern;
 
-/// The most parts of a filter.
+/// Maximum number of parts.
 const MOST: usize = 64;
 
-/// What can be wrong, with its place.
+/// A problem and its position.
 type SyntaxError = (Range<usize>, Problem);
 
-/// Reads every part.
 pub(crate) fn read(text: &str, zone: &TimeZone) -> Result<Vec<Term>, FilterError> {
     Ok(parts(text, zone)?.into_iter().map(|(_, term)| term).collect())
 }
 
-/// A word that was typed as it is: neither in quotation marks nor left out.
+/// A bare word: neither quoted nor negated.
 pub(crate) struct Token<'a> {
     pub(crate) text: &'a str,
-    /// Where, in bytes.
+    /// Its position in bytes.
     pub(crate) at: Range<usize>,
 }
 
-/// The words of a filter.
+/// The bare words of a filter.
 pub(crate) fn words(text: &str) -> Result<Vec<Token<'_>>, FilterError> {
     let words = parts(text, &TimeZone::UTC)?.into_iter().filter_map(|(at, term)| {
         let typed = text.get(at.clone())?;
@@ -39,7 +38,7 @@ pub(crate) fn words(text: &str) -> Result<Vec<Token<'_>>, FilterError> {
     Ok(words.collect())
 }
 
-/// Reads every part, with its place.
+/// Parses every part, with its position.
 fn parts(text: &str, zone: &TimeZone) -> Result<Vec<(Range<usize>, Term)>, FilterError> {
     let mut reader = Lexer { text, at: 0, zone };
     reader.parts().map_err(|(range, problem)| FilterError::new(text, range, problem))
@@ -47,9 +46,9 @@ fn parts(text: &str, zone: &TimeZone) -> Result<Vec<(Range<usize>, Term)>, Filte
 
 struct Lexer<'a> {
     text: &'a str,
-    /// How far it has been read, in bytes.
+    /// The current position in bytes.
     at: usize,
-    /// In which a date is a day.
+    /// The time zone of dates.
     zone: &'a TimeZone,
 }
 
@@ -97,7 +96,7 @@ impl<'a> Lexer<'a> {
         Ok(Term { not, test })
     }
 
-    /// The name of a field and where it stands, where one comes next; its colon is taken too.
+    /// The name and position of a field, if one comes next; consumes its colon too.
     fn field(&mut self) -> Result<Option<(&'static str, Range<usize>)>, SyntaxError> {
         let letters = self.rest().find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(0);
         let Some((name, behind)) = self.rest().split_at_checked(letters).filter(|(name, _)| !name.is_empty()) else {
@@ -165,7 +164,7 @@ impl<'a> Lexer<'a> {
         rest.get(..end).unwrap_or_default()
     }
 
-    /// A phrase in quotation marks, in which `\"` and `\\` stand for the mark and the backslash.
+    /// A quoted phrase, in which `\"` and `\\` stand for the mark and the backslash.
     fn quoted(&mut self) -> Result<String, SyntaxError> {
         let open = self.at;
         let mut phrase = String::new();
@@ -219,7 +218,7 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Reads words with commas between them.
+/// Reads words separated by commas.
 fn one_of<T>(
     value: &str,
     range: Range<usize>,

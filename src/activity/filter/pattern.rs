@@ -1,4 +1,4 @@
-//! What is searched in a text: a run of characters, or a regular expression; both in any case.
+//! Search patterns: a run of characters or a regular expression, both ignoring case.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,17 +8,17 @@ use memchr::memmem::Finder;
 
 use super::error::Problem;
 
-/// How much memory a compiled expression may take, in bytes.
+/// Maximum memory of a compiled expression, in bytes.
 const LARGEST_REGEX: usize = 256 * 1024;
-/// How deep an expression may be nested.
+/// Maximum nesting of an expression.
 const DEEPEST_REGEX: u32 = 50;
 
 /// A run of characters or a regular expression.
 #[derive(Debug, Clone)]
 pub(crate) enum Pattern {
-    /// As it was typed, and folded to lower case.
+    /// As typed, and folded to lower case.
     Text { typed: Box<str>, folded: Box<Finder<'static>> },
-    /// As it was typed between the slashes, and compiled.
+    /// As typed between the slashes, and compiled.
     Regex { typed: Box<str>, compiled: regex::Regex },
 }
 
@@ -41,12 +41,12 @@ impl Pattern {
         Self::Text { typed: typed.into(), folded }
     }
 
-    /// A regular expression. A problem comes with its place in the expression, in bytes.
+    /// A regular expression. An error has its position in the expression, in bytes.
     pub(crate) fn regex(typed: &str) -> Result<Self, (Range<usize>, Problem)> {
         if typed.is_empty() {
             return Err((0..0, Problem::Regex("it is empty".to_owned())));
         }
-        // Read by itself first: only so it says where a mistake is.
+        // Parse it separately first, because only that reports the position of an error.
         let mut parser = regex_syntax::ParserBuilder::new().nest_limit(DEEPEST_REGEX).build();
         if let Err(error) = parser.parse(typed) {
             let (span, kind) = match &error {
@@ -70,7 +70,7 @@ impl Pattern {
         }
     }
 
-    /// Whether it is found. `buffer` is room to work in.
+    /// Whether it matches. `buffer` is scratch space.
     pub(crate) fn is_in(&self, text: &str, buffer: &mut String) -> bool {
         match self {
             Self::Text { folded, .. } => {
@@ -84,7 +84,7 @@ impl Pattern {
         }
     }
 
-    /// Whether it may be found in a UUID in lower case.
+    /// Whether it can match a UUID in lower case.
     pub(crate) fn may_be_in_uuid(&self) -> bool {
         match self {
             Self::Text { folded, .. } => {
@@ -95,7 +95,7 @@ impl Pattern {
         }
     }
 
-    /// Whether it is found in a UUID, already in lower case.
+    /// Whether it matches a UUID that is already in lower case.
     pub(crate) fn is_in_uuid(&self, uuid: &str) -> bool {
         match self {
             Self::Text { folded, .. } => folded.find(uuid.as_bytes()).is_some(),
@@ -103,7 +103,7 @@ impl Pattern {
         }
     }
 
-    /// Adds every place where it is found and is not empty.
+    /// Adds every non-empty match.
     pub(crate) fn find_all(&self, text: &str, found: &mut Vec<Range<usize>>) {
         match self {
             Self::Regex { compiled, .. } => {
@@ -117,7 +117,7 @@ impl Pattern {
                         None => Some(at),
                         Some(origins) => origins.get(at).copied(),
                     };
-                    // A hit that begins or ends within what one character was folded to takes in the whole of it.
+                    // A match that starts or ends within the folded form of a character includes the whole character.
                     let Some(start) = origin(at) else { continue };
                     let end = origin(at + length)
                         .filter(|end| *end > start)
@@ -140,13 +140,12 @@ fn fold_into(text: &str, buffer: &mut String) {
     }
 }
 
-/// A text in lower case, and for each of its bytes (and its end) the place in the text that it comes from; `None` where
-/// every byte keeps its place.
+/// A text in lower case, and the original position of each of its bytes (and of its end); `None` if every byte keeps its position.
 fn fold_with_origins(text: &str) -> (Cow<'_, str>, Option<Vec<usize>>) {
     if text.is_ascii() {
         return (Cow::Owned(text.to_ascii_lowercase()), None);
     }
-    // By the whole text, since the Greek sigma folds by where it stands; its length does not depend on that.
+    // Fold the whole text, since the Greek sigma folds by its position; its length does not depend on that.
     let lower = text.to_lowercase();
     let mut origins = Vec::with_capacity(lower.len() + 1);
     for (at, character) in text.char_indices() {
@@ -176,7 +175,7 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// Whether a text is read as itself without quotation marks, wherever it stands.
+/// Whether a text can be written without quotation marks, in any position.
 fn is_bare(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with(['-', '/'])

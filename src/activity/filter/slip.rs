@@ -1,5 +1,5 @@
-//! What was typed as a word and looks like a field: half of its name, its name with a letter wrong, or without the colon. Such a
-//! filter can be read, so it is no mistake; where it finds nothing, this may be why.
+//! Suggests a field if a bare word resembles one: half of its name, its name with a wrong letter, or without the colon. Such a
+//! filter is valid, so this is not an error; but it may be why nothing matches.
 
 use std::ops::Range;
 
@@ -9,23 +9,23 @@ use super::error::Problem;
 use super::names;
 use super::parse::{self, Token};
 
-/// A part of a filter with which something else may have been meant.
+/// A part of a filter that may be meant differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suggestion {
-    /// The part as it was typed.
+    /// The part as typed.
     pub typed: String,
-    /// What may have been meant: the part as it would be read, or a field's name and colon that wait for a value.
+    /// The suggested part, or a field's name and colon that need a value.
     pub meant: String,
-    /// The whole filter with what may have been meant in its place.
+    /// The whole filter with the suggestion in place of the part.
     pub mended: String,
-    /// Where in `mended` that place ends, in characters.
+    /// The end of the suggestion in `mended`, in characters.
     pub end: usize,
-    /// Whether the part is looked for as a word; else the filter can't be read.
+    /// Whether the part is searched as a word; otherwise the filter is invalid.
     pub is_word: bool,
 }
 
 impl Suggestion {
-    /// Finds the first in a filter as it was typed; `None` where nothing in it looks like one.
+    /// The first suggestion for a typed filter; `None` if nothing in it resembles a field.
     #[must_use]
     pub fn find(text: &str) -> Option<Self> {
         match parse::words(text) {
@@ -52,7 +52,7 @@ impl Suggestion {
         Some(Self { typed, meant, mended, end, is_word })
     }
 
-    /// The question that it raises, in sentences.
+    /// The question to the operator, in sentences.
     #[must_use]
     pub fn question(&self) -> String {
         let question = match self.meant.strip_suffix(':') {
@@ -63,12 +63,12 @@ impl Suggestion {
     }
 }
 
-/// The part that begins with a word, where that looks like a field, and what may have been meant.
+/// The part that starts with a word, if that resembles a field, and the suggestion for it.
 fn of_word(text: &str, word: &Token<'_>, next: Option<&Token<'_>>) -> Option<(Range<usize>, String)> {
     let letters = word.text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(word.text.len());
     let (name, behind) = word.text.split_at_checked(letters)?;
     let field = names::begun(&name.to_lowercase())?;
-    // Another sign than the colon, as in `status=failed`.
+    // A sign other than the colon, as in `status=failed`.
     if let Some(value) = behind.strip_prefix(['=', ';']) {
         return Some((word.at.clone(), format!("{field}:{value}")));
     }
@@ -77,7 +77,7 @@ fn of_word(text: &str, word: &Token<'_>, next: Option<&Token<'_>>) -> Option<(Ra
     }
     let whole = next.filter(|next| is_space(text, word.at.end..next.at.start)).and_then(|next| {
         let value = next.text.trim_start_matches([':', '=']);
-        // Whatever follows may be searched in a field of text; that it is meant so, only a sign says.
+        // A text field accepts any value, so only a sign shows that a field was meant.
         let is_meant = value.len() < next.text.len() || !names::is_text(field);
         let both = format!("{field}:{value}");
         (is_meant && parse::read(&both, &TimeZone::UTC).is_ok()).then_some((word.at.start..next.at.end, both))

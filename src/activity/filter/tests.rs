@@ -1,4 +1,4 @@
-//! The promises of the filter language.
+//! Tests of the filter language.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn done(seq: u64, key: ActivityKey, fact: Fact) -> Entry {
     Entry { seq: Seq(seq), at: NOW, key, fact, raw: "".into() }
 }
 
-/// Three commands and two data requests, named `a` to `e` in what is asserted.
+/// Three commands and two data requests, named `a` to `e` in assertions.
 fn world() -> Activities {
     let command = |seq, ago, id: &str, status: i64, body: &str| {
         let data = serde_json::json!({"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": body});
@@ -61,7 +61,7 @@ fn world() -> Activities {
     activities
 }
 
-/// The rows that a filter lets through, as letters; the same asked twice with memory and once without.
+/// The rows that match a filter, as letters; evaluated twice with caches and once without.
 fn found(activities: &Activities, typed: &str) -> String {
     let filter = Filter::parse(typed).unwrap_or_else(|error| panic!("{typed}: {error}"));
     let mut with_memory = Matcher::new(filter.clone());
@@ -269,7 +269,7 @@ proptest! {
     }
 }
 
-/// A failure whose reason says something behind what a row shows.
+/// A failure whose reason is longer than what a row shows.
 fn failed(seq: u64, id: &str, end: &str) -> Entry {
     let body = format!("{}{end}", "reason ".repeat(60));
     let data = serde_json::json!({"type": "X-DPT-CAB-ID", "id": id, "command_status": 3, "body": body});

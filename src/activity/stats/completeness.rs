@@ -1,55 +1,55 @@
-//! What may be missing: how a gap stands, in numbers and in words, and whether anything can be claimed at all.
+//! What may be missing: the state of a gap, in numbers and in words, and whether completeness can be claimed at all.
 //!
-//! The one place where that is decided: the row of a gap, its details, the status bar, the dialog, `export` and `watch` ask
-//! here. It claims nothing about ids that were never seen.
+//! The only code that decides this: a gap's row, its details, the status bar, the dialog, `export` and `watch` all use it. It
+//! claims nothing about ids that were never seen.
 
 use std::time::Duration;
 
 use crate::activity::entry::{ActivityKey, Gap, GapCause};
 use crate::activity::time::timestamp::Timestamp;
 
-/// How long after the server was asked the socket may still bring the outcome.
+/// How long after a status check the socket may still deliver the outcome.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long an outcome that was not heard makes another client likely.
+/// How long an undelivered outcome suggests a competing consumer.
 const SUSPECTED: Duration = Duration::from_hours(1);
 
-/// What is known of an id by now.
+/// What is known of an id now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusAnswer {
     /// Its outcome is known.
     Settled,
     /// The server was asked and does not know it.
     Unknown,
-    /// Its outcome is still to come.
+    /// Its outcome is still expected.
     Open,
 }
 
-/// A gap as it stands now.
+/// The current state of a gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GapState {
     /// When it began.
     pub from: Timestamp,
-    /// When it ended; `None` while it lasts.
+    /// When it ended; `None` until then.
     pub to: Option<Timestamp>,
-    /// Why nothing was heard.
+    /// Why nothing was received.
     pub cause: GapCause,
-    /// How many commands were open across it.
+    /// Number of commands that were open during it.
     pub open: usize,
-    /// How many of those are settled by now: heard after all, or asked for.
+    /// Number of those that are settled now: received after all, or found by a status check.
     pub recovered: usize,
-    /// How many of those the server does not know.
+    /// Number of those that the server does not know.
     pub unknown: usize,
-    /// How many data requests were open across it.
+    /// Number of data requests that were open during it.
     pub requests: usize,
-    /// How many of those have had their outcome since.
+    /// Number of those with an outcome since.
     pub heard: usize,
-    /// Another client probably takes messages: nothing is claimed.
+    /// A competing consumer is suspected, so completeness is not claimed.
     pub suspected: bool,
 }
 
 impl GapState {
-    /// A gap, by what is known of the ids that it names. `open_now` is how many commands and data requests are open now: while a
-    /// gap lasts it names none, and they are what is open across it.
+    /// The state of a gap, from what is known of the ids that it names. `open_now` is the number of commands and data requests that
+    /// are open now: before a gap ends it names none, and these are the ones open during it.
     #[must_use]
     pub fn of(gap: &Gap, open_now: (usize, usize), answer: impl Fn(&ActivityKey) -> StatusAnswer) -> Self {
         let (from, to, cause) = (gap.from, gap.to, gap.cause);
@@ -68,7 +68,7 @@ impl GapState {
         let requests = usize::try_from(gap.requests).unwrap_or(usize::MAX);
         let is_heard = |request| answer(&ActivityKey::Data(request)) == StatusAnswer::Settled;
         let named = gap.open_requests.iter().filter(|request| is_heard((*request).clone())).count();
-        // Those that it counts without naming them have had their outcomes where nothing is open any more.
+        // Requests that it counts but does not name have had their outcomes if nothing is open any more.
         let unnamed = if open_now == (0, 0) { requests.saturating_sub(gap.open_requests.len()) } else { 0 };
         Self {
             from,
@@ -83,33 +83,32 @@ impl GapState {
         }
     }
 
-    /// The same while another client probably takes messages, or not.
+    /// Sets whether a competing consumer is suspected.
     #[must_use]
     pub fn while_suspected(self, suspected: bool) -> Self {
         Self { suspected, ..self }
     }
 
-    /// Whether the outcome of everything that is known to have been open is known, and no message was lost that may have told
-    /// another.
+    /// Whether the outcomes of all items known to have been open are known, and no message was lost that may have reported another.
     #[must_use]
     pub fn is_recovered(&self) -> bool {
         let is_known = self.recovered == self.open && self.heard == self.requests;
         self.to.is_some() && is_known && self.cause != GapCause::MessageLost
     }
 
-    /// Whether nothing that is known to have been open is missing, and that can be said.
+    /// Whether all items known to have been open have outcomes, and no competing consumer casts doubt on that.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.is_recovered() && !self.suspected
     }
 
-    /// How many commands were open across it and still are.
+    /// Number of commands that were open during it and still are.
     #[must_use]
     pub fn commands_left(&self) -> usize {
         self.open.saturating_sub(self.recovered + self.unknown)
     }
 
-    /// How many data requests were open across it and have had no outcome since.
+    /// Number of data requests that were open during it without an outcome since.
     #[must_use]
     pub fn requests_left(&self) -> usize {
         self.requests.saturating_sub(self.heard)
@@ -121,7 +120,7 @@ impl GapState {
         if self.is_complete() { "nothing known is missing" } else { "acknowledgements may be missing" }
     }
 
-    /// What is known of it by now, in parts: `3 of 5 recovered, 1 unknown to the server`.
+    /// What is known of it now, in parts: `3 of 5 recovered, 1 unknown to the server`.
     #[must_use]
     pub fn findings(&self) -> Vec<String> {
         let mut parts = Vec::with_capacity(3);
@@ -162,20 +161,20 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// How many commands of the last hour have an outcome that never reached the socket, although it was connected all the while: from
-/// when the socket called them pending until 10 s after the server, when it was asked, reported the outcome. Another client
-/// probably takes messages from the profile's queue.
+/// Commands of the last hour whose outcome never reached the socket, although it was connected the whole time: from when the socket
+/// reported them as pending until 10 s after a status check reported the outcome. Another client probably receives messages from
+/// the profile's queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompetingConsumer {
-    /// How many there are, at least 1.
+    /// Number of such commands, at least 1.
     pub unheard: usize,
-    /// Of how many that had their outcome within the hour.
+    /// Number of all commands with an outcome within the hour.
     pub of: usize,
 }
 
 impl CompetingConsumer {
-    /// What [`crate::activity::Activities::unheard`] gives makes likely at a time; `settled` is how many commands had their outcome within
-    /// the hour.
+    /// Evaluates the result of [`crate::activity::Activities::unheard`] at a time; `settled` is the number of commands with an
+    /// outcome within the hour.
     #[must_use]
     pub fn of(unheard: &[Timestamp], settled: usize, now: Timestamp) -> Option<Self> {
         let unheard = unheard.iter().filter(|answered| is_suspicious(**answered, now)).count();
@@ -183,14 +182,14 @@ impl CompetingConsumer {
     }
 }
 
-/// When what [`crate::activity::Activities::unheard`] gives means something else by the time alone.
+/// When the evaluation of [`crate::activity::Activities::unheard`] changes with time alone.
 #[must_use]
 pub fn next_turn(unheard: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
     let turns = unheard.iter().flat_map(|answered| [answered.plus(GRACE), answered.plus(SUSPECTED)]);
     turns.filter(|turn| *turn > now).min()
 }
 
-/// A command that the socket called pending, and whose outcome is only known because the server was asked.
+/// A command that the socket reported as pending, and whose outcome only a status check reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unheard {
     /// When it was first seen.
@@ -199,15 +198,15 @@ pub struct Unheard {
     pub answered: Timestamp,
 }
 
-/// The times in which nothing could be heard, for looking up what they explain.
+/// The gaps, to look up which undelivered outcomes they explain.
 #[derive(Debug, Default)]
 pub struct Gaps {
-    /// When each began, in order, and the latest end of it and those before it.
+    /// The start of each gap, ascending, and the latest end of it and those before it.
     ends: Vec<(Timestamp, Timestamp)>,
 }
 
 impl Gaps {
-    /// Of these.
+    /// Indexes these gaps.
     pub fn of<'a>(gaps: impl Iterator<Item = &'a Gap>) -> Self {
         let mut ends: Vec<_> = gaps.map(|gap| (gap.from, gap.to.unwrap_or(Timestamp(i64::MAX)))).collect();
         ends.sort_unstable();
@@ -219,8 +218,8 @@ impl Gaps {
         Self { ends }
     }
 
-    /// Whether a gap explains why it was not heard: one that lay between its first sight and the answer, or begins while the socket
-    /// might still have brought it.
+    /// Whether a gap explains why an outcome was not received: a gap between its first sight and the answer, or one that starts
+    /// while the socket might still have delivered it.
     #[must_use]
     pub fn explain(&self, unheard: Unheard) -> bool {
         let before = self.ends.partition_point(|(from, _)| *from <= unheard.answered.plus(GRACE));
@@ -228,18 +227,18 @@ impl Gaps {
     }
 }
 
-/// Whether an outcome that was not heard, and that no gap explains, makes another client likely at a time.
+/// Whether an undelivered outcome without an explaining gap suggests a competing consumer at a time.
 #[must_use]
 pub fn is_suspicious(answered: Timestamp, now: Timestamp) -> bool {
     answered.plus(GRACE) <= now && now < answered.plus(SUSPECTED)
 }
 
-/// The moment from which on outcomes that were not heard make another client likely at a time.
+/// The earliest answer that suggests a competing consumer at a time.
 pub(crate) fn suspected_from(now: Timestamp) -> Timestamp {
     Timestamp(now.0.saturating_sub(i64::try_from(SUSPECTED.as_micros()).unwrap_or(i64::MAX)))
 }
 
-/// Since when something can be claimed again after an outcome that was not heard; `None` while it may still be heard.
+/// From when completeness can be claimed again after an undelivered outcome; `None` while the socket may still deliver it.
 #[must_use]
 pub fn claims_since(answered: Timestamp, now: Timestamp) -> Option<Timestamp> {
     (answered.plus(GRACE) <= now).then_some(answered)

@@ -1,4 +1,4 @@
-//! Counts over all activities.
+//! Statistics over all activities: `completeness` of gaps, `outcome_counts`, `summary` by minute, and `throughput`.
 
 pub mod completeness;
 pub(crate) mod outcome_counts;

@@ -1,31 +1,31 @@
-//! The completeness ledger: how every id that is known ended.
+//! Counts how every known id ended.
 //!
 //! It claims nothing about ids that were never seen.
 
-/// How every command and data request ended. The parts add up to the whole.
+/// Outcomes of all commands and data requests. The first four add up to the total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OutcomeCounts {
-    /// Their outcome came on the socket.
+    /// The socket delivered the outcome.
     pub heard: usize,
-    /// Their outcome is only known because the server was asked.
+    /// Only a status check reported the outcome.
     pub enquired: usize,
     /// The server was asked and does not know them.
     pub unknown: usize,
-    /// Their outcome is still to come.
+    /// The outcome is still expected.
     pub open: usize,
     /// Gaps, ended or not.
     pub gaps: usize,
 }
 
 impl OutcomeCounts {
-    /// How many commands and data requests there are.
+    /// Number of commands and data requests.
     #[must_use]
     pub fn all(&self) -> usize {
         self.heard + self.enquired + self.unknown + self.open
     }
 }
 
-/// Where an activity stands in the ledger.
+/// The category of an activity in the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OutcomeSource {
     Heard,
@@ -33,7 +33,7 @@ pub(crate) enum OutcomeSource {
     Unknown,
     Open,
     Gap,
-    /// A message that is no command or data request: the ledger does not count it.
+    /// A message that is no command or data request, which is not counted.
     Outside,
 }
 

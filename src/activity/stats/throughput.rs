@@ -1,28 +1,26 @@
-//! How many messages came in each of the last minutes: the sparkline above the table, and Insight.
+//! Messages received in each of the last minutes: the sparkline above the table, and Insight.
 
 use std::collections::BTreeMap;
 
 use crate::activity::time::timestamp::Timestamp;
 
-/// How many minutes are kept: a day, the longest stretch that is looked at.
+/// Number of minutes to show: a day, the longest range.
 pub(crate) const MINUTES: u32 = 1_440;
-/// How many minutes are kept before those that are far from now go.
+/// Number of stored minutes at which those far from now are dropped.
 const ENOUGH: usize = 6 * MINUTES as usize;
-/// How many minutes are kept at most, whatever comes between two looks at the time.
+/// Maximum number of stored minutes, however many arrive between two calls of `prune`.
 pub(crate) const MOST: usize = 2 * ENOUGH;
 
-/// Messages a minute. Each minute counts for itself: an entry that a wrong clock put years away takes nothing from the
-/// others.
+/// Messages by minute. Each minute is counted separately, so an entry that a wrong clock put years away does not affect the others.
 #[derive(Debug, Default)]
 pub(crate) struct Throughput {
-    /// Counts, by the minute since the epoch.
+    /// Counts by minute since the epoch.
     counts: BTreeMap<i64, u32>,
-    /// How many messages were counted ever.
+    /// Total number of messages counted.
     counted: u64,
 }
 
 impl Throughput {
-    /// Counts a message.
     pub(crate) fn count(&mut self, at: Timestamp) {
         self.counted += 1;
         let minute = minute(at);
@@ -33,7 +31,7 @@ impl Throughput {
         }
     }
 
-    /// Forgets minutes that are far from now, if there are many.
+    /// Drops minutes that are far from now, if there are many.
     pub(crate) fn prune(&mut self, now: Timestamp) {
         prune(&mut self.counts, now);
     }
@@ -51,12 +49,12 @@ impl Throughput {
         sum
     }
 
-    /// Equal only where nothing was counted in between.
+    /// Two equal versions mean that nothing was counted in between.
     pub(crate) fn version(&self) -> u64 {
         self.counted
     }
 
-    /// The counts of the last `minutes` minutes up to `now`, oldest first; the last is the minute under way.
+    /// The counts of the last `minutes` minutes up to `now`, oldest first; the last is the current minute.
     pub(crate) fn last(&self, now: Timestamp, minutes: usize) -> Vec<u32> {
         let last = minute(now);
         let first = last.saturating_sub(i64::try_from(minutes.min(MINUTES as usize)).unwrap_or(0));
@@ -64,8 +62,7 @@ impl Throughput {
     }
 }
 
-/// Forgets minutes that are far from now, if there are many. Two days stay on either side, since the time may yet turn out
-/// to be another.
+/// Drops minutes that are far from now, if there are many. Two days stay on either side, since the clock may yet be corrected.
 pub(crate) fn prune<T>(minutes: &mut BTreeMap<i64, T>, now: Timestamp) {
     let (now, far) = (minute(now), i64::from(2 * MINUTES));
     if minutes.len() > ENOUGH {
@@ -73,7 +70,7 @@ pub(crate) fn prune<T>(minutes: &mut BTreeMap<i64, T>, now: Timestamp) {
     }
 }
 
-/// The minute that a moment is in, since the epoch.
+/// The minute of a time, since the epoch.
 pub(crate) fn minute(at: Timestamp) -> i64 {
     at.0.div_euclid(60_000_000)
 }

@@ -68,7 +68,7 @@ fn a_gap_names_what_any_of_its_entries_names_whatever_their_order() {
         part(7, Some(20), &["c"]),
         part(8, None, &[]),
         part(9, Some(30), &[]),
-        // As an earlier version writes it: everything again.
+        // As an earlier version writes it: all ids again.
         part(10, Some(40), &["a", "b", "c"]),
     ];
     for without_all in [&entries[..9], &entries[..7]] {
@@ -84,7 +84,7 @@ fn a_gap_names_what_any_of_its_entries_names_whatever_their_order() {
         let gap = activities.gap(row).unwrap();
         assert_eq!((gap.to, gap.open, gap.recovered), (Some(Timestamp(40)), 3, 0));
         assert_eq!(activities.open_across(row), ["a".into(), "b".into(), "c".into()]);
-        // What settles one that an earlier entry names changes the gap.
+        // Settling a command that an earlier entry names changes the gap.
         assert_eq!(activities.gaps_changed_by(&[ActivityKey::Command("a".into())], |_| false), [row]);
     }
     let ours: Vec<_> = entries_of("g", &[part(3, None, &["a"]), part(4, Some(9), &["b"])]);
@@ -100,7 +100,7 @@ fn entries_of(id: &str, entries: &[Entry]) -> Vec<Entry> {
 fn what_settles_unheard_over_a_live_connection_makes_another_client_likely_for_an_hour() {
     let known = || Fact::Enquired(StatusCheck::Known { status: CommandStatus::Succeeded, text: None });
     let answered = |seq, id: &str| entry(seq, ActivityKey::Command(id.into()), known(), "");
-    // A second lies between two entries.
+    // Two entries are one second apart.
     let mut entries = vec![command(1, "before", 1, "")];
     let at = |seq: i64| Some(1_000_000_000 + seq * 1_000_000);
     entries.push(gap(2, "g", None, &[]));
@@ -109,7 +109,7 @@ fn what_settles_unheard_over_a_live_connection_makes_another_client_likely_for_a
         entries.push(command(seq, id, 1, ""));
     }
     entries.push(command(8, "heard", 2, ""));
-    // Of this one nothing was ever heard on the socket, so that it was not heard means nothing.
+    // The socket never reported anything of this one, so a missing outcome proves nothing.
     entries.push(entry(9, ActivityKey::Command("tracked".into()), Fact::Done(LocalEvent::Tracked), ""));
     for (seq, id) in [(40, "before"), (41, "taken"), (42, "slow"), (43, "tracked")] {
         entries.push(answered(seq, id));

@@ -1,4 +1,4 @@
-//! Links that were used or refused: what a row says of them is what is known, and no more.
+//! Links that were used or refused: a row claims no more than what is known.
 
 use super::*;
 

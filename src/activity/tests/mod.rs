@@ -1,4 +1,4 @@
-//! The promises of the model: any order to the same end, no outcome covered, counts and views that agree with the rows.
+//! Tests of the model: any order gives the same result, no outcome is replaced, counts and views agree with the rows.
 
 pub(crate) mod gaps;
 pub(crate) mod links;
@@ -82,7 +82,7 @@ fn applied(entries: &[Entry]) -> Activities {
     activities
 }
 
-/// Everything that can be seen of every row, oldest first.
+/// The visible state of every row, oldest first.
 fn seen(activities: &Activities) -> Vec<String> {
     let now = Timestamp(9_000_000_000);
     (0..activities.len())
@@ -268,7 +268,7 @@ fn what_is_not_kept_is_marked_and_takes_its_place_when_it_is() {
         rows.filter(|activity| !activity.is_kept()).map(|activity| activity.id().into_owned()).collect()
     };
     assert_eq!(marked(&activities), ["old", "data", "new", "gap"]);
-    // All but the last are written; what comes afterwards has a place behind them.
+    // All but the last are written; later entries get numbers after them.
     activities.keep(Seq(unkept(0)), Seq(7), 4);
     assert_eq!(marked(&activities), ["gap"]);
     activities.keep(Seq(unkept(4)), Seq(11), 1);
@@ -375,7 +375,7 @@ fn a_silent_command_is_late() {
     assert!(activities.is_late(&row, after(31)), "a minute of silence is late");
 }
 
-/// Any entry of a small world, so that ids meet.
+/// Any entry with few possible ids, so that ids collide.
 fn any_fact() -> impl Strategy<Value = (u8, u8)> {
     (0_u8..13, 0_u8..6)
 }

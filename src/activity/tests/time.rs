@@ -1,4 +1,4 @@
-//! The model and its time, which may turn out to be another: no state depends on its having gone forward only.
+//! The model when the time is corrected: no state depends on time having only moved forward.
 
 use super::*;
 
@@ -32,7 +32,7 @@ fn ready(activities: &Activities) -> Vec<String> {
     activities.ready().filter_map(|row| activities.get(row)).map(|row| row.id().into_owned()).collect()
 }
 
-/// Entries of earlier runs are those before the second.
+/// Entries before the second one are from earlier runs.
 fn by(server: Option<i64>) -> TimeReference {
     TimeReference { server, steady_from: Seq(2), ..TimeReference::EXACT }
 }
@@ -115,7 +115,7 @@ fn an_entry_that_a_wrong_clock_stamped_blanks_no_chart() {
 }
 
 proptest! {
-    /// Whatever the time was meanwhile, what is seen is what a model sees that only knows the last one.
+    /// Whatever the time was meanwhile, the result equals that of a model with only the last time.
     #[test]
     fn only_the_last_time_counts(
         steps in prop::collection::vec((any_fact(), prop::option::of(-3 * DAY..3 * DAY)), 1..60),

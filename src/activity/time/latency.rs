@@ -1,25 +1,25 @@
-//! How long a command may be silent before it is late: by what is usual for its label.
+//! How long a command may wait before it counts as late, based on the usual latency of its label.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-/// How long a command without a history may be silent.
+/// Allowed wait of a command without a history.
 const UNKNOWN: Duration = Duration::from_secs(30);
-/// How many outcomes make a history.
+/// Number of outcomes needed for a history.
 const ENOUGH: usize = 20;
-/// How many outcomes of a label are remembered, the newest.
+/// Number of outcomes stored for a label, the newest.
 const REMEMBERED: usize = 256;
-/// How many labels are remembered. A label beyond these has no history.
+/// Number of stored labels. A label beyond these has no history.
 const LABELS: usize = 1_000;
 
-/// What is usual, label by label.
+/// The usual latency of each label.
 #[derive(Debug, Default)]
 pub struct ExpectedLatency {
     took: HashMap<Box<str>, VecDeque<Duration>>,
 }
 
 impl ExpectedLatency {
-    /// Learns from an outcome. An empty label teaches nothing.
+    /// Learns from an outcome. Ignores an empty label.
     pub fn learn(&mut self, label: &str, took: Duration) {
         if label.is_empty() || (self.took.len() >= LABELS && !self.took.contains_key(label)) {
             return;
@@ -31,7 +31,7 @@ impl ExpectedLatency {
         history.push_back(took);
     }
 
-    /// How long a command of this label may be silent: the 95th percentile of its history, 30 s where it has none.
+    /// How long a command with this label may wait: the 95th percentile of its history, or 30 s without a history.
     #[must_use]
     pub fn of(&self, label: &str) -> Duration {
         let Some(history) = self.took.get(label).filter(|history| history.len() >= ENOUGH) else { return UNKNOWN };

@@ -1,4 +1,5 @@
-//! Timestamps, and how times are told.
+//! Points in time (`timestamp`), relations between clocks (`time_reference`), times as typed (`since`), and expected latencies
+//! (`latency`).
 
 pub(crate) mod latency;
 pub(crate) mod since;

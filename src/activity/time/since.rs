@@ -1,4 +1,4 @@
-//! A time from which on things count, as it is typed: in the filter's `since:` and after `--since`.
+//! A start time, as typed in the filter's `since:` and after `--since`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,18 +9,18 @@ use jiff::tz::TimeZone;
 
 use super::timestamp::Timestamp;
 
-/// A time from which on things count.
+/// A start time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeSpec {
     /// A point in time.
     At(Timestamp),
-    /// The beginning of a day in the time zone in which it was read.
+    /// The start of a day in the time zone in which it was parsed.
     Day(Date, Timestamp),
-    /// So long ago.
+    /// This long before now.
     Ago(Duration),
 }
 
-/// What was typed is no time.
+/// The text is not a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Write a time such as 2026-03-01T12:00:00Z, a date such as 2026-03-01, or an age such as 10m, 2h or 3d.")]
 pub struct ParseTimeError;
@@ -35,11 +35,11 @@ impl TimeSpec {
         }
     }
 
-    /// Reads what was typed. A date alone is a day in `zone`.
+    /// Parses a text. A date alone is a day in `zone`.
     ///
     /// # Errors
     ///
-    /// If it is no time.
+    /// If it is not a time.
     pub fn parse_in(text: &str, zone: &TimeZone) -> Result<Self, ParseTimeError> {
         let text = text.trim();
         if let Some(age) = age(text) {
@@ -48,7 +48,7 @@ impl TimeSpec {
         if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
             return Ok(Self::At(timestamp.into()));
         }
-        // Only a date: jiff would also take a date and a time without an offset, which nobody could be sure of.
+        // Only a date: jiff would also accept a date and a time without an offset, which is ambiguous.
         if text.len() == 10
             && let Ok(date) = text.parse::<Date>()
             && let Ok(begins) = zone.to_timestamp(date.at(0, 0, 0, 0))
@@ -69,7 +69,7 @@ impl FromStr for TimeSpec {
 }
 
 impl fmt::Display for TimeSpec {
-    /// In a form that is read back as the same.
+    /// Writes it so that it is parsed back to the same.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::At(moment) => write!(f, "{moment}"),
@@ -86,7 +86,7 @@ impl fmt::Display for TimeSpec {
     }
 }
 
-/// The units of an age in seconds, the largest first.
+/// The units of an age in seconds, largest first.
 const UNITS: [(u64, char); 5] = [(7 * 24 * 60 * 60, 'w'), (24 * 60 * 60, 'd'), (60 * 60, 'h'), (60, 'm'), (1, 's')];
 
 /// An age: a whole number and a unit.
@@ -133,7 +133,7 @@ mod tests {
             ("America/New_York", "2026-11-30", "2026-11-30T05:00:00.000000Z"),
             ("America/New_York", "2026-07-01", "2026-07-01T04:00:00.000000Z"),
             ("Asia/Kolkata", "2026-11-30", "2026-11-29T18:30:00.000000Z"),
-            // This day begins at one o'clock.
+            // This day starts at one o'clock.
             ("America/Santiago", "2026-09-06", "2026-09-06T04:00:00.000000Z"),
             ("Pacific/Apia", "2026-11-30", "2026-11-29T11:00:00.000000Z"),
         ] {

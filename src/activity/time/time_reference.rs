@@ -1,41 +1,40 @@
-//! How the times of a model relate to this computer's clock and to the server's.
+//! Relates the times of a model to this computer's clock and to the server's.
 
 use crate::activity::entry::Seq;
 
 use super::timestamp::Timestamp;
 
-/// How the clock that stamps entries relates to this computer's clock and to the server's. It runs on steadily when the
-/// computer's clock is set, so entries of one run can be compared with each other.
+/// Relates the clock that stamps entries to this computer's clock and to the server's. It keeps running steadily when the
+/// computer's clock is set, so entries of one run can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TimeReference {
-    /// How far this computer's clock is ahead of it, in microseconds. Times are shown by the computer's clock as it is set
-    /// now.
+    /// How far this computer's clock is ahead of it, in microseconds. Times are shown on the computer's clock as it is set now.
     pub ahead: i64,
-    /// How far the server's time of day is ahead of it at least, in microseconds; `None` if nothing is known of that.
+    /// Lower bound of how far the server's clock is ahead of it, in microseconds; `None` if unknown.
     pub server: Option<i64>,
-    /// Whether a server told that, so that it is exact.
+    /// Whether a server reported its time, so that `server` is exact.
     pub is_told: bool,
-    /// Entries from this one on were stamped by it. Earlier ones were stamped by the clock of another run.
+    /// The first entry stamped by it. Earlier ones were stamped by the clock of another run.
     pub steady_from: Seq,
 }
 
 impl TimeReference {
-    /// For tests and tools whose only clock is right: it is the server's as well.
+    /// For tests and tools with a single correct clock, which is also the server's.
     pub const EXACT: Self = Self { ahead: 0, server: Some(0), is_told: true, steady_from: Seq(0) };
 
-    /// A moment as the server's clock shows it, at least; `None` if nothing is known of that clock.
+    /// Converts a time to the server's clock, as a lower bound; `None` if nothing is known of that clock.
     #[must_use]
     pub fn by_server(self, at: Timestamp) -> Option<Timestamp> {
         self.server.map(|server| Timestamp(at.0.saturating_add(server)))
     }
 
-    /// A moment of the server's clock on this one.
+    /// Converts a time of the server's clock to this one.
     #[must_use]
     pub fn of_server(self, at: Timestamp) -> Option<Timestamp> {
         self.server.map(|server| Timestamp(at.0.saturating_sub(server)))
     }
 
-    /// A moment as this computer's clock, as it is set now, would have shown it.
+    /// Converts a time to this computer's clock as it is set now.
     #[must_use]
     pub fn shown(self, at: Timestamp) -> Timestamp {
         Timestamp(at.0.saturating_add(self.ahead))

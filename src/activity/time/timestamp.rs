@@ -1,10 +1,10 @@
-//! A point in time as the journal keeps it.
+//! A point in time, as stored in the journal.
 
 use std::time::Duration;
 
 use crate::protocol::LinkExpiry;
 
-/// Microseconds since 1970-01-01T00:00:00Z, UTC: what is stored, sorted and exported. Shown in local time by the window.
+/// Microseconds since 1970-01-01T00:00:00Z, UTC: stored, sorted and exported. The window shows it in local time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
@@ -16,19 +16,19 @@ impl Timestamp {
         Self(millis.saturating_mul(1_000))
     }
 
-    /// This moment as jiff's timestamp; moments that jiff can't hold come out as the epoch.
+    /// Converts it to jiff's timestamp; times out of jiff's range become the epoch.
     #[must_use]
     pub fn timestamp(self) -> jiff::Timestamp {
         jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
 
-    /// The time from `earlier` to this; zero where `earlier` is later (a clock was set back).
+    /// The time from `earlier` to this; zero if `earlier` is later (a clock was set back).
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// When a link expires that came at this moment.
+    /// When a link expires that arrived at this time.
     #[must_use]
     pub fn end_of(self, life: LinkExpiry) -> Self {
         match life {
@@ -37,7 +37,7 @@ impl Timestamp {
         }
     }
 
-    /// This moment and `by` more.
+    /// This time plus `by`.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))

@@ -1,14 +1,14 @@
-//! Sorts many rows a slice at a time: found rows are gathered into runs, each sorted by itself, and the runs are merged two by two.
-//! Until all is done, the first rows of what was found so far can be seen.
+//! Sorts many rows in slices: rows are collected into runs, each run is sorted, and runs are merged in pairs. Until it has
+//! finished, the first rows found so far are visible.
 
 use std::collections::VecDeque;
 
 use super::order::Slot;
 use super::ranked::{Compare, PIECE, Pieces};
 
-/// How many slots are sorted at one go: well under a millisecond's work.
+/// Number of slots sorted at once: well under a millisecond's work.
 const RUN: usize = 8 * 1024;
-/// How many rows can be seen before all is sorted: more than a screenful.
+/// Number of rows visible before all are sorted: more than a screenful.
 const SEEN: usize = 200;
 
 /// A list that is being sorted.
@@ -16,18 +16,18 @@ const SEEN: usize = 200;
 pub(crate) struct Build {
     /// Found and not sorted yet.
     gathered: Vec<Slot>,
-    /// Each sorted.
+    /// The sorted runs.
     runs: VecDeque<Pieces>,
     merge: Option<Merge>,
     /// The first of those found so far, sorted.
     seen: Vec<Slot>,
-    /// How many there are.
+    /// Number of rows found.
     found: usize,
-    /// How many have been moved by merging.
+    /// Number of rows moved by merging.
     moved: usize,
 }
 
-/// Two runs that become one.
+/// Two runs that are merged into one.
 #[derive(Debug)]
 struct Merge {
     left: Run,
@@ -35,11 +35,11 @@ struct Merge {
     merged: Pieces,
 }
 
-/// A run that is taken from its front.
+/// A run that is consumed from its front.
 #[derive(Debug)]
 struct Run {
     pieces: Pieces,
-    /// How far the first piece is taken.
+    /// Number of slots consumed from the first piece.
     at: usize,
 }
 
@@ -58,7 +58,6 @@ impl Run {
 }
 
 impl Build {
-    /// Takes a row that was found.
     pub(crate) fn add(&mut self, slot: Slot, compare: &impl Compare) {
         self.found += 1;
         self.gathered.push(slot);
@@ -81,12 +80,12 @@ impl Build {
         }
     }
 
-    /// What can be seen of it so far.
+    /// The visible rows so far.
     pub(crate) fn seen(&self) -> &[Slot] {
         &self.seen
     }
 
-    /// After the last row was added: merges about `budget` slots. The whole, once it is in order.
+    /// Merges about `budget` slots, after the last row was added. Returns the whole list once it is sorted.
     pub(crate) fn merge(&mut self, budget: usize, compare: &impl Compare) -> Option<Pieces> {
         self.end_run(compare);
         let mut left = budget;
@@ -113,7 +112,7 @@ impl Build {
         Some(Merge { left: run()?, right: run()?, merged: Pieces::new() })
     }
 
-    /// How much of the merging is done, of 1,000.
+    /// The progress of merging, in thousandths.
     pub(crate) fn done(&self) -> usize {
         let levels = (self.found / RUN + 1).next_power_of_two().trailing_zeros() as usize;
         (self.moved * 1_000 / (self.found * levels).max(1)).min(1_000)
@@ -121,7 +120,7 @@ impl Build {
 }
 
 impl Merge {
-    /// Moves up to `budget` slots over; how many there were.
+    /// Moves up to `budget` slots; returns their number.
     fn step(&mut self, budget: usize, compare: &impl Compare) -> usize {
         let mut piece = match self.merged.back_mut() {
             Some(last) if last.len() < PIECE => self.merged.pop_back().unwrap_or_default(),

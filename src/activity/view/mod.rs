@@ -1,9 +1,8 @@
-//! Which rows are shown, and in which order.
+//! Selects and orders the rows to show.
 //!
-//! A view follows its [`Activities`] by the changes that they list, so a message costs it a few comparisons. After the
-//! filter, the chip or the sort changed it looks at every row again, newest first and a slice at a time, so that no frame
-//! waits; meanwhile the first of what was found can be seen. Rows that a filter judges by the time alone are looked at
-//! again when theirs has come.
+//! A view follows its [`Activities`] through their lists of changes, so a message costs it a few comparisons. After a change of the
+//! filter, the status filter or the sort it looks at every row again, newest first and in slices, so that no frame waits; meanwhile
+//! the first rows found are visible. Rows whose filter result depends on time are looked at again when it may change.
 
 pub(crate) mod build;
 pub(crate) mod order;
@@ -30,24 +29,24 @@ use ranked::Ranked;
 #[cfg(test)]
 mod tests;
 
-/// How many rows that were evicted are listed.
+/// Maximum number of evicted rows listed.
 const MOST_GONE: usize = 50_000;
 
-/// How far a view is after a refresh.
+/// The progress of a view after a refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refresh {
-    /// Every row has been looked at, and all are in order.
+    /// Every row has been looked at, and all are sorted.
     Done,
     /// There is more to do: refresh again.
     Searching {
-        /// How much is done, counted in rows.
+        /// Progress in rows.
         looked_at: usize,
-        /// How many there are.
+        /// Total number of rows.
         of: usize,
     },
 }
 
-/// Which rows are shown, and in which order. Index 0 is the first row of the table: the newest, unless sorted.
+/// Selects and orders the rows to show. Index 0 is the first row of the table: the newest, unless sorted.
 #[derive(Debug, Default)]
 pub struct View {
     status_filter: StatusFilter,
@@ -55,24 +54,24 @@ pub struct View {
     order: Order,
     /// Matching rows in order. Not used while everything is shown in arrival order.
     list: Ranked,
-    /// Whether a row is in `list`, or in `build`, by its number.
+    /// Whether a row is in `list` or in `build`, by slot in memory.
     members: BitSet,
-    /// While sorted: each member's slot, by its number.
+    /// While sorted: each member's sort slot, by slot in memory.
     slots: Vec<Option<Slot>>,
-    /// Rows that came before this one are still to be looked at.
+    /// Rows before this one still have to be looked at.
     scan: Option<Seq>,
-    /// While sorting: what becomes of `list`.
+    /// While sorting: the future `list`.
     build: Option<Build>,
-    /// While sorting by texts that rows do not share: those of the slots.
+    /// While sorting by texts that rows do not share: the texts of the slots.
     kept: RefCell<Interner>,
-    /// Rows that changed behind the sorting.
+    /// Rows that changed after sorting had passed them.
     late: BTreeSet<u32>,
-    /// When the filter judges which row otherwise, by the time alone.
+    /// (time, row): when this row's filter result may change without a new message (e.g. `since:10m`).
     turns: BTreeSet<(Timestamp, u32)>,
-    /// Whether a row is in `turns`, by its number: each is there once.
+    /// Whether a row is in `turns`, by slot in memory: each is there once.
     turning: BitSet,
     pause: Option<Pause>,
-    /// Rows that were evicted, until somebody asks; `None` where they are too many to be listed.
+    /// Evicted rows since the last query; `None` if there are too many to list.
     gone: Option<Vec<RowId>>,
 }
 
@@ -81,11 +80,11 @@ pub struct View {
 struct Pause {
     /// In the order of the table.
     rows: Vec<RowId>,
-    /// How many of them were evicted since, about.
+    /// Approximate number of them that were evicted since.
     gone: usize,
-    /// The newest row when it began.
+    /// The newest row when the pause started.
     newest: Seq,
-    /// Whether something else was asked for since: the rows are gathered anew, without what came after the pause.
+    /// Whether the filter or sort changed since: the rows are collected again, without those that came after the pause.
     stale: bool,
 }
 
@@ -96,7 +95,7 @@ impl View {
         Self::default()
     }
 
-    /// Shows what a chip gathers.
+    /// Sets the status filter.
     pub fn set_chip(&mut self, status_filter: StatusFilter) {
         if status_filter != self.status_filter {
             self.status_filter = status_filter;
@@ -104,13 +103,13 @@ impl View {
         }
     }
 
-    /// The chip that is on.
+    /// The current status filter.
     #[must_use]
     pub fn status_filter(&self) -> StatusFilter {
         self.status_filter
     }
 
-    /// Shows what a filter lets through.
+    /// Sets the filter.
     pub fn set_filter(&mut self, filter: Filter) {
         if filter != *self.matcher.filter() {
             self.matcher = Matcher::new(filter);
@@ -118,13 +117,13 @@ impl View {
         }
     }
 
-    /// The filter that is on.
+    /// The current filter.
     #[must_use]
     pub fn filter(&self) -> &Filter {
         self.matcher.filter()
     }
 
-    /// Whether a filter or a chip keeps rows away.
+    /// Whether the filter or the status filter hides rows.
     #[must_use]
     pub fn is_filtered(&self) -> bool {
         self.status_filter != StatusFilter::All || !self.filter().is_empty()
@@ -138,14 +137,14 @@ impl View {
         }
     }
 
-    /// What it is sorted by.
+    /// The current sort.
     #[must_use]
     pub fn sort(&self) -> Option<(Column, bool)> {
         self.order.0
     }
 
-    /// Keeps what is shown as it is, until [`View::resume`]. Rows go on changing in place; another filter, chip or sort
-    /// chooses among those that were there.
+    /// Freezes the list until [`View::resume`]. Rows still change in place; another filter, status filter or sort selects among the
+    /// frozen rows.
     pub fn pause(&mut self, activities: &Activities) {
         if self.pause.is_none() {
             let newest = activities.order().back().map_or(Seq(0), |&row| activities.place(row));
@@ -153,7 +152,7 @@ impl View {
         }
     }
 
-    /// Shows what has come since.
+    /// Ends the pause and shows newer rows.
     pub fn resume(&mut self) {
         self.pause = None;
     }
@@ -164,7 +163,7 @@ impl View {
         self.pause.is_some()
     }
 
-    /// How many rows have come since it was paused.
+    /// Number of new rows since it was paused.
     #[must_use]
     pub fn waiting(&self, activities: &Activities) -> usize {
         self.pause.as_ref().map_or(0, |pause| {
@@ -173,21 +172,21 @@ impl View {
         })
     }
 
-    /// The next moment at which rows come or go by the time alone: refresh no later.
+    /// The next time at which rows may appear or disappear without a message: refresh no later.
     #[must_use]
     pub fn next_turn(&self) -> Option<Timestamp> {
         self.turns.first().map(|&(at, _)| at)
     }
 
-    /// The rows that were evicted since this was last asked; `None` where they are too many to be listed.
+    /// The rows evicted since the last call; `None` if there are too many to list.
     pub fn take_gone(&mut self) -> Option<Vec<RowId>> {
         self.gone.replace(Vec::new())
     }
 
-    /// Rows were evicted: what is kept of them here goes.
+    /// Drops the state of evicted rows.
     fn let_go(&mut self, activities: &Activities, changes: &Changes) {
         for row in &changes.gone {
-            // Another one that is there now has a turn of its own.
+            // A row that reuses the slot has its own entry.
             self.turning.set(row.slot, false);
         }
         match &mut self.gone {
@@ -197,7 +196,7 @@ impl View {
         }
         if let Some(pause) = &mut self.pause {
             pause.gone += if changes.everything { pause.rows.len() } else { changes.gone.len() };
-            // In arrival order it is the last ones that go first.
+            // In arrival order the last rows are evicted first.
             while pause.rows.pop_if(|last| activities.get(*last).is_none()).is_some() {
                 pause.gone = pause.gone.saturating_sub(1);
             }
@@ -208,8 +207,8 @@ impl View {
         }
     }
 
-    /// Follows the activities: looks at what changed and, after something else was asked for, at up to `budget` rows more.
-    /// As of the activities' last [`Activities::expire`].
+    /// Follows the activities: looks at changed rows and, after a change of filter or sort, at up to `budget` more. Uses the time
+    /// of the activities' last [`Activities::expire`].
     pub fn refresh(&mut self, activities: &mut Activities, budget: usize) -> Refresh {
         let changes = activities.take_changes();
         self.let_go(activities, &changes);
@@ -233,7 +232,7 @@ impl View {
         progress
     }
 
-    /// How many rows are shown.
+    /// Number of rows shown.
     #[must_use]
     pub fn len(&self, activities: &Activities) -> usize {
         match (&self.pause, &self.build) {
@@ -261,7 +260,7 @@ impl View {
         slot.and_then(|slot| activities.id(slot.row))
     }
 
-    /// Where a row stands in the table.
+    /// The index of a row in the table.
     #[must_use]
     pub fn position(&self, activities: &Activities, id: RowId) -> Option<usize> {
         if let Some(pause) = &self.pause {
@@ -283,14 +282,14 @@ impl View {
         self.list.position(&self.slot_of(row, place)?, &|a: &Slot, b: &Slot| sorting.compare(a, b))
     }
 
-    /// Whether the filter or the chip hides a row. While it is being found out which rows they hide, none counts as hidden.
+    /// Whether the filter or the status filter hides a row. While the view is searching, no row counts as hidden.
     #[must_use]
     pub fn hides(&self, activities: &Activities, id: RowId) -> bool {
         let is_known = self.is_filtered() && self.pause.is_none() && self.build.is_none() && self.scan.is_none();
         is_known && activities.slot_of(id).is_some_and(|row| !self.members.get(row))
     }
 
-    /// Everything, newest first: the activities' own order serves.
+    /// Whether everything is shown, newest first, so that the activities' own order is used.
     fn is_plain(&self) -> bool {
         !self.is_filtered() && self.sort().is_none()
     }
@@ -310,7 +309,7 @@ impl View {
         }
     }
 
-    /// What is shown without the pause, up to a row.
+    /// The rows that would be shown without the pause, up to a row.
     fn rows_until(&self, activities: &Activities, newest: Seq) -> Vec<RowId> {
         let there = |row: u32| activities.id(row).filter(|_| activities.place(row) <= newest);
         if self.is_plain() {
@@ -322,7 +321,7 @@ impl View {
         }
     }
 
-    /// The slot under which a member is listed. `place` is the one that it had when it was.
+    /// The sort slot under which a member is listed. `place` is its place at that time.
     fn slot_of(&self, row: u32, place: Seq) -> Option<Slot> {
         match self.sort() {
             None => Some(Order::arrival(row, place)),
@@ -330,7 +329,7 @@ impl View {
         }
     }
 
-    /// Whether a row is to be shown. Notes when that may change by the time alone.
+    /// Whether a row is to be shown. Notes when that may change with time alone.
     fn lets_through(&mut self, activities: &Activities, id: u32) -> bool {
         let Some(activity) = activities.get_at(id) else { return false };
         let now = activities.now();
@@ -345,7 +344,7 @@ impl View {
             && self.matcher.matches(&activity, now)
     }
 
-    /// Remembers that a row is listed, and under which slot.
+    /// Notes that a row is listed, and under which sort slot.
     fn note(&mut self, id: u32, slot: Option<Slot>) {
         self.members.set(id, slot.is_some());
         if self.sort().is_some() {
@@ -359,7 +358,7 @@ impl View {
         }
     }
 
-    /// Takes in what changed, and whose time has come.
+    /// Applies changed rows, and rows whose time has come.
     fn follow(&mut self, activities: &Activities, changes: &Changes) {
         let mut rows = changes.rows.clone();
         while let Some(&(at, id)) = self.turns.first().filter(|(at, _)| *at <= activities.now()) {
@@ -368,7 +367,7 @@ impl View {
             rows.push((id, activities.place(id)));
         }
         if self.build.is_some() {
-            // What is being sorted is not touched; what the scan has not reached yet it will find as it is.
+            // The sorting in progress is not touched; rows that the scan has not reached are found in their current state.
             let scan = self.scan;
             let is_scanned = |id| scan.is_none_or(|scan| activities.place(id) >= scan);
             let Self { late, members, .. } = self;
@@ -378,7 +377,7 @@ impl View {
         self.put_right(activities, rows);
     }
 
-    /// Lists each of these rows where it belongs, or not at all. They come with the places that they had in arrival order.
+    /// Lists each of these rows at its right place, or not at all. Each comes with its earlier place in arrival order.
     fn put_right(&mut self, activities: &Activities, rows: Vec<(u32, Seq)>) {
         if rows.is_empty() {
             return;
@@ -397,13 +396,13 @@ impl View {
                 self.list.remove(&listed, &compare);
                 self.note(id, None);
             }
-            // What the scan has not reached yet it will find.
+            // The scan will find the rest.
             let is_scanned = self.scan.is_none_or(|scan| activities.place(id) >= scan);
             if matches && is_scanned && listed != Some(slot) {
                 to_insert.push((id, slot));
             }
         }
-        // Only now: while a row that has moved still stood at its old place, no place could be searched for.
+        // Only now: while a moved row is still listed at its old place, searches fail.
         for (id, slot) in to_insert {
             if !self.members.get(id) {
                 self.list.insert(slot, &compare);
@@ -414,7 +413,7 @@ impl View {
         self.kept = kept;
     }
 
-    /// Looks at up to `budget` rows that were not looked at since something else was asked for, newest first; then sorts.
+    /// Looks at up to `budget` rows since the last change of filter or sort, newest first; then sorts.
     fn go_on(&mut self, activities: &Activities, budget: usize) -> Refresh {
         let of = activities.len();
         let mut budget = budget;
@@ -444,7 +443,7 @@ impl View {
         Refresh::Done
     }
 
-    /// Looks at a stretch of rows in arrival order, from its newest end.
+    /// Looks at a range of rows in arrival order, from its newest end.
     fn look_at(&mut self, activities: &Activities, start: usize, end: usize) {
         let order = activities.order();
         let kept = RefCell::new(self.kept.take());
@@ -453,7 +452,7 @@ impl View {
         let mut found = Vec::new();
         let mut build = self.build.take();
         for id in order.range(start..end).rev().copied() {
-            // A row that moved back in arrival order while it was sorted is there already.
+            // A row that moved back in arrival order during the scan is already listed.
             if self.members.get(id) || !self.lets_through(activities, id) {
                 continue;
             }
@@ -461,7 +460,7 @@ impl View {
             self.note(id, Some(slot));
             match &mut build {
                 Some(build) => build.add(slot, &compare),
-                // All of these are older than what was found so far.
+                // All of these are older than the rows found so far.
                 None => found.push(slot),
             }
         }

@@ -1,4 +1,4 @@
-//! What rows are ordered by, in a short form that settles nearly every comparison by itself.
+//! Sort keys in a short form that decides nearly every comparison by itself.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -11,22 +11,22 @@ use crate::activity::read::Activity;
 use crate::activity::status::Status;
 use crate::activity::time::timestamp::Timestamp;
 
-/// What the table can be sorted by.
+/// The sortable columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Column {
-    /// When the last message came.
+    /// When the last message arrived.
     Updated,
-    /// When the first message came.
+    /// When the first message arrived.
     FirstSeen,
     /// Command, data or message.
     Kind,
     /// The id.
     Id,
-    /// The label, or the context where there is none.
+    /// The label, or the context if there is no label.
     Label,
     /// The status word.
     Status,
-    /// The message.
+    /// The message text.
     Message,
     /// The time from the first message to the outcome.
     Took,
@@ -34,30 +34,28 @@ pub enum Column {
     Source,
 }
 
-/// A row in an order. It holds all that the order depends on, so that a list of these stays in order while rows change.
+/// A row in a sorted list. It contains everything that the order depends on, so that the list stays sorted while rows change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Slot {
-    /// The beginning of what is compared.
+    /// The beginning of the compared value.
     key: u64,
-    /// Where the row stands in arrival order.
+    /// The row's place in arrival order.
     place: u64,
-    /// Which text it is: the same number, the same text.
+    /// The compared text: equal numbers mean equal texts.
     text: u32,
-    /// The row.
     pub(crate) row: u32,
 }
 
 /// The text is the row's id, which never changes.
 const ITS_ID: u32 = u32::MAX;
-/// Set where the text is one that the view keeps, and not one that the rows share.
+/// Set if the view keeps the text, and rows do not share it.
 const KEPT: u32 = 1 << 31;
 
-/// What the rows are ordered by: a column, ascending or (`true`) descending; or arrival, newest first.
+/// The sort order: a column, ascending or (`true`) descending; or arrival, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Order(pub(crate) Option<(Column, bool)>);
 
-/// An order at work: with the rows, and with the texts that are kept of rows whose text is put together from what is known
-/// and may change.
+/// A sort order with the rows, and with the stored texts of rows whose text is composed and may change.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sorting<'a> {
     pub(crate) order: Order,
@@ -73,7 +71,7 @@ impl Order {
 }
 
 impl Sorting<'_> {
-    /// A row's slot as the row stands now.
+    /// A row's slot in its current state.
     pub(crate) fn slot(&self, id: u32) -> Slot {
         let place = self.activities.place(id);
         let Some((column, descending)) = self.order.0 else { return Order::arrival(id, place) };
@@ -82,12 +80,12 @@ impl Sorting<'_> {
         Slot { key: if descending { !key } else { key }, place: place.0, text, row: id }
     }
 
-    /// Which of two comes first. Never equal, but for the same row.
+    /// Compares two slots. Only slots of the same row are equal.
     pub(crate) fn compare(&self, a: &Slot, b: &Slot) -> Ordering {
         a.key.cmp(&b.key).then_with(|| self.by_text(a, b)).then_with(|| b.place.cmp(&a.place))
     }
 
-    /// What the short form does not settle.
+    /// Compares what the short form does not decide.
     fn by_text(&self, a: &Slot, b: &Slot) -> Ordering {
         let Some((_, descending)) = self.order.0.filter(|_| a.text != b.text || a.text == ITS_ID) else {
             return Ordering::Equal;
@@ -106,9 +104,9 @@ impl Sorting<'_> {
     }
 }
 
-/// What is compared, as far as it fits, and which text it is.
+/// The beginning of the compared value, and the id of the text.
 fn short_form(column: Column, activity: &Activity<'_>, kept: &RefCell<Interner>) -> (u64, u32) {
-    // A fixed moment: what is under way is compared by when it began.
+    // A fixed time: activities in progress are compared by when they started.
     const LATER: Timestamp = Timestamp(i64::MAX);
     let number = |id: TextId| u32::try_from(id.index()).unwrap_or(0);
     let shared = |id: TextId| (beginning(activity.pool.get(id)), number(id));
@@ -120,7 +118,7 @@ fn short_form(column: Column, activity: &Activity<'_>, kept: &RefCell<Interner>)
         Column::Status => (rank(activity.status()), 0),
         Column::Took => {
             let took = activity.took(LATER);
-            // What has no beginning comes first.
+            // Rows without a known start come first.
             (took.map_or(0, |took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX).saturating_add(1)), 0)
         }
         Column::Id => match activity.row.id {
@@ -139,12 +137,12 @@ fn short_form(column: Column, activity: &Activity<'_>, kept: &RefCell<Interner>)
     }
 }
 
-/// A moment as a number that is ordered alike.
+/// A time as a number with the same order.
 fn ascending(moment: Timestamp) -> u64 {
     moment.0.cast_unsigned() ^ (1 << 63)
 }
 
-/// The first eight bytes of a text as a number that is ordered alike.
+/// The first eight bytes of a text as a number with the same order.
 fn beginning(text: &str) -> u64 {
     let mut bytes = [0; 8];
     for (to, from) in bytes.iter_mut().zip(text.bytes()) {
@@ -153,7 +151,7 @@ fn beginning(text: &str) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// Where a status stands among all by their words.
+/// The rank of a status among all by their words.
 fn rank(status: Status) -> u64 {
     let (rank, number) = match status {
         Status::Downloading => (0, 0),

@@ -1,40 +1,39 @@
-//! A long list in order, into which and out of which single rows go at the cost of a short copy.
+//! A long sorted list in which inserting or removing a row only costs a short copy.
 //!
-//! It is kept in pieces of a few hundred slots. [`Ranked::settle`] counts them after a batch of changes; until then
-//! places by number are those before it.
+//! It is stored in pieces of a few hundred slots. [`Ranked::settle`] recounts them after a batch of changes; until then indices
+//! refer to the state before the batch.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use super::order::Slot;
 
-/// How many slots a piece begins with; it is split at twice that.
+/// Initial number of slots in a piece; it is split at twice that.
 pub(crate) const PIECE: usize = 512;
 
-/// Slots in order, in pieces that are never empty.
+/// Sorted slots in non-empty pieces.
 pub(crate) type Pieces = VecDeque<Vec<Slot>>;
 
-/// The list.
 #[derive(Debug, Default)]
 pub(crate) struct Ranked {
     pieces: Pieces,
-    /// How many slots there are before each piece, and at the end, in all.
+    /// Number of slots before each piece and, at the end, in total.
     before: Vec<usize>,
 }
 
-/// How two slots compare.
+/// A comparison of two slots.
 pub(crate) trait Compare: Fn(&Slot, &Slot) -> Ordering {}
 impl<F: Fn(&Slot, &Slot) -> Ordering> Compare for F {}
 
 impl Ranked {
-    /// A list of what is in order already.
+    /// A list of slots that are already sorted.
     pub(crate) fn of(pieces: Pieces) -> Self {
         let mut ranked = Self { pieces, before: Vec::new() };
         ranked.settle();
         ranked
     }
 
-    /// Counts anew. After every batch of changes.
+    /// Recounts. Call it after every batch of changes.
     pub(crate) fn settle(&mut self) {
         self.before.clear();
         let mut count = 0;
@@ -49,7 +48,7 @@ impl Ranked {
         self.before.last().copied().unwrap_or(0)
     }
 
-    /// The slot at a place, from 0.
+    /// The slot at an index, from 0.
     pub(crate) fn get(&self, index: usize) -> Option<&Slot> {
         let piece = self.before.partition_point(|&before| before <= index).checked_sub(1)?;
         self.pieces.get(piece)?.get(index - self.before.get(piece)?)
@@ -59,7 +58,7 @@ impl Ranked {
         self.pieces.iter().flatten()
     }
 
-    /// Where a slot stands, or would stand: the piece and the place in it.
+    /// The piece, and the position in it, where a slot is or would be.
     fn find(&self, slot: &Slot, compare: &impl Compare) -> (usize, Result<usize, usize>) {
         let comes_before = |piece: &Vec<Slot>| piece.last().is_some_and(|last| compare(last, slot) == Ordering::Less);
         let at = self.pieces.partition_point(comes_before).min(self.pieces.len().saturating_sub(1));
@@ -67,13 +66,13 @@ impl Ranked {
         (at, within)
     }
 
-    /// Where a slot stands, by number.
+    /// The index of a slot.
     pub(crate) fn position(&self, slot: &Slot, compare: &impl Compare) -> Option<usize> {
         let (piece, within) = self.find(slot, compare);
         Some(self.before.get(piece)? + within.ok()?)
     }
 
-    /// Puts a slot where it belongs.
+    /// Inserts a slot at its place.
     pub(crate) fn insert(&mut self, slot: Slot, compare: &impl Compare) {
         let (at, within) = self.find(&slot, compare);
         let (Ok(within) | Err(within)) = within;
@@ -88,12 +87,11 @@ impl Ranked {
         }
     }
 
-    /// Takes a slot out.
     pub(crate) fn remove(&mut self, slot: &Slot, compare: &impl Compare) {
         let (mut at, within) = self.find(slot, compare);
         let mut within = within.ok().filter(|&within| self.row_at(at, within) == Some(slot.row));
         if within.is_none() {
-            // A text that only the row knows has changed meanwhile, so the order does not lead to it.
+            // A text that only the row has may have changed meanwhile, so a search by order can miss it.
             for (index, piece) in self.pieces.iter().enumerate() {
                 if let Some(found) = piece.iter().position(|other| other.row == slot.row) {
                     (at, within) = (index, Some(found));
@@ -113,7 +111,7 @@ impl Ranked {
         self.pieces.get(piece)?.get(within).map(|slot| slot.row)
     }
 
-    /// Adds slots that come after all others, in order.
+    /// Appends slots that come after all others, in order.
     pub(crate) fn append(&mut self, slots: &[Slot]) {
         let mut rest = slots;
         if let Some(last) = self.pieces.back_mut() {

@@ -1,4 +1,4 @@
-//! The promises of a view that are hard to see in a small one: many rows in slices, a pause, and what the time alone changes.
+//! Tests of a view that need more than a small one: many rows in slices, a pause, and changes with time alone.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn told(seq: u64, id: &str, status: CommandStatus, text: &str) -> Entry {
     Entry { seq: Seq(seq), at, key: ActivityKey::Command(id.into()), fact, raw: "".into() }
 }
 
-/// So many commands in a random order of ids, with few messages.
+/// Commands in a random order of ids, with few messages.
 fn many(count: u64) -> Activities {
     let mut activities = Activities::new(Duration::from_mins(10));
     let mut random = fastrand::Rng::with_seed(7);
@@ -29,7 +29,7 @@ fn rows(view: &View, activities: &Activities) -> Vec<RowId> {
     (0..view.len(activities)).map(|index| view.row(activities, index).expect("a row at every index")).collect()
 }
 
-/// What a view must show, worked out in the plainest way.
+/// The expected rows of a view, computed naively.
 fn expected(activities: &Activities, filter: &str, sort: Option<(Column, bool)>) -> Vec<RowId> {
     let filter = Filter::parse(filter).unwrap();
     let mut rows: Vec<RowId> = rows(&View::new(), activities);

@@ -1,7 +1,7 @@
-//! Keeps as many rows in memory as may be there: settled ones are evicted, those that were seen first in front. What is
-//! open or ready, was not saved or not read stays, and gaps stay.
+//! Keeps the number of rows in memory within a limit by evicting settled rows, oldest first seen first. Rows that are open, ready,
+//! not saved or unread stay, and so do gaps.
 //!
-//! All of it is done a little at a time: with each entry that is applied, and with each [`Activities::tidy`].
+//! Eviction is incremental: it runs with each applied entry and with each [`Activities::tidy`].
 
 #[cfg(test)]
 mod tests;
@@ -18,40 +18,41 @@ use super::eviction_state::{Eviction, Incomplete, Missing, ONE_BY_ONE, SLACK};
 use super::row_id::RowId;
 use super::{Activities, MOST_CHANGES};
 
-/// How many rows that came back stay at most, and which part of all.
+/// Maximum number of reloaded rows that stay in memory, and their maximum share of all rows.
 const CAME_BACK: usize = 256;
 const SHARE_CAME_BACK: usize = 10;
 
 impl Activities {
-    /// So many rows may be in memory from now on. What is too many goes with the next [`Activities::tidy`].
+    /// Sets the maximum number of rows in memory. The next [`Activities::tidy`] evicts the excess.
     pub fn set_rows_in_memory(&mut self, limit: usize) {
         self.eviction.limit = limit.max(1);
     }
 
-    /// How many rows may be in memory.
+    /// The maximum number of rows in memory.
     #[must_use]
     pub fn rows_in_memory(&self) -> usize {
         self.eviction.limit
     }
 
-    /// How many rows there are in all: those in memory, and those that are in the journal only.
+    /// Total number of rows: in memory or only in the journal.
     #[must_use]
     pub fn known(&self) -> usize {
         self.len() + self.eviction.rows.len() + self.eviction.older.len()
     }
 
-    /// Where rows that are not in memory end: each of them has its first entry before this one.
+    /// Upper bound of the rows that are not in memory: each has its first entry before this one.
     #[must_use]
     pub fn older_than(&self) -> Seq {
         let evictable = self.order.iter().skip(self.eviction.passed).find(|&&at| self.may_be_evicted(at));
         evictable.map_or(Seq::FIRST_UNKEPT, |&at| self.place(at))
     }
 
-    /// All entries of an activity that a search found in the journal: its row stays until [`Activities::let_go_of_found`].
+    /// Adds an activity that a search found in the journal, from all of its entries. The row stays until
+    /// [`Activities::let_go_of_found`].
     pub fn add_found(&mut self, key: &ActivityKey, entries: &[Entry]) {
         let Some(first) = entries.first() else { return };
         let was_there = self.find(key).is_some();
-        // What was found may be in the part of a text for which there was no room.
+        // The match may be in the part of a text that the row has cut.
         let most_long = self.pool.keep_long(usize::MAX);
         for entry in entries {
             let place = self.place_of_key(&entry.key);
@@ -72,14 +73,14 @@ impl Activities {
         }
     }
 
-    /// What a search found is no longer wanted.
+    /// Makes the rows that a search found evictable again.
     pub fn let_go_of_found(&mut self) {
         if !std::mem::take(&mut self.eviction.found).is_empty() {
             self.look_at_all_again();
         }
     }
 
-    /// What failed up to now was read. Before this is called for the first time, nobody reads what fails.
+    /// Marks all failures so far as read. Until the first call, failures don't need to be read before eviction.
     pub fn mark_read(&mut self) {
         self.eviction.read_until = Some(self.eviction.newest);
         if self.eviction.unread.take() {
@@ -87,7 +88,7 @@ impl Activities {
         }
     }
 
-    /// This row stays, and no other that was held before: its details are open.
+    /// Keeps this row in memory because its details are open, and releases the row held before.
     pub fn hold(&mut self, row: Option<RowId>) {
         if row != self.eviction.held
             && let Some(let_go) = std::mem::replace(&mut self.eviction.held, row).and_then(|row| self.slot_of(row))
@@ -96,12 +97,12 @@ impl Activities {
         }
     }
 
-    /// Evicts what is too much, looking at up to about `budget` rows. Whether there may be more to do.
+    /// Evicts excess rows, looking at about `budget` rows at most. Returns whether there may be more to do.
     pub fn tidy(&mut self, budget: usize) -> bool {
         self.tidy_purged(budget) || self.evict_now(budget)
     }
 
-    /// Evicts what is too much, if it is worth while.
+    /// Evicts excess rows, if there are enough of them.
     pub(crate) fn evict(&mut self, budget: usize) {
         if self.order.len() >= self.eviction.limit.saturating_add(SLACK) {
             self.evict_now(budget);
@@ -133,8 +134,8 @@ impl Activities {
         self.too_many() > 0 && (self.eviction.passed < self.order.len() || !self.eviction.late.is_empty())
     }
 
-    /// Looks at a part of the rows in arrival order, and takes out up to `most` for which `goes` says so. Returns the index of
-    /// the first that was not looked at.
+    /// Looks at some rows in arrival order and takes out up to `most` that `goes` accepts. Returns the index of the first row that
+    /// was not looked at.
     pub(crate) fn take_out(
         &mut self,
         from: usize,
@@ -163,7 +164,7 @@ impl Activities {
         kept
     }
 
-    /// Whether a row may go: what is settled, and was read if it failed.
+    /// Whether a row may be evicted: it is settled and, if it failed, was read.
     fn may_be_evicted(&self, at: u32) -> bool {
         let Some(activity) = self.get_at(at) else { return false };
         let Eviction { incomplete, held, found, came_back, .. } = &self.eviction;
@@ -183,7 +184,7 @@ impl Activities {
         true
     }
 
-    /// A row has changed: notes whether it may be evicted although it was passed.
+    /// Called when a row changes: notes whether a row that eviction had passed over can now be evicted.
     pub(crate) fn may_be_evicted_now(&mut self, at: u32) {
         let passed = self.eviction.passed;
         if passed == 0 {
@@ -199,13 +200,13 @@ impl Activities {
         }
     }
 
-    /// All rows are looked at again when there are too many.
+    /// Restarts the scan of all rows.
     pub(crate) fn look_at_all_again(&mut self) {
         self.eviction.passed = 0;
         self.eviction.late.clear();
     }
 
-    /// Takes a row out, but not yet out of the order. `to_journal` is whether its entries are in the journal.
+    /// Takes a row out, but not yet out of arrival order. `to_journal` says whether its entries are in the journal.
     fn take_row_out(&mut self, at: u32, to_journal: bool) {
         let (Some(counted), Some(id), place) = (self.counted(at), self.id(at), self.place(at)) else { return };
         self.counts.remove(counted.status);
@@ -218,7 +219,7 @@ impl Activities {
         }
         let Some(row) = self.rows.get(at) else { return };
         let data = self.data.get(row.data);
-        // What a view compares by may be these.
+        // A view may still compare by these texts.
         row.texts(data, |text| self.pool.mark(text));
         let hash = self.lasting_hash(row.kind, row.id);
         let Eviction { rows, seqs, limit, .. } = &mut self.eviction;
@@ -227,7 +228,7 @@ impl Activities {
         if to_journal {
             rows.add(hash, seqs, counted.standing, *limit);
         } else if row.outcome_seq(data).is_none_or(|outcome| seqs.iter().any(|seq| *seq > outcome)) {
-            // What came after the outcome may have kept it in the journal.
+            // An entry after the outcome may have kept the row in the journal.
             for seq in seqs.iter() {
                 rows.index(hash, *seq, *limit);
             }
@@ -249,21 +250,21 @@ impl Activities {
         }
     }
 
-    /// An entry is applied.
+    /// Notes an applied entry.
     pub(crate) fn note_seq(&mut self, seq: Seq) {
         if seq.is_kept() {
             self.eviction.newest = self.eviction.newest.max(seq);
         }
     }
 
-    /// A row was made for an entry: notes whether earlier ones of it are in the journal.
+    /// Called when a row is created for an entry: notes whether the journal holds earlier entries of it.
     pub(crate) fn is_made(&mut self, at: u32, since: Seq) {
         if !self.eviction.rows.finds_none() {
             self.miss(at, since, true);
         }
     }
 
-    /// Notes that entries of a row before `since` are to be read, if they are in the journal. `counted` is whether the row is
+    /// Notes that a row's entries before `since` have to be read if they are in the journal. `counted` says whether the row is
     /// counted among those that are not in memory.
     pub(crate) fn miss(&mut self, at: u32, since: Seq, counted: bool) {
         let Some(row) = self.rows.get(at) else { return };
@@ -278,7 +279,7 @@ impl Activities {
         self.eviction.incomplete.contains_key(&at)
     }
 
-    /// Rows that came back and whose earlier entries are to be read from the journal, each once; at most `most`.
+    /// Takes up to `most` reloaded rows whose earlier entries have to be read from the journal. Each row is returned once.
     pub fn take_incomplete(&mut self, most: usize) -> Vec<Incomplete> {
         let mut taken = Vec::new();
         for (&at, missing) in self.eviction.incomplete.iter_mut().filter(|(_, missing)| !missing.asked).take(most) {
@@ -289,17 +290,17 @@ impl Activities {
         taken.into_iter().filter_map(incomplete).collect()
     }
 
-    /// Rows of [`Activities::take_incomplete`] could not be read: they are given again.
+    /// Returns the rows of [`Activities::take_incomplete`] again, because reading them failed.
     pub fn ask_again(&mut self) {
         self.eviction.incomplete.values_mut().for_each(|missing| missing.asked = false);
     }
 
-    /// The entries of a row that came back, as the journal has them: the row is as if it had always been in memory.
+    /// Applies a reloaded row's entries from the journal. The row is then as if it had always been in memory.
     pub fn complete(&mut self, key: &ActivityKey, entries: &[Entry]) {
         let Some(RowId { slot: at, .. }) = self.find(key) else { return };
         let Some(missing) = self.eviction.incomplete.remove(&at) else { return };
         let Some(id) = self.rows.get(at).map(|row| row.id) else { return };
-        // As it was when it was evicted, and is still counted.
+        // The row as it was when it was evicted, which is how it is still counted.
         let mut before = Row::new(id, key.kind(), u32::MAX);
         let mut data = (key.kind() == Kind::Data).then(DataColumns::default);
         for entry in entries.iter().filter(|entry| entry.seq < missing.since) {
@@ -333,7 +334,7 @@ impl Activities {
         self.complete_cut();
     }
 
-    /// A row that came back is whole, as another model has it.
+    /// Marks a reloaded row as complete, because another model has all of it.
     pub(crate) fn is_whole(&mut self, at: u32) {
         if self.eviction.incomplete.remove(&at).is_some()
             && let Some(counted) = self.counted(at)
@@ -347,11 +348,11 @@ impl Activities {
     }
 }
 
-/// Whether nothing more is expected of it, and nothing of it would be lost with its row. What the server does not know may still
-/// be heard of, and a gap that names it tells of it.
+/// Whether no more entries are expected and none would be lost with the row. A command that the server does not know may still get
+/// messages, and a gap that names it reports on it.
 pub(crate) fn is_settled(activity: &Activity<'_>) -> bool {
     let is_settled = match activity.status() {
-        // What a server does not know is never taken for settled.
+        // `Unknown` never counts as settled.
         Status::Pending
         | Status::Preparing
         | Status::Downloading

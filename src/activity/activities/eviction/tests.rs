@@ -1,4 +1,4 @@
-//! The promises of a model that holds so many rows: which stay, what is said of the others, and how one of them comes back.
+//! Tests of a model with a limited number of rows: which rows stay, what is known of the others, and how one is reloaded.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -121,7 +121,7 @@ fn settled_rows_go_first_seen_first_and_all_others_stay() {
     ] {
         assert_eq!(activities.find(&key).is_some(), there, "{key:?}");
     }
-    // A row whose hash is like that of an evicted one waits for a look into the journal, and stays until then.
+    // A row whose hash is like that of an evicted one waits for a journal read, and stays until then.
     let waiting: Vec<_> = activities.take_incomplete(LIMIT).into_iter().map(|incomplete| incomplete.key).collect();
     let is_there = |number: &usize| activities.find(&key(&format!("c-{number}"))).is_some();
     let is_waiting = |number: &usize| waiting.contains(&key(&format!("c-{number}")));
@@ -131,7 +131,7 @@ fn settled_rows_go_first_seen_first_and_all_others_stay() {
     assert!((oldest..2_000).all(|number| is_there(&number)));
     let gap = activities.find(&ActivityKey::Gap("gap".into())).and_then(|row| activities.gap(row)).unwrap();
     assert_eq!((gap.open, gap.recovered), (2, 1), "what was evicted was settled");
-    // What is done and read goes with the next ones.
+    // Settled and read rows are evicted with the next ones.
     activities.mark_read();
     activities.apply(&command(2_000, "pending", 2, ""));
     for number in 2_001..2_100 {
@@ -181,7 +181,7 @@ fn a_lower_limit_holds_from_the_next_time_that_is_tidied_and_a_higher_one_lets_m
     assert_eq!((activities.len(), activities.known()), (2_000, 6_000));
 }
 
-/// The entries of an activity within stretches, as a journal gives them.
+/// The entries of an activity within ranges, as a journal returns them.
 fn read(journal: &[Entry], incomplete: &Incomplete) -> Vec<Entry> {
     let is_in = |entry: &&Entry| incomplete.stretches.iter().any(|stretch| stretch.contains(&entry.seq));
     journal.iter().filter(|entry| entry.key == incomplete.key).filter(is_in).cloned().collect()
@@ -200,7 +200,7 @@ fn a_message_for_an_evicted_row_brings_it_back_with_its_name_and_history() {
     let (insight, ledger) =
         (|of: &Activities| of.insight(TimeRange::HOUR, Timestamp(1_000_003_000_000)), activities.ledger());
     assert_eq!(insight(&activities).settled, 1_997);
-    // It comes after everything, and says less than is known.
+    // It arrives last, and says less than what is known.
     journal.push(command(2_000, "x", 1, "late"));
     activities.apply(&journal[1_999]);
     assert_eq!(status_of(&activities, &key("x")), Some(Status::Pending), "until the rest is read");
@@ -216,7 +216,7 @@ fn a_message_for_an_evicted_row_brings_it_back_with_its_name_and_history() {
     assert_eq!((activities.ledger(), insight(&activities).settled), (ledger, 1_997), "it is counted once");
     tidied(&mut activities);
     assert_eq!((activities.len(), activities.known()), (LIMIT, 1_997));
-    // An id that was never there is not asked for.
+    // An id that is not in the journal is not looked up.
     activities.apply(&command(2_001, "new", 1, ""));
     assert_eq!(activities.take_incomplete(10), []);
 }
@@ -306,12 +306,12 @@ fn texts_of_rows_that_are_gone_take_no_memory() {
             if is_viewed && number % 1_000 == 0 {
                 view.refresh(&mut activities, 1_000);
             }
-            // Where nobody looks, what a view would have to follow is given up first.
+            // Without a view, the list of changes is dropped first.
             if is_viewed || number > 120_000 {
                 most = most.max(activities.texts());
             }
         }
-        // Failures of the last day are told by their reasons, of which a minute has so many.
+        // Failures of the last day are grouped by reasons, of which a minute has a limited number.
         assert!(most < 20_000, "{most} texts for {LIMIT} rows, {is_viewed}");
         for index in 0..activities.len() {
             let row = activities.get(activities.newest(index).unwrap()).unwrap();
@@ -360,7 +360,7 @@ fn entries_that_were_not_restored_are_known_by_their_index_only() {
         }
         assert_eq!(activities.known(), whole, "a row is counted twice, or not at all");
         assert_eq!(activities.take_incomplete(10), []);
-        // One that is new is not looked for.
+        // A new id is not looked up.
         activities.apply(&command(1_002, "new", 1, ""));
         assert_eq!(activities.take_incomplete(10), []);
     }
@@ -390,7 +390,8 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// However rows come, go and come back: the model is that of all entries but for what went, and a view shows what it has.
+    /// However rows arrive, are evicted and reloaded: the model equals that of all entries except removed ones, and a view shows
+    /// its rows.
     #[test]
     fn a_small_model_says_of_its_rows_what_a_large_one_says(steps in prop::collection::vec(step(), 1..400)) {
         let mut small = Activities::new(Duration::from_mins(10));
@@ -454,7 +455,7 @@ proptest! {
             );
         }
         prop_assert_eq!(small.counts().of(StatusFilter::Failed), counts.get(&Status::Failed).copied().unwrap_or(0));
-        // Two that came back may stay as well.
+        // Two that were reloaded may stay as well.
         prop_assert!(small.len() <= 20.max(large.ledger().open + 2), "{} rows", small.len());
     }
 }

@@ -1,8 +1,8 @@
-//! How commands ended, minute by minute: how many, how many of them failed and why, and how long they took.
+//! Outcomes by minute: how many commands ended, how many of them failed and why, and how long they took.
 //!
-//! One bucket a minute of the last day, kept up as rows are counted: a row that is settled otherwise than before is taken
-//! out of its old bucket and put into its new one. So memory is bounded by the minutes and by the distinct reasons in them,
-//! whatever the number of rows, and a look at it costs a sum over the minutes.
+//! One bucket for each minute of the last day, updated as rows are counted: if a row's outcome changes, it moves from its old
+//! bucket to the new one. So memory is bounded by the minutes and the distinct reasons in them, not by the number of rows, and a
+//! query costs a sum over the minutes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,17 +15,17 @@ use crate::activity::time::timestamp::Timestamp;
 
 use super::throughput::{MOST, minute, prune};
 
-/// How many bins there are for how long a command took: from 1 ms on, over eight decades.
+/// Number of duration bins: from 1 ms on, over eight decades.
 pub const BINS: usize = 96;
-/// How many bins a decade has: neighbours differ by a fifth.
+/// Number of bins in a decade: neighbours differ by a fifth.
 pub const BINS_A_DECADE: u8 = 12;
-/// How many reasons are told apart within one minute: what servers say must not take memory without bound.
+/// Maximum number of distinct reasons in one minute, so that server texts can't use unbounded memory.
 const MOST_REASONS: usize = 200;
-/// The microseconds of a minute.
+/// Microseconds in a minute.
 const MINUTE: i64 = 60_000_000;
 
-/// The stretch of time that is looked at: bars of equal length, aligned to the clock, of which the last is under way. So
-/// what a bar shows does not change as time goes on.
+/// A time range: bars of equal length, aligned to the clock, of which the last is in progress. So the content of a finished bar
+/// does not change as time passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeRange {
     bars: u32,
@@ -40,19 +40,19 @@ impl TimeRange {
     /// The last day, in steps of twenty minutes.
     pub const DAY: Self = Self { bars: 72, each: 20 };
 
-    /// How many minutes a bar stands for.
+    /// Number of minutes in a bar.
     #[must_use]
     pub fn minutes_a_bar(self) -> u32 {
         self.each
     }
 
-    /// How many minutes it has at `now`, the one under way included.
+    /// Number of minutes at `now`, including the current one.
     pub(crate) fn minutes(self, now: Timestamp) -> usize {
         let whole = (self.bars.saturating_sub(1) * self.each) as usize;
         whole + usize::try_from(minute(now).rem_euclid(i64::from(self.each))).unwrap_or(0) + 1
     }
 
-    /// What stands for each bar, from what stands for each minute, both oldest first.
+    /// The value of each bar from the values of the minutes, both oldest first.
     pub(crate) fn sums(self, minutes: &[u32]) -> Vec<u32> {
         minutes.chunks(self.each as usize).map(|bar| bar.iter().sum()).collect()
     }
@@ -63,14 +63,14 @@ impl TimeRange {
 pub(crate) struct Outcome {
     /// The minute, since the epoch.
     minute: i64,
-    /// Why it failed; `None` where it succeeded.
+    /// Why it failed; `None` if it succeeded.
     failed: Option<TextId>,
-    /// The bin of how long it took, where its beginning is known.
+    /// The bin of its duration, if its start is known.
     bin: Option<u8>,
 }
 
 impl Outcome {
-    /// Of an activity; `None` for what is no command or not settled.
+    /// The outcome of an activity; `None` unless it is a settled command.
     pub(crate) fn of(activity: &Activity<'_>) -> Option<Self> {
         if activity.kind() != Kind::Command {
             return None;
@@ -87,15 +87,15 @@ impl Outcome {
     }
 }
 
-/// What ended within one minute.
+/// The outcomes within one minute.
 #[derive(Debug, Clone, Default)]
 struct Bucket {
     settled: u32,
     failed: u32,
     reasons: BTreeMap<TextId, u32>,
-    /// Failures whose reasons are not among these, because there are too many.
+    /// Failures with further reasons, beyond the maximum.
     other_reasons: u32,
-    /// Only where something was timed.
+    /// Durations by bin, if any is known.
     took: Option<Box<[u32; BINS]>>,
 }
 
@@ -136,7 +136,7 @@ impl Bucket {
     }
 }
 
-/// The outcomes of the last days, by the minute since the epoch. Each minute counts for itself.
+/// The outcomes of the last days by minute since the epoch. Each minute is counted separately.
 #[derive(Debug, Default)]
 pub(crate) struct Outcomes {
     buckets: BTreeMap<i64, Bucket>,
@@ -144,23 +144,21 @@ pub(crate) struct Outcomes {
 }
 
 impl Outcomes {
-    /// Equal only where nothing changed in between.
+    /// Two equal versions mean that nothing changed in between.
     pub(crate) fn version(&self) -> u64 {
         self.version
     }
 
-    /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         self.buckets.clear();
         self.version += 1;
     }
 
-    /// The texts that it has.
+    /// The texts that it uses.
     pub(crate) fn texts(&self, mut each: impl FnMut(TextId)) {
         self.buckets.values().flat_map(|bucket| bucket.reasons.keys()).for_each(|reason| each(*reason));
     }
 
-    /// Counts an outcome.
     pub(crate) fn add(&mut self, outcome: Outcome) {
         self.version += 1;
         if self.buckets.len() < MOST || self.buckets.contains_key(&outcome.minute) {
@@ -168,7 +166,7 @@ impl Outcomes {
         }
     }
 
-    /// Takes an outcome back that was counted.
+    /// Removes an outcome that was counted.
     pub(crate) fn remove(&mut self, outcome: Outcome) {
         self.version += 1;
         if let Some(bucket) = self.buckets.get_mut(&outcome.minute) {
@@ -176,19 +174,19 @@ impl Outcomes {
         }
     }
 
-    /// How many commands settled from one moment to another: in the minutes after the one of the first.
+    /// Number of commands that settled in the minutes after the one of `from`, up to `to`.
     pub(crate) fn settled(&self, from: Timestamp, to: Timestamp) -> usize {
         let first = minute(from).saturating_add(1);
         let buckets = self.buckets.range(first.min(minute(to))..=minute(to));
         buckets.map(|(_, bucket)| bucket.settled as usize).fold(0, usize::saturating_add)
     }
 
-    /// Forgets minutes that are far from now, if there are many.
+    /// Drops minutes that are far from now, if there are many.
     pub(crate) fn prune(&mut self, now: Timestamp) {
         prune(&mut self.buckets, now);
     }
 
-    /// What ended in a stretch up to `now`, beside how many messages came in each bar of it.
+    /// The outcomes in a time range up to `now`, beside the number of messages in each of its bars.
     pub(crate) fn insight(&self, stretch: TimeRange, now: Timestamp, messages: Vec<u32>, pool: &Interner) -> Insight {
         let (last, minutes) = (minute(now), stretch.minutes(now));
         let first = last.saturating_sub(i64::try_from(minutes).unwrap_or(0) - 1);
@@ -224,35 +222,35 @@ impl Outcomes {
     }
 }
 
-/// What came and how commands ended in a stretch of time.
+/// Messages received and command outcomes in a time range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Insight {
-    /// When the first bar begins.
+    /// When the first bar starts.
     pub begins: Timestamp,
-    /// How many minutes there are, the one under way included.
+    /// Number of minutes, including the current one.
     pub minutes: usize,
     /// Messages in each bar, oldest first.
     pub messages: Vec<u32>,
-    /// Commands that failed in each bar.
+    /// Failed commands in each bar.
     pub failures: Vec<u32>,
-    /// Commands that ended.
+    /// Number of commands that ended.
     pub settled: u64,
-    /// Those of them that failed.
+    /// Number of those that failed.
     pub failed: u64,
-    /// Why, the most frequent first; empty where no reason was given.
+    /// Reasons of failures, most frequent first; empty for failures without a reason.
     pub reasons: Vec<(Box<str>, u64)>,
-    /// How long commands took whose beginning is known: how many in each bin.
+    /// Number of commands in each duration bin, if their start is known.
     pub took: [u64; BINS],
 }
 
 impl Insight {
-    /// How many commands were timed.
+    /// Number of commands with a known duration.
     #[must_use]
     pub fn timed(&self) -> u64 {
         self.took.iter().sum()
     }
 
-    /// How long at most a share of the timed commands took, as well as the bins tell; `None` where none was timed.
+    /// The duration that this share of the commands did not exceed, to the precision of the bins; `None` if no duration is known.
     #[must_use]
     pub fn quantile(&self, share: f64) -> Option<Duration> {
         let timed = self.timed();
@@ -274,22 +272,22 @@ impl Insight {
     }
 }
 
-/// The shortest time that falls into a bin; the first bin also has what is shorter, the last what is longer.
+/// The shortest duration of a bin; the first bin also contains shorter ones, the last longer ones.
 #[must_use]
 pub fn bin_start(bin: u8) -> Duration {
     bin_place(f64::from(bin))
 }
 
-/// The time at a place between bins.
+/// The duration at a position between bins.
 fn bin_place(place: f64) -> Duration {
     Duration::try_from_secs_f64(10_f64.powf(place / f64::from(BINS_A_DECADE)) / 1_000.0).unwrap_or(Duration::MAX)
 }
 
-/// The bin that a time falls into.
+/// The bin of a duration.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the bins that there are")]
 fn bin_of(took: Duration) -> u8 {
     const LAST: f64 = 95.0;
-    // A hair more than it was: 10 ms is in the bin that begins there, whatever the logarithm is rounded to.
+    // Slightly increased, so that 10 ms is in the bin that starts there in spite of rounding in the logarithm.
     ((took.as_secs_f64() * 1_000.0).log10() * f64::from(BINS_A_DECADE) + 1e-5).floor().clamp(0.0, LAST) as u8
 }
 

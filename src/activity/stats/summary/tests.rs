@@ -80,7 +80,7 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
 }
 
 proptest! {
-    /// Whatever comes and goes in whatever order, what is told is what a count of all that is left would tell.
+    /// After additions and removals in any order, the result equals a fresh count of the rest.
     #[test]
     fn what_is_kept_up_agrees_with_a_count_of_everything(
         deeds in prop::collection::vec((any_outcome(), prop::option::of(0_usize..80)), 1..80),
