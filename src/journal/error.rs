@@ -1,4 +1,4 @@
-//! What can go wrong with the journal, in words for the operator.
+//! Journal errors, worded for the operator.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
@@ -9,28 +9,28 @@ use crate::activity::Entry;
 use crate::journal::tables::secrets::Secrets;
 use crate::settings::atomic::in_words;
 
-/// The journal did not do what was asked.
+/// Why a journal operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// Another process holds the data folder.
+    /// Another process has locked the data folder.
     #[error(
         "Privicore Monitor is already running with this data directory ({}). Use its window, or start this one with \
          another --data-dir.",
         folder.display()
     )]
     Held {
-        /// The folder.
+        /// The data folder.
         folder: PathBuf,
     },
-    /// A file can't be made, locked or changed.
+    /// A file can't be created, locked or changed.
     #[error("{} could not be opened: {}. Check the folder, or choose another with --data-dir.", path.display(), in_words(source))]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A newer version wrote it.
+    /// A newer version wrote the journal.
     #[error(
         "The journal {} was written by a newer version of Privicore Monitor (format {found}; this one knows {known}). It \
          was left as it is: use the newer version, or start with another --data-dir.",
@@ -39,12 +39,12 @@ pub enum JournalError {
     Newer {
         /// The database.
         path: PathBuf,
-        /// The format that it has.
+        /// The journal's format.
         found: i64,
         /// The newest format that this version knows.
         known: i64,
     },
-    /// It is some other file.
+    /// The file is not a journal.
     #[error(
         "{} is not a journal of Privicore Monitor. It was left as it is: move it away, or start with another --data-dir.",
         path.display()
@@ -59,10 +59,10 @@ pub enum JournalError {
     Full {
         /// The database.
         path: PathBuf,
-        /// SQLite's words.
+        /// The error from SQLite.
         source: rusqlite::Error,
     },
-    /// It can't be written.
+    /// The journal is read-only.
     #[error(
         "The journal {} is read-only. Make it and its folder writable; what has not been written is kept in memory until \
          then.",
@@ -71,10 +71,10 @@ pub enum JournalError {
     ReadOnly {
         /// The database.
         path: PathBuf,
-        /// SQLite's words.
+        /// The error from SQLite.
         source: rusqlite::Error,
     },
-    /// The disk fails.
+    /// The disk reports I/O errors.
     #[error(
         "The disk did not do what the journal {} needs: {source}. Check the disk and the folder; what has not been written \
          is kept in memory until then.",
@@ -83,10 +83,10 @@ pub enum JournalError {
     Disk {
         /// The database.
         path: PathBuf,
-        /// SQLite's words.
+        /// The error from SQLite.
         source: rusqlite::Error,
     },
-    /// The file that was in use is not there any more; another one is in its place now. Asking again works.
+    /// The open file is no longer at its path; another one has replaced it. Retrying works.
     #[error(
         "The journal {} was moved, deleted or replaced while it was in use. What is written from now on goes into the one \
          that is there now, which may lack earlier activity.",
@@ -96,10 +96,10 @@ pub enum JournalError {
         /// The database.
         path: PathBuf,
     },
-    /// It was damaged; a fresh one is in its place now. Asking again works.
+    /// The journal was damaged and a fresh one has replaced it. Retrying works.
     #[error("{0}")]
     Mended(RepairReport),
-    /// It is damaged.
+    /// The journal is damaged.
     #[error(
         "The journal {} is damaged. Start Privicore Monitor again: the journal is then moved aside, and what can be read \
          of it is kept.",
@@ -108,10 +108,10 @@ pub enum JournalError {
     Damaged {
         /// The database.
         path: PathBuf,
-        /// SQLite's words.
+        /// The error from SQLite.
         source: rusqlite::Error,
     },
-    /// It is damaged and stays where it is.
+    /// The journal is damaged and could not be moved aside.
     #[error(
         "The journal {} is damaged and could not be moved aside: {}. Move it and the files beside it away yourself, and \
          start again.",
@@ -120,38 +120,38 @@ pub enum JournalError {
     NotMoved {
         /// The database.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// Another program has locked it for too long.
+    /// Another program has kept it locked for too long.
     #[error("The journal {} is locked by another program. Close whatever else has it open.", path.display())]
     Busy {
         /// The database.
         path: PathBuf,
-        /// SQLite's words.
+        /// The error from SQLite.
         source: rusqlite::Error,
     },
-    /// Anything else that SQLite says.
+    /// Any other error from SQLite.
     #[error("The journal {} could not be used: {source}. Check the disk and the folder.", path.display())]
     Sqlite {
         /// The database.
         path: PathBuf,
-        /// SQLite's words.
+        /// The error from SQLite.
         source: rusqlite::Error,
     },
-    /// It has been closed.
+    /// The journal has been closed.
     #[error("The journal is closed. Start Privicore Monitor again.")]
     Closed,
 }
 
 impl JournalError {
-    /// Tells SQLite's errors apart.
+    /// Classifies an error from SQLite.
     pub(crate) fn of(path: &Path, source: rusqlite::Error) -> Self {
         use rusqlite::Error::{
             FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows,
         };
         let path = path.to_owned();
-        // The tables are strict, and rows that are always there are asked for as such: these are signs of changed bytes.
+        // The tables are strict, and the queried rows always exist, so these errors mean changed bytes.
         if matches!(
             source,
             FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | QueryReturnedNoRows
@@ -169,24 +169,24 @@ impl JournalError {
     }
 }
 
-/// What could not be committed: none of it is in the journal.
+/// A failed append: nothing of it is in the journal.
 #[derive(Debug, thiserror::Error)]
 #[error("{source}")]
 pub struct NotAppended {
-    /// All entries, as they were handed over.
+    /// All entries, as they were passed in.
     pub entries: Vec<Entry>,
-    /// All secrets, as they were handed over.
+    /// All secrets, as they were passed in.
     pub secrets: Secrets,
-    /// Why.
+    /// The cause.
     pub source: JournalError,
 }
 
-/// A journal that was damaged, and what became of it.
+/// How a damaged journal was repaired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepairReport {
-    /// Where the damaged one is now; its log is beside it.
+    /// The new path of the damaged file; its log is beside it.
     pub moved_to: PathBuf,
-    /// How many entries could be read; they are in the fresh one, under their old numbers.
+    /// Number of entries that could be read; the fresh journal has them under their old numbers.
     pub salvaged: u64,
 }
 

@@ -1,22 +1,22 @@
-//! The journal: every entry of every profile, on the disk before anyone hears of it.
+//! The journal: stores every entry of every profile on the disk before it is shown or reported.
 //!
-//! SQLite in WAL mode with `synchronous=FULL`. One thread owns the connection that writes, another the one that reads; a
-//! [`Journal`] is a handle to both. [`DataDirLock`] makes sure that one process at a time writes. Entries come in masked: what
-//! was masked in them, and opens data, comes beside them as [`Secrets`] and is kept sealed, under a key that only the
-//! operating system's keyring holds ([`Journal::seal_with`]). May use `protocol` (it reads messages back with the same
-//! parser), `activity`, `settings`, and the key and its errors from `credentials`; never writes a secret as it is.
+//! SQLite in WAL mode with `synchronous=FULL`. One thread owns the writing connection, another the reading one; a [`Journal`] is a
+//! handle to both. [`DataDirLock`] ensures that only one process writes at a time. Entries arrive masked: masked data that opens
+//! data arrives beside them as [`Secrets`] and is stored sealed, under a key that only the operating system's keyring has
+//! ([`Journal::seal_with`]). May use `protocol` (it reads messages back with the same parser), `activity`, `settings`, and the key
+//! and its errors from `credentials`. Never writes a secret unsealed.
 //!
 //! # When the disk fails
 //!
-//! An append either commits or gives everything back, and the same handle works again by itself once the cause is gone: a
-//! full or read-only disk, a lost connection. A journal that is moved or deleted while it is in use is begun anew at its
-//! place ([`JournalError::Vanished`]); a damaged one is moved aside, and what can be read of it goes into a fresh one
-//! ([`Opened::recovered`] at the start, [`JournalError::Mended`] later). After these two errors, asking again works.
+//! An append either commits or returns everything, and the same handle works again once the cause is gone: a full or read-only
+//! disk, a lost connection. If the journal is moved or deleted while in use, a new one is created at its path
+//! ([`JournalError::Vanished`]). A damaged one is moved aside, and its readable entries are copied into a fresh one
+//! ([`Opened::recovered`] at the start, [`JournalError::Mended`] later). After these two errors, retrying works.
 //!
 //! # Formats
 //!
-//! A journal has a format number; an older one is brought forward at the start, a newer one is refused and left untouched.
-//! An entry whose `kind` this version does not know reads as an unreadable message, so that further kinds need no new format.
+//! A journal has a format number. An older format is migrated at the start; a newer one is refused and left untouched. An entry
+//! whose `kind` this version does not know reads as an unreadable message, so that further kinds need no new format.
 
 pub(crate) mod error;
 pub(crate) mod file;

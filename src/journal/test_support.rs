@@ -1,4 +1,4 @@
-//! A real journal that refuses, for tests of whoever uses it.
+//! A real journal that refuses entries, for tests of its users.
 
 use std::path::Path;
 
@@ -10,8 +10,8 @@ pub(crate) fn behind_its_back(folder: &Path, sql: &str) {
     rusqlite::Connection::open(folder.join(FILE)).unwrap().execute_batch(sql).unwrap();
 }
 
-/// Whether the journal of a data folder refuses to take entries from now on; its error then contains "The disk is full.".
-/// Everything else of it goes on.
+/// Sets whether a data folder's journal refuses entries from now on; its error then contains "The disk is full.". Everything else
+/// keeps working.
 pub(crate) fn refuse_entries(folder: &Path, refuses: bool) {
     behind_its_back(folder, "DROP TRIGGER IF EXISTS refuse_entries");
     if refuses {

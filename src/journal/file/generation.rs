@@ -1,9 +1,9 @@
-//! How often the database was opened: so that the reader follows the writer to another one.
+//! Counts how often the database was opened, so that the reader switches to the writer's current one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A number that the writer advances each time it opens a database; clones share it.
+/// A number that the writer increments each time it opens a database; clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Generation(Arc<AtomicU64>);
 

@@ -1,4 +1,4 @@
-//! One holder of a data folder: the process that writes its journal.
+//! Locks a data folder for the one process that writes its journal.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -8,13 +8,13 @@ use crate::journal::error::JournalError;
 
 use super::private_file::private_file;
 
-/// The lock's name within the data folder.
+/// The lock's file name within the data folder.
 const FILE: &str = "holder.lock";
 
-/// The pause between two attempts to take a folder that another process has.
+/// Pause between two attempts to lock a folder that another process has locked.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Holds a data folder for as long as it lives. The kernel lets go of it when the process ends, however it ends.
+/// Locks a data folder while it lives. The kernel releases the lock when the process ends, however it ends.
 #[derive(Debug)]
 pub struct DataDirLock {
     /// The lock is on the open file; the file itself stays, empty.
@@ -22,11 +22,11 @@ pub struct DataDirLock {
 }
 
 impl DataDirLock {
-    /// Takes a data folder.
+    /// Locks a data folder.
     ///
     /// # Errors
     ///
-    /// Where another process has it, or the lock can't be made.
+    /// If another process has locked it, or the lock can't be created.
     pub fn take(folder: &Path) -> Result<Self, JournalError> {
         let path = lock_in(folder);
         let failed = |source| JournalError::File { path: path.clone(), source };
@@ -38,8 +38,8 @@ impl DataDirLock {
         }
     }
 
-    /// Takes a data folder. If another process has it, tries again for about as long as `patience`: `track` has it for a
-    /// moment only. Blocks meanwhile.
+    /// Locks a data folder. If another process has locked it, retries for about `patience`, because `track` holds the lock only
+    /// briefly. Blocks meanwhile.
     ///
     /// # Errors
     ///
@@ -58,12 +58,12 @@ impl DataDirLock {
         }
     }
 
-    /// Whether another process has a data folder. It is not taken for that: the look shares the lock, for an instant, and who
-    /// takes the folder at that instant tries again ([`Self::take_within`]).
+    /// Whether another process has locked a data folder. The check does not lock the folder: it shares the lock for an instant, and
+    /// a process that tries to lock the folder at that instant retries ([`Self::take_within`]).
     ///
     /// # Errors
     ///
-    /// Where the lock can't be looked at.
+    /// If the lock can't be checked.
     pub fn is_held(folder: &Path) -> Result<bool, JournalError> {
         let path = lock_in(folder);
         let failed = |source| JournalError::File { path: path.clone(), source };
@@ -80,7 +80,7 @@ impl DataDirLock {
     }
 }
 
-/// The lock of a data folder.
+/// The path of a data folder's lock.
 pub(crate) fn lock_in(folder: &Path) -> PathBuf {
     folder.join(FILE)
 }
@@ -96,7 +96,7 @@ pub fn is_open_to_others(folder: &Path) -> bool {
     }
     #[cfg(not(unix))]
     {
-        // Windows gives a user's folders to that user alone.
+        // On Windows a user's folders are private to that user.
         let _known = folder;
         false
     }

@@ -1,4 +1,5 @@
-//! The journal's file: its schema, its rows, its lock.
+//! The journal's file: `schema` opens it, `row` reads and writes entries, `lock` allows one writer; `private_file`, `file_id` and
+//! `generation` track the file itself.
 
 pub(crate) mod file_id;
 pub(crate) mod generation;

@@ -3,8 +3,8 @@
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 
-/// What came of a change of permissions: file systems such as those of WSL and FUSE may refuse it. The file can be used all the
-/// same, and [`is_open_to_others`] says whether others can read it.
+/// Ignores a refused change of permissions: file systems such as those of WSL and FUSE may not support it. The file is still
+/// usable, and [`is_open_to_others`] reports whether others can read it.
 #[cfg(unix)]
 pub(crate) fn permitted(changed: std::io::Result<()>) -> std::io::Result<()> {
     use std::io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
@@ -17,7 +17,7 @@ pub(crate) fn permitted(changed: std::io::Result<()>) -> std::io::Result<()> {
     }
 }
 
-/// Opens a file for its owner only, making it where there is none and never cutting it.
+/// Opens a file with access for its owner only; creates it if it is missing and never truncates it.
 pub(crate) fn private_file(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -25,7 +25,7 @@ pub(crate) fn private_file(path: &Path) -> std::io::Result<File> {
     {
         use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
         let file = options.mode(0o600).open(path)?;
-        // The mode above is only for a file that is made.
+        // The mode above only applies to a new file.
         permitted(file.set_permissions(std::fs::Permissions::from_mode(0o600)))?;
         Ok(file)
     }

@@ -1,8 +1,8 @@
-//! An entry as a row, and a row as an entry.
+//! Converts entries to rows and back.
 //!
-//! `kind` says both what the entry is about and what happened. `payload` is, for a message that was heard, its masked raw
-//! text alone: it is read back with the parser that read it first. For the other facts it is one line of JSON, then, where
-//! there is raw text, a line feed and that text.
+//! `kind` encodes both what the entry is about and what happened. `payload` of a received message is just its masked raw text,
+//! which is read back with the parser that read it first. For other facts it is one line of JSON, then, if there is raw text, a
+//! line feed and that text.
 
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use serde::{Deserialize, Serialize};
@@ -11,10 +11,10 @@ use crate::activity::{ActivityKey, DownloadFailure, Entry, Fact, Gap, Kind, Loca
 use crate::protocol::incoming::parse;
 use crate::protocol::{CommandId, CommandStatus, Incoming, RequestId, UnreadableReason};
 
-/// The columns of a row, in the order in which [`read`] takes them.
+/// The columns of a row, in the order in which [`read`] reads them.
 pub(crate) const COLUMNS: &str = "seq, at, kind, id, payload";
 
-/// The tens of `kind`: what happened.
+/// The tens digit of `kind`: what happened.
 mod fact {
     pub(crate) const HEARD: i64 = 10;
     pub(crate) const UNREADABLE: i64 = 20;
@@ -24,7 +24,7 @@ mod fact {
     pub(crate) const REPEATED: i64 = 60;
 }
 
-/// Whether an entry of that `kind` is something that this program did or found out, not what a server said.
+/// Whether an entry of this `kind` is something that this program did or found out, not something from a server.
 pub(crate) fn is_ours(kind: i64) -> bool {
     kind >= fact::DONE
 }
@@ -42,7 +42,7 @@ pub(crate) fn kind(entry: &Entry) -> i64 {
     fact + unit(entry.key.kind())
 }
 
-/// The units of `kind`: what it is about.
+/// The units digit of `kind`: what the entry is about.
 pub(crate) fn unit(kind: Kind) -> i64 {
     match kind {
         Kind::Command => 1,
@@ -52,7 +52,7 @@ pub(crate) fn unit(kind: Kind) -> i64 {
     }
 }
 
-/// An id as it is stored: the 16 bytes of a UUID that is written the canonical way, or the text.
+/// An id as stored: the 16 bytes of a UUID in canonical form, or the text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum StoredId<'a> {
     Uuid([u8; 16]),
@@ -61,7 +61,7 @@ pub(crate) enum StoredId<'a> {
 
 impl<'a> StoredId<'a> {
     pub(crate) fn of(text: &'a str) -> Self {
-        // Other ways of writing one would not come back as they were. Of this length it has hyphens, and nothing around it.
+        // Other spellings would not be restored as they were. A text of this length has hyphens, and nothing around it.
         let is_canonical = text.len() == 36 && !text.bytes().any(|byte| byte.is_ascii_uppercase());
         match uuid::Uuid::try_parse(text) {
             Ok(uuid) if is_canonical => Self::Uuid(uuid.into_bytes()),
@@ -79,7 +79,7 @@ impl ToSql for StoredId<'_> {
     }
 }
 
-/// An id as it came.
+/// The original id.
 pub(crate) fn id_text(value: ValueRef<'_>) -> Box<str> {
     match value {
         ValueRef::Blob(bytes) => match uuid::Uuid::from_slice(bytes) {
@@ -93,7 +93,7 @@ pub(crate) fn id_text(value: ValueRef<'_>) -> Box<str> {
     }
 }
 
-/// What an entry of that `kind` and `id` is about. Kinds that a newer version adds are messages to this one.
+/// The activity of a stored `kind` and `id`. A kind that a newer version added counts as a message.
 pub(crate) fn key(kind: i64, id: ValueRef<'_>) -> ActivityKey {
     let id = id_text(id);
     match kind % 10 {
@@ -104,7 +104,7 @@ pub(crate) fn key(kind: i64, id: ValueRef<'_>) -> ActivityKey {
     }
 }
 
-/// The number of an entry and its activity, of `seq`, `kind` and `id`.
+/// The number and the activity of an entry, from `seq`, `kind` and `id`.
 pub(crate) fn numbered_key(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Seq, ActivityKey)> {
     let seq = Seq(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0));
     Ok((seq, key(row.get(1)?, row.get_ref(2)?)))
@@ -114,7 +114,7 @@ pub(crate) fn numbered_key(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Seq, Ac
 ///
 /// # Errors
 ///
-/// Where a fact has no form as JSON; none of them is so.
+/// If a fact can't be serialised as JSON, which none of them causes.
 pub(crate) fn payload(entry: &Entry) -> Result<ToSqlOutput<'_>, serde_json::Error> {
     let json = match &entry.fact {
         Fact::Heard(_) | Fact::Repeated(_) => return Ok(ToSqlOutput::Borrowed(ValueRef::Text(entry.raw.as_bytes()))),
@@ -134,7 +134,7 @@ struct StoredUnreadable {
     size: u64,
 }
 
-/// An enquiry, as JSON. An answer of "unknown" has no status.
+/// A status check, as JSON. It has no status if the server does not know the command.
 #[derive(Serialize, Deserialize)]
 struct StoredEnquiry {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -169,12 +169,12 @@ impl From<StoredEnquiry> for StatusCheck {
     }
 }
 
-/// Reads a row of [`COLUMNS`]. One that says nothing that this version knows becomes an unreadable entry: it must not
-/// hide the others.
+/// Reads a row of [`COLUMNS`]. A row that this version does not understand becomes an unreadable entry, so that it does not hide
+/// the others.
 ///
 /// # Errors
 ///
-/// Where SQLite can't give the columns.
+/// If SQLite can't read the columns.
 pub(crate) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
     let seq = Seq(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0));
     let at = Timestamp(row.get(1)?);
@@ -203,7 +203,8 @@ pub(crate) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry { seq, at, key, fact, raw: raw.into() })
 }
 
-/// Earlier versions said of a refused link that somebody else may have the data, which they could not know.
+/// Corrects sentences of earlier versions about a refused link: they claimed that somebody else may have the data, which they could
+/// not know.
 fn without_accusation(deed: LocalEvent) -> LocalEvent {
     const BEGINNING: &str = "The link has been used before, and not by Privicore Monitor";
     match deed {
@@ -226,7 +227,7 @@ fn from_json<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, UnreadableReaso
     serde_json::from_str(json).map_err(|_not_ours| UnreadableReason::NotJson)
 }
 
-/// A number as SQLite has it.
+/// An entry number as SQLite stores it.
 pub(crate) fn to_sql(Seq(seq): Seq) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! The database: how it is opened, its tables, and how an older one becomes a newer one.
+//! The database: how it is opened, its tables, and how an older format is migrated.
 
 #![expect(clippy::disallowed_methods, reason = "this is where the journal's database is opened")]
 
@@ -13,15 +13,15 @@ use crate::journal::error::JournalError;
 use super::file_id::is_missing;
 use super::private_file::private_file;
 
-/// Marks a database as ours (`PRAGMA application_id`): `PvMo` in ASCII.
+/// Marks a database as a journal of this program (`PRAGMA application_id`): `PvMo` in ASCII.
 const APPLICATION: i64 = 0x5076_4d6f;
 
-/// Each step makes the next format out of the one before; the format is how many were taken (`PRAGMA user_version`).
+/// Each step migrates to the next format; the format is the number of steps taken (`PRAGMA user_version`).
 ///
 /// Steps are only ever added.
 const STEPS: [&str; 7] = [
-    // `entry` has no index on `id`: with one, appends are ten times as slow, since ids are random. The index on
-    // `profile` is cheap: within a profile it grows at its end only. `id` is a UUID's 16 bytes, or text.
+    // `entry` has no index on `id`, because ids are random and the index would make appends ten times as slow. The index on
+    // `profile` is cheap: within a profile it only grows at its end. `id` is a UUID's 16 bytes, or text.
     "CREATE TABLE profile (
          number INTEGER PRIMARY KEY,
          uuid BLOB NOT NULL UNIQUE
@@ -40,8 +40,8 @@ const STEPS: [&str; 7] = [
          value INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;
      INSERT INTO counter VALUES ('seq', 0);",
-    // `meta` names the journal. `seal` has a row for each key that was in use; its proof opens with that key alone.
-    // `secret` is small: links are used up or expire, so that its random ids cost little. `alive` is one row a profile.
+    // `meta` names the journal. `seal` has a row for each key that was used; only that key opens its proof. `secret` is small
+    // because links are used up or expire, so its random ids cost little. `alive` has one row for each profile.
     "CREATE TABLE meta (
          name TEXT PRIMARY KEY,
          value ANY NOT NULL
@@ -64,8 +64,8 @@ const STEPS: [&str; 7] = [
          profile INTEGER PRIMARY KEY,
          at INTEGER NOT NULL
      ) STRICT;",
-    // Few entries have an original: those of which more opens data than the link of a request. `expires` is null where the
-    // message did not say it.
+    // Few entries have an original: those in which more opens data than the link of a request. `expires` is null if the message did
+    // not give it.
     "ALTER TABLE secret ADD COLUMN expires INTEGER;
      CREATE TABLE original (
          seq INTEGER PRIMARY KEY,
@@ -80,8 +80,8 @@ const STEPS: [&str; 7] = [
          sentence TEXT NOT NULL,
          UNIQUE (profile, sentence)
      ) STRICT;",
-    // What is open. `first` is the number of the activity's first entry, `entries` the numbers of its entries, 8 bytes each.
-    // There is no index on `id`: ids are looked up by their hashes in memory. `open_to` says how far the table is built.
+    // Open activities. `first` is the number of the activity's first entry, `entries` the numbers of its entries, 8 bytes each.
+    // There is no index on `id`, because ids are looked up by their hashes in memory. `open_to` is the build progress of the table.
     "CREATE TABLE open_activity (
          first INTEGER PRIMARY KEY,
          profile INTEGER NOT NULL,
@@ -93,7 +93,7 @@ const STEPS: [&str; 7] = [
          entries BLOB NOT NULL
      ) STRICT;
      INSERT INTO meta VALUES ('open_to', 0);",
-    // What must be done even if the program ends first. `profile` is a UUID, zero for no profile; a token is sealed.
+    // Work that must be done even if the program ends first. `profile` is a UUID, zero for no profile; a token is sealed.
     "CREATE TABLE pending_work (
          number INTEGER PRIMARY KEY,
          kind INTEGER NOT NULL,
@@ -103,24 +103,24 @@ const STEPS: [&str; 7] = [
          seal INTEGER,
          sealed BLOB
      ) STRICT;",
-    // A gap is only known from all of its entries. There are few, so the index costs appends nothing. The condition is the
-    // one of the queries, letter by letter: otherwise SQLite does not use it.
-    // What was done with data is found without reading the messages between.
+    // A gap is the union of its entries. There are few gaps, so the index costs appends nothing. Its condition is the same text as
+    // in the queries, because otherwise SQLite does not use it.
+    // Finds download entries without reading the messages between them.
     "CREATE INDEX entry_of_gap ON entry (profile, id) WHERE kind % 10 = 4;
      CREATE INDEX entry_of_download ON entry (profile) WHERE kind = 42;",
 ];
 
-/// How large the log grows before it goes into the database, in bytes.
+/// Size in bytes at which the write-ahead log is moved into the database.
 const LOG: i64 = 16 * 1024 * 1024;
-/// The size of a page, SQLite's own default, in bytes.
+/// The size of a page in bytes, SQLite's default.
 const PAGE: i64 = 4096;
-/// How much of the database the writer holds in memory at most, in bytes.
+/// Maximum memory for the writer's page cache, in bytes.
 const CACHE: i64 = 8 * 1024 * 1024;
 
-/// `PRAGMA auto_vacuum`: pages that hold nothing are given back to the disk a few at a time.
+/// `PRAGMA auto_vacuum`: empty pages are returned to the disk a few at a time.
 const INCREMENTAL: i64 = 2;
 
-/// How long to wait for another program's lock before saying so.
+/// How long to wait for another program's lock before reporting it.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// The newest format that this version knows.
@@ -128,12 +128,12 @@ fn newest() -> i64 {
     i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
 }
 
-/// The write-ahead log that belongs to a database.
+/// The write-ahead log of a database.
 pub(crate) fn log_of(path: &Path) -> PathBuf {
     beside(path, "-wal")
 }
 
-/// The index of the write-ahead log, which SQLite makes anew where it is missing.
+/// The index of the write-ahead log, which SQLite recreates if it is missing.
 pub(crate) fn index_of(path: &Path) -> PathBuf {
     beside(path, "-shm")
 }
@@ -144,14 +144,14 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Opens the database for writing, in the newest format; makes it where there is none.
+/// Opens the database for writing, in the newest format; creates it if it is missing.
 pub(crate) fn open_for_writing(path: &Path) -> Result<Connection, JournalError> {
     let failed = |source| JournalError::of(path, source);
     // SQLite gives its log the mode of the database.
     private(path).map_err(|source| JournalError::File { path: path.to_owned(), source })?;
-    // A connection that can't write looks first, so that what is not ours stays as it is.
+    // Check with a read-only connection first, so that a foreign file stays as it is.
     let looked = match look(path) {
-        // Of a journal with a log, and now on a file system that shares no memory.
+        // The journal has a log, but is now on a file system without shared memory.
         Err(error) if is_without_shared_memory(&error) && application_of(path) == Some(APPLICATION) => {
             leave_log(path).map_err(failed)?;
             look(path)
@@ -182,8 +182,8 @@ pub(crate) fn open_for_writing(path: &Path) -> Result<Connection, JournalError> 
     Ok(connection)
 }
 
-/// Makes the file for its owner only, where there is none; one that is there is not opened: closing it would take the locks
-/// away that SQLite has on it in this process.
+/// Creates the file for its owner only, if it is missing. An existing file is not opened, because closing it would release the
+/// locks that SQLite has on it in this process.
 fn private(path: &Path) -> std::io::Result<()> {
     if is_missing(path) {
         return private_file(path).map(drop);
@@ -196,12 +196,12 @@ fn private(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Reads what every connection reads first.
+/// The first value that every connection reads.
 fn first_read(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))
 }
 
-/// Whether an error says that the index of the log can't be shared with other connections, as on file systems that map no files
+/// Whether an error means that the index of the log can't be shared with other connections, as on file systems that can't map files
 /// into memory.
 fn is_without_shared_memory(error: &rusqlite::Error) -> bool {
     use rusqlite::ffi::{SQLITE_IOERR_SHMLOCK, SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMOPEN, SQLITE_IOERR_SHMSIZE};
@@ -213,16 +213,16 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
 }
 
-/// Moves the log into the database and does without one from now on: readers and the writer then wait for each other.
+/// Moves the log into the database and stops using one: readers and the writer then wait for each other.
 fn leave_log(path: &Path) -> rusqlite::Result<()> {
     let connection = open(path)?;
     connection.busy_timeout(BUSY)?;
-    // Alone from its first read on, a connection has the index of the log in its own memory.
+    // A connection that has exclusive access from its first read keeps the index of the log in its own memory.
     connection.pragma_update_and_check(None, "locking_mode", "exclusive", |_row| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_mode", "delete", |_row| Ok(()))
 }
 
-/// The number by which a database names its application, without SQLite.
+/// The application id in a database file, read without SQLite.
 fn application_of(path: &Path) -> Option<i64> {
     let mut header = [0; 72];
     let read = std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut header));
@@ -230,7 +230,7 @@ fn application_of(path: &Path) -> Option<i64> {
     Some(i64::from(i32::from_be_bytes(*header.last_chunk()?)))
 }
 
-/// What there is in a file.
+/// The result of [`look`].
 struct Found {
     application: i64,
     format: i64,
@@ -244,35 +244,35 @@ fn look(path: &Path) -> rusqlite::Result<Found> {
     Ok(Found { application: number("application_id")?, format: number("user_version")?, empty: tables == 0 })
 }
 
-/// Whether a file that SQLite can't read was once a database: it begins like one, or with the zeros that a crash of the
-/// machine leaves of a file.
+/// Whether a file that SQLite can't read was once a database: it starts like one, or with zeros, which a crash of the machine may
+/// leave.
 fn is_sqlite_or_zeros(path: &Path) -> bool {
     let mut start = [0; 16];
     let read = std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start));
     read.is_ok() && (start == *b"SQLite format 3\0" || start == [0; 16])
 }
 
-/// Sets the connection up and takes the steps that are missing.
+/// Configures the connection and runs the missing migration steps.
 fn prepare(connection: &mut Connection, format: i64, has_log: bool) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     if format == 0 {
-        // Counts for a database without tables only, before anything is written.
+        // Only applies to a database without tables, so set it before anything is written.
         connection.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
     }
     let mode = if has_log { "wal" } else { "delete" };
     connection.pragma_update_and_check(None, "journal_mode", mode, |_row| Ok(()))?;
-    // Only this tells whether the log can be used.
+    // Only this read shows whether the log can be used.
     first_read(connection)?;
-    // An acknowledgement comes once: the log is flushed at every commit, not only at checkpoints.
+    // An acknowledgement arrives once, so flush the log at every commit, not only at checkpoints.
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", false)?;
-    // What is taken out is overwritten: `forget_profile` means it.
+    // Overwrite removed data: `forget_profile` has to erase it.
     connection.pragma_update_and_check(None, "secure_delete", true, |_row| Ok(()))?;
-    // Each time that the log goes into the database costs two flushes of the disk more: seldom is better.
+    // Each checkpoint costs two more disk flushes, so run them rarely.
     connection.pragma_update_and_check(None, "wal_autocheckpoint", LOG / PAGE, |_row| Ok(()))?;
-    // After a burst the log goes back to this many bytes.
+    // After a burst the log shrinks to this many bytes.
     connection.pragma_update_and_check(None, "journal_size_limit", LOG, |_row| Ok(()))?;
-    // A transaction as large as they get is held in memory until it is committed.
+    // Keep even the largest transaction in memory until it is committed.
     connection.pragma_update(None, "cache_size", -CACHE / 1024)?;
     for (step, to) in STEPS.into_iter().zip(1_i64..).filter(|(_, to)| *to > format) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -283,7 +283,7 @@ fn prepare(connection: &mut Connection, format: i64, has_log: bool) -> rusqlite:
     }
     let vacuum: i64 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
     if vacuum != INCREMENTAL {
-        // Of format 1. It takes a rewrite, which needs as much room again; without it the file works but never shrinks.
+        // Format 1: this needs a rewrite, which needs the same space again. Without it the file works but never shrinks.
         connection.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
         if let Err(error) = connection.execute_batch("VACUUM") {
             tracing::warn!(%error, "the journal could not be rewritten so that it can shrink");
@@ -304,11 +304,11 @@ fn reading(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Moves the whole log into the database and cuts it to nothing.
+/// Moves the whole log into the database and truncates it.
 ///
 /// # Errors
 ///
-/// Where it can't be, also where a reader held it up for too long.
+/// If that fails, including when a reader blocked it for too long.
 pub(crate) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
     if try_checkpoint(connection, BUSY)? {
         Ok(())
@@ -318,12 +318,12 @@ pub(crate) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// Moves the whole log into the database and cuts it to nothing, unless a reader is in the way for longer than `patience`.
-/// Whether it did.
+/// Moves the whole log into the database and truncates it, unless a reader blocks that for longer than `patience`. Returns whether
+/// it did.
 ///
 /// # Errors
 ///
-/// Where the disk refuses.
+/// If the disk fails. Where the disk refuses.
 pub(crate) fn try_checkpoint(connection: &Connection, patience: Duration) -> rusqlite::Result<bool> {
     connection.busy_timeout(patience)?;
     let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get::<_, i64>(0));
@@ -335,7 +335,7 @@ pub(crate) fn try_checkpoint(connection: &Connection, patience: Duration) -> rus
     }
 }
 
-/// Lets go of a database without touching its files any more.
+/// Drops a database connection without touching its files.
 pub(crate) fn abandon(connection: Connection) {
     if let Err(error) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
         tracing::debug!(%error, "the journal's log may be moved into it");
@@ -343,5 +343,5 @@ pub(crate) fn abandon(connection: Connection) {
     drop(connection);
 }
 
-/// The database's name within the data folder.
+/// The database's file name within the data folder.
 pub(crate) const FILE: &str = "journal.sqlite";

@@ -1,4 +1,4 @@
-//! What the run's clock asks of the journal.
+//! Stores the run's clock.
 
 use crate::journal::error::JournalError;
 use crate::journal::tables::clock::KeptClock;
@@ -7,11 +7,11 @@ use crate::journal::write::write_request::WriteRequest;
 use super::Journal;
 
 impl Journal {
-    /// Keeps the clock of this run for the next one.
+    /// Stores the clock of this run for the next one.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be written.
+    /// If the journal can't be written.
     pub async fn keep_clock(&self, clock: KeptClock) -> Result<(), JournalError> {
         self.order(|reply| WriteRequest::KeepClock { clock, reply }).await
     }

@@ -1,4 +1,4 @@
-//! The journal as the rest of the program uses it: requests to its writer and its reader.
+//! The handle through which the rest of the program sends requests to the journal's writer and reader.
 
 pub(crate) mod cleanup;
 pub(crate) mod clock;
@@ -38,17 +38,17 @@ pub struct Journal {
     pub(crate) generation: Generation,
     #[cfg(test)]
     pub(crate) open: OpenIndex,
-    /// One value, the newest.
+    /// The current value.
     pub(crate) sealing: watch::Receiver<Sealing>,
 }
 
 impl Journal {
-    /// Opens the journal of a data folder, making it where there is none. Waits for the disk. Secrets are not kept before
+    /// Opens the journal of a data folder, creating it if it is missing. Blocks on the disk. Secrets are not stored before
     /// [`Self::seal_with`].
     ///
     /// # Errors
     ///
-    /// Where it can't be opened. One that a newer version wrote is left untouched.
+    /// If it can't be opened. A journal of a newer version is left untouched.
     pub fn open(folder: &Path) -> Result<Opened, JournalError> {
         let path = folder.join(FILE);
         let (generation, open) = (Generation::default(), OpenIndex::default());
@@ -78,24 +78,24 @@ impl Journal {
         })
     }
 
-    /// Adds entries of one profile at the end and returns them with their numbers, after the commit: they are then on the
-    /// disk. Either all of them are, or none.
+    /// Appends entries of one profile and returns them with their numbers after the commit: they are then on the disk. All or
+    /// nothing.
     ///
-    /// Dropping the future does not take the entries back.
+    /// Dropping the future does not undo the append.
     ///
     /// # Errors
     ///
-    /// Where they could not be committed; the error gives all of them back, unchanged.
+    /// If they could not be committed; the error returns all of them unchanged.
     pub async fn append(&self, profile: ProfileId, entries: Vec<Entry>) -> Result<Vec<Entry>, NotAppended> {
         self.append_with(profile, entries, Secrets::default()).await
     }
 
-    /// [`Self::append`], with the secrets that came in these entries: they are sealed in the same transaction. While
-    /// [`Self::sealing`] is not on, the secrets are not written, and it is the caller who has them.
+    /// [`Self::append`], with the secrets that arrived in these entries: they are sealed in the same transaction. While
+    /// [`Self::sealing`] is not on, the secrets are not written, and only the caller has them.
     ///
     /// # Errors
     ///
-    /// Where they could not be committed; the error gives all of them back, unchanged.
+    /// If they could not be committed; the error returns all of them unchanged.
     pub async fn append_with(
         &self,
         profile: ProfileId,
@@ -105,7 +105,7 @@ impl Journal {
         if entries.is_empty() && secrets.is_empty() {
             return Ok(entries);
         }
-        // The writer gets a share, not the batch: whatever becomes of it, it is still here.
+        // The writer shares the batch, so the caller keeps it whatever happens.
         let batch = Arc::new(Batch { entries, secrets });
         let shared = Arc::clone(&batch);
         let first = self.order(|reply| WriteRequest::Append(Append { profile, batch: shared, reply })).await;
@@ -121,11 +121,11 @@ impl Journal {
         }
     }
 
-    /// The newest `limit` entries of a profile before `before` (of all, where that is `None`), in ascending order.
+    /// The newest `limit` entries of a profile before `before` (`None`: the newest of all), in ascending order.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read.
+    /// If the journal can't be read.
     pub async fn restore(
         &self,
         profile: ProfileId,
@@ -135,8 +135,8 @@ impl Journal {
         self.entries(Query::Before { profile, before, limit }).await
     }
 
-    /// The newest `limit` entries of a profile before one that say what was done with data, in ascending order. Its time does
-    /// not grow with the messages between.
+    /// The newest `limit` download entries of a profile before `before`, in ascending order. The time it takes does not grow with
+    /// the number of messages between them.
     ///
     /// # Errors
     ///
@@ -154,14 +154,14 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read.
+    /// If the journal can't be read.
     pub async fn since(&self, profile: ProfileId, from: Seq, limit: usize) -> Result<Vec<Entry>, JournalError> {
         self.entries(Query::Since { profile, from, limit }).await
     }
 
-    /// The entries of one activity, in ascending order; the newest, if there are very many. `known` is the first and the
-    /// last entry that the caller knows of: the time grows with the entries between them, because ids are not indexed. An
-    /// activity that is open needs none, and is found at once.
+    /// The entries of one activity, in ascending order; the newest, if there are very many. `known` is the first and the last entry
+    /// that the caller knows of: the time grows with the entries between them, because ids are not indexed. An open activity needs
+    /// neither and is found at once.
     ///
     /// # Errors
     ///
@@ -176,7 +176,7 @@ impl Journal {
         self.read(|reply| ReadRequest::History { wanted: wanted.clone(), reply }).await
     }
 
-    /// What is open of a profile. After an update of this program it waits until all entries have been looked at once.
+    /// The open activities of a profile. After an update of this program it waits until all entries have been read once.
     ///
     /// # Errors
     ///
@@ -185,91 +185,91 @@ impl Journal {
         self.order(|reply| WriteRequest::Open { profile, reply }).await
     }
 
-    /// Forgets everything of a profile: nothing reads it from here on. It leaves the disk with [`Self::clean_step`].
+    /// Clears a profile's history: it can't be read from here on. [`Self::clean_step`] deletes it from the disk.
     ///
     /// # Errors
     ///
-    /// If that failed; then nothing was forgotten.
+    /// If that failed; then nothing was cleared.
     pub async fn forget_profile(&self, profile: ProfileId) -> Result<(), JournalError> {
         self.order(|reply| WriteRequest::Forget { profile, reply }).await
     }
 
-    /// Seals secrets from now on under the key that the keyring gave for [`Opened::id`], or keeps none where it gave an
-    /// error. Can be called again, such as after the keyring was unlocked.
+    /// Starts sealing secrets with the key that the keyring returned for [`Opened::id`], or stops storing secrets if it returned an
+    /// error. Can be called again, for example after the keyring was unlocked.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be written.
+    /// If the journal can't be written.
     pub async fn seal_with(&self, key: Result<SealKey, KeyringError>) -> Result<Sealing, JournalError> {
         self.order(|reply| WriteRequest::Seal { key, reply }).await
     }
 
-    /// Whether secrets that are handed over are kept.
+    /// Whether secrets that are passed in are stored.
     #[must_use]
     pub fn sealing(&self) -> Sealing {
         self.sealing.borrow().clone()
     }
 
-    /// Opens the secrets of a profile that are kept: for the start, after [`Self::seal_with`].
+    /// Opens the stored secrets of a profile: for the start, after [`Self::seal_with`].
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read. A secret that can't be opened is counted instead.
+    /// If the journal can't be read. A secret that can't be opened is counted instead.
     pub async fn secrets(&self, profile: ProfileId) -> Result<Unsealed, JournalError> {
         self.order(|reply| WriteRequest::Secrets { profile, reply }).await
     }
 
-    /// The message that an entry was made of, as it came but for credentials; `None` where nothing but the entry's own link
-    /// was masked in it, or where it can't be opened.
+    /// The message behind an entry, as received except for credentials; `None` if only the entry's own link was masked in it, or if
+    /// it can't be opened.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read.
+    /// If the journal can't be read.
     pub async fn original(&self, profile: ProfileId, seq: Seq) -> Result<Option<UnmaskedMessage>, JournalError> {
         self.order(|reply| WriteRequest::Original { profile, seq, reply }).await
     }
 
-    /// Takes the secrets of a request out, once they have been used or are no longer good.
+    /// Deletes the secrets of a request, once they have been used or are no longer valid.
     ///
     /// # Errors
     ///
-    /// Where they are still there.
+    /// If they could not be deleted.
     pub async fn forget_secret(&self, profile: ProfileId, request: &RequestId) -> Result<(), JournalError> {
         let request = request.clone();
         self.order(|reply| WriteRequest::ForgetSecret { profile, request, reply }).await.map(|_count| ())
     }
 
-    /// Takes the secrets out whose time is over, opened or shut, and says how many: as their messages said, else if links
-    /// live for `lifetime`.
+    /// Deletes expired secrets, locked ones included, and returns their number: expired as their messages said, else after
+    /// `lifetime`.
     ///
     /// # Errors
     ///
-    /// Where they are still there.
+    /// If they could not be deleted.
     pub async fn forget_expired_secrets(&self, now: Timestamp, lifetime: Duration) -> Result<u64, JournalError> {
         let lifetime = i64::try_from(lifetime.as_micros()).unwrap_or(i64::MAX);
         let came_before = Timestamp(now.0.saturating_sub(lifetime));
         self.order(|reply| WriteRequest::ForgetExpired { now, came_before, reply }).await
     }
 
-    /// Keeps a notice until it is read; the same one is kept once.
+    /// Stores a notice until it is dismissed; the same notice is stored once.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be written.
+    /// If the journal can't be written.
     pub async fn keep_notice(&self, notice: PersistedNotice) -> Result<(), JournalError> {
         self.order(|reply| WriteRequest::KeepNotice { notice, reply }).await
     }
 
-    /// The notices that were kept and not read, the oldest first.
+    /// The stored notices, oldest first.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read.
+    /// If the journal can't be read.
     pub async fn notices(&self) -> Result<Vec<PersistedNotice>, JournalError> {
         self.order(WriteRequest::Notices).await
     }
 
-    /// Keeps the name of a profile for exports, until its history is deleted.
+    /// Stores the name of a profile for exports, until its history is cleared.
     ///
     /// # Errors
     ///
@@ -278,51 +278,50 @@ impl Journal {
         self.order(|reply| WriteRequest::NameProfile { profile, name, reply }).await
     }
 
-    /// A notice was read: it is kept no longer.
+    /// Deletes a dismissed notice.
     ///
     /// # Errors
     ///
-    /// Where it is still there.
+    /// If it could not be deleted.
     pub async fn notice_read(&self, profile: Option<ProfileId>, sentence: String) -> Result<(), JournalError> {
         self.order(|reply| WriteRequest::NoticeRead { profile, sentence, reply }).await
     }
 
-    /// Notes that a profile was live at a moment: once a minute while it is, so that it is known later since when it was
-    /// not.
+    /// Notes that a profile is live: once a minute while it is, so that later runs know since when it was not.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be written.
+    /// If the journal can't be written.
     pub async fn alive(&self, profile: ProfileId, at: Timestamp) -> Result<(), JournalError> {
         self.order(|reply| WriteRequest::Alive { profile, at, reply }).await
     }
 
-    /// The last proof that a profile was watched over: the later of the last [`Self::alive`], its newest message and its newest
-    /// gap. To be asked before this run writes an entry. An entry that the operator or an enquiry caused proves that this program
-    /// ran, not that messages could arrive.
+    /// The last proof that a profile was live: the latest of the last [`Self::alive`], its newest message and its newest gap. Call
+    /// it before this run writes an entry. An entry that the operator or a status check caused proves that this program ran, not
+    /// that messages could arrive.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read.
+    /// If the journal can't be read.
     pub async fn last_alive(&self, profile: ProfileId) -> Result<Option<Timestamp>, JournalError> {
         self.read(|reply| ReadRequest::LastAlive { profile, reply }).await
     }
 
-    /// Whether something may have to go, by these limits; what is open counts as well.
+    /// Whether these limits may require a purge; open items count as well.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read.
+    /// If the journal can't be read.
     pub async fn is_purge_due(&self, now: Timestamp, limits: &Limits) -> Result<bool, JournalError> {
         self.read(|reply| ReadRequest::Due { now, limits: limits.clone(), reply }).await
     }
 
-    /// Takes a little of what the limits no longer allow out. Appends that wait come in between two steps: go on while
-    /// [`PurgeStep::more`] says so. What is open stays.
+    /// Removes a little of what exceeds the limits. Waiting appends are served between two steps: continue while
+    /// [`PurgeStep::more`] is set. Open items stay.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be written; then nothing was taken out.
+    /// If the journal can't be written; then nothing was removed.
     pub async fn purge_step(&self, now: Timestamp, limits: &Limits) -> Result<PurgeStep, JournalError> {
         let limits = limits.clone();
         self.order(|reply| WriteRequest::Purge { now, limits, reply }).await
@@ -338,8 +337,8 @@ impl Journal {
             .sum()
     }
 
-    /// Commits everything that was handed over, moves the log into the database, and ends both threads. Whoever appends
-    /// afterwards gets the entries back.
+    /// Commits everything that was passed in, moves the log into the database, and stops both threads. Later appends fail and
+    /// return their entries.
     pub async fn close(&self) {
         let (reply, closed) = oneshot::channel();
         if self.queries.send(ReadRequest::Close(reply)).await.is_ok() {
@@ -351,7 +350,7 @@ impl Journal {
         }
     }
 
-    /// About how many instructions SQLite has executed for the reader: several for each row that it looked at.
+    /// Approximate number of instructions that SQLite has executed for the reader: several for each row that it looked at.
     #[cfg(test)]
     pub(crate) fn reader_steps(&self) -> u64 {
         self.open.steps().load(std::sync::atomic::Ordering::Relaxed)
@@ -361,20 +360,20 @@ impl Journal {
         self.read(|reply| ReadRequest::Query { query: query.clone(), reply }).await
     }
 
-    /// Asks the writer.
+    /// Sends a request to the writer.
     pub(crate) async fn order<T>(&self, order: impl FnOnce(Reply<T>) -> WriteRequest) -> Result<T, JournalError> {
         let (reply, done) = oneshot::channel();
         self.orders.send(order(reply)).await.map_err(|_closed| JournalError::Closed)?;
         answer(done).await.unwrap_or(Err(JournalError::Closed))
     }
 
-    /// Asks the reader. Where it finds the database damaged, the writer mends it; the error then tells that.
+    /// Sends a request to the reader. If it finds the database damaged, the writer repairs it, and the error reports that.
     pub(crate) async fn read<T>(&self, reading: impl Fn(Reply<T>) -> ReadRequest) -> Result<T, JournalError> {
         let damaged = self.generation.get();
         match self.read_once(&reading).await {
             Err(JournalError::Damaged { .. }) => {
                 self.order(|reply| WriteRequest::Mend { damaged, reply }).await?;
-                // It has been mended since: whoever caused that was told.
+                // It has been repaired since, and the caller that triggered the repair got the report.
                 self.read_once(&reading).await
             }
             other => other,
@@ -388,16 +387,16 @@ impl Journal {
     }
 }
 
-/// A journal that has been opened.
+/// An opened journal.
 #[derive(Debug)]
 pub struct Opened {
     /// The handle.
     pub journal: Journal,
-    /// The first number that this run will give: entries from it on are this run's.
+    /// The first entry number of this run: entries from it on are this run's.
     pub live_from: Seq,
-    /// The journal's name, under which the key of its seal is kept.
+    /// The journal's name, under which the keyring stores the sealing key.
     pub id: JournalId,
-    /// What became of a journal that was damaged; its text is for the operator.
+    /// The report of a repair; its text is for the operator.
     pub recovered: Option<RepairReport>,
     /// The clock of the last run.
     pub clock: Option<KeptClock>,
@@ -412,9 +411,9 @@ pub(crate) fn thread(name: &str, path: &Path, body: impl FnOnce() + Send + 'stat
         .map_err(|source| JournalError::File { path: path.to_owned(), source })
 }
 
-/// Orders that wait for the writer. Where as many wait, the next caller waits for a place: its session then leaves the
-/// socket unread, and TCP slows the server down.
+/// Capacity of the writer's request queue. When it is full, callers wait: a session then stops reading its socket, and TCP slows
+/// the server down.
 pub(crate) const ORDERS: usize = 16;
 
-/// Queries that wait for the reader. Where as many wait, the next caller waits for a place.
+/// Capacity of the reader's request queue. When it is full, callers wait.
 pub(crate) const QUERIES: usize = 32;

@@ -1,4 +1,4 @@
-//! What must outlive a quit, as the journal is asked for it.
+//! Pending work that must survive a quit.
 
 use crate::activity::Timestamp;
 use crate::journal::error::JournalError;
@@ -9,17 +9,17 @@ use crate::settings::ProfileId;
 use super::Journal;
 
 impl Journal {
-    /// Writes down, in one small transaction, what must be done even if the program ends first. Of a profile that is to be
-    /// removed everything is forgotten with it, and nothing more is written. A token is kept sealed, or not at all.
+    /// Records, in one small transaction, work that must be done even if the program ends first. If a profile is to be removed, its
+    /// history is cleared in the same transaction and nothing more is written for it. A token is stored sealed, or not at all.
     ///
     /// # Errors
     ///
-    /// If the journal can't be written; then nothing was written down.
+    /// If the journal can't be written; then nothing was recorded.
     pub async fn begin_work(&self, works: Vec<PendingWork>, at: Timestamp) -> Result<Vec<WorkId>, JournalError> {
         self.order(|reply| WriteRequest::BeginWork { works, at, reply }).await
     }
 
-    /// What is left to do, in the order in which it was promised. For tokens, ask after [`Self::seal_with`].
+    /// The pending work, oldest first. To get tokens, call it after [`Self::seal_with`].
     ///
     /// # Errors
     ///
@@ -28,21 +28,21 @@ impl Journal {
         self.order(WriteRequest::PendingWork).await
     }
 
-    /// Work is done.
+    /// Deletes finished work.
     ///
     /// # Errors
     ///
-    /// If the journal can't be written; then it will be done again.
+    /// If the journal can't be written; then the work will be done again.
     pub async fn end_work(&self, work: WorkId) -> Result<(), JournalError> {
         self.order(|reply| WriteRequest::EndWork { work, reply }).await
     }
 
-    /// The keyring keeps a profile's newest token, or is about to: no older one of it has to leave the keyring any more, or to be
-    /// kept.
+    /// Notes that the keyring has stored a profile's newest token, or is about to: cancels pending work for older tokens of the
+    /// profile.
     ///
     /// # Errors
     ///
-    /// If the journal can't be written; then the next start takes the new token for the old one.
+    /// If the journal can't be written; then the next start mistakes the new token for the old one.
     pub async fn signed_in(&self, profile: ProfileId) -> Result<(), JournalError> {
         self.order(|reply| WriteRequest::SignedIn { profile, reply }).await
     }

@@ -1,5 +1,5 @@
-//! What the journal has, line by line, for others: by `export`, and by the window's dialog. Reads beside whoever writes, and
-//! holds one activity at a time.
+//! Exports the journal line by line, for `export` and for the window's dialog. Reads beside the writer, and holds one activity in
+//! memory at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,46 +16,46 @@ use crate::settings::ProfileId;
 
 use super::read_only::{ExternalSort, ReadOnlyJournal};
 
-/// By which spreadsheets know UTF-8.
+/// Marks a file as UTF-8 for spreadsheets.
 const BOM: &str = "\u{feff}";
 
-/// What is exported, and how.
+/// What to export, and how.
 #[derive(Debug, Clone)]
 pub struct Export {
-    /// The form of the lines.
+    /// The format of the lines.
     pub format: Format,
-    /// One profile; `None` for all of them.
+    /// Exports only this profile; `None` for all of them.
     pub only: Option<ProfileId>,
-    /// What rows have to be like.
+    /// The filter that rows must match.
     pub filter: Filter,
-    /// What rows have to count as.
+    /// The status filter that rows must match.
     pub status_filter: StatusFilter,
-    /// What was last heard of before is left out.
+    /// Excludes rows whose last message is older.
     pub since: Option<Timestamp>,
-    /// One line a message received, in order of arrival, instead of one an activity.
+    /// One line for each received message, in order of arrival, instead of one for each activity.
     pub messages: bool,
-    /// Whether CSV begins with a byte order mark.
+    /// Whether CSV starts with a byte order mark.
     pub bom: bool,
-    /// The activities that these entries are of, and no others; `None` for all.
+    /// Exports only the activities of these entries; `None` for all.
     pub rows: Option<Vec<Seq>>,
-    /// How long a link is taken to live when the message does not say.
+    /// The lifetime of a link whose message does not give one.
     pub link_lifetime: Duration,
-    /// The time as of which states are told, by the clock that stamped the entries.
+    /// The time for which states are computed, on the clock that stamped the entries.
     pub now: Timestamp,
     /// How that clock relates to the other clocks.
     pub reference: TimeReference,
-    /// Which links of earlier runs can still be used.
+    /// The usable links of earlier runs.
     pub links: EarlierLinks,
-    /// The names of profiles. One without a name is told by its id.
+    /// The names of profiles. A profile without a name is shown by its id.
     pub names: BTreeMap<ProfileId, String>,
 }
 
 impl Export {
-    /// Gives every line, with its end, to `line`; first the header, where there is one. Waits for the disk.
+    /// Passes every line, with its line end, to `line`; first the header, if there is one. Blocks on the disk.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read, or with the error of `line`, which ends it.
+    /// If the journal can't be read, or with the error of `line`, which stops the export.
     pub fn write<E: From<JournalError>>(
         &self,
         archive: Option<&ReadOnlyJournal>,
@@ -89,26 +89,25 @@ impl Export {
     }
 }
 
-/// What is known of all activities together: the operator's labels, and what the lines of gaps are made of, once all of them have
-/// come by.
+/// Data across activities: the operator's labels, and the inputs for the lines of gaps, complete once all entries were read.
 #[derive(Default)]
 struct Background {
     labels: BTreeMap<(ProfileId, ActivityKey), String>,
-    /// The activities that were chosen; `None` for all.
+    /// The selected activities; `None` for all.
     chosen: Option<BTreeSet<(ProfileId, ActivityKey)>>,
-    /// Ids that were open across a gap, with what is known of each by now.
+    /// Activities that were open during a gap, with what is known of each now.
     across: BTreeMap<(ProfileId, ActivityKey), StatusAnswer>,
     profiles: BTreeMap<ProfileId, OfProfile>,
-    /// The gaps that have come by, each with its first entry.
+    /// The gaps read so far, each with its first entry.
     gaps: Vec<(Seq, Current)>,
 }
 
-/// What is known of one profile.
+/// Data of one profile.
 #[derive(Default)]
 struct OfProfile {
-    /// How many commands and data requests are open.
+    /// Number of open commands and open data requests.
     open: (usize, usize),
-    /// Commands whose outcome only an enquiry told.
+    /// Commands whose outcome only a status check reported.
     unheard: Vec<Unheard>,
 }
 
@@ -127,7 +126,7 @@ impl Background {
         Ok(background)
     }
 
-    /// An activity has come by.
+    /// Notes an activity that was read.
     fn note(&mut self, profile: ProfileId, activity: &Activity<'_>, now: Timestamp) {
         let status = activity.status();
         if !matches!(activity.kind(), Kind::Command | Kind::Data) {
@@ -151,7 +150,7 @@ impl Background {
         }
     }
 
-    /// The lines of gaps that are wanted, each with its first entry. Only now is known what came after them.
+    /// The requested lines of gaps, each with its first entry. They depend on what came after the gap.
     fn lines(self, export: &Export) -> Vec<(Seq, String)> {
         let Self { across, profiles, gaps, .. } = self;
         let mut lasted: BTreeMap<ProfileId, Vec<&Gap>> = BTreeMap::new();
@@ -177,18 +176,17 @@ impl Background {
     }
 }
 
-/// One activity, while its entries come by.
+/// The activity whose entries are being read.
 struct Current {
     profile: ProfileId,
     key: ActivityKey,
     model: Activities,
     whole: Option<String>,
     whole_context: Option<String>,
-    /// What the entries of a gap say together, and when the latest was written.
+    /// The union of a gap's entries, and when the latest was written.
     gap: Option<(Gap, Timestamp)>,
-    /// Its first entry.
     first: Seq,
-    /// Whether it is one of those that were chosen.
+    /// Whether it is one of the selected activities.
     is_chosen: bool,
 }
 
@@ -196,7 +194,7 @@ impl Current {
     fn begin(profile: ProfileId, key: ActivityKey, first: Seq, export: &Export) -> Self {
         let mut model = Activities::new(export.link_lifetime);
         model.set_reference(export.reference);
-        // A message is told as it was when it came.
+        // A message is exported with the state at its arrival.
         if !export.messages {
             model.set_live_from(export.links.live_from);
             if let ActivityKey::Data(request) = &key
@@ -234,7 +232,8 @@ impl Current {
         self.model.find(&self.key).and_then(|row| self.model.get(row))
     }
 
-    /// All of it has come by. Its line, in the state that it is in, if `wants_line` and it is wanted. A gap waits for the rest.
+    /// Ends an activity whose entries were all read. Returns its line, in its current state, if `wants_line` is set and it matches.
+    /// A gap waits for the rest.
     fn end(mut self, export: &Export, background: &mut Background, wants_line: bool) -> Option<(Seq, String)> {
         self.model.expire(export.now);
         if self.gap.is_some() {
@@ -253,8 +252,8 @@ impl Current {
     }
 }
 
-/// One line an activity, in order of arrival; or one line a message received and one a gap. They are found activity by activity,
-/// and a gap is told by what became of activities that came after it: so they are sorted in a scratch file.
+/// One line for each activity, in order of arrival; or one for each received message and each gap. Entries are read activity by
+/// activity, and a gap's line depends on activities after it, so lines are sorted in a scratch file.
 fn lines<E: From<JournalError>>(
     archive: &ReadOnlyJournal,
     export: &Export,
@@ -291,8 +290,8 @@ fn lines<E: From<JournalError>>(
     sorter.each(|line| write(line))
 }
 
-/// The line of one message, where it is one and wanted. A command's says what this very message says, which a late or
-/// repeated one may contradict; that of a data request how it stands then, since several messages make it ready.
+/// The line of one message, if it is one and matches. A command's line has the state in this very message, which a late or repeated
+/// one may contradict; a data request's line has its state at that time, since several messages make it ready.
 fn message(open: &Current, entry: &Entry, export: &Export, background: &Background) -> Option<String> {
     let source = match entry.fact {
         Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } => Evidence::Socket,

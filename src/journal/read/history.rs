@@ -1,7 +1,7 @@
-//! The entries of one activity.
+//! Reads the entries of one activity.
 //!
-//! Those of an open activity are listed in its row ([`crate::journal::tables::open_activity`]). Those of a settled one are searched for
-//! between the first and the last entry that the caller knows of. Those of a gap have an index.
+//! An open activity's entries are listed in its row ([`crate::journal::tables::open_activity`]). A settled activity's entries are
+//! searched between the first and the last entry that the caller knows of. A gap's entries have an index.
 
 use std::collections::VecDeque;
 
@@ -14,9 +14,9 @@ use crate::journal::tables::open_gaps;
 use crate::journal::write::database::number_of;
 use crate::settings::ProfileId;
 
-/// How many entries of what a server said, and how many of our own, are read at most: the newest.
+/// Maximum number of entries read, separately for entries from a server and for local ones: the newest.
 const MOST: usize = 1_000;
-/// How many bytes of entries are read at most, unless one entry alone has more.
+/// Maximum bytes of entries read, unless a single entry is larger.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// Entries of one activity.
@@ -28,7 +28,7 @@ pub struct History {
     pub is_cut: bool,
 }
 
-/// Which activity.
+/// Selects an activity.
 #[derive(Debug, Clone)]
 pub(crate) struct HistoryQuery {
     pub(crate) profile: ProfileId,
@@ -37,7 +37,6 @@ pub(crate) struct HistoryQuery {
     pub(crate) known: Option<(Seq, Seq)>,
 }
 
-/// Reads it.
 pub(crate) fn read(connection: &Connection, open: &OpenIndex, wanted: &HistoryQuery) -> rusqlite::Result<History> {
     let HistoryQuery { profile, key, known } = wanted;
     let Some(profile) = number_of(connection, *profile)? else { return Ok(History::default()) };
@@ -61,13 +60,13 @@ pub(crate) fn read(connection: &Connection, open: &OpenIndex, wanted: &HistoryQu
     fetch(connection, (profile, key), &numbers, is_cut)
 }
 
-/// The numbers of an activity's newest entries between two, and whether there are more.
+/// The numbers of an activity's newest entries in a range, and whether there are more.
 fn search(
     connection: &Connection,
     (profile, key): (i64, &ActivityKey),
     (first, last): (i64, i64),
 ) -> rusqlite::Result<(Vec<i64>, bool)> {
-    // The plus keeps SQLite from the index on profiles: reading the span itself is quicker.
+    // The plus keeps SQLite from using the index on profiles: reading the range itself is faster.
     let mut select = connection.prepare_cached(
         "SELECT seq, kind FROM entry
          WHERE seq BETWEEN ?2 AND ?3 AND id = ?5 AND kind % 10 = ?4 AND +profile = ?1 ORDER BY seq",
@@ -75,7 +74,7 @@ fn search(
     let mut rows = select.query((profile, first, last, row::unit(key.kind()), StoredId::of(key.id())))?;
     let (mut told, mut ours, mut is_cut) = (VecDeque::new(), VecDeque::new(), false);
     while let Some(found) = rows.next()? {
-        // What a server says often must not push out what this program did.
+        // Frequent server messages must not push out local entries.
         let numbers = if row::is_ours(found.get(1)?) { &mut ours } else { &mut told };
         numbers.push_back(found.get(0)?);
         if numbers.len() > MOST {
@@ -88,7 +87,7 @@ fn search(
     Ok((numbers, is_cut))
 }
 
-/// Reads the entries of these numbers, the newest first, until they have too many bytes.
+/// Reads the entries with these numbers, newest first, up to the size limit.
 fn fetch(
     connection: &Connection,
     (profile, key): (i64, &ActivityKey),
@@ -112,7 +111,7 @@ fn fetch(
         match found.optional()? {
             Some(Some(entry)) if entry.key == *key => entries.push(entry),
             Some(None) => is_cut = true,
-            // It has been taken out.
+            // It has been removed.
             Some(Some(_)) | None => {}
         }
     }

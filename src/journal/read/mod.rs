@@ -1,4 +1,5 @@
-//! Readers of the file, beside the writer and offline.
+//! Readers of the file: `reader` beside the writer, `read_only` for other processes; `history` reads one activity and `export`
+//! writes lines.
 
 pub(crate) mod export;
 pub(crate) mod history;

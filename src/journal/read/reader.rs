@@ -1,4 +1,4 @@
-//! The thread that reads: its own connection, which can't write.
+//! The reader thread: its own connection, which can't write.
 
 use std::path::{Path, PathBuf};
 
@@ -18,60 +18,55 @@ use crate::settings::ProfileId;
 
 use super::history::{self, History};
 
-/// What the thread is asked.
+/// Requests to the reader thread.
 #[derive(Debug)]
 pub(crate) enum ReadRequest {
-    /// Entries.
+    /// Reads entries.
     Query {
-        /// Which.
+        /// Selects the entries.
         query: Query,
-        /// The answer.
         reply: Reply<Vec<Entry>>,
     },
-    /// Entries of one activity.
+    /// Reads the entries of one activity.
     History {
-        /// Which.
+        /// Selects the activity.
         wanted: history::HistoryQuery,
-        /// The answer.
         reply: Reply<History>,
     },
-    /// Whether there is something that the limits no longer allow.
+    /// Checks whether anything exceeds the limits.
     Due {
-        /// The time of day.
+        /// The current time.
         now: Timestamp,
-        /// The limits.
         limits: Limits,
-        /// The answer.
         reply: Reply<bool>,
     },
-    /// The last moment at which a profile is known to have been alive.
+    /// Reads the last time at which a profile is known to have been live.
     LastAlive {
-        /// Whose.
+        /// The profile to look up.
         profile: ProfileId,
-        /// The answer.
         reply: Reply<Option<Timestamp>>,
     },
-    /// To end. The answer is that the sender is dropped.
+    /// Stops the thread. Replies by dropping the sender.
     Close(oneshot::Sender<()>),
 }
 
-/// Which entries, always in ascending order.
+/// Selects entries, always in ascending order.
 #[derive(Debug, Clone)]
 pub(crate) enum Query {
     /// The newest before a number.
     Before { profile: ProfileId, before: Option<Seq>, limit: usize },
-    /// The newest before a number that say what was done with data.
+    /// The newest download entries before a number.
     DownloadsBefore { profile: ProfileId, before: Seq, limit: usize },
     /// The oldest from a number on.
     Since { profile: ProfileId, from: Seq, limit: usize },
 }
 
-/// The connection that reads.
+/// The reading connection.
 pub(crate) struct Reader {
     path: PathBuf,
     generation: Generation,
     open: OpenIndex,
-    /// The connection, and the generation that it is of; `None` where it failed, or the writer has another database.
+    /// The connection and its generation; `None` if it failed, or the writer has another database.
     connection: Option<(u64, Connection)>,
 }
 
@@ -81,7 +76,7 @@ impl Reader {
         Ok(Self { path: path.to_owned(), generation, open, connection })
     }
 
-    /// Answers until it is told to close or the last handle is gone. Whoever has gone needs no answer.
+    /// Serves queries until a close request arrives or the last handle is dropped. A caller that is gone needs no reply.
     pub(crate) fn run(mut self, mut queries: mpsc::Receiver<ReadRequest>) {
         while let Some(reading) = queries.blocking_recv() {
             match reading {
@@ -113,7 +108,7 @@ impl Reader {
         }
     }
 
-    /// Reads from the database that the writer has now.
+    /// Reads from the writer's current database.
     fn with<T>(&mut self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {
         let generation = self.generation.get();
         let connection = match self.connection.take() {
@@ -139,7 +134,7 @@ fn connect(path: &Path, _open: &OpenIndex) -> Result<Connection, JournalError> {
     schema::open_for_reading(path)
 }
 
-/// Counts what SQLite does, for tests.
+/// Counts SQLite's instructions, for tests.
 #[cfg(test)]
 fn connect(path: &Path, open: &OpenIndex) -> Result<Connection, JournalError> {
     let mut connection = schema::open_for_reading(path)?;

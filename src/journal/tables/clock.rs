@@ -1,4 +1,4 @@
-//! The clock of the last run, from which the next one goes on: one line of JSON in the table `meta`.
+//! The clock of the last run, which the next run continues: one line of JSON in the table `meta`.
 
 use std::time::Duration;
 
@@ -7,55 +7,55 @@ use serde::{Deserialize, Serialize};
 
 use crate::activity::{Seq, Timestamp};
 
-/// The row's name.
+/// The name of the row.
 const NAME: &str = "clock";
 
-/// The clock of a run as it was at some moment of it: once a minute, and when something about it changed.
+/// A snapshot of a run's clock, stored once a minute and on each change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptClock {
-    /// What names the boot of the machine, if the system has such a name.
+    /// The boot id of the machine, if the system has one.
     pub boot_id: Option<String>,
-    /// The time since that boot, suspend included, if the system counts it.
+    /// The time since that boot, suspend included, if the system measures it.
     pub since_boot: Option<Duration>,
-    /// The time by the clock of the run, which stamped its entries.
+    /// The time on the run's clock, which stamps its entries.
     pub now: Timestamp,
-    /// How far the computer's clock was ahead of that, in microseconds.
+    /// How far the computer's clock was ahead of the run's clock, in microseconds.
     pub ahead: i64,
-    /// How far the server's time of day was ahead of it at least, in microseconds; `None` if nothing was known of that.
+    /// Lower bound of how far the server's clock was ahead of the run's clock, in microseconds; `None` if unknown.
     pub server: Option<i64>,
-    /// Whether a server told its time during this boot.
+    /// Whether a server reported its time during this boot.
     pub told_by_server: bool,
-    /// The first entry that was stamped by this clock, in this run or an earlier one of the same boot.
+    /// The first entry stamped by this clock, in this run or an earlier one of the same boot.
     pub steady_from: Seq,
-    /// The time that it was at least, for what can't be undone.
+    /// Lower bound of the current time, for decisions that can't be undone.
     pub certain: Timestamp,
 }
 
-/// Where the clock of a run begins.
+/// The starting point of a run's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resumed {
-    /// The time by it.
+    /// The time on the run's clock.
     pub now: Timestamp,
     /// How far the computer's clock is ahead of it, in microseconds.
     pub ahead: i64,
-    /// How far it was ahead before.
+    /// The earlier value of `ahead`.
     pub ahead_before: i64,
-    /// How far the server's time of day is ahead of it at least, in microseconds; `None` if nothing is known of that.
+    /// Lower bound of how far the server's clock is ahead of it, in microseconds; `None` if unknown.
     pub server: Option<i64>,
-    /// Whether a server told its time during this boot.
+    /// Whether a server reported its time during this boot.
     pub told_by_server: bool,
-    /// Whether it is the clock of an earlier run, which the time since boot has carried on.
+    /// Whether it continues the clock of an earlier run, by the time since boot.
     pub is_continued: bool,
-    /// The first entry that was stamped by it, if there is one.
+    /// The first entry stamped by it, if there is one.
     pub steady_from: Option<Seq>,
 }
 
 impl KeptClock {
-    /// Where a run begins that knows what an earlier one kept, what the computer's clock says, and which boot this is and how
-    /// long ago that was.
+    /// Computes a run's starting point from the snapshot of an earlier run, the computer's clock (`wall`), and the current boot's
+    /// id and age.
     #[must_use]
     pub fn resume(kept: Option<&Self>, wall: Timestamp, boot: Option<(&str, Duration)>) -> Resumed {
-        /// How far the computer's clock may be off and count as corrected slowly, in microseconds.
+        /// Maximum drift of the computer's clock that counts as slow correction, in microseconds.
         const SLEW: i64 = 1_000_000;
         let Some(kept) = kept else {
             return Resumed {
@@ -86,9 +86,9 @@ impl KeptClock {
                 steady_from: Some(kept.steady_from),
             };
         }
-        // The computer's clock is all there is. It is not earlier than it was, however it is set.
+        // Only the computer's clock is left. However it is set, time does not move back.
         let now = [by_wall, wall].into_iter().find(|now| *now >= kept.now).unwrap_or(kept.now);
-        // What the server's clock showed then has passed.
+        // The time that the server's clock showed then has passed.
         let passed = kept.server.map(|server| kept.now.0.saturating_add(server).saturating_sub(now.0));
         Resumed {
             now,
@@ -102,15 +102,15 @@ impl KeptClock {
     }
 }
 
-/// Keeps a clock in the place of the one before.
+/// Stores a clock in place of the previous one.
 pub(crate) fn keep(connection: &Connection, clock: &KeptClock) -> rusqlite::Result<()> {
     let text = serde_json::to_string(clock).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)", (NAME, text)).map(|_one| ())
 }
 
-/// The clock that was kept. One that can't be read, such as that of a newer version, is none.
+/// The stored clock; `None` if it can't be read, such as that of a newer version.
 pub(crate) fn kept(connection: &Connection) -> rusqlite::Result<Option<KeptClock>> {
-    // The first format has no such table, and is read beside an older program.
+    // The first format has no such table, and may be read while an older program runs.
     let made = connection.query_row("SELECT 1 FROM sqlite_schema WHERE name = 'meta'", (), |_row| Ok(())).optional()?;
     if made.is_none() {
         return Ok(None);

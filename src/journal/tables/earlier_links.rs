@@ -1,4 +1,4 @@
-//! Which links of earlier runs can still be used: what decides, for whoever reads the journal, whether one is ready.
+//! Which links of earlier runs are still usable, so that readers of the journal can tell whether data is ready.
 
 use std::collections::BTreeSet;
 
@@ -11,18 +11,17 @@ use crate::settings::ProfileId;
 
 use super::seal::RUN_SEAL;
 
-/// The row in `meta` that holds the first entry of the newest run.
+/// The row in `meta` with the first entry of the newest run.
 pub(crate) const LIVE_FROM: &str = "live_from";
 
-/// Who opens the links that were kept.
+/// Who can open the stored links.
 #[derive(Clone)]
 pub enum LinkOpener {
-    /// The run that is under way, with the key that it was given.
+    /// The current run, with the key that it was given.
     Run,
-    /// The next run, if the keyring then gives this key; `None` if it gives none.
+    /// The next run, if the keyring then has this key; `None` if it has none.
     NextRun(Option<SealKey>),
-    /// The next run, of which nothing is known: no keyring can be asked from here, as in a job without a desktop session. Links
-    /// that were kept count as they are.
+    /// Unknown: no keyring is accessible, as in a job without a desktop session. Stored links count as usable.
     NotKnown,
 }
 
@@ -37,17 +36,17 @@ impl std::fmt::Debug for LinkOpener {
     }
 }
 
-/// The links of earlier runs. One that was not kept went with the memory of its run.
+/// The links of earlier runs. A link that was not stored was lost with the memory of its run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EarlierLinks {
-    /// Entries before this one are of earlier runs.
+    /// Entries before this one are from earlier runs.
     pub live_from: Seq,
-    /// The requests whose links were kept.
+    /// The requests whose links are stored.
     pub kept: BTreeSet<(ProfileId, RequestId)>,
 }
 
 impl EarlierLinks {
-    /// Tells a model about them.
+    /// Passes them on to a model.
     pub fn apply(&self, profile: ProfileId, activities: &mut Activities) {
         activities.set_live_from(self.live_from);
         let kept: Vec<RequestId> =
@@ -56,7 +55,7 @@ impl EarlierLinks {
     }
 }
 
-/// A run begins whose first entry has this number.
+/// Notes the number of a new run's first entry.
 pub(crate) fn begin_run(connection: &Connection, first: i64) -> rusqlite::Result<()> {
     connection.execute("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", (LIVE_FROM, first))?;
     connection.execute("DELETE FROM meta WHERE name = ?1", [RUN_SEAL]).map(drop)

@@ -1,11 +1,11 @@
-//! What rows of gaps name, and whether a gap is settled.
+//! The activities that a gap's entries name, and whether the gap is settled.
 
 use rusqlite::Connection;
 
 use crate::activity::{ActivityKey, Fact};
 use crate::journal::file::row::{self, COLUMNS, StoredId};
 
-/// Whether nothing that any entry of an ended gap names is open.
+/// Whether no activity named by an entry of an ended gap is open.
 pub(crate) fn is_gap_settled(
     connection: &Connection,
     profile: i64,
@@ -16,7 +16,7 @@ pub(crate) fn is_gap_settled(
     Ok(!named.iter().any(is_open))
 }
 
-/// What the entries of a gap name.
+/// The activities that the entries of a gap name.
 pub(crate) fn named_by_gap(
     connection: &Connection,
     profile: i64,

@@ -1,4 +1,5 @@
-//! One file for each table of the journal, beside that of entries.
+//! One file for each table of the journal besides that of entries, and one each for the helpers of gaps (`gap_rows`, `open_gaps`)
+//! and of sealing (`seal`).
 
 pub(crate) mod clock;
 pub(crate) mod earlier_links;

@@ -1,21 +1,21 @@
-//! Notices that stay until they are read, over restarts: what was lost or is not safe any more.
+//! Notices about data loss or risks, which stay over restarts until they are dismissed.
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::activity::Timestamp;
 use crate::settings::ProfileId;
 
-/// How many are kept; of more, the oldest go.
+/// Maximum number of stored notices; beyond it the oldest are deleted.
 const KEPT: i64 = 100;
 
-/// A notice that was not read yet.
+/// A notice that was not dismissed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersistedNotice {
-    /// Whose it is, where it is a profile's.
+    /// The profile that it is about, if any.
     pub profile: Option<ProfileId>,
-    /// When it was told.
+    /// When it was raised.
     pub at: Timestamp,
-    /// The whole sentence. With the profile it names the notice: the same is kept once.
+    /// The whole sentence. Together with the profile it identifies the notice: the same notice is stored once.
     pub sentence: String,
 }
 
@@ -23,7 +23,7 @@ fn key(profile: Option<ProfileId>) -> [u8; 16] {
     profile.map_or(0, ProfileId::as_u128).to_be_bytes()
 }
 
-/// Keeps a notice, unless the same is kept already.
+/// Stores a notice, unless the same one is already stored.
 pub(crate) fn keep(connection: &mut Connection, notice: &PersistedNotice) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute(
@@ -37,7 +37,7 @@ pub(crate) fn keep(connection: &mut Connection, notice: &PersistedNotice) -> rus
     transaction.commit()
 }
 
-/// Those that were not read, the oldest first.
+/// The stored notices, oldest first.
 pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<PersistedNotice>> {
     let mut select = connection.prepare_cached("SELECT profile, at, sentence FROM notice ORDER BY number")?;
     let notices = select.query_map((), |row| {
@@ -48,14 +48,14 @@ pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<PersistedNoti
     notices.collect()
 }
 
-/// One was read.
+/// Deletes a dismissed notice.
 pub(crate) fn read(connection: &Connection, profile: Option<ProfileId>, sentence: &str) -> rusqlite::Result<()> {
     connection
         .execute("DELETE FROM notice WHERE profile = ?1 AND sentence = ?2", (key(profile), sentence))
         .map(|_count| ())
 }
 
-/// Forgets those of a profile.
+/// Deletes a profile's notices.
 pub(crate) fn forget(connection: &Connection, profile: ProfileId) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM notice WHERE profile = ?1", [key(Some(profile))]).map(|_count| ())
 }

@@ -1,4 +1,4 @@
-//! What the gaps in the table of what is open name, and when they are settled.
+//! The activities that open gaps name, and the entries of a gap.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use crate::journal::file::row::{self, StoredId};
 use super::gap_rows::named_by_gap;
 use super::open_activity::OpenIndex;
 
-/// What the gaps name that are open, by the hashes of the activities.
+/// Hashes of the activities that open gaps name.
 pub(crate) fn named_by_open_gaps(connection: &Connection, index: &OpenIndex) -> rusqlite::Result<HashSet<u64>> {
     let mut select = connection.prepare_cached("SELECT profile, kind, id FROM open_activity WHERE kind = 4")?;
     let mut rows = select.query(())?;
@@ -23,8 +23,8 @@ pub(crate) fn named_by_open_gaps(connection: &Connection, index: &OpenIndex) -> 
     Ok(named)
 }
 
-/// The numbers of a gap's entries, ascending. They are found by an index of their own, because a gap is only known from all
-/// of them, and those of one that went on for long are not all listed.
+/// The numbers of a gap's entries, ascending. They have their own index, because a gap is the union of its entries and the row of a
+/// long one does not list all of them.
 pub(crate) fn entries_of_gap(connection: &Connection, profile: i64, key: &ActivityKey) -> rusqlite::Result<Vec<i64>> {
     let sql = "SELECT seq FROM entry WHERE kind % 10 = 4 AND profile = ?1 AND id = ?2 ORDER BY seq";
     let mut select = connection.prepare_cached(sql)?;

@@ -1,4 +1,4 @@
-//! What must be done even if the program ends first: written down before anything else, finished at the next start.
+//! Work that must be done even if the program ends first: recorded before it starts, finished at the next start.
 
 use std::path::PathBuf;
 
@@ -10,48 +10,48 @@ use crate::settings::{Profile, ProfileId};
 
 use super::seal::{SealAad, Sealer};
 
-/// The kind of a sealed token, beside those of secrets and originals.
+/// The kind of a sealed token, distinct from those of secrets and originals.
 const TOKEN: i64 = 5;
 
-/// The kind of a number whose entries have to be taken off the disk: the journal does that by itself.
+/// The kind of a profile number whose entries have to be deleted; the journal does that by itself.
 const FORGOTTEN: i64 = 5;
 
-/// The kind of a token that the keyring has to keep.
+/// The kind of a token that has to be stored in the keyring.
 const KEEP: i64 = 6;
 
-/// The number of a piece of pending work.
+/// The id of a piece of pending work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WorkId(pub(crate) i64);
 
-/// Work that outlives the run in which it was promised.
+/// Work that outlives the run that recorded it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PendingWork {
-    /// A profile was signed out: its token has to leave the keyring. Until then the profile stays signed out.
+    /// A profile was signed out: its token has to be removed from the keyring. Until then the profile stays signed out.
     ForgetToken(ProfileId),
-    /// A token has to be revoked. The token is kept sealed; it is `None` if the journal had no key to seal it with, or has
-    /// not got it now.
+    /// A token has to be revoked. The token is stored sealed; it is `None` if the journal had no key to seal it with, or does not
+    /// have the key now.
     RevokeToken {
-        /// The profile as it was, with the addresses at which the token is good.
+        /// The profile as it was, with the addresses for which the token is valid.
         profile: Box<Profile>,
-        /// The token.
+        /// The token to revoke.
         token: Option<AuthorizationToken>,
     },
-    /// The keyring did not keep a profile's newest token before the program ended. The token is kept sealed; it is `None` if
-    /// the journal had no key to seal it with, or has not got it now. A profile has one such work at most.
+    /// The program ended before the keyring stored a profile's newest token. The token is stored sealed; it is `None` if the
+    /// journal had no key to seal it with, or does not have the key now. A profile has at most one such item.
     KeepToken {
-        /// Whose.
+        /// The profile that the token belongs to.
         profile: ProfileId,
-        /// The token.
+        /// The token to store.
         token: Option<AuthorizationToken>,
     },
-    /// A profile was removed: it has to leave settings, keyring and journal. Nothing more is written for it.
+    /// A profile was removed: it has to be removed from settings, keyring and journal. Nothing more is written for it.
     RemoveProfile(ProfileId),
-    /// A file that was not finished has to be deleted.
+    /// An unfinished file has to be deleted.
     DeleteFile(PathBuf),
 }
 
 impl PendingWork {
-    /// Its number in the column `kind`.
+    /// The number for the column `kind`.
     fn kind(&self) -> i64 {
         match self {
             Self::ForgetToken(_) => 1,
@@ -72,23 +72,23 @@ impl PendingWork {
         }
     }
 
-    /// What there is to say beside the kind and the profile.
+    /// The data besides the kind and the profile.
     fn details(&self) -> String {
         match self {
             Self::ForgetToken(_) | Self::RemoveProfile(_) | Self::KeepToken { .. } => String::new(),
             Self::RevokeToken { profile, .. } => serde_json::to_string(profile).unwrap_or_default(),
-            // A path that is no text has no form here: its file stays.
+            // A path that is not UTF-8 can't be stored: its file stays.
             Self::DeleteFile(path) => path.to_str().unwrap_or_default().to_owned(),
         }
     }
 }
 
-/// Where the token of a profile is sealed: it opens nowhere else.
+/// Binds a sealed token to its profile: it opens nowhere else.
 fn place(profile: ProfileId, request: &RequestId, at: Timestamp) -> SealAad<'_> {
     SealAad { profile, request, kind: TOKEN, at }
 }
 
-/// Writes work down; its numbers.
+/// Records work and returns its ids.
 pub(crate) fn insert(
     transaction: &Transaction<'_>,
     sealer: Option<&Sealer>,
@@ -123,7 +123,7 @@ pub(crate) fn insert(
     Ok(numbers)
 }
 
-/// What is left to do, in the order in which it was promised. Work of a kind that this version does not know is left alone.
+/// The pending work, oldest first. Work of a kind that this version does not know is skipped.
 pub(crate) fn all(connection: &Connection, sealer: Option<&Sealer>) -> rusqlite::Result<Vec<(WorkId, PendingWork)>> {
     let mut select = connection
         .prepare_cached("SELECT number, kind, profile, at, details, seal, sealed FROM pending_work ORDER BY number")?;
@@ -167,7 +167,7 @@ pub(crate) fn removed(connection: &Connection) -> rusqlite::Result<Vec<ProfileId
         .collect()
 }
 
-/// Writes down that the entries of a number have to be taken off the disk.
+/// Records that the entries under a profile number have to be deleted.
 pub(crate) fn insert_forgotten(
     transaction: &Transaction<'_>,
     (profile, number): (ProfileId, i64),
@@ -181,7 +181,7 @@ pub(crate) fn insert_forgotten(
         .map(|_count| ())
 }
 
-/// The next number whose entries have to be taken off the disk.
+/// The next profile number whose entries have to be deleted.
 pub(crate) fn forgotten(connection: &Connection) -> rusqlite::Result<Option<(WorkId, i64)>> {
     connection
         .prepare_cached("SELECT number, CAST(details AS INTEGER) FROM pending_work WHERE kind = ?1 LIMIT 1")?
@@ -189,19 +189,18 @@ pub(crate) fn forgotten(connection: &Connection) -> rusqlite::Result<Option<(Wor
         .optional()
 }
 
-/// Takes work off the list: it is done.
 pub(crate) fn done(connection: &Connection, WorkId(number): WorkId) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM pending_work WHERE number = ?1", [number]).map(|_count| ())
 }
 
-/// No older token of a profile has to be kept any more.
+/// Deletes a profile's older tokens that were waiting for the keyring.
 fn forget_kept(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite::Result<()> {
     let profile = profile.as_u128().to_be_bytes();
     let done = transaction.execute("DELETE FROM pending_work WHERE kind = ?1 AND profile = ?2", (KEEP, profile));
     done.map(|_count| ())
 }
 
-/// A profile has signed in again: what its token of before was to be forgotten or kept for is over.
+/// A profile signed in again: cancels the work for its previous token.
 pub(crate) fn signed_in(connection: &mut Connection, profile: ProfileId) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction

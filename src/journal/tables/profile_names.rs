@@ -1,29 +1,28 @@
-//! The names of profiles, so that what is exported names one that the settings do not list (any more).
+//! The names of profiles, so that exports can name profiles that are not, or no longer, in the settings.
 
 use rusqlite::{Connection, Transaction};
 
 use crate::settings::ProfileId;
 
-/// The key in the table `meta` under which a profile's name is kept.
+/// The key in the table `meta` for a profile's name.
 fn key(profile: ProfileId) -> String {
     format!("{PREFIX}{profile}")
 }
 
-/// How such keys begin.
+/// The prefix of such keys.
 const PREFIX: &str = "name:";
 
-/// Keeps a profile's name.
+/// Stores a profile's name.
 pub(crate) fn keep(connection: &Connection, profile: ProfileId, name: &str) -> rusqlite::Result<()> {
     let sql = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
     connection.execute(sql, (key(profile), name)).map(|_one| ())
 }
 
-/// Forgets a profile's name.
+/// Deletes a profile's name.
 pub(crate) fn forget(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite::Result<()> {
     transaction.execute("DELETE FROM meta WHERE name = ?1", [key(profile)]).map(|_count| ())
 }
 
-/// The names that are kept.
 pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<(ProfileId, String)>> {
     let mut statement = connection.prepare("SELECT name, value FROM meta WHERE name GLOB ?1")?;
     let found = statement.query_map([format!("{PREFIX}*")], |row| {

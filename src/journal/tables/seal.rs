@@ -1,7 +1,7 @@
-//! Sealing with AES-256-GCM: what is sealed can be read by whoever has the key, and by nobody be changed or moved elsewhere.
+//! Sealing with AES-256-GCM: only the key can open a sealed value, and nobody can change it or move it elsewhere unnoticed.
 //!
-//! A sealed value is a random nonce of 12 bytes, the ciphertext, and a tag of 16 bytes. The place that it belongs to
-//! (profile, request, kind and time) is authenticated with it.
+//! A sealed value is a random nonce of 12 bytes, the ciphertext, and a tag of 16 bytes. The context that it belongs to (profile,
+//! request, kind and time) is authenticated with it.
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -13,13 +13,13 @@ use crate::credentials::{JournalId, SealKey};
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
-/// The row in `meta` that holds the number of the key that the newest run was given; there is none before it was given one.
+/// The row in `meta` with the number of the key that the newest run was given; missing until it was given one.
 pub(crate) const RUN_SEAL: &str = "run_seal";
 
-/// What the proof of a key holds.
+/// The plaintext of a key's proof.
 const PROOF: &[u8] = b"privicore-monitor seal";
 
-/// The place of a sealed secret: it opens nowhere else.
+/// The context of a sealed secret: it opens in no other.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SealAad<'a> {
     pub(crate) profile: ProfileId,
@@ -29,7 +29,7 @@ pub(crate) struct SealAad<'a> {
 }
 
 impl SealAad<'_> {
-    /// As bytes: all but the last part are of one length, so that no two places look the same.
+    /// The context as bytes: all but the last part have a fixed length, so that no two contexts are equal.
     fn bytes(self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(32 + self.request.as_str().len());
         bytes.extend(self.profile.as_u128().to_be_bytes());
@@ -40,15 +40,15 @@ impl SealAad<'_> {
     }
 }
 
-/// Seals and opens under one key.
+/// Seals and opens with one key.
 pub(crate) struct Sealer {
     key: SealKey,
-    /// The key's number in the table `seal`: rows name the key by it.
+    /// The key's number in the table `seal`, which rows refer to.
     pub(crate) number: i64,
 }
 
 impl Sealer {
-    /// Finds the number of a key in a journal, or gives it one.
+    /// Finds the number of a key in a journal, or assigns one.
     pub(crate) fn enter(connection: &Connection, journal: JournalId, key: SealKey) -> rusqlite::Result<Self> {
         if let Some(found) = Self::find(connection, journal, &key)? {
             return Ok(found);
@@ -77,22 +77,22 @@ impl Sealer {
         Ok(None)
     }
 
-    /// Notes for those who read beside this run that it has the key.
+    /// Notes that this run has the key, for processes that read the journal meanwhile.
     pub(crate) fn note_run(&self, connection: &Connection) -> rusqlite::Result<()> {
         connection.execute("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", (RUN_SEAL, self.number)).map(drop)
     }
 
-    /// Seals a secret; `None` where the system gives no random numbers.
+    /// Seals a secret; `None` if the system has no random numbers.
     pub(crate) fn seal(&self, place: SealAad<'_>, secret: &str) -> Option<Vec<u8>> {
         self.sealed(&place.bytes(), secret.as_bytes())
     }
 
-    /// Opens a sealed secret; `None` where it was changed, or is of another place or key.
+    /// Opens a sealed secret; `None` if it was changed, or belongs to another context or key.
     pub(crate) fn open(&self, place: SealAad<'_>, sealed: &[u8]) -> Option<SecretBytes> {
         self.opened(&place.bytes(), sealed)
     }
 
-    /// The key as `ring` wants it. Made for each use, since `ring` does not wipe it: so it lives only on the stack.
+    /// The key in `ring`'s form. Created for each use, so that it only lives on the stack, because `ring` does not wipe it.
     fn ring_key(&self) -> Option<LessSafeKey> {
         UnboundKey::new(&AES_256_GCM, self.key.expose()).ok().map(LessSafeKey::new)
     }
@@ -100,7 +100,7 @@ impl Sealer {
     fn sealed(&self, place: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
         let mut nonce = [0; NONCE_LEN];
         SystemRandom::new().fill(&mut nonce).ok()?;
-        // Of its final size from the start: a buffer that grew would leave the secret behind.
+        // Allocated at its final size: a buffer that grew would leave copies of the secret behind.
         let mut sealed = Vec::with_capacity(NONCE_LEN + secret.len() + AES_256_GCM.tag_len());
         sealed.extend(nonce);
         sealed.extend_from_slice(secret);

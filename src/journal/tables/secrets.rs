@@ -1,7 +1,7 @@
-//! What opens data: links, stream tokens and stream addresses of requests, kept sealed in the table `secret`; and, in the
-//! table `original`, messages of which more than that was masked.
+//! Data-opening secrets: links, stream tokens and stream addresses of requests, stored sealed in the table `secret`; and, in the
+//! table `original`, messages in which more than that was masked.
 //!
-//! They are written with the entries that they came in, in one transaction, and are in the journal in no other form.
+//! They are written in one transaction with their entries, and the journal has them in no other form.
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
@@ -18,19 +18,19 @@ const LINK: i64 = 1;
 const STREAM_TOKEN: i64 = 2;
 const STREAM_READY: i64 = 3;
 
-/// What came for a request and opens its data.
+/// A secret that arrived for a request and opens its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {
-    /// A link.
+    /// A complete link.
     Link(Link),
     /// A bare downstream token.
     StreamToken(StreamToken),
-    /// `STREAM-READY` came; with the `streamUrl`, where it had one.
+    /// `STREAM-READY` arrived; with its `streamUrl`, if it had one.
     StreamReady(Option<Link>),
 }
 
 impl Secret {
-    /// Its number in the column `kind`.
+    /// The number for the column `kind`.
     fn kind(&self) -> i64 {
         match self {
             Self::Link(_) => LINK,
@@ -39,7 +39,7 @@ impl Secret {
         }
     }
 
-    /// The text that is sealed; empty for a `STREAM-READY` without an address.
+    /// The text to seal; empty for a `STREAM-READY` without an address.
     fn expose(&self) -> &str {
         match self {
             Self::Link(link) | Self::StreamReady(Some(link)) => link.expose(),
@@ -58,37 +58,36 @@ impl Secret {
     }
 }
 
-/// A secret and whose it is. Of each kind a request has one: a newer takes the place of an older.
+/// A secret and its request. A request has one secret of each kind: a newer one replaces the older.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestSecret {
     /// The request.
     pub request: RequestId,
     /// The secret.
     pub secret: Secret,
-    /// When it came.
+    /// When it arrived.
     pub at: Timestamp,
-    /// When its time is over, where its message said.
+    /// When it expires, if its message said so.
     pub expires: Option<Timestamp>,
 }
 
-/// What was masked in entries that are committed together, to be kept sealed beside them.
+/// The masked parts of entries that are committed together, to be stored sealed beside them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Secrets {
-    /// What opens the data of requests.
+    /// The secrets that open the data of requests.
     pub requests: Vec<RequestSecret>,
-    /// Messages as they came, each with its entry's place among the entries: those of which more opens data than is in
-    /// `requests`.
+    /// Messages as received, each with the index of its entry: those in which more opens data than is in `requests`.
     pub originals: Vec<(usize, UnmaskedMessage)>,
 }
 
 impl Secrets {
-    /// Whether there is none.
+    /// Whether there are no secrets.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.requests.is_empty() && self.originals.is_empty()
     }
 
-    /// Says in entries of messages of bytes that these are not kept: the journal does not seal now.
+    /// Marks binary messages in the entries as not stored, because the journal does not seal now.
     pub fn mark_unkept(&self, entries: &mut [Entry]) {
         for (at, _) in &self.originals {
             if let Some(entry) = entries.get_mut(*at).filter(|entry| *entry.raw == *redact::HIDDEN_BYTES) {
@@ -97,7 +96,7 @@ impl Secrets {
         }
     }
 
-    /// Adds those of a batch whose entries come behind `before` others.
+    /// Appends the secrets of a batch whose entries follow `before` others.
     pub fn join(&mut self, before: usize, later: Self) {
         self.requests.extend(later.requests);
         self.originals.extend(later.originals.into_iter().map(|(at, original)| (before.saturating_add(at), original)));
@@ -110,15 +109,15 @@ impl From<Vec<RequestSecret>> for Secrets {
     }
 }
 
-/// Whether secrets outlive this run.
+/// Whether secrets survive this run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sealing {
-    /// They are kept sealed.
+    /// They are stored sealed.
     On,
-    /// They are kept sealed under a new key: the one before is gone, and what it sealed stays shut. It opens again if the
-    /// old key comes back.
+    /// They are stored sealed under a new key. The previous key is missing, and what it sealed stays locked unless that key comes
+    /// back.
     KeyGone {
-        /// How many requests of all profiles have secrets that stay shut.
+        /// Number of requests, over all profiles, with locked secrets.
         requests: u64,
     },
     /// They are not written at all.
@@ -131,10 +130,10 @@ pub enum MemoryOnly {
     /// There is no key yet.
     #[error("Links to data are kept in memory only until the system keyring has answered.")]
     NotAsked,
-    /// The keyring gave none.
+    /// The keyring returned none.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
-    /// The key is that of another journal.
+    /// The key belongs to another journal.
     #[error(
         "The journal was replaced by another one, so links are kept in memory only. Start Privicore Monitor again to have them \
          kept."
@@ -143,7 +142,7 @@ pub enum MemoryOnly {
 }
 
 impl Sealing {
-    /// Whether secrets that are handed over now are kept.
+    /// Whether secrets that are passed in now are stored.
     #[must_use]
     pub fn is_on(&self) -> bool {
         match self {
@@ -152,7 +151,7 @@ impl Sealing {
         }
     }
 
-    /// What the operator is told; `None` where all is well.
+    /// The sentence for the operator; `None` if there is no problem.
     #[must_use]
     pub fn sentence(&self) -> Option<String> {
         match self {
@@ -163,7 +162,7 @@ impl Sealing {
     }
 }
 
-/// What the operator is told of secrets of so many requests that stay shut.
+/// The sentence for the operator about this many requests with locked secrets.
 #[must_use]
 pub fn key_gone(requests: u64) -> String {
     let noun = if requests == 1 { "request" } else { "requests" };
@@ -173,19 +172,19 @@ pub fn key_gone(requests: u64) -> String {
     )
 }
 
-/// The secrets of a profile, as far as they open.
+/// The secrets of a profile that could be opened.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Unsealed {
-    /// Those that opened.
+    /// The opened secrets.
     pub secrets: Vec<RequestSecret>,
-    /// How many are sealed under a key that is not at hand. They are still kept.
+    /// Number of secrets whose key is missing. They stay stored.
     pub shut: u64,
-    /// How many were changed, or moved to another place, since they were sealed. They are taken out.
+    /// Number of secrets that were changed or moved since they were sealed. They are deleted.
     pub spoilt: u64,
 }
 
 impl Unsealed {
-    /// What the operator is told of those that were spoilt; `None` where none was. Of those that are shut, [`Sealing`] tells.
+    /// The sentence for the operator about changed secrets; `None` if there are none. [`Sealing`] reports the locked ones.
     #[must_use]
     pub fn sentence(&self) -> Option<String> {
         let (links, their) = match self.spoilt {
@@ -211,14 +210,14 @@ pub(crate) fn insert(
         "INSERT OR REPLACE INTO secret (profile, request, kind, at, expires, seal, sealed)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    // Each link, and each token after the first one, begins a delivery: what belongs to the one before opens nothing of it.
+    // Each link, and each token after the first one, starts a delivery: secrets of an earlier delivery don't open it.
     let mut of_link =
         transaction.prepare_cached("DELETE FROM secret WHERE profile = ?1 AND request = ?2 AND kind IN (?3, ?4)")?;
     let mut of_token = transaction.prepare_cached(
         "DELETE FROM secret WHERE profile = ?1 AND request = ?2 AND (kind = ?3 OR (kind = ?4
              AND EXISTS (SELECT 1 FROM secret WHERE profile = ?1 AND request = ?2 AND kind = ?5)))",
     )?;
-    // `STREAM-READY` without an address takes none away.
+    // `STREAM-READY` without an address does not replace one with an address.
     let mut unless_there = transaction.prepare_cached(
         "INSERT OR IGNORE INTO secret (profile, request, kind, at, expires, seal, sealed)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -243,15 +242,15 @@ pub(crate) fn insert(
     Ok(())
 }
 
-/// The kind of an original, beside those of [`Secret`].
+/// The kind of an original, distinct from those of [`Secret`].
 const ORIGINAL: i64 = 4;
 
-/// The place of the original of an entry: its number stands for the time.
+/// The context of an entry's original: the entry's number takes the place of the time.
 fn place_of_original(profile: ProfileId, id: &RequestId, seq: i64) -> SealAad<'_> {
     SealAad { profile, request: id, kind: ORIGINAL, at: Timestamp(seq) }
 }
 
-/// Seals the originals of entries that have just been inserted under the numbers from `first` on.
+/// Seals the originals of entries that were just inserted under the numbers from `first` on.
 pub(crate) fn insert_originals(
     transaction: &Transaction<'_>,
     sealer: &Sealer,
@@ -274,7 +273,7 @@ pub(crate) fn insert_originals(
     Ok(())
 }
 
-/// The original of an entry; `None` where there is none, or none that opens.
+/// The original of an entry; `None` if there is none, or it can't be opened.
 pub(crate) fn original(
     connection: &Connection,
     sealer: Option<&Sealer>,
@@ -294,7 +293,7 @@ pub(crate) fn original(
     Ok(found.flatten().and_then(|bytes| str::from_utf8(&bytes).ok().map(UnmaskedMessage::new)))
 }
 
-/// Opens the secrets of a profile, in the order in which they came, and takes out those that were spoilt.
+/// Opens a profile's secrets, in order of arrival, and deletes changed ones.
 pub(crate) fn unseal(
     connection: &mut Connection,
     sealer: Option<&Sealer>,
@@ -336,14 +335,14 @@ pub(crate) fn unseal(
     Ok(unsealed)
 }
 
-/// How many requests have secrets that are sealed under another key than this.
+/// Number of requests with secrets sealed under another key.
 pub(crate) fn shut(connection: &Connection, sealer: &Sealer) -> rusqlite::Result<u64> {
     let sql = "SELECT count(*) FROM (SELECT DISTINCT profile, request FROM secret WHERE seal <> ?1)";
     let shut: i64 = connection.query_row(sql, [sealer.number], |row| row.get(0))?;
     Ok(u64::try_from(shut).unwrap_or(0))
 }
 
-/// Takes the secrets of a request out.
+/// Deletes the secrets of a request.
 pub(crate) fn forget(connection: &Connection, number: i64, request: &RequestId) -> rusqlite::Result<u64> {
     let gone = connection
         .prepare_cached("DELETE FROM secret WHERE profile = ?1 AND request = ?2")?
@@ -351,7 +350,7 @@ pub(crate) fn forget(connection: &Connection, number: i64, request: &RequestId) 
     Ok(gone as u64)
 }
 
-/// Takes the secrets out whose time is over: as their messages said, else those that came before a moment.
+/// Deletes expired secrets: as their messages said, else those that arrived before a cutoff.
 pub(crate) fn forget_expired(connection: &Connection, now: Timestamp, came_before: Timestamp) -> rusqlite::Result<u64> {
     let sql = "DELETE FROM secret WHERE CASE WHEN expires IS NULL THEN at < ?1 ELSE expires < ?2 END";
     let gone = connection.prepare_cached(sql)?.execute((came_before.0, now.0))?;

@@ -1,4 +1,4 @@
-//! Deeds of every kind, made up.
+//! Generated local events of every kind.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Disks and files that fail: nothing is lost in silence, and the same handle works again.
+//! Disks and files that fail: nothing is lost silently, and the same handle recovers.
 
 use crate::credentials::Keyring;
 use crate::protocol::Link;
@@ -47,7 +47,7 @@ async fn a_journal_damaged_in_its_middle_is_moved_aside_once_that_is_read_and_th
     let sentence = error.to_string();
     assert!(sentence.contains(&*recovery.moved_to.to_string_lossy()) && sentence.ends_with('.'), "{sentence}");
     assert!(sentence.contains(&format!("{} entries could be read", recovery.salvaged)), "{sentence}");
-    // Asking again works, and so does everything else.
+    // A retry works, and so does everything else.
     let after = opened.journal.restore(profile(), None, usize::MAX).await.unwrap();
     assert_eq!(after.len() as u64, recovery.salvaged);
     assert!(after.len() < before.len(), "nothing was damaged");
@@ -66,7 +66,7 @@ async fn a_journal_damaged_in_its_middle_is_moved_aside_once_that_is_read_and_th
 async fn a_journal_damaged_at_its_end_is_mended_at_the_start_and_gives_no_number_twice() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path(), 3_000).await;
-    // The leaf with the newest entries, found by what it holds.
+    // The leaf with the newest entries, found by its content.
     let newest = commands(2_999..3_000)[0].raw.to_string();
     let bytes = fs::read(folder.path().join(FILE)).unwrap();
     let leaf = memchr::memmem::rfind(&bytes, newest.as_bytes()).unwrap() / 4096 * 4096;
@@ -110,7 +110,7 @@ async fn an_append_that_finds_the_damage_comes_back_and_can_be_tried_again_with_
     let opened = Journal::open(folder.path()).unwrap();
     let keys = Keyring::in_memory();
     opened.journal.seal_with(keys.seal_key(opened.id).await).await.unwrap();
-    // The whole tree of entries, but for what the start has read: it goes on from memory until it looks again.
+    // The whole tree of entries except what the start has read: it continues from memory until it reads again.
     let journal = &opened.journal;
     behind_its_back(folder.path(), "PRAGMA wal_checkpoint(TRUNCATE)");
     let length = fs::read(folder.path().join(FILE)).unwrap().len();
@@ -179,13 +179,13 @@ async fn a_crash_in_the_midst_of_mending_is_finished_at_the_next_start() {
         (folder.path().join("journal.broken-X.sqlite"), folder.path().join("journal.salvaged-X.sqlite"));
     filled(folder.path(), 30).await;
     let salvaged = fs::read(&path).unwrap();
-    // The fresh one is not finished yet: it is made again when the damage is met again.
+    // The fresh one is unfinished: it is created again when the damage is found again.
     settle(&fresh, b"half");
     let journal = open(folder.path());
     assert_eq!(all(&journal, profile()).await.len(), 30);
     journal.close().await;
     assert!(!fresh.exists(), "what is of no use stays");
-    // The damaged one has been moved, its log has not; the fresh one waits to be put in place.
+    // The damaged one has been moved, its log has not; the fresh one waits to be moved into place.
     settle(&fresh, &salvaged);
     settle(&aside, b"damaged");
     settle(&schema::log_of(&path), b"a log that belongs to the damaged one");
@@ -239,7 +239,7 @@ async fn while_the_folder_cannot_be_made_anew_appends_come_back_and_afterwards_t
     let journal = open(&folder);
     journal.append(profile(), commands(0..1)).await.unwrap();
     fs::remove_dir_all(&folder).unwrap();
-    // Something else is where the folder was.
+    // A file has replaced the folder.
     settle(&folder, b"in the way");
     for _ in 0..3 {
         let refused = journal.append(profile(), commands(1..3)).await.unwrap_err();
@@ -284,7 +284,7 @@ async fn a_log_that_is_deleted_under_it_loses_nothing() {
     for round in 0..3 {
         fs::remove_file(schema::log_of(&path)).unwrap();
         journal.append(profile(), commands(0..1)).await.unwrap();
-        // The machine stops here.
+        // The machine crashes here.
         let crashed = tempfile::tempdir().unwrap();
         let copy = crashed.path().join(FILE);
         fs::copy(&path, &copy).unwrap();

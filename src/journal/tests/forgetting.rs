@@ -1,4 +1,4 @@
-//! What is forgotten is gone at once for whoever reads, and off the disk in small steps; what is promised outlives the run.
+//! Cleared history can't be read at once, and leaves the disk in small steps; pending work outlives the run.
 
 use crate::credentials::Keyring;
 use crate::protocol::AuthorizationToken;
@@ -15,7 +15,7 @@ fn canary(id: &str) -> Entry {
     Entry { raw: format!("CANARY{id}").into(), ..nothing() }
 }
 
-/// Everything that an export would read: whose, and how many entries.
+/// What an export would read: number of entries by profile.
 fn exported(folder: &Path) -> BTreeMap<ProfileId, usize> {
     let archive = ReadOnlyJournal::open(folder).unwrap().unwrap();
     let mut found = BTreeMap::new();
@@ -29,7 +29,7 @@ fn exported(folder: &Path) -> BTreeMap<ProfileId, usize> {
     found
 }
 
-/// Takes everything that was forgotten off the disk: how many entries, in how many steps.
+/// Deletes all cleared history from the disk; returns how many entries, in how many steps.
 async fn clean(journal: &Journal) -> (u64, usize) {
     let (mut entries, mut steps) = (0, 0);
     loop {
@@ -56,7 +56,7 @@ async fn a_forgotten_profile_is_gone_at_once_and_off_the_disk_step_by_step_also_
     assert_eq!(all(&journal, profile()).await, []);
     assert_eq!(journal.last_alive(profile()).await.unwrap(), None);
     assert_eq!(exported(folder.path()), BTreeMap::from([(other(), 1)]));
-    // It goes on, and others begin.
+    // It continues, and others start.
     journal.append(profile(), vec![canary("NEW")]).await.unwrap();
     journal.append(ProfileId::from_u128(9), vec![canary("NEW")]).await.unwrap();
     let step = journal.clean_step().await.unwrap();
@@ -96,7 +96,7 @@ async fn a_reader_neither_makes_forgetting_fail_nor_holds_the_writer_up() {
         }
     };
     journal.append(profile(), vec![canary("NEW")]).await.unwrap();
-    // SQLite's own patience is 5 s: had it been waited for, it would have been all of it.
+    // SQLite's own timeout is 5 s: a wait for the reader would have taken all of it.
     assert!(began.elapsed() < std::time::Duration::from_secs(4), "the writer stood still");
     assert!(last.log_in_use, "{last:?}");
     assert_eq!(all(&journal, profile()).await.len(), 1);
@@ -175,7 +175,7 @@ async fn what_is_promised_outlives_the_run_and_a_token_only_sealed() {
     let journal = open(folder.path());
     let found = journal.pending_work().await.unwrap();
     assert_eq!(found[1], (numbers[1], revoke(None)));
-    // A promise that is made without a key is kept without its token.
+    // Work recorded without a key is stored without its token.
     let more = journal.begin_work(vec![revoke(Some("CANARYTOKEN"))], Timestamp(2)).await.unwrap();
     journal.close().await;
     assert!(!is_on_disk(folder.path(), "CANARYTOKEN"), "the token is on the disk");

@@ -1,10 +1,10 @@
-//! Older formats come forward.
+//! Older formats are migrated.
 
 use crate::journal::file::schema;
 
 use super::*;
 
-/// A journal as the first version made it: its own statements, and two entries as it wrote them.
+/// A journal as the first version created it: its own statements, and two entries as it wrote them.
 const FORMAT_1: &str = "
     PRAGMA journal_mode = wal;
     BEGIN;
@@ -52,7 +52,7 @@ async fn a_journal_of_the_first_format_is_brought_forward_with_all_it_holds() {
         },
     ];
     assert_eq!(all(&opened.journal, profile()).await, expected);
-    // What the newer format has is there, and the file can shrink.
+    // The newer format's tables exist, and the file can shrink.
     opened.journal.alive(profile(), Timestamp(5)).await.unwrap();
     assert_eq!(seqs(&opened.journal.append(profile(), commands(0..1)).await.unwrap()), [42]);
     opened.journal.close().await;

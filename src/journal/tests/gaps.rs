@@ -1,5 +1,5 @@
-//! What `export` says of each gap is what the window says: over any journal, with gaps that go on, and whatever became of what
-//! was open.
+//! `export` reports each gap as the window does: over any journal, with gaps that continue, and whatever happened to the open
+//! items.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ fn gap(
     Entry::ours(Timestamp(0), ActivityKey::Gap(format!("g-{key}").into()), Fact::Gap(gap))
 }
 
-/// What happens, a few seconds after what happened before.
+/// A random event, a few seconds after the one before.
 fn entry() -> impl Strategy<Value = Entry> {
     let id = || (0..5_u8).prop_map(|id| format!("c-{id}"));
     let commands = prop::collection::vec((0..5_u8).prop_map(|id| format!("c-{id}").as_str().into()), 0..4);
@@ -74,7 +74,7 @@ fn entry() -> impl Strategy<Value = Entry> {
     ]
 }
 
-/// The lines of gaps as the window has them.
+/// The lines of gaps as the window shows them.
 fn of_window(entries: &[(ProfileId, Entry)], now: Timestamp) -> Vec<String> {
     let mut activities = Activities::new(LIFETIME);
     for (_, entry) in entries {
@@ -157,7 +157,7 @@ fn a_gap_that_went_on_is_told_by_what_was_heard_of_in_between() {
     let ids = || (0..5).map(|id| format!("c-{id}").as_str().into()).collect();
     let mut entries =
         vec![heard("c-0", 1), heard("c-1", 1), gap(1, (10, None), Vec::new(), Vec::new(), (0, GapCause::Disconnected))];
-    // Three of them are first heard of while the connection flaps.
+    // Three of them are first seen while the connection flaps.
     entries.extend(["c-2", "c-3", "c-4"].map(|id| heard(id, 1)));
     entries.push(gap(1, (10, Some(30)), ids(), Vec::new(), (0, GapCause::Disconnected)));
     entries.extend((0..5).map(|id| heard(&format!("c-{id}"), 2)));

@@ -1,4 +1,4 @@
-//! What is left of an activity after a purge never reads as open if the whole did not.
+//! The rest of an activity after a purge never reads as open if the whole did not.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn ten_days() -> Limits {
     Limits { age: Some(Duration::from_hours(10 * 24)), bytes: None }
 }
 
-/// The activities that read as open to whoever starts with these entries.
+/// The activities that read as open if only these entries exist.
 fn open_of(entries: &[Entry], now: Timestamp) -> BTreeSet<ActivityKey> {
     let mut activities = Activities::new(LIFETIME);
     activities.set_live_from(Seq(u64::MAX));
@@ -25,7 +25,7 @@ fn open_of(entries: &[Entry], now: Timestamp) -> BTreeSet<ActivityKey> {
     rows.filter(|row| row.status().is_open()).map(|row| row.key()).collect()
 }
 
-/// Keeps the journal within limits. After every step, what is left of what was committed opens nothing.
+/// Purges the journal to its limits. After every step, the rest of the committed entries opens nothing.
 async fn purge(journal: &Journal, now: Timestamp, limits: &Limits, committed: &[Entry]) -> Result<(), TestCaseError> {
     journal.forget_expired_secrets(now, LIFETIME).await.unwrap();
     let open = open_of(committed, now);
@@ -34,7 +34,7 @@ async fn purge(journal: &Journal, now: Timestamp, limits: &Limits, committed: &[
         let left = all(journal, profile()).await;
         let left = open_of(&left, now);
         prop_assert!(left.is_subset(&open), "{left:?} of {open:?}");
-        // Nothing is expected of what has a name, and nothing else.
+        // Only labelled activities are not expected to have an outcome.
         let is_expected = |key: &&ActivityKey| {
             committed
                 .iter()
@@ -54,7 +54,7 @@ enum Act {
     Days(i64),
     Purge,
     Restart,
-    /// As after an update, or after a damaged journal was recovered.
+    /// As after an update, or after a repair of a damaged journal.
     BuildAnew,
 }
 
@@ -82,7 +82,7 @@ fn a_purge_opens_nothing_and_takes_nothing_that_is_open() {
                     Act::Days(days) => now.0 += days * DAY,
                     Act::Purge => {
                         purge(&journal, now, &ten_days(), &committed).await?;
-                        // What comes after that is judged by what was left.
+                        // Later entries are judged by the rest.
                         committed = all(&journal, profile()).await;
                     }
                     Act::Restart => {
@@ -104,7 +104,7 @@ fn a_purge_opens_nothing_and_takes_nothing_that_is_open() {
     });
 }
 
-/// Settled activities, each with what came long ago and what came late and says less.
+/// Settled activities, each with early entries and a late one that says less.
 fn settled_with_late() -> Vec<(Vec<Entry>, Entry)> {
     let label = || LocalEvent::Labelled { label: "mine".to_owned() };
     let fetching = || LocalEvent::Fetching { to: String::new(), part: None, links: Vec::new() };
@@ -174,7 +174,7 @@ async fn a_journal_that_is_too_large_loses_what_came_late_with_what_it_was_about
             .map(|entry| Entry { raw: format!("{}{}", entry.raw, " ".repeat(3_000)).into(), ..entry })
             .collect()
     };
-    // Of one whose link had expired before its token came, the stream is to come.
+    // If the link had expired before its token arrived, the stream is still expected.
     let cases = settled_with_late().into_iter().filter(|(_, late)| late.key.id() != "address");
     let (old, late): (Vec<_>, Vec<_>) = cases.unzip();
     for (number, old) in (0_u32..).zip(old) {
@@ -213,7 +213,7 @@ async fn a_repeat_of_what_was_settled_before_is_kept_no_longer_than_any_other_en
         let folder = tempfile::tempdir().unwrap();
         let journal = open(folder.path());
         journal.append(profile(), at(980 * DAY, old)).await.unwrap();
-        // Its time is over before the repeat comes.
+        // It expires before the repeat arrives.
         journal.forget_expired_secrets(Timestamp(990 * DAY), LIFETIME).await.unwrap();
         journal.append(profile(), at(999 * DAY, vec![repeat.clone()])).await.unwrap();
         let committed = all(&journal, profile()).await;

@@ -45,12 +45,12 @@ fn command(id: &str, status: i64) -> Entry {
     heard(&json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": "a body"}}).to_string())
 }
 
-/// So many commands, each with an id of its own.
+/// Pending commands, each with its own id.
 pub(crate) fn commands(range: std::ops::Range<u32>) -> Vec<Entry> {
     range.map(|number| command(&uuid::Uuid::from_u128(u128::from(number)).to_string(), 1)).collect()
 }
 
-/// So many commands that succeeded.
+/// Commands that succeeded.
 fn settled(range: std::ops::Range<u32>) -> Vec<Entry> {
     range.map(|number| command(&uuid::Uuid::from_u128(u128::from(number)).to_string(), 2)).collect()
 }
@@ -99,7 +99,7 @@ fn bodies() -> impl Strategy<Value = serde_json::Value> {
     ]
 }
 
-/// Messages of every type, as raw text that the parser takes for one.
+/// Messages of every type, as raw text that the parser accepts.
 fn messages() -> impl Strategy<Value = Entry> {
     let kinds = prop_oneof![
         Just("X-DPT-CAB-ID".to_owned()),
@@ -155,7 +155,7 @@ fn gaps() -> impl Strategy<Value = Gap> {
         })
 }
 
-/// Every fact but messages, with any key and any raw text.
+/// Every fact except messages, with any key and any raw text.
 fn others() -> impl Strategy<Value = Entry> {
     let enquiries = prop_oneof![
         Just(StatusCheck::Unknown),
@@ -214,7 +214,7 @@ async fn numbers_ascend_over_profiles_and_restarts_and_are_never_given_twice() {
     assert_eq!(seqs(&all(&opened.journal, one).await), [1, 2, 3, 6]);
     assert_eq!(seqs(&all(&opened.journal, other).await), [4, 5]);
     given.extend(seqs(&opened.journal.append(other, commands(6..8)).await.unwrap()));
-    // The newest entries go; their numbers do not come back.
+    // The newest entries are removed; their numbers are not reused.
     opened.journal.forget_profile(other).await.unwrap();
     opened.journal.close().await;
 
@@ -319,7 +319,7 @@ async fn what_was_committed_is_there_after_a_crash_and_a_torn_log_loses_whole_ba
     let mut log = Vec::new();
     for batch in 1..=10 {
         journal.append(profile(), commands(batch * BATCH..(batch + 1) * BATCH)).await.unwrap();
-        // The machine stops here: what is on the disk is the database and its log.
+        // The machine crashes here: the disk has the database and its log.
         log = fs::read(schema::log_of(&path)).unwrap();
         fs::copy(&path, &copy).unwrap();
         fs::copy(schema::log_of(&path), schema::log_of(&copy)).unwrap();
@@ -340,7 +340,7 @@ async fn what_was_committed_is_there_after_a_crash_and_a_torn_log_loses_whole_ba
         assert_eq!(kept.len() % BATCH as usize, 0, "half a batch, with the log cut at {cut}");
         assert!(kept.len() >= most, "a longer log held less");
         most = kept.len();
-        // The journal goes on from there.
+        // The journal continues from there.
         survivor.append(profile(), commands(0..1)).await.unwrap();
         survivor.close().await;
     }

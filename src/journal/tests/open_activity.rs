@@ -1,4 +1,4 @@
-//! One place knows what is open, and nobody reads the whole journal to find something.
+//! The open-activity table is the single source of what is open, and no query reads the whole journal.
 
 use std::collections::BTreeMap;
 
@@ -94,7 +94,7 @@ async fn what_has_no_outcome_is_not_saved_not_settled_or_not_read_is_open_and_no
     for entry in entries {
         journal.append(profile(), vec![entry]).await.unwrap();
     }
-    // What another profile hears of the same id settles nothing here.
+    // The same id in another profile settles nothing here.
     journal.append(ProfileId::from_u128(8), vec![command("open", 2), command("theirs", 1)]).await.unwrap();
     let keys = |commands: &[&str], requests: &[&str], gaps: &[&str]| -> Vec<ActivityKey> {
         let commands = commands.iter().map(|id| ActivityKey::Command(CommandId::from(*id)));
@@ -104,7 +104,7 @@ async fn what_has_no_outcome_is_not_saved_not_settled_or_not_read_is_open_and_no
     };
     let requests = ["broken", "failed before", "preparing", "ready", "spent", "unsaved"];
     assert_eq!(open_keys(&journal).await, keys(&["open", "tracked"], &requests, &["lasts", "settled", "unsettled"]));
-    // Time settles what could only be fetched, and gaps whose commands have ended meanwhile.
+    // Time settles data that could only be fetched, and gaps whose commands have ended meanwhile.
     journal.forget_expired_secrets(Timestamp(i64::MAX), Duration::ZERO).await.unwrap();
     let requests = ["broken", "preparing", "spent", "unsaved"];
     assert_eq!(open_keys(&journal).await, keys(&["open", "tracked"], &requests, &["lasts", "unsettled"]));
@@ -138,7 +138,7 @@ async fn a_gap_is_open_until_all_that_its_entries_name_is_settled_however_many_t
     }
     journal.forget_expired_secrets(Timestamp(0), Duration::ZERO).await.unwrap();
     assert_eq!(open_keys(&journal).await, []);
-    // It goes on, and names nothing that is open.
+    // It continues, and names nothing that is open.
     journal.append(profile(), vec![gap("g", None, &[], &[])]).await.unwrap();
     assert_eq!(open_keys(&journal).await, [key]);
     journal.append(profile(), vec![gap("g", Some(Timestamp(9)), &[], &[])]).await.unwrap();
@@ -182,7 +182,7 @@ async fn what_begins_and_settles_in_one_transaction_never_touches_the_table() {
     assert_eq!(open_keys(&journal).await.len(), 1, "a transaction that failed changed what is open");
 }
 
-/// Entries of few activities, so that they meet.
+/// Entries of few activities, so that they collide.
 pub(crate) fn any_entry() -> impl Strategy<Value = Entry> {
     let ids = proptest::sample::select(vec!["a", "b", "23f7978a-5561-4718-84ca-c38d7db0843c"]);
     (ids, 0..22).prop_map(|(id, what)| match what {
@@ -214,7 +214,7 @@ pub(crate) fn any_entry() -> impl Strategy<Value = Entry> {
 enum Act {
     Append(Vec<Entry>),
     Restart,
-    /// As after an update, or after a damaged journal was recovered.
+    /// As after an update, or after a repair of a damaged journal.
     BuildAnew,
 }
 
@@ -269,7 +269,7 @@ fn the_table_says_what_all_entries_together_say() {
     });
 }
 
-/// Makes a journal look as one of the version before this table.
+/// Makes a journal look like one of the version before this table.
 async fn without_the_table(folder: &Path, journal: Journal) {
     journal.close().await;
     behind_its_back(
@@ -291,7 +291,7 @@ async fn a_large_journal_of_an_earlier_version_is_used_at_once_and_its_table_bui
     let limits = Limits { age: Some(Duration::ZERO), bytes: None };
     let step = journal.purge_step(Timestamp(i64::MAX), &limits).await.unwrap();
     assert_eq!((step.entries, step.more), (0, true), "something went before it was known what is open");
-    // Found although the table is not complete; what is written meanwhile counts as well.
+    // Found although the table is incomplete; entries written meanwhile count as well.
     let key = ActivityKey::Command("late".into());
     assert_eq!(journal.history(profile(), &key, None).await.unwrap().entries.len(), 1);
     journal.append(profile(), vec![command("settled later", 2), command("new", 1)]).await.unwrap();

@@ -1,4 +1,4 @@
-//! What is old goes, what is protected stays, and the last sign of life is remembered.
+//! Old entries are removed, protected ones stay, and the last proof that a profile was live is kept.
 
 use std::time::Duration;
 
@@ -45,16 +45,16 @@ async fn entries_beyond_their_age_go_in_small_steps_and_open_ones_stay() {
     first.splice(7..9, commands(7..9));
     journal.append(profile(), old(20 * DAY, first)).await.unwrap();
     journal.append(other, old(20 * DAY, settled(0..10))).await.unwrap();
-    // An activity that began long ago and goes on.
+    // An activity that started long ago and continues.
     journal.append(profile(), old(9 * DAY, commands(7..8))).await.unwrap();
     journal.append(profile(), old(DAY, settled(6_000..6_020))).await.unwrap();
-    // Of a clock that was wrong: it came after younger ones.
+    // Stamped by a wrong clock: it arrived after younger ones.
     journal.append(profile(), old(11 * DAY, settled(6_020..6_021))).await.unwrap();
     let mut steps = Vec::new();
     loop {
         let step = journal.purge_step(NOW, &ten_days()).await.unwrap();
         assert!(step.entries <= 2_000, "a step of {} entries", step.entries);
-        // Whoever appends in between does not wait for the end.
+        // An append in between does not wait for the end.
         journal.append(profile(), old(0, settled(9_000..9_001))).await.unwrap();
         steps.push(step);
         if !steps.last().unwrap().more {
@@ -68,7 +68,7 @@ async fn entries_beyond_their_age_go_in_small_steps_and_open_ones_stay() {
     assert_eq!(kept.len(), 2 + 1 + 20 + 1 + steps.len());
     assert_eq!(seqs(&kept)[..3], [8, 9, 5_011]);
     assert_eq!(all(&journal, other).await, [], "the other profile's command of the same id was protected");
-    // No longer open, they go with the next pass.
+    // No longer open, they are removed with the next pass.
     journal.append(profile(), old(0, settled(7..9))).await.unwrap();
     assert_eq!(total(&pass(&journal, &ten_days()).await), 2);
     assert_eq!(seqs(&all(&journal, profile()).await)[0], 5_011);
@@ -91,7 +91,7 @@ fn gap(id: &str, to: Option<i64>, open: &[&str]) -> Entry {
 async fn a_gap_goes_as_a_whole_and_what_it_names_not_before_it() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
-    // Two gaps: of one a command is still open, the other one went on until a day ago.
+    // Two gaps: a command of one is still open, the other one continued until a day ago.
     let names = ["a", "b", "open"];
     journal.append(profile(), old(20 * DAY, names.map(|id| command(id, 1)).to_vec())).await.unwrap();
     journal
@@ -145,7 +145,7 @@ async fn a_journal_beyond_its_size_loses_gaps_as_a_whole_too() {
     let kept = all(&journal, profile()).await;
     assert_eq!(kept.last().unwrap().key.id(), "stays");
     assert!(kept.len() > 100 && kept.iter().all(|entry| entry.key.id() != "g"), "a part of it is left");
-    // What is said to be gone is: nothing before that is left.
+    // What is reported as removed is: nothing before that is left.
     let before = steps.iter().map(|step| step.before).max().unwrap();
     assert!(kept.iter().all(|entry| entry.seq >= before) && before < kept.last().unwrap().seq);
 }
@@ -235,7 +235,7 @@ async fn a_profile_was_alive_at_its_last_beat_or_its_last_entry() {
     let at = |at| settled(0..1).into_iter().map(|entry| Entry { at: Timestamp(at), ..entry }).collect();
     journal.append(profile(), at(150)).await.unwrap();
     assert_eq!(last(&journal).await, Some(150));
-    // `track` writes while nobody listens, and the server can be asked without a connection.
+    // `track` writes while nobody listens, and a status check needs no connection.
     let own = [Fact::Done(LocalEvent::Tracked), Fact::Enquired(StatusCheck::Unknown)];
     let own = own.map(|fact| Entry::ours(Timestamp(180), ActivityKey::Command("c".into()), fact));
     journal.append(profile(), own.to_vec()).await.unwrap();
@@ -314,7 +314,7 @@ async fn a_clock_that_was_wrong_for_a_while_does_not_delete_what_is_young() {
         assert!(journal.is_purge_due(NOW, &ten_days()).await.unwrap(), "{wrong}");
         pass(&journal, &ten_days()).await;
         let kept = seqs(&all(&journal, profile()).await);
-        // A stamp of the future does not say how old the entry is: it goes when that time has come, or by the journal's size.
+        // A stamp in the future does not show how old the entry is: it is removed at that time, or by the journal's size.
         let oldest: Vec<u64> = if wrong > 0 { (1..11).collect() } else { Vec::new() };
         assert_eq!(kept, oldest.into_iter().chain(21..51).collect::<Vec<_>>(), "{wrong}");
     }

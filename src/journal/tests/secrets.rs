@@ -1,4 +1,4 @@
-//! Secrets are kept, sealed, and open for nobody else and nowhere else.
+//! Secrets are stored sealed, and open with no other key and in no other context.
 
 use crate::credentials::{Keyring, MemoryStore, SecretStore, StoreError};
 use crate::protocol::{Link, StreamToken, UnmaskedMessage};
@@ -14,7 +14,7 @@ fn link(request: &str, text: &str, at: i64) -> RequestSecret {
     }
 }
 
-/// One of each kind.
+/// One secret of each kind.
 fn each_kind() -> Vec<RequestSecret> {
     let of = |request: &str, secret, at| RequestSecret {
         request: RequestId::from(request),
@@ -30,7 +30,7 @@ fn each_kind() -> Vec<RequestSecret> {
     ]
 }
 
-/// Opens a journal, and seals with the key that these keys have for it.
+/// Opens a journal, and seals with the key that this keyring has for it.
 pub(crate) async fn open_sealed(folder: &Path, keys: &Keyring) -> (Journal, Sealing) {
     let opened = Journal::open(folder).unwrap();
     let sealing = opened.journal.seal_with(keys.seal_key(opened.id).await).await.unwrap();
@@ -146,7 +146,7 @@ async fn without_its_key_what_was_sealed_stays_shut_and_is_kept() {
     assert_eq!(sealing, Sealing::KeyGone { requests: 1 });
     let unsealed = journal.secrets(profile()).await.unwrap();
     assert_eq!((unsealed.secrets, unsealed.shut), (each_kind(), 1));
-    // Once their time is over they go, opened or shut: here two by what their messages said, then all.
+    // Expired secrets are deleted, opened or locked: here two by what their messages said, then all.
     let lifetime = std::time::Duration::from_micros(20);
     assert_eq!(journal.forget_expired_secrets(Timestamp(23), lifetime).await.unwrap(), 2);
     assert_eq!(journal.forget_expired_secrets(Timestamp(24), std::time::Duration::from_micros(3)).await.unwrap(), 3);
@@ -167,7 +167,7 @@ async fn without_a_keyring_secrets_are_in_memory_only_and_the_operator_is_told()
     let committed = opened.journal.append_with(profile(), commands(0..2), each_kind().into()).await.unwrap();
     assert_eq!(committed.len(), 2, "entries wait for the keyring");
     assert_eq!(opened.journal.secrets(profile()).await.unwrap(), Unsealed::default(), "something was written");
-    // It is unlocked: whoever holds the secrets hands them over.
+    // It is unlocked: the caller that has the secrets passes them in.
     let keys = Keyring::in_place(Box::new(MemoryStore::default()));
     assert_eq!(opened.journal.seal_with(keys.seal_key(opened.id).await).await.unwrap(), Sealing::On);
     opened.journal.append_with(profile(), Vec::new(), each_kind().into()).await.unwrap();

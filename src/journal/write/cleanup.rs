@@ -1,8 +1,8 @@
-//! Taking forgotten activity off the disk, a little at a time.
+//! Deletes cleared history from the disk in small steps.
 //!
-//! Forgetting a profile's activity takes the profile's number out of the table `profile`, in one small transaction: from
-//! then on nothing reads its entries. They are taken out in steps of at most [`ROWS`] entries or [`BYTES`] bytes. The number
-//! stays among the pending work until they are gone, so a crash at any moment leaves nothing behind for good.
+//! Clearing a profile's history deletes the profile's number from the table `profile`, in one small transaction: from then on its
+//! entries can't be read. They are deleted in steps of at most [`ROWS`] entries or [`BYTES`] bytes. The number stays in the pending
+//! work until they are gone, so a crash at any moment leaves nothing behind permanently.
 
 use std::time::Duration;
 
@@ -14,24 +14,24 @@ use crate::journal::tables::pending_work::{self, WorkId};
 use super::free_pages::{give_back, remember};
 use super::retention::{BYTES, PAGES, ROWS, SPARE, number};
 
-/// What a step did.
+/// The result of a cleanup step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cleaned {
-    /// How many entries went.
+    /// Number of deleted entries.
     pub entries: u64,
-    /// Whether there is more to do: ask for another step soon.
+    /// Whether there is more to do: request another step soon.
     pub more: bool,
-    /// Whether a reader keeps what was taken out in the log: ask again when it may have ended.
+    /// Whether a reader keeps deleted data in the log: request another step later.
     pub log_in_use: bool,
 }
 
-/// Does one step. `next` is the number that the next entry will have.
+/// Runs one step. `next` is the number of the next entry.
 pub(crate) fn step(connection: &mut Connection, next: i64) -> rusqlite::Result<Cleaned> {
     if let Some(forgotten) = pending_work::forgotten(connection)? {
         let entries = take_out(connection, forgotten, next)?;
         return Ok(Cleaned { entries, more: true, log_in_use: false });
     }
-    // What was noted of one meanwhile, by retention or while the table of open activities was being built.
+    // Rows that retention or the building of the open-activity table added meanwhile.
     for table in ["alive", "open_activity"] {
         let sql = format!("DELETE FROM {table} WHERE profile NOT IN (SELECT number FROM profile)");
         connection.execute(&sql, ())?;
@@ -48,7 +48,7 @@ pub(crate) fn step(connection: &mut Connection, next: i64) -> rusqlite::Result<C
     Ok(Cleaned { log_in_use, ..Cleaned::default() })
 }
 
-/// Takes the oldest entries of a forgotten profile out; how many.
+/// Deletes the oldest entries of a cleared profile; returns their number.
 fn take_out(connection: &mut Connection, (work, profile): (WorkId, i64), next: i64) -> rusqlite::Result<u64> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     remember(&transaction, next)?;

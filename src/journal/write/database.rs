@@ -1,4 +1,4 @@
-//! The database as the writer has it open, and what is done with it.
+//! The writer's open database and the operations on it.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -23,25 +23,24 @@ use crate::settings::ProfileId;
 use super::cleanup;
 use super::free_pages::remember;
 
-/// What is committed together, of one profile.
+/// Entries and secrets of one profile that are committed together.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Batch {
     pub(crate) entries: Vec<Entry>,
     pub(crate) secrets: Secrets,
 }
 
-/// An open database.
 pub(crate) struct Database {
     path: PathBuf,
     pub(crate) connection: Connection,
     pub(crate) id: JournalId,
-    /// Which file it is; what is written to a file that is no longer at the path is lost with the process.
+    /// The identity of the open file; data written to a file that has left the path is lost with the process.
     file: FileId,
-    /// Whether it has a log: not on a file system that shares no memory.
+    /// Whether it has a write-ahead log, which file systems without shared memory do not support.
     has_log: bool,
-    /// Which file its log is. Not known before the first commit.
+    /// The identity of its log. Unknown before the first commit.
     log: Option<FileId>,
-    /// Profiles that are known to be in the table `profile`, with their numbers there.
+    /// Profiles known to be in the table `profile`, with their numbers.
     profiles: HashMap<ProfileId, i64>,
     /// Profiles that are being removed: nothing more is written for them.
     removed: HashSet<ProfileId>,
@@ -49,25 +48,25 @@ pub(crate) struct Database {
     pub(crate) open: OpenIndex,
 }
 
-/// Whether the files that are open are the ones at the path.
+/// Whether the open files are the ones at the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileState {
-    /// They are.
+    /// Both the database and its log are.
     InPlace,
-    /// The database is, its log is not.
+    /// The database is at its path, its log is not.
     WithoutLog,
-    /// The database is not.
+    /// The database is not at its path.
     Gone,
 }
 
 impl Database {
-    /// Opens it, making it where there is none. `open` learns what is open in it.
+    /// Opens the database, creating it if it is missing, and loads its open activities into `open`.
     pub(crate) fn open(path: &Path, open: OpenIndex) -> Result<Self, JournalError> {
         let failed = |source| JournalError::of(path, source);
         let mut connection = schema::open_for_writing(path)?;
         open.load(&connection).map_err(failed)?;
         if !open.is_complete() {
-            // One step completes the table of a journal that is new or small.
+            // One step completes the table of a new or small journal.
             open_activity::build_step(&mut connection, &open).map_err(failed)?;
         }
         let id: [u8; 16] = connection
@@ -91,13 +90,13 @@ impl Database {
         })
     }
 
-    /// The largest number that it remembers, of entries that have been taken out as well.
+    /// The largest entry number ever used, including removed entries.
     pub(crate) fn last(&self) -> Result<i64, JournalError> {
         let sql = "SELECT max(value, coalesce((SELECT max(seq) FROM entry), 0)) FROM counter WHERE name = 'seq'";
         self.connection.query_row(sql, (), |row| row.get(0)).map_err(|source| JournalError::of(&self.path, source))
     }
 
-    /// Where its files are, after something was written.
+    /// Whether its files are still at their paths, after a write.
     pub(crate) fn standing(&mut self) -> FileState {
         if self.file.has_left(&self.path) {
             return FileState::Gone;
@@ -116,8 +115,8 @@ impl Database {
         }
     }
 
-    /// Commits batches in one transaction, all of them or nothing. The number of each batch's first entry, and the number
-    /// after the last.
+    /// Commits batches in one transaction, all or nothing. Returns the number of each batch's first entry, and the number after the
+    /// last.
     pub(crate) fn append<'a>(
         &mut self,
         batches: impl Iterator<Item = (ProfileId, &'a Batch)>,
@@ -155,8 +154,8 @@ impl Database {
         Ok((firsts, next))
     }
 
-    /// Forgets everything of a profile, in one small transaction: nothing reads it from here on. What it takes on the disk
-    /// goes with [`Self::clean_step`].
+    /// Clears a profile's history in one small transaction: it can't be read from here on. [`Self::clean_step`] deletes it from the
+    /// disk.
     pub(crate) fn forget_profile(&mut self, profile: ProfileId, next: i64) -> rusqlite::Result<()> {
         self.profiles.remove(&profile);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -165,13 +164,13 @@ impl Database {
         self.open.load(&self.connection)
     }
 
-    /// Takes a little of what was forgotten off the disk.
+    /// Deletes a little of the cleared history from the disk.
     pub(crate) fn clean_step(&mut self, next: i64) -> rusqlite::Result<cleanup::Cleaned> {
         cleanup::step(&mut self.connection, next)
     }
 
-    /// Writes down what must be done even if the program ends first. What a profile has that is to be removed is forgotten
-    /// with it.
+    /// Records work that must be done even if the program ends first. A profile that is to be removed loses its history in the same
+    /// transaction.
     pub(crate) fn begin_work(
         &mut self,
         (works, at): (&[PendingWork], Timestamp),
@@ -195,19 +194,17 @@ impl Database {
         Ok(numbers)
     }
 
-    /// What is left to do.
     pub(crate) fn pending_work(&self) -> rusqlite::Result<Vec<(WorkId, PendingWork)>> {
         pending_work::all(&self.connection, self.sealer.as_ref())
     }
 
-    /// Work is done.
     pub(crate) fn end_work(&mut self, work: WorkId) -> rusqlite::Result<()> {
         pending_work::done(&self.connection, work)?;
         self.removed = pending_work::removed(&self.connection)?.into_iter().collect();
         Ok(())
     }
 
-    /// Notes that a profile was alive at a moment.
+    /// Notes that a profile was live at a time.
     pub(crate) fn alive(&mut self, profile: ProfileId, at: Timestamp) -> rusqlite::Result<()> {
         if self.removed.contains(&profile) {
             return Ok(());
@@ -220,53 +217,52 @@ impl Database {
         Ok(())
     }
 
-    /// Seals under this key from now on.
+    /// Starts sealing with this key.
     pub(crate) fn seal(&mut self, key: SealKey) -> rusqlite::Result<Sealing> {
         let sealer = Sealer::enter(&self.connection, self.id, key)?;
         let requests = secrets::shut(&self.connection, &sealer)?;
         if let Err(error) = sealer.note_run(&self.connection) {
-            // Only others who read the journal meanwhile miss it.
+            // Only other processes that read the journal meanwhile need it.
             tracing::warn!(%error, "it could not be noted which key opens links");
         }
         self.sealer = Some(sealer);
         Ok(if requests == 0 { Sealing::On } else { Sealing::KeyGone { requests } })
     }
 
-    /// Seals no longer.
     pub(crate) fn unseal(&mut self) {
         self.sealer = None;
     }
 
-    /// The secrets of a profile, as far as they open.
+    /// The secrets of a profile that can be opened.
     pub(crate) fn secrets(&mut self, profile: ProfileId) -> rusqlite::Result<Unsealed> {
         let Some(number) = number_of(&self.connection, profile)? else { return Ok(Unsealed::default()) };
         secrets::unseal(&mut self.connection, self.sealer.as_ref(), (profile, number))
     }
 
-    /// The original of an entry of a profile, where there is one that opens.
+    /// The original of a profile's entry, if there is one that can be opened.
     pub(crate) fn original(&self, profile: ProfileId, seq: i64) -> rusqlite::Result<Option<UnmaskedMessage>> {
         let Some(number) = number_of(&self.connection, profile)? else { return Ok(None) };
         secrets::original(&self.connection, self.sealer.as_ref(), (profile, number), seq)
     }
 
-    /// What is open of a profile.
+    /// The open activities of a profile.
     pub(crate) fn open_activities(&self, profile: ProfileId) -> rusqlite::Result<Vec<OpenActivity>> {
         let Some(number) = number_of(&self.connection, profile)? else { return Ok(Vec::new()) };
         open_activity::all_of(&self.connection, number)
     }
 
-    /// Takes the secrets of a request out.
+    /// Deletes the secrets of a request.
     pub(crate) fn forget_secret(&mut self, profile: ProfileId, request: &RequestId) -> rusqlite::Result<u64> {
         let Some(number) = number_of(&self.connection, profile)? else { return Ok(0) };
         secrets::forget(&self.connection, number, request)
     }
 
-    /// Makes a commit durable that went into a log which is not at its path any more: it goes into the database.
+    /// Makes a commit durable whose log has left its path, by moving it into the database.
     pub(crate) fn rescue(&self) -> rusqlite::Result<()> {
         schema::checkpoint(&self.connection)
     }
 
-    /// Takes a name, where no key was ever used under its own: then nothing depends on that.
+    /// Takes over another journal's name, if no key was ever used under its own, because then nothing depends on it.
     pub(crate) fn adopt(&mut self, id: JournalId) -> rusqlite::Result<()> {
         let sql = "UPDATE meta SET value = ?1 WHERE name = 'journal' AND NOT EXISTS (SELECT 1 FROM seal)";
         if id != self.id && self.connection.execute(sql, [id.as_bytes()])? > 0 {
@@ -275,14 +271,14 @@ impl Database {
         Ok(())
     }
 
-    /// Lets go of it without touching its files any more.
+    /// Drops it without touching its files.
     pub(crate) fn abandon(self) {
         schema::abandon(self.connection);
     }
 
-    /// Moves the log into the database and lets go of both.
+    /// Moves the log into the database and closes both.
     pub(crate) fn shut(self) {
-        // Nothing is lost without it: the log is read at the next start. So no reader is waited for.
+        // Skipping it loses nothing, because the log is read at the next start. So do not wait for readers.
         match schema::try_checkpoint(&self.connection, Duration::ZERO) {
             Ok(true) => {}
             Ok(false) => tracing::debug!("the journal's log stays, since somebody reads it"),
@@ -294,12 +290,12 @@ impl Database {
     }
 }
 
-/// A profile's number, which it gets where it has none.
+/// A profile's number, assigned if it has none.
 fn enter_profile(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite::Result<i64> {
     if let Some(number) = number_of(transaction, profile)? {
         return Ok(number);
     }
-    // Never the number of a profile that was forgotten: something may still be known under it.
+    // Never reuse the number of a deleted profile: other tables may still refer to it.
     transaction.execute(
         "INSERT INTO profile (number, uuid) VALUES (1 + max(
              (SELECT coalesce(max(number), 0) FROM profile),
@@ -311,7 +307,7 @@ fn enter_profile(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite:
     Ok(transaction.last_insert_rowid())
 }
 
-/// Forgets a profile: its number stands for nobody from here on.
+/// Deletes a profile: its number refers to no profile from here on.
 fn forget(transaction: &Transaction<'_>, profile: ProfileId, next: i64) -> rusqlite::Result<()> {
     notices::forget(transaction, profile)?;
     profile_names::forget(transaction, profile)?;
@@ -328,7 +324,7 @@ fn forget(transaction: &Transaction<'_>, profile: ProfileId, next: i64) -> rusql
     pending_work::insert_forgotten(transaction, (profile, number))
 }
 
-/// How many entries one statement inserts while there are as many: each run of a statement costs as much again as a row.
+/// Number of entries that one statement inserts if there are enough: running a statement costs as much as a row.
 const AT_ONCE: usize = 16;
 
 /// Inserts entries under the numbers from `next` on; returns the number after them.
@@ -351,13 +347,13 @@ fn insert(transaction: &Transaction<'_>, profile: i64, entries: &[Entry], next: 
     Ok(seq)
 }
 
-/// The statement that inserts so many entries.
+/// The statement that inserts this many entries.
 fn insertion(rows: usize) -> String {
     let row = "(?, ?, ?, ?, ?, ?)";
     format!("INSERT INTO entry (seq, profile, at, kind, id, payload) VALUES {}", vec![row; rows].join(", "))
 }
 
-/// Runs an [`insertion`] of as many rows as there are entries.
+/// Runs an [`insertion`] with one row for each entry.
 fn insert_with(
     statement: &mut CachedStatement<'_>,
     profile: i64,
@@ -381,8 +377,8 @@ fn insert_with(
     Ok(seq)
 }
 
-/// The last moment at which a profile is known to have been alive. What it did by itself is no sign that messages could
-/// arrive: only what came from the server is, and a gap, which covers the time from there on or ended with a join.
+/// The last time at which a profile is known to have been live. A local event does not prove that messages could arrive; only an
+/// entry from the server does, and a gap, which covers the time from there on or ended with a join.
 pub(crate) fn last_alive(connection: &Connection, profile: i64) -> rusqlite::Result<Option<Timestamp>> {
     let number = |sql| connection.query_row(sql, [profile], |row| row.get::<_, i64>(0)).optional();
     let beat = number("SELECT at FROM alive WHERE profile = ?1")?;
@@ -391,7 +387,7 @@ pub(crate) fn last_alive(connection: &Connection, profile: i64) -> rusqlite::Res
     Ok(beat.max(entry).map(Timestamp))
 }
 
-/// A profile's number within this journal; `None` where it has no entries yet.
+/// A profile's number within this journal; `None` if it has no entries yet.
 pub(crate) fn number_of(connection: &Connection, profile: ProfileId) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached("SELECT number FROM profile WHERE uuid = ?1")?

@@ -1,17 +1,17 @@
-//! Rows that are gone: their space goes back to the disk in small steps.
+//! Returns the space of deleted rows to the disk in small steps.
 
 use rusqlite::{Connection, Transaction};
 
-/// Gives up to so many empty pages back to the disk.
+/// Returns up to `pages` empty pages to the disk.
 pub(crate) fn give_back(connection: &Connection, pages: u32) -> rusqlite::Result<()> {
-    // It gives one page back at each step.
+    // Each step of the statement returns one page.
     let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
     let mut rows = statement.query(())?;
     while rows.next()?.is_some() {}
     Ok(())
 }
 
-/// Remembers the numbers before `next`, so that they are not given again once their entries are out.
+/// Stores the largest used number, so that the numbers before `next` are not reused after their entries are deleted.
 pub(crate) fn remember(transaction: &Transaction<'_>, next: i64) -> rusqlite::Result<usize> {
     transaction.execute("UPDATE counter SET value = max(value, ?1) WHERE name = 'seq'", [next.saturating_sub(1)])
 }

@@ -1,4 +1,5 @@
-//! The writer thread: the only one that changes the file.
+//! The only thread that changes the file: `writer` runs it, `database` is what it has open; `retention` and `cleanup` remove
+//! entries, `repair` and `salvage` replace a damaged file.
 
 pub(crate) mod cleanup;
 pub(crate) mod database;

@@ -1,7 +1,7 @@
-//! A damaged journal is moved aside, and what can be read of it goes into a fresh one.
+//! Moves a damaged journal aside and copies its readable data into a fresh one.
 //!
-//! The fresh one is made whole beside it first, under a name with `salvaged` in it; then the database, its log and the
-//! fresh one are renamed, in this order. A crash between any two steps is finished by [`finish`] at the next start.
+//! The fresh one is completed beside it first, under a name with `salvaged` in it; then the database, its log and the fresh one are
+//! renamed, in this order. If a crash interrupts this, [`finish`] completes it at the next start.
 
 #![expect(clippy::disallowed_methods, reason = "whole databases are renamed, with their logs")]
 
@@ -16,17 +16,17 @@ use crate::settings::atomic;
 
 use super::salvage;
 
-/// What the name of the fresh journal has in it until it is in place.
+/// Part of the fresh journal's file name until it is in place.
 const SALVAGED: &str = ".salvaged-";
 
-/// What the name of the damaged journal has in it.
+/// Part of the damaged journal's file name.
 const BROKEN: &str = ".broken-";
 
-/// Puts a fresh journal in the place of a damaged one. No connection of this process may write to it meanwhile.
+/// Replaces a damaged journal by a fresh one. No connection of this process may write to it meanwhile.
 ///
 /// # Errors
 ///
-/// Where the fresh one can't be written or the damaged one not be moved: it then stays where it is.
+/// If the fresh one can't be written or the damaged one can't be moved; the damaged one then stays in place.
 pub(crate) fn mend(path: &Path) -> Result<RepairReport, JournalError> {
     let aside = atomic::name_aside(path);
     let fresh = renamed(&aside, BROKEN, SALVAGED);
@@ -47,8 +47,8 @@ pub(crate) fn mend(path: &Path) -> Result<RepairReport, JournalError> {
     Ok(RepairReport { moved_to: aside, salvaged })
 }
 
-/// Finishes what a crash interrupted: a fresh journal is put in its place where the damaged one has been moved already, and
-/// is taken away where it has not.
+/// Completes an interrupted repair: moves the fresh journal into place if the damaged one has already been moved, and deletes it
+/// otherwise.
 pub(crate) fn finish(path: &Path) -> Result<(), JournalError> {
     let failed = |source| JournalError::File { path: path.to_owned(), source };
     let fresh = salvaged_beside(path).map_err(failed)?;
@@ -63,14 +63,14 @@ pub(crate) fn finish(path: &Path) -> Result<(), JournalError> {
     Ok(())
 }
 
-/// Moves the log of the damaged journal to it, and the fresh journal to where the damaged one was. A log that stayed would
-/// be taken for the fresh one's.
+/// Moves the damaged journal's log aside and the fresh journal into place. Otherwise SQLite would use the old log with the fresh
+/// database.
 fn put_in_place(path: &Path, aside: &Path, fresh: &Path) -> io::Result<()> {
     if_there(fs::rename(schema::log_of(path), schema::log_of(aside)))?;
     if_there(fs::remove_file(schema::index_of(path)))?;
     fs::rename(fresh, path)?;
     if let Err(error) = atomic::sync_folder(path.parent().unwrap_or(Path::new("."))) {
-        // It is in its place. Only a crash of the machine could take that back, and [`finish`] or another repair then follows.
+        // It is in place. Only a crash of the machine could undo that, and then [`finish`] or another repair follows.
         tracing::warn!(%error, "the folder of a repaired journal could not be flushed");
     }
     Ok(())
@@ -82,7 +82,7 @@ fn whole(connection: Connection) -> rusqlite::Result<()> {
     connection.close().map_err(|(_connection, error)| error)
 }
 
-/// Takes a fresh journal away that was not finished.
+/// Deletes an unfinished fresh journal.
 fn remove(fresh: &Path) -> io::Result<()> {
     [schema::log_of(fresh), schema::index_of(fresh), fresh.to_owned()]
         .iter()
@@ -106,19 +106,19 @@ fn salvaged_beside(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The same path with another word in the name of the file.
+/// The path with a part of the file name replaced.
 fn renamed(path: &Path, from: &str, to: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy().replacen(from, to, 1);
     path.with_file_name(name)
 }
 
-/// The bytes of the database and its log.
+/// The total size of the database and its log in bytes.
 fn size(path: &Path) -> u64 {
     let of = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
     of(path).saturating_add(of(&schema::log_of(path)))
 }
 
-/// Lets a file be that is not there.
+/// Ignores the error if the file does not exist.
 fn if_there(outcome: io::Result<()>) -> io::Result<()> {
     match outcome {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

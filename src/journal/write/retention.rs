@@ -1,16 +1,15 @@
-//! Taking out what is old, a little at a time.
+//! Removes old entries in small steps.
 //!
-//! A *pass* goes through the entries from the oldest on, in steps of at most [`ROWS`] entries and [`BYTES`] bytes, one
-//! transaction each, so that appends never wait long behind one. A pass ends at the first step in which nothing was to go, or
-//! at the newest entry. An entry goes when it is older than the limit, or while the journal is larger than its limit; what
-//! is protected stays.
+//! A *pass* goes through the entries from the oldest on, in steps of at most [`ROWS`] entries and [`BYTES`] bytes, one transaction
+//! each, so that appends never wait long. A pass ends at the first step that finds nothing to remove, or at the newest entry. An
+//! entry is removed if it is older than the limit, or while the journal exceeds its size limit; protected entries stay.
 //!
-//! What is open is protected ([`crate::journal::tables::open_activity`]): commands that are pending, requests that have not ended, payloads
-//! that were not saved, gaps that are not settled. So nothing goes before all that is open is known.
+//! Open items are protected ([`crate::journal::tables::open_activity`]): pending commands, requests without an outcome, payloads
+//! that were not saved, gaps that are not settled. So nothing is removed before all open items are known.
 //!
-//! A gap goes as a whole, once its newest entry may go, because only all of its entries together say what it is. What it
-//! names stays as long as it does: otherwise it would say of a command with an outcome that it has none. An activity whose newest
-//! entries alone would read as open goes as a whole for the same reason.
+//! A gap is removed as a whole, once its newest entry may be removed, because its meaning is the union of its entries. The
+//! activities that it names stay as long as it does; otherwise it would report a command with an outcome as having none. An
+//! activity whose newest entries alone would read as open is removed as a whole for the same reason.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -25,40 +24,40 @@ use crate::settings::{Preferences, ProfileId};
 
 use super::free_pages::{give_back, remember};
 
-/// Entries that a step looks at.
+/// Maximum number of entries that a step looks at.
 pub(crate) const ROWS: i64 = 2_000;
 
-/// The row in `meta` that holds the largest [`PurgeStep::before`], for those who read beside the writer.
+/// The row in `meta` with the largest [`PurgeStep::before`], for processes that read beside the writer.
 pub(crate) const PURGED_BEFORE: &str = "purged_before";
-/// The row in `meta` that holds how many entries have been removed in all.
+/// The row in `meta` with the total number of removed entries.
 pub(crate) const PURGED_ENTRIES: &str = "purged_entries";
 
-/// Bytes of entries from which on a step takes out no more.
+/// Bytes of entries at which a step stops removing.
 pub(crate) const BYTES: u64 = 4 * 1024 * 1024;
 
-/// What a step takes out at least where the journal is too large, so that the last bytes do not take many steps.
+/// Minimum bytes that a step removes if the journal is too large, so that the last bytes do not take many steps.
 const LEAST: u64 = 64 * 1024;
 
-/// What an entry takes beside its payload: its columns, its id, and its place in the index.
+/// Approximate bytes of an entry besides its payload: its columns, its id, and its index entry.
 const BESIDE: u64 = 64;
 
-/// Empty pages that a step gives back to the disk: 1 MiB.
+/// Empty pages that a step returns to the disk: 1 MiB.
 pub(crate) const PAGES: u32 = 256;
 
-/// Empty pages that the file may keep: appends use them again.
+/// Empty pages that the file may keep for later appends.
 pub(crate) const SPARE: i64 = 64;
 
-/// What may stay in the journal.
+/// Limits on the journal's content.
 #[derive(Debug, Clone, Default)]
 pub struct Limits {
-    /// How old an entry may be; `None` for any age.
+    /// Maximum age of an entry; `None` for no limit.
     pub age: Option<Duration>,
-    /// How large the journal may be, in bytes, without the pages that hold nothing; `None` for any size.
+    /// Maximum size of the journal in bytes, without empty pages; `None` for no limit.
     pub bytes: Option<u64>,
 }
 
 impl Limits {
-    /// As the operator set them.
+    /// The limits that the operator set.
     #[must_use]
     pub fn of(preferences: &Preferences) -> Self {
         const DAY: u64 = 24 * 60 * 60;
@@ -70,57 +69,57 @@ impl Limits {
     }
 }
 
-/// What a step did.
+/// The result of a purge step.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PurgeStep {
-    /// How many entries went.
+    /// Number of removed entries.
     pub entries: u64,
-    /// About how many bytes they took.
+    /// Their approximate size in bytes.
     pub bytes: u64,
-    /// When the oldest entry that is left came; `None` where none is left.
+    /// The time of the oldest remaining entry; `None` if there is none.
     pub oldest_left: Option<Timestamp>,
-    /// The number after the newest entry that went; 0 if none went.
+    /// The number after the newest removed entry; 0 if none was removed.
     pub before: Seq,
-    /// The gaps that went, and other activities that went as a whole: they had entries from there on.
+    /// Gaps and other activities that were removed as a whole, including entries from `before` on.
     pub gaps: Vec<(ProfileId, ActivityKey)>,
-    /// Whether there is more to do: ask for another step soon. Otherwise, an hour later is early enough.
+    /// Whether there is more to do: request another step soon. Otherwise, an hour later is early enough.
     pub more: bool,
 }
 
-/// Where the pass stands: the number that its next step begins at.
+/// The progress of a pass: the number at which its next step starts.
 #[derive(Debug, Default)]
 pub(crate) struct Pass {
     from: i64,
-    /// Whether it has come to an entry that is not too old.
+    /// Whether it has reached an entry that is not too old.
     reached_young: bool,
-    /// The activities that gaps name which stay, by their hashes. `None` before the first step.
+    /// Hashes of the activities named by gaps that stay. `None` before the first step.
     named: Option<HashSet<u64>>,
 }
 
-/// What a step found out about the entries that it looked at.
+/// What a step found about the entries that it looked at.
 #[derive(Default)]
 struct Looked {
     doomed: Vec<i64>,
-    /// The last of the entries that were looked at which is doomed. Later ones of a gap may be as well.
+    /// The last entry looked at that is to be removed. Later ones of a gap may be removed as well.
     last: Option<i64>,
     bytes: u64,
-    /// The newest moment of a doomed entry, by profile.
+    /// The newest time of an entry to be removed, by profile.
     last_alive: HashMap<i64, i64>,
-    /// The number after the last entry that was looked at; `None` where there is no entry after it.
+    /// The number after the last entry that was looked at; `None` if it is the last entry.
     next: Option<i64>,
-    /// Whether any was to go, protected ones included.
+    /// Whether any entry was to be removed, protected ones included.
     any_to_go: bool,
     /// Whether an entry was reached that is not too old.
     reached_young: bool,
-    /// The gaps that go, and others that go as a whole, with the numbers of their profiles.
+    /// Gaps and other activities that are removed as a whole, with the numbers of their profiles.
     gaps: Vec<(i64, ActivityKey)>,
-    /// The rows in the table of what is open of activities that go as a whole, with their hashes.
+    /// Open-activity rows of activities that are removed as a whole, by hash.
     late: HashMap<u64, i64>,
-    /// The rows of activities that turned out to have been settled before, by their hashes, and their new states.
+    /// Rows of activities that turned out to have been settled before, by hash, and their new states.
     repeats: HashMap<u64, (i64, Openness)>,
 }
 
-/// Does one step of a pass. `next` is the number that the next entry will have.
+/// Runs one step of a pass. `next` is the number of the next entry.
 pub(crate) fn step(
     connection: &mut Connection,
     open: &OpenIndex,
@@ -133,7 +132,7 @@ pub(crate) fn step(
         return Ok(PurgeStep { more: true, ..PurgeStep::default() });
     }
     let too_large = match limits.bytes {
-        // Half of it: an entry takes up to twice its bytes, since a page holds whole entries. Never more than is needed goes.
+        // Half of it, because an entry takes up to twice its bytes: a page holds whole entries. Never remove more than needed.
         Some(bytes) => match used(connection)?.saturating_sub(bytes) {
             0 => 0,
             excess => (excess / 2).max(LEAST),
@@ -159,10 +158,10 @@ pub(crate) fn step(
         give_back(connection, PAGES)?;
     }
     let left = number(connection, "PRAGMA freelist_count")?;
-    // A file that can't shrink keeps its empty pages: appends use them again.
+    // A file that can't shrink keeps its empty pages and reuses them for appends.
     let more = rest_of_pass.is_some() || (left > SPARE && left < empty);
     if !more {
-        // What was taken out leaves the disk for good, unless a reader is in the way: then with a later checkpoint.
+        // Checkpoint, so that the removed data leaves the disk; if a reader blocks it, a later checkpoint does.
         connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_row| Ok(()))?;
     }
     let oldest = connection.query_row("SELECT at FROM entry ORDER BY seq LIMIT 1", (), |row| row.get(0)).optional()?;
@@ -177,8 +176,7 @@ pub(crate) fn step(
     })
 }
 
-/// Whether a pass would find something that is to go, as far as the oldest entry and the size tell. What is open counts as
-/// well.
+/// Whether a pass would find something to remove, judged by the oldest entry and the size. Open items count as well.
 pub(crate) fn is_due(connection: &Connection, now: Timestamp, limits: &Limits) -> rusqlite::Result<bool> {
     if let Some(bytes) = limits.bytes
         && used(connection)? > bytes
@@ -191,12 +189,12 @@ pub(crate) fn is_due(connection: &Connection, now: Timestamp, limits: &Limits) -
     Ok(oldest.is_some_and(|oldest| oldest < before))
 }
 
-/// The moment before which entries are too old.
+/// The time before which entries are too old.
 fn oldest_allowed(now: Timestamp, limits: &Limits) -> Option<i64> {
     limits.age.map(|age| now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)))
 }
 
-/// Finds what is to go among the entries from a number on.
+/// Finds what to remove among the entries from a number on.
 fn look(
     transaction: &Transaction<'_>,
     pass: &mut Pass,
@@ -219,11 +217,11 @@ fn look(
         count += 1;
         let (seq, profile, at): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let is_old = !looked.reached_young && before.is_some_and(|before| at < before);
-        // What came later than this is not older, whatever a wrong clock stamped it with. A stamp of the future says nothing.
+        // Later entries are not older, whatever a wrong clock stamped on them. A stamp in the future proves nothing.
         looked.reached_young |= before.is_some_and(|before| at >= before) && at <= now.0;
         let is_too_large = looked.bytes < too_large;
         if too_large > 0 && !is_too_large && !is_old {
-            // Whether that was enough is seen in the next step. It goes on here: the oldest go first.
+            // The next step checks whether that was enough and continues here: the oldest are removed first.
             looked.next = Some(seq);
             break;
         }
@@ -238,7 +236,7 @@ fn look(
                 if let Some(repeat) = open.may_repeat(profile, &key, seq)
                     && is_lasting_outcome(&entry_of(transaction, seq)?.fact)
                 {
-                    // What came after its outcome keeps it no longer than any other.
+                    // Entries after its outcome do not protect it.
                     looked.repeats.insert(hash, repeat);
                 }
             } else if key.kind() == Kind::Gap {
@@ -260,7 +258,7 @@ fn look(
             } else if let Some(first) = late {
                 let entries = late_entries(transaction, (profile, &key), first)?;
                 if is_too_large || !entries.last().is_some_and(is_young) {
-                    // The late ones go with the first of the others, which show that it is settled.
+                    // Its late entries are removed with the first of the others, because those show that it is settled.
                     for EntryOfMany { seq, at, size } in entries.into_iter().filter(|entry| entry.seq != seq) {
                         gone_together.insert(seq);
                         looked.doom(profile, (seq, at, size));
@@ -291,7 +289,7 @@ impl Looked {
     }
 }
 
-/// An entry of an activity that goes as a whole, in bytes.
+/// An entry of an activity that is removed as a whole; its size is in bytes.
 struct EntryOfMany {
     seq: i64,
     at: i64,
@@ -316,7 +314,7 @@ fn entries_of_gap(
     select.query_map((profile, row::StoredId::of(key.id())), entry)?.collect()
 }
 
-/// The entries of an activity since the first one of its row in the table of what is open, ascending.
+/// The entries of an activity from the first one of its open-activity row on, ascending.
 fn late_entries(
     transaction: &Transaction<'_>,
     (profile, key): (i64, &ActivityKey),
@@ -338,7 +336,7 @@ fn late_entries(
     Ok(entries)
 }
 
-/// Gaps, with the ids of their profiles instead of the numbers.
+/// Replaces the profile numbers of gaps by profile ids.
 fn with_profiles(
     transaction: &Transaction<'_>,
     gaps: &[(i64, ActivityKey)],
@@ -347,13 +345,13 @@ fn with_profiles(
     let mut found = Vec::with_capacity(gaps.len());
     for (number, key) in gaps {
         let uuid: Option<[u8; 16]> = select.query_row([number], |row| row.get(0)).optional()?;
-        // The entries of a profile that was removed have no profile any more.
+        // Entries of a removed profile have no profile any more.
         found.extend(uuid.map(|uuid| (ProfileId::from_u128(u128::from_be_bytes(uuid)), key.clone())));
     }
     Ok(found)
 }
 
-/// Takes entries out, and remembers what would be forgotten with them: the numbers, and that the profiles were alive.
+/// Removes entries, and stores what they prove: the used numbers, and when the profiles were live.
 fn take_out(transaction: &Transaction<'_>, looked: &Looked, next: i64) -> rusqlite::Result<()> {
     #[expect(clippy::iter_over_hash_type, reason = "each row is set by itself, in whatever order")]
     for (first, openness) in looked.repeats.values() {
@@ -387,7 +385,7 @@ fn take_out(transaction: &Transaction<'_>, looked: &Looked, next: i64) -> rusqli
     Ok(())
 }
 
-/// The bytes of the pages that hold something.
+/// The bytes of non-empty pages.
 fn used(connection: &Connection) -> rusqlite::Result<u64> {
     let pages = number(connection, "PRAGMA page_count")?.saturating_sub(number(connection, "PRAGMA freelist_count")?);
     let bytes = pages.saturating_mul(number(connection, "PRAGMA page_size")?);

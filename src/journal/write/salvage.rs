@@ -1,28 +1,28 @@
-//! Copies out of a damaged database what can still be read.
+//! Copies the readable data of a damaged database.
 
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, Row, params_from_iter};
 
 use crate::journal::tables::open_activity;
 
-/// Rows that are copied in one transaction.
+/// Number of rows copied in one transaction.
 const TOGETHER: u32 = 1_000;
 
-/// The fewest bytes that an entry takes: its columns, and the keys of its two trees.
+/// Minimum size of an entry in bytes: its columns, and the keys of its two trees.
 const SMALLEST: u64 = 32;
 
-/// Larger numbers than this are of changed bytes: no journal gets there by counting.
+/// Larger entry numbers come from changed bytes: no journal gets there by counting.
 const LARGEST: i64 = i64::MAX / 2;
 
-/// Copies everything that can be read of `damaged` into `fresh`, which has the newest format and no entries. Returns how
-/// many entries were copied.
+/// Copies everything readable of `damaged` into `fresh`, which has the newest format and no entries. Returns the number of copied
+/// entries.
 ///
-/// `size` is that of the damaged files in bytes: since no entry is smaller than [`SMALLEST`], it bounds the numbers that
-/// entries had at an end which can't be read, and which are never given again.
+/// `size` is the size of the damaged files in bytes. Since no entry is smaller than [`SMALLEST`], it bounds the numbers that
+/// unreadable entries at the end had, which are never reused.
 ///
 /// # Errors
 ///
-/// Where `fresh` can't be written.
+/// If `fresh` can't be written.
 pub(crate) fn copy(damaged: Option<&Connection>, fresh: &mut Connection, size: u64) -> rusqlite::Result<u64> {
     let Some(damaged) = damaged else { return Ok(0) };
     for (table, columns) in [
@@ -38,7 +38,7 @@ pub(crate) fn copy(damaged: Option<&Connection>, fresh: &mut Connection, size: u
     ] {
         copy_small(damaged, fresh, table, columns)?;
     }
-    // The largest number is looked for from the end; where the end can't be read, there is no bound.
+    // Looks for the largest number from the end. If the end can't be read, there is no bound.
     let last: rusqlite::Result<Option<i64>> = damaged.query_row("SELECT max(seq) FROM entry", (), |row| row.get(0));
     let last = last.map(|last| last.unwrap_or(0)).ok().filter(|last| *last <= LARGEST);
     let copied = copy_entries(damaged, fresh, last.unwrap_or(LARGEST))?;
@@ -48,12 +48,12 @@ pub(crate) fn copy(damaged: Option<&Connection>, fresh: &mut Connection, size: u
          WHERE name = 'seq'",
         (LARGEST, last.unwrap_or(0), unknown),
     )?;
-    // What is open is found out from the entries that could be read.
+    // Rebuild the open activities from the entries that could be read.
     open_activity::rebuild(fresh)?;
     Ok(copied)
 }
 
-/// Copies a small table up to where it can't be read. A table that the older format did not have is empty.
+/// Copies the readable beginning of a small table. A table that the older format did not have counts as empty.
 fn copy_small(damaged: &Connection, fresh: &mut Connection, table: &str, columns: &str) -> rusqlite::Result<()> {
     let places = vec!["?"; columns.split(',').count()].join(", ");
     let transaction = fresh.transaction()?;
@@ -71,7 +71,7 @@ fn copy_small(damaged: &Connection, fresh: &mut Connection, table: &str, columns
     transaction.commit()
 }
 
-/// Copies the entries in ascending order, around what can't be read.
+/// Copies the entries in ascending order, skipping unreadable ones.
 fn copy_entries(damaged: &Connection, fresh: &mut Connection, last: i64) -> rusqlite::Result<u64> {
     let mut copied = 0_u64;
     let mut next = Some(i64::MIN);
@@ -89,13 +89,13 @@ fn copy_entries(damaged: &Connection, fresh: &mut Connection, last: i64) -> rusq
     Ok(copied)
 }
 
-/// Why copying a range ended.
+/// Why copying a range stopped.
 enum Stopped {
-    /// There is no more.
+    /// There are no more entries.
     End,
     /// There may be more from this number on.
     Full(i64),
-    /// The entry of this number, or of the first one after it, can't be read.
+    /// The entry with this number, or the first one after it, can't be read.
     Unreadable(i64),
 }
 
@@ -113,7 +113,7 @@ fn copy_range(damaged: &Connection, fresh: &Connection, from: i64, last: i64) ->
         match rows.next() {
             Ok(Some(row)) => {
                 let (Ok(seq), Ok(values)) = (row.get::<_, i64>(0), values(row, 6)) else { continue };
-                // Numbers ascend: others are of a page whose bytes were changed.
+                // Numbers ascend: any other comes from a page with changed bytes.
                 if seq < at || seq > last {
                     continue;
                 }
@@ -130,8 +130,7 @@ fn copy_range(damaged: &Connection, fresh: &Connection, from: i64, last: i64) ->
     Ok((copied, Stopped::Full(at)))
 }
 
-/// The first number after `unreadable` from which on entries can be read again: found by strides that double, then by
-/// halving the last one.
+/// The first readable number after `unreadable`: found with doubling strides, then by bisecting the last one.
 fn first_readable(damaged: &Connection, unreadable: i64, last: i64) -> Option<i64> {
     let can_read = |from: i64| {
         damaged
@@ -149,7 +148,7 @@ fn first_readable(damaged: &Connection, unreadable: i64, last: i64) -> Option<i6
         low = high;
         stride = stride.checked_mul(2)?;
     };
-    // `low` can't be read, `high` can.
+    // Invariant: `low` can't be read, `high` can.
     while high.checked_sub(low)? > 1 {
         let middle = low.midpoint(high);
         if can_read(middle) {
@@ -161,12 +160,12 @@ fn first_readable(damaged: &Connection, unreadable: i64, last: i64) -> Option<i6
     Some(high)
 }
 
-/// A row's values as they are, text that is not UTF-8 included.
+/// A row's values as stored, including text that is not UTF-8.
 fn values<'row>(row: &'row Row<'_>, width: usize) -> rusqlite::Result<Vec<ToSqlOutput<'row>>> {
     (0..width).map(|column| row.get_ref(column).map(ToSqlOutput::Borrowed)).collect()
 }
 
-/// Lets a row go whose values do not fit their columns: they were changed.
+/// Ignores a row whose values do not fit their columns, because they were changed.
 fn unless_unfit(inserted: rusqlite::Result<usize>) -> rusqlite::Result<usize> {
     match inserted {
         Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => Ok(0),

@@ -1,4 +1,4 @@
-//! What the writer thread is asked for.
+//! Requests to the writer thread.
 
 use std::sync::Arc;
 
@@ -19,51 +19,50 @@ use super::cleanup::Cleaned;
 use super::database::Batch;
 use super::retention::{Limits, PurgeStep};
 
-/// What the thread is asked.
 pub(crate) enum WriteRequest {
-    /// Something to commit. The answer is the number of the first entry; the others follow it.
+    /// Commits a batch. Replies with the number of the first entry; the others follow it.
     Append(Append),
-    /// A profile to take out.
+    /// Clears a profile's history.
     Forget { profile: ProfileId, reply: Reply<()> },
-    /// A little to take off the disk of what was forgotten.
+    /// Runs a step of deleting cleared history from the disk.
     Clean(Reply<Cleaned>),
-    /// Work to write down.
+    /// Records pending work.
     BeginWork { works: Vec<PendingWork>, at: Timestamp, reply: Reply<Vec<WorkId>> },
-    /// What is left to do.
+    /// Reads the pending work.
     PendingWork(Reply<Vec<(WorkId, PendingWork)>>),
-    /// Work that is done.
+    /// Deletes finished work.
     EndWork { work: WorkId, reply: Reply<()> },
-    /// A profile that has signed in again.
+    /// Notes that a profile has signed in again.
     SignedIn { profile: ProfileId, reply: Reply<()> },
-    /// A profile that is alive.
+    /// Notes that a profile is live.
     Alive { profile: ProfileId, at: Timestamp, reply: Reply<()> },
-    /// The key of the seal, or why there is none.
+    /// Sets the sealing key, or why there is none.
     Seal { key: Result<SealKey, KeyringError>, reply: Reply<Sealing> },
-    /// Secrets to open.
+    /// Opens a profile's secrets.
     Secrets { profile: ProfileId, reply: Reply<Unsealed> },
-    /// The original of an entry to open.
+    /// Opens the original of an entry.
     Original { profile: ProfileId, seq: Seq, reply: Reply<Option<UnmaskedMessage>> },
-    /// Secrets of a request to take out.
+    /// Deletes the secrets of a request.
     ForgetSecret { profile: ProfileId, request: RequestId, reply: Reply<u64> },
-    /// Secrets to take out whose time is over: those that say so themselves, else those that came before a moment.
+    /// Deletes expired secrets: as their messages said, else those that arrived before `came_before`.
     ForgetExpired { now: Timestamp, came_before: Timestamp, reply: Reply<u64> },
-    /// The name of a profile.
+    /// Stores the name of a profile.
     NameProfile { profile: ProfileId, name: String, reply: Reply<()> },
-    /// A notice to keep until it is read.
+    /// Stores a notice until it is dismissed.
     KeepNotice { notice: PersistedNotice, reply: Reply<()> },
-    /// The notices that were not read.
+    /// Reads the stored notices.
     Notices(Reply<Vec<PersistedNotice>>),
-    /// A notice that was read.
+    /// Deletes a dismissed notice.
     NoticeRead { profile: Option<ProfileId>, sentence: String, reply: Reply<()> },
-    /// What is open of a profile. The answer comes when the table of what is open is complete.
+    /// Reads the open activities of a profile. Replies when the open-activity table is complete.
     Open { profile: ProfileId, reply: Reply<Vec<OpenActivity>> },
-    /// The clock of the run, for the next one.
+    /// Stores the run's clock for the next run.
     KeepClock { clock: KeptClock, reply: Reply<()> },
-    /// A step of taking out what is old.
+    /// Runs a step of retention.
     Purge { now: Timestamp, limits: Limits, reply: Reply<PurgeStep> },
-    /// A database of that generation that the reader found damaged. No error where it has been mended since.
+    /// Repairs a database of this generation that the reader found damaged. No error if it has been repaired since.
     Mend { damaged: u64, reply: Reply<()> },
-    /// To end, after everything that came before. The answer is that the sender is dropped.
+    /// Stops the thread, after everything sent before. Replies by dropping the sender.
     Close(oneshot::Sender<()>),
 }
 
@@ -74,14 +73,14 @@ pub(crate) struct Append {
     pub(crate) reply: Reply<Seq>,
 }
 
-/// An answer to whoever asked.
+/// The channel for a reply.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, JournalError>>;
 
 impl Append {
-    /// Lets go of the share first, so that the caller's is the only one and need not be copied.
+    /// Replies after dropping the thread's reference to the batch, so that the caller's is the only one and needs no copy.
     pub(crate) fn answer(self, outcome: Result<Seq, JournalError>) {
         drop(self.batch);
-        // A caller that has gone does not take its entries back.
+        // The entries stay committed even if the caller is gone.
         drop(self.reply.send(outcome));
     }
 }

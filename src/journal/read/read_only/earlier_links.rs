@@ -16,7 +16,7 @@ use crate::settings::ProfileId;
 use super::ReadOnlyJournal;
 
 impl ReadOnlyJournal {
-    /// The name of the journal, if links may be kept in it that were sealed with a key of the keyring.
+    /// The name of the journal, if it may have links sealed with a key of the keyring.
     ///
     /// # Errors
     ///
@@ -33,7 +33,7 @@ impl ReadOnlyJournal {
         read().map_err(|source| self.failed(source))
     }
 
-    /// What is known of the links of earlier runs. One whose secret the `opener` can't open was not kept for it.
+    /// The links of earlier runs. A link whose secret the `opener` can't open counts as not stored.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ impl ReadOnlyJournal {
                 self.connection.query_row(sql, [name], |row| row.get::<_, i64>(0)).optional()
             };
             let (live_from, seal) = match opener {
-                // The first version kept no secrets. An earlier one did not note where its run begins.
+                // The first version stored no secrets. Other earlier versions did not note where their run begins.
                 LinkOpener::Run if has_secrets => (number(LIVE_FROM)?.unwrap_or(0), number(RUN_SEAL)?),
                 LinkOpener::Run => (0, None),
                 LinkOpener::NextRun(Some(key)) if has_secrets => {

@@ -1,4 +1,4 @@
-//! What the journal has, without what servers said: whose, of which activities, and what this program did.
+//! Reads profiles, activities and local entries, without server messages.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::settings::ProfileId;
 
 use super::{ReadOnlyJournal, entries_where, of_profile};
 
-/// The first `kind` of an entry of our own making, in tens: deeds, then gaps.
+/// The lowest `kind` of a local entry: local events from 40 on, then gaps.
 const OURS: i64 = 40;
 
 impl ReadOnlyJournal {
@@ -32,7 +32,7 @@ impl ReadOnlyJournal {
         read().map_err(|source| self.failed(source))
     }
 
-    /// Whose entries a profile has before a number, the newest first: each entry's number and activity.
+    /// The number and activity of a profile's entries before a number, newest first.
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl ReadOnlyJournal {
         read().map_err(|source| self.failed(source))
     }
 
-    /// The activities of a profile that are open; none while the journal's holder is still finding out which are.
+    /// The open activities of a profile; empty while the writing process is still building their table.
     ///
     /// # Errors
     ///
@@ -66,7 +66,8 @@ impl ReadOnlyJournal {
         read().map_err(|source| self.failed(source))
     }
 
-    /// Before which number the journal has removed entries, all but those of what is open and of what gaps name; and how many.
+    /// The number before which the journal has removed all entries except those of open items and of items that gaps name; and the
+    /// number of removed entries.
     ///
     /// # Errors
     ///
@@ -75,7 +76,7 @@ impl ReadOnlyJournal {
         let read = || {
             let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'meta'";
             if self.connection.query_row(sql, (), |row| row.get::<_, i64>(0))? == 0 {
-                // Of the first version.
+                // A journal of the first version.
                 return Ok((Seq(0), 0));
             }
             let mut select = self.connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
@@ -88,7 +89,7 @@ impl ReadOnlyJournal {
         read().map_err(|source| self.failed(source))
     }
 
-    /// Whether it has an entry.
+    /// Whether the journal has this entry.
     ///
     /// # Errors
     ///
@@ -98,8 +99,8 @@ impl ReadOnlyJournal {
         read().map_err(|source| self.failed(source))
     }
 
-    /// The entries of some activities of a profile among the `limit` oldest entries from `from` on and before a number, in ascending
-    /// order; and from where on there are more to look at.
+    /// The entries of some activities of a profile among its `limit` oldest entries from `from` on and before a number, in
+    /// ascending order; and the number from which there are more to read.
     ///
     /// # Errors
     ///
@@ -130,16 +131,16 @@ impl ReadOnlyJournal {
         read().map_err(|source| self.failed(source))
     }
 
-    /// Every deed and every gap of all profiles, in ascending order: the few entries that did not come from a server.
+    /// Reads every local event and every gap of all profiles, in ascending order: the few entries that did not come from a server.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read.
+    /// If the journal can't be read.
     pub fn ours(&self, each: impl FnMut(ProfileId, Entry)) -> Result<(), JournalError> {
         self.ours_before(Seq(u64::MAX), each)
     }
 
-    /// The same of those before a number.
+    /// Same for those before a number.
     ///
     /// # Errors
     ///
@@ -157,8 +158,8 @@ impl ReadOnlyJournal {
         read().map_err(|source| self.failed(source))
     }
 
-    /// How many activities of a profile have no entry from a number on, by where their first entries are: the first number of
-    /// each stretch of 256 that has any, and how many have their first entry in it.
+    /// Counts the activities of a profile without an entry from a number on, by the position of their first entries: the first
+    /// number of each non-empty range of 256, and how many have their first entry in it.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What is looked up for an export: names of profiles, and which activities entries are of.
+//! Look-ups for an export: names of profiles, and the activities of entries.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::settings::ProfileId;
 use super::{ReadOnlyJournal, entries_where, of_profile};
 
 impl ReadOnlyJournal {
-    /// The names of profiles that were kept with their entries. A journal of an earlier version has none.
+    /// The stored names of profiles. A journal of an earlier version has none.
     #[must_use]
     pub fn names(&self) -> BTreeMap<ProfileId, String> {
         match profile_names::all(&self.connection) {
@@ -25,7 +25,7 @@ impl ReadOnlyJournal {
         }
     }
 
-    /// The activities that entries are of. What is not in the journal any more has none.
+    /// The activities of entries. Entries that were removed are skipped.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
-//! The journal as it is read beside the process that holds it: by `export`, and by `watch` beside a window.
+//! Reads the journal beside the process that writes it, for `export`, and for `watch` beside a window.
 //!
-//! Opened for reading only and without the holder's lock. Reads straight from the disk in the caller's thread; never holds
-//! more than one batch in memory.
+//! Opened for reading only and without the data folder's lock. Reads from the disk in the caller's thread; never holds more than
+//! one batch in memory.
 
 #![expect(clippy::disallowed_methods, reason = "the sorter's database has no name: it is a scratch file")]
 
@@ -26,29 +26,29 @@ use crate::settings::ProfileId;
 
 use super::history::{self, HistoryQuery};
 
-/// How many entries of one activity are read at most in a search.
+/// Maximum number of entries of one activity read in a search.
 const MOST_OF_ONE: usize = 4_096;
 
-/// Steps of SQLite between two looks whether a query was cancelled: well below a millisecond.
+/// SQLite steps between two checks for cancellation: well below a millisecond.
 const STEPS: i32 = 1_000;
 
-/// A journal that is only read.
+/// A journal opened for reading only.
 #[derive(Debug)]
 pub struct ReadOnlyJournal {
     path: PathBuf,
-    /// Which file it is, where that can be seen.
+    /// The file's identity, if it can be determined.
     file: Option<FileId>,
     pub(crate) connection: Connection,
-    /// How many entries [`Self::by_activity`] has given so far.
+    /// Number of entries that [`Self::by_activity`] has passed on so far.
     given: Arc<AtomicU64>,
 }
 
 impl ReadOnlyJournal {
-    /// Opens the journal of a data folder; `None` where there is none yet. Waits for the disk.
+    /// Opens the journal of a data folder; `None` if there is none yet. Blocks on the disk.
     ///
     /// # Errors
     ///
-    /// Where there is one and it can't be read.
+    /// If there is one and it can't be read.
     pub fn open(folder: &Path) -> Result<Option<Self>, JournalError> {
         let path = folder.join(FILE);
         if !path.exists() {
@@ -57,7 +57,7 @@ impl ReadOnlyJournal {
         let file = FileId::at(&path);
         let connection = schema::open_for_reading(&path)?;
         let archive = Self { path, file, connection, given: Arc::default() };
-        // A holder that has only just made the file has not made its tables yet.
+        // The writing process may have created the file but not its tables yet.
         let made = archive
             .connection
             .query_row("SELECT 1 FROM sqlite_schema WHERE name = 'entry'", (), |_row| Ok(()))
@@ -66,19 +66,19 @@ impl ReadOnlyJournal {
         Ok(made.map(|()| archive))
     }
 
-    /// Counts the entries that [`Self::by_activity`] gives in `given`, and ends whatever is being read with an error as soon as
-    /// `cancelled` is true.
+    /// Counts the entries that [`Self::by_activity`] passes on in `given`, and stops any read with an error as soon as `cancelled`
+    /// is true.
     ///
     /// # Errors
     ///
-    /// If SQLite does not take the hook.
+    /// If SQLite rejects the hook.
     pub fn observe(&mut self, given: Arc<AtomicU64>, cancelled: Arc<AtomicBool>) -> Result<(), JournalError> {
         self.given = given;
         let hook = move || cancelled.load(Ordering::Relaxed);
         self.connection.progress_handler(STEPS, Some(hook)).map_err(|source| self.failed(source))
     }
 
-    /// How many entries there are, of one profile (`None`: of all).
+    /// Number of entries of one profile (`None`: of all).
     ///
     /// # Errors
     ///
@@ -92,45 +92,45 @@ impl ReadOnlyJournal {
             .map_err(|source| self.failed(source))
     }
 
-    /// The clock of the run that wrote it, as it was last kept.
+    /// The last stored clock of the run that wrote it.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read.
+    /// If the journal can't be read.
     pub fn clock(&self) -> Result<Option<KeptClock>, JournalError> {
         clock::kept(&self.connection).map_err(|source| self.failed(source))
     }
 
-    /// When its newest entry came; `None` if there is none.
+    /// The time of its newest entry; `None` if there is none.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read.
+    /// If the journal can't be read.
     pub fn newest_moment(&self) -> Result<Option<Timestamp>, JournalError> {
         let newest = self.connection.query_row("SELECT at FROM entry ORDER BY seq DESC LIMIT 1", (), |row| row.get(0));
         Ok(newest.optional().map_err(|source| self.failed(source))?.map(Timestamp))
     }
 
-    /// Changes whenever another connection has committed something (`PRAGMA data_version`).
+    /// A number that changes whenever another connection commits (`PRAGMA data_version`).
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read.
+    /// If the journal can't be read.
     pub fn version(&self) -> Result<i64, JournalError> {
         self.connection.pragma_query_value(None, "data_version", |row| row.get(0)).map_err(|source| self.failed(source))
     }
 
-    /// Whether the journal has been moved, removed or begun anew since it was opened: then open it again.
+    /// Whether the journal has been moved, removed or replaced since it was opened: then reopen it.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.file.is_some_and(|file| file.has_left(&self.path))
     }
 
-    /// The number of the newest entry; 0 where there is none.
+    /// The number of the newest entry; 0 if there is none.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read.
+    /// If the journal can't be read.
     pub fn newest(&self) -> Result<Seq, JournalError> {
         self.connection
             .query_row("SELECT coalesce(max(seq), 0) FROM entry", (), |row| row.get::<_, i64>(0))
@@ -142,7 +142,7 @@ impl ReadOnlyJournal {
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read.
+    /// If the journal can't be read.
     pub fn since(&self, from: Seq, limit: usize) -> Result<Vec<(ProfileId, Entry)>, JournalError> {
         let read = || {
             self.connection
@@ -153,11 +153,11 @@ impl ReadOnlyJournal {
         read().map_err(|source| self.failed(source))
     }
 
-    /// Every entry of one activity from `from` to `to`, both included, in ascending order. Its time grows with the span.
+    /// Every entry of one activity from `from` to `to`, both included, in ascending order. The time grows with the range.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read.
+    /// If the journal can't be read.
     pub fn history(
         &self,
         profile: ProfileId,
@@ -166,18 +166,17 @@ impl ReadOnlyJournal {
         to: Seq,
     ) -> Result<Vec<Entry>, JournalError> {
         let wanted = HistoryQuery { profile, key: key.clone(), known: Some((from, to)) };
-        // What is open is found within the span as well.
+        // Open activities are found within the range as well.
         let history = history::read(&self.connection, &OpenIndex::default(), &wanted);
         history.map(|history| history.entries).map_err(|source| self.failed(source))
     }
 
-    /// Every entry of one profile (`None`: of all), activity by activity in the order of their first entries, each
-    /// activity's entries in ascending order. All of it is as it was when this began. SQLite does the sorting, in scratch
-    /// files where it is much.
+    /// Reads every entry of one profile (`None`: of all), activity by activity in the order of their first entries, each activity's
+    /// entries in ascending order. It is a snapshot of the start. SQLite sorts, in scratch files if there is much.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read, or with the error of `each`, which ends it.
+    /// If the journal can't be read, or with the error of `each`, which stops it.
     pub fn by_activity<E: From<JournalError>>(
         &self,
         profile: Option<ProfileId>,
@@ -185,7 +184,7 @@ impl ReadOnlyJournal {
     ) -> Result<(), E> {
         let failed = |source| E::from(self.failed(source));
         let snapshot = self.connection.unchecked_transaction().map_err(failed)?;
-        // Only numbers are sorted; what they stand for is looked up after that.
+        // Only numbers are sorted; entries are looked up afterwards.
         let mut order = snapshot
             .prepare(
                 "SELECT seq, min(seq) OVER (PARTITION BY profile, kind % 10, id) AS first FROM entry
@@ -203,8 +202,8 @@ impl ReadOnlyJournal {
         Ok(())
     }
 
-    /// Gives all entries of each activity of a profile whose first entry is before a number, the activity that was seen last
-    /// in front, its entries in ascending order (the newest, if there are very many). Goes on while `each` says so.
+    /// Passes on all entries of each activity of a profile whose first entry is before a number, last seen activity first, its
+    /// entries in ascending order (the newest, if there are very many). Continues while `each` returns true.
     ///
     /// # Errors
     ///
@@ -234,7 +233,7 @@ impl ReadOnlyJournal {
                 current = first;
                 let (_, entry) = lookup.query_row([seq], of_profile)?;
                 if entries.len() >= MOST_OF_ONE {
-                    // The first one tells when it began.
+                    // Keep the first one, because it has the start time.
                     entries.drain(1..MOST_OF_ONE / 2);
                 }
                 entries.push(entry);
@@ -261,7 +260,7 @@ impl ReadOnlyJournal {
             .map_err(|source| self.failed(source))
     }
 
-    /// Ends what is being read, from another thread.
+    /// Returns a handle that stops a read from another thread.
     #[must_use]
     pub fn interrupter(&self) -> Interrupter {
         Interrupter(self.connection.get_interrupt_handle())
@@ -272,11 +271,11 @@ impl ReadOnlyJournal {
     }
 }
 
-/// Ends what an [`ReadOnlyJournal`] is reading.
+/// Stops a read of a [`ReadOnlyJournal`].
 pub struct Interrupter(rusqlite::InterruptHandle);
 
 impl Interrupter {
-    /// Ends it: it returns an error.
+    /// Stops the read under way, which returns an error.
     pub fn interrupt(&self) {
         self.0.interrupt();
     }
@@ -290,7 +289,7 @@ impl std::fmt::Debug for Interrupter {
 
 /// The query for entries with their profiles.
 fn entries_where(condition: &str) -> String {
-    // The cross join keeps `entry` outside, where its order is the order that is asked for.
+    // The cross join makes `entry` the outer loop, so that its order is the requested order.
     format!("SELECT {COLUMNS}, uuid FROM entry CROSS JOIN profile ON number = entry.profile WHERE {condition}")
 }
 
@@ -300,21 +299,21 @@ fn of_profile(found: &Row<'_>) -> rusqlite::Result<(ProfileId, Entry)> {
     Ok((ProfileId::from_u128(u128::from_be_bytes(uuid)), row::read(found)?))
 }
 
-/// Puts lines into the order of their numbers, in a scratch file that is gone with it. Quick where they are nearly in order.
+/// Sorts lines by entry number in a scratch file that is deleted when it is dropped. Fast if they are nearly in order.
 #[derive(Debug)]
 pub struct ExternalSort {
     connection: Connection,
 }
 
 impl ExternalSort {
-    /// An empty one.
+    /// Creates an empty one.
     ///
     /// # Errors
     ///
-    /// Where no scratch file can be made.
+    /// If no scratch file can be created.
     pub fn new() -> Result<Self, JournalError> {
         let begin = || {
-            // An empty name is a private file that SQLite removes.
+            // An empty name means a private file that SQLite deletes.
             let connection = Connection::open("")?;
             connection.execute_batch("CREATE TABLE line (number INTEGER PRIMARY KEY, text TEXT NOT NULL); BEGIN;")?;
             Ok(connection)
@@ -326,18 +325,18 @@ impl ExternalSort {
     ///
     /// # Errors
     ///
-    /// Where the scratch file can't grow.
+    /// If the scratch file can't grow.
     pub fn push(&self, number: Seq, text: &str) -> Result<(), JournalError> {
         let add =
             || self.connection.prepare_cached("INSERT INTO line VALUES (?1, ?2)")?.execute((to_sql(number), text));
         add().map(|_one| ()).map_err(scratch)
     }
 
-    /// Gives every line, by ascending numbers.
+    /// Passes on every line, by ascending number.
     ///
     /// # Errors
     ///
-    /// Where the scratch file can't be read, or with the error of `each`, which ends it.
+    /// If the scratch file can't be read, or with the error of `each`, which stops it.
     pub fn each<E: From<JournalError>>(&self, mut each: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
         let failed = |source| E::from(scratch(source));
         let mut lines = self.connection.prepare("SELECT text FROM line ORDER BY number").map_err(failed)?;
@@ -349,7 +348,7 @@ impl ExternalSort {
     }
 }
 
-/// What went wrong with a scratch file.
+/// Converts an error of a scratch file.
 fn scratch(source: rusqlite::Error) -> JournalError {
     JournalError::of(Path::new("scratch file"), source)
 }

@@ -1,4 +1,4 @@
-//! What time settles.
+//! Settles activities that time settles.
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -8,8 +8,8 @@ use crate::journal::tables::gap_rows::is_gap_settled;
 
 use super::{IndexChanges, OpenIndex, OpenRow, delete, set_state};
 
-/// Settles what time settles: what could only be fetched, once it has expired (as its message said, else if it came before
-/// a moment), and gaps of which nothing that they name is open any more.
+/// Settles activities that only had data to fetch and have expired (as the message said, else if it arrived before a cutoff), and
+/// gaps that no longer name an open activity.
 pub(crate) fn settle_expired(
     connection: &mut Connection,
     index: &OpenIndex,

@@ -1,17 +1,17 @@
-//! The one place that knows what is open: a small table, kept by the writer in the transaction of the entries themselves.
+//! The single source of what is open: a small table that the writer updates in the transaction of the entries themselves.
 //!
-//! Its rows are the activities that are open by [`Openness`]: commands and data requests without an outcome, data that was
-//! not saved, gaps that are not settled. A row is stored under the number of its activity's first entry, so that rows are
-//! only ever added at the end; it lists the activity's entries, so that reading them needs no search. Ids are looked up
-//! by their hash in memory ([`OpenIndex`]), because an index on random ids would slow appends down. An activity that
-//! begins and settles within one transaction never touches the table.
+//! Its rows are the activities that are open by [`Openness`]: commands and data requests without an outcome, data that was not
+//! saved, gaps that are not settled. A row's key is the number of its activity's first entry, so that rows are only ever added at
+//! the end. It lists the activity's entries, so that reading them needs no search. Ids are looked up by their hash in memory
+//! ([`OpenIndex`]), because an index on random ids would slow appends down. An activity that starts and settles within one
+//! transaction never touches the table.
 //!
 //! A settled activity stays in the table while its newest entries alone would read as open ([`Openness::ends_late`]), until all of
-//! its entries are old: then they are removed together.
+//! its entries are old; then they are removed together.
 //!
-//! A journal of an earlier version, or one that was recovered, has no such table yet: the writer builds it in steps, oldest
-//! entry first, between appends ([`build_step`]). `meta` holds how far it got. Until it is complete appends leave the table
-//! alone, because the steps will come to their entries.
+//! A journal of an earlier version, or a repaired one, has no such table yet. The writer builds it in steps, oldest entry first,
+//! between appends ([`build_step`]); `meta` stores the progress. Until it is complete, appends leave the table alone, because the
+//! steps will reach their entries.
 
 pub(crate) mod expiry;
 
@@ -25,19 +25,19 @@ use crate::activity::{ActivityKey, Entry, Fact, Openness, Seq, Timestamp, expiry
 use crate::journal::file::row::{self, COLUMNS, StoredId};
 use crate::protocol::{DataBody, Message};
 
-/// How many entries one step of building reads: some milliseconds.
+/// Number of entries that one build step reads: some milliseconds.
 const ENTRIES_A_STEP: i64 = 4_000;
 
-/// How many entries a row lists: the first ones, and the newest. Those between can be found by their span.
+/// Number of oldest entries that a row lists, besides the newest. Entries between them can be found by their range.
 const FIRST_LISTED: usize = 16;
 const NEWEST_LISTED: usize = 240;
 
 /// An activity that is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenActivity {
-    /// Which.
+    /// The activity's key.
     pub key: ActivityKey,
-    /// What is open of it.
+    /// What is open in it.
     pub openness: Openness,
     /// The first entry since it is open.
     pub first: Seq,
@@ -45,7 +45,7 @@ pub struct OpenActivity {
     pub last: Seq,
 }
 
-/// Which activities are open, by the hashes of their ids. Clones share it: the writer changes it after each commit.
+/// Index of the open activities by the hashes of their ids. Clones share it; the writer changes it after each commit.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OpenIndex(Arc<Shared>);
 
@@ -53,19 +53,19 @@ pub(crate) struct OpenIndex(Arc<Shared>);
 struct Shared {
     hasher: DefaultHashBuilder,
     state: RwLock<State>,
-    /// How many instructions SQLite executed for the reader.
+    /// Number of instructions that SQLite executed for the reader.
     #[cfg(test)]
     steps: Arc<std::sync::atomic::AtomicU64>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Whether the table knows every entry.
+    /// Whether the table covers every entry.
     complete: bool,
     open: HashMap<u64, OpenRow>,
 }
 
-/// What is known of an open activity without a look into the table.
+/// The data of an open activity that is available without reading the table.
 #[derive(Debug, Clone, Copy)]
 struct OpenRow {
     first: i64,
@@ -76,7 +76,7 @@ struct OpenRow {
 pub(crate) struct IndexChanges(Vec<(u64, Option<OpenRow>)>);
 
 impl OpenIndex {
-    /// Reads the table of a database that was opened.
+    /// Loads the table of an opened database.
     pub(crate) fn load(&self, connection: &Connection) -> rusqlite::Result<()> {
         let mut open = HashMap::new();
         let mut select = connection.prepare("SELECT first, profile, kind, id, state FROM open_activity")?;
@@ -91,7 +91,7 @@ impl OpenIndex {
         Ok(())
     }
 
-    /// Whether the table knows every entry.
+    /// Whether the table covers every entry.
     pub(crate) fn is_complete(&self) -> bool {
         self.read().complete
     }
@@ -101,30 +101,30 @@ impl OpenIndex {
         self.read().open.get(&self.hash(profile, key)).is_some_and(|row| !row.openness.is_settled())
     }
 
-    /// The number of the row of an activity that is settled and whose entries must be removed together; `None` for any other.
+    /// The row number of a settled activity whose entries must be removed together; `None` for any other.
     pub(crate) fn ends_late(&self, profile: i64, key: &ActivityKey) -> Option<i64> {
         self.read().open.get(&self.hash(profile, key)).filter(|row| row.openness.ends_late()).map(|row| row.first)
     }
 
-    /// The number of the row of an activity of which nothing is known to be open but what may repeat an earlier state, if that came
-    /// after an entry; and what is left of it if it does.
+    /// The row number of an activity with nothing open except what may repeat an earlier state, if that came after an entry; and
+    /// what is left if it does.
     pub(crate) fn may_repeat(&self, profile: i64, key: &ActivityKey, after: i64) -> Option<(i64, Openness)> {
         let row = self.read().open.get(&self.hash(profile, key)).copied()?;
         row.openness.if_settled_before().filter(|_| row.first > after).map(|left| (row.first, left))
     }
 
-    /// That was committed: rows of these activities were deleted, or have another state now.
+    /// Applies committed changes: rows of these activities were deleted, or have another state.
     pub(crate) fn note(&self, changes: impl Iterator<Item = (u64, Option<(i64, Openness)>)>) {
         let row = |(first, openness)| OpenRow { first, openness };
         self.apply(IndexChanges(changes.map(|(hash, changed)| (hash, changed.map(row))).collect()));
     }
 
-    /// Collects what a transaction changes.
+    /// Starts collecting what a transaction changes.
     pub(crate) fn changes<'entries>(&self) -> TableChanges<'entries> {
         TableChanges { index: self.clone(), by_hash: HashMap::new() }
     }
 
-    /// A transaction was committed.
+    /// Applies a committed transaction.
     pub(crate) fn apply(&self, flushed: IndexChanges) {
         if flushed.0.is_empty() {
             return;
@@ -144,11 +144,11 @@ impl OpenIndex {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
-        // The map is whole after every statement, also where a panic went through.
+        // The map is consistent after every statement, even if a panic interrupted it.
         self.0.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The hash of an activity, as long as this index lives.
+    /// The hash of an activity, stable while this index lives.
     pub(crate) fn hash(&self, profile: i64, key: &ActivityKey) -> u64 {
         std::hash::BuildHasher::hash_one(&self.0.hasher, (profile, key.kind(), key.id()))
     }
@@ -163,19 +163,19 @@ pub(crate) struct TableChanges<'entries> {
 struct RowChange<'entries> {
     profile: i64,
     key: Cow<'entries, ActivityKey>,
-    /// The row that there is.
+    /// The existing row.
     before: Option<i64>,
     openness: Openness,
     at: Timestamp,
-    /// Whether an entry of this transaction brought something to fetch.
+    /// Whether an entry of this transaction brought fetchable data.
     brings: bool,
-    /// When that expires, if its message said so.
+    /// When that data expires, if its message said so.
     expires: Option<Timestamp>,
     entries: Vec<i64>,
 }
 
 impl<'entries> TableChanges<'entries> {
-    /// Takes note of entries of a profile that are inserted under the numbers from `first` on.
+    /// Notes entries of a profile that are inserted under the numbers from `first` on.
     pub(crate) fn note(&mut self, profile: i64, entries: &'entries [Entry], first: i64) {
         let index = self.index.clone();
         let state = index.read();
@@ -225,14 +225,14 @@ impl<'entries> TableChanges<'entries> {
         change.entries.push(seq);
     }
 
-    /// Writes the changes into the table. Give what this returns to [`OpenIndex::apply`] after the commit.
+    /// Writes the changes into the table. Pass the result to [`OpenIndex::apply`] after the commit.
     pub(crate) fn flush(self, transaction: &Transaction<'_>) -> rusqlite::Result<IndexChanges> {
         let mut changes: Vec<_> = self
             .by_hash
             .into_iter()
             .filter(|(_, change)| change.before.is_some() || !change.openness.is_forgettable())
             .collect();
-        // In the order of their numbers new rows are added at the end.
+        // In number order, so that new rows are added at the end.
         changes.sort_unstable_by_key(|(_, change)| change.entries.first().copied());
         if changes.is_empty() {
             return Ok(IndexChanges(Vec::new()));
@@ -264,10 +264,10 @@ impl<'entries> TableChanges<'entries> {
     }
 }
 
-/// How many rows one statement inserts or deletes while there are as many: running a statement costs as much as a row.
+/// Number of rows that one statement inserts or deletes if there are enough: running a statement costs as much as a row.
 const ROWS_A_STATEMENT: usize = 16;
 
-/// Inserts a row for each activity that is open now, in the order of their first entries.
+/// Inserts a row for each newly open activity, in the order of their first entries.
 fn insert(transaction: &Transaction<'_>, new_rows: &[RowChange<'_>]) -> rusqlite::Result<()> {
     let insertion = |rows| {
         let row = "(?, ?, ?, ?, ?, ?, ?, ?)";
@@ -307,7 +307,7 @@ fn insert_with(statement: &mut CachedStatement<'_>, rows: &[RowChange<'_>]) -> r
     Ok(())
 }
 
-/// Gives a row another state.
+/// Sets a row's state.
 pub(crate) fn set_state(connection: &Connection, first: i64, openness: Openness) -> rusqlite::Result<()> {
     let mut update = connection.prepare_cached("UPDATE open_activity SET state = ?2 WHERE first = ?1")?;
     update.execute((first, openness.bits())).map(drop)
@@ -333,7 +333,7 @@ pub(crate) fn delete(connection: &Connection, firsts: &[i64]) -> rusqlite::Resul
 }
 
 impl RowChange<'_> {
-    /// Writes what changed into the row that there is.
+    /// Updates the existing row.
     fn update(&self, transaction: &Transaction<'_>, first: i64) -> rusqlite::Result<()> {
         let listed: Option<Vec<u8>> = transaction
             .prepare_cached("SELECT entries FROM open_activity WHERE first = ?1")?
@@ -352,7 +352,7 @@ impl RowChange<'_> {
     }
 }
 
-/// Whether an entry brings something to fetch, with a time of its own.
+/// Whether an entry brings fetchable data with its own expiry.
 fn brings_data(fact: &Fact) -> bool {
     match fact {
         Fact::Heard(Message::Data(report)) => {
@@ -363,7 +363,7 @@ fn brings_data(fact: &Fact) -> bool {
     }
 }
 
-/// What a row lists of its entries: the first and the newest of the numbers.
+/// The entries that a row lists: the first and the newest numbers.
 fn listing(entries: &[i64]) -> Vec<u8> {
     let to_bytes = |entries: &[i64]| entries.iter().flat_map(|seq| seq.to_be_bytes()).collect::<Vec<_>>();
     if entries.len() <= FIRST_LISTED + NEWEST_LISTED {
@@ -400,7 +400,7 @@ pub(crate) fn entries_of(
     }))
 }
 
-/// The entries that the row of an activity lists, ascending, and whether these are all since its first one.
+/// The entries listed in an activity's row, ascending, and whether they are complete since the first one.
 pub(crate) fn listed(connection: &Connection, first: i64) -> rusqlite::Result<(Vec<i64>, bool)> {
     let sql = "SELECT entries FROM open_activity WHERE first = ?1";
     let listed: Option<Vec<u8>> = connection.prepare_cached(sql)?.query_row([first], |row| row.get(0)).optional()?;
@@ -435,7 +435,7 @@ pub(crate) fn all_of(connection: &Connection, profile: i64) -> rusqlite::Result<
     Ok(all)
 }
 
-/// The keys of the open activities of a profile, for whoever reads beside the writer; none before the table is complete.
+/// The keys of a profile's open activities, for readers beside the writer; empty until the table is complete.
 pub(crate) fn keys_of(connection: &Connection, profile: i64) -> rusqlite::Result<Vec<ActivityKey>> {
     let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'open_activity'";
     let is_there = connection.query_row(sql, (), |row| row.get::<_, i64>(0))? > 0;
@@ -445,17 +445,17 @@ pub(crate) fn keys_of(connection: &Connection, profile: i64) -> rusqlite::Result
     Ok(all_of(connection, profile)?.into_iter().map(|open| open.key).collect())
 }
 
-/// How far the table is built: the last entry that it knows. `None` when it is complete.
+/// The last entry that the table covers; `None` when it is complete.
 fn built_to(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     connection.query_row("SELECT value FROM meta WHERE name = 'open_to'", (), |row| row.get(0)).optional()
 }
 
-/// Has the table built anew from the entries that there are.
+/// Starts rebuilding the table from the existing entries.
 pub(crate) fn rebuild(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("DELETE FROM open_activity; INSERT OR REPLACE INTO meta VALUES ('open_to', 0);")
 }
 
-/// Builds a little more of the table. Says whether it is complete now.
+/// Runs one build step. Returns whether the table is complete now.
 pub(crate) fn build_step(connection: &mut Connection, index: &OpenIndex) -> rusqlite::Result<bool> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let Some(from) = built_to(&transaction)? else { return Ok(true) };

@@ -1,7 +1,7 @@
-//! The thread that writes: it owns the only connection that can.
+//! The writer thread: owns the only connection that can write.
 //!
-//! What fails is told, and mended where it can be: a database that was lost to an I/O error, or is not at its path any more,
-//! is opened again at the next order; a damaged one is moved aside at once. So the same handle works again by itself.
+//! Errors are reported, and repaired if possible: a database that was lost to an I/O error, or left its path, is reopened at the
+//! next request; a damaged one is moved aside at once. So the same handle recovers by itself.
 
 use std::path::{Path, PathBuf};
 
@@ -27,45 +27,45 @@ use super::repair;
 use super::retention::{self, Pass};
 use super::write_request::{Append, Reply, WriteRequest};
 
-/// How many entries of waiting appends are put into one transaction. One append with more of them is a transaction alone.
+/// Maximum number of entries of waiting appends merged into one transaction. A larger append gets its own transaction.
 const MERGED: usize = 16_384;
 
-/// What was found out while opening.
+/// The result of opening the journal.
 pub(crate) struct Opening {
     pub(crate) id: JournalId,
-    /// The number that the next entry will have.
+    /// The number of the next entry.
     pub(crate) next: Seq,
     pub(crate) recovered: Option<RepairReport>,
     /// The clock of the last run.
     pub(crate) clock: Option<KeptClock>,
 }
 
-/// The connection that writes, and what it takes to get another.
+/// The writing connection, and what is needed to reopen it.
 pub(crate) struct Writer {
     path: PathBuf,
-    /// `None` where it was lost: the next order opens it again.
+    /// `None` if it was lost: the next request reopens it.
     database: Option<Database>,
-    /// The number of the next entry. Numbers of a transaction that failed are given again: nobody has seen them.
+    /// The number of the next entry. A failed transaction's numbers are reused, because nobody has seen them.
     next: i64,
     pass: Pass,
     generation: Generation,
     sealing: watch::Sender<Sealing>,
-    /// What is open.
+    /// The open activities.
     open: OpenIndex,
-    /// Who waits until all of that is known.
+    /// Requests that wait until all open activities are known.
     waiting: Vec<(ProfileId, Reply<Vec<OpenActivity>>)>,
-    /// The journal's name: a journal that is begun in this one's place is called the same.
+    /// The journal's name; a journal that replaces this one gets the same name.
     id: Option<JournalId>,
-    /// The key of the seal, for when the database is opened again.
+    /// The sealing key, for reopening the database.
     key: Option<SealKey>,
-    /// The lock of the data folder at the start: whoever holds it is the holder of what is in the folder.
+    /// The data folder's lock at the start: its owner owns the content of the folder.
     lock: Option<FileId>,
-    /// The lock of a folder that was made anew.
+    /// The lock of a folder that was recreated.
     holder: Option<DataDirLock>,
 }
 
 impl Writer {
-    /// Opens the database, and mends it where it is damaged.
+    /// Opens the database, and repairs it if it is damaged.
     pub(crate) fn open(
         path: &Path,
         generation: Generation,
@@ -97,7 +97,7 @@ impl Writer {
         let next = Seq(u64::try_from(writer.next).unwrap_or(1));
         let clock = clock::kept(&database.connection).map_err(|source| JournalError::of(path, source))?;
         if let Err(error) = earlier_links::begin_run(&database.connection, writer.next) {
-            // A full disk must not keep the window from opening.
+            // A full disk must not prevent the window from opening.
             tracing::warn!(%error, "it could not be noted where this run begins");
         }
         let opening = Opening { id: database.id, next, recovered, clock };
@@ -105,10 +105,10 @@ impl Writer {
         Ok((writer, opening))
     }
 
-    /// Works until it is told to close or the last handle is gone.
+    /// Runs until a close request arrives or the last handle is dropped.
     pub(crate) fn run(mut self, mut orders: mpsc::Receiver<WriteRequest>) {
         let mut closing = Vec::new();
-        // An order that came while appends were being gathered, and is none.
+        // A request of another kind that arrived while appends were being collected.
         let mut put_off = None;
         while let Some(order) = put_off.take().or_else(|| self.next(&mut orders)) {
             match order {
@@ -128,7 +128,7 @@ impl Writer {
                     self.append(appends);
                 }
                 WriteRequest::Close(reply) => {
-                    // What waits already is still committed; whoever comes later is refused and keeps the entries.
+                    // Commit what is already queued; later callers are refused and keep their entries.
                     orders.close();
                     closing.push(reply);
                 }
@@ -142,21 +142,21 @@ impl Writer {
         drop(closing);
     }
 
-    /// The next order. While none waits, the table of what is open is built.
+    /// The next request. While none waits, it builds the open-activity table.
     fn next(&mut self, orders: &mut mpsc::Receiver<WriteRequest>) -> Option<WriteRequest> {
         while !self.open.is_complete() {
             match orders.try_recv() {
                 Ok(order) => return Some(order),
                 Err(TryRecvError::Disconnected) => return None,
                 Err(TryRecvError::Empty) if self.build_a_little() => {}
-                // It is tried again after the next order.
+                // Retried after the next request.
                 Err(TryRecvError::Empty) => break,
             }
         }
         orders.blocking_recv()
     }
 
-    /// Builds a little of the table of what is open, if it is not complete. Says whether that could be done.
+    /// Runs a build step of the open-activity table, if it is not complete. Returns whether that worked.
     fn build_a_little(&mut self) -> bool {
         if !self.open.is_complete() {
             let step = self.with(|database| open_activity::build_step(&mut database.connection, &database.open));
@@ -173,7 +173,7 @@ impl Writer {
         true
     }
 
-    /// Does what is neither an append nor the end. Whoever has gone needs no answer.
+    /// Handles any request other than append and close. A caller that is gone needs no reply.
     fn obey(&mut self, order: WriteRequest) {
         match order {
             WriteRequest::Append(append) => self.append(vec![append]),
@@ -245,7 +245,7 @@ impl Writer {
         }
     }
 
-    /// Commits appends in one transaction. Where that fails, each gets one of its own: one may be at fault for all.
+    /// Commits appends in one transaction. If that fails, retries each in its own, because a single one may be the cause.
     fn append(&mut self, appends: Vec<Append>) {
         let next = self.next;
         let committed =
@@ -258,7 +258,7 @@ impl Writer {
                 }
             }
             Err(error @ (JournalError::Vanished { .. } | JournalError::Mended(_))) => {
-                // There is another journal now. One caller tells that; the others need not fail.
+                // There is another journal now. One caller reports that; the others need not fail.
                 let mut appends = appends.into_iter();
                 if let Some(first) = appends.next() {
                     first.answer(Err(error));
@@ -280,7 +280,7 @@ impl Writer {
         }
     }
 
-    /// Seals under a key from now on, or not at all.
+    /// Starts sealing with a key, or stops sealing.
     fn seal(&mut self, key: Result<SealKey, KeyringError>) -> Result<Sealing, JournalError> {
         let sealing = match key {
             Ok(key) => {
@@ -300,7 +300,7 @@ impl Writer {
         Ok(sealing)
     }
 
-    /// Does something with the database. It counts as done only where the files are still at their path.
+    /// Runs an operation on the database. It only succeeds if the files are still at their path afterwards.
     fn with<T>(&mut self, act: impl FnOnce(&mut Database) -> rusqlite::Result<T>) -> Result<T, JournalError> {
         let mut database = match self.database.take() {
             Some(database) => database,
@@ -333,7 +333,7 @@ impl Writer {
         }
     }
 
-    /// Moves a damaged database aside and opens the fresh one. The error tells the operator.
+    /// Moves a damaged database aside and opens the fresh one. Returns the error for the operator.
     fn mend(&mut self) -> JournalError {
         if let Some(database) = self.database.take() {
             database.abandon();
@@ -348,7 +348,7 @@ impl Writer {
         }
     }
 
-    /// Opens the database after it was lost. Where there is none any more, a new one is begun, and the error tells that.
+    /// Reopens a lost database. If it is missing, creates a new one and reports that as an error.
     fn open_again(&mut self) -> Result<Database, JournalError> {
         let anew = is_missing(&self.path);
         if let Some(folder) = self.path.parent().map(Path::to_owned) {
@@ -366,7 +366,7 @@ impl Writer {
         }
     }
 
-    /// Opens the database that is at the path, and goes on there with what this run has.
+    /// Opens the database at the path and continues this run in it.
     fn database(&mut self) -> Result<Database, JournalError> {
         let mut database = Database::open(&self.path, self.open.clone())?;
         let failed = |source| JournalError::of(&self.path, source);
@@ -385,7 +385,7 @@ impl Writer {
         Ok(database)
     }
 
-    /// Takes the lock of a folder that was made anew: the one that was taken at the start went with the old folder.
+    /// Locks a folder that was recreated: the lock taken at the start left with the old folder.
     fn hold(&mut self, folder: &Path) -> Result<(), JournalError> {
         let lock = lock::lock_in(folder);
         let now = FileId::at(&lock);
