@@ -1,7 +1,7 @@
-//! Data tokens: the permanent names of stored payloads, and the list of them that a server gives.
+//! Data tokens: the permanent names of stored payloads, and the server's list of them.
 //!
-//! A data token opens nothing without the profile's authorization token, so the journal keeps it in clear. It is in no log
-//! all the same: whoever has both can fetch the payload.
+//! A data token opens nothing without the profile's authorization token, so the journal stores it in clear. It is never logged,
+//! because both together can fetch the payload.
 
 use std::fmt;
 
@@ -9,21 +9,21 @@ use serde_json::Value;
 
 use super::lenient;
 
-/// Names a stored payload (`dtk-…`): `request-data` takes it.
+/// Names a stored payload (`dtk-…`); the argument of `request-data`.
 ///
-/// Its `Debug` shows nothing of it, so that it gets into no log.
+/// `Debug` shows nothing of it, so that it can't get into a log.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct DataToken(Box<str>);
 
 impl DataToken {
-    /// Takes the text as it came.
+    /// Creates it from the text as received.
     #[must_use]
     pub fn new(text: impl Into<Box<str>>) -> Self {
         Self(text.into())
     }
 
-    /// The text as it came: for the call, the details and the export.
+    /// The text as received: for the call, the details and the export.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -36,17 +36,17 @@ impl fmt::Debug for DataToken {
     }
 }
 
-/// What is known of a stored payload: one row of `list-data-tokens`.
+/// A stored payload: one row of `list-data-tokens`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredData {
     /// Its token.
     pub token: DataToken,
-    /// The context that it was stored under; empty where there is none.
+    /// The context that it was stored under; empty if there is none.
     pub context: String,
-    /// Its file name with the extension; empty where the server knows none. Never to be used as a path: see
-    /// `engine`'s safe names.
+    /// Its file name with the extension; empty if the server knows none. Never use it as a path: see
+    /// [`safe_name`](super::file_name::safe_name).
     pub file_name: String,
-    /// Its size in bytes before it was encrypted, as whoever stored it said.
+    /// Its size in bytes before encryption, as reported by the client that stored it.
     pub size: Option<u64>,
     /// When the token was issued.
     pub created: Option<jiff::Timestamp>,
@@ -57,12 +57,12 @@ pub struct StoredData {
 pub struct DataTokenPage {
     /// Its rows, in the server's order.
     pub items: Vec<StoredData>,
-    /// How many data tokens the profile has in all, where the server said (`meta.count`).
+    /// Total number of the profile's data tokens, if the server gave it (`meta.count`).
     pub count: Option<u64>,
 }
 
-/// Reads the answer of `list-data-tokens`: an object with `items`, or the bare list. A row without a token is left out; a
-/// field of the wrong type is taken as missing.
+/// Reads the response of `list-data-tokens`: an object with `items`, or the bare list. A row without a token is skipped; a field of
+/// the wrong type counts as missing.
 #[must_use]
 pub fn data_token_page(body: &str) -> Option<DataTokenPage> {
     let value = lenient::value(body)?;
@@ -86,7 +86,7 @@ fn stored(item: &Value) -> Option<StoredData> {
     })
 }
 
-/// The name with its extension once, whether whoever stored it gave the one with the other or apart.
+/// The name with its extension once, whether or not the name already includes it.
 fn whole_name(name: &str, extension: &str) -> String {
     let extension = extension.trim_start_matches('.');
     let has = name.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case(extension));

@@ -1,7 +1,7 @@
-//! When something ends, in every form that servers write it.
+//! Reads expiry times in every form that servers use.
 //!
-//! No form is announced, so shape decides: a number of today's size is a time since 1970 in seconds, milliseconds or smaller
-//! units, a much smaller one is a number of seconds from now. A time without a zone is UTC.
+//! The form is not declared, so its shape decides: a number of today's magnitude is a time since 1970 in seconds, milliseconds or
+//! smaller units; a much smaller one is a number of seconds from now. A time without a zone is UTC.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use jiff::tz::TimeZone;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde_json::Value;
 
-/// Numbers below are seconds from now: as seconds since 1970 they would be before the year 2001.
+/// Smaller numbers are seconds from now: as seconds since 1970 they would be before the year 2001.
 const FIRST_TIME: f64 = 1e9;
-/// Names of the end itself, without case, `_` and `-`.
+/// Field names of an expiry time, in lower case and without `_` and `-`.
 const ENDS: [&str; 10] = [
     "expiresat",
     "expireat",
@@ -25,26 +25,26 @@ const ENDS: [&str; 10] = [
     "validuntil",
     "notafter",
 ];
-/// Names of the time until the end.
+/// Field names of the time until expiry.
 const SPANS: [&str; 5] = ["expiresin", "expirein", "ttl", "lifetime", "validfor"];
-/// How much of what can't be read is kept, in characters.
+/// Maximum length of a quote of unreadable text, in characters.
 const LONGEST_QUOTE: usize = 80;
 
-/// When something ends, as a server says it.
+/// When something expires, as a server states it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expiry {
-    /// It does not say, or it says that there is no end.
+    /// Not stated, or stated that it does not expire.
     Unstated,
-    /// Then, by the server's clock.
+    /// At this time, by the server's clock.
     At(Timestamp),
-    /// So long after the answer.
+    /// This long after the response.
     In(Duration),
     /// In a form that can't be read: the beginning of it.
     Unreadable(String),
 }
 
 impl Expiry {
-    /// What an answer says: an object with one of the usual names, also within `data`, or the end alone.
+    /// Reads a response: an object with one of the usual names, possibly within `data`, or a bare value.
     #[must_use]
     pub fn of_answer(answer: &Value) -> Self {
         let Value::Object(fields) = answer else { return Self::of_value(answer) };
@@ -58,7 +58,7 @@ impl Expiry {
         found.unwrap_or_else(within)
     }
 
-    /// What one value says.
+    /// Reads one value.
     #[must_use]
     pub fn of_value(value: &Value) -> Self {
         let read = match value {
@@ -82,7 +82,7 @@ impl Expiry {
         read.unwrap_or_else(|| Self::unreadable(&value.to_string()))
     }
 
-    /// What a text says.
+    /// Reads a text.
     #[must_use]
     pub fn of_text(text: &str) -> Self {
         let text = text.trim();
@@ -94,7 +94,7 @@ impl Expiry {
         time().or_else(number).or_else(|| span(text)).unwrap_or_else(|| Self::unreadable(text))
     }
 
-    /// What a number says; `None` if it is out of bounds.
+    /// Reads a number; `None` if it is out of range.
     fn of_number(number: f64) -> Option<Self> {
         if number <= 0.0 {
             return Some(Self::Unstated);
@@ -113,14 +113,14 @@ impl Expiry {
     }
 }
 
-/// A time as HTTP's headers have it, in each of the three forms of RFC 9110, or as mails have it.
+/// Reads a time as in HTTP headers, in each of the three forms of RFC 9110, or as in mail.
 #[must_use]
 pub fn http_date(text: &str) -> Option<Timestamp> {
     let strictly = httpdate::parse_http_date(text).ok().and_then(|time| Timestamp::try_from(time).ok());
     strictly.or_else(|| jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp()))
 }
 
-/// A field's name as it is compared.
+/// Normalises a field name for comparison.
 fn plain(name: &str) -> String {
     name.chars().filter(|character| !matches!(character, '_' | '-')).flat_map(char::to_lowercase).collect()
 }
@@ -139,7 +139,7 @@ fn time(text: &str) -> Option<Timestamp> {
     if let Some(time) = http_date(text) {
         return Some(time);
     }
-    // JavaScript names the zone once more in words.
+    // JavaScript appends the zone again in words.
     let text = text.split_once(" (").map_or(text, |(time, _words)| time);
     let text = [" UTC", " GMT", " Z"].iter().find_map(|zone| text.strip_suffix(zone)).unwrap_or(text);
     if let Some(time) = text.parse().ok().or_else(|| utc(text.parse().ok()?)) {
@@ -156,7 +156,7 @@ fn utc(time: DateTime) -> Option<Timestamp> {
     TimeZone::UTC.to_timestamp(time).ok()
 }
 
-/// A time in a zone by its name or its offset.
+/// A time in a zone given by name or offset.
 fn in_zone(date: &str, zone: &str) -> Option<Timestamp> {
     let with_offset = || format!("{date}{zone}").parse().ok();
     let named = || date.parse::<DateTime>().ok()?.in_tz(zone).ok().map(|time| time.timestamp());
@@ -174,7 +174,7 @@ fn of_parts(parts: &[Value]) -> Option<Timestamp> {
     utc(DateTime::new(year, small(1)?, small(2)?, small(3)?, small(4)?, small(5)?, 0).ok()?)
 }
 
-/// A span in words (`30 days`, `1h 30m`) or as ISO 8601 has it (`PT1H`).
+/// A duration in words (`30 days`, `1h 30m`) or in ISO 8601 (`PT1H`).
 fn span(text: &str) -> Option<Expiry> {
     let span: Span = text.parse().ok()?;
     let time = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
@@ -187,7 +187,7 @@ mod tests {
 
     use super::*;
 
-    /// Half past three on a Saturday in February 2026, and 44 seconds.
+    /// A Saturday in February 2026, half past three and 44 seconds.
     fn end() -> Expiry {
         Expiry::At("2026-02-21T15:33:44Z".parse().unwrap())
     }

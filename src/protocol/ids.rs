@@ -1,8 +1,8 @@
-//! Identifiers of the wire, one type each, so that a command id is never taken for a request id.
+//! Identifiers of the wire, one type each, so that a command id can't be used as a request id.
 
 use std::fmt;
 
-/// Declares an identifier: opaque text that a server chose, compared and shown as it came.
+/// Declares an identifier: opaque text that a server chose, compared and shown as received.
 macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -11,19 +11,19 @@ macro_rules! identifier {
         pub struct $name(Box<str>);
 
         impl $name {
-            /// Takes the text as it came.
+            /// Creates it from the text as received.
             #[must_use]
             pub fn new(text: impl Into<Box<str>>) -> Self {
                 Self(text.into())
             }
 
-            /// The text as it came.
+            /// The text as received.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// The text, taken out.
+            /// Converts it into its text.
             #[must_use]
             pub fn into_boxed_str(self) -> Box<str> {
                 self.0
@@ -51,18 +51,18 @@ macro_rules! identifier {
 }
 
 identifier! {
-    /// Names a command; a write answers `202` with it and its outcome arrives under it (`X-DPT-CAB-ID`).
+    /// Identifies a command; a write returns it with `202`, and the outcome arrives under it (`X-DPT-CAB-ID`).
     CommandId
 }
 identifier! {
-    /// Names a request for data; `request-data` answers with it in `x-dpt-cab-request-id`.
+    /// Identifies a data request; `request-data` returns it in `x-dpt-cab-request-id`.
     RequestId
 }
 identifier! {
-    /// Names the channel that a join opened; the leave message sends it back.
+    /// Identifies the channel that a join opened; the leave message sends it back.
     ChannelId
 }
 identifier! {
-    /// Ties a join or leave reply to what asked for it. Servers may leave it out.
+    /// Matches a join or leave reply to its request. Servers may omit it.
     CorrelationId
 }

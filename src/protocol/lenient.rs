@@ -1,37 +1,37 @@
 //! JSON as servers write it in the field: read strictly, and repaired only if that fails.
 //!
-//! A repair changes what no strict reader takes and everybody understands: half a surrogate pair becomes U+FFFD, a raw control
+//! A repair changes what strict readers reject and everybody understands: half a surrogate pair becomes U+FFFD, a raw control
 //! character in a string becomes its escape, `NaN` and `Infinity` become `null`, and a byte order mark or NULs around the document
-//! go. Everything else stays to the letter, so that a text that is no JSON stays none.
+//! are removed. Everything else stays unchanged, so a text that is not JSON stays invalid.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// How deep a document may be nested to be read as a [`Value`], which goes to 127.
+/// Maximum nesting of a document that is read as a [`Value`], whose own limit is 127.
 const DEEPEST: usize = 100;
 
-/// The document as a value. What is nested too deep, and a number beyond all that can be held, are `null` in it.
+/// The document as a value. Parts nested too deep, and numbers out of range, become `null`.
 #[must_use]
 pub(crate) fn value(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok().or_else(|| serde_json::from_str(&Repair::of(text, true)).ok())
 }
 
-/// The text repaired; `None` if there is nothing to repair in it.
+/// The repaired text; `None` if there is nothing to repair.
 #[must_use]
 pub(crate) fn repaired(text: &str) -> Option<String> {
     let repaired = Repair::of(text, false);
     (repaired != text).then_some(repaired)
 }
 
-/// What a string literal says; `None` if it is none.
+/// The content of a string literal; `None` if it is not one.
 #[must_use]
 pub(crate) fn string(literal: &str) -> Option<String> {
     serde_json::from_str(literal).ok().or_else(|| serde_json::from_str(&repaired(literal)?).ok())
 }
 
-/// Bytes as text: UTF-8, or UTF-16 that shows itself by a byte order mark or by how its first character is written.
+/// Decodes bytes as text: UTF-8, or UTF-16 recognised by a byte order mark or by how its first character is encoded.
 #[must_use]
 pub(crate) fn text_of(bytes: &[u8]) -> Option<Cow<'_, str>> {
     match bytes {
@@ -47,16 +47,16 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<Cow<'static, str>> {
     rest.is_empty().then(|| decoded.map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>().into())
 }
 
-/// Whether a character may stand around a document and says nothing.
+/// Whether a character may surround a document without meaning.
 pub(crate) fn is_filler(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\0' | '\u{feff}')
 }
 
-/// A repair under way.
+/// A repair in progress.
 struct Repair<'a> {
     rest: &'a str,
     out: String,
-    /// Whether the result is to be read as a [`Value`], which can't hold every document.
+    /// Whether the result is read as a [`Value`], which can't represent every document.
     for_value: bool,
     depth: usize,
 }
@@ -71,7 +71,7 @@ impl<'a> Repair<'a> {
         repair.out
     }
 
-    /// Moves on by so many bytes, and gives them.
+    /// Advances by `length` bytes and returns them.
     fn take(&mut self, length: usize) -> &'a str {
         let (taken, rest) = self.rest.split_at_checked(length).unwrap_or((self.rest, ""));
         self.rest = rest;
@@ -104,7 +104,7 @@ impl<'a> Repair<'a> {
         }
     }
 
-    /// Moves past an object or a list, with all that is in it.
+    /// Skips an object or a list with everything in it.
     fn skip_nested(&mut self) {
         let outside = self.depth.saturating_sub(1);
         while let Some(next) = self.rest.chars().next() {
@@ -120,7 +120,7 @@ impl<'a> Repair<'a> {
                 _ => {}
             }
             self.take(next.len_utf8());
-            // The bracket that was counted before this was the first one here.
+            // This bracket closes the first one that was opened here.
             if self.depth == outside + 1 && matches!(next, '}' | ']') {
                 self.depth = outside;
                 return;
@@ -128,7 +128,7 @@ impl<'a> Repair<'a> {
         }
     }
 
-    /// A number, `true`, `null`, or what other languages write as a number.
+    /// A number, `true`, `null`, or a number as other languages write it.
     fn word(&mut self) {
         let is_inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.');
         let length = self.rest.find(|c| !is_inner(c)).unwrap_or(self.rest.len());
@@ -175,7 +175,7 @@ impl<'a> Repair<'a> {
                 self.out.push_str("\\ufffd");
             }
             _ => {
-                // What is escaped is part of it: a quote does not end the string.
+                // An escape includes the next character: an escaped quote does not end the string.
                 let length = self.rest.chars().take(2).map(char::len_utf8).sum();
                 let escape = self.take(length);
                 self.out.push_str(escape);
@@ -184,7 +184,7 @@ impl<'a> Repair<'a> {
     }
 }
 
-/// The number of a `\uXXXX` at the beginning of a text.
+/// The value of a `\uXXXX` at the beginning of a text.
 fn unit(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16).ok())?

@@ -1,10 +1,9 @@
-//! The wire: what Privicore sends and what this program sends it.
+//! The wire protocol: what Privicore sends and what this program sends.
 //!
-//! Holds the frames of the WebSocket in both directions ([`incoming`], [`outgoing`]), the shapes of REST answers
-//! ([`rest`]), the masking of secrets in raw text ([`mask`]), file names from a server made safe ([`file_name`]), what a paste
-//! brings along ([`pasted`]) and the types that carry the protocol's rules.
-//! Liberal in what it accepts, exact in what it sends; no server sends a schema version, so shape decides.
-//! Never does I/O and never reads a clock.
+//! Contains the WebSocket frames in both directions ([`incoming`], [`outgoing`]), the shapes of REST responses ([`rest`]), the
+//! masking of secrets in raw text ([`redact`]), safe file names ([`file_name`]), the clean-up of pasted text ([`pasted`]), and the
+//! types that enforce the protocol's rules. Liberal in what it accepts, exact in what it sends; no server sends a schema version,
+//! so shape decides. Never does I/O and never reads a clock.
 
 pub(crate) mod data_token;
 pub mod disposition;

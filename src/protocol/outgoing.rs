@@ -1,7 +1,7 @@
-//! What is sent on the socket: join and leave, exactly as the protocol has them.
+//! The frames sent on the socket: join and leave, exactly as the protocol defines them.
 //!
-//! `[docs]` require a correlation id without showing where it goes, so it is sent in both places; `[live]` clients send
-//! the token on join and the channel on leave, so all three fields are sent.
+//! `[docs]` require a correlation id without showing its place, so it is sent in both places; `[live]` clients send the token on
+//! join and the channel on leave, so all three fields are sent.
 
 use secrecy::SecretString;
 use serde::Serialize;
@@ -9,19 +9,19 @@ use serde::Serialize;
 use super::ids::{ChannelId, CorrelationId};
 use super::secret::AuthorizationToken;
 
-/// The frame that joins the profile's channel. Secret: it holds the token.
+/// The frame that joins the profile's channel. Secret: it contains the token.
 #[must_use]
 pub fn join(token: &AuthorizationToken, correlation: &CorrelationId) -> SecretString {
     frame("joinChannel", token, correlation, None)
 }
 
-/// The frame that leaves the channel. Secret: it holds the token.
+/// The frame that leaves the channel. Secret: it contains the token.
 #[must_use]
 pub fn leave(token: &AuthorizationToken, correlation: &CorrelationId, channel: Option<&ChannelId>) -> SecretString {
     frame("leaveChannel", token, correlation, channel)
 }
 
-/// Any request of ours.
+/// Any request that this program sends.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Request<'a> {
@@ -52,7 +52,7 @@ fn frame(
         correlation_id: correlation.as_str(),
     };
     let request = Request { action, correlation_id: correlation.as_str(), data };
-    // Strings in, JSON out: there is nothing in these types that serde_json could refuse.
+    // These types contain only strings, which serde_json always serialises.
     SecretString::from(serde_json::to_string(&request).unwrap_or_default())
 }
 

@@ -1,25 +1,24 @@
-//! What a paste brings along beside the secret that was meant: blanks, invisible characters, quotation marks, the header or the
-//! JSON around it.
+//! Extracts a secret from pasted text that contains blanks, invisible characters, quotation marks, or the header or JSON around it.
 
 use secrecy::zeroize::Zeroizing;
 
 use super::visible::is_hidden;
 
-/// The names under which a token is written down, in lower case and without `_` and `-`.
+/// The names under which tokens are written, in lower case and without `_` and `-`.
 const TOKEN_NAMES: [&str; 5] = ["authorization", "xdptauthorization", "authorizationtoken", "token", "accesstoken"];
 
-/// Words that stand before a token in a header.
+/// Words before a token in a header.
 const SCHEMES: [&str; 2] = ["bearer", "token"];
 
-/// Marks around a copied value, each as it opens and as it closes.
+/// Pairs of marks around a copied value.
 const MARKS: [(char, char); 9] =
     [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’'), ('„', '“'), ('«', '»'), ('<', '>'), ('{', '}')];
 
-/// The token in what was pasted: without blanks and invisible characters, quotation marks, the name of a header or a field before
-/// it, and `Bearer`. Text that is nothing but a token comes back as it is.
+/// The token in a pasted text: without blanks and invisible characters, quotation marks, the name of a header or field before it,
+/// and `Bearer`. A bare token is returned unchanged.
 #[must_use]
 pub fn token(pasted: &str) -> Zeroizing<String> {
-    // Line breaks within it come from a terminal or a mail that wrapped it: no token can have them.
+    // Line breaks come from a terminal or a mail that wrapped it: no token can have them.
     let text: Zeroizing<String> =
         Zeroizing::new(pasted.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|c| !is_hidden(*c)).collect());
     if let Ok(serde_json::Value::Object(answer)) = serde_json::from_str(&text)
@@ -40,13 +39,13 @@ pub fn token(pasted: &str) -> Zeroizing<String> {
     }
 }
 
-/// What was pasted or typed, without the blanks and the invisible characters around it.
+/// The text without surrounding blanks and invisible characters.
 #[must_use]
 pub fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || is_hidden(c))
 }
 
-/// What may be wrong with a password or a user name that was refused, as the end of a sentence about it; nothing of it is told.
+/// What may be wrong with a refused password or user name, as the end of a sentence about it; it reveals nothing of the text.
 #[must_use]
 pub fn oddity(text: &str) -> Option<&'static str> {
     let is_break = |c: char| matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}');
@@ -73,7 +72,7 @@ fn within(text: &str, open: char, close: char) -> Option<&str> {
     text.strip_prefix(open)?.strip_suffix(close)
 }
 
-/// Without the marks around it, and a comma or a semicolon behind them.
+/// Removes marks around it, and a comma or a semicolon after them.
 fn without_marks(text: &str) -> &str {
     let unmarked = |text| {
         let inner = MARKS.iter().find_map(|(open, close)| Some((within(text, *open, *close)?, *open)));
@@ -82,18 +81,18 @@ fn without_marks(text: &str) -> &str {
     unmarked(text).or_else(|| unmarked(text.trim_end_matches([',', ';']))).unwrap_or(text).trim()
 }
 
-/// Without what a shell or curl has before a value: `export`, `-H`, `--header`.
+/// Removes what a shell or curl command has before a value: `export`, `-H`, `--header`.
 fn without_command(text: &str) -> &str {
     ["export ", "set ", "-H ", "--header "].iter().find_map(|word| text.strip_prefix(word)).unwrap_or(text).trim_start()
 }
 
-/// Without the name of a header, a field or a variable before it, in marks of its own or in none.
+/// Removes the name of a header, a field or a variable before it, with or without marks around the name.
 fn without_name(text: &str) -> &str {
     let Some((name, value)) = text.split_once([':', '=']) else { return text };
     if !value.trim().is_empty() && is_token_name(without_marks(name.trim())) { value.trim() } else { text }
 }
 
-/// Without `Bearer` before it.
+/// Removes `Bearer` before it.
 fn without_scheme(text: &str) -> &str {
     let Some((word, rest)) = text.split_once(char::is_whitespace) else { return text };
     let is_scheme = SCHEMES.iter().any(|scheme| word.trim_end_matches(':').eq_ignore_ascii_case(scheme));

@@ -1,4 +1,4 @@
-//! The shapes of REST answers, by server generation. Only reading: the requests are made by the engine.
+//! The shapes of REST responses, by server generation. Reads only; the engine makes the requests.
 
 use serde_json::Value;
 
@@ -9,39 +9,39 @@ use super::ids::{CommandId, RequestId};
 use super::lenient;
 use super::secret::AuthorizationToken;
 
-/// The header that carries the authorization token.
+/// The header with the authorization token.
 pub const AUTHORIZATION_HEADER: &str = "X-DPT-AUTHORIZATION";
-/// The header that carries a command id.
+/// The header with a command id.
 pub const COMMAND_HEADER: &str = "x-dpt-cab-id";
-/// The header that carries a request id.
+/// The header with a request id.
 pub const REQUEST_HEADER: &str = "x-dpt-cab-request-id";
 
-/// A token that the server gave out.
+/// A token that the server issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenAnswer {
     /// The token.
     pub token: AuthorizationToken,
-    /// When it ends.
+    /// When it expires.
     pub expiry: Expiry,
 }
 
-/// What a server says of a command when asked by `request-status`.
+/// A server's response to `request-status` about a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StatusAnswer {
-    /// It knows the command.
+    /// The server knows the command.
     Known {
         /// Its state.
         status: CommandStatus,
-        /// What it said with it.
+        /// The text sent with it.
         text: Option<String>,
     },
-    /// 404: no such command for this profile, which is unknown, not failed.
+    /// 404: no such command for this profile. It is unknown, not failed.
     Unknown,
-    /// The answer could not be read as any known shape.
+    /// The response has no known shape.
     NotUnderstood,
 }
 
-/// The command id of a write's answer: the header, a bare string, a one-element array, or `{"commandId":…}`.
+/// The command id in the response to a write: the header, a bare string, a one-element array, or `{"commandId":…}`.
 #[must_use]
 pub fn command_id(header: Option<&str>, body: &str) -> Option<CommandId> {
     let from_header = header.map(str::trim).filter(|id| !id.is_empty()).map(CommandId::from);
@@ -60,7 +60,7 @@ pub fn command_id(header: Option<&str>, body: &str) -> Option<CommandId> {
     })
 }
 
-/// The request id of `request-data`'s answer: the header, or `{"requestId":…}`.
+/// The request id in the response to `request-data`: the header, or `{"requestId":…}`.
 #[must_use]
 pub fn request_id(header: Option<&str>, body: &str) -> Option<RequestId> {
     let from_header = header.map(str::trim).filter(|id| !id.is_empty()).map(RequestId::from);
@@ -70,7 +70,7 @@ pub fn request_id(header: Option<&str>, body: &str) -> Option<RequestId> {
     })
 }
 
-/// Reads the answer of `authenticate` or `reauthorize-authorization-token`.
+/// Reads the response of `authenticate` or `reauthorize-authorization-token`.
 #[must_use]
 pub fn token_answer(body: &str) -> Option<TokenAnswer> {
     let value = lenient::value(body)?;
@@ -78,7 +78,7 @@ pub fn token_answer(body: &str) -> Option<TokenAnswer> {
     Some(TokenAnswer { token: AuthorizationToken::new(token), expiry: Expiry::of_answer(&value) })
 }
 
-/// Reads the answer of `authorization-token/expiry`.
+/// Reads the response of `authorization-token/expiry`.
 #[must_use]
 pub fn expiry(body: &str) -> Expiry {
     // A bare time need not be quoted.
@@ -86,8 +86,8 @@ pub fn expiry(body: &str) -> Expiry {
         .map_or_else(|| Expiry::of_text(body.trim_matches(lenient::is_filler)), |value| Expiry::of_answer(&value))
 }
 
-/// Reads the answer of `request-status`: a state word, bare or in a one-element array; an object; or just the HTTP status
-/// (200 done, 202 still running).
+/// Reads the response of `request-status`: a state word, bare or in a one-element array; an object; or just the HTTP status (200
+/// done, 202 still running).
 #[must_use]
 pub fn status_answer(http_status: u16, body: &str) -> StatusAnswer {
     if http_status == 404 {
@@ -146,7 +146,7 @@ pub(crate) fn state_word(word: &str) -> Option<CommandStatus> {
     }
 }
 
-/// The server's own words for an error: `message`, `error`, `data.message`, or the named fields of a 422.
+/// The server's error text: `message`, `error`, `data.message`, or the named fields of a 422.
 #[must_use]
 pub fn error_text(body: &str) -> Option<String> {
     let value = lenient::value(body)?;

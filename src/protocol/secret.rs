@@ -1,7 +1,7 @@
-//! Secrets of the wire: whoever holds one can act as the profile or fetch its data.
+//! Secrets of the wire: whoever has one can act as the profile or fetch its data.
 //!
-//! Each is wiped when dropped and shows nothing of itself in `Debug`. None can be serialised. Reading one out takes the
-//! explicit `expose`, so that each place that does is found by its name.
+//! Each is wiped when dropped and hidden in `Debug`. None can be serialised. Reading one takes the explicit `expose`, so that every
+//! such place can be found by that name.
 
 #![expect(clippy::disallowed_methods, reason = "the secret types are the one place that looks inside")]
 
@@ -20,13 +20,13 @@ macro_rules! secret {
         pub struct $name(SecretString);
 
         impl $name {
-            /// Takes the secret's text.
+            /// Creates it from the secret's text.
             #[must_use]
             pub fn new(text: impl Into<String>) -> Self {
                 Self(SecretString::from(text.into()))
             }
 
-            /// The secret itself: for the frame, header or request line it belongs in, and nothing else.
+            /// The secret itself: only for the frame, header or request line that it belongs in.
             #[must_use]
             pub fn expose(&self) -> &str {
                 self.0.expose_secret()
@@ -50,31 +50,31 @@ macro_rules! secret {
 }
 
 secret! {
-    /// A profile's authorization token: opaque, possibly several hundred bytes; travels in the join message and in the
-    /// header `X-DPT-AUTHORIZATION` only.
+    /// A profile's authorization token: opaque, possibly several hundred bytes; sent only in the join message and in the header
+    /// `X-DPT-AUTHORIZATION`.
     AuthorizationToken
 }
 secret! {
-    /// A download link: single-use, time-limited, and good for whoever holds it.
+    /// A download link: single-use, time-limited, and usable by anyone who has it.
     Link
 }
 secret! {
-    /// A bare downstream token (`output_type` 1 of newer servers): becomes a [`Link`] with the profile's download
-    /// address, and is good once `STREAM-READY` has come.
+    /// A bare downstream token (`output_type` 1 of newer servers): becomes a [`Link`] with the profile's download address, and is
+    /// usable once `STREAM-READY` has arrived.
     StreamToken
 }
 
 secret! {
-    /// A message as it came, where more of it opens data than its own link: kept sealed, beside the masked text.
+    /// A message as received, in which more opens data than its own link: stored sealed, beside the masked text.
     UnmaskedMessage
 }
 
 impl UnmaskedMessage {
-    /// A message that is no text, written as JSON.
+    /// A binary message, encoded as JSON.
     #[must_use]
     pub fn of_bytes(bytes: &[u8]) -> Self {
         const AROUND: usize = r#"{"base64":""}"#.len();
-        // Of its final size from the start: a text that grew would leave the secret behind.
+        // Allocated at its final size: a text that grew would leave copies of the secret behind.
         let mut text = String::with_capacity(AROUND + bytes.len().div_ceil(3) * 4);
         text.push_str(r#"{"base64":""#);
         STANDARD.encode_string(bytes, &mut text);
@@ -82,7 +82,7 @@ impl UnmaskedMessage {
         Self::new(text)
     }
 
-    /// The bytes of a message that is no text; `None` if it is another.
+    /// The bytes of a binary message; `None` for any other.
     #[must_use]
     pub fn bytes(&self) -> Option<Zeroizing<Vec<u8>>> {
         let text = self.expose().strip_prefix(r#"{"base64":""#)?.strip_suffix(r#""}"#)?;
@@ -90,20 +90,19 @@ impl UnmaskedMessage {
     }
 }
 
-/// The key of a profile's payloads, AES-256: only the operator has it, and no server. Wiped when dropped; `Debug` shows
-/// nothing of it.
+/// The AES-256 key of a profile's payloads: only the operator has it, and no server. Wiped when dropped and hidden in `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DataKey(Zeroizing<[u8; 32]>);
 
 impl DataKey {
-    /// Takes the key's bytes.
+    /// Creates it from the key's bytes.
     #[must_use]
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
-    /// Reads 64 hex digits, in either case, without the spaces, line breaks and invisible characters between and around them;
-    /// `None` where it is anything else.
+    /// Reads 64 hex digits, in either case, ignoring spaces, line breaks and invisible characters between and around them; `None`
+    /// for anything else.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
         let digits: Zeroizing<String> =
@@ -121,7 +120,7 @@ impl DataKey {
         Some(Self(bytes))
     }
 
-    /// The key itself: for opening payloads and for the keyring, and nothing else.
+    /// The key itself: only for decrypting payloads and for the keyring.
     #[must_use]
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
@@ -135,7 +134,7 @@ impl fmt::Debug for DataKey {
 }
 
 impl Link {
-    /// The link as it may be shown: scheme and host, nothing of the path or the query.
+    /// The part of the link that may be shown: scheme and host, nothing of the path or the query.
     #[must_use]
     pub fn redacted(&self) -> String {
         let link = self.expose();

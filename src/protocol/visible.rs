@@ -1,11 +1,12 @@
-//! Text that this program did not write, made safe to show: nothing in it hides, moves or commands anything.
+//! Makes foreign text safe to show: nothing in it can hide or reorder text, or control a terminal.
 
 use std::borrow::Cow;
 
-/// Text from a server, a file, an argument or another process with every control and format character made visible, so that none can hide or reorder anything.
+/// Text from a server, a file, an argument or another process with every control and format character made visible, so that none
+/// can hide or reorder anything.
 ///
-/// Line breaks become `⏎`, other control characters their pictures (`␛`), format and bidirectional marks their number
-/// (`\u{202e}`). Joiners between letters of other scripts stay: those scripts need them.
+/// Line breaks become `⏎`, other control characters their pictures (`␛`), format and bidirectional marks their number (`\u{202e}`).
+/// Joiners between letters of other scripts stay, because those scripts need them.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_hidden) {
@@ -33,8 +34,8 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Whether a character shows nothing of itself: controls, format characters (Unicode's `Cc`, `Cf`), line separators and
-/// the fillers that are blank by definition.
+/// Whether a character is invisible: controls, format characters (Unicode's `Cc`, `Cf`), line separators, and fillers that are
+/// blank by definition.
 pub(crate) fn is_hidden(character: char) -> bool {
     matches!(character,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}'
@@ -45,7 +46,7 @@ pub(crate) fn is_hidden(character: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Whether a terminal obeys a character, or turns the direction of writing by it. Tabs and line ends are no such characters.
+/// Whether a character controls a terminal or changes the writing direction. Tabs and line ends do not count.
 pub(crate) fn is_obeyed(character: char) -> bool {
     !matches!(character, '\t' | '\r' | '\n')
         && (character.is_control()

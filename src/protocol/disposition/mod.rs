@@ -1,27 +1,27 @@
-//! The file name in a `Content-Disposition` header (RFC 6266), in every spelling that browsers take.
+//! Reads the file name in a `Content-Disposition` header (RFC 6266), in every spelling that browsers accept.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::file_name::safe_name;
 
-/// The most pieces of a continued parameter (RFC 2231) that are joined.
+/// Maximum number of joined pieces of a continued parameter (RFC 2231).
 const MOST_PIECES: usize = 100;
 
-/// The safe name that a `Content-Disposition` gives, whatever its type; `None` if it gives none.
+/// The safe file name in a `Content-Disposition` of any type; `None` if it has none.
 ///
-/// In order: `filename*` (RFC 8187), its pieces `filename*0*`, `filename*1*` … (RFC 2231), and `filename`, which may hold words as in a mail
-/// (RFC 2047). The first of two alike counts. An extended value that is not quite right, such as one without a character set, counts only if
-/// nothing else names the file.
+/// In order of precedence: `filename*` (RFC 8187), its pieces `filename*0*`, `filename*1*` … (RFC 2231), and `filename`, which may
+/// contain encoded words as in mail (RFC 2047). The first of two equal parameters counts. A malformed extended value, such as one
+/// without a character set, counts only if nothing else names the file.
 #[must_use]
 pub fn file_name(header: &[u8]) -> Option<String> {
-    // Outside ASCII nothing is specified: UTF-8 if it is that, and ISO-8859-1 as it once was.
+    // Outside ASCII nothing is specified: UTF-8 if valid, otherwise ISO-8859-1, the historical encoding.
     let header = str::from_utf8(header).map_or_else(|_other| latin_1(header), str::to_owned);
     let (mut plain, mut extended) = (None, None);
     let mut pieces: Vec<(usize, bool, String)> = Vec::new();
     let (kind, mut rest) = header.split_once(';').unwrap_or((&header, ""));
     if kind.contains('=') {
-        // No type in front: the first part is a parameter already.
+        // No type: the first part is already a parameter.
         rest = &header;
     }
     while !rest.is_empty() {
@@ -47,7 +47,7 @@ pub fn file_name(header: &[u8]) -> Option<String> {
     exact().or_else(joined).or_else(plain).or_else(loose)
 }
 
-/// One parameter, its value without quotes and backslashes, and what follows it.
+/// One parameter, its value without quotes and backslashes, and the rest.
 fn parameter(text: &str) -> (&str, String, &str) {
     let end = text.find([';', '=']).unwrap_or(text.len());
     let (name, rest) = text.split_at_checked(end).unwrap_or((text, ""));
@@ -78,7 +78,7 @@ fn piece(name: &str) -> Option<(usize, bool)> {
     Some((digits.parse().ok()?, is_encoded))
 }
 
-/// The pieces from 0 on, as far as there are any, as one text. The first one names the character set for all that are encoded.
+/// The consecutive pieces from 0 on, joined. The first one names the character set for all encoded ones.
 fn joined(pieces: &mut [(usize, bool, String)]) -> Option<String> {
     pieces.sort_by_key(|(number, ..)| *number);
     let (mut bytes, mut charset) = (Vec::new(), Charset::Utf8);
@@ -104,7 +104,7 @@ fn joined(pieces: &mut [(usize, bool, String)]) -> Option<String> {
     (expected > 0).then(|| charset.text(bytes)).flatten()
 }
 
-/// The character sets that browsers read in a header.
+/// The character sets that browsers accept in a header.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Charset {
     Utf8,
@@ -133,7 +133,7 @@ impl Charset {
         }
     }
 
-    /// A text that is not encoded, as bytes of this character set.
+    /// An unencoded text as bytes of this character set.
     fn encoded(self, text: &str) -> Vec<u8> {
         match self {
             Self::Utf8 => text.as_bytes().to_vec(),
@@ -142,20 +142,20 @@ impl Charset {
     }
 }
 
-/// The character set of an extended value, and what is encoded, without the language between them.
+/// The character set and the encoded text of an extended value, without the language between them.
 fn with_charset(value: &str) -> Option<(&str, &str)> {
     let (charset, rest) = value.split_once('\'')?;
     let (_language, encoded) = rest.split_once('\'')?;
     Some((charset, encoded))
 }
 
-/// An extended value: its character set, a language, and the text, percent-encoded. An empty character set means none was named.
+/// Decodes an extended value: a character set, a language, and percent-encoded text. An empty character set means none was named.
 fn decoded(value: &str) -> Option<String> {
     let (charset, encoded) = with_charset(value)?;
     Charset::of(charset)?.text(unescaped(encoded)?)
 }
 
-/// An extended value that is not quite right: without a character set, with an unknown one, or with broken escapes.
+/// Decodes a malformed extended value: without a character set, with an unknown one, or with broken escapes.
 fn decoded_loosely(value: &str) -> String {
     let encoded = with_charset(value).map_or(value, |(_charset, encoded)| encoded);
     let mut bytes = Vec::with_capacity(encoded.len());
@@ -172,7 +172,7 @@ fn decoded_loosely(value: &str) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| latin_1(error.as_bytes()))
 }
 
-/// The bytes that a percent-encoded text stands for.
+/// Decodes percent-encoded text to bytes.
 fn unescaped(encoded: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(encoded.len());
     let mut rest = encoded.bytes();
@@ -185,7 +185,7 @@ fn unescaped(encoded: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// A text whose encoded words (RFC 2047: `=?utf-8?B?…?=`) are decoded. White space between two of them is none of the text's.
+/// Decodes encoded words in a text (RFC 2047: `=?utf-8?B?…?=`). White space between two of them is dropped.
 fn mail_words(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -207,7 +207,7 @@ fn mail_words(text: &str) -> String {
     out
 }
 
-/// What an encoded word says from its character set on, and what follows it.
+/// Decodes an encoded word from its character set on, and returns the rest.
 fn mail_word(word: &str) -> Option<(String, &str)> {
     let (charset, rest) = word.split_once('?')?;
     let (encoding, rest) = rest.split_once('?')?;

@@ -1,19 +1,18 @@
-//! File names from a server, made safe: they are hostile input.
+//! Makes file names from a server safe: they are hostile input.
 //!
-//! [`safe_name`] is the one way from any text to a name that a file may have: only ever a name and never a way, visible as it
-//! is, nothing that a system takes for a device, nothing that runs when it is opened, and short enough for every file system.
-//! What browsers do is the measure.
-//! Nothing here touches a file.
+//! [`safe_name`] is the only conversion from any text to a file name. The result is a bare name and never a path, fully visible,
+//! not a device name on any system, not a file that runs when opened, and short enough for every file system. It follows what
+//! browsers do. Nothing here touches a file.
 
-/// The longest name that common file systems take, in bytes of UTF-8.
+/// Maximum name length on common file systems, in bytes of UTF-8.
 pub const LONGEST: usize = 255;
-/// The longest extension that is kept when a name is cut, in bytes and without its dot.
+/// Maximum length of an extension that is kept when a name is cut, in bytes and without its dot.
 const LONGEST_EXTENSION: usize = 40;
-/// What is put behind a name that would run when it is opened.
+/// Appended to a name that would run when opened.
 const HARMLESS: &str = ".download";
-/// Names that are devices on Windows, whatever their extension; `com1` and the like are beside.
+/// Device names on Windows, with any extension; `com1` and the like are handled separately.
 const DEVICES: [&str; 7] = ["con", "prn", "aux", "nul", "conin$", "conout$", "clock$"];
-/// Extensions of files that start something, or lead somewhere else, when they are merely opened: on Linux, macOS or Windows.
+/// Extensions of files that run something, or point elsewhere, when merely opened: on Linux, macOS or Windows.
 const RUNS: &[&str] = &[
     // Launchers and shortcuts.
     "desktop",
@@ -94,11 +93,11 @@ const RUNS: &[&str] = &[
     "run",
 ];
 
-/// A text as a file name; `None` where nothing of it is left.
+/// A text as a safe file name; `None` if nothing of it is left.
 ///
-/// The last part of what looks like a way; control, format and invisible characters and `"*/:<>?\|` replaced by `_`; no dot
-/// and no space at either end; `_` before a device name; `.download` behind an extension that runs when it is opened; at
-/// most [`LONGEST`] bytes, cut between two characters, with the extension kept. A safe name stays as it is.
+/// Takes the last component if the text looks like a path. Replaces control, format and invisible characters and `"*/:<>?\|` by
+/// `_`; removes dots and spaces at both ends; prefixes a device name with `_`; appends `.download` to an extension that runs when
+/// opened; cuts to [`LONGEST`] bytes between two characters, with the extension kept. A safe name is returned unchanged.
 #[must_use]
 pub fn safe_name(text: &str) -> Option<String> {
     let last = text.rsplit(['/', '\\']).find(|part| !trimmed(part).is_empty())?;
@@ -125,8 +124,8 @@ pub fn safe_name(text: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// The name to save a request's data under where the server gives none: the file name known for the data token, else the
-/// last part of the context, else the beginning of the request id. Each may be empty.
+/// The suggested name for a request's data if the server gives none: the file name known for the data token, else the last part of
+/// the context, else the beginning of the request id. Each may be empty.
 #[must_use]
 pub fn suggestion(known: &str, context: &str, request: &str) -> String {
     if let Some(name) = safe_name(known) {
@@ -137,7 +136,7 @@ pub fn suggestion(known: &str, context: &str, request: &str) -> String {
     if parts(&stem).1.is_empty() { cut(&stem, ".bin") } else { stem }
 }
 
-/// A safe name with a number, for a place where the name is taken: `a (2).bin`.
+/// A safe name with a number, if the name is already taken: `a (2).bin`.
 #[must_use]
 pub fn numbered(name: &str, number: u32) -> String {
     let (stem, extension) = parts(name);
@@ -146,7 +145,7 @@ pub fn numbered(name: &str, number: u32) -> String {
     format!("{}{numbered}{extension}", trimmed(start(stem, room)))
 }
 
-/// A safe name that is short enough for file systems which encrypt names.
+/// A safe name shortened for file systems that encrypt names.
 #[must_use]
 pub fn shortened(name: &str) -> String {
     const SHORT: usize = 120;
@@ -154,12 +153,12 @@ pub fn shortened(name: &str) -> String {
     format!("{}{extension}", trimmed(start(stem, SHORT.saturating_sub(extension.len()))))
 }
 
-/// Without dots and spaces at either end.
+/// The text without dots and spaces at both ends.
 fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c == '.' || c.is_whitespace())
 }
 
-/// A name, with `suffix` behind it, cut to what file systems take.
+/// A name with `suffix` appended, cut to the limit of file systems.
 fn cut(name: &str, suffix: &str) -> String {
     if name.len() + suffix.len() <= LONGEST {
         return format!("{name}{suffix}");
@@ -168,12 +167,12 @@ fn cut(name: &str, suffix: &str) -> String {
     format!("{}{extension}", trimmed(start(stem, LONGEST.saturating_sub(extension.len()))))
 }
 
-/// The longest start of a text that has at most so many bytes.
+/// The longest start of a text with at most `most` bytes.
 fn start(text: &str, most: usize) -> &str {
     text.get(..text.floor_char_boundary(most)).unwrap_or(text)
 }
 
-/// A name's stem and its extension with the dot. What is too long for an extension is none.
+/// A name's stem, and its extension with the dot. An overlong extension counts as none.
 fn parts(name: &str) -> (&str, &str) {
     match name.rfind('.').and_then(|dot| name.split_at_checked(dot)) {
         Some((stem, extension)) if !stem.is_empty() && (2..=LONGEST_EXTENSION + 1).contains(&extension.len()) => {
@@ -183,13 +182,13 @@ fn parts(name: &str) -> (&str, &str) {
     }
 }
 
-/// Whether a file of this name does something when it is opened.
+/// Whether a file of this name runs something when opened.
 fn runs(name: &str) -> bool {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_lowercase());
     extension.is_some_and(|extension| RUNS.contains(&extension.as_str()))
 }
 
-/// Whether Windows takes it for a device: by what stands before the first dot, without spaces at its end.
+/// Whether Windows treats it as a device: decided by the part before the first dot, without trailing spaces.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_lowercase();
     let is_port = |kind: &str| {
@@ -199,13 +198,13 @@ fn is_device(name: &str) -> bool {
     DEVICES.contains(&stem.as_str()) || is_port("com") || is_port("lpt")
 }
 
-/// Whether a character has no place in a name: reserved somewhere, of no looks of its own, or changing those of others.
+/// Whether a character is not allowed in a name: reserved on some system, invisible, or changing how others look.
 fn is_unfit(c: char) -> bool {
     if matches!(c, '"' | '*' | '/' | ':' | '<' | '>' | '?' | '\\' | '|') || c.is_control() {
         return true;
     }
-    // Format characters and those that Unicode has ignored by default (its Cf and Default_Ignorable_Code_Point), line
-    // and paragraph separators, blanks that are no spaces, private use, non-characters.
+    // Format characters and those that Unicode ignores by default (its Cf and Default_Ignorable_Code_Point), line and paragraph
+    // separators, blanks other than spaces, private use, non-characters.
     matches!(u32::from(c),
         0xAD | 0x034F | 0x0600..=0x0605 | 0x061C | 0x06DD | 0x070F | 0x0890..=0x0891 | 0x08E2 | 0x115F..=0x1160
         | 0x17B4..=0x17B5 | 0x180B..=0x180F | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0x2800 | 0x3164

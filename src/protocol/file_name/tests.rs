@@ -1,4 +1,4 @@
-//! One row a trick, and what must hold for any text at all.
+//! One row for each trick, and the properties that hold for any text.
 
 use proptest::prelude::*;
 
@@ -12,7 +12,7 @@ fn a_name_is_only_ever_a_name() {
         ("Größe 2 – Ω.tar.gz", "Größe 2 – Ω.tar.gz"),
         ("報告書.pdf", "報告書.pdf"),
         ("e\u{301}.txt", "e\u{301}.txt"),
-        // Ways, of both kinds.
+        // Paths of both kinds.
         ("/etc/passwd", "passwd"),
         ("..\\..\\x.txt", "x.txt"),
         ("a/b\\c", "c"),
@@ -28,7 +28,7 @@ fn a_name_is_only_ever_a_name() {
         // Characters that some system reserves, and controls.
         ("a<b>c:d\"e|f?g*h", "a_b_c_d_e_f_g_h"),
         ("a\0b\r\nc\u{7f}\u{85}", "a_b__c__"),
-        // What turns or hides text.
+        // Characters that reverse or hide text.
         ("evil\u{202e}fdp.bin", "evil_fdp.bin"),
         ("a\u{2066}b\u{2069}\u{61c}c", "a_b__c"),
         ("in\u{200b}vis\u{feff}ible\u{ad}", "in_vis_ible_"),
@@ -43,7 +43,7 @@ fn a_name_is_only_ever_a_name() {
         ("CONIN$", "_CONIN$"),
         ("com10", "com10"),
         ("console", "console"),
-        // What would run.
+        // Files that would run.
         ("a.desktop", "a.desktop.download"),
         ("Invoice.pdf.LNK", "Invoice.pdf.LNK.download"),
         ("a.url. ", "a.url.download"),
@@ -65,7 +65,7 @@ fn a_long_name_is_cut_between_characters_and_keeps_its_extension() {
     let long = safe_name(&format!("{}.pdf", "é".repeat(300))).unwrap();
     assert_eq!(long, format!("{}.pdf", "é".repeat(125)));
     assert_eq!(long.len(), 254, "one byte more would be half a character");
-    // What is too long for an extension is none, and what is left must not become one that runs.
+    // An overlong extension counts as none, and the rest must not become one that runs.
     let hidden = safe_name(&format!("{}.lnk{}", "a".repeat(251), "x".repeat(100))).unwrap();
     assert!(hidden.ends_with(".download") && hidden.len() <= LONGEST, "{hidden}");
     let runs = safe_name(&format!("{}.lnk", "a".repeat(251))).unwrap();
@@ -95,7 +95,7 @@ fn a_suggestion_takes_the_known_name_before_the_context_before_the_id() {
     assert_eq!(suggestion("", "", "///"), "data-.bin", "an id may be any text");
 }
 
-/// What must hold for every name that is safe.
+/// The properties of every safe name.
 fn assert_safe(name: &str) {
     assert!(!name.is_empty() && name.len() <= LONGEST, "{name:?}");
     assert!(!name.contains(['/', '\\', ':', '\0']) && !name.chars().any(is_unfit), "{name:?}");
@@ -117,7 +117,7 @@ proptest! {
     }
 }
 
-/// Texts of what tricks are made of, often long.
+/// Texts made of parts of tricks, often long.
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         any::<char>().prop_map(String::from),

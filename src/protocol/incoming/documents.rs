@@ -1,6 +1,6 @@
-//! Several documents in one frame: one a line, one behind the other, in a list, or in a list that is `data`.
+//! Splits several documents in one frame: one a line, concatenated, in a list, or in a list that is `data`.
 //!
-//! A broken one among them does not take the others along: it ends where the next one begins that can be read.
+//! A broken document does not affect the others: it ends where the next readable one starts.
 
 use std::borrow::Cow;
 
@@ -12,21 +12,21 @@ use super::message::Incoming;
 use super::parse;
 use super::shapes::Envelope;
 
-/// How many places are looked at in vain for the end of broken documents, in one frame: each may take a look at all of it.
+/// Maximum number of failed searches for the end of broken documents in one frame, because each may scan all of it.
 const MOST_TRIES: usize = 256;
 
-/// The documents of one frame, which are found one at a time.
+/// The documents of one frame, found one at a time.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Documents {
     text: String,
     at: usize,
     tries: usize,
-    /// Whether each is what one `data` should be.
+    /// Whether each is the value of `data`.
     are_data: bool,
 }
 
 impl Documents {
-    /// The documents of a text that is not one message; `None` where it is not several either.
+    /// The documents of a text that is not one message; `None` if it is not several either.
     #[must_use]
     pub fn of(text: &str) -> Option<Self> {
         let new = |text: &str, are_data| Self { text: text.to_owned(), at: 0, tries: MOST_TRIES, are_data };
@@ -44,7 +44,7 @@ impl Documents {
         (!is_whole).then(|| new(text, false))
     }
 
-    /// The next one, as a message of its own, and whether it is sound; a broken one as it is.
+    /// The next document as a message of its own, and whether it is intact; a broken one is returned as it is.
     #[must_use]
     pub fn next_document(&mut self) -> Option<(Cow<'_, str>, bool)> {
         let rest = self.text.get(self.at..)?;
@@ -61,7 +61,7 @@ impl Documents {
     }
 }
 
-/// The text, or what its repair makes of it, if that is one document.
+/// The text, or its repaired form, if that is one document.
 fn strict(text: &str) -> Option<Cow<'_, str>> {
     let is_json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
     if is_json(text) {
@@ -70,12 +70,12 @@ fn strict(text: &str) -> Option<Cow<'_, str>> {
     lenient::repaired(text).filter(|repaired| is_json(repaired)).map(Cow::Owned)
 }
 
-/// Whether a character may stand between documents. `\u{1e}` is that of RFC 7464.
+/// Whether a character may separate documents. `\u{1e}` is that of RFC 7464.
 fn is_between(character: char) -> bool {
     lenient::is_filler(character) || matches!(character, ',' | '[' | ']' | '\u{1e}')
 }
 
-/// Where the object ends that begins a text; `None` where none begins it that can be read.
+/// The end of the object that starts a text; `None` if no readable object starts it.
 fn end_of(text: &str) -> Option<usize> {
     if !text.starts_with('{') {
         return None;
@@ -84,13 +84,13 @@ fn end_of(text: &str) -> Option<usize> {
     if matches!(stream.next(), Some(Ok(_))) {
         return Some(stream.byte_offset());
     }
-    // One that has to be repaired ends with its line.
+    // A document that has to be repaired ends with its line.
     let line = text.lines().next().unwrap_or_default();
     strict(line).map(|_| line.len())
 }
 
-/// Where a broken document ends: at the next one that says something, or with the text. That one begins a line, or stands where a
-/// sound document would have ended.
+/// The end of a broken document: the next meaningful one, or the end of the text. The next one starts a line, or starts where an
+/// intact document would have ended.
 fn end_of_broken(text: &str, tries: &mut usize) -> usize {
     let (mut depth, mut is_string, mut is_escaped, mut begins_line) = (0_usize, false, false, false);
     for (at, byte) in text.bytes().enumerate() {
@@ -122,7 +122,7 @@ fn end_of_broken(text: &str, tries: &mut usize) -> usize {
 mod tests {
     use super::*;
 
-    /// A command's event, and what is left of the documents of a text.
+    /// A command's event, and the rest of a text's documents.
     fn event(id: &str) -> String {
         format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{id}","command_status":2}}}}"#)
     }

@@ -1,8 +1,8 @@
-//! The quick way through a frame: one pass, without copying, for the shapes that nearly every frame has.
+//! The fast path of the parser: one pass, without copying, for the shapes that nearly every frame has.
 //!
-//! Whatever is not plainly a command or a data message with each known field once, of its usual type and with no other
-//! field beside it, is left to the careful way of the parent module. So this way decides nothing: where it gives an answer,
-//! it is the answer of the careful way, which a test of the parent holds.
+//! It only accepts a command or a data message with each known field once, of its usual type and without other fields. Everything
+//! else is left to the full parser of the parent module. So the fast path decides nothing: if it returns a result, it is the full
+//! parser's result, which a test of the parent checks.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::protocol::ids::{CommandId, RequestId};
 
 use super::message::{Body, CommandReport, CommandStatus, DataReport, Incoming, Message, delivery};
 
-/// Reads a frame; `None` where it takes the careful way.
+/// Reads a frame; `None` if it needs the full parser.
 pub(crate) fn parse(text: &str) -> Option<Incoming> {
     let Frame(Data { kind, id, status, body, context, output_type }) = serde_json::from_str(text).ok()?;
     let id = id.filter(|id| !id.is_empty())?;
@@ -28,7 +28,7 @@ pub(crate) fn parse(text: &str) -> Option<Incoming> {
             id: RequestId::new(id),
             context: context.map(|Text(text)| text.into_owned()).filter(|context| !context.is_empty()),
             delivery: delivery(output_type, body),
-            // A frame that says how long its link lives has a field that is not read here.
+            // A frame that gives its link's lifetime has a field that is not read here.
             life: None,
         }),
         _ => return None,
@@ -36,7 +36,7 @@ pub(crate) fn parse(text: &str) -> Option<Incoming> {
     Some(Incoming::Message(message))
 }
 
-/// An object with `data` and nothing else. By hand, since what serde derives takes lists as well.
+/// An object with only `data`. Written by hand, because serde's derived code accepts lists as well.
 struct Frame<'a>(Data<'a>);
 
 impl<'de> Deserialize<'de> for Frame<'de> {
@@ -70,7 +70,7 @@ struct Data<'a> {
     kind: Option<&'a str>,
     id: Option<&'a str>,
     status: Option<i64>,
-    /// Absent and `null` are the same.
+    /// Absent and `null` are equivalent.
     body: Option<Text<'a>>,
     context: Option<Text<'a>>,
     output_type: Option<i64>,
@@ -116,12 +116,12 @@ fn once<T, E: Error>(field: &mut Option<T>, value: T) -> Result<(), E> {
     if field.replace(value).is_some() { Err(careful()) } else { Ok(()) }
 }
 
-/// Nobody reads it: it says that the careful way is to be taken.
+/// Signals that the full parser is needed; nobody reads the error.
 fn careful<E: Error>() -> E {
     E::custom("")
 }
 
-/// A text, borrowed where it has no escapes.
+/// A text, borrowed if it has no escapes.
 struct Text<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {

@@ -1,4 +1,4 @@
-//! What frames mean: command reports, data reports, replies.
+//! The meaning of frames: command reports, data reports, replies.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,20 +6,20 @@ use base64::engine::general_purpose::STANDARD;
 use crate::protocol::ids::{ChannelId, CommandId, CorrelationId, RequestId};
 use crate::protocol::secret::{Link, StreamToken};
 
-/// What one text frame turned out to be.
+/// The result of parsing one text frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incoming {
-    /// What has the shape of an answer to a join or a leave: a `status`, and no event in it.
+    /// A response to a join or a leave, judged by its shape: it has a `status` and no event.
     Reply(Reply),
-    /// An event of the profile: worth a row.
+    /// An event of the profile, shown as a row.
     Message(Message),
     /// A keep-alive or telemetry: counted, not listed.
     KeepAlive,
-    /// Text that is not of this protocol: shown as a row, so that nothing is dropped silently.
+    /// Text that is not part of this protocol: shown as a row, so that nothing is dropped silently.
     Unreadable(UnreadableReason),
 }
 
-/// Why a frame was not read as a message. The words are what an operator sees.
+/// Why a frame was not read as a message. The texts are shown to the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnreadableReason {
@@ -29,34 +29,34 @@ pub enum UnreadableReason {
     /// JSON, but not an object.
     #[error("not a JSON object")]
     NotAnObject,
-    /// An object without `data` that is no keep-alive either.
+    /// An object without `data` that is not a keep-alive either.
     #[error("no data in it")]
     NoData,
     /// `data`, or a field that an event needs, has the wrong type.
     #[error("a field of the wrong type")]
     WrongType,
-    /// The status of a command without the status.
+    /// A command report without a status.
     #[error("the status of a command without a command_status")]
     NoStatus,
-    /// An event of a known type that names no id: it can't be told whose outcome it is.
+    /// An event of a known type without an id, so that it can't be assigned.
     #[error("an event without an id")]
     NoId,
-    /// A binary frame that is not JSON. Its bytes are sealed.
+    /// A binary frame that is not JSON. Its bytes are stored sealed.
     #[error("binary data")]
     Binary,
-    /// An answer to something that this program did not ask.
+    /// A response to a request that this program did not make.
     #[error("an answer to a request that is not ours")]
     NotAsked,
-    /// A message above the size limit: it is lost.
+    /// A message above the size limit; it is lost.
     #[error("larger than the limit, and lost")]
     TooLarge,
-    /// A text message with bytes that are no text, after which a WebSocket has to end: it is lost.
+    /// A text message with invalid UTF-8, after which a WebSocket must close; it is lost.
     #[error("not valid UTF-8, and lost")]
     NotUtf8,
 }
 
 impl UnreadableReason {
-    /// What came, in words.
+    /// Describes what was received.
     #[must_use]
     pub fn describe(self, size: u64) -> String {
         match self {
@@ -73,27 +73,27 @@ impl UnreadableReason {
     }
 }
 
-/// The answer to a join or a leave `[docs, live]`.
+/// The response to a join or a leave `[docs, live]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// 200, or another of its hundred, for done; anything else is a refusal (401: bad or expired token).
+    /// 200 or another 2xx means success; anything else is a refusal (401: bad or expired token).
     pub status: i64,
-    /// What the request sent along; some servers leave it out.
+    /// The correlation id of the request; some servers omit it.
     pub correlation_id: Option<CorrelationId>,
     /// The channel that was joined or left.
     pub channel_id: Option<ChannelId>,
-    /// The server's words, from `data.message`, `message` or `error`.
+    /// The server's text, from `data.message`, `message` or `error`.
     pub text: Option<String>,
 }
 
 impl Reply {
-    /// Whether the server did what was asked.
+    /// Whether the request succeeded.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         matches!(self.status, 200..=299)
     }
 
-    /// Whether it says nothing but that all is well.
+    /// Whether it reports success and contains nothing else.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.is_ok() && self.correlation_id.is_none() && self.channel_id.is_none() && self.text.is_none()
@@ -105,22 +105,22 @@ impl Reply {
 pub enum Message {
     /// `X-DPT-CAB-ID`: the state of a command.
     Command(CommandReport),
-    /// `X-DPT-CAB-REQUEST-ID`: data on its way, or ready.
+    /// `X-DPT-CAB-REQUEST-ID`: data in preparation, or ready.
     Data(DataReport),
     /// `STREAM-READY` `[live]`: the streamed payload can be fetched.
     StreamReady(StreamReport),
-    /// Any other type: kept and shown, never dropped.
+    /// Any other type: stored and shown, never dropped.
     Unrecognised(Unrecognised),
 }
 
 /// The state of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandReport {
-    /// The command that the REST call named.
+    /// The command id that the REST call returned.
     pub id: CommandId,
     /// Its state.
     pub status: CommandStatus,
-    /// What the server said with it; for a failure often a machine key such as `profile.not_an_owner`.
+    /// The server's text; for a failure often a machine-readable key such as `profile.not_an_owner`.
     pub body: Body,
 }
 
@@ -129,16 +129,16 @@ pub struct CommandReport {
 pub enum CommandStatus {
     /// 1: in flight; may arrive several times.
     Pending,
-    /// 2: done; final.
+    /// 2: succeeded; final.
     Succeeded,
     /// 3: failed or rejected; final.
     Failed,
-    /// A number that this program does not know: shown as such.
+    /// A number that this program does not know; shown as it is.
     Other(i64),
 }
 
 impl CommandStatus {
-    /// Reads the wire's number.
+    /// Converts the wire's number.
     #[must_use]
     pub fn from_number(number: i64) -> Self {
         match number {
@@ -149,7 +149,7 @@ impl CommandStatus {
         }
     }
 
-    /// Whether nothing but a contradiction can follow.
+    /// Whether any further report would contradict it.
     #[must_use]
     pub fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed)
@@ -164,7 +164,7 @@ pub enum Body {
     None,
     /// A string.
     Text(String),
-    /// Any other JSON value, as it was written.
+    /// Any other JSON value, as received.
     Json(String),
 }
 
@@ -179,48 +179,48 @@ impl Body {
     }
 }
 
-/// Data on its way, or ready.
+/// Data in preparation, or ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataReport {
-    /// The request that `request-data` named.
+    /// The request id that `request-data` returned.
     pub id: RequestId,
     /// `data_context`, such as `invoices/2026-Q1`.
     pub context: Option<String>,
-    /// What came with it.
+    /// What the message delivers.
     pub delivery: DataBody,
-    /// How long what came can be fetched, where the message says.
+    /// How long the data can be fetched, if the message says so.
     pub life: Option<LinkExpiry>,
 }
 
-/// How long a link can be fetched. No known server says it; where one does, it says it better than a guess.
+/// How long a link can be fetched. No known server sends it; if one does, it replaces the default lifetime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkExpiry {
-    /// Until this moment, by the server's clock: `expiresAt`, RFC 3339 or seconds since 1970.
+    /// Until this time, by the server's clock: `expiresAt`, RFC 3339 or seconds since 1970.
     Until(jiff::Timestamp),
-    /// So long from when the message came: `expiresIn` or `ttl`, in seconds.
+    /// For this long after the message arrived: `expiresIn` or `ttl`, in seconds.
     For(std::time::Duration),
 }
 
-/// What a data message carries; `output_type` says it where it can be told, and the shape of `body` where not.
+/// The content of a data message, decided by `output_type` if possible, otherwise by the shape of `body`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DataBody {
     /// A status update while data is prepared (`output_type` 0 `[docs]`).
     Text(String),
-    /// Canonical base64 under `output_type` 0 `[live]`: offered to save *and* shown as text, since the two can't be told
-    /// apart for sure.
+    /// Canonical base64 under `output_type` 0 `[live]`: offered for saving *and* shown as text, since the two can't be
+    /// distinguished reliably.
     Inline {
-        /// The base64 as it came.
+        /// The base64 as received.
         text: String,
-        /// How many bytes it decodes to.
+        /// The decoded size in bytes.
         size: usize,
     },
-    /// A full download URL (`output_type` 1 `[docs]`).
+    /// A complete download URL (`output_type` 1 `[docs]`).
     Link(Link),
-    /// A bare downstream token (`output_type` 1 `[live]`), good once `STREAM-READY` has come.
+    /// A bare downstream token (`output_type` 1 `[live]`), usable once `STREAM-READY` has arrived.
     StreamToken(StreamToken),
-    /// Something else: the JSON of the body, and the number given.
+    /// Anything else: the JSON of the body, and the given type.
     Other {
-        /// `output_type`, if one was given.
+        /// `output_type`, if given.
         output_type: Option<i64>,
         /// The body.
         body: Body,
@@ -230,27 +230,27 @@ pub enum DataBody {
 /// `STREAM-READY` `[live]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamReport {
-    /// The request, from `data.id` or `data.requestId`.
+    /// The request id, from `data.id` or `data.requestId`.
     pub id: RequestId,
-    /// `data.streamUrl`, where given: `http(s)` or `ws(s)`.
+    /// `data.streamUrl`, if given: `http(s)` or `ws(s)`.
     pub url: Option<Link>,
-    /// How long it can be fetched, where the message says.
+    /// How long it can be fetched, if the message says so.
     pub life: Option<LinkExpiry>,
 }
 
 /// An event of a type that this program does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unrecognised {
-    /// `data.type`; empty where there is none.
+    /// `data.type`; empty if missing.
     pub kind: String,
-    /// `data.id`; empty where there is none.
+    /// `data.id`; empty if missing.
     pub id: String,
 }
 
-/// The shortest text that is taken for an inline payload: canonical base64 of 24 characters or more `[live]`.
+/// Minimum length of an inline payload: canonical base64 of 24 characters or more `[live]`.
 pub(crate) const SHORTEST_INLINE: usize = 24;
 
-/// Whether a text is a URL that can be fetched from.
+/// Whether a text is a URL that data can be fetched from.
 #[must_use]
 pub fn is_url(text: &str) -> bool {
     ["https://", "http://", "wss://", "ws://"]
@@ -258,7 +258,7 @@ pub fn is_url(text: &str) -> bool {
         .any(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
 }
 
-/// How many bytes a text decodes to, if it is canonical base64 and long enough to be taken for a payload.
+/// The decoded size in bytes, if a text is canonical base64 and long enough to be a payload.
 pub(crate) fn inline_size(text: &str) -> Option<usize> {
     if text.len() < SHORTEST_INLINE {
         return None;
@@ -270,7 +270,7 @@ pub(crate) fn delivery(output_type: Option<i64>, body: Body) -> DataBody {
     match (output_type, body) {
         (Some(1), Body::Text(text)) if is_url(&text) => DataBody::Link(Link::new(text)),
         (Some(1), Body::Text(text)) if !text.trim().is_empty() => DataBody::StreamToken(StreamToken::new(text)),
-        // Without an `output_type` only a URL can be told from a text for sure.
+        // Without an `output_type` only a URL can be distinguished from a text reliably.
         (None, Body::Text(text)) if is_url(&text) && text.contains("auth=") => DataBody::Link(Link::new(text)),
         (Some(0) | None, Body::Text(text)) => match inline_size(&text) {
             Some(size) => DataBody::Inline { text, size },

@@ -1,7 +1,7 @@
-//! What arrives on the socket: replies, events, keep-alives, and what could not be read.
+//! Parses what arrives on the socket: replies, events, keep-alives, and unreadable frames.
 //!
-//! [`parse`] takes one text frame and never fails: whatever came is one of the four kinds of [`Incoming`], so that a
-//! caller cannot forget the unreadable ones. Sources: `[docs]` the vendor's API pages, `[live]` the vendor's probe suite.
+//! [`parse`] reads one text frame and never fails: the result is one of the four kinds of [`Incoming`], so that a caller can't
+//! forget the unreadable ones. Sources: `[docs]` the vendor's API pages, `[live]` the vendor's probe suite.
 
 pub(crate) mod documents;
 pub(crate) mod fast_path;
@@ -30,26 +30,26 @@ pub use message::UnreadableReason;
 pub use message::Unrecognised;
 pub use message::is_url;
 
-/// Reads one text frame.
+/// Parses one text frame.
 #[must_use]
 pub fn parse(text: &str) -> Incoming {
     fast_path::parse(text).unwrap_or_else(|| parse_carefully(text))
 }
 
-/// The way for every shape.
+/// Parses a frame of any shape.
 fn parse_carefully(text: &str) -> Incoming {
     read_object(text).unwrap_or_else(|| parse_leniently(text))
 }
 
-/// Reads what is an object, with each field once.
+/// Reads an object with each field at most once.
 fn read_object(text: &str) -> Option<Incoming> {
-    // serde reads a list into a struct by position: no list is an envelope.
+    // serde reads a list into a struct by position, but a list is not an envelope.
     let envelope = serde_json::from_str::<Envelope<'_>>(text).ok().filter(|_| text.trim_start().starts_with('{'))?;
     Some(read_envelope(&envelope, text))
 }
 
-/// The way for texts that the borrowed shapes refuse: what has to be repaired, a field given twice (the last counts), or no
-/// JSON object at all.
+/// Parses texts that the borrowed shapes reject: a text that needs repair, a field given twice (the last one counts), or no JSON
+/// object at all.
 fn parse_leniently(text: &str) -> Incoming {
     if let Some(read) = lenient::repaired(text).and_then(|repaired| read_object(&repaired)) {
         return read;
@@ -67,7 +67,7 @@ fn read_envelope(envelope: &Envelope<'_>, text: &str) -> Incoming {
     let object = envelope.data.and_then(object_of);
     let data = object.as_deref().and_then(|text| serde_json::from_str::<Data<'_>>(text).ok());
     let reply = read_reply(envelope, data.as_ref());
-    // An event is what says its type, whatever stands around it; only a channel shows an answer that says one as well.
+    // An object with an event type is an event, whatever surrounds it, unless a channel id marks it as a reply.
     if let Some(data) = &data
         && let Some(kind) = data.kind.and_then(name)
         && (is_known_type(&kind) || reply.as_ref().is_none_or(|reply| reply.channel_id.is_none()))
@@ -94,7 +94,7 @@ fn is_known_type(kind: &str) -> bool {
     ["X-DPT-CAB-ID", "X-DPT-CAB-REQUEST-ID", "STREAM-READY"].iter().any(|known| known.eq_ignore_ascii_case(kind))
 }
 
-/// The answer to a request; `None` where it has no status, or a word as one and nothing else that an answer has.
+/// The reply to a request; `None` if it has no status, or has a word as status and no other field of a reply.
 fn read_reply(envelope: &Envelope<'_>, data: Option<&Data<'_>>) -> Option<Reply> {
     let texts = [data.and_then(|data| data.message), envelope.message, envelope.error];
     let text = texts.into_iter().flatten().find_map(string);
@@ -112,7 +112,7 @@ fn read_reply(envelope: &Envelope<'_>, data: Option<&Data<'_>>) -> Option<Reply>
     })
 }
 
-/// What a `status` that is a word means.
+/// The number for a `status` that is a word.
 fn status_of_word(word: &str) -> Option<i64> {
     match word.trim().to_ascii_lowercase().as_str() {
         "ok" | "success" | "succeeded" | "accepted" | "joined" | "left" => Some(200),
@@ -123,7 +123,7 @@ fn status_of_word(word: &str) -> Option<i64> {
     }
 }
 
-/// Keep-alives name themselves in one of a few words.
+/// Keep-alives have one of a few words as their type.
 fn is_keep_alive(envelope: &Envelope<'_>, data: Option<&Data<'_>>) -> bool {
     let within = data.filter(|data| data.id.is_none()).and_then(|data| data.message);
     [envelope.kind, envelope.event, envelope.action, envelope.message, within]
@@ -139,7 +139,7 @@ fn is_keep_alive_word(word: &str) -> bool {
     WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
-/// Whether an object without type and id says nothing but numbers and times.
+/// Whether an object without type and id contains only numbers and times.
 fn is_telemetry(object: &str) -> bool {
     fn is_said(value: &serde_json::Value) -> bool {
         match value {
@@ -152,7 +152,7 @@ fn is_telemetry(object: &str) -> bool {
     lenient::value(object).is_some_and(|value| !is_said(&value))
 }
 
-/// Whether a value says nothing at all.
+/// Whether a value is empty.
 fn is_blank(value: &serde_json::Value) -> bool {
     match value {
         serde_json::Value::Null => true,

@@ -1,4 +1,4 @@
-//! The objects of a frame, with every field as it was written, and what a field says in each of its ways.
+//! The objects of a frame, with every field as its raw text, and readers for the spellings of each field.
 
 use std::borrow::Cow;
 
@@ -86,7 +86,7 @@ impl Data<'_> {
     }
 }
 
-/// The JSON text of an object, each of its fields once: also of one that is written as the text of a string.
+/// The JSON text of an object with each of its fields once. Accepts an object encoded as a JSON string.
 pub(crate) fn object_of(raw: &RawValue) -> Option<Cow<'_, str>> {
     let text = match string(raw) {
         Some(inner) => Cow::Owned(inner),
@@ -117,7 +117,7 @@ pub(crate) fn string(raw: &RawValue) -> Option<String> {
     raw.get().starts_with('"').then(|| lenient::string(raw.get())).flatten()
 }
 
-/// A value that names something: a string that is not empty, or a number as it was written.
+/// A value used as a name: a non-empty string, or a number as written.
 pub(crate) fn name(raw: &RawValue) -> Option<Box<str>> {
     match raw.get().bytes().next() {
         Some(b'"') => string(raw).filter(|text| !text.is_empty()).map(String::into_boxed_str),
@@ -126,12 +126,12 @@ pub(crate) fn name(raw: &RawValue) -> Option<Box<str>> {
     }
 }
 
-/// A whole number, also when it was written as `2.0` or `"2"`.
+/// A whole number, also if written as `2.0` or `"2"`.
 pub(crate) fn number(raw: &RawValue) -> Option<i64> {
     let text = raw.get().trim_matches('"');
     text.parse().ok().or_else(|| {
         let float: f64 = text.parse().ok()?;
-        // A status beyond what `f64` holds exactly is no status.
+        // Beyond what `f64` represents exactly, it is no status.
         #[expect(clippy::cast_possible_truncation, reason = "checked to be a whole number within range")]
         (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64)
     })

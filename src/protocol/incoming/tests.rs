@@ -1,4 +1,4 @@
-//! One row a shape: what each text frame is read as.
+//! One row for each shape: the expected result of parsing each text frame.
 
 use proptest::prelude::*;
 
@@ -106,7 +106,7 @@ fn commands_have_every_status_and_every_body() {
             r#"{"extra":1,"data":{"new":{},"type":"X-DPT-CAB-ID","id":"c-1","command_status":1}}"#,
             command(Pending, Body::None),
         ),
-        // A field given twice: the last counts, as in every JSON reader in the field.
+        // A field given twice: the last one counts, as in every JSON reader in the field.
         (
             r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-0","id":"c-1","command_status":1,"command_status":2}}"#,
             command(Succeeded, Body::None),
@@ -152,7 +152,7 @@ fn data_comes_in_both_generations() {
             r#""output_type":0,"body":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGB==""#.to_owned(),
             data(None, DataBody::Text("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGB==".to_owned())),
         ),
-        // A link under 0 is not taken for one: nothing is hidden by a guess, and nothing fetched.
+        // A URL under type 0 does not count as a link: a guess must not hide or fetch anything.
         (
             r#""output_type":0,"body":"https://d.example.com/""#.to_owned(),
             data(None, DataBody::Text("https://d.example.com/".to_owned())),
@@ -417,7 +417,7 @@ fn where_the_quick_way_gives_an_answer_it_is_that_of_the_careful_way() {
                     .collect::<Vec<_>>()
                     .join(",")
             };
-            // Written another way, given twice, and around the event.
+            // Spelled differently, given twice, and around the event.
             for frame in [
                 format!(r#"{{"data":{{{odd},{}}}}}"#, fields(key)),
                 format!(r#"{{"data":{{{},{odd}}}}}"#, fields("")),
@@ -433,7 +433,7 @@ fn where_the_quick_way_gives_an_answer_it_is_that_of_the_careful_way() {
     assert!(answers > 50, "the quick way hardly answers");
 }
 
-/// Names of fields, known and not, and one written with an escape.
+/// Field names, known and unknown, and one written with an escape.
 const KEYS: [&str; 10] = [
     "type",
     "id",
@@ -447,7 +447,7 @@ const KEYS: [&str; 10] = [
     "status",
 ];
 
-/// Values as they are written: of the usual types, and of any other.
+/// Values as written: of the usual types, and of any other.
 const VALUES: [&str; 22] = [
     r#""X-DPT-CAB-ID""#,
     r#""X-DPT-CAB-REQUEST-ID""#,

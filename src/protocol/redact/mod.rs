@@ -1,37 +1,37 @@
-//! Takes the secrets out of raw text, so that the rest of it can be kept and shown as it came.
+//! Masks the secrets in raw text, so that the rest can be stored and shown as received.
 //!
-//! What is masked: the secrets that the caller names (the profile's token, the link or stream token that the parser found),
-//! the value of every `auth=` in a URL or a text, and values under names that hold credentials. A masked message keeps its
-//! shape: a link stays a link, a bare token stays a bare token, JSON stays JSON, so that the parser reads the same from it.
+//! It masks the secrets that the caller passes (the profile's token, the link or stream token that the parser found), the value of
+//! every `auth=` in a URL or a text, and values of fields whose names mean credentials. A masked message keeps its shape: a link
+//! stays a link, a bare token stays a bare token, JSON stays JSON, so that the parser reads the same from it.
 //!
-//! A server may hand out a secret as short as `1`, which stands in half of all messages by chance. So what is looked for
-//! depends on its length: see `Reach`.
+//! A server may issue a secret as short as `1`, which occurs in half of all messages by chance. So the search depends on the
+//! secret's length: see `Reach`.
 
 use std::borrow::Cow;
 
 use super::secret::Link;
 use super::{incoming, lenient};
 
-/// What stands in a secret's place.
+/// Replaces a secret.
 pub const HIDDEN: &str = "hidden";
 
-/// What stands in the place of a message of bytes, which is only to be sealed.
+/// Replaces a binary message, which is only stored sealed.
 pub const HIDDEN_BYTES: &str = r#"{"base64":"hidden"}"#;
 
-/// What stands in the place of a message of bytes that could not be sealed, and so is not kept.
+/// Replaces a binary message that could not be sealed, and so is not stored.
 pub const UNKEPT_BYTES: &str = r#"{"base64":"not kept"}"#;
 
-/// From so many bytes on a secret is masked wherever its letters stand.
+/// Minimum length in bytes of a secret that is masked wherever its characters occur.
 const LONG: usize = 8;
-/// From so many bytes on a secret is masked within longer texts at all.
+/// Minimum length in bytes of a secret that is masked within longer texts at all.
 const SHORT: usize = 3;
-/// How deep JSON within strings of JSON is looked into.
+/// How deep JSON within JSON strings is searched.
 const DEPTH: usize = 4;
 
 /// The field name whose value opens data, as the value of `auth=` does.
 const OPENING_NAME: &str = "auth";
 
-/// Field names whose values are credentials, compared without case and without `_` and `-`.
+/// Field names whose values are credentials, in lower case and without `_` and `-`.
 const CREDENTIAL_NAMES: [&str; 8] = [
     "authorizationtoken",
     "authtoken",
@@ -43,7 +43,7 @@ const CREDENTIAL_NAMES: [&str; 8] = [
     "secret",
 ];
 
-/// The names of the fields by which a message is read. They stay whatever the secret is.
+/// The field names that the parser needs. They are never masked.
 const NAMES: [&str; 23] = [
     "action",
     "body",
@@ -70,29 +70,29 @@ const NAMES: [&str; 23] = [
     "type",
 ];
 
-/// Those of [`NAMES`] whose values are what a server says, or what opens data. The values of the others say what a message is
-/// and whose: in them only a long secret is masked.
+/// Those of [`NAMES`] whose values are server text, or open data. The values of the others identify a message and its subject: only
+/// a long secret is masked in them.
 const SAID: [&str; 5] = ["body", "data", "error", "message", "streamUrl"];
 
-/// The types of messages. They stay whatever the secret is.
+/// The types of messages. They are never masked.
 const TYPES: [&str; 3] = ["X-DPT-CAB-ID", "X-DPT-CAB-REQUEST-ID", "STREAM-READY"];
 
-/// The text with every secret masked. Text that holds none comes back as it is.
+/// The text with every secret masked. Text without secrets is returned unchanged.
 ///
-/// Works on anything, JSON or not. What is JSON stays JSON, and all bytes but those of secrets stay.
+/// Works on any text, JSON or not. JSON stays JSON, and all bytes outside secrets stay.
 #[must_use]
 pub fn text<'a>(raw: &'a str, secrets: &[&str]) -> Cow<'a, str> {
     Masker::new(secrets, false).text(raw, DEPTH)
 }
 
-/// The text with credentials and the named secrets masked, but with what opens data left in it: every `auth=`. It is a
-/// secret itself, and only to be sealed.
+/// The text with credentials and the passed secrets masked, but with data-opening parts left in it: every `auth=`. It is a secret
+/// itself, and may only be stored sealed.
 #[must_use]
 pub fn credentials<'a>(raw: &'a str, secrets: &[&str]) -> Cow<'a, str> {
     Masker::new(secrets, true).text(raw, DEPTH)
 }
 
-/// Bytes that are no text, with a secret that is long enough to be one masked.
+/// Bytes that are not text, with a secret masked if it is long enough.
 #[must_use]
 pub fn bytes<'a>(raw: &'a [u8], secret: &str) -> Cow<'a, [u8]> {
     let at: Vec<usize> = match Reach::of(secret) {
@@ -113,14 +113,14 @@ pub fn bytes<'a>(raw: &'a [u8], secret: &str) -> Cow<'a, [u8]> {
     Cow::Owned(out)
 }
 
-/// Where a named secret is masked.
+/// Where a passed secret is masked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Reach {
-    /// Shorter than [`SHORT`]: where it is a whole value.
+    /// Shorter than [`SHORT`]: only as a whole value.
     Values,
-    /// Shorter than [`LONG`]: as a whole word, too.
+    /// Shorter than [`LONG`]: also as a whole word.
     Words,
-    /// Wherever its letters stand, also in names and numbers.
+    /// Wherever its characters occur, also in names and numbers.
     Everywhere,
 }
 
@@ -137,11 +137,11 @@ impl Reach {
     }
 }
 
-/// What is taken out of a text.
+/// The secrets to mask in a text.
 struct Masker<'s> {
-    /// The longest first, so that one that is part of another leaves nothing of it.
+    /// Longest first, so that a secret that is part of another leaves no rest of it.
     secrets: Vec<&'s str>,
-    /// Whether what opens data stays.
+    /// Whether data-opening parts stay.
     spares_links: bool,
 }
 
@@ -155,8 +155,8 @@ impl<'s> Masker<'s> {
 
     fn text<'a>(&self, raw: &'a str, depth: usize) -> Cow<'a, str> {
         let masked = self.by_structure(raw, depth);
-        // A secret with quotes or brackets in it can lie across strings. What is JSON as a whole must stay JSON; a text within it, and
-        // what is no JSON, need not.
+        // A secret with quotes or brackets can span strings. A whole JSON document must stay JSON; a text within it, or one that is
+        // not JSON, need not.
         if self.holds_a_long_secret(&masked) && (depth < DEPTH || !is_json(&masked)) {
             return Cow::Owned(self.prose(&masked).into_owned());
         }
@@ -176,7 +176,7 @@ impl<'s> Masker<'s> {
             let (before, from_quote) = rest.split_at(start);
             self.push_unquoted(&mut out, before, &name, is_json);
             let Some(end) = end_of_string(from_quote) else {
-                // An unfinished string: not JSON any more.
+                // An unterminated string: not JSON any more.
                 self.push_unfinished(&mut out, from_quote);
                 return Cow::Owned(out);
             };
@@ -185,7 +185,7 @@ impl<'s> Masker<'s> {
                 let decoded = decode(literal);
                 match &decoded {
                     Some(name) => self.push_name(&mut out, literal, name),
-                    // Not JSON, as with a raw control character in it: no name, so nothing in it has to stay.
+                    // Not JSON, for example with a raw control character: it can't be a name, so nothing in it has to stay.
                     None => out.push_str(&self.prose(literal)),
                 }
                 name = decoded.unwrap_or_default();
@@ -198,7 +198,7 @@ impl<'s> Masker<'s> {
         Cow::Owned(out)
     }
 
-    /// Adds what stands between strings. In JSON that is structure, and numbers and words that are values of `name`.
+    /// Adds the text between strings. In JSON that is structure, and numbers and words that are values of `name`.
     fn push_unquoted(&self, out: &mut String, text: &str, name: &str, is_json: bool) {
         if !is_json {
             out.push_str(&self.prose(text));
@@ -219,7 +219,7 @@ impl<'s> Masker<'s> {
         }
     }
 
-    /// Adds a string that does not end.
+    /// Adds an unterminated string.
     fn push_unfinished(&self, out: &mut String, text: &str) {
         match decode(&format!("{text}\"")) {
             Some(value) => {
@@ -231,13 +231,13 @@ impl<'s> Masker<'s> {
         }
     }
 
-    /// Adds the name of a field. Names of the protocol stay whatever the secret is: by them the message is read.
+    /// Adds a field name. Names of the protocol always stay, because the parser needs them.
     fn push_name(&self, out: &mut String, literal: &str, name: &str) {
         let masked = if NAMES.contains(&name) { Cow::Borrowed(name) } else { self.named(name, Reach::Words) };
         self.push_literal(out, literal, (masked == name, &masked));
     }
 
-    /// Adds a string value, masked where it holds a secret.
+    /// Adds a string value, masked if it contains a secret.
     fn push_value(&self, out: &mut String, literal: &str, name: &str, depth: usize) {
         let Some(value) = decode(literal) else {
             let hidden = self.hides_values_of(name).then(|| encode(HIDDEN).into());
@@ -248,8 +248,8 @@ impl<'s> Masker<'s> {
         self.push_literal(out, literal, (masked == value, &masked));
     }
 
-    /// Adds a string as it is written, if it says the same masked. Letters of a secret may complete an escape before them: they are
-    /// in what is written then, and not in what it says.
+    /// Adds a string as written, if masking does not change its content. Characters of a secret may complete an escape before them:
+    /// they then occur in the literal, and not in its content.
     fn push_literal(&self, out: &mut String, literal: &str, (is_same, masked): (bool, &str)) {
         if is_same && !self.holds_a_long_secret(literal) {
             out.push_str(literal);
@@ -265,7 +265,7 @@ impl<'s> Masker<'s> {
         if self.hides_values_of(name) {
             return HIDDEN.into();
         }
-        // By what a message is and whose it is it must be found again, unless that is a secret beyond doubt.
+        // A message's type and subject are needed to find it again, so mask only secrets that are beyond doubt.
         let is_subject = NAMES.contains(&name) && !SAID.contains(&name);
         let least = if is_subject { Reach::Everywhere } else { Reach::Values };
         if self.secrets.iter().any(|secret| *secret == value && Reach::of(secret) >= least) {
@@ -281,13 +281,13 @@ impl<'s> Masker<'s> {
         self.secrets.iter().any(|secret| Reach::of(secret) == Reach::Everywhere && text.contains(secret))
     }
 
-    /// Whether the values of a field of that name are secrets whatever they are.
+    /// Whether all values of a field with this name are secret.
     fn hides_values_of(&self, name: &str) -> bool {
         let plain: String = name.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect();
         CREDENTIAL_NAMES.contains(&plain.as_str()) || (!self.spares_links && plain == OPENING_NAME)
     }
 
-    /// A text without structure: named secrets and the values of `auth=`.
+    /// Masks a text without structure: passed secrets and the values of `auth=`.
     fn prose<'a>(&self, text: &'a str) -> Cow<'a, str> {
         self.opening(self.named(text, Reach::Values))
     }
@@ -296,7 +296,7 @@ impl<'s> Masker<'s> {
         if self.spares_links { text } else { hide_auth_values(text) }
     }
 
-    /// Masks the named secrets that reach at least so far: the long ones anywhere, the others as whole words.
+    /// Masks the passed secrets with at least this reach: the long ones anywhere, the others as whole words.
     fn named<'a>(&self, text: &'a str, least: Reach) -> Cow<'a, str> {
         let mut out = Cow::Borrowed(text);
         for secret in self.secrets.iter().filter(|secret| Reach::of(secret) >= least) {
@@ -313,7 +313,7 @@ impl<'s> Masker<'s> {
     }
 }
 
-/// Replaces a secret where it stands as a word of its own. A full stop ends a word only where the sentence ends.
+/// Replaces a secret that occurs as a whole word. A full stop only ends a word if it ends the sentence.
 fn replace_words(text: &str, secret: &str) -> String {
     let is_inner = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
     let begins = |before: &str| {
@@ -345,7 +345,7 @@ fn replace_words(text: &str, secret: &str) -> String {
     out
 }
 
-/// A cheap look before the careful one: most messages hold no secret.
+/// A cheap check before the full one: most messages contain no secret.
 fn may_hold_a_secret(raw: &str, secrets: &[&str]) -> bool {
     let raw = raw.as_bytes();
     // An escaped letter or slash could hide any of them.
@@ -354,7 +354,7 @@ fn may_hold_a_secret(raw: &str, secrets: &[&str]) -> bool {
         || secrets.iter().any(|secret| memchr::memmem::find(raw, secret.as_bytes()).is_some())
 }
 
-/// What every credential's name, and every `auth=`, has in it; found by a letter that is rare in messages.
+/// Parts of every credential's name and of every `auth=`, found by a letter that is rare in messages.
 const SIGNS: [Sign; 4] = [
     Sign { word: b"auth", letter: b'h', before: 3 },
     Sign { word: b"token", letter: b'k', before: 2 },
@@ -362,11 +362,11 @@ const SIGNS: [Sign; 4] = [
     Sign { word: b"secret", letter: b'r', before: 3 },
 ];
 
-/// A word to look for, in any case.
+/// A word to search for, ignoring case.
 struct Sign {
     word: &'static [u8],
     letter: u8,
-    /// How many letters stand before it in the word.
+    /// Number of letters before it in the word.
     before: usize,
 }
 
@@ -380,7 +380,7 @@ impl Sign {
     }
 }
 
-/// Where the string literal that begins the text ends, behind its closing quote.
+/// The end of the string literal that starts the text, after its closing quote.
 fn end_of_string(text: &str) -> Option<usize> {
     let mut bytes = text.bytes().enumerate().skip(1);
     while let Some((at, byte)) = bytes.next() {
@@ -395,7 +395,7 @@ fn end_of_string(text: &str) -> Option<usize> {
     None
 }
 
-/// What a string literal says; `None` where it is no valid one.
+/// The content of a string literal; `None` if it is invalid.
 fn decode(literal: &str) -> Option<String> {
     lenient::string(literal)
 }
@@ -409,7 +409,7 @@ fn encode(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Hides what follows `auth=` (in any case, also percent-encoded as `auth%3D`) up to the end of the value.
+/// Masks what follows `auth=` (in any case, also percent-encoded as `auth%3D`) up to the end of the value.
 fn hide_auth_values(text: Cow<'_, str>) -> Cow<'_, str> {
     let lower = text.to_ascii_lowercase();
     if !lower.contains("auth=") && !lower.contains("auth%3d") {

@@ -79,7 +79,7 @@ fn a_secret_is_masked_where_it_stands_and_a_short_one_leaves_the_message_whole()
         let literal = serde_json::Value::from(secret).to_string();
         assert_eq!(text(&data(&literal), &[secret]), data(r#""hidden""#), "{secret}");
     }
-    // Its number is written the same way, and says something else.
+    // Its number is spelled like the secret, and means something else.
     let message = r#"{"data":{"type":"X-DPT-CAB-ID","id":"1","command_status":"1","body":"1 of 1 done, a1-1.1"}}"#;
     assert_eq!(text(message, &["1"]), message);
     assert_eq!(text(r#"{"x":"1","body":"1"}"#, &["1"]), r#"{"x":"hidden","body":"hidden"}"#);
