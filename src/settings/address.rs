@@ -6,58 +6,58 @@ use url::{Host, Url};
 
 use crate::protocol::pasted;
 
-/// An address as it was typed; checked when it is used, so that a wrong one can be shown and mended.
+/// An address as typed; validated on use, so that a wrong one can be shown and corrected.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Address(String);
 
-/// Which schemes an address may have.
+/// The allowed schemes of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     /// `http` and `https`.
     Http,
     /// `ws` and `wss`.
     WebSocket,
-    /// `http` and `https`: how the operator's proxy is spoken to.
+    /// `http` and `https`, for the connection to the operator's proxy.
     Proxy,
 }
 
-/// What is wrong with an address, in words for the operator.
+/// What is wrong with an address, worded for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// Nothing was typed.
     #[error("Enter an address, for example {example}.")]
     Empty {
-        /// One that would do.
+        /// A valid example.
         example: &'static str,
     },
-    /// It can't be read.
+    /// It is not an address.
     #[error("This is not an address. Enter one like {example}.")]
     Malformed {
-        /// One that would do.
+        /// A valid example.
         example: &'static str,
     },
     /// It has another scheme.
     #[error("This address begins with {found}://. It must begin with {wanted}://.")]
     Scheme {
-        /// What it begins with.
+        /// Its scheme.
         found: String,
-        /// What it must begin with.
+        /// The required scheme.
         wanted: &'static str,
     },
-    /// It carries a user name or a password.
+    /// It contains a user name or a password.
     #[error("An address must not carry a user name or a password. Enter them in their own fields.")]
     Credentials,
 }
 
 impl Address {
-    /// Takes what was typed, without the blanks and the invisible characters around it.
+    /// Creates it from typed text, without surrounding blanks and invisible characters.
     #[must_use]
     pub fn new(text: impl AsRef<str>) -> Self {
         Self(pasted::trimmed(text.as_ref()).to_owned())
     }
 
-    /// What was typed.
+    /// The text as typed.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -67,7 +67,7 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// Where it is empty, malformed, of another scheme, or carries credentials.
+    /// If it is empty, malformed, of another scheme, or contains credentials.
     pub fn url(&self, protocol: Protocol) -> Result<Url, AddressError> {
         let (example, wanted, schemes) = match protocol {
             Protocol::Http => ("https://cab.example.com", "https", ["https", "http"]),
@@ -79,7 +79,7 @@ impl Address {
         }
         let url = parse_url(&self.0).map_err(|_malformed| AddressError::Malformed { example })?;
         if !schemes.contains(&url.scheme()) {
-            // `cab.example.com:8009` reads as the scheme `cab.example.com`: nothing that was meant.
+            // `cab.example.com:8009` parses as the scheme `cab.example.com`, which nobody means.
             return if self.0.contains("://") {
                 Err(AddressError::Scheme { found: url.scheme().to_owned(), wanted })
             } else {
@@ -95,7 +95,7 @@ impl Address {
         Ok(url)
     }
 
-    /// The host that this address would speak to in plain text beyond this machine: it takes the operator's consent.
+    /// The host that this address would use in plain text outside this machine, which needs the operator's consent.
     #[must_use]
     pub fn host_in_plain_text(&self) -> Option<String> {
         let url = parse_url(&self.0).ok()?;
@@ -104,7 +104,7 @@ impl Address {
             .flatten()
     }
 
-    /// The host, for showing.
+    /// The host, for display.
     #[must_use]
     pub fn host(&self) -> Option<String> {
         parse_url(&self.0).ok()?.host_str().map(str::to_owned)
@@ -117,12 +117,12 @@ impl fmt::Display for Address {
     }
 }
 
-/// Parses an address whose user name may be that of a Windows domain, `CORP\\joe`: a parser of URLs takes the backslash for a slash,
-/// and so the domain for the host.
+/// Parses an address whose user name may include a Windows domain, `CORP\\joe`: a URL parser reads the backslash as a slash, and so
+/// the domain as the host.
 ///
 /// # Errors
 ///
-/// If it is no URL.
+/// If it is not a URL.
 pub fn parse_url(text: &str) -> Result<Url, url::ParseError> {
     let Some((scheme, rest)) = text.split_once("://") else { return Url::parse(text) };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));

@@ -1,7 +1,7 @@
-//! Files that are written whole or not at all.
+//! Writes files completely or not at all.
 //!
-//! The one place that replaces files: a temporary file beside the target, flushed to the disk, then renamed over it. A
-//! crash at any moment leaves the old content or the new one, never half of either. Also names for what is moved aside, and
+//! The only code that replaces files: it writes a temporary file beside the target, flushes it to the disk, and renames it over the
+//! target. A crash at any moment leaves the old content or the new one, never a mixture. Also chooses backup names and creates
 //! folders.
 
 use std::fs::File;
@@ -9,24 +9,24 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// How the name of a file begins that is not finished.
+/// The prefix of an unfinished file's name.
 pub const NEW: &str = ".new-";
 
-/// Why a file is not known to be on the disk.
+/// Why a file may not be on the disk.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The folder or the disk refuses: what was there before is as it was.
+    /// The folder or the disk refused: the earlier content is unchanged.
     #[error(transparent)]
     NotWritten(#[from] io::Error),
-    /// The file is whole and under its name, but the system did not confirm that the name is on the disk: after a crash of the
+    /// The file is complete and has its name, but the system did not confirm that the name is on the disk: after a crash of the
     /// machine the earlier file may be back.
     #[error("the file is written, but its folder could not be flushed: {0}")]
     NotConfirmed(#[source] io::Error),
 }
 
-/// Writes a file whole: mode 0600 where there are modes, on the disk when this returns.
+/// Writes a complete file: mode 0600 if modes exist, flushed to the disk on return.
 ///
-/// Where `path` is a symbolic link, the file that it leads to is replaced and the link stays.
+/// If `path` is a symbolic link, its target is replaced and the link stays.
 ///
 /// # Errors
 ///
@@ -34,13 +34,13 @@ pub enum WriteError {
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     let target = fs::canonicalize(path).unwrap_or_else(|_not_there_yet| path.to_owned());
     let folder = folder_of(&target);
-    // The name is random and the mode 0600 from the first byte on: that is `tempfile`'s default.
+    // `tempfile` gives it a random name and mode 0600 from the first byte on.
     let mut temporary = tempfile::Builder::new().prefix(NEW).tempfile_in(&folder)?;
     temporary.write_all(bytes)?;
     name_it(temporary, &target, sync_folder)
 }
 
-/// Flushes a file and gives it its name. From the rename on it is there: what fails afterwards takes nothing back.
+/// Flushes a file and gives it its name. After the rename it exists, and a later failure does not undo that.
 fn name_it(
     file: tempfile::NamedTempFile,
     target: &Path,
@@ -51,7 +51,7 @@ fn name_it(
     sync_folder(&folder_of(target)).map_err(WriteError::NotConfirmed)
 }
 
-/// A file that is written bit by bit and is there under its name once it is whole. Dropped before, it was never there.
+/// A file that is written incrementally and gets its name when it is complete. If it is dropped before, it never existed.
 #[derive(Debug)]
 pub struct NewFile {
     file: io::BufWriter<tempfile::NamedTempFile>,
@@ -59,25 +59,24 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// Begins one beside its place: mode 0600 where there are modes. Where `path` is a symbolic link, the file that it leads
-    /// to will be replaced.
+    /// Starts a file beside its target: mode 0600 if modes exist. If `path` is a symbolic link, its target will be replaced.
     ///
     /// # Errors
     ///
-    /// Where the folder refuses.
+    /// If the folder refuses.
     pub fn begin(path: &Path) -> io::Result<Self> {
         let target = fs::canonicalize(path).unwrap_or_else(|_not_there_yet| path.to_owned());
         let file = tempfile::Builder::new().prefix(NEW).tempfile_in(folder_of(&target))?;
         Ok(Self { file: io::BufWriter::new(file), target })
     }
 
-    /// Where it is until then: a hidden file, whose name begins with [`NEW`].
+    /// Its path until then: a hidden file, whose name starts with [`NEW`].
     #[must_use]
     pub fn path(&self) -> &Path {
         self.file.get_ref().path()
     }
 
-    /// Gives it its name; it is on the disk when this returns.
+    /// Gives it its name; it is on the disk on return.
     ///
     /// # Errors
     ///
@@ -98,17 +97,17 @@ impl Write for NewFile {
     }
 }
 
-/// Makes a rename, or a file that was made or removed, survive a crash of the machine.
+/// Flushes a folder, so that a rename, creation or removal in it survives a crash of the machine.
 ///
 /// # Errors
 ///
-/// Where the folder can't be opened or flushed. Windows has no such call; there this does nothing.
+/// If the folder can't be opened or flushed. Windows has no such call; there this does nothing.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(windows) { Ok(()) } else { File::open(folder)?.sync_all() }
 }
 
-/// A name beside a broken file that it can be moved to: by the time of its last change in UTC, and a number where that is
-/// taken. `journal.sqlite` becomes `journal.broken-20260802T101500Z.sqlite`.
+/// A backup name for a broken file: its modification time in UTC, and a number if that is taken. `journal.sqlite` becomes
+/// `journal.broken-20260802T101500Z.sqlite`.
 #[must_use]
 pub fn name_aside(path: &Path) -> PathBuf {
     let changed = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
@@ -125,12 +124,11 @@ pub fn name_aside(path: &Path) -> PathBuf {
     aside
 }
 
-/// Makes a folder and those above it, for their owner only (mode 0700). One that is already there keeps the mode that its
-/// owner gave it.
+/// Creates a folder and its parents for their owner only (mode 0700). An existing folder keeps its mode.
 ///
 /// # Errors
 ///
-/// Where one can't be made.
+/// If one can't be created.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -139,7 +137,7 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// The folder that a file is in; a bare name is in the current one.
+/// The folder of a file; a bare name is in the current one.
 fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
@@ -147,7 +145,7 @@ fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// What went wrong with a file, in words that end a sentence.
+/// Describes a file error as the end of a sentence.
 #[must_use]
 pub fn in_words(error: &io::Error) -> String {
     match error.kind() {
@@ -186,7 +184,7 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_replaced_stays_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
-        // A folder with something in it can't be renamed over: the write fails at its very last step.
+        // A folder that is not empty can't be renamed over, so the write fails at its very last step.
         let path = folder.path().join("taken");
         fs::create_dir(&path).unwrap();
         fs::create_dir(path.join("inside")).unwrap();

@@ -1,4 +1,4 @@
-//! Changes of the settings, one by one: whoever changes one thing takes nothing back that somebody else has changed.
+//! Single changes of the settings, so that one writer does not undo another's changes.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use super::profile::{DownloadSettings, ProfileId};
 use super::proxy::ProxyChoice;
 use super::{Motion, Preferences, Theme, WindowGeometry};
 
-/// Makes a change of each plain field: the enum, how two values differ, and how a change is applied.
+/// Declares a change for each plain field: the enum, the comparison of two values, and how a change is applied.
 macro_rules! changes {
     ($(#[$meta:meta])* $name:ident of $whole:ident {
         $($(#[$doc:meta])* $variant:ident($field:ident: $type:ty),)*
@@ -22,10 +22,10 @@ macro_rules! changes {
         }
 
         impl $whole {
-            /// The changes that lead from these to `new`.
+            /// The changes from this value to `new`.
             #[must_use]
             pub fn changes_to(&self, new: &Self) -> Vec<$name> {
-                // Each field is named, so that none is ever forgotten.
+                // Destructured, so that a new field can't be forgotten.
                 let Self { $($field,)* $($own_field: _,)* } = self;
                 let mut changes = Vec::new();
                 $(if *$field != new.$field {
@@ -51,44 +51,44 @@ changes! {
     PreferenceChange of Preferences {
         /// Light, dark, or as the system has it.
         Theme(theme: Theme),
-        /// The largest message that is read, in bytes.
+        /// Maximum size of a message, in bytes.
         MessageLimit(message_limit: usize),
-        /// How long a link is taken to live, in seconds.
+        /// Default lifetime of a link, in seconds.
         LinkLifetime(link_lifetime: u32),
-        /// How many downloads run at once.
+        /// Maximum number of simultaneous downloads.
         DownloadsAtOnce(downloads_at_once: u32),
-        /// After how many silent seconds a download is given up.
+        /// Number of seconds without data after which a download is cancelled.
         IdleLimit(idle_limit: u32),
-        /// How many days an entry is kept.
+        /// Number of days for which an entry is kept.
         RetentionDays(retention_days: u32),
-        /// How many bytes the journal may grow to.
+        /// Maximum size of the journal, in bytes.
         RetentionBytes(retention_bytes: u64),
-        /// How many rows are kept in memory.
+        /// Maximum number of rows in memory.
         RowsInMemory(rows_in_memory: u32),
         /// How times are shown.
         Times(times: Times),
-        /// How Insight is looked at.
+        /// How Insight is shown.
         Insight(insight: InsightLayout),
         /// The scale, in per cent.
         Scale(scale: u16),
-        /// Whether changes are shown with motion.
+        /// Whether changes are animated.
         Motion(motion: Motion),
-        /// Whether the desktop is told of failures.
+        /// Whether failures cause desktop notifications.
         NotifyFailed(notify_failed: bool),
-        /// Whether it is told of ready data.
+        /// Whether ready data causes desktop notifications.
         NotifyReady(notify_ready: bool),
-        /// How the window was left.
+        /// The window's last size.
         Window(window: Option<WindowGeometry>),
         /// The folder that the save dialog opened last.
         LastFolder(last_folder: Option<PathBuf>),
         /// The proxy.
         Proxy(proxy: ProxyChoice),
-        /// A certificate authority to trust beside the system's.
+        /// A file with additional certificate authorities.
         AuthorityFile(authority_file: Option<PathBuf>),
     } and {
-        /// How the activities of a profile are looked at; `None` forgets it.
+        /// The table layout of a profile; `None` deletes it.
         Look(ProfileId, Option<TableLayout>),
-        /// A saved filter of this name; `None` removes it.
+        /// A saved filter of this name; `None` deletes it.
         SavedFilter(String, Option<TableLayout>),
     } handled by (differ_in_lists, apply_to_lists), (looks, saved_filters)
 }
@@ -125,7 +125,7 @@ fn apply_to_lists(preferences: &mut Preferences, change: PreferenceChange) {
             }
         }
         PreferenceChange::SavedFilter(name, None) => preferences.saved_filters.retain(|saved| saved.name != name),
-        // The plain fields are applied where they are named.
+        // The macro applies the plain fields.
         _ => {}
     }
 }
@@ -133,13 +133,13 @@ fn apply_to_lists(preferences: &mut Preferences, change: PreferenceChange) {
 /// A change of [`DownloadSettings`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SavingChange {
-    /// The folder into which ready data is saved by itself; `None` ends that.
+    /// The folder into which ready data is saved automatically; `None` turns that off.
     Folder(Option<PathBuf>),
-    /// Whether payloads are decrypted on their way to the disk.
+    /// Whether payloads are decrypted while they are saved.
     Decrypt(bool),
     /// Whether data is fetched from a host without a click.
     AutomaticHost(String, bool),
-    /// Whether a host may lead to this machine or into a private network.
+    /// Whether a host may resolve to this machine or a private network.
     PrivateHost(String, bool),
 }
 

@@ -1,4 +1,4 @@
-//! Where files live: one folder for data, one for the settings.
+//! The folders for data and for settings.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use super::error::SettingsError;
 /// The program's name in paths.
 const NAME: &str = "privicore-monitor";
 
-/// The two folders that everything is kept in. Both exist; those made here are for their owner only (mode 0700).
+/// The two folders that contain all files. Both exist; new ones are for their owner only (mode 0700).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directories {
     data: PathBuf,
@@ -16,21 +16,21 @@ pub struct Directories {
 }
 
 impl Directories {
-    /// Where the operating system wants them: on Linux `~/.local/share/privicore-monitor` and
-    /// `~/.config/privicore-monitor`, or as `XDG_DATA_HOME` and `XDG_CONFIG_HOME` say.
+    /// The operating system's standard folders: on Linux `~/.local/share/privicore-monitor` and `~/.config/privicore-monitor`, or
+    /// according to `XDG_DATA_HOME` and `XDG_CONFIG_HOME`.
     ///
     /// # Errors
     ///
-    /// Where there is no home, or a folder can't be made.
+    /// If there is no home folder, or a folder can't be created.
     pub fn standard() -> Result<Self, SettingsError> {
         Self::choose(None, None)
     }
 
-    /// The given folders; for one that is not given, where the operating system wants it.
+    /// The given folders, with standard folders for those that are not given.
     ///
     /// # Errors
     ///
-    /// Where a folder can't be made, or one is not given and there is no home.
+    /// If a folder can't be created, or one is not given and there is no home folder.
     pub fn choose(data: Option<PathBuf>, config: Option<PathBuf>) -> Result<Self, SettingsError> {
         if let (Some(data), Some(config)) = (&data, &config) {
             return Self::at(data, config);
@@ -42,11 +42,11 @@ impl Directories {
         Self::at(data, config)
     }
 
-    /// These folders.
+    /// The given folders.
     ///
     /// # Errors
     ///
-    /// Where one can't be made.
+    /// If one can't be created.
     pub fn at(data: impl Into<PathBuf>, config: impl Into<PathBuf>) -> Result<Self, SettingsError> {
         let directories = Self { data: data.into(), config: config.into() };
         for path in [&directories.data, &directories.config] {

@@ -1,35 +1,35 @@
-//! How activities are looked at, as it is remembered: columns, sort, filter, and how times are told.
+//! The stored layout of the table: columns, sort, filter, and how times are shown.
 
 /// A column of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TableColumn {
-    /// When the last message came.
+    /// When the last message arrived.
     Updated,
-    /// How long ago the last message came.
+    /// Time since the last message arrived.
     Age,
-    /// When the first message came.
+    /// When the first message arrived.
     FirstSeen,
     /// Command, data, message or gap.
     Kind,
     /// The id.
     Id,
-    /// The operator's name for it, or its context.
+    /// The operator's label, or the context.
     Label,
     /// The status.
     Status,
-    /// What was said with it.
+    /// The message text.
     Message,
-    /// How long it took.
+    /// The time from the first message to the outcome.
     Took,
-    /// How its state is known: by the socket, by an enquiry, by both.
+    /// How its state is known: from the socket, from a status check, from both.
     Source,
-    /// What can be done at once.
+    /// The action that is available at once.
     Action,
 }
 
 impl TableColumn {
-    /// Every column, in the order in which those that are not shown are offered.
+    /// Every column, in the order in which hidden ones are offered.
     pub const ALL: [Self; 11] = [
         Self::Updated,
         Self::Age,
@@ -44,46 +44,46 @@ impl TableColumn {
         Self::Action,
     ];
 
-    /// Those that are shown where nothing else was chosen, in their order.
+    /// The default columns, in their order.
     pub const USUAL: [Self; 8] =
         [Self::Updated, Self::Kind, Self::Id, Self::Label, Self::Status, Self::Message, Self::Took, Self::Action];
 }
 
-/// A column that is shown.
+/// A visible column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ColumnLayout {
-    /// Which.
+    /// The column.
     pub column: TableColumn,
-    /// Its width in points, where another than the usual was chosen.
+    /// Its width in points, if it differs from the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<u16>,
 }
 
-/// What a table is sorted by.
+/// The sort order of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SortLayout {
-    /// The column.
+    /// The column to sort by.
     pub column: TableColumn,
-    /// From the largest on.
+    /// Largest first.
     #[serde(default)]
     pub descending: bool,
 }
 
-/// How the activities of a profile are looked at.
+/// The table layout of a profile.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub struct TableLayout {
-    /// The columns from the left; empty for the usual ones.
+    /// The columns from the left; empty for the default ones.
     pub columns: Vec<ColumnLayout>,
     /// `None` for arrival order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sort: Option<SortLayout>,
-    /// The filter as it was typed.
+    /// The filter as typed.
     pub filter: String,
 }
 
 impl TableLayout {
-    /// The columns that are shown, from the left: each once, and never none.
+    /// The visible columns from the left: each once, and never none.
     #[must_use]
     pub fn shown(&self) -> Vec<ColumnLayout> {
         let mut shown: Vec<ColumnLayout> = Vec::with_capacity(self.columns.len());
@@ -99,27 +99,27 @@ impl TableLayout {
     }
 }
 
-/// A look with a name, to come back to.
+/// A named layout, to return to.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct SavedFilter {
     /// The operator's name for it.
     pub name: String,
-    /// What it looks at, and how.
+    /// Its columns, sort and filter.
     #[serde(flatten)]
     pub look: TableLayout,
 }
 
-/// How Insight is looked at: what came, why commands failed, how long they took.
+/// How Insight is shown: messages received, why commands failed, how long they took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub struct InsightLayout {
-    /// Whether it is shown.
+    /// Whether it is visible.
     pub open: bool,
-    /// The stretch of time up to now that it looks at.
+    /// The time range that it covers, up to now.
     pub span: InsightSpan,
 }
 
-/// A stretch of time up to now.
+/// A time range up to now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InsightSpan {
@@ -132,15 +132,15 @@ pub enum InsightSpan {
     Day,
 }
 
-/// How times are told.
+/// How times are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub struct Times {
-    /// In the table as an age, not as a time of day.
+    /// As an age in the table, not as a time of day.
     pub relative: bool,
-    /// In coordinated universal time, not in that of the computer.
+    /// In UTC, not in the computer's time zone.
     pub utc: bool,
-    /// To the millisecond, where they are told as a time of day.
+    /// With milliseconds, if shown as a time of day.
     pub milliseconds: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Reads a settings file of which a part can't be used: that part falls back to its default, and the rest counts.
+//! Reads a settings file with invalid parts: those fall back to their defaults, and the rest counts.
 
 use serde::Deserialize as _;
 use toml::de::DeTable;
@@ -6,33 +6,33 @@ use toml::{Table, Value};
 
 use super::Settings;
 
-/// How many wrong values a sentence names.
+/// Maximum number of invalid values that a sentence names.
 const NAMED: usize = 3;
 
-/// What a settings file says.
+/// The content of a settings file.
 #[derive(Debug, Default)]
 pub(crate) struct Parsed {
     pub(crate) settings: Settings,
-    /// The file as it is, with what can't be used.
+    /// The file as it is, including invalid values.
     pub(crate) table: Table,
     pub(crate) wrong: Vec<WrongValue>,
-    /// What is wrong with the file as TOML; some of it may not have been understood.
+    /// What is wrong with the file as TOML; some of it may not have been read.
     pub(crate) damage: Option<String>,
 }
 
-/// A value that can't be used.
+/// An invalid value.
 #[derive(Debug)]
 pub(crate) struct WrongValue {
-    /// The id and the name of the profile that it is in, as written.
+    /// The id and the name of the profile that contains it, as written.
     profile: Option<(String, String)>,
-    /// The keys that lead to it, from the profile or from the top. Of an array with wrong items, those of the array.
+    /// The keys that lead to it, from the profile or from the top. For an array with invalid items, those of the array.
     path: Vec<String>,
-    /// What is in the file.
+    /// The value in the file.
     value: Value,
     why: String,
 }
 
-/// Reads a file's content. Nothing in it makes this fail.
+/// Parses a file's content. Never fails.
 pub(crate) fn parse(text: &str) -> Parsed {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (document, errors) = DeTable::parse_recoverable(text);
@@ -50,7 +50,7 @@ pub(crate) fn parse(text: &str) -> Parsed {
     Parsed { settings, table, wrong, damage }
 }
 
-/// The sentence that says what of a file was not used; `None` if all of it is.
+/// The sentence about the unused parts of a file; `None` if there are none.
 pub(crate) fn sentence(parsed: &Parsed, path: &str) -> Option<String> {
     let rest = parsed.wrong.len().saturating_sub(NAMED);
     let mut named: Vec<String> = parsed.wrong.iter().take(NAMED).map(WrongValue::describe).collect();
@@ -70,7 +70,7 @@ impl WrongValue {
         format!("{}{of} ({})", self.path.join("."), self.why)
     }
 
-    /// Puts the value back into what will be written, if nothing else was chosen since. `read` is what the file was understood as.
+    /// Puts the value back into the table to write, unless it was changed since. `read` is the table as it was read.
     pub(crate) fn put_back(&self, table: &mut Table, read: &Table) {
         let id = self.profile.as_ref().map(|(id, _)| id.as_str());
         let Some((key, rest)) = self.path.split_first() else { return };
@@ -113,17 +113,17 @@ fn read(table: &Table) -> Result<Settings, String> {
     Settings::deserialize(table.clone()).map_err(|error| error.message().replace(['\n', '\r'], " "))
 }
 
-/// A table with nothing but this in it.
+/// A table with only this key.
 fn alone(key: &str, value: Value) -> Table {
     std::iter::once((key.to_owned(), value)).collect()
 }
 
-/// Takes every value out that can't be used. Each key is tried alone: all others then have their defaults.
+/// Removes every invalid value. Each key is tested alone, so that all others have their defaults.
 fn take_out_wrong(table: &mut Table) -> Vec<WrongValue> {
     const PROFILES: &str = "profiles";
     let mut wrong = Vec::new();
     let Some(Value::Array(mut profiles)) = table.remove(PROFILES) else {
-        // Not a list: it is as wrong as any other value.
+        // Not a list: it is as invalid as any other value.
         let whole = std::mem::take(table);
         *table = fitting(whole, &read, None, &mut wrong);
         return wrong;
@@ -152,7 +152,7 @@ fn take_out_wrong(table: &mut Table) -> Vec<WrongValue> {
     wrong
 }
 
-/// What of a table can be used, by asking of each key alone.
+/// The valid part of a table, found by testing each key alone.
 fn fitting(
     table: Table,
     reads: &dyn Fn(&Table) -> Result<Settings, String>,
@@ -173,7 +173,7 @@ fn fitting(
     kept
 }
 
-/// What of a value can stay. `fits` says whether a value in its place can be read.
+/// The valid part of a value. `fits` says whether a value in its place can be read.
 fn prune(
     value: Value,
     fits: &dyn Fn(Value) -> Result<(), String>,
@@ -196,7 +196,7 @@ fn prune(
         Value::Array(items) if fits(Value::Array(Vec::new())).is_ok() => {
             wrong.push((path.clone(), Value::Array(items.clone()), why));
             let within = |item| fits(Value::Array(vec![item]));
-            // The list as a whole is what is wrong: it is put back whole.
+            // The list as a whole is invalid, so it is put back as a whole.
             let mut in_items = Vec::new();
             let kept = items.into_iter().filter_map(|item| prune(item, &within, path, &mut in_items));
             Some(Value::Array(kept.collect()))

@@ -1,6 +1,6 @@
-//! What the operator chose and what is remembered of it: profiles, addresses, preferences, and where files live.
+//! The operator's settings and what the program stores with them: profiles, addresses, preferences, and folders.
 //!
-//! Kept as TOML in the OS's configuration directory, written atomically ([`atomic`]). Never holds a secret.
+//! Stored as TOML in the OS's configuration directory, written atomically ([`atomic`]). Never contains a secret.
 
 pub(crate) mod address;
 pub mod atomic;
@@ -25,7 +25,7 @@ pub use profile::{DownloadSettings, Profile, ProfileId};
 pub use proxy::{ProxyChoice, ProxyChoiceError};
 pub use store::Store;
 
-/// Everything that is kept.
+/// All settings.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub struct Settings {
@@ -36,7 +36,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// A profile by its id.
+    /// The profile with this id.
     #[must_use]
     pub fn profile(&self, id: ProfileId) -> Option<&Profile> {
         self.profiles.iter().find(|profile| profile.id == id)
@@ -49,57 +49,58 @@ impl Settings {
 pub struct Preferences {
     /// Light, dark, or as the system has it.
     pub theme: Theme,
-    /// The largest message that is read, in bytes; a larger one ends the connection.
+    /// Maximum size of a message in bytes; a larger one closes the connection.
     pub message_limit: usize,
-    /// How long a link is taken to live when the message does not say, in seconds.
+    /// Lifetime of a link whose message does not give one, in seconds.
     pub link_lifetime: u32,
-    /// How many downloads run at once, one of [`DOWNLOADS_AT_ONCE`]; the others wait, what expires first in front.
+    /// Number of simultaneous downloads, one of [`DOWNLOADS_AT_ONCE`]; others wait, earliest expiry first.
     pub downloads_at_once: u32,
-    /// After how long without a byte a download is given up, in seconds: one of [`IDLE_LIMITS`].
+    /// Number of seconds without data after which a download is cancelled: one of [`IDLE_LIMITS`].
     pub idle_limit: u32,
-    /// How many days an entry of the journal is kept; 0 for as long as there is room.
+    /// Number of days for which a journal entry is kept; 0 for no age limit.
     pub retention_days: u32,
-    /// How many bytes the journal may grow to before its oldest entries go; 0 for no bound.
+    /// Maximum size of the journal in bytes, beyond which its oldest entries are removed; 0 for no limit.
     pub retention_bytes: u64,
-    /// How many rows of each profile are in memory; see [`Preferences::rows_in_memory`].
+    /// Maximum number of each profile's rows in memory; see [`Preferences::rows_in_memory`].
     pub rows_in_memory: u32,
-    /// How times are told.
+    /// How times are shown.
     pub times: Times,
-    /// How the activities of each profile were looked at last.
+    /// The last table layout of each profile.
     pub looks: BTreeMap<ProfileId, TableLayout>,
-    /// How Insight is looked at, for all profiles.
+    /// How Insight is shown, for all profiles.
     pub insight: InsightLayout,
-    /// Looks with names, for all profiles.
+    /// Named layouts, for all profiles.
     pub saved_filters: Vec<SavedFilter>,
-    /// How large everything is drawn, in per cent of the system's size: one of [`SCALES`].
+    /// The scale in per cent of the system's size: one of [`SCALES`].
     pub scale: u16,
-    /// Whether changes are shown with motion.
+    /// Whether changes are animated.
     pub motion: Motion,
-    /// Whether the desktop is told of failures while the window has not the focus.
+    /// Whether failures cause desktop notifications while the window is unfocused.
     pub notify_failed: bool,
-    /// Whether it is told of ready data.
+    /// Whether ready data does.
     pub notify_ready: bool,
-    /// How the window was left, where it was open before.
+    /// The window's last size, if it was open before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<WindowGeometry>,
-    /// The folder that the save dialog opened last. One whose name is no text is not kept: TOML has no form for it.
+    /// The folder that the save dialog opened last. A path that is not UTF-8 is not stored, because TOML can't represent it.
     #[serde(skip_serializing_if = "is_no_text")]
     pub last_folder: Option<std::path::PathBuf>,
-    /// The proxy that connections go through.
+    /// The proxy for connections.
     pub proxy: ProxyChoice,
-    /// A file with certificate authorities to trust beside the system's, in PEM or DER form. One whose name is no text is not kept.
+    /// A file with certificate authorities to trust besides the system's, in PEM or DER form. A path that is not UTF-8 is not
+    /// stored.
     #[serde(skip_serializing_if = "is_no_text")]
     pub authority_file: Option<std::path::PathBuf>,
 }
 
 impl Preferences {
-    /// How long a link is taken to live when the message does not say.
+    /// The lifetime of a link whose message does not give one.
     #[must_use]
     pub fn link_lifetime(&self) -> Duration {
         Duration::from_secs(u64::from(self.link_lifetime))
     }
 
-    /// How many rows of each profile are in memory. Beyond it, the settled ones that were seen first are in the journal only.
+    /// Maximum number of each profile's rows in memory. Beyond it, settled rows are only in the journal, oldest first seen first.
     #[must_use]
     pub fn rows_in_memory(&self) -> usize {
         let (least, most) = ROWS_IN_MEMORY.into_inner();
@@ -134,37 +135,37 @@ impl Default for Preferences {
     }
 }
 
-/// How many downloads may run at once.
+/// Allowed number of simultaneous downloads.
 pub const DOWNLOADS_AT_ONCE: std::ops::RangeInclusive<u32> = 1..=16;
 
-/// How many rows of each profile may be in memory.
+/// Allowed number of each profile's rows in memory.
 pub const ROWS_IN_MEMORY: std::ops::RangeInclusive<u32> = 10_000..=100_000_000;
 
-/// After how long a silence a download may be given up, in seconds.
+/// Allowed time without data before a download is cancelled, in seconds.
 pub const IDLE_LIMITS: std::ops::RangeInclusive<u32> = 5..=3_600;
 
-/// The scales that there are, in per cent.
+/// Allowed scales, in per cent.
 pub const SCALES: std::ops::RangeInclusive<u16> = 100..=200;
 
-/// How the window was left. No position: the screen that it was on may be gone, and systems place windows well.
+/// The window's last size. No position: its screen may be gone, and systems place windows well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct WindowGeometry {
     /// Its inner width in points at a scale of 100 %, before it was maximised.
     pub width: u16,
-    /// Its inner height, likewise.
+    /// Its inner height, in the same units.
     pub height: u16,
-    /// Whether it filled the screen.
+    /// Whether it was maximised.
     pub maximised: bool,
 }
 
-/// Whether changes are shown with motion.
+/// Whether changes are animated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Motion {
-    /// As the system has it.
+    /// As the system is set.
     #[default]
     System,
-    /// None, whatever the system says.
+    /// Not animated, whatever the system says.
     Reduced,
 }
 
@@ -178,7 +179,7 @@ fn is_no_text(path: &Option<std::path::PathBuf>) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Theme {
-    /// As the system has it.
+    /// As the system is set.
     #[default]
     System,
     /// Light.

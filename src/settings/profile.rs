@@ -1,23 +1,23 @@
-//! A profile as the settings keep it: where its Privicore is and how it signs in. No secrets.
+//! A profile in the settings: the addresses of its Privicore, and how it signs in. No secrets.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use super::address::Address;
 
-/// Names a profile in the settings, the keyring and the journal. Ours, not the server's.
+/// Identifies a profile in the settings, the keyring and the journal. Chosen by this program, not by the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct ProfileId(uuid::Uuid);
 
 impl ProfileId {
-    /// A fresh one.
+    /// A new random id.
     #[must_use]
     pub fn random() -> Self {
         Self(uuid::Uuid::new_v4())
     }
 
-    /// From its number, for the journal.
+    /// The id with this number, for the journal.
     #[must_use]
     pub fn from_u128(number: u128) -> Self {
         Self(uuid::Uuid::from_u128(number))
@@ -48,35 +48,34 @@ pub struct Profile {
     pub api: Address,
     /// The WebSocket proxy's address, `ws(s)`.
     pub websocket: Address,
-    /// The downstream store's address, `http(s)`: what a bare download token is added to.
+    /// The downstream store's address, `http(s)`, to which a bare download token is appended.
     pub download: Address,
-    /// Whom it signs in as; empty where only a token was given.
+    /// The user name for signing in; empty if only a token was given.
     pub username: String,
-    /// Whether the token is kept in the keyring.
+    /// Whether the keyring stores the token.
     pub keep_signed_in: bool,
-    /// Whether a new token is asked for before the old one ends. Only where it is kept: a token that is typed in for one
-    /// sitting is left to end.
+    /// Whether a token is renewed before it expires. Only if the keyring stores it: a token typed in for one session is left to
+    /// expire.
     pub renew_automatically: bool,
     /// Hosts beyond loopback to which the operator allowed unencrypted connections, for this profile.
     pub allow_unencrypted: Vec<String>,
-    /// What is done with ready data, and which hosts it may be fetched from.
+    /// How ready data is saved, and which hosts it may be fetched from.
     pub saving: DownloadSettings,
 }
 
-/// What is done with a profile's ready data. A link is hostile input: whoever can write to the profile's queue chooses the
-/// host that it leads to.
+/// How a profile's ready data is saved. A link is hostile input: whoever can write to the profile's queue chooses its host.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub struct DownloadSettings {
-    /// The folder into which ready data is saved by itself; `None`, the default, where it is not. One whose name is no text
-    /// is not kept: TOML has no form for it.
+    /// The folder into which ready data is saved automatically; `None`, the default, turns that off. A path that is not UTF-8 is
+    /// not stored, because TOML can't represent it.
     #[serde(skip_serializing_if = "super::is_no_text")]
     pub folder: Option<PathBuf>,
-    /// Hosts that data is fetched from without a click, beside the host of the download address.
+    /// Hosts that data is fetched from without a click, besides the host of the download address.
     pub automatic_hosts: Vec<String>,
-    /// Hosts that may lead to this machine or into a private network, although the profile's API is elsewhere.
+    /// Hosts that may resolve to this machine or a private network, although the profile's API is elsewhere.
     pub private_hosts: Vec<String>,
-    /// Whether payloads are decrypted on their way to the disk, with the key that the operator gave.
+    /// Whether payloads are decrypted while they are saved, with the operator's key.
     pub decrypt: bool,
 }
 
@@ -99,8 +98,7 @@ impl Default for Profile {
 }
 
 impl Profile {
-    /// The hosts that this profile would speak to in plain text and that the operator has not allowed: the reason why it
-    /// may not connect yet.
+    /// The hosts that this profile would use in plain text without the operator's consent, which is why it may not connect yet.
     #[must_use]
     pub fn hosts_without_consent(&self) -> Vec<String> {
         let mut hosts: Vec<String> = [&self.api, &self.websocket, &self.download]

@@ -1,4 +1,4 @@
-//! The proxy of the operator's network: the system's, none, or one by its address.
+//! The proxy setting: the system's proxy, none, or an address.
 
 use std::fmt;
 
@@ -8,36 +8,36 @@ use url::Url;
 
 use super::address::{Address, AddressError, Protocol};
 
-/// Which proxy connections go through. This machine is always reached without one.
+/// Which proxy connections use. This machine is always reached directly.
 ///
-/// In the settings' file a word or an address: `system`, `none`, `http://proxy.example.com:3128`.
+/// A word or an address in the settings file: `system`, `none`, `http://proxy.example.com:3128`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ProxyChoice {
-    /// What the environment says: `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy`.
+    /// As set in the environment: `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy`.
     #[default]
     System,
-    /// None.
+    /// No proxy.
     None,
-    /// This one, for everything. Checked when it is used, so that a wrong one can be shown and mended.
+    /// This proxy, for everything. Validated on use, so that a wrong one can be shown and corrected.
     Address(Address),
 }
 
-/// What is wrong with a proxy's address, in words for the operator.
+/// What is wrong with a proxy's address, worded for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyChoiceError {
-    /// It carries a user name or a password: those are never written into the settings.
+    /// It contains a user name or a password, which are never written into the settings.
     #[error(
         "A proxy's user name and password are not kept in the settings. Leave them out; where the proxy asks for them, choose \
          the system's proxy, set HTTPS_PROXY to an address that has them, and start again."
     )]
     Credentials,
-    /// It is no address of a proxy.
+    /// It is not the address of a proxy.
     #[error(transparent)]
     Address(AddressError),
 }
 
 impl ProxyChoice {
-    /// From the word or address that stands in the settings' file.
+    /// Reads the word or address in the settings file.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
         match text.trim() {
@@ -47,11 +47,11 @@ impl ProxyChoice {
         }
     }
 
-    /// The address, where one was chosen.
+    /// The address, if one was chosen.
     ///
     /// # Errors
     ///
-    /// Where it is not that of a proxy, or carries credentials.
+    /// If it is not the address of a proxy, or contains credentials.
     pub fn url(&self) -> Result<Option<Url>, ProxyChoiceError> {
         match self {
             Self::System | Self::None => Ok(None),

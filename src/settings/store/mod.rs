@@ -1,4 +1,4 @@
-//! The settings' file: read once at the start, written whole on each change.
+//! The settings file: read once at the start, rewritten completely on each change.
 
 #![expect(clippy::disallowed_methods, reason = "a broken file is moved aside by a rename, whole")]
 
@@ -18,47 +18,47 @@ use super::{Settings, atomic};
 /// The file's name within the configuration folder.
 const FILE: &str = "settings.toml";
 
-/// Stands at the top of the file.
+/// The first lines of the file.
 const HEADER: &str = "# The settings of Privicore Monitor. It rewrites this file: comments are lost, and so is what is \
 changed here while it runs;\n# keys that it does not know are kept. Passwords and tokens are never in here.\n\n";
 
-/// The settings' file.
+/// The settings file.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
     writing: Writing,
     unknown: Unknown,
     wrong: Vec<WrongValue>,
-    /// The settings as they were read from the file, by which is seen what was chosen since.
+    /// The settings as read from the file, to detect later changes.
     read: Table,
 }
 
 /// Whether the file may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Writing {
-    /// Yes.
+    /// The file may be written.
     Allowed,
-    /// No: there is a file that could not be read nor moved aside.
+    /// No: a file exists that could be neither read nor moved aside.
     InTheWay,
-    /// No: the settings were opened to be read only.
+    /// No: the settings were opened read-only.
     Never,
 }
 
-/// What the file held that this version does not know; it is written back.
+/// Keys in the file that this version does not know; they are written back.
 #[derive(Debug, Default)]
 struct Unknown {
-    /// Outside of the profiles.
+    /// Keys outside the profiles.
     top: Table,
-    /// Within a profile, by its id.
+    /// Keys in profiles, by profile id.
     profiles: BTreeMap<String, Table>,
 }
 
 impl Store {
-    /// Reads the settings. If there are none yet, these are the defaults.
+    /// Reads the settings. If there are none yet, returns the defaults.
     ///
-    /// A value that can't be used falls back to its default alone, and the third value says so in a sentence; it stays in the
-    /// file until another is chosen. If the file is damaged, what can be read of it counts, and the file is copied under a new
-    /// name first. Only a file that can't be read at all is moved aside.
+    /// An invalid value alone falls back to its default, and the third value reports it in a sentence; it stays in the file until
+    /// it is changed. If the file is damaged, its readable part counts, and the file is copied under a new name first. Only a file
+    /// that can't be read at all is moved aside.
     #[must_use]
     pub fn open(directories: &Directories) -> (Self, Settings, Option<String>) {
         let path = directories.config().join(FILE);
@@ -104,7 +104,7 @@ impl Store {
         let Some(damage) = damage else { return (store, settings, of_values) };
         let path = store.path.display().to_string();
         let aside = atomic::name_aside(&store.path);
-        // The next start has nothing to say any more: what is wrong is in the copy.
+        // The next start has nothing to report: the invalid values are in the copy.
         store.wrong.clear();
         let written = fs::copy(&store.path, &aside).map_err(|error| atomic::in_words(&error));
         let written = written.and_then(|_size| store.save(&settings).map_err(|error| error.to_string()));
@@ -125,8 +125,8 @@ impl Store {
         (store, settings, Some(of_file))
     }
 
-    /// Reads the settings without ever touching the file: [`Store::save`] then fails with [`SettingsError::ReadOnly`]. If there
-    /// are none yet, these are the defaults. The third value says what could not be used.
+    /// Reads the settings without ever changing the file: [`Store::save`] then fails with [`SettingsError::ReadOnly`]. If there are
+    /// none yet, returns the defaults. The third value reports what could not be used.
     ///
     /// # Errors
     ///
@@ -145,14 +145,14 @@ impl Store {
                 path.display()
             )
         });
-        // What is wrong with single values follows from the damage.
+        // Errors of single values follow from the damage.
         let said = damage.or_else(|| lenient::sentence(&parsed, &path.display().to_string()));
         let settings = parsed.settings.clone();
         let store = Self::new(path, Writing::Never).with(parsed);
         Ok((store, settings, said))
     }
 
-    /// What the settings say, without touching anything. If there are none yet, these are the defaults.
+    /// The current settings, read without changing anything. If there are none yet, returns the defaults.
     ///
     /// # Errors
     ///
@@ -165,20 +165,20 @@ impl Store {
         Self { path, writing, unknown: Unknown::default(), wrong: Vec::new(), read: Table::new() }
     }
 
-    /// Remembers what a file had beside the settings that were read from it.
+    /// Stores what the file had besides the settings that were read from it.
     fn with(mut self, parsed: Parsed) -> Self {
-        // Settings that were read can be written: but for paths that are no text, which are left out.
+        // Settings that were read can be serialised, except paths that are not UTF-8, which are skipped.
         self.read = Table::try_from(&parsed.settings).unwrap_or_default();
         self.unknown = Unknown::between(&parsed.table, &self.read);
         self.wrong = parsed.wrong;
         self
     }
 
-    /// Writes the settings, whole or not at all. Waits for the disk.
+    /// Writes the settings, completely or not at all. Blocks on the disk.
     ///
     /// # Errors
     ///
-    /// Where the file can't be written; it is then as it was before, but for [`SettingsError::NotConfirmed`].
+    /// If the file can't be written. It is then unchanged, except after [`SettingsError::NotConfirmed`].
     pub fn save(&self, settings: &Settings) -> Result<(), SettingsError> {
         match self.writing {
             Writing::Allowed => {}
@@ -196,27 +196,27 @@ impl Store {
             .map_err(|error| SettingsError::of(&self.path, error))
     }
 
-    /// The file.
+    /// The path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// A file's content as text, or why it is none.
+/// A file's content as text, or why it is not text.
 fn text(bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_not_text| "it is not text".to_owned())
 }
 
-/// Moves a file aside under a name that is free.
+/// Moves a file aside under a free name.
 fn move_aside(path: &Path) -> io::Result<PathBuf> {
     let aside = atomic::name_aside(path);
     fs::rename(path, &aside)?;
     Ok(aside)
 }
 
-/// The settings with nothing secret in them: a user name or password that was typed into an address is left out. Such an
-/// address is refused where it is used, so nothing is lost.
+/// The settings without secrets: a user name or password that was typed into an address is removed. Such an address is refused on
+/// use, so nothing is lost.
 fn without_credentials(settings: &Settings) -> Settings {
     let mut settings = settings.clone();
     let proxy = match &mut settings.preferences.proxy {
@@ -235,25 +235,25 @@ fn without_credentials(settings: &Settings) -> Settings {
     settings
 }
 
-/// An address without the credentials in it; `None` where there are none.
+/// The address without its credentials; `None` if it has none.
 fn clean(address: &Address) -> Option<Address> {
     let Ok(mut url) = url::Url::parse(address.as_str()) else {
         return address.as_str().contains('@').then(Address::default);
     };
     if url.cannot_be_a_base() {
-        // `me:password@host` reads as the scheme `me`.
+        // `me:password@host` parses as the scheme `me`.
         return url.as_str().contains('@').then(Address::default);
     }
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
-    // Neither fails where there is something to take out.
+    // Neither fails if there is something to remove.
     let taken = url.set_username("").and_then(|()| url.set_password(None));
     Some(if taken.is_ok() { Address::new(url.as_str()) } else { Address::default() })
 }
 
 impl Unknown {
-    /// What is in `read` and not in `known`.
+    /// The keys that are in `read` and not in `known`.
     fn between(read: &Table, known: &Table) -> Self {
         let profiles = profiles_by_id(known)
             .filter_map(|(id, known)| {
@@ -265,7 +265,7 @@ impl Unknown {
         Self { top: difference(read, known), profiles }
     }
 
-    /// Adds it to what will be written, without touching what is there.
+    /// Adds them to the table to write, without changing existing keys.
     fn put_back(&self, table: &mut Table) {
         if let Some(Value::Array(profiles)) = table.get_mut("profiles") {
             for profile in profiles.iter_mut().filter_map(Value::as_table_mut) {
@@ -290,7 +290,7 @@ fn profiles_by_id(table: &Table) -> impl Iterator<Item = (&str, &Table)> {
         .filter_map(|profile| Some((profile.get("id")?.as_str()?, profile)))
 }
 
-/// The keys of `read` that `known` does not have, tables within tables included.
+/// The keys of `read` that `known` does not have, nested tables included.
 fn difference(read: &Table, known: &Table) -> Table {
     read.iter()
         .filter_map(|(key, value)| match (value, known.get(key)) {
@@ -304,7 +304,7 @@ fn difference(read: &Table, known: &Table) -> Table {
         .collect()
 }
 
-/// Adds keys that are not there yet, tables within tables included.
+/// Adds missing keys, nested tables included.
 fn add(table: &mut Table, unknown: &Table) {
     for (key, value) in unknown {
         match (table.get_mut(key), value) {

@@ -78,7 +78,7 @@ fn what_is_saved_is_read_again() {
     let (store, before, notice) = Store::open(&directories);
     assert_eq!((before, notice), (Settings::default(), None), "a first start has defaults and nothing to say");
     store.save(&settings()).unwrap();
-    // `Default` makes random ids, so the comparison is with what was saved.
+    // `Default` creates random ids, so compare with what was saved.
     let (_, first, _) = Store::open(&directories);
     store.save(&first).unwrap();
     let (_, second, notice) = Store::open(&directories);
@@ -90,7 +90,7 @@ fn what_is_saved_is_read_again() {
     assert_eq!(names(&second), names(&expected));
 }
 
-/// What is in the folder beside the settings.
+/// The files in the folder besides the settings.
 fn beside(directories: &Directories) -> Vec<PathBuf> {
     let files = fs::read_dir(directories.config()).unwrap().map(|entry| entry.unwrap().path());
     files.filter(|path| !path.ends_with(FILE)).collect()
@@ -166,7 +166,7 @@ fn a_wrong_value_falls_back_alone_and_stays_in_the_file_until_another_is_chosen(
         ];
         assert_eq!(kept.iter().filter(|kept| !**kept).count(), 1, "{wrong} took something else with it: {kept:?}");
 
-        // What is saved for another reason leaves the value alone; what is chosen instead of it takes its place.
+        // Saving for another reason leaves the value alone; changing it replaces it.
         let mut changed = settings.clone();
         changed.profiles[1].username = "somebody".to_owned();
         store.save(&changed).unwrap();
@@ -236,7 +236,7 @@ fn a_damaged_file_counts_as_far_as_it_can_be_read_and_a_copy_of_it_stays() {
         assert_eq!(fs::read_to_string(aside).unwrap(), text, "the damaged file was lost: {wrong}");
         let notice = notice.unwrap();
         assert!(notice.contains(&aside.display().to_string()) && notice.ends_with('.'), "{notice}");
-        // It is said once.
+        // It is reported once.
         let (_, again, notice) = Store::open(&directories);
         assert_eq!((again, notice), (settings, None), "{wrong}");
         assert_eq!(beside(&directories).len(), 1, "{wrong}");
@@ -343,7 +343,7 @@ fn the_file_holds_nothing_secret() {
     let text = fs::read_to_string(store.path()).unwrap();
     assert!(!text.contains("CANARY"), "a secret is in the file:\n{text}");
     assert!(text.contains("https://cab.example.com/base"), "more than the secret was left out:\n{text}");
-    // Whoever adds a key has to think about this promise.
+    // Adding a key requires a thought about this promise.
     let table: Table = toml::from_str(&text).unwrap();
     let keys = |table: &Table| table.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
     assert_eq!(keys(&table), "preferences profiles");
