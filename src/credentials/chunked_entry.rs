@@ -1,16 +1,16 @@
-//! Secrets longer than one entry takes, split over several.
+//! Splits secrets that are too long for one entry.
 //!
-//! A secret that fits is one entry, as it is. A longer one has a head under its own user name, which begins with a NUL (no
-//! token holds one) and says `<set> <count> <size>`; its pieces are under `<user>:<set>:<number>`. The set is `a` or `b`,
-//! never the one in force, so that a write that is interrupted leaves the older secret whole.
+//! A secret that fits is stored as one entry. A longer one has a head under its own user name, which starts with a NUL (no token
+//! contains one) and contains `<set> <count> <size>`; its chunks are under `<user>:<set>:<number>`. The set is `a` or `b`, never
+//! the current one, so that an interrupted write leaves the older secret intact.
 
 use super::secret_bytes::SecretBytes;
 use super::store::{SecretStore, StoreError};
 
-/// What the head of a split secret begins with.
+/// The prefix of a split secret's head.
 const HEAD: &str = "\0split ";
 
-/// The most pieces that are believed in; a token is a few thousand bytes.
+/// Maximum number of chunks that is accepted; a token is a few thousand bytes.
 const MOST: usize = 64;
 
 /// The head of a split secret.
@@ -42,13 +42,13 @@ impl Head {
     }
 }
 
-/// The head under a user name, where there is one that can be read.
+/// The head under a user name, if there is a readable one.
 fn head(store: &mut dyn SecretStore, user: &str) -> Result<Option<Head>, StoreError> {
     let entry = store.get(user)?;
     Ok(entry.and_then(|bytes| Head::read(&bytes)).and_then(Result::ok))
 }
 
-/// Puts a secret under a user name, in as many pieces as the store's limit demands.
+/// Stores a secret under a user name, in as many chunks as the store's limit requires.
 pub(crate) fn set(store: &mut dyn SecretStore, user: &str, secret: &[u8]) -> Result<(), StoreError> {
     let Some(limit) = store.limit().filter(|limit| *limit > 0) else {
         return store.set(user, secret);
@@ -70,7 +70,7 @@ pub(crate) fn set(store: &mut dyn SecretStore, user: &str, secret: &[u8]) -> Res
     before.into_iter().flat_map(|head| head.names(user)).try_for_each(|name| store.delete(&name))
 }
 
-/// The secret under a user name, put together.
+/// The complete secret under a user name.
 pub(crate) fn get(store: &mut dyn SecretStore, user: &str) -> Result<Option<SecretBytes>, StoreError> {
     let Some(entry) = store.get(user)? else { return Ok(None) };
     let head = match Head::read(&entry) {
@@ -81,7 +81,7 @@ pub(crate) fn get(store: &mut dyn SecretStore, user: &str) -> Result<Option<Secr
     for name in head.names(user) {
         pieces.push(store.get(&name)?.ok_or(StoreError::Damaged)?);
     }
-    // Of its final size from the start: a buffer that grew would leave copies behind.
+    // Allocated at its final size: a buffer that grew would leave copies behind.
     let size = pieces.iter().map(|piece| piece.len()).sum();
     let mut whole = SecretBytes::new(Vec::with_capacity(size));
     for piece in &pieces {
@@ -90,7 +90,7 @@ pub(crate) fn get(store: &mut dyn SecretStore, user: &str) -> Result<Option<Secr
     if whole.len() == head.size { Ok(Some(whole)) } else { Err(StoreError::Damaged) }
 }
 
-/// Takes a secret and all its pieces out: the head last, so that a failure leaves a way to try again.
+/// Deletes a secret and all its chunks: the head last, so that a failed deletion can be retried.
 pub(crate) fn delete(store: &mut dyn SecretStore, user: &str) -> Result<(), StoreError> {
     if store.limit().is_some()
         && let Some(head) = head(store, user)?

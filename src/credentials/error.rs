@@ -1,27 +1,27 @@
-//! What a keyring's failure means for the operator.
+//! Keyring errors, worded for the operator.
 
 use super::store::StoreError;
 
-/// What was asked of the keyring.
+/// A keyring operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// Keeping a token.
+    /// Storing a token.
     Storing,
-    /// Reading the kept token.
+    /// Reading the stored token.
     Reading,
-    /// Taking the kept token out.
+    /// Deleting the stored token.
     Forgetting,
-    /// Keeping the key of a profile's payloads.
+    /// Storing the key of a profile's payloads.
     StoringKey,
-    /// Reading it.
+    /// Reading that key.
     ReadingKey,
-    /// Taking it out.
+    /// Deleting that key.
     ForgettingKey,
-    /// Reading or making the key under which the journal seals links.
+    /// Reading or creating the key with which the journal seals links.
     Sealing,
 }
 
-/// The keyring did not do what was asked. Its text says what happened, what that means, and what to do; it holds no secret.
+/// A keyring operation failed. The text says what happened, what that means, and what to do; it contains no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{cause} {} {}", meaning(*doing), remedy(cause, *doing))]
 pub struct KeyringError {
@@ -34,13 +34,13 @@ impl KeyringError {
         Self { doing, cause }
     }
 
-    /// What was asked.
+    /// The operation that failed.
     #[must_use]
     pub fn doing(&self) -> Operation {
         self.doing
     }
 
-    /// Why it was not done.
+    /// Why it failed.
     #[must_use]
     pub fn cause(&self) -> &StoreError {
         &self.cause

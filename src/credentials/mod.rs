@@ -1,13 +1,12 @@
-//! The operating system's keyring: where a profile's authorization token is kept between runs, and the key under which the
-//! journal seals links.
+//! The operating system's keyring: stores a profile's authorization token between runs, and the key with which the journal seals
+//! links.
 //!
-//! A [`Keyring`] is a handle to one thread that alone speaks to the system, because a keyring may block for as long as it
-//! shows a prompt. Callers wait with a deadline. May use the secret types of `protocol`; never writes a secret to a log,
-//! an error or a file.
+//! A [`Keyring`] is a handle to the only thread that calls the system, because a keyring may block for as long as it shows a
+//! prompt. Callers wait with a deadline. May use the secret types of `protocol`; never writes a secret to a log, an error or a
+//! file.
 //!
-//! Service `privicore-monitor`; user name `token:<profile uuid>`, secret = the token's UTF-8 bytes; user name
-//! `seal:<journal uuid>`, secret = 32 random bytes, which nothing ever takes out again; user name `data:<profile uuid>`, secret =
-//! the 32 bytes of the key of the profile's payloads.
+//! Service `privicore-monitor`. User name `token:<profile uuid>`: the token's UTF-8 bytes. User name `seal:<journal uuid>`: 32
+//! random bytes, which are never deleted. User name `data:<profile uuid>`: the 32 bytes of the key of the profile's payloads.
 
 pub(crate) mod chunked_entry;
 pub(crate) mod error;
@@ -29,90 +28,90 @@ pub use seal::{JournalId, SealKey};
 pub use secret_bytes::{DEADLINE, SecretBytes};
 pub use store::{MemoryStore, SecretStore, StoreError};
 
-/// Requests that wait for the thread. Where as many wait, the next caller waits for a place, within its own deadline.
+/// Capacity of the thread's request queue. When it is full, callers wait, within their own deadlines.
 const WAITING: usize = 16;
 
-/// A handle to the keyring; clones share it. The thread ends with the last of them.
+/// A handle to the keyring; clones share it. The thread ends with the last handle.
 #[derive(Clone)]
 pub struct Keyring(Way);
 
 /// How requests reach the store.
 #[derive(Clone)]
 enum Way {
-    /// By a thread of its own.
+    /// On a separate thread.
     Thread(mpsc::Sender<Request>),
-    /// Within the caller: for a store that never blocks.
+    /// In the caller: for a store that never blocks.
     InPlace(Arc<Mutex<Box<dyn SecretStore>>>),
 }
 
-/// What the thread is asked.
+/// A request to the thread.
 struct Request {
     task: Task,
     reply: oneshot::Sender<Answer>,
 }
 
-/// The store's answer; a secret only to [`Task::Read`], [`Task::ReadUnlocked`] and [`Task::Seal`].
+/// The store's answer; contains a secret only for [`Task::Read`], [`Task::ReadUnlocked`] and [`Task::Seal`].
 type Answer = Result<Option<SecretBytes>, StoreError>;
 
-/// What to do with the entry of that user name.
+/// An operation on the entry of a user name.
 enum Task {
     Store(String, SecretBytes),
     Read(String),
-    /// The same, unless it is locked.
+    /// Same, unless the keyring is locked.
     ReadUnlocked(String),
     Forget(String),
-    /// Reads it; where it holds no key, puts this one there.
+    /// Reads the entry; if it has no key, stores this one.
     Seal(String, SecretBytes),
 }
 
 impl Keyring {
-    /// The keyring of the operating system: the Secret Service, the macOS Keychain, or the Windows Credential Manager. It
-    /// is first touched by the first request.
+    /// The keyring of the operating system: the Secret Service, the macOS Keychain, or the Windows Credential Manager. The first
+    /// request connects to it.
     #[must_use]
     pub fn system() -> Self {
         Self::with_store(Box::new(system::SystemStore))
     }
 
-    /// One that is forgotten with the last handle and never touches the operating system: for the sandbox.
+    /// A keyring in memory, dropped with the last handle, that never touches the operating system: for the sandbox.
     #[must_use]
     pub fn in_memory() -> Self {
         Self::in_place(Box::new(MemoryStore::default()))
     }
 
-    /// A keyring on another store, which may block: it gets the thread.
+    /// A keyring on another store, which may block, on its own thread.
     #[must_use]
     pub fn with_store(store: Box<dyn SecretStore>) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
         let thread = std::thread::Builder::new().name("keyring".to_owned()).spawn(move || run(store, receiver));
         if let Err(error) = thread {
-            // The receiver is gone with the closure: every request will say that the keyring has stopped.
+            // The receiver is dropped with the closure, so every request reports that the keyring has stopped.
             tracing::error!(%error, "the keyring's thread could not be started");
         }
         Self(Way::Thread(sender))
     }
 
-    /// A keyring on a store that never blocks: it is asked within the caller, so that no clock moves meanwhile.
+    /// A keyring on a store that never blocks: called in the caller, so that no clock advances meanwhile.
     #[must_use]
     pub fn in_place(store: Box<dyn SecretStore>) -> Self {
         Self(Way::InPlace(Arc::new(Mutex::new(store))))
     }
 
-    /// Keeps a profile's token, in place of an older one, and proves by reading it back that it is kept.
+    /// Stores a profile's token, replacing an older one, and reads it back to verify it.
     ///
     /// # Errors
     ///
-    /// Where it is not kept. A token whose caller has given up waiting is taken out again when the keyring answers.
+    /// If it is not stored. If the caller has timed out, the token is deleted again when the keyring answers.
     pub async fn store_token(&self, profile: ProfileId, token: &AuthorizationToken) -> Result<(), KeyringError> {
         let secret = SecretBytes::new(token.expose().as_bytes().to_vec());
         let answer = self.ask(Task::Store(user_name(profile), secret)).await;
         answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Operation::Storing, cause))
     }
 
-    /// A profile's token; `None` where none is kept.
+    /// A profile's token; `None` if none is stored.
     ///
     /// # Errors
     ///
-    /// Where the keyring does not say, or says something that is not a token.
+    /// If the keyring fails, or returns something that is not a token.
     pub async fn token(&self, profile: ProfileId) -> Result<Option<AuthorizationToken>, KeyringError> {
         let read = match self.ask(Task::Read(user_name(profile))).await {
             Ok(None) => Ok(None),
@@ -125,31 +124,31 @@ impl Keyring {
         read.map_err(|cause| KeyringError::new(Operation::Reading, cause))
     }
 
-    /// Takes a profile's token out. One that is not there is no error. It is done even where the caller gave up waiting.
+    /// Deletes a profile's token. A missing token is not an error. It is deleted even if the caller has timed out.
     ///
     /// # Errors
     ///
-    /// Where the token may still be there.
+    /// If the token may still be stored.
     pub async fn forget_token(&self, profile: ProfileId) -> Result<(), KeyringError> {
         let answer = self.ask(Task::Forget(user_name(profile))).await;
         answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Operation::Forgetting, cause))
     }
 
-    /// Keeps the key of a profile's payloads, in place of an older one, and proves by reading it back that it is kept.
+    /// Stores the key of a profile's payloads, replacing an older one, and reads it back to verify it.
     ///
     /// # Errors
     ///
-    /// Where it is not kept. A key whose caller has given up waiting is taken out again when the keyring answers.
+    /// If it is not stored. If the caller has timed out, the key is deleted again when the keyring answers.
     pub async fn store_data_key(&self, profile: ProfileId, key: &DataKey) -> Result<(), KeyringError> {
         let answer = self.ask(Task::Store(data_key_name(profile), SecretBytes::new(key.expose().to_vec()))).await;
         answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Operation::StoringKey, cause))
     }
 
-    /// The key of a profile's payloads; `None` where none is kept.
+    /// The key of a profile's payloads; `None` if none is stored.
     ///
     /// # Errors
     ///
-    /// Where the keyring does not say, or says something that is no key.
+    /// If the keyring fails, or returns something that is not a key.
     pub async fn data_key(&self, profile: ProfileId) -> Result<Option<DataKey>, KeyringError> {
         let read = self.ask(Task::Read(data_key_name(profile))).await.and_then(|found| {
             found
@@ -159,22 +158,22 @@ impl Keyring {
         read.map_err(|cause| KeyringError::new(Operation::ReadingKey, cause))
     }
 
-    /// Takes the key of a profile's payloads out. One that is not there is no error.
+    /// Deletes the key of a profile's payloads. A missing key is not an error.
     ///
     /// # Errors
     ///
-    /// Where the key may still be there.
+    /// If the key may still be stored.
     pub async fn forget_data_key(&self, profile: ProfileId) -> Result<(), KeyringError> {
         let answer = self.ask(Task::Forget(data_key_name(profile))).await;
         answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Operation::ForgettingKey, cause))
     }
 
-    /// The key under which a journal seals secrets. Where there is none yet, one is made by the system's randomness, kept,
-    /// and proved to be kept by reading it back.
+    /// The key with which a journal seals secrets. If there is none yet, a random one is created, stored, and read back to verify
+    /// it.
     ///
     /// # Errors
     ///
-    /// Where it is not known or not kept. One that is kept after its caller gave up waiting stays for the next time.
+    /// If it is not known or not stored. A key that is stored after its caller has timed out stays for the next time.
     pub async fn seal_key(&self, journal: JournalId) -> Result<SealKey, KeyringError> {
         let answer = match SealKey::random() {
             Ok(fresh) => self.ask(Task::Seal(seal_name(journal), fresh.into_bytes())).await,
@@ -185,12 +184,12 @@ impl Keyring {
             .map_err(|cause| KeyringError::new(Operation::Sealing, cause))
     }
 
-    /// The key under which a journal seals secrets, if there is one and nobody has to be asked for a password: nothing is made,
-    /// and no keyring is unlocked.
+    /// The key with which a journal seals secrets, if it exists and no password prompt is needed: no key is created, and no keyring
+    /// is unlocked.
     ///
     /// # Errors
     ///
-    /// If the keyring is locked or does not say.
+    /// If the keyring is locked or fails.
     pub async fn known_seal_key(&self, journal: JournalId) -> Result<Option<SealKey>, KeyringError> {
         let answer = self.ask(Task::ReadUnlocked(seal_name(journal))).await;
         answer.map(|bytes| bytes.and_then(SealKey::of)).map_err(|cause| KeyringError::new(Operation::Sealing, cause))
@@ -223,22 +222,22 @@ impl std::fmt::Debug for Keyring {
     }
 }
 
-/// Under which name a profile's token is kept.
+/// The user name for a profile's token.
 fn user_name(profile: ProfileId) -> String {
     format!("token:{profile}")
 }
 
-/// Under which name the key of a journal's seal is kept.
+/// The user name for a journal's sealing key.
 fn seal_name(journal: JournalId) -> String {
     format!("seal:{journal}")
 }
 
-/// Under which name the key of a profile's payloads is kept.
+/// The user name for the key of a profile's payloads.
 fn data_key_name(profile: ProfileId) -> String {
     format!("data:{profile}")
 }
 
-/// The thread: one request after the other, in their order, until the last handle is gone.
+/// The thread: handles requests in order, until the last handle is dropped.
 fn run(mut store: Box<dyn SecretStore>, mut requests: mpsc::Receiver<Request>) {
     while let Some(Request { task, reply }) = requests.blocking_recv() {
         let needless = match task {
@@ -248,13 +247,13 @@ fn run(mut store: Box<dyn SecretStore>, mut requests: mpsc::Receiver<Request>) {
         if needless {
             continue;
         }
-        // The system's libraries can panic; the thread goes on, and the caller is told.
+        // The system's libraries can panic; the thread continues, and the caller gets an error.
         let answer = catch_unwind(AssertUnwindSafe(|| serve(store.as_mut(), &task)))
             .unwrap_or_else(|_panic| Err(StoreError::failed("it stopped unexpectedly")));
         if let Err(unheard) = reply.send(answer)
             && let (Ok(_), Task::Store(user, _)) = (unheard, &task)
         {
-            // The operator has been told that the token is not kept, so it must not be.
+            // The operator was told that the token is not stored, so it must not be.
             let undone = catch_unwind(AssertUnwindSafe(|| chunked_entry::delete(store.as_mut(), user)));
             if !matches!(undone, Ok(Ok(()))) {
                 tracing::warn!("a token that came too late for its caller could not be taken out of the keyring again");
@@ -263,7 +262,6 @@ fn run(mut store: Box<dyn SecretStore>, mut requests: mpsc::Receiver<Request>) {
     }
 }
 
-/// Does one task.
 fn serve(store: &mut dyn SecretStore, task: &Task) -> Answer {
     match task {
         Task::Store(user, secret) => keep(store, user, secret).map(|_kept| None),
@@ -276,16 +274,16 @@ fn serve(store: &mut dyn SecretStore, task: &Task) -> Answer {
         Task::Forget(user) => chunked_entry::delete(store, user).map(|()| None),
         Task::Seal(user, fresh) => match chunked_entry::get(store, user) {
             Ok(Some(kept)) if kept.len() == SealKey::LENGTH => Ok(Some(kept)),
-            // A new key would take the place of one that is only not found: nothing sealed under that would open again.
+            // A new key could replace one that was only not found: what that one sealed would never open again.
             Ok(None) if let Some(doubt) = store.doubt() => Err(doubt),
-            // What is no key opens nothing: nothing is lost with it.
+            // What is stored is not a key and opens nothing, so replacing it loses nothing.
             Ok(_) | Err(StoreError::Damaged) => keep(store, user, fresh).map(Some),
             Err(cause) => Err(cause),
         },
     }
 }
 
-/// Puts a secret into the store and reads it back: only then it is kept.
+/// Stores a secret and reads it back; only then it counts as stored.
 fn keep(store: &mut dyn SecretStore, user: &str, secret: &SecretBytes) -> Result<SecretBytes, StoreError> {
     chunked_entry::set(store, user, secret)?;
     chunked_entry::get(store, user)?.filter(|kept| kept == secret).ok_or(StoreError::NotKept)

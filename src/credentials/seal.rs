@@ -1,4 +1,4 @@
-//! The key under which a journal seals secrets, and the name of the journal that it belongs to.
+//! The key with which a journal seals secrets, and the id of that journal.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::secret_bytes::SecretBytes;
 use super::store::StoreError;
 
-/// Names a journal: a UUID that it carries. The key of its seal is kept under it.
+/// Identifies a journal: a UUID stored in it. The keyring stores the journal's sealing key under it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct JournalId(uuid::Uuid);
 
 impl JournalId {
-    /// From 16 random bytes, as the journal keeps them: a version 4 UUID.
+    /// Creates it from 16 random bytes, as the journal stores them: a version 4 UUID.
     #[must_use]
     pub fn from_random_bytes(bytes: [u8; 16]) -> Self {
         Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
@@ -31,7 +31,7 @@ impl fmt::Display for JournalId {
     }
 }
 
-/// A key of AES-256-GCM, wiped when dropped. It can't be printed, not even by `Debug`.
+/// An AES-256-GCM key, wiped when dropped. It can't be printed, not even by `Debug`.
 #[derive(Clone)]
 pub struct SealKey(SecretBytes);
 
@@ -39,7 +39,7 @@ impl SealKey {
     /// Its length in bytes.
     pub const LENGTH: usize = 32;
 
-    /// A fresh one, by the system's randomness.
+    /// Creates a random key.
     pub(crate) fn random() -> Result<Self, StoreError> {
         let mut bytes = SecretBytes::new(vec![0; Self::LENGTH]);
         SystemRandom::new()
@@ -48,17 +48,17 @@ impl SealKey {
         Ok(Self(bytes))
     }
 
-    /// From what a store holds; `None` where that is no key.
+    /// Creates it from stored bytes; `None` if they are not a key.
     pub(crate) fn of(bytes: SecretBytes) -> Option<Self> {
         (bytes.len() == Self::LENGTH).then_some(Self(bytes))
     }
 
-    /// The bytes, taken out.
+    /// Converts it into its bytes.
     pub(crate) fn into_bytes(self) -> SecretBytes {
         self.0
     }
 
-    /// The key itself: for sealing and opening, and nothing else.
+    /// The key itself: only for sealing and opening.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0

@@ -1,4 +1,4 @@
-//! Secret bytes, and how long the keyring may take.
+//! Secret bytes, and the deadline for the keyring.
 
 use std::time::Duration;
 
@@ -7,5 +7,5 @@ use secrecy::zeroize::Zeroizing;
 /// How long a caller waits: long enough to type a password into the keyring's prompt.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Bytes of a secret, wiped when dropped.
+/// The bytes of a secret, wiped when dropped.
 pub type SecretBytes = Zeroizing<Vec<u8>>;

@@ -1,61 +1,62 @@
-//! What a keyring is, to this room: bytes under a user name.
+//! The interface to a keyring: bytes under a user name.
 
 use std::collections::HashMap;
 
 use super::secret_bytes::SecretBytes;
 
-/// A place for secrets. Called from one thread at a time; may block.
+/// A store for secrets. Called from one thread at a time; may block.
 pub trait SecretStore: Send {
-    /// The secret under a user name; `None` where there is none.
+    /// The secret under a user name; `None` if there is none.
     ///
     /// # Errors
     ///
-    /// Where the store does not say.
+    /// If the store fails.
     fn get(&mut self, user: &str) -> Result<Option<SecretBytes>, StoreError>;
 
-    /// Puts a secret under a user name, in place of an older one.
+    /// Stores a secret under a user name, replacing an older one.
     ///
     /// # Errors
     ///
-    /// Where it is not kept.
+    /// If it is not stored.
     fn set(&mut self, user: &str, secret: &[u8]) -> Result<(), StoreError>;
 
-    /// Takes the secret under a user name out. One that is not there is no error.
+    /// Deletes the secret under a user name. A missing secret is not an error.
     ///
     /// # Errors
     ///
-    /// Where it may still be there.
+    /// If it may still be stored.
     fn delete(&mut self, user: &str) -> Result<(), StoreError>;
 
-    /// Whether reading would ask the operator for a password.
+    /// Whether reading would prompt the operator for a password.
     fn is_locked(&mut self) -> bool {
         false
     }
 
-    /// Why a secret may be kept although [`Self::get`] found none; `None` if there is none.
+    /// Why a secret may be stored although [`Self::get`] found none; `None` if there is no such reason.
     fn doubt(&mut self) -> Option<StoreError> {
         None
     }
 
-    /// The longest secret that one entry takes, in bytes; `None` where nothing is known of a limit.
+    /// Maximum size of a secret in one entry, in bytes; `None` if no limit is known.
     fn limit(&self) -> Option<usize> {
         None
     }
 }
 
-/// Why a store did not do what was asked. Holds no secret.
+/// Why a store operation failed. Contains no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// It is locked.
+    /// The keyring is locked.
     #[error("The system keyring is locked.")]
     Locked,
-    /// It finds nothing, and is locked or does not say where secrets are kept: `KeePassXC` is like that while its database is locked.
+    /// Nothing was found, and the keyring is locked or has no default collection: `KeePassXC` behaves like this while its database
+    /// is locked.
     #[error("The system keyring is locked or has no default collection.")]
     NoDefaultCollection,
-    /// There is none.
+    /// There is no keyring.
     #[error("No system keyring is set up.")]
     Missing,
-    /// The operator or the system said no.
+    /// The operator or the system denied access.
     #[error("The system keyring did not give access.")]
     Refused,
     /// It has not answered within [`super::secret_bytes::DEADLINE`].
@@ -64,10 +65,10 @@ pub enum StoreError {
         super::secret_bytes::DEADLINE.as_secs()
     )]
     TimedOut,
-    /// It took the secret, and gives another one or none.
+    /// It accepted the secret, but returns another one or none.
     #[error("The system keyring took what it was given but does not give it back.")]
     NotKept,
-    /// What it holds is not what was put there.
+    /// The stored bytes are not what was stored there.
     #[error("The system keyring holds something for this profile that is not a token.")]
     Damaged,
     /// Its thread has ended.
@@ -79,10 +80,10 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// The longest detail that is shown, in characters.
+    /// Maximum length of the shown detail, in characters.
     const LONGEST: usize = 160;
 
-    /// A failure in the system's words: one line of them.
+    /// A failure with the system's text, shortened to one line.
     #[must_use]
     pub fn failed(words: &str) -> Self {
         let line: String = words

@@ -1,16 +1,16 @@
-//! The operating system's keyring, by the crate `keyring`.
+//! The operating system's keyring, through the crate `keyring`.
 //!
-//! That crate connects once a process, on the first entry: a keyring that is started later is found at the next start.
+//! That crate connects once per process, on the first entry: a keyring that is started later is found at the next start.
 
 use keyring_core::Error;
 
 use super::secret_bytes::SecretBytes;
 use super::store::{SecretStore, StoreError};
 
-/// The service that every entry is filed under.
+/// The service name of every entry.
 const SERVICE: &str = "privicore-monitor";
 
-/// What the Windows Credential Manager takes in one entry, with room to spare: its limit is 2,560 bytes.
+/// Size limit of an entry in the Windows Credential Manager, with a margin: its own limit is 2,560 bytes.
 const WINDOWS_LIMIT: usize = 2_400;
 
 /// The operating system's keyring.
@@ -58,7 +58,7 @@ impl SecretStore for SystemStore {
         use secret_service::blocking::SecretService;
         let service = SecretService::connect(EncryptionType::Plain);
         let locked = service.and_then(|service| service.get_default_collection()?.is_locked());
-        // Of one that does not say, reading tells more.
+        // If it does not report its state, try reading.
         locked.unwrap_or(false)
     }
 
@@ -66,7 +66,7 @@ impl SecretStore for SystemStore {
     fn doubt(&mut self) -> Option<StoreError> {
         use secret_service::EncryptionType;
         use secret_service::blocking::SecretService;
-        // A service may find nothing in what is locked, without a prompt: KeePassXC does, if it is told to.
+        // A locked service may find nothing without a prompt: KeePassXC does, if configured so.
         let is_locked = SecretService::connect(EncryptionType::Plain)
             .and_then(|service| service.get_default_collection()?.is_locked());
         matches!(is_locked, Ok(true) | Err(secret_service::Error::NoResult)).then_some(StoreError::NoDefaultCollection)
@@ -85,7 +85,7 @@ fn delete_all(entries: &[keyring_core::Entry]) -> Result<(), StoreError> {
     })
 }
 
-/// Tells what happened without the secret: `BadEncoding` and `BadDataFormat` hold it, so nothing of theirs is used.
+/// Converts an error without exposing the secret: `BadEncoding` and `BadDataFormat` contain it, so nothing of theirs is used.
 fn in_our_words(error: Error) -> StoreError {
     match error {
         Error::NoDefaultStore => StoreError::Missing,
@@ -103,8 +103,8 @@ fn in_our_words(error: Error) -> StoreError {
     }
 }
 
-/// What an error of the Secret Service means, where its kind says it: there is no other way to tell a keyring that is locked
-/// from one that is not there.
+/// Converts an error of the Secret Service, if its kind is known: there is no other way to distinguish a locked keyring from a
+/// missing one.
 #[cfg(all(unix, not(target_os = "macos")))]
 fn of_secret_service(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<StoreError> {
     use secret_service::Error::{Locked, NoResult, Prompt, PromptDisconnected, Unavailable};
@@ -147,8 +147,8 @@ mod tests {
         assert_eq!(failed, "The system keyring failed: Platform failure: line one line two.");
     }
 
-    /// By the conversion of the crate that the keyring is made of: if it comes with another version of the Secret Service's
-    /// crate one day, this fails.
+    /// Uses the conversion of the crate that `keyring` is built on: if it depends on another version of the Secret Service's crate
+    /// one day, this fails.
     #[cfg(all(unix, not(target_os = "macos")))]
     #[test]
     fn the_secret_services_errors_are_known_by_their_kind() {

@@ -12,7 +12,7 @@ use super::secret_bytes::{DEADLINE, SecretBytes};
 use super::store::{MemoryStore, SecretStore, StoreError};
 use super::*;
 
-/// A store whose content a test can look at, which fails on demand and takes no more than its limit.
+/// A store whose content a test can inspect, which fails on demand and enforces its limit.
 #[derive(Clone, Default)]
 struct Scripted(Arc<Mutex<Script>>);
 
@@ -22,13 +22,13 @@ struct Script {
     limit: Option<usize>,
     /// Fails every call.
     fails: Option<StoreError>,
-    /// Says that it has set what it has not.
+    /// Reports success of `set` without storing.
     forgetful: bool,
     /// Panics at the next call.
     panics: bool,
     /// Finds nothing, and doubts that there is nothing.
     doubts: bool,
-    /// How many more calls of `set` succeed.
+    /// Number of further calls of `set` that succeed.
     sets_left: Option<usize>,
 }
 
@@ -85,7 +85,7 @@ impl SecretStore for Scripted {
     }
 }
 
-/// A store that does not answer before its gate is opened, or ever; it says when it has been called.
+/// A store that does not answer before its gate is opened, or ever; it signals each call.
 struct Gated {
     called: mpsc::Sender<()>,
     gate: std_mpsc::Receiver<()>,
@@ -220,7 +220,7 @@ async fn a_keyring_that_never_answers_is_not_waited_for_longer_than_the_deadline
     assert_eq!(*error.cause(), StoreError::TimedOut);
     assert_eq!(start.elapsed(), DEADLINE);
     assert!(error.to_string().contains("a window of its own"), "the prompt is not named: {error}");
-    // The thread still hangs. More callers than there are places wait no longer either.
+    // The thread still hangs. More callers than the queue holds do not wait longer either.
     let start = tokio::time::Instant::now();
     let callers = (0..WAITING * 2).map(|_| keyring.token(profile()));
     for outcome in futures_util::future::join_all(callers).await {
@@ -243,7 +243,7 @@ async fn a_token_that_came_too_late_for_its_caller_is_taken_out_again() {
     // The keyring shows its prompt; the deadline passes.
     tokio::time::pause();
     assert_eq!(*storing.await.unwrap_err().cause(), StoreError::TimedOut);
-    // The operator answers the prompt. From here on the thread works, so the clock must run by itself.
+    // The operator answers the prompt. From here on the thread works, so the clock must advance normally.
     tokio::time::resume();
     for _ in 0..3 {
         gate.open.send(()).unwrap();
@@ -289,7 +289,7 @@ async fn a_split_write_that_is_interrupted_leaves_the_older_token_whole() {
     let keyring = Keyring::with_store(Box::new(scripted.clone()));
     let (old, new) = (AuthorizationToken::new("o".repeat(250)), AuthorizationToken::new("n".repeat(350)));
     keyring.store_token(profile(), &old).await.unwrap();
-    // Four pieces and the head make five.
+    // Four chunks and the head make five.
     for sets in 0..5 {
         scripted.script().sets_left = Some(sets);
         keyring.store_token(profile(), &new).await.unwrap_err();
@@ -305,7 +305,7 @@ fn journal() -> JournalId {
     JournalId::from_random_bytes(*b"sixteen bytes ..")
 }
 
-/// Why there is no key; a key has no form that could be shown.
+/// Why there is no key; a key itself can't be shown.
 fn refused(answer: Result<SealKey, KeyringError>) -> KeyringError {
     match answer {
         Ok(_key) => panic!("there is a key"),
@@ -342,7 +342,7 @@ async fn a_keyring_that_does_not_answer_or_keep_gives_no_key_and_makes_none_in_p
     scripted.script().fails = None;
     let again = keyring.seal_key(journal()).await.unwrap_or_else(|error| panic!("{error}"));
     assert!(again.expose() == key.expose(), "a locked keyring cost the key");
-    // What is no key opens nothing and is replaced.
+    // Bytes that are not a key open nothing and are replaced.
     let name = scripted.names().pop().unwrap();
     scripted.script().held.insert(name.clone(), b"too short".to_vec());
     let new = keyring.seal_key(journal()).await.unwrap_or_else(|error| panic!("{error}"));
