@@ -104,7 +104,7 @@ pub(crate) struct Missing {
 /// Default maximum number of a profile's rows in memory; the settings can change it.
 pub const ROWS_IN_MEMORY: usize = 1_000_000;
 
-/// A reloaded row and the journal ranges with its earlier entries, for [`Activities::complete`].
+/// A reloaded row and the journal ranges with its earlier entries, for `Activities::complete`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incomplete {
     /// The activity to read.
