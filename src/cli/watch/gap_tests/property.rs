@@ -1,5 +1,7 @@
 //! The property test: for any journal, all views agree.
 
+use proptest::test_runner::RngSeed;
+
 use super::*;
 
 #[derive(Debug, Clone)]
@@ -71,6 +73,8 @@ impl Bench {
         match *step {
             Step::Command(id, status) => self.write(command(&format!("c-{id}"), status)),
             Step::Data(id, is_ready) => self.write(data(&format!("r-{id}"), is_ready)),
+            // The server is asked about open commands only.
+            Step::Unknown(id) if self.status(&Self::key("c", id)).is_some_and(|status| status != Status::Pending) => {}
             Step::Unknown(id) => self.write(enquired(&format!("c-{id}"), StatusCheck::Unknown)),
             Step::Known(id, status) => self.write(enquired(&format!("c-{id}"), known(status))),
             Step::Tracked(id) => self.did(Self::key("c", id), LocalEvent::Tracked),
@@ -127,8 +131,18 @@ impl Bench {
     }
 }
 
+/// The configuration of the environment, with a fixed seed unless it names one.
+fn seeded() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    match config.rng_seed {
+        RngSeed::Random => ProptestConfig { rng_seed: RngSeed::Fixed(20_261_130), ..config },
+        RngSeed::Fixed(_) => config,
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    // The same cases in each run, so that a change fails for its own reason. PROPTEST_RNG_SEED searches others.
+    #![proptest_config(ProptestConfig { cases: 64, ..seeded() })]
 
     #[test]
     fn window_export_and_watch_say_the_same_of_every_gap_and_of_what_is_open(
