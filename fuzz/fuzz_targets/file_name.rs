@@ -5,7 +5,7 @@
 
 #![no_main]
 
-#[path = "../../src/protocol/file_name.rs"]
+#[path = "../../src/protocol/file_name/mod.rs"]
 mod file_name;
 
 use std::path::{Component, Path};
