@@ -80,11 +80,11 @@ pub(crate) async fn ask_expiry(
     loop {
         let error = match context.rest.expiry(&session_credentials.endpoints, &session_credentials.token).await {
             Ok(ends) => {
-                return context.report(InternalEvent::Expiry { profile, session_credentials: number, ends }).await;
+                return context.report(InternalEvent::Expiry { profile, credentials_number: number, ends }).await;
             }
             Err(error @ RestError::Unauthorised(_)) => {
                 return context
-                    .report(InternalEvent::TokenDead { profile, session_credentials: number, why: error })
+                    .report(InternalEvent::TokenDead { profile, credentials_number: number, why: error })
                     .await;
             }
             Err(error) => error,

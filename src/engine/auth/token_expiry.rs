@@ -23,14 +23,14 @@ pub(crate) type ExpiryTimer = oneshot::Sender<()>;
 pub(crate) fn watch(
     context: &EngineContext,
     profile: ProfileId,
-    session_credentials: u64,
+    credentials_number: u64,
     ends: &TokenExpiry,
 ) -> Option<ExpiryTimer> {
     let now = context.clocks.now().at;
     let now = ends.server_now.or_else(|| context.clocks.reference().by_server(now)).unwrap_or(now);
     let life = ends.at?.since(now);
     let (watch, given_up) = oneshot::channel::<()>();
-    let task = keep_watch(context.clone(), profile, session_credentials, life);
+    let task = keep_watch(context.clone(), profile, credentials_number, life);
     let task = async move {
         tokio::select! {
             () = task => {}
@@ -41,7 +41,7 @@ pub(crate) fn watch(
     Some(watch)
 }
 
-async fn keep_watch(context: EngineContext, profile: ProfileId, session_credentials: u64, life: Duration) {
+async fn keep_watch(context: EngineContext, profile: ProfileId, credentials_number: u64, life: Duration) {
     let start = context.clocks.now();
     for (after, due) in plan(life) {
         loop {
@@ -49,7 +49,7 @@ async fn keep_watch(context: EngineContext, profile: ProfileId, session_credenti
             let Some(left) = after.checked_sub(elapsed).filter(|left| !left.is_zero()) else { break };
             tokio::time::sleep(left.min(LOOK)).await;
         }
-        if context.reports.send(InternalEvent::TokenDue { profile, session_credentials, due }).await.is_err() {
+        if context.reports.send(InternalEvent::TokenDue { profile, credentials_number, due }).await.is_err() {
             return;
         }
     }

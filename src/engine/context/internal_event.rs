@@ -23,25 +23,25 @@ use super::options::{SandboxAddresses, SandboxFailure};
 /// A result or an observation of a task. If the channel is full the task waits; the supervisor never waits for a task.
 #[derive(Debug)]
 pub(crate) enum InternalEvent {
-    /// A session changed its state; `session_credentials` is the number of the credentials that it used last.
-    Connection { profile: ProfileId, session_credentials: u64, state: ConnectionState },
+    /// A session changed its state; `credentials_number` is the number of the credentials that it used last.
+    Connection { profile: ProfileId, credentials_number: u64, state: ConnectionState },
     /// The keyring was asked for a token.
     Remembered { profile: ProfileId, token: Result<Option<AuthorizationToken>, KeyringError> },
     /// The server answered a sign-in, or said when a token that the operator entered expires.
     SignedIn { profile: ProfileId, attempt: u64, granted: Result<IssuedToken, SignInError> },
     /// The server said when a token expires.
-    Expiry { profile: ProfileId, session_credentials: u64, ends: TokenExpiry },
+    Expiry { profile: ProfileId, credentials_number: u64, ends: TokenExpiry },
     /// A token that will expire needs action.
-    TokenDue { profile: ProfileId, session_credentials: u64, due: ExpiryEvent },
+    TokenDue { profile: ProfileId, credentials_number: u64, due: ExpiryEvent },
     /// The server answered a token renewal.
     Renewed { asked: Arc<Renewal>, outcome: Result<IssuedToken, RestError> },
     /// The keyring stored a token.
-    Kept { profile: ProfileId, session_credentials: u64 },
+    Kept { profile: ProfileId, credentials_number: u64 },
     /// The journal has the newest token of a profile, which the keyring had not stored when an earlier run ended; `None` if
     /// the journal can't decrypt it.
     Unkept { profile: ProfileId, token: Option<AuthorizationToken> },
     /// A REST call found that the token is no longer valid.
-    TokenDead { profile: ProfileId, session_credentials: u64, why: RestError },
+    TokenDead { profile: ProfileId, credentials_number: u64, why: RestError },
     /// This program requested data; with the folder for automatic saving, and the size.
     Requested { profile: ProfileId, request: RequestId, folder: Option<PathBuf>, size: Option<u64> },
     /// The keyring finished an operation on a profile's data key: the key, and whether the keyring stores it. `change`
@@ -90,7 +90,7 @@ pub(crate) struct RefusedCheck {
     /// The commands, in their order.
     pub(crate) commands: Vec<CommandId>,
     /// The number of the credentials with the refused token.
-    pub(crate) session_credentials: u64,
+    pub(crate) credentials_number: u64,
     pub(crate) why: RestError,
     /// Whether to try again with another token.
     pub(crate) again: bool,

@@ -141,7 +141,7 @@ impl DataRequester {
         if matches!(why, RestError::Unauthorised(_)) {
             let report = InternalEvent::TokenDead {
                 profile: self.profile,
-                session_credentials: self.session_credentials.number,
+                credentials_number: self.session_credentials.number,
                 why,
             };
             self.context.report(report).await;

@@ -83,7 +83,7 @@ pub(crate) struct Reconciler {
 struct Answer {
     /// Stores the answer.
     journal_writer: JournalWriter,
-    session_credentials: u64,
+    credentials_number: u64,
     command: CommandId,
     outcome: Result<StatusCheck, RestError>,
 }
@@ -136,11 +136,11 @@ impl Reconciler {
         let number = session_credentials.number;
         let asked = self.asker.ask(session_credentials, command.clone());
         let journal_writer = self.journal_writer.until_forgotten();
-        Box::pin(async move { Answer { journal_writer, session_credentials: number, command, outcome: asked.await } })
+        Box::pin(async move { Answer { journal_writer, credentials_number: number, command, outcome: asked.await } })
     }
 
     async fn answered(&self, answer: Answer, round: &mut RunState) {
-        let Answer { journal_writer, session_credentials, command, outcome } = answer;
+        let Answer { journal_writer, credentials_number, command, outcome } = answer;
         match outcome {
             Ok(enquiry) => {
                 self.answers_again(round);
@@ -156,15 +156,15 @@ impl Reconciler {
                 if self
                     .pending_commands
                     .joined()
-                    .is_some_and(|joined| joined.session_credentials.number != session_credentials)
+                    .is_some_and(|joined| joined.session_credentials.number != credentials_number)
                 {
                     // It was requested with a token that has been replaced since.
                     self.pending_commands.hurry(&[command]);
                 } else {
-                    round.refused = Some(session_credentials);
+                    round.refused = Some(credentials_number);
                     self.pending_commands.asked(&command);
                 }
-                let report = InternalEvent::TokenDead { profile: self.profile, session_credentials, why: error };
+                let report = InternalEvent::TokenDead { profile: self.profile, credentials_number, why: error };
                 if self.reports.send(report).await.is_err() {
                     tracing::debug!("the engine is stopping");
                 }

@@ -195,7 +195,7 @@ async fn a_refused_token_is_reported_and_asks_nothing_more() {
     bench.pending_commands.join(session_credentials(7));
     pass(3_600).await;
     assert!(bench.asked().len() <= 20, "it went on asking");
-    assert!(matches!(bench.reported.recv().await, Some(InternalEvent::TokenDead { session_credentials: 7, .. })));
+    assert!(matches!(bench.reported.recv().await, Some(InternalEvent::TokenDead { credentials_number: 7, .. })));
 }
 
 #[tokio::test(start_paused = true)]

@@ -328,7 +328,7 @@ impl Session {
     async fn announce(&self, state: ConnectionState) {
         self.event_sender.update(self.profile, |status| status.set_connection(state.clone()));
         let report =
-            InternalEvent::Connection { profile: self.profile, session_credentials: self.credentials_number, state };
+            InternalEvent::Connection { profile: self.profile, credentials_number: self.credentials_number, state };
         if self.reports.send(report).await.is_err() {
             tracing::debug!("the engine is stopping");
         }

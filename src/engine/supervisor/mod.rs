@@ -295,23 +295,23 @@ impl Supervisor {
 
     fn hear(&mut self, report: InternalEvent) {
         match report {
-            InternalEvent::Connection { profile, session_credentials, state } => {
-                self.connection(profile, session_credentials, &state);
+            InternalEvent::Connection { profile, credentials_number, state } => {
+                self.connection(profile, credentials_number, &state);
             }
             InternalEvent::Remembered { profile, token } => self.remembered(profile, token),
             InternalEvent::SignedIn { profile, attempt, granted } => self.signed_in(profile, attempt, granted),
-            InternalEvent::Expiry { profile, session_credentials, ends } => {
-                self.expiry(profile, session_credentials, ends);
+            InternalEvent::Expiry { profile, credentials_number, ends } => {
+                self.expiry(profile, credentials_number, ends);
             }
-            InternalEvent::TokenDue { profile, session_credentials, due } => {
-                self.token_due(profile, session_credentials, due);
+            InternalEvent::TokenDue { profile, credentials_number, due } => {
+                self.token_due(profile, credentials_number, due);
             }
             InternalEvent::Renewed { asked, outcome } => self.renewed(&asked, outcome),
             InternalEvent::Removing { profile, works } => self.removing(profile, works),
-            InternalEvent::Kept { profile, session_credentials } => self.kept(profile, session_credentials),
+            InternalEvent::Kept { profile, credentials_number } => self.kept(profile, credentials_number),
             InternalEvent::Unkept { profile, token } => self.unkept(profile, token),
-            InternalEvent::TokenDead { profile, session_credentials, why } => {
-                self.token_dead(profile, session_credentials, why);
+            InternalEvent::TokenDead { profile, credentials_number, why } => {
+                self.token_dead(profile, credentials_number, why);
             }
             InternalEvent::StatusNotAsked(check) => self.status_not_asked(check),
             InternalEvent::Track(asked) => self.asked_to_track(asked),

@@ -314,8 +314,8 @@ pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, da
     let mut left = rows.saturating_mul(MOST_OF_EACH_KNOWN);
     while left > 0 {
         let read = move || archive.keys_before(profile, before, OLDER_CHUNK).map(|entries| (entries, archive));
-        let frame_decoder = context.spawner.blocking("reading older activity", read);
-        let Some(read) = context.spawner.until_stopped(frame_decoder).await.flatten() else { return };
+        let reading = context.spawner.blocking("reading older activity", read);
+        let Some(read) = context.spawner.until_stopped(reading).await.flatten() else { return };
         let (entries, complete) = match read {
             Ok((entries, same)) => {
                 archive = same;
@@ -355,8 +355,8 @@ async fn tell_named(
             let read = archive.entries_of(profile, &named, (from, before), OLDER_CHUNK);
             read.map(|(entries, next)| (entries, next, archive, named))
         };
-        let frame_decoder = context.spawner.blocking("reading what gaps name", read);
-        let entries = match context.spawner.until_stopped(frame_decoder).await.flatten()? {
+        let reading = context.spawner.blocking("reading what gaps name", read);
+        let entries = match context.spawner.until_stopped(reading).await.flatten()? {
             Ok((entries, then, same, still_named)) => {
                 (next, archive, named) = (then, same, still_named);
                 entries

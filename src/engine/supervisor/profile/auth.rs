@@ -249,11 +249,11 @@ impl Supervisor {
     }
 
     /// Handles the server's answer to when a token expires.
-    pub(crate) fn expiry(&mut self, profile: ProfileId, session_credentials: u64, ends: TokenExpiry) {
+    pub(crate) fn expiry(&mut self, profile: ProfileId, credentials_number: u64, ends: TokenExpiry) {
         let context = self.tools_of(profile).clone();
-        if let Some(held) = self.held(profile, session_credentials) {
+        if let Some(held) = self.held(profile, credentials_number) {
             held.expires_at = ends.at.map(|at| context.clocks.of_server(at));
-            held.watch = token_expiry::watch(&context, profile, session_credentials, &ends);
+            held.watch = token_expiry::watch(&context, profile, credentials_number, &ends);
             held.unreadable_end = ends.unreadable;
             self.tell_token(profile);
             self.tell_unreadable_end(profile);
@@ -261,8 +261,8 @@ impl Supervisor {
     }
 
     /// A token expires soon: renews it or warns, as `due` says.
-    pub(crate) fn token_due(&mut self, profile: ProfileId, session_credentials: u64, due: ExpiryEvent) {
-        let Some(held) = self.held(profile, session_credentials) else { return };
+    pub(crate) fn token_due(&mut self, profile: ProfileId, credentials_number: u64, due: ExpiryEvent) {
+        let Some(held) = self.held(profile, credentials_number) else { return };
         let kept = held.kept;
         let automatic =
             self.profile_states.get(&profile).is_some_and(|profile_state| profile_state.profile.renew_automatically);
@@ -287,15 +287,15 @@ impl Supervisor {
                 tracing::warn!(%why, "the next start may take the token for one that was to be forgotten");
             }
             if !unwanted.is_cancelled() && keep_token(&context, profile, &session_credentials.token).await {
-                context.report(InternalEvent::Kept { profile, session_credentials: session_credentials.number }).await;
+                context.report(InternalEvent::Kept { profile, credentials_number: session_credentials.number }).await;
             }
         };
         self.context.spawner.finish("writing the keyring", task);
     }
 
     /// The keyring has stored a token.
-    pub(crate) fn kept(&mut self, profile: ProfileId, session_credentials: u64) {
-        if let Some(held) = self.held(profile, session_credentials) {
+    pub(crate) fn kept(&mut self, profile: ProfileId, credentials_number: u64) {
+        if let Some(held) = self.held(profile, credentials_number) {
             held.kept = true;
             self.tell_token(profile);
             // The keyring works now, which it may not have done before.
@@ -370,16 +370,16 @@ impl Supervisor {
     }
 
     /// A REST call reported that a token is invalid.
-    pub(crate) fn token_dead(&mut self, profile: ProfileId, session_credentials: u64, why: RestError) {
+    pub(crate) fn token_dead(&mut self, profile: ProfileId, credentials_number: u64, why: RestError) {
         if let Some(profile_state) = self.profile_states.get_mut(&profile)
             && let Some((asked, refused)) = &mut profile_state.renewal
-            && asked.old.number == session_credentials
+            && asked.old.number == credentials_number
         {
             // An old token becomes invalid when a new one is issued. If none was, the refusal is reported when the renewal ends.
             *refused = Some(why);
             return;
         }
-        if self.held(profile, session_credentials).is_some() {
+        if self.held(profile, credentials_number).is_some() {
             self.context.problem(profile, ProblemReason::TokenRefused(why.clone()));
             // A sign-in in progress is about to replace it.
             let signing = self.profile_states.get(&profile).and_then(|profile_state| profile_state.signing.as_ref());
@@ -409,11 +409,11 @@ impl Supervisor {
     }
 
     /// Handles a new state of a session.
-    pub(crate) fn connection(&mut self, profile: ProfileId, session_credentials: u64, state: &ConnectionState) {
+    pub(crate) fn connection(&mut self, profile: ProfileId, credentials_number: u64, state: &ConnectionState) {
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
         profile_state.change(state.clone());
         if let Some(PendingSignIn { stage: SignInStage::Proving(held), .. }) = &profile_state.signing
-            && held.session_credentials.number == session_credentials
+            && held.session_credentials.number == credentials_number
         {
             if *state == ConnectionState::Live {
                 self.accept(profile);
@@ -423,7 +423,7 @@ impl Supervisor {
             return;
         }
         let Some(held) =
-            profile_state.held.as_mut().filter(|held| held.session_credentials.number == session_credentials)
+            profile_state.held.as_mut().filter(|held| held.session_credentials.number == credentials_number)
         else {
             return;
         };
@@ -448,12 +448,12 @@ impl Supervisor {
     }
 
     /// A profile's token, if it still has this credentials number.
-    pub(crate) fn held(&mut self, profile: ProfileId, session_credentials: u64) -> Option<&mut ActiveToken> {
+    pub(crate) fn held(&mut self, profile: ProfileId, credentials_number: u64) -> Option<&mut ActiveToken> {
         self.profile_states
             .get_mut(&profile)?
             .held
             .as_mut()
-            .filter(|held| held.session_credentials.number == session_credentials)
+            .filter(|held| held.session_credentials.number == credentials_number)
     }
 
     /// Clears the problems of the previous token.

@@ -57,8 +57,8 @@ impl Supervisor {
                         left.pop_front();
                     }
                     Err(why @ RestError::Unauthorised(_)) => {
-                        let (commands, session_credentials) = (left.into(), session_credentials.number);
-                        let check = RefusedCheck { profile, commands, session_credentials, why, again };
+                        let (commands, credentials_number) = (left.into(), session_credentials.number);
+                        let check = RefusedCheck { profile, commands, credentials_number, why, again };
                         return context.report(InternalEvent::StatusNotAsked(check)).await;
                     }
                     // What failed for this one would fail for the next: one notice, not hundreds.
@@ -71,10 +71,10 @@ impl Supervisor {
 
     /// The server refused the token of a status check. While a new token is being requested, the check waits for it.
     pub(crate) fn status_not_asked(&mut self, check: RefusedCheck) {
-        self.token_dead(check.profile, check.session_credentials, check.why.clone());
+        self.token_dead(check.profile, check.credentials_number, check.why.clone());
         let Some(profile_state) = self.profile_states.get_mut(&check.profile) else { return };
         match &profile_state.renewal {
-            Some((renewal, _)) if check.again && renewal.old.number == check.session_credentials => {
+            Some((renewal, _)) if check.again && renewal.old.number == check.credentials_number => {
                 profile_state.waiting_checks.push(check);
             }
             _ => self.check_again(check),
@@ -91,9 +91,9 @@ impl Supervisor {
 
     /// Repeats a check if there is a token other than the refused one; otherwise reports that the status is unknown.
     fn check_again(&self, check: RefusedCheck) {
-        let RefusedCheck { profile, commands, session_credentials, why, again } = check;
+        let RefusedCheck { profile, commands, credentials_number, why, again } = check;
         let held = self.profile_states.get(&profile).and_then(|profile_state| profile_state.held.as_ref());
-        if again && held.is_some_and(|held| held.session_credentials.number != session_credentials) {
+        if again && held.is_some_and(|held| held.session_credentials.number != credentials_number) {
             self.ask_status(profile, commands, false);
         } else {
             self.context.warn(profile, not_known(&commands, &why.to_string()));
