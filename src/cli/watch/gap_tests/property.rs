@@ -1,6 +1,5 @@
 //! The property test: for any journal, all views agree.
 
-use proptest::test_runner::RngSeed;
 
 use super::*;
 
@@ -131,18 +130,8 @@ impl Bench {
     }
 }
 
-/// The configuration of the environment, with a fixed seed unless it names one.
-fn seeded() -> ProptestConfig {
-    let config = ProptestConfig::default();
-    match config.rng_seed {
-        RngSeed::Random => ProptestConfig { rng_seed: RngSeed::Fixed(20_261_130), ..config },
-        RngSeed::Fixed(_) => config,
-    }
-}
-
 proptest! {
-    // The same cases in each run, so that a change fails for its own reason. PROPTEST_RNG_SEED searches others.
-    #![proptest_config(ProptestConfig { cases: 64, ..seeded() })]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn window_export_and_watch_say_the_same_of_every_gap_and_of_what_is_open(
