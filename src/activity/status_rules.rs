@@ -32,7 +32,7 @@ impl Openness {
     const ADDRESS: u16 = 1 << 4;
     /// A message contained a payload that was not saved.
     const INLINE: u16 = 1 << 5;
-    /// The link's only GET was started.
+    /// The link's only GET was started. What was delivered before is kept, because it may turn out that nothing was sent.
     const FETCHING: u16 = 1 << 6;
     /// A warning that was not acknowledged.
     const WARNING: u16 = 1 << 7;
@@ -45,6 +45,9 @@ impl Openness {
     const LATE: u16 = 1 << 10;
     /// The fetchable data had already expired when the newest entry arrived: an entry that repeats an earlier state opens nothing.
     const OVER: u16 = 1 << 11;
+
+    /// Something was delivered after the GET was started.
+    const NEWER: u16 = 1 << 12;
 
     /// Not open, but must be known about settled activities.
     const SETTLED_LATE: u16 = Self::LATE | Self::OVER;
@@ -122,13 +125,21 @@ impl Openness {
     /// Whether the outcome of a command or a data request is still expected.
     #[must_use]
     pub fn is_pending(self) -> bool {
-        self.has(Self::PENDING | Self::TOKEN | Self::STREAM) && !self.is_ready() && !self.has(Self::INLINE)
+        !self.is_used()
+            && self.has(Self::PENDING | Self::TOKEN | Self::STREAM)
+            && !self.is_ready()
+            && !self.has(Self::INLINE)
     }
 
     /// Whether there is unused data to fetch: a link, an address, or a token whose stream is ready.
     #[must_use]
     pub fn is_ready(self) -> bool {
-        self.has(Self::LINK | Self::ADDRESS) || (self.has(Self::TOKEN) && self.has(Self::STREAM))
+        !self.is_used() && (self.has(Self::LINK | Self::ADDRESS) || (self.has(Self::TOKEN) && self.has(Self::STREAM)))
+    }
+
+    /// Whether the GET for what was delivered was started and nothing was delivered since.
+    fn is_used(self) -> bool {
+        self.has(Self::FETCHING) && !self.has(Self::NEWER)
     }
 
     /// Whether everything open is data to fetch, so that expiry settles the activity.
@@ -178,7 +189,7 @@ impl Openness {
             (ActivityKey::Data(_), Fact::Heard(Message::StreamReady(report))) => {
                 // After a use, an address alone may be the one that was used.
                 let address = if report.url.is_some() && !self.has(Self::FETCHING) { Self::ADDRESS } else { 0 };
-                self.with(Self::STREAM | address)
+                self.newer().with(Self::STREAM | address)
             }
             (ActivityKey::Data(_), Fact::Done(deed)) => self.after_deed(deed),
             (ActivityKey::Gap(_), Fact::Gap(gap)) => self.after_gap(gap),
@@ -193,22 +204,31 @@ impl Openness {
             DataBody::Text(_) | DataBody::Other { .. } => self.with(Self::PENDING),
             DataBody::Inline { .. } => self.without(Self::PENDING).with(Self::INLINE),
             // A new delivery: earlier facts don't belong to it.
-            DataBody::Link(_) => self.without(Self::PENDING | Self::DELIVERY).with(Self::LINK),
-            // `STREAM-READY` may arrive before its token, but it does not make a further token ready.
-            DataBody::StreamToken(_) if self.has(Self::TOKEN) => self.without(Self::DELIVERY).with(Self::TOKEN),
-            DataBody::StreamToken(_) => self.without(Self::LINK).with(Self::TOKEN),
+            DataBody::Link(_) => self.newer().without(Self::PENDING | Self::DELIVERY).with(Self::LINK),
+            DataBody::StreamToken(_) => self.newer().after_token(),
         }
+    }
+
+    fn after_token(self) -> Self {
+        // `STREAM-READY` may arrive before its token, but it does not make a further token ready.
+        let earlier = if self.has(Self::TOKEN) { Self::DELIVERY } else { Self::LINK };
+        self.without(earlier).with(Self::TOKEN)
+    }
+
+    /// The facts to which a delivery is added: what was used before it does not belong to it.
+    fn newer(self) -> Self {
+        if self.is_used() { self.without(Self::PENDING | Self::DELIVERY).with(Self::NEWER) } else { self }
     }
 
     fn after_deed(self, deed: &LocalEvent) -> Self {
         match deed {
             LocalEvent::Requested(_) | LocalEvent::Tracked if self.is_over() => self,
             LocalEvent::Requested(_) | LocalEvent::Tracked => self.with(Self::PENDING),
-            LocalEvent::Fetching { .. } => self.without(Self::PENDING | Self::DELIVERY).with(Self::FETCHING),
+            LocalEvent::Fetching { .. } => self.without(Self::NEWER).with(Self::FETCHING),
             LocalEvent::Saved { .. } => Self::SETTLED,
-            LocalEvent::NotSaved { why: DownloadFailure::NotStarted, .. } => self.without(Self::FETCHING),
+            LocalEvent::NotSaved { why: DownloadFailure::NotStarted, .. } => self.without(Self::FETCHING | Self::NEWER),
             LocalEvent::NotSaved { why, .. } => {
-                let rest = self.without(Self::PENDING | Self::FETCHING | Self::DELIVERY);
+                let rest = self.without(Self::PENDING | Self::FETCHING | Self::NEWER | Self::DELIVERY);
                 if *why == DownloadFailure::Refused { rest.with(Self::WARNING) } else { rest }
             }
             LocalEvent::WarningRead => self.without(Self::WARNING),
@@ -282,6 +302,25 @@ mod tests {
             format!(r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":{output},"body":"{body}"}}}}"#);
         let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
         Fact::Heard(message)
+    }
+
+    #[test]
+    fn what_was_delivered_is_ready_again_if_its_get_was_not_sent() {
+        let key = ActivityKey::Data("r".into());
+        let fetching = Fact::Done(LocalEvent::Fetching { to: String::new(), part: None, links: Vec::new() });
+        let ended = |why| Fact::Done(LocalEvent::NotSaved { why, sentence: String::new(), part: None });
+        let state_after = |facts: &[&Fact]| facts.iter().fold(Openness::SETTLED, |state, fact| state.after(&key, fact));
+        let (link, token, collecting) = (data(1, "https://h/?auth=hidden"), data(1, "a-token"), data(0, "Collecting"));
+        let not_sent = ended(DownloadFailure::NotStarted);
+        assert!(state_after(&[&link, &fetching, &not_sent]).is_ready());
+        assert!(state_after(&[&link, &fetching, &collecting, &not_sent]).is_ready());
+        assert!(state_after(&[&link, &fetching, &not_sent, &fetching, &not_sent]).is_ready());
+        assert!(state_after(&[&token, &fetching, &not_sent]).is_pending());
+        assert!(state_after(&[&collecting, &fetching, &not_sent]).is_pending());
+        let used = state_after(&[&link, &fetching]);
+        assert!(!used.is_ready() && !used.is_pending() && !used.is_settled());
+        assert!(state_after(&[&link, &fetching, &link]).is_ready());
+        assert!(state_after(&[&link, &fetching, &ended(DownloadFailure::Broken)]).is_settled());
     }
 
     #[test]

@@ -48,6 +48,15 @@ async fn purge(journal: &Journal, now: Timestamp, limits: &Limits, committed: &[
     }
 }
 
+/// Whether the program writes an entry after others: it calls a download not started only if there was something to download.
+fn can_follow(others: &[Entry], entry: &Entry) -> bool {
+    let same = others.iter().filter(|other| other.key == entry.key);
+    let state = same.fold(Openness::SETTLED, |state, other| state.after(&other.key, &other.fact));
+    let is_not_started =
+        matches!(&entry.fact, Fact::Done(LocalEvent::NotSaved { why: DownloadFailure::NotStarted, .. }));
+    !is_not_started || state.is_ready() || state.is_left_behind()
+}
+
 #[derive(Debug, Clone)]
 enum Act {
     Append(Vec<Entry>),
@@ -76,7 +85,8 @@ fn a_purge_opens_nothing_and_takes_nothing_that_is_open() {
             for act in acts {
                 match act {
                     Act::Append(entries) => {
-                        let entries = entries.into_iter().map(|entry| Entry { at: now, ..entry }).collect();
+                        let entries = entries.into_iter().map(|entry| Entry { at: now, ..entry });
+                        let entries = entries.filter(|entry| can_follow(&committed, entry)).collect();
                         committed.extend(journal.append(profile(), entries).await.unwrap());
                     }
                     Act::Days(days) => now.0 += days * DAY,
