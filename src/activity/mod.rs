@@ -19,6 +19,7 @@ pub(crate) mod view;
 
 pub use activities::Activities;
 pub use activities::eviction_state::{Incomplete, ROWS_IN_MEMORY};
+pub use activities::gaps::RecoveredGaps;
 pub use activities::lookup_result::{LOOKUP_BATCH, RowHint};
 pub use activities::row_id::RowId;
 pub use collections::path_text::{path_of_text, text_of_path};

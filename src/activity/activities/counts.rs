@@ -1,6 +1,7 @@
 //! Running totals over the rows: the status filters' counts, the outcome counts, outcomes by minute, and expected latencies.
 
 use crate::activity::entry::{Entry, Fact, Kind};
+use crate::activity::stats::completeness::StatusAnswer;
 use crate::activity::stats::outcome_counts::{OutcomeCounts, OutcomeSource};
 use crate::activity::stats::summary::{Insight, Outcome, TimeRange};
 use crate::activity::status::{Counts, Status};
@@ -29,6 +30,12 @@ impl Activities {
     }
 
     pub(crate) fn recount_one(&mut self, at: u32, before: Option<Counted>) {
+        let after = self.counted(at);
+        let is_open = |counted: Counted| StatusAnswer::of(counted.status) == StatusAnswer::Open;
+        // Earlier entries of a reloaded row may have had its outcome.
+        if after.is_some_and(is_open) && before.map_or_else(|| self.is_incomplete(at), |before| !is_open(before)) {
+            self.reopened += 1;
+        }
         if let Some(Counted { status, standing, outcome, asked }) = before {
             self.counts.remove(status);
             self.ledger.remove(standing);
@@ -43,7 +50,7 @@ impl Activities {
                 self.asked.remove(&(asked, at));
             }
         }
-        if let Some(Counted { status, standing, outcome, asked }) = self.counted(at) {
+        if let Some(Counted { status, standing, outcome, asked }) = after {
             self.counts.add(status);
             self.ledger.add(standing);
             self.preparing += usize::from(status == Status::Preparing);

@@ -4,12 +4,47 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::activity::entry::{ActivityKey, Gap, Kind};
 use crate::activity::stats::completeness::{self, CompetingConsumer, GapState, Gaps, StatusAnswer};
-use crate::activity::status::Status;
 use crate::activity::time::timestamp::Timestamp;
 use crate::protocol::CommandId;
 
 use super::Activities;
 use super::row_id::RowId;
+
+/// The gaps that were found recovered. They are not checked again until something that had an outcome opens again.
+#[derive(Debug, Default)]
+pub struct RecoveredGaps {
+    rows: HashSet<RowId>,
+    reopened: u64,
+}
+
+impl RecoveredGaps {
+    /// Call before use: forgets the gaps if an activity of the model has opened again.
+    pub fn follow(&mut self, activities: &Activities) {
+        if std::mem::replace(&mut self.reopened, activities.reopened) != activities.reopened {
+            self.rows.clear();
+        }
+    }
+
+    /// Whether a gap was found recovered.
+    #[must_use]
+    pub fn contains(&self, gap: RowId) -> bool {
+        self.rows.contains(&gap)
+    }
+
+    /// Sets whether a gap was found recovered.
+    pub fn set(&mut self, gap: RowId, is_recovered: bool) {
+        if is_recovered {
+            self.rows.insert(gap)
+        } else {
+            self.rows.remove(&gap)
+        };
+    }
+
+    /// Forgets all of them.
+    pub fn clear(&mut self) {
+        self.rows.clear();
+    }
+}
 
 /// Maximum number of the newest status checks that are looked at.
 const LOOKED_AT: usize = 10_000;
@@ -34,9 +69,7 @@ impl Activities {
     #[must_use]
     pub fn answer(&self, key: &ActivityKey) -> StatusAnswer {
         match self.find(key).and_then(|row| self.get(row)).map(|activity| activity.status()) {
-            Some(Status::Unknown) => StatusAnswer::Unknown,
-            Some(status) if status.is_open() => StatusAnswer::Open,
-            Some(_) => StatusAnswer::Settled,
+            Some(status) => StatusAnswer::of(status),
             None if self.was_evicted(key) => StatusAnswer::Settled,
             None => StatusAnswer::Open,
         }
@@ -71,9 +104,9 @@ impl Activities {
         self.gaps.get(&id.slot).map(|(_, gap)| gap.open.as_slice()).unwrap_or_default()
     }
 
-    /// The gaps that changes to `keys` may affect: gaps among the keys, and unrecovered gaps that name one of them.
+    /// The gaps that changes to `keys` may affect: gaps among the keys, and gaps that name one of them and were not recovered.
     #[must_use]
-    pub fn gaps_changed_by(&self, keys: &[ActivityKey], was_recovered: impl Fn(RowId) -> bool) -> Vec<RowId> {
+    pub fn gaps_changed_by(&self, keys: &[ActivityKey], recovered: &RecoveredGaps) -> Vec<RowId> {
         if self.gaps.is_empty() {
             return Vec::new();
         }
@@ -84,7 +117,7 @@ impl Activities {
             }
             // A gap that has not ended counts what is open now.
             gap.to.is_none()
-                || (!was_recovered(row)
+                || (!recovered.contains(row)
                     && (gap.open.iter().any(|id| ids.contains(&(Kind::Command, id.as_str())))
                         || gap.open_requests.iter().any(|id| ids.contains(&(Kind::Data, id.as_str())))))
         };

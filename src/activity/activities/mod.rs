@@ -79,6 +79,8 @@ pub struct Activities {
     ledger: OutcomeCounts,
     /// Number of open data requests.
     preparing: usize,
+    /// How often an activity that had an outcome has opened again.
+    reopened: u64,
     /// Gaps by row, each the union of all its entries, with the latest of them.
     gaps: BTreeMap<u32, (Seq, Gap)>,
     /// Gaps of merged models, in the state that those models give.
@@ -125,6 +127,7 @@ impl Activities {
             counts: Counts::default(),
             ledger: OutcomeCounts::default(),
             preparing: 0,
+            reopened: 0,
             gaps: BTreeMap::new(),
             told_gaps: BTreeMap::new(),
             patience: ExpectedLatency::default(),

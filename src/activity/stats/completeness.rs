@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::activity::entry::{ActivityKey, Gap, GapCause};
+use crate::activity::status::Status;
 use crate::activity::time::timestamp::Timestamp;
 
 /// How long after a status check the socket may still deliver the outcome.
@@ -22,6 +23,18 @@ pub enum StatusAnswer {
     Unknown,
     /// Its outcome is still expected.
     Open,
+}
+
+impl StatusAnswer {
+    /// What the status of an activity's row says. Data that is being fetched has arrived.
+    #[must_use]
+    pub fn of(status: Status) -> Self {
+        match status {
+            Status::Unknown => Self::Unknown,
+            Status::Pending | Status::Preparing => Self::Open,
+            _ => Self::Settled,
+        }
+    }
 }
 
 /// The current state of a gap.

@@ -85,7 +85,7 @@ fn a_gap_names_what_any_of_its_entries_names_whatever_their_order() {
         assert_eq!((gap.to, gap.open, gap.recovered), (Some(Timestamp(40)), 3, 0));
         assert_eq!(activities.open_across(row), ["a".into(), "b".into(), "c".into()]);
         // Settling a command that an earlier entry names changes the gap.
-        assert_eq!(activities.gaps_changed_by(&[ActivityKey::Command("a".into())], |_| false), [row]);
+        assert_eq!(activities.gaps_changed_by(&[ActivityKey::Command("a".into())], &RecoveredGaps::default()), [row]);
     }
     let ours: Vec<_> = entries_of("g", &[part(3, None, &["a"]), part(4, Some(9), &["b"])]);
     assert_eq!(Gap::of(&ours).map(|gap| (gap.to, gap.open.len())), Some((Some(Timestamp(9)), 2)));
@@ -148,8 +148,10 @@ fn a_batch_changes_only_the_gaps_that_name_something_of_it_and_those_that_last()
         command(5, "a", 2, ""),
     ]);
     let row = |id: &str| activities.find(&ActivityKey::Gap(id.into())).unwrap();
+    let mut recovered = RecoveredGaps::default();
+    recovered.set(row("recovered"), true);
     let changed = |keys: &[ActivityKey]| {
-        let mut changed = activities.gaps_changed_by(keys, |gap| gap == row("recovered"));
+        let mut changed = activities.gaps_changed_by(keys, &recovered);
         changed.sort();
         changed
     };
@@ -157,4 +159,26 @@ fn a_batch_changes_only_the_gaps_that_name_something_of_it_and_those_that_last()
     assert_eq!(changed(&[ActivityKey::Command("z".into()), ActivityKey::Data("b".into())]), [row("lasts")]);
     assert_eq!(changed(&[ActivityKey::Gap("recovered".into())]), [row("recovered"), row("lasts")]);
     assert_eq!(changed(&[ActivityKey::Data("r".into())]), [row("lasts")]);
+}
+
+#[test]
+fn a_recovered_gap_is_checked_again_once_something_that_had_an_outcome_opens_again() {
+    let (link, token) = ("https://h/…?auth=hidden", "a-token");
+    for (again, reopens) in
+        [(data(5, "r", 0, "Collecting"), false), (data(5, "r", 1, link), false), (data(5, "r", 1, token), true)]
+    {
+        let mut activities =
+            applied(&[data(1, "r", 0, "Collecting"), gap(2, "g", None, &[]), gap(3, "g", Some(9), &[])]);
+        activities.apply(&data(4, "r", 1, link));
+        let row = activities.find(&ActivityKey::Gap("g".into())).unwrap();
+        let mut recovered = RecoveredGaps::default();
+        recovered.follow(&activities);
+        recovered.set(row, activities.gap(row).unwrap().is_recovered());
+        activities.apply(&command(6, "new", 1, ""));
+        recovered.follow(&activities);
+        assert!(recovered.contains(row), "something new is open");
+        activities.apply(&again);
+        recovered.follow(&activities);
+        assert_eq!((recovered.contains(row), activities.gap(row).unwrap().is_recovered()), (!reopens, !reopens));
+    }
 }

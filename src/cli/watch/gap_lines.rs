@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::activity::stats::completeness;
-use crate::activity::{Activities, ActivityKey, CompetingConsumer, GapState, RowId, Timestamp};
+use crate::activity::{Activities, ActivityKey, CompetingConsumer, GapState, RecoveredGaps, RowId, Timestamp};
 use crate::settings::ProfileId;
 
 /// How long to wait after a gap's last line before printing it again, if it may change further.
@@ -22,6 +22,7 @@ type GapRow = (ProfileId, RowId);
 pub(crate) struct GapLines {
     told: BTreeMap<GapRow, Told>,
     changed: BTreeSet<GapRow>,
+    recovered: BTreeMap<ProfileId, RecoveredGaps>,
     /// The last result of [`Activities::unheard`] for each profile.
     unheard: BTreeMap<ProfileId, Vec<Timestamp>>,
     /// The profiles for which another client was suspected at the last check.
@@ -53,8 +54,9 @@ impl GapLines {
     /// Notes that entries of these activities of a profile were applied.
     pub(crate) fn note(&mut self, profile: ProfileId, activities: &Activities, keys: &[ActivityKey]) {
         self.unheard.insert(profile, activities.unheard());
-        let was_recovered = |row| self.told.get(&(profile, row)).is_some_and(|told| told.state.is_recovered());
-        let changed = activities.gaps_changed_by(keys, was_recovered);
+        let recovered = self.recovered.entry(profile).or_default();
+        recovered.follow(activities);
+        let changed = activities.gaps_changed_by(keys, recovered);
         self.changed.extend(changed.into_iter().map(|row| (profile, row)));
     }
 
@@ -66,8 +68,13 @@ impl GapLines {
         now: Timestamp,
     ) -> Option<GapState> {
         let state = self.state(all, (profile, row), now)?;
-        self.told.insert((profile, row), Told { state: state.clone(), at: now });
+        self.tell((profile, row), state.clone(), now);
         Some(state)
+    }
+
+    fn tell(&mut self, (profile, row): GapRow, state: GapState, at: Timestamp) {
+        self.recovered.entry(profile).or_default().set(row, state.is_recovered());
+        self.told.insert((profile, row), Told { state, at });
     }
 
     /// The gaps to print again; with `all_changed`, every gap that has changed.
@@ -95,7 +102,7 @@ impl GapLines {
             let is_due = count < MOST && (has_waited || is_over(&state));
             if is_due || all_changed {
                 count += 1;
-                self.told.insert(gap, Told { state: state.clone(), at: now });
+                self.tell(gap, state.clone(), now);
                 due.push((gap, state));
             } else {
                 self.changed.insert(gap);

@@ -142,11 +142,7 @@ impl Background {
         if !self.across.is_empty()
             && let Some(answer) = self.across.get_mut(&(profile, activity.key()))
         {
-            *answer = match status {
-                Status::Unknown => StatusAnswer::Unknown,
-                status if status.is_open() => StatusAnswer::Open,
-                _ => StatusAnswer::Settled,
-            };
+            *answer = StatusAnswer::of(status);
         }
     }
 

@@ -95,9 +95,10 @@ impl ProfileTab {
         for row in keys.iter().filter_map(|key| part.activities.find(key)) {
             self.merge_row(part, row);
         }
-        let profile = part.profile.id;
-        let was_recovered = |row| self.owners.as_ref().is_some_and(|owners| owners.recovered.contains(&(profile, row)));
-        for row in part.activities.gaps_changed_by(keys, was_recovered) {
+        let Some(owners) = &mut self.owners else { return };
+        let recovered = owners.recovered.entry(part.profile.id).or_default();
+        recovered.follow(&part.activities);
+        for row in part.activities.gaps_changed_by(keys, recovered) {
             self.merge_row(part, row);
         }
     }
@@ -113,12 +114,7 @@ impl ProfileTab {
         {
             owners.note(here, part.profile.id);
             if let Some(gap) = part.activities.gap(row) {
-                let gap_of = (part.profile.id, row);
-                if gap.is_recovered() {
-                    owners.recovered.insert(gap_of)
-                } else {
-                    owners.recovered.remove(&gap_of)
-                };
+                owners.recovered.entry(part.profile.id).or_default().set(row, gap.is_recovered());
             }
         }
     }
@@ -128,7 +124,9 @@ impl ProfileTab {
 mod tests {
     use std::cell::Cell;
 
-    use crate::activity::{ActivityKey, Entry, Fact, LocalEvent, Seq, Timestamp};
+    use crate::activity::{ActivityKey, Entry, Fact, Gap, GapCause, LocalEvent, Seq, Timestamp};
+    use crate::protocol::Incoming;
+    use crate::protocol::incoming::parse;
     use crate::settings::{Preferences, Profile, ProfileId};
     use crate::ui::profile_tab::ProfileTab;
     use crate::ui::view_state::row_owners::SLICE;
@@ -168,5 +166,44 @@ mod tests {
         };
         assert!(all.copy_rows(&parts, time));
         assert_eq!(all.activities.len(), 4 * SLICE);
+    }
+    fn data(seq: u64, output: u8, body: &str) -> Entry {
+        let raw =
+            format!(r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":{output},"body":"{body}"}}}}"#);
+        let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
+        Entry { seq: Seq(seq), ..Entry::ours(Timestamp(1), ActivityKey::of(&message), Fact::Heard(message)) }
+    }
+
+    /// REVIEW A8.
+    #[test]
+    fn a_gap_that_was_recovered_is_copied_again_if_something_in_it_opens_again() {
+        let preferences = Preferences::default();
+        let profile = Profile { id: ProfileId::random(), name: "one".to_owned(), ..Profile::default() };
+        let mut part = ProfileTab::new(profile, &preferences);
+        let gap = Gap {
+            from: Timestamp(1),
+            to: Some(Timestamp(2)),
+            cause: GapCause::Disconnected,
+            open: Vec::new(),
+            requests: 1,
+            open_requests: vec!["r".into()],
+        };
+        let gap = Entry::ours(Timestamp(1), ActivityKey::Gap("g".into()), Fact::Gap(gap));
+        for entry in
+            [data(1, 0, "Collecting"), Entry { seq: Seq(2), ..gap.clone() }, data(3, 1, "https://h/?auth=hidden")]
+        {
+            part.activities.apply(&entry);
+        }
+        let mut parts = [part];
+        let mut all = ProfileTab::all_profiles(&preferences);
+        all.make_anew(&parts, &preferences);
+        while all.copy_rows(&parts, || true) {}
+        let is_recovered =
+            |all: &ProfileTab| all.activities.gap(all.activities.find(&gap.key).unwrap()).unwrap().is_recovered();
+        assert!(is_recovered(&all));
+        let token = data(4, 1, "a-token");
+        parts[0].activities.apply(&token);
+        all.follow(&parts[0], &[token.key]);
+        assert!(!is_recovered(&all));
     }
 }

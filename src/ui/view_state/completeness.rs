@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use crate::activity::stats::completeness;
-use crate::activity::{Activities, ActivityKey, CompetingConsumer, Entry, Fact, RowId, StatusAnswer, Timestamp};
+use crate::activity::{
+    Activities, ActivityKey, CompetingConsumer, Entry, Fact, RecoveredGaps, StatusAnswer, Timestamp,
+};
 use crate::ui::frame::FrameContext;
 use crate::ui::text::gap_text::counted;
 use crate::ui::text::{clock_minute, clock_time};
@@ -19,8 +21,8 @@ pub(crate) struct Completeness {
     pub(crate) begun: Option<Timestamp>,
     /// Entries before this time are no longer in the journal.
     pub(crate) floor: Option<Timestamp>,
-    /// Gaps without missing outcomes; they are not checked again.
-    pub(crate) settled: HashSet<RowId>,
+    /// Gaps without missing outcomes.
+    pub(crate) settled: RecoveredGaps,
     /// The end of the last gap that may miss outcomes.
     pub(crate) since: Option<Timestamp>,
     /// The start of the gap in progress.
@@ -89,8 +91,9 @@ impl Completeness {
     pub(crate) fn look(&mut self, activities: &Activities, restoring: bool) {
         (self.since, self.lasting, self.gaps) = (None, None, 0);
         let (mut open, mut unknown) = (HashSet::new(), HashSet::new());
+        self.settled.follow(activities);
         for row in activities.gaps() {
-            if self.settled.contains(&row) {
+            if self.settled.contains(row) {
                 continue;
             }
             let Some(gap) = activities.gap(row) else { continue };
@@ -100,7 +103,7 @@ impl Completeness {
             };
             if gap.is_recovered() {
                 if !restoring {
-                    self.settled.insert(row);
+                    self.settled.set(row, true);
                 }
                 continue;
             }
@@ -157,3 +160,40 @@ pub(crate) struct CompletenessSummary {
 
 /// How many of the newest rows are searched for open ids. The limit keeps the search within a frame.
 pub(crate) const LOOKED_AT: usize = 50_000;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::activity::{Gap, GapCause, Seq, StatusCheck};
+    use crate::protocol::CommandStatus;
+
+    use super::*;
+
+    /// REVIEW A8.
+    #[test]
+    fn a_recovered_gap_counts_again_if_a_command_in_it_opens_again() {
+        let gap = Gap {
+            from: Timestamp(1),
+            to: Some(Timestamp(2)),
+            cause: GapCause::Disconnected,
+            open: vec!["c".into()],
+            requests: 0,
+            open_requests: Vec::new(),
+        };
+        let told = |status| Fact::Enquired(StatusCheck::Known { status, text: None });
+        let (mut activities, mut completeness) = (Activities::new(Duration::from_mins(10)), Completeness::default());
+        let mut gaps_after = |seq, key: ActivityKey, fact| {
+            let entry = Entry { seq: Seq(seq), ..Entry::ours(Timestamp(1), key, fact) };
+            completeness.note(&entry);
+            activities.apply(&entry);
+            completeness.refresh(&activities, false, Timestamp(3));
+            completeness.gaps
+        };
+        let command = || ActivityKey::Command("c".into());
+        assert_eq!(gaps_after(1, command(), told(CommandStatus::Pending)), 0);
+        assert_eq!(gaps_after(2, ActivityKey::Gap("g".into()), Fact::Gap(gap)), 1);
+        assert_eq!(gaps_after(3, command(), told(CommandStatus::Other(7))), 0);
+        assert_eq!(gaps_after(4, command(), told(CommandStatus::Pending)), 1);
+    }
+}

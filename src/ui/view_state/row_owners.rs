@@ -1,8 +1,8 @@
 //! The profile of each row in the tab `All profiles`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use crate::activity::{RowId, Seq};
+use crate::activity::{RecoveredGaps, RowId, Seq};
 use crate::settings::ProfileId;
 
 /// The owners of the rows in the tab `All profiles`.
@@ -17,7 +17,7 @@ pub(crate) struct RowOwners {
     /// While the tab is built: rows whose first entries are before this one are not copied yet.
     pub(crate) copying: Option<Seq>,
     /// By profile, the gaps that had no missing outcomes when they were last copied.
-    pub(crate) recovered: HashSet<(ProfileId, RowId)>,
+    pub(crate) recovered: HashMap<ProfileId, RecoveredGaps>,
     /// The profiles whose messages are probably taken by another client.
     pub(crate) suspected: HashSet<ProfileId>,
 }

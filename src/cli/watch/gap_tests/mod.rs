@@ -3,6 +3,7 @@
 //! `watch` prints no flood.
 
 mod property;
+mod reopened;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -54,6 +55,10 @@ fn command(id: &str, status: u8) -> Entry {
 fn data(id: &str, is_ready: bool) -> Entry {
     let body = if is_ready { "https://h/?auth=hidden" } else { "Collecting" };
     heard(&json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": u8::from(is_ready), "body": body}))
+}
+
+fn token(id: &str) -> Entry {
+    heard(&json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": 1, "body": "a-token"}))
 }
 
 fn enquired(id: &str, enquiry: StatusCheck) -> Entry {
