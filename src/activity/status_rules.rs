@@ -20,6 +20,9 @@ impl Openness {
     /// Nothing is open.
     pub const SETTLED: Self = Self(0);
 
+    /// Nothing is open, because the fetchable data has expired: a repeat of an earlier state opens nothing.
+    pub const EXPIRED: Self = Self(Self::SETTLED_LATE);
+
     /// An outcome is expected.
     const PENDING: u16 = 1;
     /// A complete link was received.
@@ -41,7 +44,7 @@ impl Openness {
     /// A gap that names items that were open during it.
     const ACROSS: u16 = 1 << 9;
 
-    /// The newest entry alone would read as open.
+    /// The newest entry alone would read as open, or would with a repeat of an earlier state.
     const LATE: u16 = 1 << 10;
     /// The fetchable data had already expired when the newest entry arrived: an entry that repeats an earlier state opens nothing.
     const OVER: u16 = 1 << 11;
@@ -79,13 +82,20 @@ impl Openness {
         Self(self.0 | facts)
     }
 
+    /// What is open.
+    fn open(self) -> Self {
+        let open = self.without(Self::SETTLED_LATE);
+        // Once the data has expired, `STREAM-READY` opens nothing until its token arrives.
+        if self.has(Self::OVER) && open.0 == Self::STREAM { Self::SETTLED } else { open }
+    }
+
     /// Whether nothing is open.
     #[must_use]
     pub fn is_settled(self) -> bool {
-        self.without(Self::SETTLED_LATE) == Self::SETTLED
+        self.open() == Self::SETTLED
     }
 
-    /// Whether nothing is open but the newest entries alone would read as open. Such an activity's entries are removed together.
+    /// Whether nothing is open but the newest entries alone would not show that. Such an activity's entries are removed together.
     #[must_use]
     pub fn ends_late(self) -> bool {
         self.is_settled() && self.has(Self::LATE)
@@ -100,7 +110,7 @@ impl Openness {
     /// Whether a different set of facts is open than in `before`.
     #[must_use]
     pub fn differs_from(self, before: Self) -> bool {
-        self.without(Self::SETTLED_LATE) != before.without(Self::SETTLED_LATE)
+        self.open() != before.open()
     }
 
     /// Whether the fetchable data has expired and nothing fetchable arrived since.
@@ -112,20 +122,17 @@ impl Openness {
     /// `None` if more than that is open.
     #[must_use]
     pub fn if_settled_before(self) -> Option<Self> {
-        (self.without(Self::SETTLED_LATE).0 == Self::PENDING).then_some(Self(Self::SETTLED_LATE))
-    }
-
-    /// The rest when the fetchable data has expired.
-    #[must_use]
-    pub fn expired(self) -> Self {
-        // An earlier version did not note late entries: a status update after a link, or a stream of several messages.
-        if self.has(Self::LATE | Self::PENDING | Self::TOKEN) { Self(Self::SETTLED_LATE) } else { Self::SETTLED }
+        // `STREAM-READY` is kept for its token.
+        let repeats =
+            !self.is_settled() && self.without(Self::SETTLED_LATE | Self::PENDING | Self::STREAM) == Self::SETTLED;
+        repeats.then_some(Self(self.0 & Self::STREAM | Self::EXPIRED.0))
     }
 
     /// Whether the outcome of a command or a data request is still expected.
     #[must_use]
     pub fn is_pending(self) -> bool {
-        !self.is_used()
+        !self.is_settled()
+            && !self.is_used()
             && self.has(Self::PENDING | Self::TOKEN | Self::STREAM)
             && !self.is_ready()
             && !self.has(Self::INLINE)
@@ -172,7 +179,7 @@ impl Openness {
     pub fn after(self, key: &ActivityKey, fact: &Fact) -> Self {
         let after = self.opened_by(key, fact);
         match key.kind() {
-            Kind::Command | Kind::Data if is_outcome(fact) => after.without(Self::SETTLED_LATE),
+            Kind::Command | Kind::Data if is_lasting_outcome(fact) => after.without(Self::SETTLED_LATE),
             Kind::Command | Kind::Data => after.with(Self::LATE),
             Kind::Message | Kind::Gap => after,
         }
@@ -254,27 +261,20 @@ pub fn command_is_pending(fact: &Fact) -> Option<bool> {
     }
 }
 
-/// Whether an entry reports an outcome that only a new delivery can undo. A repeated earlier state can't.
+/// Whether an entry reports an outcome that only a new delivery can undo. A repeated earlier state can't. For a link this holds
+/// once it has expired.
 #[must_use]
 pub fn is_lasting_outcome(fact: &Fact) -> bool {
     match fact {
         Fact::Heard(Message::Command(report)) => report.status.is_final(),
         Fact::Enquired(StatusCheck::Known { status, .. }) => status.is_final(),
-        Fact::Enquired(StatusCheck::Unknown) => false,
-        other => is_outcome(other),
-    }
-}
-
-/// Whether an entry of a command or a data request, on its own, would not read as open. For a link this holds once it has expired.
-fn is_outcome(fact: &Fact) -> bool {
-    match fact {
         Fact::Heard(Message::Data(report)) => {
             matches!(report.delivery, DataBody::Link(_) | DataBody::Inline { .. })
         }
         Fact::Heard(Message::StreamReady(report)) => report.url.is_some(),
         Fact::Done(LocalEvent::NotSaved { why, .. }) => *why != DownloadFailure::NotStarted,
         Fact::Done(LocalEvent::Fetching { .. } | LocalEvent::Saved { .. }) | Fact::Repeated(_) => true,
-        other => command_is_pending(other) == Some(false),
+        _ => false,
     }
 }
 
@@ -327,11 +327,13 @@ mod tests {
     fn what_repeats_an_earlier_state_after_a_link_expired_opens_nothing_and_another_link_does() {
         let key = ActivityKey::Data("r".into());
         let (link, collecting) = (data(1, "https://h/?auth=hidden"), data(0, "Collecting"));
-        let late = Openness::SETTLED.after(&key, &link).after(&key, &collecting).expired();
+        let late = Openness::SETTLED.after(&key, &link).after(&key, &collecting);
+        assert!(late.is_ready());
+        let late = Openness::EXPIRED;
         assert!(late.is_settled() && late.ends_late() && !late.is_forgettable());
         let again = late.after(&key, &collecting).after(&key, &Fact::Done(LocalEvent::Tracked));
         assert!(again.is_settled() && again.ends_late());
         let newer = again.after(&key, &link);
-        assert!(newer.is_ready() && newer.expired().is_forgettable());
+        assert!(newer.is_ready() && !newer.ends_late());
     }
 }

@@ -10,6 +10,13 @@ pub(crate) fn behind_its_back(folder: &Path, sql: &str) {
     rusqlite::Connection::open(folder.join(FILE)).unwrap().execute_batch(sql).unwrap();
 }
 
+/// The number of rows in a table of a data folder's journal.
+#[expect(clippy::disallowed_methods, reason = "a test reads what the journal has no query for")]
+pub(crate) fn count_of(folder: &Path, table: &str) -> i64 {
+    let connection = rusqlite::Connection::open(folder.join(FILE)).unwrap();
+    connection.query_row(&format!("SELECT count(*) FROM {table}"), (), |row| row.get(0)).unwrap()
+}
+
 /// Sets whether a data folder's journal refuses entries from now on; its error then contains "The disk is full.". Everything else
 /// keeps working.
 pub(crate) fn refuse_entries(folder: &Path, refuses: bool) {

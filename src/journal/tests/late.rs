@@ -211,6 +211,7 @@ async fn a_repeat_of_what_was_settled_before_is_kept_no_longer_than_any_other_en
     for (old, repeat, is_repeat) in [
         (vec![link("r")], data("r", 0, "wait"), true),
         (vec![link("r"), did("r", saved())], data("r", 0, "wait"), true),
+        (vec![link("r"), did("r", saved())], stream("r", false), true),
         (vec![command("c", 1), command("c", 3)], command("c", 1), true),
         (
             vec![command("c", 1), Entry { fact: Fact::Enquired(StatusCheck::Unknown), ..command("c", 1) }],

@@ -24,7 +24,7 @@ use crate::settings::ProfileId;
 
 use super::error::JournalError;
 use super::handle::Journal;
-use super::test_support::behind_its_back;
+use super::test_support::{behind_its_back, count_of};
 use super::*;
 
 /// The entry for a message that the socket delivered.

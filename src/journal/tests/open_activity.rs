@@ -163,6 +163,56 @@ async fn a_link_is_open_until_its_message_says_that_its_time_is_over() {
 }
 
 #[tokio::test]
+async fn what_is_settled_leaves_the_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    // More than one statement deletes.
+    let mut opening = commands(0..40);
+    opening.extend([data("saved", 0, INLINE), link("used"), gap("g", None, &[], &[]), link("expired")]);
+    journal.append(profile(), opening).await.unwrap();
+    assert_eq!(count_of(folder.path(), "open_activity"), 44);
+    let mut settling = settled(0..40);
+    settling.extend([did("saved", saved()), did("used", not_saved(DownloadFailure::Broken))]);
+    settling.push(gap("g", Some(Timestamp(2)), &[], &[]));
+    journal.append(profile(), settling).await.unwrap();
+    assert_eq!(count_of(folder.path(), "open_activity"), 1, "the link is left");
+    // Its row stays as long as its entries, so that a repeat opens nothing.
+    journal.forget_expired_secrets(Timestamp(i64::MAX), Duration::ZERO).await.unwrap();
+    assert_eq!((open_keys(&journal).await, count_of(folder.path(), "open_activity")), (Vec::new(), 1));
+    let limits = Limits { age: Some(Duration::ZERO), bytes: None };
+    while journal.purge_step(Timestamp(i64::MAX), &limits).await.unwrap().more {}
+    assert_eq!((all(&journal, profile()).await.len(), count_of(folder.path(), "open_activity")), (0, 0));
+}
+
+#[tokio::test]
+async fn a_repeat_after_a_link_expired_opens_nothing_and_another_delivery_does() {
+    for (later, opens) in [
+        (data("r", 0, "wait"), false),
+        (stream("r", false), false),
+        (did("r", LocalEvent::Tracked), false),
+        (link("r"), true),
+        (data("r", 1, "a-token"), true),
+        (stream("r", true), true),
+        (data("r", 0, INLINE), true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = open(folder.path());
+        journal.append(profile(), vec![link("r")]).await.unwrap();
+        journal.forget_expired_secrets(Timestamp(i64::MAX), Duration::ZERO).await.unwrap();
+        journal.append(profile(), vec![later.clone()]).await.unwrap();
+        assert_eq!(!open_keys(&journal).await.is_empty(), opens, "{later:?}");
+        journal.close().await;
+        let journal = open(folder.path());
+        assert_eq!(!open_keys(&journal).await.is_empty(), opens, "{later:?} after a restart");
+        // Only its token completes a stream.
+        journal.append(profile(), vec![data("r", 1, "a-token")]).await.unwrap();
+        let open = journal.open_activities(profile()).await.unwrap();
+        let is_ready = later.fact == stream("r", false).fact || later.fact == stream("r", true).fact;
+        assert_eq!(open[0].openness.is_ready(), is_ready, "{later:?} and a token");
+    }
+}
+
+#[tokio::test]
 async fn what_begins_and_settles_in_one_transaction_never_touches_the_table() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());

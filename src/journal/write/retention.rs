@@ -259,14 +259,17 @@ fn look(
                 let entries = late_entries(transaction, (profile, &key), first)?;
                 if is_too_large || !entries.last().is_some_and(is_young) {
                     // Its late entries are removed with the first of the others, because those show that it is settled.
-                    for EntryOfMany { seq, at, size } in entries.into_iter().filter(|entry| entry.seq != seq) {
+                    let mut others = entries.into_iter().filter(|entry| entry.seq != seq).peekable();
+                    if others.peek().is_some() {
+                        looked.gaps.push((profile, key));
+                    }
+                    for EntryOfMany { seq, at, size } in others {
                         gone_together.insert(seq);
                         looked.doom(profile, (seq, at, size));
                     }
                     looked.doom(profile, (seq, at, row.get(5)?));
                     looked.last = Some(seq);
                     looked.late.insert(hash, first);
-                    looked.gaps.push((profile, key));
                 }
             } else {
                 looked.doom(profile, (seq, at, row.get(5)?));

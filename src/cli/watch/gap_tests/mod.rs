@@ -61,6 +61,10 @@ fn token(id: &str) -> Entry {
     heard(&json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": 1, "body": "a-token"}))
 }
 
+fn stream_ready(id: &str) -> Entry {
+    heard(&json!({"type": "STREAM-READY", "id": id}))
+}
+
 fn enquired(id: &str, enquiry: StatusCheck) -> Entry {
     Entry::ours(Timestamp(0), ActivityKey::Command(id.into()), Fact::Enquired(enquiry))
 }

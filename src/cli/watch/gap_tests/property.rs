@@ -1,6 +1,5 @@
 //! The property test: for any journal, all views agree.
 
-
 use super::*;
 
 #[derive(Debug, Clone)]
@@ -39,10 +38,10 @@ fn step() -> impl Strategy<Value = Step> {
         None,
     ]);
     prop_oneof![
-        3 => (id.clone(), 1..4_u8).prop_map(|(id, status)| Step::Command(id, status)),
+        3 => (id.clone(), 1..5_u8).prop_map(|(id, status)| Step::Command(id, status)),
         2 => (0..3_u8, any::<bool>()).prop_map(|(id, is_ready)| Step::Data(id, is_ready)),
         1 => id.clone().prop_map(Step::Unknown),
-        2 => (id.clone(), 1..4_i64).prop_map(|(id, status)| Step::Known(id, status)),
+        2 => (id.clone(), 1..5_i64).prop_map(|(id, status)| Step::Known(id, status)),
         1 => id.clone().prop_map(Step::Tracked),
         1 => (any::<bool>(), 0..3_u8).prop_map(|(is_data, id)| Step::Named(is_data, id)),
         1 => (0..3_u8, any::<bool>()).prop_map(|(id, is_token)| Step::Stream(id, is_token)),
@@ -72,8 +71,6 @@ impl Bench {
         match *step {
             Step::Command(id, status) => self.write(command(&format!("c-{id}"), status)),
             Step::Data(id, is_ready) => self.write(data(&format!("r-{id}"), is_ready)),
-            // The server is asked about open commands only.
-            Step::Unknown(id) if self.status(&Self::key("c", id)).is_some_and(|status| status != Status::Pending) => {}
             Step::Unknown(id) => self.write(enquired(&format!("c-{id}"), StatusCheck::Unknown)),
             Step::Known(id, status) => self.write(enquired(&format!("c-{id}"), known(status))),
             Step::Tracked(id) => self.did(Self::key("c", id), LocalEvent::Tracked),
@@ -83,13 +80,8 @@ impl Bench {
                     self.did(key, LocalEvent::Labelled { label: "night".to_owned() });
                 }
             }
-            // Once the data is ready, another token would reopen a recovered gap.
-            Step::Stream(id, _)
-                if self.status(&Self::key("r", id)).is_some_and(|status| status != Status::Preparing) => {}
-            Step::Stream(id, true) => self.write(heard(
-                &json!({"type": "X-DPT-CAB-REQUEST-ID", "id": format!("r-{id}"), "output_type": 1, "body": "a-token"}),
-            )),
-            Step::Stream(id, false) => self.write(heard(&json!({"type": "STREAM-READY", "id": format!("r-{id}")}))),
+            Step::Stream(id, true) => self.write(token(&format!("r-{id}"))),
+            Step::Stream(id, false) => self.write(stream_ready(&format!("r-{id}"))),
             Step::Download(id, end) => {
                 let key = Self::key("r", id);
                 if self.status(&key) != Some(Status::Ready) {

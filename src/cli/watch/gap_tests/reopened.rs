@@ -52,3 +52,33 @@ fn a_download_does_not_undo_that_its_data_was_heard_of() {
     let lines = of_export(bench.folder.path(), false, second(bench.at));
     assert!(lines.values().any(|line| line.contains("nothing known is missing")), "{lines:?}");
 }
+
+#[test]
+fn a_repeat_after_a_link_expired_opens_nothing_in_any_view() {
+    for repeat in [data("r-0", false), stream_ready("r-0")] {
+        let mut bench = Bench::new();
+        bench.write(data("r-0", true));
+        bench.pass(3_000);
+        // The journal notes that the link has expired.
+        bench.purge();
+        bench.write(repeat);
+        let open = bench.runtime.block_on(bench.journal.open_activities(profile())).unwrap();
+        assert_eq!(open, []);
+        assert_eq!(told_by_all(bench), BTreeMap::new());
+    }
+}
+
+#[test]
+fn what_the_server_does_not_know_any_more_keeps_its_outcome() {
+    for later in [enquired("c-0", StatusCheck::Unknown), command("c-0", 4)] {
+        let mut bench = Bench::new();
+        bench.write(command("c-0", 1));
+        bench.write(command("c-0", 2));
+        bench.pass(6_000);
+        bench.write(later);
+        bench.pass(2_000);
+        bench.purge();
+        bench.write(command("c-0", 1));
+        assert_eq!(told_by_all(bench), BTreeMap::new());
+    }
+}

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::activity::{
     ActivityKey, Entry, ExpectedLatency, Fact, LocalEvent, Openness, StatusCheck, command_is_pending,
+    is_lasting_outcome,
 };
 use crate::journal::OpenActivity;
 use crate::protocol::{CommandId, CommandStatus, Message, RequestId};
@@ -360,6 +361,14 @@ impl State {
                 return self.history.labelled(id, label);
             }
             (ActivityKey::Command(id), fact) => (id, fact),
+            (ActivityKey::Data(id), fact) => {
+                // A repeated status that came later does not hide that the data was delivered.
+                let is_repeat = |openness: &Openness| openness.if_settled_before().is_some();
+                if is_lasting_outcome(fact) && self.requests.get(id).is_some_and(is_repeat) {
+                    self.requests.remove(id);
+                }
+                return;
+            }
             _ => return,
         };
         let hash = self.outcomes.hash(id.as_str());

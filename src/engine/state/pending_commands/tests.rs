@@ -70,6 +70,19 @@ async fn what_is_open_has_no_outcome_anywhere() {
     assert_eq!(open(&pending_commands), ["open"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_data_was_delivered_in_earlier_runs_is_not_open_because_of_a_repeat() {
+    let pending_commands = PendingCommands::default();
+    let payload = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY";
+    pending_commands.begin(&left_open(&[], &["delivered", "open"]));
+    pending_commands.note(&[data("delivered before this run", "wait")]);
+    pending_commands.restore(&[data("delivered", "wait"), data("open", "wait")]);
+    pending_commands.restore(&[data("delivered", payload), data("delivered before this run", payload)]);
+    pending_commands.restored(true);
+    let requests: Vec<_> = pending_commands.open().1.iter().map(ToString::to_string).collect();
+    assert_eq!(requests, ["open"]);
+}
+
 fn did(seq: u64, id: &str, deed: LocalEvent) -> Entry {
     let fact = Fact::Done(deed);
     Entry { seq: Seq(seq), at: Timestamp(0), key: ActivityKey::Command(id.into()), fact, raw: "".into() }

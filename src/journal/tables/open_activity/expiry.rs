@@ -38,7 +38,8 @@ pub(crate) fn settle_expired(
             };
             if is_over {
                 let hash = index.hash(profile, &row::key(found.get(2)?, found.get_ref(3)?));
-                let (first, openness) = (found.get(0)?, openness.expired());
+                let first = found.get(0)?;
+                let openness = if openness.is_ended_gap() { Openness::SETTLED } else { Openness::EXPIRED };
                 if openness.is_forgettable() {
                     settled.push(first);
                     changes.push((hash, None));

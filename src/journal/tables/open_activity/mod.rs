@@ -6,8 +6,8 @@
 //! ([`OpenIndex`]), because an index on random ids would slow appends down. An activity that starts and settles within one
 //! transaction never touches the table.
 //!
-//! A settled activity stays in the table while its newest entries alone would read as open ([`Openness::ends_late`]), until all of
-//! its entries are old; then they are removed together.
+//! A settled activity stays in the table if its newest entries alone would not show that it is ([`Openness::ends_late`]), or if
+//! its link has expired, so that a repeat opens nothing. Once all of its entries are old, they are removed together.
 //!
 //! A journal of an earlier version, or a repaired one, has no such table yet. The writer builds it in steps, oldest entry first,
 //! between appends ([`build_step`]); `meta` stores the progress. Until it is complete, appends leave the table alone, because the
