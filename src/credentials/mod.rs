@@ -16,8 +16,9 @@ pub(crate) mod store;
 pub(crate) mod system;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::protocol::{AuthorizationToken, DataKey};
@@ -198,7 +199,7 @@ impl Keyring {
     async fn ask(&self, task: Task) -> Answer {
         match &self.0 {
             Way::InPlace(store) => {
-                let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut store = store.lock();
                 serve(store.as_mut(), &task)
             }
             Way::Thread(sender) => {

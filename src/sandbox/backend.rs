@@ -1,8 +1,9 @@
 //! The state that all parts of a sandbox share, and how a write becomes an outcome on the socket.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -52,7 +53,7 @@ pub(crate) struct Backend {
 }
 
 /// What a command does when it settles: the outcome's body, or the reason why it failed.
-pub(crate) type Outcome = Box<dyn FnOnce(&mut State, Instant) -> Result<Value, Reason> + Send>;
+pub(crate) type Outcome = Box<dyn FnOnce(&mut State, Instant) -> Result<(), Reason> + Send>;
 
 /// Too many commands have no outcome yet.
 #[derive(Debug)]
@@ -100,7 +101,7 @@ impl Backend {
 
     /// Locks the state. Never hold the guard across an `await`.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// The profile that an authorization token belongs to, if the token is valid.
@@ -186,7 +187,7 @@ impl Backend {
             let (message, audience) = {
                 let mut state = backend.state();
                 let (status, body) = match effect(&mut state, backend.clock.now()) {
-                    Ok(body) => (CommandStatus::Succeeded, body),
+                    Ok(()) => (CommandStatus::Succeeded, Value::Null),
                     Err(reason) => (CommandStatus::Failed, Value::from(reason)),
                 };
                 let message = messages::command(&id, status, &body);

@@ -1,8 +1,7 @@
-//! The program `privicore-sandbox`: its arguments, and running until a signal stops it.
+//! The program `privicore-sandbox`: it runs until a signal stops it.
 
 use std::io;
 use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 use std::process::ExitCode;
 
@@ -11,61 +10,9 @@ use tokio::runtime::Runtime;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::error::SandboxError;
-use super::options::{Delivery, Options, Scenario};
+use super::options::Options;
 use super::running::{SandboxHandle, start};
 use super::{AUDIT_USERNAME, DEMO_USERNAME, PASSWORD};
-
-/// A local Privicore: REST API, queues, WebSocket proxy and file stores.
-#[derive(Parser)]
-#[command(name = "privicore-sandbox", version)]
-struct Arguments {
-    /// Address to listen on. Anything but loopback can be reached from outside; give the one that clients use.
-    #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
-    bind: IpAddr,
-    /// RabbitMQ that holds the queues, as `amqp://user:password@host:5672/vhost`. Without it they are in memory.
-    #[arg(long, value_name = "URL")]
-    amqp: Option<String>,
-    /// Port of the REST API; 0 takes a free one.
-    #[arg(long, value_name = "PORT", default_value_t = 8009)]
-    api_port: u16,
-    /// Port of the WebSocket proxy; 0 takes a free one.
-    #[arg(long, value_name = "PORT", default_value_t = 8083)]
-    ws_port: u16,
-    /// Port of the upstream file store; 0 takes a free one.
-    #[arg(long, value_name = "PORT", default_value_t = 8010)]
-    upstream_port: u16,
-    /// Port of the downstream file store; 0 takes a free one.
-    #[arg(long, value_name = "PORT", default_value_t = 8011)]
-    downstream_port: u16,
-    /// What happens by itself.
-    #[arg(long, value_enum, default_value_t)]
-    scenario: Scenario,
-    /// Who hears a message when several clients have joined with one profile: all of them, or one of them in turn.
-    #[arg(long, value_enum, default_value_t)]
-    delivery: Delivery,
-    /// Take orders for faults at POST /sandbox/faults of the REST API: dropped connections and worse. Loopback only.
-    #[arg(long)]
-    faults: bool,
-}
-
-impl From<Arguments> for Options {
-    fn from(arguments: Arguments) -> Self {
-        let Arguments { bind, amqp, api_port, ws_port, upstream_port, downstream_port, scenario, delivery, faults } =
-            arguments;
-        Self {
-            bind,
-            api_port,
-            ws_port,
-            upstream_port,
-            downstream_port,
-            amqp,
-            scenario,
-            delivery,
-            faults,
-            ..Self::default()
-        }
-    }
-}
 
 /// Why the program ended early.
 #[derive(Debug, thiserror::Error)]
@@ -84,8 +31,8 @@ enum Failure {
 /// run, and 2 for wrong usage.
 #[must_use]
 pub fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
+    let options = match Options::try_parse() {
+        Ok(options) => options,
         Err(message) => {
             // Help and version arrive here too, with code 0.
             return if message.print().is_ok() { exit_code(message.exit_code()) } else { ExitCode::FAILURE };
@@ -97,7 +44,7 @@ pub fn run() -> ExitCode {
         .with_max_level(LevelFilter::INFO)
         .log_internal_errors(false)
         .init();
-    match Runtime::new().map_err(Failure::Runtime).and_then(|runtime| serve(&runtime, arguments.into())) {
+    match Runtime::new().map_err(Failure::Runtime).and_then(|runtime| serve(&runtime, options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => complain(&format!("privicore-sandbox: {failure}")),
     }
@@ -169,18 +116,4 @@ fn signals() -> io::Result<impl Future<Output = ()>> {
             tracing::error!(%error, "Ctrl+C can't be listened for; the sandbox stops");
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    #[test]
-    fn the_arguments_are_sound_and_default_to_the_options_defaults() {
-        Arguments::command().debug_assert();
-        let options = Options::from(Arguments::parse_from(["privicore-sandbox"]));
-        assert_eq!(format!("{options:?}"), format!("{:?}", Options::default()));
-    }
 }

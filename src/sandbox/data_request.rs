@@ -65,15 +65,14 @@ pub(crate) fn start(
     request: RequestId,
     wanted: DataToken,
 ) {
-    let bringing = bring(Arc::clone(backend), profile, request, wanted);
-    let bringing_backend = Arc::clone(backend);
+    let bringing = Arc::clone(backend);
     backend.tasks.spawn("retrieval of a payload", async move {
-        bringing.await;
-        bringing_backend.settle_later(command, Box::new(|_, _| Ok(Value::Null)), |_| None);
+        bring(&bringing, profile, request, wanted).await;
+        bringing.settle_later(command, Box::new(|_, _| Ok(())), |_| None);
     });
 }
 
-async fn bring(backend: Arc<Backend>, profile: ProfileId, request: RequestId, wanted: DataToken) {
+async fn bring(backend: &Backend, profile: ProfileId, request: RequestId, wanted: DataToken) {
     let DataToken { context, content, file_name, extension, .. } = wanted;
     for progress in ["Collecting the payload from its storage devices.", "Preparing the payload."] {
         backend.pause(40..250).await;
@@ -87,7 +86,7 @@ async fn bring(backend: Arc<Backend>, profile: ProfileId, request: RequestId, wa
     }
     let auth = backend.grant_download(Payload { content, file_name: Some(full_name(file_name, &extension)) });
     let turn = backend.state().next_streamed();
-    for message in Announcement::in_turn(turn).messages(&backend, &request, &context, &auth) {
+    for message in Announcement::in_turn(turn).messages(backend, &request, &context, &auth) {
         backend.publish(&profile, &message).await;
         backend.pause(50..300).await;
     }

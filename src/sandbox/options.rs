@@ -1,7 +1,9 @@
-//! The options of a sandbox.
+//! The options of a sandbox, which are the arguments of the program `privicore-sandbox`.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+
+use clap::Parser;
 
 /// What the sandbox does without clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -23,28 +25,39 @@ pub enum Delivery {
     Competing,
 }
 
-/// The options of a sandbox.
-#[derive(Clone)]
+/// A local Privicore: REST API, queues, WebSocket proxy and file stores.
+#[derive(Clone, Parser)]
+#[command(name = "privicore-sandbox", version)]
 pub struct Options {
-    /// The address that all four servers listen on. Other machines can reach anything but loopback.
+    /// Address to listen on. Anything but loopback can be reached from outside; give the one that clients use.
+    #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub bind: IpAddr,
+    /// RabbitMQ that holds the queues, as `amqp://user:password@host:5672/vhost`. Without it they are in memory.
+    #[arg(long, value_name = "URL")]
+    pub amqp: Option<String>,
     /// Port of the REST API; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 8009)]
     pub api_port: u16,
     /// Port of the WebSocket proxy; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 8083)]
     pub ws_port: u16,
     /// Port of the upstream file store; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 8010)]
     pub upstream_port: u16,
     /// Port of the downstream file store; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 8011)]
     pub downstream_port: u16,
-    /// Address of a RabbitMQ (`amqp://user:password@host:5672/vhost`) that holds the queues. `None` keeps them in memory.
-    pub amqp: Option<String>,
-    /// What the sandbox does without clients.
+    /// What happens by itself.
+    #[arg(long, value_enum, default_value_t)]
     pub scenario: Scenario,
-    /// Who receives a message if several clients have joined.
+    /// Who hears a message when several clients have joined with one profile: all of them, or one of them in turn.
+    #[arg(long, value_enum, default_value_t)]
     pub delivery: Delivery,
-    /// Whether the REST API accepts `POST /sandbox/faults`. Only allowed on loopback; [`super::Control`] works without it.
+    /// Take orders for faults at POST /sandbox/faults of the REST API: dropped connections and worse. Loopback only.
+    #[arg(long)]
     pub faults: bool,
     /// Seeds the scenario, the delays and the generated payloads. Tokens and links never depend on it.
+    #[arg(skip = 20_260_105_u64)]
     pub seed: u64,
 }
 
@@ -57,20 +70,9 @@ impl Options {
 }
 
 impl Default for Options {
-    /// The ports of the vendor's local set-up (`PROTOCOL`: 8009, 8083, 8010, 8011).
+    /// What the program does without arguments, on the ports of the vendor's local set-up (`PROTOCOL`: 8009, 8083, 8010, 8011).
     fn default() -> Self {
-        Self {
-            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            api_port: 8009,
-            ws_port: 8083,
-            upstream_port: 8010,
-            downstream_port: 8011,
-            amqp: None,
-            scenario: Scenario::Demo,
-            delivery: Delivery::FanOut,
-            faults: false,
-            seed: 20_260_105,
-        }
+        Self::parse_from(["privicore-sandbox"])
     }
 }
 
@@ -94,7 +96,14 @@ impl fmt::Debug for Options {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        Options::command().debug_assert();
+    }
 
     #[test]
     fn debug_hides_the_password_in_the_brokers_address() {

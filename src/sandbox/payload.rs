@@ -101,13 +101,8 @@ fn next_chunk(rng: &mut fastrand::Rng, left: u64) -> Option<Bytes> {
 
 /// All bytes derived from a seed: the same that a download of it serves.
 pub(crate) fn generate(seed: u64, len: u64) -> Bytes {
-    let mut rng = fastrand::Rng::with_seed(seed);
-    let mut bytes = Vec::new();
-    let mut left = len;
-    while let Some(chunk) = next_chunk(&mut rng, left) {
-        left = left.saturating_sub(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
-        bytes.extend_from_slice(&chunk);
-    }
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+    fastrand::Rng::with_seed(seed).fill(&mut bytes);
     Bytes::from(bytes)
 }
 

@@ -65,7 +65,8 @@ pub(crate) fn like(name: &str) -> Option<&'static str> {
     if let Some(begun) = FIELDS.into_iter().find(|field| field.starts_with(name)) {
         return Some(begun);
     }
-    let slips = FIELDS.into_iter().map(|field| (slips(name.as_bytes(), field.as_bytes()), field));
+    // Letters that are wrong, missing, extra, or swapped with the next.
+    let slips = FIELDS.into_iter().map(|field| (strsim::osa_distance(name, field), field));
     let most = |field: &str| match field.len() {
         // Every word of two letters is one letter away from it.
         ..=2 if name.len() <= 2 => 0,
@@ -85,29 +86,6 @@ pub(crate) fn begun(word: &str) -> Option<&'static str> {
 /// Whether any text is valid after a field's colon.
 pub(crate) fn is_text(field: &str) -> bool {
     Field::NAMED.into_iter().any(|named| named.word() == field)
-}
-
-/// The number of letters that are wrong, missing, extra, or swapped with the next.
-fn slips(typed: &[u8], field: &[u8]) -> usize {
-    // Rows of the edit-distance table: for the typed text up to the letter before last, the last and this one, the distance to each
-    // prefix of the field.
-    let (mut before, mut last): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..=field.len()).collect());
-    let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX / 2);
-    for (row, letter) in typed.iter().enumerate() {
-        let mut this = vec![row + 1];
-        for (column, meant) in field.iter().enumerate() {
-            let changed = at(&last, column) + usize::from(letter != meant);
-            let mut fewest = changed.min(at(&last, column + 1) + 1).min(at(&this, column) + 1);
-            let swapped =
-                row > 0 && column > 0 && typed.get(row - 1) == Some(meant) && field.get(column - 1) == Some(letter);
-            if swapped {
-                fewest = fewest.min(at(&before, column - 1) + 1);
-            }
-            this.push(fewest);
-        }
-        before = std::mem::replace(&mut last, this);
-    }
-    at(&last, field.len())
 }
 
 /// A status in a filter.

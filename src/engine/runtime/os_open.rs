@@ -30,44 +30,22 @@ impl HandOver {
     /// Opens a file. If that fails, calls `failed` at most once with a sentence for the operator. The future ends with the
     /// program that it started, so that no zombie remains; if it is dropped earlier, the program continues.
     pub(crate) async fn run(self, path: PathBuf, failed: impl FnOnce(String)) {
-        let command = match self {
-            Self::Open => opener(&path),
-            Self::ShowInFolder => shower(&path),
-        };
-        run(command, &path, VERDICT, failed).await;
+        run(self.command(&path), &path, VERDICT, failed).await;
     }
-}
 
-#[cfg(target_os = "macos")]
-fn opener(path: &Path) -> Command {
-    command("open", [path.as_os_str()])
-}
-
-#[cfg(target_os = "macos")]
-fn shower(path: &Path) -> Command {
-    command("open", [OsStr::new("-R"), path.as_os_str()])
-}
-
-#[cfg(windows)]
-fn opener(path: &Path) -> Command {
-    command("explorer", [path.as_os_str()])
-}
-
-#[cfg(windows)]
-fn shower(path: &Path) -> Command {
-    let mut select = OsString::from("/select,");
-    select.push(path);
-    command("explorer", [select.as_os_str()])
-}
-
-#[cfg(not(any(target_os = "macos", windows)))]
-fn opener(path: &Path) -> Command {
-    command("xdg-open", [path.as_os_str()])
-}
-
-#[cfg(not(any(target_os = "macos", windows)))]
-fn shower(path: &Path) -> Command {
-    command("xdg-open", [path.parent().unwrap_or(path).as_os_str()])
+    fn command(self, path: &Path) -> Command {
+        let shows = self == Self::ShowInFolder;
+        if cfg!(target_os = "macos") {
+            command("open", shows.then_some(OsStr::new("-R")).into_iter().chain([path.as_os_str()]))
+        } else if cfg!(windows) {
+            let mut target = OsString::from(if shows { "/select," } else { "" });
+            target.push(path);
+            command("explorer", [target.as_os_str()])
+        } else {
+            let target = if shows { path.parent().unwrap_or(path) } else { path };
+            command("xdg-open", [target.as_os_str()])
+        }
+    }
 }
 
 /// A command without this program's environment variables and streams.
@@ -158,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_child_inherits_nothing_of_ours() {
-        let mut command = opener(Path::new("/tmp/x"));
+        let mut command = HandOver::Open.command(Path::new("/tmp/x"));
         let names = ["PATH", "PRIVICORE_PASSWORD", "HOME", "PRIVICORE_ANYTHING"];
         take_out_ours(&mut command, names.into_iter().map(OsString::from));
         let changed = command.as_std().get_envs();

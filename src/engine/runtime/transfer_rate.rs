@@ -1,9 +1,10 @@
 //! Measures the progress and the rate of transfers.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// The time between two progress events.
@@ -65,13 +66,13 @@ impl TransferRates {
             return;
         }
         let newest = rate(bytes, took);
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         *known = Some(known.map_or(newest, |known| NEWEST.mul_add(newest - known, known)));
     }
 
     /// How long this many bytes will take; `None` if no rate is known yet.
     pub(crate) fn takes(&self, bytes: u64) -> Option<Duration> {
-        let rate = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let rate = (*self.0.lock())?;
         time_for(bytes, rate)
     }
 }

@@ -1,9 +1,10 @@
 //! The requests whose data has just arrived and is in the journal: automatic saving waits for them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::activity::{Entry, Fact};
@@ -30,7 +31,7 @@ impl ReadyQueue {
     pub(crate) fn want(&self, wanted: bool) {
         self.0.wanted.store(wanted, Ordering::SeqCst);
         if !wanted {
-            self.0.come.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            self.0.come.lock().clear();
         }
     }
 
@@ -39,7 +40,7 @@ impl ReadyQueue {
         if !self.0.wanted.load(Ordering::Relaxed) {
             return;
         }
-        let mut come = self.0.come.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut come = self.0.come.lock();
         let before = come.len();
         for (id, inline) in entries.iter().filter_map(arrived) {
             if come.len() < MOST {
@@ -54,7 +55,7 @@ impl ReadyQueue {
     /// Waits until there are requests and takes them; `true` if the data came inline.
     pub(crate) async fn next(&self) -> BTreeMap<RequestId, bool> {
         loop {
-            let come = std::mem::take(&mut *self.0.come.lock().unwrap_or_else(PoisonError::into_inner));
+            let come = std::mem::take(&mut *self.0.come.lock());
             if !come.is_empty() {
                 return come;
             }

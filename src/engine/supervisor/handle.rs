@@ -4,9 +4,10 @@ use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -279,9 +280,9 @@ impl EngineHandle {
     #[must_use]
     pub fn join(&self, timeout: Duration) -> bool {
         let (ended, changed) = &*self.ended.0;
-        let ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = changed.wait_timeout_while(ended, timeout, |ended| !*ended);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+        let mut ended = ended.lock();
+        changed.wait_while_for(&mut ended, |ended| !*ended, timeout);
+        *ended
     }
 }
 
@@ -304,7 +305,7 @@ struct Told {
 impl Drop for Told {
     fn drop(&mut self) {
         let (ended, changed) = &*self.ended.0;
-        *ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *ended.lock() = true;
         changed.notify_all();
         self.event_sender.post(Event::Stopped);
     }

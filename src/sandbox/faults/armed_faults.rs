@@ -1,9 +1,9 @@
 //! Armed faults, which wait for the events that they affect. Their number is bounded, and each is limited by a count, a
 //! time, or both.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::sandbox::state::profiles::ProfileId;
@@ -65,7 +65,7 @@ impl Conditions {
         };
         // A time beyond the clock's range never ends by itself.
         let until = lasting.and_then(|lasting| now.checked_add(lasting));
-        let mut conditions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut conditions = self.0.lock();
         conditions.retain(|condition| !condition.is_over(now));
         if conditions.len() >= MOST {
             return Err(Full);
@@ -82,7 +82,7 @@ impl Conditions {
         now: Instant,
         wanted: impl Fn(FaultAction) -> Option<T>,
     ) -> Option<T> {
-        let mut conditions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut conditions = self.0.lock();
         let found = conditions.iter_mut().find_map(|condition| {
             let meant = condition.profile.is_none() || condition.profile.as_ref() == profile;
             let taken = wanted(condition.what).filter(|_| meant && !condition.is_over(now))?;

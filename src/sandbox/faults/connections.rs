@@ -1,9 +1,10 @@
 //! The open connections, and how faults reach them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 
 use crate::sandbox::state::profiles::ProfileId;
@@ -71,7 +72,7 @@ impl Connections {
         let (inner, heeded) = mpsc::channel(WAITING);
         let cut = Arc::new(Notify::new());
         let open = Open { profile: None, cut: Arc::clone(&cut), stalls, inner };
-        let mut registry = lock(&self.0);
+        let mut registry = self.0.lock();
         let id = registry.next;
         registry.next += 1;
         registry.open.insert(id, open);
@@ -82,14 +83,14 @@ impl Connections {
     /// Applies a fault to a profile's connections, or to all, at most `count` of them. Returns how many it reached.
     pub(crate) fn strike(&self, profile: Option<&ProfileId>, count: Option<u32>, trouble: &ConnectionFault) -> usize {
         let most = count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
-        let registry = lock(&self.0);
+        let registry = self.0.lock();
         let meant = registry.open.values().filter(|open| profile.is_none() || open.profile.as_ref() == profile);
         meant.filter(|open| open.take(trouble.clone())).take(most).count()
     }
 
     /// Makes joined connections send garbage. Returns how many it reached.
     pub(crate) fn litter(&self, profile: Option<&ProfileId>, frames: u32, kind: Option<Garbage>) -> usize {
-        let mut registry = lock(&self.0);
+        let mut registry = self.0.lock();
         let Registry { open, turn, .. } = &mut *registry;
         let joined = open.values().filter(|open| match profile {
             Some(_) => open.profile.as_ref() == profile,
@@ -125,7 +126,7 @@ impl Open {
 impl Place {
     /// Sets the profile whose channel the connection is in: `None` after a leave.
     pub(crate) fn joined(&self, profile: Option<ProfileId>) {
-        if let Some(open) = lock(&self.registry).open.get_mut(&self.id) {
+        if let Some(open) = self.registry.lock().open.get_mut(&self.id) {
             open.profile = profile;
         }
     }
@@ -133,12 +134,8 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        lock(&self.registry).open.remove(&self.id);
+        self.registry.lock().open.remove(&self.id);
     }
-}
-
-fn lock(registry: &Mutex<Registry>) -> MutexGuard<'_, Registry> {
-    registry.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The clients of each profile's channel, and the pump that delivers a profile's queue to them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -67,7 +68,7 @@ pub(crate) struct Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        let mut channels = self.hub.channels();
+        let mut channels = self.hub.channels.lock();
         if let Some(channel) = channels.by_profile.get_mut(&self.profile) {
             channel.members.retain(|member| member.id != self.id);
             channel.left.notify_one();
@@ -81,19 +82,15 @@ impl Hub {
         Self { queues, tasks, delivery, channels: Mutex::default() }
     }
 
-    fn channels(&self) -> MutexGuard<'_, Channels> {
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// How many clients have joined the profile's channel.
     pub(crate) fn joined(&self, profile: &ProfileId) -> usize {
-        self.channels().by_profile.get(profile).map_or(0, |channel| channel.members.len())
+        self.channels.lock().by_profile.get(profile).map_or(0, |channel| channel.members.len())
     }
 
     /// Joins. The receiver gets the profile's messages from now on, beginning with those that waited in the queue.
     pub(crate) fn join(self: &Arc<Self>, profile: &ProfileId) -> (Membership, mpsc::Receiver<DeliveryBatch>) {
         let (parcels, inbox) = mpsc::channel(PARCELS);
-        let mut channels = self.channels();
+        let mut channels = self.channels.lock();
         let id = channels.next_member;
         channels.next_member += 1;
         let channel = channels.by_profile.entry(profile.clone()).or_default();
@@ -132,7 +129,7 @@ impl Hub {
 
     /// Marks the pump as ended if nobody is joined; a later join starts another.
     fn rest_if_empty(&self, profile: &ProfileId) -> bool {
-        let mut channels = self.channels();
+        let mut channels = self.channels.lock();
         let Some(channel) = channels.by_profile.get_mut(profile) else { return true };
         channel.pumping = !channel.members.is_empty();
         !channel.pumping
@@ -169,7 +166,7 @@ impl Hub {
     /// Distributes the unwritten frames, with their indices: one per member in turn, continuing after the last call. Empty
     /// if nobody is joined or nothing is left.
     fn shares(&self, profile: &ProfileId, frames: &[Utf8Bytes], written: &[bool]) -> Vec<Share> {
-        let mut channels = self.channels();
+        let mut channels = self.channels.lock();
         let Some(Channel { members, turn, .. }) = channels.by_profile.get_mut(profile) else { return Vec::new() };
         let mut shares: Vec<_> = members.iter().map(|member| (member.parcels.clone(), Vec::new())).collect();
         let left = frames.iter().zip(written).enumerate().filter(|(_, (_, written))| !**written);
@@ -185,7 +182,7 @@ impl Hub {
     }
 
     fn members(&self, profile: &ProfileId) -> Vec<mpsc::Sender<DeliveryBatch>> {
-        let channels = self.channels();
+        let channels = self.channels.lock();
         let members = channels.by_profile.get(profile).map(|channel| channel.members.as_slice()).unwrap_or_default();
         members.iter().map(|member| member.parcels.clone()).collect()
     }
@@ -262,7 +259,7 @@ mod tests {
         assert_eq!(hub.joined(&profile), 0);
         // Gives the pump time to notice; nothing signals that.
         tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(!hub.channels().by_profile[&profile].pumping, "it pumps for nobody");
+        assert!(!hub.channels.lock().by_profile[&profile].pumping, "it pumps for nobody");
         hub.queues.publish(&profile, "late".to_owned()).await.unwrap();
         let (_membership, mut inbox) = hub.join(&profile);
         assert_eq!(texts(&next(&mut inbox).await), ["late"]);

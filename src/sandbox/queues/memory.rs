@@ -1,10 +1,11 @@
 //! Queues in memory, lost when the sandbox ends.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -19,12 +20,6 @@ struct Queue {
     arrived: Notify,
 }
 
-impl Queue {
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<Utf8Bytes>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// All queues.
 #[derive(Default)]
 pub(crate) struct MemoryQueues {
@@ -33,7 +28,7 @@ pub(crate) struct MemoryQueues {
 
 impl MemoryQueues {
     fn queue(&self, profile: &ProfileId) -> Arc<Queue> {
-        let mut queues = self.by_profile.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queues = self.by_profile.lock();
         Arc::clone(queues.entry(profile.clone()).or_default())
     }
 }
@@ -41,7 +36,7 @@ impl MemoryQueues {
 impl Queues for MemoryQueues {
     fn publish<'a>(&'a self, profile: &'a ProfileId, message: String) -> BoxFuture<'a, Result<(), QueueError>> {
         let queue = self.queue(profile);
-        let mut waiting = queue.waiting();
+        let mut waiting = queue.waiting.lock();
         let published = if waiting.len() >= CAPACITY {
             Err(QueueError::Full(profile.clone()))
         } else {
@@ -69,7 +64,7 @@ impl Deliveries for MemoryDeliveries {
         async {
             loop {
                 {
-                    let mut waiting = self.queue.waiting();
+                    let mut waiting = self.queue.waiting.lock();
                     let count = waiting.len().min(BATCH);
                     if count > 0 {
                         self.in_hand.extend(waiting.drain(..count));
@@ -91,7 +86,7 @@ impl Deliveries for MemoryDeliveries {
 
 impl Drop for MemoryDeliveries {
     fn drop(&mut self) {
-        let mut waiting = self.queue.waiting();
+        let mut waiting = self.queue.waiting.lock();
         for message in self.in_hand.drain(..).rev() {
             waiting.push_front(message);
         }

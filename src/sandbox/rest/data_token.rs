@@ -19,7 +19,8 @@ use crate::sandbox::payload::Content;
 use crate::sandbox::state::data::{FileMeta, MetaChange};
 
 use super::answers::{Refusal, requested};
-use super::fields::{Caller, Fields};
+use super::command::Call;
+use super::fields::Caller;
 
 /// The largest body of `exchange-data-for-token`: the documented 50 KB and a margin.
 const LARGEST_EXCHANGE: usize = 64 * 1024;
@@ -29,17 +30,13 @@ const PAGE: usize = 25;
 const LARGEST_PAGE: usize = 200;
 
 /// `POST /data-token/reserve-token-space`
-pub(crate) async fn reserve(
-    State(backend): State<Arc<Backend>>,
-    Caller(profile): Caller,
-    fields: Fields,
-) -> Result<Response, Refusal> {
-    let mut check = fields.check();
+pub(crate) async fn reserve(call: Call) -> Result<Response, Refusal> {
+    let mut check = call.fields.check();
     let context = check.text("context").to_owned();
     let ttl = check.ttl("ttl");
     check.finish()?;
-    super::command::command(&backend, profile, move |state, profile, command, now| {
-        state.data.reserve(profile, command, context, ttl, now, &mut state.links).map(|()| Value::Null)
+    call.command(move |state, profile, command, now| {
+        state.data.reserve(profile, command, context, ttl, now, &mut state.links)
     })
 }
 
@@ -58,12 +55,8 @@ pub(crate) async fn retrieve_temporary(
 }
 
 /// `POST /data-token/exchange-data-for-token`
-pub(crate) async fn exchange(
-    State(backend): State<Arc<Backend>>,
-    Caller(profile): Caller,
-    fields: Fields,
-) -> Result<Response, Refusal> {
-    let mut check = fields.check();
+pub(crate) async fn exchange(call: Call) -> Result<Response, Refusal> {
+    let mut check = call.fields.check();
     let token = check.text("temporaryTokenSpace").to_owned();
     let data = check.text("data");
     let bytes = match STANDARD.decode(data) {
@@ -79,18 +72,12 @@ pub(crate) async fn exchange(
     };
     check.finish()?;
     let content = Content::Kept(Bytes::from(bytes));
-    super::command::command(&backend, profile, move |state, profile, _, now| {
-        state.data.fill(Some(profile), &token, content, now).map(|()| Value::Null)
-    })
+    call.command(move |state, profile, _, now| state.data.fill(Some(profile), &token, content, now))
 }
 
 /// `POST /data-token/configure-file-meta`: creates the permanent data token.
-pub(crate) async fn configure_file_meta(
-    State(backend): State<Arc<Backend>>,
-    Caller(profile): Caller,
-    fields: Fields,
-) -> Result<Json<Value>, Refusal> {
-    let mut check = fields.check();
+pub(crate) async fn configure_file_meta(call: Call) -> Result<Json<Value>, Refusal> {
+    let mut check = call.fields.check();
     let token = check.text("token");
     let meta = FileMeta {
         file_name: check.text("fileName").to_owned(),
@@ -100,8 +87,8 @@ pub(crate) async fn configure_file_meta(
     };
     check.text("path");
     check.finish()?;
-    let clock = &backend.clock;
-    let permanent = backend.state().data.commit(&profile, token, meta, clock.now(), clock);
+    let clock = &call.backend.clock;
+    let permanent = call.backend.state().data.commit(&call.profile, token, meta, clock.now(), clock);
     let permanent = permanent.map_err(|reason| match reason {
         "data_token.space_not_found" | "data_token.space_expired" => {
             Refusal::NotFound("The reservation does not exist or has expired.")
@@ -115,15 +102,10 @@ pub(crate) async fn configure_file_meta(
 }
 
 /// `POST /data-token/request-data`
-pub(crate) async fn request_data(
-    State(backend): State<Arc<Backend>>,
-    Caller(profile): Caller,
-    fields: Fields,
-) -> Result<Response, Refusal> {
-    let mut check = fields.check();
-    let token = check.text("token");
-    check.finish()?;
-    let wanted = backend.state().data.get(&profile, token).cloned();
+pub(crate) async fn request_data(call: Call) -> Result<Response, Refusal> {
+    let token = call.required("token")?;
+    let Call { backend, profile, .. } = call;
+    let wanted = backend.state().data.get(&profile, &token).cloned();
     let wanted = wanted.ok_or(Refusal::NotFound("The data token does not exist or was deleted."))?;
     let command = backend.accept(Some(profile.clone()))?;
     let request = RequestId::new(Uuid::new_v4().to_string());
@@ -156,46 +138,21 @@ pub(crate) async fn list(
 }
 
 /// `POST /data-token/update-data-token`
-pub(crate) async fn update(
-    State(backend): State<Arc<Backend>>,
-    Caller(profile): Caller,
-    fields: Fields,
-) -> Result<Response, Refusal> {
-    let token = data_token(&fields)?;
-    let given = |name| fields.optional(name).map(str::to_owned);
+pub(crate) async fn update(call: Call) -> Result<Response, Refusal> {
+    let token = call.required("token")?;
+    let given = |name| call.fields.optional(name).map(str::to_owned);
     let change = MetaChange { file_name: given("fileName"), extension: given("extension"), context: given("context") };
-    super::command::command(&backend, profile, move |state, profile, _, _| {
-        state.data.update(profile, &token, change).map(|()| Value::Null)
-    })
+    call.command(move |state, profile, _, _| state.data.update(profile, &token, change))
 }
 
 /// `POST /data-token/configure-information-security-risk-meta`: accepts any fields; the token has to exist.
-pub(crate) async fn configure_risk_meta(
-    State(backend): State<Arc<Backend>>,
-    Caller(profile): Caller,
-    fields: Fields,
-) -> Result<Response, Refusal> {
-    let token = data_token(&fields)?;
-    super::command::command(&backend, profile, move |state, profile, _, _| {
-        state.data.update(profile, &token, MetaChange::default()).map(|()| Value::Null)
-    })
+pub(crate) async fn configure_risk_meta(call: Call) -> Result<Response, Refusal> {
+    let token = call.required("token")?;
+    call.command(move |state, profile, _, _| state.data.update(profile, &token, MetaChange::default()))
 }
 
 /// `POST /data-token/delete-data`
-pub(crate) async fn delete(
-    State(backend): State<Arc<Backend>>,
-    Caller(profile): Caller,
-    fields: Fields,
-) -> Result<Response, Refusal> {
-    let token = data_token(&fields)?;
-    super::command::command(&backend, profile, move |state, profile, _, _| {
-        state.data.delete(profile, &token).map(|()| Value::Null)
-    })
-}
-
-fn data_token(fields: &Fields) -> Result<String, Refusal> {
-    let mut check = fields.check();
-    let token = check.text("token").to_owned();
-    check.finish()?;
-    Ok(token)
+pub(crate) async fn delete(call: Call) -> Result<Response, Refusal> {
+    let token = call.required("token")?;
+    call.command(move |state, profile, _, _| state.data.delete(profile, &token))
 }

@@ -12,21 +12,16 @@ use crate::protocol::CommandId;
 use crate::sandbox::backend::Backend;
 
 use super::answers::Refusal;
-use super::fields::{Caller, Fields};
+use super::command::Call;
+use super::fields::Caller;
 
 /// `POST /device/request-unique-identifier`
-pub(crate) async fn request_id(
-    State(backend): State<Arc<Backend>>,
-    Caller(profile): Caller,
-    fields: Fields,
-) -> Result<Response, Refusal> {
-    let mut check = fields.check();
-    let name = check.text("deviceName").to_owned();
-    check.finish()?;
-    let clock = backend.clock;
-    super::command::command(&backend, profile, move |state, profile, command, now| {
+pub(crate) async fn request_id(call: Call) -> Result<Response, Refusal> {
+    let name = call.required("deviceName")?;
+    let clock = call.backend.clock;
+    call.command(move |state, profile, command, now| {
         let id = format!("dev-{}", Uuid::new_v4().simple());
-        state.devices.request(profile, id, command, name, clock.utc(now)).map(|()| Value::Null)
+        state.devices.request(profile, id, command, name, clock.utc(now))
     })
 }
 
@@ -43,64 +38,36 @@ pub(crate) async fn retrieve_id(
 }
 
 /// `POST /device/approve-device`
-pub(crate) async fn approve(
-    State(backend): State<Arc<Backend>>,
-    Caller(profile): Caller,
-    fields: Fields,
-) -> Result<Response, Refusal> {
-    let id = device_id(&fields)?;
-    super::command::command(&backend, profile, move |state, profile, _, _| {
-        state.devices.approve(profile, &id).map(|()| Value::Null)
-    })
+pub(crate) async fn approve(call: Call) -> Result<Response, Refusal> {
+    let id = call.required("deviceId")?;
+    call.command(move |state, profile, _, _| state.devices.approve(profile, &id))
 }
 
 /// `POST /device/reject-device`
-pub(crate) async fn reject(
-    State(backend): State<Arc<Backend>>,
-    Caller(profile): Caller,
-    fields: Fields,
-) -> Result<Response, Refusal> {
-    let id = device_id(&fields)?;
-    super::command::command(&backend, profile, move |state, profile, _, _| {
-        state.devices.reject(profile, &id).map(|()| Value::Null)
-    })
+pub(crate) async fn reject(call: Call) -> Result<Response, Refusal> {
+    let id = call.required("deviceId")?;
+    call.command(move |state, profile, _, _| state.devices.reject(profile, &id))
 }
 
 /// `POST /device/configure-meta`
-pub(crate) async fn configure(
-    State(backend): State<Arc<Backend>>,
-    Caller(profile): Caller,
-    fields: Fields,
-) -> Result<Response, Refusal> {
-    let id = device_id(&fields)?;
-    let name = fields.optional("displayName").map(Into::into);
-    let tags = fields.optional("tags").map(str::to_owned);
-    super::command::command(&backend, profile, move |state, profile, _, _| {
-        state.devices.configure(profile, &id, name, tags.as_deref()).map(|()| Value::Null)
-    })
+pub(crate) async fn configure(call: Call) -> Result<Response, Refusal> {
+    let id = call.required("deviceId")?;
+    let name = call.fields.optional("displayName").map(Into::into);
+    let tags = call.fields.optional("tags").map(str::to_owned);
+    call.command(move |state, profile, _, _| state.devices.configure(profile, &id, name, tags.as_deref()))
 }
 
 /// `POST /device/remove`
-pub(crate) async fn remove(
-    State(backend): State<Arc<Backend>>,
-    Caller(profile): Caller,
-    fields: Fields,
-) -> Result<Response, Refusal> {
-    let id = device_id(&fields)?;
-    super::command::command(&backend, profile, move |state, profile, _, _| {
-        state.devices.remove(profile, &id).map(|()| Value::Null)
-    })
+pub(crate) async fn remove(call: Call) -> Result<Response, Refusal> {
+    let id = call.required("deviceId")?;
+    call.command(move |state, profile, _, _| state.devices.remove(profile, &id))
 }
 
 /// `POST /device/download-device-configuration`
-pub(crate) async fn configuration(
-    State(backend): State<Arc<Backend>>,
-    Caller(profile): Caller,
-    fields: Fields,
-) -> Result<Response, Refusal> {
-    let id = device_id(&fields)?;
-    let state = backend.state();
-    let configuration = state.devices.configuration(&profile, &id);
+pub(crate) async fn configuration(call: Call) -> Result<Response, Refusal> {
+    let id = call.required("deviceId")?;
+    let state = call.backend.state();
+    let configuration = state.devices.configuration(&call.profile, &id);
     let configuration = configuration.ok_or(Refusal::NotFound("The profile has no approved device with this id."))?;
     Ok(Json(configuration).into_response())
 }
@@ -108,11 +75,4 @@ pub(crate) async fn configuration(
 /// `GET /device/retrieve-profile-devices`
 pub(crate) async fn list(State(backend): State<Arc<Backend>>, Caller(profile): Caller) -> Response {
     Json(backend.state().devices.list(&profile)).into_response()
-}
-
-fn device_id(fields: &Fields) -> Result<String, Refusal> {
-    let mut check = fields.check();
-    let id = check.text("deviceId").to_owned();
-    check.finish()?;
-    Ok(id)
 }

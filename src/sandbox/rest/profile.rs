@@ -4,22 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::State as Shared;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::sandbox::backend::Backend;
+use crate::sandbox::state::State;
 use crate::sandbox::state::profiles::{ProfileId, TOKEN_LIFE};
 
 use super::answers::{Refusal, accepted};
+use super::command::Call;
 use super::fields::{Bearer, Caller, Fields};
 
 /// The lifetime of a token in a QR code.
 const QR_LIFE: Duration = Duration::from_mins(2);
 
 /// `POST /profile/register-profile`: the profile exists once the command has settled, and is in use once it has a key.
-pub(crate) async fn register(State(backend): State<Arc<Backend>>, fields: Fields) -> Result<Response, Refusal> {
+pub(crate) async fn register(Shared(backend): Shared<Arc<Backend>>, fields: Fields) -> Result<Response, Refusal> {
     let mut check = fields.check();
     let username = check.text("username").to_owned();
     let password = check.new_password("password").to_owned();
@@ -31,12 +33,10 @@ pub(crate) async fn register(State(backend): State<Arc<Backend>>, fields: Fields
     let answer = accepted(&command.id);
     let id = ProfileId::new(&format!("prf-{}", Uuid::new_v4().simple()));
     let owner = id.clone();
-    let effect = move |state: &mut crate::sandbox::state::State, _| {
-        state.profiles.register(id, &username, &password).map(|()| Value::Null)
-    };
+    let effect = move |state: &mut State, _| state.profiles.register(id, &username, &password);
     // The outcome waits in the new profile's queue until its first join. If no profile was created, nobody could receive
     // it.
-    let audience = move |state: &crate::sandbox::state::State| state.profiles.get(&owner).map(|_| owner);
+    let audience = move |state: &State| state.profiles.get(&owner).map(|_| owner);
     backend.settle_later(command, Box::new(effect), audience);
     Ok(answer)
 }
@@ -45,7 +45,7 @@ pub(crate) async fn register(State(backend): State<Arc<Backend>>, fields: Fields
 ///
 /// A profile without a public key also gets a token, because live clients register the key with it. Until they have, nearly
 /// every endpoint refuses the token.
-pub(crate) async fn authenticate(State(backend): State<Arc<Backend>>, fields: Fields) -> Result<Response, Refusal> {
+pub(crate) async fn authenticate(Shared(backend): Shared<Arc<Backend>>, fields: Fields) -> Result<Response, Refusal> {
     let mut check = fields.check();
     let (username, password) = (check.text("username"), check.text("password"));
     check.finish()?;
@@ -63,23 +63,17 @@ pub(crate) async fn retrieve_id(Bearer { profile, .. }: Bearer) -> Json<Value> {
 }
 
 /// `POST /profile/change-password`
-pub(crate) async fn change_password(
-    State(backend): State<Arc<Backend>>,
-    Caller(profile): Caller,
-    fields: Fields,
-) -> Result<Response, Refusal> {
-    let mut check = fields.check();
+pub(crate) async fn change_password(call: Call) -> Result<Response, Refusal> {
+    let mut check = call.fields.check();
     let current = check.text("currentPassword").to_owned();
     let new = check.new_password("newPassword").to_owned();
     check.finish()?;
-    super::command::command(&backend, profile, move |state, profile, _, _| {
-        state.profiles.change_password(profile, &current, &new).map(|()| Value::Null)
-    })
+    call.command(move |state, profile, _, _| state.profiles.change_password(profile, &current, &new))
 }
 
 /// `POST /profile/generate-token-qr`
 pub(crate) async fn qr_token(
-    State(backend): State<Arc<Backend>>,
+    Shared(backend): Shared<Arc<Backend>>,
     Caller(profile): Caller,
 ) -> Result<Json<Value>, Refusal> {
     let expires = backend.clock.now() + QR_LIFE;
@@ -90,7 +84,7 @@ pub(crate) async fn qr_token(
 
 /// `POST /profile/authorization-token/expiry`
 pub(crate) async fn token_expiry(
-    State(backend): State<Arc<Backend>>,
+    Shared(backend): Shared<Arc<Backend>>,
     Bearer { token, .. }: Bearer,
 ) -> Result<Json<Value>, Refusal> {
     let state = backend.state();
@@ -103,7 +97,7 @@ pub(crate) async fn token_expiry(
 
 /// `POST /profile/reauthorize-authorization-token`: issues another token and revokes the old one at once.
 pub(crate) async fn reauthorize(
-    State(backend): State<Arc<Backend>>,
+    Shared(backend): Shared<Arc<Backend>>,
     Bearer { profile, token }: Bearer,
     fields: Fields,
 ) -> Result<Json<Value>, Refusal> {
@@ -118,7 +112,7 @@ pub(crate) async fn reauthorize(
 }
 
 /// `POST /profile/revoke-authorization-token`
-pub(crate) async fn revoke(State(backend): State<Arc<Backend>>, Bearer { token, .. }: Bearer) -> Json<Value> {
+pub(crate) async fn revoke(Shared(backend): Shared<Arc<Backend>>, Bearer { token, .. }: Bearer) -> Json<Value> {
     backend.state().profiles.revoke(&token);
     Json(json!({"status": "revoked"}))
 }

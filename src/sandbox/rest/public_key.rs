@@ -11,6 +11,7 @@ use crate::sandbox::backend::Backend;
 use crate::sandbox::state::public_key;
 
 use super::answers::Refusal;
+use super::command::command;
 use super::fields::{Bearer, Caller, Fields, token};
 
 /// `POST /public-key/register-public-key`: with `username` and `password`, as documented, or with a token, as live clients
@@ -28,9 +29,7 @@ pub(crate) async fn register(State(backend): State<Arc<Backend>>, request: Reque
     check.finish()?;
     let opened = credentials.and_then(|(username, password)| backend.state().profiles.opened_by(username, password));
     let profile = bearer.or(opened).ok_or(Refusal::Unauthorized("The username or the password is wrong."))?;
-    super::command::command(&backend, profile, move |state, profile, _, _| {
-        state.profiles.set_public_key(profile, key).map(|()| Value::Null)
-    })
+    command(&backend, profile, move |state, profile, _, _| state.profiles.set_public_key(profile, key))
 }
 
 /// `GET /public-key/retrieve-public-key`

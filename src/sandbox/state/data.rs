@@ -192,10 +192,7 @@ impl DataStore {
 
     /// Changes the metadata of a data token.
     pub(crate) fn update(&mut self, owner: &ProfileId, token: &str, change: MetaChange) -> Result<(), Reason> {
-        let kept = self.tokens.get_mut(token).ok_or("data_token.not_found")?;
-        if kept.owner != *owner {
-            return Err("profile.not_an_owner");
-        }
+        let kept = self.own(owner, token)?;
         if let Some(file_name) = change.file_name {
             kept.file_name = file_name;
         }
@@ -210,12 +207,14 @@ impl DataStore {
 
     /// Deletes a data token and its payload.
     pub(crate) fn delete(&mut self, owner: &ProfileId, token: &str) -> Result<(), Reason> {
-        let kept = self.tokens.get(token).ok_or("data_token.not_found")?;
-        if kept.owner != *owner {
-            return Err("profile.not_an_owner");
-        }
+        self.own(owner, token)?;
         self.tokens.remove(token);
         Ok(())
+    }
+
+    fn own(&mut self, owner: &ProfileId, token: &str) -> Result<&mut DataToken, Reason> {
+        let kept = self.tokens.get_mut(token).ok_or("data_token.not_found")?;
+        if kept.owner == *owner { Ok(kept) } else { Err("profile.not_an_owner") }
     }
 
     /// One page of a profile's data tokens, newest first, and the total number.

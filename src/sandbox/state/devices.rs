@@ -94,20 +94,18 @@ impl Devices {
 
     /// Approves a waiting device.
     pub(crate) fn approve(&mut self, owner: &ProfileId, id: &str) -> Result<(), Reason> {
-        let device = self.own(owner, id)?;
-        match device.standing {
-            Standing::Pending => device.standing = Standing::Approved,
-            Standing::Approved => return Err("device.already_approved"),
-            Standing::Rejected => return Err("device.already_rejected"),
-        }
-        Ok(())
+        self.decide(owner, id, Standing::Approved)
     }
 
     /// Rejects a waiting device.
     pub(crate) fn reject(&mut self, owner: &ProfileId, id: &str) -> Result<(), Reason> {
+        self.decide(owner, id, Standing::Rejected)
+    }
+
+    fn decide(&mut self, owner: &ProfileId, id: &str, standing: Standing) -> Result<(), Reason> {
         let device = self.own(owner, id)?;
         match device.standing {
-            Standing::Pending => device.standing = Standing::Rejected,
+            Standing::Pending => device.standing = standing,
             Standing::Approved => return Err("device.already_approved"),
             Standing::Rejected => return Err("device.already_rejected"),
         }

@@ -10,9 +10,10 @@ pub(crate) mod state_values;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::activity::{Entry, Seq};
@@ -71,7 +72,7 @@ impl EventReceiver {
         if self.shared.revision.load(Ordering::SeqCst) == self.seen.load(Ordering::SeqCst) {
             return None;
         }
-        let event_queue = self.shared.lock();
+        let event_queue = self.shared.event_queue.lock();
         // The revision changes only under the lock.
         self.seen.store(self.shared.revision.load(Ordering::SeqCst), Ordering::SeqCst);
         Some(event_queue.status.clone())
@@ -81,7 +82,7 @@ impl EventReceiver {
     #[must_use]
     pub fn try_next(&self) -> Option<Event> {
         let (event, room) = {
-            let mut event_queue = self.shared.lock();
+            let mut event_queue = self.shared.event_queue.lock();
             let event = event_queue.next();
             (event, event_queue.weight < RESTORED_LIMIT)
         };
@@ -111,19 +112,19 @@ impl fmt::Debug for EventSender {
 impl EventSender {
     /// Queues an event other than entries and notices, which have methods of their own.
     pub(crate) fn post(&self, event: Event) {
-        self.0.lock().post(event);
+        self.0.event_queue.lock().post(event);
         self.0.ring();
     }
 
     /// Queues a notice for the operator.
     pub(crate) fn notice(&self, notice: Notice) {
-        self.0.lock().notice(notice);
+        self.0.event_queue.lock().notice(notice);
         self.0.ring();
     }
 
     /// Queues committed entries. If there is no space the window gets them later, from the journal.
     pub(crate) fn committed(&self, profile: ProfileId, entries: Vec<Entry>) {
-        let lagging = self.0.lock().committed(profile, entries);
+        let lagging = self.0.event_queue.lock().committed(profile, entries);
         if lagging {
             // The task that reads the journal for the window checks whether there is space.
             self.0.room.notify_waiters();
@@ -134,7 +135,7 @@ impl EventSender {
     /// Queues restored entries as soon as there is space.
     pub(crate) async fn restored(&self, event: Event) {
         self.wait_for(|event_queue| (event_queue.weight < RESTORED_LIMIT).then_some(())).await;
-        self.0.lock().push(event);
+        self.0.event_queue.lock().push(event);
         self.0.ring();
     }
 
@@ -150,20 +151,20 @@ impl EventSender {
     /// Queues entries that the journal refuses. Returns whether the window will see them; if it lags it gets them only after
     /// they are committed.
     pub(crate) fn not_kept(&self, profile: ProfileId, entries: Vec<Entry>) -> bool {
-        let told = self.0.lock().not_kept(profile, entries);
+        let told = self.0.event_queue.lock().not_kept(profile, entries);
         self.0.ring();
         told
     }
 
     /// Queues entries that were read from the journal for a profile that lags.
     pub(crate) fn caught_up(&self, profile: ProfileId, entries: Vec<Entry>) {
-        self.0.lock().caught_up(profile, entries);
+        self.0.event_queue.lock().caught_up(profile, entries);
         self.0.ring();
     }
 
     /// Drops the queued events of a profile.
     pub(crate) fn forget(&self, profile: ProfileId) {
-        self.0.lock().forget(profile);
+        self.0.event_queue.lock().forget(profile);
     }
 
     /// Waits until `look` returns a value. Each call sees the queue as it is after the latest change.
@@ -173,7 +174,7 @@ impl EventSender {
             tokio::pin!(changed);
             // Enable the notification before looking, so that a change between the look and the wait is not missed.
             changed.as_mut().enable();
-            if let Some(answer) = look(&self.0.lock()) {
+            if let Some(answer) = look(&self.0.event_queue.lock()) {
                 return answer;
             }
             changed.await;
@@ -192,11 +193,6 @@ struct Shared {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, EventQueue> {
-        // The queue is consistent after every statement, so a panic under the lock does no harm.
-        self.event_queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn ring(&self) {
         if !self.woken.swap(true, Ordering::SeqCst) {
             (self.waker)();
@@ -459,12 +455,12 @@ pub(crate) fn pair_of(profile: ProfileId, waker: Waker) -> (EventSender, EventRe
 impl EventReceiver {
     /// The next status that a profile has had, whichever profile it is.
     pub(crate) fn next_profile_status(&self) -> Option<super::status::ProfileStatus> {
-        self.shared.lock().history.pop_front()
+        self.shared.event_queue.lock().history.pop_front()
     }
 
     /// The next problem with a number above `known`, as its notice.
     pub(crate) fn next_problem(&self, known: &mut u64) -> Option<Event> {
-        let problems = self.shared.lock().status.problems.clone();
+        let problems = self.shared.event_queue.lock().status.problems.clone();
         let problem = problems.into_iter().find(|problem| problem.number > *known)?;
         *known = problem.number;
         Some(Event::Notice(problem.notice()))
@@ -475,7 +471,7 @@ impl EventReceiver {
 impl EventSender {
     /// The number of queued events, and the bytes of their entries.
     pub(crate) fn waiting(&self) -> (usize, usize) {
-        let event_queue = self.0.lock();
+        let event_queue = self.0.event_queue.lock();
         (event_queue.queue.len(), event_queue.weight)
     }
 }

@@ -20,7 +20,7 @@ impl EventSender {
 
     /// The requests whose links came in an earlier run and are still usable.
     pub(crate) fn kept_links(&self) -> BTreeSet<(ProfileId, RequestId)> {
-        let event_queue = self.0.lock();
+        let event_queue = self.0.event_queue.lock();
         let profiles = event_queue.status.profiles.iter();
         profiles.flat_map(|(id, status)| status.kept_links.iter().map(|request| (*id, request.clone()))).collect()
     }
@@ -86,7 +86,7 @@ impl EventSender {
     /// Shows a download until the returned value is dropped.
     pub(crate) fn show_download(&self, profile: ProfileId, request: &RequestId, file_name: String) -> ShownDownload {
         let number = {
-            let mut event_queue = self.0.lock();
+            let mut event_queue = self.0.event_queue.lock();
             event_queue.downloads.count = event_queue.downloads.count.saturating_add(1);
             let number = event_queue.downloads.count;
             event_queue.downloads.owners.insert((profile, request.clone()), number);
@@ -100,7 +100,7 @@ impl EventSender {
     /// Applies `change`, and wakes the window if it returns `true`.
     fn change(&self, change: impl FnOnce(&mut EventQueue) -> bool) {
         let changed = {
-            let mut event_queue = self.0.lock();
+            let mut event_queue = self.0.event_queue.lock();
             let changed = change(&mut event_queue);
             if changed {
                 self.0.revision.fetch_add(1, Ordering::SeqCst);

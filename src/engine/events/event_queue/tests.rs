@@ -71,11 +71,11 @@ async fn a_window_that_stalls_is_told_everything_later_and_memory_stays_bounded(
     for chunk in all.chunks(1) {
         event_sender.committed(profile, chunk.to_vec());
     }
-    assert!(event_sender.0.lock().weight <= ENTRIES_LIMIT, "more waits than may");
+    assert!(event_sender.0.event_queue.lock().weight <= ENTRIES_LIMIT, "more waits than may");
     let mut told = seqs(&events);
     assert!(told.len() < 200, "nothing lagged, so this test tests nothing");
     loop {
-        if event_sender.0.lock().lagging.is_empty() {
+        if event_sender.0.event_queue.lock().lagging.is_empty() {
             break;
         }
         let (of, from) = event_sender.lagging().await;
@@ -91,11 +91,11 @@ async fn a_window_that_stalls_is_told_everything_later_and_memory_stays_bounded(
 fn entries_committed_while_the_window_catches_up_are_not_told_twice() {
     let (event_sender, events) = event_queue();
     let profile = ours();
-    event_sender.0.lock().lagging.insert(profile, Backlog { from: Seq(1), newest: Seq(2) });
+    event_sender.0.event_queue.lock().lagging.insert(profile, Backlog { from: Seq(1), newest: Seq(2) });
     event_sender.committed(profile, entries(3..4, 1));
     assert_eq!(seqs(&events), Vec::<u64>::new(), "it is lagging: the journal tells it");
     event_sender.caught_up(profile, entries(1..3, 1));
-    assert_eq!(event_sender.0.lock().lagging.get(&profile).map(|lag| lag.from), Some(Seq(3)));
+    assert_eq!(event_sender.0.event_queue.lock().lagging.get(&profile).map(|lag| lag.from), Some(Seq(3)));
     event_sender.caught_up(profile, entries(3..4, 1));
     event_sender.committed(profile, entries(4..5, 1));
     assert_eq!(seqs(&events), [1, 2, 3, 4]);
@@ -139,7 +139,7 @@ fn each_entry_is_told_once_however_announcements_and_the_journal_interleave() {
         };
         let drain = || {
             let told = seqs(&events);
-            event_sender.0.lock().weight = 0;
+            event_sender.0.event_queue.lock().weight = 0;
             told
         };
         for act in acts {
@@ -155,7 +155,7 @@ fn each_entry_is_told_once_however_announcements_and_the_journal_interleave() {
                         event_sender.committed(profile, batch);
                     }
                 }
-                Act::Fill => event_sender.0.lock().weight = ENTRIES_LIMIT,
+                Act::Fill => event_sender.0.event_queue.lock().weight = ENTRIES_LIMIT,
                 Act::Read(limit) => found = found.or_else(|| read(&durable, limit)),
                 Act::CatchUp => {
                     if let Some(found) = found.take() {
@@ -183,9 +183,9 @@ fn each_entry_is_told_once_however_announcements_and_the_journal_interleave() {
 fn what_was_read_for_a_forgotten_profile_is_not_told() {
     let (event_sender, events) = event_queue();
     let profile = ProfileId::random();
-    event_sender.0.lock().lagging.insert(profile, Backlog { from: Seq(1), newest: Seq(2) });
+    event_sender.0.event_queue.lock().lagging.insert(profile, Backlog { from: Seq(1), newest: Seq(2) });
     event_sender.forget(profile);
-    event_sender.0.lock().lagging.insert(profile, Backlog { from: Seq(8), newest: Seq(9) });
+    event_sender.0.event_queue.lock().lagging.insert(profile, Backlog { from: Seq(8), newest: Seq(9) });
     event_sender.caught_up(profile, entries(1..3, 1));
     assert_eq!(seqs(&events), [0_u64; 0]);
 }

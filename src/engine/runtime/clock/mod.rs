@@ -7,9 +7,10 @@
 //! whatever the computer's clock was set to meanwhile ([`KeptClock`]).
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -213,7 +214,7 @@ impl Clocks {
     /// Reads the clocks, then calls `then` with the run's clock and the computer's time of day.
     fn look<T>(&self, then: impl FnOnce(&mut Run, Timestamp) -> T) -> (ClockSample, T) {
         let shared = &*self.0;
-        let mut run = shared.run.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut run = shared.run.lock();
         let instant = Instant::now();
         let by_boot = shared.booted.and_then(|booted| Some((shared.boot)()?.saturating_sub(booted)));
         let elapsed = by_boot.unwrap_or_else(|| instant.saturating_duration_since(shared.start));

@@ -2,9 +2,10 @@
 //! them encrypted for the next run.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
@@ -114,7 +115,7 @@ impl LinkStore {
     /// Stores a secret of a request and returns whether it is new. A link that was requested before is never new, however
     /// often the server repeats it.
     pub(crate) fn keep(&self, secret: &RequestSecret) -> bool {
-        let repeated = self.lock().repeats(secret);
+        let repeated = self.0.lock().repeats(secret);
         self.change(&secret.request, secret.at, |secrets| {
             if !repeated {
                 secrets.take(secret);
@@ -128,7 +129,7 @@ impl LinkStore {
 
     /// Marks links that an earlier run requested. Returns whether the server has repeated one of them in this run.
     pub(crate) fn used_before(&self, request: &RequestId, links: &[Fingerprint]) -> bool {
-        let mut held = self.lock();
+        let mut held = self.0.lock();
         for link in links {
             held.used.add(*link);
         }
@@ -143,7 +144,7 @@ impl LinkStore {
 
     #[cfg(test)]
     pub(crate) fn has_used(&self, link: Fingerprint) -> bool {
-        self.lock().used.has(link)
+        self.0.lock().used.has(link)
     }
 
     /// Restores the secrets of earlier runs. Secrets of this run are newer and win. Returns the requests that have secrets.
@@ -161,7 +162,7 @@ impl LinkStore {
 
     /// All secrets that were not used.
     pub(crate) fn held(&self) -> Vec<RequestSecret> {
-        let held = self.lock();
+        let held = self.0.lock();
         let mut all = Vec::new();
         for (request, secrets) in &held.requests {
             let each = secrets.each().into_iter();
@@ -177,24 +178,24 @@ impl LinkStore {
 
     /// The secrets of a request that were not used.
     pub(crate) fn unused(&self, request: &RequestId) -> Vec<Secret> {
-        self.lock().requests.get(request).map(RequestLinks::each).unwrap_or_default()
+        self.0.lock().requests.get(request).map(RequestLinks::each).unwrap_or_default()
     }
 
     /// Removes all secrets.
     pub(crate) fn forget(&self) {
-        let mut held = self.lock();
+        let mut held = self.0.lock();
         // Used links stay known, because they can't be fetched again.
         *held = Held { used: std::mem::take(&mut held.used), ..Held::default() };
     }
 
     /// Whether the link of a request was taken and not put back.
     pub(crate) fn is_spent(&self, request: &RequestId) -> bool {
-        self.lock().requests.get(request).is_some_and(|secrets| matches!(secrets.link_state, Some(LinkState::Taken)))
+        self.0.lock().requests.get(request).is_some_and(|secrets| matches!(secrets.link_state, Some(LinkState::Taken)))
     }
 
     /// Takes the link of a request, to be fetched once. `download` is the profile's download address.
     pub(crate) fn take(&self, request: &RequestId, download: &Url) -> Result<ClaimedLink, LinkError> {
-        let mut held = self.lock();
+        let mut held = self.0.lock();
         let secrets = held.requests.get_mut(request).ok_or(LinkError::NotHeld)?;
         let link = match &secrets.link_state {
             Some(LinkState::Taken) => return Err(LinkError::Taken),
@@ -218,7 +219,7 @@ impl LinkStore {
 
     /// When the link of a request arrived and expires; `None` if there is none that can be fetched now.
     pub(crate) fn ready(&self, request: &RequestId, download: &Url) -> Option<Ready> {
-        let held = self.lock();
+        let held = self.0.lock();
         let secrets = held.requests.get(request)?;
         let ready = match &secrets.link_state {
             Some(LinkState::Taken) => false,
@@ -230,7 +231,7 @@ impl LinkStore {
 
     /// Puts back a link whose GET was not sent.
     pub(crate) fn put_back(&self, request: &RequestId, taken: ClaimedLink) {
-        let mut held = self.lock();
+        let mut held = self.0.lock();
         for link in &taken.links {
             held.used.remove(*link);
         }
@@ -243,7 +244,7 @@ impl LinkStore {
     }
 
     fn change(&self, request: &RequestId, at: Timestamp, change: impl FnOnce(&mut RequestLinks)) {
-        let mut held = self.lock();
+        let mut held = self.0.lock();
         if !held.requests.contains_key(request) {
             held.arrivals += 1;
             let arrival = held.arrivals;
@@ -261,11 +262,6 @@ impl LinkStore {
                 held.requests.remove(&oldest);
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Held> {
-        // The maps are consistent after every statement, so a panic under the lock does no harm.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -289,7 +289,7 @@ fn a_server_cannot_make_the_vault_grow_without_end() {
     for n in 0..MOST + 10 {
         link_store.keep(&link(&n.to_string(), "https://h/", 1));
     }
-    assert_eq!(link_store.lock().requests.len(), MOST);
+    assert_eq!(link_store.0.lock().requests.len(), MOST);
     assert_eq!(take(&link_store, "0"), Err(LinkError::NotHeld), "the oldest goes first");
     assert!(take(&link_store, &(MOST + 9).to_string()).is_ok());
     assert!(!format!("{link_store:?}").contains("https"), "a link showed itself");

@@ -4,9 +4,10 @@
 //! command is not watched, and the operator is notified. The journal writer changes it, and reconciliation reads it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -88,7 +89,7 @@ impl PendingCommands {
     /// Updates the state from committed entries.
     pub(crate) fn note(&self, entries: &[Entry]) {
         let now = Instant::now();
-        let mut inner = self.lock();
+        let mut inner = self.0.inner.lock();
         for entry in entries {
             inner.note(entry, now);
         }
@@ -105,7 +106,7 @@ impl PendingCommands {
     /// Sets what earlier runs left open, according to the journal.
     pub(crate) fn begin(&self, open: &[OpenActivity]) {
         let now = Instant::now();
-        let mut inner = self.lock();
+        let mut inner = self.0.inner.lock();
         for activity in open {
             inner.begin(activity, now);
         }
@@ -117,7 +118,7 @@ impl PendingCommands {
 
     /// Reads restored entries of earlier runs: a chunk in ascending order, the newest chunk first.
     pub(crate) fn restore(&self, entries: &[Entry]) {
-        let mut inner = self.lock();
+        let mut inner = self.0.inner.lock();
         for entry in entries.iter().rev() {
             inner.restore(entry);
         }
@@ -125,7 +126,7 @@ impl PendingCommands {
 
     /// Ends the restore. `is_whole`: all entries were restored, not only the newest and those of open activities.
     pub(crate) fn restored(&self, is_whole: bool) {
-        let mut inner = self.lock();
+        let mut inner = self.0.inner.lock();
         inner.restored = true;
         inner.learn_from_history(Instant::now(), is_whole);
         drop(inner);
@@ -135,7 +136,7 @@ impl PendingCommands {
     /// A connection was joined: every open command is due for a status check.
     pub(crate) fn join(&self, session_credentials: Arc<SessionCredentials>) {
         let now = Instant::now();
-        let mut inner = self.lock();
+        let mut inner = self.0.inner.lock();
         inner.joined = Some(JoinedSession { session_credentials });
         let all: Vec<CommandId> = inner.open.keys().cloned().collect();
         inner.hurry(&all, now);
@@ -145,43 +146,43 @@ impl PendingCommands {
 
     /// The joined connection was lost.
     pub(crate) fn lose(&self) {
-        self.lock().joined = None;
+        self.0.inner.lock().joined = None;
         self.0.changed.notify_one();
     }
 
     /// The joined connection, if any.
     pub(crate) fn joined(&self) -> Option<JoinedSession> {
-        self.lock().joined.clone()
+        self.0.inner.lock().joined.clone()
     }
 
     /// Clears everything except the connection, because the history is cleared.
     pub(crate) fn forget(&self) {
-        let mut inner = self.lock();
+        let mut inner = self.0.inner.lock();
         let joined = inner.joined.take();
         *inner = State { joined, begun: true, restored: true, ..State::default() };
     }
 
     /// The open commands, and the open data requests.
     pub(crate) fn open(&self) -> (Vec<CommandId>, Vec<RequestId>) {
-        let inner = self.lock();
+        let inner = self.0.inner.lock();
         (inner.open.keys().cloned().collect(), inner.requests.keys().cloned().collect())
     }
 
     /// Makes these commands due at once, if they are open. Returns how many are.
     pub(crate) fn hurry(&self, commands: &[CommandId]) -> usize {
-        let count = self.lock().hurry(commands, Instant::now());
+        let count = self.0.inner.lock().hurry(commands, Instant::now());
         self.0.changed.notify_one();
         count
     }
 
     /// When the next status check is due.
     pub(crate) fn next_question(&self) -> Option<Instant> {
-        self.lock().due.first().map(|(due, _)| *due)
+        self.0.inner.lock().due.first().map(|(due, _)| *due)
     }
 
     /// Takes a command that is due now. It is not returned again before [`PendingCommands::asked`].
     pub(crate) fn question(&self, now: Instant) -> Option<CommandId> {
-        let mut inner = self.lock();
+        let mut inner = self.0.inner.lock();
         if inner.due.first().is_none_or(|(due, _)| *due > now) {
             return None;
         }
@@ -195,7 +196,7 @@ impl PendingCommands {
     /// Schedules the next check of a command that is still open, or whose check failed. The pauses grow.
     pub(crate) fn asked(&self, command: &CommandId) {
         let now = Instant::now();
-        let mut inner = self.lock();
+        let mut inner = self.0.inner.lock();
         let Some(open) = inner.open.get_mut(command) else { return };
         open.asked = open.asked.saturating_add(1);
         let (asked, news, label) = (open.asked, open.news, open.label.clone());
@@ -210,18 +211,13 @@ impl PendingCommands {
 
     /// Whether the journal does not have a "pending" answer yet: it is recorded once.
     pub(crate) fn is_pending_news(&self, command: &CommandId) -> bool {
-        self.lock().open.get(command).is_some_and(|open| !open.answered)
+        self.0.inner.lock().open.get(command).is_some_and(|open| !open.answered)
     }
 
     /// How many commands were given up, and how many are not watched because there are too many, since the last call.
     pub(crate) fn shortfalls(&self) -> (usize, usize) {
-        let mut inner = self.lock();
+        let mut inner = self.0.inner.lock();
         (std::mem::take(&mut inner.given_up), std::mem::take(&mut inner.left_out))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is consistent after every statement, so a panic under the lock does no harm.
-        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
@@ -140,7 +140,7 @@ fn search(wanted: &Wanted, shared: &Shared, found: &mut Found<'_>) -> Result<Sea
 fn open(data: &Path, shared: &Shared) -> Result<Option<ReadOnlyJournal>, JournalError> {
     let archive = ReadOnlyJournal::open(data)?;
     let interrupter = archive.as_ref().map(ReadOnlyJournal::interrupter);
-    *shared.interrupter.lock().unwrap_or_else(PoisonError::into_inner) = interrupter;
+    *shared.interrupter.lock() = interrupter;
     // A stop before this point could not interrupt the reader.
     Ok(archive.filter(|_| !shared.is_stopped()))
 }

@@ -2,7 +2,9 @@
 //! counts.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::activity::Entry;
 use crate::engine::runtime::tasks::TaskOwner;
@@ -22,7 +24,7 @@ struct Waiting {
 impl LocalEvents {
     /// Queues entries to be written. Entries of activity that is deleted meanwhile are dropped.
     pub(crate) fn write(&self, entries: Vec<Entry>, journal_writer: &JournalWriter, spawner: &TaskOwner) {
-        let mut waiting = lock(&self.0);
+        let mut waiting = self.0.lock();
         waiting.events.push_back((journal_writer.until_forgotten(), entries));
         if !std::mem::replace(&mut waiting.is_writing, true) {
             spawner.finish("writing the journal", write(self.0.clone()));
@@ -33,7 +35,7 @@ impl LocalEvents {
 async fn write(waiting: Arc<Mutex<Waiting>>) {
     loop {
         let (journal_writer, entries) = {
-            let mut waiting = lock(&waiting);
+            let mut waiting = waiting.lock();
             let Some(next) = waiting.events.pop_front() else {
                 waiting.is_writing = false;
                 return;
@@ -44,9 +46,4 @@ async fn write(waiting: Arc<Mutex<Waiting>>) {
             tracing::debug!("the profile is being closed");
         }
     }
-}
-
-fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
-    // The data is consistent after every statement, so a poisoned lock is safe to use.
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,9 @@
 //! A running search of the journal.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::journal::Interrupter;
 
@@ -11,7 +13,7 @@ pub(crate) struct RunningSearch(pub(crate) Arc<Shared>);
 impl Drop for RunningSearch {
     fn drop(&mut self) {
         self.0.stopped.store(true, Ordering::Release);
-        if let Some(interrupter) = &*self.0.interrupter.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(interrupter) = &*self.0.interrupter.lock() {
             interrupter.interrupt();
         }
     }

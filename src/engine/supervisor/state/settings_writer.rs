@@ -1,7 +1,8 @@
 //! Writes the settings file in the background.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::engine::context::EngineContext;
@@ -22,7 +23,7 @@ impl SettingsWriter {
     /// Queues settings to be written. The engine waits for that when it stops. `saved` is signalled once they are written, and dropped
     /// if they can't be.
     pub(crate) fn save(&self, settings: Settings, saved: Option<oneshot::Sender<()>>, context: &EngineContext) {
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = self.waiting.lock();
         waiting.newest = Some(settings);
         waiting.saved.extend(saved);
         if !std::mem::replace(&mut waiting.is_writing, true) {
@@ -45,7 +46,7 @@ pub(crate) struct Waiting {
 pub(crate) async fn write(store: Arc<Store>, waiting: Arc<Mutex<Waiting>>, context: EngineContext) {
     loop {
         let (settings, saved) = {
-            let mut waiting = lock(&waiting);
+            let mut waiting = waiting.lock();
             let Some(settings) = waiting.newest.take() else {
                 waiting.is_writing = false;
                 return;
@@ -70,9 +71,4 @@ pub(crate) async fn write(store: Arc<Store>, waiting: Arc<Mutex<Waiting>>, conte
             }
         }
     }
-}
-
-pub(crate) fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
-    // The data is consistent after every statement, so a poisoned lock is safe to use.
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
