@@ -23,10 +23,10 @@ impl Session {
         let session_credentials = connection.session_credentials.clone();
         let asked = correlation();
         let mut decoded_batch = DecodedBatch::default();
-        self.clocks.begin_receiving();
+        self.config.clocks.begin_receiving();
         let outcome = {
             let attempt =
-                joined(&mut connection, &asked, (&self.journal_writer, &mut self.backlog), &mut decoded_batch);
+                joined(&mut connection, &asked, (&self.config.journal_writer, &mut self.backlog), &mut decoded_batch);
             tokio::pin!(attempt);
             loop {
                 tokio::select! {
@@ -36,18 +36,21 @@ impl Session {
             }
         };
         // Entries that arrived with the join are stored like any others, however the join ended.
-        self.backlog.write(decoded_batch, &self.journal_writer);
+        self.backlog.write(decoded_batch, &self.config.journal_writer);
         match outcome {
             None => State::Leaving(Box::new(Leaving { connection: *connection, channel: None, life: None })),
             Some(Ok(reply)) => {
-                let since = self.clocks.now();
-                self.backlog.tell(ConnectionChange::Joined { since, session_credentials }, &self.journal_writer);
+                let since = self.config.clocks.now();
+                self.backlog.tell(ConnectionChange::Joined { since, session_credentials }, &self.config.journal_writer);
                 State::Live(Box::new(LiveConnection::new(*connection, asked, reply.channel_id, since)))
             }
             Some(Err(end)) => {
                 drop(connection);
                 if end.lost_message().is_some() {
-                    self.backlog.tell(ConnectionChange::MessageLost { now: self.clocks.now() }, &self.journal_writer);
+                    self.backlog.tell(
+                        ConnectionChange::MessageLost { now: self.config.clocks.now() },
+                        &self.config.journal_writer,
+                    );
                 }
                 match self.asked_about(end, &session_credentials).await {
                     Some(end) => self.lost(end, &session_credentials, Duration::ZERO),
@@ -68,7 +71,7 @@ impl Session {
             return Some(end);
         }
         let before = current(&mut self.desired_state);
-        let mut answer = (self.token_check)(session_credentials.clone());
+        let mut answer = (self.config.token_check)(session_credentials.clone());
         loop {
             tokio::select! {
                 refusal = &mut answer => return Some(match refusal {

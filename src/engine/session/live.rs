@@ -113,14 +113,14 @@ impl Session {
             desired_state = changed(&mut self.desired_state) => Happened::Wish(desired_state),
             // Without room in the journal nothing is read, so the silence says nothing about the server.
             () = tokio::time::sleep_until(look), if reads => Happened::Look,
-            () = self.backlog.hand_over(&self.journal_writer), if !self.backlog.is_empty() => Happened::HandedOver,
-            got = self.journal_writer.room(), if !reads && self.backlog.is_empty() => Happened::Room(got),
+            () = self.backlog.hand_over(&self.config.journal_writer), if !self.backlog.is_empty() => Happened::HandedOver,
+            got = self.config.journal_writer.room(), if !reads && self.backlog.is_empty() => Happened::Room(got),
             first = live.connection.next(&mut decoded_batch), if reads => Happened::Frame(first),
         };
         let late = Instant::now().saturating_duration_since(if reads { look.max(began) } else { began }) > LATE;
         if late {
             // This process was suspended, or could not read because the journal writer had no room.
-            tracing::debug!(profile = %self.profile, reads, "the socket was not read for a while");
+            tracing::debug!(profile = %self.config.profile, reads, "the socket was not read for a while");
             live.beat.doubt_after_pause();
         }
         match happened {
@@ -223,7 +223,7 @@ impl Session {
 
     /// Notes that something arrived. It proves that the connection lives, unless it may have waited in the receive buffer in a pause.
     fn note_life(&self, live: &mut LiveConnection, now: Instant) {
-        let newest = self.clocks.now();
+        let newest = self.config.clocks.now();
         if !live.beat.is_in_doubt() && !newest.slept_since(live.life).is_zero() {
             live.beat.doubt_after_sleep();
         }
@@ -253,7 +253,7 @@ impl Session {
                 if let Some(round_trip) = live.beat.pong(&payload, now) {
                     if doubted {
                         // The connection survived the pause and keeps the order, so nothing was missed.
-                        live.life = self.clocks.now();
+                        live.life = self.config.clocks.now();
                     }
                     live.round_trip = Some(round_trip);
                     self.pulse(live, now);
@@ -276,7 +276,7 @@ impl Session {
         let sentence = format!(
             "The server sent an error with status {status} that answers nothing it was asked{reason} The connection stays open."
         );
-        self.event_sender.notice(Notice::new(Severity::Warning, Some(self.profile), sentence));
+        self.config.event_sender.notice(Notice::new(Severity::Warning, Some(self.config.profile), sentence));
         None
     }
 
@@ -289,7 +289,7 @@ impl Session {
             message: self.pace.last().map(Instant::into_std),
             usual: self.pace.usual(),
         };
-        self.event_sender.update(self.profile, |status| status.health = health);
+        self.config.event_sender.update(self.config.profile, |status| status.health = health);
     }
 }
 

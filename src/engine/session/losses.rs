@@ -16,8 +16,8 @@ impl Session {
     pub(crate) fn cannot_read(&mut self, why: &DisconnectReason, limit: Option<usize>) {
         let Some((reason, size, key)) = self.losses.count(why) else { return };
         let mut decoded_batch = DecodedBatch::default();
-        FrameDecoder::lost(reason, size, key, (self.clock)(), &mut decoded_batch);
-        self.backlog.write(decoded_batch, &self.journal_writer);
+        FrameDecoder::lost(reason, size, key, (self.config.clock)(), &mut decoded_batch);
+        self.backlog.write(decoded_batch, &self.config.journal_writer);
         if self.losses.count > REPEATED {
             return;
         }
@@ -36,9 +36,9 @@ impl Session {
                  Privicore Monitor reconnects after growing pauses."
             ),
         };
-        self.event_sender.notice(Notice {
+        self.config.event_sender.notice(Notice {
             severity: Severity::Warning,
-            profile: Some(self.profile),
+            profile: Some(self.config.profile),
             sentence,
             remedy: limit
                 .filter(|_| repeated)

@@ -63,23 +63,14 @@ pub(crate) const QUIT_LEAVE_BUDGET: Duration = Duration::from_millis(600);
 
 /// Starts a session. It ends when the target is [`TargetState::Stopped`], after leaving the channel.
 pub(crate) fn start(
-    parts: SessionConfig,
+    config: SessionConfig,
     desired_state: DesiredState,
     spawner: &TaskOwner,
 ) -> (watch::Sender<DesiredState>, Task<()>) {
     let (sender, receiver) = watch::channel(desired_state);
-    let profile = parts.profile;
     let session = Session {
-        backoff: Backoff::new(parts.random),
-        profile,
-        connector: parts.connector,
-        token_check: parts.token_check,
-        journal_writer: parts.journal_writer,
-        link_store: parts.link_store,
-        event_sender: parts.event_sender,
-        reports: parts.reports,
-        clocks: parts.clocks,
-        clock: parts.clock,
+        backoff: Backoff::new(config.random.clone()),
+        config,
         backlog: Backlog::default(),
         desired_state: receiver,
         pace: IntervalStats::default(),
@@ -126,14 +117,14 @@ impl Session {
                 }
                 self.credentials_number = session_credentials.number;
                 self.connections += 1;
-                tracing::debug!(profile = %self.profile, connection = self.connections, "connecting");
+                tracing::debug!(profile = %self.config.profile, connection = self.connections, "connecting");
                 let opening = connector::open(
-                    self.connector.clone(),
+                    self.config.connector.clone(),
                     session_credentials.endpoints.websocket.clone(),
                     Vec::new(),
                     limit,
                 );
-                let clocks = self.clocks.clone();
+                let clocks = self.config.clocks.clone();
                 let attempt = async move {
                     let (socket, date) = opening.await?;
                     if let Some(date) = date {
@@ -178,15 +169,15 @@ impl Session {
                 }
                 outcome = &mut connecting.attempt => return match outcome {
                     Ok(socket) => {
-                        let reference = self.clocks.reference();
-                        let frame_decoder = FrameDecoder::new(connecting.session_credentials.token.clone(), self.link_store.clone(), reference);
-                        let clock = self.clock.clone();
+                        let reference = self.config.clocks.reference();
+                        let frame_decoder = FrameDecoder::new(connecting.session_credentials.token.clone(), self.config.link_store.clone(), reference);
+                        let clock = self.config.clock.clone();
                         State::Joining(Box::new(
                             Connection::new(socket, connecting.session_credentials, connecting.limit, frame_decoder, clock),
                         ))
                     }
                     Err(error) => {
-                        tracing::debug!(profile = %self.profile, %error, "no connection");
+                        tracing::debug!(profile = %self.config.profile, %error, "no connection");
                         self.failed(ConnectionFailure::NotConnected(Arc::new(error)), None)
                     }
                 },
@@ -202,7 +193,7 @@ impl Session {
             && let Some(heard) = connection.next(&mut decoded_batch).now_or_never()
             && !matches!(heard, FrameEvent::End(_))
         {}
-        let (backlog, journal_writer) = (&mut self.backlog, &self.journal_writer);
+        let (backlog, journal_writer) = (&mut self.backlog, &self.config.journal_writer);
         let farewell = async {
             let asked = correlation();
             let frame = outgoing::leave(&connection.session_credentials.token, &asked, channel.as_ref());
@@ -230,24 +221,24 @@ impl Session {
                 }
             }
             // Only the reply proves that the connection lived until now.
-            life = life.map(|_before| self.clocks.now());
+            life = life.map(|_before| self.config.clocks.now());
             connection.close().await;
         };
         tokio::select! {
             biased;
             () = farewell => {}
             () = too_long(self.desired_state.clone()) => {
-                tracing::debug!(profile = %self.profile, "the server did not answer the leave in time");
+                tracing::debug!(profile = %self.config.profile, "the server did not answer the leave in time");
             }
         }
         drop(connection);
-        self.backlog.write(decoded_batch, &self.journal_writer);
+        self.backlog.write(decoded_batch, &self.config.journal_writer);
         match life {
             None => {}
             // The next run's gap begins here.
             Some(life) if matches!(current(&mut self.desired_state).aim, TargetState::Stopped) => {
-                let now = self.clocks.now();
-                self.backlog.prove(before(now.at, now.since(life)), &self.journal_writer);
+                let now = self.config.clocks.now();
+                self.backlog.prove(before(now.at, now.since(life)), &self.config.journal_writer);
             }
             Some(life) => self.gone(life, false),
         }
@@ -256,7 +247,7 @@ impl Session {
 
     /// Handles the end of a connection that had been joined for `joined`.
     fn lost(&mut self, end: DisconnectReason, session_credentials: &SessionCredentials, joined: Duration) -> State {
-        tracing::debug!(profile = %self.profile, %end, "the connection ended");
+        tracing::debug!(profile = %self.config.profile, %end, "the connection ended");
         match end {
             DisconnectReason::TokenRefused(why) => {
                 let retry = current(&mut self.desired_state).retry;
@@ -277,8 +268,8 @@ impl Session {
 
     /// Reports to the journal writer that a joined connection was lost.
     fn gone(&mut self, last: ClockSample, message: bool) {
-        let news = ConnectionChange::Lost { last, now: self.clocks.now(), message };
-        self.backlog.tell(news, &self.journal_writer);
+        let news = ConnectionChange::Lost { last, now: self.config.clocks.now(), message };
+        self.backlog.tell(news, &self.config.journal_writer);
     }
 
     /// Waits until the desired state changes. Meanwhile the backlog is passed to the journal writer. Cancel-safe.
@@ -286,7 +277,7 @@ impl Session {
         loop {
             tokio::select! {
                 desired_state = changed(&mut self.desired_state) => return desired_state,
-                () = self.backlog.hand_over(&self.journal_writer), if !self.backlog.is_empty() => {}
+                () = self.backlog.hand_over(&self.config.journal_writer), if !self.backlog.is_empty() => {}
             }
         }
     }
@@ -294,14 +285,14 @@ impl Session {
     /// Passes the whole backlog to the journal writer.
     async fn hand_all_over(&mut self) {
         while !self.backlog.is_empty() {
-            self.backlog.hand_over(&self.journal_writer).await;
+            self.backlog.hand_over(&self.config.journal_writer).await;
         }
     }
 
     /// Records a sign of life if the journal writer has room. Without it, the next run's gap begins earlier.
     fn prove(&self, life: ClockSample) -> bool {
-        let Some(room) = self.journal_writer.room_now() else { return false };
-        let now = self.clocks.now();
+        let Some(room) = self.config.journal_writer.room_now() else { return false };
+        let now = self.config.clocks.now();
         JournalWriter::prove(room, before(now.at, now.since(life)));
         true
     }
@@ -326,10 +317,13 @@ impl Session {
 
     /// Publishes the state to the window and the supervisor.
     async fn announce(&self, state: ConnectionState) {
-        self.event_sender.update(self.profile, |status| status.set_connection(state.clone()));
-        let report =
-            InternalEvent::Connection { profile: self.profile, credentials_number: self.credentials_number, state };
-        if self.reports.send(report).await.is_err() {
+        self.config.event_sender.update(self.config.profile, |status| status.set_connection(state.clone()));
+        let report = InternalEvent::Connection {
+            profile: self.config.profile,
+            credentials_number: self.credentials_number,
+            state,
+        };
+        if self.config.reports.send(report).await.is_err() {
             tracing::debug!("the engine is stopping");
         }
     }

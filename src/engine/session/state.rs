@@ -28,15 +28,7 @@ use super::message_interval::IntervalStats;
 
 /// What is kept across the states.
 pub(crate) struct Session {
-    pub(crate) profile: ProfileId,
-    pub(crate) connector: Arc<dyn Connector>,
-    pub(crate) token_check: TokenCheck,
-    pub(crate) journal_writer: JournalWriter,
-    pub(crate) link_store: LinkStore,
-    pub(crate) event_sender: EventSender,
-    pub(crate) reports: mpsc::Sender<InternalEvent>,
-    pub(crate) clocks: Clocks,
-    pub(crate) clock: Clock,
+    pub(crate) config: SessionConfig,
     /// What the journal writer has no room for yet. While it holds anything, nothing more is read.
     pub(crate) backlog: Backlog,
     pub(crate) desired_state: watch::Receiver<DesiredState>,
@@ -136,6 +128,7 @@ pub(crate) async fn changed(desired_state: &mut watch::Receiver<DesiredState>) -
     current(desired_state)
 }
 
+/// A joined connection.
 pub(crate) struct LiveConnection {
     pub(crate) connection: Connection,
     /// The correlation id of the join.
@@ -179,10 +172,6 @@ impl PolicyCloseCount {
         };
         self.0 = if joined >= HELD { 1 } else { self.0.saturating_add(1) };
         (self.0 > 1).then_some(PolicyCloses { count: self.0, code })
-    }
-
-    pub(crate) fn in_a_row(&self) -> u32 {
-        self.0
     }
 }
 

@@ -15,14 +15,14 @@ impl Session {
     /// Starts the wait after a failed attempt.
     pub(crate) fn failed(&mut self, failure: ConnectionFailure, policy_closes: Option<PolicyCloses>) -> State {
         let desired_state = current(&mut self.desired_state);
-        let mut wait = self.backoff.next(self.policy_closes.in_a_row().max(self.losses.backoff()));
-        let asked = failure.retry_after().map(|asked| asked.wait((self.clock)()));
+        let mut wait = self.backoff.next(self.policy_closes.0.max(self.losses.backoff()));
+        let asked = failure.retry_after().map(|asked| asked.wait((self.config.clock)()));
         if let Some(asked) = asked {
             wait = wait.max(asked.min(retry_after::LONGEST));
         }
         let why = RetryReason { failure, policy_closes, asked };
-        tracing::debug!(profile = %self.profile, %why, ?wait, "waiting for the next attempt");
-        let asked = asked.map(|_asked| (self.clocks.now(), wait));
+        tracing::debug!(profile = %self.config.profile, %why, ?wait, "waiting for the next attempt");
+        let asked = asked.map(|_asked| (self.config.clocks.now(), wait));
         State::Waiting(Box::new(Waiting { until: Instant::now() + wait, why, desired_state, asked }))
     }
 
@@ -40,7 +40,7 @@ impl Session {
             }
             if let Some((since, wait)) = asked {
                 // The time in which the machine slept counts.
-                until = until.min(Instant::now() + wait.saturating_sub(self.clocks.now().since(since)));
+                until = until.min(Instant::now() + wait.saturating_sub(self.config.clocks.now().since(since)));
             }
             tokio::select! {
                 changed = self.changed() => desired_state = changed,
