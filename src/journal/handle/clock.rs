@@ -13,6 +13,6 @@ impl Journal {
     ///
     /// If the journal can't be written.
     pub async fn keep_clock(&self, clock: KeptClock) -> Result<(), JournalError> {
-        self.order(|reply| WriteRequest::KeepClock { clock, reply }).await
+        self.order(|reply| WriteRequest::KeepClock { clock: clock.clone(), reply }).await
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::activity::{ActivityKey, Entry, Seq, Timestamp};
@@ -30,7 +31,7 @@ use super::error::{JournalError, NotAppended, RepairReport};
 use super::reply::answer;
 
 /// A handle to the journal; clones share it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Journal {
     pub(crate) path: Arc<PathBuf>,
     pub(crate) orders: mpsc::Sender<WriteRequest>,
@@ -40,7 +41,12 @@ pub struct Journal {
     pub(crate) open: OpenIndex,
     /// The current value.
     pub(crate) sealing: watch::Receiver<Sealing>,
+    /// If set, a request that another journal can answer is made once more.
+    pub(crate) on_recovery: Option<OnRecovery>,
 }
+
+/// Called with the error of a request that another journal has replaced the open one, before the request is made once more.
+pub(crate) type OnRecovery = Arc<dyn Fn(&JournalError) -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl Journal {
     /// Opens the journal of a data folder, creating it if it is missing. Blocks on the disk. Secrets are not stored before
@@ -68,6 +74,7 @@ impl Journal {
             #[cfg(test)]
             open,
             sealing: seen,
+            on_recovery: None,
         };
         Ok(Opened {
             journal,
@@ -107,8 +114,8 @@ impl Journal {
         }
         // The writer shares the batch, so the caller keeps it whatever happens.
         let batch = Arc::new(Batch { entries, secrets });
-        let shared = Arc::clone(&batch);
-        let first = self.order(|reply| WriteRequest::Append(Append { profile, batch: shared, reply })).await;
+        let append = |reply| WriteRequest::Append(Append { profile, batch: Arc::clone(&batch), reply });
+        let first = self.retried(|| self.order_once(append)).await;
         let Batch { mut entries, secrets } = Arc::unwrap_or_clone(batch);
         match first {
             Ok(Seq(first)) => {
@@ -201,7 +208,7 @@ impl Journal {
     ///
     /// If the journal can't be written.
     pub async fn seal_with(&self, key: Result<SealKey, KeyringError>) -> Result<Sealing, JournalError> {
-        self.order(|reply| WriteRequest::Seal { key, reply }).await
+        self.order(|reply| WriteRequest::Seal { key: key.clone(), reply }).await
     }
 
     /// Whether secrets that are passed in are stored.
@@ -235,8 +242,9 @@ impl Journal {
     ///
     /// If they could not be deleted.
     pub async fn forget_secret(&self, profile: ProfileId, request: &RequestId) -> Result<(), JournalError> {
-        let request = request.clone();
-        self.order(|reply| WriteRequest::ForgetSecret { profile, request, reply }).await.map(|_count| ())
+        self.order(|reply| WriteRequest::ForgetSecret { profile, request: request.clone(), reply })
+            .await
+            .map(|_count| ())
     }
 
     /// Deletes expired secrets, locked ones included, and returns their number: expired as their messages said, else after
@@ -257,7 +265,7 @@ impl Journal {
     ///
     /// If the journal can't be written.
     pub async fn keep_notice(&self, notice: PersistedNotice) -> Result<(), JournalError> {
-        self.order(|reply| WriteRequest::KeepNotice { notice, reply }).await
+        self.order(|reply| WriteRequest::KeepNotice { notice: notice.clone(), reply }).await
     }
 
     /// The stored notices, oldest first.
@@ -275,7 +283,7 @@ impl Journal {
     ///
     /// If the journal can't be written.
     pub async fn name_profile(&self, profile: ProfileId, name: String) -> Result<(), JournalError> {
-        self.order(|reply| WriteRequest::NameProfile { profile, name, reply }).await
+        self.order(|reply| WriteRequest::NameProfile { profile, name: name.clone(), reply }).await
     }
 
     /// Deletes a dismissed notice.
@@ -284,7 +292,7 @@ impl Journal {
     ///
     /// If it could not be deleted.
     pub async fn notice_read(&self, profile: Option<ProfileId>, sentence: String) -> Result<(), JournalError> {
-        self.order(|reply| WriteRequest::NoticeRead { profile, sentence, reply }).await
+        self.order(|reply| WriteRequest::NoticeRead { profile, sentence: sentence.clone(), reply }).await
     }
 
     /// Notes that a profile is live: once a minute while it is, so that later runs know since when it was not.
@@ -323,8 +331,7 @@ impl Journal {
     ///
     /// If the journal can't be written; then nothing was removed.
     pub async fn purge_step(&self, now: Timestamp, limits: &Limits) -> Result<PurgeStep, JournalError> {
-        let limits = limits.clone();
-        self.order(|reply| WriteRequest::Purge { now, limits, reply }).await
+        self.order(|reply| WriteRequest::Purge { now, limits: limits.clone(), reply }).await
     }
 
     /// The size on the disk in bytes: the database and its write-ahead log.
@@ -360,8 +367,30 @@ impl Journal {
         self.read(|reply| ReadRequest::Query { query: query.clone(), reply }).await
     }
 
+    /// A handle to the same journal that makes a request once more if another journal can answer it.
+    pub(crate) fn retrying(self, on_recovery: OnRecovery) -> Self {
+        Self { on_recovery: Some(on_recovery), ..self }
+    }
+
+    async fn retried<T, F>(&self, ask: impl Fn() -> F) -> Result<T, JournalError>
+    where
+        F: Future<Output = Result<T, JournalError>>,
+    {
+        match (ask().await, &self.on_recovery) {
+            (Err(error @ (JournalError::Vanished { .. } | JournalError::Mended(_))), Some(on_recovery)) => {
+                on_recovery(&error).await;
+                ask().await
+            }
+            (other, _) => other,
+        }
+    }
+
     /// Sends a request to the writer.
-    pub(crate) async fn order<T>(&self, order: impl FnOnce(Reply<T>) -> WriteRequest) -> Result<T, JournalError> {
+    pub(crate) async fn order<T>(&self, order: impl Fn(Reply<T>) -> WriteRequest) -> Result<T, JournalError> {
+        self.retried(|| self.order_once(&order)).await.inspect_err(log)
+    }
+
+    async fn order_once<T>(&self, order: impl FnOnce(Reply<T>) -> WriteRequest) -> Result<T, JournalError> {
         let (reply, done) = oneshot::channel();
         self.orders.send(order(reply)).await.map_err(|_closed| JournalError::Closed)?;
         answer(done).await.unwrap_or(Err(JournalError::Closed))
@@ -369,10 +398,14 @@ impl Journal {
 
     /// Sends a request to the reader. If it finds the database damaged, the writer repairs it, and the error reports that.
     pub(crate) async fn read<T>(&self, reading: impl Fn(Reply<T>) -> ReadRequest) -> Result<T, JournalError> {
+        self.retried(|| self.read_repaired(&reading)).await.inspect_err(log)
+    }
+
+    async fn read_repaired<T>(&self, reading: impl Fn(Reply<T>) -> ReadRequest) -> Result<T, JournalError> {
         let damaged = self.generation.get();
         match self.read_once(&reading).await {
             Err(JournalError::Damaged { .. }) => {
-                self.order(|reply| WriteRequest::Mend { damaged, reply }).await?;
+                self.order_once(|reply| WriteRequest::Mend { damaged, reply }).await?;
                 // It has been repaired since, and the caller that triggered the repair got the report.
                 self.read_once(&reading).await
             }
@@ -388,7 +421,6 @@ impl Journal {
 }
 
 /// An opened journal.
-#[derive(Debug)]
 pub struct Opened {
     /// The handle.
     pub journal: Journal,
@@ -400,6 +432,10 @@ pub struct Opened {
     pub recovered: Option<RepairReport>,
     /// The clock of the last run.
     pub clock: Option<KeptClock>,
+}
+
+fn log(error: &JournalError) {
+    tracing::warn!(%error, "the journal failed");
 }
 
 /// Starts one of the two threads.

@@ -16,7 +16,7 @@ impl Journal {
     ///
     /// If the journal can't be written; then nothing was recorded.
     pub async fn begin_work(&self, works: Vec<PendingWork>, at: Timestamp) -> Result<Vec<WorkId>, JournalError> {
-        self.order(|reply| WriteRequest::BeginWork { works, at, reply }).await
+        self.order(|reply| WriteRequest::BeginWork { works: works.clone(), at, reply }).await
     }
 
     /// The pending work, oldest first. To get tokens, call it after [`Self::seal_with`].

@@ -361,7 +361,7 @@ async fn a_newer_journal_is_refused_and_left_untouched() {
     journal.close().await;
     behind_its_back(folder.path(), "PRAGMA user_version = 99; ALTER TABLE entry ADD COLUMN more TEXT;");
     let before = fs::read(folder.path().join(FILE)).unwrap();
-    let error = Journal::open(folder.path()).unwrap_err();
+    let error = Journal::open(folder.path()).err().unwrap();
     assert!(matches!(error, JournalError::Newer { found: 99, .. }), "{error:?}");
     let sentence = error.to_string();
     assert!(sentence.contains("newer version") && sentence.ends_with('.'), "{sentence}");
@@ -377,7 +377,7 @@ fn what_is_not_a_journal_is_refused_and_left_untouched() {
         let folder = tempfile::tempdir().unwrap();
         make(folder.path());
         let before = fs::read(folder.path().join(FILE)).unwrap();
-        let error = Journal::open(folder.path()).unwrap_err();
+        let error = Journal::open(folder.path()).err().unwrap();
         assert!(matches!(error, JournalError::Foreign { .. }), "{error:?}");
         assert_eq!(fs::read(folder.path().join(FILE)).unwrap(), before, "it was changed");
     }

@@ -179,7 +179,7 @@ async fn restore_newest(
     let tell = |entries, complete| event_sender.restored(Event::Restored { profile, entries, live_from, complete });
     loop {
         let limit = chunk.limit().min(rows.saturating_sub(known.len()).max(FIRST_CHUNK));
-        let entries = match journal_store.restore(profile, before, limit).await {
+        let entries = match journal_store.restore(profile, Some(before), limit).await {
             Ok(entries) => entries,
             Err(error) => {
                 not_restored(profile, event_sender, &error);

@@ -465,7 +465,7 @@ impl WriterTask {
             if let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact)
                 && is_end_of_link(deed)
                 && self.link_store.is_spent(request)
-                && let Err(error) = self.journal_store.forget_secret(self.profile, request.clone()).await
+                && let Err(error) = self.journal_store.forget_secret(self.profile, request).await
             {
                 // It is deleted when it expires; the row shows that it was used.
                 tracing::warn!(%error, "a used link is still in the journal, sealed");
