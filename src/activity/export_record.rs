@@ -291,11 +291,7 @@ pub fn text_of(entry: &Entry) -> Option<Cow<'_, str>> {
         Fact::Heard(Message::Unrecognised(_)) => Some(&*entry.raw),
         Fact::Enquired(StatusCheck::Known { text, .. }) => text.as_deref(),
         Fact::Unreadable { reason, size } => return Some(unreadable_text(*reason, *size, &entry.raw).into()),
-        Fact::Heard(Message::StreamReady(_))
-        | Fact::Repeated(_)
-        | Fact::Enquired(StatusCheck::Unknown)
-        | Fact::Done(_)
-        | Fact::Gap(_) => None,
+        _ => None,
     };
     text.map(Cow::Borrowed)
 }

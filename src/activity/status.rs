@@ -71,12 +71,7 @@ impl Status {
             Self::Succeeded | Self::Saved => StatusFilter::Succeeded,
             Self::Failed => StatusFilter::Failed,
             Self::Ready | Self::Inline | Self::Downloading => StatusFilter::Ready,
-            Self::Unknown
-            | Self::UnrecognisedNumber(_)
-            | Self::LinkExpired
-            | Self::LinkUsed
-            | Self::Unrecognised
-            | Self::Gap => StatusFilter::Other,
+            _ => StatusFilter::Other,
         }
     }
 }

@@ -107,16 +107,7 @@ impl CliError {
             | Self::Tracking(_) => Exit::Usage,
             Self::SignedOut(_) => Exit::SignedOut,
             Self::NotReached { .. } => Exit::NotReached,
-            Self::Engine(_)
-            | Self::EngineStopped
-            | Self::Journal(_)
-            | Self::NotTracked(_)
-            | Self::Ask(_)
-            | Self::Settings(_)
-            | Self::File { .. }
-            | Self::Output(_)
-            | Self::Cancelled
-            | Self::System(_) => Exit::Failed,
+            _ => Exit::Failed,
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The program `privicore-sandbox`: it runs until a signal stops it.
 
-use std::io;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::pin::pin;
 use std::process::ExitCode;
 

@@ -4,16 +4,12 @@ use egui::{Id, Pos2, Rect, ScrollArea, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use crate::ui::theme::palette::Palette;
 use crate::ui::view_state::sign_in_form::{Form, Method, Part, Progress};
-use crate::ui::widgets::icons;
-use crate::ui::widgets::icons::Icon;
-use crate::ui::widgets::text_field;
-use crate::ui::widgets::text_field::{Field, Mark, Secret, choice, choice_within};
+use crate::ui::widgets::icons::{self, Icon};
+use crate::ui::widgets::text_field::{self, Field, Mark, Secret, choice, choice_within};
 
 use super::frame::{FrameContext, UiRequest};
-use super::theme;
-use super::theme::TextRole;
-use super::widgets;
-use super::widgets::{Button, ButtonStyle};
+use super::theme::{self, TextRole};
+use super::widgets::{self, Button, ButtonStyle};
 
 /// The text while the server is asked.
 const ASKING: &str = "Asking the server…";

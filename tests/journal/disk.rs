@@ -63,7 +63,7 @@ async fn a_journal_on_a_read_only_disk_is_refused_with_a_sentence_and_left_untou
     drop(journal);
     let before = fs::read(folder.join("journal.sqlite")).unwrap();
     child::mount("remount,ro", &folder);
-    let sentence = Journal::open(&folder).unwrap_err().to_string();
+    let sentence = Journal::open(&folder).err().unwrap().to_string();
     assert!(sentence.contains("the file system is read-only. Check the folder"), "{sentence}");
     assert_eq!(fs::read(folder.join("journal.sqlite")).unwrap(), before);
     child::mount("remount,rw", &folder);

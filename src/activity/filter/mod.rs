@@ -122,13 +122,7 @@ impl Filter {
                 let turn = activity.first_seen().plus(*than);
                 Some(if strict { turn.plus(TICK) } else { turn })
             }
-            Test::Text(..)
-            | Test::Empty(_)
-            | Test::Status(_)
-            | Test::Kind(_)
-            | Test::Source(_)
-            | Test::Since(TimeSpec::At(_) | TimeSpec::Day(..))
-            | Test::Took(..) => None,
+            _ => None,
         };
         self.terms.iter().filter_map(turn).filter(|turn| *turn > now).min()
     }

@@ -58,12 +58,7 @@ impl ConnectionStatuses {
             ConnectionState::Connecting | ConnectionState::Joining if *before == ConnectionStatus::Starting => {
                 *before = ConnectionStatus::Trying(None);
             }
-            ConnectionState::Reconnecting { .. }
-            | ConnectionState::Connecting
-            | ConnectionState::Joining
-            | ConnectionState::SignedOut
-            | ConnectionState::Offline
-            | ConnectionState::Leaving => {}
+            _ => {}
         }
     }
 

@@ -82,21 +82,7 @@ impl EngineSource {
             match event {
                 Event::Notice(notice) => say(&in_line(&notice, names)),
                 Event::Stopped => return Err(CliError::EngineStopped),
-                Event::Restored { .. }
-                | Event::Committed { .. }
-                | Event::NotKept { .. }
-                | Event::Kept { .. }
-                | Event::Forgotten { .. }
-                | Event::Purged { .. }
-                | Event::History { .. }
-                | Event::Revealed { .. }
-                | Event::ReadBack { .. }
-                | Event::WholeTexts { .. }
-                | Event::Older { .. }
-                | Event::OlderEntries { .. }
-                | Event::Found { .. }
-                | Event::DataTokens { .. }
-                | Event::Export(_) => {}
+                _ => {}
             }
         }
         Ok(())

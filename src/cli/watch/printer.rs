@@ -1,8 +1,7 @@
 //! The thread that writes to standard output, so that a slow reader delays only the output.
 
 use std::future::Future;
-use std::io;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};

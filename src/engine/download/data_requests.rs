@@ -151,16 +151,5 @@ impl DataRequester {
 
 /// Whether the next request would fail in the same way.
 fn is_fatal(error: &RestError) -> bool {
-    match error {
-        RestError::Unreachable { .. }
-        | RestError::UnreachableThrough { .. }
-        | RestError::Tls(_)
-        | RestError::Proxy(_)
-        | RestError::ProxyWaits { .. }
-        | RestError::TimedOut { .. }
-        | RestError::Unauthorised(_)
-        | RestError::NotUnderstood { .. }
-        | RestError::NotAToken => true,
-        RestError::Status { .. } | RestError::NoSuchData | RestError::Later => false,
-    }
+    !matches!(error, RestError::Status { .. } | RestError::NoSuchData | RestError::Later)
 }

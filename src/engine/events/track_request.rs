@@ -129,16 +129,7 @@ impl TrackError {
     /// Whether the request is at fault (wrong usage) rather than the instance that answers it.
     #[cfg(unix)]
     pub(crate) fn is_usage(&self) -> bool {
-        match self {
-            Self::Unreadable
-            | Self::OtherVersion(_)
-            | Self::Tracking(_)
-            | Self::NoSuchProfile(_)
-            | Self::NoProfile
-            | Self::SeveralNamed(_)
-            | Self::SeveralProfiles => true,
-            Self::BeingRemoved | Self::NotConfirmed(_) => false,
-        }
+        !matches!(self, Self::BeingRemoved | Self::NotConfirmed(_))
     }
 }
 

@@ -1,7 +1,6 @@
 //! Both ends of the local socket: the server in the process that holds the journal, and the client.
 
-use std::io;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

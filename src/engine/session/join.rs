@@ -113,11 +113,7 @@ async fn joined(
                 return if reply.is_ok() { Ok(reply) } else { Err(DisconnectReason::of_refusal(reply)) };
             }
             FrameEvent::End(end) => return Err(end),
-            FrameEvent::Entry
-            | FrameEvent::Reply(_)
-            | FrameEvent::KeepAlive
-            | FrameEvent::Pong(_)
-            | FrameEvent::Ping => {}
+            _ => {}
         }
     }
 }

@@ -206,11 +206,7 @@ impl Session {
                     FrameEvent::End(_) => return,
                     // If the join was just abandoned, its reply may come first.
                     FrameEvent::Reply(reply) if answers(&reply, &asked) => break,
-                    FrameEvent::Entry
-                    | FrameEvent::Reply(_)
-                    | FrameEvent::KeepAlive
-                    | FrameEvent::Pong(_)
-                    | FrameEvent::Ping => {}
+                    _ => {}
                 }
                 if decoded_batch.is_full() {
                     backlog.write(std::mem::take(&mut decoded_batch), journal_writer);

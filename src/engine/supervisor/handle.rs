@@ -28,9 +28,8 @@ use crate::engine::runtime::clock::{Clock, Clocks};
 use crate::engine::runtime::tasks::TaskOwner;
 use crate::engine::storage::{clear_history, history_loader};
 use crate::engine::{ipc, supervisor};
-use crate::journal;
 use crate::journal::handle::{Journal, Opened};
-use crate::journal::{DataDirLock, JournalError, KeptClock, ReadOnlyJournal};
+use crate::journal::{self, DataDirLock, JournalError, KeptClock, ReadOnlyJournal};
 use crate::settings::Store;
 
 /// Actions in the queue. When it is full, the window shows that the engine is busy.

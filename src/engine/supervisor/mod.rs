@@ -352,11 +352,6 @@ fn failure(state: &ConnectionState) -> Option<SignInError> {
     match state {
         ConnectionState::Reconnecting { why, .. } => Some(SignInError::NotJoined(why.clone())),
         ConnectionState::TokenRefused { why } => Some(SignInError::JoinRefused(why.clone())),
-        ConnectionState::SignedOut
-        | ConnectionState::Connecting
-        | ConnectionState::Joining
-        | ConnectionState::Live
-        | ConnectionState::Offline
-        | ConnectionState::Leaving => None,
+        _ => None,
     }
 }

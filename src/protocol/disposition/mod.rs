@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
 
 use super::file_name::safe_name;
 
@@ -158,17 +159,7 @@ fn decoded(value: &str) -> Option<String> {
 /// Decodes a malformed extended value: without a character set, with an unknown one, or with broken escapes.
 fn decoded_loosely(value: &str) -> String {
     let encoded = with_charset(value).map_or(value, |(_charset, encoded)| encoded);
-    let mut bytes = Vec::with_capacity(encoded.len());
-    let mut rest = encoded.as_bytes();
-    while let Some((first, others)) = rest.split_first() {
-        let escaped = match (first, others) {
-            (b'%', [high, low, after @ ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| (high << 4 | low, after)),
-            _ => None,
-        };
-        let (byte, after) = escaped.unwrap_or((*first, others));
-        bytes.push(byte);
-        rest = after;
-    }
+    let bytes: Vec<u8> = percent_decode_str(encoded).collect();
     String::from_utf8(bytes).unwrap_or_else(|error| latin_1(error.as_bytes()))
 }
 

@@ -16,19 +16,10 @@ use message::delivery;
 use shapes::{Data, Envelope, body, name, number, object_of, string};
 
 pub use documents::Documents;
-pub use message::Body;
-pub use message::CommandReport;
-pub use message::CommandStatus;
-pub use message::DataBody;
-pub use message::DataReport;
-pub use message::Incoming;
-pub use message::LinkExpiry;
-pub use message::Message;
-pub use message::Reply;
-pub use message::StreamReport;
-pub use message::UnreadableReason;
-pub use message::Unrecognised;
-pub use message::is_url;
+pub use message::{
+    Body, CommandReport, CommandStatus, DataBody, DataReport, Incoming, LinkExpiry, Message, Reply, StreamReport,
+    UnreadableReason, Unrecognised, is_url,
+};
 
 /// Parses one text frame.
 #[must_use]

@@ -19,8 +19,7 @@ use crate::ui::frame::folder_purpose::FolderPurpose;
 use crate::ui::frame::help_page::HelpPage;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
-use crate::ui::table::copy;
-use crate::ui::table::copy::{Copying, Form as CopyForm};
+use crate::ui::table::copy::{self, Copying, Form as CopyForm};
 use crate::ui::view_state::sign_in_form::Form;
 
 use super::{ActiveTab, App};
@@ -182,19 +181,7 @@ impl App {
                 self.open(dialog);
             }
             Command::SignOut | Command::ForgetActivity | Command::RemoveProfile => self.ask_before(command),
-            Command::AddProfile
-            | Command::Palette
-            | Command::Shortcuts
-            | Command::Guide
-            | Command::About
-            | Command::Theme(_)
-            | Command::Larger
-            | Command::Smaller
-            | Command::ActualSize
-            | Command::Settings
-            | Command::Columns
-            | Command::SaveFilter
-            | Command::Profile(_) => {}
+            _ => {}
         }
     }
 

@@ -4,11 +4,9 @@ use egui::{CentralPanel, Context, Frame, Panel, Rect, ScrollArea, Ui, UiBuilder,
 
 use crate::protocol::visible;
 use crate::settings::InsightLayout;
-use crate::ui::bars::top_bar;
-use crate::ui::bars::top_bar::TopBar;
+use crate::ui::bars::top_bar::{self, TopBar};
 use crate::ui::bars::{banner, competing_consumer, downloads, export_bar, status_bar, status_filters, toolbar};
-use crate::ui::dialogs;
-use crate::ui::dialogs::{Dialog, DialogContext};
+use crate::ui::dialogs::{self, Dialog, DialogContext};
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::input::keys;
 use crate::ui::profile_tab::UnreadCounts;

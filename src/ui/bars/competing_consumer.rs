@@ -6,11 +6,9 @@ use egui::{Role, Sense, Ui, WidgetInfo, accesskit, pos2};
 use crate::activity::CompetingConsumer;
 use crate::ui::frame::dialog_frame::{close_button, paragraph};
 use crate::ui::frame::{FrameContext, UiRequest};
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets;
-use crate::ui::widgets::{Button, ButtonStyle, icons};
+use crate::ui::theme::{self, TextRole};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 fn words(competing: CompetingConsumer) -> String {
     format!("{} of {} settled unheard this hour", competing.unheard, competing.of)

@@ -5,11 +5,9 @@ use egui::{Id, Rect, Stroke, Ui, pos2};
 use crate::engine::{Action, ExportProgress};
 use crate::protocol::visible;
 use crate::ui::frame::{FrameContext, UiRequest};
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets;
-use crate::ui::widgets::{Button, ButtonStyle, icons};
+use crate::ui::theme::{self, TextRole};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 /// The width of the progress bar.
 const PROGRESS: f32 = 200.0;

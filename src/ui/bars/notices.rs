@@ -10,11 +10,9 @@ use egui::{Id, Rect, Role, Sense, Stroke, Ui, WidgetInfo, accesskit, pos2, vec2}
 use crate::engine::{Action, Notice, Problem, Severity};
 use crate::protocol::visible;
 use crate::ui::frame::{FrameContext, UiRequest};
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets;
-use crate::ui::widgets::{Button, ButtonStyle, icons};
+use crate::ui::theme::{self, TextRole};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 /// How long information stays.
 const PASSING: Duration = Duration::from_secs(8);

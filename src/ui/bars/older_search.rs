@@ -10,8 +10,7 @@ use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::grouped;
 use crate::ui::theme::TextRole;
 use crate::ui::view_state::older_search::OlderSearch;
-use crate::ui::widgets;
-use crate::ui::widgets::Button;
+use crate::ui::widgets::{self, Button};
 
 /// The space before the button.
 const SPACE: f32 = 12.0;

@@ -10,9 +10,8 @@ use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::text::cut;
 use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets;
 use crate::ui::widgets::text_field::Field;
-use crate::ui::widgets::{Button, ButtonStyle, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 /// The maximum length of a name, in characters.
 const LONGEST: usize = 60;

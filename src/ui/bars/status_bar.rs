@@ -8,12 +8,10 @@ use crate::ui::frame::commands::Command;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::{bytes, grouped};
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, TextRole};
 use crate::ui::view_state::completeness::CompletenessSummary;
-use crate::ui::widgets;
-use crate::ui::widgets::{Button, icons};
+use crate::ui::widgets::{self, Button, icons};
 
 use super::older_search;
 

@@ -9,12 +9,10 @@ use crate::ui::frame::commands::Command;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::grouped;
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, TextRole};
 use crate::ui::view_state::insight::last_minute;
-use crate::ui::widgets;
-use crate::ui::widgets::{Button, ButtonStyle, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 /// The number of minutes in the sparkline.
 const MINUTES: usize = 24;

@@ -9,12 +9,10 @@ use crate::ui::frame::filter_field::filter_id;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::grouped;
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets;
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets::text_field::Field;
-use crate::ui::widgets::{Button, ButtonStyle, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 use super::saved_filters;
 

@@ -14,13 +14,11 @@ use crate::ui::input::menu::{entry, item, line, popup};
 use crate::ui::profile_tab::rows::tab_name;
 use crate::ui::profile_tab::{ProfileTab, UnreadCounts};
 use crate::ui::text::{coarse, seconds_left, until};
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets;
 use crate::ui::widgets::Button;
-use crate::ui::widgets::icons;
-use crate::ui::widgets::icons::Mark;
+use crate::ui::widgets::icons::{self, Mark};
 
 /// A shorter silence is never reported, however unusual.
 const LEAST_SILENCE: Duration = Duration::from_mins(1);

@@ -10,8 +10,7 @@ use crate::ui::frame::FrameContext;
 use crate::ui::text::download_text::file_name;
 use crate::ui::text::{bytes, clock_time, cut, time_of_day};
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets::icons;
-use crate::ui::widgets::icons::Icon;
+use crate::ui::widgets::icons::{self, Icon};
 
 /// The maximum length of a message's text in the timeline; its JSON has the full text.
 const LONGEST: usize = 300;
@@ -72,12 +71,7 @@ pub(crate) fn whole(entry: &Entry) -> Option<String> {
             DataBody::Link(_) | DataBody::StreamToken(_) => None,
         },
         Fact::Heard(Message::Unrecognised(_)) => Some(entry.raw.to_string()),
-        Fact::Heard(Message::StreamReady(_))
-        | Fact::Repeated(_)
-        | Fact::Unreadable { .. }
-        | Fact::Enquired(_)
-        | Fact::Done(_)
-        | Fact::Gap(_) => None,
+        _ => None,
     }
 }
 

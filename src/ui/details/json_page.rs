@@ -9,18 +9,14 @@ use egui::{Color32, Galley, Id, Rect, ScrollArea, Sense, Ui, UiBuilder, pos2, ve
 use crate::activity::{Filter, Seq};
 use crate::protocol::UnmaskedMessage;
 use crate::ui::frame::{FrameContext, UiRequest};
-use crate::ui::text::json_layout;
-use crate::ui::text::json_layout::{Fold, Line, TokenColor};
+use crate::ui::text::json_layout::{self, Fold, Line, TokenColor};
 use crate::ui::text::{bytes, precise_time};
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, TextRole};
 use crate::ui::view_state::details::{Details, Page, PageRow};
-use crate::ui::widgets;
-use crate::ui::widgets::{Button, icons};
+use crate::ui::widgets::{self, Button, icons};
 
-use super::json_keys;
-use super::json_keys::Key;
+use super::json_keys::{self, Key};
 use super::pane::pane;
 use super::secrets;
 

@@ -2,9 +2,8 @@
 
 use egui::{Rect, Ui, pos2};
 
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets;
 
 /// Draws a pane's head. Returns the space below it.

@@ -10,11 +10,9 @@ use crate::settings::ProfileId;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::rows::can_request_again;
 use crate::ui::text::{bytes, clock_time, cut, full_time};
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets;
-use crate::ui::widgets::{Button, ButtonStyle, icons};
+use crate::ui::theme::{self, TextRole};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 /// The height of a line.
 pub(crate) const LINE: f32 = 20.0;

@@ -6,12 +6,10 @@ use egui::{Id, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2,
 use crate::activity::{Entry, Filter};
 use crate::ui::frame::FrameContext;
 use crate::ui::text::{cell_time, coarse, full_time, precise_time};
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, TextRole};
 use crate::ui::view_state::details::Details;
-use crate::ui::widgets;
-use crate::ui::widgets::{Button, icons};
+use crate::ui::widgets::{self, Button, icons};
 
 use super::descriptions;
 use super::pane::pane;

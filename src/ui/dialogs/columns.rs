@@ -3,16 +3,14 @@
 
 use egui::{Id, Rect, Ui, pos2, vec2};
 
-use crate::settings;
-use crate::settings::{ColumnLayout, ProfileId, TableColumn, Times};
+use crate::settings::{self, ColumnLayout, ProfileId, TableColumn, Times};
 use crate::ui::frame::dialog_frame::{close_button, pane};
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::view_state::columns::{is_flexible, set_width, usual_width, words};
-use crate::ui::widgets;
 use crate::ui::widgets::text_field::{Mark, choice};
-use crate::ui::widgets::{Button, ButtonStyle, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 /// The height of a column's line.
 const LINE: f32 = 28.0;

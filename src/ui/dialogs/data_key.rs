@@ -14,8 +14,7 @@ use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
-use crate::ui::widgets::text_field;
-use crate::ui::widgets::text_field::{Field, Mark, Secret, choice};
+use crate::ui::widgets::text_field::{self, Field, Mark, Secret, choice};
 use crate::ui::widgets::{Button, ButtonStyle, icons};
 
 use super::section::{head, line};

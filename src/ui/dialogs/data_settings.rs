@@ -12,12 +12,10 @@ use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets;
 use crate::ui::widgets::text_field::{Field, Mark, choice_within};
-use crate::ui::widgets::{Button, ButtonStyle};
+use crate::ui::widgets::{self, Button, ButtonStyle};
 
-use super::data_key;
-use super::data_key::KeyForm;
+use super::data_key::{self, KeyForm};
 use super::section::{head, line};
 
 /// The state of the dialog.

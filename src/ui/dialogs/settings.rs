@@ -12,12 +12,10 @@ use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets;
 use crate::ui::widgets::text_field::{Field, Mark, choice};
-use crate::ui::widgets::{Button, ButtonStyle};
+use crate::ui::widgets::{self, Button, ButtonStyle};
 
-use super::network_settings;
-use super::network_settings::Network;
+use super::network_settings::{self, Network};
 use super::settings_line::begin;
 
 /// The step of the scale, in per cent.

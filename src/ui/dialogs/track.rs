@@ -7,9 +7,8 @@ use crate::protocol::{CommandId, pasted};
 use crate::settings::ProfileId;
 use crate::ui::frame::dialog_frame::{InitialFocus, buttons_unless, mistake, paragraph};
 use crate::ui::frame::{FrameContext, UiRequest};
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets::text_field::Field;
 
 /// The maximum number of ids tracked at once: more than anybody pastes on purpose.

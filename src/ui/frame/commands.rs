@@ -5,8 +5,7 @@ use egui::{Key, KeyboardShortcut, Modifiers};
 
 use crate::activity::StatusFilter;
 use crate::settings::Theme;
-use crate::ui::widgets::icons;
-use crate::ui::widgets::icons::Icon;
+use crate::ui::widgets::icons::{self, Icon};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
@@ -298,27 +297,7 @@ impl Command {
             Self::ActualSize => command(Key::Num0),
             Self::Settings => command(Key::Comma),
             Self::Shortcuts => plain(Key::F1),
-            Self::ShowEverything
-            | Self::DownloadAll
-            | Self::RequestAgain
-            | Self::DataSettings
-            | Self::ShowSecrets
-            | Self::HideSecrets
-            | Self::CopyTsv
-            | Self::CopyJson
-            | Self::Connect
-            | Self::Disconnect
-            | Self::RetryNow
-            | Self::RenewToken
-            | Self::SignOut
-            | Self::ForgetActivity
-            | Self::RemoveProfile
-            | Self::Theme(_)
-            | Self::Completeness
-            | Self::Columns
-            | Self::SaveFilter
-            | Self::Guide
-            | Self::About => None,
+            _ => None,
         }
     }
 

@@ -2,11 +2,9 @@
 
 use egui::{Color32, Frame, Id, Margin, Modal, Rect, ScrollArea, Stroke, Ui, UiBuilder, pos2, vec2};
 
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets;
-use crate::ui::widgets::{Button, ButtonStyle};
+use crate::ui::theme::{self, TextRole};
+use crate::ui::widgets::{self, Button, ButtonStyle};
 
 use super::{FrameContext, UiRequest};
 

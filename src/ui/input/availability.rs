@@ -41,31 +41,7 @@ impl Command {
                 Some(profile_tab) if profile_tab.is_all() => Some(ONE_PROFILE),
                 Some(profile_tab) => self.why_not_connected(profile_tab),
             },
-            Self::Filter
-            | Self::ShowEverything
-            | Self::Show(_)
-            | Self::Details
-            | Self::Download
-            | Self::DownloadAll
-            | Self::RequestAgain
-            | Self::CheckStatus
-            | Self::EditLabel
-            | Self::ShowSecrets
-            | Self::HideSecrets
-            | Self::CopyRows
-            | Self::CopyTsv
-            | Self::CopyJson
-            | Self::SelectAll
-            | Self::Pause
-            | Self::Follow
-            | Self::Export
-            | Self::Columns
-            | Self::SaveFilter
-            | Self::Insight
-            | Self::RequestData
-            | Self::DataSettings
-            | Self::Track
-            | Self::Completeness => match profile_tab {
+            _ => match profile_tab {
                 None => Some(NO_PROFILE),
                 Some(profile_tab) if profile_tab.is_all() && self.is_of_one_profile() => Some(ONE_PROFILE),
                 Some(profile_tab) if profile_tab.shows_form() => Some("Sign in first."),

@@ -4,8 +4,7 @@ use egui::{Id, Popup, PopupCloseBehavior, RectAlign, Response, Stroke, Ui, vec2}
 
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets;
-use crate::ui::widgets::{Button, ButtonStyle};
+use crate::ui::widgets::{self, Button, ButtonStyle};
 
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::{FrameContext, UiRequest};

@@ -5,9 +5,8 @@ use egui::{Color32, Rect, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2
 use crate::activity::{BINS, BINS_A_DECADE, Insight};
 use crate::ui::frame::FrameContext;
 use crate::ui::text::clock_minute;
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, TextRole};
 use crate::ui::view_state::insight::stretch;
 use crate::ui::widgets;
 

@@ -18,10 +18,8 @@ use crate::ui::widgets::icons;
 
 use super::frame::{FrameContext, UiRequest};
 use super::profile_tab::ProfileTab;
-use super::theme;
-use super::theme::TextRole;
-use super::widgets;
-use super::widgets::{Button, ButtonStyle};
+use super::theme::{self, TextRole};
+use super::widgets::{self, Button, ButtonStyle};
 
 use part::HEAD;
 

@@ -6,9 +6,8 @@ use crate::activity::Insight;
 use crate::protocol::visible;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::text::{cut, grouped};
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets;
 
 use super::part::{SHORT, head, nothing};

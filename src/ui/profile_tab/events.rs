@@ -61,12 +61,7 @@ impl ProfileTab {
                 }
             }
             // The window handles these itself.
-            Event::DataTokens { .. }
-            | Event::WholeTexts { .. }
-            | Event::Export(_)
-            | Event::Notice(_)
-            | Event::Purged { .. }
-            | Event::Stopped => {}
+            _ => {}
         }
     }
 

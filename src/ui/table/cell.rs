@@ -40,13 +40,6 @@ pub(crate) fn word_ink(status: Status, palette: &Palette) -> Color32 {
     match status {
         Status::Failed => palette.failed,
         Status::Pending | Status::Preparing | Status::Ready | Status::Downloading | Status::Inline => palette.text,
-        Status::Succeeded
-        | Status::Saved
-        | Status::Unknown
-        | Status::UnrecognisedNumber(_)
-        | Status::LinkExpired
-        | Status::LinkUsed
-        | Status::Unrecognised
-        | Status::Gap => palette.secondary,
+        _ => palette.secondary,
     }
 }

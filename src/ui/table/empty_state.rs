@@ -10,8 +10,7 @@ use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::cut;
 use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets;
-use crate::ui::widgets::{Button, ButtonStyle, empty_state, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, empty_state, icons};
 
 /// Why a filter, a status filter or both match nothing.
 fn why_nothing(profile_tab: &ProfileTab, suggestion: Option<&Suggestion>) -> String {

@@ -6,12 +6,10 @@ use crate::activity::GapState;
 use crate::engine::Action;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::text::gap_text;
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, TextRole};
 use crate::ui::view_state::columns::PADDING;
-use crate::ui::widgets;
-use crate::ui::widgets::{Button, ButtonStyle, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 use super::cell::Line;
 

@@ -5,12 +5,10 @@ use egui::{CursorIcon, Rect, Role, Sense, Stroke, Ui, WidgetInfo, accesskit, pos
 use crate::activity::Column;
 use crate::settings::{TableColumn, TableLayout};
 use crate::ui::profile_tab::ProfileTab;
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, TextRole};
 use crate::ui::view_state::columns::{Columns, PADDING, Place, is_flexible, set_width, sorts_by, words};
-use crate::ui::widgets;
-use crate::ui::widgets::icons;
+use crate::ui::widgets::{self, icons};
 
 /// The width of the area that resizes a column.
 const EDGE: f32 = 7.0;

@@ -10,14 +10,12 @@ use crate::protocol::{RequestId, visible};
 use crate::settings::TableColumn;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::rows::can_request_again;
-use crate::ui::text;
 use crate::ui::text::activity_label::label_of;
-use crate::ui::text::{cut, download_text, took};
+use crate::ui::text::{self, cut, download_text, took};
 use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::view_state::columns::{PADDING, text_room};
-use crate::ui::widgets;
-use crate::ui::widgets::{Button, ButtonStyle, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 use super::cell::{Line, marked};
 use super::status_word;

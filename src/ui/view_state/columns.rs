@@ -142,14 +142,7 @@ fn beside_width(column: TableColumn) -> f32 {
         TableColumn::Label => 176.0,
         TableColumn::Status => 136.0,
         TableColumn::Action => 112.0,
-        TableColumn::Updated
-        | TableColumn::FirstSeen
-        | TableColumn::Age
-        | TableColumn::Source
-        | TableColumn::Kind
-        | TableColumn::Id
-        | TableColumn::Message
-        | TableColumn::Took => usual_width(column),
+        _ => usual_width(column),
     }
 }
 

@@ -16,8 +16,7 @@ use egui::{
 
 use crate::ui::theme::palette::Palette;
 
-use super::theme;
-use super::theme::TextRole;
+use super::theme::{self, TextRole};
 
 use icons::Icon;
 

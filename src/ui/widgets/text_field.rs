@@ -9,9 +9,8 @@ use egui::{
     WidgetInfo, pos2, vec2,
 };
 
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets;
 
 use super::icons;

@@ -351,22 +351,16 @@ impl Activities {
 /// Whether no more entries are expected and none would be lost with the row. A command that the server does not know may still get
 /// messages, and a gap that names it reports on it.
 pub(crate) fn is_settled(activity: &Activity<'_>) -> bool {
-    let is_settled = match activity.status() {
+    let is_settled = matches!(
+        activity.status(),
         // `Unknown` never counts as settled.
-        Status::Pending
-        | Status::Preparing
-        | Status::Downloading
-        | Status::Ready
-        | Status::Inline
-        | Status::Unknown
-        | Status::Gap => false,
         Status::Succeeded
-        | Status::Failed
-        | Status::UnrecognisedNumber(_)
-        | Status::Saved
-        | Status::LinkExpired
-        | Status::LinkUsed
-        | Status::Unrecognised => true,
-    };
+            | Status::Failed
+            | Status::UnrecognisedNumber(_)
+            | Status::Saved
+            | Status::LinkExpired
+            | Status::LinkUsed
+            | Status::Unrecognised
+    );
     is_settled && activity.is_kept()
 }

@@ -5,8 +5,7 @@ pub(crate) mod provenance;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;

@@ -6,8 +6,7 @@
 //! that changed between the passes is rejected. GCM libraries need the whole message in memory; this uses the parts of
 //! the Rust cryptography project, `aes`, `ctr` and `ghash`, and the tests compare them with another implementation.
 
-use std::io;
-use std::io::{Read, Seek as _, SeekFrom};
+use std::io::{self, Read, Seek as _, SeekFrom};
 
 use aes::Aes256;
 use ctr::Ctr32BE;

@@ -392,19 +392,7 @@ impl CoalesceKey {
             Event::Revealed { profile, .. } => Self::Revealed(*profile),
             Event::Export(_) => Self::Export,
             Event::DataTokens { profile, page, .. } => Self::DataTokens(*profile, *page),
-            Event::Restored { .. }
-            | Event::Committed { .. }
-            | Event::NotKept { .. }
-            | Event::Kept { .. }
-            | Event::Forgotten { .. }
-            | Event::ReadBack { .. }
-            | Event::WholeTexts { .. }
-            | Event::Older { .. }
-            | Event::OlderEntries { .. }
-            | Event::Found { .. }
-            | Event::Purged { .. }
-            | Event::Notice(_)
-            | Event::Stopped => return None,
+            _ => return None,
         })
     }
 }

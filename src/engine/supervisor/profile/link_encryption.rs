@@ -10,8 +10,7 @@ use crate::engine::state::link_store::LinkStore;
 use crate::engine::storage::persistent_notices;
 use crate::engine::supervisor::Supervisor;
 use crate::engine::supervisor::state::link_encryption::SealState;
-use crate::journal;
-use crate::journal::{JournalError, Sealing, Secrets};
+use crate::journal::{self, JournalError, Sealing, Secrets};
 use crate::settings::ProfileId;
 
 impl Supervisor {

@@ -1,7 +1,6 @@
 //! Exports the journal into a file in the background, with progress, until it ends or is cancelled.
 
-use std::io;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

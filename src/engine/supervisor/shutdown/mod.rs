@@ -108,51 +108,21 @@ impl Supervisor {
 
 /// Whether an action has an effect that is still there at the next start.
 fn outlives_the_run(action: &Action) -> bool {
-    match action {
+    matches!(
+        action,
         Action::ChangePreferences { .. }
-        | Action::ChangeSaving { .. }
-        | Action::AllowHost { .. }
-        | Action::SetMessageLimit(_)
-        | Action::SetDataKey { .. }
-        | Action::SignOut { .. }
-        | Action::ForgetProfile(_)
-        | Action::RemoveProfile(_)
-        | Action::NoticeRead { .. }
-        | Action::WarningRead { .. }
-        | Action::Label { .. }
-        | Action::Track { .. } => true,
-        Action::SignIn(_)
-        | Action::Visit(_)
-        | Action::CancelSignIn(_)
-        | Action::TrySandbox
-        | Action::Connect(_)
-        | Action::Disconnect(_)
-        | Action::RetryNow(_)
-        | Action::RenewToken(_)
-        | Action::Download { .. }
-        | Action::DownloadAll { .. }
-        | Action::CancelDownload { .. }
-        | Action::ResumeDownload { .. }
-        | Action::MoveDownload { .. }
-        | Action::SaveInline { .. }
-        | Action::SaveMessage { .. }
-        | Action::ListDataTokens { .. }
-        | Action::RequestData { .. }
-        | Action::RequestAgain { .. }
-        | Action::CheckStatus { .. }
-        | Action::Reconcile { .. }
-        | Action::History { .. }
-        | Action::SearchOlder { .. }
-        | Action::CancelSearch(_)
-        | Action::ReadBack { .. }
-        | Action::Reveal { .. }
-        | Action::Export(_)
-        | Action::CancelExport
-        | Action::OpenFile(_)
-        | Action::ShowInFolder(_)
-        | Action::ReadTexts { .. }
-        | Action::Quit => false,
-    }
+            | Action::ChangeSaving { .. }
+            | Action::AllowHost { .. }
+            | Action::SetMessageLimit(_)
+            | Action::SetDataKey { .. }
+            | Action::SignOut { .. }
+            | Action::ForgetProfile(_)
+            | Action::RemoveProfile(_)
+            | Action::NoticeRead { .. }
+            | Action::WarningRead { .. }
+            | Action::Label { .. }
+            | Action::Track { .. }
+    )
 }
 
 /// Completes when every task of the profiles, and then of the engine, has ended: tasks of a profile may start some of the

@@ -22,15 +22,14 @@ impl ReadOnlyJournal {
     ///
     /// If the journal can't be read.
     pub fn sealed_as(&self) -> Result<Option<JournalId>, JournalError> {
-        let read = || {
-            if !has_secrets(&self.connection)? {
+        self.read(|connection| {
+            if !has_secrets(connection)? {
                 return Ok(None);
             }
             let sql = "SELECT value FROM meta WHERE name = 'journal' AND EXISTS (SELECT 1 FROM secret)";
-            let id: Option<[u8; 16]> = self.connection.query_row(sql, (), |row| row.get(0)).optional()?;
+            let id: Option<[u8; 16]> = connection.query_row(sql, (), |row| row.get(0)).optional()?;
             Ok(id.map(JournalId::from_random_bytes))
-        };
-        read().map_err(|source| self.failed(source))
+        })
     }
 
     /// The links of earlier runs. A link whose secret the `opener` can't open counts as not stored.
@@ -39,11 +38,11 @@ impl ReadOnlyJournal {
     ///
     /// If the journal can't be read.
     pub fn earlier_links(&self, opener: &LinkOpener) -> Result<EarlierLinks, JournalError> {
-        let read = || {
-            let has_secrets = has_secrets(&self.connection)?;
+        self.read(|connection| {
+            let has_secrets = has_secrets(connection)?;
             let number = |name| {
                 let sql = "SELECT value FROM meta WHERE name = ?1";
-                self.connection.query_row(sql, [name], |row| row.get::<_, i64>(0)).optional()
+                connection.query_row(sql, [name], |row| row.get::<_, i64>(0)).optional()
             };
             let (live_from, seal) = match opener {
                 // The first version stored no secrets. Other earlier versions did not note where their run begins.
@@ -51,8 +50,8 @@ impl ReadOnlyJournal {
                 LinkOpener::Run => (0, None),
                 LinkOpener::NextRun(Some(key)) if has_secrets => {
                     let sql = "SELECT value FROM meta WHERE name = 'journal'";
-                    let journal = self.connection.query_row(sql, (), |row| row.get(0))?;
-                    let sealer = Sealer::find(&self.connection, JournalId::from_random_bytes(journal), key)?;
+                    let journal = connection.query_row(sql, (), |row| row.get(0))?;
+                    let sealer = Sealer::find(connection, JournalId::from_random_bytes(journal), key)?;
                     (i64::MAX, sealer.map(|sealer| sealer.number))
                 }
                 LinkOpener::NextRun(_) | LinkOpener::NotKnown => (i64::MAX, None),
@@ -62,7 +61,7 @@ impl ReadOnlyJournal {
             if seal.is_some() || is_any {
                 let sql = "SELECT DISTINCT uuid, request FROM secret JOIN profile ON number = secret.profile
                            WHERE ?1 IS NULL OR secret.seal = ?1";
-                let mut select = self.connection.prepare(sql)?;
+                let mut select = connection.prepare(sql)?;
                 let mut rows = select.query([seal])?;
                 while let Some(found) = rows.next()? {
                     let profile = ProfileId::from_u128(u128::from_be_bytes(found.get(0)?));
@@ -70,7 +69,6 @@ impl ReadOnlyJournal {
                 }
             }
             Ok(EarlierLinks { live_from: Seq(u64::try_from(live_from).unwrap_or(0)), kept })
-        };
-        read().map_err(|source| self.failed(source))
+        })
     }
 }

@@ -24,12 +24,11 @@ impl ReadOnlyJournal {
     ///
     /// If the journal can't be read.
     pub fn profiles(&self) -> Result<Vec<ProfileId>, JournalError> {
-        let read = || {
-            let mut statement = self.connection.prepare_cached("SELECT uuid FROM profile")?;
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT uuid FROM profile")?;
             let profile = |found: &rusqlite::Row<'_>| Ok(ProfileId::from_u128(u128::from_be_bytes(found.get(0)?)));
             statement.query_map((), profile)?.collect::<rusqlite::Result<_>>()
-        };
-        read().map_err(|source| self.failed(source))
+        })
     }
 
     /// The number and activity of a profile's entries before a number, newest first.
@@ -45,12 +44,11 @@ impl ReadOnlyJournal {
     ) -> Result<Vec<(Seq, ActivityKey)>, JournalError> {
         let sql = "SELECT seq, kind, id FROM entry WHERE profile = (SELECT number FROM profile WHERE uuid = ?1)
                    AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
-        let read = || {
-            let mut statement = self.connection.prepare_cached(sql)?;
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
             let parameters = (profile.as_u128().to_be_bytes(), to_sql(before), limit);
             statement.query_map(parameters, row::numbered_key)?.collect::<rusqlite::Result<_>>()
-        };
-        read().map_err(|source| self.failed(source))
+        })
     }
 
     /// The open activities of a profile; empty while the writing process is still building their table.
@@ -59,11 +57,10 @@ impl ReadOnlyJournal {
     ///
     /// If the journal can't be read.
     pub fn open_activities(&self, profile: ProfileId) -> Result<Vec<ActivityKey>, JournalError> {
-        let read = || match number_of(&self.connection, profile)? {
-            Some(number) => open_activity::keys_of(&self.connection, number),
+        self.read(|connection| match number_of(connection, profile)? {
+            Some(number) => open_activity::keys_of(connection, number),
             None => Ok(Vec::new()),
-        };
-        read().map_err(|source| self.failed(source))
+        })
     }
 
     /// The number before which the journal has removed all entries except those of open items and of items that gaps name; and the
@@ -73,20 +70,19 @@ impl ReadOnlyJournal {
     ///
     /// If the journal can't be read.
     pub fn purged_before(&self) -> Result<(Seq, u64), JournalError> {
-        let read = || {
+        self.read(|connection| {
             let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'meta'";
-            if self.connection.query_row(sql, (), |row| row.get::<_, i64>(0))? == 0 {
+            if connection.query_row(sql, (), |row| row.get::<_, i64>(0))? == 0 {
                 // A journal of the first version.
                 return Ok((Seq(0), 0));
             }
-            let mut select = self.connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
+            let mut select = connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
             let mut number = |name| {
                 let found = select.query_row([name], |row| row.get::<_, i64>(0)).optional();
                 found.map(|found| found.and_then(|found| u64::try_from(found).ok()).unwrap_or(0))
             };
             Ok((Seq(number(PURGED_BEFORE)?), number(PURGED_ENTRIES)?))
-        };
-        read().map_err(|source| self.failed(source))
+        })
     }
 
     /// Whether the journal has this entry.
@@ -95,8 +91,7 @@ impl ReadOnlyJournal {
     ///
     /// If the journal can't be read.
     pub fn has_entry(&self, seq: Seq) -> Result<bool, JournalError> {
-        let read = || self.connection.prepare_cached("SELECT 1 FROM entry WHERE seq = ?1")?.exists([to_sql(seq)]);
-        read().map_err(|source| self.failed(source))
+        self.read(|connection| connection.prepare_cached("SELECT 1 FROM entry WHERE seq = ?1")?.exists([to_sql(seq)]))
     }
 
     /// The entries of some activities of a profile among its `limit` oldest entries from `from` on and before a number, in
@@ -114,9 +109,9 @@ impl ReadOnlyJournal {
     ) -> Result<(Vec<Entry>, Option<Seq>), JournalError> {
         let sql = "SELECT seq, kind, id FROM entry WHERE profile = (SELECT number FROM profile WHERE uuid = ?1)
                    AND seq >= ?2 AND seq < ?3 ORDER BY seq LIMIT ?4";
-        let read = || {
-            let mut order = self.connection.prepare_cached(sql)?;
-            let mut look_up = self.connection.prepare_cached(&entries_where("seq = ?1"))?;
+        self.read(|connection| {
+            let mut order = connection.prepare_cached(sql)?;
+            let mut look_up = connection.prepare_cached(&entries_where("seq = ?1"))?;
             let mut rows = order.query((profile.as_u128().to_be_bytes(), to_sql(from), to_sql(before), limit))?;
             let (mut entries, mut looked_at, mut last) = (Vec::new(), 0, from);
             while let Some(found) = rows.next()? {
@@ -127,8 +122,7 @@ impl ReadOnlyJournal {
                 }
             }
             Ok((entries, (looked_at == limit).then(|| Seq(last.0.saturating_add(1)))))
-        };
-        read().map_err(|source| self.failed(source))
+        })
     }
 
     /// Reads every local event and every gap of all profiles, in ascending order: the few entries that did not come from a server.
@@ -146,16 +140,14 @@ impl ReadOnlyJournal {
     ///
     /// If the journal can't be read.
     pub fn ours_before(&self, before: Seq, mut each: impl FnMut(ProfileId, Entry)) -> Result<(), JournalError> {
-        let mut read = || {
-            let mut statement =
-                self.connection.prepare_cached(&entries_where("kind >= ?1 AND seq < ?2 ORDER BY seq"))?;
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(&entries_where("kind >= ?1 AND seq < ?2 ORDER BY seq"))?;
             for found in statement.query_map((OURS, to_sql(before)), of_profile)? {
                 let (profile, entry) = found?;
                 each(profile, entry);
             }
             Ok(())
-        };
-        read().map_err(|source| self.failed(source))
+        })
     }
 
     /// Counts the activities of a profile without an entry from a number on, by the position of their first entries: the first
@@ -171,11 +163,10 @@ impl ReadOnlyJournal {
                    ) WHERE last < ?2 GROUP BY stretch";
         let number =
             |row: &rusqlite::Row<'_>, index| row.get::<_, i64>(index).map(|number| u64::try_from(number).unwrap_or(0));
-        let read = || {
-            let mut select = self.connection.prepare_cached(sql)?;
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(sql)?;
             let parameters = (profile.as_u128().to_be_bytes(), to_sql(before));
             select.query_map(parameters, |row| Ok((Seq(number(row, 0)?), number(row, 1)?)))?.collect::<Result<_, _>>()
-        };
-        read().map_err(|source| self.failed(source))
+        })
     }
 }

@@ -31,15 +31,14 @@ impl ReadOnlyJournal {
     ///
     /// If the journal can't be read.
     pub fn keys_of(&self, entries: &[Seq]) -> Result<BTreeSet<(ProfileId, ActivityKey)>, JournalError> {
-        let read = || {
-            let mut statement = self.connection.prepare_cached(&entries_where("seq = ?1"))?;
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(&entries_where("seq = ?1"))?;
             let mut keys = BTreeSet::new();
             for seq in entries {
                 let found = statement.query_row([to_sql(*seq)], of_profile).optional()?;
                 keys.extend(found.map(|(profile, entry)| (profile, entry.key)));
             }
             Ok(keys)
-        };
-        read().map_err(|source| self.failed(source))
+        })
     }
 }

@@ -144,13 +144,12 @@ impl ReadOnlyJournal {
     ///
     /// If the journal can't be read.
     pub fn since(&self, from: Seq, limit: usize) -> Result<Vec<(ProfileId, Entry)>, JournalError> {
-        let read = || {
-            self.connection
+        self.read(|connection| {
+            connection
                 .prepare_cached(&entries_where("seq >= ?1 ORDER BY seq LIMIT ?2"))?
                 .query_map((to_sql(from), i64::try_from(limit).unwrap_or(i64::MAX)), of_profile)?
                 .collect::<rusqlite::Result<Vec<_>>>()
-        };
-        read().map_err(|source| self.failed(source))
+        })
     }
 
     /// Every entry of one activity from `from` to `to`, both included, in ascending order. The time grows with the range.
@@ -214,8 +213,8 @@ impl ReadOnlyJournal {
         before: Seq,
         mut each: impl FnMut(Vec<Entry>) -> bool,
     ) -> Result<(), JournalError> {
-        let mut read = || {
-            let snapshot = self.connection.unchecked_transaction()?;
+        self.read(|connection| {
+            let snapshot = connection.unchecked_transaction()?;
             let mut order = snapshot.prepare(
                 "SELECT seq, first FROM (
                      SELECT seq, min(seq) OVER (PARTITION BY kind % 10, id) AS first FROM entry
@@ -242,8 +241,7 @@ impl ReadOnlyJournal {
                 each(entries);
             }
             Ok(())
-        };
-        read().map_err(|source| self.failed(source))
+        })
     }
 
     /// The first and the last entry of a profile; 0 and 0 if there is none.
@@ -264,6 +262,11 @@ impl ReadOnlyJournal {
     #[must_use]
     pub fn interrupter(&self) -> Interrupter {
         Interrupter(self.connection.get_interrupt_handle())
+    }
+
+    /// Reads from the database.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {
+        read(&self.connection).map_err(|source| self.failed(source))
     }
 
     pub(crate) fn failed(&self, source: rusqlite::Error) -> JournalError {

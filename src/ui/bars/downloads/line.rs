@@ -9,8 +9,7 @@ use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::text::{bytes, coarse, countdown, download_text, rate};
 use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets;
-use crate::ui::widgets::{Button, ButtonStyle, icons};
+use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 /// The horizontal positions in a line.
 #[derive(Debug, Clone, Copy)]

@@ -7,12 +7,10 @@ use crate::protocol::visible;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::cut;
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets;
-use crate::ui::widgets::icons;
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets::text_field::Field;
+use crate::ui::widgets::{self, icons};
 
 use super::{CommandPalette, Entry, PaletteAction};
 

@@ -8,11 +8,9 @@ use crate::activity::Timestamp;
 use crate::protocol::{StoredData, visible};
 use crate::ui::frame::FrameContext;
 use crate::ui::text::{bytes, cell_time, cut, full_time};
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::widgets;
-use crate::ui::widgets::text_field;
+use crate::ui::theme::{self, TextRole};
+use crate::ui::widgets::{self, text_field};
 
 use super::RequestData;
 

@@ -6,17 +6,14 @@ use crate::protocol::visible;
 use crate::ui::frame::dialog_frame::{InitialFocus, buttons_unless, room};
 use crate::ui::frame::folder_purpose::FolderPurpose;
 use crate::ui::frame::{FrameContext, UiRequest};
-use crate::ui::theme;
-use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets;
-use crate::ui::widgets::empty_state;
-use crate::ui::widgets::empty_state::room_for_icon;
+use crate::ui::widgets::empty_state::{self, room_for_icon};
 use crate::ui::widgets::text_field::{Field, Mark, choice};
 use crate::ui::widgets::{Button, ButtonStyle, icons};
 
-use super::list;
-use super::list::Asked;
+use super::list::{self, Asked};
 use super::{RequestData, Stage};
 
 /// The maximum height of the list: ten rows.

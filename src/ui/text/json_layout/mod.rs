@@ -3,8 +3,7 @@
 
 use crate::protocol::visible;
 
-use super::json_nesting;
-use super::json_nesting::{JsonNode, token_end};
+use super::json_nesting::{self, JsonNode, token_end};
 
 #[cfg(test)]
 mod tests;
