@@ -219,10 +219,6 @@ impl ui::Backend for EngineDoor {
     fn next_event(&mut self) -> Option<Event> {
         self.events.try_next()
     }
-
-    fn begin_drain(&mut self) {
-        self.events.begin_drain();
-    }
 }
 
 /// Returns a flag that a signal sets. The signal also wakes the window, which closes as if a person had closed it.

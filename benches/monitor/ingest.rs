@@ -184,7 +184,6 @@ pub(crate) fn start_engine(folder: &Path) -> (EngineHandle, EventReceiver) {
 /// Drains events as the window does until `is_last` returns true. Returns the time of that event.
 pub(crate) fn drain(events: &EventReceiver, mut is_last: impl FnMut(Event) -> bool) -> Instant {
     loop {
-        events.begin_drain();
         while let Some(event) = events.try_next() {
             if is_last(event) {
                 return Instant::now();

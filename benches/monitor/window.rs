@@ -14,8 +14,8 @@ use privicore_monitor::engine::{Action, ConnectionState, EngineStatus, Event, Pr
 use privicore_monitor::protocol::UnmaskedMessage;
 use privicore_monitor::settings::{Preferences, Profile, ProfileId, Settings};
 use privicore_monitor::ui::{
-    App, ApplyThread, Backend, Clock, Dependencies, DialogResponder, FileDialogs, Notification, Notifier, Prefill,
-    SaveSuggestion, SecretClipboard, Waker,
+    App, Backend, Clock, Dependencies, DialogResponder, FileDialogs, Notification, Notifier, Prefill, SaveSuggestion,
+    SecretClipboard, Waker,
 };
 
 use crate::messages;
@@ -110,8 +110,6 @@ impl Backend for Played {
     fn next_event(&mut self) -> Option<Event> {
         self.events.borrow_mut().pop_front()
     }
-
-    fn begin_drain(&mut self) {}
 }
 
 /// File dialogs that are never used.
@@ -185,7 +183,6 @@ impl Window {
             quit: Arc::new(AtomicBool::new(false)),
             waker: Waker::default(),
             reduced_motion: false,
-            beside: ApplyThread::start(Waker::default()),
         };
         let app = App::new(&screen.context, parts);
         let profile = Profile { name: "Bench".to_owned(), ..Profile::default() };

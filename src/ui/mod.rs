@@ -38,7 +38,6 @@ pub(crate) mod theme;
 pub(crate) mod view_state;
 pub(crate) mod widgets;
 
-pub use app::apply_thread::ApplyThread;
 pub use app::window::{Started, WindowConfig, run};
 pub use app::{App, Dependencies};
 pub use platform::display::{Display, StartError, WindowError};

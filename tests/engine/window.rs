@@ -176,7 +176,6 @@ impl Window {
 
     /// Takes the available events. Returns whether there were any.
     fn drain(&mut self) -> bool {
-        self.events.begin_drain();
         let mut any = false;
         if let Some(status) = self.events.status() {
             any = true;

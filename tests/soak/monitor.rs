@@ -193,7 +193,6 @@ impl Watcher {
     async fn watch(self, events: EventReceiver, bell: Arc<Notify>) {
         let (mut waits, mut was_refused) = (false, false);
         loop {
-            events.begin_drain();
             if let Some(profile) = events.status().and_then(|status| status.profile(self.profile.id).cloned()) {
                 let refused = matches!(profile.connection, Some(ConnectionState::TokenRefused { .. }));
                 waits = matches!(profile.connection, Some(ConnectionState::Reconnecting { .. }));

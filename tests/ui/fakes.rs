@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use privicore_monitor::activity::Timestamp;
 use privicore_monitor::engine::{Action, EngineStatus, Event, FileKind};
@@ -70,8 +70,6 @@ impl Backend for Shared<Engine> {
     fn next_event(&mut self) -> Option<Event> {
         self.0.borrow_mut().events.pop_front()
     }
-
-    fn begin_drain(&mut self) {}
 }
 
 /// The desktop's file dialogs of a test: each is open until the test answers it.
@@ -136,6 +134,8 @@ impl Notifier for Shared<Vec<Notification>> {
 pub(crate) struct Times {
     pub(super) now: Timestamp,
     pub(crate) instant: Instant,
+    /// How much time passes whenever the window looks at the clock.
+    pub(crate) tick: Duration,
     pub(crate) zone: jiff::tz::TimeZone,
 }
 
@@ -145,7 +145,10 @@ impl Clock for Shared<Times> {
     }
 
     fn instant(&self) -> Instant {
-        self.0.borrow().instant
+        let mut times = self.0.borrow_mut();
+        let tick = times.tick;
+        times.instant += tick;
+        times.instant
     }
 
     fn zone(&self) -> jiff::tz::TimeZone {
@@ -156,6 +159,6 @@ impl Clock for Shared<Times> {
 impl Default for Times {
     fn default() -> Self {
         #[expect(clippy::disallowed_methods, reason = "where the still clock of a test begins does not matter")]
-        Self { now: at("12:04:33.120"), instant: Instant::now(), zone: jiff::tz::TimeZone::UTC }
+        Self { now: at("12:04:33.120"), instant: Instant::now(), tick: Duration::ZERO, zone: jiff::tz::TimeZone::UTC }
     }
 }

@@ -14,9 +14,7 @@ use privicore_monitor::engine::{
 };
 use privicore_monitor::protocol::incoming::{self, Incoming};
 use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId, Settings, Theme};
-use privicore_monitor::ui::{
-    App, ApplyThread, Dependencies, DialogResponder, Notification, Prefill, SaveSuggestion, Waker,
-};
+use privicore_monitor::ui::{App, Dependencies, DialogResponder, Notification, Prefill, SaveSuggestion, Waker};
 
 use super::fakes::{Clipboard, Dialogs, Engine, Shared, Times};
 
@@ -60,17 +58,11 @@ pub(crate) fn ops() -> Profile {
 impl Window {
     /// A window that has received nothing from the engine yet.
     pub(crate) fn silent(size: [f32; 2], prefill: Prefill) -> Self {
-        Self::made(size, prefill, |_| None)
-    }
-
-    /// The same, with or without an apply thread.
-    pub(crate) fn made(size: [f32; 2], prefill: Prefill, beside: fn(Waker) -> Option<ApplyThread>) -> Self {
         let (engine, desktop, clock) = (Shared::default(), Dialogs::default(), Shared::<Times>::default());
         let (clipboard, notified) = (Shared::default(), Shared::default());
         let quit = Arc::new(AtomicBool::new(false));
         let waker = Waker::default();
         let parts = Dependencies {
-            beside: beside(waker.clone()),
             waker,
             backend: Box::new(engine.clone()),
             dialogs: Box::new(desktop.clone()),
@@ -110,9 +102,11 @@ impl Window {
         Self::silent(size, Prefill::default()).signed_in()
     }
 
-    /// The same with an apply thread.
-    pub(crate) fn live_beside() -> Self {
-        Self::made([1280.0, 800.0], Prefill::default(), ApplyThread::start).signed_in()
+    /// The same on a slow machine, on which a frame ends before much is applied.
+    pub(crate) fn live_slow() -> Self {
+        let window = Self::live();
+        window.clock.with(|clock| clock.tick = Duration::from_millis(3));
+        window
     }
 
     fn signed_in(self) -> Self {

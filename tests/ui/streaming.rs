@@ -1,4 +1,4 @@
-//! A stream is applied on the apply thread, between two frames, with the same result as if applied within them.
+//! A stream that is too much for one frame is applied over several frames, with the same result.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use egui::{Key, Modifiers, ViewportId};
 use privicore_monitor::activity::{Entry, Seq};
 use privicore_monitor::engine::{ConnectionState, Event};
 use privicore_monitor::settings::{Profile, Theme};
-use privicore_monitor::ui::{ApplyThread, Prefill};
+use privicore_monitor::ui::Prefill;
 
 use super::harness::{Window, command, ops};
 
@@ -26,22 +26,24 @@ fn commit(window: &mut Window, entries: Vec<Entry>) {
     window.say(Event::Committed { profile, entries });
 }
 
-/// Draws until a button of this name appears. Entries applied on the other thread appear at no fixed time.
+/// Draws until a button of this name appears, which takes more than one frame.
 #[track_caller]
 fn draw_until(window: &mut Window, button: &str) {
-    for _ in 0..20_000 {
+    assert!(!window.has(Role::Button, button), "{button} without a frame");
+    window.harness.step();
+    assert!(!window.has(Role::Button, button), "{button} after one frame");
+    for _ in 0..200 {
         if window.has(Role::Button, button) {
             return;
         }
         window.harness.step();
-        std::thread::yield_now();
     }
     panic!("no {button}: {:?}", window.all(Role::Button));
 }
 
 #[test]
 fn a_flood_is_applied_whole_and_in_order_while_frames_are_drawn() {
-    let mut window = Window::live_beside();
+    let mut window = Window::live_slow();
     for batch in 0..40 {
         let entries = commands(&mut window, batch * 500, 500);
         commit(&mut window, entries);
@@ -67,7 +69,7 @@ fn a_flood_is_applied_whole_and_in_order_while_frames_are_drawn() {
 
 #[test]
 fn what_forgets_or_renumbers_comes_after_what_came_before_it() {
-    let mut window = Window::live_beside();
+    let mut window = Window::live_slow();
     let profile = window.id();
     let (before, after) = (commands(&mut window, 0, 5_000), commands(&mut window, 5_000, 300));
     commit(&mut window, before);
@@ -82,16 +84,18 @@ fn what_forgets_or_renumbers_comes_after_what_came_before_it() {
 
 #[test]
 fn a_window_that_is_not_drawn_applies_what_comes_and_tells_of_failures() {
-    let mut window = Window::live_beside();
+    let mut window = Window::live_slow();
     window.harness.input_mut().viewports.entry(ViewportId::ROOT).or_default().focused = Some(false);
     window.run();
     for batch in 0..8 {
         let entries = commands(&mut window, batch * 1_000, 1_000);
         commit(&mut window, entries);
     }
-    // As while it is minimised: events are processed, but nothing is drawn.
+    // As while it is minimised: events are processed, but nothing is drawn. It wakes itself as long as entries are pending.
     let context = window.harness.ctx.clone();
-    window.harness.state_mut().update(&context);
+    for _ in 0..100 {
+        window.harness.state_mut().update(&context);
+    }
     window.wait(Duration::from_secs(3));
     window.harness.state_mut().update(&context);
     let told = window.notified.with(|notified| notified.iter().map(|one| one.title.clone()).collect::<Vec<_>>());
@@ -104,8 +108,8 @@ fn a_window_that_is_not_drawn_applies_what_comes_and_tells_of_failures() {
 }
 
 #[test]
-fn all_profiles_follows_what_is_applied_beside_it() {
-    let mut window = Window::live_beside();
+fn all_profiles_follows_what_is_applied_over_several_frames() {
+    let mut window = Window::live_slow();
     let other = Profile { name: "audit".to_owned(), ..ops() };
     window.settings(vec![window.profile.clone(), other.clone()], Theme::Dark);
     window.status(other.id, |status| status.connection = Some(ConnectionState::Live));
@@ -121,8 +125,9 @@ fn all_profiles_follows_what_is_applied_beside_it() {
 }
 
 #[test]
-fn a_long_journal_is_read_beside_the_window_while_messages_come() {
-    let mut window = Window::made([1280.0, 800.0], Prefill::default(), ApplyThread::start);
+fn a_long_journal_is_shown_while_messages_come() {
+    let mut window = Window::silent([1280.0, 800.0], Prefill::default());
+    window.clock.with(|clock| clock.tick = Duration::from_millis(3));
     window.settings(vec![window.profile.clone()], Theme::Dark);
     let profile = window.id();
     window.status(profile, |status| status.connection = Some(ConnectionState::Live));

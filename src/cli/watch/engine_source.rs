@@ -72,7 +72,6 @@ impl EngineSource {
 
     /// Reads the current status and handles pending events. The entries themselves are read from the journal.
     fn hear(&mut self, names: &mut ProfileNames, model: &mut Model) -> Result<(), CliError> {
-        self.events.begin_drain();
         if let Some(status) = self.events.status() {
             for line in self.connections.take(&status, names, |profile| model.include(profile)) {
                 say(&line);

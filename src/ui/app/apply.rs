@@ -1,8 +1,8 @@
-//! Decides which events are applied within a frame and which between two frames.
+//! Applies received entries. Many of them are applied over several frames, so that each frame stays short.
 
 use std::cell::Cell;
 
-use crate::activity::{Activities, ActivityKey};
+use crate::activity::ActivityKey;
 use crate::engine::Event;
 use crate::settings::ProfileId;
 use crate::ui::profile_tab::ProfileTab;
@@ -10,23 +10,27 @@ use crate::ui::view_state::apply_entries::ApplySummary;
 use crate::ui::view_state::pending_entries::Batch;
 
 use super::all_profiles::TabUpdate;
-use super::apply_thread::{ApplyJob, MANY, MOST, MOST_BYTES, PILE};
 use super::{ActiveTab, App};
 
+/// This many entries or more are queued before they are applied.
+const MANY: usize = 256;
+/// Maximum number of pending entries. Beyond it the window stops draining the engine, and the entries are read from the journal
+/// later.
+const MOST: usize = 65_536;
+/// Maximum size of the pending entries, in bytes.
+const MOST_BYTES: usize = 64 * 1_024 * 1_024;
+
 impl App {
-    /// Queues an event that is applied between two frames. Returns the event if it has to be applied now.
+    /// Queues entries if there are many, or if earlier ones are pending. Returns the event if it has to be applied now.
     pub(crate) fn put_behind(&mut self, profile: ProfileId, event: Event) -> Option<Event> {
-        let beside = self.parts.beside.is_some();
         let Some(profile_tab) = self.desk_of(profile) else { return Some(event) };
         match event {
-            Event::Committed { entries, .. }
-                if beside && (entries.len() >= MANY || !profile_tab.pending_entries.is_empty()) =>
-            {
+            Event::Committed { entries, .. } if entries.len() >= MANY || !profile_tab.pending_entries.is_empty() => {
                 profile_tab.pending_entries.push(Batch::Committed(entries));
                 None
             }
             Event::Restored { entries, live_from, complete, .. }
-                if beside && (entries.len() >= MANY || !profile_tab.pending_entries.is_empty()) =>
+                if entries.len() >= MANY || !profile_tab.pending_entries.is_empty() =>
             {
                 profile_tab.activities.set_live_from(live_from);
                 profile_tab.pending_entries.push(Batch::Restored(entries, complete));
@@ -40,11 +44,6 @@ impl App {
             }
             other => Some(other),
         }
-    }
-
-    /// Whether any entries are pending.
-    pub(crate) fn is_behind(&self) -> bool {
-        self.profile_tabs.iter().any(|profile_tab| !profile_tab.pending_entries.is_empty())
     }
 
     /// Whether more entries may be queued; if not, new ones stay with the engine.
@@ -73,25 +72,11 @@ impl App {
         }
     }
 
-    /// Applies pending entries on this thread if there are too many, or if no frames are drawn and so nothing is handed over.
-    pub(crate) fn clear_pile(&mut self, is_over: &dyn Fn(&Self) -> bool) {
-        let hidden = self.undrawn > 0;
-        self.undrawn = self.undrawn.saturating_add(1);
-        let piled: Vec<_> = self
-            .profile_tabs
-            .iter()
-            .filter(|profile_tab| {
-                !profile_tab.pending_entries.is_empty()
-                    && (hidden
-                        || profile_tab.pending_entries.len() > PILE
-                        || profile_tab.pending_entries.weight() > MOST_BYTES / 2)
-            })
-            .map(|profile_tab| profile_tab.profile.id)
-            .collect();
-        for profile in piled {
-            if !is_over(self) {
-                self.catch_up(profile, is_over);
-            }
+    /// Applies pending entries of all profiles until `is_over` returns `true`, but at least some of each. The next frame goes on.
+    pub(crate) fn apply_pending(&mut self, is_over: &dyn Fn(&Self) -> bool) {
+        let pending = self.profile_tabs.iter().filter(|profile_tab| !profile_tab.pending_entries.is_empty());
+        for profile in pending.map(|profile_tab| profile_tab.profile.id).collect::<Vec<_>>() {
+            self.catch_up(profile, is_over);
         }
     }
 
@@ -124,44 +109,6 @@ impl App {
             {
                 profile_tab.not_asked_back();
             }
-        }
-    }
-
-    /// Hands pending entries to the apply thread after a frame is drawn.
-    pub(crate) fn hand_over(&mut self) {
-        self.undrawn = 0;
-        let follows = self.all_follows();
-        let Some(beside) = &self.parts.beside else { return };
-        let work: Vec<_> = self
-            .profile_tabs
-            .iter_mut()
-            .filter(|profile_tab| !profile_tab.pending_entries.is_empty())
-            .map(|profile_tab| {
-                let empty = Activities::new(profile_tab.activities.link_lifetime());
-                ApplyJob {
-                    profile: profile_tab.profile.id,
-                    activities: std::mem::replace(&mut profile_tab.activities, empty),
-                    completeness: std::mem::take(&mut profile_tab.completeness),
-                    pending_entries: std::mem::take(&mut profile_tab.pending_entries),
-                    changed: ApplySummary::default(),
-                    keys: follows.then(Vec::new),
-                }
-            })
-            .collect();
-        if !work.is_empty() {
-            beside.give(work);
-        }
-    }
-
-    /// Takes the handed-over work back. Must run first in a frame: until then the profile tabs have no rows.
-    pub(crate) fn take_back(&mut self) {
-        let Some(beside) = &mut self.parts.beside else { return };
-        for ApplyJob { profile, activities, completeness, pending_entries, changed, keys } in beside.take_back() {
-            if let Some(profile_tab) = self.desk_of(profile) {
-                (profile_tab.activities, profile_tab.completeness, profile_tab.pending_entries) =
-                    (activities, completeness, pending_entries);
-            }
-            self.changed(profile, changed, keys);
         }
     }
 

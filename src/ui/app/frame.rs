@@ -59,7 +59,6 @@ impl App {
         if let Some(wake) = scene.wake() {
             ctx.request_repaint_after(wake);
         }
-        self.hand_over();
     }
 
     /// Draws everything but the dialogs. Content larger than the window can be scrolled.

@@ -5,7 +5,6 @@
 
 pub(crate) mod all_profiles;
 pub(crate) mod apply;
-pub(crate) mod apply_thread;
 pub(crate) mod data;
 pub(crate) mod dispatch;
 pub(crate) mod events;
@@ -43,7 +42,6 @@ use super::frame::FrameContext;
 use super::profile_tab::ProfileTab;
 use super::theme;
 
-use apply_thread::ApplyThread;
 use shutdown_state::Shutdown;
 
 /// Shown while the engine takes no actions.
@@ -73,8 +71,6 @@ pub struct Dependencies {
     pub waker: Waker,
     /// Whether the system asks for reduced motion.
     pub reduced_motion: bool,
-    /// Applies entries between frames. Without it, all entries are applied within the frames.
-    pub beside: Option<ApplyThread>,
 }
 
 impl std::fmt::Debug for Dependencies {
@@ -127,8 +123,6 @@ pub struct App {
     /// Whether the filter gets the focus in the next frame.
     focus_filter: bool,
     focus: Focus,
-    /// How many times events were taken since the last drawn frame; more than one means that the window is hidden.
-    undrawn: u32,
 }
 
 /// Where the keyboard focus was, so that it can be restored.
@@ -180,7 +174,6 @@ impl App {
             in_text: false,
             focus_filter: false,
             focus: Focus::default(),
-            undrawn: 0,
         }
     }
 
@@ -188,11 +181,8 @@ impl App {
     /// window is hidden, so that events don't pile up.
     pub fn update(&mut self, ctx: &Context) {
         self.parts.waker.looked();
-        self.parts.backend.begin_drain();
         let began = self.parts.clock.instant();
-        self.take_back();
         let is_over = |app: &Self| app.parts.clock.instant().saturating_duration_since(began) >= DRAIN;
-        self.clear_pile(&is_over);
         self.take_status(ctx);
         while self.has_room()
             && let Some(event) = self.parts.backend.next_event()
@@ -203,10 +193,7 @@ impl App {
                 break;
             }
         }
-        if self.is_behind() {
-            // If no frame follows, nothing is handed over, and the next call applies the entries itself.
-            self.parts.waker.wake();
-        }
+        self.apply_pending(&is_over);
         self.read_back();
         self.take_failed_dialogs();
         while let Some((what, path)) = self.saving.take() {

@@ -17,7 +17,6 @@ use crate::ui::platform::system_dialogs::{Spawner, SystemDialogs};
 use crate::ui::theme;
 use crate::ui::view_state::sign_in_form::Prefill;
 
-use super::apply_thread::ApplyThread;
 use super::{App, Dependencies};
 
 /// What the window needs to start.
@@ -102,7 +101,6 @@ pub fn run(launch: WindowConfig) -> Result<(), WindowError> {
                 prefill: launch.prefill,
                 profile: launch.profile,
                 quit: started.quit,
-                beside: ApplyThread::start(launch.waker.clone()),
                 waker: launch.waker,
                 reduced_motion: started.reduced_motion,
             };

@@ -23,9 +23,6 @@ pub trait Backend {
 
     /// The next queued event, if any.
     fn next_event(&mut self) -> Option<Event>;
-
-    /// The window starts to read the status and events. Later changes have to wake it again.
-    fn begin_drain(&mut self);
 }
 
 /// The initial values of a save dialog.

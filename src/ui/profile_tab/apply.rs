@@ -1,6 +1,6 @@
 //! Updates a profile tab after committed entries were applied.
 //!
-//! The entries themselves are applied in `view_state::apply_entries`, so that the apply thread can do it between frames.
+//! The entries themselves are applied in `view_state::apply_entries`.
 
 use std::time::Instant;
 

@@ -4,14 +4,14 @@
 //! engine never waits for the window. If the window does not drain, the queue remembers from which committed entry on it
 //! lags, and those entries are read from the journal later; restored entries wait for space. Entries of a profile that the
 //! settings do not list yet lag as well, because the window has no tab to show them in. So memory stays bounded and nothing
-//! is lost. The waker is called once per burst: it is not called again until the window begins to drain.
+//! is lost. The waker is called for each change, and has to be cheap if it was called before.
 
 pub(crate) mod state_values;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -23,7 +23,7 @@ use crate::settings::ProfileId;
 use super::event::{Event, Notice, Severity};
 use super::status::EngineStatus;
 
-/// Wakes the window. Called from any engine thread; must not block.
+/// Wakes the window. Called from any engine thread after each change; must not block.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
 /// The most bytes of entries that may be queued before the window counts as lagging.
@@ -44,7 +44,6 @@ pub(crate) fn pair(waker: Waker) -> (EventSender, EventReceiver) {
     let shared = Arc::new(Shared {
         event_queue: Mutex::new(EventQueue::default()),
         revision: AtomicU64::new(0),
-        woken: AtomicBool::new(false),
         waker,
         room: Notify::new(),
     });
@@ -59,12 +58,6 @@ pub struct EventReceiver {
 }
 
 impl EventReceiver {
-    /// Allows the waker to be called again for what comes from here on. Call it before the first [`EventReceiver::status`]
-    /// and [`EventReceiver::try_next`] of a drain.
-    pub fn begin_drain(&self) {
-        self.shared.woken.store(false, Ordering::SeqCst);
-    }
-
     /// The newest status, if it has changed since the last call; costs almost nothing if not. Call it before each event,
     /// because an event may be about a profile that only the newest settings list.
     #[must_use]
@@ -113,13 +106,13 @@ impl EventSender {
     /// Queues an event other than entries and notices, which have methods of their own.
     pub(crate) fn post(&self, event: Event) {
         self.0.event_queue.lock().post(event);
-        self.0.ring();
+        self.0.wake();
     }
 
     /// Queues a notice for the operator.
     pub(crate) fn notice(&self, notice: Notice) {
         self.0.event_queue.lock().notice(notice);
-        self.0.ring();
+        self.0.wake();
     }
 
     /// Queues committed entries. If there is no space the window gets them later, from the journal.
@@ -129,14 +122,14 @@ impl EventSender {
             // The task that reads the journal for the window checks whether there is space.
             self.0.room.notify_waiters();
         }
-        self.0.ring();
+        self.0.wake();
     }
 
     /// Queues restored entries as soon as there is space.
     pub(crate) async fn restored(&self, event: Event) {
         self.wait_for(|event_queue| (event_queue.weight < RESTORED_LIMIT).then_some(())).await;
         self.0.event_queue.lock().push(event);
-        self.0.ring();
+        self.0.wake();
     }
 
     /// Waits until a profile lags and there is space for its entries; returns the first entry that is missing.
@@ -152,14 +145,14 @@ impl EventSender {
     /// they are committed.
     pub(crate) fn not_kept(&self, profile: ProfileId, entries: Vec<Entry>) -> bool {
         let told = self.0.event_queue.lock().not_kept(profile, entries);
-        self.0.ring();
+        self.0.wake();
         told
     }
 
     /// Queues entries that were read from the journal for a profile that lags.
     pub(crate) fn caught_up(&self, profile: ProfileId, entries: Vec<Entry>) {
         self.0.event_queue.lock().caught_up(profile, entries);
-        self.0.ring();
+        self.0.wake();
     }
 
     /// Drops the queued events of a profile.
@@ -187,16 +180,13 @@ struct Shared {
     event_queue: Mutex<EventQueue>,
     /// Counts the changes of the status. Changed only under the queue's lock.
     revision: AtomicU64,
-    woken: AtomicBool,
     waker: Waker,
     room: Notify,
 }
 
 impl Shared {
-    fn ring(&self) {
-        if !self.woken.swap(true, Ordering::SeqCst) {
-            (self.waker)();
-        }
+    fn wake(&self) {
+        (self.waker)();
     }
 }
 
@@ -435,7 +425,6 @@ pub(crate) fn pair_of(profile: ProfileId, waker: Waker) -> (EventSender, EventRe
     let (event_sender, events) = pair(waker);
     let profile = crate::settings::Profile { id: profile, ..Default::default() };
     event_sender.settings(&crate::settings::Settings { profiles: vec![profile], ..Default::default() }, 0);
-    events.begin_drain();
     (event_sender, events)
 }
 

@@ -108,7 +108,7 @@ impl EventSender {
             changed
         };
         if changed {
-            self.0.ring();
+            self.0.wake();
         }
     }
 

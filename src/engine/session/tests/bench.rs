@@ -194,7 +194,6 @@ impl Bench {
     pub(crate) async fn wait<T>(&mut self, what: &str, mut pick: impl FnMut(Event) -> Option<T>) -> T {
         let wanted = async {
             loop {
-                self.events.begin_drain();
                 let next = |known: &mut u64| self.events.next_problem(known).or_else(|| self.events.try_next());
                 while let Some(event) = next(&mut self.problem) {
                     if let Some(picked) = pick(event) {
@@ -211,7 +210,6 @@ impl Bench {
     pub(crate) async fn status<T>(&mut self, what: &str, mut pick: impl FnMut(&ProfileStatus) -> Option<T>) -> T {
         let wanted = async {
             loop {
-                self.events.begin_drain();
                 while let Some(status) = self.events.next_profile_status() {
                     if let Some(picked) = pick(&status) {
                         return picked;

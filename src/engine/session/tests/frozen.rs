@@ -80,7 +80,6 @@ async fn a_window_that_is_frozen_through_a_flood_costs_bounded_memory_and_is_tol
     let thawing = async {
         let mut told = 0;
         while told < MESSAGES {
-            bench.events.begin_drain();
             match bench.events.try_next() {
                 Some(Event::Committed { entries, .. }) => {
                     for number in numbers(&entries) {
