@@ -41,11 +41,11 @@ const LEAST: u64 = 64 * 1024;
 /// Approximate bytes of an entry besides its payload: its columns, its id, and its index entry.
 const BESIDE: u64 = 64;
 
-/// Empty pages that a step returns to the disk: 1 MiB.
-pub(crate) const PAGES: u32 = 256;
+/// Empty pages that a step returns to the disk: 1 MiB, or half of it in a journal of an earlier version.
+pub(crate) const PAGES: u32 = 128;
 
 /// Empty pages that the file may keep for later appends.
-pub(crate) const SPARE: i64 = 64;
+pub(crate) const SPARE: i64 = 32;
 
 /// Limits on the journal's content.
 #[derive(Debug, Clone, Default)]
