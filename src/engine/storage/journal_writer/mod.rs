@@ -1,10 +1,9 @@
 //! Writes a profile's entries to the journal in order, with one task per profile, and publishes them only after the commit.
 //!
 //! Up to [`WAITING`] batches wait behind the one that is being committed. If that queue is full the session stops reading
-//! its socket, so that TCP slows the server down: what arrives meanwhile waits in the receive buffer and becomes one large
-//! batch. Entries that the journal refuses stay in memory and are retried until they are written, because a server sends an
-//! acknowledgement only once. While the journal refuses, up to [`MOST_HELD`] entries or [`MOST_BYTES`] are shown although they
-//! are not durable, and marked as not saved; beyond, the socket is not read.
+//! its socket, so that TCP slows the server down. Entries that the journal refuses stay in memory and are retried until they
+//! are written, because a server sends an acknowledgement only once. While the journal refuses, up to [`MOST_HELD`] entries
+//! or [`MOST_BYTES`] are shown although they are not durable, and marked as not saved; beyond, the socket is not read.
 
 pub(crate) mod words;
 
@@ -35,6 +34,9 @@ use words::loss;
 
 /// The most batches that wait for the one that is being committed.
 const WAITING: usize = 4;
+/// At this many entries no further batch is merged into a transaction: as many as may wait. Large, because fsync dominates
+/// under load and each transaction costs one.
+const TOGETHER: usize = 16_384;
 /// At this many held entries, while the journal refuses, no further batch is taken.
 const MOST_HELD: usize = 4096;
 /// At this many bytes of held entries, while the journal refuses, no further batch is taken.
@@ -229,7 +231,7 @@ struct WriterTask {
     /// Receives the gaps that earlier runs left open, once the history has been read.
     left: Option<oneshot::Receiver<UnfinishedGap>>,
     waiting: mpsc::Receiver<WriterMessage>,
-    /// A message that was received while the journal refused, and has to wait for the entries before it.
+    /// A batch that was received and can't be merged into the one before it.
     carried: Option<WriterMessage>,
     /// The number under which the next unsaved entry is shown.
     next_unkept: Seq,
@@ -285,7 +287,18 @@ impl WriterTask {
                     }
                 }
                 Some(WriterMessage::Entries(held)) if self.is_forgotten(&held) => {}
-                Some(WriterMessage::Entries(held)) => self.commit(held).await,
+                Some(WriterMessage::Entries(mut held)) => {
+                    while held.entries.len() < TOGETHER && self.carried.is_none() {
+                        match self.waiting.try_recv() {
+                            Ok(WriterMessage::Entries(later)) if self.is_forgotten(&later) => {}
+                            Ok(WriterMessage::Entries(later)) => held.join(later),
+                            // A gap names what is open, so write earlier messages first: they change what is pending.
+                            Ok(other) => self.carried = Some(other),
+                            Err(_none) => break,
+                        }
+                    }
+                    self.commit(held).await;
+                }
             }
         }
     }
