@@ -1,6 +1,6 @@
 //! The entries that frames were decoded into, on their way to the journal.
 
-use crate::activity::Entry;
+use crate::activity::{Entry, Timestamp};
 use crate::journal::Secrets;
 use crate::protocol::UnmaskedMessage;
 
@@ -10,6 +10,9 @@ pub(crate) struct DecodedBatch {
     pub(crate) entries: Vec<Entry>,
     pub(crate) secrets: Secrets,
     pub(crate) bytes: usize,
+    /// When its first frame was read. Those that had arrived with it get the same time, because looking at all clocks for each frame
+    /// costs as much as parsing it.
+    pub(crate) at: Option<Timestamp>,
 }
 
 impl DecodedBatch {

@@ -275,6 +275,8 @@ fn prepare(connection: &mut Connection, format: i64, has_log: bool) -> rusqlite:
     connection.pragma_update_and_check(None, "wal_autocheckpoint", LOG / page.max(1), |_row| Ok(()))?;
     // After a burst the log shrinks to this many bytes.
     connection.pragma_update_and_check(None, "journal_size_limit", LOG, |_row| Ok(()))?;
+    // Keep what undoes a single statement in memory, not in a temporary file.
+    connection.pragma_update(None, "temp_store", "memory")?;
     // Keep even the largest transaction in memory until it is committed.
     connection.pragma_update(None, "cache_size", -CACHE / 1024)?;
     for (step, to) in STEPS.into_iter().zip(1_i64..).filter(|(_, to)| *to > format) {

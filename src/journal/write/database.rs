@@ -347,10 +347,11 @@ fn insert(transaction: &Transaction<'_>, profile: i64, entries: &[Entry], next: 
     Ok(seq)
 }
 
-/// The statement that inserts this many entries.
+/// The statement that inserts this many entries. With `OR FAIL`, SQLite does not copy each page that a statement changes so that it
+/// can undo the statement alone: the caller undoes the whole transaction.
 fn insertion(rows: usize) -> String {
     let row = "(?, ?, ?, ?, ?, ?)";
-    format!("INSERT INTO entry (seq, profile, at, kind, id, payload) VALUES {}", vec![row; rows].join(", "))
+    format!("INSERT OR FAIL INTO entry (seq, profile, at, kind, id, payload) VALUES {}", vec![row; rows].join(", "))
 }
 
 /// Runs an [`insertion`] with one row for each entry.
