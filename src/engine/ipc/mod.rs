@@ -36,7 +36,7 @@ pub fn ask(data: &Path, tracking: &TrackRequest) -> Result<Result<usize, Request
 
 /// There is no server on this system.
 #[cfg(not(unix))]
-pub(crate) async fn listen(_data: PathBuf, _tools: super::context::EngineContext) {}
+pub(crate) async fn listen(_data: std::path::PathBuf, _tools: super::context::EngineContext) {}
 
 #[cfg(test)]
 mod tests {

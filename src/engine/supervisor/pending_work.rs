@@ -300,17 +300,35 @@ pub(crate) async fn end_work(context: &EngineContext, id: Option<WorkId>) {
     }
 }
 
+/// The pending work for a profile's tokens so far. A newer token makes it void, but not what is recorded later, for example by a
+/// sign-out while the keyring stores that token.
+pub(crate) async fn work_for_tokens(context: &EngineContext, profile: ProfileId) -> Vec<WorkId> {
+    let works = context.journal_store.pending_work().await.unwrap_or_else(|why| {
+        tracing::warn!(%why, "the next start may take an older token for the newest");
+        Vec::new()
+    });
+    let is_for_token = |work: &PendingWork| match work {
+        PendingWork::ForgetToken(of) | PendingWork::KeepToken { profile: of, .. } => *of == profile,
+        PendingWork::RevokeToken { .. } | PendingWork::RemoveProfile(_) | PendingWork::DeleteFile(_) => false,
+    };
+    works.into_iter().filter(|(_, work)| is_for_token(work)).map(|(id, _)| id).collect()
+}
+
 /// Puts a profile's newest token into the keyring, even if the program ends first. Returns whether it is there; if not, a problem
 /// is shown.
 pub(crate) async fn keep_token(context: &EngineContext, profile: ProfileId, token: &AuthorizationToken) -> bool {
-    match context.spawner.until_cut_short(sign_in::keep(context, profile, token)).await {
-        Some(true) => {
-            if let Err(why) = context.journal_store.signed_in(profile).await {
-                tracing::warn!(%why, "the next start may take an older token for the newest");
+    let keeping = async {
+        let earlier = work_for_tokens(context, profile).await;
+        sign_in::keep(context, profile, token).await.then_some(earlier)
+    };
+    match context.spawner.until_cut_short(keeping).await {
+        Some(Some(earlier)) => {
+            for id in earlier {
+                end_work(context, Some(id)).await;
             }
             true
         }
-        Some(false) => false,
+        Some(None) => false,
         None => {
             write_down(context, vec![PendingWork::KeepToken { profile, token: Some(token.clone()) }]).await;
             false

@@ -4,7 +4,6 @@ use crate::activity::Timestamp;
 use crate::journal::error::JournalError;
 use crate::journal::tables::pending_work::{PendingWork, WorkId};
 use crate::journal::write::write_request::WriteRequest;
-use crate::settings::ProfileId;
 
 use super::Journal;
 
@@ -35,15 +34,5 @@ impl Journal {
     /// If the journal can't be written; then the work will be done again.
     pub async fn end_work(&self, work: WorkId) -> Result<(), JournalError> {
         self.order(|reply| WriteRequest::EndWork { work, reply }).await
-    }
-
-    /// Notes that the keyring has stored a profile's newest token, or is about to: cancels pending work for older tokens of the
-    /// profile.
-    ///
-    /// # Errors
-    ///
-    /// If the journal can't be written; then the next start mistakes the new token for the old one.
-    pub async fn signed_in(&self, profile: ProfileId) -> Result<(), JournalError> {
-        self.order(|reply| WriteRequest::SignedIn { profile, reply }).await
     }
 }

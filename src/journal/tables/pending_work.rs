@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use crate::activity::Timestamp;
 use crate::protocol::{AuthorizationToken, RequestId};
@@ -198,13 +198,4 @@ fn forget_kept(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite::R
     let profile = profile.as_u128().to_be_bytes();
     let done = transaction.execute("DELETE FROM pending_work WHERE kind = ?1 AND profile = ?2", (KEEP, profile));
     done.map(|_count| ())
-}
-
-/// A profile signed in again: cancels the work for its previous token.
-pub(crate) fn signed_in(connection: &mut Connection, profile: ProfileId) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction
-        .execute("DELETE FROM pending_work WHERE kind = 1 AND profile = ?1", [profile.as_u128().to_be_bytes()])?;
-    forget_kept(&transaction, profile)?;
-    transaction.commit()
 }

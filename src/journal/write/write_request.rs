@@ -32,8 +32,6 @@ pub(crate) enum WriteRequest {
     PendingWork(Reply<Vec<(WorkId, PendingWork)>>),
     /// Deletes finished work.
     EndWork { work: WorkId, reply: Reply<()> },
-    /// Notes that a profile has signed in again.
-    SignedIn { profile: ProfileId, reply: Reply<()> },
     /// Notes that a profile is live.
     Alive { profile: ProfileId, at: Timestamp, reply: Reply<()> },
     /// Sets the sealing key, or why there is none.

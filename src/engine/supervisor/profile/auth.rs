@@ -18,7 +18,7 @@ use crate::engine::network::endpoints::Endpoints;
 use crate::engine::network::rest_error::RestError;
 use crate::engine::session::desired_state::TargetState;
 use crate::engine::state::session_credentials::SessionCredentials;
-use crate::engine::supervisor::pending_work::{Revocation, forget_token, keep_token};
+use crate::engine::supervisor::pending_work::{Revocation, end_work, forget_token, keep_token, work_for_tokens};
 use crate::engine::supervisor::state::profile_state::{ActiveToken, PendingSignIn, SignInStage};
 use crate::engine::supervisor::{Supervisor, failure};
 use crate::protocol::AuthorizationToken;
@@ -283,8 +283,10 @@ impl Supervisor {
             (self.context.clone(), held.session_credentials.clone(), profile_state.signed_out.clone());
         let was_signed_out = self.signed_out.remove(&profile);
         let task = async move {
-            if was_signed_out && let Err(why) = context.journal_store.signed_in(profile).await {
-                tracing::warn!(%why, "the next start may take the token for one that was to be forgotten");
+            if was_signed_out {
+                for id in work_for_tokens(&context, profile).await {
+                    end_work(&context, Some(id)).await;
+                }
             }
             if !unwanted.is_cancelled() && keep_token(&context, profile, &session_credentials.token).await {
                 context.report(InternalEvent::Kept { profile, credentials_number: session_credentials.number }).await;

@@ -17,7 +17,6 @@ use crate::journal::file::lock::{self, DataDirLock};
 use crate::journal::tables::clock::{self, KeptClock};
 use crate::journal::tables::notices;
 use crate::journal::tables::open_activity::{self, OpenActivity, OpenIndex};
-use crate::journal::tables::pending_work;
 use crate::journal::tables::secrets::{self, MemoryOnly, Sealing};
 use crate::journal::tables::{earlier_links, profile_names};
 use crate::settings::{ProfileId, atomic};
@@ -191,9 +190,6 @@ impl Writer {
             }
             WriteRequest::PendingWork(reply) => drop(reply.send(self.with(|database| database.pending_work()))),
             WriteRequest::EndWork { work, reply } => drop(reply.send(self.with(|database| database.end_work(work)))),
-            WriteRequest::SignedIn { profile, reply } => {
-                drop(reply.send(self.with(|database| pending_work::signed_in(&mut database.connection, profile))));
-            }
             WriteRequest::KeepClock { clock, reply } => {
                 drop(reply.send(self.with(|database| clock::keep(&database.connection, &clock))));
             }
