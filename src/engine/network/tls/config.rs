@@ -55,20 +55,37 @@ enum LoadError {
     #[cfg(all(unix, not(target_os = "macos")))]
     #[error(transparent)]
     SystemRoots(#[from] SystemRootsError),
-    /// The system has no authorities.
-    #[cfg(all(unix, not(target_os = "macos")))]
+    /// The system's authorities could not be loaded.
     #[error(
-        "This machine's certificate authorities could not be loaded, so no encrypted connection can be trusted. Install them (on \
-         Debian the package ca-certificates), or name a file by PRIVICORE_CA_FILE, and start again."
+        "This computer's certificate authorities could not be loaded, so no encrypted connection can be trusted. {}",
+        .0.what_to_do()
     )]
-    NoSystemRoots,
-    /// The system's verifier does not work.
-    #[cfg(not(all(unix, not(target_os = "macos"))))]
-    #[error(
-        "This computer's certificate authorities could not be loaded, so no encrypted connection can be trusted. Restart \
-         Privicore Monitor, then the computer; if it stays so, ask whoever looks after this computer."
-    )]
-    NoVerifier,
+    NoSystemRoots(RootStore),
+}
+
+/// Where a system keeps its certificate authorities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RootStore {
+    /// In files that a package installs.
+    Files,
+    /// In the system itself, which also verifies.
+    System,
+}
+
+impl RootStore {
+    /// This system's.
+    const HERE: Self = if cfg!(all(unix, not(target_os = "macos"))) { Self::Files } else { Self::System };
+
+    fn what_to_do(self) -> &'static str {
+        match self {
+            Self::Files => {
+                "Install them (on Debian the package ca-certificates), or name a file by PRIVICORE_CA_FILE, and start again."
+            }
+            Self::System => {
+                "Restart Privicore Monitor, then the computer; if it stays so, ask whoever looks after this computer."
+            }
+        }
+    }
 }
 
 impl TlsConfig {
@@ -111,7 +128,7 @@ fn with_authorities(
     let mut problems: Vec<LoadError> = system_roots::load(&mut roots).into_iter().map(LoadError::from).collect();
     roots.add_parsable_certificates(further);
     if roots.is_empty() {
-        problems.push(LoadError::NoSystemRoots);
+        problems.push(LoadError::NoSystemRoots(RootStore::HERE));
     }
     (builder.with_root_certificates(roots), problems)
 }
@@ -128,7 +145,10 @@ fn with_authorities(
         Ok(verifier) => (builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)), Vec::new()),
         Err(error) => {
             tracing::warn!(%error, "the system's certificate authorities could not be loaded");
-            (builder.with_root_certificates(rustls::RootCertStore::empty()), vec![LoadError::NoVerifier])
+            (
+                builder.with_root_certificates(rustls::RootCertStore::empty()),
+                vec![LoadError::NoSystemRoots(RootStore::HERE)],
+            )
         }
     }
 }
@@ -185,6 +205,7 @@ fn numbered(unusable: &[(usize, Unusable)]) -> String {
         unusable.iter().take(5).map(|(number, why)| format!("certificate {number} {why}")).collect();
     match unusable.len().saturating_sub(some.len()) {
         0 => some.join(" and "),
+        1 => format!("{} and 1 more is of no use", some.join(", ")),
         left => format!("{} and {left} more are of no use", some.join(", ")),
     }
 }
@@ -227,6 +248,25 @@ mod tests {
         {
             assert!(sentence.contains(words), "{sentence}");
         }
+    }
+
+    #[test]
+    fn only_where_a_package_has_the_authorities_is_it_named() {
+        for (store, names_package) in [(RootStore::Files, true), (RootStore::System, false)] {
+            let sentence = LoadError::NoSystemRoots(store).to_string();
+            assert_eq!(sentence.contains("ca-certificates"), names_package, "{sentence}");
+            assert!(sentence.contains("could not be loaded") && sentence.ends_with('.'), "{sentence}");
+        }
+        let is_here = cfg!(any(windows, target_os = "macos"));
+        assert_eq!(RootStore::HERE, if is_here { RootStore::System } else { RootStore::Files });
+    }
+
+    #[test]
+    fn one_more_certificate_is_no_plural() {
+        let of_six = numbered(&(1..=6).map(|number| (number, Unusable::Damaged)).collect::<Vec<_>>());
+        assert!(of_six.ends_with("certificate 5 is damaged and 1 more is of no use"), "{of_six}");
+        let of_seven = numbered(&(1..=7).map(|number| (number, Unusable::Damaged)).collect::<Vec<_>>());
+        assert!(of_seven.ends_with("and 2 more are of no use"), "{of_seven}");
     }
 
     #[tokio::test]
