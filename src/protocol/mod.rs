@@ -5,6 +5,7 @@
 //! types that enforce the protocol's rules. Liberal in what it accepts, exact in what it sends; no server sends a schema version,
 //! so shape decides. Never does I/O and never reads a clock.
 
+pub(crate) mod counted;
 pub(crate) mod data_token;
 pub mod disposition;
 pub(crate) mod expiry;
@@ -19,6 +20,7 @@ pub mod rest;
 pub(crate) mod secret;
 pub(crate) mod visible;
 
+pub(crate) use counted::{counted, plural};
 pub use data_token::{DataToken, DataTokenPage, StoredData, data_token_page};
 pub use expiry::{Expiry, http_date};
 pub use ids::{ChannelId, CommandId, CorrelationId, RequestId};

@@ -77,6 +77,22 @@ fn insight_opens_by_its_key_and_tells_every_number_in_words() {
 }
 
 #[test]
+fn one_of_a_thing_is_no_plural() {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 3, "no")]);
+    window.key(Key::I);
+    let labels = window.all(Role::Label);
+    assert!(labels.iter().any(|label| label.starts_with("1 message in the last minute, ")), "{labels:?}");
+    for words in ["1 message in the last minute", "1 of 1 command failed, 100.0 %"] {
+        assert!(window.reads(words), "{words}: {labels:?}");
+    }
+    window.hear(&[command("c-1", 2, "")]);
+    window.hear(&[command("c-2", 2, "")]);
+    assert!(window.reads("3 messages in the last minute"), "{:?}", window.all(Role::Label));
+    assert!(window.reads("1 of 2 commands failed, 50.0 %"), "{:?}", window.all(Role::Label));
+}
+
+#[test]
 fn a_reason_shows_its_commands_by_pointer_and_by_keyboard() {
     let mut window = busy(Window::live());
     window.key(Key::Num3);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::activity::entry::{ActivityKey, Gap, GapCause};
 use crate::activity::status::Status;
 use crate::activity::time::timestamp::Timestamp;
+use crate::protocol::counted;
 
 /// How long after a status check the socket may still deliver the outcome.
 const GRACE: Duration = Duration::from_secs(10);
@@ -139,8 +140,11 @@ impl GapState {
         let mut parts = Vec::with_capacity(3);
         if self.to.is_none() {
             let open = [(self.open, "command"), (self.requests, "data request")];
-            let open: Vec<String> =
-                open.into_iter().filter(|(count, _)| *count > 0).map(|(count, noun)| counted(count, noun)).collect();
+            let open: Vec<String> = open
+                .into_iter()
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, noun)| counted(count as u64, noun))
+                .collect();
             if !open.is_empty() {
                 let verb = if self.open + self.requests == 1 { "is" } else { "are" };
                 parts.push(format!("{} {verb} waiting for an outcome", open.join(" and ")));
@@ -155,10 +159,10 @@ impl GapState {
             parts.push(format!("{} of {} recovered{unknown}", self.recovered, self.open));
         }
         if self.heard > 0 {
-            parts.push(format!("{} of {} heard", self.heard, counted(self.requests, "data request")));
+            parts.push(format!("{} of {} heard", self.heard, counted(self.requests as u64, "data request")));
         }
         if self.requests_left() > 0 {
-            parts.push(format!("{} cannot be asked for", counted(self.requests_left(), "data request")));
+            parts.push(format!("{} cannot be asked for", counted(self.requests_left() as u64, "data request")));
         } else if self.open == 0 && self.requests == 0 {
             parts.push("no command was open".to_owned());
         }
@@ -167,11 +171,6 @@ impl GapState {
         }
         parts
     }
-}
-
-/// `1 command`, `3 commands`.
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Commands of the last hour whose outcome never reached the socket, although it was connected the whole time: from when the socket

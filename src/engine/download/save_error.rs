@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::engine::download::transfer::coding::CodingError;
 use crate::engine::download::transfer::decrypt::NotOpened;
 use crate::engine::state::link_store::LinkError;
+use crate::protocol::counted;
 use crate::settings::atomic::in_words;
 
 /// The system refused to write a file.
@@ -29,8 +30,8 @@ pub(crate) enum SaveError {
     Panicked(#[from] WriterPanicked),
     /// There is too little space in the newly chosen folder, too.
     #[error(
-        "There is too little room in {} too: {needed} bytes are needed and {free} are free. Choose another place.",
-        .folder.display()
+        "There is too little room in {} too: it has {free} of the {} that are needed. Choose another place.",
+        .folder.display(), counted(*.needed, "byte")
     )]
     NoRoom {
         /// The new folder.

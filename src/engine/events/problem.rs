@@ -9,7 +9,7 @@ use crate::credentials::KeyringError;
 use crate::engine::network::rest_error::RestError;
 use crate::engine::network::tls::config::Shortfall;
 use crate::journal::{JournalError, MemoryOnly};
-use crate::protocol::{RequestId, visible};
+use crate::protocol::{RequestId, counted, visible};
 use crate::settings::{ProfileId, SettingsError};
 
 use super::action::Action;
@@ -94,7 +94,8 @@ pub enum ProblemReason {
     NewTokenRefused,
     /// The token expires soon and was not renewed.
     #[error(
-        "The token ends in {minutes} minutes and was not renewed. Renew it, or sign in again, so that no acknowledgement is missed."
+        "The token ends in {} and was not renewed. Renew it, or sign in again, so that no acknowledgement is missed.",
+        counted(*.minutes, "minute")
     )]
     TokenEnds {
         /// The remaining time in minutes.

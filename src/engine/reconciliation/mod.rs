@@ -23,7 +23,7 @@ use crate::engine::runtime::clock::Clock;
 use crate::engine::state::pending_commands::PendingCommands;
 use crate::engine::state::session_credentials::SessionCredentials;
 use crate::engine::storage::journal_writer::JournalWriter;
-use crate::protocol::{CommandId, CommandStatus};
+use crate::protocol::{CommandId, CommandStatus, counted};
 use crate::settings::ProfileId;
 
 /// Requests in flight at once.
@@ -203,7 +203,7 @@ impl Reconciler {
 
     fn tell_shortfalls(&self) {
         let (given_up, left_out) = self.pending_commands.shortfalls();
-        let commands = |count| if count == 1 { "1 command".to_owned() } else { format!("{count} commands") };
+        let commands = |count: usize| counted(count as u64, "command");
         if given_up > 0 {
             self.warn(format!(
                 "{} stayed silent for a day and will not be asked for by itself any more. Check the status to ask again.",

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 use crate::activity::{Entry, Timestamp};
 use crate::credentials::KeyringError;
 use crate::journal::file::row::{StoredId, id_text};
-use crate::protocol::{Link, RequestId, StreamToken, UnmaskedMessage, redact};
+use crate::protocol::{Link, RequestId, StreamToken, UnmaskedMessage, counted, redact};
 use crate::settings::ProfileId;
 
 use super::seal::{SealAad, Sealer};
@@ -165,9 +165,9 @@ impl Sealing {
 /// The sentence for the operator about this many requests with locked secrets.
 #[must_use]
 pub fn key_gone(requests: u64) -> String {
-    let noun = if requests == 1 { "request" } else { "requests" };
+    let requests = counted(requests, "earlier request");
     format!(
-        "The key of the journal's seal is gone from the system keyring, so what opens the data of {requests} earlier {noun} can't be \
+        "The key of the journal's seal is gone from the system keyring, so what opens the data of {requests} can't be \
          read: request that data again. New links are kept under a new key."
     )
 }

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::protocol::counted;
 use crate::protocol::ids::{ChannelId, CommandId, CorrelationId, RequestId};
 use crate::protocol::secret::{Link, StreamToken};
 
@@ -62,7 +63,7 @@ impl UnreadableReason {
         match self {
             Self::TooLarge => format!("A message of at least {size} bytes is lost: it is larger than the limit"),
             Self::NotUtf8 => "A message is lost: it is not valid UTF-8".to_owned(),
-            _ => format!("{size} {} received: {self}", if size == 1 { "byte" } else { "bytes" }),
+            _ => format!("{} received: {self}", counted(size, "byte")),
         }
     }
 

@@ -4,6 +4,7 @@
 use egui::{Role, Sense, Ui, WidgetInfo, accesskit, pos2};
 
 use crate::activity::CompetingConsumer;
+use crate::protocol::counted;
 use crate::ui::frame::dialog_frame::{close_button, paragraph};
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::theme::palette::Palette;
@@ -43,9 +44,10 @@ pub(crate) fn explain(ui: &mut Ui, competing_consumer: CompetingConsumer, fresh:
     paragraph(
         ui,
         &format!(
-            "{} of the {} commands that settled within the last hour did so without a word on the socket, although it was \
-             live all the while. Their outcomes are known only because the server was asked.",
-            competing_consumer.unheard, competing_consumer.of
+            "{} of {} that settled within the last hour did so without a word on the socket, although it was live all the \
+             while. What became of them is known only because the server was asked.",
+            competing_consumer.unheard,
+            counted(competing_consumer.of as u64, "command")
         ),
     );
     paragraph(

@@ -3,7 +3,7 @@
 use egui::{Id, Rect, Stroke, Ui, pos2};
 
 use crate::activity::Refresh;
-use crate::protocol::visible;
+use crate::protocol::{plural, visible};
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
@@ -44,7 +44,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: Option<&ProfileTab>, journal: Optio
 fn words(profile_tab: &ProfileTab, journal: Option<u64>, narrow: bool, count: impl Fn(usize) -> String) -> String {
     let activities = profile_tab.activities.len();
     let known = profile_tab.activities.known();
-    let noun = if known == 1 { "activity" } else { "activities" };
+    let noun = plural(known as u64, "activity");
     let mut parts = vec![if known > activities {
         format!("{} newest of {} {noun}", count(activities), count(known))
     } else {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use egui::{Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use crate::activity::StatusFilter;
+use crate::protocol::counted;
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
@@ -71,7 +72,7 @@ fn throughput(ui: &Ui, bar: Rect, left: f32, profile_tab: &ProfileTab, scene: &m
         let left = u64::try_from(60_000_000 - into).unwrap_or(60_000_000);
         scene.changes_in(Duration::from_micros(left) + Duration::from_millis(1));
     }
-    let name = format!("{last} messages in the last minute");
+    let name = format!("{} in the last minute", counted(last, "message"));
     let response = ui.interact(whole, ui.make_persistent_id("throughput"), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &name));
     response.on_hover_text(format!("Messages a minute over the last {MINUTES} minutes"));

@@ -82,7 +82,8 @@ fn read(typed: &str) -> Result<DataKey, String> {
     let digits = typed.trim();
     DataKey::from_hex(digits).ok_or_else(|| {
         if digits.chars().all(|digit| digit.is_ascii_hexdigit()) {
-            format!("A key has {DIGITS} hex digits; there are {} here.", digits.len())
+            let count = digits.len();
+            format!("A key has {DIGITS} hex digits; there {} {count} here.", if count == 1 { "is" } else { "are" })
         } else {
             "A key has nothing but the digits 0 to 9 and the letters a to f.".to_owned()
         }

@@ -3,6 +3,7 @@
 use egui::{Color32, Rect, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 use crate::activity::{BINS, BINS_A_DECADE, Insight};
+use crate::protocol::{counted, plural};
 use crate::ui::frame::FrameContext;
 use crate::ui::text::clock_minute;
 use crate::ui::theme::palette::Palette;
@@ -36,7 +37,8 @@ pub(crate) fn throughput(ui: &mut Ui, part: Rect, insight: &Insight, now: u64, s
     } else {
         format!("{}/min now", group(now))
     };
-    head(ui, part, "Throughput", &note, &format!("{now} messages in the last minute, {average} a minute on average"));
+    let said = format!("{} in the last minute, {average} a minute on average", counted(now, "message"));
+    head(ui, part, "Throughput", &note, &said);
     let most = insight.messages.iter().chain(&insight.failures).copied().max().unwrap_or(0);
     if most == 0 {
         nothing(ui, part, &format!("Nothing came {}.", words::within(scene.insight.span)));
@@ -84,7 +86,7 @@ pub(crate) fn took(ui: &mut Ui, part: Rect, insight: &Insight, scene: &FrameCont
         nothing(ui, part, &format!("No command was seen from its beginning to its outcome {within}."));
         return;
     };
-    let noun = if timed == 1 { "command" } else { "commands" };
+    let noun = plural(timed, "command");
     let (median_words, p95_words) = (words::time(median), words::time(p95));
     let said = format!("{timed} {noun}, median {median_words}, 95 % within {p95_words}");
     let note = if part.width() > SHORT { format!("seconds, {} {noun}", group(timed)) } else { "seconds".to_owned() };

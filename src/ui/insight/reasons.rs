@@ -3,7 +3,7 @@
 use egui::{Id, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use crate::activity::Insight;
-use crate::protocol::visible;
+use crate::protocol::{counted, plural, visible};
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::text::{cut, grouped};
 use crate::ui::theme::palette::Palette;
@@ -34,18 +34,19 @@ pub(crate) fn show(ui: &mut Ui, part: Rect, insight: &Insight, scene: &mut Frame
         let words = if settled == 0 {
             format!("No command ended {within}.")
         } else {
-            format!("None of {settled} commands failed {within}.")
+            format!("None of {} failed {within}.", counted(settled, "command"))
         };
         nothing(ui, part, &words);
         return;
     }
     let share = words::share(failed, settled);
     let note = if part.width() > SHORT {
-        format!("{} of {} commands · {share}", group(failed), group(settled))
+        format!("{} of {} {} · {share}", group(failed), group(settled), plural(settled, "command"))
     } else {
         share.clone()
     };
-    head(ui, part, "Failure reasons", &note, &format!("{failed} of {settled} commands failed, {share}"));
+    let said = format!("{failed} of {} failed, {share}", counted(settled, "command"));
+    head(ui, part, "Failure reasons", &note, &said);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few lines")]
     let room = ((part.height() - super::part::HEAD) / LINE).floor().max(1.0) as usize;
     // If not all reasons fit, the last line counts the rest.
@@ -60,7 +61,7 @@ pub(crate) fn show(ui: &mut Ui, part: Rect, insight: &Insight, scene: &mut Frame
     let rest = insight.reasons.get(count..).unwrap_or_default();
     if !rest.is_empty() {
         let palette = Palette::of(ui.style());
-        let noun = if rest.len() == 1 { "reason" } else { "reasons" };
+        let noun = plural(rest.len() as u64, "reason");
         let sum: u64 = rest.iter().map(|(_, count)| count).sum();
         let at = pos2(part.left(), top + LINE / 2.0);
         let shown = format!("{} other {noun}", group(rest.len() as u64));

@@ -51,11 +51,6 @@ pub(crate) fn can_reconcile(gap: &GapState) -> bool {
     gap.to.is_some() && gap.commands_left() > 0
 }
 
-/// `1 command`, `3 commands`.
-pub(crate) fn counted((count, one, many): (usize, &str, &str)) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::tz::TimeZone;

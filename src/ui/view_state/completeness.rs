@@ -6,8 +6,8 @@ use crate::activity::stats::completeness;
 use crate::activity::{
     Activities, ActivityKey, CompetingConsumer, Entry, Fact, RecoveredGaps, StatusAnswer, Timestamp,
 };
+use crate::protocol::counted;
 use crate::ui::frame::FrameContext;
-use crate::ui::text::gap_text::counted;
 use crate::ui::text::{clock_minute, clock_time};
 
 /// Which outcomes may be missing, recomputed after entries were applied.
@@ -128,8 +128,8 @@ impl Completeness {
             (Some(from), _) => warning(format!("Not receiving since {}", at(from))),
             _ if !is_live => warning("Not receiving".to_owned()),
             _ if self.gaps > 0 => {
-                let gaps = counted((self.gaps, "gap", "gaps"));
-                let commands = |count| counted((count, "command", "commands"));
+                let gaps = counted(self.gaps as u64, "gap");
+                let commands = |count: usize| counted(count as u64, "command");
                 warning(if self.commands > 0 && self.unknown > 0 {
                     format!("{} unsettled, {} unknown to the server, {gaps}", commands(self.commands), self.unknown)
                 } else if self.commands > 0 {

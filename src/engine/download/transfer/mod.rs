@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::engine::events::event::{DownloadProgress, DownloadStage, Severity};
 use crate::engine::runtime::disk_space::RESERVE;
 use crate::engine::runtime::transfer_rate::{PROGRESS, ProgressMeter, time_for};
+use crate::protocol::plural;
 use crate::settings::atomic;
 
 use super::control::{DownloadCommand, DownloadControl, LOOK_AGAIN, wait};
@@ -279,7 +280,7 @@ fn broken(what: TransferError, received: u64, total: Option<u64>) -> DownloadErr
     let what = what.to_string();
     let mut words = what.chars();
     let what: String = words.next().map(|first| first.to_uppercase().chain(words).collect()).unwrap_or_default();
-    let bytes = if total.unwrap_or(received) == 1 { "byte" } else { "bytes" };
+    let bytes = plural(total.unwrap_or(received), "byte");
     DownloadError::broken(format!("{what} after {received}{of} {bytes}. The link is used up."))
 }
 

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::activity::{Entry, Seq};
-use crate::protocol::RequestId;
+use crate::protocol::{RequestId, counted};
 use crate::settings::ProfileId;
 
 use super::event::{Event, Notice, Severity};
@@ -225,7 +225,10 @@ impl EventQueue {
                 Event::Notice(Notice::new(
                     Severity::Warning,
                     None,
-                    format!("{left_out} more notices came while the window was busy; the log has them."),
+                    format!(
+                        "{} came while the window was busy and can be read in the log.",
+                        counted(left_out as u64, "more notice")
+                    ),
                 ))
             });
         };

@@ -12,6 +12,7 @@ use crate::engine::context::EngineContext;
 use crate::engine::events::event::{Event, Notice, Severity};
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::journal::{JournalError, Limits};
+use crate::protocol::counted;
 use crate::settings::Preferences;
 
 /// The delay after the start, until the history is shown and links are restored.
@@ -83,7 +84,7 @@ fn tell(context: &EngineContext, severity: Severity, sentence: String) {
 
 /// The sentence that reports what was deleted.
 fn sentence(entries: u64, size: u64, oldest_left: Option<Timestamp>) -> String {
-    let went = if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") };
+    let went = counted(entries, "entry");
     let left = match oldest_left {
         Some(oldest) => {
             let day = jiff::tz::TimeZone::system().to_datetime(oldest.timestamp()).date();

@@ -14,6 +14,7 @@ use crate::engine::supervisor::Supervisor;
 use crate::engine::supervisor::pending_work::{end_work, write_down};
 use crate::engine::supervisor::state::export_progress::RunningExport;
 use crate::journal::{EarlierLinks, Export as Lines, JournalError, PendingWork, ReadOnlyJournal};
+use crate::protocol::counted;
 use crate::settings::atomic::{NewFile, WriteError, in_words};
 
 /// How often progress is published.
@@ -118,7 +119,7 @@ async fn export(context: EngineContext, lines: Lines, data: PathBuf, to: PathBuf
         Ok(count) => Notice {
             severity: Severity::Info,
             profile: None,
-            sentence: format!("{} exported to {}.", counted(count), to.display()),
+            sentence: format!("{} exported to {}.", counted(count, "line"), to.display()),
             remedy: Some(("Show in folder".to_owned(), Action::ShowInFolder(to))),
         },
         Err(error @ ExportError::Cancelled) => Notice::new(Severity::Info, None, error.to_string()),
@@ -154,8 +155,4 @@ fn write(lines: &Lines, data: &Path, mut file: NewFile, running: &RunningExport)
     written?;
     file.finish()?;
     Ok(if lines.format == Format::Csv { count - 1 } else { count })
-}
-
-fn counted(lines: u64) -> String {
-    if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") }
 }

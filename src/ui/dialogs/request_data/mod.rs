@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use crate::engine::{Action, DATA_TOKENS_A_PAGE, RestError};
-use crate::protocol::{DataToken, DataTokenPage, StoredData};
+use crate::protocol::{DataToken, DataTokenPage, StoredData, counted};
 use crate::settings::ProfileId;
 use crate::ui::profile_tab::ProfileTab;
 
@@ -240,12 +240,12 @@ impl RequestData {
     /// The numbers of loaded and selected items, in words.
     fn standing(&self) -> String {
         let (read, found, chosen) = (self.all.len(), self.found.len(), self.chosen.len());
+        let tokens = |count| counted(count, "data token");
         let of = match (&self.stage, self.count) {
             (Stage::Whole, _) if read >= MOST => format!("the first {read} data tokens"),
-            (Stage::Whole, _) if read == 1 => "1 data token".to_owned(),
-            (Stage::Whole, _) => format!("{read} data tokens"),
-            (_, Some(count)) => format!("{count} data tokens, {read} read"),
-            (_, None) => format!("{read} data tokens read"),
+            (Stage::Whole, _) => tokens(read as u64),
+            (_, Some(count)) => format!("{}, {read} read", tokens(count)),
+            (_, None) => format!("{} read", tokens(read as u64)),
         };
         let of = if self.search.trim().is_empty() { of } else { format!("{found} of {of}") };
         if chosen == 0 { of } else { format!("{chosen} chosen · {of}") }

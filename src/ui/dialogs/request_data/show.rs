@@ -2,7 +2,7 @@
 
 use egui::{Id, Key, Modifiers, Rect, ScrollArea, StrokeKind, Ui, UiBuilder, pos2, vec2};
 
-use crate::protocol::visible;
+use crate::protocol::{counted, visible};
 use crate::ui::frame::dialog_frame::{InitialFocus, buttons_unless, room};
 use crate::ui::frame::folder_purpose::FolderPurpose;
 use crate::ui::frame::{FrameContext, UiRequest};
@@ -129,11 +129,8 @@ fn words(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) -> f32 {
         }
         Stage::Whole => {
             let sentence = format!(
-                "None of {} has all of these words in its name, context or data token.",
-                match dialog.all.len() {
-                    1 => "the 1 data token".to_owned(),
-                    count => format!("the {count} data tokens"),
-                }
+                "None of the {} has all of these words in its name, context or data token.",
+                counted(dialog.all.len() as u64, "data token")
             );
             empty_state::show(ui, place, icons::SEARCH, "Nothing matches.", &sentence)
         }
@@ -145,7 +142,7 @@ fn words(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) -> f32 {
             "The data tokens of this profile appear here.",
         ),
         Stage::Due(_) | Stage::Asked(_) | Stage::More(_) => {
-            let sentence = format!("{} data tokens have been read so far.", dialog.all.len());
+            let sentence = format!("{} read so far.", counted(dialog.all.len() as u64, "data token"));
             empty_state::show(ui, place, icons::SEARCH, "Searching…", &sentence)
         }
     }
