@@ -56,7 +56,7 @@ pub enum DisconnectReason {
     #[error(transparent)]
     TokenRefused(TokenRefusal),
     /// A message was larger than the limit.
-    #[error("A message of {size} bytes is larger than the limit of {limit} bytes and can't be read.")]
+    #[error("A message of at least {size} bytes is larger than the limit of {limit} bytes and can't be read.")]
     TooLarge {
         /// The size in bytes, as far as it is known.
         size: usize,

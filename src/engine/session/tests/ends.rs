@@ -9,7 +9,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame as RawFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::activity::{GapCause, GapState, StatusAnswer};
-use crate::engine::events::action::Action;
 use crate::engine::events::event::ConnectionState;
 use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::{Network, Relay, Server, done};
@@ -243,44 +242,6 @@ async fn whatever_servers_and_operators_do_there_is_one_socket_and_nothing_heard
         assert_eq!(bench.journal_store.ids(), sent, "seed {seed}");
         assert_eq!((bench.network.open(), bench.network.most_open()), (0, 1), "seed {seed}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_message_above_the_limit_is_a_notice_with_a_remedy_and_the_wait_is_not_reset() {
-    let mut bench = Bench::online();
-    for attempt in 1..=4 {
-        let mut server = bench.join().await;
-        tokio::select! {
-            () = tokio::time::sleep(seconds(60)) => {}
-            request = server.request() => panic!("{request:?}"),
-        }
-        server.send(&done("fits")).await;
-        server.frame(Frame::text("x".repeat(LIMIT + 1))).await;
-        if attempt <= 3 {
-            let notice = bench.notice().await;
-            assert!(notice.sentence.contains(&format!("{} bytes", LIMIT + 1)), "{}", notice.sentence);
-            assert_eq!(notice.sentence.contains("3 times in a row"), attempt == 3, "{}", notice.sentence);
-            assert_eq!(notice.sentence.contains("acknowledgements may be missing"), attempt < 3, "{}", notice.sentence);
-            match notice.remedy {
-                Some((words, Action::SetMessageLimit(limit))) => {
-                    assert_eq!((words.as_str(), attempt), ("Raise the limit", 3));
-                    assert!(limit > LIMIT && limit.is_power_of_two(), "{limit}");
-                }
-                None => assert!(attempt < 3, "no way out is offered"),
-                other => panic!("{other:?}"),
-            }
-        }
-        let (wait, failures, _) = bench.failure().await;
-        assert_eq!(failures, attempt, "the wait was reset");
-        assert_eq!(wait >= seconds(19), attempt >= 3, "attempt {attempt}: {wait:?}");
-    }
-    settle().await;
-    let ids = bench.journal_store.ids();
-    let (kept, lost): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| id == "fits");
-    assert_eq!(kept.len(), 4, "what came before it is kept");
-    assert!(lost.len() == 4 && lost.iter().all(|id| *id == lost[0]), "one row says what was lost: {lost:?}");
-    let gaps = bench.journal_store.gaps();
-    assert!(gaps.iter().all(|gap| gap.cause == GapCause::MessageLost), "{gaps:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod closes;
 pub(crate) mod ends;
+pub(crate) mod frames;
 pub(crate) mod frozen;
 pub(crate) mod gaps;
 pub(crate) mod journal;
