@@ -381,7 +381,7 @@ async fn revoke(context: &EngineContext, revocation: &Revocation) {
             );
             context.event_sender.notice(Notice::new(Severity::Warning, None, sentence));
         }
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(error.retry_after().map_or(pause, |asked| asked.max(pause))).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }

@@ -29,6 +29,8 @@ use super::*;
 const BEGIN: Timestamp = Timestamp(1_700_000_000_000_000);
 /// How long tokens are valid, in minutes.
 pub(crate) const LIFE: u64 = 1_000;
+/// How long a busy backend asks to wait.
+pub(crate) const ASKED: Duration = Duration::from_secs(90);
 /// Generous, because these tests do not measure speed.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -99,6 +101,8 @@ impl SecretStore for Noting {
 pub(crate) enum Renewal {
     Grants,
     DecidesLater,
+    /// It asks to wait [`ASKED`] before each call.
+    Busy,
     /// It answers neither this nor any other request.
     Silent,
 }
@@ -268,7 +272,7 @@ impl Bench {
     }
 
     #[expect(clippy::disallowed_methods, reason = "the clock of this test stands still, and its patience must not")]
-    async fn wait(&mut self, what: &str, is: impl Fn(&[Event]) -> bool) {
+    pub(crate) async fn wait(&mut self, what: &str, is: impl Fn(&[Event]) -> bool) {
         let start = std::time::Instant::now();
         loop {
             while let Some(event) = self.events.next_problem(&mut self.problem).or_else(|| self.events.try_next()) {
@@ -295,6 +299,14 @@ impl Bench {
     pub(crate) async fn settle(&self) {
         for _ in 0..200 {
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// Runs what is in progress also as far as it waits for sockets that are ready.
+    pub(crate) async fn idle(&self) {
+        for _ in 0..3 {
+            self.spawner.blocking("waiting", || ()).await;
+            self.settle().await;
         }
     }
 
@@ -371,6 +383,21 @@ async fn backend(
     while let Ok((mut stream, _)) = listener.accept().await {
         let (line, token) = request(&mut stream).await;
         let decides_later = matches!(*renewal.lock().unwrap(), Renewal::DecidesLater);
+        let is_busy = matches!(*renewal.lock().unwrap(), Renewal::Busy);
+        let path = line.split(' ').nth(1).unwrap();
+        if is_busy {
+            let wait = ASKED.as_secs();
+            let head =
+                format!("HTTP/1.1 429 Busy\r\nRetry-After: {wait}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            // The client closes the connection once it has read the response.
+            assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+            note(&log, format!("{path} {token}"));
+            continue;
+        }
+        if path.contains("/request-data") {
+            note(&log, format!("{path} {token}"));
+        }
         let answer = if line.contains("/expiry") {
             "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned()
         } else {
@@ -392,7 +419,7 @@ async fn backend(
             };
             let date = jiff::Timestamp::from_microsecond(now().0).unwrap();
             let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_string(&date).unwrap();
-            let head = format!("HTTP/1.1 {status}\r\nDate: {date}\r\nConnection: close");
+            let head = format!("HTTP/1.1 {status}\r\nDate: {date}\r\nConnection: close\r\nX-DPT-CAB-REQUEST-ID: r-1");
             format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
         };
         stream.write_all(answer.as_bytes()).await.unwrap();

@@ -6,5 +6,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod link_encryption;
 #[cfg(test)]
 pub(crate) mod locked_keyring_tests;
+#[cfg(test)]
+pub(crate) mod retry_after_tests;
 pub(crate) mod sandbox;
 pub(crate) mod token_renewal;
