@@ -45,24 +45,24 @@ fn answer(head: &str, body: &[u8]) -> Vec<u8> {
 }
 
 /// With a length.
-fn sized(head: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn sized(head: &str, body: &[u8]) -> Vec<u8> {
     answer(&format!("{head}\nContent-Length: {}", body.len()), body)
 }
 
-fn chunked(head: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn chunked(head: &str, body: &[u8]) -> Vec<u8> {
     let (one, two) = body.split_at(5);
     let chunk = |bytes: &[u8]| [format!("{:x};note=\"x\"\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
     let chunks = [chunk(one), chunk(two), b"0\r\nX-Trailer: 1\r\n\r\n".to_vec()].concat();
     answer(&format!("{head}\nTransfer-Encoding: chunked"), &chunks)
 }
 
-fn gzip(body: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(body: &[u8]) -> Vec<u8> {
     let mut coder = GzEncoder::new(Vec::new(), Compression::default());
     coder.write_all(body).expect("compressed");
     coder.finish().expect("compressed")
 }
 
-fn zlib(body: &[u8]) -> Vec<u8> {
+pub(crate) fn zlib(body: &[u8]) -> Vec<u8> {
     let mut coder = ZlibEncoder::new(Vec::new(), Compression::default());
     coder.write_all(body).expect("compressed");
     coder.finish().expect("compressed")
@@ -74,7 +74,7 @@ fn raw_deflate(body: &[u8]) -> Vec<u8> {
     coder.finish().expect("compressed")
 }
 
-const OK: &str = "HTTP/1.1 200 OK\nConnection: close";
+pub(crate) const OK: &str = "HTTP/1.1 200 OK\nConnection: close";
 
 fn cases() -> Vec<(&'static str, Vec<u8>, End)> {
     let ok = |lines: &str| sized(&format!("{OK}\n{lines}"), BODY);
@@ -133,10 +133,10 @@ fn cases() -> Vec<(&'static str, Vec<u8>, End)> {
 }
 
 /// The heads of the requests that a server received.
-type Got = Arc<Mutex<Vec<String>>>;
+pub(crate) type Got = Arc<Mutex<Vec<String>>>;
 
 /// A server that answers by the request's path and closes the connection. Any other path is 404.
-async fn answering(answers: BTreeMap<String, Vec<u8>>) -> (u16, Got) {
+pub(crate) async fn answering(answers: BTreeMap<String, Vec<u8>>) -> (u16, Got) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let (port, got, answers) = (listener.local_addr().expect("an address").port(), Got::default(), Arc::new(answers));
     let heads = got.clone();
@@ -162,6 +162,32 @@ async fn answering(answers: BTreeMap<String, Vec<u8>>) -> (u16, Got) {
         }
     });
     (port, got)
+}
+
+/// A server that answers every request with these bytes and closes the connection. Returns its address.
+pub(crate) async fn answering_all(answer: &str) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let (address, answer) = (listener.local_addr().expect("an address"), answer.to_owned());
+    serve(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a client");
+            let answer = answer.clone();
+            serve(async move {
+                let mut head = Vec::new();
+                while memchr::memmem::find(&head, b"\r\n\r\n").is_none() {
+                    if stream.read_buf(&mut head).await.unwrap_or(0) == 0 {
+                        return;
+                    }
+                }
+                // The client may close the connection before it has read everything.
+                drop(stream.write_all(answer.as_bytes()).await);
+                drop(stream.shutdown().await);
+                // Closing with unread data would reset the connection.
+                drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await);
+            });
+        }
+    });
+    address
 }
 
 /// Runs curl. Returns its exit code and the file that it leaves.
@@ -231,7 +257,7 @@ async fn what_curl_saves_is_saved_byte_by_byte_the_same() {
     window.quit().await;
 }
 
-fn sends_to(url: &str) -> Vec<u8> {
+pub(crate) fn sends_to(url: &str) -> Vec<u8> {
     sized(&format!("HTTP/1.1 302 Found\nConnection: close\nSet-Cookie: a=b\nLocation: {url}"), b"elsewhere")
 }
 

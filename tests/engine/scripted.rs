@@ -1,4 +1,5 @@
-//! A backend and a proxy that a test scripts, for what the sandbox does not do.
+//! A backend and a proxy that a test scripts, for what the sandbox does not do. Both answer 403 to a request without the program's
+//! name, as some firewalls do.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +12,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request as Upgrade, Response as Upgraded};
+use tokio_tungstenite::tungstenite::http::{HeaderMap, StatusCode};
 
 /// Runs as long as the test. If the server fails, the test fails because there is no answer.
 #[expect(clippy::disallowed_methods, reason = "the test owns its servers and ends with them")]
@@ -18,10 +21,20 @@ pub(crate) fn serve(server: impl Future<Output = ()> + Send + 'static) {
     drop(tokio::spawn(server));
 }
 
+/// The program's name in a request.
+pub(crate) const USER_AGENT: &str = concat!("privicore-monitor/", env!("CARGO_PKG_VERSION"));
+
+/// Whether a request names the program.
+fn is_named(headers: &HeaderMap) -> bool {
+    headers.get_all("user-agent").iter().eq([USER_AGENT])
+}
+
 /// A request that a backend received.
 #[derive(Debug, Clone)]
 pub(crate) struct Got {
     pub(crate) line: String,
+    /// Whether it named the program.
+    pub(crate) is_named: bool,
     pub(crate) token: Option<String>,
     pub(crate) body: String,
 }
@@ -58,12 +71,17 @@ impl Backend {
             let (answer, got) = (answer.clone(), remembered.clone());
             async move {
                 let line = format!("{} {}", request.method(), request.uri());
+                let is_named = is_named(request.headers());
                 let token = request.headers().get("x-dpt-authorization");
                 let token = token.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
                 let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.expect("a body");
                 let body = String::from_utf8_lossy(&body).into_owned();
-                let request = Got { line, token, body };
-                let response = answer(&request);
+                let request = Got { line, is_named, token, body };
+                let response = if is_named {
+                    answer(&request)
+                } else {
+                    Response::builder().status(403).body(Body::empty()).expect("a response")
+                };
                 got.lock().unwrap_or_else(PoisonError::into_inner).push(request);
                 response
             }
@@ -95,12 +113,21 @@ pub(crate) async fn proxy(good: &'static [&'static str]) -> String {
 
 /// A proxy that answers by the token, with a status. Returns its address.
 pub(crate) async fn proxy_that(answer: impl Fn(&str) -> i64 + Clone + Send + 'static) -> String {
+    proxy_with(answer, Vec::new()).await
+}
+
+/// A proxy that accepts every token and then sends these frames. Returns its address.
+pub(crate) async fn proxy_sending(frames: Vec<Message>) -> String {
+    proxy_with(|_token| 200, frames).await
+}
+
+async fn proxy_with(answer: impl Fn(&str) -> i64 + Clone + Send + 'static, frames: Vec<Message>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("ws://{}", listener.local_addr().expect("an address"));
     serve(async move {
         loop {
             let (stream, _) = listener.accept().await.expect("a client");
-            serve(connection(stream, answer.clone()));
+            serve(connection(stream, answer.clone(), frames.clone()));
         }
     });
     url
@@ -110,8 +137,8 @@ pub(crate) async fn proxy_that(answer: impl Fn(&str) -> i64 + Clone + Send + 'st
 pub(crate) const LATER: i64 = -1;
 
 /// One connection of a proxy.
-async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, answer: impl Fn(&str) -> i64) {
-    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, answer: impl Fn(&str) -> i64, frames: Vec<Message>) {
+    let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, refuse_the_nameless).await else { return };
     while let Some(Ok(frame)) = socket.next().await {
         let Message::Text(text) = frame else { continue };
         let request: Value = serde_json::from_str(text.as_str()).expect("JSON");
@@ -122,8 +149,21 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, answer: impl Fn
             status = answer(token);
         }
         let reply = json!({"correlationId": request["correlationId"], "status": status, "data": {"channelId": "ch"}});
-        if socket.send(Message::text(reply.to_string())).await.is_err() {
-            return;
+        let then = if status == 200 && request["action"] == "joinChannel" { &*frames } else { &[] };
+        for frame in [Message::text(reply.to_string())].iter().chain(then) {
+            if socket.send(frame.clone()).await.is_err() {
+                return;
+            }
         }
     }
+}
+
+#[expect(clippy::result_large_err, clippy::unnecessary_wraps, reason = "the library gives and takes these types")]
+fn refuse_the_nameless(upgrade: &Upgrade, upgraded: Upgraded) -> Result<Upgraded, ErrorResponse> {
+    if is_named(upgrade.headers()) {
+        return Ok(upgraded);
+    }
+    let mut refusal = ErrorResponse::new(None);
+    *refusal.status_mut() = StatusCode::FORBIDDEN;
+    Err(refusal)
 }

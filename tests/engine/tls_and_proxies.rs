@@ -12,7 +12,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-use crate::scripted::serve;
+use crate::scripted::{USER_AGENT, serve};
 
 /// A name that no resolver knows: only a proxy reaches it. The tests' certificate covers it and `localhost`.
 pub(crate) const ELSEWHERE: &str = "privicore.test";
@@ -152,8 +152,8 @@ impl Proxy {
     /// Whether each request so far named the program.
     pub(crate) fn was_told_who_asks(&self) -> bool {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = concat!("user-agent: privicore-monitor/", env!("CARGO_PKG_VERSION"));
-        seen.heads.iter().all(|head| head.to_ascii_lowercase().contains(line))
+        let line = format!("user-agent: {USER_AGENT}\r\n");
+        seen.heads.iter().all(|head| head.to_ascii_lowercase().contains(&line))
     }
 
     /// Whether the relayed data so far contained this text.
@@ -179,6 +179,10 @@ impl Proxy {
         let refusal = *self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(answer) = refusal {
             drop(client.write_all(answer.as_bytes()).await);
+            return;
+        }
+        if !self.was_told_who_asks() {
+            drop(client.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await);
             return;
         }
         if !authorised {

@@ -359,7 +359,7 @@ fn opened(response: Response, gets: u32) -> OpenedDownload {
 
 /// The error for a redirect that is not followed.
 fn not_followed(why: &NotFollowed) -> DownloadError {
-    let sentence = format!("{why} Request the data again, or ask whoever runs the server.");
+    let sentence = format!("{why} The link may be used up; request the data again, or ask whoever runs the server.");
     DownloadError::after(DownloadFailure::Broken, sentence)
 }
 

@@ -119,7 +119,7 @@ pub enum HandshakeError {
     #[error("the connection broke off: {0}")]
     Broken(SystemError),
     /// The response is not HTTP/1.
-    #[error("its answer is not HTTP")]
+    #[error("its answer is not HTTP, or breaks its rules")]
     NotHttp,
     /// The response is too long.
     #[error("its answer is too long")]

@@ -33,7 +33,7 @@ pub enum NoConnection {
     #[error("{}", failure::describe(.0))]
     Tls(rustls::Error),
     /// The response is not valid HTTP.
-    #[error("the answer is not HTTP")]
+    #[error("the answer is not HTTP, or breaks its rules")]
     NotHttp,
     /// An established connection broke.
     #[error("the connection broke off")]
@@ -87,6 +87,11 @@ impl NoConnection {
     }
 
     fn of_answer(cause: &(dyn Error + 'static)) -> Option<Self> {
-        cause.downcast_ref::<hyper::Error>().filter(|error| error.is_parse()).map(|_error| Self::NotHttp)
+        let error = cause.downcast_ref::<hyper::Error>()?;
+        // hyper reports a body that is not framed by the rules as an I/O error.
+        let is_malformed = |source: &(dyn Error + 'static)| {
+            source.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::InvalidInput)
+        };
+        (error.is_parse() || error.source().is_some_and(is_malformed)).then_some(Self::NotHttp)
     }
 }

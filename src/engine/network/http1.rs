@@ -34,7 +34,7 @@ pub(crate) enum HttpError {
     #[error("the connection was closed without an answer")]
     Closed,
     /// The response is not HTTP/1.
-    #[error("the answer is not HTTP")]
+    #[error("the answer is not HTTP, or breaks its rules")]
     NotHttp,
     /// The header section is too long.
     #[error("the answer is too long")]

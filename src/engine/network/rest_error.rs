@@ -68,7 +68,10 @@ pub enum RestError {
         wait: Option<Duration>,
     },
     /// The response could not be parsed.
-    #[error("{host} answered in a way that Privicore Monitor does not understand. Check the API address.")]
+    #[error(
+        "{host} answered in a way that Privicore Monitor does not understand. Check the API address, or ask whoever runs \
+         the server."
+    )]
     NotUnderstood {
         /// The host that answered.
         host: String,
