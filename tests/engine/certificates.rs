@@ -157,3 +157,35 @@ async fn a_server_that_wants_a_certificate_of_its_clients() {
     let authority = include_bytes!("tls/authority.pem");
     says_and_keeps_links(OURS, Some(authority), &["it wants a certificate of this computer"]).await;
 }
+
+#[tokio::test]
+async fn a_bundle_with_a_bad_certificate_is_named_and_its_good_ones_make_connections() {
+    let sandbox = quiet().await;
+    let servers = Servers::start(&sandbox, &sandbox.downstream_url()).await;
+    let machine = Machine::new();
+    let bundle = machine.file("bundle.pem");
+    let ours = std::fs::read(authority()).expect("the authority");
+    let bad = b"-----BEGIN CERTIFICATE-----\ngarbage!\n-----END CERTIFICATE-----\n";
+    let cut_off = b"-----BEGIN CERTIFICATE-----\nMIIB\n";
+    put(&bundle, &[&include_bytes!("tls/faulty/authority.pem")[..], bad, &ours, cut_off].concat());
+    let mut window = Window::with(EngineOptions { extra_authority: Some(bundle.clone()), ..machine.options() });
+    let notice = window.notice("bundle.pem, certificate 2 is damaged and certificate 4 ").await.sentence;
+    assert!(notice.contains(&bundle.display().to_string()) && notice.contains("The other 2 count."), "{notice}");
+    let at = |scheme: &str, port: u16| Address::new(format!("{scheme}://localhost:{port}"));
+    let profile = Profile {
+        api: at("https", servers.api.port),
+        websocket: at("wss", servers.websocket.port),
+        download: at("https", servers.download.port),
+        ..profile_of(&sandbox)
+    };
+    let (id, store) = (profile.id, servers.download.port);
+    window.act(Action::SignIn(Box::new(with_password(profile, PASSWORD))));
+    window.signed_in().await.expect("signed in");
+    window.live(1).await;
+    let link = sandbox.control().offer_download(b"payload".to_vec(), None);
+    let (_, auth) = link.expose().split_once("auth=").expect("a link with a token");
+    offer(&mut window, &sandbox, "link", &format!("https://localhost:{store}/?auth={auth}")).await;
+    let deed = download(&mut window, id, "link", &machine.file("link")).await;
+    assert!(matches!(deed, LocalEvent::Saved { size: 7, .. }), "{deed:?}");
+    window.quit().await;
+}

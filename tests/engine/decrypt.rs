@@ -10,6 +10,7 @@ use privicore_monitor::sandbox::SandboxHandle;
 use privicore_monitor::settings::{Preferences, ProfileId, SavingChange};
 use ring::aead;
 
+use crate::beside_curl::{OK, answering, chunked, gzip, sized, zlib};
 use crate::downloads::{bytes, download, no_hidden_parts, offer};
 use crate::quiet;
 use crate::window::{Machine, Window, set};
@@ -161,6 +162,46 @@ async fn a_wrong_key_or_a_changed_byte_keeps_what_came_under_a_name_that_says_so
                 _ => None,
             })
             .await;
+    }
+    window.quit().await;
+    no_hidden_parts(&machine);
+}
+
+#[tokio::test]
+async fn what_a_server_compressed_is_decompressed_before_it_is_decrypted() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    window.act(Action::ChangeSaving { profile, change: SavingChange::Decrypt(true) });
+    give(&mut window, profile, [1; 32], false).await;
+    let plain = bytes(100_000);
+    let (ours, others) = (sealed([1; 32], &plain), sealed([2; 32], &plain));
+    let coded = |coding: &str, body: &[u8]| sized(&format!("{OK}\nContent-Encoding: {coding}"), body);
+    let cases = [
+        ("identity.csv", coded("identity", &ours), "identity.csv", Decryption::Done, &plain),
+        ("gzip.csv", coded("gzip", &gzip(&ours)), "gzip.csv", Decryption::Done, &plain),
+        ("deflate.csv", coded("deflate", &zlib(&ours)), "deflate.csv", Decryption::Done, &plain),
+        ("twice.csv", coded("gzip, gzip", &gzip(&gzip(&ours))), "twice.csv", Decryption::Done, &plain),
+        (
+            "chunks.csv",
+            chunked(&format!("{OK}\nContent-Encoding: x-gzip"), &gzip(&ours)),
+            "chunks.csv",
+            Decryption::Done,
+            &plain,
+        ),
+        // What can't be decrypted is kept decompressed, and what can't be decompressed as it came.
+        ("key.csv", coded("gzip", &gzip(&others)), "key.csv.encrypted", Decryption::Refused, &others),
+        ("coding.csv", coded("sdch", &ours), "coding.csv.encoded", Decryption::Off, &ours),
+    ];
+    let (port, _) =
+        answering(cases.iter().map(|(name, answer, ..)| (format!("/{name}"), answer.clone())).collect()).await;
+    for (name, _, saved, decryption, content) in &cases {
+        offer(&mut window, &sandbox, name, &format!("http://127.0.0.1:{port}/{name}?auth=once")).await;
+        let deed = download(&mut window, profile, name, &machine.file(name)).await;
+        let LocalEvent::Saved { to, receipt, .. } = deed else { panic!("{name}: {deed:?}") };
+        assert_eq!((receipt.decryption, &*to), (*decryption, &*machine.file(saved).display().to_string()), "{name}");
+        assert!(std::fs::read(to).expect("the file") == **content, "{name}: other bytes");
     }
     window.quit().await;
     no_hidden_parts(&machine);

@@ -4,7 +4,7 @@ use futures_util::SinkExt as _;
 use privicore_monitor::activity::{DownloadFailure, Entry, Fact, LocalEvent, Seq, Timestamp};
 use privicore_monitor::engine::{Action, DownloadProgress, DownloadStage, Event};
 use privicore_monitor::journal::{Journal, Opened};
-use privicore_monitor::protocol::RequestId;
+use privicore_monitor::protocol::{DataToken, RequestId, StoredData};
 use privicore_monitor::sandbox::{DEMO_USERNAME, DownloadFault, Fault, Limit, SandboxHandle};
 use privicore_monitor::settings::ProfileId;
 use serde_json::json;
@@ -314,4 +314,89 @@ async fn where_the_data_token_is_known_what_broke_can_be_requested_again_with_a_
         })
         .await;
     window.quit().await;
+}
+
+/// Folders and names that refuse a file, to anyone: also to root, under which no permission counts.
+fn refusing(machine: &Machine) -> Vec<(&'static str, std::path::PathBuf)> {
+    let file = machine.file("a file");
+    put(&file, b"");
+    let mut refusing = vec![
+        ("a folder that is not there", machine.file("missing").join("x")),
+        ("a file in place of the folder", file.join("x")),
+        ("a folder in place of the file", machine.folder.path().to_owned()),
+        ("a name that is too long", machine.file(&"x".repeat(300))),
+    ];
+    if cfg!(target_os = "linux") {
+        refusing.push(("a folder that is read-only", "/proc/x".into()));
+        refusing.push(("a folder whose files can't be renamed", "/proc/self/fd/x".into()));
+    }
+    refusing
+}
+
+#[tokio::test]
+async fn where_a_file_can_not_be_written_the_link_is_not_requested_and_stays_good() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let payload = crate::beside_curl::sized(crate::beside_curl::OK, b"payload");
+    let (port, got) = crate::beside_curl::answering([("/link".to_owned(), payload)].into()).await;
+    offer(&mut window, &sandbox, "r", &format!("http://127.0.0.1:{port}/link?auth=once")).await;
+    let request = || RequestId::from("r");
+    for (what, to) in refusing(&machine) {
+        let mark = window.mark();
+        window.act(Action::Download { profile, request: request(), to: to.clone() });
+        told_since(&mut window, mark, &format!("It can't be written to {}: ", to.display())).await;
+        window.no_download().await;
+        if let Some(folder) = to.parent().filter(|folder| to != machine.folder.path() && !folder.is_dir()) {
+            let mark = window.mark();
+            window.act(Action::DownloadAll { profile, requests: vec![request()], folder: folder.to_owned() });
+            told_since(&mut window, mark, "Choose another place.").await;
+            window.no_download().await;
+        }
+        assert_eq!(got.lock().expect("whole").len(), 0, "{what}: the link was requested");
+    }
+    let saved = download(&mut window, profile, "r", &machine.file("saved")).await;
+    assert!(matches!(saved, LocalEvent::Saved { size: 7, .. }), "{saved:?}");
+    assert_eq!(got.lock().expect("whole").len(), 1);
+    window.quit().await;
+    no_hidden_parts(&machine);
+}
+
+#[tokio::test]
+async fn where_room_is_short_for_a_known_size_the_link_is_not_requested_and_stays_good() {
+    let (backend, websocket) = crate::server_answers::complete_backend().await;
+    let profile = crate::server_answers::profile(&backend, &websocket);
+    let id = profile.id;
+    let machine = Machine::new();
+    let folder = machine.file("in");
+    std::fs::create_dir(&folder).expect("a folder");
+    let mut window = Window::open(&machine);
+    window.act(Action::SignIn(Box::new(crate::window::with_token(profile, "T-1"))));
+    window.entry(&data("requested"), |entry| matches!(entry.fact, Fact::Heard(_))).await;
+    let stored = StoredData {
+        token: DataToken::new("dtk-1"),
+        context: String::new(),
+        file_name: "a.csv".to_owned(),
+        size: Some(1 << 60),
+        created: None,
+    };
+    window.act(Action::RequestData { profile: id, data: vec![stored], folder: Some(folder.clone()) });
+    let request = || RequestId::from("requested");
+    for to in [&folder, machine.folder.path()] {
+        let is_short = |progress: &DownloadProgress| match &progress.stage {
+            DownloadStage::NoRoom { needed, folder, .. } => (folder == to).then_some(*needed),
+            _ => None,
+        };
+        assert_eq!(window.progress("that room is short", is_short).await, 1 << 60);
+        window.act(Action::CancelDownload { profile: id, request: request() });
+        window.no_download().await;
+        assert!(!backend.is_asked("GET /link"), "the link was requested");
+        // A link that was used would be refused.
+        window.act(Action::Download { profile: id, request: request(), to: machine.file("again") });
+    }
+    window.quit().await;
+    assert!(!backend.is_asked("GET /link"), "the link was requested");
+    no_hidden_parts(&machine);
+    assert_eq!(std::fs::read_dir(&folder).expect("the folder").count(), 0);
 }

@@ -9,6 +9,7 @@ use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, SandboxHandle};
 use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId, ProxyChoice};
 use serde_json::json;
 
+use crate::beside_curl::{OK, answering, sends_to, sized};
 use crate::quiet;
 use crate::tls_and_proxies::{ELSEWHERE, Proxy, authority, encrypted, port_of};
 use crate::window::{Machine, Window, profile_of, set, token_of, with_password, with_token};
@@ -314,5 +315,57 @@ async fn an_authority_in_the_settings_is_trusted_from_the_next_connection_on() {
             break;
         }
     }
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn a_redirect_from_the_internet_to_this_machine_or_a_private_network_is_refused_and_reaches_nobody() {
+    let sandbox = quiet().await;
+    let proxy = Proxy::start(None).await;
+    let (inside, reached) = answering([("/inside".to_owned(), sized(OK, b"secret"))].into()).await;
+    let inside = encrypted(inside).await;
+    let targets = [
+        ("address", format!("127.0.0.1:{inside}"), "127.0.0.1"),
+        ("name", format!("localhost:{inside}"), "localhost"),
+        ("ipv6", format!("[::1]:{inside}"), "[::1]"),
+        ("mapped", format!("[::ffff:127.0.0.1]:{inside}"), "[::ffff:7f00:1]"),
+        ("number", format!("2130706433:{inside}"), "127.0.0.1"),
+        ("private", "10.1.2.3".to_owned(), "10.1.2.3"),
+        ("metadata", "169.254.169.254".to_owned(), "169.254.169.254"),
+        ("unique-local", "[fd00::1]".to_owned(), "[fd00::1]"),
+    ];
+    let mut answers: std::collections::BTreeMap<_, _> =
+        targets.iter().map(|(name, to, _)| (format!("/{name}"), sends_to(&format!("https://{to}/inside")))).collect();
+    answers.insert("/around".to_owned(), sends_to("/address"));
+    let (store, asked) = answering(answers).await;
+    let store = encrypted(store).await;
+    let profile =
+        Profile { download: Address::new(format!("https://{ELSEWHERE}:{store}")), ..profile_elsewhere(&sandbox).await };
+    let machine = Machine::new();
+    let mut window = Window::with(with_variable(&machine, &proxy.url()));
+    window.act(Action::SignIn(Box::new(with_password(profile.clone(), PASSWORD))));
+    window.signed_in().await.expect("signed in");
+    window.live(1).await;
+    for (name, host) in targets.iter().map(|(name, _, host)| (*name, *host)).chain([("around", "127.0.0.1")]) {
+        let link = format!("https://{ELSEWHERE}:{store}/{name}?auth=once");
+        crate::downloads::offer(&mut window, &sandbox, name, &link).await;
+        let ended = crate::downloads::download(&mut window, profile.id, name, &machine.file(name)).await;
+        let LocalEvent::NotSaved { why: DownloadFailure::Broken, sentence, part: None } = ended else {
+            panic!("{name}: {ended:?}")
+        };
+        let inward = format!("sends the download on to {host}, which is in this machine or a private network.");
+        for words in [&*inward, "That is not followed.", "The link may be used up; request the data again"] {
+            assert!(sentence.contains(words), "{name}: {sentence}");
+        }
+        // The link is not offered once more.
+        window.act(Action::Download { profile: profile.id, request: name.into(), to: machine.file(name) });
+        window.notice("a link can be fetched once").await;
+    }
+    let reached = reached.lock().expect("whole").len();
+    assert_eq!(
+        (asked.lock().expect("whole").len(), reached),
+        (targets.len() + 2, 0),
+        "asked once each, and nobody inside"
+    );
     window.quit().await;
 }

@@ -1,15 +1,21 @@
 //! Receiving a profile's messages, across broken connections and messages that can't be parsed.
 
-use privicore_monitor::activity::{ActivityKey, Entry, Fact, LocalEvent, Seq, StatusCheck};
-use privicore_monitor::engine::{Action, ConnectionState, DisconnectReason, Event};
-use privicore_monitor::protocol::{CommandId, CommandStatus, Message};
+use privicore_monitor::activity::{Activities, ActivityKey, Entry, Fact, LocalEvent, Seq, StatusCheck};
+use privicore_monitor::engine::{Action, ConnectionState, CutText, DisconnectReason, Event};
+use privicore_monitor::protocol::{CommandId, CommandStatus, Message, UnreadableReason};
 use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD};
-use privicore_monitor::settings::{Address, Profile};
+use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId};
 use serde_json::json;
+use tokio_tungstenite::tungstenite::Message as WsMessage;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
+use crate::downloads::bytes;
 use crate::quiet;
+use crate::scripted::{Backend, proxy_sending};
+use crate::server_answers::profile as profile_at;
 use crate::tls_and_proxies::{Line, port_of};
-use crate::window::{Machine, Window, post, profile_of, token_of, with_password};
+use crate::window::{Machine, Window, post, profile_of, token_of, with_password, with_token};
 
 fn command(id: &str) -> ActivityKey {
     ActivityKey::Command(CommandId::from(id))
@@ -144,5 +150,115 @@ async fn disconnecting_leaves_and_connecting_joins_again() {
     assert_eq!(sandbox.control().joined(DEMO_USERNAME).expect("a profile"), 0);
     window.act(Action::Connect(profile));
     window.live(2).await;
+    window.quit().await;
+}
+
+/// A binary message in three frames.
+fn fragments(message: &[u8]) -> Vec<WsMessage> {
+    let pieces: Vec<_> = message.chunks(message.len().div_ceil(3)).collect();
+    let last = pieces.len() - 1;
+    let frame = |(number, piece): (usize, &&[u8])| {
+        let kind = if number == 0 { Data::Binary } else { Data::Continue };
+        WsMessage::Frame(Frame::message(piece.to_vec(), OpCode::Data(kind), number == last))
+    };
+    pieces.iter().enumerate().map(frame).collect()
+}
+
+#[tokio::test]
+async fn binary_messages_as_large_as_the_limit_are_read_as_outcomes_or_kept_to_be_saved() {
+    let limit = Preferences::default().message_limit;
+    let outcome = |id: &str, size: usize| {
+        let message = |body: &str| {
+            json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 3, "body": body}}).to_string()
+        };
+        message(&"x".repeat(size - message("").len())).into_bytes()
+    };
+    let mut payloads = vec![vec![0x9f], bytes(70_000), bytes(limit - 1), bytes(limit)];
+    // Messages are told apart by their size.
+    payloads[3].reverse();
+    let mut frames = vec![WsMessage::binary(outcome("whole", limit))];
+    frames.extend(fragments(&outcome("fragments", limit)));
+    frames.extend(payloads.iter().enumerate().flat_map(|(number, payload)| {
+        if number % 2 == 0 { vec![WsMessage::binary(payload.clone())] } else { fragments(payload) }
+    }));
+    frames.push(WsMessage::binary(outcome("last", 100)));
+    let backend = Backend::start(|_| (404, String::new())).await;
+    let profile = profile_at(&backend, &proxy_sending(frames).await);
+    let id = profile.id;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    window.act(Action::SignIn(Box::new(with_token(profile, "T"))));
+    for (of, size) in [("whole", limit), ("fragments", limit), ("last", 100)] {
+        let is_it = |entry: &Entry| entry.key == command(of);
+        let entry = window.since(0, of, |event| entry_with(event, is_it)).await;
+        let Fact::Heard(Message::Command(report)) = &entry.fact else { panic!("{:?}", entry.fact) };
+        assert_eq!((report.status, entry.raw.len()), (CommandStatus::Failed, size), "{of}");
+    }
+    for (number, payload) in payloads.iter().enumerate() {
+        let wanted = Fact::Unreadable { reason: UnreadableReason::Binary, size: payload.len() as u64 };
+        let entry = window.since(0, "the bytes", |event| entry_with(event, |entry| entry.fact == wanted)).await;
+        let to = machine.file(&format!("message {number}"));
+        window.act(Action::SaveMessage { profile: id, key: entry.key, to: to.clone(), span: None });
+        window.notice(&format!("message {number} is saved")).await;
+        assert!(std::fs::read(&to).expect("a file") == *payload, "message {number}: other bytes");
+    }
+    assert!(!window.was(|state| matches!(state, ConnectionState::Reconnecting { .. })), "it was given up in between");
+    window.quit().await;
+}
+
+/// The first wanted entry of an event, received now or in an earlier run.
+fn entry_with(event: &Event, wanted: impl Fn(&Entry) -> bool) -> Option<Entry> {
+    let (Event::Committed { entries, .. } | Event::Restored { entries, .. }) = event else { return None };
+    entries.iter().find(|entry| wanted(entry)).cloned()
+}
+
+/// The full texts of a command's row, as the window asks for them when it copies the row: one for each text that the row cuts.
+async fn whole_texts(window: &mut Window, profile: ProfileId, id: &str) -> Vec<(ActivityKey, String)> {
+    window.since(0, id, |event| entry_with(event, |entry| entry.key == command(id))).await;
+    let mut activities = Activities::new(std::time::Duration::from_mins(10));
+    for event in &window.heard {
+        match event {
+            Event::Restored { entries, .. } => activities.apply_restored(entries),
+            Event::Committed { entries, .. } => entries.iter().for_each(|entry| activities.apply(entry)),
+            _ => {}
+        }
+    }
+    let row = activities.get(activities.find(&command(id)).expect("a row")).expect("a row");
+    let shown = row.message();
+    let begins = shown.strip_suffix('…').expect("a text that is cut").to_owned();
+    assert!(!begins.contains("NEEDLE"), "{begins}");
+    let cut = CutText { key: row.key(), from: row.first_seq(), to: row.last_seq(), begins };
+    // No row has this text any more, or ever had.
+    let gone = CutText { begins: "something else".to_owned(), ..cut.clone() };
+    window.act(Action::ReadTexts { profile, rows: vec![gone, cut] });
+    window
+        .wait("the texts", |event| match event {
+            Event::WholeTexts { texts, .. } => Some(texts.clone()),
+            _ => None,
+        })
+        .await
+}
+
+#[tokio::test]
+async fn the_whole_text_of_a_row_comes_from_the_journal_also_after_a_restart() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    window.kept().await;
+    let reason = format!("{} NEEDLE", "why ".repeat(100));
+    // A text that came later for the same row does not hide the one that is asked for.
+    for (status, body) in [(1, "begun"), (3, &*reason), (1, "and once more")] {
+        let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": "c-1", "command_status": status, "body": body}});
+        sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
+    }
+    let last = |entry: &Entry| entry.key == command("c-1") && entry.raw.contains("and once more");
+    window.since(0, "the last message", |event| entry_with(event, last)).await;
+    for _run in ["now", "restored"] {
+        assert_eq!(whole_texts(&mut window, profile, "c-1").await, [(command("c-1"), reason.clone())]);
+        window.quit().await;
+        window = Window::open(&machine);
+        window.live(1).await;
+    }
     window.quit().await;
 }
