@@ -342,6 +342,11 @@ async fn a_kill_after_signing_out_takes_neither_the_promise_to_forget_nor_the_on
         window.act(Action::SignOut { profile: profile.id, revoke: true });
         window.state("signed out", |state| *state == ConnectionState::SignedOut).await;
         until("the promise", async || (pending(&folder.join("data"), 2) == 1).then_some(())).await;
+        // Without the settings, the next run would know of no profile.
+        let settings = folder.join("config/settings.toml");
+        let id = profile.id.to_string();
+        let has_profile = || std::fs::read_to_string(&settings).is_ok_and(|text| text.contains(&id));
+        until("the settings", async || has_profile().then_some(())).await;
         say("signed out");
         return std::future::pending().await;
     }
