@@ -107,6 +107,31 @@ fn messages_come_one_a_line_in_order_of_arrival() {
 }
 
 #[test]
+fn a_missing_status_and_a_single_byte_are_said_by_watch_and_export() {
+    let privicore = Privicore::start();
+    let home = Home::of(privicore.running());
+    let mut watch = home.start(&["watch", "--json", "--exit-on", "final:c-2"]);
+    privicore.until_joined(1);
+    privicore.publish(&json!({"data": {"type": "X-DPT-CAB-ID", "id": "c-1"}}));
+    privicore.publish(&json!(5));
+    privicore.outcome("c-2", 2, "");
+    let wanted = [
+        "43 bytes received: the status of a command without a command_status. {\"data\":{\"id\":\"c-1\",\"type\":\"X-DPT-CAB-ID\"}}",
+        "1 byte received: not a JSON object. 5",
+    ];
+    let watched = [watch.json(), watch.json()];
+    assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
+    for more in [&[][..], &["--messages"]] {
+        let exported = home.run(&[&["export", "--format", "ndjson"], more].concat()).with(0).json();
+        for lines in [&watched[..], exported.get(..2).expect("two lines")] {
+            let said: Vec<_> = lines.iter().map(|line| line["message"].as_str().expect("text")).collect();
+            assert_eq!(said, wanted, "{more:?}");
+            assert!(lines.iter().all(|line| line["status"] == "Unrecognised"), "{lines:?}");
+        }
+    }
+}
+
+#[test]
 fn csv_has_a_header_and_comes_whole_into_a_file() {
     let privicore = Privicore::start();
     let home = home_with_a_journal(&privicore);

@@ -7,6 +7,7 @@ use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use privicore_monitor::activity::{ActivityKey, Fact, StatusCheck};
 use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::protocol::{Incoming, incoming};
 
 use super::harness::{LINK, Window, command, data};
 
@@ -241,6 +242,34 @@ fn copied_cells_are_no_formulas_and_stay_apart_in_a_spreadsheet() {
     let lines = copied(&window).expect("nothing was copied");
     let lines: Vec<_> = lines.lines().map(|line| line.split('\t').next_back().expect("cells")).collect();
     assert_eq!(lines, ["'=1+1", "\"\"\"quoted\"\" at the beginning\""]);
+}
+
+#[test]
+fn what_is_wrong_with_a_message_is_said_in_its_row_and_in_its_details() {
+    for (raw, size, wrong) in [
+        (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1"}}"#, "43", "the status of a command without a command_status"),
+        ("5", "1", "not a JSON object"),
+    ] {
+        let Incoming::Unreadable(reason) = incoming::parse(raw) else { panic!("{raw} can be read") };
+        let mut window = Window::live();
+        let fact = Fact::Unreadable { reason, size: raw.len() as u64 };
+        let entry = window.fact(ActivityKey::Message("m-1".into()), fact, raw);
+        window.commit(vec![entry.clone()]);
+        assert_eq!(window.rows(), ["Message m-1, Unrecognised"]);
+        window.key(Key::ArrowDown);
+        window.harness.event(egui::Event::Copy);
+        window.harness.step();
+        let text = copied(&window).expect("nothing was copied");
+        let noun = if size == "1" { "byte" } else { "bytes" };
+        assert!(text.ends_with(&format!("\t{size} {noun} received: {wrong}. {raw}\n")), "{text:?}");
+        window.run();
+        window.key(Key::Enter);
+        let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
+        window.say(Event::History { profile: window.id(), key, entries: vec![entry], is_cut: false });
+        window.run();
+        let said = format!("{size} B that could not be read: {wrong}, by socket");
+        assert!(window.all(Role::Label).iter().any(|label| label.ends_with(&said)), "{:?}", window.all(Role::Label));
+    }
 }
 
 #[test]
