@@ -53,10 +53,20 @@ fn a_date_is_the_day_that_the_table_shows() {
         window.run();
         window.rows().len()
     };
-    let today = "since:2026-03-02";
-    let tomorrow = "since:2026-03-03";
-    assert_eq!((shown(&mut window, "UTC", today), shown(&mut window, "UTC", tomorrow)), (1, 0));
-    assert_eq!(shown(&mut window, "Pacific/Kiritimati", tomorrow), 1, "it is the 3rd there");
+    for (zone, today, tomorrow) in [
+        ("UTC", "since:2026-03-02", "since:2026-03-03"),
+        ("Pacific/Kiritimati", "since:2026-03-03", "since:2026-03-04"),
+        ("Etc/GMT+12", "since:2026-03-02", "since:2026-03-03"),
+    ] {
+        assert_eq!((shown(&mut window, zone, today), shown(&mut window, zone, tomorrow)), (1, 0), "{zone}");
+    }
+    // In the night, west of UTC, it is still the day before.
+    window.set_clock("03:00:00");
+    window.hear(&[command("bb-2", 2, "second")]);
+    for (zone, typed, rows) in [("UTC", "since:2026-03-02 bb", 1), ("America/Los_Angeles", "since:2026-03-02 bb", 0)] {
+        assert_eq!(shown(&mut window, zone, typed), rows, "{zone}");
+    }
+    assert_eq!(shown(&mut window, "Pacific/Kiritimati", "since:2026-03-03 aa"), 1, "it is the 3rd there");
     // Another zone applies at once, also to text typed before.
     window.clock.with(|clock| clock.zone = jiff::tz::TimeZone::UTC);
     window.run();

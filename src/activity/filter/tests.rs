@@ -199,15 +199,22 @@ fn what_is_found_is_marked_apart_and_in_its_own_field() {
 
 #[test]
 fn a_date_is_a_day_in_the_zone_that_the_table_shows() {
-    // Row d had its last message on 1970-01-12 at 13:45:40 UTC, which is a day later in Kiribati.
-    let activities = world();
-    let found = |typed: &str, zone: &str| {
-        let filter = Filter::parse_in(typed, &TimeZone::get(zone).unwrap()).unwrap();
-        filter.matches(&activities.get(RowId::nth(3)).unwrap(), NOW)
+    // At 11:46:40 UTC on 1970-01-12: still the 11th at the western end of the world, and the 13th at its eastern end.
+    let message = r#"{"data":{"type":"X-DPT-CAB-ID","id":"a-1","command_status":2,"body":""}}"#;
+    let mut activities = Activities::new(Duration::from_mins(10));
+    activities.apply(&heard(1, 2 * 60 * 60, message));
+    let found = |date: &str, zone: &str| {
+        let filter = Filter::parse_in(&format!("since:{date}"), &TimeZone::get(zone).unwrap()).unwrap();
+        filter.matches(&activities.get(RowId::nth(0)).unwrap(), NOW)
     };
-    assert!(found("since:1970-01-12", "UTC") && !found("since:1970-01-13", "UTC"));
-    assert!(found("since:1970-01-13", "Etc/GMT-14"), "it is the 13th there");
-    assert!(!found("since:1970-01-12", "Etc/GMT+12") || found("since:1970-01-12", "UTC"));
+    for (zone, today, tomorrow) in [
+        ("UTC", "1970-01-12", "1970-01-13"),
+        ("Etc/GMT+12", "1970-01-11", "1970-01-12"),
+        ("Etc/GMT-14", "1970-01-13", "1970-01-14"),
+    ] {
+        assert!(found(today, zone), "{zone}: {today} has begun");
+        assert!(!found(tomorrow, zone), "{zone}: {tomorrow} has not begun");
+    }
     assert_eq!(
         Filter::parse_in("since:1970-01-13", &TimeZone::get("Asia/Tokyo").unwrap()).unwrap().to_string(),
         "since:1970-01-13"
