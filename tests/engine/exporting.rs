@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use privicore_monitor::activity::export_record::Format;
-use privicore_monitor::activity::{ActivityKey, Filter, StatusFilter};
+use privicore_monitor::activity::{ActivityKey, Filter, Seq, StatusFilter};
 use privicore_monitor::engine::{Action, Event, Export, ExportProgress};
 use privicore_monitor::sandbox::DEMO_USERNAME;
 use privicore_monitor::settings::ProfileId;
@@ -50,6 +50,56 @@ async fn what_fits_the_filter_and_the_chip_is_in_the_file_and_nothing_else() {
     window.act(export(nowhere.clone()));
     window.notice("Nothing was exported").await;
     assert!(!nowhere.exists(), "something is there");
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn exactly_the_selected_rows_are_in_the_file() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let mut seqs = Vec::new();
+    for (id, status) in [("a-1", 1), ("a-2", 3), ("b-1", 1), ("a-1", 2)] {
+        let message =
+            serde_json::json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": "x"}});
+        sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
+        let is_it = |text: &str| text.contains(&format!(r#""command_status":{status}"#));
+        seqs.push(window.entry(&ActivityKey::Command(id.into()), |entry| is_it(&entry.raw)).await.seq);
+    }
+    let [first, failed, pending, settled] = *seqs else { panic!("{seqs:?}") };
+    let never = Seq(settled.0 + 1_000);
+    for (number, (rows, messages, expected)) in [
+        (vec![first, pending], false, &["a-1 Succeeded", "b-1 Pending"][..]),
+        // Each entry of an activity stands for all of it.
+        (vec![settled, failed], false, &["a-1 Succeeded", "a-2 Failed"]),
+        (vec![first, settled], false, &["a-1 Succeeded"]),
+        (vec![settled, pending], true, &["a-1 Pending", "b-1 Pending", "a-1 Succeeded"]),
+        (vec![never], false, &[]),
+        (Vec::new(), false, &[]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let to = machine.file(&format!("{number}.ndjson"));
+        window.act(Action::Export(Box::new(Export {
+            profile: Some(profile),
+            format: Format::Ndjson,
+            filter: Filter::default(),
+            status_filter: StatusFilter::All,
+            messages,
+            bom: false,
+            rows: Some(rows.clone()),
+            to: to.clone(),
+        })));
+        window.notice(&format!("exported to {}", to.display())).await;
+        let text = std::fs::read_to_string(&to).expect("the file");
+        let line = |line: &str| {
+            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            format!("{} {}", line["id"].as_str().expect("an id"), line["status"].as_str().expect("a status"))
+        };
+        assert_eq!(text.lines().map(line).collect::<Vec<_>>(), expected, "{rows:?}, messages: {messages}");
+    }
     window.quit().await;
 }
 
