@@ -134,6 +134,34 @@ mod tests {
         });
     }
 
+    /// Where changes of permissions are refused, they stay as the file system has them.
+    #[test]
+    #[cfg(unix)]
+    fn others_can_read_a_journal_only_if_folder_and_file_let_them() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(crate::journal::file::schema::FILE);
+        let allow = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        allow(folder.path(), 0o755);
+        assert!(!is_open_to_others(folder.path()), "there is no journal yet");
+        File::create_new(&file).unwrap();
+        for (of_folder, of_file, open) in [
+            (0o777, 0o777, true),
+            (0o755, 0o644, true),
+            (0o750, 0o640, true),
+            (0o701, 0o604, true),
+            (0o700, 0o644, false),
+            (0o755, 0o600, false),
+            // A listing is no way in, and writing is no reading.
+            (0o744, 0o644, false),
+            (0o755, 0o622, false),
+        ] {
+            allow(folder.path(), of_folder);
+            allow(&file, of_file);
+            assert_eq!(is_open_to_others(folder.path()), open, "{of_folder:o} and {of_file:o}");
+        }
+    }
+
     #[test]
     fn a_look_says_who_has_it_and_neither_makes_nor_takes_anything() {
         let folder = tempfile::tempdir().unwrap();
