@@ -98,7 +98,25 @@ impl RestError {
     }
 }
 
-/// The server's words as part of a sentence.
+/// The server's words as part of a sentence, which ends with a full stop of its own.
 pub(crate) fn quoted(words: &str) -> String {
+    let words = words.strip_suffix('.').unwrap_or(words);
     if words.is_empty() { String::new() } else { format!(": {words}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_servers_sentence_ends_with_one_full_stop() {
+        for (words, told) in [
+            ("", "h answered with status 500."),
+            ("It broke", "h answered with status 500: It broke."),
+            ("It broke.", "h answered with status 500: It broke."),
+        ] {
+            let error = RestError::Status { host: "h".to_owned(), status: 500, words: words.to_owned(), wait: None };
+            assert_eq!(error.to_string(), told);
+        }
+    }
 }
