@@ -17,7 +17,7 @@ use zbus::blocking::connection::Builder;
 use zbus::blocking::fdo::DBusProxy;
 use zbus::message::Header;
 use zbus::names::{BusName, OwnedUniqueName};
-use zbus::zvariant::OwnedValue;
+use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue};
 
 use crate::failure::{Failure, Outcome, ensure};
 use crate::process::Process;
@@ -119,7 +119,7 @@ impl Notifications {
 /// A private session bus: only the test's own services answer on it.
 pub(crate) struct PrivateBus {
     address: String,
-    _daemon: Process,
+    daemon: Process,
     // Dropped last: it contains the socket and the configuration.
     _folder: TempDir,
 }
@@ -155,12 +155,21 @@ impl PrivateBus {
         let mut address = String::new();
         BufReader::new(said).read_line(&mut address)?;
         ensure(!address.is_empty(), "the bus did not start; logs/private-bus.log says why")?;
-        Ok(Self { address: address.trim().to_owned(), _daemon: daemon, _folder: folder })
+        Ok(Self { address: address.trim().to_owned(), daemon, _folder: folder })
     }
 
     /// Ends the bus with all its connections.
     pub(crate) fn end(self) {
         drop(self);
+    }
+
+    /// Lets the bus answer nothing any more, though its connections stay open.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the signal can't be sent.
+    pub(crate) fn freeze(&self) -> Outcome<()> {
+        crate::input::run("kill", &["-STOP", &self.daemon.0.id().to_string()]).map(drop)
     }
 
     /// The address of the bus.
@@ -203,9 +212,31 @@ impl Portal {
     }
 }
 
+/// The path of a file chooser's dialog.
+const DIALOG: &str = "/org/freedesktop/portal/desktop/request/1_1/t";
+
+/// The program that draws a portal's dialogs, in a process of its own. It only has its name on the bus.
+pub(crate) struct Backend(Connection);
+
+impl Backend {
+    /// Takes the name of a backend.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the bus does not answer.
+    pub(crate) fn start(on: &PrivateBus) -> Outcome<Self> {
+        Ok(Self(Builder::address(on.address())?.name("org.freedesktop.impl.portal.desktop.test")?.build()?))
+    }
+
+    /// Ends it.
+    pub(crate) fn end(self) -> Outcome<()> {
+        Ok(self.0.close()?)
+    }
+}
+
 /// A portal's file chooser that accepts each request, fails it, or never replies, and never draws anything.
 pub(crate) struct FileChooser {
-    _bus: Connection,
+    bus: Connection,
     asked: Record<String>,
 }
 
@@ -232,16 +263,28 @@ impl FileChooser {
             .serve_at("/org/freedesktop/portal/desktop", Chooser { reply, asked: Arc::clone(&asked) })?
             .name("org.freedesktop.portal.Desktop")?
             .build()?;
-        Ok(Self { _bus: bus, asked })
+        Ok(Self { bus, asked })
     }
 
-    /// Waits until a dialog is requested.
+    /// Waits until this many dialogs were requested.
     ///
     /// # Errors
     ///
-    /// Fails if none is.
-    pub(crate) fn wait_asked(&self) -> Outcome<()> {
-        until("the portal to be asked for a dialog", || Ok(look(&self.asked).into_iter().next())).map(drop)
+    /// Fails if they are not.
+    pub(crate) fn wait_asked(&self, times: usize) -> Outcome<()> {
+        until("the portal to be asked for a dialog", || Ok((look(&self.asked).len() == times).then_some(())))
+    }
+
+    /// Reports that the dialog ended without the operator, as the portal does when the backend is gone.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the bus does not answer.
+    pub(crate) fn report_end(&self) -> Outcome<()> {
+        const OTHERWISE: u32 = 2;
+        let results = HashMap::<String, OwnedValue>::new();
+        let to = Option::<&str>::None;
+        Ok(self.bus.emit_signal(to, DIALOG, "org.freedesktop.portal.Request", "Response", &(OTHERWISE, results))?)
     }
 }
 
@@ -257,13 +300,25 @@ impl Chooser {
         _parent: String,
         title: String,
         _options: HashMap<String, OwnedValue>,
-    ) -> zbus::fdo::Result<zbus::zvariant::OwnedObjectPath> {
+    ) -> zbus::fdo::Result<OwnedObjectPath> {
+        self.reply(title).await
+    }
+
+    async fn open_file(
+        &self,
+        _parent: String,
+        title: String,
+        _options: HashMap<String, OwnedValue>,
+    ) -> zbus::fdo::Result<OwnedObjectPath> {
+        self.reply(title).await
+    }
+}
+
+impl Chooser {
+    async fn reply(&self, title: String) -> zbus::fdo::Result<OwnedObjectPath> {
         note(&self.asked, title);
         match self.reply {
-            Reply::Accept => Ok(zbus::zvariant::ObjectPath::from_static_str_unchecked(
-                "/org/freedesktop/portal/desktop/request/1_1/t",
-            )
-            .into()),
+            Reply::Accept => Ok(ObjectPath::from_static_str_unchecked(DIALOG).into()),
             Reply::Fail => Err(zbus::fdo::Error::Failed("there is no backend".to_owned())),
             Reply::Never => pending().await,
         }

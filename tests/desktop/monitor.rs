@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -46,6 +47,18 @@ impl Home {
     /// The settings' folder.
     pub(crate) fn config(&self) -> PathBuf {
         self.root().join("config")
+    }
+
+    /// Lets all users read the data folder and the files in it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the permissions can't be changed.
+    pub(crate) fn open_to_others(&self) -> Outcome<()> {
+        for file in fs::read_dir(self.data())? {
+            fs::set_permissions(file?.path(), fs::Permissions::from_mode(0o644))?;
+        }
+        Ok(fs::set_permissions(self.data(), fs::Permissions::from_mode(0o755))?)
     }
 
     /// Where the operator saves files.

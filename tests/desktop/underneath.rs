@@ -3,11 +3,14 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use atspi::Role;
+use x11rb::connection::Connection as _;
+use x11rb::protocol::xproto::ConnectionExt as _;
 
-use crate::bus::{AccessibilityService, FileChooser, PrivateBus, Reply};
+use crate::bus::{AccessibilityService, Backend, FileChooser, PrivateBus, Reply};
 use crate::failure::{Failure, Outcome, ensure};
 use crate::fixture::Stage;
 use crate::input;
@@ -42,11 +45,34 @@ impl Display {
         Ok(Self { server, name: format!(":{}", number.trim()) })
     }
 
-    /// Ends it, as at the end of a desktop session.
-    fn end(mut self) -> Outcome<()> {
-        self.server.0.kill()?;
+    /// Ends it, or the connection of the only window on it.
+    fn end(mut self, how: DisplayEnd) -> Outcome<()> {
+        match how {
+            DisplayEnd::Crash => self.server.0.kill()?,
+            DisplayEnd::LogOut => drop(input::run("kill", &["-TERM", &self.server.0.id().to_string()])?),
+            DisplayEnd::ForcedQuit => {
+                let (connection, screen) = x11rb::connect(Some(&self.name))?;
+                let root = connection.setup().roots.get(screen).ok_or_else(|| Failure::new("no screen"))?.root;
+                let windows = connection.query_tree(root)?.reply()?.children;
+                for window in windows {
+                    connection.kill_client(window)?.check()?;
+                }
+                return Ok(());
+            }
+        }
         Ok(self.server.0.wait().map(drop)?)
     }
+}
+
+/// How a program loses its display.
+#[derive(Debug, Clone, Copy)]
+enum DisplayEnd {
+    /// The X server is killed.
+    Crash,
+    /// The X server ends in order, as at the end of a desktop session.
+    LogOut,
+    /// The X server goes on and closes the program's connection, as `xkill` has it do.
+    ForcedQuit,
 }
 
 /// Whether this element is a notice with these words.
@@ -61,16 +87,21 @@ fn signed_in(stage: &Stage) -> Outcome<()> {
     ensure(exit.success(), format!("the program ended with {exit}"))
 }
 
-/// Types a path into the program's own file dialog.
-fn type_path(monitor: &Monitor, path: &str) -> Outcome<()> {
-    monitor.wait_part(Role::Dialog, "Choose a file")?;
+/// The names in the program's own dialog: its title, its field and its button.
+const FILE: [&str; 3] = ["Choose a file", "File path", "Save"];
+const FOLDER: [&str; 3] = ["Choose a folder", "Folder path", "Choose"];
+
+/// Types a path into the program's own dialog.
+fn type_path(monitor: &Monitor, [title, field, button]: [&str; 3], path: &Path) -> Outcome<()> {
+    let path = path.display().to_string();
+    monitor.wait_part(Role::Dialog, title)?;
     monitor.part_where("what to install", |node| says(node, "Install xdg-desktop-portal"))?;
-    let field = monitor.part(Role::Entry, "File path")?;
+    let field = monitor.part(Role::Entry, field)?;
     field.focus()?;
     input::press("ctrl+a")?;
-    input::type_text(path)?;
-    field.wait_text(path)?;
-    monitor.click_button("Save")
+    input::type_text(&path)?;
+    field.wait_text(&path)?;
+    monitor.click_button(button)
 }
 
 #[test]
@@ -89,9 +120,22 @@ fn without_a_portal_the_window_asks_for_the_path_itself() -> Outcome<()> {
         monitor.wait_row(&format!("Data request {request}, Ready"))?;
         monitor.click_button(&format!("Download {request}"))?;
         let target = stage.home.saved().join(format!("typed {number}.bin"));
-        type_path(&monitor, &target.display().to_string())?;
+        type_path(&monitor, FILE, &target)?;
         monitor.wait_row(&format!("Data request {request}, Saved"))?;
         ensure(fs::read(&target)? == payload, format!("{reply:?}: the saved file holds other bytes"))?;
+        // A folder is asked for in the same way.
+        let request = format!("{request}-folder");
+        stage.privicore.offer(&request, &payload)?;
+        monitor.wait_row(&format!("Data request {request}, Ready"))?;
+        monitor.click_button("Menu")?;
+        monitor.click_button("Download all ready…")?;
+        let folder = stage.home.saved().join(format!("folder {number}"));
+        fs::create_dir(&folder)?;
+        type_path(&monitor, FOLDER, &folder)?;
+        monitor.wait_row(&format!("Data request {request}, Saved"))?;
+        let files: Vec<_> = fs::read_dir(&folder)?.collect::<Result<_, _>>()?;
+        let [file] = &*files else { return Err(Failure::new(format!("{reply:?}: {files:?} are saved"))) };
+        ensure(fs::read(file.path())? == payload, format!("{reply:?}: the file in the folder holds other bytes"))?;
         let exit = monitor.terminate()?;
         ensure(exit.success(), format!("{reply:?}: the program ended with {exit}"))?;
         fs::remove_dir_all(stage.home.config())?;
@@ -101,7 +145,7 @@ fn without_a_portal_the_window_asks_for_the_path_itself() -> Outcome<()> {
 }
 
 #[test]
-fn a_portal_or_a_bus_that_ends_with_its_dialog_open_cancels_that_dialog_alone() -> Outcome<()> {
+fn a_portal_its_backend_or_a_bus_that_ends_with_its_dialog_open_cancels_that_dialog_alone() -> Outcome<()> {
     let stage = Stage::set()?;
     let bus = PrivateBus::start()?;
     let _accessibility = AccessibilityService::start(&bus)?;
@@ -115,20 +159,50 @@ fn a_portal_or_a_bus_that_ends_with_its_dialog_open_cancels_that_dialog_alone() 
     monitor.wait_row(&ready)?;
     let download = format!("Download {REQUEST}");
     monitor.click_button(&download)?;
-    portal.wait_asked()?;
+    portal.wait_asked(1)?;
     drop(portal);
     monitor.part_where("a notice", |node| says(node, "ended without an answer"))?;
-    // The next dialog opens, and its bus ends.
+    // The next dialog opens, and the program that draws it ends alone.
     let portal = FileChooser::open(&bus, Reply::Accept)?;
+    let backend = Backend::start(&bus)?;
     monitor.click_button(&download)?;
-    portal.wait_asked()?;
+    portal.wait_asked(1)?;
+    backend.end()?;
+    portal.report_end()?;
+    monitor.part_where("a notice", |node| says(node, "(2 times)") && says(node, "ended without an answer"))?;
+    // The next dialog opens, and its bus ends.
+    monitor.click_button(&download)?;
+    portal.wait_asked(2)?;
     bus.end();
+    monitor.part_where("a notice", |node| says(node, "(3 times)") && says(node, "ended without an answer"))?;
     stage.privicore.report_command(COMMAND, 2)?;
     monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
     // No portal is left to ask.
     let target = stage.home.saved().join("typed.bin");
     monitor.click_button(&download)?;
-    type_path(&monitor, &target.display().to_string())?;
+    type_path(&monitor, FILE, &target)?;
+    monitor.wait_row(&format!("Data request {REQUEST}, Saved"))?;
+    ensure(fs::read(&target)? == payload, "the saved file holds other bytes")?;
+    let exit = monitor.terminate()?;
+    ensure(exit.success(), format!("the program ended with {exit}"))?;
+    stage.privicore.wait_nobody_joined()
+}
+
+#[test]
+fn a_bus_that_stops_answering_is_not_waited_for() -> Outcome<()> {
+    let stage = Stage::set()?;
+    let bus = PrivateBus::start()?;
+    let _accessibility = AccessibilityService::start(&bus)?;
+    let monitor = Monitor::start_on(&stage.desktop, &stage.home, bus.address())?;
+    monitor.sign_in(&stage.privicore)?;
+    monitor.wait_connection("Live")?;
+    let payload = privicore::payload();
+    stage.privicore.offer(REQUEST, &payload)?;
+    monitor.wait_row(&format!("Data request {REQUEST}, Ready"))?;
+    bus.freeze()?;
+    monitor.click_button(&format!("Download {REQUEST}"))?;
+    let target = stage.home.saved().join("typed.bin");
+    type_path(&monitor, FILE, &target)?;
     monitor.wait_row(&format!("Data request {REQUEST}, Saved"))?;
     ensure(fs::read(&target)? == payload, "the saved file holds other bytes")?;
     let exit = monitor.terminate()?;
@@ -140,21 +214,25 @@ fn a_portal_or_a_bus_that_ends_with_its_dialog_open_cancels_that_dialog_alone() 
 fn the_end_of_the_display_leaves_the_channel_and_loses_nothing() -> Outcome<()> {
     let stage = Stage::set()?;
     signed_in(&stage)?;
-    let display = Display::start(&[])?;
-    let monitor = Monitor::start_beside(&stage.desktop, &stage.home, &[("DISPLAY", &display.name)])?;
-    monitor.wait_connection("Live")?;
-    stage.privicore.report_command(COMMAND, 2)?;
-    monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
-    display.end()?;
-    let exit = monitor.ended()?;
-    let said = stage.home.last_log()?;
-    ensure(exit.code() == Some(1), format!("the program ended with {exit}"))?;
-    ensure(said.contains("The display was closed"), "nothing is said of the display")?;
-    stage.privicore.wait_nobody_joined()?;
-    let monitor = stage.start()?;
-    monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
-    let exit = monitor.terminate()?;
-    ensure(exit.success(), format!("the program ended with {exit}"))
+    for (number, how) in [DisplayEnd::Crash, DisplayEnd::LogOut, DisplayEnd::ForcedQuit].into_iter().enumerate() {
+        let row = format!("Command {COMMAND}-{number}, Succeeded");
+        let display = Display::start(&[])?;
+        let monitor = Monitor::start_beside(&stage.desktop, &stage.home, &[("DISPLAY", &display.name)])?;
+        monitor.wait_connection("Live")?;
+        stage.privicore.report_command(&format!("{COMMAND}-{number}"), 2)?;
+        monitor.wait_row(&row)?;
+        display.end(how)?;
+        let exit = monitor.ended()?;
+        let said = stage.home.last_log()?;
+        ensure(exit.code() == Some(1), format!("{how:?}: the program ended with {exit}"))?;
+        ensure(said.contains("The display was closed"), format!("{how:?}: nothing is said of the display"))?;
+        stage.privicore.wait_nobody_joined()?;
+        let monitor = stage.start()?;
+        monitor.wait_row(&row)?;
+        let exit = monitor.terminate()?;
+        ensure(exit.success(), format!("{how:?}: the program ended with {exit}"))?;
+    }
+    Ok(())
 }
 
 #[test]
@@ -215,8 +293,26 @@ fn a_disk_that_refuses_permissions_and_shared_memory_is_worked_with() -> Outcome
     for environment in [&[][..], &refusing] {
         let monitor = Monitor::start_as(&stage.desktop, &stage.home, environment)?;
         monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
+        ensure(monitor.part_now(is_open_to_others).is_none(), "others can't read it")?;
+        let exit = monitor.terminate()?;
+        ensure(exit.success(), format!("the program ended with {exit}"))?;
+    }
+    // A disk that has the files of all users open says so, unless the program can close them.
+    for (environment, is_told) in [(&refusing[..], true), (&[], false)] {
+        stage.home.open_to_others()?;
+        let monitor = Monitor::start_as(&stage.desktop, &stage.home, environment)?;
+        monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
+        if is_told {
+            monitor.part_where("the warning", is_open_to_others)?;
+        }
+        ensure(monitor.part_now(is_open_to_others).is_some() == is_told, "the warning is wrong")?;
         let exit = monitor.terminate()?;
         ensure(exit.success(), format!("the program ended with {exit}"))?;
     }
     Ok(())
+}
+
+/// Whether this is the warning that others can read the journal.
+fn is_open_to_others(node: &Node) -> bool {
+    says(node, "Other users of this computer can read the data directory") && says(node, "--data-dir")
 }

@@ -66,6 +66,34 @@ fn the_window_says_what_to_install_and_saves_where_it_is_told() {
 }
 
 #[test]
+fn a_folder_is_asked_for_in_the_same_way() {
+    let mut window = Window::live();
+    window.hear(&[data("r-1", "rates", 1, LINK), data("r-2", "rates", 1, LINK)]);
+    window.press("Menu");
+    window.press_last("Download all ready…");
+    let (suggestion, answer) = window.dialogs.with(Vec::pop).expect("the desktop is asked first");
+    let request =
+        FileRequest { kind: FileKind::Folder, title: suggestion.title, folder: None, file_name: String::new() };
+    let failed = FailedDialog { error: FileDialogError::Unavailable, unanswered: Some((request, answer)) };
+    window.desktop.failed.with(|all| all.push(failed));
+    window.run();
+    assert!(window.has(Role::Dialog, "Choose a folder"));
+    window.type_into(Role::TextInput, "Folder path", "/in");
+    window.press("Choose");
+    let (typed, kind, reply) = window.desktop.checks.with(Vec::pop).expect("the path is looked at");
+    assert_eq!((typed.as_str(), kind), ("~/in", FileKind::Folder));
+    reply.give(PathCheck::Usable("/home/ops/in".into()));
+    window.run();
+    assert!(!window.has(Role::Dialog, "Choose a folder"), "the dialog stays open");
+    window.run();
+    let to = window.actions().into_iter().find_map(|action| match action {
+        Action::DownloadAll { folder, requests, .. } => Some((folder, requests.len())),
+        _ => None,
+    });
+    assert_eq!(to, Some(("/home/ops/in".into(), 2)));
+}
+
+#[test]
 fn a_file_is_replaced_only_when_the_operator_says_so() {
     let mut window = asking();
     window.press("Save");

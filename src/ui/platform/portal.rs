@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
@@ -19,8 +20,11 @@ use crate::engine::{FileDialogError, FileKind, FileRequest};
 
 const SERVICE: &str = "org.freedesktop.portal.Desktop";
 
-/// How long the portal may take to accept the request. The operator may take any time to close the dialog.
+/// How long bus and portal together may take to accept the request. The operator may take any time to close the dialog.
 const OPENING: Duration = Duration::from_secs(4);
+/// An operator who has clicked sees something within this time: the desktop's dialog, or the window's own.
+const MOST: Duration = Duration::from_secs(5);
+const _: () = assert!(OPENING.as_millis() < MOST.as_millis());
 
 /// The signals that a dialog waits for: its response, and the end of the portal or of the program that draws its dialogs.
 const SIGNALS: [&str; 3] = [
@@ -32,13 +36,30 @@ const SIGNALS: [&str; 3] = [
 /// Shows the dialog and waits for its result: `None` if the operator cancelled. `parent` identifies the window that the dialog
 /// belongs to; empty if that is not possible.
 pub(crate) fn choose(request: &FileRequest, parent: &str) -> Result<Option<PathBuf>, FileDialogError> {
-    match open(request, parent) {
-        Ok((handle, signals)) => answer(&handle, signals),
-        Err(error) => {
+    let (wanted, parent) = (request.clone(), parent.to_owned());
+    // A bus that accepts connections and never answers has no time limit of its own. If it answers later, the connection is
+    // closed, and the portal closes the dialog with it.
+    match within(OPENING, move || open(&wanted, &parent)) {
+        Some(Ok((handle, signals))) => answer(&handle, signals),
+        Some(Err(error)) => {
             tracing::warn!(%error, "the portal opens no file dialog");
             Err(FileDialogError::Unavailable)
         }
+        None => {
+            tracing::warn!("the portal does not answer");
+            Err(FileDialogError::Unavailable)
+        }
     }
+}
+
+/// What `work` returns, or `None` if it takes longer than `patience`. It then goes on in its own thread, for nobody.
+fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (sender, result) = sync_channel(1);
+    let work = move || {
+        let _nobody_waits = sender.send(work());
+    };
+    std::thread::Builder::new().name("portal".to_owned()).spawn(work).ok()?;
+    result.recv_timeout(patience).ok()
 }
 
 /// Requests a dialog from the portal. Subscribes to the signals first, so that none is missed.
@@ -124,6 +145,14 @@ fn with_nul(path: &Path) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_never_answers_is_given_up() {
+        let (never, held) = sync_channel::<()>(0);
+        assert_eq!(within(Duration::from_millis(1), move || held.recv().is_ok()), None);
+        drop(never);
+        assert_eq!(within(Duration::MAX, || 7), Some(7));
+    }
 
     #[test]
     fn the_path_of_a_uri_is_kept_byte_by_byte() {
