@@ -62,7 +62,10 @@ fn entry(ui: &mut Ui, index: usize, filter: &SavedFilter, scene: &mut FrameConte
     let shown = cut(&what, 28);
     let accessible = format!("Show {name}");
     let press = Button::new(&name).name(&accessible).look(ButtonStyle::MenuItem).salt(Id::unique(("saved", index)));
-    if press.trailing(shown.into_owned()).within(ui, rect.with_max_x(rect.right() - 28.0)).clicked() {
+    let is_cut = shown.len() < what.len();
+    let press = press.trailing(shown.into_owned()).within(ui, rect.with_max_x(rect.right() - 28.0));
+    let press = if is_cut { press.on_hover_text(&*what) } else { press };
+    if press.clicked() {
         scene.request(UiRequest::ShowSaved(index));
     }
     let forget = format!("Forget {name}");

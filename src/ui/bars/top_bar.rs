@@ -6,14 +6,13 @@ use egui::{Id, Pos2, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo, pos2, 
 
 use crate::activity::Status;
 use crate::engine::ConnectionState;
-use crate::protocol::visible;
 use crate::settings::Theme;
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::input::menu::{entry, item, line, popup};
-use crate::ui::profile_tab::rows::tab_name;
+use crate::ui::profile_tab::rows::{drawn_name, tab_name};
 use crate::ui::profile_tab::{ProfileTab, UnreadCounts};
-use crate::ui::text::{coarse, seconds_left, until};
+use crate::ui::text::{coarse, cut, seconds_left, until};
 use crate::ui::theme::palette::Palette;
 use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets;
@@ -24,6 +23,8 @@ use crate::ui::widgets::icons::{self, Mark};
 const LEAST_SILENCE: Duration = Duration::from_mins(1);
 /// The minimum width of the active tab.
 const LEAST_TAB: f32 = 120.0;
+/// The most characters of a profile's name in a tab.
+const LONGEST: usize = 32;
 
 /// What the bar shows.
 pub(crate) struct TopBar<'a> {
@@ -153,8 +154,8 @@ fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut FrameC
         x = button.rect.right() + 4.0;
         popup(ui, &button, |ui| {
             for profile_tab in &hidden {
-                let words = tab_name(profile_tab);
-                if item(ui, Button::new(&crate::ui::text::cut(&words, 32)).name(&words).icon(icons::PROFILE)) {
+                let name = tab_name(profile_tab);
+                if item(ui, Button::new(&cut(drawn_name(&name), LONGEST)).name(&name).icon(icons::PROFILE)) {
                     scene.request(UiRequest::Show(profile_tab.profile.id));
                 }
             }
@@ -169,12 +170,6 @@ fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut FrameC
     }
 }
 
-/// A tab's name as drawn: a profile named `Profile 1` does not repeat the word.
-fn drawn_name(profile_tab: &ProfileTab) -> String {
-    let name = visible(&profile_tab.profile.name);
-    if name.to_lowercase().starts_with("profile") { name.into_owned() } else { tab_name(profile_tab) }
-}
-
 /// The texts after an inactive tab's name: the number of new rows and of failures.
 fn unseen(profile_tab: &ProfileTab) -> (Option<String>, Option<String>) {
     let UnreadCounts { new, failed } = profile_tab.unseen;
@@ -183,7 +178,7 @@ fn unseen(profile_tab: &ProfileTab) -> (Option<String>, Option<String>) {
 }
 
 fn tab_width(ui: &Ui, profile_tab: &ProfileTab) -> f32 {
-    let name = widgets::width(ui, &crate::ui::text::cut(&drawn_name(profile_tab), 32), TextRole::Strong);
+    let name = widgets::width(ui, &cut(drawn_name(&tab_name(profile_tab)), LONGEST), TextRole::Strong);
     let (new, failed) = unseen(profile_tab);
     let new = new.map_or(0.0, |new| widgets::width(ui, &new, TextRole::Caption) - 15.0);
     let failed = failed.map_or(0.0, |failed| widgets::width(ui, &failed, TextRole::Caption) + 26.0);
@@ -202,8 +197,11 @@ fn one_tab(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, active: bool, scen
     let (face, ink) = if active { (TextRole::Strong, palette.text) } else { (TextRole::Body, palette.secondary) };
     // The arrow of the menu follows the name of the active tab.
     let room = if active && !profile_tab.is_all() { rect.right() - 30.0 - x - 8.0 } else { f32::INFINITY };
-    let words =
-        widgets::text(ui, pos2(x + 8.0, middle), &crate::ui::text::cut(&drawn_name(profile_tab), 32), face, ink, room);
+    let drawn = drawn_name(&name);
+    let words = widgets::line(ui, &cut(drawn, LONGEST), face, ink, room);
+    let is_short = words.elided || drawn.chars().count() > LONGEST;
+    let words = widgets::paint_line(ui, pos2(x + 8.0, middle), &words);
+    let response = if is_short { response.on_hover_text(drawn) } else { response };
     if active && !profile_tab.is_all() {
         widgets::icon(ui, pos2(rect.right() - 20.0, middle), icons::EXPAND_MORE, 16.0, palette.secondary);
         popup(ui, &response, |ui| profile_items(ui, profile_tab, scene, true));

@@ -162,7 +162,10 @@ fn page_line(
             let at = pos2(left + 16.0, middle);
             let time = widgets::text(ui, at, time, TextRole::Mono, palette.secondary, f32::INFINITY);
             let galley = set(ui, words, filter, right - time.right() - 16.0);
-            widgets::paint_line(ui, pos2(time.right() + 15.0, middle), &galley);
+            let painted = widgets::paint_line(ui, pos2(time.right() + 15.0, middle), &galley);
+            if galley.elided {
+                widgets::show_whole(ui, painted, || galley.text().to_owned());
+            }
             if response.has_focus() {
                 widgets::focus_ring(ui, response.rect.shrink2(vec2(6.0, 1.0)), theme::RADIUS_IN_ROW, false);
             }

@@ -55,6 +55,12 @@ pub(crate) fn framed(
             widgets::follow_focus(ui);
         });
     });
+    // egui places a dialog by its size of the frame before, and does not draw another frame if the size has changed: in a window
+    // that has become lower, the dialog would stay too high.
+    let place = response.response.rect;
+    if place.top() + 1.0 < ctx.content_rect().top() + below && place.bottom() + 1.0 < ctx.content_rect().bottom() {
+        ctx.request_repaint();
+    }
     response.should_close()
 }
 
@@ -71,17 +77,20 @@ pub(crate) fn room(ui: &Ui, beside: f32) -> f32 {
 }
 
 /// A part of a dialog that scrolls if it is higher than [`room`] allows, and otherwise is as high as its content. This also
-/// holds in its first frame, when the dialog does not know its own height yet.
+/// holds in its first frame, when the dialog does not know its own height yet. With less room than `least`, or in a window that
+/// is narrower than the dialog, it does not scroll: the dialog does, and a second bar would lie over the dialog's own.
 pub(crate) fn pane(ui: &Ui, beside: f32, least: f32) -> Pane {
-    let room = room(ui, beside).max(least);
-    Pane(ScrollArea::vertical().max_height(room).min_scrolled_height(room).auto_shrink([false, true]))
+    let room = room(ui, beside);
+    let is_narrow = ui.ctx().content_rect().width() < theme::LEAST_WIDTH;
+    let area = || ScrollArea::vertical().max_height(room).min_scrolled_height(room).auto_shrink([false, true]);
+    Pane((room >= least && !is_narrow).then(area))
 }
 
-pub(crate) struct Pane(pub(crate) ScrollArea);
+pub(crate) struct Pane(Option<ScrollArea>);
 
 impl Pane {
     pub(crate) fn id_salt(self, salt: &str) -> Self {
-        Self(self.0.id_salt(salt))
+        Self(self.0.map(|area| area.id_salt(salt)))
     }
 
     pub(crate) fn show<T>(self, ui: &mut Ui, content: impl FnOnce(&mut Ui) -> T) -> T {
@@ -96,7 +105,10 @@ impl Pane {
             widgets::follow_focus(ui);
             shown
         };
-        let shown = self.0.show(&mut wider, show).inner;
+        let shown = match self.0 {
+            Some(area) => area.show(&mut wider, show).inner,
+            None => show(&mut wider),
+        };
         ui.advance_cursor_after_rect(wider.min_rect().with_max_x(place.left() + width));
         shown
     }

@@ -22,7 +22,11 @@ pub(crate) fn head(ui: &Ui, part: Rect, title: &str, note: &str, said: &str) {
     let line = widgets::line(ui, note, TextRole::Small, palette.secondary, room);
     let at = pos2(part.right() - line.size().x, middle);
     // The heading has the accessible name `title` already.
-    widgets::label(ui, widgets::paint_line(ui, at, &line), &format!("{title}, in short"), said);
+    let rect = widgets::paint_line(ui, at, &line);
+    widgets::label(ui, rect, &format!("{title}, in short"), said);
+    if line.elided {
+        widgets::show_whole(ui, rect, || said.to_owned());
+    }
 }
 
 /// Draws the text in place of an empty chart.

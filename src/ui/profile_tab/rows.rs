@@ -118,6 +118,11 @@ pub(crate) fn can_request_again(activity: &Activity<'_>) -> bool {
     activity.kind() == Kind::Data && over && activity.can_request_again()
 }
 
+/// A tab's name as drawn: that of a profile named `Profile 1` does not repeat the word.
+pub(crate) fn drawn_name(name: &str) -> &str {
+    name.strip_prefix("Profile ").filter(|rest| rest.to_lowercase().starts_with("profile")).unwrap_or(name)
+}
+
 /// The title of a tab.
 pub(crate) fn tab_name(profile_tab: &ProfileTab) -> String {
     if profile_tab.is_all() {

@@ -3,7 +3,9 @@
 use egui::{Color32, Rect, Ui};
 
 use crate::activity::{Activity, Field, RowId, Status};
+use crate::protocol::visible;
 use crate::ui::profile_tab::ProfileTab;
+use crate::ui::text::cut;
 use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
 use crate::ui::view_state::columns::Columns;
@@ -20,7 +22,10 @@ pub(crate) struct Line<'a> {
     pub focused: bool,
 }
 
-/// Draws a text and marks the filter's matches in it. Returns its rectangle.
+/// The most characters of a text that a cell lays out; there is room for fewer.
+const MOST: usize = 200;
+
+/// Draws a text and marks the filter's matches in it. If it is shortened, the pointer shows all of it. Returns its rectangle.
 pub(crate) fn marked(
     ui: &Ui,
     line: &Line<'_>,
@@ -31,8 +36,14 @@ pub(crate) fn marked(
     width: f32,
 ) -> Rect {
     let filter = line.profile_tab.view.filter();
-    let marks = if filter.has_marks() { filter.marks(Some(field), text) } else { Vec::new() };
-    widgets::paint_line(ui, at, &widgets::marked_line(ui, text, &marks, face, ink, width))
+    let shown = visible(&cut(text, MOST)).into_owned();
+    let marks = if filter.has_marks() { filter.marks(Some(field), &shown) } else { Vec::new() };
+    let galley = widgets::marked_line(ui, &shown, &marks, face, ink, width);
+    let rect = widgets::paint_line(ui, at, &galley);
+    if galley.elided {
+        widgets::show_whole(ui, rect, || visible(text).into_owned());
+    }
+    rect
 }
 
 /// The colour of a status word: settled ones are muted, open and actionable ones stand out, and only failures are coloured.

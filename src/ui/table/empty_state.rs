@@ -1,6 +1,6 @@
 //! The empty table: why it is empty, what will appear, and what to do.
 
-use egui::{Pos2, Rect, Ui, pos2};
+use egui::{Pos2, Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
 
 use crate::activity::{Refresh, StatusFilter, Suggestion};
 use crate::protocol::visible;
@@ -37,15 +37,26 @@ fn why_nothing(profile_tab: &ProfileTab, suggestion: Option<&Suggestion>) -> Str
     sentence
 }
 
-/// Draws the empty table's text.
+/// Draws the empty table's text. It scrolls if it does not fit.
 pub(crate) fn show(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
+    let mut inner = ui.new_child(UiBuilder::new().max_rect(body).id_salt("empty"));
+    ScrollArea::vertical().auto_shrink(false).id_salt("empty").show(&mut inner, |ui| {
+        let place = Rect::from_min_size(ui.cursor().min, body.size());
+        let end = words(ui, place, profile_tab, scene);
+        ui.allocate_space(vec2(place.width(), end + 4.0 - place.top()));
+        widgets::follow_focus(ui);
+    });
+}
+
+/// Draws the text, and the buttons below it. Returns their lower end.
+fn words(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &mut FrameContext) -> f32 {
     if let Refresh::Searching { .. } = profile_tab.search {
-        empty_state::show(ui, body, icons::SEARCH, "Searching…", "Rows appear here as they are found.");
+        empty_state::show(ui, body, icons::SEARCH, "Searching…", "Rows appear here as they are found.")
     } else if profile_tab.view.is_filtered() && !profile_tab.activities.is_empty() {
-        nothing_matches(ui, body, profile_tab, scene);
+        nothing_matches(ui, body, profile_tab, scene)
     } else if profile_tab.view.is_paused() && !profile_tab.activities.is_empty() {
         let sentence = "There was no activity yet when the view was paused. Resume shows what has come since.";
-        empty_state::show(ui, body, icons::PAUSE, "Paused.", sentence);
+        empty_state::show(ui, body, icons::PAUSE, "Paused.", sentence)
     } else if profile_tab.restoring {
         empty_state::show(
             ui,
@@ -53,14 +64,16 @@ pub(crate) fn show(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, scene:
             icons::ARTICLE,
             "Reading the journal…",
             "Earlier activity appears here in a moment.",
-        );
+        )
     } else if profile_tab.is_live() || profile_tab.status.connection.is_none() {
         let sentence = "Outcomes appear here the moment Privicore sends them.";
         let below = empty_state::show(ui, body, icons::LIVE_EMPTY, "No activity yet.", sentence);
-        keys(ui, pos2(body.center().x, below + (body.height() / 8.0).clamp(14.0, 28.0)), profile_tab);
+        let middle = below + (body.height() / 8.0).clamp(14.0, 28.0);
+        keys(ui, pos2(body.center().x, middle), profile_tab);
+        middle + 9.0
     } else {
         let sentence = "Outcomes appear here the moment Privicore sends them, once this profile is connected.";
-        empty_state::show(ui, body, icons::LIVE_EMPTY, "No activity yet.", sentence);
+        empty_state::show(ui, body, icons::LIVE_EMPTY, "No activity yet.", sentence)
     }
 }
 
@@ -89,8 +102,8 @@ fn keys(ui: &Ui, at: Pos2, profile_tab: &ProfileTab) {
     }
 }
 
-/// Draws the text for a filter that matches nothing, with buttons to change it.
-fn nothing_matches(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
+/// Draws the text for a filter that matches nothing, with buttons to change it. Returns their lower end.
+fn nothing_matches(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &mut FrameContext) -> f32 {
     let suggestion = Suggestion::find(&profile_tab.filter);
     let below =
         empty_state::show(ui, body, icons::SEARCH, "Nothing matches.", &why_nothing(profile_tab, suggestion.as_ref()));
@@ -109,7 +122,9 @@ fn nothing_matches(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, scene:
         }
         at.x += change_width;
     }
-    if everything.at(ui, at).clicked() {
+    let everything = everything.at(ui, at);
+    if everything.clicked() {
         scene.request(UiRequest::Run(Command::ShowEverything));
     }
+    everything.rect.bottom()
 }

@@ -43,13 +43,16 @@ pub(crate) fn show(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, gap: 
     widgets::icon(ui, pos2(line.rect.left() + theme::EDGE + 8.0, middle), icons::GAP, 16.0, hue);
     let at = pos2(line.rect.left() + 36.0, middle);
     let ink = if settled { palette.secondary } else { palette.text };
-    let head = widgets::text(ui, at, &headline, TextRole::Small, ink, right - at.x);
+    // Without hover texts of their own: the row's has both.
+    let text =
+        |at, words: &str, face, ink, room| widgets::paint_line(ui, at, &widgets::line(ui, words, face, ink, room));
+    let head = text(at, &headline, TextRole::Small, ink, right - at.x);
     let room = right - head.right() - 24.0;
     if !standing.is_empty() && room > 24.0 {
         let middle_dot = pos2(head.right() + 10.0, middle);
         widgets::text(ui, middle_dot, "·", TextRole::Small, palette.muted, f32::INFINITY);
         let face = if settled { TextRole::Small } else { TextRole::SmallStrong };
-        widgets::text(ui, pos2(head.right() + 23.0, middle), &standing, face, palette.secondary, room);
+        text(pos2(head.right() + 23.0, middle), &standing, face, palette.secondary, room);
     }
     if line.focused {
         let ring = line.rect.shrink(2.0);

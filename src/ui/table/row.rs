@@ -192,9 +192,8 @@ fn id(ui: &Ui, line: &Line<'_>, room: Rangef) {
     let id = line.activity.id();
     // The wide window leaves space before the label; in the narrow one every character counts.
     let width = if line.columns.narrow { width } else { width - 12.0 };
-    let id = cut(&id, 40);
     let at = pos2(x, line.rect.center().y);
-    marked(ui, line, at, (Field::Id, &visible(&id)), TextRole::Mono, palette.secondary, width);
+    marked(ui, line, at, (Field::Id, &id), TextRole::Mono, palette.secondary, width);
 }
 
 pub(crate) fn label(ui: &Ui, line: &Line<'_>, room: Rangef) {
@@ -204,16 +203,20 @@ pub(crate) fn label(ui: &Ui, line: &Line<'_>, room: Rangef) {
     if line.profile_tab.is_all() {
         // The profile's name comes first; a long one leaves half of the cell.
         let at = pos2(x, line.rect.center().y);
-        let whose = format!("{} · ", visible(&cut(line.profile_tab.owner_name(line.id), 24)));
-        let end = widgets::text(ui, at, &whose, TextRole::Body, palette.muted, width / 2.0).right();
-        (x, width) = (end, width - (end - x));
+        let owner = visible(line.profile_tab.owner_name(line.id));
+        let whose = format!("{} · ", cut(&owner, 24));
+        let rect = widgets::text(ui, at, &whose, TextRole::Body, palette.muted, width / 2.0);
+        if owner.chars().count() > 24 {
+            widgets::show_whole(ui, rect, || owner.into_owned());
+        }
+        (x, width) = (rect.right(), width - (rect.right() - x));
     }
     let at = pos2(x, line.rect.center().y);
     if label.is_empty() {
         widgets::text(ui, at, "–", TextRole::Body, palette.muted, width);
     } else {
         let field = if line.activity.label().is_empty() { Field::Context } else { Field::Label };
-        marked(ui, line, at, (field, &visible(&cut(&label, 120))), TextRole::Body, palette.text, width);
+        marked(ui, line, at, (field, &*label), TextRole::Body, palette.text, width);
     }
 }
 
@@ -277,7 +280,7 @@ pub(crate) fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef) {
     let status = line.activity.status();
     let ink = if status == Status::Failed || status.is_open() { palette.text } else { palette.secondary };
     let face = if line.activity.message_is_reason() { TextRole::Mono } else { TextRole::Body };
-    marked(ui, line, at, (Field::Message, &visible(&message)), face, ink, width);
+    marked(ui, line, at, (Field::Message, &*message), face, ink, width);
 }
 
 fn progress_cell(

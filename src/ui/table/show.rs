@@ -10,6 +10,7 @@ use crate::ui::theme::ROW;
 use crate::ui::theme::palette::Palette;
 use crate::ui::view_state::columns::{Columns, Room};
 use crate::ui::view_state::table::float;
+use crate::ui::widgets;
 
 use super::cell::Line;
 use super::{empty_state, gap_row, header, row, row_menu};
@@ -127,6 +128,7 @@ fn rows(ui: &mut Ui, body: Rect, columns: &Columns, profile_tab: &mut ProfileTab
     let mut top = body.top() - above as f32;
     let mut pressed: Option<(RowId, Response)> = None;
     let mut hovered = None;
+    let mut half_hidden = Vec::new();
     let mut index = first;
     while top < body.bottom()
         && let Some(id) = profile_tab.row_at(index)
@@ -142,6 +144,9 @@ fn rows(ui: &mut Ui, body: Rect, columns: &Columns, profile_tab: &mut ProfileTab
             if response.contains_pointer() {
                 hovered = Some(id);
             }
+            if !body.contains_rect(rect) {
+                half_hidden.push((id, rect));
+            }
             if response.clicked() || response.secondary_clicked() {
                 pressed = Some((id, response));
             }
@@ -150,6 +155,14 @@ fn rows(ui: &mut Ui, body: Rect, columns: &Columns, profile_tab: &mut ProfileTab
         index += 1;
     }
     profile_tab.table.hover(hovered);
+    // A button in the row at an end of the table may have the keyboard.
+    if let Some(button) = widgets::focus_to_follow(ui)
+        && let Some((id, _)) = half_hidden.into_iter().find(|(_, rect)| rect.contains(button.center()))
+    {
+        let ProfileTab { table, activities, view, .. } = profile_tab;
+        table.reveal(id, activities, view);
+        ui.ctx().request_repaint();
+    }
     // Rows change under the same position, so a changing widget id there is no mistake.
     ui.ctx().allow_widget_id_changes_in(body);
     if let Some((bar, colour)) = handle {

@@ -77,11 +77,13 @@ impl Columns {
         // If the columns do not fit, all shrink by the same factor.
         let share = if fixed > 0.0 { ((room - LEAST_LEFT) / fixed).clamp(0.1, 1.0) } else { 1.0 };
         let left_over = (room - fixed * share).max(LEAST_LEFT);
-        // In a narrow table the label shrinks before the message is reduced to a few letters.
-        let given = if narrow && shown.iter().any(|look| look.column == TableColumn::Label) {
-            (LEAST_MESSAGE - left_over).clamp(0.0, narrow_width(TableColumn::Label) - LEAST_LABEL)
-        } else {
-            0.0
+        // The label shrinks before the message is reduced to a few letters, or is the narrower of the two. A width that the
+        // operator has set stays.
+        let label = shown.iter().find(|look| look.column == TableColumn::Label);
+        let given = match label.map(|label| (label.width, width(*label, space) * share)) {
+            Some(_) if narrow => (LEAST_MESSAGE - left_over).clamp(0.0, narrow_width(TableColumn::Label) - LEAST_LABEL),
+            Some((None, width)) => ((width - left_over) / 2.0).clamp(0.0, (width - LEAST_LABEL).max(0.0)).ceil(),
+            Some((Some(_), _)) | None => 0.0,
         };
         let mut x = table.left();
         let places = shown

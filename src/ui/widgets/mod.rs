@@ -3,6 +3,7 @@
 pub(crate) mod empty_state;
 pub(crate) mod icons;
 pub(crate) mod link;
+mod scrolling;
 pub(crate) mod text_field;
 
 use std::ops::Range;
@@ -19,6 +20,7 @@ use crate::ui::theme::palette::Palette;
 use super::theme::{self, TextRole};
 
 use icons::Icon;
+pub(crate) use scrolling::{focus_to_follow, follow_focus, menu_area};
 
 /// Lays out one line of text, elided at `width`.
 pub(crate) fn line(ui: &Ui, text: &str, face: TextRole, colour: Color32, width: f32) -> Arc<Galley> {
@@ -105,10 +107,23 @@ pub(crate) fn paint_line(ui: &Ui, at: Pos2, galley: &Arc<Galley>) -> Rect {
     Rect::from_min_size(corner, size)
 }
 
-/// Lays out and paints a line with its left centre at `at`.
+/// Lays out and paints a line with its left centre at `at`. If it is elided, the pointer shows all of it.
 pub(crate) fn text(ui: &Ui, at: Pos2, text: &str, face: TextRole, colour: Color32, width: f32) -> Rect {
     let galley = line(ui, text, face, colour, width);
-    paint_line(ui, at, &galley)
+    let rect = paint_line(ui, at, &galley);
+    if galley.elided {
+        show_whole(ui, rect, || text.to_owned());
+    }
+    rect
+}
+
+/// Shows the whole of a shortened text while the pointer rests on it.
+pub(crate) fn show_whole(ui: &Ui, rect: Rect, whole: impl FnOnce() -> String) {
+    // Most shortened texts are not under the pointer, and need no widget.
+    if ui.rect_contains_pointer(rect) {
+        let id = ui.make_persistent_id(("whole", rect.left().to_bits(), rect.top().to_bits()));
+        ui.interact(rect, id, Sense::hover()).on_hover_text(whole());
+    }
 }
 
 /// Lays out and paints a line with its right centre at `at`.
@@ -329,8 +344,9 @@ impl<'a> Button<'a> {
         if ui.is_rect_visible(rect) {
             self.paint(ui, rect, &response, enabled);
         }
+        let is_short = self.text.is_empty() || self.text.strip_suffix('…').is_some_and(|begin| name.starts_with(begin));
         let response =
-            if self.text.is_empty() && self.name.is_some() { response.on_hover_text(name) } else { response };
+            if self.name.is_some() && is_short && self.text != name { response.on_hover_text(name) } else { response };
         let Some(why_not) = self.why_not else { return response };
         ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(why_not));
         response.on_hover_text(why_not)
@@ -444,37 +460,6 @@ pub(crate) fn progress(ui: &Ui, rect: Rect, salt: Id, name: &str, fraction: Opti
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0 to 100")]
 pub(crate) fn percent(fraction: f32) -> u8 {
     (fraction.clamp(0.0, 1.0) * 100.0).floor() as u8
-}
-
-/// Scrolls to the widget that the keyboard has focused, in the scroll area with the content `ui`.
-pub(crate) fn follow_focus(ui: &Ui) {
-    /// Number of frames in which to scroll: an inner scroll area may scroll first, which takes a frame.
-    const FRAMES: u8 = 3;
-    let (focused, pass) = (ui.memory(egui::Memory::focused), ui.ctx().cumulative_pass_nr());
-    let id = ui.unique_id().with("followed focus");
-    let (followed, mut left, last): (Option<Id>, u8, u64) = ui.data(|data| data.get_temp(id)).unwrap_or_default();
-    if followed != focused {
-        // A clicked widget is visible. A newly opened area is read from its start, wherever its focus is.
-        let clicked = ui.input(|input| input.pointer.any_down() || input.pointer.any_released());
-        left = if clicked || last + 1 < pass { 0 } else { FRAMES };
-    }
-    if left > 0
-        && let Some(response) = focused.and_then(|focused| ui.ctx().read_response(focused))
-        && response.layer_id == ui.layer_id()
-        // A visible widget is not clipped by any surrounding area.
-        && !response.interact_rect.expand(1.0).contains_rect(response.rect)
-        && ui.min_rect().contains(response.rect.center())
-    {
-        // Scrolling draws another frame, in which the surrounding areas scroll.
-        ui.scroll_to_rect_animation(response.rect, None, egui::style::ScrollAnimation::none());
-    }
-    ui.data_mut(|data| data.insert_temp(id, (focused, left.saturating_sub(1), pass)));
-}
-
-/// A menu's scroll area, limited in height so that the menu fits into the window.
-pub(crate) fn menu_area(ui: &Ui) -> egui::ScrollArea {
-    let height = (ui.ctx().content_rect().height() - 32.0).max(4.0 * theme::ROW);
-    egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height)
 }
 
 /// Names the accessibility node of a part of the window, such as the details or the downloads.

@@ -4,8 +4,10 @@ use egui::text::LayoutJob;
 use egui::{Align, Color32, Id, Key, Modifiers, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, accesskit, pos2, vec2};
 
 use crate::protocol::visible;
+use crate::ui::frame::commands::Command;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
+use crate::ui::profile_tab::rows::drawn_name;
 use crate::ui::text::cut;
 use crate::ui::theme::palette::Palette;
 use crate::ui::theme::{self, TextRole};
@@ -202,7 +204,10 @@ fn one(
     } else if let Some(why) = entry.why_not {
         let room = right.x - text.right() - 16.0;
         let galley = widgets::line(ui, why, TextRole::Small, colours.muted, room);
-        widgets::paint_line(ui, pos2(right.x - galley.size().x, middle), &galley);
+        let painted = widgets::paint_line(ui, pos2(right.x - galley.size().x, middle), &galley);
+        if galley.elided {
+            widgets::show_whole(ui, painted, || why.to_owned());
+        }
     } else if let PaletteAction::Run(command) = entry.deed
         && let Some(key) = command.key()
     {
@@ -215,7 +220,13 @@ fn one(
 fn with_typed(entry: &Entry, ink: Color32, colours: &Palette) -> LayoutJob {
     let mut job = LayoutJob::default();
     let mut run = (false, String::new());
-    for (place, letter) in cut(&entry.words, 60).chars().enumerate() {
+    let hidden = match entry.deed {
+        PaletteAction::Run(Command::Profile(_)) => {
+            entry.words.chars().count() - drawn_name(&entry.words).chars().count()
+        }
+        _ => 0,
+    };
+    for (place, letter) in cut(&entry.words, 60).chars().enumerate().skip(hidden) {
         let typed = entry.places.binary_search(&place).is_ok();
         if typed != run.0 {
             add(&mut job, &run, ink, entry, colours);

@@ -199,9 +199,16 @@ fn one(ui: &Ui, rect: Rect, dialog: &RequestData, row: usize, at: bool, scene: &
     } else {
         (TextRole::Body, palette.text)
     };
-    widgets::text(ui, pos2(columns.name, middle), &name, face, ink, columns.context - columns.name - 12.0);
+    let mut whole = Vec::new();
     let room = columns.size - 70.0 - columns.context;
-    widgets::text(ui, pos2(columns.context, middle), &context, TextRole::Body, palette.secondary, room);
+    for (x, words, face, ink, room) in [
+        (columns.name, &name, face, ink, columns.context - columns.name - 12.0),
+        (columns.context, &context, TextRole::Body, palette.secondary, room),
+    ] {
+        let line = widgets::line(ui, words, face, ink, room);
+        widgets::paint_line(ui, pos2(x, middle), &line);
+        whole.extend(line.elided.then(|| words.clone()));
+    }
     let size = size.as_deref().unwrap_or("–");
     widgets::text_right(ui, pos2(columns.size, middle), size, TextRole::Body, palette.secondary);
     let room = columns.right - columns.created;
@@ -211,8 +218,9 @@ fn one(ui: &Ui, rect: Rect, dialog: &RequestData, row: usize, at: bool, scene: &
         ui.painter().rect_stroke(rect.shrink(2.0), 2.0, Stroke::new(2.0, palette.accent), egui::StrokeKind::Inside);
     }
     let clicked = response.clicked();
-    if let Some(created) = created {
-        response.on_hover_text(format!("Created {}", full_time(created, &scene.zone)));
+    whole.extend(created.map(|created| format!("Created {}", full_time(created, &scene.zone))));
+    if !whole.is_empty() {
+        response.on_hover_text(whole.join("\n"));
     }
     clicked
 }
