@@ -17,6 +17,8 @@ mod data_settings;
 mod details;
 #[path = "ui/downloads.rs"]
 mod downloads;
+#[path = "ui/drawn.rs"]
+mod drawn;
 #[path = "ui/evicting.rs"]
 mod evicting;
 #[path = "ui/exporting.rs"]
@@ -37,6 +39,8 @@ mod keyboard;
 mod notifying;
 #[path = "ui/profiles.rs"]
 mod profiles;
+#[path = "ui/reach.rs"]
+mod reach;
 #[path = "ui/receipts.rs"]
 mod receipts;
 #[path = "ui/request_data.rs"]

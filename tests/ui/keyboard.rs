@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use egui::accesskit::Role;
-use egui::{Key, Modifiers};
+use egui::{Key, Modifiers, Rect};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::engine::{Action, ConnectionState, DisconnectReason, Event, Notice, Severity};
 use privicore_monitor::ui::Prefill;
@@ -43,6 +43,59 @@ fn walk(window: &mut Window, screen: &str) {
         let outside: Vec<_> = visited.difference(&wanted).collect();
         assert!(outside.is_empty(), "{screen}: the focus left the dialog for {outside:?}");
     }
+}
+
+/// Presses Tab around the whole screen, as quickly as frames are drawn. Returns the operable parts that never have the focus,
+/// and those that have it out of sight.
+pub(super) fn missed_by_tab(window: &mut Window, screen: Rect) -> Vec<String> {
+    let wanted = operable(window);
+    let (mut visited, mut stops, mut wrong) = (BTreeSet::new(), Vec::new(), Vec::new());
+    for _ in 0..MOST_STOPS {
+        window.harness.key_press(Key::Tab);
+        window.harness.step();
+        let Some(id) = window.harness.ctx.memory(egui::Memory::focused) else {
+            wrong.push(format!("the focus is lost after {visited:?}"));
+            break;
+        };
+        if stops.contains(&id) {
+            break;
+        }
+        stops.push(id);
+        let name = window.focused();
+        if is_large(window, id, screen) {
+            // A field scrolls to its cursor over some frames.
+            window.harness.run_steps(6);
+        }
+        // Nested areas scroll one after the other, each in a frame.
+        let is_seen = (0..6).any(|_| {
+            let is_seen = is_in_sight(window, id, screen);
+            if !is_seen {
+                window.harness.step();
+            }
+            is_seen
+        });
+        if !is_seen {
+            wrong.push(format!("{name:?} has the focus and is out of sight"));
+        }
+        visited.extend(name);
+    }
+    // A row that was scrolled out of the table has left with its buttons.
+    let wanted = wanted.intersection(&operable(window)).cloned().collect::<BTreeSet<_>>();
+    wrong.extend(wanted.difference(&visited).map(|missed| format!("`{missed}` is not reached by Tab")));
+    wrong
+}
+
+/// Whether a part may be larger than the areas of a small window.
+fn is_large(window: &Window, id: egui::Id, screen: Rect) -> bool {
+    let response = window.harness.ctx.read_response(id);
+    response.is_some_and(|response| response.rect.height() > 60.0 || response.rect.width() > screen.width() / 2.0)
+}
+
+/// Whether no surrounding area clips a part, unless it is large.
+fn is_in_sight(window: &Window, id: egui::Id, screen: Rect) -> bool {
+    let Some(response) = window.harness.ctx.read_response(id) else { return false };
+    let seen = response.interact_rect.intersect(screen);
+    seen.is_positive() && (is_large(window, id, screen) || seen.expand(1.0).contains_rect(response.rect))
 }
 
 fn has_dialog(window: &Window) -> bool {

@@ -9,6 +9,7 @@ use privicore_monitor::engine::{Action, ConnectionState, Event, TokenRefusal};
 use privicore_monitor::settings::{Profile, ProfileId, Theme};
 use std::time::Duration;
 
+use super::drawn::texts_of;
 use super::harness::{LINK, Window, command, data, ops};
 
 /// A window of ten live profiles, with the first in the active tab.
@@ -51,6 +52,41 @@ fn a_tab_tells_how_many_are_new_behind_it_and_how_many_failed() {
     window.key_with(Modifiers::COMMAND, Key::Num2);
     window.key_with(Modifiers::COMMAND, Key::Num1);
     assert_eq!(description(&window, "Profile profile 2"), None, "what was seen is counted still");
+}
+
+#[test]
+fn a_profile_that_is_named_profile_is_drawn_without_the_word_twice() {
+    let mut window = Window::live();
+    let named = |name: &str| Profile { name: name.to_owned(), ..ops() };
+    let names = ["profile number 0", "Profiles of B", "PROFILE", "profil"];
+    let profiles: Vec<Profile> =
+        names.into_iter().map(named).chain((1..12).map(|n| named(&format!("profile {n}")))).collect();
+    window.settings(profiles, Theme::Dark);
+    window.run();
+    let screen = egui::Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(1280.0, 800.0));
+    let drawn = |window: &Window| texts_of(window, screen).into_iter().map(|text| text.words).collect::<Vec<_>>();
+    let tabs = drawn(&window);
+    for (name, shown) in names.into_iter().zip(["profile number 0", "Profiles of B", "PROFILE", "Profile profil"]) {
+        assert!(window.has(Role::Button, &format!("Profile {name}")), "the accessible name of {name} has changed");
+        assert!(tabs.iter().any(|words| words == shown), "{shown} is not in {tabs:?}");
+    }
+    let more =
+        window.all(Role::Button).into_iter().find(|name| name.starts_with("More profiles (")).expect("not all fit");
+    window.press(&more);
+    assert!(window.has(Role::Button, "Profile profile 9"), "the accessible name has changed");
+    let menu = drawn(&window);
+    window.key(Key::Escape);
+    window.key_with(Modifiers::COMMAND, Key::K);
+    window.type_text("profile number");
+    let palette = drawn(&window);
+    for (place, texts) in [("a tab", tabs), ("the menu", menu), ("the palette", palette)] {
+        assert!(
+            texts.iter().any(|words| words.to_lowercase().starts_with("profile ")),
+            "{place} is not seen: {texts:?}"
+        );
+        let twice = texts.iter().find(|words| words.to_lowercase().starts_with("profile profile"));
+        assert_eq!(twice, None, "in {place}");
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::harness::{Window, command, ops};
 use super::snapshots::{Screen, filled, twelve_profiles};
 
 /// Screens in addition to those with snapshots.
-pub(super) const MORE: [Screen; 20] = [
+pub(super) const MORE: [Screen; 21] = [
     ("more profiles", [1280.0, 800.0], more_profiles),
     ("menu", [1280.0, 800.0], menu),
     ("profile menu", [1280.0, 800.0], profile_menu),
@@ -23,6 +23,7 @@ pub(super) const MORE: [Screen; 20] = [
     ("new profile", [1280.0, 800.0], new_profile),
     ("notices", [1280.0, 800.0], notices),
     ("nothing matches", [1280.0, 800.0], nothing_matches),
+    ("a mistyped filter", [1280.0, 800.0], mistyped_filter),
     ("edit label", [1280.0, 800.0], edit_label),
     ("sign out", [1280.0, 800.0], sign_out),
     ("long words", [1280.0, 800.0], long_words),
@@ -37,9 +38,10 @@ pub(super) const MORE: [Screen; 20] = [
 ];
 
 /// German compounds are single words.
-const LONG_NAME: &str = "Landeshauptarchivverwaltungsgesellschaft Donaudampfschifffahrt Außenstelle";
-const LONG_SENTENCE: &str = "Die Datenschutzgrundverordnungskonformitätsbescheinigung konnte nicht ausgestellt werden, weil die \
+pub(super) const LONG_NAME: &str = "Landeshauptarchivverwaltungsgesellschaft Donaudampfschifffahrt Außenstelle";
+pub(super) const LONG_SENTENCE: &str = "Die Datenschutzgrundverordnungskonformitätsbescheinigung konnte nicht ausgestellt werden, weil die \
     Grundstücksverkehrsgenehmigungszuständigkeitsübertragungsverordnung noch nicht hinterlegt ist.";
+pub(super) const LONG_ID: &str = "Grundstücksverkehrsgenehmigungszuständigkeitsübertragung-2026-0001";
 /// The longest host that a certificate may name.
 const LONG_HOST: &str = "herunterladen.rechenzentrum-niederschlesische-oberlausitz.verwaltungsgesellschaft.example.com";
 
@@ -111,6 +113,13 @@ fn notices(theme: Theme, size: [f32; 2]) -> Window {
 fn nothing_matches(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = filled(theme, size);
     window.key_with(Modifiers::COMMAND, Key::F);
+    window.type_text("status=failed label:\"a rather long label that nobody has given yet\"");
+    window
+}
+
+fn mistyped_filter(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    window.key_with(Modifiers::COMMAND, Key::F);
     window.type_text("status:fialed label:\"a rather long label that nobody has given yet\"");
     window
 }
@@ -136,7 +145,7 @@ pub(super) fn long_words(theme: Theme, size: [f32; 2]) -> Window {
     "sachbearbeiterin.grundstuecksverkehr@landeshauptarchivverwaltung.example.com"
         .clone_into(&mut window.profile.username);
     window.settings(vec![window.profile.clone()], theme);
-    let id = "Grundstücksverkehrsgenehmigungszuständigkeitsübertragung-2026-0001";
+    let id = LONG_ID;
     window.hear(&[command(id, 3, LONG_SENTENCE)]);
     let label = Fact::Done(LocalEvent::Labelled { label: LONG_NAME.repeat(2) });
     let label = window.fact(ActivityKey::Command(id.into()), label, "");

@@ -7,78 +7,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use egui::accesskit::Role;
-use egui::epaint::{ClippedShape, TextShape};
-use egui::{Key, Modifiers, MouseWheelSource, MouseWheelUnit, Rect, Shape, TouchPhase, Vec2, pos2, vec2};
+use egui::{Key, Modifiers, MouseWheelSource, MouseWheelUnit, Rect, TouchPhase, Vec2, pos2, vec2};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::engine::{ConnectionState, DisconnectReason};
 use privicore_monitor::settings::Theme;
 
+use super::drawn::{SLACK, Text, draws_whole, scroll_bars, texts_of};
 use super::harness::{Window, at};
 use super::screens::MORE;
 use super::snapshots::{SCREENS, Screen, filled, twelve_profiles};
 
-const WINDOWS: [[f32; 2]; 3] = [[800.0, 500.0], [1280.0, 800.0], [2560.0, 1440.0]];
-const SCALES: [f32; 4] = [1.0, 1.25, 1.5, 2.0];
+pub(super) const WINDOWS: [[f32; 2]; 3] = [[800.0, 500.0], [1280.0, 800.0], [2560.0, 1440.0]];
+pub(super) const SCALES: [f32; 4] = [1.0, 1.25, 1.5, 2.0];
 /// The minimum width of the window's content, in points.
 const LEAST_WIDTH: f32 = 640.0;
 /// The minimum width of a dialog's content, with its margins, in points.
 const LEAST_DIALOG: f32 = 460.0 + 2.0 * 24.0 + 32.0;
-/// How far a text may reach into another, or out of its area: less than a visible pixel.
-const SLACK: f32 = 1.0;
-
+/// The height at and below which a window scrolls as a whole, in points.
+const LOW: f32 = 400.0;
+/// egui writes this in a debug build where a tooltip begins between two pixels.
+const UNALIGNED: &str = "Unaligned";
 /// Scroll steps, of half an area each, that reach its end; anything longer is a list of similar rows.
 const MOST_STEPS: usize = 20;
-
-/// A line of text on the screen, and the area that it may occupy.
-#[derive(Debug, Clone, PartialEq)]
-struct Text {
-    words: String,
-    rect: Rect,
-    clip: Rect,
-}
-
-impl Text {
-    fn visible(&self) -> Rect {
-        self.rect.intersect(self.clip)
-    }
-
-    /// Whether the line is entirely visible. A window that is narrower than its content shows a line in parts.
-    fn is_whole(&self, window: Rect) -> bool {
-        let (clip, rect) = (self.clip.expand(SLACK), self.rect);
-        let aside = if scrolls_aside(window) {
-            clip.left() < rect.right() && rect.left() < clip.right()
-        } else {
-            clip.x_range().contains(rect.left()) && clip.x_range().contains(rect.right())
-        };
-        aside && clip.y_range().contains(rect.top()) && clip.y_range().contains(rect.bottom())
-    }
-}
-
-/// The texts of a frame, without those that a dialog or a menu covers.
-fn texts(shapes: &[ClippedShape], typed: &[String], window: Rect) -> Vec<Text> {
-    fn add(shape: &Shape, clip: Rect, (typed, window): (&[String], Rect), texts: &mut Vec<Text>) {
-        match shape {
-            Shape::Vec(shapes) => shapes.iter().for_each(|shape| add(shape, clip, (typed, window), texts)),
-            Shape::Text(TextShape { pos, galley, .. }) if !typed.contains(&galley.job.text) => {
-                for row in &galley.rows {
-                    let rect = row.visuals.mesh_bounds.translate(pos.to_vec2() + row.pos.to_vec2());
-                    if rect.is_positive() {
-                        texts.push(Text { words: row.text(), rect, clip: clip.intersect(window) });
-                    }
-                }
-            }
-            // What is behind a dialog is dimmed; a dialog and a menu have a shadow.
-            Shape::Rect(rect) if rect.blur_width > 0.0 => texts.retain(|text| !text.rect.intersects(rect.rect)),
-            Shape::Rect(rect) if rect.fill.a() == 115 && rect.rect.contains_rect(window.shrink(1.0)) => texts.clear(),
-            _ => {}
-        }
-    }
-    let mut texts = Vec::new();
-    for shape in shapes {
-        add(&shape.shape, shape.clip_rect, (typed, window), &mut texts);
-    }
-    texts
-}
 
 /// Whether a window is so narrow that its content is wider.
 fn scrolls_aside(window: Rect) -> bool {
@@ -112,15 +62,54 @@ fn wrong_texts(texts: &[Text], window: Rect) -> Vec<String> {
     wrong
 }
 
-/// The current texts of a window.
-fn texts_of(window: &Window, screen: Rect) -> Vec<Text> {
-    // Text longer than its field scrolls within it.
-    let typed: Vec<String> = [Role::TextInput, Role::MultilineTextInput]
-        .into_iter()
-        .flat_map(|role| window.nodes(role))
-        .filter_map(|node| node.accesskit_node().value())
-        .collect();
-    texts(&window.harness.output().shapes, &typed, screen)
+/// Texts that are cut by the upper or lower end of their area, without a scroll bar at its right end.
+fn cut_without_a_bar(window: &Window, texts: &[Text], screen: Rect) -> Vec<String> {
+    let bars = scroll_bars(window);
+    let is_cut = |text: &&Text| {
+        let (rect, clip) = (text.rect, text.clip);
+        clip.is_positive() && (rect.bottom() > clip.bottom() + SLACK || rect.top() < clip.top() - SLACK)
+    };
+    let has_bar = |text: &Text| {
+        let (end, clip) = (text.rect.right().min(text.clip.right() - 16.0), text.clip);
+        // A bar is right of the text. A low window scrolls as a whole, and its bar may be beside another part of it.
+        let is_beside = |bar: &Rect| bar.y_range().intersects(clip.y_range()) || screen.height() <= LOW;
+        bars.iter().any(|bar| bar.left() >= end - SLACK && bar.right() <= clip.right() + 16.0 && is_beside(bar))
+    };
+    let cut = texts.iter().filter(is_cut).filter(|text| !has_bar(text));
+    cut.map(|text| format!("`{}` at {} is cut by {} without a scroll bar", text.words, text.rect, text.clip)).collect()
+}
+
+/// Shortened texts whose whole the pointer does not show. Each is looked at once.
+fn shortened_for_good(window: &mut Window, texts: &[Text], seen: &mut BTreeSet<String>) -> Vec<String> {
+    let mut lost = Vec::new();
+    let at_once = |window: &Window, is_on: bool| {
+        window.harness.ctx.all_styles_mut(|style| {
+            let usual = egui::style::Interaction::default();
+            style.interaction.tooltip_delay = if is_on { 0.0 } else { usual.tooltip_delay };
+            style.interaction.show_tooltips_only_when_still = !is_on;
+        });
+    };
+    // An open menu hides the tooltips of everything behind it.
+    if egui::Popup::is_any_open(&window.harness.ctx) {
+        return lost;
+    }
+    at_once(window, true);
+    for text in texts {
+        let Some(whole) = &text.whole else { continue };
+        let place = text.visible();
+        if !place.is_positive() || !seen.insert(whole.clone()) {
+            continue;
+        }
+        window.harness.hover_at(place.center());
+        window.harness.run_steps(3);
+        if !draws_whole(window, whole.trim_end_matches('…')) {
+            lost.push(format!("`{}` at {} is shortened, and `{whole}` is nowhere", text.words, text.rect));
+        }
+        window.harness.event(egui::Event::PointerGone);
+        window.harness.run_steps(2);
+    }
+    at_once(window, false);
+    lost
 }
 
 /// Scrolls at a position as a trackpad does: it moves at once.
@@ -139,13 +128,52 @@ fn turn(window: &mut Window, at: egui::Pos2, delta: Vec2) {
     window.harness.run_steps(2);
 }
 
+/// Scrolls to the end.
+fn turn_far(window: &mut Window, at: egui::Pos2, delta: Vec2) {
+    turn(window, at, delta);
+    // An area that was scrolled too far comes back to its end.
+    assert!((0..20).any(|_| window.harness.run_ok().is_some()), "scrolling never ends");
+}
+
 /// Scrolls to every text that is cut. Returns those that are entirely visible nowhere. Rows of a list that are not drawn
 /// yet are like those that are.
 fn out_of_reach(window: &mut Window, screen: Rect) -> Vec<String> {
     let (whole, cut): (Vec<Text>, Vec<Text>) =
-        texts_of(window, screen).into_iter().partition(|text| text.is_whole(screen));
+        texts_of(window, screen).into_iter().partition(|text| text.is_whole(scrolls_aside(screen)));
     let mut cut: BTreeMap<String, Text> = cut.into_iter().map(|text| (text.words.clone(), text)).collect();
-    cut.retain(|words, _| whole.iter().all(|text| text.words != *words));
+    cut.retain(|words, _| whole.iter().all(|text| text.words != *words) && words != UNALIGNED);
+    // A dialog or a menu is closed before what is behind it is scrolled.
+    cut.retain(|_, text| !text.is_behind);
+    if cut.is_empty() {
+        return Vec::new();
+    }
+    scroll_to(window, screen, &mut cut);
+    if !cut.is_empty() {
+        // What is inside a window's lower part is scrolled to once that is in sight.
+        turn_far(window, pos2(screen.center().x, 4.0), vec2(0.0, -2e3));
+        scroll_to(window, screen, &mut cut);
+        turn_far(window, pos2(screen.center().x, 4.0), vec2(2e3, 2e3));
+    }
+    window.harness.event(egui::Event::PointerGone);
+    // Waits until tooltips have disappeared and scrolling has stopped.
+    window.harness.run_steps(24);
+    cut.values().map(|text| format!("`{}` at {} is never whole in {}", text.words, text.rect, text.clip)).collect()
+}
+
+/// Scrolls the areas of these texts in each direction, and leaves those that are never entirely visible.
+fn scroll_to(window: &mut Window, screen: Rect, cut: &mut BTreeMap<String, Text>) {
+    let see = |window: &Window, cut: &mut BTreeMap<String, Text>| {
+        let now = texts_of(window, screen);
+        for text in &now {
+            if text.is_whole(scrolls_aside(screen)) {
+                cut.remove(&text.words);
+            } else if let Some(known) = cut.get_mut(&text.words) {
+                known.clone_from(text);
+            }
+        }
+        now
+    };
+    see(window, cut);
     let mut tried: Vec<Rect> = Vec::new();
     while let Some((place, aside)) =
         cut.values().map(|text| (text.clip.intersect(screen), text.rect.center().x)).find(|(clip, _)| {
@@ -153,34 +181,33 @@ fn out_of_reach(window: &mut Window, screen: Rect) -> Vec<String> {
         })
     {
         // Over the text's own column: a menu is cut by the window, and only a part of that scrolls.
-        let pointer = pos2(aside.clamp(place.left(), place.right()), place.center().y);
+        let inside = place.shrink2(vec2(24.0_f32.min(place.width() / 2.0), 0.0));
+        let x = aside.clamp(inside.left(), inside.right());
         tried.push(place);
         let (down, aside) = (vec2(0.0, -0.5 * place.height().min(200.0)), vec2(-0.5 * place.width(), 0.0));
-        // In each direction up to its end.
-        for step in [down, aside, -down, -aside] {
-            let mut before = Vec::new();
-            for _ in 0..MOST_STEPS {
-                let now = texts_of(window, screen);
-                for text in now.iter().filter(|text| text.is_whole(screen)) {
-                    cut.remove(&text.words);
+        // In the middle, and above an area there that would scroll instead.
+        for y in [place.center().y, place.top() + 8.0_f32.min(place.height() / 2.0)] {
+            let pointer = pos2(x, y);
+            // In each direction up to its end.
+            for step in [down, aside, -down, -aside] {
+                let mut before = Vec::new();
+                for _ in 0..MOST_STEPS {
+                    let now = see(window, cut);
+                    if now == before || cut.is_empty() {
+                        break;
+                    }
+                    before = now;
+                    turn(window, pointer, step);
                 }
-                if now == before || cut.is_empty() {
-                    break;
-                }
-                before = now;
-                turn(window, pointer, step);
+            }
+            for _ in 0..2 {
+                turn_far(window, pointer, vec2(2e3, 2e3));
+            }
+            if cut.is_empty() {
+                return;
             }
         }
-        for _ in 0..2 {
-            turn(window, pointer, vec2(1e5, 1e5));
-        }
     }
-    if !tried.is_empty() {
-        window.harness.event(egui::Event::PointerGone);
-        // Waits until tooltips have disappeared and scrolling has stopped.
-        window.harness.run_steps(24);
-    }
-    cut.values().map(|text| format!("`{}` at {} is never whole in {}", text.words, text.rect, text.clip)).collect()
 }
 
 /// The controls, by name.
@@ -217,6 +244,7 @@ fn every_size_of(screens: &[Screen], theme: Theme) {
     {
         let mut window = open(theme, *size);
         let all = controls(&window);
+        let mut shortened = BTreeSet::new();
         for pixels in WINDOWS {
             for scale in SCALES {
                 let points = vec2(pixels[0], pixels[1]) / scale;
@@ -228,13 +256,15 @@ fn every_size_of(screens: &[Screen], theme: Theme) {
                 assert!((0..20).any(|_| window.harness.run_ok().is_some()), "{name} never comes to rest");
                 let place = format!("{name} at {} × {}, {} %", pixels[0], pixels[1], scale * 100.0);
                 let screen = Rect::from_min_size(egui::Pos2::ZERO, points);
-                let mut found = wrong_texts(&texts_of(&window, screen), screen);
+                let texts = texts_of(&window, screen);
+                let mut found = wrong_texts(&texts, screen);
+                found.extend(cut_without_a_bar(&window, &texts, screen));
                 let here = controls(&window);
                 found.extend(all.difference(&here).map(|gone| format!("`{gone}` can't be reached")));
                 found.extend(outside(&window, points.x));
-                // The layout does not depend on the theme. In a lower window, scroll areas are nested: the wheel is not
-                // enough to show that all of their content can be reached there.
-                if theme == Theme::Dark && points.y > 400.0 {
+                // The layout does not depend on the theme.
+                if theme == Theme::Dark {
+                    found.extend(shortened_for_good(&mut window, &texts, &mut shortened));
                     found.extend(out_of_reach(&mut window, screen));
                 }
                 wrong.extend(found.into_iter().map(|what| format!("{place}: {what}")));

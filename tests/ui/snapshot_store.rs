@@ -67,6 +67,12 @@ pub(super) fn names() -> Vec<String> {
     names
 }
 
+/// The size of all stored snapshots, in bytes.
+pub(super) fn size() -> u64 {
+    let files = fs::read_dir(folder()).expect("the folder of the snapshots");
+    files.map(|file| file.and_then(|file| file.metadata()).expect("a file").len()).sum()
+}
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui/snapshots")
 }

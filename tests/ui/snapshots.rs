@@ -102,11 +102,14 @@ fn every_screen_looks_in_the_light_theme_as_it_was_looked_at() {
 }
 
 #[test]
-fn no_picture_is_kept_of_a_screen_that_is_gone() {
+fn each_screen_has_one_picture_in_each_theme_and_all_are_few_and_small() {
     let mut expected: Vec<String> =
         SCREENS.iter().flat_map(|(name, ..)| ["dark", "light"].map(|theme| format!("{name}-{theme}"))).collect();
     expected.sort();
     assert_eq!(snapshot_store::names(), expected);
+    assert!(expected.len() <= 80, "{} pictures are too many to look at", expected.len());
+    let size = snapshot_store::size();
+    assert!(size <= 12_000_000, "the pictures take {size} bytes");
 }
 
 /// A window of these profiles, all live.
