@@ -1,6 +1,5 @@
 //! The `privicore-monitor` program: reads arguments, sets up logging, and connects the engine with the window and the sandbox.
 
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -22,17 +21,17 @@ use secrecy::{ExposeSecret as _, SecretString};
 /// may take.
 const LAST_WAIT: Duration = Duration::from_secs(4);
 
-fn main() -> ExitCode {
+fn main() -> Exit {
     cli::report_panics();
     let arguments = match Arguments::read(std::env::args_os()) {
         Ok(arguments) => arguments,
-        Err(exit) => return exit.into(),
+        Err(exit) => return exit,
     };
     match run(arguments) {
-        Ok(()) => Exit::Done.into(),
+        Ok(()) => Exit::Done,
         Err((exit, error)) => {
             cli::complain(error.as_ref());
-            exit.into()
+            exit
         }
     }
 }

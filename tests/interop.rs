@@ -12,6 +12,8 @@
     reason = "tests fail by panicking, and make files and processes of their own"
 )]
 
+#[path = "cli/privicore.rs"]
+mod privicore;
 #[path = "cli/program.rs"]
 #[expect(dead_code, reason = "the tests of the command line use more of it")]
 mod program;
@@ -20,11 +22,11 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use privicore_monitor::sandbox::{Control, DEMO_USERNAME, Delivery, Options, PASSWORD, SandboxHandle, Scenario, start};
+use privicore_monitor::sandbox::{DEMO_USERNAME, Delivery, PASSWORD};
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
 
-use program::{DEADLINE, Home};
+use privicore::Privicore;
+use program::Home;
 
 /// Texts that other programs interpret, each as the reason of a failed command.
 const TEXTS: [&str; 12] = [
@@ -42,67 +44,23 @@ const TEXTS: [&str; 12] = [
     "semi;colon\tand a tab",
 ];
 
-/// A sandbox without a scenario.
-struct Sandbox {
-    runtime: Runtime,
-    running: Option<SandboxHandle>,
-    control: Control,
+/// A journal with one failed command for each text.
+fn journal(privicore: &Privicore) -> Home {
+    let home = Home::of(privicore.running());
+    let mut watch = home.start(&["watch", "--exit-on", "final:last"]);
+    privicore.until_joined(1);
+    for (number, text) in TEXTS.iter().enumerate() {
+        privicore.outcome(&format!("c-{number}"), 3, text);
+    }
+    privicore.outcome("last", 2, "");
+    assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
+    home
 }
 
-impl Sandbox {
-    fn start(delivery: Delivery) -> Self {
-        let runtime = Runtime::new().expect("threads");
-        let options = Options { scenario: Scenario::Quiet, delivery, ..Options::embedded() };
-        let running = runtime.block_on(start(options)).expect("a sandbox");
-        let control = running.control();
-        Self { runtime, running: Some(running), control }
-    }
-
-    fn running(&self) -> &SandboxHandle {
-        self.running.as_ref().expect("it runs")
-    }
-
-    fn until_joined(&self, wanted: usize) {
-        let deadline = std::time::Instant::now() + DEADLINE;
-        while self.control.joined(DEMO_USERNAME).expect("known") != wanted {
-            assert!(std::time::Instant::now() < deadline, "never were {wanted} joined");
-            std::thread::sleep(program::PAUSE);
-        }
-    }
-
-    fn outcome(&self, id: &str, status: u8, body: &str) {
-        let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": body}});
-        self.runtime.block_on(self.control.publish(DEMO_USERNAME, &message)).expect("published");
-    }
-
-    /// A journal with one failed command for each text.
-    fn journal(&self) -> Home {
-        let home = Home::of(self.running());
-        let mut watch = home.start(&["watch", "--exit-on", "final:last"]);
-        self.until_joined(1);
-        for (number, text) in TEXTS.iter().enumerate() {
-            self.outcome(&format!("c-{number}"), 3, text);
-        }
-        self.outcome("last", 2, "");
-        assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
-        home
-    }
-
-    /// curl's output for a request.
-    fn curl(&self, path: &str, arguments: &[&str]) -> String {
-        let url = format!("{}{path}", self.running().api_url());
-        output(
-            Command::new("curl").args(["-q", "-sS", "--fail-with-body", "--max-time", "20"]).args(arguments).arg(url),
-        )
-    }
-}
-
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
-            self.runtime.block_on(running.shutdown());
-        }
-    }
+/// curl's output for a request.
+fn curl(privicore: &Privicore, path: &str, arguments: &[&str]) -> String {
+    let url = format!("{}{path}", privicore.running().api_url());
+    output(Command::new("curl").args(["-q", "-sS", "--fail-with-body", "--max-time", "20"]).args(arguments).arg(url))
 }
 
 /// Runs a program to its end and returns its output.
@@ -133,7 +91,7 @@ struct Client {
 }
 
 impl Client {
-    fn join(sandbox: &Sandbox, token: &str) -> Self {
+    fn join(sandbox: &Privicore, token: &str) -> Self {
         let mut process = Command::new(python())
             .arg(script("client.py"))
             .args([sandbox.running().ws_url(), token.to_owned()])
@@ -164,16 +122,16 @@ impl Client {
     }
 }
 
-fn token(sandbox: &Sandbox) -> String {
+fn token(sandbox: &Privicore) -> String {
     let form = [format!("username={DEMO_USERNAME}"), format!("password={PASSWORD}")];
     let form: Vec<&str> = form.iter().flat_map(|field| ["--data-urlencode", field]).collect();
-    let answer: Value = serde_json::from_str(&sandbox.curl("/profile/authenticate", &form)).expect("JSON");
+    let answer: Value = serde_json::from_str(&curl(sandbox, "/profile/authenticate", &form)).expect("JSON");
     answer["authorizationToken"].as_str().expect("a token").to_owned()
 }
 
 #[test]
 fn a_second_client_in_another_language_gets_what_the_monitor_gets_and_neither_disturbs_the_other() {
-    let sandbox = Sandbox::start(Delivery::FanOut);
+    let sandbox = Privicore::start();
     let home = Home::of(sandbox.running());
     let mut watch = home.start(&["watch", "--json", "--exit-on", "final:c-3"]);
     sandbox.until_joined(1);
@@ -192,7 +150,7 @@ fn a_second_client_in_another_language_gets_what_the_monitor_gets_and_neither_di
 
 #[test]
 fn a_second_client_that_competes_takes_some_and_all_of_them_come_to_one_of_the_two() {
-    let sandbox = Sandbox::start(Delivery::Competing);
+    let sandbox = Privicore::with(Delivery::Competing);
     let home = Home::of(sandbox.running());
     let mut watch = home.start(&["watch", "--json"]);
     sandbox.until_joined(1);
@@ -218,8 +176,8 @@ fn a_second_client_that_competes_takes_some_and_all_of_them_come_to_one_of_the_t
 
 #[test]
 fn jq_reads_lines_of_json_as_they_were_sent() {
-    let sandbox = Sandbox::start(Delivery::FanOut);
-    let home = sandbox.journal();
+    let sandbox = Privicore::start();
+    let home = journal(&sandbox);
     let file = home.folder("out.ndjson");
     home.run(&["export", "--format", "ndjson", file.to_str().expect("text")]).with(0);
     let filter = "[inputs | select(.status == \"Failed\") | .message]";
@@ -235,8 +193,8 @@ fn guarded(text: &str) -> String {
 
 #[test]
 fn sqlite_imports_csv_and_reads_the_journal_beside_nobody() {
-    let sandbox = Sandbox::start(Delivery::FanOut);
-    let home = sandbox.journal();
+    let sandbox = Privicore::start();
+    let home = journal(&sandbox);
     let file = home.folder("out.csv");
     home.run(&["export", "--format", "csv", file.to_str().expect("text")]).with(0);
     let import = format!(".import --csv {} export", file.display());
@@ -255,8 +213,8 @@ fn sqlite_imports_csv_and_reads_the_journal_beside_nobody() {
 
 #[test]
 fn pandas_reads_both_forms() {
-    let sandbox = Sandbox::start(Delivery::FanOut);
-    let home = sandbox.journal();
+    let sandbox = Privicore::start();
+    let home = journal(&sandbox);
     for (kind, bom) in [("csv", false), ("csv", true), ("ndjson", false)] {
         let file = home.folder(&format!("out.{kind}"));
         let mut line = vec!["export", "--format", kind, file.to_str().expect("text")];
@@ -283,8 +241,8 @@ fn libreoffice_opens_csv_and_gives_the_cells_back() {
         return;
     };
     assert!(found.status.success(), "{found:?}");
-    let sandbox = Sandbox::start(Delivery::FanOut);
-    let home = sandbox.journal();
+    let sandbox = Privicore::start();
+    let home = journal(&sandbox);
     let file = home.folder("out.csv");
     home.run(&["export", "--format", "csv", "--bom", file.to_str().expect("text")]).with(0);
     let (profile, out) = (home.folder("office"), home.folder("converted"));
@@ -310,15 +268,15 @@ fn libreoffice_opens_csv_and_gives_the_cells_back() {
 
 #[test]
 fn curl_speaks_with_the_sandbox() {
-    let sandbox = Sandbox::start(Delivery::FanOut);
-    let health: Value = serde_json::from_str(&sandbox.curl("/health", &[])).expect("JSON");
+    let sandbox = Privicore::start();
+    let health: Value = serde_json::from_str(&curl(&sandbox, "/health", &[])).expect("JSON");
     assert_eq!(health, json!({"status": "ok"}));
     let header = format!("X-DPT-AUTHORIZATION: {}", token(&sandbox));
     let profile: Value =
-        serde_json::from_str(&sandbox.curl("/profile/retrieve-profile-id", &["-H", &header])).expect("JSON");
+        serde_json::from_str(&curl(&sandbox, "/profile/retrieve-profile-id", &["-H", &header])).expect("JSON");
     assert!(profile["profileId"].is_string(), "{profile}");
     let tokens: Value =
-        serde_json::from_str(&sandbox.curl("/data-token/list-data-tokens", &["-H", &header])).expect("JSON");
+        serde_json::from_str(&curl(&sandbox, "/data-token/list-data-tokens", &["-H", &header])).expect("JSON");
     assert!(tokens["items"].is_array() && tokens["meta"]["count"].is_u64(), "{tokens}");
     // A link returns its bytes once.
     let link = sandbox.control.offer_download(b"payload".to_vec(), Some("data.bin"));

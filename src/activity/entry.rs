@@ -14,7 +14,6 @@ impl Seq {
     pub const FIRST_UNKEPT: Self = Self(1 << 62);
 
     /// Whether the journal assigned this number.
-    #[must_use]
     pub fn is_kept(self) -> bool {
         self < Self::FIRST_UNKEPT
     }
@@ -35,7 +34,6 @@ pub enum ActivityKey {
 
 impl ActivityKey {
     /// The id as text.
-    #[must_use]
     pub fn id(&self) -> &str {
         match self {
             Self::Command(id) => id.as_str(),
@@ -45,7 +43,6 @@ impl ActivityKey {
     }
 
     /// The kind of the activity.
-    #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
             Self::Command(_) => Kind::Command,
@@ -56,7 +53,6 @@ impl ActivityKey {
     }
 
     /// The key of a received message.
-    #[must_use]
     pub fn of(message: &Message) -> Self {
         match message {
             Message::Command(report) => Self::Command(report.id.clone()),
@@ -82,7 +78,6 @@ pub enum Kind {
 
 impl Kind {
     /// The word in the table's Kind column.
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Command => "Command",
@@ -110,7 +105,6 @@ pub struct Entry {
 
 impl Entry {
     /// Approximate memory use in bytes: the raw text, the same again for the parsed message, ids, local texts, and the rest.
-    #[must_use]
     pub fn weight(&self) -> usize {
         const FIXED: usize = 256;
         const ID: usize = 24;
@@ -133,7 +127,6 @@ impl Entry {
     }
 
     /// Creates an uncommitted entry for something that this program did or found out.
-    #[must_use]
     pub fn ours(at: Timestamp, key: ActivityKey, fact: Fact) -> Self {
         Self { seq: Seq::default(), at, key, fact, raw: "".into() }
     }
@@ -185,7 +178,6 @@ impl Gap {
     pub const MOST: usize = 10_000;
 
     /// Whether it names a command or a data request.
-    #[must_use]
     pub fn names_any(&self) -> bool {
         !self.open.is_empty() || !self.open_requests.is_empty()
     }
@@ -197,7 +189,6 @@ impl Gap {
     }
 
     /// A gap from its entries in ascending order; `None` if there are none.
-    #[must_use]
     pub fn of(entries: &[Entry]) -> Option<Self> {
         let mut gaps = entries.iter().filter_map(|entry| match &entry.fact {
             Fact::Gap(gap) => Some(gap),

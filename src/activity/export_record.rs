@@ -24,7 +24,6 @@ pub enum Format {
 
 impl Format {
     /// The file extension.
-    #[must_use]
     pub fn extension(self) -> &'static str {
         match self {
             Self::Csv => "csv",
@@ -57,19 +56,16 @@ pub struct Record {
 
 impl Record {
     /// The CSV header line.
-    #[must_use]
     pub fn csv_header() -> String {
         format!("{}\r\n", FIELDS.join(","))
     }
 
     /// The header line of tab-separated lines.
-    #[must_use]
     pub fn tsv_header() -> String {
         format!("{}\n", FIELDS.join("\t"))
     }
 
     /// An activity in its current state. `whole` is the complete text that the row shortens, if known.
-    #[must_use]
     pub fn of(profile: String, activity: &Activity<'_>, whole: Option<&str>, at: Timestamp) -> Self {
         let message = activity.whole_message();
         let whole = whole.filter(|whole| message.strip_suffix('…').is_some_and(|cut| whole.starts_with(cut)));
@@ -88,7 +84,6 @@ impl Record {
     }
 
     /// Sets the complete context that the row shortens, if known.
-    #[must_use]
     pub fn with_context(mut self, whole: Option<&str>) -> Self {
         let begins = self.context.strip_suffix('…');
         if let Some(whole) = whole.filter(|whole| begins.is_some_and(|begins| whole.starts_with(begins))) {
@@ -98,13 +93,11 @@ impl Record {
     }
 
     /// Whether it may contain a shortened text.
-    #[must_use]
     pub fn may_be_cut(&self) -> bool {
         [&self.message, &self.label, &self.context].into_iter().any(|text| text.ends_with('…'))
     }
 
     /// Replaces shortened texts by complete ones from the activity's entries, which are in ascending order.
-    #[must_use]
     pub fn completed(mut self, entries: &[Entry]) -> Self {
         complete(&mut self.message, entries.iter().rev().filter_map(text_of));
         complete(&mut self.label, entries.iter().rev().filter_map(label_of).map(Cow::Borrowed));
@@ -113,7 +106,6 @@ impl Record {
     }
 
     /// A gap in its current state. `reference` relates the entries' clock to the computer's.
-    #[must_use]
     pub fn of_gap(profile: String, gap: &GapState, seen: Timestamp, reference: TimeReference) -> Self {
         Self {
             kind: word(Kind::Gap),
@@ -130,14 +122,12 @@ impl Record {
     }
 
     /// Converts it to the line of one message, with that message's source and the activity's label.
-    #[must_use]
     pub fn into_message(self, source: Evidence, label: &str, activity: &Activity<'_>) -> Self {
         let first_seen = activity.shown(activity.first_seen()).to_string();
         Self { source: Some(source.word()), label: label.to_owned(), first_seen, ..self }
     }
 
     /// One line of JSON.
-    #[must_use]
     pub fn json(&self) -> String {
         // A struct of texts always serialises.
         let mut line = escaped(&serde_json::to_string(self).unwrap_or_default());
@@ -146,7 +136,6 @@ impl Record {
     }
 
     /// One line of CSV after RFC 4180.
-    #[must_use]
     pub fn csv(&self) -> String {
         let mut line = self.cells().map(cell).join(",");
         line.push_str("\r\n");
@@ -154,7 +143,6 @@ impl Record {
     }
 
     /// One line of tab-separated cells; see [`tsv_line`].
-    #[must_use]
     pub fn tsv(&self) -> String {
         tsv_line(&self.cells())
     }
@@ -175,7 +163,6 @@ impl Record {
     }
 
     /// For people: times in UTC, and no terminal control characters.
-    #[must_use]
     pub fn plain(&self) -> String {
         let parts = [
             self.at.as_str(),
@@ -258,7 +245,6 @@ fn cell(text: &str) -> String {
 
 /// One line of tab-separated cells, as spreadsheets paste them. Tabs and line ends within a cell become spaces, a cell with a
 /// quotation mark is quoted with its marks doubled, and no cell is a formula.
-#[must_use]
 pub fn tsv_line(cells: &[impl AsRef<str>]) -> String {
     let cell = |text: &str| {
         let guard = guard(text);
@@ -279,7 +265,6 @@ fn guard(text: &str) -> &'static str {
 }
 
 /// The complete text of an entry, which a row may shorten.
-#[must_use]
 pub fn text_of(entry: &Entry) -> Option<Cow<'_, str>> {
     let text = match &entry.fact {
         Fact::Heard(Message::Command(report)) => report.body.text(),
@@ -313,7 +298,6 @@ fn complete<'a>(text: &mut String, mut wholes: impl Iterator<Item = Cow<'a, str>
 }
 
 /// The complete context of an entry, which a row may shorten.
-#[must_use]
 pub fn context_of(entry: &Entry) -> Option<&str> {
     match &entry.fact {
         Fact::Heard(Message::Data(report)) => report.context.as_deref(),

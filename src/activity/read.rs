@@ -10,7 +10,7 @@ use crate::activity::time::time_reference::TimeReference;
 use crate::activity::time::timestamp::Timestamp;
 use crate::protocol::LinkExpiry;
 
-use super::entry::{ActivityKey, DownloadFailure, Kind, Seq};
+use super::entry::{ActivityKey, DownloadFailure, Fact, Kind, Seq};
 use super::row::{CommandState, DataColumns, DownloadOutcome, Row};
 use super::status::Status;
 
@@ -40,8 +40,16 @@ pub enum Evidence {
 }
 
 impl Evidence {
+    /// How an entry was received; `None` if this program wrote it.
+    pub fn of(fact: &Fact) -> Option<Self> {
+        match fact {
+            Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } => Some(Self::Socket),
+            Fact::Enquired(_) => Some(Self::Enquiry),
+            Fact::Done(_) | Fact::Gap(_) => None,
+        }
+    }
+
     /// The word in exports and filters.
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Socket => "socket",
@@ -62,7 +70,6 @@ pub struct Activity<'a> {
 
 impl<'a> Activity<'a> {
     /// The activity's key.
-    #[must_use]
     pub fn key(&self) -> ActivityKey {
         let id = self.id();
         match self.row.kind {
@@ -74,19 +81,16 @@ impl<'a> Activity<'a> {
     }
 
     /// The kind of the activity.
-    #[must_use]
     pub fn kind(&self) -> Kind {
         self.row.kind
     }
 
     /// The complete id, as received.
-    #[must_use]
     pub fn id(&self) -> Cow<'a, str> {
         self.row.id.unpack(self.pool)
     }
 
     /// The status as of the last [`super::Activities::expire`].
-    #[must_use]
     pub fn status(&self) -> Status {
         match (self.row.kind, self.data) {
             (Kind::Data, Some(data)) => self.data_status(data),
@@ -128,7 +132,7 @@ impl<'a> Activity<'a> {
         }
         match ready {
             Some((seq, at)) if data.inline.seq < seq => {
-                let expired = self.expiry(data, (seq, at)).is_some_and(|end| end <= self.context.now);
+                let expired = self.expiry(data, seq, at).is_some_and(|end| end <= self.context.now);
                 if expired || (seq < self.context.live_from && !data.kept) {
                     Status::LinkExpired
                 } else {
@@ -141,26 +145,22 @@ impl<'a> Activity<'a> {
     }
 
     /// Converts a time to this computer's clock as it is set now.
-    #[must_use]
     pub fn shown(&self, at: Timestamp) -> Timestamp {
         self.context.reference.shown(at)
     }
 
     /// When its first message arrived.
-    #[must_use]
     pub fn first_seen(&self) -> Timestamp {
         self.row.first.at
     }
 
     /// When its last message arrived.
-    #[must_use]
     pub fn updated(&self) -> Timestamp {
         self.row.last.at.max(self.row.first.at)
     }
 
     /// The time from its first message to its outcome, or to `now` if it has none. `None` if its start is unknown: an outcome that
     /// was the first message, or a message that is no activity.
-    #[must_use]
     pub fn took(&self, now: Timestamp) -> Option<Duration> {
         let first = self.row.first;
         match (self.row.kind, self.data) {
@@ -184,7 +184,6 @@ impl<'a> Activity<'a> {
     }
 
     /// How its state is known. `None` for anything but commands, data requests and messages.
-    #[must_use]
     pub fn source(&self) -> Option<Evidence> {
         match self.row.kind {
             Kind::Gap => None,
@@ -199,7 +198,6 @@ impl<'a> Activity<'a> {
     }
 
     /// A command that the socket reported as pending and whose outcome only a status check reported.
-    #[must_use]
     pub fn unheard(&self) -> Option<Unheard> {
         let only_asked = self.row.kind == Kind::Command
             && matches!(self.status(), Status::Succeeded | Status::Failed)
@@ -220,37 +218,31 @@ impl<'a> Activity<'a> {
     }
 
     /// Whether both a success and a failure were reported: the details show which source reported what, and when.
-    #[must_use]
     pub fn is_contradicted(&self) -> bool {
         self.row.known.is_contradicted()
     }
 
     /// Whether the journal holds all of it. The rest is only in memory, and lost if the program ends before it can be written.
-    #[must_use]
     pub fn is_kept(&self) -> bool {
         self.last_seq().is_kept()
     }
 
     /// The operator's label; empty if there is none.
-    #[must_use]
     pub fn label(&self) -> &'a str {
         self.pool.get(self.row.label)
     }
 
     /// `data_context`; empty if there is none.
-    #[must_use]
     pub fn context(&self) -> &'a str {
         self.data.map_or("", |data| self.pool.get(data.context.value))
     }
 
     /// The text of the Message column; empty if there is none. At most about 200 characters.
-    #[must_use]
     pub fn message(&self) -> Cow<'a, str> {
         self.said(cut)
     }
 
     /// Same without the limit, as far as the text is in memory. Filters search this text.
-    #[must_use]
     pub fn whole_message(&self) -> Cow<'a, str> {
         self.said(Cow::Borrowed)
     }
@@ -294,7 +286,6 @@ impl<'a> Activity<'a> {
     }
 
     /// Whether the message is a machine-readable key, such as `profile.not_an_owner`, and not a sentence.
-    #[must_use]
     pub fn message_is_reason(&self) -> bool {
         if self.row.kind == Kind::Message {
             return true;
@@ -307,13 +298,11 @@ impl<'a> Activity<'a> {
     }
 
     /// Whether there is an unused link.
-    #[must_use]
     pub fn can_download(&self) -> bool {
         self.status() == Status::Ready
     }
 
     /// Whether there is an inline payload or a binary message that can be saved.
-    #[must_use]
     pub fn can_save_inline(&self) -> bool {
         if self.row.kind == Kind::Message {
             return self.row.known.has_bytes();
@@ -322,20 +311,19 @@ impl<'a> Activity<'a> {
     }
 
     /// Whether a status check can provide more information.
-    #[must_use]
     pub fn can_check(&self) -> bool {
         self.row.kind == Kind::Command && !matches!(self.status(), Status::Succeeded | Status::Failed)
     }
 
     /// When the link expires, if there is an unused one with a known expiry.
-    #[must_use]
     pub fn link_expires(&self) -> Option<Timestamp> {
         let reference = self.context.reference;
         // A lower bound is not good enough for a countdown.
         let server = reference.server.filter(|_| reference.is_told);
         let context = Context { reference: TimeReference { server, ..reference }, ..self.context };
         let data = self.data.filter(|_| self.status() == Status::Ready)?;
-        Self { context, ..*self }.expiry(data, data.ready()?)
+        let (seq, came) = data.ready()?;
+        Self { context, ..*self }.expiry(data, seq, came)
     }
 
     /// When a usable link expires or expired, regardless of the current time; [`NO_END`] if unknown.
@@ -343,13 +331,13 @@ impl<'a> Activity<'a> {
         let data = self.data?;
         let before_all = Context { now: Timestamp(i64::MIN), ..self.context };
         let can_be_used = Self { context: before_all, ..*self }.status() == Status::Ready;
-        can_be_used.then(|| data.ready().and_then(|came| self.expiry(data, came)).unwrap_or(NO_END))
+        can_be_used.then(|| data.ready().and_then(|(seq, came)| self.expiry(data, seq, came)).unwrap_or(NO_END))
     }
 
     /// When a link expires on the current run's clock, given the entry that brought it: as its message said, else after the default
     /// lifetime. Links received in an earlier run, and expiry times given by the server's clock, are compared with the server's
     /// time: `None` while that is unknown.
-    fn expiry(&self, data: &DataColumns, (seq, came): (Seq, Timestamp)) -> Option<Timestamp> {
+    fn expiry(&self, data: &DataColumns, seq: Seq, came: Timestamp) -> Option<Timestamp> {
         let reference = self.context.reference;
         let end = match data.expires.value {
             Some(life @ LinkExpiry::Until(_)) => return reference.of_server(came.end_of(life)),
@@ -360,19 +348,16 @@ impl<'a> Activity<'a> {
     }
 
     /// The file name known for its data token; empty if unknown. It comes from a server as it is: use it as a suggestion only.
-    #[must_use]
     pub fn known_name(&self) -> &'a str {
         self.data.map_or("", |data| self.pool.get(data.requested.value))
     }
 
     /// Whether its data token is known, so that the same data can be requested again.
-    #[must_use]
     pub fn can_request_again(&self) -> bool {
         self.data.is_some_and(|data| data.requested.is_set())
     }
 
     /// Whether its link was refused at the first GET although it had not expired.
-    #[must_use]
     pub fn is_refused(&self) -> bool {
         self.status() == Status::LinkExpired
             && self
@@ -381,7 +366,6 @@ impl<'a> Activity<'a> {
     }
 
     /// The path of the saved file.
-    #[must_use]
     pub fn file(&self) -> Option<&'a str> {
         match self.data?.end.value {
             DownloadOutcome::Saved(to, _) => Some(self.pool.get(to)),
@@ -390,13 +374,11 @@ impl<'a> Activity<'a> {
     }
 
     /// Its first entry.
-    #[must_use]
     pub fn first_seq(&self) -> Seq {
         self.row.first.seq
     }
 
     /// Its last entry.
-    #[must_use]
     pub fn last_seq(&self) -> Seq {
         self.row.last.seq.max(self.row.label_seq).max(self.row.first.seq)
     }
@@ -408,7 +390,6 @@ fn file_name(path: &str) -> &str {
 }
 
 /// A size in readable units: `1.8 kB`, `4.2 MB`, `29 MB`.
-#[must_use]
 pub fn bytes(size: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if size < 1_000 {

@@ -37,7 +37,6 @@ pub enum Status {
 
 impl Status {
     /// The status word, as the table, the export and the accessible names use it.
-    #[must_use]
     pub fn word(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Pending => "Pending",
@@ -58,13 +57,11 @@ impl Status {
     }
 
     /// Whether an outcome is still expected.
-    #[must_use]
     pub fn is_open(self) -> bool {
         matches!(self, Self::Pending | Self::Preparing | Self::Downloading)
     }
 
     /// The filter that counts this status; each status belongs to exactly one besides [`StatusFilter::All`].
-    #[must_use]
     pub fn status_filter(self) -> StatusFilter {
         match self {
             Self::Pending | Self::Preparing => StatusFilter::Pending,
@@ -99,7 +96,6 @@ impl StatusFilter {
     pub const ORDER: [Self; 6] = [Self::All, Self::Pending, Self::Succeeded, Self::Failed, Self::Ready, Self::Other];
 
     /// The filter's label.
-    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::All => "Show all",
@@ -112,16 +108,8 @@ impl StatusFilter {
     }
 
     /// The filter's accessible name.
-    #[must_use]
     pub fn accessible_name(self, count: usize) -> String {
-        let what = match self {
-            Self::All => "all",
-            Self::Pending => "pending",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Ready => "data ready",
-            Self::Other => "other",
-        };
+        let what = if self == Self::All { "all".to_owned() } else { self.word().to_lowercase() };
         format!("Show {what} ({count})")
     }
 }
@@ -135,7 +123,6 @@ pub struct Counts {
 
 impl Counts {
     /// The number of rows in a filter.
-    #[must_use]
     pub fn of(&self, status_filter: StatusFilter) -> usize {
         match status_filter {
             StatusFilter::All => self.by_chip.iter().sum(),

@@ -59,13 +59,11 @@ impl Openness {
     const DELIVERY: u16 = Self::LINK | Self::TOKEN | Self::STREAM | Self::ADDRESS;
 
     /// Restores a value from [`Openness::bits`].
-    #[must_use]
     pub fn from_bits(bits: u16) -> Self {
         Self(bits)
     }
 
     /// The value as a number, for storage.
-    #[must_use]
     pub fn bits(self) -> u16 {
         self.0
     }
@@ -90,25 +88,21 @@ impl Openness {
     }
 
     /// Whether nothing is open.
-    #[must_use]
     pub fn is_settled(self) -> bool {
         self.open() == Self::SETTLED
     }
 
     /// Whether nothing is open but the newest entries alone would not show that. Such an activity's entries are removed together.
-    #[must_use]
     pub fn ends_late(self) -> bool {
         self.is_settled() && self.has(Self::LATE)
     }
 
     /// Whether nothing is open, and the newest entry alone shows it.
-    #[must_use]
     pub fn is_forgettable(self) -> bool {
         self == Self::SETTLED
     }
 
     /// Whether a different set of facts is open than in `before`.
-    #[must_use]
     pub fn differs_from(self, before: Self) -> bool {
         self.open() != before.open()
     }
@@ -120,7 +114,6 @@ impl Openness {
 
     /// The rest if the activity is known to have been settled before, so that an entry that repeats an earlier state opens nothing.
     /// `None` if more than that is open.
-    #[must_use]
     pub fn if_settled_before(self) -> Option<Self> {
         // `STREAM-READY` is kept for its token.
         let repeats =
@@ -129,7 +122,6 @@ impl Openness {
     }
 
     /// Whether the outcome of a command or a data request is still expected.
-    #[must_use]
     pub fn is_pending(self) -> bool {
         !self.is_settled()
             && !self.is_used()
@@ -139,7 +131,6 @@ impl Openness {
     }
 
     /// Whether there is unused data to fetch: a link, an address, or a token whose stream is ready.
-    #[must_use]
     pub fn is_ready(self) -> bool {
         !self.is_used() && (self.has(Self::LINK | Self::ADDRESS) || (self.has(Self::TOKEN) && self.has(Self::STREAM)))
     }
@@ -150,32 +141,27 @@ impl Openness {
     }
 
     /// Whether everything open is data to fetch, so that expiry settles the activity.
-    #[must_use]
     pub fn is_only_ready(self) -> bool {
         self.is_ready() && !self.has(Self::INLINE | Self::FETCHING | Self::WARNING)
     }
 
     /// Whether the next start has to look at the activity: a download that was started and has not ended, or a warning that was not
     /// acknowledged.
-    #[must_use]
     pub fn is_left_behind(self) -> bool {
         self.has(Self::FETCHING | Self::WARNING)
     }
 
     /// Whether this is a gap that has ended and stays open as long as the items it names.
-    #[must_use]
     pub fn is_ended_gap(self) -> bool {
         self.has(Self::ACROSS) && !self.has(Self::GAP)
     }
 
     /// Whether this is a gap that has not ended.
-    #[must_use]
     pub fn is_lasting_gap(self) -> bool {
         self.has(Self::GAP)
     }
 
     /// The open facts after a further entry of the activity.
-    #[must_use]
     pub fn after(self, key: &ActivityKey, fact: &Fact) -> Self {
         let after = self.opened_by(key, fact);
         match key.kind() {
@@ -250,7 +236,6 @@ impl Openness {
 }
 
 /// Whether an entry leaves a command's outcome pending; `None` if the entry does not affect that.
-#[must_use]
 pub fn command_is_pending(fact: &Fact) -> Option<bool> {
     match fact {
         Fact::Heard(Message::Command(report)) => Some(report.status == CommandStatus::Pending),
@@ -263,7 +248,6 @@ pub fn command_is_pending(fact: &Fact) -> Option<bool> {
 
 /// Whether an entry reports an outcome that only a new delivery can undo. A repeated earlier state can't. For a link this holds
 /// once it has expired.
-#[must_use]
 pub fn is_lasting_outcome(fact: &Fact) -> bool {
     match fact {
         Fact::Heard(Message::Command(report)) => report.status.is_final(),
@@ -279,7 +263,6 @@ pub fn is_lasting_outcome(fact: &Fact) -> bool {
 }
 
 /// When the data that an entry makes fetchable expires, if its message says so.
-#[must_use]
 pub fn expiry_of(entry: &Entry) -> Option<Timestamp> {
     let life = match &entry.fact {
         Fact::Heard(Message::Data(DataReport { life, .. })) => *life,

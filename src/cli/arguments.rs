@@ -92,7 +92,6 @@ impl Arguments {
     }
 
     /// Whether to start with a sandbox. Always `false` if the program was built without it.
-    #[must_use]
     pub fn starts_in_sandbox(&self) -> bool {
         #[cfg(feature = "sandbox")]
         return self.sandbox;

@@ -95,7 +95,6 @@ pub enum CliError {
 
 impl CliError {
     /// The exit code of this error.
-    #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
             Self::NoProfile

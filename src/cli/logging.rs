@@ -93,7 +93,6 @@ impl FromStr for LogFilter {
 
 impl LogFilter {
     /// Excludes notices, for a caller that prints each notice itself.
-    #[must_use]
     pub fn without_notices(mut self) -> Self {
         self.targets = self.targets.with_target(NOTICES_LOG, LevelFilter::OFF);
         self

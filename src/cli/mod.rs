@@ -58,39 +58,26 @@ pub fn report_panics() {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// The task is done.
-    Done,
+    Done = 0,
     /// The task failed.
-    Failed,
+    Failed = 1,
     /// The command line or the environment is invalid.
-    Usage,
+    Usage = 2,
     /// The profile is signed out, or its token was refused.
-    SignedOut,
+    SignedOut = 3,
     /// The server could not be reached.
-    NotReached,
+    NotReached = 4,
 }
 
 impl Exit {
     /// The process's exit code.
-    #[must_use]
     pub fn code(self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::Failed => 1,
-            Self::Usage => 2,
-            Self::SignedOut => 3,
-            Self::NotReached => 4,
-        }
-    }
-}
-
-impl From<Exit> for std::process::ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit.code())
+        self as u8
     }
 }
 
 impl std::process::Termination for Exit {
     fn report(self) -> std::process::ExitCode {
-        self.into()
+        self.code().into()
     }
 }

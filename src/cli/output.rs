@@ -46,21 +46,13 @@ impl Output {
 
     /// Writes a line.
     pub(crate) fn write(&mut self, line: &str) -> Result<Reader, CliError> {
-        let written = match self {
-            Self::Standard(out) => out.write_all(line.as_bytes()),
-            Self::Device { file, .. } => file.write_all(line.as_bytes()),
-            Self::File { file, .. } => file.write_all(line.as_bytes()),
-        };
+        let written = self.writer().write_all(line.as_bytes());
         self.judge(written)
     }
 
     /// Flushes, and gives a file its name.
     pub(crate) fn finish(mut self) -> Result<(), CliError> {
-        let flushed = match &mut self {
-            Self::Standard(out) => out.flush(),
-            Self::Device { file, .. } => file.flush(),
-            Self::File { file, .. } => file.flush(),
-        };
+        let flushed = self.writer().flush();
         if self.judge(flushed)? == Reader::Gone {
             return Ok(());
         }
@@ -76,6 +68,14 @@ impl Output {
                 ));
                 Ok(())
             }
+        }
+    }
+
+    fn writer(&mut self) -> &mut dyn Write {
+        match self {
+            Self::Standard(out) => out,
+            Self::Device { file, .. } => file,
+            Self::File { file, .. } => file,
         }
     }
 

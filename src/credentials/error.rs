@@ -35,13 +35,11 @@ impl KeyringError {
     }
 
     /// The operation that failed.
-    #[must_use]
     pub fn doing(&self) -> Operation {
         self.doing
     }
 
     /// Why it failed.
-    #[must_use]
     pub fn cause(&self) -> &StoreError {
         &self.cause
     }

@@ -68,19 +68,16 @@ enum Task {
 impl Keyring {
     /// The keyring of the operating system: the Secret Service, the macOS Keychain, or the Windows Credential Manager. The first
     /// request connects to it.
-    #[must_use]
     pub fn system() -> Self {
         Self::with_store(Box::new(system::SystemStore))
     }
 
     /// A keyring in memory, dropped with the last handle, that never touches the operating system: for the sandbox.
-    #[must_use]
     pub fn in_memory() -> Self {
         Self::in_place(Box::new(MemoryStore::default()))
     }
 
     /// A keyring on another store, which may block, on its own thread.
-    #[must_use]
     pub fn with_store(store: Box<dyn SecretStore>) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
         let thread = std::thread::Builder::new().name("keyring".to_owned()).spawn(move || run(store, receiver));
@@ -92,7 +89,6 @@ impl Keyring {
     }
 
     /// A keyring on a store that never blocks: called in the caller, so that no clock advances meanwhile.
-    #[must_use]
     pub fn in_place(store: Box<dyn SecretStore>) -> Self {
         Self(Way::InPlace(Arc::new(Mutex::new(store))))
     }

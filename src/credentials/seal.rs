@@ -13,13 +13,11 @@ pub struct JournalId(uuid::Uuid);
 
 impl JournalId {
     /// Creates it from 16 random bytes, as the journal stores them: a version 4 UUID.
-    #[must_use]
     pub fn from_random_bytes(bytes: [u8; 16]) -> Self {
         Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
     }
 
     /// Its 16 bytes.
-    #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
     }
@@ -59,7 +57,6 @@ impl SealKey {
     }
 
     /// The key itself: only for sealing and opening.
-    #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
     }

@@ -84,7 +84,6 @@ impl StoreError {
     const LONGEST: usize = 160;
 
     /// A failure with the system's text, shortened to one line.
-    #[must_use]
     pub fn failed(words: &str) -> Self {
         let line: String = words
             .chars()

@@ -1,8 +1,47 @@
-//! A real journal that refuses entries, for tests of its users.
+//! A real journal that refuses entries, and its exports, for tests of its users.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
+use crate::activity::export_record::Format;
+use crate::activity::{Filter, StatusFilter, TimeReference, Timestamp};
+use crate::journal::error::JournalError;
 use crate::journal::file::schema::FILE;
+use crate::journal::read::export::Export;
+use crate::journal::read::read_only::ReadOnlyJournal;
+use crate::journal::tables::earlier_links::EarlierLinks;
+
+/// An export of all activities, or all messages, as JSON lines.
+pub(crate) fn export(messages: bool, link_lifetime: Duration, now: Timestamp) -> Export {
+    Export {
+        format: Format::Ndjson,
+        only: None,
+        filter: Filter::default(),
+        status_filter: StatusFilter::All,
+        since: None,
+        messages,
+        bom: false,
+        rows: None,
+        link_lifetime,
+        now,
+        reference: TimeReference::EXACT,
+        links: EarlierLinks::default(),
+        names: BTreeMap::new(),
+    }
+}
+
+/// The lines that an export of a data folder writes.
+pub(crate) fn exported(folder: &Path, export: &Export) -> Vec<String> {
+    let archive = ReadOnlyJournal::open(folder).unwrap();
+    let mut lines = Vec::new();
+    let written = export.write(archive.as_ref(), |line| {
+        lines.push(line.to_owned());
+        Ok::<_, JournalError>(())
+    });
+    written.unwrap();
+    lines
+}
 
 /// Another program that changes the database behind the journal's back.
 #[expect(clippy::disallowed_methods, reason = "a test stands in for another program")]

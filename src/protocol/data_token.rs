@@ -18,13 +18,11 @@ pub struct DataToken(Box<str>);
 
 impl DataToken {
     /// Creates it from the text as received.
-    #[must_use]
     pub fn new(text: impl Into<Box<str>>) -> Self {
         Self(text.into())
     }
 
     /// The text as received: for the call, the details and the export.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -63,7 +61,6 @@ pub struct DataTokenPage {
 
 /// Reads the response of `list-data-tokens`: an object with `items`, or the bare list. A row without a token is skipped; a field of
 /// the wrong type counts as missing.
-#[must_use]
 pub fn data_token_page(body: &str) -> Option<DataTokenPage> {
     let value = lenient::value(body)?;
     let items = match &value {

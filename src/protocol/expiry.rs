@@ -45,7 +45,6 @@ pub enum Expiry {
 
 impl Expiry {
     /// Reads a response: an object with one of the usual names, possibly within `data`, or a bare value.
-    #[must_use]
     pub fn of_answer(answer: &Value) -> Self {
         let Value::Object(fields) = answer else { return Self::of_value(answer) };
         let named = |name: &&str| fields.iter().find(|(field, _)| plain(field) == **name);
@@ -59,7 +58,6 @@ impl Expiry {
     }
 
     /// Reads one value.
-    #[must_use]
     pub fn of_value(value: &Value) -> Self {
         let read = match value {
             Value::Null | Value::Bool(false) => return Self::Unstated,
@@ -83,7 +81,6 @@ impl Expiry {
     }
 
     /// Reads a text.
-    #[must_use]
     pub fn of_text(text: &str) -> Self {
         let text = text.trim();
         if text.is_empty() {
@@ -114,7 +111,6 @@ impl Expiry {
 }
 
 /// Reads a time as in HTTP headers, in each of the three forms of RFC 9110, or as in mail.
-#[must_use]
 pub fn http_date(text: &str) -> Option<Timestamp> {
     let strictly = httpdate::parse_http_date(text).ok().and_then(|time| Timestamp::try_from(time).ok());
     strictly.or_else(|| jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp()))

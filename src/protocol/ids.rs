@@ -12,19 +12,16 @@ macro_rules! identifier {
 
         impl $name {
             /// Creates it from the text as received.
-            #[must_use]
             pub fn new(text: impl Into<Box<str>>) -> Self {
                 Self(text.into())
             }
 
             /// The text as received.
-            #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
             /// Converts it into its text.
-            #[must_use]
             pub fn into_boxed_str(self) -> Box<str> {
                 self.0
             }

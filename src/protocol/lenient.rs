@@ -13,26 +13,22 @@ use serde_json::Value;
 const DEEPEST: usize = 100;
 
 /// The document as a value. Parts nested too deep, and numbers out of range, become `null`.
-#[must_use]
 pub(crate) fn value(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok().or_else(|| serde_json::from_str(&Repair::of(text, true)).ok())
 }
 
 /// The repaired text; `None` if there is nothing to repair.
-#[must_use]
 pub(crate) fn repaired(text: &str) -> Option<String> {
     let repaired = Repair::of(text, false);
     (repaired != text).then_some(repaired)
 }
 
 /// The content of a string literal; `None` if it is not one.
-#[must_use]
 pub(crate) fn string(literal: &str) -> Option<String> {
     serde_json::from_str(literal).ok().or_else(|| serde_json::from_str(&repaired(literal)?).ok())
 }
 
 /// Decodes bytes as text: UTF-8, or UTF-16 recognised by a byte order mark or by how its first character is encoded.
-#[must_use]
 pub(crate) fn text_of(bytes: &[u8]) -> Option<Cow<'_, str>> {
     match bytes {
         [0xff, 0xfe, rest @ ..] | rest @ [b'{' | b'[', 0, ..] => utf16(rest, u16::from_le_bytes),

@@ -10,13 +10,11 @@ use super::ids::{ChannelId, CorrelationId};
 use super::secret::AuthorizationToken;
 
 /// The frame that joins the profile's channel. Secret: it contains the token.
-#[must_use]
 pub fn join(token: &AuthorizationToken, correlation: &CorrelationId) -> SecretString {
     frame("joinChannel", token, correlation, None)
 }
 
 /// The frame that leaves the channel. Secret: it contains the token.
-#[must_use]
 pub fn leave(token: &AuthorizationToken, correlation: &CorrelationId, channel: Option<&ChannelId>) -> SecretString {
     frame("leaveChannel", token, correlation, channel)
 }

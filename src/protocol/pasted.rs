@@ -16,7 +16,6 @@ const MARKS: [(char, char); 9] =
 
 /// The token in a pasted text: without blanks and invisible characters, quotation marks, the name of a header or field before it,
 /// and `Bearer`. A bare token is returned unchanged.
-#[must_use]
 pub fn token(pasted: &str) -> Zeroizing<String> {
     // Line breaks come from a terminal or a mail that wrapped it: no token can have them.
     let text: Zeroizing<String> =
@@ -40,13 +39,11 @@ pub fn token(pasted: &str) -> Zeroizing<String> {
 }
 
 /// The text without surrounding blanks and invisible characters.
-#[must_use]
 pub fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || is_hidden(c))
 }
 
 /// What may be wrong with a refused password or user name, as the end of a sentence about it; it reveals nothing of the text.
-#[must_use]
 pub fn oddity(text: &str) -> Option<&'static str> {
     let is_break = |c: char| matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}');
     if text.ends_with(is_break) {

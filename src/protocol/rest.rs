@@ -42,7 +42,6 @@ pub enum StatusAnswer {
 }
 
 /// The command id in the response to a write: the header, a bare string, a one-element array, or `{"commandId":…}`.
-#[must_use]
 pub fn command_id(header: Option<&str>, body: &str) -> Option<CommandId> {
     let from_header = header.map(str::trim).filter(|id| !id.is_empty()).map(CommandId::from);
     from_header.or_else(|| {
@@ -61,7 +60,6 @@ pub fn command_id(header: Option<&str>, body: &str) -> Option<CommandId> {
 }
 
 /// The request id in the response to `request-data`: the header, or `{"requestId":…}`.
-#[must_use]
 pub fn request_id(header: Option<&str>, body: &str) -> Option<RequestId> {
     let from_header = header.map(str::trim).filter(|id| !id.is_empty()).map(RequestId::from);
     from_header.or_else(|| {
@@ -71,7 +69,6 @@ pub fn request_id(header: Option<&str>, body: &str) -> Option<RequestId> {
 }
 
 /// Reads the response of `authenticate` or `reauthorize-authorization-token`.
-#[must_use]
 pub fn token_answer(body: &str) -> Option<TokenAnswer> {
     let value = lenient::value(body)?;
     let token = value.get("authorizationToken")?.as_str().filter(|token| !token.is_empty())?;
@@ -79,7 +76,6 @@ pub fn token_answer(body: &str) -> Option<TokenAnswer> {
 }
 
 /// Reads the response of `authorization-token/expiry`.
-#[must_use]
 pub fn expiry(body: &str) -> Expiry {
     // A bare time need not be quoted.
     lenient::value(body)
@@ -88,7 +84,6 @@ pub fn expiry(body: &str) -> Expiry {
 
 /// Reads the response of `request-status`: a state word, bare or in a one-element array; an object; or just the HTTP status (200
 /// done, 202 still running).
-#[must_use]
 pub fn status_answer(http_status: u16, body: &str) -> StatusAnswer {
     if http_status == 404 {
         return StatusAnswer::Unknown;
@@ -147,7 +142,6 @@ pub(crate) fn state_word(word: &str) -> Option<CommandStatus> {
 }
 
 /// The server's error text: `message`, `error`, `data.message`, or the named fields of a 422.
-#[must_use]
 pub fn error_text(body: &str) -> Option<String> {
     let value = lenient::value(body)?;
     if let Some(Value::Object(fields)) = value.get("errors") {

@@ -21,13 +21,11 @@ macro_rules! secret {
 
         impl $name {
             /// Creates it from the secret's text.
-            #[must_use]
             pub fn new(text: impl Into<String>) -> Self {
                 Self(SecretString::from(text.into()))
             }
 
             /// The secret itself: only for the frame, header or request line that it belongs in.
-            #[must_use]
             pub fn expose(&self) -> &str {
                 self.0.expose_secret()
             }
@@ -71,7 +69,6 @@ secret! {
 
 impl UnmaskedMessage {
     /// A binary message, encoded as JSON.
-    #[must_use]
     pub fn of_bytes(bytes: &[u8]) -> Self {
         const AROUND: usize = r#"{"base64":""}"#.len();
         // Allocated at its final size: a text that grew would leave copies of the secret behind.
@@ -83,7 +80,6 @@ impl UnmaskedMessage {
     }
 
     /// The bytes of a binary message; `None` for any other.
-    #[must_use]
     pub fn bytes(&self) -> Option<Zeroizing<Vec<u8>>> {
         let text = self.expose().strip_prefix(r#"{"base64":""#)?.strip_suffix(r#""}"#)?;
         STANDARD.decode(text).ok().map(Zeroizing::new)
@@ -96,14 +92,12 @@ pub struct DataKey(Zeroizing<[u8; 32]>);
 
 impl DataKey {
     /// Creates it from the key's bytes.
-    #[must_use]
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
     /// Reads 64 hex digits, in either case, ignoring spaces, line breaks and invisible characters between and around them; `None`
     /// for anything else.
-    #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
         let digits: Zeroizing<String> =
             Zeroizing::new(text.chars().filter(|c| !c.is_whitespace() && !super::visible::is_hidden(*c)).collect());
@@ -121,7 +115,6 @@ impl DataKey {
     }
 
     /// The key itself: only for decrypting payloads and for the keyring.
-    #[must_use]
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }
@@ -135,7 +128,6 @@ impl fmt::Debug for DataKey {
 
 impl Link {
     /// The part of the link that may be shown: scheme and host, nothing of the path or the query.
-    #[must_use]
     pub fn redacted(&self) -> String {
         let link = self.expose();
         let (scheme, rest) = link.split_once("://").unwrap_or(("https", ""));

@@ -7,7 +7,6 @@ use std::borrow::Cow;
 ///
 /// Line breaks become `⏎`, other control characters their pictures (`␛`), format and bidirectional marks their number (`\u{202e}`).
 /// Joiners between letters of other scripts stay, because those scripts need them.
-#[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_hidden) {
         return Cow::Borrowed(text);

@@ -28,7 +28,6 @@ enum Failure {
 
 /// Runs the program with the process's arguments. Returns 0 when a signal (SIGINT, SIGTERM) stopped it, 1 when it could not
 /// run, and 2 for wrong usage.
-#[must_use]
 pub fn run() -> ExitCode {
     let options = match Options::try_parse() {
         Ok(options) => options,

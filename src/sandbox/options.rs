@@ -63,7 +63,6 @@ pub struct Options {
 
 impl Options {
     /// A sandbox inside another program: loopback, four free ports, queues in memory, the demo running.
-    #[must_use]
     pub fn embedded() -> Self {
         Self { api_port: 0, ws_port: 0, upstream_port: 0, downstream_port: 0, ..Self::default() }
     }

@@ -106,31 +106,26 @@ fn serve(tasks: &Tasks, name: &'static str, listener: TcpListener, router: Route
 
 impl SandboxHandle {
     /// The URL of the REST API, as `http://address:port`.
-    #[must_use]
     pub fn api_url(&self) -> String {
         self.backend.addresses.api.clone()
     }
 
     /// The URL of the WebSocket proxy, as `ws://address:port`.
-    #[must_use]
     pub fn ws_url(&self) -> String {
         self.backend.addresses.ws.clone()
     }
 
     /// The URL of the upstream file store, as `http://address:port`.
-    #[must_use]
     pub fn upstream_url(&self) -> String {
         self.backend.addresses.upstream.clone()
     }
 
     /// The URL of the downstream file store, as `http://address:port`: the base of a bare token's link.
-    #[must_use]
     pub fn downstream_url(&self) -> String {
         self.backend.addresses.downstream.clone()
     }
 
     /// A handle with which tests and tools control the sandbox.
-    #[must_use]
     pub fn control(&self) -> Control {
         Control { backend: Arc::clone(&self.backend) }
     }
@@ -181,7 +176,6 @@ impl Control {
     }
 
     /// Creates a single-use download link to the given bytes, valid for ten minutes.
-    #[must_use]
     pub fn offer_download(&self, bytes: Vec<u8>, file_name: Option<&str>) -> Link {
         let content = Content::Kept(Bytes::from(bytes));
         let auth = self.backend.grant_download(Payload { content, file_name: file_name.map(Into::into) });

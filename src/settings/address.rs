@@ -52,13 +52,11 @@ pub enum AddressError {
 
 impl Address {
     /// Creates it from typed text, without surrounding blanks and invisible characters.
-    #[must_use]
     pub fn new(text: impl AsRef<str>) -> Self {
         Self(pasted::trimmed(text.as_ref()).to_owned())
     }
 
     /// The text as typed.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -96,7 +94,6 @@ impl Address {
     }
 
     /// The host that this address would use in plain text outside this machine, which needs the operator's consent.
-    #[must_use]
     pub fn host_in_plain_text(&self) -> Option<String> {
         let url = parse_url(&self.0).ok()?;
         (matches!(url.scheme(), "http" | "ws") && !is_loopback(&url))
@@ -105,7 +102,6 @@ impl Address {
     }
 
     /// The host, for display.
-    #[must_use]
     pub fn host(&self) -> Option<String> {
         parse_url(&self.0).ok()?.host_str().map(str::to_owned)
     }
@@ -133,7 +129,6 @@ pub fn parse_url(text: &str) -> Result<Url, url::ParseError> {
 }
 
 /// Whether a URL's host is this machine: `localhost` and its subdomains (RFC 6761), 127.0.0.0/8 and `::1`.
-#[must_use]
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => {

@@ -71,7 +71,6 @@ impl NewFile {
     }
 
     /// Its path until then: a hidden file, whose name starts with [`NEW`].
-    #[must_use]
     pub fn path(&self) -> &Path {
         self.file.get_ref().path()
     }
@@ -108,7 +107,6 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 
 /// A backup name for a broken file: its modification time in UTC, and a number if that is taken. `journal.sqlite` becomes
 /// `journal.broken-20260802T101500Z.sqlite`.
-#[must_use]
 pub fn name_aside(path: &Path) -> PathBuf {
     let changed = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
     let changed = changed.ok().and_then(|time| jiff::Timestamp::try_from(time).ok()).unwrap_or_default();
@@ -146,7 +144,6 @@ fn folder_of(path: &Path) -> PathBuf {
 }
 
 /// Describes a file error as the end of a sentence.
-#[must_use]
 pub fn in_words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "permission was denied".to_owned(),

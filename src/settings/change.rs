@@ -23,7 +23,6 @@ macro_rules! changes {
 
         impl $whole {
             /// The changes from this value to `new`.
-            #[must_use]
             pub fn changes_to(&self, new: &Self) -> Vec<$name> {
                 // Destructured, so that a new field can't be forgotten.
                 let Self { $($field,)* $($own_field: _,)* } = self;

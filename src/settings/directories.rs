@@ -56,13 +56,11 @@ impl Directories {
     }
 
     /// The folder of the journal and the lock.
-    #[must_use]
     pub fn data(&self) -> &Path {
         &self.data
     }
 
     /// The folder of the settings.
-    #[must_use]
     pub fn config(&self) -> &Path {
         &self.config
     }

@@ -84,7 +84,6 @@ pub struct TableLayout {
 
 impl TableLayout {
     /// The visible columns from the left: each once, and never none.
-    #[must_use]
     pub fn shown(&self) -> Vec<ColumnLayout> {
         let mut shown: Vec<ColumnLayout> = Vec::with_capacity(self.columns.len());
         for look in &self.columns {

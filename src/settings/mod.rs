@@ -37,7 +37,6 @@ pub struct Settings {
 
 impl Settings {
     /// The profile with this id.
-    #[must_use]
     pub fn profile(&self, id: ProfileId) -> Option<&Profile> {
         self.profiles.iter().find(|profile| profile.id == id)
     }
@@ -95,13 +94,11 @@ pub struct Preferences {
 
 impl Preferences {
     /// The lifetime of a link whose message does not give one.
-    #[must_use]
     pub fn link_lifetime(&self) -> Duration {
         Duration::from_secs(u64::from(self.link_lifetime))
     }
 
     /// Maximum number of each profile's rows in memory. Beyond it, settled rows are only in the journal, oldest first seen first.
-    #[must_use]
     pub fn rows_in_memory(&self) -> usize {
         let (least, most) = ROWS_IN_MEMORY.into_inner();
         usize::try_from(self.rows_in_memory.clamp(least, most)).unwrap_or(usize::MAX)

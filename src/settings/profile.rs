@@ -12,19 +12,16 @@ pub struct ProfileId(uuid::Uuid);
 
 impl ProfileId {
     /// A new random id.
-    #[must_use]
     pub fn random() -> Self {
         Self(uuid::Uuid::new_v4())
     }
 
     /// The id with this number, for the journal.
-    #[must_use]
     pub fn from_u128(number: u128) -> Self {
         Self(uuid::Uuid::from_u128(number))
     }
 
     /// Its number, for the journal.
-    #[must_use]
     pub fn as_u128(self) -> u128 {
         self.0.as_u128()
     }
@@ -99,7 +96,6 @@ impl Default for Profile {
 
 impl Profile {
     /// The hosts that this profile would use in plain text without the operator's consent, which is why it may not connect yet.
-    #[must_use]
     pub fn hosts_without_consent(&self) -> Vec<String> {
         let mut hosts: Vec<String> = [&self.api, &self.websocket, &self.download]
             .into_iter()

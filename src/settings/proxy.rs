@@ -38,7 +38,6 @@ pub enum ProxyChoiceError {
 
 impl ProxyChoice {
     /// Reads the word or address in the settings file.
-    #[must_use]
     pub fn from_text(text: &str) -> Self {
         match text.trim() {
             "system" => Self::System,

@@ -295,13 +295,7 @@ fn advice(ui: &Ui, at: Pos2, width: f32, icon: Icon, head: &str, body: &str) -> 
     widgets::icon(ui, pos2(at.x + 8.0, at.y + 10.0), icon, 16.0, palette.muted);
     let title = widgets::text(ui, pos2(at.x + 28.0, at.y + 11.0), head, TextRole::Strong, palette.text, width - 28.0);
     widgets::label(ui, title, head, head);
-    let mut job =
-        egui::text::LayoutJob::single_section(body.to_owned(), widgets::format(TextRole::Small, palette.secondary));
-    for section in &mut job.sections {
-        section.format.line_height = Some(18.0);
-    }
-    job.wrap.max_width = width - 28.0;
-    let galley = ui.painter().layout_job(job);
+    let galley = widgets::explanation(ui, body, palette.secondary, width - 28.0);
     let rect = Rect::from_min_size(pos2(at.x + 28.0, at.y + 23.0), galley.size());
     ui.painter().galley(rect.min, galley, palette.secondary);
     widgets::label(ui, rect, body, body);

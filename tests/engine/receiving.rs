@@ -173,7 +173,7 @@ async fn binary_messages_as_large_as_the_limit_are_read_as_outcomes_or_kept_to_b
         };
         message(&"x".repeat(size - message("").len())).into_bytes()
     };
-    let mut payloads = vec![vec![0x9f], bytes(70_000), bytes(limit - 1), bytes(limit)];
+    let mut payloads = [vec![0x9f], bytes(70_000), bytes(limit - 1), bytes(limit)];
     // Messages are told apart by their size.
     payloads[3].reverse();
     let mut frames = vec![WsMessage::binary(outcome("whole", limit))];

@@ -158,7 +158,7 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, answer: impl Fn
     }
 }
 
-#[expect(clippy::result_large_err, clippy::unnecessary_wraps, reason = "the library gives and takes these types")]
+#[expect(clippy::result_large_err, reason = "the library gives and takes these types")]
 fn refuse_the_nameless(upgrade: &Upgrade, upgraded: Upgraded) -> Result<Upgraded, ErrorResponse> {
     if is_named(upgrade.headers()) {
         return Ok(upgraded);

@@ -62,7 +62,9 @@ fn texts(shapes: &[ClippedShape], typed: &[String], window: Rect) -> Vec<Text> {
             // What is behind a dialog is dimmed; a dialog and a menu have a shadow.
             Shape::Rect(rect) if rect.blur_width > 0.0 => {
                 texts.retain(|text| !text.rect.intersects(rect.rect));
-                texts.iter_mut().for_each(|text| text.is_behind = true);
+                for text in texts.iter_mut() {
+                    text.is_behind = true;
+                }
             }
             Shape::Rect(rect) if rect.fill.a() == 115 && rect.rect.contains_rect(window.shrink(1.0)) => texts.clear(),
             _ => {}

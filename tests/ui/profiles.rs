@@ -57,10 +57,10 @@ fn a_tab_tells_how_many_are_new_behind_it_and_how_many_failed() {
 #[test]
 fn a_profile_that_is_named_profile_is_drawn_without_the_word_twice() {
     let mut window = Window::live();
-    let named = |name: &str| Profile { name: name.to_owned(), ..ops() };
+    let profile = |name: &str| Profile { name: name.to_owned(), ..ops() };
     let names = ["profile number 0", "Profiles of B", "PROFILE", "profil"];
     let profiles: Vec<Profile> =
-        names.into_iter().map(named).chain((1..12).map(|n| named(&format!("profile {n}")))).collect();
+        names.into_iter().map(profile).chain((1..12).map(|n| profile(&format!("profile {n}")))).collect();
     window.settings(profiles, Theme::Dark);
     window.run();
     let screen = egui::Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(1280.0, 800.0));

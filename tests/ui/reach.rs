@@ -129,7 +129,7 @@ fn an_empty_table_is_centred_in_every_size() {
                     };
                     let nodes = window.nodes(Role::Label).chain(window.nodes(Role::Button));
                     let rects = nodes.filter(|node| name(node).starts_with(begin)).map(|node| node.rect());
-                    rects.reduce(Rect::union).filter(|rect| rect.is_positive())
+                    rects.reduce(Rect::union).filter(egui::Rect::is_positive)
                 };
                 // Buttons and keys in one line are centred together.
                 let mut lines: Vec<(&str, Rect)> = Vec::new();

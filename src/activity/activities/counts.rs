@@ -102,14 +102,12 @@ impl Activities {
     }
 
     /// Messages received and command outcomes in a time range that ends at `now`.
-    #[must_use]
     pub fn insight(&self, stretch: TimeRange, now: Timestamp) -> Insight {
         let messages = stretch.sums(&self.throughput.last(now, stretch.minutes(now)));
         self.outcomes.insight(stretch, now, messages, &self.pool)
     }
 
     /// The version of [`Activities::insight`]: two equal values within the same minute mean that nothing changed between them.
-    #[must_use]
     pub fn insight_version(&self) -> (u64, u64) {
         (self.throughput.version(), self.outcomes.version())
     }

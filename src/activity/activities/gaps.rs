@@ -26,7 +26,6 @@ impl RecoveredGaps {
     }
 
     /// Whether a gap was found recovered.
-    #[must_use]
     pub fn contains(&self, gap: RowId) -> bool {
         self.rows.contains(&gap)
     }
@@ -51,7 +50,6 @@ const LOOKED_AT: usize = 10_000;
 
 impl Activities {
     /// A gap's current state; `None` for any other row.
-    #[must_use]
     pub fn gap(&self, id: RowId) -> Option<GapState> {
         if self.id(id.slot) != Some(id) {
             return None;
@@ -66,7 +64,6 @@ impl Activities {
 
     /// What is known of an id now. Evicted ids count as settled, because only settled rows are evicted. An id that is only known to
     /// be in the journal counts as open.
-    #[must_use]
     pub fn answer(&self, key: &ActivityKey) -> StatusAnswer {
         match self.find(key).and_then(|row| self.get(row)).map(|activity| activity.status()) {
             Some(status) => StatusAnswer::of(status),
@@ -77,7 +74,6 @@ impl Activities {
 
     /// When the server reported outcomes that the socket should have delivered and did not, newest first; for
     /// [`CompetingConsumer::of`]. If there are very many, only the newest are looked at.
-    #[must_use]
     pub fn unheard(&self) -> Vec<Timestamp> {
         if self.asked.is_empty() {
             return Vec::new();
@@ -90,7 +86,6 @@ impl Activities {
     }
 
     /// Whether another client probably receives messages, judged by the result of [`Activities::unheard`].
-    #[must_use]
     pub fn competing_consumer(&self, unheard: &[Timestamp], now: Timestamp) -> Option<CompetingConsumer> {
         if unheard.is_empty() {
             return None;
@@ -99,13 +94,11 @@ impl Activities {
     }
 
     /// The commands that were open during a gap, each of which may have been settled since; empty for a row that is not a gap.
-    #[must_use]
     pub fn open_across(&self, id: RowId) -> &[CommandId] {
         self.gaps.get(&id.slot).map(|(_, gap)| gap.open.as_slice()).unwrap_or_default()
     }
 
     /// The gaps that changes to `keys` may affect: gaps among the keys, and gaps that name one of them and were not recovered.
-    #[must_use]
     pub fn gaps_changed_by(&self, keys: &[ActivityKey], recovered: &RecoveredGaps) -> Vec<RowId> {
         if self.gaps.is_empty() {
             return Vec::new();
@@ -126,7 +119,6 @@ impl Activities {
     }
 
     /// The activities that gaps name and that are neither in memory nor evicted from it.
-    #[must_use]
     pub fn named_elsewhere(&self) -> BTreeSet<ActivityKey> {
         let named = self.gaps.values().flat_map(|(_, gap)| gap.named());
         named.filter(|key| self.find(key).is_none() && !self.was_evicted(key)).collect()

@@ -46,13 +46,11 @@ impl Activities {
     }
 
     /// The value last set by [`Activities::set_reference`].
-    #[must_use]
     pub fn reference(&self) -> TimeReference {
         self.reference
     }
 
     /// The lifetime of a link whose message does not give one.
-    #[must_use]
     pub fn link_lifetime(&self) -> Duration {
         self.link_lifetime
     }

@@ -29,7 +29,6 @@ impl Activities {
     }
 
     /// The row of an activity.
-    #[must_use]
     pub fn find(&self, key: &ActivityKey) -> Option<RowId> {
         let (kind, id) = (key.kind(), PackedId::find(key.id(), &self.pool)?);
         self.find_hashed(kind, id, self.hasher.hash_one((kind, id)))

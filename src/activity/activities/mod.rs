@@ -111,7 +111,6 @@ pub struct Activities {
 
 impl Activities {
     /// Creates an empty model. A link lives for `link_lifetime` from its arrival.
-    #[must_use]
     pub fn new(link_lifetime: Duration) -> Self {
         Self {
             rows: ChunkedVec::default(),
@@ -177,7 +176,6 @@ impl Activities {
     }
 
     /// Whether a text is only partly in memory, so that a filter may miss a match.
-    #[must_use]
     pub fn has_cut_texts(&self) -> bool {
         self.pool.has_cut()
     }
@@ -253,31 +251,26 @@ impl Activities {
     }
 
     /// Number of rows.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.order.len()
     }
 
     /// Whether there are no rows.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.order.is_empty()
     }
 
     /// Number of rows for each status filter.
-    #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
     /// Outcome counts of every known id, including evicted rows.
-    #[must_use]
     pub fn ledger(&self) -> OutcomeCounts {
         self.ledger.plus(self.eviction.rows.ledger())
     }
 
     /// Whether a command has waited longer than is usual for its label (30 s if nothing is known about the label).
-    #[must_use]
     pub fn is_late(&self, activity: &Activity<'_>, now: Timestamp) -> bool {
         activity.kind() == Kind::Command
             && activity.status().is_open()
@@ -285,7 +278,6 @@ impl Activities {
     }
 
     /// A row, for reading.
-    #[must_use]
     pub fn get(&self, id: RowId) -> Option<Activity<'_>> {
         self.get_at(id.slot).filter(|activity| activity.row.serial == id.serial)
     }
@@ -308,19 +300,16 @@ impl Activities {
     }
 
     /// Messages received in each of the last `minutes` minutes up to `now` (a day at most), oldest first.
-    #[must_use]
     pub fn per_minute(&self, now: Timestamp, minutes: usize) -> Vec<u32> {
         self.throughput.last(now, minutes)
     }
 
     /// When the newest message arrived.
-    #[must_use]
     pub fn latest(&self) -> Option<Timestamp> {
         self.latest
     }
 
     /// The row at an index by arrival: 0 is the newest.
-    #[must_use]
     pub fn newest(&self, index: usize) -> Option<RowId> {
         self.order.get(self.order.len().checked_sub(index + 1)?).and_then(|&at| self.id(at))
     }

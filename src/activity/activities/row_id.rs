@@ -11,7 +11,6 @@ pub struct RowId {
 
 impl RowId {
     /// The row's slot in memory: no two rows share one at the same time.
-    #[must_use]
     pub fn slot(self) -> usize {
         self.slot as usize
     }

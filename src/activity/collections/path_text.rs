@@ -8,7 +8,6 @@ use url::Url;
 const URL: &str = "file:///";
 
 /// A path as text. A path that can't be represented, such as a relative path that is not UTF-8, is converted lossily.
-#[must_use]
 pub fn text_of_path(path: &Path) -> String {
     match path.to_str() {
         Some(text) => text.to_owned(),
@@ -17,7 +16,6 @@ pub fn text_of_path(path: &Path) -> String {
 }
 
 /// The path behind a text of [`text_of_path`].
-#[must_use]
 pub fn path_of_text(text: &str) -> PathBuf {
     let url = text.starts_with(URL).then(|| Url::parse(text).ok()).flatten();
     url.and_then(|url| url.to_file_path().ok()).unwrap_or_else(|| text.into())

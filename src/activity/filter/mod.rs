@@ -60,26 +60,22 @@ impl Filter {
     }
 
     /// Whether it matches every row.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
     }
 
     /// Whether a row matches at a time.
-    #[must_use]
     pub fn matches(&self, activity: &Activity<'_>, now: Timestamp) -> bool {
         self.matches_whole(activity, now, None)
     }
 
     /// Same with the complete text of a message that the row may have only in part, if known.
-    #[must_use]
     pub fn matches_whole(&self, activity: &Activity<'_>, now: Timestamp, whole: Option<&str>) -> bool {
         evaluate::without_memory(self, activity, now, whole)
     }
 
     /// The matches in a text of a field (`None`: of any tested field), ascending and without overlap, for highlighting. Negated
     /// parts highlight nothing.
-    #[must_use]
     pub fn marks(&self, field: Option<Field>, text: &str) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = Vec::new();
         for term in self.terms.iter().filter(|term| !term.not) {
@@ -101,7 +97,6 @@ impl Filter {
     }
 
     /// Whether any part highlights text.
-    #[must_use]
     pub fn has_marks(&self) -> bool {
         self.terms.iter().any(|term| !term.not && matches!(term.test, Test::Text(..)))
     }

@@ -26,7 +26,6 @@ pub struct Suggestion {
 
 impl Suggestion {
     /// The first suggestion for a typed filter; `None` if nothing in it resembles a field.
-    #[must_use]
     pub fn find(text: &str) -> Option<Self> {
         match parse::words(text) {
             Ok(words) => {
@@ -53,7 +52,6 @@ impl Suggestion {
     }
 
     /// The question to the operator, in sentences.
-    #[must_use]
     pub fn question(&self) -> String {
         let question = match self.meant.strip_suffix(':') {
             Some(field) => format!("Did you mean the field {field}?"),

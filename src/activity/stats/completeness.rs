@@ -28,7 +28,6 @@ pub enum StatusAnswer {
 
 impl StatusAnswer {
     /// What the status of an activity's row says. Data that is being fetched has arrived.
-    #[must_use]
     pub fn of(status: Status) -> Self {
         match status {
             Status::Unknown => Self::Unknown,
@@ -64,7 +63,6 @@ pub struct GapState {
 impl GapState {
     /// The state of a gap, from what is known of the ids that it names. `open_now` is the number of commands and data requests that
     /// are open now: before a gap ends it names none, and these are the ones open during it.
-    #[must_use]
     pub fn of(gap: &Gap, open_now: (usize, usize), answer: impl Fn(&ActivityKey) -> StatusAnswer) -> Self {
         let (from, to, cause) = (gap.from, gap.to, gap.cause);
         if to.is_none() {
@@ -98,44 +96,37 @@ impl GapState {
     }
 
     /// Sets whether a competing consumer is suspected.
-    #[must_use]
     pub fn while_suspected(self, suspected: bool) -> Self {
         Self { suspected, ..self }
     }
 
     /// Whether the outcomes of all items known to have been open are known, and no message was lost that may have reported another.
-    #[must_use]
     pub fn is_recovered(&self) -> bool {
         let is_known = self.recovered == self.open && self.heard == self.requests;
         self.to.is_some() && is_known && self.cause != GapCause::MessageLost
     }
 
     /// Whether all items known to have been open have outcomes, and no competing consumer casts doubt on that.
-    #[must_use]
     pub fn is_complete(&self) -> bool {
         self.is_recovered() && !self.suspected
     }
 
     /// Number of commands that were open during it and still are.
-    #[must_use]
     pub fn commands_left(&self) -> usize {
         self.open.saturating_sub(self.recovered + self.unknown)
     }
 
     /// Number of data requests that were open during it without an outcome since.
-    #[must_use]
     pub fn requests_left(&self) -> usize {
         self.requests.saturating_sub(self.heard)
     }
 
     /// What it means, as the end of a sentence.
-    #[must_use]
     pub fn meaning(&self) -> &'static str {
         if self.is_complete() { "nothing known is missing" } else { "acknowledgements may be missing" }
     }
 
     /// What is known of it now, in parts: `3 of 5 recovered, 1 unknown to the server`.
-    #[must_use]
     pub fn findings(&self) -> Vec<String> {
         let mut parts = Vec::with_capacity(3);
         if self.to.is_none() {
@@ -187,7 +178,6 @@ pub struct CompetingConsumer {
 impl CompetingConsumer {
     /// Evaluates the result of [`crate::activity::Activities::unheard`] at a time; `settled` is the number of commands with an
     /// outcome within the hour.
-    #[must_use]
     pub fn of(unheard: &[Timestamp], settled: usize, now: Timestamp) -> Option<Self> {
         let unheard = unheard.iter().filter(|answered| is_suspicious(**answered, now)).count();
         (unheard > 0).then_some(Self { unheard, of: settled.max(unheard) })
@@ -195,7 +185,6 @@ impl CompetingConsumer {
 }
 
 /// When the evaluation of [`crate::activity::Activities::unheard`] changes with time alone.
-#[must_use]
 pub fn next_turn(unheard: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
     let turns = unheard.iter().flat_map(|answered| [answered.plus(GRACE), answered.plus(SUSPECTED)]);
     turns.filter(|turn| *turn > now).min()
@@ -232,7 +221,6 @@ impl Gaps {
 
     /// Whether a gap explains why an outcome was not received: a gap between its first sight and the answer, or one that starts
     /// while the socket might still have delivered it.
-    #[must_use]
     pub fn explain(&self, unheard: Unheard) -> bool {
         let before = self.ends.partition_point(|(from, _)| *from <= unheard.answered.plus(GRACE));
         before.checked_sub(1).and_then(|last| self.ends.get(last)).is_some_and(|(_, end)| *end >= unheard.since)
@@ -240,7 +228,6 @@ impl Gaps {
 }
 
 /// Whether an undelivered outcome without an explaining gap suggests a competing consumer at a time.
-#[must_use]
 pub fn is_suspicious(answered: Timestamp, now: Timestamp) -> bool {
     answered.plus(GRACE) <= now && now < answered.plus(SUSPECTED)
 }
@@ -251,7 +238,6 @@ pub(crate) fn suspected_from(now: Timestamp) -> Timestamp {
 }
 
 /// From when completeness can be claimed again after an undelivered outcome; `None` while the socket may still deliver it.
-#[must_use]
 pub fn claims_since(answered: Timestamp, now: Timestamp) -> Option<Timestamp> {
     (answered.plus(GRACE) <= now).then_some(answered)
 }

@@ -19,7 +19,6 @@ pub struct OutcomeCounts {
 
 impl OutcomeCounts {
     /// Number of commands and data requests.
-    #[must_use]
     pub fn all(&self) -> usize {
         self.heard + self.enquired + self.unknown + self.open
     }

@@ -32,7 +32,6 @@ impl ExpectedLatency {
     }
 
     /// How long a command with this label may wait: the 95th percentile of its history, or 30 s without a history.
-    #[must_use]
     pub fn of(&self, label: &str) -> Duration {
         let Some(history) = self.took.get(label).filter(|history| history.len() >= ENOUGH) else { return UNKNOWN };
         let mut sorted: Vec<Duration> = history.iter().copied().collect();

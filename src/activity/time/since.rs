@@ -27,7 +27,6 @@ pub struct ParseTimeError;
 
 impl TimeSpec {
     /// The point in time.
-    #[must_use]
     pub fn moment(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(moment) | Self::Day(_, moment) => moment,

@@ -23,19 +23,16 @@ impl TimeReference {
     pub const EXACT: Self = Self { ahead: 0, server: Some(0), is_told: true, steady_from: Seq(0) };
 
     /// Converts a time to the server's clock, as a lower bound; `None` if nothing is known of that clock.
-    #[must_use]
     pub fn by_server(self, at: Timestamp) -> Option<Timestamp> {
         self.server.map(|server| Timestamp(at.0.saturating_add(server)))
     }
 
     /// Converts a time of the server's clock to this one.
-    #[must_use]
     pub fn of_server(self, at: Timestamp) -> Option<Timestamp> {
         self.server.map(|server| Timestamp(at.0.saturating_sub(server)))
     }
 
     /// Converts a time to this computer's clock as it is set now.
-    #[must_use]
     pub fn shown(self, at: Timestamp) -> Timestamp {
         Timestamp(at.0.saturating_add(self.ahead))
     }

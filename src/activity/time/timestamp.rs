@@ -11,25 +11,21 @@ pub struct Timestamp(pub i64);
 
 impl Timestamp {
     /// From whole milliseconds since the epoch.
-    #[must_use]
     pub fn from_millis(millis: i64) -> Self {
         Self(millis.saturating_mul(1_000))
     }
 
     /// Converts it to jiff's timestamp; times out of jiff's range become the epoch.
-    #[must_use]
     pub fn timestamp(self) -> jiff::Timestamp {
         jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
 
     /// The time from `earlier` to this; zero if `earlier` is later (a clock was set back).
-    #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
     /// When a link expires that arrived at this time.
-    #[must_use]
     pub fn end_of(self, life: LinkExpiry) -> Self {
         match life {
             LinkExpiry::Until(until) => Self::from(until),
@@ -38,7 +34,6 @@ impl Timestamp {
     }
 
     /// This time plus `by`.
-    #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
     }

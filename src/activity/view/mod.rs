@@ -90,7 +90,6 @@ struct Pause {
 
 impl View {
     /// A view of everything, newest first.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
@@ -104,7 +103,6 @@ impl View {
     }
 
     /// The current status filter.
-    #[must_use]
     pub fn status_filter(&self) -> StatusFilter {
         self.status_filter
     }
@@ -118,13 +116,11 @@ impl View {
     }
 
     /// The current filter.
-    #[must_use]
     pub fn filter(&self) -> &Filter {
         self.matcher.filter()
     }
 
     /// Whether the filter or the status filter hides rows.
-    #[must_use]
     pub fn is_filtered(&self) -> bool {
         self.status_filter != StatusFilter::All || !self.filter().is_empty()
     }
@@ -138,7 +134,6 @@ impl View {
     }
 
     /// The current sort.
-    #[must_use]
     pub fn sort(&self) -> Option<(Column, bool)> {
         self.order.0
     }
@@ -158,13 +153,11 @@ impl View {
     }
 
     /// Whether it is paused.
-    #[must_use]
     pub fn is_paused(&self) -> bool {
         self.pause.is_some()
     }
 
     /// Number of new rows since it was paused.
-    #[must_use]
     pub fn waiting(&self, activities: &Activities) -> usize {
         self.pause.as_ref().map_or(0, |pause| {
             let order = activities.order();
@@ -173,7 +166,6 @@ impl View {
     }
 
     /// The next time at which rows may appear or disappear without a message: refresh no later.
-    #[must_use]
     pub fn next_turn(&self) -> Option<Timestamp> {
         self.turns.first().map(|&(at, _)| at)
     }
@@ -233,7 +225,6 @@ impl View {
     }
 
     /// Number of rows shown.
-    #[must_use]
     pub fn len(&self, activities: &Activities) -> usize {
         match (&self.pause, &self.build) {
             (Some(pause), _) => pause.rows.len(),
@@ -244,7 +235,6 @@ impl View {
     }
 
     /// The row at an index of the table.
-    #[must_use]
     pub fn row(&self, activities: &Activities, index: usize) -> Option<RowId> {
         if let Some(pause) = &self.pause {
             return pause.rows.get(index).copied();
@@ -261,7 +251,6 @@ impl View {
     }
 
     /// The index of a row in the table.
-    #[must_use]
     pub fn position(&self, activities: &Activities, id: RowId) -> Option<usize> {
         if let Some(pause) = &self.pause {
             return pause.rows.iter().position(|&row| row == id);
@@ -283,7 +272,6 @@ impl View {
     }
 
     /// Whether the filter or the status filter hides a row. While the view is searching, no row counts as hidden.
-    #[must_use]
     pub fn hides(&self, activities: &Activities, id: RowId) -> bool {
         let is_known = self.is_filtered() && self.pause.is_none() && self.build.is_none() && self.scan.is_none();
         is_known && activities.slot_of(id).is_some_and(|row| !self.members.get(row))

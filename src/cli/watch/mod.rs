@@ -76,12 +76,6 @@ pub struct Setup<'a> {
     pub options: &'a MakeOptions<'a>,
 }
 
-impl std::fmt::Debug for Setup<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Setup").field("wanted", &self.wanted).field("profile", &self.profile).finish_non_exhaustive()
-    }
-}
-
 /// Watches until the system asks it to end, or until the exit condition is met.
 ///
 /// # Errors

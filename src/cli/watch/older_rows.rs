@@ -39,7 +39,7 @@ impl OlderRows {
     /// Reads one chunk of the entries before `before`. Returns whether there is more.
     pub(crate) fn read(&mut self, archive: &ReadOnlyJournal, before: Seq) -> Result<bool, JournalError> {
         let Some((profile, wanted, from)) = self.left.pop() else { return Ok(false) };
-        let (entries, next) = archive.entries_of(profile, &wanted, (from, before), CHUNK)?;
+        let (entries, next) = archive.entries_of(profile, &wanted, from, before, CHUNK)?;
         for entry in entries {
             self.read.entry((profile, entry.key.clone())).or_default().push(entry);
         }

@@ -104,14 +104,6 @@ pub(crate) async fn renew(context: EngineContext, asked: Arc<Renewal>) {
 
 /// Puts a token into the keyring. If that fails, it shows a notice and the session continues.
 pub(crate) async fn keep(context: &EngineContext, profile: ProfileId, token: &AuthorizationToken) -> bool {
-    match context.keyring.store_token(profile, token).await {
-        Ok(()) => {
-            context.resolve(profile, &ProblemKind::TokenKeyring);
-            true
-        }
-        Err(error) => {
-            context.problem(profile, ProblemReason::TokenKeyring(error));
-            false
-        }
-    }
+    let stored = context.keyring.store_token(profile, token).await.map_err(ProblemReason::TokenKeyring);
+    context.settle(profile, &ProblemKind::TokenKeyring, stored).is_some()
 }

@@ -69,6 +69,25 @@ impl EngineContext {
         self.event_sender.resolve_problem(Some(profile), kind);
     }
 
+    /// Shows the problem of a profile that was found, or resolves the one of this kind. Returns what went well.
+    pub(crate) fn settle<T>(
+        &self,
+        profile: ProfileId,
+        kind: &ProblemKind,
+        outcome: Result<T, ProblemReason>,
+    ) -> Option<T> {
+        match outcome {
+            Ok(done) => {
+                self.resolve(profile, kind);
+                Some(done)
+            }
+            Err(reason) => {
+                self.problem(profile, reason);
+                None
+            }
+        }
+    }
+
     /// Sends an event to the supervisor. Once the supervisor has ended, the event is dropped.
     pub(crate) async fn report(&self, report: InternalEvent) {
         if self.reports.send(report).await.is_err() {

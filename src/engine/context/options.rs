@@ -81,14 +81,3 @@ pub struct EngineOptions {
     /// Called once per burst when [`crate::engine::EventReceiver`] has something new.
     pub waker: Waker,
 }
-
-impl fmt::Debug for EngineOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EngineOptions")
-            .field("start_in_sandbox", &self.start_in_sandbox)
-            .field("profile", &self.profile)
-            .field("extra_authority", &self.extra_authority)
-            .field("proxies", &self.proxies)
-            .finish_non_exhaustive()
-    }
-}

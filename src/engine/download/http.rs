@@ -50,15 +50,16 @@ impl DownloadJob {
     /// is known.
     pub(crate) async fn open(
         &self,
-        (taken, requested): (ClaimedLink, Option<bool>),
+        taken: ClaimedLink,
+        requested: Option<bool>,
         addresses: Vec<SocketAddr>,
         control: &mut DownloadControl,
     ) -> Result<OpenedDownload, DownloadError> {
         let opening = async {
             if matches!(taken.url.scheme(), "ws" | "wss") {
-                self.open_socket((taken, requested), addresses).await
+                self.open_socket(taken, requested, addresses).await
             } else {
-                self.open_http((taken, requested), addresses).await
+                self.open_http(taken, requested, addresses).await
             }
         };
         tokio::select! {
@@ -69,7 +70,8 @@ impl DownloadJob {
 
     async fn open_http(
         &self,
-        (mut taken, requested): (ClaimedLink, Option<bool>),
+        mut taken: ClaimedLink,
+        requested: Option<bool>,
         mut addresses: Vec<SocketAddr>,
     ) -> Result<OpenedDownload, DownloadError> {
         let network_config = self.context.downloader.network_config_receiver.current().await;
@@ -83,13 +85,13 @@ impl DownloadJob {
                 Ok(client) => client,
                 Err(error) => {
                     let why = NoConnection::of(&error.without_url());
-                    return Err(self.not_sent(taken, &why, (&network_config, through.as_ref())).await);
+                    return Err(self.not_sent(taken, &why, &network_config, through.as_ref()).await);
                 }
             };
             gets += 1;
             let response = match client.get(taken.url.clone()).send().await {
                 Ok(response) => response,
-                Err(error) => return Err(self.not_answered(taken, error, (&network_config, through.as_ref())).await),
+                Err(error) => return Err(self.not_answered(taken, error, &network_config, through.as_ref()).await),
             };
             if redirect::is_redirect(response.status()) {
                 (taken, addresses) = self.onward(taken, addresses, response.headers(), gets).await?;
@@ -164,7 +166,8 @@ impl DownloadJob {
 
     async fn open_socket(
         &self,
-        (taken, requested): (ClaimedLink, Option<bool>),
+        taken: ClaimedLink,
+        requested: Option<bool>,
         addresses: Vec<SocketAddr>,
     ) -> Result<OpenedDownload, DownloadError> {
         let host = host(&taken.url);
@@ -201,17 +204,18 @@ impl DownloadJob {
         &self,
         taken: ClaimedLink,
         error: reqwest::Error,
-        (network_config, through): (&NetworkConfig, Option<&ProxyServer>),
+        network_config: &NetworkConfig,
+        through: Option<&ProxyServer>,
     ) -> DownloadError {
         let error = error.without_url();
         tracing::debug!(%error, "a download was not answered");
         match NoConnection::of(&error) {
             why if error.is_connect() || error.is_builder() => {
-                self.not_sent(taken, &why, (network_config, through)).await
+                self.not_sent(taken, &why, network_config, through).await
             }
             // A server that rejects this client in the handshake has not read the request.
             why @ NoConnection::Tls(TlsError::AlertReceived(alert)) if failure::ends_handshake(alert) => {
-                self.not_sent(taken, &why, (network_config, through)).await
+                self.not_sent(taken, &why, network_config, through).await
             }
             NoConnection::NotHttp => {
                 let host = host(&taken.url);
@@ -230,7 +234,8 @@ impl DownloadJob {
         &self,
         taken: ClaimedLink,
         why: &NoConnection,
-        (network_config, through): (&NetworkConfig, Option<&ProxyServer>),
+        network_config: &NetworkConfig,
+        through: Option<&ProxyServer>,
     ) -> DownloadError {
         let (host, target) = (host(&taken.url), endpoints::Target::of(&taken.url));
         if let Some(through) = through

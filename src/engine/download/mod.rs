@@ -196,7 +196,7 @@ impl DownloadJob {
             let sentence = "The download was stopped before it began.";
             return Err((DownloadError::after(DownloadFailure::NotStarted, sentence), None));
         }
-        let mut opened = self.open((taken, requested), addresses, control).await.map_err(|failed| (failed, None))?;
+        let mut opened = self.open(taken, requested, addresses, control).await.map_err(|failed| (failed, None))?;
         opened.links.clone_from(&links);
         if !spot.replace
             && let Some(name) = opened.name.take()

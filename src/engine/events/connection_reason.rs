@@ -158,7 +158,6 @@ pub enum SignInError {
 impl SignInError {
     /// Whether the server refused the credential. The same credential would be refused again; after any other error it may
     /// work.
-    #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::PasswordRefused { .. } | Self::TokenRefused(_) | Self::JoinRefused(_) => true,

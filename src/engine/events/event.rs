@@ -287,7 +287,6 @@ pub struct Notice {
 
 impl Notice {
     /// Creates a notice without a remedy.
-    #[must_use]
     pub fn new(severity: Severity, profile: Option<ProfileId>, sentence: impl Into<String>) -> Self {
         Self { severity, profile, sentence: sentence.into(), remedy: None }
     }

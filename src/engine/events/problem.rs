@@ -1,7 +1,5 @@
 //! Problems that last: their kind, cause, severity and remedy.
 
-use std::error::Error;
-use std::fmt;
 use std::mem::discriminant;
 use std::sync::Arc;
 
@@ -31,13 +29,11 @@ pub struct Problem {
 
 impl Problem {
     /// The kind of the problem.
-    #[must_use]
     pub fn kind(&self) -> ProblemKind {
         self.reason.kind()
     }
 
     /// The text for the operator, with the remedy.
-    #[must_use]
     pub fn notice(&self) -> Notice {
         let remedy = self.profile.and_then(|profile| self.reason.remedy(profile));
         Notice { remedy, ..Notice::new(self.reason.severity(), self.profile, self.reason.to_string()) }
@@ -249,7 +245,6 @@ pub enum LateDownload {
 
 impl ProblemReason {
     /// The kind of problem that this cause belongs to.
-    #[must_use]
     pub fn kind(&self) -> ProblemKind {
         match self {
             Self::TokenNotRenewed(_) | Self::NewTokenRefused => ProblemKind::TokenRenewal,
@@ -273,7 +268,6 @@ impl ProblemReason {
     }
 
     /// The severity of the problem.
-    #[must_use]
     pub fn severity(&self) -> Severity {
         match self {
             Self::TokenRefused(_)
@@ -297,7 +291,8 @@ impl ProblemReason {
 }
 
 /// A shared error that can be cloned although the error itself can't. Two are equal if their errors are of the same variant.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 pub struct SharedError<E>(Arc<E>);
 
 impl<E> From<E> for SharedError<E> {
@@ -315,17 +310,5 @@ impl<E> Clone for SharedError<E> {
 impl<E> PartialEq for SharedError<E> {
     fn eq(&self, other: &Self) -> bool {
         discriminant(&*self.0) == discriminant(&*other.0)
-    }
-}
-
-impl<E: fmt::Display> fmt::Display for SharedError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl<E: Error + 'static> Error for SharedError<E> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()
     }
 }

@@ -33,7 +33,6 @@ pub struct EngineStatus {
 
 impl EngineStatus {
     /// The current state of a profile, if known.
-    #[must_use]
     pub fn profile(&self, profile: ProfileId) -> Option<&Arc<ProfileStatus>> {
         self.profiles.get(&profile)
     }

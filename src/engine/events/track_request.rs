@@ -53,19 +53,16 @@ impl TrackRequest {
     }
 
     /// The number of commands.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.commands.len()
     }
 
     /// Whether there are no commands; [`TrackRequest::new`] never creates such a request.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.commands.is_empty()
     }
 
     /// The entries that the journal stores for this request.
-    #[must_use]
     pub fn into_entries(self, at: Timestamp) -> Vec<Entry> {
         entries(&self.commands, self.label.as_deref(), at)
     }

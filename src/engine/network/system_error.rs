@@ -1,14 +1,14 @@
 //! An error of the operating system that can be cloned and compared, so that it can be part of a state.
 
-use std::error::Error;
+use std::io;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::{fmt, io};
 
 use crate::engine::network::tls::failure;
 
 /// An I/O error. Two are equal if their kinds, their system error numbers and, for TLS failures, their causes are equal.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
 pub struct SystemError(Arc<io::Error>);
 
 impl SystemError {
@@ -35,18 +35,6 @@ impl Deref for SystemError {
 
     fn deref(&self) -> &io::Error {
         &self.0
-    }
-}
-
-impl fmt::Display for SystemError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Error for SystemError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()
     }
 }
 

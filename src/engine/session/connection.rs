@@ -183,13 +183,18 @@ impl Connection {
     }
 
     fn heard(&mut self, read: DecodedFrame, at: Timestamp, decoded_batch: &mut DecodedBatch) -> FrameEvent {
+        self.event_of(read, at).or_else(|| self.next_document(decoded_batch)).unwrap_or(FrameEvent::KeepAlive)
+    }
+
+    /// The event of a decoded frame; `None` if it is several documents, which come next.
+    fn event_of(&mut self, read: DecodedFrame, at: Timestamp) -> Option<FrameEvent> {
         match read {
-            DecodedFrame::Entry => FrameEvent::Entry,
-            DecodedFrame::Reply(reply) => FrameEvent::Reply(reply),
-            DecodedFrame::KeepAlive => FrameEvent::KeepAlive,
+            DecodedFrame::Entry => Some(FrameEvent::Entry),
+            DecodedFrame::Reply(reply) => Some(FrameEvent::Reply(reply)),
+            DecodedFrame::KeepAlive => Some(FrameEvent::KeepAlive),
             DecodedFrame::Several(documents) => {
                 self.documents.push((documents, at));
-                self.next_document(decoded_batch).unwrap_or(FrameEvent::KeepAlive)
+                None
             }
         }
     }
@@ -203,15 +208,10 @@ impl Connection {
                 continue;
             };
             // A malformed one was already split.
-            return Some(match self.frame_decoder.text(&document, is_sound, at, decoded_batch) {
-                DecodedFrame::Entry => FrameEvent::Entry,
-                DecodedFrame::Reply(reply) => FrameEvent::Reply(reply),
-                DecodedFrame::KeepAlive => FrameEvent::KeepAlive,
-                DecodedFrame::Several(documents) => {
-                    self.documents.push((documents, at));
-                    continue;
-                }
-            });
+            let read = self.frame_decoder.text(&document, is_sound, at, decoded_batch);
+            if let Some(event) = self.event_of(read, at) {
+                return Some(event);
+            }
         }
     }
 

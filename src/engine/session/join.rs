@@ -26,7 +26,7 @@ impl Session {
         self.config.clocks.begin_receiving();
         let outcome = {
             let attempt =
-                joined(&mut connection, &asked, (&self.config.journal_writer, &mut self.backlog), &mut decoded_batch);
+                joined(&mut connection, &asked, &self.config.journal_writer, &mut self.backlog, &mut decoded_batch);
             tokio::pin!(attempt);
             loop {
                 tokio::select! {
@@ -89,7 +89,8 @@ impl Session {
 async fn joined(
     connection: &mut Connection,
     asked: &CorrelationId,
-    (journal_writer, backlog): (&JournalWriter, &mut Backlog),
+    journal_writer: &JournalWriter,
+    backlog: &mut Backlog,
     decoded_batch: &mut DecodedBatch,
 ) -> Result<Reply, DisconnectReason> {
     let mut deadline = Instant::now() + JOIN_BUDGET;

@@ -24,9 +24,9 @@ pub(crate) async fn reveal(
     link_store: &LinkStore,
     profile: ProfileId,
     key: ActivityKey,
-    (from, to): (Seq, Seq),
+    between: (Seq, Seq),
 ) -> Result<Vec<(Seq, UnmaskedMessage)>, JournalError> {
-    let entries = journal_store.history(profile, &key, Some((from, to))).await?.entries;
+    let entries = journal_store.history(profile, &key, Some(between)).await?.entries;
     let mut held = match &key {
         ActivityKey::Data(request) => link_store.unused(request),
         ActivityKey::Command(_) | ActivityKey::Message(_) | ActivityKey::Gap(_) => Vec::new(),

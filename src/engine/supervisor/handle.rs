@@ -225,7 +225,6 @@ impl EngineClock {
     }
 
     /// The clock of a run that continues an earlier one; `clock` is the computer's.
-    #[must_use]
     pub fn resumed(kept: Option<&KeptClock>, clock: Clock) -> Self {
         let boot_id = suspend::boot_id();
         // This run stamps no entries: only entries of the same boot are on its clock.
@@ -234,13 +233,11 @@ impl EngineClock {
     }
 
     /// The current time of this clock.
-    #[must_use]
     pub fn now(&self) -> Timestamp {
         self.0.now().at
     }
 
     /// How this clock relates to the other clocks.
-    #[must_use]
     pub fn reference(&self) -> TimeReference {
         self.0.reference()
     }
@@ -248,7 +245,6 @@ impl EngineClock {
 
 impl EngineHandle {
     /// The clock that stamps this engine's entries.
-    #[must_use]
     pub fn clock(&self) -> EngineClock {
         self.clock.clone()
     }
@@ -276,7 +272,6 @@ impl EngineHandle {
     }
 
     /// Waits until the engine has stopped, at most for `timeout`. Returns whether it has.
-    #[must_use]
     pub fn join(&self, timeout: Duration) -> bool {
         let (ended, changed) = &*self.ended.0;
         let mut ended = ended.lock();

@@ -277,7 +277,7 @@ impl Supervisor {
             Action::Track { profile, commands, label } => self.track(profile, &commands, label.as_deref()),
             Action::History { profile, key, from, to } => self.history(profile, key, from, to),
             Action::SearchOlder { profile, search, filter, status_filter, before } => {
-                self.search_older(profile, search, (filter, status_filter), before);
+                self.search_older(profile, search, filter, status_filter, before);
             }
             Action::CancelSearch(profile) => _ = self.searches.remove(&profile),
             Action::ReadBack { profile, rows } => self.read_back(profile, rows),
@@ -316,7 +316,7 @@ impl Supervisor {
             InternalEvent::StatusNotAsked(check) => self.status_not_asked(check),
             InternalEvent::Track(asked) => self.asked_to_track(asked),
             InternalEvent::Requested { profile, request, folder, size } => {
-                self.requested(profile, request, (folder, size));
+                self.requested(profile, request, folder, size);
             }
             InternalEvent::DataKey { profile, change, key, kept } => self.data_key(profile, change, key, kept),
             InternalEvent::Arrived { profile, requests } => self.arrived(profile, requests),

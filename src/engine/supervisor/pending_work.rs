@@ -1,7 +1,7 @@
 //! Work that must be done even if the program ends first: it is recorded in the journal before anything else, done immediately if
 //! possible, and otherwise finished at the next start.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -338,16 +338,8 @@ pub(crate) async fn keep_token(context: &EngineContext, profile: ProfileId, toke
 
 /// Removes a profile's token from the keyring. Returns whether it is gone; if not, a problem is shown.
 pub(crate) async fn forget_token(context: &EngineContext, profile: ProfileId) -> bool {
-    match context.keyring.forget_token(profile).await {
-        Ok(()) => {
-            context.resolve(profile, &ProblemKind::TokenKeyring);
-            true
-        }
-        Err(error) => {
-            context.problem(profile, ProblemReason::TokenKeyring(error));
-            false
-        }
-    }
+    let forgotten = context.keyring.forget_token(profile).await.map_err(ProblemReason::TokenKeyring);
+    context.settle(profile, &ProblemKind::TokenKeyring, forgotten).is_some()
 }
 
 /// Removes a removed profile's token and data key from the keyring. Returns whether they are gone; if not, a notice is shown.
@@ -394,9 +386,5 @@ fn is_final(error: &RestError) -> bool {
 /// Deletes a file that an earlier run did not finish. Returns whether it is gone.
 fn delete(path: &PathBuf) -> bool {
     let is_ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(atomic::NEW));
-    !is_ours || std::fs::remove_file(path).is_ok() || !exists(path)
-}
-
-fn exists(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok()
+    !is_ours || std::fs::remove_file(path).is_ok() || std::fs::symlink_metadata(path).is_err()
 }

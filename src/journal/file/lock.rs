@@ -86,7 +86,6 @@ pub(crate) fn lock_in(folder: &Path) -> PathBuf {
 }
 
 /// Whether other users of this computer can read the journal of a data folder.
-#[must_use]
 pub fn is_open_to_others(folder: &Path) -> bool {
     #[cfg(unix)]
     {

@@ -212,7 +212,6 @@ impl Journal {
     }
 
     /// Whether secrets that are passed in are stored.
-    #[must_use]
     pub fn sealing(&self) -> Sealing {
         self.sealing.borrow().clone()
     }
@@ -335,7 +334,6 @@ impl Journal {
     }
 
     /// The size on the disk in bytes: the database and its write-ahead log.
-    #[must_use]
     pub fn size(&self) -> u64 {
         [self.path.as_path(), &crate::journal::file::schema::log_of(&self.path)]
             .into_iter()

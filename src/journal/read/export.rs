@@ -289,11 +289,7 @@ fn lines<E: From<JournalError>>(
 /// The line of one message, if it is one and matches. A command's line has the state in this very message, which a late or repeated
 /// one may contradict; a data request's line has its state at that time, since several messages make it ready.
 fn message(open: &Current, entry: &Entry, export: &Export, background: &Background) -> Option<String> {
-    let source = match entry.fact {
-        Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } => Evidence::Socket,
-        Fact::Enquired(_) => Evidence::Enquiry,
-        Fact::Done(_) | Fact::Gap(_) => return None,
-    };
+    let source = Evidence::of(&entry.fact)?;
     let activity = open.activity().filter(|activity| export.is_wanted(open, activity, entry.at))?;
     let mut alone = Current::begin(open.profile, open.key.clone(), open.first, export);
     if activity.kind() == Kind::Command {

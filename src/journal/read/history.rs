@@ -42,29 +42,31 @@ pub(crate) fn read(connection: &Connection, open: &OpenIndex, wanted: &HistoryQu
     let Some(profile) = number_of(connection, *profile)? else { return Ok(History::default()) };
     if key.kind() == Kind::Gap {
         let numbers = open_gaps::entries_of_gap(connection, profile, key)?;
-        return fetch(connection, (profile, key), &numbers, false);
+        return fetch(connection, profile, key, &numbers, false);
     }
     let known = known.map(|(first, last)| (to_sql(first), to_sql(last)));
     let listed = open_activity::entries_of(connection, open, profile, key)?;
     let (numbers, is_cut) = match (listed, known) {
         // It was settled, and is open again.
         (Some((listed, _)), Some((first, last))) if listed.first().is_some_and(|listed| first < *listed) => {
-            search(connection, (profile, key), (first, last))?
+            search(connection, profile, key, first, last)?
         }
         (Some(listed), _) => listed,
-        (None, Some(known)) => search(connection, (profile, key), known)?,
+        (None, Some((first, last))) => search(connection, profile, key, first, last)?,
         // Only while the table is being built, after an update.
-        (None, None) if !open.is_complete() => search(connection, (profile, key), (0, i64::MAX))?,
+        (None, None) if !open.is_complete() => search(connection, profile, key, 0, i64::MAX)?,
         (None, None) => return Ok(History::default()),
     };
-    fetch(connection, (profile, key), &numbers, is_cut)
+    fetch(connection, profile, key, &numbers, is_cut)
 }
 
 /// The numbers of an activity's newest entries in a range, and whether there are more.
 fn search(
     connection: &Connection,
-    (profile, key): (i64, &ActivityKey),
-    (first, last): (i64, i64),
+    profile: i64,
+    key: &ActivityKey,
+    first: i64,
+    last: i64,
 ) -> rusqlite::Result<(Vec<i64>, bool)> {
     // The plus keeps SQLite from using the index on profiles: reading the range itself is faster.
     let mut select = connection.prepare_cached(
@@ -90,7 +92,8 @@ fn search(
 /// Reads the entries with these numbers, newest first, up to the size limit.
 fn fetch(
     connection: &Connection,
-    (profile, key): (i64, &ActivityKey),
+    profile: i64,
+    key: &ActivityKey,
     numbers: &[i64],
     mut is_cut: bool,
 ) -> rusqlite::Result<History> {

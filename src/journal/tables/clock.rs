@@ -53,7 +53,6 @@ pub struct Resumed {
 impl KeptClock {
     /// Computes a run's starting point from the snapshot of an earlier run, the computer's clock (`wall`), and the current boot's
     /// id and age.
-    #[must_use]
     pub fn resume(kept: Option<&Self>, wall: Timestamp, boot: Option<(&str, Duration)>) -> Resumed {
         /// Maximum drift of the computer's clock that counts as slow correction, in microseconds.
         const SLEW: i64 = 1_000_000;

@@ -25,17 +25,6 @@ pub enum LinkOpener {
     NotKnown,
 }
 
-impl std::fmt::Debug for LinkOpener {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Run => "Run",
-            Self::NextRun(Some(_)) => "NextRun(key)",
-            Self::NextRun(None) => "NextRun(no key)",
-            Self::NotKnown => "NotKnown",
-        })
-    }
-}
-
 /// The links of earlier runs. A link that was not stored was lost with the memory of its run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EarlierLinks {

@@ -92,7 +92,8 @@ fn place(profile: ProfileId, request: &RequestId, at: Timestamp) -> SealAad<'_> 
 pub(crate) fn insert(
     transaction: &Transaction<'_>,
     sealer: Option<&Sealer>,
-    (works, at): (&[PendingWork], Timestamp),
+    works: &[PendingWork],
+    at: Timestamp,
 ) -> rusqlite::Result<Vec<WorkId>> {
     let mut insert = transaction.prepare_cached(
         "INSERT INTO pending_work (kind, profile, at, details, seal, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -168,10 +169,7 @@ pub(crate) fn removed(connection: &Connection) -> rusqlite::Result<Vec<ProfileId
 }
 
 /// Records that the entries under a profile number have to be deleted.
-pub(crate) fn insert_forgotten(
-    transaction: &Transaction<'_>,
-    (profile, number): (ProfileId, i64),
-) -> rusqlite::Result<()> {
+pub(crate) fn insert_forgotten(transaction: &Transaction<'_>, profile: ProfileId, number: i64) -> rusqlite::Result<()> {
     let profile = profile.as_u128().to_be_bytes();
     transaction
         .execute(

@@ -82,7 +82,6 @@ pub struct Secrets {
 
 impl Secrets {
     /// Whether there are no secrets.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.requests.is_empty() && self.originals.is_empty()
     }
@@ -143,7 +142,6 @@ pub enum MemoryOnly {
 
 impl Sealing {
     /// Whether secrets that are passed in now are stored.
-    #[must_use]
     pub fn is_on(&self) -> bool {
         match self {
             Self::On | Self::KeyGone { .. } => true,
@@ -152,7 +150,6 @@ impl Sealing {
     }
 
     /// The sentence for the operator; `None` if there is no problem.
-    #[must_use]
     pub fn sentence(&self) -> Option<String> {
         match self {
             Self::On => None,
@@ -163,7 +160,6 @@ impl Sealing {
 }
 
 /// The sentence for the operator about this many requests with locked secrets.
-#[must_use]
 pub fn key_gone(requests: u64) -> String {
     let requests = counted(requests, "earlier request");
     format!(
@@ -185,7 +181,6 @@ pub struct Unsealed {
 
 impl Unsealed {
     /// The sentence for the operator about changed secrets; `None` if there are none. [`Sealing`] reports the locked ones.
-    #[must_use]
     pub fn sentence(&self) -> Option<String> {
         let (links, their) = match self.spoilt {
             0 => return None,
@@ -203,7 +198,8 @@ impl Unsealed {
 pub(crate) fn insert(
     transaction: &Transaction<'_>,
     sealer: &Sealer,
-    (profile, number): (ProfileId, i64),
+    profile: ProfileId,
+    number: i64,
     secrets: &[RequestSecret],
 ) -> rusqlite::Result<()> {
     let mut statement = transaction.prepare_cached(
@@ -255,7 +251,8 @@ pub(crate) fn insert_originals(
     transaction: &Transaction<'_>,
     sealer: &Sealer,
     profile: ProfileId,
-    (entries, first): (&[Entry], i64),
+    entries: &[Entry],
+    first: i64,
     originals: &[(usize, UnmaskedMessage)],
 ) -> rusqlite::Result<()> {
     let mut statement =
@@ -277,7 +274,8 @@ pub(crate) fn insert_originals(
 pub(crate) fn original(
     connection: &Connection,
     sealer: Option<&Sealer>,
-    (profile, number): (ProfileId, i64),
+    profile: ProfileId,
+    number: i64,
     seq: i64,
 ) -> rusqlite::Result<Option<UnmaskedMessage>> {
     let Some(sealer) = sealer else { return Ok(None) };
@@ -297,7 +295,8 @@ pub(crate) fn original(
 pub(crate) fn unseal(
     connection: &mut Connection,
     sealer: Option<&Sealer>,
-    (profile, number): (ProfileId, i64),
+    profile: ProfileId,
+    number: i64,
 ) -> rusqlite::Result<Unsealed> {
     let transaction = connection.transaction()?;
     let mut unsealed = Unsealed::default();

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use crate::activity::export_record::{Format, Record};
-use crate::activity::{Activities, Filter, StatusFilter, TimeReference};
+use crate::activity::export_record::Record;
+use crate::activity::{Activities, TimeReference};
 use crate::journal::read::export::Export;
 use crate::journal::read::read_only::ReadOnlyJournal;
-use crate::journal::tables::earlier_links::EarlierLinks;
+use crate::journal::test_support::{export, exported};
 
 use super::*;
 
@@ -95,28 +95,8 @@ fn of_window(entries: &[(ProfileId, Entry)], now: Timestamp) -> Vec<String> {
 }
 
 fn of_export(folder: &Path, messages: bool, now: Timestamp) -> Vec<String> {
-    let export = Export {
-        format: Format::Ndjson,
-        only: None,
-        filter: Filter::default(),
-        status_filter: StatusFilter::All,
-        since: None,
-        messages,
-        bom: false,
-        rows: None,
-        link_lifetime: LIFETIME,
-        now,
-        reference: TimeReference::EXACT,
-        links: EarlierLinks::default(),
-        names: [(profile(), "ops".to_owned())].into(),
-    };
-    let mut lines = Vec::new();
-    let archive = ReadOnlyJournal::open(folder).unwrap();
-    let written = export.write(archive.as_ref(), |line| {
-        lines.push(line.to_owned());
-        Ok::<_, JournalError>(())
-    });
-    written.unwrap();
+    let export = Export { names: [(profile(), "ops".to_owned())].into(), ..export(messages, LIFETIME, now) };
+    let mut lines = exported(folder, &export);
     lines.retain(|line| line.contains(r#""kind":"gap""#));
     lines.sort();
     lines

@@ -143,8 +143,8 @@ impl Database {
             changes.note(number, &batch.entries, first);
             if let Some(sealer) = self.sealer.as_ref().filter(|_sealer| !batch.secrets.is_empty()) {
                 let Secrets { requests, originals } = &batch.secrets;
-                secrets::insert(&transaction, sealer, (profile, number), requests)?;
-                secrets::insert_originals(&transaction, sealer, profile, (&batch.entries, first), originals)?;
+                secrets::insert(&transaction, sealer, profile, number, requests)?;
+                secrets::insert_originals(&transaction, sealer, profile, &batch.entries, first, originals)?;
             }
         }
         let flushed = changes.flush(&transaction)?;
@@ -177,7 +177,7 @@ impl Database {
         next: i64,
     ) -> rusqlite::Result<Vec<WorkId>> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let numbers = pending_work::insert(&transaction, self.sealer.as_ref(), (works, at))?;
+        let numbers = pending_work::insert(&transaction, self.sealer.as_ref(), works, at)?;
         let removed = works.iter().filter_map(|work| match work {
             PendingWork::RemoveProfile(profile) => Some(*profile),
             _ => None,
@@ -236,13 +236,13 @@ impl Database {
     /// The secrets of a profile that can be opened.
     pub(crate) fn secrets(&mut self, profile: ProfileId) -> rusqlite::Result<Unsealed> {
         let Some(number) = number_of(&self.connection, profile)? else { return Ok(Unsealed::default()) };
-        secrets::unseal(&mut self.connection, self.sealer.as_ref(), (profile, number))
+        secrets::unseal(&mut self.connection, self.sealer.as_ref(), profile, number)
     }
 
     /// The original of a profile's entry, if there is one that can be opened.
     pub(crate) fn original(&self, profile: ProfileId, seq: i64) -> rusqlite::Result<Option<UnmaskedMessage>> {
         let Some(number) = number_of(&self.connection, profile)? else { return Ok(None) };
-        secrets::original(&self.connection, self.sealer.as_ref(), (profile, number), seq)
+        secrets::original(&self.connection, self.sealer.as_ref(), profile, number, seq)
     }
 
     /// The open activities of a profile.
@@ -321,7 +321,7 @@ fn forget(transaction: &Transaction<'_>, profile: ProfileId, next: i64) -> rusql
         "INSERT INTO counter VALUES ('profile', ?1) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
         [number],
     )?;
-    pending_work::insert_forgotten(transaction, (profile, number))
+    pending_work::insert_forgotten(transaction, profile, number)
 }
 
 /// Number of entries that one statement inserts if there are enough: running a statement costs as much as a row.

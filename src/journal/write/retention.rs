@@ -58,7 +58,6 @@ pub struct Limits {
 
 impl Limits {
     /// The limits that the operator set.
-    #[must_use]
     pub fn of(preferences: &Preferences) -> Self {
         const DAY: u64 = 24 * 60 * 60;
         let days = u64::from(preferences.retention_days);

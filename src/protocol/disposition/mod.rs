@@ -14,7 +14,6 @@ const MOST_PIECES: usize = 100;
 /// In order of precedence: `filename*` (RFC 8187), its pieces `filename*0*`, `filename*1*` … (RFC 2231), and `filename`, which may
 /// contain encoded words as in mail (RFC 2047). The first of two equal parameters counts. A malformed extended value, such as one
 /// without a character set, counts only if nothing else names the file.
-#[must_use]
 pub fn file_name(header: &[u8]) -> Option<String> {
     // Outside ASCII nothing is specified: UTF-8 if valid, otherwise ISO-8859-1, the historical encoding.
     let header = str::from_utf8(header).map_or_else(|_other| latin_1(header), str::to_owned);

@@ -98,7 +98,6 @@ const RUNS: &[&str] = &[
 /// Takes the last component if the text looks like a path. Replaces control, format and invisible characters and `"*/:<>?\|` by
 /// `_`; removes dots and spaces at both ends; prefixes a device name with `_`; appends `.download` to an extension that runs when
 /// opened; cuts to [`LONGEST`] bytes between two characters, with the extension kept. A safe name is returned unchanged.
-#[must_use]
 pub fn safe_name(text: &str) -> Option<String> {
     let last = text.rsplit(['/', '\\']).find(|part| !trimmed(part).is_empty())?;
     let shown: String = last
@@ -126,7 +125,6 @@ pub fn safe_name(text: &str) -> Option<String> {
 
 /// The suggested name for a request's data if the server gives none: the file name known for the data token, else the last part of
 /// the context, else the beginning of the request id. Each may be empty.
-#[must_use]
 pub fn suggestion(known: &str, context: &str, request: &str) -> String {
     if let Some(name) = safe_name(known) {
         return name;
@@ -137,7 +135,6 @@ pub fn suggestion(known: &str, context: &str, request: &str) -> String {
 }
 
 /// A safe name with a number, if the name is already taken: `a (2).bin`.
-#[must_use]
 pub fn numbered(name: &str, number: u32) -> String {
     let (stem, extension) = parts(name);
     let numbered = format!(" ({number})");
@@ -146,7 +143,6 @@ pub fn numbered(name: &str, number: u32) -> String {
 }
 
 /// A safe name shortened for file systems that encrypt names.
-#[must_use]
 pub fn shortened(name: &str) -> String {
     const SHORT: usize = 120;
     let (stem, extension) = parts(name);

@@ -27,7 +27,6 @@ pub struct Documents {
 
 impl Documents {
     /// The documents of a text that is not one message; `None` if it is not several either.
-    #[must_use]
     pub fn of(text: &str) -> Option<Self> {
         let new = |text: &str, are_data| Self { text: text.to_owned(), at: 0, tries: MOST_TRIES, are_data };
         if let Some(strict) = strict(text) {
@@ -45,7 +44,6 @@ impl Documents {
     }
 
     /// The next document as a message of its own, and whether it is intact; a broken one is returned as it is.
-    #[must_use]
     pub fn next_document(&mut self) -> Option<(Cow<'_, str>, bool)> {
         let rest = self.text.get(self.at..)?;
         let from = self.at + (rest.len() - rest.trim_start_matches(is_between).len());

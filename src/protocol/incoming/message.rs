@@ -58,7 +58,6 @@ pub enum UnreadableReason {
 
 impl UnreadableReason {
     /// Describes what was received.
-    #[must_use]
     pub fn describe(self, size: u64) -> String {
         match self {
             Self::TooLarge => format!("A message of at least {size} bytes is lost: it is larger than the limit"),
@@ -68,7 +67,6 @@ impl UnreadableReason {
     }
 
     /// Whether the message was lost with its connection.
-    #[must_use]
     pub fn is_lost(self) -> bool {
         matches!(self, Self::TooLarge | Self::NotUtf8)
     }
@@ -89,13 +87,11 @@ pub struct Reply {
 
 impl Reply {
     /// Whether the request succeeded.
-    #[must_use]
     pub fn is_ok(&self) -> bool {
         matches!(self.status, 200..=299)
     }
 
     /// Whether it reports success and contains nothing else.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.is_ok() && self.correlation_id.is_none() && self.channel_id.is_none() && self.text.is_none()
     }
@@ -140,7 +136,6 @@ pub enum CommandStatus {
 
 impl CommandStatus {
     /// Converts the wire's number.
-    #[must_use]
     pub fn from_number(number: i64) -> Self {
         match number {
             1 => Self::Pending,
@@ -151,7 +146,6 @@ impl CommandStatus {
     }
 
     /// Whether any further report would contradict it.
-    #[must_use]
     pub fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed)
     }
@@ -171,7 +165,6 @@ pub enum Body {
 
 impl Body {
     /// The text to show, if there is any.
-    #[must_use]
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::None => None,
@@ -252,7 +245,6 @@ pub struct Unrecognised {
 pub(crate) const SHORTEST_INLINE: usize = 24;
 
 /// Whether a text is a URL that data can be fetched from.
-#[must_use]
 pub fn is_url(text: &str) -> bool {
     ["https://", "http://", "wss://", "ws://"]
         .iter()

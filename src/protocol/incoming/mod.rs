@@ -22,7 +22,6 @@ pub use message::{
 };
 
 /// Parses one text frame.
-#[must_use]
 pub fn parse(text: &str) -> Incoming {
     fast_path::parse(text).unwrap_or_else(|| parse_carefully(text))
 }

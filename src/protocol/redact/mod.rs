@@ -80,20 +80,17 @@ const TYPES: [&str; 3] = ["X-DPT-CAB-ID", "X-DPT-CAB-REQUEST-ID", "STREAM-READY"
 /// The text with every secret masked. Text without secrets is returned unchanged.
 ///
 /// Works on any text, JSON or not. JSON stays JSON, and all bytes outside secrets stay.
-#[must_use]
 pub fn text<'a>(raw: &'a str, secrets: &[&str]) -> Cow<'a, str> {
     Masker::new(secrets, false).text(raw, DEPTH)
 }
 
 /// The text with credentials and the passed secrets masked, but with data-opening parts left in it: every `auth=`. It is a secret
 /// itself, and may only be stored sealed.
-#[must_use]
 pub fn credentials<'a>(raw: &'a str, secrets: &[&str]) -> Cow<'a, str> {
     Masker::new(secrets, true).text(raw, DEPTH)
 }
 
 /// Bytes that are not text, with a secret masked if it is long enough.
-#[must_use]
 pub fn bytes<'a>(raw: &'a [u8], secret: &str) -> Cow<'a, [u8]> {
     let at: Vec<usize> = match Reach::of(secret) {
         Reach::Everywhere => memchr::memmem::find_iter(raw, secret).collect(),
@@ -234,7 +231,7 @@ impl<'s> Masker<'s> {
     /// Adds a field name. Names of the protocol always stay, because the parser needs them.
     fn push_name(&self, out: &mut String, literal: &str, name: &str) {
         let masked = if NAMES.contains(&name) { Cow::Borrowed(name) } else { self.named(name, Reach::Words) };
-        self.push_literal(out, literal, (masked == name, &masked));
+        self.push_literal(out, literal, masked == name, &masked);
     }
 
     /// Adds a string value, masked if it contains a secret.
@@ -245,12 +242,12 @@ impl<'s> Masker<'s> {
             return;
         };
         let masked = self.value(&value, name, depth);
-        self.push_literal(out, literal, (masked == value, &masked));
+        self.push_literal(out, literal, masked == value, &masked);
     }
 
     /// Adds a string as written, if masking does not change its content. Characters of a secret may complete an escape before them:
     /// they then occur in the literal, and not in its content.
-    fn push_literal(&self, out: &mut String, literal: &str, (is_same, masked): (bool, &str)) {
+    fn push_literal(&self, out: &mut String, literal: &str, is_same: bool, masked: &str) {
         if is_same && !self.holds_a_long_secret(literal) {
             out.push_str(literal);
         } else {

@@ -52,13 +52,8 @@ pub(crate) struct Command {
 }
 
 /// The commands of all profiles.
-pub(crate) struct Commands(BoundedMap<CommandId, Command>);
-
-impl Default for Commands {
-    fn default() -> Self {
-        Self(BoundedMap::new(REMEMBERED))
-    }
-}
+#[derive(Default)]
+pub(crate) struct Commands(BoundedMap<CommandId, Command, REMEMBERED>);
 
 impl Commands {
     /// Records a command that has just started.

@@ -45,13 +45,8 @@ struct Link {
 }
 
 /// All links.
-pub(crate) struct Links(BoundedMap<String, Link>);
-
-impl Default for Links {
-    fn default() -> Self {
-        Self(BoundedMap::new(REMEMBERED))
-    }
-}
+#[derive(Default)]
+pub(crate) struct Links(BoundedMap<String, Link, REMEMBERED>);
 
 impl Links {
     /// Creates a link. Returns the part after `?auth=`.

@@ -3,24 +3,24 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
-/// A map of at most `capacity` entries; inserting beyond that removes the oldest entry.
-pub(crate) struct BoundedMap<K, V> {
+/// A map of at most `CAPACITY` entries; inserting beyond that removes the oldest entry.
+pub(crate) struct BoundedMap<K, V, const CAPACITY: usize> {
     entries: HashMap<K, V>,
     order: VecDeque<K>,
-    capacity: usize,
 }
 
-impl<K: Clone + Eq + Hash, V> BoundedMap<K, V> {
-    /// An empty map.
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self { entries: HashMap::new(), order: VecDeque::new(), capacity }
+impl<K, V, const CAPACITY: usize> Default for BoundedMap<K, V, CAPACITY> {
+    fn default() -> Self {
+        Self { entries: HashMap::new(), order: VecDeque::new() }
     }
+}
 
+impl<K: Clone + Eq + Hash, V, const CAPACITY: usize> BoundedMap<K, V, CAPACITY> {
     /// Adds an entry. Keys are ids or secrets created for the entry, so none occurs twice.
     pub(crate) fn insert(&mut self, key: K, value: V) {
         self.entries.insert(key.clone(), value);
         self.order.push_back(key);
-        while self.order.len() > self.capacity {
+        while self.order.len() > CAPACITY {
             if let Some(oldest) = self.order.pop_front() {
                 self.entries.remove(&oldest);
             }
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn the_oldest_entry_is_forgotten_first() {
-        let mut recent = BoundedMap::new(2);
+        let mut recent = BoundedMap::<_, _, 2>::default();
         for key in ["a", "b", "c"] {
             recent.insert(key, key.len());
         }

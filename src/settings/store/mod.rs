@@ -59,7 +59,6 @@ impl Store {
     /// An invalid value alone falls back to its default, and the third value reports it in a sentence; it stays in the file until
     /// it is changed. If the file is damaged, its readable part counts, and the file is copied under a new name first. Only a file
     /// that can't be read at all is moved aside.
-    #[must_use]
     pub fn open(directories: &Directories) -> (Self, Settings, Option<String>) {
         let path = directories.config().join(FILE);
         let trouble = match fs::read(&path) {
@@ -197,7 +196,6 @@ impl Store {
     }
 
     /// The path of the file.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -62,8 +62,9 @@ impl App {
         while let Some(profile_tab) =
             self.desk_of(profile).filter(|profile_tab| !profile_tab.pending_entries.is_empty())
         {
-            let (once, model) = (Cell::new(true), (&mut profile_tab.activities, &mut profile_tab.completeness));
-            let changed = profile_tab.pending_entries.apply(model, keys.as_mut(), || once.replace(false));
+            let (once, activities) = (Cell::new(true), &mut profile_tab.activities);
+            let (completeness, go_on) = (&mut profile_tab.completeness, || once.replace(false));
+            let changed = profile_tab.pending_entries.apply(activities, completeness, keys.as_mut(), go_on);
             self.changed(profile, changed, keys.as_mut().map(std::mem::take));
             if is_over(self) {
                 self.parts.waker.wake();

@@ -228,28 +228,18 @@ impl App {
 
     fn sign_in(&mut self) {
         let taken: Vec<String> = self.names_beside_front();
-        let form = match self.front {
+        let Some(sign_in) = self.form_in_front().and_then(|form| form.submit(&taken)) else { return };
+        if !self.send(Action::SignIn(Box::new(sign_in)))
+            && let Some(form) = self.form_in_front()
+        {
+            form.not_asked();
+        }
+    }
+
+    fn form_in_front(&mut self) -> Option<&mut Form> {
+        match self.front {
             ActiveTab::New => self.form.as_mut(),
-            ActiveTab::Desk(id) => self
-                .profile_tabs
-                .iter_mut()
-                .find(|profile_tab| profile_tab.profile.id == id)
-                .map(|profile_tab| &mut profile_tab.form),
-        };
-        let Some(sign_in) = form.and_then(|form| form.submit(&taken)) else { return };
-        if !self.send(Action::SignIn(Box::new(sign_in))) {
-            match self.front {
-                ActiveTab::New => {
-                    if let Some(form) = &mut self.form {
-                        form.not_asked();
-                    }
-                }
-                ActiveTab::Desk(id) => {
-                    if let Some(profile_tab) = self.desk_of(id) {
-                        profile_tab.form.not_asked();
-                    }
-                }
-            }
+            ActiveTab::Desk(id) => self.desk_of(id).map(|profile_tab| &mut profile_tab.form),
         }
     }
 

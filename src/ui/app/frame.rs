@@ -208,7 +208,7 @@ impl App {
                 details.hide_secrets();
             }
             let time = || in_front && clock.instant().saturating_duration_since(began) < SEARCH;
-            if profile_tab.refresh((now, scene.reference), time) {
+            if profile_tab.refresh(now, scene.reference, time) {
                 scene.changes_in(std::time::Duration::ZERO);
             }
             if let Some(end) = profile_tab.next_expiry() {

@@ -73,12 +73,6 @@ pub struct Dependencies {
     pub reduced_motion: bool,
 }
 
-impl std::fmt::Debug for Dependencies {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Parts").field("prefill", &self.prefill).field("profile", &self.profile).finish_non_exhaustive()
-    }
-}
-
 /// Which tab is in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ActiveTab {
@@ -138,15 +132,8 @@ struct Focus {
     back: Option<egui::Id>,
 }
 
-impl std::fmt::Debug for App {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("App").field("front", &self.front).field("closing", &self.closing).finish_non_exhaustive()
-    }
-}
-
 impl App {
     /// Creates the window's state before its first frame.
-    #[must_use]
     pub fn new(ctx: &Context, parts: Dependencies) -> Self {
         theme::install(ctx, parts.reduced_motion);
         parts.waker.attach(ctx);
@@ -196,8 +183,8 @@ impl App {
         self.apply_pending(&is_over);
         self.read_back();
         self.take_failed_dialogs();
-        while let Some((what, path)) = self.saving.take() {
-            self.save_to(what, path);
+        while let Some(((profile, what), path)) = self.saving.take() {
+            self.save_to(profile, what, path);
         }
         while let Some((what, folder)) = self.folders.take() {
             self.save_into(what, folder);
@@ -257,7 +244,8 @@ impl App {
     fn scene(&self, ctx: &Context) -> FrameContext {
         let clock = &self.parts.clock;
         let mut scene = FrameContext::new(
-            (clock.now(), clock.reference()),
+            clock.now(),
+            clock.reference(),
             clock.instant(),
             clock.zone(),
             ctx.content_rect().width().max(theme::LEAST_WIDTH),

@@ -48,8 +48,8 @@ impl App {
             FolderPurpose::Automatic(_) => "Folder for ready data",
             FolderPurpose::Requested(_) => "Folder for the requested data",
         };
-        let of = (title, self.preferences().last_folder);
-        self.folders.ask_folder(&*self.parts.dialogs, of, what, &self.parts.waker);
+        let last = self.preferences().last_folder;
+        self.folders.ask_folder(&*self.parts.dialogs, title, last, what, &self.parts.waker);
     }
 
     /// Reports failed desktop dialogs, and opens the window's own file dialog if the desktop has none.
@@ -70,7 +70,7 @@ impl App {
     }
 
     /// Saves to the path that was chosen.
-    pub(crate) fn save_to(&mut self, (profile, what): (ProfileId, SavePurpose), path: PathBuf) {
+    pub(crate) fn save_to(&mut self, profile: ProfileId, what: SavePurpose, path: PathBuf) {
         let folder = path.parent().map(PathBuf::from);
         let action = match what {
             SavePurpose::Link(request) => Action::Download { profile, request, to: path },

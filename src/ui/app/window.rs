@@ -49,18 +49,6 @@ pub struct Started {
     pub reduced_motion: bool,
 }
 
-impl std::fmt::Debug for Started {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Started").field("reduced_motion", &self.reduced_motion).finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for WindowConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Launch").field("prefill", &self.prefill).field("profile", &self.profile).finish_non_exhaustive()
-    }
-}
-
 /// Shows the window until it is closed.
 ///
 /// # Errors

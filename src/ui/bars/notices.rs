@@ -58,7 +58,7 @@ impl Notices {
             let (number, times) = (problem.number, problem.times);
             if number > known {
                 self.problem = number;
-                self.add((problem.notice(), whose), times, Some(number));
+                self.add(problem.notice(), whose, times, Some(number));
             } else if let Some(held) = self.all.iter_mut().find(|held| held.problem == Some(number)) {
                 (held.notice, held.whose, held.times) = (problem.notice(), whose, times);
             }
@@ -78,11 +78,11 @@ impl Notices {
             (same.notice, same.whose) = (notice, whose);
             return same.number;
         }
-        self.add((notice, whose), 1, None);
+        self.add(notice, whose, 1, None);
         self.last
     }
 
-    fn add(&mut self, (notice, whose): (Notice, Option<String>), times: u32, problem: Option<u64>) {
+    fn add(&mut self, notice: Notice, whose: Option<String>, times: u32, problem: Option<u64>) {
         if self.all.len() >= KEPT
             && let Some(oldest) = self.all.iter().position(|held| !held.has_to_be_read())
         {

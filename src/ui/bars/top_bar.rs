@@ -81,7 +81,7 @@ fn behind_tabs(ui: &Ui, bar: &TopBar<'_>) -> f32 {
 /// The button of the menu of tabs that don't fit.
 fn more_button(count: usize) -> Button<'static> {
     Button::new("")
-        .name_owned(format!("More profiles ({count})"))
+        .name(format!("More profiles ({count})"))
         .icon(icons::EXPAND_MORE)
         .trailing(count.to_string())
         .salt(Id::unique("more profiles"))

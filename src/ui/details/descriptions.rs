@@ -53,12 +53,7 @@ pub(crate) fn tell(entry: &Entry, palette: &Palette) -> Told {
         Some(status) => icons::status(status, palette),
         None => (icons::SENT, palette.muted),
     };
-    let source = match entry.fact {
-        Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } => Some(Evidence::Socket),
-        Fact::Enquired(_) => Some(Evidence::Enquiry),
-        Fact::Done(_) | Fact::Gap(_) => None,
-    };
-    Told { icon, hue, words: visible(&cut(&words, LONGEST)).into_owned(), source }
+    Told { icon, hue, words: visible(&cut(&words, LONGEST)).into_owned(), source: Evidence::of(&entry.fact) }
 }
 
 /// The full text of a message from the server, if it has one.
@@ -80,12 +75,7 @@ fn outcome(entry: &Entry) -> Option<(Evidence, CommandStatus)> {
     let told = match &entry.fact {
         Fact::Heard(Message::Command(report)) => (Evidence::Socket, report.status),
         Fact::Enquired(StatusCheck::Known { status, .. }) => (Evidence::Enquiry, *status),
-        Fact::Heard(Message::Data(_) | Message::StreamReady(_) | Message::Unrecognised(_))
-        | Fact::Repeated(_)
-        | Fact::Unreadable { .. }
-        | Fact::Enquired(StatusCheck::Unknown)
-        | Fact::Done(_)
-        | Fact::Gap(_) => return None,
+        _ => return None,
     };
     matches!(told.1, CommandStatus::Succeeded | CommandStatus::Failed).then_some(told)
 }

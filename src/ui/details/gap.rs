@@ -42,7 +42,7 @@ pub(crate) fn show_open(ui: &mut Ui, place: Rect, profile_tab: &ProfileTab, gap:
             let words = status.map_or("not in this list any more".into(), Status::word);
             let rect = line.with_min_x(left).with_max_x(line.right() - theme::EDGE);
             let id = visible(&cut(command.as_str(), 64)).into_owned();
-            if link(ui, rect, Id::unique(("open across", gap, &id)), (&id, TextRole::Mono), &words)
+            if link(ui, rect, Id::unique(("open across", gap, &id)), &id, TextRole::Mono, &words)
                 && let Some(row) = row
             {
                 scene.request(UiRequest::Reveal(row));

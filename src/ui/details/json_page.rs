@@ -59,7 +59,7 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &mut Details, filter: &Filt
         for (index, row) in rows.iter().enumerate().skip(range.start).take(range.len()) {
             let (_, line) = ui.allocate_space(vec2(ui.available_width(), LINE));
             let mut fold = None;
-            let here = page_line(ui, line, (row, next.take_if(|next| *next == index).is_some()), filter, &mut fold);
+            let here = page_line(ui, line, row, next.take_if(|next| *next == index).is_some(), filter, &mut fold);
             details.fold = fold.or(details.fold);
             if let Some(Asked::Go { down }) = here {
                 *next = json_keys::step(rows, PageRow::folds, index, down);
@@ -138,7 +138,8 @@ fn lay_out(details: &Details, columns: usize, scene: &FrameContext) -> Page {
 fn page_line(
     ui: &mut Ui,
     line: Rect,
-    (row, next): (&PageRow, bool),
+    row: &PageRow,
+    next: bool,
     filter: &Filter,
     fold: &mut Option<Id>,
 ) -> Option<Asked> {
@@ -181,7 +182,7 @@ fn page_line(
         PageRow::Body(seq, words) => {
             let mut asked = None;
             if let Some(begun) = &words.fold {
-                asked = fold_mark(ui, line, (*seq, begun), next, fold);
+                asked = fold_mark(ui, line, *seq, begun, next, fold);
             } else if words.locked {
                 widgets::icon(ui, pos2(left + 7.0, middle), icons::LOCK, 14.0, palette.muted);
             }
@@ -202,7 +203,7 @@ fn page_line(
 }
 
 /// Draws the mark that folds what begins on a line.
-fn fold_mark(ui: &Ui, line: Rect, (seq, fold): (Seq, &Fold), next: bool, focused: &mut Option<Id>) -> Option<Asked> {
+fn fold_mark(ui: &Ui, line: Rect, seq: Seq, fold: &Fold, next: bool, focused: &mut Option<Id>) -> Option<Asked> {
     let palette = Palette::of(ui.style());
     let left = line.left() + theme::EDGE;
     let mark = line.with_max_x(left + 15.0);

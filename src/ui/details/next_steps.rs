@@ -1,6 +1,5 @@
 //! The last pane of the details: what the operator can do next, as text and as buttons.
 
-use egui::epaint::text::LayoutJob;
 use egui::{Id, Pos2, Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
 
 use crate::activity::{Activity, Entry};
@@ -8,8 +7,8 @@ use crate::engine::Action;
 use crate::settings::ProfileId;
 use crate::ui::frame::commands::Command;
 use crate::ui::frame::{FrameContext, UiRequest};
+use crate::ui::theme;
 use crate::ui::theme::palette::Palette;
-use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets::{self, Button, ButtonStyle};
 
 use super::pane::pane;
@@ -29,12 +28,7 @@ pub(crate) fn show_next(
     let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt("next"));
     ScrollArea::vertical().auto_shrink(false).id_salt("next").show(&mut pane, |ui| {
         let width = ui.available_width() - theme::EDGE - 8.0;
-        let mut job = LayoutJob::single_section(words.to_owned(), widgets::format(TextRole::Small, palette.secondary));
-        for section in &mut job.sections {
-            section.format.line_height = Some(18.0);
-        }
-        job.wrap.max_width = width;
-        let galley = ui.painter().layout_job(job);
+        let galley = widgets::explanation(ui, words, palette.secondary, width);
         let left = ui.cursor().left() + theme::EDGE;
         let text = Rect::from_min_size(Pos2::new(left, ui.cursor().top()), galley.size());
         ui.painter().galley(text.min, galley, palette.secondary);
@@ -61,7 +55,9 @@ pub(crate) fn reconcile_button(ui: &mut Ui, at: Pos2, reconcile: Option<Action>,
 pub(crate) fn next_buttons(
     ui: &mut Ui,
     at: Pos2,
-    (profile, activity, entries): (ProfileId, &Activity<'_>, &[Entry]),
+    profile: ProfileId,
+    activity: &Activity<'_>,
+    entries: &[Entry],
     scene: &mut FrameContext,
 ) -> bool {
     if activity.can_check() {
@@ -71,5 +67,5 @@ pub(crate) fn next_buttons(
         }
         return true;
     }
-    receipt::buttons(ui, at, profile, (activity, entries), scene)
+    receipt::buttons(ui, at, profile, activity, entries, scene)
 }

@@ -68,7 +68,7 @@ pub(crate) fn items(entries: &[Entry], scene: &FrameContext) -> Vec<Item> {
     let deeds = || {
         entries.iter().rev().filter_map(|entry| match &entry.fact {
             Fact::Done(deed) => Some((entry, deed)),
-            Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } | Fact::Enquired(_) | Fact::Gap(_) => None,
+            _ => None,
         })
     };
     let requested = deeds().find_map(|(entry, deed)| match deed {
@@ -101,7 +101,7 @@ pub(crate) fn items(entries: &[Entry], scene: &FrameContext) -> Vec<Item> {
         items.time("Requested", entry.at, scene);
     }
     match end {
-        Some((entry, LocalEvent::Saved { to, size, receipt })) => saved(&mut items, (entry, to, *size), receipt, scene),
+        Some((entry, LocalEvent::Saved { to, size, receipt })) => saved(&mut items, entry, to, *size, receipt, scene),
         Some((_, LocalEvent::NotSaved { part: Some(part), .. })) => items.text("Kept part", part),
         _ => {}
     }
@@ -110,7 +110,9 @@ pub(crate) fn items(entries: &[Entry], scene: &FrameContext) -> Vec<Item> {
 
 fn saved(
     items: &mut Items,
-    (entry, to, size): (&Entry, &str, u64),
+    entry: &Entry,
+    to: &str,
+    size: u64,
     receipt: &crate::activity::DownloadReceipt,
     scene: &FrameContext,
 ) {
@@ -193,7 +195,8 @@ pub(crate) fn buttons(
     ui: &mut Ui,
     at: Pos2,
     profile: ProfileId,
-    (activity, entries): (&Activity<'_>, &[Entry]),
+    activity: &Activity<'_>,
+    entries: &[Entry],
     scene: &mut FrameContext,
 ) -> bool {
     let crate::activity::ActivityKey::Data(request) = activity.key() else { return false };

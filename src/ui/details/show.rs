@@ -204,7 +204,7 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&ProfileTab, &Acti
             Some(contradiction) => format!("{contradiction} {}", descriptions::next(activity, &details.entries, scene)),
             None => descriptions::next(activity, &details.entries, scene),
         };
-        let of = (profile_tab.owner(details.row), activity, details.entries.as_slice());
-        show_next(ui, next, &words, below, |ui, at| next_buttons(ui, at, of, scene));
+        let owner = profile_tab.owner(details.row);
+        show_next(ui, next, &words, below, |ui, at| next_buttons(ui, at, owner, activity, &details.entries, scene));
     }
 }

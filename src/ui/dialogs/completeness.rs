@@ -150,7 +150,7 @@ fn list_head(ui: &mut Ui, words: &str, listed: usize, all: usize) {
 /// Draws a line; a click on it shows its row.
 fn item(ui: &mut Ui, row: RowId, face: TextRole, name: &str, standing: &str, scene: &mut FrameContext) {
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 22.0));
-    if link(ui, rect, Id::unique(("completeness", row)), (name, face), standing) {
+    if link(ui, rect, Id::unique(("completeness", row)), name, face, standing) {
         scene.request(UiRequest::CloseDialog);
         scene.request(UiRequest::Reveal(row));
     }

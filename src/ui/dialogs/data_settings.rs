@@ -210,7 +210,7 @@ fn listed(ui: &mut Ui, host: &str, words: &str) -> bool {
     let palette = Palette::of(ui.style());
     let (at, right) = line(ui);
     let shown = visible(host).into_owned();
-    let press = Button::new(words).name_owned(format!("{words} {shown}"));
+    let press = Button::new(words).name(format!("{words} {shown}"));
     let left = right - press.width(ui);
     let text = widgets::text(ui, at, &shown, TextRole::Mono, palette.text, left - at.x - 8.0);
     widgets::label(ui, text, &format!("{words} {host}"), &shown);

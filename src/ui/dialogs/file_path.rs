@@ -130,7 +130,7 @@ impl FilePathDialog {
             _ if self.text.trim().is_empty() => Some("Enter a path."),
             _ => None,
         };
-        let pressed = crate::ui::frame::dialog_frame::two_buttons(ui, (main, why_not), "Cancel", InitialFocus::None);
+        let pressed = crate::ui::frame::dialog_frame::two_buttons(ui, main, why_not, "Cancel", InitialFocus::None);
         Pressed { main: pressed.main || (entered && why_not.is_none()), ..pressed }
     }
 }

@@ -172,7 +172,7 @@ pub(crate) fn show(
         (false, _) => top(ctx.content_rect().height()),
     };
     let (margin, title, width) = (if is_palette { 8 } else { 24 }, dialog.title(), dialog.width());
-    let closed = framed(ctx, title, width, (below, margin), |ui| {
+    let closed = framed(ctx, title, width, below, margin, |ui| {
         if !is_palette {
             heading(ui, title);
         }

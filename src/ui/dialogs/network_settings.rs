@@ -104,17 +104,18 @@ pub(crate) fn show(ui: &mut Ui, network: &mut Network, new: &mut Preferences) {
     }
     let typing = network.kind == Kind::Address;
     let wrong = network.wrong.clone();
-    let hint = ("http://proxy.example.com:3128", "For the socket, REST calls and downloads; not for this computer.");
-    if line(ui, "Proxy address", hint, &mut network.address, typing, wrong.as_deref())
+    let (example, purpose) =
+        ("http://proxy.example.com:3128", "For the socket, REST calls and downloads; not for this computer.");
+    if line(ui, "Proxy address", example, purpose, &mut network.address, typing, wrong.as_deref())
         && let Some(choice) = network.choice()
     {
         new.proxy = choice;
     }
-    let hint = (
+    let (example, purpose) = (
         "/etc/ssl/our-authority.pem",
         "Certificate authorities to trust beside the system's: a file in PEM or DER form (.pem, .crt, .cer).",
     );
-    if line(ui, "Authority file", hint, &mut network.authority, true, None) {
+    if line(ui, "Authority file", example, purpose, &mut network.authority, true, None) {
         let path = network.authority.trim();
         new.authority_file = (!path.is_empty()).then(|| path.into());
     }
@@ -124,7 +125,8 @@ pub(crate) fn show(ui: &mut Ui, network: &mut Network, new: &mut Preferences) {
 fn line(
     ui: &mut Ui,
     words: &'static str,
-    (example, purpose): (&str, &str),
+    example: &str,
+    purpose: &str,
     typed: &mut String,
     enabled: bool,
     wrong: Option<&str>,

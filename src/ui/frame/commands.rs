@@ -1,6 +1,8 @@
 //! Every command of the window in one list: its name, shortcut and icon. `input::availability` decides whether a command can
 //! run. Menus, keys, the palette and the dialog `Keyboard shortcuts` are built from this list.
 
+use std::borrow::Cow;
+
 use egui::{Key, KeyboardShortcut, Modifiers};
 
 use crate::activity::StatusFilter;
@@ -96,6 +98,17 @@ pub(crate) enum Command {
     About,
 }
 
+/// What the operator sees of a command.
+struct Parts {
+    words: Cow<'static, str>,
+    icon: Icon,
+    key: Option<KeyboardShortcut>,
+}
+
+fn parts(words: impl Into<Cow<'static, str>>, icon: Icon, key: Option<KeyboardShortcut>) -> Parts {
+    Parts { words: words.into(), icon, key }
+}
+
 impl Command {
     /// All commands, in the order of the palette and of the dialog that lists the shortcuts.
     pub(crate) const ALL: [Self; 58] = [
@@ -166,138 +179,84 @@ impl Command {
 
     /// The name in menus and in the palette.
     pub(crate) fn words(self) -> String {
-        match self {
-            Self::Filter => "Filter".into(),
-            Self::ShowEverything => "Show everything".into(),
-            Self::Show(status_filter) => match status_filter {
-                StatusFilter::All => "Show all".into(),
-                StatusFilter::Pending => "Show pending".into(),
-                StatusFilter::Succeeded => "Show succeeded".into(),
-                StatusFilter::Failed => "Show failed".into(),
-                StatusFilter::Ready => "Show data ready".into(),
-                StatusFilter::Other => "Show other".into(),
-            },
-            Self::Details => "Open details".into(),
-            Self::Download => "Download".into(),
-            Self::DownloadAll => "Download all ready…".into(),
-            Self::RequestAgain => "Request again".into(),
-            Self::CheckStatus => "Check status".into(),
-            Self::EditLabel => "Edit label".into(),
-            Self::ShowSecrets => "Show secrets".into(),
-            Self::HideSecrets => "Hide secrets".into(),
-            Self::CopyRows => "Copy rows".into(),
-            Self::CopyTsv => "Copy rows as tab-separated cells".into(),
-            Self::CopyJson => "Copy rows as JSON".into(),
-            Self::SelectAll => "Select all rows".into(),
-            Self::Export => "Export…".into(),
-            Self::Pause => "Pause or resume".into(),
-            Self::Follow => "Follow newest".into(),
-            Self::Profile(number) => format!("Profile {}", number + 1),
-            Self::AddProfile => "Add profile".into(),
-            Self::Connect => "Connect".into(),
-            Self::Disconnect => "Disconnect".into(),
-            Self::RetryNow => "Retry now".into(),
-            Self::RenewToken => "Renew token".into(),
-            Self::SignOut => "Sign out".into(),
-            Self::ForgetActivity => "Forget this profile…".into(),
-            Self::RemoveProfile => "Remove profile…".into(),
-            Self::Theme(Theme::System) => "Theme of the system".into(),
-            Self::Theme(Theme::Light) => "Light theme".into(),
-            Self::Theme(Theme::Dark) => "Dark theme".into(),
-            Self::Columns => "Columns".into(),
-            Self::Insight => "Insight".into(),
-            Self::SaveFilter => "Save filter…".into(),
-            Self::RequestData => "Request data…".into(),
-            Self::DataSettings => "Ready data settings…".into(),
-            Self::Track => "Track commands…".into(),
-            Self::Completeness => "Completeness".into(),
-            Self::Larger => "Larger".into(),
-            Self::Smaller => "Smaller".into(),
-            Self::ActualSize => "Actual size".into(),
-            Self::Settings => "Settings".into(),
-            Self::Palette => "Command palette".into(),
-            Self::Shortcuts => "Keyboard shortcuts".into(),
-            Self::Guide => "Operator’s guide".into(),
-            Self::About => "About Privicore Monitor".into(),
-        }
+        self.parts().words.into_owned()
     }
 
     /// The icon in menus.
     pub(crate) fn icon(self) -> Icon {
-        match self {
-            Self::Palette | Self::Filter | Self::ShowEverything | Self::Show(_) => icons::SEARCH,
-            Self::Details | Self::Guide => icons::ARTICLE,
-            Self::Download | Self::DownloadAll => icons::DOWNLOAD,
-            Self::CheckStatus => icons::CHECK_STATUS,
-            Self::EditLabel => icons::LABEL,
-            Self::ShowSecrets => icons::EYE,
-            Self::HideSecrets => icons::EYE_OFF,
-            Self::CopyRows | Self::CopyTsv | Self::CopyJson => icons::COPY,
-            Self::SelectAll => icons::SELECT_ALL,
-            Self::Export => icons::EXPORT,
-            Self::Pause => icons::PAUSE,
-            Self::Follow => icons::FOLLOW,
-            Self::Profile(_) => icons::PROFILE,
-            Self::AddProfile => icons::ADD,
-            Self::Connect => icons::CONNECT,
-            Self::Disconnect => icons::CLOUD_OFF,
-            Self::RetryNow => icons::RETRY,
-            Self::RenewToken => icons::RENEW,
-            Self::SignOut => icons::SIGN_OUT,
-            Self::ForgetActivity => icons::FORGET,
-            Self::RemoveProfile => icons::CLOSE,
-            Self::Theme(Theme::System) => icons::THEME_SYSTEM,
-            Self::Theme(Theme::Light) => icons::THEME_LIGHT,
-            Self::Theme(Theme::Dark) => icons::THEME_DARK,
-            Self::Columns => icons::COLUMNS,
-            Self::Insight => icons::INSIGHT,
-            Self::SaveFilter => icons::SAVED,
-            Self::RequestData | Self::RequestAgain => icons::REQUEST,
-            Self::DataSettings => icons::FOLDER,
-            Self::Track => icons::TRACK,
-            Self::Completeness => icons::COMPLETENESS,
-            Self::Larger => icons::LARGER,
-            Self::Smaller => icons::SMALLER,
-            Self::ActualSize => icons::ACTUAL_SIZE,
-            Self::Settings => icons::SETTINGS,
-            Self::Shortcuts => icons::KEYBOARD,
-            Self::About => icons::INFO,
-        }
+        self.parts().icon
     }
 
     /// The shortcut.
     pub(crate) fn key(self) -> Option<KeyboardShortcut> {
+        self.parts().key
+    }
+
+    fn parts(self) -> Parts {
         const DIGITS: [Key; 9] =
             [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
+        let digit = |number: usize| DIGITS.get(number).copied();
         let plain = |key| Some(KeyboardShortcut::new(Modifiers::NONE, key));
         let command = |key| Some(KeyboardShortcut::new(Modifiers::COMMAND, key));
         match self {
-            Self::Palette => command(Key::K),
-            Self::Filter => command(Key::F),
+            Self::Filter => parts("Filter", icons::SEARCH, command(Key::F)),
+            Self::ShowEverything => parts("Show everything", icons::SEARCH, None),
             Self::Show(status_filter) => {
-                let number = StatusFilter::ORDER.iter().position(|other| *other == status_filter)?;
-                plain(*DIGITS.get(number)?)
+                let words = match status_filter {
+                    StatusFilter::All => "Show all",
+                    StatusFilter::Pending => "Show pending",
+                    StatusFilter::Succeeded => "Show succeeded",
+                    StatusFilter::Failed => "Show failed",
+                    StatusFilter::Ready => "Show data ready",
+                    StatusFilter::Other => "Show other",
+                };
+                let number = StatusFilter::ORDER.iter().position(|other| *other == status_filter);
+                parts(words, icons::SEARCH, number.and_then(digit).and_then(plain))
             }
-            Self::Details => plain(Key::Enter),
-            Self::Download => plain(Key::D),
-            Self::CheckStatus => plain(Key::S),
-            Self::EditLabel => plain(Key::L),
-            Self::CopyRows => command(Key::C),
-            Self::SelectAll => command(Key::A),
-            Self::Export => command(Key::E),
-            Self::Pause => plain(Key::Space),
-            Self::Follow => plain(Key::F),
-            Self::Insight => plain(Key::I),
-            Self::Profile(number) => command(*DIGITS.get(number)?),
-            Self::AddProfile => command(Key::N),
-            Self::RequestData => command(Key::R),
-            Self::Track => command(Key::T),
-            Self::Larger => command(Key::Plus),
-            Self::Smaller => command(Key::Minus),
-            Self::ActualSize => command(Key::Num0),
-            Self::Settings => command(Key::Comma),
-            Self::Shortcuts => plain(Key::F1),
-            _ => None,
+            Self::Details => parts("Open details", icons::ARTICLE, plain(Key::Enter)),
+            Self::Download => parts("Download", icons::DOWNLOAD, plain(Key::D)),
+            Self::DownloadAll => parts("Download all ready…", icons::DOWNLOAD, None),
+            Self::RequestAgain => parts("Request again", icons::REQUEST, None),
+            Self::CheckStatus => parts("Check status", icons::CHECK_STATUS, plain(Key::S)),
+            Self::EditLabel => parts("Edit label", icons::LABEL, plain(Key::L)),
+            Self::ShowSecrets => parts("Show secrets", icons::EYE, None),
+            Self::HideSecrets => parts("Hide secrets", icons::EYE_OFF, None),
+            Self::CopyRows => parts("Copy rows", icons::COPY, command(Key::C)),
+            Self::CopyTsv => parts("Copy rows as tab-separated cells", icons::COPY, None),
+            Self::CopyJson => parts("Copy rows as JSON", icons::COPY, None),
+            Self::SelectAll => parts("Select all rows", icons::SELECT_ALL, command(Key::A)),
+            Self::Export => parts("Export…", icons::EXPORT, command(Key::E)),
+            Self::Pause => parts("Pause or resume", icons::PAUSE, plain(Key::Space)),
+            Self::Follow => parts("Follow newest", icons::FOLLOW, plain(Key::F)),
+            Self::Profile(number) => {
+                parts(format!("Profile {}", number + 1), icons::PROFILE, digit(number).and_then(command))
+            }
+            Self::AddProfile => parts("Add profile", icons::ADD, command(Key::N)),
+            Self::Connect => parts("Connect", icons::CONNECT, None),
+            Self::Disconnect => parts("Disconnect", icons::CLOUD_OFF, None),
+            Self::RetryNow => parts("Retry now", icons::RETRY, None),
+            Self::RenewToken => parts("Renew token", icons::RENEW, None),
+            Self::SignOut => parts("Sign out", icons::SIGN_OUT, None),
+            Self::ForgetActivity => parts("Forget this profile…", icons::FORGET, None),
+            Self::RemoveProfile => parts("Remove profile…", icons::CLOSE, None),
+            Self::Theme(Theme::System) => parts("Theme of the system", icons::THEME_SYSTEM, None),
+            Self::Theme(Theme::Light) => parts("Light theme", icons::THEME_LIGHT, None),
+            Self::Theme(Theme::Dark) => parts("Dark theme", icons::THEME_DARK, None),
+            Self::Columns => parts("Columns", icons::COLUMNS, None),
+            Self::Insight => parts("Insight", icons::INSIGHT, plain(Key::I)),
+            Self::SaveFilter => parts("Save filter…", icons::SAVED, None),
+            Self::RequestData => parts("Request data…", icons::REQUEST, command(Key::R)),
+            Self::DataSettings => parts("Ready data settings…", icons::FOLDER, None),
+            Self::Track => parts("Track commands…", icons::TRACK, command(Key::T)),
+            Self::Completeness => parts("Completeness", icons::COMPLETENESS, None),
+            Self::Larger => parts("Larger", icons::LARGER, command(Key::Plus)),
+            Self::Smaller => parts("Smaller", icons::SMALLER, command(Key::Minus)),
+            Self::ActualSize => parts("Actual size", icons::ACTUAL_SIZE, command(Key::Num0)),
+            Self::Settings => parts("Settings", icons::SETTINGS, command(Key::Comma)),
+            Self::Palette => parts("Command palette", icons::SEARCH, command(Key::K)),
+            Self::Shortcuts => parts("Keyboard shortcuts", icons::KEYBOARD, plain(Key::F1)),
+            Self::Guide => parts("Operator’s guide", icons::ARTICLE, None),
+            Self::About => parts("About Privicore Monitor", icons::INFO, None),
         }
     }
 

@@ -13,7 +13,7 @@ pub(crate) const SCROLL_BAR: i8 = 12;
 
 /// Draws a dialog that is not a `Dialog` above everything else. Returns whether the operator closes it.
 pub(crate) fn modal(ctx: &egui::Context, title: &str, width: f32, content: impl FnOnce(&mut Ui)) -> bool {
-    framed(ctx, title, width, (top(ctx.content_rect().height()), 24), |ui| {
+    framed(ctx, title, width, top(ctx.content_rect().height()), 24, |ui| {
         heading(ui, title);
         content(ui);
     })
@@ -24,7 +24,8 @@ pub(crate) fn framed(
     ctx: &egui::Context,
     title: &str,
     width: f32,
-    (below, margin): (f32, i8),
+    below: f32,
+    margin: i8,
     content: impl FnOnce(&mut Ui),
 ) -> bool {
     let palette = Palette::of(&ctx.global_style());
@@ -59,7 +60,7 @@ pub(crate) fn framed(
     // that has become lower, the dialog would stay too high.
     let place = response.response.rect;
     if place.top() + 1.0 < ctx.content_rect().top() + below && place.bottom() + 1.0 < ctx.content_rect().bottom() {
-        ctx.request_repaint();
+        ctx.request_repaint_after(std::time::Duration::from_millis(1));
     }
     response.should_close()
 }
@@ -170,7 +171,7 @@ pub(crate) fn buttons_unless(
     first: InitialFocus,
     scene: &mut FrameContext,
 ) -> bool {
-    let pressed = two_buttons(ui, (main, why_not), out, first);
+    let pressed = two_buttons(ui, main, why_not, out, first);
     if pressed.out {
         scene.request(UiRequest::CloseDialog);
     }
@@ -187,12 +188,7 @@ pub(crate) struct Pressed {
 }
 
 /// Like [`buttons_unless`], for a dialog that closes itself.
-pub(crate) fn two_buttons(
-    ui: &mut Ui,
-    (main, why_not): (&str, Option<&str>),
-    out: &str,
-    first: InitialFocus,
-) -> Pressed {
+pub(crate) fn two_buttons(ui: &mut Ui, main: &str, why_not: Option<&str>, out: &str, first: InitialFocus) -> Pressed {
     ui.add_space(12.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 32.0));
     let (main, out) =

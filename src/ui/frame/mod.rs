@@ -144,12 +144,7 @@ pub(crate) enum UiRequest {
 
 impl FrameContext {
     /// Creates the context for a window of this width.
-    pub(crate) fn new(
-        (now, reference): (Timestamp, TimeReference),
-        instant: Instant,
-        zone: TimeZone,
-        width: f32,
-    ) -> Self {
+    pub(crate) fn new(now: Timestamp, reference: TimeReference, instant: Instant, zone: TimeZone, width: f32) -> Self {
         Self {
             now,
             reference,

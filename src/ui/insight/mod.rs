@@ -113,8 +113,7 @@ pub(crate) fn span(ui: &mut Ui, right: egui::Pos2, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let look = scene.insight;
     let words = words::span(look.span);
-    let press =
-        Button::new(words).name_owned(format!("Time span {}", words.to_lowercase())).salt(Id::unique("time span"));
+    let press = Button::new(words).name(format!("Time span {}", words.to_lowercase())).salt(Id::unique("time span"));
     let size = vec2(press.width(ui) + 20.0, 24.0);
     let button = press.within(ui, Rect::from_min_size(pos2(right.x - size.x, right.y - 12.0), size));
     let chevron = pos2(button.rect.right() - 15.0, right.y);

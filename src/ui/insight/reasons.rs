@@ -55,7 +55,7 @@ pub(crate) fn show(ui: &mut Ui, part: Rect, insight: &Insight, scene: &mut Frame
     let mut top = part.top() + super::part::HEAD;
     for (reason, count) in insight.reasons.iter().take(count) {
         let line = Rect::from_min_size(pos2(part.left(), top), vec2(part.width(), LINE));
-        one(ui, line, reason, (*count, most), scene);
+        one(ui, line, reason, *count, most, scene);
         top += LINE;
     }
     let rest = insight.reasons.get(count..).unwrap_or_default();
@@ -72,7 +72,7 @@ pub(crate) fn show(ui: &mut Ui, part: Rect, insight: &Insight, scene: &mut Frame
 }
 
 /// Draws one reason: its text, a bar relative to the most frequent reason, and its count.
-fn one(ui: &Ui, line: Rect, reason: &str, (count, most): (u64, u64), scene: &mut FrameContext) {
+fn one(ui: &Ui, line: Rect, reason: &str, count: u64, most: u64, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let shown = visible(reason);
     let name = if reason.is_empty() {

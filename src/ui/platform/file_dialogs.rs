@@ -55,7 +55,8 @@ impl<T> FileDialog<T> {
     pub(crate) fn ask_folder(
         &mut self,
         dialogs: &dyn FileDialogs,
-        (title, folder): (&str, Option<PathBuf>),
+        title: &str,
+        folder: Option<PathBuf>,
         what: T,
         waker: &Waker,
     ) {

@@ -16,7 +16,6 @@ pub struct ReducedMotionQuery(Receiver<bool>);
 
 impl ReducedMotionQuery {
     /// Starts the query in its own thread.
-    #[must_use]
     pub fn ask() -> Self {
         let (sender, answer) = sync_channel(1);
         let ask = move || {
@@ -31,7 +30,6 @@ impl ReducedMotionQuery {
     }
 
     /// Whether the desktop wants reduced motion; `false` if it does not respond in time.
-    #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.0.recv_timeout(PATIENCE).unwrap_or(false)
     }

@@ -194,7 +194,7 @@ impl ProfileTab {
 
     /// Updates the view from the activities before it is drawn. A search continues while `time` returns `true`. Returns whether
     /// it has to continue in the next frame.
-    pub(crate) fn refresh(&mut self, (now, reference): (Timestamp, TimeReference), time: impl Fn() -> bool) -> bool {
+    pub(crate) fn refresh(&mut self, now: Timestamp, reference: TimeReference, time: impl Fn() -> bool) -> bool {
         self.activities.set_reference(reference);
         self.next_expiry = self.activities.expire(now);
         self.activities.hold(self.details.as_ref().map(Details::row));

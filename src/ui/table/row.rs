@@ -256,7 +256,7 @@ pub(crate) fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef) {
     let palette = Palette::of(ui.style());
     if let Some((request, progress)) = line.profile_tab.download_of(&line.activity) {
         let name = line.profile_tab.name_of_running(&request, progress);
-        progress_cell(ui, line, (row_id, room), (progress, &name));
+        progress_cell(ui, line, row_id, room, progress, &name);
         return;
     }
     let (mut x, mut width) = text_room(room);
@@ -283,12 +283,7 @@ pub(crate) fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef) {
     marked(ui, line, at, (Field::Message, &*message), face, ink, width);
 }
 
-fn progress_cell(
-    ui: &mut Ui,
-    line: &Line<'_>,
-    (row_id, room): (Id, Rangef),
-    (progress, name): (&DownloadProgress, &str),
-) {
+fn progress_cell(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef, progress: &DownloadProgress, name: &str) {
     let palette = Palette::of(ui.style());
     let (x, _) = text_room(room);
     let middle = line.rect.center().y;
@@ -345,28 +340,27 @@ fn actions(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, r
     } else if let Some((_, waiting)) = line.profile_tab.turn_of(line.id) {
         cancel(&mut cell, scene, line, at, waiting.request.clone());
     } else if line.activity.can_download() {
-        let button = Button::new("Download").name_owned(format!("Download {id}")).look(ButtonStyle::Outlined).in_row();
+        let button = Button::new("Download").name(format!("Download {id}")).look(ButtonStyle::Outlined).in_row();
         if button.at(&mut cell, at).clicked() {
             scene.request(UiRequest::Save { row: line.id, inline: false });
         }
     } else if let Some(path) = line.activity.file() {
         saved(&mut cell, scene, at, path);
     } else if line.activity.can_save_inline() {
-        let button =
-            Button::new("Save…").name_owned(format!("Save inline data {id}")).look(ButtonStyle::Outlined).in_row();
+        let button = Button::new("Save…").name(format!("Save inline data {id}")).look(ButtonStyle::Outlined).in_row();
         if button.at(&mut cell, at).clicked() {
             scene.request(UiRequest::Save { row: line.id, inline: true });
         }
     } else if can_request_again(&line.activity) {
         // The narrow column has no space for both words; the accessible name stays complete.
         let words = if line.columns.narrow { "Again" } else { "Request again" };
-        let button = Button::new(words).name_owned(format!("Request {id} again")).in_row();
+        let button = Button::new(words).name(format!("Request {id} again")).in_row();
         if button.at(&mut cell, at).clicked() {
             again(scene, line);
         }
     } else if line.activity.can_check() && is_checkable(scene, line) {
         let words = if line.columns.narrow { "Check" } else { "Check status" };
-        let button = Button::new(words).name_owned(format!("Check status {id}")).in_row();
+        let button = Button::new(words).name(format!("Check status {id}")).in_row();
         if button.at(&mut cell, at).clicked() {
             scene.request(UiRequest::Check(line.id));
         }
@@ -391,7 +385,7 @@ fn is_checkable(scene: &FrameContext, line: &Line<'_>) -> bool {
 fn cancel(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, at: egui::Pos2, request: RequestId) {
     // The drawer's button has the file's name; this one has the id, like the others in a row.
     let name = format!("Cancel download {}", visible(request.as_str()));
-    if Button::new("Cancel").name_owned(name).in_row().at(ui, at).clicked() {
+    if Button::new("Cancel").name(name).in_row().at(ui, at).clicked() {
         let profile = line.profile_tab.owner(line.id);
         scene.request(UiRequest::Send(Action::CancelDownload { profile, request }));
     }
@@ -399,7 +393,7 @@ fn cancel(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, at: egui::Pos2
 
 fn saved(ui: &mut Ui, scene: &mut FrameContext, at: egui::Pos2, path: &str) {
     let file = download_text::file_name(path);
-    let button = Button::new("Open").name_owned(format!("Open {file}")).in_row();
+    let button = Button::new("Open").name(format!("Open {file}")).in_row();
     let width = button.width(ui);
     if button.at(ui, at).clicked() {
         scene.request(UiRequest::Send(Action::OpenFile(path_of_text(path))));

@@ -36,7 +36,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameC
     let head = Rect::from_min_size(place.min, egui::vec2(place.width(), ROW));
     let body = Rect::from_min_max(pos2(place.left(), head.bottom()), place.max);
     if header::show(&mut table, head, &columns, profile_tab) {
-        profile_tab.refresh((scene.now, scene.reference), || false);
+        profile_tab.refresh(scene.now, scene.reference, || false);
         let ProfileTab { table, activities, view, .. } = profile_tab;
         table.scroll_to(0.0, activities, view);
     }
@@ -161,7 +161,7 @@ fn rows(ui: &mut Ui, body: Rect, columns: &Columns, profile_tab: &mut ProfileTab
     {
         let ProfileTab { table, activities, view, .. } = profile_tab;
         table.reveal(id, activities, view);
-        ui.ctx().request_repaint();
+        ui.ctx().request_repaint_after(std::time::Duration::from_millis(1));
     }
     // Rows change under the same position, so a changing widget id there is no mistake.
     ui.ctx().allow_widget_id_changes_in(body);

@@ -170,28 +170,13 @@ fn narrow_width(column: TableColumn) -> f32 {
         TableColumn::Label => 148.0,
         TableColumn::Status => 132.0,
         TableColumn::Action => 96.0,
-        TableColumn::Updated
-        | TableColumn::Age
-        | TableColumn::FirstSeen
-        | TableColumn::Message
-        | TableColumn::Took
-        | TableColumn::Source => 76.0,
+        _ => 76.0,
     }
 }
 
 /// Whether a column fits into a table that is not wide.
 fn fits_narrow(column: TableColumn) -> bool {
-    match column {
-        TableColumn::Took | TableColumn::Source | TableColumn::FirstSeen => false,
-        TableColumn::Updated
-        | TableColumn::Age
-        | TableColumn::Kind
-        | TableColumn::Id
-        | TableColumn::Label
-        | TableColumn::Status
-        | TableColumn::Message
-        | TableColumn::Action => true,
-    }
+    !matches!(column, TableColumn::Took | TableColumn::Source | TableColumn::FirstSeen)
 }
 
 /// A column's name in its header and in the columns dialog.
@@ -229,18 +214,8 @@ pub(crate) fn sorts_by(column: TableColumn) -> Option<Column> {
 
 /// A sort order as stored in the settings.
 pub(crate) fn remembered((column, descending): (Column, bool)) -> SortLayout {
-    let column = match column {
-        Column::Updated => TableColumn::Updated,
-        Column::FirstSeen => TableColumn::FirstSeen,
-        Column::Kind => TableColumn::Kind,
-        Column::Id => TableColumn::Id,
-        Column::Label => TableColumn::Label,
-        Column::Status => TableColumn::Status,
-        Column::Message => TableColumn::Message,
-        Column::Took => TableColumn::Took,
-        Column::Source => TableColumn::Source,
-    };
-    SortLayout { column, descending }
+    let column = TableColumn::ALL.into_iter().find(|shown| sorts_by(*shown) == Some(column));
+    SortLayout { column: column.unwrap_or(TableColumn::Updated), descending }
 }
 
 /// Where a cell's text starts, and its maximum width.

@@ -68,7 +68,8 @@ impl PendingEntries {
     /// committed entries are added to it.
     pub(crate) fn apply(
         &mut self,
-        (activities, completeness): (&mut Activities, &mut Completeness),
+        activities: &mut Activities,
+        completeness: &mut Completeness,
         mut keys: Option<&mut Vec<ActivityKey>>,
         go_on: impl Fn() -> bool,
     ) -> ApplySummary {
@@ -142,11 +143,11 @@ pub(crate) mod tests {
         for step in 1..=10 {
             let asked = std::cell::Cell::new(0);
             let go_on = || asked.replace(asked.get() + 1) == 0;
-            let changed = pending_entries.apply((&mut activities, &mut completeness), Some(&mut keys), go_on);
+            let changed = pending_entries.apply(&mut activities, &mut completeness, Some(&mut keys), go_on);
             assert!(format!("{changed:?}").contains("heard: true"), "{changed:?}");
             assert!(activities.len() <= step * IN_HAND && keys.len() == activities.len());
         }
-        let changed = pending_entries.apply((&mut activities, &mut completeness), None, || true);
+        let changed = pending_entries.apply(&mut activities, &mut completeness, None, || true);
         assert_eq!((activities.len(), pending_entries.len()), (2_500, 0), "{changed:?}");
     }
 
@@ -160,7 +161,7 @@ pub(crate) mod tests {
         for expected in [344, 88, 0, 0] {
             let asked = std::cell::Cell::new(0);
             let go_on = || asked.replace(asked.get() + 1) == 0;
-            restored.push(pending_entries.apply((&mut activities, &mut completeness), None, go_on).restored);
+            restored.push(pending_entries.apply(&mut activities, &mut completeness, None, go_on).restored);
             let oldest =
                 activities.newest(activities.len() - 1).and_then(|row| activities.get(row)).map(|row| row.id());
             assert_eq!(oldest.as_deref(), Some(format!("c-{expected}").as_str()));

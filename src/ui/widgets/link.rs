@@ -7,7 +7,7 @@ use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets;
 
 /// A line that can be clicked: its name, and its status in a weaker colour. Returns whether it was clicked.
-pub(crate) fn link(ui: &Ui, rect: Rect, id: Id, (name, face): (&str, TextRole), standing: &str) -> bool {
+pub(crate) fn link(ui: &Ui, rect: Rect, id: Id, name: &str, face: TextRole, standing: &str) -> bool {
     let palette = Palette::of(ui.style());
     let response = ui.interact(rect, id, Sense::click());
     let whole = if standing.is_empty() { name.to_owned() } else { format!("{name}, {standing}") };

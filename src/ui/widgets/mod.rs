@@ -6,6 +6,7 @@ pub(crate) mod link;
 mod scrolling;
 pub(crate) mod text_field;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -79,6 +80,14 @@ fn one_line(width: f32) -> TextWrapping {
 /// Lays out a paragraph of text.
 pub(crate) fn paragraph(ui: &Ui, text: &str, face: TextRole, colour: Color32, width: f32) -> Arc<Galley> {
     let mut job = LayoutJob::single_section(text.to_owned(), format(face, colour));
+    job.wrap.max_width = width;
+    ui.painter().layout_job(job)
+}
+
+/// Lays out explanations, whose lines stand further apart.
+pub(crate) fn explanation(ui: &Ui, text: &str, colour: Color32, width: f32) -> Arc<Galley> {
+    let format = TextFormat { line_height: Some(18.0), ..format(TextRole::Small, colour) };
+    let mut job = LayoutJob::single_section(text.to_owned(), format);
     job.wrap.max_width = width;
     ui.painter().layout_job(job)
 }
@@ -199,7 +208,7 @@ pub(crate) struct Button<'a> {
     text: &'a str,
     icon: Option<(Icon, Option<Color32>)>,
     trailing: Option<String>,
-    name: Option<std::borrow::Cow<'a, str>>,
+    name: Option<Cow<'a, str>>,
     salt: Option<Id>,
     look: ButtonStyle,
     on: Option<bool>,
@@ -258,12 +267,7 @@ impl<'a> Button<'a> {
     }
 
     /// Sets the accessible name if it differs from the text.
-    pub(crate) fn name(self, name: &'a str) -> Self {
-        Self { name: Some(name.into()), ..self }
-    }
-
-    /// Like [`Self::name`], for a name built on the spot.
-    pub(crate) fn name_owned(self, name: String) -> Self {
+    pub(crate) fn name(self, name: impl Into<Cow<'a, str>>) -> Self {
         Self { name: Some(name.into()), ..self }
     }
 

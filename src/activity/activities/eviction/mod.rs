@@ -29,19 +29,16 @@ impl Activities {
     }
 
     /// The maximum number of rows in memory.
-    #[must_use]
     pub fn rows_in_memory(&self) -> usize {
         self.eviction.limit
     }
 
     /// Total number of rows: in memory or only in the journal.
-    #[must_use]
     pub fn known(&self) -> usize {
         self.len() + self.eviction.rows.len() + self.eviction.older.len()
     }
 
     /// Upper bound of the rows that are not in memory: each has its first entry before this one.
-    #[must_use]
     pub fn older_than(&self) -> Seq {
         let evictable = self.order.iter().skip(self.eviction.passed).find(|&&at| self.may_be_evicted(at));
         evictable.map_or(Seq::FIRST_UNKEPT, |&at| self.place(at))

@@ -41,7 +41,6 @@ impl TimeRange {
     pub const DAY: Self = Self { bars: 72, each: 20 };
 
     /// Number of minutes in a bar.
-    #[must_use]
     pub fn minutes_a_bar(self) -> u32 {
         self.each
     }
@@ -245,13 +244,11 @@ pub struct Insight {
 
 impl Insight {
     /// Number of commands with a known duration.
-    #[must_use]
     pub fn timed(&self) -> u64 {
         self.took.iter().sum()
     }
 
     /// The duration that this share of the commands did not exceed, to the precision of the bins; `None` if no duration is known.
-    #[must_use]
     pub fn quantile(&self, share: f64) -> Option<Duration> {
         let timed = self.timed();
         if timed == 0 {
@@ -273,7 +270,6 @@ impl Insight {
 }
 
 /// The shortest duration of a bin; the first bin also contains shorter ones, the last longer ones.
-#[must_use]
 pub fn bin_start(bin: u8) -> Duration {
     bin_place(f64::from(bin))
 }

@@ -15,15 +15,16 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::activity::export_record::{Format, Record};
+use crate::activity::export_record::Record;
 use crate::activity::{
     Activities, ActivityKey, DownloadFailure, DownloadReceipt, Entry, Fact, Filter, Gap, GapCause, LocalEvent, Seq,
-    Status, StatusCheck, StatusFilter, TimeReference, Timestamp, View,
+    Status, StatusCheck, TimeReference, Timestamp, View,
 };
 use crate::cli::profiles::ProfileNames;
 use crate::cli::subcommand::Watch;
 use crate::journal::handle::Journal;
-use crate::journal::{EarlierLinks, Export, JournalError, Limits, ReadOnlyJournal};
+use crate::journal::test_support::{export, exported};
+use crate::journal::{Export, Limits, ReadOnlyJournal};
 use crate::protocol::incoming::parse;
 use crate::protocol::{CommandId, CommandStatus, Incoming, RequestId};
 use crate::settings::ProfileId;
@@ -297,31 +298,8 @@ fn of_window(window: &mut Activities, now: Timestamp) -> BTreeMap<String, String
 }
 
 fn of_export(folder: &Path, messages: bool, now: Timestamp) -> BTreeMap<String, String> {
-    let export = Export {
-        format: Format::Ndjson,
-        only: None,
-        filter: Filter::default(),
-        status_filter: StatusFilter::All,
-        since: None,
-        messages,
-        bom: false,
-        rows: None,
-        link_lifetime: LIFETIME,
-        now,
-        reference: TimeReference::EXACT,
-        links: EarlierLinks::default(),
-        names: BTreeMap::new(),
-    };
-    let archive = ReadOnlyJournal::open(folder).unwrap();
-    let lines = |export: &Export| {
-        let mut lines = Vec::new();
-        let written = export.write(archive.as_ref(), |line| {
-            lines.push(line.to_owned());
-            Ok::<_, JournalError>(())
-        });
-        written.unwrap();
-        by_begin(lines)
-    };
+    let export = export(messages, LIFETIME, now);
+    let lines = |export: &Export| by_begin(exported(folder, export));
     if messages {
         // With `messages` a line shows what its message says; compare only the gaps, and take open rows from the other export.
         let mut told = lines(&Export { filter: Filter::parse("kind:gap").unwrap(), ..export.clone() });

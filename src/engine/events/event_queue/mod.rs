@@ -60,7 +60,6 @@ pub struct EventReceiver {
 impl EventReceiver {
     /// The newest status, if it has changed since the last call; costs almost nothing if not. Call it before each event,
     /// because an event may be about a profile that only the newest settings list.
-    #[must_use]
     pub fn status(&self) -> Option<EngineStatus> {
         if self.shared.revision.load(Ordering::SeqCst) == self.seen.load(Ordering::SeqCst) {
             return None;
@@ -72,7 +71,6 @@ impl EventReceiver {
     }
 
     /// The next event, if any. Never waits.
-    #[must_use]
     pub fn try_next(&self) -> Option<Event> {
         let (event, room) = {
             let mut event_queue = self.shared.event_queue.lock();

@@ -52,7 +52,6 @@ struct Variable {
 impl ProxyEnvironment {
     /// Reads an environment, given as a function from names to values, like curl: the lower-case name takes precedence, an
     /// empty value counts as unset, and `HTTP_PROXY` is ignored, because in CGI programs a request can set it.
-    #[must_use]
     pub fn read(value: impl Fn(&str) -> Option<OsString>) -> Self {
         let first = |names: &[&'static str]| {
             names.iter().find_map(|name| {

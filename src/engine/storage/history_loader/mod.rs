@@ -64,15 +64,9 @@ pub(crate) async fn restore(
     (pending_commands, left): (PendingCommands, oneshot::Sender<UnfinishedGap>),
     aftermath: &mut CrashRecovery,
 ) -> Option<Older> {
-    let begin =
-        begin(profile, &journal_store, &event_sender, live_from, (&pending_commands, &mut aftermath.left_behind));
-    let newest = restore_newest(
-        profile,
-        &journal_store,
-        &event_sender,
-        (live_from, rows),
-        (&pending_commands, &mut aftermath.used),
-    );
+    let begin = begin(profile, &journal_store, &event_sender, live_from, &pending_commands, &mut aftermath.left_behind);
+    let newest =
+        restore_newest(profile, &journal_store, &event_sender, live_from, rows, &pending_commands, &mut aftermath.used);
     let ((open, gaps), newest) = futures_util::future::join(begin, newest).await;
     let restored = match newest {
         Some(newest) => {
@@ -99,7 +93,8 @@ async fn begin(
     journal_store: &JournalStore,
     event_sender: &EventSender,
     live_from: Seq,
-    (pending_commands, left_behind): (&PendingCommands, &mut LeftBehind),
+    pending_commands: &PendingCommands,
+    left_behind: &mut LeftBehind,
 ) -> (Vec<OpenActivity>, UnfinishedGap) {
     let open = journal_store.open_activities(profile).await.unwrap_or_else(|error| {
         let sentence = format!("Commands of earlier runs are not asked for: {error}");
@@ -169,8 +164,10 @@ async fn restore_newest(
     profile: ProfileId,
     journal_store: &JournalStore,
     event_sender: &EventSender,
-    (live_from, rows): (Seq, usize),
-    (pending_commands, used): (&PendingCommands, &mut UsedBefore),
+    live_from: Seq,
+    rows: usize,
+    pending_commands: &PendingCommands,
+    used: &mut UsedBefore,
 ) -> Option<Newest> {
     let mut chunk = ChunkSizer::new(FIRST_CHUNK, LARGEST_CHUNK);
     let mut before = live_from;
@@ -352,7 +349,7 @@ async fn tell_named(
     let (mut firsts, mut seen, mut next) = (Vec::new(), BTreeSet::new(), Some(Seq(0)));
     while let Some(from) = next {
         let read = move || {
-            let read = archive.entries_of(profile, &named, (from, before), OLDER_CHUNK);
+            let read = archive.entries_of(profile, &named, from, before, OLDER_CHUNK);
             read.map(|(entries, next)| (entries, next, archive, named))
         };
         let reading = context.spawner.blocking("reading what gaps name", read);

@@ -33,16 +33,8 @@ impl Supervisor {
                 None => context.keyring.forget_data_key(profile).await.map(|()| false),
             };
             drop(turn);
-            let kept = match kept {
-                Ok(kept) => {
-                    context.resolve(profile, &ProblemKind::DataKeyKeyring);
-                    kept
-                }
-                Err(error) => {
-                    context.problem(profile, ProblemReason::DataKeyKeyring(error));
-                    false
-                }
-            };
+            let kept = kept.map_err(ProblemReason::DataKeyKeyring);
+            let kept = context.settle(profile, &ProblemKind::DataKeyKeyring, kept).unwrap_or(false);
             context.report(InternalEvent::DataKey { profile, change, key, kept }).await;
         };
         let spawner = self.context.spawner.clone();
@@ -62,13 +54,10 @@ impl Supervisor {
         }
         let context = self.context.clone();
         let task = async move {
-            match context.keyring.data_key(profile).await {
-                Ok(key) => {
-                    context.resolve(profile, &ProblemKind::DataKeyKeyring);
-                    let kept = key.is_some();
-                    context.report(InternalEvent::DataKey { profile, change, key, kept }).await;
-                }
-                Err(error) => context.problem(profile, ProblemReason::DataKeyKeyring(error)),
+            let key = context.keyring.data_key(profile).await.map_err(ProblemReason::DataKeyKeyring);
+            if let Some(key) = context.settle(profile, &ProblemKind::DataKeyKeyring, key) {
+                let kept = key.is_some();
+                context.report(InternalEvent::DataKey { profile, change, key, kept }).await;
             }
         };
         self.tools_of(profile).spawner.spawn("reading the keyring", task);

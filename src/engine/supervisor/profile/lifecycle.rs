@@ -45,7 +45,7 @@ impl Supervisor {
         let kept = (pending_commands.clone(), link_store.clone());
         let journal_writer =
             JournalWriter::start(id, journal_store, event_sender, kept, (told, found), &context.spawner);
-        start_reconciler(&context, id, (&pending_commands, &dialect), &journal_writer);
+        start_reconciler(&context, id, &pending_commands, &dialect, &journal_writer);
         let rest = context.rest.clone();
         let parts = session::state::SessionConfig {
             profile: id,
@@ -222,7 +222,8 @@ impl Supervisor {
 fn start_reconciler(
     context: &EngineContext,
     profile: ProfileId,
-    (pending_commands, dialect): (&PendingCommands, &StatusMethod),
+    pending_commands: &PendingCommands,
+    dialect: &StatusMethod,
     journal_writer: &JournalWriter,
 ) {
     let reconciler = Reconciler {

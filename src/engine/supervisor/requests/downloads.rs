@@ -70,9 +70,9 @@ impl Supervisor {
     fn start(&mut self, queued: QueuedDownload) {
         let QueuedDownload { profile, request, target, automatic, .. } = queued;
         self.context.resolve(profile, &ProblemKind::LateDownload(request.clone()));
-        let Some(job) = self.job(profile, request.clone(), target, (false, automatic)) else { return };
+        let Some(job) = self.job(profile, request.clone(), target) else { return };
         self.followed.0.remove(&(profile, request.clone()));
-        self.run_job(job);
+        self.run_job(DownloadJob { automatic, ..job });
     }
 
     /// Runs a download or a save, which can be cancelled until it reports its end.
@@ -130,8 +130,8 @@ impl Supervisor {
         {
             return;
         }
-        if let Some(job) = self.job(profile, request, SaveTarget::File(to), (true, false)) {
-            self.run_job(DownloadJob { span, ..job });
+        if let Some(job) = self.job(profile, request, SaveTarget::File(to)) {
+            self.run_job(DownloadJob { span, inline: true, ..job });
         }
     }
 
@@ -140,7 +140,8 @@ impl Supervisor {
         &mut self,
         profile: ProfileId,
         request: RequestId,
-        (folder, size): (Option<PathBuf>, Option<u64>),
+        folder: Option<PathBuf>,
+        size: Option<u64>,
     ) {
         if self.followed.0.len() >= MOST_FOLLOWED {
             self.let_go_of_ended();
@@ -216,13 +217,7 @@ impl Supervisor {
         self.start_next();
     }
 
-    fn job(
-        &self,
-        profile: ProfileId,
-        request: RequestId,
-        target: SaveTarget,
-        (inline, automatic): (bool, bool),
-    ) -> Option<DownloadJob> {
+    fn job(&self, profile: ProfileId, request: RequestId, target: SaveTarget) -> Option<DownloadJob> {
         let profile_state = self.profile_states.get(&profile)?;
         let endpoints = match Endpoints::of(&profile_state.profile) {
             Ok(endpoints) => Arc::new(endpoints),
@@ -242,8 +237,8 @@ impl Supervisor {
             request,
             span: None,
             target,
-            inline,
-            automatic,
+            inline: false,
+            automatic: false,
             link_store: profile_state.link_store.clone(),
             journal_writer: profile_state.journal_writer.until_forgotten(),
             endpoints,

@@ -4,13 +4,9 @@
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
 
 use crate::activity::{ActivityKey, Entry, Fact, Seq, Timestamp};
 use crate::credentials::Keyring;
-use crate::engine::client::downloader::Downloader;
-use crate::engine::client::network_config::{NetworkConfig, NetworkConfigHandle, NetworkEnvironment};
-use crate::engine::client::rest::RestClient;
 use crate::engine::context::EngineContext;
 use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::download::data_requests::DataRequester;
@@ -19,16 +15,13 @@ use crate::engine::events::action::Action;
 use crate::engine::events::event::Event;
 use crate::engine::events::event_queue::{self, EventReceiver};
 use crate::engine::network::endpoints::Endpoints;
-use crate::engine::network::proxy::ProxyEnvironment;
-use crate::engine::runtime::clock::Clocks;
-use crate::engine::runtime::tasks::TaskOwner;
 use crate::engine::state::gaps::PreviousRun;
 use crate::engine::state::link_store::LinkStore;
 use crate::engine::state::pending_commands::PendingCommands;
 use crate::engine::state::session_credentials::SessionCredentials;
 use crate::engine::storage::journal_writer::JournalWriter;
 use crate::engine::supervisor::state::expected_downloads::MOST_FOLLOWED;
-use crate::engine::supervisor::{SupervisorConfig, run};
+use crate::engine::supervisor::test_bench::TestParts;
 use crate::engine::test_support::{Scripted, TestJournal};
 use crate::protocol::incoming::message::Incoming;
 use crate::protocol::incoming::parse;
@@ -65,7 +58,6 @@ impl Bench {
     /// An engine at the end of its start, with a long journal.
     async fn new() -> Self {
         let (event_sender, events) = event_queue::pair(Arc::new(|| {}));
-        let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender.clone());
         let folder = tempfile::tempdir().unwrap();
         let directories = Directories::at(folder.path().join("data"), folder.path().join("config")).unwrap();
         let (store, settings, _) = Store::open(&directories);
@@ -80,43 +72,18 @@ impl Bench {
         };
         journal.journal.append(profile.id, (0..BETWEEN).map(command).collect()).await.unwrap();
         journal.journal.append(profile.id, vec![data("r", "still")]).await.unwrap();
-        let surroundings = NetworkEnvironment { authority: None, proxies: ProxyEnvironment::default() };
-        let network_config = NetworkConfig::load(&settings.preferences, &surroundings).unwrap();
-        let (network_config_handle, network_config_receiver) = NetworkConfigHandle::new(network_config, surroundings);
-        let (reports, reported) = mpsc::channel(64);
-        let clocks = Clocks::new(Arc::new(|| Timestamp(0)), Arc::new(|| None));
-        let context = EngineContext {
+        let parts = TestParts {
             event_sender,
-            spawner: spawner.clone(),
-            clocks: clocks.clone(),
-            clock: clocks.as_clock(),
-            journal_store: journal.store.clone(),
+            clock: Arc::new(|| Timestamp(0)),
+            journal: &journal,
             keyring: Keyring::in_memory(),
-            rest: RestClient::new(network_config_receiver.clone(), clocks),
-            downloader: Downloader::new(network_config_receiver),
             connector: Scripted::new().0,
-            reports,
-        };
-        let (actions, wanted) = mpsc::channel(8);
-        let supervisor = run(SupervisorConfig {
-            context: context.clone(),
-            data: directories.data().to_owned(),
+            data: directories.data(),
             store,
             settings,
             live_from: Seq(u64::from(BETWEEN + OPEN) + 4),
-            network_config_handle,
-            journal: crate::credentials::JournalId::from_random_bytes([1; 16]),
-            recovered: None,
-            keeps_links: false,
-            sandbox: None,
-            sandbox_at_once: false,
-            only: None,
-            actions: wanted,
-            quit: CancellationToken::new(),
-            reports: reported,
-        });
-        TaskOwner::new(tokio::runtime::Handle::current(), context.event_sender.clone())
-            .spawn("running", Box::pin(supervisor));
+        };
+        let (context, actions, _running) = parts.start();
         let bench = Self { journal, events, actions, context, profile, folder };
         bench.wait(|event| matches!(event, Event::Restored { complete: true, .. })).await;
         // Open activities are looked up concurrently with the restore; this waits until that is done.

@@ -44,7 +44,8 @@ impl Supervisor {
         &mut self,
         profile: ProfileId,
         search: u32,
-        (filter, status_filter): (Filter, StatusFilter),
+        filter: Filter,
+        status_filter: StatusFilter,
         before: Seq,
     ) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };

@@ -104,7 +104,8 @@ impl ReadOnlyJournal {
         &self,
         profile: ProfileId,
         wanted: &BTreeSet<ActivityKey>,
-        (from, before): (Seq, Seq),
+        from: Seq,
+        before: Seq,
         limit: u32,
     ) -> Result<(Vec<Entry>, Option<Seq>), JournalError> {
         let sql = "SELECT seq, kind, id FROM entry WHERE profile = (SELECT number FROM profile WHERE uuid = ?1)

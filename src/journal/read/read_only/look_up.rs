@@ -14,7 +14,6 @@ use super::{ReadOnlyJournal, entries_where, of_profile};
 
 impl ReadOnlyJournal {
     /// The stored names of profiles. A journal of an earlier version has none.
-    #[must_use]
     pub fn names(&self) -> BTreeMap<ProfileId, String> {
         match profile_names::all(&self.connection) {
             Ok(names) => names.into_iter().collect(),

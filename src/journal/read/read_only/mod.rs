@@ -121,7 +121,6 @@ impl ReadOnlyJournal {
     }
 
     /// Whether the journal has been moved, removed or replaced since it was opened: then reopen it.
-    #[must_use]
     pub fn is_stale(&self) -> bool {
         self.file.is_some_and(|file| file.has_left(&self.path))
     }
@@ -259,7 +258,6 @@ impl ReadOnlyJournal {
     }
 
     /// Returns a handle that stops a read from another thread.
-    #[must_use]
     pub fn interrupter(&self) -> Interrupter {
         Interrupter(self.connection.get_interrupt_handle())
     }
@@ -281,12 +279,6 @@ impl Interrupter {
     /// Stops the read under way, which returns an error.
     pub fn interrupt(&self) {
         self.0.interrupt();
-    }
-}
-
-impl std::fmt::Debug for Interrupter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Interrupter")
     }
 }
 

@@ -181,7 +181,7 @@ impl<'entries> TableChanges<'entries> {
         let state = index.read();
         if state.complete {
             for (entry, seq) in entries.iter().zip(first..) {
-                self.note_entry(&state, (profile, seq), entry, || Cow::Borrowed(&entry.key));
+                self.note_entry(&state, profile, seq, entry, || Cow::Borrowed(&entry.key));
             }
         }
     }
@@ -189,7 +189,8 @@ impl<'entries> TableChanges<'entries> {
     fn note_entry(
         &mut self,
         state: &State,
-        (profile, seq): (i64, i64),
+        profile: i64,
+        seq: i64,
         entry: &Entry,
         key: impl FnOnce() -> Cow<'entries, ActivityKey>,
     ) {
@@ -469,7 +470,7 @@ pub(crate) fn build_step(connection: &mut Connection, index: &OpenIndex) -> rusq
             let entry = row::read(found)?;
             last = found.get(0)?;
             count += 1;
-            changes.note_entry(&state, (found.get("profile")?, last), &entry, || Cow::Owned(entry.key.clone()));
+            changes.note_entry(&state, found.get("profile")?, last, &entry, || Cow::Owned(entry.key.clone()));
         }
     }
     let complete = count < ENTRIES_A_STEP;

@@ -1,5 +1,7 @@
 //! One line of the downloads drawer: a running download, a queued one, or one that waits for disk space.
 
+use std::path::Path;
+
 use egui::{Id, Rect, Ui, pos2, vec2};
 
 use crate::engine::{Action, DownloadProgress, DownloadStage, WaitingDownload};
@@ -63,152 +65,156 @@ impl LineLayout {
     }
 }
 
-fn name(ui: &Ui, places: LineLayout, middle: f32, name: &str) {
-    let palette = Palette::of(ui.style());
-    let at = pos2(places.icon + 20.0, middle);
-    widgets::text(ui, at, name, TextRole::Small, palette.text, places.name_room());
+/// The line of a download that runs or waits.
+#[derive(Clone, Copy)]
+pub(crate) struct DownloadLine<'a> {
+    pub(crate) places: LineLayout,
+    pub(crate) middle: f32,
+    pub(crate) profile: ProfileId,
+    pub(crate) request: &'a RequestId,
+    pub(crate) file: &'a str,
 }
 
-/// Draws the button that cancels a download.
-fn cancel(ui: &mut Ui, places: LineLayout, middle: f32, of: (ProfileId, &RequestId, &str), scene: &mut FrameContext) {
-    let (profile, request, name) = of;
-    let place = Rect::from_center_size(pos2(places.cancel, middle), vec2(54.0, 24.0));
-    let press =
-        Button::new("Cancel").name_owned(format!("Cancel download {name}")).salt(Id::unique(("cancel", request)));
-    if press.within(ui, place).clicked() {
-        scene.request(UiRequest::Send(Action::CancelDownload { profile, request: request.clone() }));
+impl DownloadLine<'_> {
+    fn name(&self, ui: &Ui) {
+        let Self { places, middle, file, .. } = *self;
+        let palette = Palette::of(ui.style());
+        let at = pos2(places.icon + 20.0, middle);
+        widgets::text(ui, at, file, TextRole::Small, palette.text, places.name_room());
     }
-}
 
-/// Draws a running download.
-pub(crate) fn running(
-    ui: &mut Ui,
-    places: LineLayout,
-    middle: f32,
-    (profile, request, progress, file): (ProfileId, &RequestId, &DownloadProgress, &str),
-    scene: &mut FrameContext,
-) {
-    let palette = Palette::of(ui.style());
-    if let DownloadStage::NoRoom { needed, free, folder } = &progress.stage {
-        let folder = folder.display().to_string();
-        return no_room(ui, places, middle, (profile, request, file), (*needed, *free, &folder), scene);
-    }
-    widgets::icon(ui, pos2(places.icon, middle), icons::DOWNLOADING, 16.0, palette.ready);
-    name(ui, places, middle, file);
-    let bar = Rect::from_min_max(pos2(places.bar.0, middle - 3.0), pos2(places.bar.1, middle + 3.0));
-    let fraction = download_text::fraction(progress);
-    widgets::progress(ui, bar, Id::unique(("download", request)), &format!("Downloading {file}"), fraction);
-    if let Some(fraction) = fraction {
-        let percent = format!("{} %", widgets::percent(fraction));
-        widgets::text_right(ui, pos2(places.percent, middle), &percent, TextRole::Small, palette.text);
-    }
-    let amount = download_text::amount(progress);
-    let text = widgets::text_right(ui, pos2(places.amount, middle), &amount, TextRole::Small, palette.secondary);
-    widgets::label(ui, text, &format!("amount {request}"), &format!("{amount} of {file}"));
-    pace(ui, places, middle, (request, progress, file));
-    cancel(ui, places, middle, (profile, request, file), scene);
-}
-
-/// Draws the speed and the remaining time, or why they are unknown.
-fn pace(ui: &Ui, places: LineLayout, middle: f32, (request, progress, file): (&RequestId, &DownloadProgress, &str)) {
-    let palette = Palette::of(ui.style());
-    let (words, ink) = match &progress.stage {
-        DownloadStage::Stalled { silent, limit } => {
-            let words = if places.left.is_some() {
-                format!("silent for {}, of {}", coarse(*silent), coarse(*limit))
-            } else {
-                format!("silent {}", coarse(*silent))
-            };
-            (words, palette.gap)
+    /// Draws the button that cancels a download.
+    fn cancel(&self, ui: &mut Ui, scene: &mut FrameContext) {
+        let place = Rect::from_center_size(pos2(self.places.cancel, self.middle), vec2(54.0, 24.0));
+        let press = Button::new("Cancel")
+            .name(format!("Cancel download {}", self.file))
+            .salt(Id::unique(("cancel", self.request)));
+        if press.within(ui, place).clicked() {
+            scene.request(UiRequest::Send(Action::CancelDownload {
+                profile: self.profile,
+                request: self.request.clone(),
+            }));
         }
-        DownloadStage::Decrypting => ("Decrypting".to_owned(), palette.secondary),
-        DownloadStage::Finishing => ("Finishing".to_owned(), palette.secondary),
-        DownloadStage::Receiving | DownloadStage::NoRoom { .. } => {
-            let speed = rate(progress.rate);
-            widgets::text_right(ui, pos2(places.rate, middle), &speed, TextRole::Small, palette.secondary);
-            if let (Some(at), Some(left)) = (places.left, download_text::left(progress)) {
-                let text = widgets::text_right(ui, pos2(at, middle), &left, TextRole::Small, palette.secondary);
-                widgets::label(ui, text, &format!("left {request}"), &format!("{left} of {file}"));
+    }
+
+    /// Draws a running download.
+    pub(crate) fn running(&self, ui: &mut Ui, progress: &DownloadProgress, scene: &mut FrameContext) {
+        let Self { places, middle, request, file, .. } = *self;
+        let palette = Palette::of(ui.style());
+        if let DownloadStage::NoRoom { needed, free, folder } = &progress.stage {
+            return self.no_room(ui, *needed, *free, folder, scene);
+        }
+        widgets::icon(ui, pos2(places.icon, middle), icons::DOWNLOADING, 16.0, palette.ready);
+        self.name(ui);
+        let bar = Rect::from_min_max(pos2(places.bar.0, middle - 3.0), pos2(places.bar.1, middle + 3.0));
+        let fraction = download_text::fraction(progress);
+        widgets::progress(ui, bar, Id::unique(("download", request)), &format!("Downloading {file}"), fraction);
+        if let Some(fraction) = fraction {
+            let percent = format!("{} %", widgets::percent(fraction));
+            widgets::text_right(ui, pos2(places.percent, middle), &percent, TextRole::Small, palette.text);
+        }
+        let amount = download_text::amount(progress);
+        let text = widgets::text_right(ui, pos2(places.amount, middle), &amount, TextRole::Small, palette.secondary);
+        widgets::label(ui, text, &format!("amount {request}"), &format!("{amount} of {file}"));
+        self.pace(ui, progress);
+        self.cancel(ui, scene);
+    }
+
+    /// Draws the speed and the remaining time, or why they are unknown.
+    fn pace(&self, ui: &Ui, progress: &DownloadProgress) {
+        let Self { places, middle, request, file, .. } = *self;
+        let palette = Palette::of(ui.style());
+        let (words, ink) = match &progress.stage {
+            DownloadStage::Stalled { silent, limit } => {
+                let words = if places.left.is_some() {
+                    format!("silent for {}, of {}", coarse(*silent), coarse(*limit))
+                } else {
+                    format!("silent {}", coarse(*silent))
+                };
+                (words, palette.gap)
             }
-            return;
-        }
-    };
-    let text = widgets::text_right(ui, pos2(places.time(), middle), &words, TextRole::Small, ink);
-    widgets::label(ui, text, &format!("pace {request}"), &format!("{file}: {words}"));
-}
-
-/// Draws a download that waits for disk space: the question and its three buttons.
-fn no_room(
-    ui: &mut Ui,
-    places: LineLayout,
-    middle: f32,
-    (profile, request, file): (ProfileId, &RequestId, &str),
-    (needed, free, folder): (u64, u64, &str),
-    scene: &mut FrameContext,
-) {
-    let palette = Palette::of(ui.style());
-    widgets::icon(ui, pos2(places.icon, middle), icons::GAP, 16.0, palette.gap);
-    name(ui, places, middle, file);
-    let request = || request.clone();
-    let answers = [
-        ("Give up", Action::CancelDownload { profile, request: request() }, "Give up"),
-        ("Choose another place…", Action::ResumeDownload { profile, request: request() }, "Choose another place for"),
-        ("Try again", Action::ResumeDownload { profile, request: request() }, "Try again"),
-    ];
-    let mut right = places.right;
-    for (index, (words, action, spoken)) in answers.into_iter().enumerate() {
-        let look = if index == 0 { ButtonStyle::Plain } else { ButtonStyle::Outlined };
-        let press = Button::new(words).name_owned(format!("{spoken} {file}")).look(look).height(20.0);
-        let press = press.salt(Id::unique((spoken, request())));
-        right -= press.width(ui);
-        if press.at(ui, pos2(right, middle)).clicked() {
-            match index {
-                1 => scene.request(UiRequest::MoveDownload { profile, request: request(), file: file.to_owned() }),
-                _ => scene.request(UiRequest::Send(action)),
+            DownloadStage::Decrypting => ("Decrypting".to_owned(), palette.secondary),
+            DownloadStage::Finishing => ("Finishing".to_owned(), palette.secondary),
+            DownloadStage::Receiving | DownloadStage::NoRoom { .. } => {
+                let speed = rate(progress.rate);
+                widgets::text_right(ui, pos2(places.rate, middle), &speed, TextRole::Small, palette.secondary);
+                if let (Some(at), Some(left)) = (places.left, download_text::left(progress)) {
+                    let text = widgets::text_right(ui, pos2(at, middle), &left, TextRole::Small, palette.secondary);
+                    widgets::label(ui, text, &format!("left {request}"), &format!("{left} of {file}"));
+                }
+                return;
             }
-        }
-        right -= 8.0;
+        };
+        let text = widgets::text_right(ui, pos2(places.time(), middle), &words, TextRole::Small, ink);
+        widgets::label(ui, text, &format!("pace {request}"), &format!("{file}: {words}"));
     }
-    let at = pos2(places.bar.0, middle);
-    let words = format!("No room: {} needed, {} free", bytes(needed), bytes(free));
-    let text = widgets::text(ui, at, &words, TextRole::Small, palette.gap, right - at.x - 4.0);
-    let sentence = format!(
-        "There is no room for {file}: {} are needed and {} are free in {}. Free some, or choose another place; the download is \
-         held open meanwhile.",
-        bytes(needed),
-        bytes(free),
-        visible(folder)
-    );
-    widgets::alert(ui, text, &sentence).on_hover_text(sentence);
-}
 
-/// Draws a queued download. `place` is its position in the queue, from 1.
-pub(crate) fn waiting(
-    ui: &mut Ui,
-    places: LineLayout,
-    middle: f32,
-    (place, waiting, file): (usize, &WaitingDownload, &str),
-    scene: &mut FrameContext,
-) {
-    let palette = Palette::of(ui.style());
-    widgets::icon(ui, pos2(places.icon, middle), icons::WAITING, 16.0, palette.muted);
-    name(ui, places, middle, file);
-    let words = download_text::in_line(place);
-    let at = pos2(places.bar.0, middle);
-    let text = widgets::text(ui, at, &words, TextRole::Small, palette.secondary, places.bar.1 - at.x);
-    widgets::label(ui, text, &format!("turn {}", waiting.request), &format!("{file}: {words}"));
-    if let Some(size) = waiting.size {
-        widgets::text_right(ui, pos2(places.amount, middle), &bytes(size), TextRole::Small, palette.secondary);
+    /// Draws a download that waits for disk space: the question and its three buttons.
+    fn no_room(&self, ui: &mut Ui, needed: u64, free: u64, folder: &Path, scene: &mut FrameContext) {
+        let Self { places, middle, profile, file, .. } = *self;
+        let palette = Palette::of(ui.style());
+        widgets::icon(ui, pos2(places.icon, middle), icons::GAP, 16.0, palette.gap);
+        self.name(ui);
+        let request = || self.request.clone();
+        let answers = [
+            ("Give up", Action::CancelDownload { profile, request: request() }, "Give up"),
+            (
+                "Choose another place…",
+                Action::ResumeDownload { profile, request: request() },
+                "Choose another place for",
+            ),
+            ("Try again", Action::ResumeDownload { profile, request: request() }, "Try again"),
+        ];
+        let mut right = places.right;
+        for (index, (words, action, spoken)) in answers.into_iter().enumerate() {
+            let look = if index == 0 { ButtonStyle::Plain } else { ButtonStyle::Outlined };
+            let press = Button::new(words).name(format!("{spoken} {file}")).look(look).height(20.0);
+            let press = press.salt(Id::unique((spoken, request())));
+            right -= press.width(ui);
+            if press.at(ui, pos2(right, middle)).clicked() {
+                match index {
+                    1 => scene.request(UiRequest::MoveDownload { profile, request: request(), file: file.to_owned() }),
+                    _ => scene.request(UiRequest::Send(action)),
+                }
+            }
+            right -= 8.0;
+        }
+        let at = pos2(places.bar.0, middle);
+        let words = format!("No room: {} needed, {} free", bytes(needed), bytes(free));
+        let text = widgets::text(ui, at, &words, TextRole::Small, palette.gap, right - at.x - 4.0);
+        let sentence = format!(
+            "There is no room for {file}: {} are needed and {} are free in {}. Free some, or choose another place; the download is \
+             held open meanwhile.",
+            bytes(needed),
+            bytes(free),
+            visible(&folder.display().to_string())
+        );
+        widgets::alert(ui, text, &sentence).on_hover_text(sentence);
     }
-    let time = pos2(places.time(), middle);
-    if waiting.too_late {
-        let words = "will not finish in time";
-        let text = widgets::text_right(ui, time, words, TextRole::Small, palette.gap);
-        widgets::icon(ui, pos2(text.left() - 12.0, middle), icons::GAP, 14.0, palette.gap);
-        widgets::label(ui, text, &format!("late {}", waiting.request), &format!("{file} {words}"));
-    } else if let Some(end) = waiting.expires {
-        let words = format!("expires in {}", countdown(scene.counts_down_to(end)));
-        widgets::text_right(ui, time, &words, TextRole::Small, palette.secondary);
+
+    /// Draws a queued download. `place` is its position in the queue, from 1.
+    pub(crate) fn waiting(&self, ui: &mut Ui, place: usize, waiting: &WaitingDownload, scene: &mut FrameContext) {
+        let Self { places, middle, file, .. } = *self;
+        let palette = Palette::of(ui.style());
+        widgets::icon(ui, pos2(places.icon, middle), icons::WAITING, 16.0, palette.muted);
+        self.name(ui);
+        let words = download_text::in_line(place);
+        let at = pos2(places.bar.0, middle);
+        let text = widgets::text(ui, at, &words, TextRole::Small, palette.secondary, places.bar.1 - at.x);
+        widgets::label(ui, text, &format!("turn {}", self.request), &format!("{file}: {words}"));
+        if let Some(size) = waiting.size {
+            widgets::text_right(ui, pos2(places.amount, middle), &bytes(size), TextRole::Small, palette.secondary);
+        }
+        let time = pos2(places.time(), middle);
+        if waiting.too_late {
+            let words = "will not finish in time";
+            let text = widgets::text_right(ui, time, words, TextRole::Small, palette.gap);
+            widgets::icon(ui, pos2(text.left() - 12.0, middle), icons::GAP, 14.0, palette.gap);
+            widgets::label(ui, text, &format!("late {}", self.request), &format!("{file} {words}"));
+        } else if let Some(end) = waiting.expires {
+            let words = format!("expires in {}", countdown(scene.counts_down_to(end)));
+            widgets::text_right(ui, time, &words, TextRole::Small, palette.secondary);
+        }
+        self.cancel(ui, scene);
     }
-    cancel(ui, places, middle, (waiting.profile, &waiting.request, file), scene);
 }

@@ -13,7 +13,7 @@ use crate::ui::theme::palette::Palette;
 use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
-use line::LineLayout;
+use line::{DownloadLine, LineLayout};
 
 /// The maximum number of lines in the drawer. Further downloads are reached by scrolling the table to their rows.
 const MOST: usize = 4;
@@ -82,12 +82,14 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameC
     let mut middle = first;
     for (request, progress) in profile_tab.status.downloads.iter().take(shown) {
         let name = profile_tab.name_of_running(request, progress);
-        line::running(ui, places, middle, (profile_tab.profile.id, request, progress, &name), scene);
+        let line = DownloadLine { places, middle, profile: profile_tab.profile.id, request, file: &name };
+        line.running(ui, progress, scene);
         middle += theme::DOWNLOAD;
     }
     let left = shown.saturating_sub(profile_tab.status.downloads.len());
     for (place, waiting) in profile_tab.waiting.iter().take(left) {
-        line::waiting(ui, places, middle, (*place, waiting, &profile_tab.name_of(waiting)), scene);
+        let (profile, request, name) = (waiting.profile, &waiting.request, profile_tab.name_of(waiting));
+        DownloadLine { places, middle, profile, request, file: &name }.waiting(ui, *place, waiting, scene);
         middle += theme::DOWNLOAD;
     }
 }
