@@ -12,6 +12,8 @@ pub(crate) mod shutdown;
 pub(crate) mod state;
 #[cfg(test)]
 mod test_bench;
+#[cfg(test)]
+mod test_parts;
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};

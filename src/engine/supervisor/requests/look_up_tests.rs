@@ -21,7 +21,7 @@ use crate::engine::state::pending_commands::PendingCommands;
 use crate::engine::state::session_credentials::SessionCredentials;
 use crate::engine::storage::journal_writer::JournalWriter;
 use crate::engine::supervisor::state::expected_downloads::MOST_FOLLOWED;
-use crate::engine::supervisor::test_bench::TestParts;
+use crate::engine::supervisor::test_parts::TestParts;
 use crate::engine::test_support::{Scripted, TestJournal};
 use crate::protocol::incoming::message::Incoming;
 use crate::protocol::incoming::parse;
