@@ -117,7 +117,6 @@ fn each_module_keeps_off_what_it_never_does() {
 /// Files that compare the text of a message, each with the reason.
 const BY_WORDS: &[(&str, &str)] = &[
     ("src/journal/file/row.rs", "what earlier versions wrote has no kind"),
-    ("src/engine/events/event_queue/mod.rs", "the same notice that waits already is not told twice"),
     ("src/ui/details/descriptions.rs", "the whole of a sentence is found by the beginning that the row has"),
     ("src/ui/insight/reasons.rs", "a server's reason that looks like a key is shown in another face"),
 ];

@@ -49,6 +49,8 @@ mod test_support;
 pub use client::connector::{Connector, NetworkConnector};
 pub use context::options::{EngineOptions, SandboxAddresses, SandboxFailure, SandboxLauncher, SettingsAccess};
 pub use events::action::{Action, Credential, CutText, DATA_TOKENS_A_PAGE, Export, LinkPermission, SignIn};
+pub use events::cause::Cause;
+pub use events::clock_jump::ClockJump;
 pub use events::connection_reason::{
     ConnectionFailure, DisconnectReason, PolicyCloses, RetryReason, SignInError, TokenRefusal,
 };
@@ -58,7 +60,9 @@ pub use events::event::{
     WaitingDownload,
 };
 pub use events::event_queue::{EventReceiver, NOTICES_LOG, Waker};
-pub use events::problem::{LateDownload, NeedsToken, Problem, ProblemKind, ProblemReason, SharedError};
+pub use events::lasting_problem::Problem;
+pub use events::notice_reason::{NoMessage, NoticeReason, PersistentReason, Unshown};
+pub use events::problem::{LateDownload, NeedsToken, ProblemKind, ProblemReason, SharedError};
 pub use events::status::{ConnectionHealth, DataKeyStatus, EngineStatus, ProfileStatus, SignInStatus, TokenStatus};
 pub use file_dialog::check::PathCheck;
 pub use file_dialog::{FileDialogError, FileKind, FileRequest};

@@ -329,8 +329,8 @@ async fn another_host_is_asked_about_once_and_then_fetched_from_without_anything
     assert!(!sentence.contains("S3CRET"), "{sentence}");
     assert!(got.lock().expect("whole").is_empty(), "it was fetched unasked");
     let told = |event: &Event| match event {
-        Event::Notice(Notice { severity: Severity::Error, sentence, remedy: Some(remedy), .. }) => {
-            sentence.contains("sends you on to").then(|| remedy.clone())
+        Event::Notice(Notice { severity: Severity::Error, reason, remedy: Some(remedy), .. }) => {
+            reason.to_string().contains("sends you on to").then(|| remedy.clone())
         }
         _ => None,
     };

@@ -121,12 +121,12 @@ fn statuses(window: &Window, ids: &[&str]) -> Vec<Status> {
 }
 
 fn says(event: &Event, words: &str) -> Option<()> {
-    matches!(event, Event::Notice(notice) if notice.sentence.contains(words)).then_some(())
+    matches!(event, Event::Notice(notice) if notice.sentence().contains(words)).then_some(())
 }
 
 fn told(window: &Window) -> Vec<String> {
     let sentence = |event: &Event| match event {
-        Event::Notice(notice) if notice.sentence.contains("clock") => Some(notice.sentence.clone()),
+        Event::Notice(notice) if notice.sentence().contains("clock") => Some(notice.sentence()),
         _ => None,
     };
     window.heard.iter().filter_map(sentence).collect()

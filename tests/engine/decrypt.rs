@@ -158,7 +158,7 @@ async fn a_wrong_key_or_a_changed_byte_keeps_what_came_under_a_name_that_says_so
         assert!(!machine.file(id).exists(), "{id}: something was released");
         window
             .since(mark, "the warning", |event| match event {
-                Event::Notice(notice) => notice.sentence.contains("could not be decrypted").then_some(()),
+                Event::Notice(notice) => notice.sentence().contains("could not be decrypted").then_some(()),
                 _ => None,
             })
             .await;

@@ -27,7 +27,7 @@ async fn spoilt(window: &mut Window, sandbox: &SandboxHandle, id: &str, spoil: D
 /// Waits for a notice that arrived at any time since `mark`.
 pub(crate) async fn told_since(window: &mut Window, mark: usize, says: &str) {
     let told = |event: &Event| match event {
-        Event::Notice(notice) => notice.sentence.contains(says).then_some(()),
+        Event::Notice(notice) => notice.sentence().contains(says).then_some(()),
         _ => None,
     };
     window.since(mark, says, told).await;
@@ -124,7 +124,7 @@ async fn a_link_that_was_refused_at_its_first_get_is_told_again_until_it_is_read
     window.live(1).await;
     let heard = window.quit().await;
     let told =
-        |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence.contains("not requested it before"));
+        |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence().contains("not requested it before"));
     assert!(!heard.iter().any(told), "it was told again after it was read");
 }
 

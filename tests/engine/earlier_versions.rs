@@ -128,7 +128,7 @@ async fn the_files_of_20094b1_open_without_loss() {
     // Notices that nobody had dismissed.
     for says in ["A notice of the whole program", "A notice of a profile", "The link has been used or has expired"] {
         let said = |event: &Event| match event {
-            Event::Notice(notice) => notice.sentence.contains(says).then_some(()),
+            Event::Notice(notice) => notice.sentence().contains(says).then_some(()),
             _ => None,
         };
         window.since(0, says, said).await;

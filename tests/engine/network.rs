@@ -189,13 +189,13 @@ async fn a_proxy_that_asks_to_wait_is_heard_by_the_socket_calls_and_downloads_an
         says("the download", &sentence);
         assert!(sentence.contains("The link was not used"), "{sentence}");
         window.act(Action::RenewToken(profile.id));
-        says("the renewal", &window.notice("HTTP status").await.sentence);
+        says("the renewal", &window.notice("HTTP status").await.sentence());
     }
     // A request that waits because the server asked it to reports that it waits.
     let token = sandbox.control().store_data(DEMO_USERNAME, b"1".to_vec(), "a.txt", "a").expect("stored");
     let stored = StoredData { token, context: String::new(), file_name: String::new(), size: None, created: None };
     window.act(Action::RequestData { profile: profile.id, data: vec![stored], folder: None });
-    let sentence = window.notice("The request for data waits.").await.sentence;
+    let sentence = window.notice("The request for data waits.").await.sentence();
     assert!(sentence.contains("HTTP status 429") && sentence.contains("waits 5 min"), "{sentence}");
     sandbox.control().drop_connections();
     let why = loop {
@@ -240,7 +240,7 @@ async fn a_proxy_that_closes_or_answers_without_an_end_is_named_by_calls_and_dow
         let mark = window.mark();
         window.act(Action::RenewToken(profile.id));
         let told = |event: &Event| match event {
-            Event::Notice(notice) if notice.sentence.contains(words) => Some(()),
+            Event::Notice(notice) if notice.sentence().contains(words) => Some(()),
             _ => None,
         };
         window.since(mark, words, told).await;

@@ -163,6 +163,6 @@ async fn quitting_while_the_journal_refuses_leaves_the_channel_and_says_what_is_
     window.wait("what is not kept", not_kept).await;
     let heard = window.quit().await;
     assert_eq!(sandbox.control().joined(DEMO_USERNAME).expect("a profile"), 0, "the channel was not left");
-    let lost = |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence.contains("and is lost"));
+    let lost = |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence().contains("and is lost"));
     assert!(heard.iter().any(lost), "{heard:#?}");
 }

@@ -188,7 +188,7 @@ async fn a_status_that_was_refused_to_the_old_token_is_asked_for_with_the_new_on
         bench.window.entry(&ActivityKey::Command(command), |entry| matches!(entry.fact, Fact::Enquired(_))).await;
     }
     assert!(!bench.was_refused());
-    let told = |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence.contains("is not known"));
+    let told = |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence().contains("is not known"));
     assert!(!bench.window.quit().await.iter().any(told), "it was told as not known");
 }
 
@@ -336,7 +336,7 @@ async fn who_signs_out_meanwhile_has_the_new_token_revoked_and_kept_nowhere() {
     bench.settled().await;
     assert!(!bench.window.heard.iter().any(|event| matches!(
         event,
-        Event::Notice(notice) if notice.sentence.contains("was renewed")
+        Event::Notice(notice) if notice.sentence().contains("was renewed")
     )));
     bench.window.quit().await;
 }

@@ -90,7 +90,7 @@ async fn what_can_not_be_requested_is_said_by_its_name() {
     };
     window.act(Action::RequestData { profile, data: vec![gone], folder: None });
     let notice = window.notice("gone.pdf was not requested").await;
-    assert!(notice.sentence.contains("does not know this data"), "{}", notice.sentence);
+    assert!(notice.sentence().contains("does not know this data"), "{}", notice.sentence());
     window.act(Action::RequestAgain { profile, request: "never".into(), span: None });
     window.notice("its data token is not known").await;
     sandbox.control().expire_tokens(DEMO_USERNAME).expect("a profile");

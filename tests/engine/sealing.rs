@@ -206,7 +206,7 @@ async fn without_a_key_links_are_in_memory_only_and_the_operator_is_told_once() 
     let heard = window.quit().await;
     let told = warnings(&heard.events);
     let [notice] = told.as_slice() else { panic!("{told:?}") };
-    assert!(notice.sentence.contains("kept in memory only"), "{}", notice.sentence);
+    assert!(notice.sentence().contains("kept in memory only"), "{}", notice.sentence());
     assert!(!is_in(&machine.folder.path().join("data"), token_of(&link)), "a link is in a file");
 
     let mut window = Window::open(&machine);
@@ -236,11 +236,11 @@ async fn a_key_that_is_gone_is_told_the_rows_stay_and_new_links_are_sealed_under
     window.kept().await;
     let notice = window
         .since(0, "the loss of the key", |event| match event {
-            Event::Notice(notice) if notice.sentence.contains("the system keyring") => Some(notice.clone()),
+            Event::Notice(notice) if notice.sentence().contains("the system keyring") => Some(notice.clone()),
             _ => None,
         })
         .await;
-    assert!(notice.sentence.contains("1 earlier request"), "{}", notice.sentence);
+    assert!(notice.sentence().contains("1 earlier request"), "{}", notice.sentence());
     hear(&mut window, &sandbox, "new", &message("new", &links[1])).await;
     let heard = window.quit().await;
     let old = heard.iter().any(|event| match event {

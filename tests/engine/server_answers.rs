@@ -68,7 +68,11 @@ async fn the_end_of_a_token_is_known_in_other_forms_and_said_to_be_unreadable_in
             window.profile("the token's end", |profile| known(profile.token)).await;
         } else {
             let notice = window.notice("gives the end of the token as “next hidden week”").await;
-            assert!(notice.sentence.contains("not renewed automatically, and no warning comes"), "{}", notice.sentence);
+            assert!(
+                notice.sentence().contains("not renewed automatically, and no warning comes"),
+                "{}",
+                notice.sentence()
+            );
             assert!(matches!(notice.remedy, Some((_, Action::RenewToken(_)))), "{notice:?}");
         }
         window.quit().await;

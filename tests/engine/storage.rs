@@ -73,7 +73,7 @@ async fn limits_take_effect_at_once_and_what_is_open_stays() {
     assert!(oldest.is_some(), "the open command went");
     let told = window
         .since(0, "a notice of what went", |event| match event {
-            Event::Notice(notice) if notice.sentence.contains("went out of the journal") => Some(notice.clone()),
+            Event::Notice(notice) if notice.sentence().contains("went out of the journal") => Some(notice.clone()),
             _ => None,
         })
         .await;
@@ -124,7 +124,7 @@ async fn a_journal_that_is_taken_away_is_told_until_that_is_read_and_goes_on() {
     }
     tell(&mut window, &sandbox, "after", 2).await;
     let vanished = |event: &Event| match event {
-        Event::Notice(notice) if notice.sentence.contains("moved, deleted or replaced") => Some(notice.clone()),
+        Event::Notice(notice) if notice.sentence().contains("moved, deleted or replaced") => Some(notice.clone()),
         _ => None,
     };
     let told = window.since(0, "the loss", vanished).await;
@@ -135,8 +135,8 @@ async fn a_journal_that_is_taken_away_is_told_until_that_is_read_and_goes_on() {
     let mut window = Window::open(&machine);
     assert_eq!(restored(&mut window).await, ["after"]);
     let again = window.since(0, "the loss, which was not read", vanished).await;
-    assert_eq!(again.sentence, told.sentence);
-    window.act(Action::NoticeRead { profile: None, sentence: told.sentence });
+    assert_eq!(again.sentence(), told.sentence());
+    window.act(Action::NoticeRead { profile: None, sentence: told.sentence() });
     window.live(1).await;
     tell(&mut window, &sandbox, "later", 2).await;
     window.quit().await;

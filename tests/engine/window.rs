@@ -309,7 +309,7 @@ impl Window {
     /// Waits for a notice with this text.
     pub(crate) async fn notice(&mut self, says: &str) -> privicore_monitor::engine::Notice {
         self.wait(&format!("a notice with {says:?}"), |event| match event {
-            Event::Notice(notice) if notice.sentence.contains(says) => Some(notice.clone()),
+            Event::Notice(notice) if notice.sentence().contains(says) => Some(notice.clone()),
             _ => None,
         })
         .await

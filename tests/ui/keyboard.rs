@@ -6,7 +6,7 @@ use std::time::Duration;
 use egui::accesskit::Role;
 use egui::{Key, Modifiers, Rect};
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::engine::{Action, ConnectionState, DisconnectReason, Event, Notice, Severity};
+use privicore_monitor::engine::{Action, ConnectionState, DisconnectReason, Event, Notice, NoticeReason, Severity};
 use privicore_monitor::ui::Prefill;
 
 use super::harness::{INLINE, LINK, Window, command, data};
@@ -170,8 +170,8 @@ fn the_banner_and_notices() {
     let why = DisconnectReason::Broken.into();
     window.status(profile, |status| status.connection = Some(ConnectionState::Reconnecting { at, attempt: 1, why }));
     let remedy = Some(("Raise the limit".to_owned(), Action::SetMessageLimit(4_000_000)));
-    let sentence = "A message is larger than the limit.".to_owned();
-    window.say(Event::Notice(Notice { severity: Severity::Error, profile: Some(profile), sentence, remedy }));
+    let reason = NoticeReason::stored("A message is larger than the limit.");
+    window.say(Event::Notice(Notice { severity: Severity::Error, profile: Some(profile), reason, remedy }));
     window.run();
     walk(&mut window, "banner and notice");
     window.find(Role::Button, "Raise the limit").focus();

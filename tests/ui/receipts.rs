@@ -3,7 +3,7 @@
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use privicore_monitor::activity::{ActivityKey, DownloadFailure, DownloadReceipt, Entry, Fact, LocalEvent, Requested};
-use privicore_monitor::engine::{Action, Event, Notice, Severity};
+use privicore_monitor::engine::{Action, Event, Notice, NoticeReason, Severity};
 use privicore_monitor::protocol::DataToken;
 
 use super::harness::{LINK, LINK_LIFETIME, Window, data};
@@ -152,7 +152,7 @@ fn a_refused_link_stays_said_until_it_is_read() {
     window.say(Event::Notice(Notice {
         severity: Severity::Error,
         profile: Some(profile),
-        sentence: sentence.to_owned(),
+        reason: NoticeReason::stored(sentence),
         remedy: Some(("I have read this".to_owned(), read)),
     }));
     let spent = LocalEvent::NotSaved { why: DownloadFailure::Refused, sentence: sentence.to_owned(), part: None };

@@ -3,7 +3,9 @@
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use privicore_monitor::activity::{ActivityKey, Entry, Fact, LocalEvent};
-use privicore_monitor::engine::{Action, ConnectionState, Event, Notice, PathCheck, RestError, Severity, TokenRefusal};
+use privicore_monitor::engine::{
+    Action, ConnectionState, Event, Notice, NoticeReason, PathCheck, RestError, Severity, TokenRefusal,
+};
 use privicore_monitor::protocol::{Body, Message};
 use privicore_monitor::settings::{DownloadSettings, Profile, Theme};
 use privicore_monitor::ui::Prefill;
@@ -104,7 +106,7 @@ fn notices(theme: Theme, size: [f32; 2]) -> Window {
         "The disk is full, so the newest messages are in memory only. Free some space; they are written as soon as there is room.",
         "Links to data are kept in memory only: the system keyring is locked or has no default collection. Unlock it.",
     ] {
-        window.say(Event::Notice(Notice::new(Severity::Warning, None, sentence)));
+        window.say(Event::Notice(Notice::new(Severity::Warning, None, NoticeReason::stored(sentence))));
     }
     window.run();
     window
@@ -174,7 +176,7 @@ fn long_profile_menu(theme: Theme, size: [f32; 2]) -> Window {
 pub(super) fn long_notice(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = filled(theme, size);
     let sentence = format!("{LONG_SENTENCE} {LONG_SENTENCE} {}{LONG_SENTENCE}", "0123456789abcdef".repeat(24));
-    let mut notice = Notice::new(Severity::Warning, None, sentence);
+    let mut notice = Notice::new(Severity::Warning, None, NoticeReason::stored(sentence));
     notice.remedy = Some(("Raise the limit".to_owned(), Action::SetMessageLimit(1 << 22)));
     window.say(Event::Notice(notice));
     window.run();

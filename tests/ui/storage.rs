@@ -2,7 +2,7 @@
 
 use egui::accesskit::Role;
 use privicore_monitor::activity::Seq;
-use privicore_monitor::engine::{Action, Event, Notice, Severity};
+use privicore_monitor::engine::{Action, Event, Notice, NoticeReason, Severity};
 
 use super::harness::{LINK, Window, at, command, data};
 
@@ -119,7 +119,7 @@ fn a_warning_that_is_dismissed_is_read_for_good() {
     let mut window = Window::live();
     let profile = Some(window.id());
     let say = |severity, sentence: &str| {
-        Event::Notice(Notice { severity, profile, sentence: sentence.to_owned(), remedy: None })
+        Event::Notice(Notice { severity, profile, reason: NoticeReason::stored(sentence), remedy: None })
     };
     window.say(say(Severity::Warning, "Links were lost."));
     window.run();

@@ -8,8 +8,8 @@ use egui::{Key, Modifiers, ViewportCommand};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::Seq;
 use privicore_monitor::engine::{
-    Action, ConnectionHealth, ConnectionState, DisconnectReason, DownloadProgress, Event, Notice, Severity,
-    TokenRefusal, TokenStatus,
+    Action, ConnectionHealth, ConnectionState, DisconnectReason, DownloadProgress, Event, Notice, NoticeReason,
+    Severity, TokenRefusal, TokenStatus,
 };
 use privicore_monitor::settings::{Profile, Theme};
 
@@ -180,7 +180,12 @@ fn a_notice_is_an_alert_with_its_sentence_its_remedy_and_an_end() {
     let sentence = "A message of 2.4 MB is larger than the limit of 1.0 MB, so the connection was closed.";
     let remedy = Some(("Raise the limit".to_owned(), Action::SetMessageLimit(4_000_000)));
     let profile = Some(window.id());
-    window.say(Event::Notice(Notice { severity: Severity::Error, profile, sentence: sentence.to_owned(), remedy }));
+    window.say(Event::Notice(Notice {
+        severity: Severity::Error,
+        profile,
+        reason: NoticeReason::stored(sentence),
+        remedy,
+    }));
     window.run();
     let alert = window.find(Role::Alert, sentence).accesskit_node();
     assert_eq!(alert.data().live(), Some(Live::Assertive));
@@ -199,7 +204,12 @@ fn information_goes_by_itself_and_warnings_stay() {
     for (severity, sentence) in
         [(Severity::Info, "The token was renewed."), (Severity::Warning, "The disk is nearly full.")]
     {
-        window.say(Event::Notice(Notice { severity, profile: None, sentence: sentence.to_owned(), remedy: None }));
+        window.say(Event::Notice(Notice {
+            severity,
+            profile: None,
+            reason: NoticeReason::stored(sentence),
+            remedy: None,
+        }));
     }
     window.run();
     assert_eq!(window.all(Role::Alert).len(), 2);
@@ -214,8 +224,8 @@ fn information_goes_by_itself_and_warnings_stay() {
 fn a_burst_of_one_notice_is_one_notice_that_counts() {
     let mut window = Window::live();
     for _ in 0..500 {
-        let sentence = "A message could not be read.".to_owned();
-        window.say(Event::Notice(Notice { severity: Severity::Warning, profile: None, sentence, remedy: None }));
+        let reason = NoticeReason::stored("A message could not be read.");
+        window.say(Event::Notice(Notice::new(Severity::Warning, None, reason)));
     }
     window.run();
     assert_eq!(window.all(Role::Alert), ["A message could not be read. (500 times)"]);

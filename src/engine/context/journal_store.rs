@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use crate::activity::{Entry, Timestamp};
 use crate::engine::events::event::{Notice, Severity};
 use crate::engine::events::event_queue::EventSender;
+use crate::engine::events::notice_reason::PersistentReason;
 use crate::engine::runtime::clock::Clock;
 use crate::journal::handle::{Journal, OnRecovery};
 use crate::journal::{NotAppended, PersistedNotice, Secrets};
@@ -42,7 +43,7 @@ impl JournalStore {
     pub(crate) fn new(journal: Journal, event_sender: EventSender, clock: Clock) -> Self {
         let notices = journal.clone();
         let on_recovery: OnRecovery = Arc::new(move |error| {
-            Box::pin(notify(notices.clone(), event_sender.clone(), error.to_string(), (clock)()))
+            Box::pin(notify(notices.clone(), event_sender.clone(), PersistentReason::of_recovery(error), (clock)()))
         });
         Self {
             journal: journal.retrying(on_recovery),
@@ -92,8 +93,9 @@ impl JournalStore {
 }
 
 /// Shows a notice that another journal is in use now; it stays until it is dismissed.
-async fn notify(journal: Journal, event_sender: EventSender, sentence: String, at: Timestamp) {
-    event_sender.notice(Notice::new(Severity::Warning, None, sentence.clone()));
+async fn notify(journal: Journal, event_sender: EventSender, reason: PersistentReason, at: Timestamp) {
+    let sentence = reason.to_string();
+    event_sender.notice(Notice::new(Severity::Warning, None, reason));
     if let Err(error) = journal.keep_notice(PersistedNotice { profile: None, at, sentence }).await {
         tracing::warn!(%error, "a notice will not be told again at the next start");
     }

@@ -16,6 +16,7 @@ use crate::engine::client::downloader::Downloader;
 use crate::engine::client::rest::RestClient;
 use crate::engine::events::event::{Notice, Severity};
 use crate::engine::events::event_queue::EventSender;
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::engine::runtime::clock::{Clock, Clocks};
 use crate::engine::runtime::tasks::TaskOwner;
@@ -55,8 +56,8 @@ impl EngineContext {
     }
 
     /// Shows the operator a warning.
-    pub(crate) fn warn(&self, profile: ProfileId, sentence: impl Into<String>) {
-        self.event_sender.notice(Notice::new(Severity::Warning, Some(profile), sentence));
+    pub(crate) fn warn(&self, profile: ProfileId, reason: NoticeReason) {
+        self.event_sender.notice(Notice::new(Severity::Warning, Some(profile), reason));
     }
 
     /// Reports a problem of a profile; it is shown until it is resolved.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::engine::events::event::{Notice, Severity};
+use crate::engine::events::notice_reason::NoticeReason;
 
 use super::EngineContext;
 use super::internal_event::InternalEvent;
@@ -38,7 +39,7 @@ pub(crate) async fn watch(context: EngineContext, boot_id: Option<String>) {
     let (mut kept, mut kept_at) = (None, last);
     loop {
         if let Some(jump) = context.clocks.jumped() {
-            context.event_sender.notice(Notice::new(Severity::Warning, None, jump.sentence()));
+            context.event_sender.notice(Notice::new(Severity::Warning, None, NoticeReason::ClockJumped(jump)));
         }
         let now = context.clocks.now();
         let reference = context.clocks.reference();

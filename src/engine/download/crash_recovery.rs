@@ -9,6 +9,7 @@ use crate::activity::{ActivityKey, DownloadFailure, Entry, Fact, LocalEvent, pat
 use crate::engine::context::EngineContext;
 use crate::engine::events::action::Action;
 use crate::engine::events::event::{Notice, Severity};
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::state::interrupted_downloads::{CrashRecovery, InterruptedDownload, LeftBehind, UsedBefore};
 use crate::engine::state::link_store::{LinkError, LinkStore};
 use crate::engine::storage::journal_writer::JournalWriter;
@@ -77,7 +78,7 @@ impl CrashRecovery {
             context.event_sender.notice(Notice {
                 severity: Severity::Error,
                 profile: Some(profile),
-                sentence,
+                reason: NoticeReason::NotAcknowledged(sentence),
                 remedy: Some(("I have read this".to_owned(), read)),
             });
         }

@@ -12,6 +12,7 @@ use crate::engine::context::EngineContext;
 use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::action::DATA_TOKENS_A_PAGE;
 use crate::engine::events::event::Event;
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::network::rest_error::RestError;
 use crate::engine::state::session_credentials::SessionCredentials;
 use crate::engine::storage::journal_writer::JournalWriter;
@@ -80,7 +81,7 @@ impl DataRequester {
         let Some((error, wait)) = answer.as_ref().err().and_then(|error| Some((error, error.retry_after()?))) else {
             return answer;
         };
-        self.warn(format!("The request for data waits. {error}"));
+        self.warn(NoticeReason::RequestWaits(error.clone()));
         tokio::time::sleep(wait).await;
         self.context.rest.request_data(endpoints, token, &stored.token).await
     }
@@ -90,18 +91,14 @@ impl DataRequester {
         let key = ActivityKey::Data(request.clone());
         let history = match self.context.journal_store.history(self.profile, &key, span).await {
             Ok(history) => history,
-            Err(error) => return self.warn(format!("The data can't be requested again: {error}")),
+            Err(error) => return self.warn(NoticeReason::RequestUnreadable(error.into())),
         };
         let known = history.entries.into_iter().rev().find_map(|entry| match entry.fact {
             Fact::Done(LocalEvent::Requested(requested)) => Some(requested),
             _ => None,
         });
         let Some(Requested { token, file_name, context, size, .. }) = known else {
-            return self.warn(
-                "The data can't be requested again from here: its data token is not known. Choose it in the list of data \
-                 tokens, or have the software request it that requested it first."
-                    .to_owned(),
-            );
+            return self.warn(NoticeReason::NoDataToken);
         };
         let stored = StoredData { token, context, file_name, size, created: None };
         self.request(vec![stored], None, Some(request)).await;
@@ -125,16 +122,11 @@ impl DataRequester {
     /// Shows what was not requested. `count` is how many requests are skipped because of it.
     fn tell(&self, stored: &StoredData, error: &RestError, count: usize) {
         let name = [&stored.file_name, &stored.context].into_iter().find(|name| !name.is_empty());
-        let what = match (count, name) {
-            (1, Some(name)) => format!("{name} was not requested"),
-            (1, None) => "The data was not requested".to_owned(),
-            (count, _) => format!("{count} were not requested"),
-        };
-        self.warn(format!("{what}. {error}"));
+        self.warn(NoticeReason::NotRequested { name: name.cloned(), count, why: error.clone() });
     }
 
-    fn warn(&self, sentence: String) {
-        self.context.warn(self.profile, sentence);
+    fn warn(&self, reason: NoticeReason) {
+        self.context.warn(self.profile, reason);
     }
 
     async fn token_may_be_dead(&self, why: RestError) {

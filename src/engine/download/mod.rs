@@ -32,6 +32,7 @@ use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::action::Action;
 use crate::engine::events::event::{DownloadStage, Notice, Severity};
 use crate::engine::events::event_queue::state_values::ShownDownload;
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::problem::ProblemReason;
 use crate::engine::network::endpoints::Endpoints;
 use crate::engine::runtime::disk_space::RESERVE;
@@ -308,7 +309,7 @@ impl DownloadJob {
                         return Err(error::StopReason::Closing.after());
                     }
                 }
-                Err(error) => self.notice(Severity::Warning, error.to_string(), None),
+                Err(error) => self.notice(Severity::Warning, NoticeReason::NotMoved(error.into()), None),
             }
         }
         Ok(())
@@ -348,11 +349,7 @@ impl DownloadJob {
         let deed = match outcome {
             Ok((SavedFile { to, size, .. }, receipt)) => {
                 if receipt.length_unproved {
-                    let sentence = format!(
-                        "{} was saved, but the server did not say how long it is: whether it is whole can't be shown.",
-                        name_of(&to)
-                    );
-                    self.notice(Severity::Warning, sentence, None);
+                    self.notice(Severity::Warning, NoticeReason::LengthNotProved(name_of(&to)), None);
                 }
                 Some(LocalEvent::Saved { to: text_of_path(&to), size, receipt })
             }
@@ -382,19 +379,19 @@ impl DownloadJob {
                 let action = Action::RequestAgain { profile, request, span };
                 (deed.is_some() && requested.is_some()).then(|| ("Request again".to_owned(), action))
             };
-            let name = match &self.target {
+            let what = match &self.target {
                 SaveTarget::File(to) => name_of(to),
                 SaveTarget::Folder(_) => format!("The data of request {}", self.request),
             };
             let remedy = remedy.map(|remedy| *remedy).or_else(again);
-            self.notice(Severity::Error, format!("{name} was not saved. {sentence}"), remedy);
+            self.notice(Severity::Error, NoticeReason::NotSaved { what, why: sentence.clone() }, remedy);
         }
         let part = kept.map(text_of_path);
         deed.map(|why| LocalEvent::NotSaved { why, sentence, part })
     }
 
-    fn notice(&self, severity: Severity, sentence: String, remedy: Option<(String, Action)>) {
-        self.context.event_sender.notice(Notice { severity, profile: Some(self.profile), sentence, remedy });
+    fn notice(&self, severity: Severity, reason: NoticeReason, remedy: Option<(String, Action)>) {
+        self.context.event_sender.notice(Notice { severity, profile: Some(self.profile), reason, remedy });
     }
 
     /// Records an event. Returns whether it is in the journal.

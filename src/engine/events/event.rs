@@ -11,6 +11,8 @@ use crate::settings::ProfileId;
 
 use super::action::Action;
 use super::connection_reason::{RetryReason, SignInError, TokenRefusal};
+use super::notice_reason::NoticeReason;
+pub use super::severity::Severity;
 
 /// Something that happened; the current state is in [`crate::engine::EngineStatus`]. Events are sent on a bounded channel.
 /// If that is full the engine keeps journaling, and the window reads the rest from the journal.
@@ -279,28 +281,22 @@ pub struct Notice {
     pub severity: Severity,
     /// The profile that the notice is about, if any.
     pub profile: Option<ProfileId>,
-    /// The whole sentence: what happened and what to do.
-    pub sentence: String,
+    /// What happened.
+    pub reason: NoticeReason,
     /// One action that helps: the button's label, and what it does.
     pub remedy: Option<(String, Action)>,
 }
 
 impl Notice {
     /// Creates a notice without a remedy.
-    pub fn new(severity: Severity, profile: Option<ProfileId>, sentence: impl Into<String>) -> Self {
-        Self { severity, profile, sentence: sentence.into(), remedy: None }
+    pub fn new(severity: Severity, profile: Option<ProfileId>, reason: impl Into<NoticeReason>) -> Self {
+        Self { severity, profile, reason: reason.into(), remedy: None }
     }
-}
 
-/// The severity of a notice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// For information; disappears by itself.
-    Info,
-    /// Stays until it is dismissed.
-    Warning,
-    /// Something failed; stays until it is dismissed.
-    Error,
+    /// The whole sentence: what happened and what to do.
+    pub fn sentence(&self) -> String {
+        self.reason.to_string()
+    }
 }
 
 /// The progress of an export.

@@ -1,4 +1,4 @@
-//! Problems that last: their kind, cause, severity and remedy.
+//! The causes of problems that last: their kind, severity and remedy.
 
 use std::mem::discriminant;
 use std::sync::Arc;
@@ -12,35 +12,9 @@ use crate::settings::{ProfileId, SettingsError};
 
 use super::action::Action;
 use super::error::EngineError;
-use super::event::{Notice, Severity};
+use super::severity::Severity;
 
-/// A problem that lasts until it is resolved.
-#[derive(Debug, Clone)]
-pub struct Problem {
-    /// The profile that it is about, if any. A profile has at most one problem of each [`ProblemKind`].
-    pub profile: Option<ProfileId>,
-    /// Its cause.
-    pub reason: ProblemReason,
-    /// Larger than the number of every problem reported before. A problem that is reported again gets a new number.
-    pub number: u64,
-    /// How often it was reported for the same reason in a row.
-    pub times: u32,
-}
-
-impl Problem {
-    /// The kind of the problem.
-    pub fn kind(&self) -> ProblemKind {
-        self.reason.kind()
-    }
-
-    /// The text for the operator, with the remedy.
-    pub fn notice(&self) -> Notice {
-        let remedy = self.profile.and_then(|profile| self.reason.remedy(profile));
-        Notice { remedy, ..Notice::new(self.reason.severity(), self.profile, self.reason.to_string()) }
-    }
-}
-
-/// The kinds of [`Problem`]. Each can have several causes and is resolved as a whole.
+/// The kinds of [`crate::engine::Problem`]. Each can have several causes and is resolved as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProblemKind {
     /// The token could not be renewed, or the server refused the new one.
@@ -79,7 +53,7 @@ pub enum ProblemKind {
     LateDownload(RequestId),
 }
 
-/// The cause of a [`Problem`].
+/// The cause of a [`crate::engine::Problem`].
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ProblemReason {
     /// The server issued no new token.
@@ -280,7 +254,7 @@ impl ProblemReason {
     }
 
     /// What the operator can do about a profile's problem: the button's label, and its action.
-    fn remedy(&self, profile: ProfileId) -> Option<(String, Action)> {
+    pub(crate) fn remedy(&self, profile: ProfileId) -> Option<(String, Action)> {
         match self {
             Self::TokenEnds { .. } | Self::UnreadableTokenEnd { .. } => {
                 Some(("Renew token".to_owned(), Action::RenewToken(profile)))

@@ -12,7 +12,7 @@ use crate::protocol::RequestId;
 use crate::settings::{ProfileId, Settings};
 
 use super::event::{ConnectionState, DownloadProgress, SignInState, WaitingDownload};
-use super::problem::Problem;
+use super::lasting_problem::Problem;
 
 /// The current state of the engine. Cheap to clone.
 #[derive(Debug, Clone, Default)]

@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::engine::context::EngineContext;
 use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::event::{Notice, Severity};
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::track_request::{IncomingRequest, NotConfirmed, RequestError, TrackError, TrackRequest};
 use crate::engine::runtime::tasks::TaskOwner;
 
@@ -49,8 +50,7 @@ pub(crate) async fn listen(data: PathBuf, context: EngineContext) {
     let bound = match bind(&data) {
         Ok(bound) => bound,
         Err(why) => {
-            let sentence = format!("Other programs can't hand commands to this one by `track`. {why}");
-            context.event_sender.notice(Notice::new(Severity::Warning, None, sentence));
+            context.event_sender.notice(Notice::new(Severity::Warning, None, NoticeReason::NoSocket(why.into())));
             return;
         }
     };

@@ -17,13 +17,14 @@ use crate::engine::client::rest::{RestClient, StatusMethod};
 use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::event::{Notice, Severity};
 use crate::engine::events::event_queue::EventSender;
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::engine::network::rest_error::RestError;
 use crate::engine::runtime::clock::Clock;
 use crate::engine::state::pending_commands::PendingCommands;
 use crate::engine::state::session_credentials::SessionCredentials;
 use crate::engine::storage::journal_writer::JournalWriter;
-use crate::protocol::{CommandId, CommandStatus, counted};
+use crate::protocol::{CommandId, CommandStatus};
 use crate::settings::ProfileId;
 
 /// Requests in flight at once.
@@ -203,25 +204,17 @@ impl Reconciler {
 
     fn tell_shortfalls(&self) {
         let (given_up, left_out) = self.pending_commands.shortfalls();
-        let commands = |count: usize| counted(count as u64, "command");
         if given_up > 0 {
-            self.warn(format!(
-                "{} stayed silent for a day and will not be asked for by itself any more. Check the status to ask again.",
-                commands(given_up)
-            ));
+            self.warn(NoticeReason::SilentCommands(given_up));
         }
         if left_out > 0 {
-            self.warn(format!(
-                "Too many commands are open at once: {} will not be asked for by itself. Check the status of those that \
-                 matter.",
-                commands(left_out)
-            ));
+            self.warn(NoticeReason::TooManyCommands(left_out));
         }
     }
 
-    fn warn(&self, sentence: String) {
+    fn warn(&self, reason: NoticeReason) {
         let profile = Some(self.profile);
-        self.event_sender.notice(Notice::new(Severity::Warning, profile, sentence));
+        self.event_sender.notice(Notice::new(Severity::Warning, profile, reason));
     }
 }
 

@@ -177,7 +177,7 @@ async fn a_silent_command_is_asked_for_ever_more_seldom_written_once_and_given_u
     pass(24 * 3_600).await;
     assert!(bench.asked().is_empty(), "never given up");
     let told = std::iter::from_fn(|| bench.events.try_next())
-        .any(|event| matches!(event, Event::Notice(notice) if notice.sentence.contains("silent for a day")));
+        .any(|event| matches!(event, Event::Notice(notice) if notice.sentence().contains("silent for a day")));
     assert!(told);
     bench.answer("c", succeeded());
     bench.pending_commands.hurry(&["c".into()]);

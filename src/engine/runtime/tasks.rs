@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::engine::events::event::{Notice, Severity};
 use crate::engine::events::event_queue::EventSender;
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::settings::ProfileId;
 
 /// A running task. Yields its result, or `None` if the task panicked or the runtime ended first.
@@ -178,13 +179,7 @@ impl TaskOwner {
 /// Shows a notice about the panic.
 fn tell(event_sender: &EventSender, name: &'static str, profile: Option<ProfileId>) {
     tracing::error!(task = name, "a task panicked");
-    event_sender.notice(Notice::new(
-        Severity::Error,
-        profile,
-        format!(
-            "Something went wrong inside Privicore Monitor while {name}. Restart it, and report this if it comes again."
-        ),
-    ));
+    event_sender.notice(Notice::new(Severity::Error, profile, NoticeReason::TaskPanicked(name)));
 }
 
 #[cfg(test)]
@@ -212,7 +207,8 @@ mod tests {
         for name in ["counting", "writing"] {
             let Some(Event::Notice(notice)) = events.try_next() else { panic!("no notice for {name}") };
             assert_eq!(notice.severity, Severity::Error);
-            assert!(notice.sentence.contains(name) && !notice.sentence.contains("canary"), "{}", notice.sentence);
+            let sentence = notice.sentence();
+            assert!(sentence.contains(name) && !sentence.contains("canary"), "{sentence}");
         }
     }
 

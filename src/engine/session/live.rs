@@ -5,8 +5,9 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
-use crate::engine::events::connection_reason::{DisconnectReason, reason_of};
+use crate::engine::events::connection_reason::DisconnectReason;
 use crate::engine::events::event::{Notice, Severity};
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::status::ConnectionHealth;
 use crate::engine::runtime::clock::ClockSample;
 use crate::engine::storage::decoded_batch::DecodedBatch;
@@ -271,12 +272,8 @@ impl Session {
         if refuses_token(reply.status) && answers(&reply, &live.asked) {
             return Some(DisconnectReason::of_refusal(reply));
         }
-        let (status, reason) = (reply.status, reply.text.unwrap_or_default());
-        let reason = reason_of(&reason);
-        let sentence = format!(
-            "The server sent an error with status {status} that answers nothing it was asked{reason} The connection stays open."
-        );
-        self.config.event_sender.notice(Notice::new(Severity::Warning, Some(self.config.profile), sentence));
+        let reason = NoticeReason::UnexpectedReply { status: reply.status, words: reply.text.unwrap_or_default() };
+        self.config.event_sender.notice(Notice::new(Severity::Warning, Some(self.config.profile), reason));
         None
     }
 

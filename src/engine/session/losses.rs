@@ -5,6 +5,7 @@
 use crate::engine::events::action::Action;
 use crate::engine::events::connection_reason::DisconnectReason;
 use crate::engine::events::event::{Notice, Severity};
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::storage::decoded_batch::DecodedBatch;
 
 use super::frame_decoder::FrameDecoder;
@@ -23,23 +24,11 @@ impl Session {
         }
         let times = self.losses.of_its_kind;
         let repeated = times >= REPEATED;
-        let sentence = match limit {
-            _ if !repeated => format!(
-                "{why} The message is lost, and its gap stays marked: acknowledgements may be missing. Privicore Monitor reconnects."
-            ),
-            Some(_) => format!(
-                "{why} A message was lost like this {times} times in a row, and more may be: raise the limit to read them. Until then \
-                 Privicore Monitor reconnects after growing pauses."
-            ),
-            None => format!(
-                "{why} That has happened {times} times in a row: ask the server's owner to take the message out of the queue. Until then \
-                 Privicore Monitor reconnects after growing pauses."
-            ),
-        };
+        let lost = NoticeReason::MessageLost { why: why.clone(), times, repeated, can_raise: limit.is_some() };
         self.config.event_sender.notice(Notice {
             severity: Severity::Warning,
             profile: Some(self.config.profile),
-            sentence,
+            reason: lost,
             remedy: limit
                 .filter(|_| repeated)
                 .map(|limit| ("Raise the limit".to_owned(), Action::SetMessageLimit(limit))),

@@ -2,13 +2,14 @@
 
 use crate::engine::context::EngineContext;
 use crate::engine::events::event::{Notice, Severity};
+use crate::engine::events::notice_reason::PersistentReason;
 use crate::journal::PersistedNotice;
 use crate::settings::ProfileId;
 
 /// Shows a warning and stores it until it is dismissed.
-pub(crate) async fn warn(context: &EngineContext, profile: Option<ProfileId>, sentence: String) {
-    context.event_sender.notice(notice(profile, sentence.clone()));
-    let kept = PersistedNotice { profile, at: (context.clock)(), sentence };
+pub(crate) async fn warn(context: &EngineContext, profile: Option<ProfileId>, reason: PersistentReason) {
+    let kept = PersistedNotice { profile, at: (context.clock)(), sentence: reason.to_string() };
+    context.event_sender.notice(Notice::new(Severity::Warning, profile, reason));
     if let Err(error) = context.journal_store.keep_notice(kept).await {
         tracing::warn!(%error, "a notice will not be told again at the next start");
     }
@@ -18,14 +19,11 @@ pub(crate) async fn warn(context: &EngineContext, profile: Option<ProfileId>, se
 pub(crate) async fn remind(context: &EngineContext) {
     match context.journal_store.notices().await {
         Ok(notices) => {
-            for kept in notices {
-                context.event_sender.notice(notice(kept.profile, kept.sentence));
+            for PersistedNotice { profile, sentence, .. } in notices {
+                let reason = PersistentReason::Stored(sentence);
+                context.event_sender.notice(Notice::new(Severity::Warning, profile, reason));
             }
         }
         Err(error) => tracing::warn!(%error, "the notices of earlier runs can't be read"),
     }
-}
-
-fn notice(profile: Option<ProfileId>, sentence: String) -> Notice {
-    Notice::new(Severity::Warning, profile, sentence)
 }

@@ -23,6 +23,7 @@ use crate::engine::events::action::Action;
 use crate::engine::events::error::EngineError;
 use crate::engine::events::event::{Event, Notice, Severity};
 use crate::engine::events::event_queue::{self, EventReceiver, EventSender};
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::problem::ProblemReason;
 use crate::engine::runtime::clock::{Clock, Clocks};
 use crate::engine::runtime::tasks::TaskOwner;
@@ -81,15 +82,11 @@ impl Engine {
         let network_config = NetworkConfig::load(&settings.preferences, &surroundings)?;
         let (event_sender, events) = event_queue::pair(options.waker);
         if journal::is_open_to_others(options.directories.data()) {
-            let sentence = format!(
-                "Other users of this computer can read the data directory {}: its file system does not keep it to you. Use \
-                 another with --data-dir, or mount that file system with permissions.",
-                options.directories.data().display()
-            );
-            event_sender.notice(Notice::new(Severity::Warning, None, sentence));
+            let reason = NoticeReason::OpenDataDirectory(options.directories.data().to_owned());
+            event_sender.notice(Notice::new(Severity::Warning, None, reason));
         }
         if let Some(sentence) = broken {
-            event_sender.notice(Notice::new(Severity::Warning, None, sentence));
+            event_sender.notice(Notice::new(Severity::Warning, None, NoticeReason::SettingsReset(sentence)));
         }
         if let Some(shortfall) = network_config.trust.shortfall.clone() {
             event_sender.report_problem(None, ProblemReason::Certificates(shortfall));
@@ -129,7 +126,7 @@ impl Engine {
             live_from,
             network_config_handle,
             journal: id,
-            recovered: recovered.map(|recovery| recovery.to_string()),
+            recovered,
             keeps_links: options.keeps_links,
             sandbox: options.sandbox,
             sandbox_at_once: options.start_in_sandbox,

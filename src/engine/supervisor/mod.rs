@@ -32,11 +32,12 @@ use crate::engine::download::queue::DownloadQueue;
 use crate::engine::events::action::Action;
 use crate::engine::events::connection_reason::SignInError;
 use crate::engine::events::event::{ConnectionState, Notice, Severity};
+use crate::engine::events::notice_reason::{NoticeReason, PersistentReason};
 use crate::engine::runtime::os_open::HandOver;
 use crate::engine::runtime::tasks::Task;
 use crate::engine::session::desired_state::TargetState;
 use crate::engine::storage::{persistent_notices, retention};
-use crate::journal::WorkId;
+use crate::journal::{RepairReport, WorkId};
 use crate::settings::{PreferenceChange, Preferences, ProfileId, Settings, Store};
 
 use super::context::EngineContext;
@@ -63,8 +64,8 @@ pub(crate) struct SupervisorConfig {
     pub(crate) journal: JournalId,
     /// Whether links are kept for the next run.
     pub(crate) keeps_links: bool,
-    /// How a damaged journal was repaired, as a sentence.
-    pub(crate) recovered: Option<String>,
+    /// How a damaged journal was repaired.
+    pub(crate) recovered: Option<RepairReport>,
     /// Starts a sandbox.
     pub(crate) sandbox: Option<SandboxLauncher>,
     /// Whether to start a sandbox immediately.
@@ -199,12 +200,12 @@ pub(crate) async fn run(start: SupervisorConfig) {
 
 impl Supervisor {
     /// Starts the tasks that report on earlier runs, and the one that keeps the journal within its limits.
-    fn start_helpers(&self, recovered: Option<String>, preferences: watch::Receiver<Preferences>) {
+    fn start_helpers(&self, recovered: Option<RepairReport>, preferences: watch::Receiver<Preferences>) {
         let context = self.context.clone();
         let remind = async move {
             persistent_notices::remind(&context).await;
-            if let Some(sentence) = recovered {
-                persistent_notices::warn(&context, None, sentence).await;
+            if let Some(report) = recovered {
+                persistent_notices::warn(&context, None, PersistentReason::Repaired(report)).await;
             }
         };
         self.context.spawner.spawn("reading the journal", remind);
@@ -218,11 +219,7 @@ impl Supervisor {
         if let Some(name) = only
             && !self.settings.profiles.iter().any(|profile| profile.name == name)
         {
-            self.notice(
-                None,
-                Severity::Warning,
-                format!("There is no profile named {name}. Add it, or check the name."),
-            );
+            self.notice(None, Severity::Warning, NoticeReason::NoSuchProfile(name.to_owned()));
         }
         for profile in self.settings.profiles.clone() {
             let id = profile.id;
@@ -339,8 +336,8 @@ impl Supervisor {
         self.profile_states.get(&profile).map_or(&self.context, |profile_state| &profile_state.context)
     }
 
-    fn notice(&self, profile: Option<ProfileId>, severity: Severity, sentence: impl Into<String>) {
-        self.context.event_sender.notice(Notice::new(severity, profile, sentence));
+    fn notice(&self, profile: Option<ProfileId>, severity: Severity, reason: NoticeReason) {
+        self.context.event_sender.notice(Notice::new(severity, profile, reason));
     }
 
     fn number(&mut self) -> u64 {

@@ -11,6 +11,7 @@ use crate::engine::auth::sign_in;
 use crate::engine::context::EngineContext;
 use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::event::{Notice, Severity};
+use crate::engine::events::notice_reason::{NoticeReason, PersistentReason};
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::engine::network::endpoints::Endpoints;
 use crate::engine::network::rest_error::RestError;
@@ -43,8 +44,7 @@ impl Supervisor {
         let works = match self.context.journal_store.pending_work().await {
             Ok(works) => works,
             Err(why) => {
-                let sentence = format!("What earlier runs left to do can't be read: {why}");
-                return self.notice(None, Severity::Warning, sentence);
+                return self.notice(None, Severity::Warning, NoticeReason::PendingWorkUnreadable(why.into()));
             }
         };
         for (id, work) in works {
@@ -93,11 +93,7 @@ impl Supervisor {
             return;
         }
         if let Some(why) = unsealed {
-            let sentence = format!(
-                "A profile was signed out, but its token is not revoked yet, because the system keyring gives no key to read \
-                 it with: {why}"
-            );
-            self.notice(None, Severity::Warning, sentence);
+            self.notice(None, Severity::Warning, NoticeReason::RevocationSealed(why.clone()));
             self.revocations = wanted;
             return;
         }
@@ -109,12 +105,8 @@ impl Supervisor {
                 let endpoints = Endpoints::of(&profile).ok().map(Arc::new);
                 let tools_of_one = context.clone();
                 let (Some(endpoints), Some(token)) = (endpoints, token) else {
-                    let sentence = format!(
-                        "{} was signed out, but its token was not revoked: Privicore Monitor was closed before the server \
-                         answered, and the token was not kept. Have it revoked by other means, or let it expire.",
-                        profile.name
-                    );
-                    persistent_notices::warn(&context, None, sentence).await;
+                    let reason = PersistentReason::RevocationLost(profile.name);
+                    persistent_notices::warn(&context, None, reason).await;
                     end_work(&context, Some(id)).await;
                     continue;
                 };
@@ -344,9 +336,12 @@ pub(crate) async fn forget_token(context: &EngineContext, profile: ProfileId) ->
 
 /// Removes a removed profile's token and data key from the keyring. Returns whether they are gone; if not, a notice is shown.
 pub(crate) async fn forget_secrets(context: &EngineContext, profile: ProfileId) -> bool {
-    let tell = |sentence: String| context.event_sender.notice(Notice::new(Severity::Warning, None, sentence));
-    let token = context.keyring.forget_token(profile).await.map_err(|error| tell(error.to_string())).is_ok();
-    let key = context.keyring.forget_data_key(profile).await.map_err(|error| tell(error.to_string())).is_ok();
+    let tell = |error| {
+        let reason = NoticeReason::SecretsKept(error);
+        context.event_sender.notice(Notice::new(Severity::Warning, None, reason));
+    };
+    let token = context.keyring.forget_token(profile).await.map_err(tell).is_ok();
+    let key = context.keyring.forget_data_key(profile).await.map_err(tell).is_ok();
     token && key
 }
 
@@ -362,16 +357,12 @@ async fn revoke(context: &EngineContext, revocation: &Revocation) {
             Err(error) => error,
         };
         if is_final(&error) {
-            let sentence = format!("{} was signed out, but its token was not revoked. {error}", profile.name);
-            return persistent_notices::warn(context, None, sentence).await;
+            let reason = PersistentReason::NotRevoked { name: profile.name.clone(), why: error };
+            return persistent_notices::warn(context, None, reason).await;
         }
         if !std::mem::replace(&mut told, true) {
-            let sentence = format!(
-                "{} was signed out, but its token was not revoked yet. {error} Privicore Monitor tries again, also after a \
-                 restart.",
-                profile.name
-            );
-            context.event_sender.notice(Notice::new(Severity::Warning, None, sentence));
+            let reason = NoticeReason::RevocationWaits { name: profile.name.clone(), why: error.clone() };
+            context.event_sender.notice(Notice::new(Severity::Warning, None, reason));
         }
         tokio::time::sleep(error.retry_after().map_or(pause, |asked| asked.max(pause))).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -233,7 +233,7 @@ impl Bench {
     /// Waits for a notice that contains `says`; returns its remedy.
     pub(crate) async fn notice(&mut self, says: &str) -> Option<Action> {
         let of = |event: &Event| match event {
-            Event::Notice(notice) if notice.sentence.contains(says) => Some(notice.remedy.clone()),
+            Event::Notice(notice) if notice.sentence().contains(says) => Some(notice.remedy.clone()),
             _ => None,
         };
         self.wait(says, |heard| heard.iter().any(|event| of(event).is_some())).await;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use egui::{Id, Rect, Role, Sense, Stroke, Ui, WidgetInfo, accesskit, pos2, vec2};
 
-use crate::engine::{Action, Notice, Problem, Severity};
+use crate::engine::{Action, Notice, NoticeReason, Problem, Severity};
 use crate::protocol::visible;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::theme::palette::Palette;
@@ -69,7 +69,7 @@ impl Notices {
     /// the notice's number.
     pub(crate) fn push(&mut self, notice: Notice, whose: Option<String>) -> u64 {
         let same = |held: &&mut Held| {
-            let same = (held.notice.profile, &held.notice.sentence) == (notice.profile, &notice.sentence);
+            let same = (held.notice.profile, &held.notice.reason) == (notice.profile, &notice.reason);
             held.problem.is_none() && same
         };
         if let Some(same) = self.all.iter_mut().find(same) {
@@ -94,12 +94,13 @@ impl Notices {
 
     /// Adds a notice of the window itself.
     pub(crate) fn say(&mut self, severity: Severity, sentence: impl Into<String>) {
-        self.push(Notice::new(severity, None, sentence), None);
+        self.push(Notice::new(severity, None, NoticeReason::Window(sentence.into())), None);
     }
 
     /// Shows that the engine is busy, until [`Self::not_busy`].
     pub(crate) fn busy(&mut self, sentence: &str) {
-        self.busy = Some(self.push(Notice::new(Severity::Warning, None, sentence), None));
+        self.busy =
+            Some(self.push(Notice::new(Severity::Warning, None, NoticeReason::Window(sentence.to_owned())), None));
     }
 
     /// Removes the notice that the engine is busy.
@@ -165,7 +166,7 @@ impl Held {
     fn sentence(&self) -> String {
         let whose = self.whose.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
         let times = if self.times > 1 { format!(" ({} times)", self.times) } else { String::new() };
-        format!("{}{times}", visible(&format!("{whose}{}", self.notice.sentence)))
+        format!("{}{times}", visible(&format!("{whose}{}", self.notice.reason)))
     }
 
     /// The width of the notice's buttons.

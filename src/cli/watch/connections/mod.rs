@@ -212,7 +212,7 @@ impl Connections {
 /// Formats a notice as one line.
 pub(crate) fn in_line(notice: &Notice, names: &ProfileNames) -> String {
     let whose = notice.profile.map(|profile| format!("{}: ", names.name(profile))).unwrap_or_default();
-    format!("{whose}{}", notice.sentence)
+    format!("{whose}{}", notice.reason)
 }
 
 #[cfg(test)]

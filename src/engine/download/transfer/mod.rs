@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::engine::events::event::{DownloadProgress, DownloadStage, Severity};
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::runtime::disk_space::RESERVE;
 use crate::engine::runtime::transfer_rate::{PROGRESS, ProgressMeter, time_for};
 use crate::protocol::plural;
@@ -173,7 +174,7 @@ impl DownloadJob {
         let (spot, part) = match self.elsewhere(&to, total.unwrap_or(RESERVE)).await {
             Ok(elsewhere) => elsewhere,
             Err(error) => {
-                self.notice(Severity::Warning, error.to_string(), None);
+                self.notice(Severity::Warning, NoticeReason::NotMoved(error.into()), None);
                 return Ok(());
             }
         };
@@ -196,7 +197,9 @@ impl DownloadJob {
                 place.part = path;
                 return Ok(());
             }
-            Ok(Err(source)) => self.notice(Severity::Warning, WriteError { to, source }.to_string(), None),
+            Ok(Err(source)) => {
+                self.notice(Severity::Warning, NoticeReason::NotMoved(WriteError { to, source }.into()), None);
+            }
             Err(_ended) => tracing::debug!("everything was written before the other place was there"),
         }
         if self.record(fetching(place.spot, &place.part, &place.links)).await {

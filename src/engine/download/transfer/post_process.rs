@@ -8,6 +8,7 @@ use crate::engine::download::DownloadJob;
 use crate::engine::download::part_file::{self, Destination, PartFile};
 use crate::engine::download::save_error::{UnwrapError, WriterPanicked};
 use crate::engine::events::event::{DownloadStage, Severity};
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::runtime::transfer_rate::ProgressMeter;
 use crate::protocol::DataKey;
 
@@ -54,13 +55,8 @@ impl DownloadJob {
         let name = std::mem::take(&mut spot.name);
         spot.name = part_file::with_ending(&name, ".encrypted");
         spot.replace = false;
-        let sentence = format!(
-            "{} could not be decrypted: {why}. It is kept as it came, encrypted, under the name {}. Check the key in the \
-             profile's ready data settings.",
-            name.display(),
-            spot.name.display()
-        );
-        self.notice(Severity::Warning, sentence, None);
+        let (name, kept) = (name.display().to_string(), spot.name.display().to_string());
+        self.notice(Severity::Warning, NoticeReason::NotDecrypted { name, why: why.into(), kept }, None);
         Some(part)
     }
 
@@ -83,13 +79,9 @@ impl DownloadJob {
         let name = std::mem::take(&mut spot.name);
         spot.name = part_file::with_ending(&name, outermost.ending());
         spot.replace = false;
-        let sentence = format!(
-            "{} came compressed ({}) and could not be decompressed: {why}. It is kept as it came, under the name {}.",
-            name.display(),
-            outermost.name(),
-            spot.name.display()
-        );
-        self.notice(Severity::Warning, sentence, None);
+        let (name, kept) = (name.display().to_string(), spot.name.display().to_string());
+        let reason = NoticeReason::NotDecompressed { name, coding: outermost.name().to_owned(), why: why.into(), kept };
+        self.notice(Severity::Warning, reason, None);
         Some((part, false))
     }
 }

@@ -17,10 +17,11 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::activity::{Entry, Seq};
-use crate::protocol::{RequestId, counted};
+use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
 use super::event::{Event, Notice, Severity};
+use super::notice_reason::NoticeReason;
 use super::status::EngineStatus;
 
 /// Wakes the window. Called from any engine thread after each change; must not block.
@@ -219,16 +220,8 @@ impl EventQueue {
     fn next(&mut self) -> Option<Event> {
         let Some(event) = self.queue.pop_front() else {
             let left_out = std::mem::take(&mut self.notices_left_out);
-            return (left_out > 0).then(|| {
-                Event::Notice(Notice::new(
-                    Severity::Warning,
-                    None,
-                    format!(
-                        "{} came while the window was busy and can be read in the log.",
-                        counted(left_out as u64, "more notice")
-                    ),
-                ))
-            });
+            return (left_out > 0)
+                .then(|| Event::Notice(Notice::new(Severity::Warning, None, NoticeReason::TooMany(left_out))));
         };
         self.weight = self.weight.saturating_sub(weight_of(&event));
         if matches!(event, Event::Notice(_)) {
@@ -260,14 +253,14 @@ impl EventQueue {
     fn notice(&mut self, notice: Notice) {
         let waits = |event: &Event| {
             matches!(event, Event::Notice(waiting)
-                if waiting.sentence == notice.sentence && waiting.profile == notice.profile)
+                if waiting.reason == notice.reason && waiting.profile == notice.profile)
         };
         if self.queue.iter().any(waits) {
             return;
         }
         if self.notices >= NOTICES_LIMIT {
             // The notice is not shown, so log it under another target than `NOTICES_LOG`, which may be filtered out.
-            tracing::warn!("{}", notice.sentence);
+            tracing::warn!("{}", notice.reason);
             self.notices_left_out += 1;
             return;
         }
@@ -390,9 +383,9 @@ impl CoalesceKey {
 
 fn log(notice: &Notice) {
     match notice.severity {
-        Severity::Info => tracing::info!(target: NOTICES_LOG, "{}", notice.sentence),
-        Severity::Warning => tracing::warn!(target: NOTICES_LOG, "{}", notice.sentence),
-        Severity::Error => tracing::error!(target: NOTICES_LOG, "{}", notice.sentence),
+        Severity::Info => tracing::info!(target: NOTICES_LOG, "{}", notice.reason),
+        Severity::Warning => tracing::warn!(target: NOTICES_LOG, "{}", notice.reason),
+        Severity::Error => tracing::error!(target: NOTICES_LOG, "{}", notice.reason),
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::engine::events::event::{DownloadProgress, WaitingDownload};
-use crate::engine::events::problem::{Problem, ProblemKind, ProblemReason};
+use crate::engine::events::lasting_problem::Problem;
+use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::engine::events::status::{EngineStatus, ProfileStatus};
 use crate::protocol::RequestId;
 use crate::settings::{ProfileId, Settings};

@@ -5,8 +5,10 @@ use proptest::prelude::*;
 
 use crate::activity::{ActivityKey, Fact, Timestamp};
 use crate::engine::events::event::ConnectionState;
+use crate::engine::events::notice_reason::PersistentReason;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::engine::network::rest_error::RestError;
+use crate::journal::JournalError;
 use crate::protocol::UnreadableReason;
 use crate::settings::SettingsError;
 
@@ -288,7 +290,7 @@ fn a_problem_of_the_same_kind_for_another_reason_is_not_the_same_one_again_whate
 #[test]
 fn notices_are_said_once_and_never_lost_uncounted() {
     let (event_sender, events) = event_queue();
-    let notice = |n: usize| Notice::new(Severity::Warning, None, format!("Notice {n}."));
+    let notice = |n: usize| Notice::new(Severity::Warning, None, NoticeReason::SilentCommands(n));
     for n in 0..NOTICES_LIMIT + 10 {
         event_sender.notice(notice(n));
         event_sender.notice(notice(n));
@@ -296,10 +298,34 @@ fn notices_are_said_once_and_never_lost_uncounted() {
     let mut sentences = Vec::new();
     while let Some(event) = events.try_next() {
         let Event::Notice(notice) = event else { panic!("{event:?}") };
-        sentences.push(notice.sentence);
+        sentences.push(notice.sentence());
     }
     assert_eq!(sentences.len(), NOTICES_LIMIT + 1);
     assert!(sentences.last().unwrap().starts_with("20 more notices"), "{sentences:?}");
+}
+
+#[test]
+fn a_notice_waits_once_for_each_reason_whatever_its_words_are() {
+    let (event_sender, events) = event_queue();
+    let words = "The same words.";
+    let key_gone = PersistentReason::KeyGone(3);
+    let io = |path: &str| JournalError::Vanished { path: path.into() };
+    let reasons = [
+        NoticeReason::Window(words.to_owned()),
+        NoticeReason::SettingsReset(words.to_owned()),
+        NoticeReason::NotRestored(io("one").into()),
+        key_gone.clone().into(),
+    ];
+    // An earlier run stored this one, and the same cause may have another detail.
+    let repeats = [NoticeReason::stored(key_gone.to_string()), NoticeReason::NotRestored(io("other").into())];
+    for reason in reasons.iter().cloned().chain(repeats) {
+        event_sender.notice(Notice::new(Severity::Warning, None, reason));
+    }
+    let waiting = std::iter::from_fn(|| events.try_next()).map(|event| match event {
+        Event::Notice(notice) => notice.reason,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(waiting.collect::<Vec<_>>(), reasons);
 }
 
 #[tokio::test(start_paused = true)]

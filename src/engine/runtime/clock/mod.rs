@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::activity::{Seq, TimeReference, Timestamp};
+use crate::engine::events::clock_jump::{ClockJump, WORTH_TELLING};
 use crate::journal::KeptClock;
 
 /// The clock that counts suspend, from some start; `None` if the system has none.
@@ -27,8 +28,6 @@ const SLEW: i64 = 1_000_000;
 /// The largest offset of the server's clock that counts as equal, in microseconds: `Date` has whole seconds, and takes time
 /// to arrive.
 const AGREES: i64 = 3_000_000;
-/// The smallest jump that is reported to the operator, in microseconds.
-const WORTH_TELLING: i64 = 60_000_000;
 
 /// All clocks of a run. Clones share them.
 #[derive(Clone)]
@@ -74,17 +73,6 @@ pub(crate) struct ClockSample {
     pub(crate) at: Timestamp,
     elapsed: Duration,
     instant: Instant,
-}
-
-/// What to report about this computer's clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Jump {
-    /// The size of the jump in microseconds.
-    pub(crate) by: i64,
-    /// How far the clock is ahead of the server's clock now, in microseconds; `None` if unknown.
-    pub(crate) ahead: Option<i64>,
-    /// Whether the clock was found to be wrong, rather than seen to jump.
-    pub(crate) was_wrong: bool,
 }
 
 impl Clocks {
@@ -181,7 +169,7 @@ impl Clocks {
     }
 
     /// The jump of this computer's clock since the last call, if it is large enough to report.
-    pub(crate) fn jumped(&self) -> Option<Jump> {
+    pub(crate) fn jumped(&self) -> Option<ClockJump> {
         self.look(|run, _| {
             let by = run.reference.ahead.saturating_sub(run.told_ahead);
             if by.saturating_abs() < WORTH_TELLING {
@@ -190,7 +178,7 @@ impl Clocks {
             run.told_ahead = run.reference.ahead;
             let was_wrong = std::mem::take(&mut run.was_wrong);
             let server = run.reference.server.filter(|_| run.reference.is_told);
-            Some(Jump { by, ahead: server.map(|server| run.reference.ahead.saturating_sub(server)), was_wrong })
+            Some(ClockJump { by, ahead: server.map(|server| run.reference.ahead.saturating_sub(server)), was_wrong })
         })
         .1
     }
@@ -283,46 +271,6 @@ impl ClockSample {
         let slept = self.since(earlier).saturating_sub(awake);
         if slept > DRIFT { slept } else { Duration::ZERO }
     }
-}
-
-impl Jump {
-    /// The text for the operator.
-    pub(crate) fn sentence(self) -> String {
-        let steady = "Statuses and expiry times do not depend on it.";
-        let check = "Check the date and time settings of this computer.";
-        let size = in_words(self.by);
-        if self.was_wrong {
-            let direction = if self.by > 0 { "ahead of" } else { "behind" };
-            return format!(
-                "The system clock is {size} {direction} the server's: it jumped or is set wrong. {steady} {check}"
-            );
-        }
-        let direction = if self.by > 0 { "forward" } else { "back" };
-        let told = format!("The system clock jumped {direction} by {size}. {steady}");
-        match self.ahead {
-            Some(ahead) if ahead.saturating_abs() < WORTH_TELLING => {
-                format!("{told} It agrees with the server's clock now.")
-            }
-            _ => format!("{told} {check}"),
-        }
-    }
-}
-
-/// A duration in its two largest units: `2 h`, `2 days 3 h`, `1 h 5 min`.
-fn in_words(micros: i64) -> String {
-    const UNITS: [(&str, u64); 3] = [("days", 24 * 60), ("h", 60), ("min", 1)];
-    // Rounded to the nearest minute.
-    let mut minutes = (micros.unsigned_abs() + 30_000_000) / 60_000_000;
-    let mut words = Vec::new();
-    for (unit, each) in UNITS {
-        let count = minutes / each;
-        minutes %= each;
-        if count > 0 && words.len() < 2 {
-            let unit = if unit == "days" && count == 1 { "day" } else { unit };
-            words.push(format!("{count} {unit}"));
-        }
-    }
-    words.join(" ")
 }
 
 /// Gives the time of day. Injected, so that tests can control it.

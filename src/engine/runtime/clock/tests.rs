@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::activity::{Seq, Timestamp};
+use crate::engine::events::clock_jump::in_words;
 use crate::journal::KeptClock;
 
 use super::{Clock, *};
@@ -66,12 +67,12 @@ fn the_clock_of_a_run_goes_on_when_the_computers_clock_is_set() {
         let after = clocks.now();
         assert_eq!((after.at, after.since(before)), (NOON.plus(Duration::from_secs(5)), Duration::from_secs(5)));
         assert_eq!(clocks.reference().shown(after.at), machine.wall(), "times are shown by the clock as it is set");
-        assert_eq!(clocks.jumped(), Some(Jump { by: jump, ahead: None, was_wrong: false }));
+        assert_eq!(clocks.jumped(), Some(ClockJump { by: jump, ahead: None, was_wrong: false }));
         assert_eq!(clocks.jumped(), None, "once");
         machine.jump(-jump);
         machine.pass(5_000_000);
         assert_eq!(clocks.now().at, NOON.plus(Duration::from_secs(10)));
-        assert_eq!(clocks.jumped(), Some(Jump { by: -jump, ahead: None, was_wrong: false }));
+        assert_eq!(clocks.jumped(), Some(ClockJump { by: -jump, ahead: None, was_wrong: false }));
     }
 }
 
@@ -102,7 +103,7 @@ fn the_first_date_puts_the_clock_right_and_the_operator_is_told_once() {
         let reference = clocks.reference();
         assert_eq!((reference.server, reference.is_told), (Some(0), true));
         assert_eq!(reference.shown(clocks.now().at), machine.wall());
-        let told = clocks.jumped().expect("a notice").sentence();
+        let told = clocks.jumped().expect("a notice").to_string();
         let direction = if wrong > 0 { "ahead of" } else { "behind" };
         let size = if wrong.abs() == DAY * 2 { "2 days" } else { "2 h" };
         assert!(
@@ -113,7 +114,7 @@ fn the_first_date_puts_the_clock_right_and_the_operator_is_told_once() {
         );
         assert_eq!(clocks.jumped(), None);
         machine.jump(-wrong);
-        let told = clocks.jumped().expect("a notice").sentence();
+        let told = clocks.jumped().expect("a notice").to_string();
         assert!(told.starts_with("The system clock jumped ") && told.ends_with("agrees with the server's clock now."));
         assert!(near(clocks.now().at, NOON));
     }
@@ -227,7 +228,7 @@ proptest! {
             machine.pass(passes);
             right = Timestamp(right.0 + passes);
             let now = clocks.now().at;
-            // Jumps below one second, or below half a percent of the elapsed time, count as corrections.
+            // ClockJumps below one second, or below half a percent of the elapsed time, count as corrections.
             let slew = 40 * (1_000_000 + 6_000_000);
             prop_assert!(now.0.abs_diff(right.0) <= slew, "{now} is not {right}");
             if says_the_time {

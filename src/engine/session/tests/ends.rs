@@ -252,8 +252,8 @@ async fn messages_of_different_sizes_above_the_limit_are_each_said_and_the_third
         let mut server = bench.join().await;
         server.frame(Frame::text("x".repeat(size))).await;
         let notice = bench.notice().await;
-        assert!(notice.sentence.contains(&format!("{size} bytes")), "{}", notice.sentence);
-        assert_eq!(notice.remedy.is_some(), index >= 2, "{}", notice.sentence);
+        assert!(notice.sentence().contains(&format!("{size} bytes")), "{}", notice.sentence());
+        assert_eq!(notice.remedy.is_some(), index >= 2, "{}", notice.sentence());
         bench.failure().await;
     }
     // After an end of another kind, following a connection that stayed up, the count starts again.
@@ -275,7 +275,7 @@ async fn text_that_is_not_utf_8_is_a_notice_and_a_new_connection() {
     let frame = RawFrame::message(vec![b'{', 0xff, 0xfe], OpCode::Data(Data::Text), true);
     server.frame(Frame::Frame(frame)).await;
     let notice = bench.notice().await;
-    assert!(notice.sentence.contains("not valid UTF-8"), "{}", notice.sentence);
+    assert!(notice.sentence().contains("not valid UTF-8"), "{}", notice.sentence());
     assert!(notice.remedy.is_none());
     bench.join().await;
     settle().await;

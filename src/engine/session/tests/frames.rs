@@ -131,7 +131,7 @@ async fn each_loss_is_reported_and_from_the_third_in_a_row_on_the_waits_grow_and
             send(&mut server, kind, form, &bytes).await;
             if attempt <= 3 {
                 let notice = bench.notice().await;
-                let has = |words: &str| notice.sentence.contains(words);
+                let has = |words: &str| notice.sentence().contains(words);
                 assert!(
                     has(if is_above { "is larger than the limit" } else { "is not valid UTF-8" }),
                     "{case}: {notice:?}"

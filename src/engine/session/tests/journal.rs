@@ -25,7 +25,7 @@ async fn not_kept(bench: &mut Bench) -> Vec<(Seq, String)> {
 
 /// Waits for the notice that the journal can be written again.
 async fn written_again(bench: &mut Bench) {
-    while !bench.notice().await.sentence.contains("can be written again") {}
+    while !bench.notice().await.sentence().contains("can be written again") {}
 }
 
 #[tokio::test(start_paused = true)]
@@ -36,9 +36,9 @@ async fn what_the_journal_refuses_is_shown_as_not_kept_at_once_and_kept_by_itsel
     let notice = bench.notice().await;
     assert_eq!(notice.severity, Severity::Error);
     assert!(
-        notice.sentence.contains("The disk is full.") && notice.sentence.contains("not kept"),
+        notice.sentence().contains("The disk is full.") && notice.sentence().contains("not kept"),
         "{}",
-        notice.sentence
+        notice.sentence()
     );
     let mut shown = not_kept(&mut bench).await;
     for n in 1..100 {

@@ -131,7 +131,7 @@ async fn a_stray_refusal_is_told_with_its_status_and_words() {
     let (mut bench, mut server) = Bench::live().await;
     server.send(&json!({"status": 503, "message": "Token service unavailable"})).await;
     assert_eq!(
-        bench.notice().await.sentence,
+        bench.notice().await.sentence(),
         "The server sent an error with status 503 that answers nothing it was asked: Token service unavailable. The \
          connection stays open."
     );

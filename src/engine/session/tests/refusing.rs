@@ -58,7 +58,7 @@ async fn at_once(bench: &mut Bench, server: &mut Server, state: ConnectionState)
 /// The journal can be written again: everything that was read is in it, once and in order.
 async fn all_kept(bench: &mut Bench, sent: usize) {
     bench.journal_store.refuse(false);
-    while !bench.notice().await.sentence.contains("can be written again") {}
+    while !bench.notice().await.sentence().contains("can be written again") {}
     let mut before = 0;
     // What waits for space follows.
     loop {
@@ -99,9 +99,12 @@ async fn the_end_is_not_held_up_and_says_what_is_lost() {
         () = answer(&mut server) => ended.await,
     };
     assert_eq!(ended.expect("it waited for the journal"), Some(()), "it panicked");
-    while !bench.notice().await.sentence.contains("could not be written to the journal before Privicore Monitor closed")
-    {
-    }
+    while !bench
+        .notice()
+        .await
+        .sentence()
+        .contains("could not be written to the journal before Privicore Monitor closed")
+    {}
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@ use crate::engine::context::EngineContext;
 use crate::engine::context::journal_store::JournalStore;
 use crate::engine::events::event::{Event, Notice, Severity};
 use crate::engine::events::event_queue::EventSender;
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::engine::state::gaps::{PreviousRun, UnfinishedGap};
 use crate::engine::state::interrupted_downloads::{CrashRecovery, LeftBehind, UsedBefore};
@@ -97,8 +98,8 @@ async fn begin(
     left_behind: &mut LeftBehind,
 ) -> (Vec<OpenActivity>, UnfinishedGap) {
     let open = journal_store.open_activities(profile).await.unwrap_or_else(|error| {
-        let sentence = format!("Commands of earlier runs are not asked for: {error}");
-        event_sender.notice(Notice::new(Severity::Error, Some(profile), sentence));
+        let reason = NoticeReason::OpenUnreadable(error.into());
+        event_sender.notice(Notice::new(Severity::Error, Some(profile), reason));
         Vec::new()
     });
     pending_commands.begin(&open);
@@ -116,12 +117,8 @@ async fn begin(
                 }
             }
             Err(error) => {
-                let what = match &activity.key {
-                    ActivityKey::Gap(_) => "What was open while nothing could be received".to_owned(),
-                    key => format!("How the download of request {} ended", key.id()),
-                };
-                let sentence = format!("{what} is not known: {error}");
-                event_sender.notice(Notice::new(Severity::Error, Some(profile), sentence));
+                let reason = NoticeReason::LeftBehindUnreadable { key: activity.key.clone(), why: error.into() };
+                event_sender.notice(Notice::new(Severity::Error, Some(profile), reason));
             }
         }
     }
@@ -179,7 +176,7 @@ async fn restore_newest(
         let entries = match journal_store.restore(profile, Some(before), limit).await {
             Ok(entries) => entries,
             Err(error) => {
-                not_restored(profile, event_sender, &error);
+                not_restored(profile, event_sender, error);
                 tell(Vec::new(), true).await;
                 return None;
             }
@@ -234,7 +231,7 @@ async fn restore_open(
         match journal_store.history(profile, &activity.key, None).await {
             Ok(history) => entries.extend(history.entries.into_iter().filter(|entry| entry.seq < before)),
             Err(error) => {
-                not_restored(profile, event_sender, &error);
+                not_restored(profile, event_sender, error);
                 break;
             }
         }
@@ -264,9 +261,9 @@ fn named_by_gaps(entries: &[Entry]) -> impl Iterator<Item = ActivityKey> + '_ {
     gaps.flat_map(Gap::named)
 }
 
-fn not_restored(profile: ProfileId, event_sender: &EventSender, error: &JournalError) {
-    let sentence = format!("Earlier activity can't be shown: {error}");
-    event_sender.notice(Notice::new(Severity::Error, Some(profile), sentence));
+fn not_restored(profile: ProfileId, event_sender: &EventSender, error: JournalError) {
+    let reason = NoticeReason::NotRestored(error.into());
+    event_sender.notice(Notice::new(Severity::Error, Some(profile), reason));
 }
 
 /// Sends the window the activities that gaps name. Then sends how many activities the journal has besides those that were

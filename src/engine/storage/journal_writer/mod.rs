@@ -5,8 +5,6 @@
 //! are written, because a server sends an acknowledgement only once. While the journal refuses, up to [`MOST_HELD`] entries
 //! or [`MOST_BYTES`] are shown although they are not durable, and marked as not saved; beyond, the socket is not read.
 
-pub(crate) mod words;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,6 +16,7 @@ use crate::activity::{ActivityKey, DownloadFailure, Entry, Fact, LocalEvent, Seq
 use crate::engine::context::journal_store::JournalStore;
 use crate::engine::events::event::{Event, Notice, Severity};
 use crate::engine::events::event_queue::{EventSender, weight_of_entries};
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::engine::runtime::clock::ClockSample;
 use crate::engine::runtime::tasks::TaskOwner;
@@ -29,8 +28,6 @@ use crate::journal::{JournalError, NotAppended, Secrets};
 use crate::settings::ProfileId;
 
 use super::decoded_batch::DecodedBatch;
-
-use words::loss;
 
 /// The most batches that wait for the one that is being committed.
 const WAITING: usize = 4;
@@ -325,7 +322,10 @@ impl WriterTask {
                     if is_last {
                         // Nothing of a removed profile is to be kept.
                         if self.spawner.is_engine_stopping() {
-                            self.tell(Severity::Error, loss(held.entries.len(), &source));
+                            self.tell(
+                                Severity::Error,
+                                NoticeReason::LostAtEnd { count: held.entries.len(), why: source.into() },
+                            );
                         }
                         return;
                     }
@@ -360,8 +360,7 @@ impl WriterTask {
         }
         if refused {
             self.event_sender.resolve_problem(Some(self.profile), &ProblemKind::JournalWrite);
-            let sentence = "The journal can be written again: everything that waited is in it.";
-            self.tell(Severity::Info, sentence.to_owned());
+            self.tell(Severity::Info, NoticeReason::JournalWritable);
         }
     }
 
@@ -473,8 +472,8 @@ impl WriterTask {
         }
     }
 
-    fn tell(&self, severity: Severity, sentence: String) {
-        self.event_sender.notice(Notice::new(severity, Some(self.profile), sentence));
+    fn tell(&self, severity: Severity, reason: NoticeReason) {
+        self.event_sender.notice(Notice::new(severity, Some(self.profile), reason));
     }
 }
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::activity::{Seq, Timestamp, bytes};
+use crate::activity::{Seq, Timestamp};
 use crate::engine::context::EngineContext;
 use crate::engine::events::event::{Event, Notice, Severity};
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::journal::{JournalError, Limits};
-use crate::protocol::counted;
 use crate::settings::Preferences;
 
 /// The delay after the start, until the history is shown and links are restored.
@@ -66,7 +66,8 @@ async fn look(context: &EngineContext, preferences: &Preferences) -> Result<(), 
         tokio::time::sleep(PAUSE).await;
     };
     if entries > 0 {
-        tell(context, Severity::Info, sentence(entries, size, oldest_left));
+        let reason = NoticeReason::Purged { entries, size, oldest_left };
+        context.event_sender.notice(Notice::new(Severity::Info, None, reason));
         context.event_sender.post(Event::Purged { oldest_left, before, gaps });
         context.event_sender.journal_size(context.journal_store.size());
     }
@@ -76,23 +77,6 @@ async fn look(context: &EngineContext, preferences: &Preferences) -> Result<(), 
         context.event_sender.resolve_problem(None, &ProblemKind::JournalTooLarge);
     }
     Ok(())
-}
-
-fn tell(context: &EngineContext, severity: Severity, sentence: String) {
-    context.event_sender.notice(Notice::new(severity, None, sentence));
-}
-
-/// The sentence that reports what was deleted.
-fn sentence(entries: u64, size: u64, oldest_left: Option<Timestamp>) -> String {
-    let went = counted(entries, "entry");
-    let left = match oldest_left {
-        Some(oldest) => {
-            let day = jiff::tz::TimeZone::system().to_datetime(oldest.timestamp()).date();
-            format!("It now begins on {day}.")
-        }
-        None => "It is empty now.".to_owned(),
-    };
-    format!("{went} ({}) went out of the journal, as its limits in the settings say. {left}", bytes(size))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::engine::context::internal_event::{ExpiryEvent, InternalEvent};
 use crate::engine::events::action::{Credential, SignIn};
 use crate::engine::events::connection_reason::SignInError;
 use crate::engine::events::event::{ConnectionState, Severity, SignInState};
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::problem::{NeedsToken, ProblemKind, ProblemReason};
 use crate::engine::events::status::{SignInStatus, TokenStatus};
 use crate::engine::network::endpoints::Endpoints;
@@ -232,7 +233,7 @@ impl Supervisor {
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
         let endpoints = match Endpoints::of(&profile_state.profile) {
             Ok(endpoints) => Arc::new(endpoints),
-            Err(error) => return self.notice(Some(profile), Severity::Error, error.to_string()),
+            Err(error) => return self.notice(Some(profile), Severity::Error, NoticeReason::Endpoints(error.into())),
         };
         let session_credentials = Arc::new(SessionCredentials { number, endpoints, token });
         profile_state.held =
@@ -340,7 +341,7 @@ impl Supervisor {
             }
             None => {
                 self.aim(profile, TargetState::SignedOut);
-                self.notice(Some(profile), Severity::Info, "There is no token to connect with. Sign in.");
+                self.notice(Some(profile), Severity::Info, NoticeReason::NoTokenToConnect);
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::engine::client::rest::StatusMethod;
 use crate::engine::context::EngineContext;
 use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::event::{ConnectionState, Notice, Severity};
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::reconciliation::{Reconciler, RestStatusClient};
 use crate::engine::session;
 use crate::engine::session::desired_state::{DesiredState, TargetState};
@@ -149,11 +150,8 @@ impl Supervisor {
             match context.journal_store.begin_work(vec![PendingWork::RemoveProfile(profile)], (context.clock)()).await {
                 Ok(works) => context.report(InternalEvent::Removing { profile, works }).await,
                 Err(why) => {
-                    let sentence = format!(
-                        "{name} was not removed, and nothing of it was deleted: {why} Remove it again once the journal can be \
-                         written."
-                    );
-                    context.event_sender.notice(Notice::new(Severity::Error, Some(profile), sentence));
+                    let reason = NoticeReason::ProfileNotRemoved { name, why: why.into() };
+                    context.event_sender.notice(Notice::new(Severity::Error, Some(profile), reason));
                 }
             }
         });

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use crate::engine::context::EngineContext;
 use crate::engine::context::internal_event::InternalEvent;
+use crate::engine::events::notice_reason::{NoticeReason, PersistentReason};
 use crate::engine::events::problem::{ProblemKind, ProblemReason};
 use crate::engine::state::link_store::LinkStore;
 use crate::engine::storage::persistent_notices;
 use crate::engine::supervisor::Supervisor;
 use crate::engine::supervisor::state::link_encryption::SealState;
-use crate::journal::{self, JournalError, Sealing, Secrets};
+use crate::journal::{JournalError, Sealing, Secrets};
 use crate::settings::ProfileId;
 
 impl Supervisor {
@@ -36,8 +37,8 @@ impl Supervisor {
             Ok(Sealing::KeyGone { requests }) => {
                 self.told_of_seal = true;
                 // The notice about lost links comes back until it is dismissed.
-                let (context, sentence) = (self.context.clone(), journal::key_gone(requests));
-                let warn = async move { persistent_notices::warn(&context, None, sentence).await };
+                let (context, reason) = (self.context.clone(), PersistentReason::KeyGone(requests));
+                let warn = async move { persistent_notices::warn(&context, None, reason).await };
                 self.context.spawner.finish("writing the journal", warn);
                 None
             }
@@ -78,7 +79,7 @@ impl Supervisor {
 }
 
 async fn recall(context: EngineContext, profile: ProfileId, link_store: LinkStore, lifetime: Duration) {
-    let failed = |error: JournalError| format!("Links of earlier runs can't be read: {error} Request that data again.");
+    let failed = |error: JournalError| NoticeReason::LinksUnreadable(error.into());
     if let Some(now) = context.clocks.certain()
         && let Err(error) = context.journal_store.forget_expired_secrets(now, lifetime).await
     {
@@ -88,8 +89,8 @@ async fn recall(context: EngineContext, profile: ProfileId, link_store: LinkStor
         Ok(unsealed) => unsealed,
         Err(error) => return context.warn(profile, failed(error)),
     };
-    if let Some(sentence) = unsealed.sentence() {
-        persistent_notices::warn(&context, Some(profile), sentence).await;
+    if unsealed.spoilt > 0 {
+        persistent_notices::warn(&context, Some(profile), PersistentReason::LinksSpoilt(unsealed.spoilt)).await;
     }
     let ours = Secrets::from(link_store.held());
     let requests = link_store.restore(unsealed.secrets);

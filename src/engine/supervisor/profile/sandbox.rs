@@ -6,6 +6,7 @@ use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::context::options::{SandboxAddresses, SandboxFailure};
 use crate::engine::events::action::{Credential, SignIn};
 use crate::engine::events::event::Severity;
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::supervisor::Supervisor;
 use crate::settings::{DownloadSettings, Profile, ProfileId};
 
@@ -25,7 +26,7 @@ impl Supervisor {
             return;
         }
         let Some(launcher) = &self.launcher else {
-            self.notice(None, Severity::Warning, "This build of Privicore Monitor has no sandbox in it.");
+            self.notice(None, Severity::Warning, NoticeReason::NoSandbox);
             return;
         };
         let starting = launcher();
@@ -50,7 +51,7 @@ impl Supervisor {
         let SandboxAddresses { api, websocket, download, username, password, keep_alive } = match started {
             Ok(addresses) => addresses,
             Err(error) => {
-                self.notice(None, Severity::Error, format!("The sandbox could not be started: {error}"));
+                self.notice(None, Severity::Error, NoticeReason::SandboxFailed(error.to_string()));
                 return;
             }
         };

@@ -1,5 +1,6 @@
 //! Deletes data at the operator's request: a profile's activity, and dismissed notices.
 
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::problem::ProblemReason;
 use crate::engine::supervisor::Supervisor;
 use crate::settings::ProfileId;
@@ -16,7 +17,7 @@ impl Supervisor {
             match journal_writer.forget().await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    context.warn(profile, format!("The activity is still in the journal: {error}"));
+                    context.warn(profile, NoticeReason::NotForgotten(error.into()));
                 }
                 Err(_closed) => tracing::debug!("the profile is being closed"),
             }

@@ -9,6 +9,7 @@ use crate::engine::download::control::{DownloadCommand, DownloadControl};
 use crate::engine::download::queue::QueuedDownload;
 use crate::engine::download::{self, DownloadJob, SaveTarget};
 use crate::engine::events::event::Severity;
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::problem::{LateDownload, ProblemKind, ProblemReason};
 use crate::engine::network::endpoints::Endpoints;
 use crate::engine::supervisor::Supervisor;
@@ -148,11 +149,8 @@ impl Supervisor {
         }
         if self.followed.0.len() >= MOST_FOLLOWED {
             if folder.is_some() {
-                let sentence = format!(
-                    "The data of {request} will not be saved by itself, because {MOST_FOLLOWED} requests are waited for already. \
-                     Save it by hand when it is ready."
-                );
-                self.notice(Some(profile), Severity::Warning, sentence);
+                let reason = NoticeReason::TooManyAwaited { request, most: MOST_FOLLOWED };
+                self.notice(Some(profile), Severity::Warning, reason);
             }
             return;
         }
@@ -222,7 +220,7 @@ impl Supervisor {
         let endpoints = match Endpoints::of(&profile_state.profile) {
             Ok(endpoints) => Arc::new(endpoints),
             Err(error) => {
-                self.notice(Some(profile), Severity::Error, error.to_string());
+                self.notice(Some(profile), Severity::Error, NoticeReason::Endpoints(error.into()));
                 return None;
             }
         };

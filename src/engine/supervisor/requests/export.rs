@@ -10,11 +10,11 @@ use crate::activity::export_record::Format;
 use crate::engine::context::EngineContext;
 use crate::engine::events::action::{Action, Export};
 use crate::engine::events::event::{Event, ExportProgress, Notice, Severity};
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::supervisor::Supervisor;
 use crate::engine::supervisor::pending_work::{end_work, write_down};
 use crate::engine::supervisor::state::export_progress::RunningExport;
 use crate::journal::{EarlierLinks, Export as Lines, JournalError, PendingWork, ReadOnlyJournal};
-use crate::protocol::counted;
 use crate::settings::atomic::{NewFile, WriteError, in_words};
 
 /// How often progress is published.
@@ -50,8 +50,7 @@ impl Supervisor {
     /// Starts an export; a notice reports the result.
     pub(crate) fn export(&mut self, wanted: Export) {
         if self.exporting.strong_count() > 0 {
-            let sentence = "Another export is under way. Wait until it has ended, or cancel it.";
-            return self.notice(None, Severity::Warning, sentence);
+            return self.notice(None, Severity::Warning, NoticeReason::AlreadyExporting);
         }
         let lines = Lines {
             format: wanted.format,
@@ -119,11 +118,14 @@ async fn export(context: EngineContext, lines: Lines, data: PathBuf, to: PathBuf
         Ok(count) => Notice {
             severity: Severity::Info,
             profile: None,
-            sentence: format!("{} exported to {}.", counted(count, "line"), to.display()),
+            reason: NoticeReason::Exported { lines: count, to: to.clone() },
             remedy: Some(("Show in folder".to_owned(), Action::ShowInFolder(to))),
         },
-        Err(error @ ExportError::Cancelled) => Notice::new(Severity::Info, None, error.to_string()),
-        Err(error) => Notice::new(Severity::Error, None, error.to_string()),
+        Err(error) => {
+            let is_failure = !matches!(error, ExportError::Cancelled);
+            let severity = if is_failure { Severity::Error } else { Severity::Info };
+            Notice::new(severity, None, NoticeReason::NotExported(error.into()))
+        }
     };
     // Another one may begin as soon as this is published.
     drop(running);

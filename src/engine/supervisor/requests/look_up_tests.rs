@@ -114,7 +114,7 @@ impl Bench {
 }
 
 fn says(event: &Event, words: &str) -> bool {
-    matches!(event, Event::Notice(notice) if notice.sentence.contains(words))
+    matches!(event, Event::Notice(notice) if notice.sentence().contains(words))
 }
 
 #[tokio::test]

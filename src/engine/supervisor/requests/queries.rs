@@ -9,6 +9,7 @@ use crate::activity::{ActivityKey, Entry, Fact, Gap, Incomplete, LocalEvent, Seq
 use crate::engine::context::internal_event::{InternalEvent, RefusedCheck};
 use crate::engine::events::action::CutText;
 use crate::engine::events::event::{Event, Notice, Severity};
+use crate::engine::events::notice_reason::{NoMessage, NoticeReason, Unshown};
 use crate::engine::events::problem::NeedsToken;
 use crate::engine::network::rest_error::RestError;
 use crate::engine::runtime::os_open::HandOver;
@@ -62,7 +63,9 @@ impl Supervisor {
                         return context.report(InternalEvent::StatusNotAsked(check)).await;
                     }
                     // What failed for this one would fail for the next: one notice, not hundreds.
-                    Err(error) => return context.warn(profile, not_known(left.make_contiguous(), &error.to_string())),
+                    Err(why) => {
+                        return context.warn(profile, NoticeReason::StatusUnknown { commands: left.into(), why });
+                    }
                 }
             }
         };
@@ -96,7 +99,7 @@ impl Supervisor {
         if again && held.is_some_and(|held| held.session_credentials.number != credentials_number) {
             self.ask_status(profile, commands, false);
         } else {
-            self.context.warn(profile, not_known(&commands, &why.to_string()));
+            self.context.warn(profile, NoticeReason::StatusUnknown { commands, why });
         }
     }
 
@@ -104,15 +107,14 @@ impl Supervisor {
     pub(crate) fn reconcile(&self, profile: ProfileId, gap: ActivityKey) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         if profile_state.pending_commands.joined().is_none() {
-            let sentence = "What was open across the gap is asked for as soon as the profile is connected.";
-            return self.notice(Some(profile), Severity::Info, sentence);
+            return self.notice(Some(profile), Severity::Info, NoticeReason::GapWaits);
         }
         let (pending_commands, context) = (profile_state.pending_commands.clone(), profile_state.context.clone());
         let task = async move {
             // A gap that is not open refers to nothing that is open.
             let entries = match context.journal_store.history(profile, &gap, None).await {
                 Ok(history) => history.entries,
-                Err(error) => return context.warn(profile, format!("The gap can't be reconciled: {error}")),
+                Err(error) => return context.warn(profile, NoticeReason::GapUnreadable(error.into())),
             };
             let asked = pending_commands.hurry(&Gap::of(&entries).map(|gap| gap.open).unwrap_or_default());
             tracing::debug!(asked, "reconciling a gap");
@@ -129,7 +131,7 @@ impl Supervisor {
     }
 
     pub(crate) fn history(&self, profile: ProfileId, key: ActivityKey, from: Seq, to: Seq) {
-        let (context, what) = (self.context.clone(), format!("The messages of {}", key.id()));
+        let (context, what) = (self.context.clone(), Unshown::Messages(key.id().to_owned()));
         self.read(profile, what, async move {
             let History { entries, is_cut } = context.journal_store.history(profile, &key, Some((from, to))).await?;
             Ok(Event::History { profile, key, entries, is_cut })
@@ -139,7 +141,7 @@ impl Supervisor {
     /// Reads the earlier entries of rows that were evicted and are in memory again.
     pub(crate) fn read_back(&self, profile: ProfileId, rows: Vec<Incomplete>) {
         let context = self.context.clone();
-        self.read(profile, "Earlier messages".to_owned(), async move {
+        self.read(profile, Unshown::EarlierMessages, async move {
             let mut read = Vec::with_capacity(rows.len());
             for Incomplete { key, stretches } in rows {
                 let mut entries = Vec::new();
@@ -156,7 +158,7 @@ impl Supervisor {
     /// Reads the full texts of rows of which the window has only the beginning.
     pub(crate) fn read_texts(&self, profile: ProfileId, rows: Vec<CutText>) {
         let context = self.context.clone();
-        self.read(profile, "The whole text of the rows".to_owned(), async move {
+        self.read(profile, Unshown::Texts, async move {
             let (mut texts, mut room) = (Vec::with_capacity(rows.len()), LONGEST_TEXTS);
             for CutText { key, from, to, begins } in rows {
                 let entries = context.journal_store.history(profile, &key, Some((from, to))).await?.entries;
@@ -174,7 +176,7 @@ impl Supervisor {
     pub(crate) fn reveal(&self, profile: ProfileId, key: ActivityKey, between: (Seq, Seq)) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let (context, link_store, what) =
-            (self.context.clone(), profile_state.link_store.clone(), format!("The secrets of {}", key.id()));
+            (self.context.clone(), profile_state.link_store.clone(), Unshown::Secrets(key.id().to_owned()));
         self.read(profile, what, async move {
             let messages = reveal(&context.journal_store, &link_store, profile, key.clone(), between).await?;
             Ok(Event::Revealed { profile, key, messages })
@@ -193,18 +195,18 @@ impl Supervisor {
                 .await
                 .map(|messages| messages.iter().find_map(|(_, original)| original.bytes()));
             let outcome = match bytes {
-                Err(error) => Err(error.to_string()),
-                Ok(None) => Err("its bytes are not kept. Without the system keyring they never were.".to_owned()),
+                Err(error) => Err(NoMessage::Unreadable(error.into())),
+                Ok(None) => Err(NoMessage::NotKept),
                 Ok(Some(bytes)) => match spawner.blocking("saving a message", move || atomic::write(&to, &bytes)).await
                 {
                     Some(Ok(())) => Ok(()),
-                    None => Err("the part of the program that writes it failed.".to_owned()),
-                    Some(Err(error)) => Err(error.to_string()),
+                    None => Err(NoMessage::WriterPanicked),
+                    Some(Err(error)) => Err(NoMessage::File(error.into())),
                 },
             };
             context.event_sender.notice(match outcome {
-                Ok(()) => Notice::new(Severity::Info, Some(profile), format!("{name} is saved.")),
-                Err(why) => Notice::new(Severity::Error, Some(profile), format!("{name} could not be saved: {why}")),
+                Ok(()) => Notice::new(Severity::Info, Some(profile), NoticeReason::MessageSaved(name)),
+                Err(why) => Notice::new(Severity::Error, Some(profile), NoticeReason::MessageNotSaved { name, why }),
             });
         };
         self.tools_of(profile).spawner.spawn("saving a message", task);
@@ -214,7 +216,7 @@ impl Supervisor {
     fn read(
         &self,
         profile: ProfileId,
-        what: String,
+        what: Unshown,
         frame_decoder: impl Future<Output = Result<Event, JournalError>> + Send + 'static,
     ) {
         let event_sender = self.context.event_sender.clone();
@@ -222,8 +224,8 @@ impl Supervisor {
             match frame_decoder.await {
                 Ok(event) => event_sender.post(event),
                 Err(error) => {
-                    let sentence = format!("{what} can't be shown: {error}");
-                    event_sender.notice(Notice::new(Severity::Error, Some(profile), sentence));
+                    let reason = NoticeReason::NotShown { what, why: error.into() };
+                    event_sender.notice(Notice::new(Severity::Error, Some(profile), reason));
                 }
             }
         };
@@ -233,18 +235,8 @@ impl Supervisor {
     /// Opens a file or shows it in its folder, with the system's programs.
     pub(crate) fn hand_over(&self, path: PathBuf, how: HandOver) {
         let event_sender = self.context.event_sender.clone();
-        let failed = move |sentence| event_sender.notice(Notice::new(Severity::Error, None, sentence));
+        let failed =
+            move |words| event_sender.notice(Notice::new(Severity::Error, None, NoticeReason::NotOpened(words)));
         self.context.spawner.spawn("opening a file", how.run(path, failed));
     }
-}
-
-/// The sentence that the status of commands is unknown; the first of them failed because of `why`.
-fn not_known(commands: &[CommandId], why: &str) -> String {
-    let Some((first, more)) = commands.split_first() else { return why.to_owned() };
-    let rest = match more.len() {
-        0 => String::new(),
-        1 => " One more command was not asked for.".to_owned(),
-        left => format!(" {left} more commands were not asked for."),
-    };
-    format!("The status of {first} is not known: {why}{rest}")
 }

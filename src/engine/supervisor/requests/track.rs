@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use crate::engine::events::event::Severity;
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::track_request::{IncomingRequest, TrackError, TrackRequest};
 use crate::engine::supervisor::Supervisor;
 use crate::protocol::CommandId;
@@ -14,7 +15,7 @@ impl Supervisor {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let entries = crate::engine::events::track_request::entries(commands, label, (self.context.clock)());
         if entries.is_empty() {
-            return self.notice(Some(profile), Severity::Warning, "There is no command to track. Give its id.");
+            return self.notice(Some(profile), Severity::Warning, NoticeReason::NothingToTrack);
         }
         profile_state.write_down(entries);
     }

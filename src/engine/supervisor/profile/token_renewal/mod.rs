@@ -11,6 +11,7 @@ use crate::engine::auth::{sign_in, token_expiry};
 use crate::engine::client::rest::IssuedToken;
 use crate::engine::context::internal_event::Renewal;
 use crate::engine::events::event::Severity;
+use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::problem::{NeedsToken, ProblemReason};
 use crate::engine::network::rest_error::RestError;
 use crate::engine::session::desired_state::TargetState;
@@ -28,7 +29,7 @@ impl Supervisor {
                 self.no_token(profile, NeedsToken::Renewal);
             }
             Some(profile_state) if profile_state.is_renewing() => {
-                self.notice(Some(profile), Severity::Info, "The token is being renewed already.");
+                self.notice(Some(profile), Severity::Info, NoticeReason::AlreadyRenewing);
             }
             _ => self.renew(profile),
         }
@@ -83,7 +84,7 @@ impl Supervisor {
                     return self.token_dead(profile, old, why);
                 }
                 if matches!(error, RestError::Later) {
-                    return self.notice(Some(profile), Severity::Info, error.to_string());
+                    return self.notice(Some(profile), Severity::Info, NoticeReason::RenewalWaits(error));
                 }
                 return self.context.problem(profile, ProblemReason::TokenNotRenewed(error));
             }
@@ -121,7 +122,7 @@ impl Supervisor {
         }
         self.tell_token(profile);
         self.resolve_token_problems(profile);
-        self.notice(Some(profile), Severity::Info, "The token was renewed.");
+        self.notice(Some(profile), Severity::Info, NoticeReason::TokenRenewed);
     }
 
     /// The server answered while the engine was stopping: the keyring needs the new token, because the old one is invalid.

@@ -51,7 +51,8 @@ async fn a_server_that_decides_later_is_asked_again_and_the_end_is_told_15_and_2
         assert_eq!(bench.happened(), ["ask T-1"], "asked again at 90 % and at 95 %");
     }
     bench.pass(34).await;
-    let ends = |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence.contains("The token ends in"));
+    let ends =
+        |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence().contains("The token ends in"));
     assert!(!bench.heard.iter().any(ends), "told too early");
     bench.pass(1).await;
     let remedy = bench.notice("The token ends in 15 minutes and was not renewed.").await;
