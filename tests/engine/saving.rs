@@ -95,6 +95,7 @@ async fn data_is_saved_by_itself_from_the_download_host_only_until_another_is_al
     offer(&mut window, &sandbox, "before", before.expose()).await;
     let change = SavingChange::Folder(Some(folder.clone()));
     window.act(Action::ChangeSaving { profile, change: change.clone() });
+    window.settings("the folder", |settings| settings.profile(profile)?.saving.folder.as_ref().map(drop)).await;
 
     let link = sandbox.control().offer_download(b"by itself".to_vec(), Some("itself.txt"));
     offer(&mut window, &sandbox, "itself", link.expose()).await;

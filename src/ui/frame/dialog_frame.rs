@@ -60,7 +60,7 @@ pub(crate) fn framed(
     // that has become lower, the dialog would stay too high.
     let place = response.response.rect;
     if place.top() + 1.0 < ctx.content_rect().top() + below && place.bottom() + 1.0 < ctx.content_rect().bottom() {
-        ctx.request_repaint_after(std::time::Duration::from_millis(1));
+        ctx.request_repaint_after(std::time::Duration::ZERO);
     }
     response.should_close()
 }

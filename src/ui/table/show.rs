@@ -161,7 +161,7 @@ fn rows(ui: &mut Ui, body: Rect, columns: &Columns, profile_tab: &mut ProfileTab
     {
         let ProfileTab { table, activities, view, .. } = profile_tab;
         table.reveal(id, activities, view);
-        ui.ctx().request_repaint_after(std::time::Duration::from_millis(1));
+        ui.ctx().request_repaint_after(std::time::Duration::ZERO);
     }
     // Rows change under the same position, so a changing widget id there is no mistake.
     ui.ctx().allow_widget_id_changes_in(body);
