@@ -169,7 +169,7 @@ async fn a_bundle_with_a_bad_certificate_is_named_and_its_good_ones_make_connect
     let cut_off = b"-----BEGIN CERTIFICATE-----\nMIIB\n";
     put(&bundle, &[&include_bytes!("tls/faulty/authority.pem")[..], bad, &ours, cut_off].concat());
     let mut window = Window::with(EngineOptions { extra_authority: Some(bundle.clone()), ..machine.options() });
-    let notice = window.notice("bundle.pem, certificate 2 is damaged and certificate 4 ").await.sentence;
+    let notice = window.notice("bundle.pem, certificate 2 is damaged and certificate 4 ").await.sentence();
     assert!(notice.contains(&bundle.display().to_string()) && notice.contains("The other 2 count."), "{notice}");
     let at = |scheme: &str, port: u16| Address::new(format!("{scheme}://localhost:{port}"));
     let profile = Profile {

@@ -116,7 +116,7 @@ pub enum NoticeReason {
         words: String,
     },
     /// A message was lost because it could not be read.
-    #[error("{why} {}", after_loss(*.times, *.repeated, *.can_raise))]
+    #[error("{why} {}", after_loss(.repeated.then_some(*.times), *.can_raise))]
     MessageLost {
         /// How it ended the connection.
         why: DisconnectReason,
@@ -415,11 +415,12 @@ fn links_spoilt(count: u64) -> String {
     Unsealed { spoilt: count, ..Unsealed::default() }.sentence().unwrap_or_default()
 }
 
-fn after_loss(times: u32, repeated: bool, can_raise: bool) -> String {
-    if !repeated {
+/// What follows from a lost message; `times` if it was not the first one in a row.
+fn after_loss(times: Option<u32>, can_raise: bool) -> String {
+    let Some(times) = times else {
         return "The message is lost, and its gap stays marked: acknowledgements may be missing. Privicore Monitor reconnects."
             .to_owned();
-    }
+    };
     let advice = if can_raise {
         format!("A message was lost like this {times} times in a row, and more may be: raise the limit to read them.")
     } else {
