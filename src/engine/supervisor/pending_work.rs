@@ -292,6 +292,13 @@ pub(crate) async fn end_work(context: &EngineContext, id: Option<WorkId>) {
     }
 }
 
+/// Records that all of this work is done.
+pub(crate) async fn end_all_work(context: &EngineContext, ids: Vec<WorkId>) {
+    for id in ids {
+        end_work(context, Some(id)).await;
+    }
+}
+
 /// The pending work for a profile's tokens so far. A newer token makes it void, but not what is recorded later, for example by a
 /// sign-out while the keyring stores that token.
 pub(crate) async fn work_for_tokens(context: &EngineContext, profile: ProfileId) -> Vec<WorkId> {
@@ -315,9 +322,7 @@ pub(crate) async fn keep_token(context: &EngineContext, profile: ProfileId, toke
     };
     match context.spawner.until_cut_short(keeping).await {
         Some(Some(earlier)) => {
-            for id in earlier {
-                end_work(context, Some(id)).await;
-            }
+            end_all_work(context, earlier).await;
             true
         }
         Some(None) => false,

@@ -19,7 +19,7 @@ use crate::engine::network::endpoints::Endpoints;
 use crate::engine::network::rest_error::RestError;
 use crate::engine::session::desired_state::TargetState;
 use crate::engine::state::session_credentials::SessionCredentials;
-use crate::engine::supervisor::pending_work::{Revocation, end_work, forget_token, keep_token, work_for_tokens};
+use crate::engine::supervisor::pending_work::{Revocation, end_all_work, forget_token, keep_token, work_for_tokens};
 use crate::engine::supervisor::state::profile_state::{ActiveToken, PendingSignIn, SignInStage};
 use crate::engine::supervisor::{Supervisor, failure};
 use crate::protocol::AuthorizationToken;
@@ -285,9 +285,7 @@ impl Supervisor {
         let was_signed_out = self.signed_out.remove(&profile);
         let task = async move {
             if was_signed_out {
-                for id in work_for_tokens(&context, profile).await {
-                    end_work(&context, Some(id)).await;
-                }
+                end_all_work(&context, work_for_tokens(&context, profile).await).await;
             }
             if !unwanted.is_cancelled() && keep_token(&context, profile, &session_credentials.token).await {
                 context.report(InternalEvent::Kept { profile, credentials_number: session_credentials.number }).await;
