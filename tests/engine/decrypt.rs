@@ -98,7 +98,8 @@ async fn a_key_that_is_forgotten_while_the_keyring_is_asked_stays_forgotten() {
         }
         changes
     });
-    assert_eq!(changes, [false, true, false], "it was put back");
+    // The window may have missed the first state.
+    assert!([&[false, true, false][..], &[true, false]].contains(&&*changes), "it was put back: {changes:?}");
 }
 
 /// A keyring that answers each request once it is permitted to.
