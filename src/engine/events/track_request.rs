@@ -119,6 +119,7 @@ pub(crate) enum TrackError {
     BeingRemoved,
     /// The journal did not store the request in time.
     #[error(transparent)]
+    #[cfg_attr(not(unix), expect(dead_code, reason = "nothing answers requests on this system"))]
     NotConfirmed(NotConfirmed),
 }
 
