@@ -58,6 +58,7 @@ struct Noting {
     kept: Arc<Mutex<std::collections::BTreeMap<String, Vec<u8>>>>,
     silence: Arc<Silence>,
     locked: Arc<AtomicBool>,
+    refuses_deletion: Arc<AtomicBool>,
 }
 
 impl SecretStore for Noting {
@@ -87,6 +88,9 @@ impl SecretStore for Noting {
 
     fn delete(&mut self, user: &str) -> Result<(), StoreError> {
         self.silence.wait();
+        if self.refuses_deletion.load(Ordering::SeqCst) {
+            return Err(StoreError::Locked);
+        }
         self.kept.lock().unwrap().remove(user);
         Ok(())
     }
@@ -114,6 +118,7 @@ pub(crate) struct Bench {
     keyring: Arc<Silence>,
     /// Whether the keyring finds nothing, and has no default collection.
     locked: Arc<AtomicBool>,
+    keyring_refuses_deletion: Arc<AtomicBool>,
     /// Whether the proxy has stopped answering.
     proxy: Arc<AtomicBool>,
     /// What the proxy sends over its connections.
@@ -187,8 +192,14 @@ impl Bench {
         let kept = [(format!("token:{}", profile.id), b"T-0".to_vec())].into_iter().filter(|_| locked.is_some());
         let kept = Arc::new(Mutex::new(kept.collect()));
         let is_locked = Arc::new(AtomicBool::new(locked.is_some()));
-        let store =
-            Noting { log: log.clone(), kept: Arc::clone(&kept), silence: silence.clone(), locked: is_locked.clone() };
+        let keyring_refuses_deletion = Arc::<AtomicBool>::default();
+        let store = Noting {
+            log: log.clone(),
+            kept: Arc::clone(&kept),
+            silence: silence.clone(),
+            locked: is_locked.clone(),
+            refuses_deletion: keyring_refuses_deletion.clone(),
+        };
         let keyring = locked.unwrap_or(Keyring::with_store)(Box::new(store));
         let parts = TestParts {
             event_sender,
@@ -212,6 +223,7 @@ impl Bench {
             profile: profile.id,
             keyring: silence,
             locked: is_locked,
+            keyring_refuses_deletion,
             proxy: silent_proxy,
             deliveries,
             running,
@@ -297,6 +309,11 @@ impl Bench {
     /// Deletes everything in the keyring.
     pub(crate) fn empty_keyring(&self) {
         self.kept.lock().unwrap().clear();
+    }
+
+    /// Makes the keyring refuse to delete anything.
+    pub(crate) fn refuse_deletion(&self) {
+        self.keyring_refuses_deletion.store(true, Ordering::SeqCst);
     }
 
     /// Unlocks the keyring.

@@ -2,7 +2,7 @@
 
 use crate::journal::error::JournalError;
 use crate::journal::write::cleanup::Cleaned;
-use crate::journal::write::write_request::WriteRequest;
+use crate::journal::write::writer::Writer;
 
 use super::Journal;
 
@@ -12,8 +12,8 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// If the journal can't be written. If the journal can't be written.
+    /// If the journal can't be written.
     pub async fn clean_step(&self) -> Result<Cleaned, JournalError> {
-        self.order(WriteRequest::Clean).await
+        self.run(Writer::clean_step).await
     }
 }

@@ -1,8 +1,7 @@
 //! Stores the run's clock.
 
 use crate::journal::error::JournalError;
-use crate::journal::tables::clock::KeptClock;
-use crate::journal::write::write_request::WriteRequest;
+use crate::journal::tables::clock::{self, KeptClock};
 
 use super::Journal;
 
@@ -12,7 +11,7 @@ impl Journal {
     /// # Errors
     ///
     /// If the journal can't be written.
-    pub async fn keep_clock(&self, clock: KeptClock) -> Result<(), JournalError> {
-        self.order(|reply| WriteRequest::KeepClock { clock: clock.clone(), reply }).await
+    pub async fn keep_clock(&self, kept: KeptClock) -> Result<(), JournalError> {
+        self.write(move |database| clock::keep(&database.connection, &kept)).await
     }
 }

@@ -9,21 +9,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::activity::{ActivityKey, Entry, Seq, Timestamp};
 use crate::credentials::{JournalId, KeyringError, SealKey};
 use crate::journal::file::generation::Generation;
 use crate::journal::file::schema::FILE;
-use crate::journal::read::history::History;
-use crate::journal::read::reader::{Query, ReadRequest};
+use crate::journal::read::history::{self, History};
+use crate::journal::read::reader::{self, ReadRequest, Reader};
 use crate::journal::tables::clock::KeptClock;
-use crate::journal::tables::notices::PersistedNotice;
-use crate::journal::tables::open_activity::{OpenActivity, OpenIndex};
-use crate::journal::tables::secrets::{MemoryOnly, Sealing, Secrets, Unsealed};
-use crate::journal::write::database::Batch;
-use crate::journal::write::retention::{Limits, PurgeStep};
-use crate::journal::write::write_request::{Append, Reply, WriteRequest};
+use crate::journal::tables::notices::{self, PersistedNotice};
+use crate::journal::tables::open_activity::{self, OpenActivity, OpenIndex};
+use crate::journal::tables::profile_names;
+use crate::journal::tables::secrets::{self, MemoryOnly, Sealing, Secrets, Unsealed};
+use crate::journal::write::append::{Append, Reply};
+use crate::journal::write::database::{Batch, Database, last_alive, number_of};
+use crate::journal::write::retention::{self, Limits, PurgeStep};
+use crate::journal::write::writer::{WriteRequest, Writer};
 use crate::protocol::{RequestId, UnmaskedMessage};
 use crate::settings::ProfileId;
 
@@ -34,8 +37,8 @@ use super::reply::answer;
 #[derive(Clone)]
 pub struct Journal {
     pub(crate) path: Arc<PathBuf>,
-    pub(crate) orders: mpsc::Sender<WriteRequest>,
-    pub(crate) queries: mpsc::Sender<ReadRequest>,
+    pub(crate) requests: mpsc::Sender<WriteRequest>,
+    pub(crate) read_requests: mpsc::Sender<ReadRequest>,
     pub(crate) generation: Generation,
     #[cfg(test)]
     pub(crate) open: OpenIndex,
@@ -59,17 +62,16 @@ impl Journal {
         let path = folder.join(FILE);
         let (generation, open) = (Generation::default(), OpenIndex::default());
         let (sealing, seen) = watch::channel(Sealing::MemoryOnly(MemoryOnly::NotAsked));
-        let (writer, opening) =
-            crate::journal::write::writer::Writer::open(&path, generation.clone(), sealing, open.clone())?;
-        let reader = crate::journal::read::reader::Reader::open(&path, generation.clone(), open.clone())?;
-        let (orders, received) = mpsc::channel(ORDERS);
+        let (writer, opening) = Writer::open(&path, generation.clone(), sealing, open.clone())?;
+        let reader = Reader::open(&path, generation.clone(), open.clone())?;
+        let (requests, received) = mpsc::channel(REQUESTS);
         thread("journal-writer", &path, move || writer.run(received))?;
-        let (queries, received) = mpsc::channel(QUERIES);
+        let (read_requests, received) = mpsc::channel(READ_REQUESTS);
         thread("journal-reader", &path, move || reader.run(received))?;
         let journal = Self {
             path: Arc::new(path),
-            orders,
-            queries,
+            requests,
+            read_requests,
             generation,
             #[cfg(test)]
             open,
@@ -115,7 +117,7 @@ impl Journal {
         // The writer shares the batch, so the caller keeps it whatever happens.
         let batch = Arc::new(Batch { entries, secrets });
         let append = |reply| WriteRequest::Append(Append { profile, batch: Arc::clone(&batch), reply });
-        let first = self.retried(|| self.order_once(append)).await;
+        let first = self.retried(|| self.requested_once(append)).await;
         let Batch { mut entries, secrets } = Arc::unwrap_or_clone(batch);
         match first {
             Ok(Seq(first)) => {
@@ -139,7 +141,7 @@ impl Journal {
         before: Option<Seq>,
         limit: usize,
     ) -> Result<Vec<Entry>, JournalError> {
-        self.entries(Query::Before { profile, before, limit }).await
+        self.read(move |connection, _| reader::newest_before(connection, profile, before, limit)).await
     }
 
     /// The newest `limit` download entries of a profile before `before`, in ascending order. The time it takes does not grow with
@@ -154,7 +156,7 @@ impl Journal {
         before: Seq,
         limit: usize,
     ) -> Result<Vec<Entry>, JournalError> {
-        self.entries(Query::DownloadsBefore { profile, before, limit }).await
+        self.read(move |connection, _| reader::downloads_before(connection, profile, before, limit)).await
     }
 
     /// The oldest `limit` entries of a profile from `from` on, in ascending order.
@@ -163,7 +165,7 @@ impl Journal {
     ///
     /// If the journal can't be read.
     pub async fn since(&self, profile: ProfileId, from: Seq, limit: usize) -> Result<Vec<Entry>, JournalError> {
-        self.entries(Query::Since { profile, from, limit }).await
+        self.read(move |connection, _| reader::oldest_from(connection, profile, from, limit)).await
     }
 
     /// The entries of one activity, in ascending order; the newest, if there are very many. `known` is the first and the last entry
@@ -179,8 +181,8 @@ impl Journal {
         key: &ActivityKey,
         known: Option<(Seq, Seq)>,
     ) -> Result<History, JournalError> {
-        let wanted = crate::journal::read::history::HistoryQuery { profile, key: key.clone(), known };
-        self.read(|reply| ReadRequest::History { wanted: wanted.clone(), reply }).await
+        let wanted = history::HistoryQuery { profile, key: key.clone(), known };
+        self.read(move |connection, open| history::read(connection, open, &wanted)).await
     }
 
     /// The open activities of a profile. After an update of this program it waits until all entries have been read once.
@@ -189,7 +191,7 @@ impl Journal {
     ///
     /// If the journal can't be read.
     pub async fn open_activities(&self, profile: ProfileId) -> Result<Vec<OpenActivity>, JournalError> {
-        self.order(|reply| WriteRequest::Open { profile, reply }).await
+        self.requested(|reply| WriteRequest::Open { profile, reply }).await
     }
 
     /// Clears a profile's history: it can't be read from here on. [`Self::clean_step`] deletes it from the disk.
@@ -198,7 +200,7 @@ impl Journal {
     ///
     /// If that failed; then nothing was cleared.
     pub async fn forget_profile(&self, profile: ProfileId) -> Result<(), JournalError> {
-        self.order(|reply| WriteRequest::Forget { profile, reply }).await
+        self.run(move |writer| writer.forget_profile(profile)).await
     }
 
     /// Starts sealing secrets with the key that the keyring returned for [`Opened::id`], or stops storing secrets if it returned an
@@ -208,7 +210,7 @@ impl Journal {
     ///
     /// If the journal can't be written.
     pub async fn seal_with(&self, key: Result<SealKey, KeyringError>) -> Result<Sealing, JournalError> {
-        self.order(|reply| WriteRequest::Seal { key: key.clone(), reply }).await
+        self.run(move |writer| writer.seal(key)).await
     }
 
     /// Whether secrets that are passed in are stored.
@@ -222,7 +224,7 @@ impl Journal {
     ///
     /// If the journal can't be read. A secret that can't be opened is counted instead.
     pub async fn secrets(&self, profile: ProfileId) -> Result<Unsealed, JournalError> {
-        self.order(|reply| WriteRequest::Secrets { profile, reply }).await
+        self.write(move |database| database.secrets(profile)).await
     }
 
     /// The message behind an entry, as received except for credentials; `None` if only the entry's own link was masked in it, or if
@@ -232,7 +234,8 @@ impl Journal {
     ///
     /// If the journal can't be read.
     pub async fn original(&self, profile: ProfileId, seq: Seq) -> Result<Option<UnmaskedMessage>, JournalError> {
-        self.order(|reply| WriteRequest::Original { profile, seq, reply }).await
+        let seq = i64::try_from(seq.0).unwrap_or(i64::MAX);
+        self.write(move |database| database.original(profile, seq)).await
     }
 
     /// Deletes the secrets of a request, once they have been used or are no longer valid.
@@ -241,9 +244,8 @@ impl Journal {
     ///
     /// If they could not be deleted.
     pub async fn forget_secret(&self, profile: ProfileId, request: &RequestId) -> Result<(), JournalError> {
-        self.order(|reply| WriteRequest::ForgetSecret { profile, request: request.clone(), reply })
-            .await
-            .map(|_count| ())
+        let request = request.clone();
+        self.write(move |database| database.forget_secret(profile, &request)).await.map(|_count| ())
     }
 
     /// Deletes expired secrets, locked ones included, and returns their number: expired as their messages said, else after
@@ -255,7 +257,11 @@ impl Journal {
     pub async fn forget_expired_secrets(&self, now: Timestamp, lifetime: Duration) -> Result<u64, JournalError> {
         let lifetime = i64::try_from(lifetime.as_micros()).unwrap_or(i64::MAX);
         let came_before = Timestamp(now.0.saturating_sub(lifetime));
-        self.order(|reply| WriteRequest::ForgetExpired { now, came_before, reply }).await
+        self.write(move |database| {
+            open_activity::expiry::settle_expired(&mut database.connection, &database.open, now, came_before)?;
+            secrets::forget_expired(&database.connection, now, came_before)
+        })
+        .await
     }
 
     /// Stores a notice until it is dismissed; the same notice is stored once.
@@ -264,7 +270,7 @@ impl Journal {
     ///
     /// If the journal can't be written.
     pub async fn keep_notice(&self, notice: PersistedNotice) -> Result<(), JournalError> {
-        self.order(|reply| WriteRequest::KeepNotice { notice: notice.clone(), reply }).await
+        self.write(move |database| notices::keep(&mut database.connection, &notice)).await
     }
 
     /// The stored notices, oldest first.
@@ -273,7 +279,7 @@ impl Journal {
     ///
     /// If the journal can't be read.
     pub async fn notices(&self) -> Result<Vec<PersistedNotice>, JournalError> {
-        self.order(WriteRequest::Notices).await
+        self.write(|database| notices::all(&database.connection)).await
     }
 
     /// Stores the name of a profile for exports, until its history is cleared.
@@ -282,7 +288,7 @@ impl Journal {
     ///
     /// If the journal can't be written.
     pub async fn name_profile(&self, profile: ProfileId, name: String) -> Result<(), JournalError> {
-        self.order(|reply| WriteRequest::NameProfile { profile, name: name.clone(), reply }).await
+        self.write(move |database| profile_names::keep(&database.connection, profile, &name)).await
     }
 
     /// Deletes a dismissed notice.
@@ -291,7 +297,7 @@ impl Journal {
     ///
     /// If it could not be deleted.
     pub async fn notice_read(&self, profile: Option<ProfileId>, sentence: String) -> Result<(), JournalError> {
-        self.order(|reply| WriteRequest::NoticeRead { profile, sentence: sentence.clone(), reply }).await
+        self.write(move |database| notices::read(&database.connection, profile, &sentence)).await
     }
 
     /// Notes that a profile is live: once a minute while it is, so that later runs know since when it was not.
@@ -300,7 +306,7 @@ impl Journal {
     ///
     /// If the journal can't be written.
     pub async fn alive(&self, profile: ProfileId, at: Timestamp) -> Result<(), JournalError> {
-        self.order(|reply| WriteRequest::Alive { profile, at, reply }).await
+        self.write(move |database| database.alive(profile, at)).await
     }
 
     /// The last proof that a profile was live: the latest of the last [`Self::alive`], its newest message and its newest gap. Call
@@ -311,7 +317,10 @@ impl Journal {
     ///
     /// If the journal can't be read.
     pub async fn last_alive(&self, profile: ProfileId) -> Result<Option<Timestamp>, JournalError> {
-        self.read(|reply| ReadRequest::LastAlive { profile, reply }).await
+        self.read(move |connection, _| {
+            number_of(connection, profile)?.map_or(Ok(None), |number| last_alive(connection, number))
+        })
+        .await
     }
 
     /// Whether these limits may require a purge; open items count as well.
@@ -320,7 +329,8 @@ impl Journal {
     ///
     /// If the journal can't be read.
     pub async fn is_purge_due(&self, now: Timestamp, limits: &Limits) -> Result<bool, JournalError> {
-        self.read(|reply| ReadRequest::Due { now, limits: limits.clone(), reply }).await
+        let limits = limits.clone();
+        self.read(move |connection, _| retention::is_due(connection, now, &limits)).await
     }
 
     /// Removes a little of what exceeds the limits. Waiting appends are served between two steps: continue while
@@ -330,7 +340,8 @@ impl Journal {
     ///
     /// If the journal can't be written; then nothing was removed.
     pub async fn purge_step(&self, now: Timestamp, limits: &Limits) -> Result<PurgeStep, JournalError> {
-        self.order(|reply| WriteRequest::Purge { now, limits: limits.clone(), reply }).await
+        let limits = limits.clone();
+        self.run(move |writer| writer.purge_step(now, &limits)).await
     }
 
     /// The size on the disk in bytes: the database and its write-ahead log.
@@ -346,11 +357,11 @@ impl Journal {
     /// return their entries.
     pub async fn close(&self) {
         let (reply, closed) = oneshot::channel();
-        if self.queries.send(ReadRequest::Close(reply)).await.is_ok() {
+        if self.read_requests.send(ReadRequest::Close(reply)).await.is_ok() {
             answer(closed).await;
         }
         let (reply, closed) = oneshot::channel();
-        if self.orders.send(WriteRequest::Close(reply)).await.is_ok() {
+        if self.requests.send(WriteRequest::Close(reply)).await.is_ok() {
             answer(closed).await;
         }
     }
@@ -359,10 +370,6 @@ impl Journal {
     #[cfg(test)]
     pub(crate) fn reader_steps(&self) -> u64 {
         self.open.steps().load(std::sync::atomic::Ordering::Relaxed)
-    }
-
-    pub(crate) async fn entries(&self, query: Query) -> Result<Vec<Entry>, JournalError> {
-        self.read(|reply| ReadRequest::Query { query: query.clone(), reply }).await
     }
 
     /// A handle to the same journal that makes a request once more if another journal can answer it.
@@ -383,38 +390,58 @@ impl Journal {
         }
     }
 
+    /// Runs an operation of the database on the writer's thread. It is cloned because it may have to run once more on another
+    /// journal.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut Database) -> rusqlite::Result<T> + Clone + Send + 'static,
+    ) -> Result<T, JournalError> {
+        self.run(|writer| writer.with(operation)).await
+    }
+
+    /// Runs an operation of the writer on its thread.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut Writer) -> Result<T, JournalError> + Clone + Send + 'static,
+    ) -> Result<T, JournalError> {
+        self.requested(|reply| WriteRequest::run(operation.clone(), reply)).await
+    }
+
     /// Sends a request to the writer.
-    pub(crate) async fn order<T>(&self, order: impl Fn(Reply<T>) -> WriteRequest) -> Result<T, JournalError> {
-        self.retried(|| self.order_once(&order)).await.inspect_err(log)
+    pub(crate) async fn requested<T>(&self, request: impl Fn(Reply<T>) -> WriteRequest) -> Result<T, JournalError> {
+        self.retried(|| self.requested_once(&request)).await.inspect_err(log)
     }
 
-    async fn order_once<T>(&self, order: impl FnOnce(Reply<T>) -> WriteRequest) -> Result<T, JournalError> {
+    async fn requested_once<T>(&self, request: impl FnOnce(Reply<T>) -> WriteRequest) -> Result<T, JournalError> {
         let (reply, done) = oneshot::channel();
-        self.orders.send(order(reply)).await.map_err(|_closed| JournalError::Closed)?;
+        self.requests.send(request(reply)).await.map_err(|_closed| JournalError::Closed)?;
         answer(done).await.unwrap_or(Err(JournalError::Closed))
     }
 
-    /// Sends a request to the reader. If it finds the database damaged, the writer repairs it, and the error reports that.
-    pub(crate) async fn read<T>(&self, reading: impl Fn(Reply<T>) -> ReadRequest) -> Result<T, JournalError> {
-        self.retried(|| self.read_repaired(&reading)).await.inspect_err(log)
-    }
-
-    async fn read_repaired<T>(&self, reading: impl Fn(Reply<T>) -> ReadRequest) -> Result<T, JournalError> {
-        let damaged = self.generation.get();
-        match self.read_once(&reading).await {
-            Err(JournalError::Damaged { .. }) => {
-                self.order_once(|reply| WriteRequest::Mend { damaged, reply }).await?;
-                // It has been repaired since, and the caller that triggered the repair got the report.
-                self.read_once(&reading).await
+    /// Reads on the reader's thread. If it finds the database damaged, the writer repairs it, and the error reports that.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection, &OpenIndex) -> rusqlite::Result<T> + Clone + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let read_once = || async {
+            let (reply, done) = oneshot::channel();
+            let request = ReadRequest::run(read.clone(), reply);
+            self.read_requests.send(request).await.map_err(|_closed| JournalError::Closed)?;
+            answer(done).await.unwrap_or(Err(JournalError::Closed))
+        };
+        let read_repaired = || async {
+            let damaged = self.generation.get();
+            match read_once().await {
+                Err(JournalError::Damaged { .. }) => {
+                    let mend = |reply| WriteRequest::run(move |writer| writer.mend_if_still(damaged), reply);
+                    self.requested_once(mend).await?;
+                    // It has been repaired since, and the caller that triggered the repair got the report.
+                    read_once().await
+                }
+                other => other,
             }
-            other => other,
-        }
-    }
-
-    pub(crate) async fn read_once<T>(&self, reading: impl Fn(Reply<T>) -> ReadRequest) -> Result<T, JournalError> {
-        let (reply, done) = oneshot::channel();
-        self.queries.send(reading(reply)).await.map_err(|_closed| JournalError::Closed)?;
-        answer(done).await.unwrap_or(Err(JournalError::Closed))
+        };
+        self.retried(read_repaired).await.inspect_err(log)
     }
 }
 
@@ -447,7 +474,7 @@ pub(crate) fn thread(name: &str, path: &Path, body: impl FnOnce() + Send + 'stat
 
 /// Capacity of the writer's request queue. When it is full, callers wait: a session then stops reading its socket, and TCP slows
 /// the server down.
-pub(crate) const ORDERS: usize = 16;
+pub(crate) const REQUESTS: usize = 16;
 
 /// Capacity of the reader's request queue. When it is full, callers wait.
-pub(crate) const QUERIES: usize = 32;
+pub(crate) const READ_REQUESTS: usize = 32;

@@ -3,7 +3,6 @@
 use crate::activity::Timestamp;
 use crate::journal::error::JournalError;
 use crate::journal::tables::pending_work::{PendingWork, WorkId};
-use crate::journal::write::write_request::WriteRequest;
 
 use super::Journal;
 
@@ -15,7 +14,7 @@ impl Journal {
     ///
     /// If the journal can't be written; then nothing was recorded.
     pub async fn begin_work(&self, works: Vec<PendingWork>, at: Timestamp) -> Result<Vec<WorkId>, JournalError> {
-        self.order(|reply| WriteRequest::BeginWork { works: works.clone(), at, reply }).await
+        self.run(move |writer| writer.begin_work(&works, at)).await
     }
 
     /// The pending work, oldest first. To get tokens, call it after [`Self::seal_with`].
@@ -24,7 +23,7 @@ impl Journal {
     ///
     /// If the journal can't be read.
     pub async fn pending_work(&self) -> Result<Vec<(WorkId, PendingWork)>, JournalError> {
-        self.order(WriteRequest::PendingWork).await
+        self.write(|database| database.pending_work()).await
     }
 
     /// Deletes finished work.
@@ -33,6 +32,6 @@ impl Journal {
     ///
     /// If the journal can't be written; then the work will be done again.
     pub async fn end_work(&self, work: WorkId) -> Result<(), JournalError> {
-        self.order(|reply| WriteRequest::EndWork { work, reply }).await
+        self.write(move |database| database.end_work(work)).await
     }
 }

@@ -2,63 +2,40 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{CachedStatement, Connection, Params};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::activity::{Entry, Seq, Timestamp};
+use crate::activity::{Entry, Seq};
 use crate::journal::error::JournalError;
 use crate::journal::file::generation::Generation;
 use crate::journal::file::row::{self, COLUMNS, to_sql};
 use crate::journal::file::schema;
 use crate::journal::tables::open_activity::OpenIndex;
-use crate::journal::write::database::{last_alive, number_of};
-use crate::journal::write::retention::{self, Limits};
-use crate::journal::write::write_request::Reply;
+use crate::journal::write::append::Reply;
+use crate::journal::write::database::number_of;
 use crate::settings::ProfileId;
 
-use super::history::{self, History};
-
-/// Requests to the reader thread.
-#[derive(Debug)]
+/// A request to the reader thread.
 pub(crate) enum ReadRequest {
-    /// Reads entries.
-    Query {
-        /// Selects the entries.
-        query: Query,
-        reply: Reply<Vec<Entry>>,
-    },
-    /// Reads the entries of one activity.
-    History {
-        /// Selects the activity.
-        wanted: history::HistoryQuery,
-        reply: Reply<History>,
-    },
-    /// Checks whether anything exceeds the limits.
-    Due {
-        /// The current time.
-        now: Timestamp,
-        limits: Limits,
-        reply: Reply<bool>,
-    },
-    /// Reads the last time at which a profile is known to have been live.
-    LastAlive {
-        /// The profile to look up.
-        profile: ProfileId,
-        reply: Reply<Option<Timestamp>>,
-    },
+    /// Reads something, and replies with it.
+    Run(Box<dyn FnOnce(&mut Reader) + Send>),
     /// Stops the thread. Replies by dropping the sender.
     Close(oneshot::Sender<()>),
 }
 
-/// Selects entries, always in ascending order.
-#[derive(Debug, Clone)]
-pub(crate) enum Query {
-    /// The newest before a number.
-    Before { profile: ProfileId, before: Option<Seq>, limit: usize },
-    /// The newest download entries before a number.
-    DownloadsBefore { profile: ProfileId, before: Seq, limit: usize },
-    /// The oldest from a number on.
-    Since { profile: ProfileId, from: Seq, limit: usize },
+impl ReadRequest {
+    /// A request that replies with what `read` finds. If the caller is gone, nothing is read.
+    pub(crate) fn run<T: Send + 'static>(
+        read: impl FnOnce(&Connection, &OpenIndex) -> rusqlite::Result<T> + Send + 'static,
+        reply: Reply<T>,
+    ) -> Self {
+        Self::Run(Box::new(|reader| {
+            if !reply.is_closed() {
+                let open = reader.open.clone();
+                drop(reply.send(reader.with(|connection| read(connection, &open))));
+            }
+        }))
+    }
 }
 
 /// The reading connection.
@@ -76,29 +53,11 @@ impl Reader {
         Ok(Self { path: path.to_owned(), generation, open, connection })
     }
 
-    /// Serves queries until a close request arrives or the last handle is dropped. A caller that is gone needs no reply.
-    pub(crate) fn run(mut self, mut queries: mpsc::Receiver<ReadRequest>) {
-        while let Some(reading) = queries.blocking_recv() {
-            match reading {
-                ReadRequest::Query { query, reply } => {
-                    if !reply.is_closed() {
-                        drop(reply.send(self.with(|connection| answer(connection, &query))));
-                    }
-                }
-                ReadRequest::History { wanted, reply } => {
-                    if !reply.is_closed() {
-                        let open = self.open.clone();
-                        drop(reply.send(self.with(|connection| history::read(connection, &open, &wanted))));
-                    }
-                }
-                ReadRequest::Due { now, limits, reply } => {
-                    drop(reply.send(self.with(|connection| retention::is_due(connection, now, &limits))));
-                }
-                ReadRequest::LastAlive { profile, reply } => {
-                    drop(reply.send(self.with(|connection| {
-                        number_of(connection, profile)?.map_or(Ok(None), |number| last_alive(connection, number))
-                    })));
-                }
+    /// Serves requests until a close request arrives or the last handle is dropped.
+    pub(crate) fn run(mut self, mut requests: mpsc::Receiver<ReadRequest>) {
+        while let Some(request) = requests.blocking_recv() {
+            match request {
+                ReadRequest::Run(read) => read(&mut self),
                 ReadRequest::Close(reply) => {
                     drop(self);
                     drop(reply);
@@ -147,41 +106,53 @@ fn connect(path: &Path, open: &OpenIndex) -> Result<Connection, JournalError> {
     Ok(connection)
 }
 
-fn answer(connection: &Connection, query: &Query) -> rusqlite::Result<Vec<Entry>> {
-    match query {
-        Query::Before { profile, before, limit } => {
-            let Some(profile) = number_of(connection, *profile)? else { return Ok(Vec::new()) };
-            let before = before.map_or(i64::MAX, to_sql);
-            let mut statement = prepare(connection, "profile = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3")?;
-            let mut entries = collect(&mut statement, (profile, before, limit_to_sql(*limit)))?;
-            entries.reverse();
-            Ok(entries)
-        }
-        Query::DownloadsBefore { profile, before, limit } => {
-            let Some(profile) = number_of(connection, *profile)? else { return Ok(Vec::new()) };
-            // The first condition is that of the index `entry_of_download`.
-            let condition = "kind = 42 AND profile = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
-            let mut statement = prepare(connection, condition)?;
-            let mut entries = collect(&mut statement, (profile, to_sql(*before), limit_to_sql(*limit)))?;
-            entries.reverse();
-            Ok(entries)
-        }
-        Query::Since { profile, from, limit } => {
-            let Some(profile) = number_of(connection, *profile)? else { return Ok(Vec::new()) };
-            let mut statement = prepare(connection, "profile = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3")?;
-            collect(&mut statement, (profile, to_sql(*from), limit_to_sql(*limit)))
-        }
-    }
+/// The newest `limit` entries of a profile before `before`, in ascending order.
+pub(crate) fn newest_before(
+    connection: &Connection,
+    profile: ProfileId,
+    before: Option<Seq>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Entry>> {
+    let before = before.map_or(i64::MAX, to_sql);
+    let mut entries = select(connection, profile, "seq < ?2 ORDER BY seq DESC LIMIT ?3", before, limit)?;
+    entries.reverse();
+    Ok(entries)
 }
 
-fn prepare<'a>(connection: &'a Connection, condition: &str) -> rusqlite::Result<CachedStatement<'a>> {
-    connection.prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE {condition}"))
+/// The newest `limit` download entries of a profile before `before`, in ascending order.
+pub(crate) fn downloads_before(
+    connection: &Connection,
+    profile: ProfileId,
+    before: Seq,
+    limit: usize,
+) -> rusqlite::Result<Vec<Entry>> {
+    // The first condition is that of the index `entry_of_download`.
+    let condition = "kind = 42 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
+    let mut entries = select(connection, profile, condition, to_sql(before), limit)?;
+    entries.reverse();
+    Ok(entries)
 }
 
-fn collect(statement: &mut CachedStatement<'_>, params: impl Params) -> rusqlite::Result<Vec<Entry>> {
-    statement.query_map(params, row::read)?.collect()
+/// The oldest `limit` entries of a profile from `from` on, in ascending order.
+pub(crate) fn oldest_from(
+    connection: &Connection,
+    profile: ProfileId,
+    from: Seq,
+    limit: usize,
+) -> rusqlite::Result<Vec<Entry>> {
+    select(connection, profile, "seq >= ?2 ORDER BY seq LIMIT ?3", to_sql(from), limit)
 }
 
-fn limit_to_sql(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
+/// The entries of a profile that fulfil a condition on ?2, the number, and ?3, the limit.
+fn select(
+    connection: &Connection,
+    profile: ProfileId,
+    condition: &str,
+    seq: i64,
+    limit: usize,
+) -> rusqlite::Result<Vec<Entry>> {
+    let Some(profile) = number_of(connection, profile)? else { return Ok(Vec::new()) };
+    let query = format!("SELECT {COLUMNS} FROM entry WHERE profile = ?1 AND {condition}");
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    connection.prepare_cached(&query)?.query_map((profile, seq, limit), row::read)?.collect()
 }

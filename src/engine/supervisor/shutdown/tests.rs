@@ -102,3 +102,27 @@ async fn quitting_waits_for_a_slow_disk_so_that_what_was_received_is_kept() {
     bench.ended().await;
     assert_eq!(bench.journal.ids(), ["c-1"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_out_stays_recorded_although_the_keyring_stores_an_earlier_token_after_it() {
+    let mut bench = Bench::signed_in(jiff::SignedDuration::ZERO).await;
+    let profile = bench.profile;
+    bench.silence_keyring();
+    bench.actions.send(Action::RenewToken(profile)).await.unwrap();
+    bench.until("join T-2").await;
+    bench.idle().await;
+    bench.refuse_deletion();
+    bench.actions.send(Action::SignOut { profile, revoke: false }).await.unwrap();
+    let is_recorded = async |bench: &Bench| {
+        let works = bench.journal.journal.pending_work().await.unwrap();
+        works.iter().any(|(_, work)| *work == PendingWork::ForgetToken(profile))
+    };
+    while !is_recorded(&bench).await {
+        tokio::task::yield_now().await;
+    }
+    bench.wake_keyring();
+    bench.until("keep T-2").await;
+    bench.notice("is locked").await;
+    bench.idle().await;
+    assert!(is_recorded(&bench).await, "a program that is killed now would keep a token that is to be deleted");
+}

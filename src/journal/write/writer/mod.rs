@@ -6,25 +6,26 @@
 use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc::error::TryRecvError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::activity::Seq;
+use crate::activity::{Seq, Timestamp};
 use crate::credentials::{JournalId, KeyringError, SealKey};
 use crate::journal::error::{JournalError, RepairReport};
 use crate::journal::file::file_id::{FileId, is_missing};
 use crate::journal::file::generation::Generation;
 use crate::journal::file::lock::{self, DataDirLock};
 use crate::journal::tables::clock::{self, KeptClock};
-use crate::journal::tables::notices;
+use crate::journal::tables::earlier_links;
 use crate::journal::tables::open_activity::{self, OpenActivity, OpenIndex};
-use crate::journal::tables::secrets::{self, MemoryOnly, Sealing};
-use crate::journal::tables::{earlier_links, profile_names};
+use crate::journal::tables::pending_work::{PendingWork, WorkId};
+use crate::journal::tables::secrets::{MemoryOnly, Sealing};
 use crate::settings::{ProfileId, atomic};
 
+use super::append::{Append, Reply};
+use super::cleanup::Cleaned;
 use super::database::{Database, FileState};
 use super::repair;
-use super::retention::{self, Pass};
-use super::write_request::{Append, Reply, WriteRequest};
+use super::retention::{self, Limits, Pass, PurgeStep};
 
 /// Maximum number of entries of waiting appends merged into one transaction. A larger append gets its own transaction.
 const MERGED: usize = 16_384;
@@ -37,6 +38,28 @@ pub(crate) struct Opening {
     pub(crate) recovered: Option<RepairReport>,
     /// The clock of the last run.
     pub(crate) clock: Option<KeptClock>,
+}
+
+/// A request to the writer thread.
+pub(crate) enum WriteRequest {
+    /// Commits a batch. Replies with the number of the first entry; the others follow it.
+    Append(Append),
+    /// Reads the open activities of a profile. Replies when the open-activity table is complete.
+    Open { profile: ProfileId, reply: Reply<Vec<OpenActivity>> },
+    /// Runs any other operation, which also replies.
+    Run(Box<dyn FnOnce(&mut Writer) + Send>),
+    /// Stops the thread, after everything sent before. Replies by dropping the sender.
+    Close(oneshot::Sender<()>),
+}
+
+impl WriteRequest {
+    /// A request that runs `operation` and replies with its result. If the caller is gone, nobody needs the reply.
+    pub(crate) fn run<T: Send + 'static>(
+        operation: impl FnOnce(&mut Writer) -> Result<T, JournalError> + Send + 'static,
+        reply: Reply<T>,
+    ) -> Self {
+        Self::Run(Box::new(|writer| drop(reply.send(operation(writer)))))
+    }
 }
 
 /// The writing connection, and what is needed to reopen it.
@@ -131,7 +154,8 @@ impl Writer {
                     orders.close();
                     closing.push(reply);
                 }
-                other => self.obey(other),
+                WriteRequest::Open { profile, reply } => self.waiting.push((profile, reply)),
+                WriteRequest::Run(operation) => operation(&mut self),
             }
             self.build_a_little();
         }
@@ -172,73 +196,36 @@ impl Writer {
         true
     }
 
-    /// Handles any request other than append and close. A caller that is gone needs no reply.
-    fn obey(&mut self, order: WriteRequest) {
-        match order {
-            WriteRequest::Append(append) => self.append(vec![append]),
-            WriteRequest::Forget { profile, reply } => {
-                let next = self.next;
-                drop(reply.send(self.with(|database| database.forget_profile(profile, next))));
-            }
-            WriteRequest::Clean(reply) => {
-                let next = self.next;
-                drop(reply.send(self.with(|database| database.clean_step(next))));
-            }
-            WriteRequest::BeginWork { works, at, reply } => {
-                let next = self.next;
-                drop(reply.send(self.with(|database| database.begin_work((&works, at), next))));
-            }
-            WriteRequest::PendingWork(reply) => drop(reply.send(self.with(|database| database.pending_work()))),
-            WriteRequest::EndWork { work, reply } => drop(reply.send(self.with(|database| database.end_work(work)))),
-            WriteRequest::KeepClock { clock, reply } => {
-                drop(reply.send(self.with(|database| clock::keep(&database.connection, &clock))));
-            }
-            WriteRequest::Alive { profile, at, reply } => {
-                drop(reply.send(self.with(|database| database.alive(profile, at))));
-            }
-            WriteRequest::Seal { key, reply } => drop(reply.send(self.seal(key))),
-            WriteRequest::Secrets { profile, reply } => {
-                drop(reply.send(self.with(|database| database.secrets(profile))));
-            }
-            WriteRequest::Original { profile, seq, reply } => {
-                let seq = i64::try_from(seq.0).unwrap_or(i64::MAX);
-                drop(reply.send(self.with(|database| database.original(profile, seq))));
-            }
-            WriteRequest::ForgetSecret { profile, request, reply } => {
-                drop(reply.send(self.with(|database| database.forget_secret(profile, &request))));
-            }
-            WriteRequest::ForgetExpired { now, came_before, reply } => {
-                let forget = |database: &mut Database| {
-                    open_activity::expiry::settle_expired(&mut database.connection, &database.open, now, came_before)?;
-                    secrets::forget_expired(&database.connection, now, came_before)
-                };
-                drop(reply.send(self.with(forget)));
-            }
-            WriteRequest::NameProfile { profile, name, reply } => {
-                drop(reply.send(self.with(|database| profile_names::keep(&database.connection, profile, &name))));
-            }
-            WriteRequest::KeepNotice { notice, reply } => {
-                drop(reply.send(self.with(|database| notices::keep(&mut database.connection, &notice))));
-            }
-            WriteRequest::Notices(reply) => drop(reply.send(self.with(|database| notices::all(&database.connection)))),
-            WriteRequest::NoticeRead { profile, sentence, reply } => {
-                drop(reply.send(self.with(|database| notices::read(&database.connection, profile, &sentence))));
-            }
-            WriteRequest::Open { profile, reply } => self.waiting.push((profile, reply)),
-            WriteRequest::Purge { now, limits, reply } => {
-                let (next, mut pass) = (self.next, std::mem::take(&mut self.pass));
-                let step = self.with(|database| {
-                    retention::step(&mut database.connection, &database.open, &mut pass, (now, &limits), next)
-                });
-                self.pass = pass;
-                drop(reply.send(step));
-            }
-            WriteRequest::Mend { damaged, reply } => {
-                let outcome = if self.generation.get() == damaged { Err(self.mend()) } else { Ok(()) };
-                drop(reply.send(outcome));
-            }
-            WriteRequest::Close(reply) => drop(reply),
-        }
+    /// Clears a profile's history.
+    pub(crate) fn forget_profile(&mut self, profile: ProfileId) -> Result<(), JournalError> {
+        let next = self.next;
+        self.with(|database| database.forget_profile(profile, next))
+    }
+
+    /// Runs a step of deleting cleared history from the disk.
+    pub(crate) fn clean_step(&mut self) -> Result<Cleaned, JournalError> {
+        let next = self.next;
+        self.with(|database| database.clean_step(next))
+    }
+
+    /// Records pending work.
+    pub(crate) fn begin_work(&mut self, works: &[PendingWork], at: Timestamp) -> Result<Vec<WorkId>, JournalError> {
+        let next = self.next;
+        self.with(|database| database.begin_work((works, at), next))
+    }
+
+    /// Runs a step of retention.
+    pub(crate) fn purge_step(&mut self, now: Timestamp, limits: &Limits) -> Result<PurgeStep, JournalError> {
+        let (next, mut pass) = (self.next, std::mem::take(&mut self.pass));
+        let step = self
+            .with(|database| retention::step(&mut database.connection, &database.open, &mut pass, (now, limits), next));
+        self.pass = pass;
+        step
+    }
+
+    /// Repairs a database of this generation that the reader found damaged. No error if it has been repaired since.
+    pub(crate) fn mend_if_still(&mut self, damaged: u64) -> Result<(), JournalError> {
+        if self.generation.get() == damaged { Err(self.mend()) } else { Ok(()) }
     }
 
     /// Commits appends in one transaction. If that fails, retries each in its own, because a single one may be the cause.
@@ -277,7 +264,7 @@ impl Writer {
     }
 
     /// Starts sealing with a key, or stops sealing.
-    fn seal(&mut self, key: Result<SealKey, KeyringError>) -> Result<Sealing, JournalError> {
+    pub(crate) fn seal(&mut self, key: Result<SealKey, KeyringError>) -> Result<Sealing, JournalError> {
         let sealing = match key {
             Ok(key) => {
                 let sealing = self.with(|database| database.seal(key.clone()))?;
@@ -297,7 +284,10 @@ impl Writer {
     }
 
     /// Runs an operation on the database. It only succeeds if the files are still at their path afterwards.
-    fn with<T>(&mut self, act: impl FnOnce(&mut Database) -> rusqlite::Result<T>) -> Result<T, JournalError> {
+    pub(crate) fn with<T>(
+        &mut self,
+        act: impl FnOnce(&mut Database) -> rusqlite::Result<T>,
+    ) -> Result<T, JournalError> {
         let mut database = match self.database.take() {
             Some(database) => database,
             None => self.open_again()?,

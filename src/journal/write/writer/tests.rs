@@ -9,8 +9,8 @@ use crate::journal::file::generation::Generation;
 use crate::journal::tables::open_activity::OpenIndex;
 use crate::journal::tables::secrets::{Sealing, Secrets};
 use crate::journal::tests::{commands, profile};
+use crate::journal::write::append::Append;
 use crate::journal::write::database::Batch;
-use crate::journal::write::write_request::Append;
 
 use super::*;
 
