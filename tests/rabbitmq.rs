@@ -27,6 +27,8 @@ fn event(id: &str) -> Value {
 }
 
 async fn sandbox_on(broker: &Broker) -> SandboxHandle {
+    // What the sandbox logs is shown if a test fails. Another test may have set this already.
+    drop(tracing_subscriber::fmt().with_test_writer().with_max_level(tracing::Level::INFO).try_init());
     let options = Options { amqp: Some(broker.address()), scenario: Scenario::Quiet, ..Options::embedded() };
     start(options).await.expect("a sandbox")
 }

@@ -76,7 +76,7 @@ impl Record {
             status: activity.status().word().into_owned(),
             message: whole.map_or_else(|| message.into_owned(), str::to_owned),
             label: activity.label().to_owned(),
-            context: activity.context().to_owned(),
+            context: activity.whole_context().to_owned(),
             source: activity.source().map(Evidence::word),
             first_seen: activity.shown(activity.first_seen()).to_string(),
             at: activity.shown(at).to_string(),

@@ -28,6 +28,7 @@ pub use entry::{
     Seq, StatusCheck,
 };
 pub use filter::error::{FilterError, Problem};
+pub use filter::evaluate::WholeTexts;
 pub use filter::expression::Filter;
 pub use filter::names::Field;
 pub use filter::slip::Suggestion;

@@ -232,8 +232,13 @@ impl<'a> Activity<'a> {
         self.pool.get(self.row.label)
     }
 
-    /// `data_context`; empty if there is none.
-    pub fn context(&self) -> &'a str {
+    /// `data_context`; empty if there is none. At most about 200 characters.
+    pub fn context(&self) -> Cow<'a, str> {
+        cut(self.whole_context())
+    }
+
+    /// Same without the limit, as far as the text is in memory. Filters search this text.
+    pub fn whole_context(&self) -> &'a str {
         self.data.map_or("", |data| self.pool.get(data.context.value))
     }
 

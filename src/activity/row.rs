@@ -344,7 +344,7 @@ impl Row {
             }
             (Fact::Heard(Message::Data(report)), Some(data)) => {
                 if let Some(context) = &report.context {
-                    data.context.offer(entry, pool.intern(&cut(context)));
+                    data.context.offer(entry, pool.intern_whole(context));
                 }
                 if matches!(report.delivery, DataBody::Link(_) | DataBody::StreamToken(_)) {
                     data.expires.offer(entry, report.life);
@@ -410,7 +410,7 @@ fn apply_deed(entry: &Entry, deed: &LocalEvent, data: &mut DataColumns, pool: &m
         LocalEvent::Requested(requested) => {
             data.requested.offer(entry, pool.intern(&cut(&requested.file_name)));
             if !requested.context.is_empty() {
-                data.context.offer(entry, pool.intern(&cut(&requested.context)));
+                data.context.offer(entry, pool.intern_whole(&requested.context));
             }
             return;
         }

@@ -57,7 +57,10 @@ impl Environment {
             // is odd about it.
             username: text("PRIVICORE_USERNAME")?.map(|name| pasted::trimmed(&name).to_owned()),
             password: text("PRIVICORE_PASSWORD")?.map(SecretString::from),
-            ca_file: set("PRIVICORE_CA_FILE").map(PathBuf::from),
+            ca_file: set("PRIVICORE_CA_FILE").map(|name| match name.into_string() {
+                Ok(name) => PathBuf::from(pasted::trimmed(&name)),
+                Err(no_text) => PathBuf::from(no_text),
+            }),
         })
     }
 }
@@ -85,6 +88,7 @@ mod tests {
     fn a_name_or_an_address_from_a_file_is_taken_without_its_line_break() {
         let environment = Environment::from(|_| Some("\u{feff}ops\r\n".into())).unwrap();
         assert_eq!((environment.username.as_deref(), environment.api), (Some("ops"), Some(Address::new("ops"))));
+        assert_eq!(environment.ca_file, Some(PathBuf::from("ops")));
     }
 
     #[test]

@@ -38,6 +38,15 @@ pub fn token(pasted: &str) -> Zeroizing<String> {
     }
 }
 
+/// The data key in a pasted text: without blanks, line breaks and invisible characters, which no key has, and without quotation marks
+/// and `0x` before it.
+pub fn key(pasted: &str) -> Zeroizing<String> {
+    let text: Zeroizing<String> =
+        Zeroizing::new(pasted.chars().filter(|c| !c.is_whitespace() && !is_hidden(*c)).collect());
+    let key = without_marks(&text);
+    Zeroizing::new(key.strip_prefix("0x").unwrap_or(key).to_owned())
+}
+
 /// The text without surrounding blanks and invisible characters.
 pub fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || is_hidden(c))

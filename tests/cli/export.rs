@@ -295,17 +295,19 @@ fn a_filter_finds_text_beyond_what_a_row_shows_and_the_line_has_all_of_it() {
     privicore.outcome("c-2", 3, &reason("other"));
     privicore.publish(&json!({"data": {"type": "X-DPT-NOTICE", "message": reason("NEEDLE")}}));
     privicore.publish(&json!({"data": [1, reason("NEEDLE")]}));
+    privicore.publish(&json!({"data": {"type": "X-DPT-CAB-REQUEST-ID", "id": "r-1", "data_context": reason("NEEDLE"),
+        "output_type": 0, "body": "in preparation"}}));
     privicore.outcome("c-3", 2, "");
     assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
     let kinds = |lines: &[serde_json::Value]| lines.iter().map(|line| line["kind"].clone()).collect::<Vec<_>>();
-    assert_eq!(kinds(&watch.rest()), ["command", "message", "message"]);
+    assert_eq!(kinds(&watch.rest()), ["command", "message", "message", "data"]);
     for more in [&[][..], &["--messages"]] {
         let found = home.run(&[&["export", "--format", "ndjson", "--filter", "NEEDLE"], more].concat()).with(0).json();
-        assert_eq!(kinds(&found), ["command", "message", "message"], "{more:?}");
-        assert!(
-            found.iter().all(|line| line["message"].as_str().is_some_and(|text| text.contains("NEEDLE"))),
-            "{found:?}"
-        );
+        assert_eq!(kinds(&found), ["command", "message", "message", "data"], "{more:?}");
+        let has_needle = |line: &serde_json::Value| {
+            ["message", "context"].iter().any(|of| line[of].as_str().is_some_and(|text| text.contains("NEEDLE")))
+        };
+        assert!(found.iter().all(has_needle), "{found:?}");
         let others = home.run(&[&["export", "--format", "ndjson", "--filter=-NEEDLE"], more].concat()).with(0).json();
         assert_eq!(others.len(), 2, "{more:?}");
     }

@@ -9,6 +9,7 @@ use privicore_monitor::sandbox::{DEMO_USERNAME, Options, PASSWORD, Scenario, sta
 use privicore_monitor::settings::{Address, Profile};
 use serde_json::json;
 
+use crate::pending::until;
 use crate::quiet;
 use crate::scripted::Backend;
 use crate::window::{Machine, Window, post, profile_of, token_of, with_password, with_token};
@@ -150,8 +151,11 @@ async fn a_renewed_token_is_kept_and_joined_with() {
     window.act(Action::RenewToken(id));
     window.notice("The token was renewed.").await;
     window.live(2).await;
-    let new = machine.keyring.token(id).await.expect("the keyring works").expect("a token");
-    assert_ne!(old, new);
+    // The keyring may store it after the channel was joined.
+    until("the new token in the keyring", async || {
+        machine.keyring.token(id).await.expect("the keyring works").filter(|new| *new != old)
+    })
+    .await;
     assert_eq!(sandbox.control().joined(DEMO_USERNAME).expect("a profile"), 1);
     window.quit().await;
 }

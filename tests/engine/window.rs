@@ -15,11 +15,15 @@ use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, SandboxHandle};
 use privicore_monitor::settings::{Address, Directories, PreferenceChange, Preferences, Profile, ProfileId, Settings};
 use tempfile::TempDir;
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
 use crate::keys::in_folder;
 
-/// Generous: nothing here measures speed.
+/// For how long nothing may be reported. Generous: nothing here measures speed.
 const DEADLINE: Duration = Duration::from_mins(1);
+
+/// For how long a test may wait while events are reported.
+const LONGEST: Duration = Duration::from_mins(10);
 
 /// A machine: folders and a keyring that outlive the engine.
 pub(crate) struct Machine {
@@ -157,21 +161,36 @@ impl Window {
     }
 
     async fn look<T>(&mut self, mut at: usize, what: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> (usize, T) {
-        let wanted = async {
-            loop {
-                while let Some(event) = self.heard.get(at) {
-                    if let Some(picked) = pick(event) {
-                        return (at, picked);
-                    }
-                    at += 1;
+        let picked = self.wait_for(|window| {
+            while let Some(event) = window.heard.get(at) {
+                if let Some(picked) = pick(event) {
+                    return Some((at, picked));
                 }
-                if !self.drain() {
-                    self.rung.notified().await;
-                }
+                at += 1;
             }
-        };
-        let picked = tokio::time::timeout(DEADLINE, wanted).await;
-        picked.unwrap_or_else(|_elapsed| panic!("{what}: never came; heard {:#?}", self.heard))
+            None
+        });
+        picked.await.unwrap_or_else(|| panic!("{what}: never came; heard {:#?}", self.heard))
+    }
+
+    /// Looks again after each event until there is a result. Gives up when nothing was reported for a while, because an engine
+    /// that reports something works, however slow this machine is at the moment.
+    async fn wait_for<T>(&mut self, mut look: impl FnMut(&Self) -> Option<T>) -> Option<T> {
+        let start = Instant::now();
+        let mut silent_since = start;
+        loop {
+            if let Some(found) = look(self) {
+                return Some(found);
+            }
+            if start.elapsed() > LONGEST {
+                return None;
+            }
+            if self.drain() {
+                silent_since = Instant::now();
+            } else if timeout_at(silent_since + DEADLINE, self.rung.notified()).await.is_err() {
+                return None;
+            }
+        }
     }
 
     /// Takes the available events. Returns whether there were any.
@@ -202,18 +221,8 @@ impl Window {
 
     /// Waits until a condition holds.
     pub(crate) async fn until<T>(&mut self, what: &str, mut pick: impl FnMut(&EngineStatus) -> Option<T>) -> T {
-        let wanted = async {
-            loop {
-                if let Some(picked) = self.seen.last().and_then(&mut pick) {
-                    return picked;
-                }
-                if !self.drain() {
-                    self.rung.notified().await;
-                }
-            }
-        };
-        let picked = tokio::time::timeout(DEADLINE, wanted).await;
-        picked.unwrap_or_else(|_elapsed| panic!("{what}: never became true; last {:#?}", self.seen.last()))
+        let picked = self.wait_for(|window| window.seen.last().and_then(&mut pick));
+        picked.await.unwrap_or_else(|| panic!("{what}: never became true; last {:#?}", self.seen.last()))
     }
 
     /// Waits until a condition holds for any profile.

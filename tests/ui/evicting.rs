@@ -213,6 +213,19 @@ fn a_long_reason_is_found_by_its_end_without_the_journal() {
 }
 
 #[test]
+fn a_long_context_is_found_by_its_end() {
+    let mut window = Window::live();
+    window.hear(&[data("r-1", &("context ".repeat(50) + "NEEDLE"), 0, "soon"), data("r-2", "context", 0, "soon")]);
+    for filter in ["NEEDLE", "context:needle", "/NEEDLE$/"] {
+        window.type_into(Role::TextInput, "Filter", filter);
+        assert_eq!(window.rows().len(), 1, "{filter}");
+        window.press("Clear filter");
+    }
+    window.type_into(Role::TextInput, "Filter", "-NEEDLE");
+    assert_eq!(window.rows().len(), 1);
+}
+
+#[test]
 fn a_text_of_which_memory_has_the_beginning_alone_is_found_in_the_journal() {
     let mut window = Window::live();
     let profile = window.id();

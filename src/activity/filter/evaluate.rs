@@ -66,26 +66,38 @@ impl Matcher {
             }
         }
         let mut parts = filter.terms.iter().zip(memory);
-        parts
-            .all(|(term, memory)| holds(term, activity, now, &mut Search { memory: Some(memory), buffer, whole: None }))
+        parts.all(|(term, memory)| {
+            holds(term, activity, now, &mut Search { memory: Some(memory), buffer, whole: WholeTexts::default() })
+        })
     }
 }
 
-/// Evaluates without caches. `whole` is the complete text of a shortened message, if known.
-pub(crate) fn without_memory(filter: &Filter, activity: &Activity<'_>, now: Timestamp, whole: Option<&str>) -> bool {
+/// Evaluates without caches, also in complete texts of which the row has the beginning.
+pub(crate) fn without_memory(filter: &Filter, activity: &Activity<'_>, now: Timestamp, whole: WholeTexts<'_>) -> bool {
     let mut buffer = String::new();
-    let is_of = |whole: &&str| activity.whole_message().strip_suffix('…').is_some_and(|cut| whole.starts_with(cut));
-    let whole = whole.filter(is_of);
+    let is_of = |whole: &&str, shown: &str| shown.strip_suffix('…').is_some_and(|cut| whole.starts_with(cut));
+    let whole = WholeTexts {
+        message: whole.message.filter(|whole| is_of(whole, &activity.whole_message())),
+        context: whole.context.filter(|whole| is_of(whole, activity.whole_context())),
+    };
     let holds = |term| holds(term, activity, now, &mut Search { memory: None, buffer: &mut buffer, whole });
     filter.terms.iter().all(holds)
+}
+
+/// Complete texts of which a row may have only the beginning; `None` if unknown.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WholeTexts<'a> {
+    /// The text of the Message column.
+    pub message: Option<&'a str>,
+    /// `data_context`.
+    pub context: Option<&'a str>,
 }
 
 /// The inputs of an evaluation.
 struct Search<'a> {
     memory: Option<&'a mut MatchCache>,
     buffer: &'a mut String,
-    /// The complete message text, if the row has only its beginning.
-    whole: Option<&'a str>,
+    whole: WholeTexts<'a>,
 }
 
 impl Search<'_> {
@@ -160,13 +172,16 @@ fn holds(term: &Term, activity: &Activity<'_>, now: Timestamp, search: &mut Sear
 fn is_in(field: Field, pattern: &Pattern, activity: &Activity<'_>, search: &mut Search<'_>) -> bool {
     match field {
         Field::Message => match activity.data {
-            _ if search.whole.is_some_and(|whole| pattern.is_in(whole, search.buffer)) => true,
+            _ if search.whole.message.is_some_and(|whole| pattern.is_in(whole, search.buffer)) => true,
             None => search.is_in_shared(pattern, activity, activity.row.message),
             // The message of a data request is composed and not shared.
             Some(_) => pattern.is_in(&activity.whole_message(), search.buffer),
         },
         Field::Label => search.is_in_shared(pattern, activity, activity.row.label),
-        Field::Context => activity.data.is_some_and(|data| search.is_in_shared(pattern, activity, data.context.value)),
+        Field::Context => {
+            search.whole.context.is_some_and(|whole| pattern.is_in(whole, search.buffer))
+                || activity.data.is_some_and(|data| search.is_in_shared(pattern, activity, data.context.value))
+        }
         Field::Id => match activity.row.id {
             PackedId::Text(id) => search.is_in_shared(pattern, activity, id),
             PackedId::Uuid(bytes) => {
@@ -184,7 +199,7 @@ fn text_of<'a>(field: Field, activity: &Activity<'a>) -> std::borrow::Cow<'a, st
     match field {
         Field::Id => activity.id(),
         Field::Label => activity.label().into(),
-        Field::Context => activity.context().into(),
+        Field::Context => activity.whole_context().into(),
         Field::Message => activity.message(),
         Field::Kind => activity.kind().word().into(),
         Field::Status => activity.status().word(),

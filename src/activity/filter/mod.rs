@@ -34,6 +34,7 @@ use crate::activity::time::timestamp::Timestamp;
 use super::read::Activity;
 
 use error::FilterError;
+use evaluate::WholeTexts;
 use expression::{Comparison, Filter, Term, Test};
 use names::Field;
 
@@ -66,11 +67,11 @@ impl Filter {
 
     /// Whether a row matches at a time.
     pub fn matches(&self, activity: &Activity<'_>, now: Timestamp) -> bool {
-        self.matches_whole(activity, now, None)
+        self.matches_whole(activity, now, WholeTexts::default())
     }
 
-    /// Same with the complete text of a message that the row may have only in part, if known.
-    pub fn matches_whole(&self, activity: &Activity<'_>, now: Timestamp, whole: Option<&str>) -> bool {
+    /// Same with complete texts that the row may have only in part.
+    pub fn matches_whole(&self, activity: &Activity<'_>, now: Timestamp, whole: WholeTexts<'_>) -> bool {
         evaluate::without_memory(self, activity, now, whole)
     }
 

@@ -313,7 +313,7 @@ fn text_for_which_there_is_no_room_is_found_with_what_the_journal_has() {
     let whole = crate::activity::export_record::text_of(&entry);
     let asked = |typed: &str, whole: Option<&str>| {
         let row = activities.get(RowId::nth(0)).unwrap();
-        Filter::parse(typed).unwrap().matches_whole(&row, NOW, whole)
+        Filter::parse(typed).unwrap().matches_whole(&row, NOW, WholeTexts { message: whole, context: None })
     };
     assert!(asked("NEEDLE", whole.as_deref()) && !asked("-NEEDLE", whole.as_deref()));
     assert!(!asked("NEEDLE", Some("NEEDLE of another")), "it is not the text of this row");

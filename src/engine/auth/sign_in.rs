@@ -19,7 +19,7 @@ use crate::protocol::{AuthorizationToken, pasted};
 use crate::settings::ProfileId;
 
 /// The shortest wait before the expiry of a token is asked for again, whatever the server requests.
-const SHORTEST_WAIT: Duration = Duration::from_secs(10);
+pub(crate) const SHORTEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Signs a profile in at the server, until `stop` is dropped.
 pub(crate) async fn ask(

@@ -135,7 +135,16 @@ pub(crate) struct Bench {
 impl Bench {
     /// An engine whose own clock is wrong by `wrong_by`, signed in with a token that is valid for [`LIFE`] minutes.
     pub(crate) async fn signed_in(wrong_by: jiff::SignedDuration) -> Self {
-        let (mut bench, profile) = Self::start(wrong_by, None).await;
+        Self::signed_in_with(wrong_by, LIFE).await
+    }
+
+    /// An engine that is signed in with a token that is valid for these minutes.
+    pub(crate) async fn signed_in_for(life: u64) -> Self {
+        Self::signed_in_with(jiff::SignedDuration::ZERO, life).await
+    }
+
+    async fn signed_in_with(wrong_by: jiff::SignedDuration, life: u64) -> Self {
+        let (mut bench, profile) = Self::start(wrong_by, None, life).await;
         let credential = Credential::Password("right".to_owned().into());
         bench.actions.send(Action::SignIn(Box::new(SignIn { profile, credential }))).await.unwrap();
         bench.until("join T-1").await;
@@ -146,13 +155,14 @@ impl Bench {
     /// An engine whose settings list a profile with the token `T-0` in the keyring, which is locked and has no default collection.
     /// `network_config` builds the keyring from its store.
     pub(crate) async fn locked(network_config: fn(Box<dyn SecretStore>) -> Keyring) -> Self {
-        Self::start(jiff::SignedDuration::ZERO, Some(network_config)).await.0
+        Self::start(jiff::SignedDuration::ZERO, Some(network_config), LIFE).await.0
     }
 
     /// An engine, and the profile that is in its settings or can sign in.
     async fn start(
         wrong_by: jiff::SignedDuration,
         locked: Option<fn(Box<dyn SecretStore>) -> Keyring>,
+        life: u64,
     ) -> (Self, Profile) {
         let start = Instant::now();
         let server_now = move || {
@@ -172,7 +182,7 @@ impl Bench {
         let (log, renewal) = (Log::default(), Arc::new(Mutex::new(Renewal::Grants)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = format!("http://{}", listener.local_addr().unwrap());
-        spawner.spawn("the backend", backend(listener, log.clone(), renewal.clone(), server_now));
+        spawner.spawn("the backend", backend(listener, log.clone(), renewal.clone(), server_now, life));
         let (network, servers) = Scripted::new();
         let silent_proxy = Arc::new(AtomicBool::new(false));
         let deliveries = broadcast::Sender::new(8);
@@ -364,6 +374,7 @@ async fn backend(
     log: Log,
     renewal: Arc<Mutex<Renewal>>,
     now: impl Fn() -> Timestamp + Send + 'static,
+    life: u64,
 ) {
     let (mut tokens, mut silent) = (0, Vec::new());
     while let Ok((mut stream, _)) = listener.accept().await {
@@ -399,7 +410,7 @@ async fn backend(
                 ("202 Accepted", "\"c-1\"".to_owned())
             } else {
                 tokens += 1;
-                let ends = now().plus(Duration::from_mins(LIFE));
+                let ends = now().plus(Duration::from_mins(life));
                 let ends = jiff::Timestamp::from_microsecond(ends.0).unwrap();
                 ("200 OK", format!(r#"{{"authorizationToken":"T-{tokens}","expiresAt":"{ends}"}}"#))
             };

@@ -8,7 +8,7 @@ use crate::activity::export_record::{Format, Record, context_of, text_of};
 use crate::activity::stats::completeness::{Gaps, Unheard, is_suspicious};
 use crate::activity::{
     Activities, Activity, ActivityKey, Entry, Evidence, Fact, Filter, Gap, GapState, Kind, LocalEvent, Seq, Status,
-    StatusAnswer, StatusFilter, TimeReference, Timestamp,
+    StatusAnswer, StatusFilter, TimeReference, Timestamp, WholeTexts,
 };
 use crate::journal::error::JournalError;
 use crate::journal::tables::earlier_links::EarlierLinks;
@@ -85,7 +85,7 @@ impl Export {
         current.is_chosen
             && self.since.is_none_or(|since| self.reference.shown(at) >= since)
             && (self.status_filter == StatusFilter::All || activity.status().status_filter() == self.status_filter)
-            && self.filter.matches_whole(activity, self.now, current.whole.as_deref())
+            && self.filter.matches_whole(activity, self.now, current.whole_texts())
     }
 }
 
@@ -218,10 +218,14 @@ impl Current {
             self.whole = Some(text.into_owned());
         }
         if let (Some(text), Some(activity)) = (context_of(entry), self.activity())
-            && activity.context().strip_suffix('…').is_some_and(|cut| text.starts_with(cut))
+            && activity.whole_context().strip_suffix('…').is_some_and(|cut| text.starts_with(cut))
         {
             self.whole_context = Some(text.to_owned());
         }
+    }
+
+    fn whole_texts(&self) -> WholeTexts<'_> {
+        WholeTexts { message: self.whole.as_deref(), context: self.whole_context.as_deref() }
     }
 
     fn activity(&self) -> Option<Activity<'_>> {

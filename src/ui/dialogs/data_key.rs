@@ -7,7 +7,7 @@ use egui::{Id, Key, Rect, Ui, pos2, vec2};
 use secrecy::zeroize::{Zeroize as _, Zeroizing};
 
 use crate::engine::{Action, DataKeyStatus};
-use crate::protocol::DataKey;
+use crate::protocol::{DataKey, pasted};
 use crate::settings::ProfileId;
 use crate::ui::frame::dialog_frame::{mistake, paragraph};
 use crate::ui::frame::{FrameContext, UiRequest};
@@ -79,8 +79,8 @@ impl KeyForm {
 
 /// Parses a key, or returns the error as a sentence.
 fn read(typed: &str) -> Result<DataKey, String> {
-    let digits = typed.trim();
-    DataKey::from_hex(digits).ok_or_else(|| {
+    let digits = pasted::key(typed);
+    DataKey::from_hex(&digits).ok_or_else(|| {
         if digits.chars().all(|digit| digit.is_ascii_hexdigit()) {
             let count = digits.len();
             format!("A key has {DIGITS} hex digits; there {} {count} here.", if count == 1 { "is" } else { "are" })
@@ -176,7 +176,16 @@ mod tests {
     #[test]
     fn what_is_no_key_says_why_and_a_form_shows_nothing_of_it() {
         let key = "00ff".repeat(16);
-        assert!(read(&format!(" {key}\n")).is_ok(), "a key with space around it is refused");
+        let (half, other) = key.split_at(32);
+        for pasted in [
+            format!(" {key}\n"),
+            format!("\u{feff}{key}\u{200b}"),
+            format!("\"{key}\","),
+            format!("'0x{key}'"),
+            format!("{half}\r\n  {other}"),
+        ] {
+            assert!(read(&pasted).is_ok(), "refused: {pasted:?}");
+        }
         for nothing in ["", " \n"] {
             assert_eq!(read(nothing).unwrap_err(), "A key has 64 hex digits; there are 0 here.");
         }

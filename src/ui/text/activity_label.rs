@@ -7,12 +7,12 @@ use crate::protocol::file_name;
 
 /// The text of the Label column.
 pub(crate) fn label_of<'a>(activity: &Activity<'a>) -> Cow<'a, str> {
-    match (activity.label(), activity.context()) {
+    match (activity.label(), activity.whole_context()) {
         ("", "") if activity.kind() == Kind::Message => match activity.message() {
             Cow::Borrowed(message) => Cow::Borrowed(message_type(message).unwrap_or_default()),
             Cow::Owned(message) => Cow::Owned(message_type(&message).unwrap_or_default().to_owned()),
         },
-        ("", context) => Cow::Borrowed(context),
+        ("", _) => activity.context(),
         (label, _) => Cow::Borrowed(label),
     }
 }
@@ -27,5 +27,5 @@ pub(crate) fn message_type(message: &str) -> Option<&str> {
 /// The file name that a save dialog suggests. The server's own name, from `Content-Disposition`, is known only after the
 /// single-use link was fetched.
 pub(crate) fn suggested_name(activity: &Activity<'_>) -> String {
-    file_name::suggestion(activity.known_name(), activity.context(), &activity.id())
+    file_name::suggestion(activity.known_name(), &activity.context(), &activity.id())
 }

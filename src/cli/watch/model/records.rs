@@ -1,7 +1,7 @@
 //! The records that are printed of an entry and of an activity, with full texts.
 
 use crate::activity::export_record::{Record, context_of, text_of};
-use crate::activity::{Activity, Entry, Fact, RowId};
+use crate::activity::{Activity, Entry, Fact, RowId, WholeTexts};
 use crate::cli::error::CliError;
 use crate::cli::profiles::ProfileNames;
 use crate::settings::ProfileId;
@@ -33,8 +33,9 @@ impl Model {
             return Ok(self.gap_record((profile, row), entry, name));
         }
         let text = text_of(entry);
+        let whole = WholeTexts { message: text.as_deref(), context: context_of(entry) };
         match self.activity(profile, row) {
-            Some(activity) if self.filter.matches_whole(&activity, entry.at, text.as_deref()) => {
+            Some(activity) if self.filter.matches_whole(&activity, entry.at, whole) => {
                 let record = Record::of(name, &activity, text.as_deref(), entry.at).with_context(context_of(entry));
                 self.completed(record, profile, &activity).map(Some)
             }

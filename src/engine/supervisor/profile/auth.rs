@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::credentials::{KeyringError, StoreError};
 use crate::engine::auth::{sign_in, token_expiry};
@@ -97,6 +98,7 @@ impl Supervisor {
             kept: false,
             previous: None,
             watch,
+            renewal_deferred_until: None,
         };
         signing.stage = SignInStage::Proving(held);
         self.aim(profile, TargetState::Online(session_credentials));
@@ -264,11 +266,11 @@ impl Supervisor {
     /// A token expires soon: renews it or warns, as `due` says.
     pub(crate) fn token_due(&mut self, profile: ProfileId, credentials_number: u64, due: ExpiryEvent) {
         let Some(held) = self.held(profile, credentials_number) else { return };
-        let kept = held.kept;
+        let can_renew = held.kept && held.renewal_deferred_until.is_none_or(|until| until <= Instant::now());
         let automatic =
             self.profile_states.get(&profile).is_some_and(|profile_state| profile_state.profile.renew_automatically);
         match due {
-            ExpiryEvent::Renew if kept && automatic => self.renew(profile),
+            ExpiryEvent::Renew if can_renew && automatic => self.renew(profile),
             ExpiryEvent::Renew => {}
             ExpiryEvent::Ends { minutes } => {
                 self.context.problem(profile, ProblemReason::TokenEnds { minutes });

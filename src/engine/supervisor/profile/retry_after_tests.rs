@@ -81,3 +81,16 @@ async fn a_token_is_revoked_when_the_server_has_time() {
     tokio::time::advance(Duration::from_millis(1)).await;
     bench.until(CALL).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_renewed_when_the_server_has_time_and_not_at_the_next_part_of_a_short_life() {
+    const CALL: &str = "/profile/reauthorize-authorization-token T-1";
+    // Its parts are 1 min and 30 s, shorter than the wait.
+    let mut bench = Bench::signed_in_for(10).await;
+    be(&bench, Renewal::Busy);
+    bench.pass(8).await;
+    is_deferred(&mut bench, CALL).await;
+    be(&bench, Renewal::Grants);
+    tokio::time::advance(Duration::from_millis(1)).await;
+    bench.until("join T-2").await;
+}

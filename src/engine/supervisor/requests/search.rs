@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::activity::export_record::text_of;
-use crate::activity::{Activities, Activity, ActivityKey, Entry, Filter, Seq, StatusFilter, Timestamp};
+use crate::activity::export_record::{context_of, text_of};
+use crate::activity::{Activities, ActivityKey, Entry, Filter, Seq, StatusFilter, Timestamp, WholeTexts};
 use crate::engine::events::event::{Event, SearchEnd};
 use crate::engine::supervisor::Supervisor;
 use crate::engine::supervisor::state::search_handle::{RunningSearch, Shared};
@@ -153,11 +153,10 @@ fn fresh(wanted: &Wanted) -> Activities {
     model
 }
 
-/// The full text of which a row shows the beginning.
-fn whole_of<'a>(activity: &Activity<'_>, entries: &'a [Entry]) -> Option<Cow<'a, str>> {
-    let message = activity.message();
-    let cut = message.strip_suffix('…')?;
-    entries.iter().rev().filter_map(text_of).find(|text| text.starts_with(cut))
+/// The full text of which a row has the beginning.
+fn whole_of<'a>(shown: &str, mut texts: impl Iterator<Item = Cow<'a, str>>) -> Option<Cow<'a, str>> {
+    let cut = shown.strip_suffix('…')?;
+    texts.find(|text| text.starts_with(cut))
 }
 
 /// Whether an activity matches, judged by all of its entries.
@@ -169,6 +168,10 @@ fn is_wanted(wanted: &Wanted, model: &mut Activities, entries: &[Entry]) -> bool
     row.is_some_and(|activity| {
         let is_in_chip =
             wanted.status_filter == StatusFilter::All || activity.status().status_filter() == wanted.status_filter;
-        is_in_chip && wanted.filter.matches_whole(&activity, wanted.now, whole_of(&activity, entries).as_deref())
+        let newest_first = || entries.iter().rev();
+        let message = whole_of(&activity.message(), newest_first().filter_map(text_of));
+        let context = whole_of(activity.whole_context(), newest_first().filter_map(context_of).map(Cow::Borrowed));
+        let whole = WholeTexts { message: message.as_deref(), context: context.as_deref() };
+        is_in_chip && wanted.filter.matches_whole(&activity, wanted.now, whole)
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::activity::{Entry, Timestamp};
@@ -163,12 +164,22 @@ pub(crate) struct ActiveToken {
     pub(crate) watch: Option<ExpiryTimer>,
     /// The previous token, until this one has joined.
     pub(crate) previous: Option<Arc<SessionCredentials>>,
+    /// Until when the server asked not to be asked for a new token.
+    pub(crate) renewal_deferred_until: Option<Instant>,
 }
 
 impl ActiveToken {
     /// A token whose expiry is unknown.
     pub(crate) fn of_unknown_end(session_credentials: Arc<SessionCredentials>) -> Self {
-        Self { session_credentials, expires_at: None, unreadable_end: None, kept: false, watch: None, previous: None }
+        Self {
+            session_credentials,
+            expires_at: None,
+            unreadable_end: None,
+            kept: false,
+            watch: None,
+            previous: None,
+            renewal_deferred_until: None,
+        }
     }
 }
 

@@ -5,11 +5,12 @@ mod tests;
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::auth::{sign_in, token_expiry};
 use crate::engine::client::rest::IssuedToken;
-use crate::engine::context::internal_event::Renewal;
+use crate::engine::context::internal_event::{ExpiryEvent, InternalEvent, Renewal};
 use crate::engine::events::event::Severity;
 use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::problem::{NeedsToken, ProblemReason};
@@ -83,6 +84,7 @@ impl Supervisor {
                 if let Some(why) = refused {
                     return self.token_dead(profile, old, why);
                 }
+                self.defer_renewal(profile, old, &error);
                 if matches!(error, RestError::Later) {
                     return self.notice(Some(profile), Severity::Info, NoticeReason::RenewalWaits(error));
                 }
@@ -102,6 +104,7 @@ impl Supervisor {
             kept: false,
             previous,
             watch,
+            renewal_deferred_until: None,
         };
         if let Some(profile_state) = self.profile_states.get(&profile) {
             profile_state.desired_state.send_if_modified(|desired_state| {
@@ -123,6 +126,19 @@ impl Supervisor {
         self.tell_token(profile);
         self.resolve_token_problems(profile);
         self.notice(Some(profile), Severity::Info, NoticeReason::TokenRenewed);
+    }
+
+    /// Asks again when a busy server has time, and not before.
+    fn defer_renewal(&mut self, profile: ProfileId, credentials_number: u64, error: &RestError) {
+        let Some(wait) = error.retry_after() else { return };
+        let until = Instant::now() + wait.max(sign_in::SHORTEST_WAIT);
+        let Some(held) = self.held(profile, credentials_number) else { return };
+        held.renewal_deferred_until = Some(until);
+        let context = self.tools_of(profile).clone();
+        context.spawner.clone().spawn("waiting to renew a token", async move {
+            tokio::time::sleep_until(until).await;
+            context.report(InternalEvent::TokenDue { profile, credentials_number, due: ExpiryEvent::Renew }).await;
+        });
     }
 
     /// The server answered while the engine was stopping: the keyring needs the new token, because the old one is invalid.
