@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use crate::credentials::{KeyringError, StoreError};
 use crate::engine::auth::{sign_in, token_expiry};
 use crate::engine::client::rest::{IssuedToken, TokenExpiry};
-use crate::engine::context::internal_event::{ExpiryEvent, InternalEvent};
+use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::action::{Credential, SignIn};
 use crate::engine::events::connection_reason::SignInError;
 use crate::engine::events::event::{ConnectionState, Severity, SignInState};
@@ -260,21 +259,6 @@ impl Supervisor {
             held.unreadable_end = ends.unreadable;
             self.tell_token(profile);
             self.tell_unreadable_end(profile);
-        }
-    }
-
-    /// A token expires soon: renews it or warns, as `due` says.
-    pub(crate) fn token_due(&mut self, profile: ProfileId, credentials_number: u64, due: ExpiryEvent) {
-        let Some(held) = self.held(profile, credentials_number) else { return };
-        let can_renew = held.kept && held.renewal_deferred_until.is_none_or(|until| until <= Instant::now());
-        let automatic =
-            self.profile_states.get(&profile).is_some_and(|profile_state| profile_state.profile.renew_automatically);
-        match due {
-            ExpiryEvent::Renew if can_renew && automatic => self.renew(profile),
-            ExpiryEvent::Renew => {}
-            ExpiryEvent::Ends { minutes } => {
-                self.context.problem(profile, ProblemReason::TokenEnds { minutes });
-            }
         }
     }
 

@@ -23,6 +23,21 @@ use crate::engine::supervisor::state::profile_state::ActiveToken;
 use crate::settings::ProfileId;
 
 impl Supervisor {
+    /// A token expires soon: renews it or warns, as `due` says.
+    pub(crate) fn token_due(&mut self, profile: ProfileId, credentials_number: u64, due: ExpiryEvent) {
+        let Some(held) = self.held(profile, credentials_number) else { return };
+        let can_renew = held.kept && held.renewal_deferred_until.is_none_or(|until| until <= Instant::now());
+        let automatic =
+            self.profile_states.get(&profile).is_some_and(|profile_state| profile_state.profile.renew_automatically);
+        match due {
+            ExpiryEvent::Renew if can_renew && automatic => self.renew(profile),
+            ExpiryEvent::Renew => {}
+            ExpiryEvent::Ends { minutes } => {
+                self.context.problem(profile, ProblemReason::TokenEnds { minutes });
+            }
+        }
+    }
+
     /// Renews the token at the operator's request.
     pub(crate) fn renew_now(&mut self, profile: ProfileId) {
         match self.profile_states.get(&profile) {
