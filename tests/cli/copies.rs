@@ -109,3 +109,24 @@ fn csv_begins_with_a_byte_order_mark_where_one_is_wanted() {
     assert_eq!(std::fs::read_to_string(&file).expect("a file"), format!("\u{feff}{plain}"));
     home.run(&["export", "--format", "ndjson", "--bom"]).with(2);
 }
+
+#[test]
+fn a_date_is_a_day_in_utc_wherever_the_computer_is() {
+    let privicore = Privicore::start();
+    let mut home = Home::of(privicore.running());
+    let mut watch = home.start(&["watch", "--exit-on", "final:c-1"]);
+    privicore.until_joined(1);
+    privicore.outcome("c-1", 2, "");
+    assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
+    let exported = home.run(&["export", "--format", "ndjson"]).with(0).json();
+    // Not the test's own clock: midnight may pass between the two.
+    let day = exported[0]["at"].as_str().and_then(|at| at.get(..10)).expect("a time").to_owned();
+    for zone in ["UTC", "America/Los_Angeles", "Pacific/Kiritimati"] {
+        home.set("TZ", zone);
+        let since = home.run(&["export", "--format", "ndjson", "--since", &day]).with(0);
+        assert_eq!(since.json(), exported, "{zone}");
+        let filtered = home.run(&["export", "--format", "ndjson", "--filter", &format!("since:{day}")]).with(0);
+        assert_eq!(filtered.json(), exported, "{zone}");
+    }
+    assert!(home.run(&["export", "--help"]).with(0).out.contains("UTC"), "the help does not say it");
+}

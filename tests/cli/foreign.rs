@@ -60,6 +60,7 @@ fn outcomes(foreign: &Foreign) -> Vec<(String, String)> {
     assert_eq!(text(messages[0]).replace(": ", ":").replace(", ", ","), masked);
     assert_eq!(messages[1], "4 bytes received: binary data");
     let exported = home.run(&["export", "--format", "ndjson", "--messages"]).with(0);
+    assert!(exported.out.contains("4 bytes received: binary data"), "{}", exported.out);
     assert!(!format!("{lines:?}{said}{}{}", exported.out, exported.said).contains("CANARY"), "a secret came out");
     let holds = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("CANARY");
     assert!(!contents(&home.folder("")).iter().any(|(_, bytes)| holds(bytes)), "a secret is in a file");

@@ -3,6 +3,7 @@
 use privicore_monitor::activity::{ActivityKey, Entry, Fact, Timestamp};
 use privicore_monitor::journal::Journal;
 use privicore_monitor::protocol::{Body, CommandId, CommandReport, CommandStatus, Message};
+use privicore_monitor::sandbox::{Fault, Limit};
 use privicore_monitor::settings::ProfileId;
 use serde_json::json;
 
@@ -308,6 +309,19 @@ fn an_expired_token_is_no_end_while_there_is_a_password() {
     while watch.json()["id"] != "c-1" {}
     watch.signal("TERM");
     assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
+}
+
+#[test]
+fn joins_that_fail_for_a_while_end_nothing() {
+    let privicore = Privicore::start();
+    let home = Home::of(privicore.running());
+    let refusals = Fault::RefuseJoins { limit: Limit::Times(2) };
+    privicore.running().control().strike(refusals, None).expect("taken");
+    let mut watch = home.start(&["watch", "--json", "--exit-on", "final:c-1"]);
+    privicore.until_joined(1);
+    privicore.outcome("c-1", 2, "");
+    assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
+    assert_eq!(watch.json()["id"], "c-1");
 }
 
 #[test]

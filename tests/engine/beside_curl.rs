@@ -279,13 +279,23 @@ async fn a_redirect_within_the_host_is_followed_to_other_ports_and_to_encryption
         ("/relative".to_owned(), sends_to("file")),
         ("/port".to_owned(), sends_to(&format!("http://localhost:{other}/file"))),
         ("/secure".to_owned(), sends_to(&format!("https://localhost:{secure}/file"))),
+        ("/fragment".to_owned(), sends_to("file#part")),
         ("/nowhere".to_owned(), sized("HTTP/1.1 302 Found\nConnection: close", b"")),
         ("/closed".to_owned(), sends_to("http://localhost:1/file")),
         ("/other".to_owned(), sends_to(&format!("http://127.0.0.1:{other}/file"))),
         file("/file"),
     ]);
-    let (port, _) = answering(answers).await;
+    for status in [301, 303, 307, 308] {
+        let head = format!("HTTP/1.1 {status} Elsewhere\nConnection: close\nLocation: file");
+        answers.insert(format!("/{status}"), sized(&head, b"elsewhere"));
+    }
+    let (port, got) = answering(answers).await;
     for (name, ends) in [
+        ("301", Ok(())),
+        ("303", Ok(())),
+        ("307", Ok(())),
+        ("308", Ok(())),
+        ("fragment", Ok(())),
         ("relative", Ok(())),
         ("port", Ok(())),
         ("secure", Ok(())),
@@ -306,6 +316,9 @@ async fn a_redirect_within_the_host_is_followed_to_other_ports_and_to_encryption
             (deed, _) => panic!("{name}: {deed:?}"),
         }
     }
+    let heads = got.lock().expect("whole").clone();
+    assert!(heads.iter().all(|head| head.starts_with("GET ")), "{heads:?}");
+    assert_eq!(heads.iter().filter(|head| head.starts_with("GET /301?")).count(), 1, "a link was used twice");
     window.quit().await;
 }
 

@@ -1,7 +1,10 @@
 //! Receiving a profile's messages, across broken connections and messages that can't be parsed.
 
-use privicore_monitor::activity::{Activities, ActivityKey, Entry, Fact, LocalEvent, Seq, StatusCheck};
-use privicore_monitor::engine::{Action, ConnectionState, CutText, DisconnectReason, Event};
+use privicore_monitor::activity::export_record::Format;
+use privicore_monitor::activity::{
+    Activities, ActivityKey, Entry, Fact, Filter, LocalEvent, Seq, StatusCheck, StatusFilter,
+};
+use privicore_monitor::engine::{Action, ConnectionState, CutText, DisconnectReason, Event, Export};
 use privicore_monitor::protocol::{CommandId, CommandStatus, Message, UnreadableReason};
 use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD};
 use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId};
@@ -92,6 +95,29 @@ async fn messages_above_the_limit_are_said_and_from_the_third_in_a_row_the_limit
     sandbox.control().publish(DEMO_USERNAME, &large("large again")).await.expect("published");
     let entry = window.entry(&command("large again"), |_| true).await;
     assert!(entry.raw.len() > 1_200_000);
+
+    // What was lost is in the journal: one row, because the same size is probably the same message, and a gap that may have more.
+    let to = machine.file("all.ndjson");
+    window.act(Action::Export(Box::new(Export {
+        profile: None,
+        format: Format::Ndjson,
+        filter: Filter::default(),
+        status_filter: StatusFilter::All,
+        messages: false,
+        bom: false,
+        rows: None,
+        to: to.clone(),
+    })));
+    window.notice("exported to").await;
+    let lines = std::fs::read_to_string(&to).expect("the file");
+    let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let messages = |kind: &str| -> Vec<_> {
+        lines.iter().filter(|line| line["kind"] == kind).filter_map(|line| line["message"].as_str()).collect()
+    };
+    let lost = messages("message");
+    assert!(lost.len() == 1 && lost.iter().all(|text| text.contains("larger than the limit")), "{lost:?}");
+    let gaps = messages("gap");
+    assert!(!gaps.is_empty() && gaps.iter().all(|text| text.contains("may be missing")), "{gaps:?}");
     window.quit().await;
 }
 

@@ -7,7 +7,9 @@ use privicore_monitor::sandbox::DEMO_USERNAME;
 use privicore_monitor::settings::ProfileId;
 
 use crate::quiet;
-use crate::window::{Machine, Window};
+use crate::scripted::{Backend, proxy};
+use crate::server_answers::profile as profile_at;
+use crate::window::{Machine, Window, with_token};
 
 async fn page(window: &mut Window, profile: ProfileId, page: u32) -> Result<DataTokenPage, RestError> {
     window.act(Action::ListDataTokens { profile, page });
@@ -99,4 +101,34 @@ async fn what_can_not_be_requested_is_said_by_its_name() {
     assert!(refused.to_string().contains("Sign in again"), "{refused}");
     let heard = window.quit().await;
     assert!(!format!("{heard:?}").contains("canary"), "a data token showed itself");
+}
+
+#[tokio::test]
+async fn half_a_character_in_one_name_hides_no_other_and_its_data_can_be_requested() {
+    let answer = |line: &str| {
+        if line.starts_with("GET /data-token/list-data-tokens") {
+            let items =
+                r#"{"token":"dtk-1","fileName":"x\ud83d.csv","context":"\udc00"},{"token":"dtk-2","fileName":"y.csv"}"#;
+            (200, format!(r#"{{"items":[{items}],"meta":{{"count":2,"page":1,"perPage":100}}}}"#))
+        } else if line.starts_with("POST /data-token/request-data") {
+            (202, r#"{"commandId":"c-1","requestId":"r-1"}"#.to_owned())
+        } else {
+            (200, "{}".to_owned())
+        }
+    };
+    let backend = Backend::start(answer).await;
+    let websocket = proxy(&["T-good"]).await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let signed_in = profile_at(&backend, &websocket);
+    let profile = signed_in.id;
+    window.act(Action::SignIn(Box::new(with_token(signed_in, "T-good"))));
+    window.signed_in().await.expect("signed in");
+    let listed = page(&mut window, profile, 1).await.expect("a page").items;
+    let names: Vec<_> = listed.iter().map(|item| item.file_name.as_str()).collect();
+    assert_eq!(names, ["x\u{fffd}.csv", "y.csv"]);
+    window.act(Action::RequestData { profile, data: listed, folder: None });
+    let (_, request) = requested(&mut window).await;
+    assert_eq!((request.token.as_str(), request.file_name.as_str()), ("dtk-1", "x\u{fffd}.csv"));
+    window.quit().await;
 }
