@@ -11,6 +11,8 @@ mod columns;
 mod commands;
 #[path = "ui/completeness.rs"]
 mod completeness;
+#[path = "ui/copies.rs"]
+mod copies;
 #[path = "ui/data_settings.rs"]
 mod data_settings;
 #[path = "ui/details.rs"]

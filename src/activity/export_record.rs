@@ -383,6 +383,25 @@ mod tests {
         let line = record("=a\tb\nc").tsv();
         assert_eq!(line.matches('\t').count(), Record::tsv_header().matches('\t').count(), "{line:?}");
         assert!(line.contains("\t'=a b c\t") && line.ends_with('\n') && line.lines().count() == 1, "{line:?}");
+        for formula in [
+            "=1",
+            "+1",
+            "-1",
+            "@a",
+            "＝1+1",
+            "＋1",
+            "－1",
+            "＠SUM(1)",
+            "﹦1",
+            "−1",
+            "  =1",
+            "\u{a0}=1",
+            "\u{feff}=1",
+            "\u{200b}@a",
+        ] {
+            assert_eq!(record(formula).tsv().split('\t').nth(4), Some(&*format!("'{formula}")));
+            assert_eq!(tsv_line(&[formula, "b"]), format!("'{formula}\tb\n"));
+        }
     }
 
     #[test]

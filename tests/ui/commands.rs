@@ -106,6 +106,8 @@ fn the_guide_opens_in_the_window() {
     window.key(Key::Enter);
     assert!(window.has(Role::Dialog, "Operator’s guide"), "no guide: {:?}", window.all(Role::Dialog));
     assert!(window.reads("What may be missing") || window.has(Role::Heading, "What may be missing"), "it is empty");
+    let texts = window.all(Role::Label).concat();
+    assert!(texts.contains("changes ids which look like numbers or dates: import that column as text"), "{texts}");
 }
 
 #[test]

@@ -63,7 +63,7 @@ impl Copying {
     ) -> (Self, BTreeMap<ProfileId, Vec<CutText>>) {
         let mut cut: BTreeMap<ProfileId, Vec<CutText>> = BTreeMap::new();
         for (row, activity) in rows.iter().filter_map(|row| Some((*row, profile_tab.activity(*row)?))) {
-            for text in [&*activity.message(), activity.whole_context()] {
+            for text in [&*activity.message(), &*activity.context()] {
                 let Some(begins) = text.strip_suffix('…') else { continue };
                 cut.entry(profile_tab.owner(row)).or_default().push(CutText {
                     key: activity.key(),
@@ -114,7 +114,7 @@ impl Copying {
         }
         let (of, message) = ((profile_tab.owner(row), activity.key()), activity.message());
         let record = Record::of(profile, activity, Some(self.texts.whole(&of, &message)), activity.updated());
-        record.with_context(Some(self.texts.whole(&of, activity.whole_context())))
+        record.with_context(Some(self.texts.whole(&of, &activity.context())))
     }
 
     /// A row as the table shows it, with its full text.
