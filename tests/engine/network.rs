@@ -101,6 +101,27 @@ async fn socket_calls_and_downloads_go_through_one_proxy_with_tls_from_end_to_en
 }
 
 #[tokio::test]
+async fn a_proxy_gets_the_login_as_the_variable_has_it() {
+    for (login, wanted) in [
+        // `CORP\ops:canary`
+        (r"CORP\ops:canary", "Basic Q09SUFxvcHM6Y2FuYXJ5"),
+        ("CORP%5Cops:canary", "Basic Q09SUFxvcHM6Y2FuYXJ5"),
+        // `ops:c@n/a\ry`
+        ("ops:c%40n%2Fa%5Cry", "Basic b3BzOmNAbi9hXHJ5"),
+    ] {
+        let sandbox = quiet().await;
+        let proxy = Proxy::start(Some(wanted)).await;
+        let profile = profile_elsewhere(&sandbox).await;
+        let machine = Machine::new();
+        let mut window = Window::with(with_variable(&machine, &format!("http://{login}@127.0.0.1:{}", proxy.port)));
+        window.act(Action::SignIn(Box::new(with_password(profile, PASSWORD))));
+        window.signed_in().await.unwrap_or_else(|error| panic!("{login}: {error}"));
+        window.live(1).await;
+        window.quit().await;
+    }
+}
+
+#[tokio::test]
 async fn this_machine_is_reached_without_the_proxy() {
     let sandbox = quiet().await;
     let proxy = Proxy::start(None).await;

@@ -65,9 +65,8 @@ fn the_window_says_what_to_install_and_saves_where_it_is_told() {
     assert_eq!(saved_to(&mut window).as_deref(), Some("/srv/data/rates.csv"));
 }
 
-#[test]
-fn a_folder_is_asked_for_in_the_same_way() {
-    let mut window = Window::live();
+/// Makes the window ask for a folder itself, because the desktop has no dialog.
+pub(crate) fn asks_for_a_folder(window: &mut Window) {
     window.hear(&[data("r-1", "rates", 1, LINK), data("r-2", "rates", 1, LINK)]);
     window.press("Menu");
     window.press_last("Download all ready…");
@@ -77,6 +76,12 @@ fn a_folder_is_asked_for_in_the_same_way() {
     let failed = FailedDialog { error: FileDialogError::Unavailable, unanswered: Some((request, answer)) };
     window.desktop.failed.with(|all| all.push(failed));
     window.run();
+}
+
+#[test]
+fn a_folder_is_asked_for_in_the_same_way() {
+    let mut window = Window::live();
+    asks_for_a_folder(&mut window);
     assert!(window.has(Role::Dialog, "Choose a folder"));
     window.type_into(Role::TextInput, "Folder path", "/in");
     window.press("Choose");

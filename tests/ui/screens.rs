@@ -4,18 +4,19 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use privicore_monitor::activity::{ActivityKey, Entry, Fact, LocalEvent};
 use privicore_monitor::engine::{
-    Action, ConnectionState, Event, Notice, NoticeReason, PathCheck, RestError, Severity, TokenRefusal,
+    Action, ConnectionState, DownloadProgress, Event, ExportProgress, Notice, NoticeReason, PathCheck, RestError,
+    Severity, TokenRefusal,
 };
 use privicore_monitor::protocol::{Body, Message};
 use privicore_monitor::settings::{DownloadSettings, Profile, Theme};
 use privicore_monitor::ui::Prefill;
 
-use super::file_path::asks_for_a_path;
+use super::file_path::{asks_for_a_folder, asks_for_a_path};
 use super::harness::{Window, command, ops};
 use super::snapshots::{Screen, filled, twelve_profiles};
 
 /// Screens in addition to those with snapshots.
-pub(super) const MORE: [Screen; 21] = [
+pub(super) const MORE: [Screen; 27] = [
     ("more profiles", [1280.0, 800.0], more_profiles),
     ("menu", [1280.0, 800.0], menu),
     ("profile menu", [1280.0, 800.0], profile_menu),
@@ -37,6 +38,12 @@ pub(super) const MORE: [Screen; 21] = [
     ("track with a mistake", [1280.0, 800.0], wrong_track),
     ("no stored data", [1280.0, 800.0], no_stored_data),
     ("search older", [1280.0, 800.0], search_older),
+    ("clear history", [1280.0, 800.0], clear_history),
+    ("remove profile", [1280.0, 800.0], remove_profile),
+    ("save filter", [1280.0, 800.0], save_filter),
+    ("closing", [1280.0, 800.0], closing),
+    ("choose a folder", [1280.0, 800.0], choose_folder),
+    ("another host", [1280.0, 800.0], other_host),
 ];
 
 /// German compounds are single words.
@@ -245,6 +252,61 @@ fn no_stored_data(theme: Theme, size: [f32; 2]) -> Window {
     let failed =
         RestError::Status { host: LONG_HOST.to_owned(), status: 500, words: LONG_SENTENCE.to_owned(), wait: None };
     window.say(Event::DataTokens { profile, page: 1, answer: Err(failed) });
+    window.run();
+    window
+}
+
+fn clear_history(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = long_words(theme, size);
+    window.press(&format!("Profile {LONG_NAME}"));
+    window.press("Forget this profile…");
+    window
+}
+
+fn remove_profile(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = long_words(theme, size);
+    window.key_with(Modifiers::COMMAND, Key::K);
+    window.type_text("remove profile");
+    window.key(Key::Enter);
+    window
+}
+
+fn save_filter(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    window.press("Saved filters");
+    window.press("Save filter…");
+    window.type_text(LONG_NAME);
+    window
+}
+
+/// A download and an export are in progress.
+fn closing(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    let profile = window.id();
+    window.status(profile, |status| _ = status.downloads.insert(LONG_ID.into(), DownloadProgress::default()));
+    let file_name = format!("{LONG_NAME}.csv");
+    window.say(Event::Export(Some(ExportProgress { file_name, read: 1_000, total: 1_000_000 })));
+    window.run();
+    window.close();
+    window.run();
+    window
+}
+
+fn choose_folder(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    asks_for_a_folder(&mut window);
+    window
+}
+
+/// A download that was sent on to another host.
+fn other_host(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    let profile = window.id();
+    let sentence = format!("r-1 was not downloaded: example.com sends you on to {LONG_HOST}. The link was not used.");
+    let mut notice = Notice::new(Severity::Error, Some(profile), NoticeReason::stored(sentence));
+    let again = Action::Download { profile, request: "r-1".into(), to: "/tmp/a.csv".into() };
+    notice.remedy = Some((format!("Go on to {LONG_HOST}"), again));
+    window.say(Event::Notice(notice));
     window.run();
     window
 }

@@ -169,14 +169,20 @@ impl Held {
         format!("{}{times}", visible(&format!("{whose}{}", self.notice.reason)))
     }
 
+    /// The button of a remedy, in a window of this width. It may name a long host.
+    fn press<'a>(&self, words: &'a str, width: f32) -> Button<'a> {
+        let salt = Id::unique(("remedy", self.number));
+        Button::new(words).look(ButtonStyle::Outlined).salt(salt).widest(width * 0.45)
+    }
+
     /// The width of the notice's buttons.
-    fn buttons(&self, ui: &Ui) -> f32 {
-        let remedy = self.notice.remedy.as_ref().map_or(0.0, |(words, _)| Button::new(words).width(ui) + 8.0);
+    fn buttons(&self, ui: &Ui, width: f32) -> f32 {
+        let remedy = self.notice.remedy.as_ref().map_or(0.0, |(words, _)| self.press(words, width).width(ui) + 8.0);
         remedy + 24.0 + 16.0
     }
 
     fn height(&self, ui: &Ui, width: f32) -> f32 {
-        let room = width - 36.0 - self.buttons(ui) - 24.0;
+        let room = width - 36.0 - self.buttons(ui, width) - 24.0;
         let galley = widgets::paragraph(ui, &self.sentence(), TextRole::Body, egui::Color32::PLACEHOLDER, room);
         (galley.size().y + 16.0).max(theme::BAR)
     }
@@ -193,7 +199,7 @@ impl Held {
         let middle = rect.center().y;
         widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icon, 16.0, hue);
         let sentence = self.sentence();
-        let room = rect.width() - 36.0 - self.buttons(ui) - 24.0;
+        let room = rect.width() - 36.0 - self.buttons(ui, rect.width()) - 24.0;
         let galley = widgets::paragraph(ui, &sentence, TextRole::Body, palette.text, room);
         let text =
             Rect::from_min_size(pos2(rect.left() + 36.0, (middle - galley.size().y / 2.0).round()), galley.size());
@@ -209,24 +215,12 @@ impl Held {
             scene.request(UiRequest::Dismiss(self.number));
         }
         if let Some((words, action)) = &self.notice.remedy {
-            self.remedy(ui, &mut right, middle, words, action, scene);
-        }
-    }
-
-    fn remedy(
-        &self,
-        ui: &mut Ui,
-        right: &mut f32,
-        middle: f32,
-        words: &str,
-        action: &Action,
-        scene: &mut FrameContext,
-    ) {
-        let press = Button::new(words).look(ButtonStyle::Outlined).salt(Id::unique(("remedy", self.number)));
-        *right -= press.width(ui) + 8.0;
-        if press.at(ui, pos2(*right, middle)).clicked() {
-            scene.request(UiRequest::Send(action.clone()));
-            scene.request(UiRequest::Dismiss(self.number));
+            let press = self.press(words, rect.width());
+            right -= press.width(ui) + 8.0;
+            if press.at(ui, pos2(right, middle)).clicked() {
+                scene.request(UiRequest::Send(action.clone()));
+                scene.request(UiRequest::Dismiss(self.number));
+            }
         }
     }
 }

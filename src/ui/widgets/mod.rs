@@ -218,6 +218,7 @@ pub(crate) struct Button<'a> {
     padding: f32,
     face: TextRole,
     icon_size: f32,
+    widest: f32,
 }
 
 impl<'a> Button<'a> {
@@ -237,6 +238,7 @@ impl<'a> Button<'a> {
             padding: 8.0,
             face: TextRole::Small,
             icon_size: 16.0,
+            widest: f32::INFINITY,
         }
     }
 
@@ -298,6 +300,11 @@ impl<'a> Button<'a> {
         Self { face, ..self }
     }
 
+    /// Shortens a longer text to this width of the button; the tooltip shows all of it.
+    pub(crate) fn widest(self, widest: f32) -> Self {
+        Self { widest, ..self }
+    }
+
     /// For a table row: lower, with smaller corners.
     pub(crate) fn in_row(self) -> Self {
         Self { height: 20.0, radius: theme::RADIUS_IN_ROW, ..self }
@@ -325,7 +332,7 @@ impl<'a> Button<'a> {
             .trailing
             .as_ref()
             .map_or(0.0, |trailing| width(ui, trailing, self.strong()) + if text > 0.0 { 6.0 } else { 0.0 });
-        (self.padding * 2.0 + icon + text + trailing).ceil()
+        (self.padding * 2.0 + icon + text + trailing).ceil().min(self.widest)
     }
 
     /// Draws the button with its left centre at `at`.
@@ -396,7 +403,8 @@ impl<'a> Button<'a> {
             x += self.icon_size + self.gap();
         }
         if !self.text.is_empty() {
-            x = text(ui, pos2(x, middle), self.text, self.face_of_text(), ink, f32::INFINITY).right() + 6.0;
+            let room = if self.widest.is_finite() { rect.right() - self.padding - x } else { f32::INFINITY };
+            x = text(ui, pos2(x, middle), self.text, self.face_of_text(), ink, room).right() + 6.0;
         }
         if let Some(trailing) = &self.trailing {
             if self.look == ButtonStyle::MenuItem {
