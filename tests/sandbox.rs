@@ -7,6 +7,8 @@
 mod client;
 #[path = "sandbox/data.rs"]
 mod data;
+#[path = "sandbox/dialects.rs"]
+mod dialects;
 #[path = "sandbox/end_to_end.rs"]
 mod end_to_end;
 #[path = "sandbox/faults.rs"]
@@ -18,11 +20,17 @@ mod proxy;
 #[path = "sandbox/rest.rs"]
 mod rest;
 
-use privicore_monitor::sandbox::{Options, SandboxHandle, Scenario, start};
+use privicore_monitor::sandbox::{Dialect, Options, SandboxHandle, Scenario, start};
 
 /// A sandbox without a scenario.
 async fn quiet() -> SandboxHandle {
     start(Options { scenario: Scenario::Quiet, ..Options::embedded() }).await.expect("a sandbox")
+}
+
+/// A sandbox without a scenario that speaks the older documents' dialect.
+async fn quiet_docs() -> SandboxHandle {
+    let options = Options { scenario: Scenario::Quiet, dialect: Dialect::Docs, ..Options::embedded() };
+    start(options).await.expect("a sandbox")
 }
 
 /// Advances tokio's clock, which decides expiry in the sandbox.

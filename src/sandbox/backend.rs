@@ -21,7 +21,7 @@ use crate::sandbox::state::profiles::ProfileId;
 use crate::sandbox::state::reason::Reason;
 
 use super::faults::{Fault, Faults};
-use super::options::Delivery;
+use super::options::{Dialect, Options};
 use super::payload::Payload;
 use super::queues::{QueueError, Queues};
 use super::state::State;
@@ -40,6 +40,7 @@ pub(crate) struct Addresses {
 
 /// The state that all parts of a sandbox share.
 pub(crate) struct Backend {
+    pub(crate) dialect: Dialect,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
     pub(crate) addresses: Addresses,
@@ -77,16 +78,16 @@ pub(crate) struct PendingCommand {
 
 impl Backend {
     pub(crate) fn new(
-        seed: u64,
+        options: &Options,
         clock: Clock,
         tasks: Tasks,
         addresses: Addresses,
         queues: Arc<dyn Queues>,
-        delivery: Delivery,
         folder: TempDir,
     ) -> Self {
-        let hub = Arc::new(Hub::new(Arc::clone(&queues), tasks.clone(), delivery));
+        let hub = Arc::new(Hub::new(Arc::clone(&queues), tasks.clone(), options.delivery));
         Self {
+            dialect: options.dialect,
             clock,
             tasks,
             addresses,
@@ -94,7 +95,7 @@ impl Backend {
             faults: Faults::default(),
             folder,
             queues,
-            state: Mutex::new(State::new(seed)),
+            state: Mutex::new(State::new(options.seed)),
             outcomes: Arc::new(Semaphore::new(OUTCOMES)),
         }
     }
@@ -105,8 +106,8 @@ impl Backend {
     }
 
     /// The profile that an authorization token belongs to, if the token is valid.
-    pub(crate) fn holder(&self, token: &str) -> Option<ProfileId> {
-        self.state().profiles.holder(token, self.clock.now()).map(|(profile, _)| profile.clone())
+    pub(crate) fn token_owner(&self, token: &str) -> Option<ProfileId> {
+        self.state().profiles.token_owner(token, self.clock.now()).map(|(profile, _)| profile.clone())
     }
 
     /// A channel id like those of real proxies: a UUID that begins with the time.
@@ -120,7 +121,7 @@ impl Backend {
 
     /// Injects a fault for the profile with this user name, or for all profiles. Returns the number of connections (for
     /// tokens: profiles) affected so far.
-    pub(crate) fn strike(&self, fault: Fault, username: Option<&str>) -> Result<usize, NotInjected> {
+    pub(crate) fn inject(&self, fault: Fault, username: Option<&str>) -> Result<usize, NotInjected> {
         let (mut state, now) = (self.state(), self.clock.now());
         let profile = match username {
             Some(username) => Some(state.profiles.named(username).ok_or(NotInjected::UnknownProfile)?),
@@ -130,7 +131,7 @@ impl Backend {
             return Ok(state.profiles.expire(profile.as_ref(), now));
         }
         drop(state);
-        self.faults.strike(fault, profile.as_ref(), now).map_err(|_full| NotInjected::Full)
+        self.faults.inject(fault, profile.as_ref(), now).map_err(|_full| NotInjected::Full)
     }
 
     /// Publishes an outcome to the profile's queue, delayed if a fault says so. If the queue refuses it, logs that.
@@ -139,7 +140,7 @@ impl Backend {
             sleep(late).await;
         }
         if let Err(error) = self.queue(profile, message).await {
-            tracing::warn!(%error, "an outcome was not queued; request-status still tells it");
+            tracing::warn!(%error, "an outcome was not queued; request-status still has it");
         }
     }
 
@@ -168,6 +169,8 @@ impl Backend {
 
     /// Applies an accepted command after a plausible delay and publishes the outcome to its owner's queue. If it has no
     /// owner, `audience` names the profile, once the effect is known.
+    ///
+    /// In the live dialect clients take the first message about a command as its outcome, so nothing else is published.
     pub(crate) fn settle_later(
         self: &Arc<Self>,
         accepted: PendingCommand,
@@ -177,9 +180,9 @@ impl Backend {
         let backend = Arc::clone(self);
         self.tasks.spawn("outcome of a command", async move {
             let PendingCommand { id, owner, permit } = accepted;
-            let (before, rest, heard_pending) = backend.delays();
+            let (before, rest) = backend.delays();
             sleep(before).await;
-            if heard_pending && let Some(owner) = &owner {
+            if backend.dialect == Dialect::Docs && let Some(owner) = &owner {
                 let pending = messages::command(&id, CommandStatus::Pending, &Value::Null);
                 backend.publish(owner, &pending).await;
             }
@@ -201,11 +204,9 @@ impl Backend {
         });
     }
 
-    /// A delay in two parts, and whether clients are told between them that the command is pending.
-    fn delays(&self) -> (Duration, Duration, bool) {
+    /// The delay until a command may be reported as pending, and the delay from there to its outcome.
+    fn delays(&self) -> (Duration, Duration) {
         let rng = &mut self.state().rng;
-        let before = Duration::from_millis(rng.u64(30..150));
-        let rest = Duration::from_millis(rng.u64(80..600));
-        (before, rest, rng.u8(0..3) == 0)
+        (Duration::from_millis(rng.u64(30..150)), Duration::from_millis(rng.u64(80..600)))
     }
 }

@@ -1,8 +1,7 @@
 //! What happens between `request-data` and the delivery of the payload.
 //!
-//! Both generations of servers are in use (`PROTOCOL`, "Events"), so streamed responses take turns: a whole link; a bare
-//! token followed by a `STREAM-READY` that names the request by `id`; the same by `requestId`, with the link in the same
-//! message.
+//! In the live dialect the first message about a request is its payload: inline, or the bare token of a stream, which can be
+//! fetched once `STREAM-READY` has come. In the docs dialect texts come first, and a stream is a whole link.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +17,16 @@ use crate::sandbox::state::data::DataToken;
 use crate::sandbox::state::profiles::ProfileId;
 
 use super::backend::{Backend, PendingCommand};
+use super::options::Dialect;
 use super::payload::Payload;
 
-/// How a streamed payload is announced.
+/// How a streamed payload is announced. All forms are in use (`PROTOCOL`, "Events").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Announcement {
     /// One message with the whole link.
     Link,
+    /// A bare token, then `STREAM-READY` by both names, so that each client finds the one that it reads.
+    Token,
     /// A bare token, then `STREAM-READY` by `id`.
     TokenThenId,
     /// A bare token, then `STREAM-READY` by `requestId`.
@@ -34,7 +36,15 @@ pub(crate) enum Announcement {
 }
 
 impl Announcement {
-    /// The announcement of the `n`th streamed response.
+    /// How a client's request is answered.
+    fn of(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Live => Self::Token,
+            Dialect::Docs => Self::Link,
+        }
+    }
+
+    /// The announcement of the demo's `n`th streamed payload.
     pub(crate) fn in_turn(n: u64) -> Self {
         match n % 4 {
             0 => Self::Link,
@@ -49,15 +59,16 @@ impl Announcement {
         let link = backend.download_link(auth);
         let ready = match self {
             Self::Link => return vec![messages::data_stream(request, context, &link)],
-            Self::TokenThenId => messages::stream_ready(request, "id", None),
-            Self::TokenThenRequestId => messages::stream_ready(request, "requestId", None),
-            Self::TokenThenStreamUrl => messages::stream_ready(request, "requestId", Some(&link)),
+            Self::Token => messages::stream_ready(request, &["id", "requestId"], None),
+            Self::TokenThenId => messages::stream_ready(request, &["id"], None),
+            Self::TokenThenRequestId => messages::stream_ready(request, &["requestId"], None),
+            Self::TokenThenStreamUrl => messages::stream_ready(request, &["requestId"], Some(&link)),
         };
         vec![messages::data_stream(request, context, auth), ready]
     }
 }
 
-/// Starts to deliver a payload: progress messages, then the payload inline or as a link, then the command's outcome.
+/// Starts to deliver a payload, inline or as a stream. The command's outcome follows it.
 pub(crate) fn start(
     backend: &Arc<Backend>,
     profile: ProfileId,
@@ -65,18 +76,20 @@ pub(crate) fn start(
     request: RequestId,
     wanted: DataToken,
 ) {
-    let bringing = Arc::clone(backend);
-    backend.tasks.spawn("retrieval of a payload", async move {
-        bring(&bringing, profile, request, wanted).await;
-        bringing.settle_later(command, Box::new(|_, _| Ok(())), |_| None);
+    let delivering = Arc::clone(backend);
+    backend.tasks.spawn("delivery of a payload", async move {
+        deliver(&delivering, profile, request, wanted).await;
+        delivering.settle_later(command, Box::new(|_, _| Ok(())), |_| None);
     });
 }
 
-async fn bring(backend: &Backend, profile: ProfileId, request: RequestId, wanted: DataToken) {
+async fn deliver(backend: &Backend, profile: ProfileId, request: RequestId, wanted: DataToken) {
     let DataToken { context, content, file_name, extension, .. } = wanted;
-    for progress in ["Collecting the payload from its storage devices.", "Preparing the payload."] {
-        backend.pause(40..250).await;
-        backend.publish(&profile, &messages::data_text(&request, &context, progress)).await;
+    if backend.dialect == Dialect::Docs {
+        for progress in ["Collecting the payload from its storage devices.", "Preparing the payload."] {
+            backend.pause(40..250).await;
+            backend.publish(&profile, &messages::data_text(&request, &context, progress)).await;
+        }
     }
     backend.pause(80..400).await;
     if let Some(bytes) = content.inline() {
@@ -85,8 +98,7 @@ async fn bring(backend: &Backend, profile: ProfileId, request: RequestId, wanted
         return;
     }
     let auth = backend.grant_download(Payload { content, file_name: Some(full_name(file_name, &extension)) });
-    let turn = backend.state().next_streamed();
-    for message in Announcement::in_turn(turn).messages(backend, &request, &context, &auth) {
+    for message in Announcement::of(backend.dialect).messages(backend, &request, &context, &auth) {
         backend.publish(&profile, &message).await;
         backend.pause(50..300).await;
     }

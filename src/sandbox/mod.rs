@@ -41,7 +41,7 @@ pub use error::SandboxError;
 pub use faults::Fault;
 pub use faults::downloads::DownloadFault;
 pub use faults::kinds::{Garbage, Limit};
-pub use options::{Delivery, Options, Scenario};
+pub use options::{Delivery, Dialect, Options, Scenario};
 pub use running::{Control, ControlError, SandboxHandle, start};
 
 /// User name of the busier of the two profiles that every sandbox serves.

@@ -25,6 +25,17 @@ pub enum Delivery {
     Competing,
 }
 
+/// The generation of the wire that the sandbox speaks where clients cause something (`PROTOCOL`, "What clients in the field
+/// rely on").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Dialect {
+    /// What clients in the field rely on: final outcomes only, the payload first, tokens of streams, polling without a token.
+    #[default]
+    Live,
+    /// What the older documents describe: pending first, texts while data is prepared, links, a key before the first sign-in.
+    Docs,
+}
+
 /// A local Privicore: REST API, queues, WebSocket proxy and file stores.
 #[derive(Clone, Parser)]
 #[command(name = "privicore-sandbox", version)]
@@ -50,7 +61,10 @@ pub struct Options {
     /// What happens by itself.
     #[arg(long, value_enum, default_value_t)]
     pub scenario: Scenario,
-    /// Who hears a message when several clients have joined with one profile: all of them, or one of them in turn.
+    /// Which generation of the wire clients get: what those in the field rely on, or what the older documents describe.
+    #[arg(long, value_enum, default_value_t)]
+    pub dialect: Dialect,
+    /// Who receives a message when several clients have joined with one profile: all of them, or one of them in turn.
     #[arg(long, value_enum, default_value_t)]
     pub delivery: Delivery,
     /// Take orders for faults at POST /sandbox/faults of the REST API: dropped connections and worse. Loopback only.
@@ -86,6 +100,7 @@ impl fmt::Debug for Options {
             .field("downstream_port", &self.downstream_port)
             .field("amqp", &self.amqp.as_ref().map(|_| "(hidden)"))
             .field("scenario", &self.scenario)
+            .field("dialect", &self.dialect)
             .field("delivery", &self.delivery)
             .field("faults", &self.faults)
             .field("seed", &self.seed)
@@ -108,7 +123,7 @@ mod tests {
     fn debug_hides_the_password_in_the_brokers_address() {
         let options = Options { amqp: Some("amqp://u:canary@h:5672/".into()), ..Options::default() };
         let shown = format!("{options:?}");
-        assert!(!shown.contains("canary"), "the address showed itself: {shown}");
+        assert!(!shown.contains("canary"), "the address is shown: {shown}");
     }
 
     #[test]

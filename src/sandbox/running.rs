@@ -37,15 +37,14 @@ pub struct SandboxHandle {
 /// Fails if a port is in use, the temporary folder can't be created, the requested RabbitMQ can't be used, or faults could
 /// be injected from other machines.
 pub async fn start(options: Options) -> Result<SandboxHandle, SandboxError> {
-    let Options { bind, api_port, ws_port, upstream_port, downstream_port, amqp, scenario, delivery, faults, seed } =
-        options;
-    if faults && !bind.is_loopback() {
+    let bind = options.bind;
+    if options.faults && !bind.is_loopback() {
         return Err(SandboxError::FaultsForAll { address: bind });
     }
-    let api = listen("REST API", bind, api_port, "api-port").await?;
-    let ws = listen("WebSocket proxy", bind, ws_port, "ws-port").await?;
-    let upstream = listen("upstream file store", bind, upstream_port, "upstream-port").await?;
-    let downstream = listen("downstream file store", bind, downstream_port, "downstream-port").await?;
+    let api = listen("REST API", bind, options.api_port, "api-port").await?;
+    let ws = listen("WebSocket proxy", bind, options.ws_port, "ws-port").await?;
+    let upstream = listen("upstream file store", bind, options.upstream_port, "upstream-port").await?;
+    let downstream = listen("downstream file store", bind, options.downstream_port, "downstream-port").await?;
     let addresses = Addresses {
         api: format!("http://{}", api.reached_at),
         ws: format!("ws://{}", ws.reached_at),
@@ -57,17 +56,17 @@ pub async fn start(options: Options) -> Result<SandboxHandle, SandboxError> {
         .tempdir()
         .map_err(|source| SandboxError::Folder { source })?;
     let (owner, tasks) = TaskOwner::new();
-    let queues: Arc<dyn Queues> = match amqp {
-        Some(address) => Arc::new(AmqpQueues::connect(&address, &tasks).await?),
+    let queues: Arc<dyn Queues> = match &options.amqp {
+        Some(address) => Arc::new(AmqpQueues::connect(address, &tasks).await?),
         None => Arc::new(MemoryQueues::default()),
     };
-    let backend = Arc::new(Backend::new(seed, Clock::start(), tasks.clone(), addresses, queues, delivery, folder));
-    serve(&tasks, "REST API", api.listener, rest::router(Arc::clone(&backend), faults));
+    let backend = Arc::new(Backend::new(&options, Clock::start(), tasks.clone(), addresses, queues, folder));
+    serve(&tasks, "REST API", api.listener, rest::router(Arc::clone(&backend), options.faults));
     serve(&tasks, "upstream file store", upstream.listener, stores::upstream(Arc::clone(&backend)));
     serve(&tasks, "downstream file store", downstream.listener, stores::downstream(Arc::clone(&backend)));
     tasks.spawn("WebSocket proxy", proxy::serve(ws.listener, Arc::clone(&backend)));
-    match scenario {
-        Scenario::Demo => scenario::start(&backend, seed),
+    match options.scenario {
+        Scenario::Demo => scenario::start(&backend, options.seed),
         Scenario::Quiet => {}
     }
     Ok(SandboxHandle { owner, backend })
@@ -223,8 +222,8 @@ impl Control {
     /// # Errors
     ///
     /// Fails if no profile has this user name, or too many faults are armed.
-    pub fn strike(&self, fault: Fault, username: Option<&str>) -> Result<usize, ControlError> {
-        self.backend.strike(fault, username).map_err(|not| match not {
+    pub fn inject(&self, fault: Fault, username: Option<&str>) -> Result<usize, ControlError> {
+        self.backend.inject(fault, username).map_err(|not| match not {
             NotInjected::UnknownProfile => ControlError::UnknownProfile(username.unwrap_or_default().to_owned()),
             NotInjected::Full => ControlError::TooManyFaults,
         })
@@ -232,7 +231,7 @@ impl Control {
 
     /// Cuts every connection to the proxy, without a closing handshake. Clients may reconnect.
     pub fn drop_connections(&self) {
-        self.backend.faults.connections.strike(None, None, &ConnectionFault::Cut);
+        self.backend.faults.connections.inject(None, None, &ConnectionFault::Cut);
     }
 
     /// Makes every authorization token of the profile expire now.
@@ -241,7 +240,7 @@ impl Control {
     ///
     /// Fails if no profile has this user name.
     pub fn expire_tokens(&self, username: &str) -> Result<(), ControlError> {
-        self.strike(Fault::ExpireTokens, Some(username)).map(|_profiles| ())
+        self.inject(Fault::ExpireTokens, Some(username)).map(|_profiles| ())
     }
 
     fn profile(&self, username: &str) -> Result<crate::sandbox::state::profiles::ProfileId, ControlError> {

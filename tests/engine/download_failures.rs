@@ -21,7 +21,7 @@ use crate::window::{Machine, Window};
 async fn spoilt(window: &mut Window, sandbox: &SandboxHandle, id: &str, spoil: DownloadFault) {
     let link = sandbox.control().offer_download(bytes(100_000), Some("data.bin"));
     offer(window, sandbox, id, link.expose()).await;
-    sandbox.control().strike(Fault::Downloads { spoil, limit: Limit::Times(1) }, None).expect("struck");
+    sandbox.control().inject(Fault::Downloads { spoil, limit: Limit::Times(1) }, None).expect("injected");
 }
 
 /// Waits for a notice that arrived at any time since `mark`.
@@ -296,7 +296,7 @@ async fn where_the_data_token_is_known_what_broke_can_be_requested_again_with_a_
         .await;
     sandbox
         .control()
-        .strike(Fault::Downloads { spoil: DownloadFault::Cut, limit: Limit::Times(1) }, None)
+        .inject(Fault::Downloads { spoil: DownloadFault::Cut, limit: Limit::Times(1) }, None)
         .expect("struck");
     window.act(Action::RequestData { profile, data: vec![wanted], folder: Some(folder.clone()) });
     let notice = window.notice("its data token is known here").await;

@@ -51,7 +51,7 @@ async fn many_are_saved_into_a_folder_three_at_once_and_no_name_is_taken_twice()
     // Slow enough that some have to wait.
     let slow =
         Fault::Downloads { spoil: DownloadFault::Slow(std::time::Duration::from_millis(50)), limit: Limit::Times(3) };
-    sandbox.control().strike(slow, None).expect("struck");
+    sandbox.control().inject(slow, None).expect("injected");
 
     let mark = window.mark();
     window.act(Action::DownloadAll { profile, requests: requests.clone(), folder: folder.clone() });
@@ -183,7 +183,7 @@ async fn one_that_waits_can_be_taken_out_of_the_queue_and_its_link_stays_good() 
     let profile = window.sign_in(&sandbox).await;
     window.act(set(&Preferences { downloads_at_once: 1, ..Preferences::default() }));
     let stall = Fault::Downloads { spoil: DownloadFault::Stall, limit: Limit::Times(1) };
-    sandbox.control().strike(stall, None).expect("struck");
+    sandbox.control().inject(stall, None).expect("injected");
     for id in ["first", "second"] {
         let link = sandbox.control().offer_download(vec![1; 1_000], None);
         offer(&mut window, &sandbox, id, link.expose()).await;

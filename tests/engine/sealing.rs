@@ -362,7 +362,7 @@ const BYTES: [u8; 4] = [0, 159, 146, 150];
 /// Makes the sandbox send a binary message. Returns its entry.
 async fn bytes_from(window: &mut Window, sandbox: &SandboxHandle) -> Entry {
     let garbage = Fault::Garbage { frames: 1, kind: Some(Garbage::Binary) };
-    assert_eq!(sandbox.control().strike(garbage, None).expect("struck"), 1);
+    assert_eq!(sandbox.control().inject(garbage, None).expect("injected"), 1);
     let size = BYTES.len() as u64;
     let is_bytes = |entry: &&Entry| entry.fact == Fact::Unreadable { reason: UnreadableReason::Binary, size };
     let committed = |event: &Event| match event {

@@ -35,8 +35,7 @@ impl Client {
     /// A client that has signed in as one of the sandbox's profiles.
     pub(crate) async fn signed_in(running: &SandboxHandle, username: &str) -> Self {
         let mut client = Self::new(running.api_url());
-        let signed = client.post("/profile/authenticate", &[("username", username), ("password", PASSWORD)]).await;
-        client.token = Some(text(&body(signed, StatusCode::OK).await, "/authorizationToken"));
+        client.sign_in(username, PASSWORD).await;
         client
     }
 
@@ -46,6 +45,10 @@ impl Client {
 
     pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
         self.send(self.http.post(format!("{}{path}", self.api)).form(fields)).await
+    }
+
+    pub(crate) async fn post_json(&self, path: &str, body: &Value) -> Response {
+        self.send(self.http.post(format!("{}{path}", self.api)).json(body)).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Response {
@@ -76,6 +79,57 @@ impl Client {
         let ids = (header("x-dpt-cab-id"), header("x-dpt-cab-request-id"));
         assert_eq!(answer.status(), StatusCode::ACCEPTED);
         ids
+    }
+}
+
+impl Client {
+    /// Checks a command's status until it has succeeded, without joining a channel.
+    pub(crate) async fn settled(&self, id: &str) {
+        let path = format!("/request-status/{id}");
+        let polling = async {
+            loop {
+                let answer = body(self.post_json(&path, &json!({})).await, StatusCode::OK).await;
+                match answer[0].as_str() {
+                    Some("started") => {}
+                    Some("succeeded") => return,
+                    other => panic!("{other:?}"),
+                }
+            }
+        };
+        timeout(DEADLINE, polling).await.expect("the command was never settled");
+    }
+
+    /// Signs in with a user name and a password.
+    pub(crate) async fn sign_in(&mut self, username: &str, password: &str) {
+        let answer = self.post("/profile/authenticate", &[("username", username), ("password", password)]).await;
+        self.token = Some(text(&body(answer, StatusCode::OK).await, "/authorizationToken"));
+    }
+
+    /// Reserves space for a payload. Returns the temporary token and the upstream link.
+    pub(crate) async fn reserve(&self, socket: &mut Socket, ttl: &str) -> (String, String) {
+        let fields = [("context", "invoices/2026-Q1"), ("ttl", ttl)];
+        let command = self.command("/data-token/reserve-token-space", &fields).await;
+        let path = format!("/data-token/retrieve-temporary-data-token/{command}");
+        assert_eq!(self.get(&path).await.status(), StatusCode::NOT_FOUND, "the reservation has not settled");
+        socket.success(&command).await;
+        let reserved = body(self.get(&path).await, StatusCode::OK).await;
+        (text(&reserved, "/token"), text(&reserved, "/stream"))
+    }
+
+    /// Turns a filled reservation into a permanent token.
+    pub(crate) async fn commit(&self, temporary: &str, context: &str) -> String {
+        let fields = [
+            ("token", temporary),
+            ("fileName", "hello.txt"),
+            ("extension", "txt"),
+            ("context", context),
+            ("size", "39"),
+            ("path", "/"),
+        ];
+        let committed = body(self.post("/data-token/configure-file-meta", &fields).await, StatusCode::OK).await;
+        let token = text(&committed, "/token");
+        assert!(token.starts_with("dtk-"), "{token}");
+        token
     }
 }
 

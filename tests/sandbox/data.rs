@@ -12,40 +12,13 @@ use serde_json::json;
 use crate::client::{Client, Socket, body, text};
 use crate::{pass, quiet};
 
-/// Reserves space. Returns the temporary token and the upstream link.
-async fn reserve(client: &Client, socket: &mut Socket, ttl: &str) -> (String, String) {
-    let fields = [("context", "invoices/2026-Q1"), ("ttl", ttl)];
-    let command = client.command("/data-token/reserve-token-space", &fields).await;
-    let path = format!("/data-token/retrieve-temporary-data-token/{command}");
-    assert_eq!(client.get(&path).await.status(), StatusCode::NOT_FOUND, "the reservation has not settled");
-    socket.success(&command).await;
-    let reserved = body(client.get(&path).await, StatusCode::OK).await;
-    (text(&reserved, "/token"), text(&reserved, "/stream"))
-}
-
-/// Commits the content of the reservation. Returns the permanent token.
-async fn commit(client: &Client, temporary: &str) -> String {
-    let fields = [
-        ("token", temporary),
-        ("fileName", "hello.txt"),
-        ("extension", "txt"),
-        ("context", "invoices/2026-Q1"),
-        ("size", "39"),
-        ("path", "/"),
-    ];
-    let committed = body(client.post("/data-token/configure-file-meta", &fields).await, StatusCode::OK).await;
-    let token = text(&committed, "/token");
-    assert!(token.starts_with("dtk-"), "{token}");
-    token
-}
-
 /// Stores a large payload through the upstream store.
 async fn store_streamed(client: &Client, socket: &mut Socket, bytes: &[u8]) -> String {
-    let (temporary, stream) = reserve(client, socket, "3600").await;
+    let (temporary, stream) = client.reserve(socket, "3600").await;
     let upload = || client.http.post(&stream).header("content-type", "application/octet-stream").body(bytes.to_vec());
     assert_eq!(upload().send().await.expect("an answer").status(), StatusCode::OK);
     assert_eq!(upload().send().await.expect("an answer").status(), StatusCode::GONE, "an upload link is single-use");
-    commit(client, &temporary).await
+    client.commit(&temporary, "invoices/2026-Q1").await
 }
 
 #[tokio::test]
@@ -54,7 +27,7 @@ async fn a_small_payload_is_stored_and_comes_back_inline() {
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
     let mut socket = Socket::joined(&running, &client).await;
     let payload = b"IV, ciphertext and tag, as far as the sandbox knows";
-    let (temporary, _) = reserve(&client, &mut socket, "3600").await;
+    let (temporary, _) = client.reserve(&mut socket, "3600").await;
     let data = STANDARD.encode(payload);
     let fields = [("temporaryTokenSpace", temporary.as_str()), ("data", data.as_str())];
     let meta = [
@@ -71,58 +44,39 @@ async fn a_small_payload_is_stored_and_comes_back_inline() {
     socket.success(&filled).await;
     let again = client.command("/data-token/exchange-data-for-token", &fields).await;
     assert_eq!(socket.failure(&again).await, "data_token.space_already_filled");
-    let token = commit(&client, &temporary).await;
+    let token = client.commit(&temporary, "invoices/2026-Q1").await;
 
     let (command, request) = client.request_data(&token).await;
     let messages = socket.data(&request).await;
-    let (last, progress) = messages.split_last().expect("messages");
-    assert!(!progress.is_empty() && progress.iter().all(|m| m["data"]["output_type"] == 0), "{progress:?}");
-    assert_eq!(last["data"]["type"], "X-DPT-CAB-REQUEST-ID");
-    assert_eq!(last["data"]["data_context"], "invoices/2026-Q1");
-    assert_eq!(last["data"]["body"], data.as_str());
+    let [payload] = &messages[..] else { panic!("more than the payload: {messages:?}") };
+    assert_eq!(payload["data"]["type"], "X-DPT-CAB-REQUEST-ID");
+    assert_eq!(payload["data"]["output_type"], 0);
+    assert_eq!(payload["data"]["data_context"], "invoices/2026-Q1");
+    assert_eq!(payload["data"]["body"], data.as_str());
     socket.success(&command).await;
 }
 
 #[tokio::test]
-async fn a_large_payload_comes_back_by_link_and_by_token_in_every_form() {
+async fn a_large_payload_comes_back_by_a_token_and_then_by_stream_ready() {
     let running = quiet().await;
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
     let mut socket = Socket::joined(&running, &client).await;
     let payload: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
     let token = store_streamed(&client, &mut socket, &payload).await;
 
-    let mut forms = Vec::new();
-    for _ in 0..4 {
-        let (_, request) = client.request_data(&token).await;
-        let messages = socket.data(&request).await;
-        let streamed = messages.iter().find(|m| m["data"]["output_type"] == 1).expect("a link or token");
-        let announced = text(streamed, "/data/body");
-        let link = if announced.starts_with("http") {
-            forms.push("link");
-            announced
-        } else {
-            let ready = &messages.last().expect("messages")["data"];
-            assert_eq!(ready["type"], "STREAM-READY");
-            let link = format!("{}/?auth={announced}", running.downstream_url());
-            match (ready["id"] == request.as_str(), ready["streamUrl"].as_str()) {
-                (true, None) => forms.push("id"),
-                (false, None) => forms.push("requestId"),
-                (false, Some(url)) => {
-                    assert_eq!(url, link);
-                    forms.push("streamUrl");
-                }
-                (true, Some(_)) => panic!("an unexpected form: {ready}"),
-            }
-            link
-        };
-        let answer = client.http.get(&link).send().await.expect("an answer");
-        assert_eq!(answer.status(), StatusCode::OK);
-        assert_eq!(answer.headers()["content-type"], "application/octet-stream");
-        assert_eq!(answer.headers()["content-disposition"], "attachment; filename=\"hello.txt\"");
-        assert_eq!(answer.content_length(), Some(800_000));
-        assert!(answer.bytes().await.expect("the bytes") == payload, "other bytes came back");
-    }
-    assert_eq!(forms, ["link", "id", "requestId", "streamUrl"]);
+    let (command, request) = client.request_data(&token).await;
+    let messages = socket.data(&request).await;
+    let [announced, ready] = &messages[..] else { panic!("other messages: {messages:?}") };
+    assert_eq!(announced["data"]["output_type"], 1);
+    assert_eq!(ready["data"], json!({"type": "STREAM-READY", "id": request, "requestId": request}));
+    let link = format!("{}/?auth={}", running.downstream_url(), text(announced, "/data/body"));
+    let answer = client.http.get(&link).send().await.expect("an answer");
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()["content-type"], "application/octet-stream");
+    assert_eq!(answer.headers()["content-disposition"], "attachment; filename=\"hello.txt\"");
+    assert_eq!(answer.content_length(), Some(800_000));
+    assert!(answer.bytes().await.expect("the bytes") == payload, "other bytes came back");
+    socket.success(&command).await;
 }
 
 #[tokio::test]
@@ -150,7 +104,7 @@ async fn a_reservation_expires_with_its_ttl() {
     let running = quiet().await;
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
     let mut socket = Socket::joined(&running, &client).await;
-    let (temporary, _) = reserve(&client, &mut socket, "60").await;
+    let (temporary, _) = client.reserve(&mut socket, "60").await;
     pass(Duration::from_mins(2)).await;
     let fields = [("temporaryTokenSpace", temporary.as_str()), ("data", "AAAA")];
     let late = client.command("/data-token/exchange-data-for-token", &fields).await;

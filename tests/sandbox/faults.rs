@@ -83,7 +83,7 @@ async fn a_dropped_connection_is_the_oldest_and_the_others_go_on() {
     let mut other = Socket::joined(&running, &client).await;
     let control = running.control();
     until("both have joined", || control.joined(DEMO_USERNAME).expect("a profile") == 2).await;
-    assert_eq!(control.strike(Fault::Drop { count: Some(1) }, Some(DEMO_USERNAME)).expect("struck"), 1);
+    assert_eq!(control.inject(Fault::Drop { count: Some(1) }, Some(DEMO_USERNAME)).expect("injected"), 1);
     assert_eq!(oldest.try_next().await, None);
     control.publish(DEMO_USERNAME, &event("later")).await.expect("published");
     assert_eq!(other.next().await, event("later"));
@@ -97,7 +97,7 @@ async fn a_stalled_connection_stays_open_and_carries_nothing_until_it_is_over() 
     let control = running.control();
     until("it has joined", || control.joined(DEMO_USERNAME).expect("a profile") == 1).await;
     let stall = Fault::Stall { count: None, lasting: FOR_EVER };
-    assert_eq!(control.strike(stall, Some(DEMO_USERNAME)).expect("struck"), 1);
+    assert_eq!(control.inject(stall, Some(DEMO_USERNAME)).expect("injected"), 1);
     control.publish(DEMO_USERNAME, &event("held")).await.expect("published");
     // Not a leave: whichever arrives first, both are answered.
     socket.send("no request").await;
@@ -114,7 +114,7 @@ async fn a_stalled_connection_can_still_be_dropped() {
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
     let mut socket = Socket::joined(&running, &client).await;
     let control = running.control();
-    control.strike(Fault::Stall { count: None, lasting: FOR_EVER }, None).expect("struck");
+    control.inject(Fault::Stall { count: None, lasting: FOR_EVER }, None).expect("injected");
     control.drop_connections();
     assert_eq!(socket.try_next().await, None);
 }
@@ -125,7 +125,7 @@ async fn joins_are_refused_as_often_as_ordered_and_the_connection_stays_usable()
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
     let audit = Client::signed_in(&running, AUDIT_USERNAME).await;
     let control = running.control();
-    control.strike(Fault::RefuseJoins { limit: Limit::Times(2) }, Some(DEMO_USERNAME)).expect("taken");
+    control.inject(Fault::RefuseJoins { limit: Limit::Times(2) }, Some(DEMO_USERNAME)).expect("taken");
     let mut socket = Socket::open(&running).await;
     for _ in 0..2 {
         let refused = socket.join(client.token()).await;
@@ -141,7 +141,7 @@ async fn joins_are_refused_as_often_as_ordered_and_the_connection_stays_usable()
 async fn joins_are_refused_for_a_time() {
     let running = quiet().await;
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
-    running.control().strike(Fault::RefuseJoins { limit: Limit::During(FOR_EVER) }, None).expect("taken");
+    running.control().inject(Fault::RefuseJoins { limit: Limit::During(FOR_EVER) }, None).expect("taken");
     let mut socket = Socket::open(&running).await;
     for _ in 0..5 {
         assert_eq!(socket.join(client.token()).await["status"], 503);
@@ -157,10 +157,10 @@ async fn expired_tokens_are_counted_by_profile() {
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
     let audit = Client::signed_in(&running, AUDIT_USERNAME).await;
     let control = running.control();
-    assert_eq!(control.strike(Fault::ExpireTokens, Some(DEMO_USERNAME)).expect("struck"), 1);
+    assert_eq!(control.inject(Fault::ExpireTokens, Some(DEMO_USERNAME)).expect("injected"), 1);
     assert_eq!(client.get("/profile/retrieve-profile-id").await.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(audit.get("/profile/retrieve-profile-id").await.status(), StatusCode::OK);
-    assert_eq!(control.strike(Fault::ExpireTokens, None).expect("struck"), 1, "one was left");
+    assert_eq!(control.inject(Fault::ExpireTokens, None).expect("injected"), 1, "one was left");
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn garbage_is_of_every_kind_and_comes_between_messages() {
     let mut socket = Socket::joined(&running, &client).await;
     let control = running.control();
     until("it has joined", || control.joined(DEMO_USERNAME).expect("a profile") == 1).await;
-    assert_eq!(control.strike(Fault::Garbage { frames: 4, kind: None }, None).expect("struck"), 1);
+    assert_eq!(control.inject(Fault::Garbage { frames: 4, kind: None }, None).expect("injected"), 1);
     let first = socket.frame().await.expect("a frame");
     let not_json = first.to_text().is_ok_and(|text| serde_json::from_str::<Value>(text).is_err());
     assert!(first.is_text() && not_json, "{first:?}");
@@ -183,7 +183,7 @@ async fn garbage_is_of_every_kind_and_comes_between_messages() {
     let mut socket = Socket::joined(&running, &client).await;
     until("it has joined again", || control.joined(DEMO_USERNAME).expect("a profile") == 1).await;
     let binary = Fault::Garbage { frames: 2, kind: Some(Garbage::Binary) };
-    assert_eq!(control.strike(binary, Some(DEMO_USERNAME)).expect("struck"), 1);
+    assert_eq!(control.inject(binary, Some(DEMO_USERNAME)).expect("injected"), 1);
     control.publish(DEMO_USERNAME, &event("after")).await.expect("published");
     let mut frames = Vec::new();
     for _ in 0..3 {
@@ -202,7 +202,7 @@ async fn answers_and_outcomes_come_late_but_come() {
 
     // The response of the REST API, and the command's first message.
     let late = FOR_EVER / 4;
-    control.strike(Fault::Delay { by: late, limit: Limit::Times(2) }, Some(DEMO_USERNAME)).expect("taken");
+    control.inject(Fault::Delay { by: late, limit: Limit::Times(2) }, Some(DEMO_USERNAME)).expect("taken");
     let mut command = std::pin::pin!(client.command("/device/reject-device", &[("deviceId", "dev-unknown")]));
     tokio::time::pause();
     assert!(timeout(A_WHILE, &mut command).await.is_err(), "the answer was not late");
@@ -221,7 +221,7 @@ async fn pings_are_ignored_for_a_time_while_messages_come() {
     let control = running.control();
     until("it has joined", || control.joined(DEMO_USERNAME).expect("a profile") == 1).await;
     let deaf = Fault::IgnorePings { count: None, lasting: FOR_EVER };
-    assert_eq!(control.strike(deaf, Some(DEMO_USERNAME)).expect("struck"), 1);
+    assert_eq!(control.inject(deaf, Some(DEMO_USERNAME)).expect("injected"), 1);
     // Once this has arrived, the connection has applied the fault, which came first or is the only other thing that it can
     // do.
     control.publish(DEMO_USERNAME, &event("while deaf")).await.expect("published");

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use privicore_monitor::sandbox::{AUDIT_USERNAME, DEMO_USERNAME};
 use reqwest::StatusCode;
-use serde_json::{Value, json};
-use tokio::time::timeout;
+use serde_json::json;
 
-use crate::client::{Client, DEADLINE, Socket, body, text};
+use crate::client::{Client, Socket, body, text};
 use crate::{pass, quiet};
 
 #[tokio::test]
@@ -57,7 +56,6 @@ async fn every_protected_call_refuses_a_missing_and_a_dead_token() {
         "/data-token/retrieve-temporary-data-token/x",
         "/device/retrieve-profile-devices",
         "/device/retrieve-device-id/x",
-        "/request-status/x",
     ];
     let posts = [
         "/profile/change-password",
@@ -148,7 +146,7 @@ async fn a_token_dies_when_its_time_is_over() {
 }
 
 #[tokio::test]
-async fn a_command_is_pending_then_settled_and_both_kinds_of_enquiry_tell_it() {
+async fn a_command_is_pending_then_settled_and_both_methods_report_it() {
     let running = quiet().await;
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
     let audit = Client::signed_in(&running, AUDIT_USERNAME).await;
@@ -163,25 +161,6 @@ async fn a_command_is_pending_then_settled_and_both_kinds_of_enquiry_tell_it() {
     assert_eq!(body(client.post(&path, &[]).await, StatusCode::OK).await, json!(["rejected"]));
     assert_eq!(audit.get(&path).await.status(), StatusCode::NOT_FOUND, "another profile's command");
     assert_eq!(client.get("/request-status/unknown").await.status(), StatusCode::NOT_FOUND);
-}
-
-#[tokio::test]
-async fn some_commands_are_heard_of_as_pending_before_they_settle() {
-    let running = quiet().await;
-    let client = Client::signed_in(&running, DEMO_USERNAME).await;
-    let mut socket = Socket::joined(&running, &client).await;
-    for _ in 0..20 {
-        client.command("/device/reject-device", &[("deviceId", "dev-unknown")]).await;
-    }
-    let (mut pending, mut settled) = (0, 0);
-    while settled < 20 {
-        match socket.next().await["data"]["command_status"].as_u64() {
-            Some(1) => pending += 1,
-            Some(3) => settled += 1,
-            other => panic!("status {other:?}"),
-        }
-    }
-    assert!((1..20).contains(&pending), "{pending} of 20 were heard of as pending");
 }
 
 #[tokio::test]
@@ -221,46 +200,6 @@ async fn a_device_goes_from_request_to_removal() {
 }
 
 #[tokio::test]
-async fn a_new_profile_registers_its_key_with_its_password() {
-    let running = quiet().await;
-    let mut client = Client::new(running.api_url());
-    let credentials = [("username", "new@example.com"), ("password", "correct-horse")];
-    let id = client.command("/profile/register-profile", &credentials).await;
-    // Nobody has a token yet: the command can be checked without one.
-    settle(&client, &id).await;
-    assert_eq!(
-        client.post("/profile/register-profile", &credentials).await.status(),
-        StatusCode::CONFLICT,
-        "the name is taken"
-    );
-    let key = "31420500".to_owned() + &"ab".repeat(96);
-    let with_key = [credentials[0], credentials[1], ("publicKey", key.as_str())];
-    client.command("/public-key/register-public-key", &with_key).await;
-    client.token = Some(authenticate(&client, &credentials).await);
-    let mut socket = Socket::joined(&running, &client).await;
-    // Both outcomes waited in the queue for the first join, or arrive now.
-    socket.success(&id).await;
-    let found = eventually_ok(&client, "/public-key/retrieve-public-key").await;
-    assert_eq!(found["publicKey"], key.as_str());
-}
-
-#[tokio::test]
-async fn a_new_profile_registers_its_key_with_a_token_that_is_good_for_little_else_before() {
-    let running = quiet().await;
-    let mut client = Client::new(running.api_url());
-    let credentials = [("username", "live@example.com"), ("password", "correct-horse")];
-    let id = client.command("/profile/register-profile", &credentials).await;
-    settle(&client, &id).await;
-    client.token = Some(authenticate(&client, &credentials).await);
-    assert_eq!(client.get("/data-token/list-data-tokens").await.status(), StatusCode::UNAUTHORIZED, "no key yet");
-    let mut socket = Socket::joined(&running, &client).await;
-    let key = "ab".repeat(100);
-    let registered = client.command("/public-key/register-public-key", &[("publicKey", &key)]).await;
-    socket.success(&registered).await;
-    assert_eq!(client.get("/data-token/list-data-tokens").await.status(), StatusCode::OK, "in use now");
-}
-
-#[tokio::test]
 async fn a_changed_password_signs_in_and_the_old_one_no_longer_does() {
     let running = quiet().await;
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
@@ -273,39 +212,6 @@ async fn a_changed_password_signs_in_and_the_old_one_no_longer_does() {
     socket.success(&id).await;
     let old = client.post("/profile/authenticate", &[("username", DEMO_USERNAME), ("password", "demo")]).await;
     assert_eq!(old.status(), StatusCode::UNAUTHORIZED);
-    authenticate(&client, &[("username", DEMO_USERNAME), ("password", "another-horse")]).await;
+    Client::new(running.api_url()).sign_in(DEMO_USERNAME, "another-horse").await;
     assert_eq!(client.get("/profile/retrieve-profile-id").await.status(), StatusCode::OK, "its tokens go on");
-}
-
-/// Checks a command's status until it is settled; it must have succeeded.
-async fn settle(client: &Client, id: &str) {
-    let path = format!("/request-status/{id}");
-    let asking = async {
-        loop {
-            let answer = body(client.get(&path).await, StatusCode::OK).await;
-            match answer["command_status"].as_u64() {
-                Some(1) => {}
-                Some(2) => return,
-                other => panic!("{other:?}"),
-            }
-        }
-    };
-    timeout(DEADLINE, asking).await.expect("the command was never settled");
-}
-
-/// Repeats the request until the response is 200, which it becomes once a command has settled.
-async fn eventually_ok(client: &Client, path: &str) -> Value {
-    let asking = async {
-        loop {
-            let answer = client.get(path).await;
-            if answer.status() == StatusCode::OK {
-                return body(answer, StatusCode::OK).await;
-            }
-        }
-    };
-    timeout(DEADLINE, asking).await.expect("the answer was never 200")
-}
-
-async fn authenticate(client: &Client, credentials: &[(&str, &str)]) -> String {
-    text(&body(client.post("/profile/authenticate", credentials).await, StatusCode::OK).await, "/authorizationToken")
 }

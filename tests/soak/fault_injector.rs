@@ -124,14 +124,14 @@ impl Mischief {
 
     /// Injects a fault into open connections. Returns whether it reached any.
     fn strike(&mut self, name: &'static str, fault: Fault) -> bool {
-        let struck = self.control.strike(fault, Some(DEMO_USERNAME)).expect("the profile is there");
+        let struck = self.control.inject(fault, Some(DEMO_USERNAME)).expect("the profile is there");
         self.count(name, u32::try_from(struck).unwrap_or(u32::MAX));
         struck > 0
     }
 
     /// Arms a fault for later events. Returns whether there was capacity for it.
     fn wait_for_victims(&mut self, name: &'static str, fault: Fault) -> bool {
-        let taken = self.control.strike(fault, Some(DEMO_USERNAME)).is_ok();
+        let taken = self.control.inject(fault, Some(DEMO_USERNAME)).is_ok();
         self.count(name, u32::from(taken));
         taken
     }

@@ -81,7 +81,7 @@ impl Connections {
     }
 
     /// Applies a fault to a profile's connections, or to all, at most `count` of them. Returns how many it reached.
-    pub(crate) fn strike(&self, profile: Option<&ProfileId>, count: Option<u32>, trouble: &ConnectionFault) -> usize {
+    pub(crate) fn inject(&self, profile: Option<&ProfileId>, count: Option<u32>, trouble: &ConnectionFault) -> usize {
         let most = count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
         let registry = self.0.lock();
         let meant = registry.open.values().filter(|open| profile.is_none() || open.profile.as_ref() == profile);
@@ -152,8 +152,8 @@ mod tests {
         }
         drop(places.remove(1));
         let second = Duration::from_secs(1);
-        assert_eq!(connections.strike(Some(&meant), Some(1), &ConnectionFault::Stalled(second)), 1);
-        assert_eq!(connections.strike(None, None, &ConnectionFault::Deaf(second)), 3);
+        assert_eq!(connections.inject(Some(&meant), Some(1), &ConnectionFault::Stalled(second)), 1);
+        assert_eq!(connections.inject(None, None, &ConnectionFault::Deaf(second)), 3);
         assert_eq!(connections.litter(None, 1, None), 2, "one has not joined");
         let stalled: Vec<_> = places.iter_mut().map(|(_, orders)| orders.stalls.try_recv().is_ok()).collect();
         assert_eq!(stalled, [false, true, false]);
@@ -164,7 +164,7 @@ mod tests {
         let connections = Connections::default();
         let (_place, _orders) = connections.enter();
         let reached: usize =
-            (0..WAITING + 3).map(|_| connections.strike(None, None, &ConnectionFault::Deaf(Duration::ZERO))).sum();
+            (0..WAITING + 3).map(|_| connections.inject(None, None, &ConnectionFault::Deaf(Duration::ZERO))).sum();
         assert_eq!(reached, WAITING);
     }
 }

@@ -86,14 +86,14 @@ impl Faults {
     /// Injects a fault into a profile's connections, or into all. Returns how many connections it has affected so far.
     ///
     /// Does nothing for [`Fault::ExpireTokens`], because tokens are not known here.
-    pub(crate) fn strike(&self, fault: Fault, profile: Option<&ProfileId>, now: Instant) -> Result<usize, Full> {
+    pub(crate) fn inject(&self, fault: Fault, profile: Option<&ProfileId>, now: Instant) -> Result<usize, Full> {
         Ok(match fault {
-            Fault::Drop { count } => self.connections.strike(profile, count, &ConnectionFault::Cut),
+            Fault::Drop { count } => self.connections.inject(profile, count, &ConnectionFault::Cut),
             Fault::Stall { count, lasting } => {
-                self.connections.strike(profile, count, &ConnectionFault::Stalled(lasting))
+                self.connections.inject(profile, count, &ConnectionFault::Stalled(lasting))
             }
             Fault::IgnorePings { count, lasting } => {
-                self.connections.strike(profile, count, &ConnectionFault::Deaf(lasting))
+                self.connections.inject(profile, count, &ConnectionFault::Deaf(lasting))
             }
             Fault::Garbage { frames, kind } => self.connections.litter(profile, frames, kind),
             Fault::RefuseJoins { limit } => {

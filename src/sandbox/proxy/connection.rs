@@ -164,8 +164,8 @@ fn answer(text: &str, seat: &JoinedChannel, backend: &Backend) -> (String, Step)
         (Wish::Join { .. }, JoinedChannel::Joined { .. }) => {
             (409, None, "This connection has joined a channel already: leave it first.", Step::Stay)
         }
-        (Wish::Join { token }, JoinedChannel::Outside) => match backend.holder(&token) {
-            holder if backend.faults.refuses_join(holder.as_ref(), backend.clock.now()) => {
+        (Wish::Join { token }, JoinedChannel::Outside) => match backend.token_owner(&token) {
+            owner if backend.faults.refuses_join(owner.as_ref(), backend.clock.now()) => {
                 (503, None, "The proxy takes no joins at the moment.", Step::Stay)
             }
             Some(profile) => {

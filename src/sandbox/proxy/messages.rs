@@ -26,11 +26,13 @@ fn data(id: &RequestId, context: &str, output_type: u8, body: &str) -> Value {
     }})
 }
 
-/// `STREAM-READY`, naming the request in `field` (`id` or `requestId`).
-pub(crate) fn stream_ready(id: &RequestId, field: &str, stream_url: Option<&str>) -> Value {
+/// `STREAM-READY`, naming the request in these fields (`id`, `requestId`).
+pub(crate) fn stream_ready(id: &RequestId, fields: &[&str], stream_url: Option<&str>) -> Value {
     let mut data = serde_json::Map::new();
     data.insert("type".into(), "STREAM-READY".into());
-    data.insert(field.into(), json!(id));
+    for field in fields {
+        data.insert((*field).into(), json!(id));
+    }
     if let Some(url) = stream_url {
         data.insert("streamUrl".into(), url.into());
     }

@@ -35,6 +35,10 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    pub(crate) const WRONG_PASSWORD: Self = Self::Unauthorized("The username or the password is wrong.");
+    pub(crate) const NO_TOKEN: Self = Self::Unauthorized("The header X-DPT-AUTHORIZATION is missing.");
+    pub(crate) const NO_PUBLIC_KEY: Self = Self::Unauthorized("No public key is registered for the profile yet.");
+
     /// A refusal of one wrong field.
     pub(crate) fn field(name: &'static str, wrong: &'static str) -> Self {
         Self::Invalid(BTreeMap::from([(name, vec![wrong])]))

@@ -32,11 +32,11 @@ const LARGEST_PAGE: usize = 200;
 /// `POST /data-token/reserve-token-space`
 pub(crate) async fn reserve(call: Call) -> Result<Response, Refusal> {
     let mut check = call.fields.check();
-    let context = check.text("context").to_owned();
+    check.text("context");
     let ttl = check.ttl("ttl");
     check.finish()?;
     call.command(move |state, profile, command, now| {
-        state.data.reserve(profile, command, context, ttl, now, &mut state.links)
+        state.data.reserve(profile, command, ttl, now, &mut state.links)
     })
 }
 
@@ -92,9 +92,6 @@ pub(crate) async fn configure_file_meta(call: Call) -> Result<Json<Value>, Refus
     let permanent = permanent.map_err(|reason| match reason {
         "data_token.space_not_found" | "data_token.space_expired" => {
             Refusal::NotFound("The reservation does not exist or has expired.")
-        }
-        "data_token.context_mismatch" => {
-            Refusal::field("context", "This field must be the context that the space was reserved with.")
         }
         reason => Refusal::Conflict(reason),
     })?;

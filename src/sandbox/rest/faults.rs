@@ -41,7 +41,7 @@ const LONGEST: Duration = Duration::from_mins(10);
 const MOST: u64 = 1_000;
 
 /// `POST /sandbox/faults`
-pub(crate) async fn strike(
+pub(crate) async fn inject(
     State(backend): State<Arc<Backend>>,
     headers: HeaderMap,
     body: Bytes,
@@ -55,7 +55,7 @@ pub(crate) async fn strike(
         return Err(Refusal::Unreadable("A fault is a JSON object such as {\"fault\": \"drop\"}."));
     };
     let (fault, profile) = read(fields)?;
-    match backend.strike(fault, profile.as_deref()) {
+    match backend.inject(fault, profile.as_deref()) {
         Ok(struck) => Ok(Json(json!({ "struck": struck }))),
         Err(NotInjected::UnknownProfile) => Err(Refusal::field("profile", "No profile has this user name.")),
         Err(NotInjected::Full) => Err(Refusal::Busy),

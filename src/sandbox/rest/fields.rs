@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use serde_json::Value;
@@ -18,7 +19,8 @@ use super::answers::Refusal;
 /// The longest lifetime that a client may ask for, in seconds: ten years.
 const LONGEST_TTL: u64 = 10 * 365 * 24 * 3_600;
 
-/// The fields of a body: form-encoded, as the vendor documents it, or a flat JSON object. It may contain secrets.
+/// The fields of a request: of its query, and of its body, which is form-encoded, as the vendor documents it, or a JSON object.
+/// They may contain secrets.
 #[derive(Default)]
 pub(crate) struct Fields(BTreeMap<String, String>);
 
@@ -26,16 +28,24 @@ impl FromRequest<Arc<Backend>> for Fields {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, backend: &Arc<Backend>) -> Result<Self, Refusal> {
-        let json = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|kind| kind.to_str().ok())
-            .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/json"));
+        let (json, form) = (has_type(request.headers(), "application/json"), has_type(request.headers(), FORM));
+        let query = request.uri().query().unwrap_or_default().to_owned();
         let body = Bytes::from_request(request, backend)
             .await
             .map_err(|_cut| Refusal::Unreadable("The body did not come whole, or is larger than 2 MiB."))?;
-        if json && !body.is_empty() { Self::from_json(&body) } else { Ok(Self::from_form(&body)) }
+        let json = !body.is_empty() && (json || !form && body.trim_ascii_start().starts_with(b"{"));
+        let Self(body) = if json { Self::from_json(&body)? } else { Self::from_form(&body) };
+        let Self(mut fields) = Self::from_form(query.as_bytes());
+        fields.extend(body);
+        Ok(Self(fields))
     }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+fn has_type(headers: &HeaderMap, name: &str) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.to_ascii_lowercase().starts_with(name)
 }
 
 impl Fields {
@@ -45,7 +55,7 @@ impl Fields {
 
     fn from_json(body: &[u8]) -> Result<Self, Refusal> {
         let Ok(Value::Object(object)) = serde_json::from_slice(body) else {
-            return Err(Refusal::Unreadable("The body says that it is JSON, but is no JSON object."));
+            return Err(Refusal::Unreadable("The body is not a JSON object."));
         };
         let fields = object.into_iter().filter_map(|(name, value)| match value {
             Value::Null => None,
@@ -160,9 +170,9 @@ impl FromRequestParts<Arc<Backend>> for Bearer {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, backend: &Arc<Backend>) -> Result<Self, Refusal> {
-        let token = token(parts).ok_or(Refusal::Unauthorized("The header X-DPT-AUTHORIZATION is missing."))?;
+        let token = token(parts).ok_or(Refusal::NO_TOKEN)?;
         let profile = backend
-            .holder(token)
+            .token_owner(token)
             .ok_or(Refusal::Unauthorized("The authorization token is not valid or has expired."))?;
         Ok(Self { profile, token: token.to_owned() })
     }
@@ -173,12 +183,7 @@ impl FromRequestParts<Arc<Backend>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, backend: &Arc<Backend>) -> Result<Self, Refusal> {
         let Bearer { profile, .. } = Bearer::from_request_parts(parts, backend).await?;
-        let in_use = backend.state().profiles.get(&profile).is_some_and(|record| record.public_key.is_some());
-        if in_use {
-            Ok(Self(profile))
-        } else {
-            Err(Refusal::Unauthorized("No public key is registered for the profile yet."))
-        }
+        if backend.state().profiles.is_active(&profile) { Ok(Self(profile)) } else { Err(Refusal::NO_PUBLIC_KEY) }
     }
 }
 

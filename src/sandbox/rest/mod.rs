@@ -30,7 +30,7 @@ use answers::Refusal;
 /// Every endpoint. The one that injects faults exists only with `faults`.
 pub(crate) fn router(backend: Arc<Backend>, faults: bool) -> Router {
     let api = endpoints().layer(middleware::from_fn_with_state(Arc::clone(&backend), late));
-    let api = if faults { api.route("/sandbox/faults", post(faults::strike)) } else { api };
+    let api = if faults { api.route("/sandbox/faults", post(faults::inject)) } else { api };
     api.with_state(backend)
 }
 
@@ -72,7 +72,7 @@ fn endpoints() -> Router<Arc<Backend>> {
 /// Delays a response if a fault says so.
 async fn late(Shared(backend): Shared<Arc<Backend>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let whose = fields::token(&parts).and_then(|token| backend.holder(token));
+    let whose = fields::token(&parts).and_then(|token| backend.token_owner(token));
     let late = backend.faults.delay(whose.as_ref(), backend.clock.now());
     let mut answer = next.run(Request::from_parts(parts, body)).await;
     if let Some(late) = late {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::sandbox::backend::Backend;
+use crate::sandbox::options::Dialect;
 use crate::sandbox::state::State;
 use crate::sandbox::state::profiles::{ProfileId, TOKEN_LIFE};
 
@@ -43,16 +44,19 @@ pub(crate) async fn register(Shared(backend): Shared<Arc<Backend>>, fields: Fiel
 
 /// `POST /profile/authenticate`
 ///
-/// A profile without a public key also gets a token, because live clients register the key with it. Until they have, nearly
-/// every endpoint refuses the token.
+/// In the live dialect a profile without a public key also gets a token, because clients register the key with it. Until they
+/// have, nearly every endpoint refuses the token. In the docs dialect such a profile can't sign in.
 pub(crate) async fn authenticate(Shared(backend): Shared<Arc<Backend>>, fields: Fields) -> Result<Response, Refusal> {
     let mut check = fields.check();
     let (username, password) = (check.text("username"), check.text("password"));
     check.finish()?;
     let expires = backend.clock.now() + TOKEN_LIFE;
     let mut state = backend.state();
-    let token = state.profiles.opened_by(username, password).and_then(|id| state.profiles.issue(&id, expires));
-    let token = token.ok_or(Refusal::Unauthorized("The username or the password is wrong."))?;
+    let profile = state.profiles.with_password(username, password).ok_or(Refusal::WRONG_PASSWORD)?;
+    if backend.dialect == Dialect::Docs && !state.profiles.is_active(&profile) {
+        return Err(Refusal::NO_PUBLIC_KEY);
+    }
+    let token = state.profiles.issue(&profile, expires).ok_or(Refusal::WRONG_PASSWORD)?;
     // The documentation shows `Z`, live servers send an offset.
     Ok(Json(json!({"authorizationToken": token, "expiresAt": backend.clock.offset(expires)})).into_response())
 }
@@ -90,7 +94,7 @@ pub(crate) async fn token_expiry(
     let state = backend.state();
     let (_, expires) = state
         .profiles
-        .holder(&token, backend.clock.now())
+        .token_owner(&token, backend.clock.now())
         .ok_or(Refusal::Unauthorized("The authorization token has just expired."))?;
     Ok(Json(json!({"expiresAt": backend.clock.utc(expires)})))
 }

@@ -15,20 +15,26 @@ use super::command::command;
 use super::fields::{Bearer, Caller, Fields, token};
 
 /// `POST /public-key/register-public-key`: with `username` and `password`, as documented, or with a token, as live clients
-/// do.
+/// do. The password also helps if the token is no longer valid.
 pub(crate) async fn register(State(backend): State<Arc<Backend>>, request: Request) -> Result<Response, Refusal> {
     let (mut parts, body) = request.into_parts();
-    let bearer = match token(&parts) {
-        Some(_) => Some(Bearer::from_request_parts(&mut parts, &backend).await?.profile),
-        None => None,
-    };
+    let has_token = token(&parts).is_some();
+    let bearer = Bearer::from_request_parts(&mut parts, &backend).await;
     let fields = Fields::from_request(Request::from_parts(parts, body), &backend).await?;
     let mut check = fields.check();
     let key = check.public_key("publicKey").to_owned();
-    let credentials = if bearer.is_none() { Some((check.text("username"), check.text("password"))) } else { None };
-    check.finish()?;
-    let opened = credentials.and_then(|(username, password)| backend.state().profiles.opened_by(username, password));
-    let profile = bearer.or(opened).ok_or(Refusal::Unauthorized("The username or the password is wrong."))?;
+    let profile = match bearer {
+        Ok(bearer) => {
+            check.finish()?;
+            bearer.profile
+        }
+        Err(refusal) if has_token && fields.optional("password").is_none() => return Err(refusal),
+        Err(_) => {
+            let (username, password) = (check.text("username"), check.text("password"));
+            check.finish()?;
+            backend.state().profiles.with_password(username, password).ok_or(Refusal::WRONG_PASSWORD)?
+        }
+    };
     command(&backend, profile, move |state, profile, _, _| state.profiles.set_public_key(profile, key))
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::protocol::CommandId;
 use crate::sandbox::backend::Backend;
+use crate::sandbox::options::Dialect;
 
 use super::answers::Refusal;
 use super::fields::{Bearer, token};
@@ -19,9 +20,11 @@ pub(crate) async fn health() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
-/// `GET /request-status/{commandId}` answers as documented, `POST` as live servers do: one word in an array.
+/// `GET /request-status/{commandId}`, and `POST` with any body.
 ///
-/// A command that was sent without a token (registering a profile) can be checked without one.
+/// In the live dialect whoever knows the id may ask without a token, as a new profile does, and `POST` is answered with one
+/// word in an array. In the docs dialect only a command that was sent without a token can be checked without one, and both
+/// methods are answered with an object.
 pub(crate) async fn request_status(
     State(backend): State<Arc<Backend>>,
     Path(id): Path<String>,
@@ -35,14 +38,18 @@ pub(crate) async fn request_status(
     };
     let id = CommandId::from(id.as_str());
     let state = backend.state();
-    let Some(command) = state.commands.visible_to(&id, asker.as_ref()) else {
-        return Err(if asker.is_some() {
-            Refusal::NotFound("This profile has no such command.")
+    let command = match (&asker, backend.dialect) {
+        (None, Dialect::Live) => state.commands.get(&id),
+        (Some(_), _) | (None, Dialect::Docs) => state.commands.visible_to(&id, asker.as_ref()),
+    };
+    let Some(command) = command else {
+        return Err(if asker.is_none() && backend.dialect == Dialect::Docs {
+            Refusal::NO_TOKEN
         } else {
-            Refusal::Unauthorized("The header X-DPT-AUTHORIZATION is missing.")
+            Refusal::NotFound("There is no such command for this profile.")
         });
     };
-    Ok(if parts.method == Method::POST {
+    Ok(if parts.method == Method::POST && backend.dialect == Dialect::Live {
         Json(json!([command.status.word()])).into_response()
     } else {
         Json(json!({"commandId": id, "command_status": command.status.number(), "body": command.body})).into_response()

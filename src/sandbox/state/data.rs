@@ -22,7 +22,6 @@ const PER_PROFILE: usize = 2_000;
 struct Reservation {
     owner: ProfileId,
     command: CommandId,
-    context: String,
     /// The `auth` of its upstream link.
     upload: String,
     expires: Instant,
@@ -93,7 +92,6 @@ impl DataStore {
         &mut self,
         owner: &ProfileId,
         command: CommandId,
-        context: String,
         ttl: Duration,
         now: Instant,
         links: &mut Links,
@@ -106,7 +104,7 @@ impl DataStore {
         let upload = links.grant(Purpose::Upload { reservation: token.clone() }, now);
         let expires = now + ttl;
         self.reservations
-            .insert(token, Reservation { owner: owner.clone(), command, context, upload, expires, content: None });
+            .insert(token, Reservation { owner: owner.clone(), command, upload, expires, content: None });
         Ok(())
     }
 
@@ -140,7 +138,7 @@ impl DataStore {
         Ok(())
     }
 
-    /// Turns a filled reservation into a permanent token.
+    /// Turns a filled reservation into a permanent token. The metadata may name another context than the reservation did.
     pub(crate) fn commit(
         &mut self,
         owner: &ProfileId,
@@ -155,9 +153,6 @@ impl DataStore {
         }
         if now >= reservation.expires {
             return Err("data_token.space_expired");
-        }
-        if reservation.context != meta.context {
-            return Err("data_token.context_mismatch");
         }
         let content = reservation.content.clone().ok_or("data_token.space_empty")?;
         let permanent = self.keep(owner, meta, content, clock.millis(now))?;

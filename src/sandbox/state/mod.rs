@@ -27,8 +27,6 @@ pub(crate) struct State {
     pub(crate) devices: Devices,
     /// Seeded: for delays and the like, never for secrets.
     pub(crate) rng: fastrand::Rng,
-    /// How many streamed responses were given, so that each kind takes its turn.
-    streamed: u64,
 }
 
 /// The profiles that every sandbox serves: their fixed ids (a durable queue has to keep its name) and user names.
@@ -56,15 +54,7 @@ impl State {
             links: Links::default(),
             devices: Devices::default(),
             rng,
-            streamed: 0,
         }
-    }
-
-    /// How many streamed responses were given before this one.
-    pub(crate) fn next_streamed(&mut self) -> u64 {
-        let turn = self.streamed;
-        self.streamed += 1;
-        turn
     }
 }
 

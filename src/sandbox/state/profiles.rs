@@ -104,8 +104,13 @@ impl Profiles {
     }
 
     /// The profile with this user name and password.
-    pub(crate) fn opened_by(&self, username: &str, password: &str) -> Option<ProfileId> {
+    pub(crate) fn with_password(&self, username: &str, password: &str) -> Option<ProfileId> {
         self.named(username).filter(|id| self.get(id).is_some_and(|profile| profile.password == password))
+    }
+
+    /// Whether a profile is in use, that is, has a public key.
+    pub(crate) fn is_active(&self, id: &ProfileId) -> bool {
+        self.get(id).is_some_and(|profile| profile.public_key.is_some())
     }
 
     /// Issues a token.
@@ -123,7 +128,7 @@ impl Profiles {
     }
 
     /// The profile and the expiry of a token, if it is valid at `now`.
-    pub(crate) fn holder(&self, token: &str, now: Instant) -> Option<(&ProfileId, Instant)> {
+    pub(crate) fn token_owner(&self, token: &str, now: Instant) -> Option<(&ProfileId, Instant)> {
         self.tokens.get(token).filter(|grant| now < grant.expires).map(|grant| (&grant.profile, grant.expires))
     }
 
@@ -132,19 +137,19 @@ impl Profiles {
         if let Some(grant) = self.tokens.remove(token)
             && let Some(profile) = self.by_id.get_mut(&grant.profile)
         {
-            profile.tokens.retain(|held| held != token);
+            profile.tokens.retain(|issued| issued != token);
         }
     }
 
     /// Makes every token of a profile, or of all profiles, expire now. Returns how many profiles had a valid one.
     pub(crate) fn expire(&mut self, id: Option<&ProfileId>, now: Instant) -> usize {
-        let mut struck = BTreeSet::new();
+        let mut expired = BTreeSet::new();
         for grant in self.tokens.values_mut().filter(|grant| now < grant.expires) {
             if id.is_none_or(|id| *id == grant.profile) {
                 grant.expires = now;
-                struck.insert(grant.profile.clone());
+                expired.insert(grant.profile.clone());
             }
         }
-        struck.len()
+        expired.len()
     }
 }
