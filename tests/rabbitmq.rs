@@ -1,6 +1,6 @@
 //! The sandbox on a real RabbitMQ that this test starts, crashes and restarts.
 
-#![cfg(all(feature = "sandbox", unix))]
+#![cfg(unix)]
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 #[path = "rabbitmq/broker.rs"]
@@ -8,6 +8,8 @@ mod broker;
 #[path = "sandbox/client.rs"]
 #[expect(dead_code, reason = "shared with the sandbox's own tests, which use all of it")]
 mod client;
+#[path = "rabbitmq/tools.rs"]
+mod tools;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -26,6 +26,16 @@ enum Failure {
     Signals(io::Error),
 }
 
+impl Failure {
+    /// 2 for wrong usage, otherwise 1.
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Sandbox(SandboxError::WithoutRabbitmq) => ExitCode::from(2),
+            Self::Sandbox(_) | Self::Runtime(_) | Self::Output(_) | Self::Signals(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
 /// Runs the program with the process's arguments. Returns 0 when a signal (SIGINT, SIGTERM) stopped it, 1 when it could not
 /// run, and 2 for wrong usage.
 pub fn run() -> ExitCode {
@@ -44,7 +54,10 @@ pub fn run() -> ExitCode {
         .init();
     match Runtime::new().map_err(Failure::Runtime).and_then(|runtime| serve(&runtime, options)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => complain(&format!("privicore-sandbox: {failure}")),
+        Err(failure) => {
+            let code = failure.exit_code();
+            complain(&format!("privicore-sandbox: {failure}"), code)
+        }
     }
 }
 
@@ -52,10 +65,10 @@ fn exit_code(code: i32) -> ExitCode {
     u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-fn complain(sentence: &str) -> ExitCode {
+fn complain(sentence: &str, code: ExitCode) -> ExitCode {
     // If nobody reads stderr, the exit code still reports the failure.
     drop(writeln!(io::stderr(), "{}", crate::protocol::visible(sentence)));
-    ExitCode::FAILURE
+    code
 }
 
 fn serve(runtime: &Runtime, options: Options) -> Result<(), Failure> {

@@ -36,6 +36,12 @@ pub enum SandboxError {
         /// The error of the operating system.
         source: io::Error,
     },
+    /// `--amqp` was given to a program that was built without the cargo feature `rabbitmq`.
+    #[error(
+        "This privicore-sandbox was built without RabbitMQ, which --amqp needs. Build it with `cargo build --release \
+         --features rabbitmq --bin privicore-sandbox`, or leave out --amqp: then the queues are in memory."
+    )]
+    WithoutRabbitmq,
     /// `--amqp` is not an address. The text is left out, because it may contain a password.
     #[error("What --amqp gives is not a RabbitMQ address. Write it like amqp://user:password@localhost:5672/vhost.")]
     AmqpAddress,

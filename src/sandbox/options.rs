@@ -43,7 +43,8 @@ pub struct Options {
     /// Address to listen on. Anything but loopback can be reached from outside; give the one that clients use.
     #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub bind: IpAddr,
-    /// RabbitMQ that holds the queues, as `amqp://user:password@host:5672/vhost`. Without it they are in memory.
+    /// RabbitMQ that holds the queues, as `amqp://user:password@host:5672/vhost`. Without it they are in memory. Needs a
+    /// program built with `--features rabbitmq`.
     #[arg(long, value_name = "URL")]
     pub amqp: Option<String>,
     /// Port of the REST API; 0 takes a free one.

@@ -10,7 +10,6 @@ use tokio::net::TcpListener;
 
 use crate::protocol::{DataToken, Link};
 use crate::sandbox::faults::connections::ConnectionFault;
-use crate::sandbox::queues::amqp::AmqpQueues;
 use crate::sandbox::queues::memory::MemoryQueues;
 use crate::sandbox::runtime::clock::Clock;
 use crate::sandbox::runtime::tasks::{TaskOwner, Tasks};
@@ -41,6 +40,9 @@ pub async fn start(options: Options) -> Result<SandboxHandle, SandboxError> {
     if options.faults && !bind.is_loopback() {
         return Err(SandboxError::FaultsForAll { address: bind });
     }
+    if options.amqp.is_some() && !cfg!(feature = "rabbitmq") {
+        return Err(SandboxError::WithoutRabbitmq);
+    }
     let api = listen("REST API", bind, options.api_port, "api-port").await?;
     let ws = listen("WebSocket proxy", bind, options.ws_port, "ws-port").await?;
     let upstream = listen("upstream file store", bind, options.upstream_port, "upstream-port").await?;
@@ -57,7 +59,7 @@ pub async fn start(options: Options) -> Result<SandboxHandle, SandboxError> {
         .map_err(|source| SandboxError::Folder { source })?;
     let (owner, tasks) = TaskOwner::new();
     let queues: Arc<dyn Queues> = match &options.amqp {
-        Some(address) => Arc::new(AmqpQueues::connect(address, &tasks).await?),
+        Some(address) => rabbitmq(address, &tasks).await?,
         None => Arc::new(MemoryQueues::default()),
     };
     let backend = Arc::new(Backend::new(&options, Clock::start(), tasks.clone(), addresses, queues, folder));
@@ -70,6 +72,18 @@ pub async fn start(options: Options) -> Result<SandboxHandle, SandboxError> {
         Scenario::Quiet => {}
     }
     Ok(SandboxHandle { owner, backend })
+}
+
+#[cfg(feature = "rabbitmq")]
+async fn rabbitmq(address: &str, tasks: &Tasks) -> Result<Arc<dyn Queues>, SandboxError> {
+    use crate::sandbox::queues::amqp::AmqpQueues;
+    Ok(Arc::new(AmqpQueues::connect(address, tasks).await?))
+}
+
+#[cfg(not(feature = "rabbitmq"))]
+#[expect(clippy::unused_async, reason = "with the feature it connects")]
+async fn rabbitmq(_address: &str, _tasks: &Tasks) -> Result<Arc<dyn Queues>, SandboxError> {
+    Err(SandboxError::WithoutRabbitmq)
 }
 
 /// A server's socket, and the address at which clients reach it.

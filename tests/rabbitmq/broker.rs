@@ -9,6 +9,7 @@ use std::time::Duration;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties, Queue};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval};
@@ -16,8 +17,8 @@ use tokio::time::{Instant, interval};
 /// A broker boots in seconds; a busy machine takes longer.
 const DEADLINE: Duration = Duration::from_mins(3);
 
-/// Debian's `rabbitmq-server` in the path changes the user and the folder; the script that it calls does not.
-const SCRIPTS: [&str; 2] = ["/usr/lib/rabbitmq/bin/rabbitmq-server", "/usr/sbin/rabbitmq-server"];
+/// Debian's scripts in the path change the user and the folder; those that they call do not.
+const SCRIPTS: [&str; 2] = ["/usr/lib/rabbitmq/bin", "/usr/sbin"];
 
 /// A broker for one test.
 pub(crate) struct Broker {
@@ -29,13 +30,25 @@ pub(crate) struct Broker {
     /// matters.
     epmd: Child,
     server: Option<Child>,
+    /// The port of the management API, if that runs.
+    management_port: Option<u16>,
 }
 
 impl Broker {
     /// Starts a broker and waits until it accepts connections.
     pub(crate) async fn start() -> Self {
-        let script = SCRIPTS.into_iter().find(|script| Path::new(script).exists());
-        assert!(script.is_some(), "rabbitmq-server is not installed: tests/run installs it");
+        Self::start_with(None).await
+    }
+
+    /// Starts a broker with its management API and waits until both accept connections.
+    pub(crate) async fn start_with_management() -> Self {
+        let port = free_port();
+        let broker = Self::start_with(Some(port)).await;
+        listening(port, "the management API").await;
+        broker
+    }
+
+    async fn start_with(management_port: Option<u16>) -> Self {
         let folder = tempfile::Builder::new().prefix("privicore-rabbitmq-").tempdir().expect("a folder");
         let epmd_port = free_port();
         let epmd = Command::new("epmd")
@@ -45,7 +58,7 @@ impl Broker {
             .stderr(Stdio::null())
             .spawn()
             .expect("epmd comes with rabbitmq-server");
-        let mut broker = Self { folder, port: free_port(), dist_port: free_port(), epmd_port, epmd, server: None };
+        let mut broker = Self { folder, port: free_port(), dist_port: free_port(), epmd_port, epmd, server: None, management_port };
         listening(epmd_port, "epmd").await;
         broker.start_again().await;
         broker
@@ -58,10 +71,33 @@ impl Broker {
 
     /// Starts the broker after a crash, on the same folder and port, and waits until it accepts connections.
     pub(crate) async fn start_again(&mut self) {
-        let script = SCRIPTS.into_iter().find(|script| Path::new(script).exists()).expect("rabbitmq-server");
         let within = |name: &str| self.folder.path().join(name);
+        if let Some(port) = self.management_port {
+            std::fs::write(within("plugins"), "[rabbitmq_management].\n").expect("written");
+            let listener = format!("management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {port}\n");
+            std::fs::write(within("rabbitmq.conf"), listener).expect("written");
+        }
         let log = std::fs::OpenOptions::new().create(true).append(true).open(within("output")).expect("a log");
-        let server = Command::new(script)
+        let server = self
+            .script("rabbitmq-server")
+            // A separate process group: the script's children end with it.
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log)
+            .spawn()
+            .expect("rabbitmq-server starts");
+        self.server = Some(server);
+        listening(self.port, "rabbitmq-server").await;
+    }
+
+    /// One of the broker's own programs, in the broker's environment.
+    fn script(&self, name: &str) -> Command {
+        let script = SCRIPTS.into_iter().map(|folder| Path::new(folder).join(name)).find(|script| script.exists());
+        let script = script.unwrap_or_else(|| panic!("{name} is not installed: tests/run installs it"));
+        let within = |name: &str| self.folder.path().join(name);
+        let mut command = Command::new(script);
+        command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("LANG", "C.UTF-8")
@@ -75,18 +111,24 @@ impl Broker {
             .env("RABBITMQ_MNESIA_BASE", within("data"))
             .env("RABBITMQ_LOG_BASE", within("log"))
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", within("plugins"))
-            .env("RABBITMQ_CONFIG_FILE", within("no-configuration"))
+            .env("RABBITMQ_CONFIG_FILE", within("rabbitmq.conf"))
             .env("RABBITMQ_CONF_ENV_FILE", within("no-environment"))
-            .env("RABBITMQ_PID_FILE", within("pid"))
-            // A separate process group: the script's children end with it.
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a log"))
-            .stderr(log)
-            .spawn()
-            .expect("rabbitmq-server starts");
-        self.server = Some(server);
-        listening(self.port, "rabbitmq-server").await;
+            .env("RABBITMQ_PID_FILE", within("pid"));
+        command
+    }
+
+    /// What `rabbitmqctl` prints for a command that lists things, as JSON.
+    pub(crate) fn list(&self, arguments: &[&str]) -> Value {
+        let output = self.script("rabbitmqctl").args(["--quiet", "--formatter", "json"]).args(arguments).output();
+        let output = output.expect("rabbitmqctl comes with rabbitmq-server");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "rabbitmqctl {arguments:?}: {said}");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    /// The URL of a page of the management API.
+    pub(crate) fn management(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/api/{path}", self.management_port.expect("it was started with it"))
     }
 
     /// Kills the broker as a power cut would.

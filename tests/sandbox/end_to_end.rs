@@ -86,6 +86,7 @@ async fn dropping_it_ends_it() {
     assert_eq!(socket.try_next().await, None, "the connection goes on");
 }
 
+#[cfg(feature = "rabbitmq")]
 #[tokio::test]
 async fn an_address_that_is_none_is_not_quoted_in_the_error() {
     let options = Options { amqp: Some("nonsense://user:canary@host".into()), ..Options::embedded() };

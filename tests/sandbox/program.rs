@@ -63,6 +63,29 @@ fn wrong_usage_is_code_2_and_help_is_code_0() {
     assert_eq!(program(&["--help"]).output().expect("ran").status.code(), Some(0));
 }
 
+#[cfg(not(feature = "rabbitmq"))]
+#[test]
+fn built_without_rabbitmq_it_refuses_the_address_of_one_with_code_2_and_names_the_feature() {
+    let mut arguments = vec!["--amqp", "amqp://user:canary@127.0.0.1/%2f"];
+    arguments.extend(FREE_PORTS);
+    let output = program(&arguments).output().expect("ran");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("--features rabbitmq") && !said.contains("canary"), "{said}");
+    assert!(output.stdout.is_empty(), "it said that it runs");
+}
+
+#[cfg(feature = "rabbitmq")]
+#[test]
+fn an_address_that_is_none_is_a_sentence_that_does_not_quote_it() {
+    let mut arguments = vec!["--amqp", "nonsense://user:canary@127.0.0.1"];
+    arguments.extend(FREE_PORTS);
+    let output = program(&arguments).output().expect("ran");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("--amqp") && !said.contains("canary"), "{said}");
+}
+
 #[test]
 fn beyond_loopback_it_warns() {
     let mut arguments = vec!["--bind", "0.0.0.0"];

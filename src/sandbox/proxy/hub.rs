@@ -1,4 +1,5 @@
-//! The clients of each profile's channel, and the pump that delivers a profile's queue to them.
+//! The clients of each profile's channel, and how the profile's queue is delivered to them: by one consumer that writes to
+//! all of them, or by one consumer for each of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,9 +8,10 @@ use futures_util::future::join_all;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::sandbox::options::Delivery;
-use crate::sandbox::queues::Queues;
+use crate::sandbox::queues::{Deliveries, Queues};
 use crate::sandbox::runtime::tasks::Tasks;
 use crate::sandbox::state::profiles::ProfileId;
 
@@ -20,9 +22,6 @@ pub(crate) struct DeliveryBatch {
     /// Completed after all frames are written to the socket; dropped if they were not.
     pub(crate) written: oneshot::Sender<()>,
 }
-
-/// A member, and its share of a batch: frames with their indices.
-type Share = (mpsc::Sender<DeliveryBatch>, Vec<(usize, Utf8Bytes)>);
 
 /// Capacity of a client's channel, in batches. The pump waits while it is full. A client that reads nothing is disconnected
 /// at its connection's deadline, so the wait of the others is bounded.
@@ -38,11 +37,10 @@ struct Member {
 #[derive(Default)]
 struct Channel {
     members: Vec<Member>,
-    /// Whether the profile's pump runs. The first client to join starts it; it ends when nobody is left.
+    /// Whether the profile's pump runs, if clients do not compete. The first client to join starts it; it ends when nobody
+    /// is left.
     pumping: bool,
     left: Arc<Notify>,
-    /// The next member, if clients compete.
-    turn: usize,
 }
 
 #[derive(Default)]
@@ -64,6 +62,8 @@ pub(crate) struct Membership {
     hub: Arc<Hub>,
     profile: ProfileId,
     id: u64,
+    /// Ends the client's own consumer, if clients compete.
+    _left: DropGuard,
 }
 
 impl Drop for Membership {
@@ -90,40 +90,73 @@ impl Hub {
     /// Joins. The receiver gets the profile's messages from now on, beginning with those that waited in the queue.
     pub(crate) fn join(self: &Arc<Self>, profile: &ProfileId) -> (Membership, mpsc::Receiver<DeliveryBatch>) {
         let (parcels, inbox) = mpsc::channel(PARCELS);
+        let left = CancellationToken::new();
         let mut channels = self.channels.lock();
         let id = channels.next_member;
         channels.next_member += 1;
         let channel = channels.by_profile.entry(profile.clone()).or_default();
         channel.members.push(Member { id, parcels });
-        if !channel.pumping {
-            channel.pumping = true;
-            let pump = Arc::clone(self).pump(profile.clone(), Arc::clone(&channel.left));
-            self.tasks.spawn("pump of a profile's queue", pump);
+        match self.delivery {
+            Delivery::FanOut if channel.pumping => {}
+            Delivery::FanOut => {
+                channel.pumping = true;
+                let pump = Arc::clone(self).pump(profile.clone(), Arc::clone(&channel.left));
+                self.tasks.spawn("pump of a profile's queue", pump);
+            }
+            Delivery::Competing => {
+                let deliveries = self.queues.consume(profile, format!("privicore-sandbox.{profile}.client-{id}"));
+                let compete = Arc::clone(self).compete(profile.clone(), id, deliveries, left.clone());
+                self.tasks.spawn("consumer of a client", compete);
+            }
         }
         drop(channels);
-        (Membership { hub: Arc::clone(self), profile: profile.clone(), id }, inbox)
+        let membership =
+            Membership { hub: Arc::clone(self), profile: profile.clone(), id, _left: left.drop_guard() };
+        (membership, inbox)
     }
 
-    /// Delivers the queue's messages to the joined clients until nobody is joined.
+    /// Delivers the queue's messages to all joined clients until nobody is joined.
     async fn pump(self: Arc<Self>, profile: ProfileId, left: Arc<Notify>) {
         while !self.rest_if_empty(&profile) {
-            let mut deliveries = self.queues.consume(&profile);
+            let mut deliveries = self.queues.consume(&profile, format!("privicore-sandbox.{profile}"));
             while self.joined(&profile) > 0 {
                 let frames = tokio::select! {
                     biased;
                     () = left.notified() => continue,
                     frames = deliveries.next() => frames,
                 };
-                let written = match self.delivery {
-                    Delivery::FanOut => self.fan_out(&profile, frames.into()).await,
-                    Delivery::Competing => self.share(&profile, &frames).await,
-                };
-                deliveries.settle(&written).await;
-                if written.contains(&false) {
-                    // Nobody was left to write to: dropping `deliveries` returns the rest to the queue.
+                let count = frames.len();
+                let written = self.fan_out(&profile, frames.into()).await;
+                deliveries.settle(&vec![written; count]).await;
+                if !written {
+                    // Nobody was left to write to: dropping `deliveries` returns the messages to the queue.
                     break;
                 }
             }
+        }
+    }
+
+    /// Delivers what the queue gives to one of several competing clients until that client leaves.
+    async fn compete(
+        self: Arc<Self>,
+        profile: ProfileId,
+        id: u64,
+        mut deliveries: Box<dyn Deliveries>,
+        left: CancellationToken,
+    ) {
+        loop {
+            let frames = tokio::select! {
+                biased;
+                () = left.cancelled() => return,
+                frames = deliveries.next() => frames,
+            };
+            let count = frames.len();
+            // The sender is not kept while this waits; `hand_over` says why.
+            let Some(member) = self.member(&profile, id) else { return };
+            if !hand_over(member, frames.into()).await {
+                return;
+            }
+            deliveries.settle(&vec![true; count]).await;
         }
     }
 
@@ -135,50 +168,16 @@ impl Hub {
         !channel.pumping
     }
 
-    /// Sends the frames to every member of the channel. They count as written if at least one member has written them.
-    async fn fan_out(&self, profile: &ProfileId, frames: Arc<[Utf8Bytes]>) -> Vec<bool> {
+    /// Sends the frames to every member of the channel. Returns whether at least one has written them.
+    async fn fan_out(&self, profile: &ProfileId, frames: Arc<[Utf8Bytes]>) -> bool {
         let sent = self.members(profile).into_iter().map(|member| hand_over(member, Arc::clone(&frames)));
-        let written = join_all(sent).await.into_iter().any(|written| written);
-        vec![written; frames.len()]
+        join_all(sent).await.into_iter().any(|written| written)
     }
 
-    /// Sends each frame to one member of the channel, in turn. A frame that one member did not write goes to another.
-    /// Returns which frames were written: all, as long as a member is left.
-    async fn share(&self, profile: &ProfileId, frames: &[Utf8Bytes]) -> Vec<bool> {
-        let mut written = vec![false; frames.len()];
-        loop {
-            let shares = self.shares(profile, frames, &written);
-            if shares.is_empty() {
-                return written;
-            }
-            let sent = shares.into_iter().map(|(member, share)| async move {
-                let (places, frames): (Vec<usize>, Vec<Utf8Bytes>) = share.into_iter().unzip();
-                if hand_over(member, frames.into()).await { places } else { Vec::new() }
-            });
-            for place in join_all(sent).await.into_iter().flatten() {
-                if let Some(written) = written.get_mut(place) {
-                    *written = true;
-                }
-            }
-        }
-    }
-
-    /// Distributes the unwritten frames, with their indices: one per member in turn, continuing after the last call. Empty
-    /// if nobody is joined or nothing is left.
-    fn shares(&self, profile: &ProfileId, frames: &[Utf8Bytes], written: &[bool]) -> Vec<Share> {
-        let mut channels = self.channels.lock();
-        let Some(Channel { members, turn, .. }) = channels.by_profile.get_mut(profile) else { return Vec::new() };
-        let mut shares: Vec<_> = members.iter().map(|member| (member.parcels.clone(), Vec::new())).collect();
-        let left = frames.iter().zip(written).enumerate().filter(|(_, (_, written))| !**written);
-        for (place, (frame, _)) in left {
-            let whose = turn.checked_rem(shares.len()).unwrap_or(0);
-            *turn = turn.wrapping_add(1);
-            if let Some((_, share)) = shares.get_mut(whose) {
-                share.push((place, frame.clone()));
-            }
-        }
-        shares.retain(|(_, share)| !share.is_empty());
-        shares
+    fn member(&self, profile: &ProfileId, id: u64) -> Option<mpsc::Sender<DeliveryBatch>> {
+        let channels = self.channels.lock();
+        let member = channels.by_profile.get(profile)?.members.iter().find(|member| member.id == id)?;
+        Some(member.parcels.clone())
     }
 
     fn members(&self, profile: &ProfileId) -> Vec<mpsc::Sender<DeliveryBatch>> {
@@ -210,11 +209,16 @@ mod tests {
 
     async fn hub_with(delivery: Delivery, messages: &[&str]) -> (TaskOwner, Arc<Hub>, ProfileId) {
         let (owner, tasks) = TaskOwner::new();
-        let (queues, profile) = (Arc::new(MemoryQueues::default()), ProfileId::new("p"));
+        let profile = ProfileId::new("p");
+        let hub = Arc::new(Hub::new(Arc::new(MemoryQueues::default()), tasks, delivery));
+        publish(&hub, &profile, messages).await;
+        (owner, hub, profile)
+    }
+
+    async fn publish(hub: &Hub, profile: &ProfileId, messages: &[&str]) {
         for message in messages {
-            queues.publish(&profile, (*message).to_owned()).await.unwrap();
+            hub.queues.publish(profile, (*message).to_owned()).await.unwrap();
         }
-        (owner, Arc::new(Hub::new(queues, tasks, delivery)), profile)
     }
 
     /// The next batch. Under a paused clock the deadline passes as soon as nothing else can happen.
@@ -267,9 +271,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn competing_clients_get_one_message_each_in_turn() {
-        let (_owner, hub, profile) = hub_with(Delivery::Competing, &["1", "2", "3", "4", "5"]).await;
+        let (_owner, hub, profile) = hub_with(Delivery::Competing, &[]).await;
         let (_stays, mut first) = hub.join(&profile);
         let (_stays_too, mut second) = hub.join(&profile);
+        publish(&hub, &profile, &["1", "2", "3", "4", "5"]).await;
         let (one, other) = (next(&mut first).await, next(&mut second).await);
         assert_eq!((texts(&one), texts(&other)), (vec!["1", "3", "5"], vec!["2", "4"]));
         one.written.send(()).unwrap();
@@ -280,9 +285,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_a_dying_competitor_did_not_write_goes_to_another_and_the_rest_does_not_come_again() {
-        let (_owner, hub, profile) = hub_with(Delivery::Competing, &["1", "2", "3", "4"]).await;
+        let (_owner, hub, profile) = hub_with(Delivery::Competing, &[]).await;
         let (dying, mut first) = hub.join(&profile);
         let (membership, mut second) = hub.join(&profile);
+        publish(&hub, &profile, &["1", "2", "3", "4"]).await;
         next(&mut second).await.written.send(()).unwrap();
         drop((next(&mut first).await, dying, first));
         assert_eq!(texts(&next(&mut second).await), ["1", "3"], "they went with the client that died");

@@ -93,8 +93,9 @@ impl Queues for AmqpQueues {
         .boxed()
     }
 
-    fn consume(&self, profile: &ProfileId) -> Box<dyn Deliveries> {
+    fn consume(&self, profile: &ProfileId, name: String) -> Box<dyn Deliveries> {
         Box::new(AmqpDeliveries {
+            name,
             broker: Arc::clone(&self.broker),
             tasks: self.tasks.clone(),
             profile: profile.clone(),
@@ -268,6 +269,8 @@ struct AmqpDeliveries {
     broker: Arc<Broker>,
     tasks: Tasks,
     profile: ProfileId,
+    /// The consumer's tag.
+    name: String,
     /// A consumer that was requested from the broker.
     opening: Option<oneshot::Receiver<Result<Consuming, Failure>>>,
     consuming: Option<Consuming>,
@@ -286,7 +289,7 @@ struct Consuming {
 }
 
 impl Consuming {
-    async fn open(broker: &Broker, tasks: &Tasks, profile: &ProfileId) -> Result<Self, Failure> {
+    async fn open(broker: &Broker, tasks: &Tasks, profile: &ProfileId, name: &str) -> Result<Self, Failure> {
         let channel = broker.channel().await?;
         let consumer = within(ANSWERING, async {
             // The library buffers deliveries without a bound; this bounds them.
@@ -294,7 +297,7 @@ impl Consuming {
             channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
             declare(&channel, profile).await?;
             let options = BasicConsumeOptions::default();
-            Ok(channel.basic_consume(queue_name(profile).into(), "".into(), options, FieldTable::default()).await?)
+            Ok(channel.basic_consume(queue_name(profile).into(), name.into(), options, FieldTable::default()).await?)
         });
         match consumer.await {
             Ok(consumer) => Ok(Self { consumer, _channel: channel }),
@@ -317,8 +320,9 @@ impl AmqpDeliveries {
         let opening = self.opening.get_or_insert_with(|| {
             let (opened, opening) = oneshot::channel();
             let (broker, tasks, profile) = (Arc::clone(&self.broker), self.tasks.clone(), self.profile.clone());
+            let name = self.name.clone();
             self.tasks.spawn("consumer of a profile's queue", async move {
-                if opened.send(Consuming::open(&broker, &tasks, &profile).await).is_err() {
+                if opened.send(Consuming::open(&broker, &tasks, &profile, &name).await).is_err() {
                     tracing::debug!(%profile, "nobody waits for a consumer any more");
                 }
             });

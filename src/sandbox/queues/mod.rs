@@ -3,6 +3,7 @@
 //! A message leaves its queue only after its consumer has settled it, so that a message that was not written to a client
 //! waits for the next client. Delivery is at least once: after a consumer ends, its unsettled messages are delivered again.
 
+#[cfg(feature = "rabbitmq")]
 pub(crate) mod amqp;
 pub(crate) mod memory;
 
@@ -14,7 +15,7 @@ use crate::sandbox::state::profiles::ProfileId;
 /// The capacity of a queue in messages. A full queue refuses the message and returns an error to its publisher.
 pub(crate) const CAPACITY: usize = 100_000;
 
-/// The largest number of messages per delivery to a consumer.
+/// The largest number of messages per delivery to a consumer, and of its unsettled messages.
 pub(crate) const BATCH: usize = 64;
 
 /// Why a message could not be queued.
@@ -23,7 +24,8 @@ pub(crate) enum QueueError {
     /// The queue is full.
     #[error("the queue of {0} is full: no client has joined it for a long time")]
     Full(ProfileId),
-    /// The sandbox is stopping.
+    /// The sandbox is stopping. Queues in memory have no task that could end before their publisher.
+    #[cfg(feature = "rabbitmq")]
     #[error("the sandbox stops")]
     Stopping,
 }
@@ -33,8 +35,9 @@ pub(crate) trait Queues: Send + Sync {
     /// Appends a message to a profile's queue. Resolves when the queue has stored it for good.
     fn publish<'a>(&'a self, profile: &'a ProfileId, message: String) -> BoxFuture<'a, Result<(), QueueError>>;
 
-    /// Starts to consume a profile's queue. A profile may have one consumer at a time.
-    fn consume(&self, profile: &ProfileId) -> Box<dyn Deliveries>;
+    /// Starts to consume a profile's queue. Each message goes to one of the queue's consumers, in turn, as long as it has
+    /// fewer than [`BATCH`] unsettled ones. `name` tells consumers apart in the broker's tools.
+    fn consume(&self, profile: &ProfileId, name: String) -> Box<dyn Deliveries>;
 }
 
 /// A consumer's deliveries. Dropping it returns everything unsettled to the queue, in order.
