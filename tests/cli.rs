@@ -24,6 +24,8 @@ mod kill;
 mod privicore;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "cli/replay.rs"]
+mod replay;
 #[path = "cli/track.rs"]
 mod track;
 #[path = "cli/watch.rs"]

@@ -3,6 +3,8 @@
 #![cfg(feature = "sandbox")]
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+#[path = "sandbox/behaviour.rs"]
+mod behaviour;
 #[path = "sandbox/client.rs"]
 mod client;
 #[path = "sandbox/data.rs"]
@@ -13,12 +15,16 @@ mod dialects;
 mod end_to_end;
 #[path = "sandbox/faults.rs"]
 mod faults;
+#[path = "sandbox/odd_answers.rs"]
+mod odd_answers;
 #[path = "sandbox/program.rs"]
 mod program;
 #[path = "sandbox/proxy.rs"]
 mod proxy;
 #[path = "sandbox/rest.rs"]
 mod rest;
+#[path = "sandbox/script.rs"]
+mod script;
 
 use privicore_monitor::sandbox::{Dialect, Options, SandboxHandle, Scenario, start};
 

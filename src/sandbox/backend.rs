@@ -8,12 +8,15 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 use uuid::{Builder, Uuid};
 
 use crate::protocol::CommandId;
+use crate::sandbox::faults::connections::ConnectionFault;
 use crate::sandbox::proxy::hub::Hub;
 use crate::sandbox::proxy::messages;
 use crate::sandbox::runtime::clock::Clock;
+use crate::sandbox::runtime::decisions::{Decision, Decisions};
 use crate::sandbox::runtime::tasks::Tasks;
 use crate::sandbox::state::commands::CommandStatus;
 use crate::sandbox::state::links::Purpose;
@@ -21,6 +24,7 @@ use crate::sandbox::state::profiles::ProfileId;
 use crate::sandbox::state::reason::Reason;
 
 use super::faults::{Fault, Faults};
+use super::options::time::Latency;
 use super::options::{Dialect, Options};
 use super::payload::Payload;
 use super::queues::{QueueError, Queues};
@@ -28,6 +32,45 @@ use super::state::State;
 
 /// Maximum number of commands without an outcome. A write beyond it is answered with 503.
 const OUTCOMES: usize = 10_000;
+
+/// How long connections may take to close at a reset.
+const CLOSING: Duration = Duration::from_millis(500);
+
+/// The close code of a server that restarts.
+const RESTART: u16 = 1012;
+
+/// The reason of a command that fails because of `--failure-rate`.
+const FAILURE: Reason = "sandbox.failure_rate";
+
+/// How the sandbox behaves, apart from what clients cause.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Behaviour {
+    pub(crate) seed: u64,
+    /// Whether the ids of commands and requests depend on the seed.
+    pub(crate) seeds_ids: bool,
+    pub(crate) latency: Option<Latency>,
+    /// From 0 to 1.
+    pub(crate) failure_rate: f64,
+    /// The lifetime of a token if the sign-in does not set one.
+    pub(crate) token_life: Duration,
+}
+
+impl Behaviour {
+    fn of(options: &Options) -> Self {
+        Self {
+            seed: options.demo_seed(),
+            seeds_ids: options.seed.is_some(),
+            latency: options.latency,
+            failure_rate: options.failure_rate,
+            token_life: options.token_life,
+        }
+    }
+
+    /// The state of a sandbox that behaves like this, at its start.
+    fn first_state(&self) -> State {
+        State::new(self.seed, Decisions::new(self.seed, self.seeds_ids, self.failure_rate))
+    }
+}
 
 /// The URLs of the four servers.
 #[derive(Clone, Debug)]
@@ -44,6 +87,7 @@ pub(crate) struct Backend {
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
     pub(crate) addresses: Addresses,
+    pub(crate) behaviour: Behaviour,
     pub(crate) hub: Arc<Hub>,
     pub(crate) faults: Faults,
     /// Where large uploads are stored; deleted with the sandbox.
@@ -51,6 +95,9 @@ pub(crate) struct Backend {
     queues: Arc<dyn Queues>,
     state: Mutex<State>,
     outcomes: Arc<Semaphore>,
+    /// Ends what was caused before a reset.
+    work: Mutex<CancellationToken>,
+    resets: tokio::sync::Mutex<()>,
 }
 
 /// What a command does when it settles: the outcome's body, or the reason why it failed.
@@ -72,32 +119,68 @@ pub(crate) enum NotInjected {
 /// A command that was accepted and has no outcome yet.
 pub(crate) struct PendingCommand {
     pub(crate) id: CommandId,
+    /// Whether it fails, though it could succeed.
+    pub(crate) fails: bool,
     owner: Option<ProfileId>,
     permit: OwnedSemaphorePermit,
+    /// For its times.
+    rng: fastrand::Rng,
 }
 
 impl Backend {
     pub(crate) fn new(
         options: &Options,
-        clock: Clock,
         tasks: Tasks,
         addresses: Addresses,
         queues: Arc<dyn Queues>,
         folder: TempDir,
     ) -> Self {
         let hub = Arc::new(Hub::new(Arc::clone(&queues), tasks.clone(), options.delivery));
+        let behaviour = Behaviour::of(options);
         Self {
             dialect: options.dialect,
-            clock,
+            clock: Clock::start(),
             tasks,
             addresses,
+            behaviour,
             hub,
             faults: Faults::default(),
             folder,
             queues,
-            state: Mutex::new(State::new(options.seed)),
+            state: Mutex::new(behaviour.first_state()),
             outcomes: Arc::new(Semaphore::new(OUTCOMES)),
+            work: Mutex::default(),
+            resets: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// Starts a task that ends at the next reset.
+    pub(crate) fn spawn_work(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        let work = self.work.lock().clone().run_until_cancelled_owned(work);
+        self.tasks.spawn(name, async move {
+            if work.await.is_none() {
+                tracing::debug!(task = name, "a reset ended it");
+            }
+        });
+    }
+
+    /// Forgets everything since the start: profiles, tokens, data, commands, faults, connections and what is in the queues.
+    pub(crate) async fn reset(&self) {
+        let _alone = self.resets.lock().await;
+        std::mem::take(&mut *self.work.lock()).cancel();
+        // No token is valid from here on, so nobody joins.
+        let before = std::mem::replace(&mut *self.state(), self.behaviour.first_state());
+        self.faults.clear();
+        let close = ConnectionFault::Close { code: RESTART, reason: "The sandbox was reset.".into() };
+        self.faults.connections.inject(None, None, &close);
+        let started = Instant::now();
+        while !self.hub.is_resting() {
+            if started.elapsed() > CLOSING {
+                self.faults.connections.inject(None, None, &ConnectionFault::Cut);
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        self.queues.clear(before.profiles.ids()).await;
     }
 
     /// Locks the state. Never hold the guard across an `await`.
@@ -136,10 +219,15 @@ impl Backend {
 
     /// Publishes an outcome to the profile's queue, delayed if a fault says so. If the queue refuses it, logs that.
     pub(crate) async fn publish(&self, profile: &ProfileId, message: &Value) {
+        self.publish_text(profile, message.to_string()).await;
+    }
+
+    /// Publishes any text like [`Self::publish`].
+    pub(crate) async fn publish_text(&self, profile: &ProfileId, text: String) {
         if let Some(late) = self.faults.delay(Some(profile), self.clock.now()) {
             sleep(late).await;
         }
-        if let Err(error) = self.queue(profile, message).await {
+        if let Err(error) = self.queues.publish(profile, text).await {
             tracing::warn!(%error, "an outcome was not queued; request-status still has it");
         }
     }
@@ -162,9 +250,11 @@ impl Backend {
     /// Accepts a command, which is pending from now on.
     pub(crate) fn accept(&self, owner: Option<ProfileId>) -> Result<PendingCommand, Busy> {
         let permit = Arc::clone(&self.outcomes).try_acquire_owned().map_err(|_full| Busy)?;
-        let id = CommandId::new(Uuid::new_v4().to_string());
-        self.state().commands.start(id.clone(), owner.clone());
-        Ok(PendingCommand { id, owner, permit })
+        let mut state = self.state();
+        let Decision { id, fails, rng } = state.decisions.next();
+        let id = CommandId::new(id.to_string());
+        state.commands.start(id.clone(), owner.clone());
+        Ok(PendingCommand { id, fails, owner, permit, rng })
     }
 
     /// Applies an accepted command after a plausible delay and publishes the outcome to its owner's queue. If it has no
@@ -178,18 +268,21 @@ impl Backend {
         audience: impl FnOnce(&State) -> Option<ProfileId> + Send + 'static,
     ) {
         let backend = Arc::clone(self);
-        self.tasks.spawn("outcome of a command", async move {
-            let PendingCommand { id, owner, permit } = accepted;
-            let (before, rest) = backend.delays();
+        self.spawn_work("outcome of a command", async move {
+            let PendingCommand { id, fails, owner, permit, mut rng } = accepted;
+            let (before, rest) = backend.delays(&mut rng);
             sleep(before).await;
-            if backend.dialect == Dialect::Docs && let Some(owner) = &owner {
+            if backend.dialect == Dialect::Docs
+                && let Some(owner) = &owner
+            {
                 let pending = messages::command(&id, CommandStatus::Pending, &Value::Null);
                 backend.publish(owner, &pending).await;
             }
             sleep(rest).await;
             let (message, audience) = {
                 let mut state = backend.state();
-                let (status, body) = match effect(&mut state, backend.clock.now()) {
+                let done = if fails { Err(FAILURE) } else { effect(&mut state, backend.clock.now()) };
+                let (status, body) = match done {
                     Ok(()) => (CommandStatus::Succeeded, Value::Null),
                     Err(reason) => (CommandStatus::Failed, Value::from(reason)),
                 };
@@ -205,8 +298,25 @@ impl Backend {
     }
 
     /// The delay until a command may be reported as pending, and the delay from there to its outcome.
-    fn delays(&self) -> (Duration, Duration) {
-        let rng = &mut self.state().rng;
-        (Duration::from_millis(rng.u64(30..150)), Duration::from_millis(rng.u64(80..600)))
+    fn delays(&self, rng: &mut fastrand::Rng) -> (Duration, Duration) {
+        match self.behaviour.latency {
+            Some(latency) => (Duration::ZERO, latency.draw(rng)),
+            None => (Duration::from_millis(rng.u64(30..150)), Duration::from_millis(rng.u64(80..600))),
+        }
+    }
+
+    /// How long an answer takes.
+    pub(crate) fn latency(&self) -> Duration {
+        self.behaviour.latency.map(|latency| latency.draw(&mut self.state().rng)).unwrap_or_default()
+    }
+
+    /// Waits for as long as the sandbox takes for a step of a data request: for its latency, or for a plausible time within
+    /// this range of milliseconds.
+    pub(crate) async fn pause(&self, millis: std::ops::Range<u64>) {
+        let time = match self.behaviour.latency {
+            Some(latency) => latency.draw(&mut self.state().rng),
+            None => Duration::from_millis(self.state().rng.u64(millis)),
+        };
+        sleep(time).await;
     }
 }

@@ -5,13 +5,15 @@ use std::pin::pin;
 use std::process::ExitCode;
 
 use clap::Parser;
+use serde_json::json;
 use tokio::runtime::Runtime;
 use tracing_subscriber::filter::LevelFilter;
 
+use super::PASSWORD;
 use super::error::SandboxError;
-use super::options::Options;
-use super::running::{SandboxHandle, start};
-use super::{AUDIT_USERNAME, DEMO_USERNAME, PASSWORD};
+use super::options::{Options, Print};
+use super::running::{Account, SandboxHandle, start};
+use super::runtime::open_files::raise_open_file_limit;
 
 /// Why the program ended early.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +32,7 @@ impl Failure {
     /// 2 for wrong usage, otherwise 1.
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Sandbox(SandboxError::WithoutRabbitmq) => ExitCode::from(2),
+            Self::Sandbox(SandboxError::WithoutRabbitmq | SandboxError::ScriptLine { .. }) => ExitCode::from(2),
             Self::Sandbox(_) | Self::Runtime(_) | Self::Output(_) | Self::Signals(_) => ExitCode::FAILURE,
         }
     }
@@ -52,6 +54,7 @@ pub fn run() -> ExitCode {
         .with_max_level(LevelFilter::INFO)
         .log_internal_errors(false)
         .init();
+    raise_open_file_limit();
     match Runtime::new().map_err(Failure::Runtime).and_then(|runtime| serve(&runtime, options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -73,7 +76,7 @@ fn complain(sentence: &str, code: ExitCode) -> ExitCode {
 
 fn serve(runtime: &Runtime, options: Options) -> Result<(), Failure> {
     runtime.block_on(async {
-        let bind = options.bind;
+        let (bind, print) = (options.bind, options.print);
         // Registered before anything is printed, so that a reader of the addresses may stop the program at once.
         let mut told_to_stop = pin!(signals().map_err(Failure::Signals)?);
         let running = tokio::select! {
@@ -83,7 +86,7 @@ fn serve(runtime: &Runtime, options: Options) -> Result<(), Failure> {
         if !bind.is_loopback() {
             tracing::warn!(%bind, "the sandbox can be reached from outside this machine; its passwords are known to all");
         }
-        announce(&running).map_err(Failure::Output)?;
+        announce(&running, print).map_err(Failure::Output)?;
         told_to_stop.await;
         running.shutdown().await;
         Ok(())
@@ -91,17 +94,36 @@ fn serve(runtime: &Runtime, options: Options) -> Result<(), Failure> {
 }
 
 /// Prints the servers' addresses and the profiles to standard output.
-fn announce(running: &SandboxHandle) -> io::Result<()> {
+fn announce(running: &SandboxHandle, print: Print) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "Privicore sandbox")?;
-    writeln!(out, "  API         {}", running.api_url())?;
-    writeln!(out, "  WebSocket   {}", running.ws_url())?;
-    writeln!(out, "  Upstream    {}", running.upstream_url())?;
-    writeln!(out, "  Downstream  {}", running.downstream_url())?;
-    for username in [DEMO_USERNAME, AUDIT_USERNAME] {
-        writeln!(out, "  Profile     {username}, password {PASSWORD}")?;
+    match print {
+        Print::Text => {
+            writeln!(out, "Privicore sandbox")?;
+            writeln!(out, "  API         {}", running.api_url())?;
+            writeln!(out, "  WebSocket   {}", running.ws_url())?;
+            writeln!(out, "  Upstream    {}", running.upstream_url())?;
+            writeln!(out, "  Downstream  {}", running.downstream_url())?;
+            for Account { username, .. } in running.accounts() {
+                writeln!(out, "  Profile     {}, password {PASSWORD}", crate::protocol::visible(&username))?;
+            }
+            writeln!(out, "Ready. Ctrl+C stops it.")?;
+        }
+        Print::Json => {
+            let profiles: Vec<_> = running
+                .accounts()
+                .into_iter()
+                .map(|Account { username, id }| json!({"username": username, "id": id, "password": PASSWORD}))
+                .collect();
+            let line = json!({
+                "api": running.api_url(),
+                "ws": running.ws_url(),
+                "upstream": running.upstream_url(),
+                "downstream": running.downstream_url(),
+                "profiles": profiles,
+            });
+            writeln!(out, "{line}")?;
+        }
     }
-    writeln!(out, "Ctrl+C stops it.")?;
     out.flush()
 }
 

@@ -4,12 +4,10 @@
 //! fetched once `STREAM-READY` has come. In the docs dialect texts come first, and a stream is a whole link.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use tokio::time::sleep;
 
 use crate::protocol::RequestId;
 use crate::sandbox::proxy::messages;
@@ -77,8 +75,10 @@ pub(crate) fn start(
     wanted: DataToken,
 ) {
     let delivering = Arc::clone(backend);
-    backend.tasks.spawn("delivery of a payload", async move {
-        deliver(&delivering, profile, request, wanted).await;
+    backend.spawn_work("delivery of a payload", async move {
+        if !command.fails {
+            deliver(&delivering, profile, request, wanted).await;
+        }
         delivering.settle_later(command, Box::new(|_, _| Ok(())), |_| None);
     });
 }
@@ -108,14 +108,6 @@ async fn deliver(backend: &Backend, profile: ProfileId, request: RequestId, want
 fn full_name(file_name: String, extension: &str) -> String {
     let whole = file_name.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case(extension));
     if whole || extension.is_empty() { file_name } else { format!("{file_name}.{extension}") }
-}
-
-impl Backend {
-    /// Waits for a plausible time within this range of milliseconds.
-    async fn pause(&self, millis: std::ops::Range<u64>) {
-        let millis = self.state().rng.u64(millis);
-        sleep(Duration::from_millis(millis)).await;
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Why a sandbox could not be started. Each text says what was tried and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,27 @@ pub enum SandboxError {
     FaultsForAll {
         /// The address that it was to listen on.
         address: std::net::IpAddr,
+    },
+    /// The file of `--script` could not be read.
+    #[error("The script {path:?} can't be read: {source}. Check its name and that you may read it.")]
+    ScriptFile {
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// A line of the file of `--script` can't be replayed.
+    #[error(
+        "Line {line} of the script {path:?} can't be replayed: {reason}. Each line has to be a JSON object as \
+         `privicore-monitor export --messages --format ndjson` prints it."
+    )]
+    ScriptLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The folder for uploads could not be created.
     #[error("The sandbox can't make a temporary folder for uploads: {source}. Check the free space and TMPDIR.")]

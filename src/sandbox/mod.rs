@@ -16,9 +16,9 @@
 //! | `data_request` | what follows `request-data` |
 //! | `queues` | one queue per profile, in memory or on a RabbitMQ |
 //! | `proxy` | connections, channels, and the pump from queue to clients |
-//! | `scenario` | the demo's messages |
+//! | `scenario` | the demo's messages, and the replay of a file |
 //! | `faults` | injected faults |
-//! | `runtime` | tokio's clock anchored to the wall clock; named tasks with an owner |
+//! | `runtime` | tokio's clock anchored to the wall clock; named tasks with an owner; what chance decides |
 
 pub(crate) mod backend;
 pub(crate) mod command;
@@ -40,9 +40,11 @@ pub use command::run;
 pub use error::SandboxError;
 pub use faults::Fault;
 pub use faults::downloads::DownloadFault;
-pub use faults::kinds::{Garbage, Limit};
-pub use options::{Delivery, Dialect, Options, Scenario};
-pub use running::{Control, ControlError, SandboxHandle, start};
+pub use faults::kinds::{Garbage, HttpRefusal, Limit};
+pub use options::time::{Latency, TimeError};
+pub use options::{Delivery, Dialect, Options, Print, Scenario};
+pub use running::{Account, Control, ControlError, SandboxHandle, start};
+pub use runtime::open_files::raise_open_file_limit;
 
 /// User name of the busier of the two profiles that every sandbox serves.
 pub const DEMO_USERNAME: &str = "demo@example.com";

@@ -11,17 +11,18 @@ use tokio::net::TcpListener;
 use crate::protocol::{DataToken, Link};
 use crate::sandbox::faults::connections::ConnectionFault;
 use crate::sandbox::queues::memory::MemoryQueues;
-use crate::sandbox::runtime::clock::Clock;
 use crate::sandbox::runtime::tasks::{TaskOwner, Tasks};
 use crate::sandbox::state::data::FileMeta;
 
 use super::backend::{Addresses, Backend, NotInjected};
 use super::error::SandboxError;
 use super::faults::Fault;
-use super::options::{Options, Scenario};
+use super::options::Options;
 use super::payload::{Content, Payload};
 use super::queues::Queues;
-use super::{proxy, rest, scenario, stores};
+use super::rest::control;
+use super::scenario::Plot;
+use super::{proxy, rest, stores};
 
 /// A running sandbox. Dropping it stops everything; [`SandboxHandle::shutdown`] also waits until it has stopped.
 pub struct SandboxHandle {
@@ -29,12 +30,21 @@ pub struct SandboxHandle {
     backend: Arc<Backend>,
 }
 
+/// A profile that clients can sign in to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Account {
+    /// Its user name.
+    pub username: String,
+    /// Its id, which also names its queue.
+    pub id: String,
+}
+
 /// Starts a sandbox: four servers, its queues, its scenario.
 ///
 /// # Errors
 ///
 /// Fails if a port is in use, the temporary folder can't be created, the requested RabbitMQ can't be used, or faults could
-/// be injected from other machines.
+/// be injected from other machines, or the script can't be replayed.
 pub async fn start(options: Options) -> Result<SandboxHandle, SandboxError> {
     let bind = options.bind;
     if options.faults && !bind.is_loopback() {
@@ -43,6 +53,7 @@ pub async fn start(options: Options) -> Result<SandboxHandle, SandboxError> {
     if options.amqp.is_some() && !cfg!(feature = "rabbitmq") {
         return Err(SandboxError::WithoutRabbitmq);
     }
+    let plot = Arc::new(Plot::read(&options)?);
     let api = listen("REST API", bind, options.api_port, "api-port").await?;
     let ws = listen("WebSocket proxy", bind, options.ws_port, "ws-port").await?;
     let upstream = listen("upstream file store", bind, options.upstream_port, "upstream-port").await?;
@@ -62,15 +73,13 @@ pub async fn start(options: Options) -> Result<SandboxHandle, SandboxError> {
         Some(address) => rabbitmq(address, &tasks).await?,
         None => Arc::new(MemoryQueues::default()),
     };
-    let backend = Arc::new(Backend::new(&options, Clock::start(), tasks.clone(), addresses, queues, folder));
-    serve(&tasks, "REST API", api.listener, rest::router(Arc::clone(&backend), options.faults));
+    let backend = Arc::new(Backend::new(&options, tasks.clone(), addresses, queues, folder));
+    let own = if bind.is_loopback() { control::endpoints(&plot, options.faults) } else { Router::new() };
+    serve(&tasks, "REST API", api.listener, rest::router(Arc::clone(&backend), own));
     serve(&tasks, "upstream file store", upstream.listener, stores::upstream(Arc::clone(&backend)));
     serve(&tasks, "downstream file store", downstream.listener, stores::downstream(Arc::clone(&backend)));
     tasks.spawn("WebSocket proxy", proxy::serve(ws.listener, Arc::clone(&backend)));
-    match options.scenario {
-        Scenario::Demo => scenario::start(&backend, options.seed),
-        Scenario::Quiet => {}
-    }
+    plot.begin(&backend);
     Ok(SandboxHandle { owner, backend })
 }
 
@@ -136,6 +145,18 @@ impl SandboxHandle {
     /// The URL of the downstream file store, as `http://address:port`: the base of a bare token's link.
     pub fn downstream_url(&self) -> String {
         self.backend.addresses.downstream.clone()
+    }
+
+    /// The profiles that exist, by user name.
+    pub fn accounts(&self) -> Vec<Account> {
+        let state = self.backend.state();
+        let profiles = state.profiles.ids().into_iter().filter_map(|id| {
+            let username = state.profiles.get(&id)?.username.clone();
+            Some(Account { id: id.as_str().to_owned(), username })
+        });
+        let mut accounts: Vec<_> = profiles.collect();
+        accounts.sort();
+        accounts
     }
 
     /// A handle with which tests and tools control the sandbox.

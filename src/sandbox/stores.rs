@@ -49,6 +49,10 @@ pub(crate) fn upstream(backend: Arc<Backend>) -> Router {
 }
 
 async fn download(State(backend): State<Arc<Backend>>, Query(Auth { auth }): Query<Auth>) -> Response {
+    let late = backend.latency();
+    if !late.is_zero() {
+        tokio::time::sleep(late).await;
+    }
     let spoil = backend.faults.spoils_download(backend.clock.now());
     if let Some(refusal) = spoil.and_then(DownloadFault::refusal) {
         return refusal;
@@ -58,6 +62,13 @@ async fn download(State(backend): State<Arc<Backend>>, Query(Auth { auth }): Que
         Ok(payload) => payload,
         Err(refused) => return refuse(refused),
     };
+    let again = || {
+        let payload = Payload { content: content.clone(), file_name: file_name.clone() };
+        format!("/?auth={}", backend.grant_download(payload))
+    };
+    if let Some(diversion) = spoil.and_then(|spoil| spoil.diversion(again)) {
+        return diversion;
+    }
     let body = match content.body(backend.tasks.stopped()).await {
         Ok(body) => body,
         Err(error) => {
@@ -66,19 +77,19 @@ async fn download(State(backend): State<Arc<Backend>>, Query(Auth { auth }): Que
         }
     };
     let body = match spoil {
-        Some(spoil) => spoil.body(body, content.len()),
+        Some(spoil) => spoil.body(body, content.len()).await,
         None => body,
     };
     let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(content.len()));
-    if let Some(spoil) = spoil {
-        spoil.headers(headers, content.len());
-    }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(disposition) = file_name.and_then(|name| HeaderValue::from_str(&disposition(&name)).ok()) {
         headers.insert(CONTENT_DISPOSITION, disposition);
+    }
+    if let Some(spoil) = spoil {
+        spoil.adjust(&mut response, content.len());
     }
     response
 }

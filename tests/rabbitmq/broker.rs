@@ -58,7 +58,8 @@ impl Broker {
             .stderr(Stdio::null())
             .spawn()
             .expect("epmd comes with rabbitmq-server");
-        let mut broker = Self { folder, port: free_port(), dist_port: free_port(), epmd_port, epmd, server: None, management_port };
+        let mut broker =
+            Self { folder, port: free_port(), dist_port: free_port(), epmd_port, epmd, server: None, management_port };
         listening(epmd_port, "epmd").await;
         broker.start_again().await;
         broker
@@ -94,7 +95,7 @@ impl Broker {
     /// One of the broker's own programs, in the broker's environment.
     fn script(&self, name: &str) -> Command {
         let script = SCRIPTS.into_iter().map(|folder| Path::new(folder).join(name)).find(|script| script.exists());
-        let script = script.unwrap_or_else(|| panic!("{name} is not installed: tests/run installs it"));
+        let script = script.expect("rabbitmq-server is not installed: tests/run installs it");
         let within = |name: &str| self.folder.path().join(name);
         let mut command = Command::new(script);
         command

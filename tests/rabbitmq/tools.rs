@@ -12,8 +12,7 @@ use super::client::{Client, Socket, body};
 use super::{DEMO_QUEUE, event};
 
 async fn sandbox(broker: &Broker, delivery: Delivery) -> SandboxHandle {
-    let options =
-        Options { amqp: Some(broker.address()), scenario: Scenario::Quiet, delivery, ..Options::embedded() };
+    let options = Options { amqp: Some(broker.address()), scenario: Scenario::Quiet, delivery, ..Options::embedded() };
     start(options).await.expect("a sandbox")
 }
 

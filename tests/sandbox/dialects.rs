@@ -91,7 +91,7 @@ async fn docs_clients_receive_texts_and_then_the_payload_or_a_link() {
     for bytes in [b"small".to_vec(), large.clone()] {
         let control = running.control();
         let token = control.store_data(DEMO_USERNAME, bytes.clone(), "a.txt", "c").expect("stored");
-        let (command, request) = client.request_data(token.expose()).await;
+        let (command, request) = client.request_data(token.as_str()).await;
         let messages = socket.data(&request).await;
         let (last, texts) = messages.split_last().expect("messages");
         assert!(!texts.is_empty() && texts.iter().all(|m| m["data"]["output_type"] == 0), "{texts:?}");

@@ -125,7 +125,7 @@ async fn joins_are_refused_as_often_as_ordered_and_the_connection_stays_usable()
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
     let audit = Client::signed_in(&running, AUDIT_USERNAME).await;
     let control = running.control();
-    control.inject(Fault::RefuseJoins { limit: Limit::Times(2) }, Some(DEMO_USERNAME)).expect("taken");
+    control.inject(Fault::RefuseJoins { status: 503, limit: Limit::Times(2) }, Some(DEMO_USERNAME)).expect("taken");
     let mut socket = Socket::open(&running).await;
     for _ in 0..2 {
         let refused = socket.join(client.token()).await;
@@ -141,7 +141,8 @@ async fn joins_are_refused_as_often_as_ordered_and_the_connection_stays_usable()
 async fn joins_are_refused_for_a_time() {
     let running = quiet().await;
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
-    running.control().inject(Fault::RefuseJoins { limit: Limit::During(FOR_EVER) }, None).expect("taken");
+    let refuse = Fault::RefuseJoins { status: 503, limit: Limit::During(FOR_EVER) };
+    running.control().inject(refuse, None).expect("taken");
     let mut socket = Socket::open(&running).await;
     for _ in 0..5 {
         assert_eq!(socket.join(client.token()).await["status"], 503);

@@ -93,7 +93,7 @@ impl Mischief {
             }
             68..78 => {
                 let limit = Limit::Times(self.random.u32(1..3));
-                self.wait_for_victims("refused joins", Fault::RefuseJoins { limit })
+                self.wait_for_victims("refused joins", Fault::RefuseJoins { status: 503, limit })
                     && self.strike("dropped connections", drop)
             }
             78..84 => {

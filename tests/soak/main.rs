@@ -59,7 +59,8 @@ fn number(variable: &str) -> Option<u64> {
 async fn soak(time: Duration, seed: u64) -> ExitCode {
     let began = Instant::now();
     let mut broker = Broker::start().await;
-    let options = Options { amqp: Some(broker.address()), scenario: Scenario::Quiet, seed, ..Options::embedded() };
+    let options =
+        Options { amqp: Some(broker.address()), scenario: Scenario::Quiet, seed: Some(seed), ..Options::embedded() };
     let sandbox = start(options).await.expect("a sandbox");
     let monitor = Monitor::start(&sandbox);
     monitor.live().await;

@@ -1,6 +1,7 @@
 //! Armed faults, which wait for the events that they affect. Their number is bounded, and each is limited by a count, a
 //! time, or both.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 use crate::sandbox::state::profiles::ProfileId;
 
 use super::downloads::DownloadFault;
-use super::kinds::Limit;
+use super::kinds::{HttpRefusal, Limit};
 
 /// Maximum number of armed faults.
 const MOST: usize = 64;
@@ -17,8 +18,14 @@ const MOST: usize = 64;
 /// What happens to the affected event.
 #[derive(Clone, Copy)]
 pub(crate) enum FaultAction {
-    /// The join is refused.
-    RefuseJoin,
+    /// The join is refused by this status.
+    RefuseJoin(u16),
+    /// The connection is refused before its upgrade.
+    RefuseUpgrade(HttpRefusal),
+    /// The call of the REST API is refused.
+    RefuseCall(HttpRefusal),
+    /// The message arrives in a binary frame.
+    BinaryFrame,
     /// The message is delayed by this time.
     Delay(Duration),
     /// The download fails in this way.
@@ -47,7 +54,11 @@ impl Condition {
 
 /// All armed faults.
 #[derive(Default)]
-pub(crate) struct Conditions(Mutex<Vec<Condition>>);
+pub(crate) struct Conditions {
+    armed: Mutex<Vec<Condition>>,
+    /// Whether any is armed: each message is looked up, and seldom for a reason.
+    is_any: AtomicBool,
+}
 
 impl Conditions {
     /// Arms a fault, unless too many are armed already.
@@ -65,13 +76,21 @@ impl Conditions {
         };
         // A time beyond the clock's range never ends by itself.
         let until = lasting.and_then(|lasting| now.checked_add(lasting));
-        let mut conditions = self.0.lock();
+        let mut conditions = self.armed.lock();
         conditions.retain(|condition| !condition.is_over(now));
         if conditions.len() >= MOST {
             return Err(Full);
         }
         conditions.push(Condition { what, profile: profile.cloned(), left, until });
+        self.is_any.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Ends every armed fault.
+    pub(crate) fn clear(&self) {
+        let mut conditions = self.armed.lock();
+        conditions.clear();
+        self.is_any.store(false, Ordering::Release);
     }
 
     /// Finds the oldest armed fault of the wanted kind for an event, whose profile may be unknown, and counts the event
@@ -82,7 +101,10 @@ impl Conditions {
         now: Instant,
         wanted: impl Fn(FaultAction) -> Option<T>,
     ) -> Option<T> {
-        let mut conditions = self.0.lock();
+        if !self.is_any.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut conditions = self.armed.lock();
         let found = conditions.iter_mut().find_map(|condition| {
             let meant = condition.profile.is_none() || condition.profile.as_ref() == profile;
             let taken = wanted(condition.what).filter(|_| meant && !condition.is_over(now))?;
@@ -90,6 +112,7 @@ impl Conditions {
             Some(taken)
         });
         conditions.retain(|condition| !condition.is_over(now));
+        self.is_any.store(!conditions.is_empty(), Ordering::Release);
         found
     }
 }
@@ -99,18 +122,18 @@ mod tests {
     use super::*;
 
     fn refused(conditions: &Conditions, profile: Option<&ProfileId>, now: Instant) -> bool {
-        conditions.take(profile, now, |what| matches!(what, FaultAction::RefuseJoin).then_some(())).is_some()
+        conditions.take(profile, now, |what| matches!(what, FaultAction::RefuseJoin(_)).then_some(())).is_some()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_condition_ends_by_its_count_or_its_time_whichever_comes_first() {
         let (conditions, now) = (Conditions::default(), Instant::now());
         let second = Duration::from_secs(1);
-        conditions.add(FaultAction::RefuseJoin, None, Limit::Times(2), now).unwrap();
+        conditions.add(FaultAction::RefuseJoin(503), None, Limit::Times(2), now).unwrap();
         assert_eq!([0, 0, 0].map(|_| refused(&conditions, None, now)), [true, true, false]);
-        conditions.add(FaultAction::RefuseJoin, None, Limit::During(second), now).unwrap();
+        conditions.add(FaultAction::RefuseJoin(503), None, Limit::During(second), now).unwrap();
         assert_eq!([now, now, now + second].map(|now| refused(&conditions, None, now)), [true, true, false]);
-        conditions.add(FaultAction::RefuseJoin, None, Limit::Either(1, second), now).unwrap();
+        conditions.add(FaultAction::RefuseJoin(503), None, Limit::Either(1, second), now).unwrap();
         assert_eq!([now, now].map(|now| refused(&conditions, None, now)), [true, false]);
     }
 
@@ -118,7 +141,7 @@ mod tests {
     async fn a_condition_of_one_profile_spares_the_others_and_the_unknown() {
         let (conditions, now) = (Conditions::default(), Instant::now());
         let (meant, other) = (ProfileId::new("meant"), ProfileId::new("other"));
-        conditions.add(FaultAction::RefuseJoin, Some(&meant), Limit::Times(1), now).unwrap();
+        conditions.add(FaultAction::RefuseJoin(503), Some(&meant), Limit::Times(1), now).unwrap();
         assert!(!refused(&conditions, Some(&other), now), "another profile was struck");
         assert!(!refused(&conditions, None, now), "nobody in particular was struck");
         assert!(refused(&conditions, Some(&meant), now), "the profile was spared");
@@ -129,9 +152,12 @@ mod tests {
         let (conditions, now) = (Conditions::default(), Instant::now());
         let second = Duration::from_secs(1);
         for _ in 0..MOST {
-            conditions.add(FaultAction::RefuseJoin, None, Limit::During(second), now).unwrap();
+            conditions.add(FaultAction::RefuseJoin(503), None, Limit::During(second), now).unwrap();
         }
-        assert!(conditions.add(FaultAction::RefuseJoin, None, Limit::Times(1), now).is_err(), "one too many was taken");
-        conditions.add(FaultAction::RefuseJoin, None, Limit::Times(1), now + second).expect("they are over");
+        assert!(
+            conditions.add(FaultAction::RefuseJoin(503), None, Limit::Times(1), now).is_err(),
+            "one too many was taken"
+        );
+        conditions.add(FaultAction::RefuseJoin(503), None, Limit::Times(1), now + second).expect("they are over");
     }
 }

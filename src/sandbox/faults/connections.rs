@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::sandbox::state::profiles::ProfileId;
 
@@ -26,6 +27,10 @@ pub(crate) enum ConnectionFault {
     Deaf(Duration),
     /// It sends these frames.
     Litter(Vec<Garbage>),
+    /// It sends this frame.
+    Send(Message),
+    /// It leaves its channel and sends a close frame.
+    Close { code: u16, reason: Arc<str> },
 }
 
 /// The faults that reach a connection.
@@ -34,7 +39,7 @@ pub(crate) struct Orders {
     pub(crate) cut: Arc<Notify>,
     /// Stalls the connection for this time.
     pub(crate) stalls: mpsc::Receiver<Duration>,
-    /// [`ConnectionFault::Deaf`] and [`ConnectionFault::Litter`], which the connection's own loop applies.
+    /// All others, which the connection's own loop applies.
     pub(crate) inner: mpsc::Receiver<ConnectionFault>,
 }
 
@@ -118,7 +123,10 @@ impl Open {
                 true
             }
             ConnectionFault::Stalled(lasting) => self.stalls.try_send(lasting).is_ok(),
-            inner @ (ConnectionFault::Deaf(_) | ConnectionFault::Litter(_)) => self.inner.try_send(inner).is_ok(),
+            inner @ (ConnectionFault::Deaf(_)
+            | ConnectionFault::Litter(_)
+            | ConnectionFault::Send(_)
+            | ConnectionFault::Close { .. }) => self.inner.try_send(inner).is_ok(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The kinds of faults and their limits.
+//! The kinds of faults, their limits, and how requests are refused.
 
 use std::time::Duration;
 
@@ -11,6 +11,15 @@ pub enum Limit {
     During(Duration),
     /// After this many events or this time, whichever comes first.
     Either(u32, Duration),
+}
+
+/// How a request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpRefusal {
+    /// The status of the answer, from 400 to 599.
+    pub status: u16,
+    /// The header `Retry-After`, in whole seconds, if there is one.
+    pub retry_after: Option<Duration>,
 }
 
 /// Frames that violate the protocol.

@@ -18,12 +18,12 @@ use crate::sandbox::state::profiles::ProfileId;
 use armed_faults::{Conditions, FaultAction, Full};
 use connections::{ConnectionFault, Connections};
 use downloads::DownloadFault;
-use kinds::{Garbage, Limit};
+use kinds::{Garbage, HttpRefusal, Limit};
 
 /// A fault that can be injected.
 ///
 /// A `count` of connections selects those that have been open longest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
     /// Connections end without a closing handshake.
@@ -38,9 +38,39 @@ pub enum Fault {
         /// How long the connections are stalled.
         lasting: Duration,
     },
-    /// Joins are refused with status 503, whatever their token.
+    /// Joined clients receive a close frame, and then nothing more.
+    Close {
+        /// The maximum number of connections; `None` is all.
+        count: Option<u32>,
+        /// The close code, from 1000 to 4999 (RFC 6455, section 7.4).
+        code: u16,
+        /// The reason, of at most 123 bytes.
+        reason: String,
+    },
+    /// Messages arrive in binary frames instead of text frames, otherwise unchanged.
+    BinaryFrames {
+        /// How many messages arrive so at each client, or for how long.
+        limit: Limit,
+    },
+    /// Joins are refused, whatever their token, on a connection that stays open.
     RefuseJoins {
+        /// The status in the reply: 503 is a proxy that takes no joins, 401 a token that is not valid, and so on.
+        status: u16,
         /// How many joins are refused, or for how long.
+        limit: Limit,
+    },
+    /// Connections to the proxy are refused by an HTTP status instead of the upgrade.
+    RefuseUpgrades {
+        /// The answer.
+        refusal: HttpRefusal,
+        /// How many are refused, or for how long.
+        limit: Limit,
+    },
+    /// Calls of the REST API are refused before anything is done.
+    RefuseCalls {
+        /// The answer.
+        refusal: HttpRefusal,
+        /// How many are refused, or for how long.
         limit: Limit,
     },
     /// Every authorization token expires now.
@@ -87,41 +117,68 @@ impl Faults {
     ///
     /// Does nothing for [`Fault::ExpireTokens`], because tokens are not known here.
     pub(crate) fn inject(&self, fault: Fault, profile: Option<&ProfileId>, now: Instant) -> Result<usize, Full> {
-        Ok(match fault {
-            Fault::Drop { count } => self.connections.inject(profile, count, &ConnectionFault::Cut),
-            Fault::Stall { count, lasting } => {
-                self.connections.inject(profile, count, &ConnectionFault::Stalled(lasting))
+        let connections = |count, trouble| Ok(self.connections.inject(profile, count, &trouble));
+        let armed = |what, limit| self.conditions.add(what, profile, limit, now).map(|()| 0);
+        match fault {
+            Fault::Drop { count } => connections(count, ConnectionFault::Cut),
+            Fault::Stall { count, lasting } => connections(count, ConnectionFault::Stalled(lasting)),
+            Fault::IgnorePings { count, lasting } => connections(count, ConnectionFault::Deaf(lasting)),
+            Fault::Close { count, code, reason } => {
+                connections(count, ConnectionFault::Close { code, reason: reason.into() })
             }
-            Fault::IgnorePings { count, lasting } => {
-                self.connections.inject(profile, count, &ConnectionFault::Deaf(lasting))
-            }
-            Fault::Garbage { frames, kind } => self.connections.litter(profile, frames, kind),
-            Fault::RefuseJoins { limit } => {
-                self.conditions.add(FaultAction::RefuseJoin, profile, limit, now)?;
-                0
-            }
-            Fault::Delay { by, limit } => {
-                self.conditions.add(FaultAction::Delay(by), profile, limit, now)?;
-                0
-            }
+            Fault::Garbage { frames, kind } => Ok(self.connections.litter(profile, frames, kind)),
+            Fault::BinaryFrames { limit } => armed(FaultAction::BinaryFrame, limit),
+            Fault::RefuseJoins { status, limit } => armed(FaultAction::RefuseJoin(status), limit),
+            Fault::RefuseUpgrades { refusal, limit } => armed(FaultAction::RefuseUpgrade(refusal), limit),
+            Fault::RefuseCalls { refusal, limit } => armed(FaultAction::RefuseCall(refusal), limit),
+            Fault::Delay { by, limit } => armed(FaultAction::Delay(by), limit),
             Fault::Downloads { spoil, limit } => {
-                self.conditions.add(FaultAction::Spoil(spoil), None, limit, now)?;
-                0
+                self.conditions.add(FaultAction::Spoil(spoil), None, limit, now).map(|()| 0)
             }
-            Fault::ExpireTokens => 0,
+            Fault::ExpireTokens => Ok(0),
+        }
+    }
+
+    /// Ends every armed fault.
+    pub(crate) fn clear(&self) {
+        self.conditions.clear();
+    }
+
+    /// The status by which a join is refused now, if it is. `profile` is the profile of the join's token.
+    pub(crate) fn refuses_join(&self, profile: Option<&ProfileId>, now: Instant) -> Option<u16> {
+        self.conditions.take(profile, now, |what| match what {
+            FaultAction::RefuseJoin(status) => Some(status),
+            _ => None,
         })
     }
 
-    /// Whether a join is refused now. `profile` is the profile of the join's token.
-    pub(crate) fn refuses_join(&self, profile: Option<&ProfileId>, now: Instant) -> bool {
-        self.conditions.take(profile, now, |what| matches!(what, FaultAction::RefuseJoin).then_some(())).is_some()
+    /// How a connection to the proxy is refused, if it is.
+    pub(crate) fn refuses_upgrade(&self, now: Instant) -> Option<HttpRefusal> {
+        self.conditions.take(None, now, |what| match what {
+            FaultAction::RefuseUpgrade(refusal) => Some(refusal),
+            _ => None,
+        })
+    }
+
+    /// How a profile's call is refused, if it is.
+    pub(crate) fn refuses_call(&self, profile: Option<&ProfileId>, now: Instant) -> Option<HttpRefusal> {
+        self.conditions.take(profile, now, |what| match what {
+            FaultAction::RefuseCall(refusal) => Some(refusal),
+            _ => None,
+        })
+    }
+
+    /// Whether a profile's message is sent in a binary frame.
+    pub(crate) fn sends_binary(&self, profile: &ProfileId, now: Instant) -> bool {
+        let binary = |what| matches!(what, FaultAction::BinaryFrame).then_some(());
+        self.conditions.take(Some(profile), now, binary).is_some()
     }
 
     /// The delay of a profile's outcome, or of a response to it.
     pub(crate) fn delay(&self, profile: Option<&ProfileId>, now: Instant) -> Option<Duration> {
         self.conditions.take(profile, now, |what| match what {
             FaultAction::Delay(by) => Some(by),
-            FaultAction::RefuseJoin | FaultAction::Spoil(_) => None,
+            _ => None,
         })
     }
 
@@ -129,7 +186,7 @@ impl Faults {
     pub(crate) fn spoils_download(&self, now: Instant) -> Option<DownloadFault> {
         self.conditions.take(None, now, |what| match what {
             FaultAction::Spoil(spoil) => Some(spoil),
-            FaultAction::RefuseJoin | FaultAction::Delay(_) => None,
+            _ => None,
         })
     }
 }

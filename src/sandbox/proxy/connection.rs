@@ -9,11 +9,15 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http::header::RETRY_AFTER;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 
 use crate::sandbox::backend::Backend;
 use crate::sandbox::faults::connections::{ConnectionFault, Orders, Place};
+use crate::sandbox::faults::kinds::HttpRefusal;
 use crate::sandbox::state::profiles::ProfileId;
 
 use super::frames::{self, Wish};
@@ -24,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Clients send joins and leaves only: a token and a few more bytes.
 const LARGEST_REQUEST: usize = 64 * 1024;
+
+/// The text of a join that is refused because of its token.
+const BAD_TOKEN: &str = "The authorization token is not valid or has expired.";
 
 /// A connection's channel: none, or exactly one.
 enum JoinedChannel {
@@ -46,6 +53,13 @@ impl JoinedChannel {
             Self::Joined { inbox, .. } => inbox.recv().await,
         }
     }
+
+    fn profile(&self) -> Option<&ProfileId> {
+        match self {
+            Self::Outside => None,
+            Self::Joined { profile, .. } => Some(profile),
+        }
+    }
 }
 
 /// Serves one client until it disconnects, violates the protocol, stops reading, or is cut off.
@@ -53,7 +67,12 @@ pub(crate) async fn serve(stream: TcpStream, backend: Arc<Backend>) {
     let (place, Orders { cut, mut stalls, inner }) = backend.faults.connections.enter();
     let config =
         WebSocketConfig::default().max_message_size(Some(LARGEST_REQUEST)).max_frame_size(Some(LARGEST_REQUEST));
-    let handshake = tokio_tungstenite::accept_async_with_config(stream, Some(config));
+    let refusal = backend.faults.refuses_upgrade(backend.clock.now());
+    let upgrade = |_request: &Request, accepted: Response| match refusal {
+        Some(refusal) => Err(refuse(refusal)),
+        None => Ok(accepted),
+    };
+    let handshake = tokio_tungstenite::accept_hdr_async_with_config(stream, upgrade, Some(config));
     let Ok(Ok(mut socket)) = timeout(PATIENCE, handshake).await else {
         tracing::debug!("a connection to the proxy was no WebSocket");
         return;
@@ -84,6 +103,16 @@ pub(crate) async fn serve(stream: TcpStream, backend: Arc<Backend>) {
     }
 }
 
+/// The answer to a client instead of the upgrade.
+fn refuse(HttpRefusal { status, retry_after }: HttpRefusal) -> ErrorResponse {
+    let mut answer = ErrorResponse::new(Some("The proxy takes no connections at the moment.".to_owned()));
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    if let Some(retry_after) = retry_after {
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs()));
+    }
+    answer
+}
+
 async fn converse(
     socket: &mut WebSocketStream<TcpStream>,
     backend: &Arc<Backend>,
@@ -98,17 +127,17 @@ async fn converse(
             frame = socket.next(), if deaf.is_none() => match frame {
                 Some(Ok(Message::Text(text))) => {
                     let (reply, step) = answer(&text, &seat, backend);
-                    let whose = match (&step, &seat) {
-                        (Step::Join { profile, .. }, _) | (_, JoinedChannel::Joined { profile, .. }) => Some(profile),
-                        (Step::Stay | Step::Leave, JoinedChannel::Outside) => None,
+                    let whose = match &step {
+                        Step::Join { profile, .. } => Some(profile),
+                        Step::Stay | Step::Leave => seat.profile(),
                     };
-                    let late = backend.faults.delay(whose, backend.clock.now());
+                    let late = backend.faults.delay(whose, backend.clock.now()).unwrap_or_default() + backend.latency();
                     // Nothing is sent after the reply to a leave, and nothing before the reply to a join.
                     if matches!(step, Step::Leave) {
                         seat = JoinedChannel::Outside;
                         place.joined(None);
                     }
-                    if let Some(late) = late {
+                    if !late.is_zero() {
                         sleep(late).await;
                     }
                     write(socket, [Message::text(reply)]).await?;
@@ -134,12 +163,25 @@ async fn converse(
                         write(socket, [kind.frame()]).await?;
                     }
                 }
+                ConnectionFault::Send(frame) => write(socket, [frame]).await?,
+                ConnectionFault::Close { code, reason } => {
+                    place.joined(None);
+                    drop(seat);
+                    return close(socket, code, &reason).await;
+                }
                 // Applied outside this loop.
                 ConnectionFault::Cut | ConnectionFault::Stalled(_) => {}
             },
             parcel = seat.parcel() => {
                 let Some(DeliveryBatch { frames, written }) = parcel else { return Ok(()) };
-                write(socket, frames.iter().cloned().map(Message::Text)).await?;
+                let whose = seat.profile();
+                let in_frame = |text: Utf8Bytes| match whose {
+                    Some(profile) if backend.faults.sends_binary(profile, backend.clock.now()) => {
+                        Message::Binary(text.into())
+                    }
+                    _ => Message::Text(text),
+                };
+                write(socket, frames.iter().cloned().map(in_frame)).await?;
                 if written.send(()).is_err() {
                     // The pump has ended with the sandbox.
                     return Ok(());
@@ -164,17 +206,20 @@ fn answer(text: &str, seat: &JoinedChannel, backend: &Backend) -> (String, Step)
         (Wish::Join { .. }, JoinedChannel::Joined { .. }) => {
             (409, None, "This connection has joined a channel already: leave it first.", Step::Stay)
         }
-        (Wish::Join { token }, JoinedChannel::Outside) => match backend.token_owner(&token) {
-            owner if backend.faults.refuses_join(owner.as_ref(), backend.clock.now()) => {
-                (503, None, "The proxy takes no joins at the moment.", Step::Stay)
+        (Wish::Join { token }, JoinedChannel::Outside) => {
+            let owner = backend.token_owner(&token);
+            let refused = backend.faults.refuses_join(owner.as_ref(), backend.clock.now());
+            match (owner, refused) {
+                (_, Some(status @ (401 | 403))) => (status, None, BAD_TOKEN, Step::Stay),
+                (_, Some(status)) => (status, None, "The proxy takes no joins at the moment.", Step::Stay),
+                (Some(profile), None) => {
+                    let channel = backend.new_channel_id();
+                    let step = Step::Join { profile, channel: channel.clone() };
+                    (200, Some(channel), "Successfully joined profile channel.", step)
+                }
+                (None, None) => (401, None, BAD_TOKEN, Step::Stay),
             }
-            Some(profile) => {
-                let channel = backend.new_channel_id();
-                let step = Step::Join { profile, channel: channel.clone() };
-                (200, Some(channel), "Successfully joined profile channel.", step)
-            }
-            None => (401, None, "The authorization token is not valid or has expired.", Step::Stay),
-        },
+        }
         (Wish::Leave { .. }, JoinedChannel::Outside) => {
             (409, None, "This connection has not joined a channel.", Step::Stay)
         }
@@ -204,4 +249,15 @@ async fn write(
     timeout(PATIENCE, writing)
         .await
         .unwrap_or_else(|_| Err(tungstenite::Error::Io(std::io::ErrorKind::TimedOut.into())))
+}
+
+/// Sends a close frame and waits for the client's, but not for long.
+async fn close(socket: &mut WebSocketStream<TcpStream>, code: u16, reason: &str) -> tungstenite::Result<()> {
+    let frame = CloseFrame { code: code.into(), reason: reason.into() };
+    let closing = async {
+        socket.close(Some(frame)).await?;
+        while let Some(Ok(_)) = socket.next().await {}
+        Ok(())
+    };
+    timeout(PATIENCE, closing).await.unwrap_or(Ok(()))
 }

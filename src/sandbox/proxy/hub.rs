@@ -2,6 +2,7 @@
 //! all of them, or by one consumer for each of them.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -55,6 +56,8 @@ pub(crate) struct Hub {
     tasks: Tasks,
     delivery: Delivery,
     channels: Mutex<Channels>,
+    /// Notified by each join.
+    joins: Notify,
 }
 
 /// A client's membership of a channel; dropping it leaves the channel.
@@ -79,12 +82,30 @@ impl Drop for Membership {
 impl Hub {
     /// A hub without clients.
     pub(crate) fn new(queues: Arc<dyn Queues>, tasks: Tasks, delivery: Delivery) -> Self {
-        Self { queues, tasks, delivery, channels: Mutex::default() }
+        Self { queues, tasks, delivery, channels: Mutex::default(), joins: Notify::new() }
     }
 
     /// How many clients have joined the profile's channel.
     pub(crate) fn joined(&self, profile: &ProfileId) -> usize {
         self.channels.lock().by_profile.get(profile).map_or(0, |channel| channel.members.len())
+    }
+
+    /// Waits until a client has joined one of these profiles.
+    pub(crate) async fn until_joined(&self, profiles: &[ProfileId]) {
+        loop {
+            let mut joins = pin!(self.joins.notified());
+            // A join between the look and the wait is not missed.
+            joins.as_mut().enable();
+            if profiles.iter().any(|profile| self.joined(profile) > 0) {
+                return;
+            }
+            joins.await;
+        }
+    }
+
+    /// Whether nobody is joined and no queue is consumed for all clients of a profile.
+    pub(crate) fn is_resting(&self) -> bool {
+        self.channels.lock().by_profile.values().all(|channel| channel.members.is_empty() && !channel.pumping)
     }
 
     /// Joins. The receiver gets the profile's messages from now on, beginning with those that waited in the queue.
@@ -110,8 +131,8 @@ impl Hub {
             }
         }
         drop(channels);
-        let membership =
-            Membership { hub: Arc::clone(self), profile: profile.clone(), id, _left: left.drop_guard() };
+        self.joins.notify_waiters();
+        let membership = Membership { hub: Arc::clone(self), profile: profile.clone(), id, _left: left.drop_guard() };
         (membership, inbox)
     }
 

@@ -7,20 +7,26 @@ use crate::sandbox::state::commands::CommandStatus;
 
 /// A command's status.
 pub(crate) fn command(id: &CommandId, status: CommandStatus, body: &Value) -> Value {
-    json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status.number(), "body": body}})
+    numbered(id, status.number().into(), body)
+}
+
+/// A command's status by its number, whether it has a meaning or not.
+pub(crate) fn numbered(id: &CommandId, status: i64, body: &Value) -> Value {
+    json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": body}})
 }
 
 /// A data message whose body is text or an inline payload.
 pub(crate) fn data_text(id: &RequestId, context: &str, body: &str) -> Value {
-    data(id, context, 0, body)
+    data(id, context, 0, &body.into())
 }
 
 /// A data message whose body is a link (docs) or a bare downstream token (live).
 pub(crate) fn data_stream(id: &RequestId, context: &str, body: &str) -> Value {
-    data(id, context, 1, body)
+    data(id, context, 1, &body.into())
 }
 
-fn data(id: &RequestId, context: &str, output_type: u8, body: &str) -> Value {
+/// A data message with any body.
+pub(crate) fn data(id: &RequestId, context: &str, output_type: u8, body: &Value) -> Value {
     json!({"data": {
         "type": "X-DPT-CAB-REQUEST-ID", "id": id, "data_context": context, "output_type": output_type, "body": body,
     }})

@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _};
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
-    QueueDeclareOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::uri::AMQPUri;
@@ -51,18 +51,19 @@ const REPLY_SUCCESS: u16 = 200;
 /// The `delivery_mode` of a message that survives a restart of the broker.
 const PERSISTENT: u8 = 2;
 
-/// A message for the broker, and the sender to complete when the broker has confirmed it.
-struct Posting {
-    profile: ProfileId,
-    message: String,
-    queued: oneshot::Sender<Result<(), QueueError>>,
+/// What the broker has to do, in this order, and the sender to complete when it has.
+enum Order {
+    /// To store a message.
+    Publish { profile: ProfileId, message: String, queued: oneshot::Sender<Result<(), QueueError>> },
+    /// To delete a queue.
+    Delete { profile: ProfileId, deleted: oneshot::Sender<()> },
 }
 
 /// All queues.
 pub(crate) struct AmqpQueues {
     broker: Arc<Broker>,
     tasks: Tasks,
-    outbox: mpsc::Sender<Posting>,
+    outbox: mpsc::Sender<Order>,
 }
 
 impl AmqpQueues {
@@ -76,8 +77,8 @@ impl AmqpQueues {
         if let Err(error) = broker.channel().await {
             return Err(SandboxError::Amqp { host, port, reason: error.to_string() });
         }
-        let (outbox, postings) = mpsc::channel(OUTBOX);
-        tasks.spawn("publisher to RabbitMQ", publish_all(Arc::clone(&broker), postings));
+        let (outbox, orders) = mpsc::channel(OUTBOX);
+        tasks.spawn("publisher to RabbitMQ", publish_all(Arc::clone(&broker), orders));
         Ok(Self { broker, tasks: tasks.clone(), outbox })
     }
 }
@@ -86,9 +87,22 @@ impl Queues for AmqpQueues {
     fn publish<'a>(&'a self, profile: &'a ProfileId, message: String) -> BoxFuture<'a, Result<(), QueueError>> {
         async move {
             let (queued, heard) = oneshot::channel();
-            let posting = Posting { profile: profile.clone(), message, queued };
-            self.outbox.send(posting).await.map_err(|_closed| QueueError::Stopping)?;
+            let order = Order::Publish { profile: profile.clone(), message, queued };
+            self.outbox.send(order).await.map_err(|_closed| QueueError::Stopping)?;
             heard.await.unwrap_or(Err(QueueError::Stopping))
+        }
+        .boxed()
+    }
+
+    fn clear(&self, profiles: Vec<ProfileId>) -> BoxFuture<'_, ()> {
+        async move {
+            for profile in profiles {
+                let (deleted, heard) = oneshot::channel();
+                if self.outbox.send(Order::Delete { profile, deleted }).await.is_err() || heard.await.is_err() {
+                    // The sandbox is stopping.
+                    return;
+                }
+            }
         }
         .boxed()
     }
@@ -195,49 +209,73 @@ impl Backoff {
     }
 }
 
-/// Publishes messages in order, each until the broker has confirmed it.
-async fn publish_all(broker: Arc<Broker>, mut postings: mpsc::Receiver<Posting>) {
-    let mut backoff = Backoff::default();
-    let mut publisher: Option<Publisher> = None;
-    while let Some(Posting { profile, message, queued }) = postings.recv().await {
-        let outcome = loop {
-            match publish_once(&broker, &mut publisher, &profile, &message).await {
-                Ok(outcome) => break outcome,
-                Err(error) => {
-                    tracing::warn!(%error, "RabbitMQ did not take a message; it is published again");
-                    publisher = None;
-                    broker.doubt(&error).await;
-                    backoff.wait().await;
-                }
-            }
+/// Carries out orders one after the other, each until the broker has confirmed it.
+async fn publish_all(broker: Arc<Broker>, mut orders: mpsc::Receiver<Order>) {
+    let mut publisher = Publisher { broker, ready: None, backoff: Backoff::default() };
+    while let Some(order) = orders.recv().await {
+        let outcome = publisher.until_confirmed(&order).await;
+        let is_waited_for = match order {
+            Order::Publish { queued, .. } => queued.send(outcome).is_ok(),
+            Order::Delete { deleted, .. } => deleted.send(()).is_ok(),
         };
-        backoff.reset();
-        if queued.send(outcome).is_err() {
+        if !is_waited_for {
             tracing::debug!("nobody waits for a confirmation any more");
         }
     }
 }
 
-/// A channel with publisher confirms, and the queues known to exist.
+/// Repeats what the broker has not confirmed, on another channel.
 struct Publisher {
-    channel: Channel,
-    declared: BTreeSet<ProfileId>,
+    broker: Arc<Broker>,
+    ready: Option<Ready>,
+    backoff: Backoff,
 }
 
-async fn publish_once(
-    broker: &Broker,
-    publisher: &mut Option<Publisher>,
-    profile: &ProfileId,
-    message: &str,
-) -> Result<Result<(), QueueError>, Failure> {
-    let Publisher { channel, declared } = if let Some(ready) = publisher {
-        ready
-    } else {
-        let channel = broker.channel().await?;
-        within(ANSWERING, async { Ok(channel.confirm_select(ConfirmSelectOptions::default()).await?) }).await?;
-        publisher.insert(Publisher { channel, declared: BTreeSet::new() })
-    };
-    within(ANSWERING, publish_on(channel, declared, profile, message)).await
+impl Publisher {
+    async fn until_confirmed(&mut self, order: &Order) -> Result<(), QueueError> {
+        loop {
+            match self.try_once(order).await {
+                Ok(outcome) => {
+                    self.backoff.reset();
+                    return outcome;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "RabbitMQ did not confirm; it is asked again");
+                    self.ready = None;
+                    self.broker.doubt(&error).await;
+                    self.backoff.wait().await;
+                }
+            }
+        }
+    }
+
+    async fn try_once(&mut self, order: &Order) -> Result<Result<(), QueueError>, Failure> {
+        let Ready { channel, declared } = match &mut self.ready {
+            Some(ready) => ready,
+            none => {
+                let channel = self.broker.channel().await?;
+                within(ANSWERING, async { Ok(channel.confirm_select(ConfirmSelectOptions::default()).await?) }).await?;
+                none.insert(Ready { channel, declared: BTreeSet::new() })
+            }
+        };
+        let done = async {
+            match order {
+                Order::Publish { profile, message, .. } => publish_on(channel, declared, profile, message).await,
+                Order::Delete { profile, .. } => {
+                    declared.remove(profile);
+                    channel.queue_delete(queue_name(profile).into(), QueueDeleteOptions::default()).await?;
+                    Ok(Ok(()))
+                }
+            }
+        };
+        within(ANSWERING, done).await
+    }
+}
+
+/// A channel with publisher confirms, and the queues known to exist.
+struct Ready {
+    channel: Channel,
+    declared: BTreeSet<ProfileId>,
 }
 
 /// Publishes a message and waits until the broker confirms it, or refuses it because the queue is full.

@@ -91,6 +91,14 @@ impl Queues for MemoryQueues {
         std::future::ready(published).boxed()
     }
 
+    fn clear(&self, profiles: Vec<ProfileId>) -> BoxFuture<'_, ()> {
+        let mut queues = self.by_profile.lock();
+        for profile in &profiles {
+            queues.remove(profile);
+        }
+        std::future::ready(()).boxed()
+    }
+
     fn consume(&self, profile: &ProfileId, _name: String) -> Box<dyn Deliveries> {
         let shared = self.queue(profile);
         let arrived = Arc::new(Notify::new());
@@ -193,7 +201,11 @@ mod tests {
         second.settle(&[true, false, true, true]).await;
         drop(second);
         queues.publish(&profile, "5".into()).await.unwrap();
-        assert_eq!(texts(&consumer(&queues, &profile).next().await), ["2", "5"], "not those alone that were not settled");
+        assert_eq!(
+            texts(&consumer(&queues, &profile).next().await),
+            ["2", "5"],
+            "not those alone that were not settled"
+        );
     }
 
     #[tokio::test]

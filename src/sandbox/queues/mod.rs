@@ -35,6 +35,9 @@ pub(crate) trait Queues: Send + Sync {
     /// Appends a message to a profile's queue. Resolves when the queue has stored it for good.
     fn publish<'a>(&'a self, profile: &'a ProfileId, message: String) -> BoxFuture<'a, Result<(), QueueError>>;
 
+    /// Deletes the queues of these profiles with everything in them. Their consumers have to end first.
+    fn clear(&self, profiles: Vec<ProfileId>) -> BoxFuture<'_, ()>;
+
     /// Starts to consume a profile's queue. Each message goes to one of the queue's consumers, in turn, as long as it has
     /// fewer than [`BATCH`] unsettled ones. `name` tells consumers apart in the broker's tools.
     fn consume(&self, profile: &ProfileId, name: String) -> Box<dyn Deliveries>;

@@ -6,9 +6,9 @@
 
 pub(crate) mod answers;
 pub(crate) mod command;
+pub(crate) mod control;
 pub(crate) mod data_token;
 pub(crate) mod device;
-pub(crate) mod faults;
 pub(crate) mod fields;
 pub(crate) mod profile;
 pub(crate) mod public_key;
@@ -16,22 +16,24 @@ pub(crate) mod utility;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Request, State as Shared};
-use axum::http::header::DATE;
+use axum::http::header::{DATE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::json;
+
+use crate::sandbox::faults::kinds::HttpRefusal;
 
 use super::backend::Backend;
 
 use answers::Refusal;
 
-/// Every endpoint. The one that injects faults exists only with `faults`.
-pub(crate) fn router(backend: Arc<Backend>, faults: bool) -> Router {
-    let api = endpoints().layer(middleware::from_fn_with_state(Arc::clone(&backend), late));
-    let api = if faults { api.route("/sandbox/faults", post(faults::inject)) } else { api };
-    api.with_state(backend)
+/// Every endpoint of the API, and the sandbox's own.
+pub(crate) fn router(backend: Arc<Backend>, own: Router<Arc<Backend>>) -> Router {
+    endpoints().layer(middleware::from_fn_with_state(Arc::clone(&backend), apply_faults)).merge(own).with_state(backend)
 }
 
 fn endpoints() -> Router<Arc<Backend>> {
@@ -69,18 +71,33 @@ fn endpoints() -> Router<Arc<Backend>> {
         .fallback(unknown)
 }
 
-/// Delays a response if a fault says so.
-async fn late(Shared(backend): Shared<Arc<Backend>>, request: Request, next: Next) -> Response {
+/// Refuses a call or delays its response if a fault says so, and takes as long as the latency says.
+async fn apply_faults(Shared(backend): Shared<Arc<Backend>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let whose = fields::token(&parts).and_then(|token| backend.token_owner(token));
-    let late = backend.faults.delay(whose.as_ref(), backend.clock.now());
-    let mut answer = next.run(Request::from_parts(parts, body)).await;
-    if let Some(late) = late {
+    let (whose, now) = (fields::token(&parts).and_then(|token| backend.token_owner(token)), backend.clock.now());
+    let late = backend.faults.delay(whose.as_ref(), now).unwrap_or_default() + backend.latency();
+    let mut answer = match backend.faults.refuses_call(whose.as_ref(), now) {
+        Some(refusal) => refused(refusal),
+        None => next.run(Request::from_parts(parts, body)).await,
+    };
+    if !late.is_zero() {
         tokio::time::sleep(late).await;
     }
     // The sandbox's own clock, which decides expiry, even if the computer's clock was changed meanwhile.
     if let Ok(date) = backend.clock.http(backend.clock.now()).parse() {
         answer.headers_mut().insert(DATE, date);
+    }
+    answer
+}
+
+/// The answer to a call that a fault refuses.
+fn refused(HttpRefusal { status, retry_after }: HttpRefusal) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let error = status.canonical_reason().unwrap_or("Refused");
+    let body = Json(json!({"error": error, "message": "The engine takes no calls at the moment."}));
+    let mut answer = (status, body).into_response();
+    if let Some(retry_after) = retry_after {
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs()));
     }
     answer
 }

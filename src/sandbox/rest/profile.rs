@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::sandbox::backend::Backend;
 use crate::sandbox::options::Dialect;
 use crate::sandbox::state::State;
-use crate::sandbox::state::profiles::{ProfileId, TOKEN_LIFE};
+use crate::sandbox::state::profiles::ProfileId;
 
 use super::answers::{Refusal, accepted};
 use super::command::Call;
@@ -50,7 +50,7 @@ pub(crate) async fn authenticate(Shared(backend): Shared<Arc<Backend>>, fields: 
     let mut check = fields.check();
     let (username, password) = (check.text("username"), check.text("password"));
     check.finish()?;
-    let expires = backend.clock.now() + TOKEN_LIFE;
+    let expires = backend.clock.now() + backend.behaviour.token_life;
     let mut state = backend.state();
     let profile = state.profiles.with_password(username, password).ok_or(Refusal::WRONG_PASSWORD)?;
     if backend.dialect == Dialect::Docs && !state.profiles.is_active(&profile) {

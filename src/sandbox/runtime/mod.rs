@@ -1,4 +1,6 @@
-//! The sandbox's tasks and its clock.
+//! The sandbox's tasks, its clock, and what chance decides.
 
 pub(crate) mod clock;
+pub(crate) mod decisions;
+pub(crate) mod open_files;
 pub(crate) mod tasks;

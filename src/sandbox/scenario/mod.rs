@@ -1,9 +1,10 @@
-//! The scenario `demo`: messages that appear without clients.
+//! Messages that appear without clients: the scenario `demo`, or a file that is replayed.
 //!
-//! Each profile has a task that plays a script: episodes of events, each of which is a message at its time. An event also
+//! In the demo, each profile has a task that plays a script: episodes of events, each of which is a message at its time. An event also
 //! updates the backend's state, so `request-status` knows the commands and the links can be downloaded. The script is
 //! derived from the seed; its times are on tokio's clock.
 
+pub(crate) mod replay;
 pub(crate) mod script;
 pub(crate) mod vocabulary;
 
@@ -21,8 +22,11 @@ use crate::sandbox::state::commands::CommandStatus;
 use crate::sandbox::state::profiles::ProfileId;
 
 use super::backend::Backend;
+use super::error::SandboxError;
+use super::options::{Options, Scenario};
 use super::payload::{Content, Payload, generate};
 
+use replay::Recording;
 use script::{Pace, Script, ScriptedEvent};
 
 /// How many messages may wait for a profile that nobody has joined. Beyond that its script pauses; otherwise an operator
@@ -32,8 +36,38 @@ const UNHEARD: usize = 200;
 /// The length of the opening, after which the endless stream begins.
 const OPENING: Duration = Duration::from_secs(2);
 
+/// What happens by itself.
+pub(crate) enum Plot {
+    /// The demo, from a seed.
+    Demo(u64),
+    /// Nothing.
+    Quiet,
+    /// A recording.
+    Replay(Arc<Recording>),
+}
+
+impl Plot {
+    /// The plot that the options ask for.
+    pub(crate) fn read(options: &Options) -> Result<Self, SandboxError> {
+        Ok(match (&options.script, options.scenario) {
+            (Some(path), _) => Self::Replay(Arc::new(replay::read_file(path)?)),
+            (None, Scenario::Demo) => Self::Demo(options.demo_seed()),
+            (None, Scenario::Quiet) => Self::Quiet,
+        })
+    }
+
+    /// Begins it, at the start and after each reset.
+    pub(crate) fn begin(&self, backend: &Arc<Backend>) {
+        match self {
+            Self::Demo(seed) => start_demo(backend, *seed),
+            Self::Quiet => {}
+            Self::Replay(recording) => replay::start(backend, recording),
+        }
+    }
+}
+
 /// Starts the demo for both profiles.
-pub(crate) fn start(backend: &Arc<Backend>, seed: u64) {
+fn start_demo(backend: &Arc<Backend>, seed: u64) {
     for (username, pace, seed) in
         [(super::DEMO_USERNAME, Pace::Busy, seed), (super::AUDIT_USERNAME, Pace::Calm, seed.wrapping_add(1))]
     {
@@ -41,7 +75,7 @@ pub(crate) fn start(backend: &Arc<Backend>, seed: u64) {
         let mut script = Script::new(pace, seed);
         stock(backend, &profile, &mut script);
         let stage = Stage::new(Arc::clone(backend), profile);
-        backend.tasks.spawn("scenario of a profile", stage.play(script));
+        backend.spawn_work("scenario of a profile", stage.play(script));
     }
 }
 

@@ -22,6 +22,11 @@ pub(crate) enum CommandStatus {
 }
 
 impl CommandStatus {
+    /// The status with this number on the wire.
+    pub(crate) fn of_number(number: i64) -> Option<Self> {
+        [Self::Pending, Self::Succeeded, Self::Failed].into_iter().find(|status| i64::from(status.number()) == number)
+    }
+
     /// The number on the wire.
     pub(crate) fn number(self) -> u8 {
         match self {
@@ -72,6 +77,20 @@ impl Commands {
     /// A command, for someone who proves by its id to be allowed to see it.
     pub(crate) fn get(&self, id: &CommandId) -> Option<&Command> {
         self.0.get(id)
+    }
+
+    /// Sets a command that may be known already.
+    pub(crate) fn set(&mut self, id: &CommandId, owner: &ProfileId, status: CommandStatus, body: Value) {
+        let command = Command { owner: Some(owner.clone()), status, body };
+        match self.0.get_mut(id) {
+            Some(known) => *known = command,
+            None => self.0.insert(id.clone(), command),
+        }
+    }
+
+    /// Forgets a command.
+    pub(crate) fn forget(&mut self, id: &CommandId) {
+        self.0.remove(id);
     }
 
     /// A command, if `asker` may see it.

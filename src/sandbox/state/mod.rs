@@ -12,6 +12,8 @@ pub(crate) mod reason;
 pub(crate) mod recent;
 pub(crate) mod secrets;
 
+use crate::sandbox::runtime::decisions::Decisions;
+
 use commands::Commands;
 use data::DataStore;
 use devices::Devices;
@@ -25,8 +27,10 @@ pub(crate) struct State {
     pub(crate) data: DataStore,
     pub(crate) links: Links,
     pub(crate) devices: Devices,
-    /// Seeded: for delays and the like, never for secrets.
+    /// For what happens apart from commands; never for secrets.
     pub(crate) rng: fastrand::Rng,
+    /// For commands and requests.
+    pub(crate) decisions: Decisions,
 }
 
 /// The profiles that every sandbox serves: their fixed ids (a durable queue has to keep its name) and user names.
@@ -37,7 +41,7 @@ const RESIDENTS: [(&str, &str); 2] = [
 
 impl State {
     /// The state of a sandbox that has just started: the two profiles, with their keys registered.
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, decisions: Decisions) -> Self {
         let mut profiles = Profiles::default();
         let mut rng = fastrand::Rng::with_seed(seed);
         for (id, username) in RESIDENTS {
@@ -54,6 +58,7 @@ impl State {
             links: Links::default(),
             devices: Devices::default(),
             rng,
+            decisions,
         }
     }
 }

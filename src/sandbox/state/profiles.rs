@@ -3,15 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::reason::Reason;
 use super::secrets;
-
-/// The lifetime of a token if the sign-in does not set one.
-pub(crate) const TOKEN_LIFE: Duration = Duration::from_hours(12);
 
 /// The maximum number of profiles in a sandbox.
 const PROFILES: usize = 1_000;
@@ -79,6 +75,16 @@ impl Profiles {
     /// The profile with this user name.
     pub(crate) fn named(&self, username: &str) -> Option<ProfileId> {
         self.by_id.iter().find(|(_, profile)| profile.username == username).map(|(id, _)| id.clone())
+    }
+
+    /// Every profile's id.
+    pub(crate) fn ids(&self) -> Vec<ProfileId> {
+        self.by_id.keys().cloned().collect()
+    }
+
+    /// The token that was issued last to a profile and not revoked.
+    pub(crate) fn newest_token(&self, id: &ProfileId) -> Option<&str> {
+        self.by_id.get(id)?.tokens.last().map(String::as_str)
     }
 
     /// A profile's record.

@@ -27,6 +27,13 @@ impl<K: Clone + Eq + Hash, V, const CAPACITY: usize> BoundedMap<K, V, CAPACITY> 
         }
     }
 
+    /// Removes an entry.
+    pub(crate) fn remove(&mut self, key: &K) {
+        if self.entries.remove(key).is_some() {
+            self.order.retain(|kept| kept != key);
+        }
+    }
+
     /// An entry, if it has not been removed.
     pub(crate) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
     where

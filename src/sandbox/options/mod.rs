@@ -1,9 +1,18 @@
 //! The options of a sandbox, which are the arguments of the program `privicore-sandbox`.
 
+pub(crate) mod time;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
+
+use time::{Latency, lifetime};
+
+/// The seed of the demo if none is given.
+const SEED: u64 = 20_260_105;
 
 /// What the sandbox does without clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -34,6 +43,16 @@ pub enum Dialect {
     Live,
     /// What the older documents describe: pending first, texts while data is prepared, links, a key before the first sign-in.
     Docs,
+}
+
+/// What the program prints once it is ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Print {
+    /// Lines for people, of which the last begins with `Ready`.
+    #[default]
+    Text,
+    /// One line of JSON, for programs.
+    Json,
 }
 
 /// A local Privicore: REST API, queues, WebSocket proxy and file stores.
@@ -71,15 +90,46 @@ pub struct Options {
     /// Take orders for faults at POST /sandbox/faults of the REST API: dropped connections and worse. Loopback only.
     #[arg(long)]
     pub faults: bool,
-    /// Seeds the scenario, the delays and the generated payloads. Tokens and links never depend on it.
-    #[arg(skip = 20_260_105_u64)]
-    pub seed: u64,
+    /// Decides the demo, latencies, failures, ids and generated payloads, so that the same calls in the same order have the
+    /// same answers. Without it the demo is always the same, and ids are random. Tokens and links never depend on it.
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// How long each answer takes, and each outcome after its answer: a time or a range, such as 50ms or 50ms..400ms.
+    /// Without it answers come at once, and outcomes after 0.1 s to 0.8 s.
+    #[arg(long, value_name = "TIME")]
+    pub latency: Option<Latency>,
+    /// How many of the commands that would succeed fail instead: from 0 (none) to 1 (all). The seed decides which.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    pub failure_rate: f64,
+    /// How long a token from a sign-in is valid, such as 90s or 12h.
+    #[arg(long, value_name = "TIME", default_value = "12h", value_parser = lifetime)]
+    pub token_life: Duration,
+    /// Replays a file of JSON lines as `privicore-monitor export --messages --format ndjson` prints them, instead of the
+    /// demo. It begins when the first client joins.
+    #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
+    pub script: Option<PathBuf>,
+    /// What to print once it is ready.
+    #[arg(long, value_enum, default_value_t)]
+    pub print: Print,
+}
+
+/// A share from 0 to 1.
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("give a number from 0 to 1, such as 0.05".to_owned()),
+    }
 }
 
 impl Options {
     /// A sandbox inside another program: loopback, four free ports, queues in memory, the demo running.
     pub fn embedded() -> Self {
         Self { api_port: 0, ws_port: 0, upstream_port: 0, downstream_port: 0, ..Self::default() }
+    }
+
+    /// The seed, whether given or not.
+    pub(crate) fn demo_seed(&self) -> u64 {
+        self.seed.unwrap_or(SEED)
     }
 }
 
@@ -105,6 +155,11 @@ impl fmt::Debug for Options {
             .field("delivery", &self.delivery)
             .field("faults", &self.faults)
             .field("seed", &self.seed)
+            .field("latency", &self.latency)
+            .field("failure_rate", &self.failure_rate)
+            .field("token_life", &self.token_life)
+            .field("script", &self.script)
+            .field("print", &self.print)
             .finish()
     }
 }
@@ -118,6 +173,22 @@ mod tests {
     #[test]
     fn the_arguments_are_sound() {
         Options::command().debug_assert();
+    }
+
+    #[test]
+    fn a_share_is_from_0_to_1() {
+        for text in ["-0.1", "1.1", "NaN", "half", "50%"] {
+            assert!(share(text).is_err(), "{text}");
+        }
+        assert_eq!((share("0"), share("0.25"), share("1")), (Ok(0.0), Ok(0.25), Ok(1.0)));
+    }
+
+    #[test]
+    fn a_script_takes_the_place_of_a_scenario() {
+        let both = ["privicore-sandbox", "--script", "f", "--scenario", "demo"];
+        assert!(Options::try_parse_from(both).is_err(), "both at once");
+        let script = Options::try_parse_from(["privicore-sandbox", "--script", "f", "--latency", "1ms..2ms"]).unwrap();
+        assert_eq!(script.script, Some("f".into()));
     }
 
     #[test]

@@ -1,0 +1,183 @@
+//! What a line of a recording does.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::protocol::{CommandId, RequestId};
+use crate::sandbox::faults::kinds::Garbage;
+use crate::sandbox::state::commands::CommandStatus;
+
+use super::line::{Kind, Line, Source};
+
+/// The largest frame that is made up because the recording lost it, in bytes.
+const LARGEST: usize = 16 << 20;
+
+/// The largest payload inside a message, in bytes.
+const LARGEST_INLINE: u64 = 10_000_000;
+
+/// The size of a payload inside a message if the line does not tell it.
+const INLINE: u64 = 1_000;
+
+/// What the binary messages of a recording, whose bytes it does not have, are made of: no UTF-8.
+const BINARY: [u8; 4] = [0, 159, 146, 150];
+
+/// What happens at a line.
+pub(super) enum Act {
+    /// Clients receive a command's status.
+    Command { id: CommandId, status: i64, body: Value },
+    /// `request-status` has this outcome from here on; without one, it does not know the command.
+    Checked { id: CommandId, outcome: Option<(CommandStatus, Value)> },
+    /// Clients receive a text, or other JSON, about requested data.
+    Text { request: RequestId, context: String, body: Value },
+    /// Clients receive a payload of so many bytes.
+    Inline { request: RequestId, context: String, size: u64 },
+    /// Clients receive a link.
+    Link { request: RequestId, context: String },
+    /// Clients receive a bare token, which becomes a link with [`Act::Ready`].
+    Token { request: RequestId, context: String },
+    /// Clients hear that the stream is ready.
+    Ready { request: RequestId, with_link: bool },
+    /// Clients receive this text, which had so many bytes.
+    Raw { text: String, size: Option<usize> },
+    /// Clients that are joined receive this frame.
+    Frame(Message),
+    /// Connections end, and joins are refused for this time.
+    Gap { lasting: Duration },
+}
+
+/// What was announced of requested data so far.
+#[derive(Default)]
+struct Announced {
+    token: bool,
+    ready: bool,
+}
+
+/// What the lines before said, by user name and request.
+#[derive(Default)]
+pub(super) struct Progress(BTreeMap<(String, String), Announced>);
+
+/// What a line does, after the lines before it. The error says what is wrong with it.
+pub(super) fn act_of(line: &Line, progress: &mut Progress) -> Result<Act, String> {
+    match line.kind {
+        Kind::Command => command(line),
+        Kind::Data => {
+            let announced = progress.0.entry((line.username().to_owned(), line.id()?.to_owned())).or_default();
+            data(line, announced)
+        }
+        Kind::Message => Ok(raw(&line.message)),
+        Kind::Gap => Ok(Act::Gap { lasting: line.lasting() }),
+    }
+}
+
+fn command(line: &Line) -> Result<Act, String> {
+    let id = CommandId::new(line.id()?.to_owned());
+    let number = match (line.status.as_str(), line.status.strip_prefix("Unrecognised ")) {
+        ("Pending", _) => 1,
+        ("Succeeded", _) => 2,
+        ("Failed", _) => 3,
+        ("Unknown", _) => return Ok(Act::Checked { id, outcome: None }),
+        (_, Some(number)) => number.parse().map_err(|_| format!("{number:?} is no number of a status"))?,
+        (other, None) => {
+            return Err(format!(
+                "a command's status is Pending, Succeeded, Failed, Unknown or Unrecognised with a number, not {other:?}"
+            ));
+        }
+    };
+    let body = body(&line.message);
+    Ok(match (line.source, CommandStatus::of_number(number)) {
+        (Source::Enquiry, status) => {
+            Act::Checked { id, outcome: Some((status.unwrap_or(CommandStatus::Pending), body)) }
+        }
+        (Source::Socket | Source::Both, _) => Act::Command { id, status: number, body },
+    })
+}
+
+fn data(line: &Line, announced: &mut Announced) -> Result<Act, String> {
+    let (request, context) = (RequestId::new(line.id()?.to_owned()), line.context.clone());
+    Ok(match line.status.as_str() {
+        "Preparing" if !line.message.is_empty() => Act::Text { request, context, body: body(&line.message) },
+        "Preparing" if context.is_empty() || announced.token => {
+            announced.ready = true;
+            Act::Ready { request, with_link: false }
+        }
+        "Preparing" => {
+            announced.token = true;
+            Act::Token { request, context }
+        }
+        "Inline" => Act::Inline { request, context, size: inline_size(&line.message)? },
+        // What became of a link is the client's doing.
+        "Ready" | "Downloading" | "Saved" | "Link expired" | "Link used" | "Failed" => match announced {
+            Announced { token: true, ready: ready @ false } => {
+                *ready = true;
+                Act::Ready { request, with_link: false }
+            }
+            Announced { token: token @ false, ready: true } => {
+                *token = true;
+                Act::Token { request, context }
+            }
+            _ if context.is_empty() => Act::Ready { request, with_link: true },
+            _ => Act::Link { request, context },
+        },
+        other => {
+            return Err(format!(
+                "the status of data is Preparing, Ready or Inline, or what became of it, not {other:?}"
+            ));
+        }
+    })
+}
+
+/// The body of a message with this text: none, the JSON that is written like this, or the text.
+fn body(text: &str) -> Value {
+    match serde_json::from_str::<Value>(text) {
+        _ if text.is_empty() => Value::Null,
+        Ok(value @ (Value::Object(_) | Value::Array(_))) if value.to_string() == text => value,
+        _ => Value::from(text),
+    }
+}
+
+/// The size in a text such as `1.2 kB in the message`.
+fn inline_size(text: &str) -> Result<u64, String> {
+    let Some(said) = Some(text).filter(|text| !text.is_empty()) else { return Ok(INLINE) };
+    let wrong =
+        || format!("the message of Inline says a size of at most 10 MB, such as \"90 B in the message\", not {said:?}");
+    let (number, unit) =
+        said.strip_suffix(" in the message").and_then(|size| size.split_once(' ')).ok_or_else(wrong)?;
+    let unit = match unit {
+        "B" => 1.0,
+        "kB" => 1_000.0,
+        "MB" => 1_000_000.0,
+        _ => return Err(wrong()),
+    };
+    let size = number.parse::<f64>().map_err(|_| wrong())? * unit;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is within the range")]
+    if (0.0..=10_000_000.0).contains(&size) { Ok((size.round() as u64).min(LARGEST_INLINE)) } else { Err(wrong()) }
+}
+
+/// A message that the monitor did not recognise, could not read, or lost.
+fn raw(text: &str) -> Act {
+    if text == "A message is lost: it is not valid UTF-8" {
+        return Act::Frame(Garbage::InvalidUtf8.frame());
+    }
+    let lost = text.strip_prefix("A message of at least ").and_then(|rest| rest.split_once(" bytes is lost: "));
+    if let Some(size) = lost.and_then(|(size, _)| size.parse::<usize>().ok()) {
+        return Act::Frame(Message::text("x".repeat(size.min(LARGEST))));
+    }
+    if let Some((size, reason, raw)) = unreadable(text) {
+        if reason == "binary data" {
+            let bytes: Vec<u8> = BINARY.into_iter().cycle().take(size.min(LARGEST)).collect();
+            return Act::Frame(Message::binary(bytes));
+        }
+        return Act::Raw { text: raw.to_owned(), size: Some(size) };
+    }
+    Act::Raw { text: text.to_owned(), size: None }
+}
+
+/// The parts of a text such as `25 bytes received: not JSON. {"data": this is not JSON`.
+fn unreadable(text: &str) -> Option<(usize, &str, &str)> {
+    let (size, rest) = text.split_once(" bytes received: ").or_else(|| text.split_once(" byte received: "))?;
+    let (reason, raw) = rest.split_once(". ").unwrap_or((rest, ""));
+    Some((size.parse().ok()?, reason, raw))
+}
