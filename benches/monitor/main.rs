@@ -8,17 +8,24 @@
 //! |---|---|
 //! | `BENCH_JSON` | the file to write the figures to, as JSON; without it, no file is written |
 //! | `BENCH_NODE_MODULES` | a folder with the npm package `ws`; without it, Node is not measured |
-//! | `BENCH_ONLY` | the parts to run, comma-separated: `ingest`, `memory`, `start`, `frames`, `finding`, `download`, `click`; default: all |
+//! | `BENCH_ONLY` | the parts to run, comma-separated: `ingest`, `memory`, `start`, `frames`, `finding`, `download`, `click`, `load`; default: all |
 //! | `BENCH_MESSAGES` | the number of messages and rows; default: 1,000,000 |
+//! | `BENCH_LOAD_SECONDS` | how long `load` sends; default: 10 |
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a bench fails by panicking, and prints")]
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock and starts the threads that it measures")]
 
+#[cfg(feature = "rabbitmq")]
+#[path = "../../tests/rabbitmq/broker.rs"]
+#[expect(dead_code, reason = "shared with the test on RabbitMQ, which uses all of it")]
+mod broker;
 mod click;
 mod download;
 mod finding;
 mod frames;
 mod ingest;
+#[cfg(feature = "sandbox")]
+mod load;
 mod memory;
 mod messages;
 mod server;
@@ -38,7 +45,7 @@ const ROUNDS: usize = 5;
 type Part = (&'static str, fn(usize) -> Vec<Row>);
 
 /// The parts, by the names that `BENCH_ONLY` accepts.
-const PARTS: [Part; 7] = [
+const PARTS: &[Part] = &[
     ("ingest", ingest::rows),
     ("memory", |_count| memory::rows()),
     ("start", |count| vec![start::row(count)]),
@@ -46,6 +53,8 @@ const PARTS: [Part; 7] = [
     ("finding", finding::rows),
     ("download", |_count| download::rows()),
     ("click", |count| vec![click::row(count)]),
+    #[cfg(feature = "sandbox")]
+    ("load", |_count| load::rows()),
 ];
 
 fn is_wanted(part: &str) -> bool {
