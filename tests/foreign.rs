@@ -3,7 +3,7 @@
 //! with the feature `interop-tests`.
 
 #![cfg(unix)]
-#![expect(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 #[path = "rabbitmq/broker.rs"]
 #[expect(dead_code, reason = "shared with the test on RabbitMQ, which uses all of it")]

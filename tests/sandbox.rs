@@ -2,6 +2,7 @@
 
 #![cfg(feature = "sandbox")]
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![expect(clippy::disallowed_methods, reason = "tests make files of their own")]
 
 #[path = "sandbox/behaviour.rs"]
 mod behaviour;

@@ -1,5 +1,7 @@
 //! A private `rabbitmq-server`: own node, own ports, own folder; ended with the test.
 
+#![expect(clippy::disallowed_methods, reason = "the broker's configuration is in a folder of the test")]
+
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;

@@ -13,8 +13,8 @@ use crate::client::{Client, Socket, body, text};
 async fn replaying(lines: &[Value]) -> SandboxHandle {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("script.ndjson");
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    std::fs::write(&file, text).expect("written");
+    let lines: Vec<_> = lines.iter().map(Value::to_string).collect();
+    std::fs::write(&file, lines.join("\n")).expect("written");
     start(Options { script: Some(file), ..Options::embedded() }).await.expect("a sandbox")
 }
 

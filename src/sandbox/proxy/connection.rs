@@ -68,6 +68,7 @@ pub(crate) async fn serve(stream: TcpStream, backend: Arc<Backend>) {
     let config =
         WebSocketConfig::default().max_message_size(Some(LARGEST_REQUEST)).max_frame_size(Some(LARGEST_REQUEST));
     let refusal = backend.faults.refuses_upgrade(backend.clock.now());
+    #[expect(clippy::result_large_err, reason = "the library's own type")]
     let upgrade = |_request: &Request, accepted: Response| match refusal {
         Some(refusal) => Err(refuse(refusal)),
         None => Ok(accepted),

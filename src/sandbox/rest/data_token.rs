@@ -35,9 +35,7 @@ pub(crate) async fn reserve(call: Call) -> Result<Response, Refusal> {
     check.text("context");
     let ttl = check.ttl("ttl");
     check.finish()?;
-    call.command(move |state, profile, command, now| {
-        state.data.reserve(profile, command, ttl, now, &mut state.links)
-    })
+    call.command(move |state, profile, command, now| state.data.reserve(profile, command, ttl, now, &mut state.links))
 }
 
 /// `GET /data-token/retrieve-temporary-data-token/{commandId}`: 404 until the reservation has settled.

@@ -344,6 +344,7 @@ mod tests {
                             Announcement::TokenThenId => 1,
                             Announcement::TokenThenRequestId => 2,
                             Announcement::TokenThenStreamUrl => 3,
+                            Announcement::Token => panic!("the demo's forms take turns"),
                         }] = true;
                     }
                     ScriptedEvent::Raw(_) => raw = true,

@@ -103,8 +103,7 @@ impl DataStore {
         let token = secrets::temporary_data_token();
         let upload = links.grant(Purpose::Upload { reservation: token.clone() }, now);
         let expires = now + ttl;
-        self.reservations
-            .insert(token, Reservation { owner: owner.clone(), command, upload, expires, content: None });
+        self.reservations.insert(token, Reservation { owner: owner.clone(), command, upload, expires, content: None });
         Ok(())
     }
 

@@ -116,7 +116,8 @@ impl Line {
 
 fn time(field: &str, text: Option<String>) -> Result<Option<Timestamp>, String> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let time = text.parse().map_err(|_| format!("its {field} is no time like 2026-12-01T06:00:00.250Z: {text:?}"));
+    let time =
+        text.parse().map_err(|_unreadable| format!("its {field} is no time like 2026-12-01T06:00:00.250Z: {text:?}"));
     time.map(Some)
 }
 

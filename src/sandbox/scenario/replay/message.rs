@@ -79,7 +79,7 @@ fn command(line: &Line) -> Result<Act, String> {
         ("Succeeded", _) => 2,
         ("Failed", _) => 3,
         ("Unknown", _) => return Ok(Act::Checked { id, outcome: None }),
-        (_, Some(number)) => number.parse().map_err(|_| format!("{number:?} is no number of a status"))?,
+        (_, Some(number)) => number.parse().map_err(|_unreadable| format!("{number:?} is no number of a status"))?,
         (other, None) => {
             return Err(format!(
                 "a command's status is Pending, Succeeded, Failed, Unknown or Unrecognised with a number, not {other:?}"
@@ -131,9 +131,14 @@ fn data(line: &Line, announced: &mut Announced) -> Result<Act, String> {
 
 /// The body of a message with this text: none, the JSON that is written like this, or the text.
 fn body(text: &str) -> Value {
+    if text.is_empty() {
+        return Value::Null;
+    }
     match serde_json::from_str::<Value>(text) {
-        _ if text.is_empty() => Value::Null,
-        Ok(value @ (Value::Object(_) | Value::Array(_))) if value.to_string() == text => value,
+        Ok(value @ (Value::Object(_) | Value::Array(_))) => {
+            let written = value.to_string();
+            if written == text { value } else { Value::from(text) }
+        }
         _ => Value::from(text),
     }
 }
@@ -151,7 +156,7 @@ fn inline_size(text: &str) -> Result<u64, String> {
         "MB" => 1_000_000.0,
         _ => return Err(wrong()),
     };
-    let size = number.parse::<f64>().map_err(|_| wrong())? * unit;
+    let size = number.parse::<f64>().map_err(|_unreadable| wrong())? * unit;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is within the range")]
     if (0.0..=10_000_000.0).contains(&size) { Ok((size.round() as u64).min(LARGEST_INLINE)) } else { Err(wrong()) }
 }

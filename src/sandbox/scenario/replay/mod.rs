@@ -60,7 +60,7 @@ fn read(bytes: &[u8]) -> Result<Recording, (usize, String)> {
     let mut progress = Progress::default();
     let (mut began, mut after) = (None, Duration::ZERO);
     for (line, number) in bytes.split(|byte| *byte == b'\n').zip(1..) {
-        let text = std::str::from_utf8(line).map_err(|_| (number, "it is not UTF-8".to_owned()))?;
+        let text = std::str::from_utf8(line).map_err(|_invalid| (number, "it is not UTF-8".to_owned()))?;
         // Excel and others begin a file with this mark.
         let text = if number == 1 { text.trim_start_matches('\u{feff}') } else { text }.trim();
         if text.is_empty() {
