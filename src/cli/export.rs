@@ -58,7 +58,7 @@ pub fn run(
         }
         None => None,
     };
-    let clock = EngineClock::beside(archive.as_ref(), clock)?;
+    let clock = EngineClock::of_writer(archive.as_ref(), clock)?;
     let links = match &archive {
         Some(archive) => archive.earlier_links(&opener(archive, directories, keyring)?)?,
         None => EarlierLinks::default(),

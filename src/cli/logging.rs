@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::{MakeWriter, format};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::engine::NOTICES_LOG;
+use crate::engine::NOTICES_LOG_TARGET;
 use crate::protocol::visible;
 
 /// The filter without `--log`.
@@ -94,7 +94,7 @@ impl FromStr for LogFilter {
 impl LogFilter {
     /// Excludes notices, for a caller that prints each notice itself.
     pub fn without_notices(mut self) -> Self {
-        self.targets = self.targets.with_target(NOTICES_LOG, LevelFilter::OFF);
+        self.targets = self.targets.with_target(NOTICES_LOG_TARGET, LevelFilter::OFF);
         self
     }
 }

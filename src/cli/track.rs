@@ -52,7 +52,7 @@ pub fn run(
                 Ok(Err(RequestError::Usage(why))) => return Err(CliError::Usage(why)),
                 Ok(Err(RequestError::Failed(why))) => return Err(CliError::NotTracked(why)),
                 // The other process is starting or ending: soon either it listens, or the journal is free.
-                Err(IpcError::Nobody) if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+                Err(IpcError::NotRunning) if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
                 Err(error) => return Err(error.into()),
             }
         }

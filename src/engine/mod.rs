@@ -48,7 +48,7 @@ mod test_support;
 
 pub use client::connector::{Connector, NetworkConnector};
 pub use context::options::{EngineOptions, SandboxAddresses, SandboxFailure, SandboxLauncher, SettingsAccess};
-pub use events::action::{Action, Credential, CutText, DATA_TOKENS_A_PAGE, Export, LinkPermission, SignIn};
+pub use events::action::{Action, Credential, CutText, DATA_TOKENS_PER_PAGE, Export, LinkPermission, SignIn};
 pub use events::cause::Cause;
 pub use events::clock_jump::ClockJump;
 pub use events::connection_reason::{
@@ -59,7 +59,7 @@ pub use events::event::{
     ConnectionState, DownloadProgress, DownloadStage, Event, ExportProgress, Notice, SearchEnd, Severity, SignInState,
     WaitingDownload,
 };
-pub use events::event_queue::{EventReceiver, NOTICES_LOG, Waker};
+pub use events::event_queue::{EventReceiver, NOTICES_LOG_TARGET, Waker};
 pub use events::lasting_problem::Problem;
 pub use events::notice_reason::{NoMessage, NoticeReason, PersistentReason, Unshown};
 pub use events::problem::{LateDownload, NeedsToken, ProblemKind, ProblemReason, SharedError};

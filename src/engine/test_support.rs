@@ -48,7 +48,7 @@ impl TestJournal {
 
     /// An empty journal whose events nobody receives.
     pub(crate) fn unobserved() -> Self {
-        Self::new(event_queue::pair(Arc::new(|| {})).0)
+        Self::new(event_queue::channel(Arc::new(|| {})).0)
     }
 
     /// An empty journal that encrypts and stores secrets.
@@ -60,13 +60,13 @@ impl TestJournal {
     }
 
     /// Sets whether it refuses new entries.
-    pub(crate) fn refuse(&self, refuses: bool) {
+    pub(crate) fn set_refusing(&self, refuses: bool) {
         crate::journal::test_support::refuse_entries(self.folder.path(), refuses);
     }
 
     /// Sets how long each append takes, by tokio's clock.
-    pub(crate) fn take(&self, time: Duration) {
-        self.store.append_takes(time);
+    pub(crate) fn set_append_time(&self, time: Duration) {
+        self.store.set_append_time(time);
     }
 
     /// The pending work, once the engine has closed the journal.
@@ -78,7 +78,7 @@ impl TestJournal {
     }
 
     /// The newest sign of life of a profile, once the engine has closed the journal.
-    pub(crate) async fn last_alive(&self, profile: ProfileId) -> Option<Timestamp> {
+    pub(crate) async fn last_seen(&self, profile: ProfileId) -> Option<Timestamp> {
         let Opened { journal, .. } = Journal::open(self.folder.path()).unwrap();
         let alive = journal.last_alive(profile).await.unwrap();
         journal.close().await;
@@ -146,7 +146,7 @@ impl Scripted {
     }
 
     /// Sets what it does from now on.
-    pub(crate) fn be(&self, network: Network) {
+    pub(crate) fn set_network(&self, network: Network) {
         *self.network.lock().unwrap() = network;
     }
 
@@ -251,7 +251,7 @@ impl Relay {
     }
 
     /// Loses everything from now on.
-    pub(crate) fn lose(&self) {
+    pub(crate) fn blackhole(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 }
@@ -277,10 +277,10 @@ impl Server {
     }
 
     /// Reads the join and accepts it; returns the join.
-    pub(crate) async fn accept(&mut self) -> Value {
+    pub(crate) async fn accept_join(&mut self) -> Value {
         let join = self.request().await.expect("a join");
         assert_eq!(join["action"], "joinChannel");
-        self.send(&joined(&join)).await;
+        self.send(&join_reply(&join)).await;
         join
     }
 
@@ -296,11 +296,11 @@ impl Server {
 }
 
 /// The reply to a join.
-pub(crate) fn joined(join: &Value) -> Value {
+pub(crate) fn join_reply(join: &Value) -> Value {
     json!({"correlationId": join["correlationId"], "status": 200, "data": {"channelId": "ch-1", "message": "Joined."}})
 }
 
 /// The message of a finished command.
-pub(crate) fn done(id: &str) -> Value {
+pub(crate) fn outcome_message(id: &str) -> Value {
     json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 2}})
 }

@@ -48,7 +48,7 @@ impl Wrong {
     fn exported(&self) -> Vec<(String, String)> {
         let archive =
             ReadOnlyJournal::open(&self.machine.folder.path().join("data")).expect("a journal").expect("a journal");
-        let clock = EngineClock::beside(Some(&archive), self.options().clock).expect("a clock");
+        let clock = EngineClock::of_writer(Some(&archive), self.options().clock).expect("a clock");
         let export = Export {
             format: Format::Ndjson,
             only: None,
@@ -103,7 +103,7 @@ fn model(window: &Window) -> Activities {
         }
     }
     for profile in window.seen.last().expect("a status").profiles.values() {
-        activities.keep_links(&profile.kept_links.iter().cloned().collect::<Vec<_>>());
+        activities.keep_links(&profile.restored_links.iter().cloned().collect::<Vec<_>>());
     }
     let clock = window.handle.clock();
     activities.set_reference(clock.reference());
@@ -212,7 +212,7 @@ async fn a_clock_that_is_set_between_two_runs_changes_no_status_blanks_no_chart_
         window.live(1).await;
         let restored = |event: &Event| matches!(event, Event::Restored { complete: true, .. }).then_some(());
         window.since(0, "history", restored).await;
-        let kept = |profile: &ProfileStatus| (!profile.kept_links.is_empty()).then_some(());
+        let kept = |profile: &ProfileStatus| (!profile.restored_links.is_empty()).then_some(());
         window.profile("the link of the earlier run", kept).await;
         assert_eq!(statuses(&window, &["kept"]), [Status::Ready], "{jump}");
         offer(&mut window, &sandbox, "new", &[]).await;

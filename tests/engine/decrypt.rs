@@ -30,9 +30,9 @@ async fn offer_bytes(window: &mut Window, sandbox: &SandboxHandle, id: &str, byt
 }
 
 /// Sets a key and waits until the engine has it.
-async fn give(window: &mut Window, profile: ProfileId, key: [u8; 32], keep: bool) {
-    window.act(Action::SetDataKey { profile, key: Some(DataKey::new(key)), keep });
-    let wanted = DataKeyStatus { known: true, kept: keep };
+async fn give(window: &mut Window, profile: ProfileId, key: [u8; 32], persist: bool) {
+    window.act(Action::SetDataKey { profile, key: Some(DataKey::new(key)), persist });
+    let wanted = DataKeyStatus { known: true, persisted: persist };
     window.profile("the key", |profile| (profile.data_key == wanted).then_some(())).await;
 }
 
@@ -56,7 +56,7 @@ async fn a_payload_is_decrypted_on_its_way_and_the_key_outlives_the_run_if_asked
 
     let mut window = Window::open(&machine);
     window.live(1).await;
-    window.profile("the kept key", |profile| profile.data_key.kept.then_some(())).await;
+    window.profile("the kept key", |profile| profile.data_key.persisted.then_some(())).await;
     offer_bytes(&mut window, &sandbox, "two", sealed([1; 32], &plain)).await;
     let deed = download(&mut window, profile, "two", &machine.file("two.bin")).await;
     assert!(matches!(&deed, LocalEvent::Saved { receipt, .. } if receipt.decryption == Decryption::Done), "{deed:?}");
@@ -79,7 +79,7 @@ async fn a_key_that_is_forgotten_while_the_keyring_is_asked_stays_forgotten() {
     machine.keyring = Keyring::with_store(Box::new(Slow { gate, held }));
     let mut window = Window::open(&machine);
     window.act(Action::ChangeSaving { profile, change: SavingChange::Decrypt(true) });
-    window.act(Action::SetDataKey { profile, key: None, keep: false });
+    window.act(Action::SetDataKey { profile, key: None, persist: false });
     // A later request is done, so both are with the keyring.
     window.act(set(&Preferences { idle_limit: 77, ..Preferences::default() }));
     window.settings("the settings", |settings| (settings.preferences.idle_limit == 77).then_some(())).await;
@@ -88,7 +88,7 @@ async fn a_key_that_is_forgotten_while_the_keyring_is_asked_stays_forgotten() {
     }
     // The keyring answers in order: once it has accepted this key, it has answered the requests before.
     give(&mut window, profile, [2; 32], true).await;
-    window.act(Action::SetDataKey { profile, key: None, keep: false });
+    window.act(Action::SetDataKey { profile, key: None, persist: false });
     window.profile("no key", |profile| (profile.data_key == DataKeyStatus::default()).then_some(())).await;
     let told = window.quit().await;
     let known = told.seen.iter().flat_map(|status| status.profiles.values()).map(|profile| profile.data_key.known);

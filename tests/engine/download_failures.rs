@@ -73,7 +73,7 @@ async fn where_room_is_short_the_answer_is_held_open_until_there_is_another_plac
     spoilt(&mut window, &sandbox, "huge", DownloadFault::Huge).await;
     let no_room = |place: std::path::PathBuf| {
         move |progress: &DownloadProgress| match &progress.stage {
-            DownloadStage::NoRoom { needed, free, folder } if *folder == place => Some((*needed, *free)),
+            DownloadStage::NoSpace { needed, free, folder } if *folder == place => Some((*needed, *free)),
             _ => None,
         }
     };
@@ -385,7 +385,7 @@ async fn where_room_is_short_for_a_known_size_the_link_is_not_requested_and_stay
     let request = || RequestId::from("requested");
     for to in [&folder, machine.folder.path()] {
         let is_short = |progress: &DownloadProgress| match &progress.stage {
-            DownloadStage::NoRoom { needed, folder, .. } => (folder == to).then_some(*needed),
+            DownloadStage::NoSpace { needed, folder, .. } => (folder == to).then_some(*needed),
             _ => None,
         };
         assert_eq!(window.progress("that room is short", is_short).await, 1 << 60);

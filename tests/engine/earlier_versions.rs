@@ -78,7 +78,7 @@ async fn restored(window: &mut Window, of: &[ProfileId]) -> BTreeSet<(ProfileId,
 async fn kept_links(window: &mut Window, of: ProfileId) -> Vec<String> {
     window
         .until("the links that were kept", |status| {
-            let kept = &status.profile(of)?.kept_links;
+            let kept = &status.profile(of)?.restored_links;
             (!kept.is_empty()).then(|| kept.iter().map(ToString::to_string).collect())
         })
         .await

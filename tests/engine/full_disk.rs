@@ -72,7 +72,7 @@ async fn fill_in_the_middle(
     fill(ballast);
     go.send(()).expect("the server waits");
     window
-        .progress("the question", |progress| matches!(progress.stage, DownloadStage::NoRoom { .. }).then_some(()))
+        .progress("the question", |progress| matches!(progress.stage, DownloadStage::NoSpace { .. }).then_some(()))
         .await;
 }
 

@@ -47,7 +47,7 @@ async fn exported(machine: &Machine, is_under_way: bool) -> Vec<String> {
         Some(journal) => LinkOpener::NextRun(machine.keyring.known_seal_key(journal).await.ok().flatten()),
         None => LinkOpener::NextRun(None),
     };
-    let clock = EngineClock::beside(Some(&archive), machine.options().clock).expect("a clock");
+    let clock = EngineClock::of_writer(Some(&archive), machine.options().clock).expect("a clock");
     let export = Export {
         format: Format::Ndjson,
         only: None,
@@ -83,7 +83,7 @@ fn shown(told: &Told, profile: ProfileId) -> Vec<String> {
         }
     }
     if let Some(status) = told.seen.last().and_then(|status| status.profiles.get(&profile)) {
-        activities.keep_links(&status.kept_links.iter().cloned().collect::<Vec<_>>());
+        activities.keep_links(&status.restored_links.iter().cloned().collect::<Vec<_>>());
     }
     let rows = (0..activities.len()).filter_map(|index| activities.get(activities.newest(index)?));
     let requests = rows.filter(|row| row.kind() == Kind::Data);
@@ -112,7 +112,7 @@ async fn export_says_of_a_kept_link_what_the_window_says_also_while_the_keyring_
         let is_restored = |event: &Event| matches!(event, Event::Restored { complete: true, .. }).then_some(());
         window.since(0, "what the journal has", is_restored).await;
         if !is_locked {
-            window.profile("the kept link", |profile| (!profile.kept_links.is_empty()).then_some(())).await;
+            window.profile("the kept link", |profile| (!profile.restored_links.is_empty()).then_some(())).await;
         }
         assert_eq!(exported(&machine, true).await, [expected], "beside the window, locked: {is_locked}");
         let told = window.quit().await;

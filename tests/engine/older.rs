@@ -101,7 +101,7 @@ impl Model {
                 self.activities.index_older(entries, *complete);
                 self.indexed |= complete;
             }
-            Event::ReadBack { rows, .. } => {
+            Event::EarlierEntries { rows, .. } => {
                 for (key, entries) in rows {
                     self.activities.complete(key, entries);
                 }
@@ -119,7 +119,7 @@ impl Model {
             }
             let rows = self.activities.take_incomplete(100);
             if !rows.is_empty() {
-                window.act(Action::ReadBack { profile: self.profile, rows });
+                window.act(Action::ReadEarlierEntries { profile: self.profile, rows });
             }
             if is_true(self) {
                 return;
@@ -189,7 +189,7 @@ async fn a_late_message_finds_the_row_that_was_not_restored_or_was_evicted() {
 fn found(window: &Window, number: u32) -> (Vec<u8>, Vec<(ActivityKey, usize)>, Option<SearchEnd>) {
     let (mut percents, mut all, mut ended) = (Vec::new(), Vec::new(), None);
     for event in &window.heard {
-        if let Event::Found { search, rows, percent, end, .. } = event
+        if let Event::SearchResults { search, rows, percent, end, .. } = event
             && *search == number
         {
             assert_eq!(ended, None, "it goes on after its end");
@@ -219,7 +219,7 @@ async fn a_search_says_how_far_it_is_finds_whole_activities_and_can_be_cancelled
     window.act(search(2, "label:job"));
     window.act(search(3, "id:c-0001"));
     let end = |event: &Event| match event {
-        Event::Found { search: 3, end, .. } => *end,
+        Event::SearchResults { search: 3, end, .. } => *end,
         _ => None,
     };
     assert_eq!(window.since(0, "the end", end).await, SearchEnd::Complete);

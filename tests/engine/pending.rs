@@ -420,7 +420,7 @@ async fn a_kill_while_activity_is_forgotten_brings_none_of_it_back() {
         sign_in(&mut window, &profile).await;
         // Entries that are still being read from the journal are only deleted afterwards.
         history(&mut window).await;
-        window.act(Action::ForgetProfile(profile.id));
+        window.act(Action::ClearHistory(profile.id));
         until("the promise", async || (pending(&folder.join("data"), 5) > 0).then_some(())).await;
         say("forgetting");
         return std::future::pending().await;

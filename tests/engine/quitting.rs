@@ -120,10 +120,10 @@ async fn what_was_labelled_tracked_or_signed_out_just_before_the_end_is_there_at
         let profile = window.sign_in(&sandbox).await;
         window.kept().await;
         let commands = vec![CommandId::from("c-1")];
-        window.act(Action::Track { profile, commands, label: None });
+        window.act(Action::TrackCommands { profile, commands, label: None });
         for number in 1..=40 {
             let keys = vec![ActivityKey::Command("c-1".into())];
-            window.act(Action::Label { profile, keys, label: format!("run {number}") });
+            window.act(Action::SetLabel { profile, keys, label: format!("run {number}") });
         }
         window.act(Action::SignOut { profile, revoke: false });
         if in_order {

@@ -148,7 +148,7 @@ async fn a_command_can_be_asked_for_named_and_read_back() {
     let unknown = window.entry(&command("unheard-of"), |_| true).await;
     assert_eq!(unknown.fact, Fact::Enquired(StatusCheck::Unknown));
 
-    window.act(Action::Label { profile, keys: vec![command(&id)], label: "the lost tablet".to_owned() });
+    window.act(Action::SetLabel { profile, keys: vec![command(&id)], label: "the lost tablet".to_owned() });
     let named = window.entry(&command(&id), |entry| matches!(entry.fact, Fact::Done(_))).await;
     assert_eq!(named.fact, Fact::Done(LocalEvent::Labelled { label: "the lost tablet".to_owned() }));
     window.act(Action::History { profile, key: command(&id), from: Seq(0), to: named.seq });
@@ -251,15 +251,15 @@ async fn whole_texts(window: &mut Window, profile: ProfileId, id: &str) -> Vec<(
     }
     let row = activities.get(activities.find(&command(id)).expect("a row")).expect("a row");
     let shown = row.message();
-    let begins = shown.strip_suffix('…').expect("a text that is cut").to_owned();
-    assert!(!begins.contains("NEEDLE"), "{begins}");
-    let cut = CutText { key: row.key(), from: row.first_seq(), to: row.last_seq(), begins };
+    let beginning = shown.strip_suffix('…').expect("a text that is cut").to_owned();
+    assert!(!beginning.contains("NEEDLE"), "{beginning}");
+    let cut = CutText { key: row.key(), from: row.first_seq(), to: row.last_seq(), beginning };
     // No row has this text any more, or ever had.
-    let gone = CutText { begins: "something else".to_owned(), ..cut.clone() };
+    let gone = CutText { beginning: "something else".to_owned(), ..cut.clone() };
     window.act(Action::ReadTexts { profile, rows: vec![gone, cut] });
     window
         .wait("the texts", |event| match event {
-            Event::WholeTexts { texts, .. } => Some(texts.clone()),
+            Event::FullTexts { texts, .. } => Some(texts.clone()),
             _ => None,
         })
         .await

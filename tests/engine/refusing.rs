@@ -49,7 +49,7 @@ async fn the_operator_is_obeyed_at_once_while_the_journal_refuses_and_what_was_h
     let token = machine.keyring.token(id).await.expect("the keyring works").expect("a token");
     refuse(&machine, true);
     publish(&sandbox, "c-1").await;
-    let not_kept = |event: &Event| matches!(event, Event::NotKept { .. }).then_some(());
+    let not_kept = |event: &Event| matches!(event, Event::Unpersisted { .. }).then_some(());
     window.wait("what is not kept", not_kept).await;
     window.act(Action::Disconnect(id));
     window.state("offline", |state| *state == ConnectionState::Offline).await;
@@ -68,7 +68,7 @@ async fn the_operator_is_obeyed_at_once_while_the_journal_refuses_and_what_was_h
     .await;
     refuse(&machine, false);
     window.notice("can be written again").await;
-    let kept = |event: &Event| matches!(event, Event::Kept { .. }).then_some(());
+    let kept = |event: &Event| matches!(event, Event::Persisted { .. }).then_some(());
     window.since(0, "what is kept", kept).await;
     window.quit().await;
 }
@@ -120,11 +120,14 @@ async fn activity_that_is_forgotten_while_the_journal_refuses_stays_and_the_oper
     publish(&sandbox, "c-1").await;
     window.wait("the outcome", |event| matches!(event, Event::Committed { .. }).then_some(())).await;
     refuse(&machine, true);
-    window.act(Action::ForgetProfile(id));
+    window.act(Action::ClearHistory(id));
     window.notice("The activity is still in the journal").await;
     refuse(&machine, false);
     let heard = window.quit().await;
-    assert!(!heard.iter().any(|event| matches!(event, Event::Forgotten { .. })), "it is shown as done: {heard:#?}");
+    assert!(
+        !heard.iter().any(|event| matches!(event, Event::HistoryCleared { .. })),
+        "it is shown as done: {heard:#?}"
+    );
     assert_eq!(rows(&machine, id), 1, "it is gone");
 }
 
@@ -159,7 +162,7 @@ async fn quitting_while_the_journal_refuses_leaves_the_channel_and_says_what_is_
     window.sign_in(&sandbox).await;
     refuse(&machine, true);
     publish(&sandbox, "c-1").await;
-    let not_kept = |event: &Event| matches!(event, Event::NotKept { .. }).then_some(());
+    let not_kept = |event: &Event| matches!(event, Event::Unpersisted { .. }).then_some(());
     window.wait("what is not kept", not_kept).await;
     let heard = window.quit().await;
     assert_eq!(sandbox.control().joined(DEMO_USERNAME).expect("a profile"), 0, "the channel was not left");

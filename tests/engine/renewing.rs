@@ -140,7 +140,7 @@ impl Bench {
 
     /// Waits until the engine has processed everything so far: it answers in order.
     async fn settled(&mut self) {
-        self.window.act(Action::Track { profile: self.id(), commands: Vec::new(), label: None });
+        self.window.act(Action::TrackCommands { profile: self.id(), commands: Vec::new(), label: None });
         self.window.notice("There is no command to track").await;
     }
 }

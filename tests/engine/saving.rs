@@ -197,7 +197,7 @@ async fn one_that_waits_can_be_taken_out_of_the_queue_and_its_link_stays_good() 
         })
         .await;
     window.progress("half of the first", |progress| (progress.received == 500).then_some(())).await;
-    window.act(Action::ForgetProfile(profile));
+    window.act(Action::ClearHistory(profile));
     window.notice("can't be forgotten while data is being saved").await;
     window.act(Action::CancelDownload { profile, request: RequestId::from("second") });
     window.until("the empty queue", |status| status.queue.is_empty().then_some(())).await;

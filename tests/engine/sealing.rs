@@ -52,7 +52,7 @@ async fn again(machine: &Machine) -> (Window, Vec<RequestId>) {
     let mut window = Window::open(machine);
     window.live(1).await;
     let kept = |profile: &ProfileStatus| {
-        (!profile.kept_links.is_empty()).then(|| profile.kept_links.iter().cloned().collect::<Vec<_>>())
+        (!profile.restored_links.is_empty()).then(|| profile.restored_links.iter().cloned().collect::<Vec<_>>())
     };
     let kept = window.profile("the links of the earlier run", kept).await;
     (window, kept)
@@ -162,7 +162,8 @@ async fn data_of_every_shape_that_was_ready_before_a_restart_can_be_fetched_afte
     window.live(1).await;
     hear(&mut window, &sandbox, "new", &message("new", whole)).await;
     let told = window.quit().await;
-    let kept = || told.seen.iter().flat_map(|status| status.profiles.values()).flat_map(|one| one.kept_links.iter());
+    let kept =
+        || told.seen.iter().flat_map(|status| status.profiles.values()).flat_map(|one| one.restored_links.iter());
     assert!(kept().all(|request| *request == RequestId::from("new")), "{told:?}");
 }
 
@@ -215,7 +216,7 @@ async fn without_a_key_links_are_in_memory_only_and_the_operator_is_told_once() 
     window.notice("Request the data again").await;
     let told = window.quit().await;
     let mut seen = told.seen.iter().flat_map(|status| status.profiles.values());
-    assert!(seen.all(|profile| profile.kept_links.is_empty()), "{told:?}");
+    assert!(seen.all(|profile| profile.restored_links.is_empty()), "{told:?}");
 }
 
 #[tokio::test]

@@ -223,7 +223,7 @@ async fn a_profile_that_is_removed_is_gone_from_settings_keyring_and_journal() {
     let mut window = Window::open(&machine);
     let id = window.sign_in(&sandbox).await;
     let key = ActivityKey::Command(CommandId::from("c-1"));
-    window.act(Action::Label { profile: id, keys: vec![key.clone()], label: "mine".to_owned() });
+    window.act(Action::SetLabel { profile: id, keys: vec![key.clone()], label: "mine".to_owned() });
     window.entry(&key, |_| true).await;
     window.act(Action::RemoveProfile(id));
     window.settings("settings without it", |settings| settings.profiles.is_empty().then_some(())).await;

@@ -92,8 +92,8 @@ async fn a_profile_that_is_forgotten_is_off_the_disk_and_stays_live() {
     let profile = window.sign_in(&sandbox).await;
     window.kept().await;
     tell(&mut window, &sandbox, "CANARYOLD", 1).await;
-    window.act(Action::ForgetProfile(profile));
-    window.wait("the end of it", |event| matches!(event, Event::Forgotten { .. }).then_some(())).await;
+    window.act(Action::ClearHistory(profile));
+    window.wait("the end of it", |event| matches!(event, Event::HistoryCleared { .. }).then_some(())).await;
     let data = machine.folder.path().join("data");
     let on_disk = |needle: &str| {
         ["journal.sqlite", "journal.sqlite-wal"].iter().any(|file| {
@@ -130,13 +130,13 @@ async fn a_journal_that_is_taken_away_is_told_until_that_is_read_and_goes_on() {
     let told = window.since(0, "the loss", vanished).await;
     assert_eq!(told.severity, Severity::Warning);
     let heard = window.quit().await;
-    assert!(!heard.iter().any(|event| matches!(event, Event::NotKept { .. })), "it waited for nothing");
+    assert!(!heard.iter().any(|event| matches!(event, Event::Unpersisted { .. })), "it waited for nothing");
 
     let mut window = Window::open(&machine);
     assert_eq!(restored(&mut window).await, ["after"]);
     let again = window.since(0, "the loss, which was not read", vanished).await;
     assert_eq!(again.sentence(), told.sentence());
-    window.act(Action::NoticeRead { profile: None, sentence: told.sentence() });
+    window.act(Action::DismissNotice { profile: None, sentence: told.sentence() });
     window.live(1).await;
     tell(&mut window, &sandbox, "later", 2).await;
     window.quit().await;

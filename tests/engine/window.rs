@@ -251,7 +251,7 @@ impl Window {
     /// Waits until the keyring has the token.
     pub(crate) async fn kept(&mut self) {
         let kept =
-            |profile: &ProfileStatus| matches!(profile.token, TokenStatus::Held { kept: true, .. }).then_some(());
+            |profile: &ProfileStatus| matches!(profile.token, TokenStatus::Held { persisted: true, .. }).then_some(());
         self.profile("the token in the keyring", kept).await;
     }
 
@@ -295,7 +295,7 @@ impl Window {
                 let outcome = match state {
                     SignInState::Done => Ok(()),
                     SignInState::Failed(why) => Err(why.to_string()),
-                    SignInState::Asking | SignInState::Cancelled => return None,
+                    SignInState::Requesting | SignInState::Cancelled => return None,
                 };
                 (*number > known).then_some((*number, outcome))
             })

@@ -181,7 +181,7 @@ fn a_path_is_looked_at_once_and_not_while_it_is_empty() {
     window.press("Save");
     assert_eq!(why_not(&window, "Save").as_deref(), Some("The path is being checked."));
     let (.., reply) = window.desktop.checks.with(Vec::pop).expect("the path is looked at");
-    reply.give(PathCheck::Wrong("There is no folder /srv. Create it, or enter another path.".to_owned()));
+    reply.give(PathCheck::Invalid("There is no folder /srv. Create it, or enter another path.".to_owned()));
     window.run();
     assert_eq!(why_not(&window, "Save"), None, "the folder may be there by now");
 }

@@ -143,7 +143,7 @@ fn several_rows_are_labelled_and_checked_at_once() {
     assert!(window.has(Role::Dialog, "Edit labels"), "no dialog");
     window.type_text("night run");
     window.press("Save label");
-    let [Action::Label { keys, label, .. }] = &*window.actions() else { panic!("not one wish") };
+    let [Action::SetLabel { keys, label, .. }] = &*window.actions() else { panic!("not one wish") };
     assert_eq!((keys.len(), label.as_str()), (4, "night run"));
 }
 

@@ -365,9 +365,9 @@ fn a_rival_is_told_as_long_as_there_is_one_and_explained() {
 fn an_unusual_silence_is_told_beside_the_state_and_a_message_ends_it() {
     let mut window = Window::live();
     let (profile, message) = (window.id(), Some(privicore_monitor::ui::Clock::instant(&window.clock)));
-    let usual = Some(Duration::from_secs(20));
+    let p95_pause = Some(Duration::from_secs(20));
     window.status(profile, |status| {
-        status.health = ConnectionHealth { round_trip: None, keep_alives: 0, pong: message, message, usual }
+        status.health = ConnectionHealth { round_trip: None, keep_alives: 0, pong: message, message, p95_pause }
     });
     window.run();
     let quiet = |window: &Window| window.all(Role::Label).into_iter().find(|words| words.starts_with("Quiet"));
@@ -398,7 +398,7 @@ fn commands_are_tracked_by_their_ids() {
     window.type_into(Role::TextInput, "Label", " night run ");
     window.press("Track");
     match &*window.actions() {
-        [Action::Track { commands, label, .. }] => {
+        [Action::TrackCommands { commands, label, .. }] => {
             let commands: Vec<&str> = commands.iter().map(CommandId::as_str).collect();
             assert_eq!((commands, label.as_deref()), (vec!["c-1", "c-2"], Some("night run")));
         }

@@ -90,9 +90,12 @@ fn a_long_text_is_copied_whole_once_it_is_read() {
     let command = ActivityKey::Command("c-1".into());
     let request = ActivityKey::Data("r-1".into());
     assert_eq!((*profile, &*keys), (window.id(), &[request.clone(), command.clone()][..]));
-    assert!(rows.iter().all(|text| [&long, &context].iter().any(|whole| whole.starts_with(&text.begins))), "{rows:?}");
+    assert!(
+        rows.iter().all(|text| [&long, &context].iter().any(|whole| whole.starts_with(&text.beginning))),
+        "{rows:?}"
+    );
     let texts = vec![(request, context.clone()), (command, long.clone())];
-    window.say(Event::WholeTexts { profile: window.id(), texts });
+    window.say(Event::FullTexts { profile: window.id(), texts });
     window.harness.step();
     let text = copied(&window).expect("nothing was copied");
     assert!(text.contains(&long) && text.contains(&context) && !text.contains('…'), "{text}");
@@ -107,7 +110,7 @@ fn a_long_text_is_copied_whole_once_it_is_read() {
             (ActivityKey::Data("r-1".into()), context.clone()),
             (ActivityKey::Command("c-1".into()), long.clone()),
         ];
-        window.say(Event::WholeTexts { profile: window.id(), texts });
+        window.say(Event::FullTexts { profile: window.id(), texts });
         window.harness.step();
         let text = copied(&window).unwrap_or_else(|| panic!("{form}: nothing was copied"));
         assert!(text.contains(long.trim_end()) && text.contains(&context) && !text.contains('…'), "{form}: {text}");
@@ -117,7 +120,7 @@ fn a_long_text_is_copied_whole_once_it_is_read() {
     window.harness.event(egui::Event::Copy);
     window.run();
     window.actions();
-    window.say(Event::WholeTexts { profile: window.id(), texts: Vec::new() });
+    window.say(Event::FullTexts { profile: window.id(), texts: Vec::new() });
     window.harness.step();
     assert!(copied(&window).is_some_and(|text| text.contains('…')));
     window.run();
@@ -169,7 +172,7 @@ fn what_the_bar_says_is_selected_is_what_every_key_acts_on_behind_a_filter_and_b
         window.key(Key::L);
         window.type_text("night");
         window.press("Save label");
-        let [Action::Label { keys, .. }] = &*window.actions() else { panic!("not one label") };
+        let [Action::SetLabel { keys, .. }] = &*window.actions() else { panic!("not one label") };
         let mut labelled: Vec<_> = keys.iter().map(|key| key.id().to_owned()).collect();
         labelled.sort();
         assert_eq!(labelled, ["bb-2", "cc-3"]);

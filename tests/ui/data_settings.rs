@@ -113,11 +113,11 @@ fn a_key_is_given_masked_and_forgotten_again() {
     window.click(Role::CheckBox, "Keep in the keyring");
     window.press("Use key");
     match &*window.actions() {
-        [Action::SetDataKey { key: given, keep: true, .. }] => assert_eq!(*given, DataKey::from_hex(&key)),
+        [Action::SetDataKey { key: given, persist: true, .. }] => assert_eq!(*given, DataKey::from_hex(&key)),
         other => panic!("{other:?}"),
     }
     let profile = window.id();
-    window.status(profile, |status| status.data_key = DataKeyStatus { known: true, kept: true });
+    window.status(profile, |status| status.data_key = DataKeyStatus { known: true, persisted: true });
     window.run();
     assert!(window.reads("The key is known, and kept in the keyring."), "{:?}", window.all(Role::Label));
     let use_key = window.find(Role::Button, "Use key").accesskit_node();

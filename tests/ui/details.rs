@@ -165,7 +165,7 @@ fn an_activity_is_named_and_the_engine_is_told() {
     window.type_into(Role::TextInput, "Label", "approve device");
     window.key(Key::Enter);
     match &*window.actions() {
-        [Action::Label { keys, label, .. }] => assert_eq!((keys[0].id(), label.as_str()), ("c-1", "approve device")),
+        [Action::SetLabel { keys, label, .. }] => assert_eq!((keys[0].id(), label.as_str()), ("c-1", "approve device")),
         other => panic!("{other:?}"),
     }
     assert!(!window.has(Role::Dialog, "Edit label"), "the dialog stays");

@@ -158,7 +158,7 @@ fn what_waits_says_its_place_and_what_will_be_too_late_before_it_is() {
 fn where_there_is_no_room_the_operator_is_asked_and_each_answer_is_one_press() {
     let mut window = Window::live();
     ready(&mut window, &["r-1"]);
-    let stage = DownloadStage::NoRoom { needed: 1_400_000_000, free: 112_000_000, folder: PathBuf::from("/home/ops") };
+    let stage = DownloadStage::NoSpace { needed: 1_400_000_000, free: 112_000_000, folder: PathBuf::from("/home/ops") };
     running(&mut window, "r-1", progress("one.bin", stage));
     let asked = "There is no room for one.bin: 1.4 GB are needed and 112 MB are free in /home/ops. Free some, or choose another \
                  place; the download is held open meanwhile.";

@@ -125,7 +125,7 @@ fn a_late_message_for_an_evicted_row_covers_neither_its_outcome_nor_its_name() {
     window.hear(&[command("x", 1, "late")]);
     assert_eq!(window.rows()[0], "Command x, Pending", "as far as is known");
     let asked = window.actions().into_iter().find_map(|action| match action {
-        Action::ReadBack { rows, .. } => Some(rows),
+        Action::ReadEarlierEntries { rows, .. } => Some(rows),
         _ => None,
     });
     let asked = asked.expect("the journal is asked");
@@ -133,13 +133,16 @@ fn a_late_message_for_an_evicted_row_covers_neither_its_outcome_nor_its_name() {
     for entry in &history {
         assert!(asked[0].stretches.iter().any(|stretch| stretch.contains(&entry.seq)), "{asked:?}");
     }
-    window.say(Event::ReadBack { profile, rows: vec![(key, history)] });
+    window.say(Event::EarlierEntries { profile, rows: vec![(key, history)] });
     window.run();
     // At its place in the order: it was first seen before all others.
     window.key(Key::End);
     assert_eq!(window.rows().last().map(String::as_str), Some("Command x, Succeeded"));
     assert!(status(&window).starts_with("10000 newest of 10051 activities"), "{}", status(&window));
-    assert!(!window.actions().iter().any(|action| matches!(action, Action::ReadBack { .. })), "it is asked again");
+    assert!(
+        !window.actions().iter().any(|action| matches!(action, Action::ReadEarlierEntries { .. })),
+        "it is asked again"
+    );
 }
 
 #[test]
@@ -150,7 +153,8 @@ fn what_the_journal_could_not_give_is_asked_for_again() {
     window.hear(&[command("c-00007", 1, "late")]);
     window.busy(false);
     window.actions();
-    let asks = |window: &mut Window| window.actions().iter().any(|action| matches!(action, Action::ReadBack { .. }));
+    let asks =
+        |window: &mut Window| window.actions().iter().any(|action| matches!(action, Action::ReadEarlierEntries { .. }));
     window.run();
     assert!(asks(&mut window), "a busy engine is not asked again");
     window.run();
@@ -178,7 +182,7 @@ fn a_filter_that_should_see_older_rows_offers_to_search_the_journal() {
     assert_eq!((filter.as_str(), before), ("id:c-0000", Seq(2_001)));
     assert!(status(&window).contains("searching older…"), "{}", status(&window));
     let rows = vec![kept(&mut window, "c-00007", 8)];
-    window.say(Event::Found { profile, search, rows, percent: 40, end: None });
+    window.say(Event::SearchResults { profile, search, rows, percent: 40, end: None });
     window.run();
     assert_eq!(window.rows(), ["Command c-00007, Succeeded"]);
     let progress = window.find(Role::ProgressIndicator, "Searching older messages").accesskit_node();
@@ -189,7 +193,7 @@ fn a_filter_that_should_see_older_rows_offers_to_search_the_journal() {
     assert_eq!(window.rows(), ["Command c-00007, Succeeded"], "what was found stays");
     // The results of a cancelled search are not shown.
     let rows = vec![kept(&mut window, "c-00008", 9)];
-    window.say(Event::Found { profile, search, rows, percent: 60, end: None });
+    window.say(Event::SearchResults { profile, search, rows, percent: 60, end: None });
     window.run();
     assert_eq!(window.rows().len(), 1);
     // Clearing the filter also removes the search results.
@@ -243,7 +247,7 @@ fn a_text_of_which_memory_has_the_beginning_alone_is_found_in_the_journal() {
     let (search, filter, before) = searched.expect("the engine is asked");
     assert_eq!((filter.as_str(), before), ("NEEDLE", Seq::FIRST_UNKEPT), "what is in memory is searched as well");
     let rows = vec![(whole.key.clone(), vec![whole])];
-    window.say(Event::Found { profile, search, rows, percent: 100, end: Some(SearchEnd::Complete) });
+    window.say(Event::SearchResults { profile, search, rows, percent: 100, end: Some(SearchEnd::Complete) });
     window.run();
     assert_eq!(window.rows(), ["Command deep, Failed"]);
     assert!(!window.has(Role::Button, "Search older…"), "all was searched");
@@ -271,7 +275,13 @@ fn another_filter_or_escape_ends_the_search() {
     assert!(cancels(&mut window) && !window.has(Role::ProgressIndicator, "Searching older messages"));
     window.press("Search older…");
     let (profile, search) = (window.id(), 3);
-    window.say(Event::Found { profile, search, rows: Vec::new(), percent: 100, end: Some(SearchEnd::Complete) });
+    window.say(Event::SearchResults {
+        profile,
+        search,
+        rows: Vec::new(),
+        percent: 100,
+        end: Some(SearchEnd::Complete),
+    });
     window.run();
     assert!(!window.has(Role::Button, "Search older…"), "all was searched");
 }

@@ -116,7 +116,7 @@ fn another_path_is_looked_at_anew() {
     window.type_into(Role::TextInput, "File path", "2");
     assert!(window.has(Role::Button, "Save") && !window.has(Role::Button, "Replace"));
     window.press("Save");
-    found(&mut window, PathCheck::Wrong("There is no folder /srv. Create it, or type another path.".to_owned()));
+    found(&mut window, PathCheck::Invalid("There is no folder /srv. Create it, or type another path.".to_owned()));
     assert!(
         window.all(Role::Alert).iter().any(|alert| alert.contains("no folder /srv")),
         "{:?}",

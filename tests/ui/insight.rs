@@ -189,7 +189,7 @@ fn all_profiles_are_looked_at_together_and_what_is_forgotten_is_gone() {
     window.key(Key::I);
     assert!(window.has(Role::Button, "Show failed with profile.not_an_owner (3)"), "{:?}", window.all(Role::Button));
     let profile = window.id();
-    window.say(Event::Forgotten { profile });
+    window.say(Event::HistoryCleared { profile });
     window.run();
     assert!(window.has(Role::Button, "Show failed with profile.not_an_owner (1)"), "{:?}", window.all(Role::Button));
 }

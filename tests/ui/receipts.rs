@@ -148,7 +148,7 @@ fn a_refused_link_stays_said_until_it_is_read() {
     window.hear(&[data("r-1", "invoices", 1, LINK)]);
     let sentence = "The link has been used or has expired. This monitor has not requested it before.";
     let profile = window.id();
-    let read = Action::WarningRead { profile, request: "r-1".into() };
+    let read = Action::AcknowledgeWarning { profile, request: "r-1".into() };
     window.say(Event::Notice(Notice {
         severity: Severity::Error,
         profile: Some(profile),
@@ -165,7 +165,7 @@ fn a_refused_link_stays_said_until_it_is_read() {
     assert!(!window.has(Role::Button, "Dismiss"), "it can be dismissed unread");
     window.press("I have read this");
     let journaled =
-        |action: &Action| matches!(action, Action::WarningRead { request, .. } if request.as_str() == "r-1");
+        |action: &Action| matches!(action, Action::AcknowledgeWarning { request, .. } if request.as_str() == "r-1");
     assert!(window.actions().iter().any(journaled), "not journaled");
     assert!(!window.all(Role::Alert).iter().any(|alert| alert == sentence), "still there");
 }

@@ -196,7 +196,7 @@ pub(super) fn wrong_path(theme: Theme, size: [f32; 2]) -> Window {
     window.press("Save");
     let (.., reply) = window.desktop.checks.with(Vec::pop).expect("the path is looked at");
     let folder = format!("/srv/{}", LONG_NAME.replace(' ', "/").repeat(3));
-    reply.give(PathCheck::Wrong(format!("There is no folder {folder}. Create it, or enter another path.")));
+    reply.give(PathCheck::Invalid(format!("There is no folder {folder}. Create it, or enter another path.")));
     window.run();
     window
 }

@@ -377,7 +377,8 @@ fn a_time_that_stands_beside_a_state_says_all_of_it_in_its_name() {
         status.connection = Some(ConnectionState::Reconnecting { at: until, attempt: 2, why });
     });
     window.status(profile, |status| {
-        status.token = privicore_monitor::engine::TokenStatus::Held { expires_at: Some(at("15:17:00")), kept: true }
+        status.token =
+            privicore_monitor::engine::TokenStatus::Held { expires_at: Some(at("15:17:00")), persisted: true }
     });
     window.run();
     assert!(

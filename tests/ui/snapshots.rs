@@ -126,11 +126,11 @@ fn live(theme: Theme, size: [f32; 2], beside: &[Profile]) -> Window {
                 keep_alives: 0,
                 pong: None,
                 message: None,
-                usual: None,
+                p95_pause: None,
             }
         });
         let expires_at = Some(at("15:17:00"));
-        window.status(profile, |status| status.token = TokenStatus::Held { expires_at, kept: true });
+        window.status(profile, |status| status.token = TokenStatus::Held { expires_at, persisted: true });
         window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
     }
     window.change(|status| status.journal_size = Some(1_260_000));
@@ -322,7 +322,7 @@ fn data_settings(theme: Theme, size: [f32; 2]) -> Window {
     };
     window.settings(vec![window.profile.clone()], theme);
     let profile = window.id();
-    window.status(profile, |status| status.data_key = DataKeyStatus { known: true, kept: true });
+    window.status(profile, |status| status.data_key = DataKeyStatus { known: true, persisted: true });
     window.run();
     window.press("Menu");
     window.press("Ready data settings…");

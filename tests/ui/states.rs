@@ -107,7 +107,7 @@ fn make(window: &mut Window, number: u64, change: Change) {
         Change::Token(one, token) => window.status(profile(one).id, |status| {
             status.token = token.map_or(TokenStatus::Absent, |minutes| TokenStatus::Held {
                 expires_at: minutes.map(|minutes| at("13:00:00").plus(std::time::Duration::from_mins(minutes.into()))),
-                kept: minutes.is_some(),
+                persisted: minutes.is_some(),
             });
         }),
         Change::RoundTrip(one, time) => window.status(profile(one).id, |status| {
@@ -115,7 +115,7 @@ fn make(window: &mut Window, number: u64, change: Change) {
             status.health = ConnectionHealth { round_trip, ..ConnectionHealth::default() };
         }),
         Change::DataKey(one, known) => {
-            window.status(profile(one).id, |status| status.data_key = DataKeyStatus { known, kept: known });
+            window.status(profile(one).id, |status| status.data_key = DataKeyStatus { known, persisted: known });
         }
         Change::Download(one, which, runs) => window.status(profile(one).id, |status| {
             let request = format!("r-{which}").as_str().into();
@@ -132,7 +132,7 @@ fn make(window: &mut Window, number: u64, change: Change) {
             let whose = one.map(|one| profile(one).id);
             status.problems.retain(|problem| problem.profile != whose);
             if begins {
-                let reason = ProblemReason::TokenEnds { minutes: number };
+                let reason = ProblemReason::TokenExpiring { minutes: number };
                 status.problems.push(Problem { profile: whose, reason, number, times: 1 });
             }
         }),
@@ -182,7 +182,7 @@ fn a_profile_whose_tab_appears_after_its_connection_reads_live_and_has_its_rows(
     window.run();
     window.status(profile, |status| {
         status.connection = Some(ConnectionState::Live);
-        status.token = TokenStatus::Held { expires_at: Some(at("15:17:00")), kept: false };
+        status.token = TokenStatus::Held { expires_at: Some(at("15:17:00")), persisted: false };
     });
     window.run();
     window.settings(vec![window.profile.clone()], Theme::Dark);

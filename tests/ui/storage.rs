@@ -15,14 +15,14 @@ fn a_row_that_is_not_kept_says_so_until_it_is() {
         entry.seq = Seq(number);
     }
     let profile = window.id();
-    window.say(Event::NotKept { profile, entries });
+    window.say(Event::Unpersisted { profile, entries });
     window.run();
     assert_eq!(window.rows(), ["Command c-2, Succeeded, Not kept", "Command c-1, Succeeded, Not kept"]);
     window.click(Role::Row, "Command c-2, Succeeded, Not kept");
     window.key(egui::Key::Enter);
     let note = "Not kept: the newest messages are in memory only, until the journal can be written.";
     assert!(window.reads(note), "{:?}", window.all(Role::Label));
-    window.say(Event::Kept { profile, from: Seq::FIRST_UNKEPT, to: Seq(2), count: 2 });
+    window.say(Event::Persisted { profile, from: Seq::FIRST_UNKEPT, to: Seq(2), count: 2 });
     window.run();
     assert_eq!(window.rows(), ["Command c-2, Succeeded", "Command c-1, Succeeded"]);
     assert!(!window.reads(note), "the note stays");
@@ -37,7 +37,7 @@ fn refuse(window: &mut Window, raws: &[String]) {
         entry.seq = Seq(number);
     }
     let profile = window.id();
-    window.say(Event::NotKept { profile, entries });
+    window.say(Event::Unpersisted { profile, entries });
     window.run();
 }
 
@@ -68,7 +68,7 @@ fn details_have_the_messages_that_are_not_kept() {
         "after the answer"
     );
     assert_eq!(told(&window, ", of another, by socket"), 0);
-    window.say(Event::Kept { profile, from: Seq::FIRST_UNKEPT, to: Seq(2), count: 2 });
+    window.say(Event::Persisted { profile, from: Seq::FIRST_UNKEPT, to: Seq(2), count: 2 });
     window.run();
     answer(&mut window);
     assert_eq!(told(&window, ", done, by socket"), 0, "what the journal has comes from the journal");
@@ -105,8 +105,8 @@ fn forgetting_a_profile_asks_first_says_what_goes_and_leaves_it_signed_in() {
     window.press("Forget this profile…");
     window.press("Forget activity");
     let profile = window.id();
-    assert!(matches!(&*window.actions(), [Action::ForgetProfile(of)] if *of == profile), "the engine was not told");
-    window.say(Event::Forgotten { profile });
+    assert!(matches!(&*window.actions(), [Action::ClearHistory(of)] if *of == profile), "the engine was not told");
+    window.say(Event::HistoryCleared { profile });
     window.run();
     assert!(window.rows().is_empty(), "{:?}", window.rows());
     assert!(window.reads("Connection: Live"), "{:?}", window.all(Role::Label));
@@ -126,7 +126,7 @@ fn a_warning_that_is_dismissed_is_read_for_good() {
     window.press("Dismiss");
     let actions = window.actions();
     assert!(
-        matches!(&*actions, [Action::NoticeRead { profile: of, sentence }] if *of == profile && sentence == "Links were lost."),
+        matches!(&*actions, [Action::DismissNotice { profile: of, sentence }] if *of == profile && sentence == "Links were lost."),
         "{actions:?}"
     );
     window.say(say(Severity::Info, "The token was renewed."));

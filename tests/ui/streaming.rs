@@ -73,7 +73,7 @@ fn what_forgets_or_renumbers_comes_after_what_came_before_it() {
     let profile = window.id();
     let (before, after) = (commands(&mut window, 0, 5_000), commands(&mut window, 5_000, 300));
     commit(&mut window, before);
-    window.say(Event::Forgotten { profile });
+    window.say(Event::HistoryCleared { profile });
     commit(&mut window, after);
     draw_until(&mut window, "Show all (300)");
     for _ in 0..10 {

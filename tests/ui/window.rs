@@ -129,10 +129,12 @@ fn the_round_trip_and_the_tokens_end_are_labels_of_their_own() {
             keep_alives: 1,
             pong: None,
             message: None,
-            usual: None,
+            p95_pause: None,
         }
     });
-    window.status(profile, |status| status.token = TokenStatus::Held { expires_at: Some(at("15:17:00")), kept: true });
+    window.status(profile, |status| {
+        status.token = TokenStatus::Held { expires_at: Some(at("15:17:00")), persisted: true }
+    });
     window.run();
     assert!(window.reads("Round trip 12 ms"), "{:?}", window.all(Role::Label));
     assert!(window.reads("Token expires in 3 h 12 min"), "{:?}", window.all(Role::Label));
@@ -143,7 +145,7 @@ fn the_round_trip_and_the_tokens_end_are_labels_of_their_own() {
 fn the_menu_does_what_it_says() {
     let mut window = Window::live();
     let profile = window.id();
-    window.status(profile, |status| status.token = TokenStatus::Held { expires_at: None, kept: true });
+    window.status(profile, |status| status.token = TokenStatus::Held { expires_at: None, persisted: true });
     window.run();
     for (name, wanted) in
         [("Disconnect", "Disconnect"), ("Renew token", "RenewToken"), ("Light theme", "ChangePreferences")]
@@ -192,7 +194,7 @@ fn a_notice_is_an_alert_with_its_sentence_its_remedy_and_an_end() {
     window.press("Raise the limit");
     let actions = window.actions();
     assert!(
-        matches!(&*actions, [Action::SetMessageLimit(4_000_000), Action::NoticeRead { .. }]),
+        matches!(&*actions, [Action::SetMessageLimit(4_000_000), Action::DismissNotice { .. }]),
         "the remedy does nothing: {actions:?}"
     );
     assert!(window.all(Role::Alert).is_empty(), "it stays after its remedy");

@@ -54,7 +54,7 @@ impl EngineSource {
     /// Handles pending events and due actions without waiting.
     pub(crate) fn look(&mut self, names: &mut ProfileNames, model: &mut Model) -> Result<(), CliError> {
         if let Some(sign_in) = self.connections.sign_in_now()
-            && self.engine.send(Action::Visit(Box::new(sign_in))).is_err()
+            && self.engine.send(Action::SignInEphemeral(Box::new(sign_in))).is_err()
         {
             self.connections.sign_in_later();
         }

@@ -29,9 +29,9 @@ use crate::engine::network::websocket_upgrade::{self, UpgradeError, Upgraded};
 use super::network_config::NetworkConfigReceiver;
 
 /// The time limit for DNS, TCP, TLS and the upgrade together.
-const BUDGET: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// If an address does not answer within this time, the next address of the name is tried in parallel (RFC 8305).
-const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+const NEXT_ADDRESS_DELAY: Duration = Duration::from_millis(250);
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
@@ -65,10 +65,12 @@ pub(crate) async fn open(
     let target = Target { addresses, ..Target::of(&url) };
     let host = target.host.clone();
     let through = connector.proxy(&target).map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
-    let until = Instant::now() + BUDGET;
+    let until = Instant::now() + CONNECT_TIMEOUT;
     let asking = async {
         let transport = connector.connect(target).await?;
-        websocket_upgrade::ask(transport, &url).await.map_err(|reason| handshake_error(host.clone(), reason))
+        websocket_upgrade::request_upgrade(transport, &url)
+            .await
+            .map_err(|reason| handshake_error(host.clone(), reason))
     };
     let answered = match timeout_at(until, asking).await {
         Ok(answered) => answered?,
@@ -116,8 +118,8 @@ impl Connector for NetworkConnector {
                 None => None,
             };
             let stream = match through {
-                Some(through) => tunnelled(&target, &through, &network_config.trust).await?,
-                None => Box::new(prompt(tcp(&target).await?)) as Box<dyn Transport>,
+                Some(through) => open_tunnel(&target, &through, &network_config.tls).await?,
+                None => Box::new(set_nodelay(connect_tcp(&target).await?)) as Box<dyn Transport>,
             };
             if !target.secure {
                 return Ok(stream);
@@ -125,23 +127,23 @@ impl Connector for NetworkConnector {
             let Ok(name) = ServerName::try_from(target.host.clone()) else {
                 return Err(ConnectError::NotAName { host: target.host });
             };
-            match tokio_rustls::TlsConnector::from(network_config.trust.config.clone()).connect(name, stream).await {
+            match tokio_rustls::TlsConnector::from(network_config.tls.config.clone()).connect(name, stream).await {
                 Ok(stream) => Ok(Box::new(stream) as Box<dyn Transport>),
-                Err(source) => Err(ConnectError::tls(target.host, source, &network_config.trust)),
+                Err(source) => Err(ConnectError::tls(target.host, source, &network_config.tls)),
             }
         })
     }
 
     fn proxy(&self, target: &Target) -> Option<String> {
         let url = target.url()?;
-        self.network_config_receiver.now().proxies.of_url(&url).ok()?.map(|through| through.to_string())
+        self.network_config_receiver.snapshot().proxies.of_url(&url).ok()?.map(|through| through.to_string())
     }
 }
 
 /// The proxy's own error behind a failed call, if there is one, in the same words as for a socket. The HTTP client does not
 /// say what a proxy answered, so a proxy that refused is asked again. That reaches no server behind it unless the proxy
 /// agrees, and then nothing is sent.
-pub(crate) async fn proxy_fault(
+pub(crate) async fn proxy_error(
     failure: &NoConnection,
     target: &Target,
     through: &ProxyServer,
@@ -151,36 +153,36 @@ pub(crate) async fn proxy_fault(
         NoConnection::ProxyPassword => Some(ProxyError::NeedsPassword(through.to_string())),
         NoConnection::ProxyClosed => Some(ProxyError::Closed(through.to_string())),
         NoConnection::ProxyTooLong => Some(ProxyError::TooLong(through.to_string())),
-        NoConnection::ProxyRefused | NoConnection::System(_) => Box::pin(refusal(target, through, trust)).await,
+        NoConnection::ProxyRefused | NoConnection::System(_) => Box::pin(proxy_refusal(target, through, trust)).await,
         // The TLS error may be the proxy's, or that of the server behind it.
-        NoConnection::Tls(_) if through.target().secure => Box::pin(refusal(target, through, trust)).await,
+        NoConnection::Tls(_) if through.target().secure => Box::pin(proxy_refusal(target, through, trust)).await,
         NoConnection::Tls(_) | NoConnection::NotHttp | NoConnection::BrokenOff | NoConnection::Unknown => None,
     }
 }
 
 /// Why a proxy does not connect to a target; `None` if it does, or does not answer in time.
-async fn refusal(target: &Target, through: &ProxyServer, trust: &TlsConfig) -> Option<ProxyError> {
-    match tokio::time::timeout(BUDGET, tunnelled(target, through, trust)).await {
+async fn proxy_refusal(target: &Target, through: &ProxyServer, trust: &TlsConfig) -> Option<ProxyError> {
+    match tokio::time::timeout(CONNECT_TIMEOUT, open_tunnel(target, through, trust)).await {
         Ok(Err(ConnectError::Proxy(error))) => Some(error),
         Ok(_) | Err(_) => None,
     }
 }
 
 /// Opens a stream to the target through a proxy, with TLS to the proxy if its address says so.
-async fn tunnelled(
+async fn open_tunnel(
     target: &Target,
     through: &ProxyServer,
     trust: &TlsConfig,
 ) -> Result<Box<dyn Transport>, ConnectError> {
     let proxy = through.target();
     let unreached = |source| ProxyError::NotReached { proxy: through.to_string(), source };
-    let stream = tcp(&proxy).await.map_err(|error| match error {
+    let stream = connect_tcp(&proxy).await.map_err(|error| match error {
         ConnectError::NameNotFound { source, .. }
         | ConnectError::Refused { source, .. }
         | ConnectError::Unreachable { source, .. } => unreached(source).into(),
         other => other,
     })?;
-    let mut stream = Box::new(prompt(stream)) as Box<dyn Transport>;
+    let mut stream = Box::new(set_nodelay(stream)) as Box<dyn Transport>;
     if proxy.secure {
         let Ok(name) = ServerName::try_from(proxy.host.clone()) else {
             return Err(ConnectError::NotAName { host: proxy.host });
@@ -195,14 +197,14 @@ async fn tunnelled(
 }
 
 /// Sets `TCP_NODELAY`, so that small frames are sent at once.
-fn prompt(stream: TcpStream) -> TcpStream {
+fn set_nodelay(stream: TcpStream) -> TcpStream {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "small frames may be held back");
     }
     stream
 }
 
-async fn tcp(target: &Target) -> Result<TcpStream, ConnectError> {
+async fn connect_tcp(target: &Target) -> Result<TcpStream, ConnectError> {
     let host = target.host.clone();
     let addresses = if target.addresses.is_empty() {
         match tokio::net::lookup_host((target.host.as_str(), target.port)).await {
@@ -212,7 +214,7 @@ async fn tcp(target: &Target) -> Result<TcpStream, ConnectError> {
     } else {
         target.addresses.clone()
     };
-    first_of(addresses).await.map_err(|source| {
+    happy_eyeballs(addresses).await.map_err(|source| {
         let kind = source.kind();
         let source = source.into();
         match kind {
@@ -224,8 +226,8 @@ async fn tcp(target: &Target) -> Result<TcpStream, ConnectError> {
 }
 
 /// Connects to the first address that answers. The next one is tried when one fails or does not answer within
-/// [`NEXT_ADDRESS`].
-async fn first_of(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+/// [`NEXT_ADDRESS_DELAY`].
+async fn happy_eyeballs(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     let mut addresses = addresses.into_iter();
     let mut attempts = FuturesUnordered::new();
     let mut last = io::Error::from(io::ErrorKind::NotFound);
@@ -240,7 +242,7 @@ async fn first_of(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
                 Ok(stream) => return Ok(stream),
                 Err(error) => last = error,
             },
-            () = tokio::time::sleep(NEXT_ADDRESS) => {}
+            () = tokio::time::sleep(NEXT_ADDRESS_DELAY) => {}
         }
     }
 }
@@ -255,18 +257,18 @@ mod tests {
     use url::Url;
 
     #[tokio::test(start_paused = true)]
-    async fn a_proxy_that_takes_the_connection_and_keeps_silent_is_named_when_the_budget_is_used_up() {
+    async fn a_proxy_that_accepts_and_never_answers_is_named_in_the_timeout_error() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let proxy = listener.local_addr().unwrap();
         let preferences =
             Preferences { proxy: ProxyChoice::from_text(&format!("http://{proxy}")), ..Preferences::default() };
-        let surroundings = NetworkEnvironment { authority: None, proxies: ProxyEnvironment::default() };
+        let surroundings = NetworkEnvironment { ca_file: None, proxies: ProxyEnvironment::default() };
         let (_guide, network_config_receiver) =
             NetworkConfigHandle::new(NetworkConfig::load(&preferences, &surroundings).unwrap(), surroundings);
         let start = tokio::time::Instant::now();
         let url = Url::parse("wss://ws.example.com").unwrap();
         let opened = open(Arc::new(NetworkConnector::new(network_config_receiver)), url, Vec::new(), 1024).await;
-        assert_eq!(start.elapsed(), BUDGET);
+        assert_eq!(start.elapsed(), CONNECT_TIMEOUT);
         let error = opened.err().expect("it opened").to_string();
         assert_eq!(error, format!("ws.example.com did not answer within 10 s through the proxy {proxy}."));
     }

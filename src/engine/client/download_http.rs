@@ -13,22 +13,22 @@ pub(crate) fn download_client() -> ClientBuilder {
         .retry(reqwest::retry::never())
         .referer(false)
         .pool_max_idle_per_host(0)
-        .connect_timeout(CONNECT_BUDGET)
+        .connect_timeout(CONNECT_TIMEOUT)
         // Ask for the payload uncompressed; a compressed one is decoded after it is on the disk (`coding`).
         .default_headers([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))].into_iter().collect())
         // A link works once, so accept every response header section that browsers and curl accept.
-        .http1_max_headers(MOST_HEADERS)
+        .http1_max_headers(MAX_HEADERS)
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_ignore_invalid_headers_in_responses(true)
-        .http2_max_header_list_size(LARGEST_HEAD)
+        .http2_max_header_list_size(MAX_HEAD_SIZE)
 }
 
 /// The time limit for DNS, TCP and TLS.
-pub(crate) const CONNECT_BUDGET: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most header lines in a response; the same limit as curl's.
-pub(crate) const MOST_HEADERS: usize = 5_000;
+pub(crate) const MAX_HEADERS: usize = 5_000;
 
 /// The largest header section of an HTTP/2 response, in bytes; the same limit as curl's.
-pub(crate) const LARGEST_HEAD: u32 = 300 * 1024;
+pub(crate) const MAX_HEAD_SIZE: u32 = 300 * 1024;

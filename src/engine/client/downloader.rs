@@ -29,7 +29,7 @@ impl Downloader {
     pub(crate) fn new(network_config_receiver: NetworkConfigReceiver) -> Self {
         Self {
             network_config_receiver,
-            resolve: link_policy::system(),
+            resolve: link_policy::system_resolver(),
             disk: disk_space::system(),
             rates: TransferRates::default(),
             idle: IdleTimeout::default(),

@@ -41,12 +41,12 @@ impl NetworkConfigReceiver {
         match network_config_receiver.wait_for(|current| !current.loading).await {
             Ok(current) => current.network_config.clone(),
             // The engine is stopping.
-            Err(_gone) => self.now(),
+            Err(_gone) => self.snapshot(),
         }
     }
 
     /// The current configuration, even while another is being loaded: for texts, not for connections.
-    pub(crate) fn now(&self) -> Arc<NetworkConfig> {
+    pub(crate) fn snapshot(&self) -> Arc<NetworkConfig> {
         self.0.borrow().network_config.clone()
     }
 }
@@ -55,7 +55,7 @@ impl NetworkConfigReceiver {
 #[derive(Debug, Clone)]
 pub(crate) struct NetworkEnvironment {
     /// The file that `PRIVICORE_CA_FILE` names.
-    pub(crate) authority: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
     /// The proxies that the environment names.
     pub(crate) proxies: ProxyEnvironment,
 }
@@ -64,10 +64,10 @@ pub(crate) struct NetworkEnvironment {
 #[derive(Debug)]
 pub(crate) struct NetworkConfig {
     /// The certificate authorities that TLS trusts.
-    pub(crate) trust: TlsConfig,
+    pub(crate) tls: TlsConfig,
     pub(crate) proxies: ProxyRules,
     /// The client of REST calls.
-    pub(crate) calls: Client,
+    pub(crate) rest_client: Client,
 }
 
 impl NetworkConfig {
@@ -79,21 +79,21 @@ impl NetworkConfig {
     ///
     /// If this build supports no TLS version, or the HTTP client can't be built.
     pub(crate) fn load(preferences: &Preferences, surroundings: &NetworkEnvironment) -> Result<Self, EngineError> {
-        Self::with(preferences, surroundings, &CaFiles::default())
+        Self::with_files(preferences, surroundings, &CaFiles::default())
     }
 
     /// The same with the certificate files that were read so far.
-    fn with(
+    fn with_files(
         preferences: &Preferences,
-        surroundings: &NetworkEnvironment,
+        environment: &NetworkEnvironment,
         files: &CaFiles,
     ) -> Result<Self, EngineError> {
-        let trust = TlsConfig::load(files)?;
-        let proxies = ProxyRules::of(&preferences.proxy, &surroundings.proxies);
-        let calls = built(rest_client(), &trust, &proxies)?;
-        let network_config = Self { trust, proxies, calls };
+        let tls = TlsConfig::load(files)?;
+        let proxies = ProxyRules::of(&preferences.proxy, &environment.proxies);
+        let rest_client = build_client(rest_client(), &tls, &proxies)?;
+        let network_config = Self { tls, proxies, rest_client };
         // Build one now, so that an error shows up here and not when a link is about to expire.
-        network_config.downloads("", &[])?;
+        network_config.download_client("", &[])?;
         Ok(network_config)
     }
 
@@ -103,16 +103,16 @@ impl NetworkConfig {
     /// # Errors
     ///
     /// If the client can't be built.
-    pub(crate) fn downloads(&self, host: &str, addresses: &[SocketAddr]) -> reqwest::Result<Client> {
+    pub(crate) fn download_client(&self, host: &str, addresses: &[SocketAddr]) -> reqwest::Result<Client> {
         let mut client = download_client();
         if !addresses.is_empty() {
             client = client.resolve_to_addrs(host, addresses);
         }
-        built(client, &self.trust, &self.proxies)
+        build_client(client, &self.tls, &self.proxies)
     }
 
     /// Whether two sets of preferences give different configurations.
-    pub(crate) fn differs(before: &Preferences, after: &Preferences) -> bool {
+    pub(crate) fn has_changed(before: &Preferences, after: &Preferences) -> bool {
         (&before.proxy, &before.authority_file) != (&after.proxy, &after.authority_file)
     }
 }
@@ -120,59 +120,61 @@ impl NetworkConfig {
 /// The owner of the current network configuration, which can replace it.
 #[derive(Debug)]
 pub(crate) struct NetworkConfigHandle {
-    network_config_receiver: watch::Sender<Current>,
-    surroundings: NetworkEnvironment,
+    current: watch::Sender<Current>,
+    environment: NetworkEnvironment,
 }
 
 impl NetworkConfigHandle {
     /// Creates the handle with an initial configuration.
-    pub(crate) fn new(
-        network_config: NetworkConfig,
-        surroundings: NetworkEnvironment,
-    ) -> (Self, NetworkConfigReceiver) {
+    pub(crate) fn new(network_config: NetworkConfig, environment: NetworkEnvironment) -> (Self, NetworkConfigReceiver) {
         let (sender, network_config_receiver) =
             watch::channel(Current { network_config: Arc::new(network_config), loading: false });
-        (Self { network_config_receiver: sender, surroundings }, NetworkConfigReceiver(network_config_receiver))
+        (Self { current: sender, environment }, NetworkConfigReceiver(network_config_receiver))
     }
 
     /// Whether the preferences or the environment name certificate files.
     pub(crate) fn has_files(&self, preferences: &Preferences) -> bool {
-        self.files(preferences).next().is_some()
+        self.certificate_files(preferences).next().is_some()
     }
 
-    fn files(&self, preferences: &Preferences) -> impl Iterator<Item = (NamedBy, PathBuf)> + use<> {
-        let of_environment = self.surroundings.authority.clone().map(|path| (NamedBy::Environment, path));
+    fn certificate_files(&self, preferences: &Preferences) -> impl Iterator<Item = (NamedBy, PathBuf)> + use<> {
+        let of_environment = self.environment.ca_file.clone().map(|path| (NamedBy::Environment, path));
         let of_settings = preferences.authority_file.clone().map(|path| (NamedBy::Settings, path));
         of_environment.into_iter().chain(of_settings)
     }
 
-    /// Starts to load the configuration of other preferences. Until [`NetworkConfigHandle::lead`] or
-    /// [`NetworkConfigHandle::stay`] nothing new connects.
+    /// Starts to load the configuration of other preferences. Until [`NetworkConfigHandle::replace`] or
+    /// [`NetworkConfigHandle::keep_current`] nothing new connects.
     pub(crate) fn load(&self, preferences: &Preferences) -> Loading {
-        self.network_config_receiver.send_modify(|current| current.loading = true);
-        let files = Some(CaFiles::read(self.files(preferences)));
-        Loading { preferences: preferences.clone(), surroundings: self.surroundings.clone(), files, late: false }
+        self.current.send_modify(|current| current.loading = true);
+        let files = Some(CaFiles::read(self.certificate_files(preferences)));
+        Loading {
+            preferences: preferences.clone(),
+            environment: self.environment.clone(),
+            files,
+            returned_partial: false,
+        }
     }
 
     /// Replaces the configuration.
-    pub(crate) fn lead(&self, network_config: NetworkConfig) {
-        self.network_config_receiver.send_replace(Current { network_config: Arc::new(network_config), loading: false });
+    pub(crate) fn replace(&self, network_config: NetworkConfig) {
+        self.current.send_replace(Current { network_config: Arc::new(network_config), loading: false });
     }
 
     /// Keeps the configuration, because another one could not be loaded.
-    pub(crate) fn stay(&self) {
-        self.network_config_receiver.send_modify(|current| current.loading = false);
+    pub(crate) fn keep_current(&self) {
+        self.current.send_modify(|current| current.loading = false);
     }
 }
 
 /// A configuration that is being loaded.
 pub(crate) struct Loading {
     preferences: Preferences,
-    surroundings: NetworkEnvironment,
+    environment: NetworkEnvironment,
     /// `None` once the configuration is complete.
     files: Option<CaFiles>,
     /// Whether a configuration without some of the files was returned already.
-    late: bool,
+    returned_partial: bool,
 }
 
 impl Loading {
@@ -181,15 +183,15 @@ impl Loading {
     /// reports.
     pub(crate) async fn next(&mut self, spawner: &TaskOwner) -> Option<Result<NetworkConfig, EngineError>> {
         let mut files = self.files.take()?;
-        if self.late {
+        if self.returned_partial {
             files.wait().await;
-        } else if tokio::time::timeout(ca_files::BUDGET, files.wait()).await.is_err() {
+        } else if tokio::time::timeout(ca_files::READ_TIMEOUT, files.wait()).await.is_err() {
             tracing::warn!("a certificate file takes too long to be read");
-            self.late = true;
+            self.returned_partial = true;
         }
-        let (preferences, surroundings) = (self.preferences.clone(), self.surroundings.clone());
+        let (preferences, surroundings) = (self.preferences.clone(), self.environment.clone());
         let loading = spawner.blocking("reading certificates", move || {
-            let network_config = NetworkConfig::with(&preferences, &surroundings, &files);
+            let network_config = NetworkConfig::with_files(&preferences, &surroundings, &files);
             (network_config, files)
         });
         let (network_config, files) = loading.await?;
@@ -199,7 +201,7 @@ impl Loading {
 }
 
 /// Builds a client with this TLS configuration and these proxies.
-fn built(builder: ClientBuilder, trust: &TlsConfig, proxies: &ProxyRules) -> reqwest::Result<Client> {
+fn build_client(builder: ClientBuilder, trust: &TlsConfig, proxies: &ProxyRules) -> reqwest::Result<Client> {
     let proxies = proxies.clone();
     // Callers check the rule before each call, so that an unusable proxy stops the call with an error.
     let rule = move |url: &url::Url| proxies.of_url(url).ok().flatten().map(|through| through.url().clone());
@@ -224,7 +226,7 @@ mod tests {
     use crate::engine::events::event_queue;
 
     #[tokio::test(start_paused = true)]
-    async fn a_certificate_file_that_does_not_come_is_named_after_5_s_and_used_once_it_has_come() {
+    async fn a_certificate_file_that_is_slow_is_named_after_5_s_and_used_once_it_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let pem = include_bytes!("../../../tests/engine/tls/authority.pem");
         for by_environment in [true, false] {
@@ -233,23 +235,23 @@ mod tests {
             let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
             assert!(made.success());
             let named = Some(pipe.clone());
-            let (authority, authority_file) = if by_environment { (named, None) } else { (None, named) };
+            let (ca_file, authority_file) = if by_environment { (named, None) } else { (None, named) };
             let preferences = Preferences { authority_file, ..Preferences::default() };
-            let surroundings = NetworkEnvironment { authority, proxies: ProxyEnvironment::default() };
+            let surroundings = NetworkEnvironment { ca_file, proxies: ProxyEnvironment::default() };
             let network_config = NetworkConfig::load(&preferences, &surroundings).unwrap();
             let (network_config_handle, network_config_receiver) =
                 NetworkConfigHandle::new(network_config, surroundings);
-            let (event_sender, _events) = event_queue::pair(Arc::new(|| {}));
+            let (event_sender, _events) = event_queue::channel(Arc::new(|| {}));
             let spawner = TaskOwner::new(Handle::current(), event_sender);
 
             let start = Instant::now();
             let mut loading = network_config_handle.load(&preferences);
             let network_config = loading.next(&spawner).await.unwrap().unwrap();
-            assert_eq!(start.elapsed(), ca_files::BUDGET);
-            let shortfall = network_config.trust.shortfall.clone().expect("it is missing").to_string();
+            assert_eq!(start.elapsed(), ca_files::READ_TIMEOUT);
+            let shortfall = network_config.tls.shortfall.clone().expect("it is missing").to_string();
             assert!(shortfall.contains(&*pipe.to_string_lossy()) && shortfall.contains("within 5 s"), "{shortfall}");
-            network_config_handle.lead(network_config);
-            assert!(network_config_receiver.current().await.trust.shortfall.is_some());
+            network_config_handle.replace(network_config);
+            assert!(network_config_receiver.current().await.tls.shortfall.is_some());
 
             let at = pipe.clone();
             let writing = spawner.blocking("writing", move || {
@@ -257,7 +259,7 @@ mod tests {
             });
             let network_config = loading.next(&spawner).await.unwrap().unwrap();
             writing.await.unwrap();
-            assert_eq!(network_config.trust.shortfall, None);
+            assert_eq!(network_config.tls.shortfall, None);
             assert!(loading.next(&spawner).await.is_none(), "it comes again and again");
         }
     }

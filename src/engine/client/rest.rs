@@ -29,7 +29,7 @@ use super::connector;
 use super::network_config::{NetworkConfig, NetworkConfigReceiver};
 
 /// The largest response that is read, in bytes.
-const LONGEST_ANSWER: usize = 1024 * 1024;
+const MAX_RESPONSE_SIZE: usize = 1024 * 1024;
 /// The lifetime to request for a new token, in seconds: 30 days, the example in the vendor's documentation `[docs]`.
 const TOKEN_LIFETIME: &str = "2592000";
 
@@ -38,10 +38,10 @@ const TOKEN_LIFETIME: &str = "2592000";
 pub(crate) struct IssuedToken {
     pub(crate) token: AuthorizationToken,
     /// When it expires.
-    pub(crate) ends: TokenExpiry,
+    pub(crate) expiry: TokenExpiry,
     /// `true` if the server has just issued this token; `false` if the operator entered it, in which case the join verifies
     /// it.
-    pub(crate) proved: bool,
+    pub(crate) verified: bool,
 }
 
 /// A client of the backend's REST API.
@@ -68,7 +68,7 @@ pub(crate) struct TokenExpiry {
 pub(crate) struct StatusMethod(Arc<OnceLock<bool>>);
 
 impl StatusMethod {
-    fn posts(&self) -> Option<bool> {
+    fn is_post(&self) -> Option<bool> {
         self.0.get().copied()
     }
 
@@ -126,11 +126,13 @@ impl RestClient {
     ) -> Result<IssuedToken, RestError> {
         let url = endpoints.call(&["profile", "authenticate"]);
         let network_config = self.network_config().await;
-        let request =
-            network_config.calls.post(url).form(&[("username", username), ("password", password.expose_secret())]);
+        let request = network_config
+            .rest_client
+            .post(url)
+            .form(&[("username", username), ("password", password.expose_secret())]);
         let answer =
-            self.read(request, &network_config, endpoints, Carried::Password(password.expose_secret())).await?;
-        self.granted(&answer, endpoints)
+            self.execute(request, &network_config, endpoints, Carried::Password(password.expose_secret())).await?;
+        self.issued_token(&answer, endpoints)
     }
 
     /// `POST /profile/authorization-token/expiry`: when a token expires, if the server says so.
@@ -145,7 +147,7 @@ impl RestClient {
             Err(RestError::Status { status: 403, words, .. }) => return Err(RestError::Unauthorised(words)),
             other => success(other?, endpoints)?,
         };
-        Ok(self.ends(rest::expiry(&answer.body), answer.date, token))
+        Ok(self.token_expiry(rest::expiry(&answer.body), answer.date, token))
     }
 
     /// The server's words if it refuses a token when asked for its expiry. No response, and any other error, is not a
@@ -169,7 +171,7 @@ impl RestClient {
         if answer.status == StatusCode::ACCEPTED {
             return Err(RestError::Later);
         }
-        self.granted(&answer, endpoints)
+        self.issued_token(&answer, endpoints)
     }
 
     /// `POST /profile/revoke-authorization-token`.
@@ -189,7 +191,7 @@ impl RestClient {
     ) -> Result<StatusCheck, RestError> {
         let path = ["request-status", command.as_str()];
         let payload = |posts| if posts { Payload::EmptyObject } else { Payload::None };
-        let learnt = dialect.posts();
+        let learnt = dialect.is_post();
         let posts = learnt.unwrap_or(false);
         let mut answer = self.call(endpoints, token, &path, payload(posts)).await?;
         let fits = |status| status != StatusCode::METHOD_NOT_ALLOWED;
@@ -265,16 +267,16 @@ impl RestClient {
         let url = endpoints.call(path);
         let network_config = self.network_config().await;
         let request = match payload {
-            Payload::None => network_config.calls.get(url),
-            Payload::Form(form) => network_config.calls.post(url).form(form),
-            Payload::EmptyObject => network_config.calls.post(url).json(&serde_json::Map::new()),
+            Payload::None => network_config.rest_client.get(url),
+            Payload::Form(form) => network_config.rest_client.post(url).form(form),
+            Payload::EmptyObject => network_config.rest_client.post(url).json(&serde_json::Map::new()),
             Payload::Query(query) => {
                 let mut url = url;
                 url.query_pairs_mut().extend_pairs(query);
-                network_config.calls.get(url)
+                network_config.rest_client.get(url)
             }
         };
-        self.read(
+        self.execute(
             request.header(AUTHORIZATION_HEADER, header),
             &network_config,
             endpoints,
@@ -284,7 +286,7 @@ impl RestClient {
     }
 
     /// Sends a request and reads the response. Removes the secrets that the request carried from the server's words.
-    async fn read(
+    async fn execute(
         &self,
         request: reqwest::RequestBuilder,
         network_config: &NetworkConfig,
@@ -294,7 +296,7 @@ impl RestClient {
         let through = network_config.proxies.of_url(&endpoints.api)?;
         let mut response = match request.send().await {
             Ok(response) => response,
-            Err(error) => return Err(self.failed(error, endpoints, (network_config, through.as_ref())).await),
+            Err(error) => return Err(self.convert_error(error, endpoints, (network_config, through.as_ref())).await),
         };
         let status = response.status();
         if let Some(through) = through.as_ref().filter(|_through| status == StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
@@ -302,7 +304,7 @@ impl RestClient {
         }
         let date = date_of(response.headers());
         if let Some(date) = date {
-            self.clocks.server_said(date);
+            self.clocks.on_server_time(date);
         }
         let wait = RetryAfter::of(response.headers()).map(|asked| asked.wait(self.clocks.now().at));
         let ids = [COMMAND_HEADER, REQUEST_HEADER]
@@ -312,26 +314,33 @@ impl RestClient {
             let chunk = match response.chunk().await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
-                Err(error) => return Err(self.failed(error, endpoints, (network_config, through.as_ref())).await),
+                Err(error) => {
+                    return Err(self.convert_error(error, endpoints, (network_config, through.as_ref())).await);
+                }
             };
-            if bytes.len().saturating_add(chunk.len()) > LONGEST_ANSWER {
+            if bytes.len().saturating_add(chunk.len()) > MAX_RESPONSE_SIZE {
                 return Err(RestError::NotUnderstood { host: host(endpoints) });
             }
             bytes.extend_from_slice(&chunk);
         }
         let body = lenient::text_of(&bytes).unwrap_or_else(|| String::from_utf8_lossy(&bytes)).into_owned();
         if status == StatusCode::UNAUTHORIZED {
-            return Err(RestError::Unauthorised(words(&body, carried)));
+            return Err(RestError::Unauthorised(masked_message(&body, carried)));
         }
         if status.is_success() || status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED {
             return Ok(Answer { status, date, ids, body });
         }
-        Err(RestError::Status { host: host(endpoints), status: status.as_u16(), words: words(&body, carried), wait })
+        Err(RestError::Status {
+            host: host(endpoints),
+            status: status.as_u16(),
+            words: masked_message(&body, carried),
+            wait,
+        })
     }
 
     /// Converts a failed call to an error. The client's text can contain the address, so only error kinds and the system's
     /// words are used.
-    async fn failed(
+    async fn convert_error(
         &self,
         error: reqwest::Error,
         endpoints: &Endpoints,
@@ -346,7 +355,7 @@ impl RestClient {
         let why = NoConnection::of(&error);
         if let Some(through) = through
             && let Some(error) =
-                connector::proxy_fault(&why, &Target::of(&endpoints.api), through, &network_config.trust).await
+                connector::proxy_error(&why, &Target::of(&endpoints.api), through, &network_config.tls).await
         {
             let wait = error.retry_after().map(|asked| asked.wait(self.clocks.now().at));
             return match wait {
@@ -357,28 +366,28 @@ impl RestClient {
         match (why, through) {
             (NoConnection::NotHttp, _) => RestError::NotUnderstood { host },
             (NoConnection::Tls(tls), _) => {
-                RestError::Tls(ConnectError::tls(host, std::io::Error::other(tls), &network_config.trust))
+                RestError::Tls(ConnectError::tls(host, std::io::Error::other(tls), &network_config.tls))
             }
             (source @ NoConnection::BrokenOff, _) | (source, None) => RestError::Unreachable { host, source },
             (source, Some(through)) => RestError::UnreachableThrough { host, proxy: through.to_string(), source },
         }
     }
 
-    fn granted(&self, answer: &Answer, endpoints: &Endpoints) -> Result<IssuedToken, RestError> {
+    fn issued_token(&self, answer: &Answer, endpoints: &Endpoints) -> Result<IssuedToken, RestError> {
         if !answer.status.is_success() {
-            return Err(refused(answer, endpoints));
+            return Err(refusal(answer, endpoints));
         }
         match rest::token_answer(&answer.body) {
             Some(TokenAnswer { token, expiry }) => {
-                let ends = self.ends(expiry, answer.date, &token);
-                Ok(IssuedToken { token, ends, proved: true })
+                let ends = self.token_expiry(expiry, answer.date, &token);
+                Ok(IssuedToken { token, expiry: ends, verified: true })
             }
             None => Err(RestError::NotUnderstood { host: host(endpoints) }),
         }
     }
 
     /// The expiry of a token in a response that arrived at `server_now`.
-    fn ends(&self, expiry: Expiry, server_now: Option<Timestamp>, token: &AuthorizationToken) -> TokenExpiry {
+    fn token_expiry(&self, expiry: Expiry, server_now: Option<Timestamp>, token: &AuthorizationToken) -> TokenExpiry {
         let now = || {
             let here = self.clocks.now().at;
             server_now.or_else(|| self.clocks.reference().by_server(here)).unwrap_or(here)
@@ -402,10 +411,10 @@ fn success(answer: Answer, endpoints: &Endpoints) -> Result<Answer, RestError> {
     if answer.status.is_success() {
         return Ok(answer);
     }
-    Err(refused(&answer, endpoints))
+    Err(refusal(&answer, endpoints))
 }
 
-fn refused(answer: &Answer, endpoints: &Endpoints) -> RestError {
+fn refusal(answer: &Answer, endpoints: &Endpoints) -> RestError {
     RestError::Status { host: host(endpoints), status: answer.status.as_u16(), words: String::new(), wait: None }
 }
 
@@ -419,7 +428,7 @@ enum Carried<'a> {
 /// The server's words in an error, masked; may be empty. A password may be a word that the server uses anyway, such as
 /// `wrong`: if masking hides such a word, the words mean nothing any more, and the masked place would reveal the password.
 /// So they are dropped.
-fn words(body: &str, carried: Carried<'_>) -> String {
+fn masked_message(body: &str, carried: Carried<'_>) -> String {
     let Some(text) = rest::error_text(body) else { return String::new() };
     let text = text.trim().trim_end_matches('.');
     match carried {

@@ -7,11 +7,11 @@ use reqwest::{Client, ClientBuilder};
 
 /// The client for REST calls, without TLS configuration and proxies.
 pub(crate) fn rest_client() -> ClientBuilder {
-    Client::builder().redirect(Policy::none()).referer(false).connect_timeout(CONNECT_BUDGET).timeout(CALL_BUDGET)
+    Client::builder().redirect(Policy::none()).referer(false).connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT)
 }
 
 /// The time limit for DNS, TCP and TLS.
-pub(crate) const CONNECT_BUDGET: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The time limit for the whole call.
-pub(crate) const CALL_BUDGET: Duration = Duration::from_secs(20);
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(20);

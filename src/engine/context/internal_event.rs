@@ -26,39 +26,39 @@ pub(crate) enum InternalEvent {
     /// A session changed its state; `credentials_number` is the number of the credentials that it used last.
     Connection { profile: ProfileId, credentials_number: u64, state: ConnectionState },
     /// The keyring was asked for a token.
-    Remembered { profile: ProfileId, token: Result<Option<AuthorizationToken>, KeyringError> },
+    SavedTokenLoaded { profile: ProfileId, token: Result<Option<AuthorizationToken>, KeyringError> },
     /// The server answered a sign-in, or said when a token that the operator entered expires.
-    SignedIn { profile: ProfileId, attempt: u64, granted: Result<IssuedToken, SignInError> },
+    SignedIn { profile: ProfileId, attempt: u64, result: Result<IssuedToken, SignInError> },
     /// The server said when a token expires.
-    Expiry { profile: ProfileId, credentials_number: u64, ends: TokenExpiry },
+    Expiry { profile: ProfileId, credentials_number: u64, expiry: TokenExpiry },
     /// A token that will expire needs action.
     TokenDue { profile: ProfileId, credentials_number: u64, due: ExpiryEvent },
     /// The server answered a token renewal.
-    Renewed { asked: Arc<Renewal>, outcome: Result<IssuedToken, RestError> },
+    Renewed { renewal: Arc<Renewal>, outcome: Result<IssuedToken, RestError> },
     /// The keyring stored a token.
-    Kept { profile: ProfileId, credentials_number: u64 },
+    TokenPersisted { profile: ProfileId, credentials_number: u64 },
     /// The journal has the newest token of a profile, which the keyring had not stored when an earlier run ended; `None` if
     /// the journal can't decrypt it.
-    Unkept { profile: ProfileId, token: Option<AuthorizationToken> },
+    UnpersistedTokenLoaded { profile: ProfileId, token: Option<AuthorizationToken> },
     /// A REST call found that the token is no longer valid.
-    TokenDead { profile: ProfileId, credentials_number: u64, why: RestError },
+    TokenInvalid { profile: ProfileId, credentials_number: u64, why: RestError },
     /// This program requested data; with the folder for automatic saving, and the size.
     Requested { profile: ProfileId, request: RequestId, folder: Option<PathBuf>, size: Option<u64> },
     /// The keyring finished an operation on a profile's data key: the key, and whether the keyring stores it. `change`
     /// numbers the operation, so that outdated results are recognised.
-    DataKey { profile: ProfileId, change: u64, key: Option<DataKey>, kept: bool },
+    DataKey { profile: ProfileId, change: u64, key: Option<DataKey>, persisted: bool },
     /// Data arrived and is in the journal; the flag says whether it came inline.
-    Arrived { profile: ProfileId, requests: Vec<(RequestId, bool)> },
+    DataArrived { profile: ProfileId, requests: Vec<(RequestId, bool)> },
     /// The journal encrypts links from now on, or the error that prevents it.
     Sealing(Result<Sealing, JournalError>),
     /// The removal of a profile is recorded, as these pending works.
-    Removing { profile: ProfileId, works: Vec<WorkId> },
+    RemovalRecorded { profile: ProfileId, works: Vec<WorkId> },
     /// A download ended.
     DownloadEnded { profile: ProfileId, request: RequestId },
     /// A sandbox was started, or failed to start.
     Sandbox(Result<SandboxAddresses, SandboxFailure>),
     /// The server refused the token in a status check.
-    StatusNotAsked(RefusedCheck),
+    StatusCheckRefused(RefusedCheck),
     /// Another process asks to track commands.
     #[cfg_attr(not(unix), expect(dead_code, reason = "nobody listens there"))]
     Track(IncomingRequest),
@@ -78,9 +78,9 @@ pub(crate) struct Renewal {
     /// The number of the credentials with the new token.
     pub(crate) number: u64,
     /// Whether to store the new token in the keyring.
-    pub(crate) keep: bool,
+    pub(crate) persist: bool,
     /// Cancelled when the new token is no longer needed.
-    pub(crate) unwanted: CancellationToken,
+    pub(crate) abandoned: CancellationToken,
 }
 
 /// Commands whose status was not checked, because the server refused the token.
@@ -93,7 +93,7 @@ pub(crate) struct RefusedCheck {
     pub(crate) credentials_number: u64,
     pub(crate) why: RestError,
     /// Whether to try again with another token.
-    pub(crate) again: bool,
+    pub(crate) retry: bool,
 }
 
 /// What a token that will expire needs.
@@ -102,7 +102,7 @@ pub(crate) enum ExpiryEvent {
     /// Request a new token.
     Renew,
     /// Warn that the token expires.
-    Ends {
+    ExpiresSoon {
         /// The remaining time in minutes.
         minutes: u64,
     },

@@ -17,17 +17,17 @@ use crate::journal::{NotAppended, PersistedNotice, Secrets};
 use crate::settings::ProfileId;
 
 /// How long to wait for deleted entries to leave the disk before that continues in the background.
-const CLEAN_AT_ONCE: Duration = Duration::from_secs(1);
+const CLEAN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The engine's journal; clones share it.
 #[derive(Clone)]
 pub(crate) struct JournalStore {
     journal: Journal,
     /// Notified when something was deleted that may still be on the disk.
-    forgotten: Arc<Notify>,
+    deleted: Arc<Notify>,
     /// The minimum duration of each append.
     #[cfg(test)]
-    append_takes: std::sync::Arc<std::sync::Mutex<Duration>>,
+    append_time: std::sync::Arc<std::sync::Mutex<Duration>>,
 }
 
 impl Deref for JournalStore {
@@ -47,16 +47,16 @@ impl JournalStore {
         });
         Self {
             journal: journal.retrying(on_recovery),
-            forgotten: Arc::default(),
+            deleted: Arc::default(),
             #[cfg(test)]
-            append_takes: std::sync::Arc::default(),
+            append_time: std::sync::Arc::default(),
         }
     }
 
     /// Sets the minimum duration of appends, by tokio's clock.
     #[cfg(test)]
-    pub(crate) fn append_takes(&self, time: Duration) {
-        *self.append_takes.lock().unwrap() = time;
+    pub(crate) fn set_append_time(&self, time: Duration) {
+        *self.append_time.lock().unwrap() = time;
     }
 
     /// Commits entries and the secrets that were masked in them; returns the entries with their sequence numbers.
@@ -71,31 +71,31 @@ impl JournalStore {
         }
         #[cfg(test)]
         {
-            let takes = *self.append_takes.lock().unwrap();
+            let takes = *self.append_time.lock().unwrap();
             tokio::time::sleep(takes).await;
         }
         self.append_with(profile, entries, secrets).await
     }
 
     /// Removes deleted data from the disk. Small amounts are gone when this returns; the rest is removed in the background.
-    pub(crate) async fn clean_at_once(&self) {
+    pub(crate) async fn clean_now(&self) {
         let little = async { while self.clean_step().await.is_ok_and(|step| step.more) {} };
-        if tokio::time::timeout(CLEAN_AT_ONCE, little).await.is_err() {
+        if tokio::time::timeout(CLEAN_TIMEOUT, little).await.is_err() {
             tracing::debug!("the rest of what was forgotten leaves the disk later");
         }
-        self.forgotten.notify_one();
+        self.deleted.notify_one();
     }
 
     /// Waits until something was deleted.
-    pub(crate) async fn forgotten(&self) {
-        self.forgotten.notified().await;
+    pub(crate) async fn wait_for_deletion(&self) {
+        self.deleted.notified().await;
     }
 }
 
 /// Shows a notice that another journal is in use now; it stays until it is dismissed.
 async fn notify(journal: Journal, event_sender: EventSender, reason: PersistentReason, at: Timestamp) {
     let sentence = reason.to_string();
-    event_sender.notice(Notice::new(Severity::Warning, None, reason));
+    event_sender.send_notice(Notice::new(Severity::Warning, None, reason));
     if let Err(error) = journal.keep_notice(PersistedNotice { profile: None, at, sentence }).await {
         tracing::warn!(%error, "a notice will not be told again at the next start");
     }

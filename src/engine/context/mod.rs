@@ -57,21 +57,21 @@ impl EngineContext {
 
     /// Shows the operator a warning.
     pub(crate) fn warn(&self, profile: ProfileId, reason: NoticeReason) {
-        self.event_sender.notice(Notice::new(Severity::Warning, Some(profile), reason));
+        self.event_sender.send_notice(Notice::new(Severity::Warning, Some(profile), reason));
     }
 
     /// Reports a problem of a profile; it is shown until it is resolved.
-    pub(crate) fn problem(&self, profile: ProfileId, reason: ProblemReason) {
+    pub(crate) fn report_problem(&self, profile: ProfileId, reason: ProblemReason) {
         self.event_sender.report_problem(Some(profile), reason);
     }
 
     /// Removes a problem of a profile, if there is one.
-    pub(crate) fn resolve(&self, profile: ProfileId, kind: &ProblemKind) {
+    pub(crate) fn resolve_problem(&self, profile: ProfileId, kind: &ProblemKind) {
         self.event_sender.resolve_problem(Some(profile), kind);
     }
 
     /// Shows the problem of a profile that was found, or resolves the one of this kind. Returns what went well.
-    pub(crate) fn settle<T>(
+    pub(crate) fn update_problem<T>(
         &self,
         profile: ProfileId,
         kind: &ProblemKind,
@@ -79,11 +79,11 @@ impl EngineContext {
     ) -> Option<T> {
         match outcome {
             Ok(done) => {
-                self.resolve(profile, kind);
+                self.resolve_problem(profile, kind);
                 Some(done)
             }
             Err(reason) => {
-                self.problem(profile, reason);
+                self.report_problem(profile, reason);
                 None
             }
         }

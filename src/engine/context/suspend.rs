@@ -10,9 +10,9 @@ use super::EngineContext;
 use super::internal_event::InternalEvent;
 
 /// How often to check the clocks.
-const LOOK: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// The longest time between two writes of the clock to the journal.
-const KEEP: Duration = Duration::from_mins(1);
+const SAVE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The time since the machine started, including suspend; `None` if the system does not count suspend. On Windows the
 /// monotonic clock does.
@@ -38,18 +38,18 @@ pub(crate) async fn watch(context: EngineContext, boot_id: Option<String>) {
     let mut last = context.clocks.now();
     let (mut kept, mut kept_at) = (None, last);
     loop {
-        if let Some(jump) = context.clocks.jumped() {
-            context.event_sender.notice(Notice::new(Severity::Warning, None, NoticeReason::ClockJumped(jump)));
+        if let Some(jump) = context.clocks.take_jump() {
+            context.event_sender.send_notice(Notice::new(Severity::Warning, None, NoticeReason::ClockJumped(jump)));
         }
         let now = context.clocks.now();
         let reference = context.clocks.reference();
-        if kept != Some(reference) || now.since(kept_at) >= KEEP {
-            let kept_now = context.journal_store.keep_clock(context.clocks.keep(boot_id.as_deref())).await;
+        if kept != Some(reference) || now.since(kept_at) >= SAVE_INTERVAL {
+            let kept_now = context.journal_store.keep_clock(context.clocks.to_kept(boot_id.as_deref())).await;
             if kept_now.is_ok() {
                 (kept, kept_at) = (Some(reference), now);
             }
         }
-        let changed = tokio::time::timeout(LOOK, context.clocks.changed()).await;
+        let changed = tokio::time::timeout(CHECK_INTERVAL, context.clocks.changed()).await;
         tracing::trace!(changed = changed.is_ok(), "looking at the clocks");
         let now = context.clocks.now();
         if !now.slept_since(last).is_zero() {

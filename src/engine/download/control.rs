@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::error::{DownloadError, StopReason};
 
 /// Commands that may wait for a download. A command beyond this is dropped, because one of the same kind is already waiting.
-const ORDERS: usize = 4;
+const COMMAND_QUEUE: usize = 4;
 
 /// A command to a running download.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(crate) enum DownloadCommand {
 #[derive(Debug)]
 pub(crate) struct DownloadHandle {
     stop: Option<oneshot::Sender<()>>,
-    orders: mpsc::Sender<DownloadCommand>,
+    commands: mpsc::Sender<DownloadCommand>,
 }
 
 /// The download's side.
@@ -31,14 +31,14 @@ pub(crate) struct DownloadHandle {
 pub(crate) struct DownloadControl {
     stop: oneshot::Receiver<()>,
     stopped: Option<StopReason>,
-    orders: mpsc::Receiver<DownloadCommand>,
+    commands: mpsc::Receiver<DownloadCommand>,
 }
 
 /// Creates both sides.
 pub(crate) fn control() -> (DownloadHandle, DownloadControl) {
     let (stop, stopping) = oneshot::channel();
-    let (orders, given) = mpsc::channel(ORDERS);
-    (DownloadHandle { stop: Some(stop), orders }, DownloadControl { stop: stopping, stopped: None, orders: given })
+    let (commands, given) = mpsc::channel(COMMAND_QUEUE);
+    (DownloadHandle { stop: Some(stop), commands }, DownloadControl { stop: stopping, stopped: None, commands: given })
 }
 
 impl DownloadHandle {
@@ -51,8 +51,8 @@ impl DownloadHandle {
     }
 
     /// Sends a command.
-    pub(crate) fn order(&self, order: DownloadCommand) {
-        if self.orders.try_send(order).is_err() {
+    pub(crate) fn send(&self, command: DownloadCommand) {
+        if self.commands.try_send(command).is_err() {
             tracing::debug!("a download has its orders already");
         }
     }
@@ -70,7 +70,7 @@ impl DownloadControl {
     }
 
     /// Waits for the next command, or until the download has to stop.
-    pub(crate) async fn order(&mut self) -> Result<DownloadCommand, StopReason> {
+    pub(crate) async fn next_command(&mut self) -> Result<DownloadCommand, StopReason> {
         if let Some(stop) = self.stopped {
             return Err(stop);
         }
@@ -81,14 +81,14 @@ impl DownloadControl {
                 self.stopped = Some(stop);
                 Err(stop)
             }
-            Some(order) = self.orders.recv() => Ok(order),
+            Some(order) = self.commands.recv() => Ok(order),
         }
     }
 }
 
 /// Waits until the free space should be checked again. Returns the new path if the operator moved the download.
-pub(crate) async fn wait(control: &mut DownloadControl) -> Result<Option<DownloadCommand>, DownloadError> {
-    match tokio::time::timeout(LOOK_AGAIN, control.order()).await {
+pub(crate) async fn wait_for_command(control: &mut DownloadControl) -> Result<Option<DownloadCommand>, DownloadError> {
+    match tokio::time::timeout(CHECK_INTERVAL, control.next_command()).await {
         Ok(Ok(order)) => Ok(Some(order)),
         Ok(Err(stop)) => Err(stop.after()),
         Err(_elapsed) => Ok(None),
@@ -96,4 +96,4 @@ pub(crate) async fn wait(control: &mut DownloadControl) -> Result<Option<Downloa
 }
 
 /// How often the free space is checked while a download waits for it.
-pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(2);
+pub(crate) const CHECK_INTERVAL: Duration = Duration::from_secs(2);

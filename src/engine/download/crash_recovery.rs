@@ -16,23 +16,23 @@ use crate::engine::storage::journal_writer::JournalWriter;
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
-use super::error::what_now;
+use super::error::next_step;
 use super::part_file;
 
 impl LeftBehind {
     /// Evaluates the entries of a request, in ascending order.
-    pub(crate) fn note(&mut self, entries: &[Entry]) {
+    pub(crate) fn add_entries(&mut self, entries: &[Entry]) {
         for entry in entries.iter().rev() {
             if let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact) {
-                self.deed(request, deed);
+                self.add_event(request, deed);
             }
         }
     }
 
-    fn deed(&mut self, request: &RequestId, deed: &LocalEvent) {
-        match deed {
+    fn add_event(&mut self, request: &RequestId, event: &LocalEvent) {
+        match event {
             LocalEvent::WarningRead => {
-                self.read.insert(request.clone());
+                self.acknowledged.insert(request.clone());
             }
             LocalEvent::Requested(_) => {
                 self.requested.insert(request.clone());
@@ -40,12 +40,12 @@ impl LeftBehind {
             LocalEvent::Fetching { to, part, .. } => {
                 if self.decided.insert(request.clone()) {
                     let part = part.as_deref().map(path_of_text);
-                    self.unfinished.push(InterruptedDownload { request: request.clone(), to: path_of_text(to), part });
+                    self.interrupted.push(InterruptedDownload { request: request.clone(), to: path_of_text(to), part });
                 }
             }
             LocalEvent::NotSaved { why: DownloadFailure::Refused, sentence, .. } => {
-                if !self.read.contains(request) {
-                    self.unread.push((request.clone(), sentence.clone()));
+                if !self.acknowledged.contains(request) {
+                    self.unacknowledged.push((request.clone(), sentence.clone()));
                 }
                 self.decided.insert(request.clone());
             }
@@ -64,30 +64,30 @@ impl CrashRecovery {
     }
 
     /// Records the end of interrupted downloads, and shows undismissed warnings again.
-    pub(crate) async fn settle(self, profile: ProfileId, journal_writer: JournalWriter, context: EngineContext) {
-        let Self { left_behind: LeftBehind { requested, unfinished, unread, .. }, used } = self;
+    pub(crate) async fn finish(self, profile: ProfileId, journal_writer: JournalWriter, context: EngineContext) {
+        let Self { left_behind: LeftBehind { requested, interrupted, unacknowledged, .. }, used } = self;
         for request in used.repeated {
-            let sentence = LinkError::Taken.to_string();
+            let sentence = LinkError::AlreadyClaimed.to_string();
             let used = Fact::Done(LocalEvent::NotSaved { why: DownloadFailure::LinkUsed, sentence, part: None });
             if journal_writer.record(Entry::ours((context.clock)(), ActivityKey::Data(request), used)).await.is_err() {
                 return;
             }
         }
-        for (request, sentence) in unread {
-            let read = Action::WarningRead { profile, request };
-            context.event_sender.notice(Notice {
+        for (request, sentence) in unacknowledged {
+            let read = Action::AcknowledgeWarning { profile, request };
+            context.event_sender.send_notice(Notice {
                 severity: Severity::Error,
                 profile: Some(profile),
                 reason: NoticeReason::NotAcknowledged(sentence),
                 remedy: Some(("I have read this".to_owned(), read)),
             });
         }
-        for unfinished in unfinished {
+        for unfinished in interrupted {
             let can_request = requested.contains(&unfinished.request);
             let request = unfinished.request.clone();
             let kept = context.spawner.blocking("keeping a part-file", move || unfinished.keep());
             let Some((mut sentence, kept)) = kept.await else { continue };
-            sentence.push_str(&what_now(kept.as_deref(), can_request));
+            sentence.push_str(&next_step(kept.as_deref(), can_request));
             let part = kept.as_deref().map(text_of_path);
             let entry = Entry::ours(
                 (context.clock)(),
@@ -104,7 +104,7 @@ impl CrashRecovery {
 impl InterruptedDownload {
     /// Keeps the received bytes. Returns what happened, and where they are.
     fn keep(self) -> (String, Option<PathBuf>) {
-        let kept = self.part.as_deref().and_then(|part| part_file::keep_left_behind(part, &self.to));
+        let kept = self.part.as_deref().and_then(|part| part_file::keep_leftover(part, &self.to));
         let ended = "Privicore Monitor ended in the middle of the download. The link is used up.";
         let doubtful = kept.is_none() && is_file(&self.to);
         let doubt = if doubtful {

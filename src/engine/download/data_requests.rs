@@ -10,7 +10,7 @@ use crate::activity::{ActivityKey, Entry, Fact, LocalEvent, Requested, Seq};
 use crate::engine::client::rest::RequestedData;
 use crate::engine::context::EngineContext;
 use crate::engine::context::internal_event::InternalEvent;
-use crate::engine::events::action::DATA_TOKENS_A_PAGE;
+use crate::engine::events::action::DATA_TOKENS_PER_PAGE;
 use crate::engine::events::event::Event;
 use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::network::rest_error::RestError;
@@ -38,11 +38,11 @@ impl DataRequester {
     pub(crate) async fn list(self, page: u32) {
         let page = page.max(1);
         let SessionCredentials { endpoints, token, .. } = &*self.session_credentials;
-        let answer = self.context.rest.list_data_tokens(endpoints, token, page, DATA_TOKENS_A_PAGE).await;
+        let answer = self.context.rest.list_data_tokens(endpoints, token, page, DATA_TOKENS_PER_PAGE).await;
         if let Err(error) = &answer {
-            self.token_may_be_dead(error.clone()).await;
+            self.report_if_token_invalid(error.clone()).await;
         }
-        self.context.event_sender.post(Event::DataTokens { profile: self.profile, page, answer });
+        self.context.event_sender.send(Event::DataTokens { profile: self.profile, page, answer });
     }
 
     /// Requests data, one item after the other; `folder` is where it is saved automatically. `again` is the request that is
@@ -50,10 +50,10 @@ impl DataRequester {
     pub(crate) async fn request(self, data: Vec<StoredData>, folder: Option<PathBuf>, again: Option<RequestId>) {
         let all = data.len();
         for (done, stored) in data.into_iter().enumerate() {
-            match self.request_patiently(&stored).await {
+            match self.request_with_retry(&stored).await {
                 Ok(answer) => {
                     let (request, size) = (answer.request.clone(), stored.size);
-                    if !self.write(answer, stored, again.clone()).await {
+                    if !self.record(answer, stored, again.clone()).await {
                         return;
                     }
                     let report =
@@ -64,8 +64,8 @@ impl DataRequester {
                 }
                 Err(error) => {
                     let (left, fatal) = (all - done, is_fatal(&error));
-                    self.tell(&stored, &error, if fatal { left } else { 1 });
-                    self.token_may_be_dead(error).await;
+                    self.report_failure(&stored, &error, if fatal { left } else { 1 });
+                    self.report_if_token_invalid(error).await;
                     if fatal {
                         return;
                     }
@@ -75,13 +75,13 @@ impl DataRequester {
     }
 
     /// Requests data. If the server asks to wait, it waits and tries once more.
-    async fn request_patiently(&self, stored: &StoredData) -> Result<RequestedData, RestError> {
+    async fn request_with_retry(&self, stored: &StoredData) -> Result<RequestedData, RestError> {
         let SessionCredentials { endpoints, token, .. } = &*self.session_credentials;
         let answer = self.context.rest.request_data(endpoints, token, &stored.token).await;
         let Some((error, wait)) = answer.as_ref().err().and_then(|error| Some((error, error.retry_after()?))) else {
             return answer;
         };
-        self.warn(NoticeReason::RequestWaits(error.clone()));
+        self.warn(NoticeReason::RequestDeferred(error.clone()));
         tokio::time::sleep(wait).await;
         self.context.rest.request_data(endpoints, token, &stored.token).await
     }
@@ -105,7 +105,7 @@ impl DataRequester {
     }
 
     /// Records a request. Returns whether the next one can follow.
-    async fn write(&self, answer: RequestedData, stored: StoredData, again: Option<RequestId>) -> bool {
+    async fn record(&self, answer: RequestedData, stored: StoredData, again: Option<RequestId>) -> bool {
         let RequestedData { request, command } = answer;
         let entry = |key, deed| Entry::ours((self.context.clock)(), key, Fact::Done(deed));
         let StoredData { token, context, file_name, size, .. } = stored;
@@ -120,7 +120,7 @@ impl DataRequester {
     }
 
     /// Shows what was not requested. `count` is how many requests are skipped because of it.
-    fn tell(&self, stored: &StoredData, error: &RestError, count: usize) {
+    fn report_failure(&self, stored: &StoredData, error: &RestError, count: usize) {
         let name = [&stored.file_name, &stored.context].into_iter().find(|name| !name.is_empty());
         self.warn(NoticeReason::NotRequested { name: name.cloned(), count, why: error.clone() });
     }
@@ -129,9 +129,9 @@ impl DataRequester {
         self.context.warn(self.profile, reason);
     }
 
-    async fn token_may_be_dead(&self, why: RestError) {
+    async fn report_if_token_invalid(&self, why: RestError) {
         if matches!(why, RestError::Unauthorised(_)) {
-            let report = InternalEvent::TokenDead {
+            let report = InternalEvent::TokenInvalid {
                 profile: self.profile,
                 credentials_number: self.session_credentials.number,
                 why,

@@ -11,7 +11,7 @@ use super::save_error::SaveError;
 #[derive(Debug)]
 pub(crate) struct DownloadError {
     /// The outcome to record in the row; `None` if the download never started, so that the row stays as it is.
-    pub(crate) deed: Option<DownloadFailure>,
+    pub(crate) outcome: Option<DownloadFailure>,
     /// What happened, and what to do.
     pub(crate) sentence: String,
     /// Whether to show no notice, because the operator caused it.
@@ -25,12 +25,12 @@ pub(crate) struct DownloadError {
 impl DownloadError {
     /// A failure before anything was recorded or sent.
     pub(crate) fn before(sentence: impl Into<String>) -> Self {
-        Self { deed: None, sentence: sentence.into(), quiet: false, keep: false, remedy: None }
+        Self { outcome: None, sentence: sentence.into(), quiet: false, keep: false, remedy: None }
     }
 
     /// A failure after `Fetching` was recorded.
     pub(crate) fn after(why: DownloadFailure, sentence: impl Into<String>) -> Self {
-        Self { deed: Some(why), ..Self::before(sentence) }
+        Self { outcome: Some(why), ..Self::before(sentence) }
     }
 
     /// A failure during the transfer: the received bytes are kept.
@@ -43,7 +43,7 @@ impl DownloadError {
         refused: PolicyViolation,
         allow: impl FnOnce(crate::engine::events::action::LinkPermission, String) -> Action,
     ) -> Self {
-        let PolicyViolation { sentence, allow: permission } = refused;
+        let PolicyViolation { sentence, remedy_permission: permission } = refused;
         let remedy = permission.map(|(permission, host)| Box::new((format!("Allow {host}"), allow(permission, host))));
         Self { remedy, ..Self::before(sentence) }
     }
@@ -92,7 +92,7 @@ impl StopReason {
 }
 
 /// The end of a sentence about an interrupted transfer: which file is kept, and what to do next.
-pub(crate) fn what_now(part: Option<&Path>, can_request: bool) -> String {
+pub(crate) fn next_step(part: Option<&Path>, can_request: bool) -> String {
     let kept = part.map(|part| format!(" What had come is kept in {}.", part.display())).unwrap_or_default();
     let next = if can_request {
         "Request the data again: its data token is known here."

@@ -7,17 +7,17 @@ use crate::engine::runtime::transfer_rate::TransferRates;
 
 /// If the duration of a download can't be estimated, only a link with less time left than this is reported. With a higher limit
 /// nearly every link would be.
-const SHORT_LIFE: Duration = Duration::from_mins(1);
+const SHORT_LIFETIME: Duration = Duration::from_mins(1);
 
 /// The warning for a download whose link is valid for `left`; `None` if there is none. `size` is in bytes, if it is known.
 pub(crate) fn warning(name: &str, size: Option<u64>, left: Duration, rates: &TransferRates) -> Option<LateDownload> {
     let (name, seconds) = (name.to_owned(), left.as_secs());
-    match size.map(|size| rates.takes(size)) {
+    match size.map(|size| rates.estimate(size)) {
         Some(Some(needed)) if needed > left => {
             Some(LateDownload::TooSlow { name, needed: needed.as_secs(), left: seconds })
         }
         Some(Some(_)) => None,
-        _ if left >= SHORT_LIFE => None,
+        _ if left >= SHORT_LIFETIME => None,
         Some(None) => Some(LateDownload::UnknownRate { name, left: seconds }),
         None => Some(LateDownload::UnknownSize { name, left: seconds }),
     }
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_will_not_finish_in_time_is_said_and_what_may_not_where_little_time_is_left() {
+    fn a_late_download_is_warned_of_and_an_uncertain_one_only_if_little_time_is_left() {
         let (unknown, known) = (TransferRates::default(), TransferRates::default());
         // 100 bytes a second.
         known.learn(1_000, Duration::from_secs(10));

@@ -20,7 +20,7 @@ use crate::activity::DownloadFailure;
 use crate::engine::client::connector;
 use crate::engine::client::link_policy::LinkPolicy;
 use crate::engine::client::network_config::NetworkConfig;
-use crate::engine::download::transfer::body::{LARGEST_FRAME, OpenedDownload, Source};
+use crate::engine::download::transfer::body::{MAX_FRAME_SIZE, OpenedDownload, Source};
 use crate::engine::download::transfer::coding::Coding;
 use crate::engine::events::action::Action;
 use crate::engine::network::connect_error::ConnectError;
@@ -37,13 +37,13 @@ use super::redirect::{self, NotFollowed, Redirect};
 use super::{DownloadJob, SaveTarget};
 
 /// How much of a refusal's body is read, in bytes.
-const LONGEST_REFUSAL: usize = 8 * 1024;
+const MAX_REFUSAL_SIZE: usize = 8 * 1024;
 /// How long reading a refusal's body may take.
-const REFUSAL_BUDGET: Duration = Duration::from_secs(2);
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How much of a server's text is quoted, in characters.
-const LONGEST_WORDS: usize = 300;
+const MAX_QUOTE_LENGTH: usize = 300;
 /// A shorter part of a link opens nothing, and masking it would damage other words.
-const SHORTEST_SECRET: usize = 4;
+const MIN_SECRET_LENGTH: usize = 4;
 
 impl DownloadJob {
     /// Sends the GET of a link and waits for the response headers. `requested` says whether the link was requested before, if that
@@ -79,32 +79,34 @@ impl DownloadJob {
         loop {
             let through = match network_config.proxies.of_url(&taken.url) {
                 Ok(through) => through,
-                Err(error) => return Err(self.no_way(taken, &error)),
+                Err(error) => return Err(self.proxy_failed(taken, &error)),
             };
-            let client = match network_config.downloads(&host(&taken.url), &addresses) {
+            let client = match network_config.download_client(&host(&taken.url), &addresses) {
                 Ok(client) => client,
                 Err(error) => {
                     let why = NoConnection::of(&error.without_url());
-                    return Err(self.not_sent(taken, &why, &network_config, through.as_ref()).await);
+                    return Err(self.request_not_sent(taken, &why, &network_config, through.as_ref()).await);
                 }
             };
             gets += 1;
             let response = match client.get(taken.url.clone()).send().await {
                 Ok(response) => response,
-                Err(error) => return Err(self.not_answered(taken, error, &network_config, through.as_ref()).await),
+                Err(error) => {
+                    return Err(self.no_response_received(taken, error, &network_config, through.as_ref()).await);
+                }
             };
             if redirect::is_redirect(response.status()) {
-                (taken, addresses) = self.onward(taken, addresses, response.headers(), gets).await?;
+                (taken, addresses) = self.redirect_target(taken, addresses, response.headers(), gets).await?;
                 continue;
             }
             if let Some(through) =
                 through.as_ref().filter(|_through| response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED)
             {
-                return Err(self.no_way(taken, &ProxyError::NeedsPassword(through.to_string())));
+                return Err(self.proxy_failed(taken, &ProxyError::NeedsPassword(through.to_string())));
             }
             if !is_payload(&response) {
                 let status = response.status();
-                let words = words(response, &taken.url).await;
+                let words = refusal_text(response, &taken.url).await;
                 return Err(self.refused(status, &words, &taken, requested));
             }
             return Ok(opened(response, gets));
@@ -112,18 +114,18 @@ impl DownloadJob {
     }
 
     /// The redirect target and the addresses of its host, if it is followed at once.
-    async fn onward(
+    async fn redirect_target(
         &self,
         taken: ClaimedLink,
         addresses: Vec<SocketAddr>,
         headers: &HeaderMap,
         gets: u32,
     ) -> Result<(ClaimedLink, Vec<SocketAddr>), DownloadError> {
-        if gets > redirect::MOST {
-            return Err(not_followed(&NotFollowed::TooOften));
+        if gets > redirect::MAX_REDIRECTS {
+            return Err(not_followed(&NotFollowed::TooMany));
         }
         let to = match redirect::read(headers, &taken.url).map_err(|error| not_followed(&error))? {
-            Redirect::SameHost(to) => return Ok((taken.sent_on(to), addresses)),
+            Redirect::SameHost(to) => return Ok((taken.redirected(to), addresses)),
             Redirect::OtherHost(to) => to,
         };
         let (from, other) = (host(&taken.url), host(&to));
@@ -134,20 +136,20 @@ impl DownloadJob {
             proxied: self.context.downloader.is_proxied(&to).await,
         };
         let resolve = &self.context.downloader.resolve;
-        if rules.leads_inward(&addresses, &to, resolve).await {
+        if rules.is_inward_redirect(&addresses, &to, resolve).await {
             return Err(not_followed(&NotFollowed::Inward(other)));
         }
         if self.saving.automatic_hosts.contains(&other) {
             // The operator listed this host as one to download from automatically.
             return match rules.check(&to, resolve).await {
-                Ok(addresses) => Ok((taken.sent_on(to), addresses)),
+                Ok(addresses) => Ok((taken.redirected(to), addresses)),
                 Err(refused) => {
-                    self.link_store.put_back(&self.request, taken.sent_on(to));
-                    Err(DownloadError { deed: Some(DownloadFailure::NotStarted), ..self.not_allowed(refused) })
+                    self.link_store.release(&self.request, taken.redirected(to));
+                    Err(DownloadError { outcome: Some(DownloadFailure::NotStarted), ..self.not_allowed(refused) })
                 }
             };
         }
-        self.link_store.put_back(&self.request, taken.sent_on(to));
+        self.link_store.release(&self.request, taken.redirected(to));
         let (profile, request) = (self.profile, self.request.clone());
         let again = match &self.target {
             SaveTarget::File(to) => Action::Download { profile, request, to: to.clone() },
@@ -171,7 +173,7 @@ impl DownloadJob {
         addresses: Vec<SocketAddr>,
     ) -> Result<OpenedDownload, DownloadError> {
         let host = host(&taken.url);
-        let connecting = connector::open(self.context.connector.clone(), taken.url.clone(), addresses, LARGEST_FRAME);
+        let connecting = connector::open(self.context.connector.clone(), taken.url.clone(), addresses, MAX_FRAME_SIZE);
         match connecting.await {
             Ok((socket, _date)) => {
                 let source = Source::Socket(Box::new(socket));
@@ -181,18 +183,18 @@ impl DownloadJob {
                 Err(self.refused(refusal.status, &refusal.words, &taken, requested))
             }
             Err(ConnectError::Handshake { .. } | ConnectError::TimedOut { .. }) => Err(no_answer(&host)),
-            Err(ConnectError::Proxy(error)) => Err(self.no_way(taken, &error)),
+            Err(ConnectError::Proxy(error)) => Err(self.proxy_failed(taken, &error)),
             Err(error) => {
                 tracing::debug!(%error, "a stream could not be connected");
-                self.link_store.put_back(&self.request, taken);
+                self.link_store.release(&self.request, taken);
                 Err(not_used(error))
             }
         }
     }
 
     /// The proxy failed: nothing was sent, and the link is still unused.
-    fn no_way(&self, taken: ClaimedLink, error: &ProxyError) -> DownloadError {
-        self.link_store.put_back(&self.request, taken);
+    fn proxy_failed(&self, taken: ClaimedLink, error: &ProxyError) -> DownloadError {
+        self.link_store.release(&self.request, taken);
         match error.retry_after() {
             Some(asked) => not_used(format!("{error} {}", retry_after::asked(asked.wait((self.context.clock)())))),
             None => not_used(error),
@@ -200,7 +202,7 @@ impl DownloadJob {
     }
 
     /// No response came, or none that can be read.
-    async fn not_answered(
+    async fn no_response_received(
         &self,
         taken: ClaimedLink,
         error: reqwest::Error,
@@ -211,11 +213,11 @@ impl DownloadJob {
         tracing::debug!(%error, "a download was not answered");
         match NoConnection::of(&error) {
             why if error.is_connect() || error.is_builder() => {
-                self.not_sent(taken, &why, network_config, through).await
+                self.request_not_sent(taken, &why, network_config, through).await
             }
             // A server that rejects this client in the handshake has not read the request.
             why @ NoConnection::Tls(TlsError::AlertReceived(alert)) if failure::ends_handshake(alert) => {
-                self.not_sent(taken, &why, network_config, through).await
+                self.request_not_sent(taken, &why, network_config, through).await
             }
             NoConnection::NotHttp => {
                 let host = host(&taken.url);
@@ -230,7 +232,7 @@ impl DownloadJob {
     }
 
     /// Nothing was sent: the link is still unused.
-    async fn not_sent(
+    async fn request_not_sent(
         &self,
         taken: ClaimedLink,
         why: &NoConnection,
@@ -239,14 +241,14 @@ impl DownloadJob {
     ) -> DownloadError {
         let (host, target) = (host(&taken.url), endpoints::Target::of(&taken.url));
         if let Some(through) = through
-            && let Some(error) = connector::proxy_fault(why, &target, through, &network_config.trust).await
+            && let Some(error) = connector::proxy_error(why, &target, through, &network_config.tls).await
         {
-            return self.no_way(taken, &error);
+            return self.proxy_failed(taken, &error);
         }
-        self.link_store.put_back(&self.request, taken);
+        self.link_store.release(&self.request, taken);
         match (why, through) {
             (NoConnection::Tls(tls), _) => {
-                not_used(ConnectError::tls(host, io::Error::other(tls.clone()), &network_config.trust))
+                not_used(ConnectError::tls(host, io::Error::other(tls.clone()), &network_config.tls))
             }
             (why, Some(through)) => not_used(format!("{host} can't be reached through the proxy {through}: {why}.")),
             (why, None) => not_used(format!("{host} can't be reached: {why}.")),
@@ -285,7 +287,7 @@ impl DownloadJob {
         if requested != Some(false) {
             return DownloadError::after(DownloadFailure::LinkUsed, sentence);
         }
-        let read = Action::WarningRead { profile: self.profile, request: self.request.clone() };
+        let read = Action::AcknowledgeWarning { profile: self.profile, request: self.request.clone() };
         DownloadError {
             remedy: Some(Box::new(("I have read this".to_owned(), read))),
             ..DownloadError::after(DownloadFailure::Refused, sentence)
@@ -294,29 +296,29 @@ impl DownloadJob {
 }
 
 /// The text of a refusal with the link masked; empty if the server sent none that is meant for people.
-async fn words(mut response: Response, url: &Url) -> String {
+async fn refusal_text(mut response: Response, url: &Url) -> String {
     let is_plain = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
     let mut body = Vec::new();
     let frame_decoder = async {
-        while body.len() < LONGEST_REFUSAL
+        while body.len() < MAX_REFUSAL_SIZE
             && let Ok(Some(chunk)) = response.chunk().await
         {
             body.extend_from_slice(&chunk);
         }
     };
-    if tokio::time::timeout(REFUSAL_BUDGET, frame_decoder).await.is_err() {
+    if tokio::time::timeout(REFUSAL_TIMEOUT, frame_decoder).await.is_err() {
         tracing::debug!("the whole refusal did not come in time");
     }
-    body.truncate(LONGEST_REFUSAL);
+    body.truncate(MAX_REFUSAL_SIZE);
     let body = String::from_utf8_lossy(&body);
     let said = rest::error_text(&body).or_else(|| is_plain.then(|| body.into_owned())).unwrap_or_default();
     let values: Vec<_> = url.query_pairs().map(|(_, value)| value).collect();
     let mut secrets: Vec<&str> =
-        values.iter().map(AsRef::as_ref).filter(|value| value.len() >= SHORTEST_SECRET).collect();
-    secrets.extend([url.as_str(), url.path()].into_iter().filter(|part| part.len() >= SHORTEST_SECRET));
+        values.iter().map(AsRef::as_ref).filter(|value| value.len() >= MIN_SECRET_LENGTH).collect();
+    secrets.extend([url.as_str(), url.path()].into_iter().filter(|part| part.len() >= MIN_SECRET_LENGTH));
     let said = redact::text(said.trim(), &secrets);
     let one_line: String = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    match one_line.char_indices().nth(LONGEST_WORDS) {
+    match one_line.char_indices().nth(MAX_QUOTE_LENGTH) {
         Some((end, _)) => format!("{}…", one_line.get(..end).unwrap_or_default()),
         None => one_line,
     }
@@ -356,10 +358,10 @@ fn opened(response: Response, gets: u32) -> OpenedDownload {
     let told = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok());
     let told: Option<u64> = told.filter(|_length| marked.is_none() && !has_end);
     let total = marked.or(told);
-    let unproved = total.is_none() && !has_end;
+    let length_unknown = total.is_none() && !has_end;
     let host = response.url().host_str().map(str::to_owned);
     let source = Source::Http(Box::new(response));
-    OpenedDownload { total, name, unproved, host, gets, codings, ..OpenedDownload::of(source) }
+    OpenedDownload { total, name, length_unknown, host, gets, codings, ..OpenedDownload::of(source) }
 }
 
 /// The error for a redirect that is not followed.

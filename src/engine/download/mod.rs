@@ -46,7 +46,7 @@ use crate::settings::{DownloadSettings, ProfileId};
 use super::context::EngineContext;
 
 use control::{DownloadCommand, DownloadControl};
-use error::{DownloadError, what_now};
+use error::{DownloadError, next_step};
 use part_file::{Destination, PartFile, SavedFile};
 use request_info::RequestInfo;
 use save_error::{SaveError, WriterPanicked};
@@ -92,7 +92,7 @@ pub(crate) struct DownloadJob {
 
 /// Runs a download and reports its end.
 pub(crate) async fn run(job: DownloadJob, mut control: DownloadControl) {
-    let known = job.known().await;
+    let known = job.load_request_info().await;
     let outcome = match &known {
         Ok(known) if job.automatic && known.saved => None,
         Ok(known) => Some(job.save(known, &mut control).await),
@@ -104,17 +104,17 @@ pub(crate) async fn run(job: DownloadJob, mut control: DownloadControl) {
     if let Some(outcome) = outcome {
         // An inline payload is still in the journal: there is nothing to request again.
         let requested = known.ok().filter(|_| !job.inline).and_then(|known| known.token.and(known.span));
-        job.end(outcome, requested).await;
+        job.record_end(outcome, requested).await;
     }
 }
 
 /// Checks whether the data of a request has already arrived, and reports it to the supervisor if so.
-pub(crate) async fn look_for(context: EngineContext, profile: ProfileId, request: RequestId) {
+pub(crate) async fn report_if_arrived(context: EngineContext, profile: ProfileId, request: RequestId) {
     let key = ActivityKey::Data(request.clone());
     let Ok(history) = context.journal_store.history(profile, &key, None).await else { return };
     let inline = RequestInfo::of(history.entries).inline.is_some();
     // If a link has arrived it is in the link store, where the supervisor looks it up.
-    let report = InternalEvent::Arrived { profile, requests: vec![(request, inline)] };
+    let report = InternalEvent::DataArrived { profile, requests: vec![(request, inline)] };
     context.report(report).await;
 }
 
@@ -125,27 +125,29 @@ type NotDone = (DownloadError, Option<PathBuf>);
 
 impl DownloadJob {
     /// What the journal knows of the request.
-    async fn known(&self) -> Result<RequestInfo, JournalError> {
+    async fn load_request_info(&self) -> Result<RequestInfo, JournalError> {
         let key = ActivityKey::Data(self.request.clone());
         let history = self.context.journal_store.history(self.profile, &key, self.span).await?;
         Ok(RequestInfo::of(history.entries))
     }
 
-    async fn save(&self, known: &RequestInfo, control: &mut DownloadControl) -> Result<Saved, NotDone> {
+    async fn save(&self, request_info: &RequestInfo, control: &mut DownloadControl) -> Result<Saved, NotDone> {
         let spot = match &self.target {
             SaveTarget::File(to) => Destination::chosen(to).map_err(not_begun)?,
-            SaveTarget::Folder(folder) => {
-                Destination { folder: folder.clone(), name: known.suggestion(&self.request).into(), replace: false }
-            }
+            SaveTarget::Folder(folder) => Destination {
+                folder: folder.clone(),
+                name: request_info.suggestion(&self.request).into(),
+                replace: false,
+            },
         };
         if self.inline {
-            return self.write_inline(known, spot, control).await;
+            return self.write_inline(request_info, spot, control).await;
         }
-        match self.link_store.take(&self.request, &self.endpoints.download) {
-            Ok(taken) => self.fetch(taken, known, spot, control).await,
+        match self.link_store.claim(&self.request, &self.endpoints.download) {
+            Ok(taken) => self.fetch(taken, request_info, spot, control).await,
             // Saving many at once does not ask which of the two to save.
-            Err(_no_link) if known.inline.is_some() && matches!(self.target, SaveTarget::Folder(_)) => {
-                self.write_inline(known, spot, control).await
+            Err(_no_link) if request_info.inline.is_some() && matches!(self.target, SaveTarget::Folder(_)) => {
+                self.write_inline(request_info, spot, control).await
             }
             Err(no_link) => Err(not_begun(no_link)),
         }
@@ -154,14 +156,14 @@ impl DownloadJob {
     async fn fetch(
         &self,
         taken: ClaimedLink,
-        known: &RequestInfo,
-        mut spot: Destination,
+        request_info: &RequestInfo,
+        mut destination: Destination,
         control: &mut DownloadControl,
     ) -> Result<Saved, NotDone> {
-        let requested = known.has_requested(&taken.links);
+        let requested = request_info.has_requested(&taken.links);
         if requested == Some(true) {
             // The server repeated the link before the journal was restored up to its use: it stays claimed.
-            return Err((DownloadError::after(DownloadFailure::LinkUsed, LinkError::Taken.to_string()), None));
+            return Err((DownloadError::after(DownloadFailure::LinkUsed, LinkError::AlreadyClaimed.to_string()), None));
         }
         let host = taken.url.host_str().unwrap_or_default().to_owned();
         let links: Vec<String> = taken.links.iter().map(|link| link.text()).collect();
@@ -174,55 +176,57 @@ impl DownloadJob {
         let ready = async {
             let addresses = rules.check(&taken.url, &self.context.downloader.resolve).await;
             let addresses = addresses.map_err(|refused| self.not_allowed(refused))?;
-            let mut part = self.create(&spot).await?;
-            let needed = self.with_room_to_decrypt(known.size.unwrap_or(RESERVE));
-            self.find_room(&mut spot, &mut part, needed, (None, control)).await?;
-            self.warn_of_expiry(&taken, known, &spot);
+            let mut part = self.create(&destination).await?;
+            let needed = self.space_needed(request_info.size.unwrap_or(RESERVE));
+            self.wait_for_space(&mut destination, &mut part, needed, (None, control)).await?;
+            self.warn_of_expiry(&taken, request_info, &destination);
             Ok((addresses, part))
         };
         let (addresses, mut part) = match ready.await {
             Ok(ready) => ready,
             Err(failed) => {
-                self.link_store.put_back(&self.request, taken);
+                self.link_store.release(&self.request, taken);
                 return Err((failed, None));
             }
         };
         let began = (self.context.clock)();
         let recorded = tokio::select! {
-            recorded = self.record(fetching(&spot, part.path(), &links)) => recorded,
+            recorded = self.record(fetching(&destination, part.path(), &links)) => recorded,
             _ = control.stopped() => false,
         };
         if !recorded {
-            self.link_store.put_back(&self.request, taken);
+            self.link_store.release(&self.request, taken);
             let sentence = "The download was stopped before it began.";
             return Err((DownloadError::after(DownloadFailure::NotStarted, sentence), None));
         }
         let mut opened = self.open(taken, requested, addresses, control).await.map_err(|failed| (failed, None))?;
         opened.links.clone_from(&links);
-        if !spot.replace
+        if !destination.replace
             && let Some(name) = opened.name.take()
         {
-            spot.name = name.into();
+            destination.name = name.into();
         }
         let codings = std::mem::take(&mut opened.codings);
-        let needed = self.with_room_to_decrypt(opened.total.unwrap_or(RESERVE));
-        self.find_room(&mut spot, &mut part, needed, (Some(&links), control)).await.map_err(|failed| (failed, None))?;
-        let (received, part) = self.receive(&mut opened, part, &mut spot, control).await;
-        let receipt = receipt(known, (opened.host.unwrap_or(host), opened.gets, began), opened.unproved);
-        self.finish(received, (part, &codings), spot, receipt).await
+        let needed = self.space_needed(opened.total.unwrap_or(RESERVE));
+        self.wait_for_space(&mut destination, &mut part, needed, (Some(&links), control))
+            .await
+            .map_err(|failed| (failed, None))?;
+        let (received, part) = self.receive(&mut opened, part, &mut destination, control).await;
+        let receipt = receipt(request_info, (opened.host.unwrap_or(host), opened.gets, began), opened.length_unknown);
+        self.finish(received, (part, &codings), destination, receipt).await
     }
 
     /// Saves the payload that came inline.
     async fn write_inline(
         &self,
-        known: &RequestInfo,
-        spot: Destination,
+        request_info: &RequestInfo,
+        destination: Destination,
         control: &mut DownloadControl,
     ) -> Result<Saved, NotDone> {
         let began = (self.context.clock)();
-        let bytes = known.payload().map_err(not_begun)?;
-        let mut part = self.create(&spot).await.map_err(not_begun)?;
-        let at = spot.clone();
+        let bytes = request_info.payload().map_err(not_begun)?;
+        let mut part = self.create(&destination).await.map_err(not_begun)?;
+        let at = destination.clone();
         let written = self.blocking(move || match part.write(&mut bytes.into()) {
             Ok(()) => Ok(part),
             Err(source) => Err(SaveError::from(at.error(source))),
@@ -232,8 +236,8 @@ impl DownloadJob {
             // Nothing is lost: the payload stays in the journal.
             _ = control.stopped() => return Err((error::StopReason::before(), None)),
         };
-        let receipt = receipt(known, (String::new(), 0, began), false);
-        self.finish(Ok(()), (Some(part), &[]), spot, receipt).await
+        let receipt = receipt(request_info, (String::new(), 0, began), false);
+        self.finish(Ok(()), (Some(part), &[]), destination, receipt).await
     }
 
     /// Gives a complete file its name; keeps what arrived of an incomplete one.
@@ -258,53 +262,60 @@ impl DownloadJob {
         if is_plain {
             part = self.decrypt(part, &mut spot, &mut receipt).await.ok_or_else(lost)?;
         }
-        self.tell(&spot, &ProgressMeter::new(tokio::time::Instant::now()), Some(part.size()), DownloadStage::Finishing);
+        self.publish_progress(
+            &spot,
+            &ProgressMeter::new(tokio::time::Instant::now()),
+            Some(part.size()),
+            DownloadStage::Finishing,
+        );
         let host = receipt.host.clone();
         let finished = self.blocking(move || {
             part.finish(&spot, &host)
-                .map_err(|(error, part)| NotFinished { error: error.into(), kept: part.keep(&spot) })
+                .map_err(|(error, part)| NotFinished { error: error.into(), kept_file: part.keep(&spot) })
         });
         match finished.await {
             Ok(finished) => {
                 receipt.sha256.clone_from(&finished.sha256);
                 Ok((finished, receipt))
             }
-            Err(NotFinished { error, kept }) => {
+            Err(NotFinished { error, kept_file }) => {
                 let used = if receipt.gets > 0 { " The link is used up." } else { "" };
-                Err((DownloadError { keep: true, ..DownloadError::broken(format!("{error}{used}")) }, kept))
+                Err((DownloadError { keep: true, ..DownloadError::broken(format!("{error}{used}")) }, kept_file))
             }
         }
     }
 
     /// Creates the part file, which proves that the folder is writable before the link is used.
-    async fn create(&self, spot: &Destination) -> Result<PartFile, SaveError> {
-        let spot = spot.clone();
-        self.blocking(move || Ok(PartFile::create(&spot)?)).await
+    async fn create(&self, destination: &Destination) -> Result<PartFile, SaveError> {
+        let destination = destination.clone();
+        self.blocking(move || Ok(PartFile::create(&destination)?)).await
     }
 
     /// Waits until there is enough space, in this folder or in another one that the operator chooses. `begun` is the link whose GET was
     /// sent, if one was: its response stays open meanwhile.
-    async fn find_room(
+    async fn wait_for_space(
         &self,
-        spot: &mut Destination,
+        destination: &mut Destination,
         part: &mut PartFile,
         needed: u64,
         (begun, control): (Option<&[String]>, &mut DownloadControl),
     ) -> Result<(), DownloadError> {
         let meter = ProgressMeter::new(tokio::time::Instant::now());
         let stopped = |failed: DownloadError| if begun.is_some() { failed } else { error::StopReason::before() };
-        while let Some(short) = self.shortage(&spot.folder, needed).await {
-            self.tell(spot, &meter, begun.map(|_links| needed), short);
-            let Some(DownloadCommand::Move(to)) = control::wait(control).await.map_err(stopped)? else { continue };
+        while let Some(short) = self.space_shortage(&destination.folder, needed).await {
+            self.publish_progress(destination, &meter, begun.map(|_links| needed), short);
+            let Some(DownloadCommand::Move(to)) = control::wait_for_command(control).await.map_err(stopped)? else {
+                continue;
+            };
             let elsewhere = match Destination::chosen(&to) {
                 Ok(chosen) => self.create(&chosen).await.map(|part| (chosen, part)),
                 Err(error) => Err(error.into()),
             };
             match elsewhere {
                 Ok(elsewhere) => {
-                    (*spot, *part) = elsewhere;
+                    (*destination, *part) = elsewhere;
                     if let Some(links) = begun
-                        && !self.record(fetching(spot, part.path(), links)).await
+                        && !self.record(fetching(destination, part.path(), links)).await
                     {
                         return Err(error::StopReason::Closing.after());
                     }
@@ -316,12 +327,12 @@ impl DownloadJob {
     }
 
     /// Warns before the GET if the download will probably not finish in time.
-    fn warn_of_expiry(&self, taken: &ClaimedLink, known: &RequestInfo, spot: &Destination) {
+    fn warn_of_expiry(&self, taken: &ClaimedLink, request_info: &RequestInfo, destination: &Destination) {
         let left = taken.ready.expiry(self.lifetime).since((self.context.clock)());
-        let name = spot.name.to_string_lossy();
-        if let Some(why) = expiry_warning::warning(&name, known.size, left, &self.context.downloader.rates) {
+        let name = destination.name.to_string_lossy();
+        if let Some(why) = expiry_warning::warning(&name, request_info.size, left, &self.context.downloader.rates) {
             let request = self.request.clone();
-            self.context.problem(self.profile, ProblemReason::LateDownload { request, why });
+            self.context.report_problem(self.profile, ProblemReason::LateDownload { request, why });
         }
     }
 
@@ -345,11 +356,11 @@ impl DownloadJob {
 
     /// Records how it ended, and shows a notice of a failure. `requested` spans the entries of the request if this program made it,
     /// so that the data can be requested again.
-    async fn end(&self, outcome: Result<Saved, NotDone>, requested: Option<(Seq, Seq)>) {
+    async fn record_end(&self, outcome: Result<Saved, NotDone>, requested: Option<(Seq, Seq)>) {
         let deed = match outcome {
             Ok((SavedFile { to, size, .. }, receipt)) => {
                 if receipt.length_unproved {
-                    self.notice(Severity::Warning, NoticeReason::LengthNotProved(name_of(&to)), None);
+                    self.notice(Severity::Warning, NoticeReason::LengthUnknown(name_of(&to)), None);
                 }
                 Some(LocalEvent::Saved { to: text_of_path(&to), size, receipt })
             }
@@ -369,15 +380,15 @@ impl DownloadJob {
         kept: Option<&Path>,
         requested: Option<(Seq, Seq)>,
     ) -> Option<LocalEvent> {
-        let DownloadError { deed, mut sentence, quiet, keep, remedy } = failure;
+        let DownloadError { outcome, mut sentence, quiet, keep, remedy } = failure;
         if keep {
-            sentence.push_str(&what_now(kept, requested.is_some()));
+            sentence.push_str(&next_step(kept, requested.is_some()));
         }
         if !quiet {
             let again = || {
                 let (profile, request, span) = (self.profile, self.request.clone(), requested);
                 let action = Action::RequestAgain { profile, request, span };
-                (deed.is_some() && requested.is_some()).then(|| ("Request again".to_owned(), action))
+                (outcome.is_some() && requested.is_some()).then(|| ("Request again".to_owned(), action))
             };
             let what = match &self.target {
                 SaveTarget::File(to) => name_of(to),
@@ -387,45 +398,53 @@ impl DownloadJob {
             self.notice(Severity::Error, NoticeReason::NotSaved { what, why: sentence.clone() }, remedy);
         }
         let part = kept.map(text_of_path);
-        deed.map(|why| LocalEvent::NotSaved { why, sentence, part })
+        outcome.map(|why| LocalEvent::NotSaved { why, sentence, part })
     }
 
     fn notice(&self, severity: Severity, reason: NoticeReason, remedy: Option<(String, Action)>) {
-        self.context.event_sender.notice(Notice { severity, profile: Some(self.profile), reason, remedy });
+        self.context.event_sender.send_notice(Notice { severity, profile: Some(self.profile), reason, remedy });
     }
 
     /// Records an event. Returns whether it is in the journal.
-    async fn record(&self, deed: LocalEvent) -> bool {
-        let entry = Entry::ours((self.context.clock)(), ActivityKey::Data(self.request.clone()), Fact::Done(deed));
+    async fn record(&self, event: LocalEvent) -> bool {
+        let entry = Entry::ours((self.context.clock)(), ActivityKey::Data(self.request.clone()), Fact::Done(event));
         self.journal_writer.record(entry).await.is_ok()
     }
 }
 
-fn receipt(known: &RequestInfo, (host, gets, began): (String, u32, Timestamp), unproved: bool) -> DownloadReceipt {
+fn receipt(
+    request_info: &RequestInfo,
+    (host, gets, began): (String, u32, Timestamp),
+    length_unknown: bool,
+) -> DownloadReceipt {
     DownloadReceipt {
         gets,
         began: Some(began),
         host,
-        token: known.token.clone(),
-        length_unproved: unproved,
+        token: request_info.token.clone(),
+        length_unproved: length_unknown,
         ..DownloadReceipt::default()
     }
 }
 
 /// The event that is recorded before the GET.
-fn fetching(spot: &Destination, part: &Path, links: &[String]) -> LocalEvent {
-    LocalEvent::Fetching { to: text_of_path(&spot.path()), part: Some(text_of_path(part)), links: links.to_vec() }
+fn fetching(destination: &Destination, part: &Path, links: &[String]) -> LocalEvent {
+    LocalEvent::Fetching {
+        to: text_of_path(&destination.path()),
+        part: Some(text_of_path(part)),
+        links: links.to_vec(),
+    }
 }
 
 /// A complete payload that could not be named, and the file that is kept of it.
 struct NotFinished {
     error: SaveError,
-    kept: Option<PathBuf>,
+    kept_file: Option<PathBuf>,
 }
 
 impl From<WriterPanicked> for NotFinished {
     fn from(panicked: WriterPanicked) -> Self {
-        Self { error: panicked.into(), kept: None }
+        Self { error: panicked.into(), kept_file: None }
     }
 }
 

@@ -33,10 +33,10 @@ pub(crate) struct DownloadQueue(Vec<QueuedDownload>);
 impl DownloadQueue {
     /// Queues a download behind those that expire no later. Returns false if it was queued already.
     pub(crate) fn add(&mut self, queued: QueuedDownload) -> bool {
-        if self.0.iter().any(|waiting| waiting.is(queued.profile, &queued.request)) {
+        if self.0.iter().any(|waiting| waiting.matches(queued.profile, &queued.request)) {
             return false;
         }
-        let at = self.0.partition_point(|waiting| waiting.rank() <= queued.rank());
+        let at = self.0.partition_point(|waiting| waiting.sort_key() <= queued.sort_key());
         self.0.insert(at, queued);
         true
     }
@@ -49,22 +49,22 @@ impl DownloadQueue {
     /// Removes a download. Returns whether it was queued.
     pub(crate) fn remove(&mut self, profile: ProfileId, request: &RequestId) -> bool {
         let before = self.0.len();
-        self.0.retain(|waiting| !waiting.is(profile, request));
+        self.0.retain(|waiting| !waiting.matches(profile, request));
         self.0.len() < before
     }
 
     /// Whether a download of this profile is queued.
-    pub(crate) fn has(&self, profile: ProfileId) -> bool {
+    pub(crate) fn has_profile(&self, profile: ProfileId) -> bool {
         self.0.iter().any(|waiting| waiting.profile == profile)
     }
 
     /// Removes the downloads of a profile.
-    pub(crate) fn forget(&mut self, profile: ProfileId) {
+    pub(crate) fn remove_profile(&mut self, profile: ProfileId) {
         self.0.retain(|waiting| waiting.profile != profile);
     }
 
     /// The downloads that will start too late at the measured rates and were not reported yet.
-    pub(crate) fn too_late(&mut self, now: Timestamp, rates: &TransferRates) -> Vec<(ProfileId, RequestId)> {
+    pub(crate) fn take_newly_late(&mut self, now: Timestamp, rates: &TransferRates) -> Vec<(ProfileId, RequestId)> {
         let mut ahead = Duration::ZERO;
         let mut late = Vec::new();
         for waiting in &mut self.0 {
@@ -73,13 +73,13 @@ impl DownloadQueue {
                 waiting.warned = true;
                 late.push((waiting.profile, waiting.request.clone()));
             }
-            ahead += waiting.size.and_then(|size| rates.takes(size)).unwrap_or_default();
+            ahead += waiting.size.and_then(|size| rates.estimate(size)).unwrap_or_default();
         }
         late
     }
 
     /// The queue as the window shows it, in order.
-    pub(crate) fn told(&self) -> Vec<WaitingDownload> {
+    pub(crate) fn waiting(&self) -> Vec<WaitingDownload> {
         let told = |queued: &QueuedDownload| WaitingDownload {
             profile: queued.profile,
             request: queued.request.clone(),
@@ -96,12 +96,12 @@ impl DownloadQueue {
 }
 
 impl QueuedDownload {
-    fn is(&self, profile: ProfileId, request: &RequestId) -> bool {
+    fn matches(&self, profile: ProfileId, request: &RequestId) -> bool {
         self.profile == profile && self.request == *request
     }
 
     /// What never expires is sorted behind everything that does.
-    fn rank(&self) -> (bool, Option<Timestamp>) {
+    fn sort_key(&self) -> (bool, Option<Timestamp>) {
         (self.expires.is_none(), self.expires)
     }
 }
@@ -123,11 +123,11 @@ mod tests {
     }
 
     fn ids(queue: &DownloadQueue) -> Vec<String> {
-        queue.told().iter().map(|waiting| waiting.request.to_string()).collect()
+        queue.waiting().iter().map(|waiting| waiting.request.to_string()).collect()
     }
 
     #[test]
-    fn what_expires_first_goes_first_and_what_never_does_goes_last() {
+    fn the_earliest_expiry_goes_first_and_a_download_without_one_goes_last() {
         let mut queue = DownloadQueue::default();
         for (id, expires) in [("inline", None), ("b", Some(20)), ("c", Some(30)), ("a", Some(10)), ("b2", Some(20))] {
             assert!(queue.add(queued(id, expires, 1)));
@@ -136,16 +136,16 @@ mod tests {
         assert_eq!(ids(&queue), ["a", "b", "b2", "c", "inline"]);
         assert!(queue.remove(ProfileId::from_u128(1), &RequestId::from("b")));
         assert_eq!(queue.next().map(|queued| queued.request), Some(RequestId::from("a")));
-        queue.forget(ProfileId::from_u128(2));
+        queue.remove_profile(ProfileId::from_u128(2));
         assert_eq!(ids(&queue), ["b2", "c", "inline"], "another profile's were forgotten");
-        assert!(queue.has(ProfileId::from_u128(1)) && !queue.has(ProfileId::from_u128(2)));
-        queue.forget(ProfileId::from_u128(1));
-        assert!(!queue.has(ProfileId::from_u128(1)));
+        assert!(queue.has_profile(ProfileId::from_u128(1)) && !queue.has_profile(ProfileId::from_u128(2)));
+        queue.remove_profile(ProfileId::from_u128(1));
+        assert!(!queue.has_profile(ProfileId::from_u128(1)));
         assert_eq!(queue.next(), None);
     }
 
     #[test]
-    fn what_will_come_too_late_is_said_once() {
+    fn a_download_that_will_start_too_late_is_reported_once() {
         let mut queue = DownloadQueue::default();
         let rates = TransferRates::default();
         // 100 bytes a second.
@@ -154,9 +154,9 @@ mod tests {
             queue.add(queued(id, Some(expires), size));
         }
         let now = Timestamp::from_millis(1_000);
-        let late = queue.too_late(now, &rates);
+        let late = queue.take_newly_late(now, &rates);
         assert_eq!(late, [(ProfileId::from_u128(1), RequestId::from("b"))], "a takes 20 s, and b lives 14 s more");
-        assert_eq!(queue.too_late(now, &rates), []);
-        assert_eq!(queue.told().iter().map(|waiting| waiting.too_late).collect::<Vec<_>>(), [false, true, false]);
+        assert_eq!(queue.take_newly_late(now, &rates), []);
+        assert_eq!(queue.waiting().iter().map(|waiting| waiting.too_late).collect::<Vec<_>>(), [false, true, false]);
     }
 }

@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, LOCATION};
 use url::Url;
 
 /// How many redirects are followed.
-pub(crate) const MOST: u32 = 20;
+pub(crate) const MAX_REDIRECTS: u32 = 20;
 
 /// A redirect that may be followed.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(crate) enum Redirect {
 pub(crate) enum NotFollowed {
     /// There is no address, or none that a download can use.
     #[error("The server sends the download on without saying where to.")]
-    Nowhere,
+    NoTarget,
     /// The target is not encrypted.
     #[error("The server sends the download on to {0} without encryption, which is not followed.")]
     Unencrypted(String),
@@ -35,8 +35,8 @@ pub(crate) enum NotFollowed {
     )]
     Inward(String),
     /// There were too many redirects.
-    #[error("The server sends the download on again and again, more than {MOST} times.")]
-    TooOften,
+    #[error("The server sends the download on again and again, more than {MAX_REDIRECTS} times.")]
+    TooMany,
 }
 
 /// Whether a status is a redirect.
@@ -57,15 +57,15 @@ pub(crate) fn is_redirect(status: StatusCode) -> bool {
 ///
 /// If the redirect is never followed.
 pub(crate) fn read(headers: &HeaderMap, from: &Url) -> Result<Redirect, NotFollowed> {
-    let to = headers.get(LOCATION).ok_or(NotFollowed::Nowhere)?.as_bytes();
+    let to = headers.get(LOCATION).ok_or(NotFollowed::NoTarget)?.as_bytes();
     // The encoding of bytes outside ASCII is not specified. What browsers read as UTF-8 or Latin-1 they percent-encode, as does `Url`.
     let to = str::from_utf8(to).map_or_else(|_other| to.iter().copied().map(char::from).collect(), str::to_owned);
-    let to = from.join(to.trim()).map_err(|_malformed| NotFollowed::Nowhere)?;
-    let host = host(&to).ok_or(NotFollowed::Nowhere)?;
+    let to = from.join(to.trim()).map_err(|_malformed| NotFollowed::NoTarget)?;
+    let host = host(&to).ok_or(NotFollowed::NoTarget)?;
     let keeps_encryption = match to.scheme() {
         "https" => true,
         "http" => from.scheme() == "http",
-        _ => return Err(NotFollowed::Nowhere),
+        _ => return Err(NotFollowed::NoTarget),
     };
     let is_same = self::host(from).is_some_and(|from| from == host);
     if !keeps_encryption || (!is_same && to.scheme() != "https") {
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_download_is_followed_within_its_host_and_to_others_only_encrypted() {
+    fn a_redirect_is_followed_within_its_host_and_to_others_only_if_encrypted() {
         let same = |to: &str| Ok(Redirect::SameHost(Url::parse(to).unwrap()));
         let other = |to: &str| Ok(Redirect::OtherHost(Url::parse(to).unwrap()));
         let unencrypted = |host: &str| Err(NotFollowed::Unencrypted(host.to_owned()));
@@ -107,15 +107,15 @@ mod tests {
             (secure, "http://a.test/y", unencrypted("a.test")),
             (secure, "http://b.test/y", unencrypted("b.test")),
             (secure, "https://a.test.b.test/", other("https://a.test.b.test/")),
-            (secure, "ftp://a.test/y", Err(NotFollowed::Nowhere)),
-            (secure, "file:///etc/passwd", Err(NotFollowed::Nowhere)),
-            (secure, "data:text/plain,x", Err(NotFollowed::Nowhere)),
-            (secure, "https://", Err(NotFollowed::Nowhere)),
+            (secure, "ftp://a.test/y", Err(NotFollowed::NoTarget)),
+            (secure, "file:///etc/passwd", Err(NotFollowed::NoTarget)),
+            (secure, "data:text/plain,x", Err(NotFollowed::NoTarget)),
+            (secure, "https://", Err(NotFollowed::NoTarget)),
         ] {
             let headers: HeaderMap = [(LOCATION, to.as_bytes().try_into().unwrap())].into_iter().collect();
             assert_eq!(read(&headers, &Url::parse(from).unwrap()), wanted, "{from} to {to}");
         }
-        assert_eq!(read(&HeaderMap::new(), &Url::parse(plain).unwrap()), Err(NotFollowed::Nowhere));
+        assert_eq!(read(&HeaderMap::new(), &Url::parse(plain).unwrap()), Err(NotFollowed::NoTarget));
         let latin = [(LOCATION, b"/gr\xf6\xdfe".as_slice().try_into().unwrap())].into_iter().collect();
         assert_eq!(read(&latin, &Url::parse(plain).unwrap()), same("http://a.test/gr%C3%B6%C3%9Fe"));
     }

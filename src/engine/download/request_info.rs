@@ -53,7 +53,7 @@ impl RequestInfo {
                     known.size = size;
                 }
                 Fact::Done(LocalEvent::Fetching { links, .. }) => {
-                    let read = |links: Vec<String>| links.iter().filter_map(|link| Fingerprint::read(link)).collect();
+                    let read = |links: Vec<String>| links.iter().filter_map(|link| Fingerprint::parse(link)).collect();
                     known.requested.push((!links.is_empty()).then(|| read(links)));
                 }
                 Fact::Done(LocalEvent::NotSaved { why: DownloadFailure::NotStarted, .. }) => _ = known.requested.pop(),

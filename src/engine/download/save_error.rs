@@ -33,7 +33,7 @@ pub(crate) enum SaveError {
         "There is too little room in {} too: it has {free} of the {} that are needed. Choose another place.",
         .folder.display(), counted(*.needed, "byte")
     )]
-    NoRoom {
+    NoSpace {
         /// The new folder.
         folder: PathBuf,
         /// Bytes that are needed.

@@ -15,7 +15,7 @@ pub enum Action {
     /// Sign a profile in and connect it. A profile that is not in the settings yet is added after it has signed in.
     SignIn(Box<SignIn>),
     /// Sign a profile in for this run only, without changing the settings.
-    Visit(Box<SignIn>),
+    SignInEphemeral(Box<SignIn>),
     /// Cancel signing in.
     CancelSignIn(ProfileId),
     /// Start the embedded sandbox, add its profile and connect.
@@ -36,10 +36,10 @@ pub enum Action {
         revoke: bool,
     },
     /// Delete all history of the profile from the journal and from the disk. The profile stays signed in and connected. The
-    /// answer is [`crate::engine::Event::Forgotten`].
-    ForgetProfile(ProfileId),
+    /// answer is [`crate::engine::Event::HistoryCleared`].
+    ClearHistory(ProfileId),
     /// The operator has dismissed a notice, so the next start does not show it again.
-    NoticeRead {
+    DismissNotice {
         /// The profile that the notice was about, if any.
         profile: Option<ProfileId>,
         /// The whole sentence of the notice, exactly as the engine emitted it.
@@ -69,7 +69,7 @@ pub enum Action {
         folder: PathBuf,
     },
     /// Check again now whether the disk has space for a download that waits for it
-    /// ([`crate::engine::DownloadStage::NoRoom`]). The engine checks by itself every two seconds.
+    /// ([`crate::engine::DownloadStage::NoSpace`]). The engine checks by itself every two seconds.
     ResumeDownload {
         /// The profile that the request belongs to.
         profile: ProfileId,
@@ -117,7 +117,7 @@ pub enum Action {
         span: Option<(Seq, Seq)>,
     },
     /// Read one page of the profile's data tokens; the answer is [`crate::engine::Event::DataTokens`]. A page has
-    /// [`DATA_TOKENS_A_PAGE`] rows. A search requests one page after another until it has all of them.
+    /// [`DATA_TOKENS_PER_PAGE`] rows. A search requests one page after another until it has all of them.
     ListDataTokens {
         /// The profile whose data tokens are listed.
         profile: ProfileId,
@@ -172,11 +172,11 @@ pub enum Action {
         key: Option<DataKey>,
         /// Whether the keyring stores the key. If not, the key lasts for this run and an older one is deleted from the
         /// keyring.
-        keep: bool,
+        persist: bool,
     },
     /// The operator has acknowledged that a link was refused at its first GET. Until then each start shows the warning
     /// again.
-    WarningRead {
+    AcknowledgeWarning {
         /// The profile that the request belongs to.
         profile: ProfileId,
         /// The request whose link was refused.
@@ -197,7 +197,7 @@ pub enum Action {
         gap: ActivityKey,
     },
     /// Set the label of activities; an empty label removes it.
-    Label {
+    SetLabel {
         /// The profile that the activities belong to.
         profile: ProfileId,
         /// The activities to label.
@@ -206,7 +206,7 @@ pub enum Action {
         label: String,
     },
     /// Track commands before any message mentions them.
-    Track {
+    TrackCommands {
         /// The profile that the commands belong to.
         profile: ProfileId,
         /// The commands to track.
@@ -225,7 +225,7 @@ pub enum Action {
         /// The last entry of the activity that the window knows of.
         to: Seq,
     },
-    /// Search the journal for activities that are not in memory; the answer is [`crate::engine::Event::Found`]. A new search
+    /// Search the journal for activities that are not in memory; the answer is [`crate::engine::Event::SearchResults`]. A new search
     /// of the same profile ends the previous one.
     SearchOlder {
         /// The profile to search.
@@ -241,15 +241,15 @@ pub enum Action {
     },
     /// Stop searching the journal.
     CancelSearch(ProfileId),
-    /// Read the full texts of which the window has only the beginning; the answer is [`crate::engine::Event::WholeTexts`].
+    /// Read the full texts of which the window has only the beginning; the answer is [`crate::engine::Event::FullTexts`].
     ReadTexts {
         /// The profile that the activities belong to.
         profile: ProfileId,
         /// The activities whose texts are read.
         rows: Vec<CutText>,
     },
-    /// Read the earlier entries of rows that are in memory again; the answer is [`crate::engine::Event::ReadBack`].
-    ReadBack {
+    /// Read the earlier entries of rows that are in memory again; the answer is [`crate::engine::Event::EarlierEntries`].
+    ReadEarlierEntries {
         /// The profile that the rows belong to.
         profile: ProfileId,
         /// The rows, each with the range of its entries.
@@ -288,7 +288,7 @@ pub enum Action {
 }
 
 /// The number of data tokens per page.
-pub const DATA_TOKENS_A_PAGE: u32 = 100;
+pub const DATA_TOKENS_PER_PAGE: u32 = 100;
 
 /// What an operator can allow for a host that links point to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -311,7 +311,7 @@ pub struct CutText {
     /// The last entry of the activity that the window knows of.
     pub to: Seq,
     /// The beginning of the text.
-    pub begins: String,
+    pub beginning: String,
 }
 
 /// What to export, and where to.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The smallest jump or offset that is reported, in microseconds.
-pub(crate) const WORTH_TELLING: i64 = 60_000_000;
+pub(crate) const MIN_REPORTED: i64 = 60_000_000;
 
 /// A jump of this computer's clock, or an offset that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl fmt::Display for ClockJump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let steady = "Statuses and expiry times do not depend on it.";
         let check = "Check the date and time settings of this computer.";
-        let size = in_words(self.by);
+        let size = describe(self.by);
         if self.was_wrong {
             let direction = if self.by > 0 { "ahead of" } else { "behind" };
             return write!(
@@ -31,7 +31,7 @@ impl fmt::Display for ClockJump {
         let direction = if self.by > 0 { "forward" } else { "back" };
         write!(f, "The system clock jumped {direction} by {size}. {steady} ")?;
         match self.ahead {
-            Some(ahead) if ahead.saturating_abs() < WORTH_TELLING => {
+            Some(ahead) if ahead.saturating_abs() < MIN_REPORTED => {
                 f.write_str("It agrees with the server's clock now.")
             }
             _ => f.write_str(check),
@@ -40,7 +40,7 @@ impl fmt::Display for ClockJump {
 }
 
 /// A duration in its two largest units: `2 h`, `2 days 3 h`, `1 h 5 min`.
-pub(crate) fn in_words(micros: i64) -> String {
+pub(crate) fn describe(micros: i64) -> String {
     const UNITS: [(&str, u64); 3] = [("days", 24 * 60), ("h", 60), ("min", 1)];
     // Rounded to the nearest minute.
     let mut minutes = (micros.unsigned_abs() + 30_000_000) / 60_000_000;

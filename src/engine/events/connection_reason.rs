@@ -84,7 +84,7 @@ pub enum ConnectionFailure {
 
 /// Why a profile waits before it connects again.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{failure}{}{}", advice(*.policy_closes), retry_after::further(*.asked))]
+#[error("{failure}{}{}", advice(*.policy_closes), retry_after::suffix(*.asked))]
 pub struct RetryReason {
     /// What went wrong.
     pub failure: ConnectionFailure,

@@ -25,7 +25,7 @@ pub enum Event {
         /// The entries of the chunk.
         entries: Vec<Entry>,
         /// Entries from this one on are of this run. Links of earlier entries are unusable, except those in
-        /// [`crate::engine::ProfileStatus::kept_links`].
+        /// [`crate::engine::ProfileStatus::restored_links`].
         live_from: Seq,
         /// Whether this was the last chunk.
         complete: bool,
@@ -38,18 +38,18 @@ pub enum Event {
         entries: Vec<Entry>,
     },
     /// Entries that the journal refuses, in ascending order, with sequence numbers of their own ([`Seq::is_kept`]). They are
-    /// in memory only until [`Event::Kept`] follows.
-    NotKept {
+    /// in memory only until [`Event::Persisted`] follows.
+    Unpersisted {
         /// The profile that the entries belong to.
         profile: ProfileId,
         /// The entries of the batch.
         entries: Vec<Entry>,
     },
-    /// Entries of [`Event::NotKept`] are in the journal now; see [`crate::activity::Activities::keep`].
-    Kept {
+    /// Entries of [`Event::Unpersisted`] are in the journal now; see [`crate::activity::Activities::keep`].
+    Persisted {
         /// The profile that the entries belong to.
         profile: ProfileId,
-        /// The number under which [`Event::NotKept`] reported the first of them.
+        /// The number under which [`Event::Unpersisted`] reported the first of them.
         from: Seq,
         /// The number that the journal gave to that entry.
         to: Seq,
@@ -57,7 +57,7 @@ pub enum Event {
         count: u64,
     },
     /// The history of a profile up to now was deleted from the journal, because the operator asked for it.
-    Forgotten {
+    HistoryCleared {
         /// The profile whose history was cleared.
         profile: ProfileId,
     },
@@ -89,7 +89,7 @@ pub enum Event {
         complete: bool,
     },
     /// Activities that a search of the journal found, in batches: the answer to [`Action::SearchOlder`].
-    Found {
+    SearchResults {
         /// The profile that was searched.
         profile: ProfileId,
         /// The number of the search.
@@ -124,15 +124,15 @@ pub enum Event {
         is_cut: bool,
     },
     /// Full texts: the answer to [`Action::ReadTexts`]. Texts that are no longer in the journal are missing.
-    WholeTexts {
+    FullTexts {
         /// The profile that the activities belong to.
         profile: ProfileId,
         /// The texts, each with its activity.
         texts: Vec<(ActivityKey, String)>,
     },
-    /// The earlier entries of rows that are in memory again: the answer to [`Action::ReadBack`], for
+    /// The earlier entries of rows that are in memory again: the answer to [`Action::ReadEarlierEntries`], for
     /// [`crate::activity::Activities::complete`].
-    ReadBack {
+    EarlierEntries {
         /// The profile that the rows belong to.
         profile: ProfileId,
         /// The rows, each with its entries in ascending order.
@@ -169,7 +169,7 @@ pub enum SearchEnd {
 #[derive(Debug, Clone, PartialEq)]
 pub enum SignInState {
     /// The server is deciding.
-    Asking,
+    Requesting,
     /// It failed, or the server refused it.
     Failed(Arc<SignInError>),
     /// The profile has its token.
@@ -241,7 +241,7 @@ pub enum DownloadStage {
     },
     /// The disk has too little space. If the GET was already sent, its answer is held open. The download continues when
     /// there is space, or at another path ([`Action::MoveDownload`]).
-    NoRoom {
+    NoSpace {
         /// Bytes needed.
         needed: u64,
         /// Bytes free.

@@ -68,7 +68,7 @@ pub enum NoticeReason {
     AlreadyRenewing,
     /// The server renews the token later.
     #[error("{0}")]
-    RenewalWaits(RestError),
+    RenewalDeferred(RestError),
     /// The token was renewed.
     #[error("The token was renewed.")]
     TokenRenewed,
@@ -84,7 +84,7 @@ pub enum NoticeReason {
     #[error(
         "{name} was signed out, but its token was not revoked yet. {why} Privicore Monitor tries again, also after a restart."
     )]
-    RevocationWaits {
+    RevocationDeferred {
         /// The profile's name.
         name: String,
         /// The failure.
@@ -92,7 +92,7 @@ pub enum NoticeReason {
     },
     /// The keyring keeps the secrets of a removed profile.
     #[error("{0}")]
-    SecretsKept(KeyringError),
+    SecretsNotDeleted(KeyringError),
     /// A profile can't be removed.
     #[error(
         "{name} was not removed, and nothing of it was deleted: {why} Remove it again once the journal can be written."
@@ -149,7 +149,7 @@ pub enum NoticeReason {
     },
     /// The commands of a gap are checked later.
     #[error("What was open across the gap is asked for as soon as the profile is connected.")]
-    GapWaits,
+    GapDeferred,
     /// A gap can't be read.
     #[error("The gap can't be reconciled: {0}")]
     GapUnreadable(SharedError<JournalError>),
@@ -158,8 +158,8 @@ pub enum NoticeReason {
     NothingToTrack,
 
     /// Messages were lost because the journal refused them until the end.
-    #[error("{}", lost_at_end(*.count, .why))]
-    LostAtEnd {
+    #[error("{}", lost_at_shutdown(*.count, .why))]
+    LostAtShutdown {
         /// How many.
         count: usize,
         /// The journal's error.
@@ -180,7 +180,7 @@ pub enum NoticeReason {
     },
     /// The history was not deleted.
     #[error("The activity is still in the journal: {0}")]
-    NotForgotten(SharedError<JournalError>),
+    HistoryNotCleared(SharedError<JournalError>),
     /// Earlier activity can't be read.
     #[error("Earlier activity can't be shown: {0}")]
     NotRestored(SharedError<JournalError>),
@@ -237,7 +237,7 @@ pub enum NoticeReason {
 
     /// The server asks to wait with a data request.
     #[error("The request for data waits. {0}")]
-    RequestWaits(RestError),
+    RequestDeferred(RestError),
     /// The request to repeat can't be read.
     #[error("The data can't be requested again: {0}")]
     RequestUnreadable(SharedError<JournalError>),
@@ -262,7 +262,7 @@ pub enum NoticeReason {
         "The data of {request} will not be saved by itself, because {most} requests are waited for already. Save it by hand when it \
          is ready."
     )]
-    TooManyAwaited {
+    TooManyExpected {
         /// The request.
         request: RequestId,
         /// The limit.
@@ -273,7 +273,7 @@ pub enum NoticeReason {
     NotMoved(Cause),
     /// A file was saved, but the server did not give its length.
     #[error("{0} was saved, but the server did not say how long it is: whether it is whole can't be shown.")]
-    LengthNotProved(String),
+    LengthUnknown(String),
     /// A download failed.
     #[error("{what} was not saved. {why}")]
     NotSaved {
@@ -329,16 +329,16 @@ pub enum PersistentReason {
     Stored(String),
     /// The key of sealed links is gone.
     #[error("{}", journal::key_gone(*.0))]
-    KeyGone(u64),
+    LinkKeyMissing(u64),
     /// Stored links were changed by something else.
-    #[error("{}", links_spoilt(*.0))]
-    LinksSpoilt(u64),
+    #[error("{}", links_tampered(*.0))]
+    LinksTampered(u64),
     /// The journal was damaged and repaired.
     #[error("{0}")]
     Repaired(RepairReport),
     /// The journal was replaced while it was open, and another one is in use now.
-    #[error("{}", vanished(.0))]
-    JournalVanished(PathBuf),
+    #[error("{}", journal_replaced(.0))]
+    JournalReplaced(PathBuf),
     /// The server refuses to revoke a token.
     #[error("{name} was signed out, but its token was not revoked. {why}")]
     NotRevoked {
@@ -360,7 +360,7 @@ impl PersistentReason {
     pub(crate) fn of_recovery(error: &JournalError) -> Self {
         match error {
             JournalError::Mended(report) => Self::Repaired(report.clone()),
-            JournalError::Vanished { path } => Self::JournalVanished(path.clone()),
+            JournalError::Vanished { path } => Self::JournalReplaced(path.clone()),
             other => Self::Stored(other.to_string()),
         }
     }
@@ -398,7 +398,7 @@ pub enum NoMessage {
     Unreadable(SharedError<JournalError>),
     /// Its bytes were never stored.
     #[error("its bytes are not kept. Without the system keyring they never were.")]
-    NotKept,
+    NotStored,
     /// The task that writes it panicked.
     #[error("the part of the program that writes it failed.")]
     WriterPanicked,
@@ -407,11 +407,11 @@ pub enum NoMessage {
     File(Cause),
 }
 
-fn vanished(path: &Path) -> String {
+fn journal_replaced(path: &Path) -> String {
     JournalError::Vanished { path: path.to_owned() }.to_string()
 }
 
-fn links_spoilt(count: u64) -> String {
+fn links_tampered(count: u64) -> String {
     Unsealed { spoilt: count, ..Unsealed::default() }.sentence().unwrap_or_default()
 }
 
@@ -441,7 +441,7 @@ fn status_unknown(commands: &[CommandId], why: &RestError) -> String {
     format!("The status of {first} is not known: {why}{rest}")
 }
 
-fn lost_at_end(count: usize, why: &SharedError<JournalError>) -> String {
+fn lost_at_shutdown(count: usize, why: &SharedError<JournalError>) -> String {
     let are = if count == 1 { "is" } else { "are" };
     let messages = counted(count as u64, "message");
     format!("{messages} could not be written to the journal before Privicore Monitor closed, and {are} lost: {why}")

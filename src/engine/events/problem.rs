@@ -38,7 +38,7 @@ pub enum ProblemKind {
     /// The journal cannot be read to show new entries.
     JournalRead,
     /// The history can't be cleared while data is being saved.
-    ForgetBlocked,
+    ClearBlocked,
     /// Old entries can't be deleted from the journal.
     Retention,
     /// The journal is larger than its limit, because open activities are never deleted.
@@ -67,7 +67,7 @@ pub enum ProblemReason {
         "The token ends in {} and was not renewed. Renew it, or sign in again, so that no acknowledgement is missed.",
         counted(*.minutes, "minute")
     )]
-    TokenEnds {
+    TokenExpiring {
         /// The remaining time in minutes.
         minutes: u64,
     },
@@ -78,7 +78,7 @@ pub enum ProblemReason {
          2026-02-21T15:33:44Z.",
         visible(.said)
     )]
-    UnreadableTokenEnd {
+    UnreadableTokenExpiry {
         /// The expiry as the server gives it, masked.
         said: String,
     },
@@ -122,7 +122,7 @@ pub enum ProblemReason {
     JournalRead(SharedError<JournalError>),
     /// Data is being saved, so the history can't be cleared.
     #[error("The activity can't be forgotten while data is being saved. Wait for the downloads, or cancel them.")]
-    ForgetBlocked,
+    ClearBlocked,
     /// The journal can't delete entries.
     #[error("The journal could not be kept within its limits: {0}")]
     Retention(SharedError<JournalError>),
@@ -222,7 +222,7 @@ impl ProblemReason {
     pub fn kind(&self) -> ProblemKind {
         match self {
             Self::TokenNotRenewed(_) | Self::NewTokenRefused => ProblemKind::TokenRenewal,
-            Self::TokenEnds { .. } | Self::UnreadableTokenEnd { .. } => ProblemKind::TokenExpiry,
+            Self::TokenExpiring { .. } | Self::UnreadableTokenExpiry { .. } => ProblemKind::TokenExpiry,
             Self::TokenRefused(_) => ProblemKind::TokenRefused,
             Self::NoToken(_) => ProblemKind::NoToken,
             Self::TokenKeyring(_) => ProblemKind::TokenKeyring,
@@ -231,7 +231,7 @@ impl ProblemReason {
             Self::MemoryOnly(_) | Self::SealingFailed(_) => ProblemKind::Sealing,
             Self::JournalWrite(_) => ProblemKind::JournalWrite,
             Self::JournalRead(_) => ProblemKind::JournalRead,
-            Self::ForgetBlocked => ProblemKind::ForgetBlocked,
+            Self::ClearBlocked => ProblemKind::ClearBlocked,
             Self::Retention(_) => ProblemKind::Retention,
             Self::JournalTooLarge => ProblemKind::JournalTooLarge,
             Self::StatusChecks(_) => ProblemKind::StatusChecks,
@@ -256,7 +256,7 @@ impl ProblemReason {
     /// What the operator can do about a profile's problem: the button's label, and its action.
     pub(crate) fn remedy(&self, profile: ProfileId) -> Option<(String, Action)> {
         match self {
-            Self::TokenEnds { .. } | Self::UnreadableTokenEnd { .. } => {
+            Self::TokenExpiring { .. } | Self::UnreadableTokenExpiry { .. } => {
                 Some(("Renew token".to_owned(), Action::RenewToken(profile)))
             }
             _ => None,

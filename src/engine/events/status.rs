@@ -54,7 +54,7 @@ pub struct ProfileStatus {
     /// The state of the key that decrypts its payloads.
     pub data_key: DataKeyStatus,
     /// Requests whose links came in an earlier run and are still usable, for [`crate::activity::Activities::keep_links`].
-    pub kept_links: Arc<BTreeSet<RequestId>>,
+    pub restored_links: Arc<BTreeSet<RequestId>>,
     /// The running downloads and saves, with their progress.
     pub downloads: BTreeMap<RequestId, DownloadProgress>,
 }
@@ -87,7 +87,7 @@ pub struct ConnectionHealth {
     pub message: Option<Instant>,
     /// The 95th percentile of the pauses between this profile's messages: a longer silence is unusual. `None` until this run
     /// has received enough messages.
-    pub usual: Option<Duration>,
+    pub p95_pause: Option<Duration>,
 }
 
 /// The state of a token.
@@ -103,7 +103,7 @@ pub enum TokenStatus {
         /// When it expires, if the server said so.
         expires_at: Option<Timestamp>,
         /// Whether the keyring stores it.
-        kept: bool,
+        persisted: bool,
     },
 }
 
@@ -122,5 +122,5 @@ pub struct DataKeyStatus {
     /// Whether this run has the key.
     pub known: bool,
     /// Whether the keyring stores it.
-    pub kept: bool,
+    pub persisted: bool,
 }

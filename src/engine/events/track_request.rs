@@ -27,27 +27,27 @@ impl TrackRequest {
     /// If an id or the label is invalid, or if there are no ids or too many.
     pub fn new(profile: Option<String>, ids: &[String], label: Option<&str>) -> Result<Self, InvalidTrackRequest> {
         let is_name = |text: &str| {
-            !text.is_empty() && text.chars().count() <= LONGEST_NAME && !text.chars().any(char::is_control)
+            !text.is_empty() && text.chars().count() <= MAX_NAME_LENGTH && !text.chars().any(char::is_control)
         };
-        if ids.len() > MOST_COMMANDS {
+        if ids.len() > MAX_COMMANDS {
             return Err(InvalidTrackRequest::TooMany(ids.len()));
         }
         let mut commands = Vec::with_capacity(ids.len());
         let mut known = std::collections::BTreeSet::new();
         for (id, number) in ids.iter().map(|id| id.trim()).zip(1..) {
             if !is_name(id) {
-                return Err(InvalidTrackRequest::NoId { number });
+                return Err(InvalidTrackRequest::InvalidId { number });
             }
             if known.insert(id) {
                 commands.push(CommandId::from(id));
             }
         }
         if commands.is_empty() {
-            return Err(InvalidTrackRequest::Nothing);
+            return Err(InvalidTrackRequest::Empty);
         }
         let label = label.map(str::trim).filter(|label| !label.is_empty());
         if label.is_some_and(|label| !is_name(label)) {
-            return Err(InvalidTrackRequest::NoLabel);
+            return Err(InvalidTrackRequest::InvalidLabel);
         }
         Ok(Self { profile, commands, label: label.map(str::to_owned) })
     }
@@ -73,21 +73,23 @@ impl TrackRequest {
 pub enum InvalidTrackRequest {
     /// There are no ids.
     #[error("No command id was given. Give the ids that Privicore answered with.")]
-    Nothing,
+    Empty,
     /// There are too many ids.
-    #[error("{0} command ids are too many at once. Give at most {MOST_COMMANDS}.")]
+    #[error("{0} command ids are too many at once. Give at most {MAX_COMMANDS}.")]
     TooMany(usize),
     /// An id is invalid.
     #[error(
-        "The command id {number} is empty, longer than {LONGEST_NAME} characters, or has characters that can't be shown."
+        "The command id {number} is empty, longer than {MAX_NAME_LENGTH} characters, or has characters that can't be shown."
     )]
-    NoId {
+    InvalidId {
         /// The position of the invalid id, from 1.
         number: usize,
     },
     /// The label is invalid.
-    #[error("The label is longer than {LONGEST_NAME} characters, or has characters that can't be shown. Give another.")]
-    NoLabel,
+    #[error(
+        "The label is longer than {MAX_NAME_LENGTH} characters, or has characters that can't be shown. Give another."
+    )]
+    InvalidLabel,
 }
 
 /// Why the instance that holds the data directory rejects a track request.
@@ -110,7 +112,7 @@ pub(crate) enum TrackError {
     NoProfile,
     /// More than one profile has that name.
     #[error("Several profiles are named {0}. Rename one of them in the window.")]
-    SeveralNamed(String),
+    AmbiguousName(String),
     /// The request names no profile, and there is more than one.
     #[error("There are several profiles. Say whose the commands are with --profile NAME.")]
     SeveralProfiles,
@@ -153,10 +155,10 @@ pub(crate) fn entries(commands: &[CommandId], label: Option<&str>, at: Timestamp
 }
 
 /// The most commands that one request may name. This many ids, at the length that known servers use, fit into a line.
-pub(crate) const MOST_COMMANDS: usize = 10_000;
+pub(crate) const MAX_COMMANDS: usize = 10_000;
 
 /// The longest id and the longest label that are accepted, in characters. A server's ids have 36.
-pub(crate) const LONGEST_NAME: usize = 200;
+pub(crate) const MAX_NAME_LENGTH: usize = 200;
 
 /// Why the instance that holds the data directory did not do what was requested, in its words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -17,7 +17,7 @@ pub enum PathCheck {
     /// The file exists already: the operator has to confirm that it is replaced.
     Exists(PathBuf),
     /// It can't be used: why, and what to do.
-    Wrong(String),
+    Invalid(String),
 }
 
 impl PathCheck {
@@ -34,29 +34,29 @@ impl PathCheck {
         };
         if !path.is_absolute() {
             let example = if cfg!(windows) { r"C:\Users\me\data.csv" } else { "/home/me/data.csv" };
-            return Self::Wrong(format!("Type the whole path, such as {example} or ~/data.csv."));
+            return Self::Invalid(format!("Type the whole path, such as {example} or ~/data.csv."));
         }
         let found = tokio::fs::metadata(&path).await;
         let is_folder = found.as_ref().is_ok_and(std::fs::Metadata::is_dir);
         match (kind, found) {
             (FileKind::Folder, Ok(_)) if is_folder => Self::Usable(path),
-            (FileKind::Folder, Ok(_)) => Self::Wrong("This is a file. Type the path of a folder.".to_owned()),
+            (FileKind::Folder, Ok(_)) => Self::Invalid("This is a file. Type the path of a folder.".to_owned()),
             (FileKind::Save, Ok(_)) if is_folder || ends_with_separator(typed) => {
-                Self::Wrong("This is a folder. Add the name of a file.".to_owned())
+                Self::Invalid("This is a folder. Add the name of a file.".to_owned())
             }
             (FileKind::Save, Ok(_)) => Self::Exists(path),
             (FileKind::Save, Err(error)) if error.kind() == io::ErrorKind::NotFound => {
-                let Some(folder) = path.parent() else { return Self::Wrong(missing(&path, &error)) };
+                let Some(folder) = path.parent() else { return Self::Invalid(missing(&path, &error)) };
                 if ends_with_separator(typed) {
-                    return Self::Wrong(missing(&path, &error));
+                    return Self::Invalid(missing(&path, &error));
                 }
                 match tokio::fs::metadata(folder).await {
                     Ok(found) if found.is_dir() => Self::Usable(path),
-                    Ok(_) => Self::Wrong(format!("{} is not a folder. Type another path.", folder.display())),
-                    Err(error) => Self::Wrong(missing(folder, &error)),
+                    Ok(_) => Self::Invalid(format!("{} is not a folder. Type another path.", folder.display())),
+                    Err(error) => Self::Invalid(missing(folder, &error)),
                 }
             }
-            (FileKind::Folder | FileKind::Save, Err(error)) => Self::Wrong(missing(&path, &error)),
+            (FileKind::Folder | FileKind::Save, Err(error)) => Self::Invalid(missing(&path, &error)),
         }
     }
 }
@@ -81,14 +81,14 @@ mod tests {
 
     #[tokio::test]
     #[expect(clippy::disallowed_methods, reason = "a file that another program wrote")]
-    async fn a_typed_path_is_looked_at_before_it_is_used() {
+    async fn a_typed_path_is_checked_before_it_is_used() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("there.csv");
         std::fs::write(&file, "").unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();
         let check = async |typed: String, kind| PathCheck::of(typed, kind).await;
         let wrong = async |typed: String, kind, says: &str| {
-            let PathCheck::Wrong(sentence) = PathCheck::of(typed.clone(), kind).await else {
+            let PathCheck::Invalid(sentence) = PathCheck::of(typed.clone(), kind).await else {
                 panic!("{typed} is not refused");
             };
             assert!(sentence.contains(says), "{typed}: {sentence}");

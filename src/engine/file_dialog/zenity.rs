@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_exit_of_zenity_means_what_it_means() {
+    async fn each_exit_code_of_zenity_has_its_result() {
         let chosen = answer(r#"for last; do :; done; printf '%s \344\n' "$last""#).await.unwrap().unwrap();
         assert_eq!(chosen.as_os_str().as_bytes(), b"/srv/data/rates.csv \xe4");
         assert_eq!(answer("exit 1").await.unwrap(), None);

@@ -26,11 +26,11 @@ pub(crate) use server::listen;
 /// If the request can't be sent or gets no response; the inner result says if it was refused.
 pub fn ask(data: &Path, tracking: &TrackRequest) -> Result<Result<usize, RequestError>, IpcError> {
     #[cfg(unix)]
-    return server::ask(data, tracking);
+    return server::send_request(data, tracking);
     #[cfg(not(unix))]
     {
         let _unused = (data, tracking);
-        Err(IpcError::NotHere)
+        Err(IpcError::Unsupported)
     }
 }
 
@@ -43,14 +43,14 @@ mod tests {
     use super::request::Request;
 
     use crate::activity::{Fact, LocalEvent, Timestamp};
-    use crate::engine::events::track_request::{LONGEST_NAME, MOST_COMMANDS, TrackRequest};
+    use crate::engine::events::track_request::{MAX_COMMANDS, MAX_NAME_LENGTH, TrackRequest};
 
     fn ids(ids: &[&str]) -> Vec<String> {
         ids.iter().map(|id| (*id).to_owned()).collect()
     }
 
     #[test]
-    fn what_was_asked_survives_the_line() {
+    fn a_request_survives_serialization() {
         let tracking = TrackRequest::new(Some("ops".into()), &ids(&["a", " b ", "a"]), Some(" deploy ")).unwrap();
         assert_eq!(tracking.len(), 2, "an id that came twice counts twice");
         let line = serde_json::to_vec(&Request::of(&tracking)).unwrap();
@@ -63,9 +63,9 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_with_a_sentence() {
-        let long = "x".repeat(LONGEST_NAME + 1);
-        let many = vec!["a".to_owned(); MOST_COMMANDS + 1];
+    fn an_invalid_request_is_refused_with_a_sentence() {
+        let long = "x".repeat(MAX_NAME_LENGTH + 1);
+        let many = vec!["a".to_owned(); MAX_COMMANDS + 1];
         for (ids, label) in [
             (ids(&[]), None),
             (ids(&["a", ""]), None),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_others_are_refused() {
+    fn lines_of_other_programs_are_refused() {
         for line in [
             "",
             "null",

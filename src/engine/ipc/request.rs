@@ -7,7 +7,7 @@ use crate::engine::events::track_request::{NotConfirmed, TrackError, TrackReques
 use crate::settings::atomic::in_words;
 
 /// The longest line, in bytes.
-pub(crate) const LONGEST_LINE: u64 = 1024 * 1024;
+pub(crate) const MAX_LINE_LENGTH: u64 = 1024 * 1024;
 
 /// Why the local socket is not available.
 #[derive(Debug, thiserror::Error)]
@@ -51,12 +51,12 @@ pub enum IpcError {
     #[error(
         "Privicore Monitor is running with this data directory, but does not listen to other programs. Track the commands in its window."
     )]
-    Nobody,
+    NotRunning,
     /// On this system a local socket can't be restricted to its owner.
     #[error(
         "On this system a running Privicore Monitor can't be asked by another program. Track the commands in its window, or quit it first."
     )]
-    NotHere,
+    Unsupported,
     /// The local socket can't be used.
     #[error(transparent)]
     Socket(#[from] SocketError),
@@ -65,7 +65,7 @@ pub enum IpcError {
         "The running Privicore Monitor did not take the command ids within {seconds} s, because it is busy. They are not \
          tracked. Try again in a moment."
     )]
-    NotTaken {
+    NotAccepted {
         /// How long it was waited for.
         seconds: u64,
     },
@@ -74,7 +74,7 @@ pub enum IpcError {
     NotConfirmed(#[from] NotConfirmed),
     /// The response can't be read.
     #[error("The running Privicore Monitor gave no answer that can be read: {}. Is it of another version?", in_words(.0))]
-    Answer(#[source] io::Error),
+    Response(#[source] io::Error),
 }
 
 /// The line with the request.

@@ -17,15 +17,15 @@ use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::track_request::{IncomingRequest, NotConfirmed, RequestError, TrackError, TrackRequest};
 use crate::engine::runtime::tasks::TaskOwner;
 
-use super::request::{IpcError, LONGEST_LINE, Request, Response, SocketError};
+use super::request::{IpcError, MAX_LINE_LENGTH, Request, Response, SocketError};
 use super::socket_path::{self, SocketPath};
 
 /// The most connections at a time; further ones wait to be accepted.
-const CONNECTIONS: usize = 8;
+const MAX_CONNECTIONS: usize = 8;
 /// How long a request may take to arrive.
-const QUESTION_BUDGET: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the client waits for the response, because the journal may be busy.
-const ANSWER_BUDGET: Duration = Duration::from_secs(15);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
 /// The pause after a failed accept, for example because too many files are open.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -50,11 +50,11 @@ pub(crate) async fn listen(data: PathBuf, context: EngineContext) {
     let bound = match bind(&data) {
         Ok(bound) => bound,
         Err(why) => {
-            context.event_sender.notice(Notice::new(Severity::Warning, None, NoticeReason::NoSocket(why.into())));
+            context.event_sender.send_notice(Notice::new(Severity::Warning, None, NoticeReason::NoSocket(why.into())));
             return;
         }
     };
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match bound.listener.accept().await {
@@ -64,7 +64,7 @@ pub(crate) async fn listen(data: PathBuf, context: EngineContext) {
                     serve(stream, owner, spawner, reports).await;
                     drop(place);
                 };
-                context.spawner.finish("answering another program", answering);
+                context.spawner.spawn_to_completion("answering another program", answering);
             }
             Err(error) => {
                 tracing::warn!(%error, "the local socket gave no connection");
@@ -75,17 +75,17 @@ pub(crate) async fn listen(data: PathBuf, context: EngineContext) {
 }
 
 fn bind(data: &Path) -> Result<BoundListener, SocketError> {
-    let place = socket_path::of(data, socket_path::runtime_folder())?;
-    let owner = place.prepare()?;
-    let failed = |source: io::Error| unusable(&place, source);
-    let listener = UnixListener::bind(&place.socket).map_err(failed)?;
-    let bound = BoundListener { listener, path: place.socket.clone(), owner };
-    place.close_to_others().map_err(failed)?;
+    let socket_path = socket_path::of(data, socket_path::runtime_folder())?;
+    let owner = socket_path.prepare()?;
+    let failed = |source: io::Error| unusable(&socket_path, source);
+    let listener = UnixListener::bind(&socket_path.socket).map_err(failed)?;
+    let bound = BoundListener { listener, path: socket_path.socket.clone(), owner };
+    socket_path.restrict_to_owner().map_err(failed)?;
     Ok(bound)
 }
 
-fn unusable(place: &SocketPath, source: io::Error) -> SocketError {
-    SocketError::Unusable { socket: place.socket.clone(), source }
+fn unusable(socket_path: &SocketPath, source: io::Error) -> SocketError {
+    SocketError::Unusable { socket: socket_path.socket.clone(), source }
 }
 
 /// Answers one request.
@@ -99,8 +99,8 @@ async fn serve(stream: UnixStream, owner: u32, spawner: TaskOwner, reports: mpsc
     }
     let (read, mut write) = stream.into_split();
     let mut line = Vec::new();
-    let mut question = tokio::io::BufReader::new(read.take(LONGEST_LINE));
-    let arrives = tokio::time::timeout(QUESTION_BUDGET, question.read_until(b'\n', &mut line));
+    let mut question = tokio::io::BufReader::new(read.take(MAX_LINE_LENGTH));
+    let arrives = tokio::time::timeout(REQUEST_TIMEOUT, question.read_until(b'\n', &mut line));
     // A stopping engine does not wait for a request, but still answers one that has arrived.
     match spawner.until_stopped(arrives).await {
         Some(Ok(Ok(_))) if line.ends_with(b"\n") => {}
@@ -110,7 +110,7 @@ async fn serve(stream: UnixStream, owner: u32, spawner: TaskOwner, reports: mpsc
         }
     }
     let answer = match Request::read(&line) {
-        Ok(tracking) => pass_on(tracking, &reports).await,
+        Ok(tracking) => forward(tracking, &reports).await,
         Err(refused) => Some(Err(refused)),
     };
     let Some(answer) = answer else {
@@ -136,73 +136,73 @@ async fn serve(stream: UnixStream, owner: u32, spawner: TaskOwner, reports: mpsc
 
 /// Passes a request to the supervisor; `None` if that is stopping. From then on the supervisor owns the request. This waits no
 /// longer than the client does, so that a journal that refuses does not use up the connections.
-async fn pass_on(tracking: TrackRequest, reports: &mpsc::Sender<InternalEvent>) -> Option<Result<usize, TrackError>> {
+async fn forward(tracking: TrackRequest, reports: &mpsc::Sender<InternalEvent>) -> Option<Result<usize, TrackError>> {
     let (reply, answer) = oneshot::channel();
     reports.send(InternalEvent::Track(IncomingRequest { tracking, reply })).await.ok()?;
-    match tokio::time::timeout(ANSWER_BUDGET, answer).await {
+    match tokio::time::timeout(RESPONSE_TIMEOUT, answer).await {
         Ok(answered) => answered.ok(),
-        Err(_elapsed) => Some(Err(TrackError::NotConfirmed(NotConfirmed { seconds: ANSWER_BUDGET.as_secs() }))),
+        Err(_elapsed) => Some(Err(TrackError::NotConfirmed(NotConfirmed { seconds: RESPONSE_TIMEOUT.as_secs() }))),
     }
 }
 
 /// Sends a request and waits for the response.
-pub(crate) fn ask(data: &Path, tracking: &TrackRequest) -> Result<Result<usize, RequestError>, IpcError> {
-    ask_within(data, tracking, ANSWER_BUDGET)
+pub(crate) fn send_request(data: &Path, tracking: &TrackRequest) -> Result<Result<usize, RequestError>, IpcError> {
+    send_request_within(data, tracking, RESPONSE_TIMEOUT)
 }
 
-fn ask_within(
+fn send_request_within(
     data: &Path,
     tracking: &TrackRequest,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Result<usize, RequestError>, IpcError> {
     let place = socket_path::of(data, socket_path::runtime_folder())?;
     let mut stream = match BlockingStream::connect(&place.socket) {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-            return Err(IpcError::Nobody);
+            return Err(IpcError::NotRunning);
         }
         Err(error) => return Err(unusable(&place, error).into()),
     };
     let asking = |stream: &mut BlockingStream| {
-        stream.set_write_timeout(Some(QUESTION_BUDGET))?;
+        stream.set_write_timeout(Some(REQUEST_TIMEOUT))?;
         let mut line = serde_json::to_vec(&Request::of(tracking))?;
         line.push(b'\n');
         stream.write_all(&line)
     };
     let hearing = |stream: BlockingStream| {
-        stream.set_read_timeout(Some(patience))?;
+        stream.set_read_timeout(Some(timeout))?;
         let mut answer = Vec::new();
-        BufReader::new(stream.take(LONGEST_LINE)).read_until(b'\n', &mut answer)?;
+        BufReader::new(stream.take(MAX_LINE_LENGTH)).read_until(b'\n', &mut answer)?;
         Ok(answer)
     };
     asking(&mut stream).map_err(|error| match error {
-        error if is_late(&error) => IpcError::NotTaken { seconds: QUESTION_BUDGET.as_secs() },
-        error if has_gone(&error) => IpcError::Nobody,
-        error => IpcError::Answer(error),
+        error if is_timeout(&error) => IpcError::NotAccepted { seconds: REQUEST_TIMEOUT.as_secs() },
+        error if is_disconnect(&error) => IpcError::NotRunning,
+        error => IpcError::Response(error),
     })?;
     let answer = hearing(stream).map_err(|error: io::Error| match error {
-        error if is_late(&error) => NotConfirmed { seconds: patience.as_secs() }.into(),
-        error if has_gone(&error) => IpcError::Nobody,
-        error => IpcError::Answer(error),
+        error if is_timeout(&error) => NotConfirmed { seconds: timeout.as_secs() }.into(),
+        error if is_disconnect(&error) => IpcError::NotRunning,
+        error => IpcError::Response(error),
     })?;
     if answer.is_empty() {
-        return Err(IpcError::Nobody);
+        return Err(IpcError::NotRunning);
     }
     match serde_json::from_slice(&answer) {
         Ok(Response::Accepted(count)) => Ok(Ok(count)),
         Ok(Response::Usage(why)) => Ok(Err(RequestError::Usage(why))),
         Ok(Response::Failed(why)) => Ok(Err(RequestError::Failed(why))),
-        Err(error) => Err(IpcError::Answer(error.into())),
+        Err(error) => Err(IpcError::Response(error.into())),
     }
 }
 
 /// Whether the server closed the connection without a response, because its engine is stopping.
-fn has_gone(error: &io::Error) -> bool {
+fn is_disconnect(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 /// Whether a socket operation timed out.
-fn is_late(error: &io::Error) -> bool {
+fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
@@ -212,10 +212,10 @@ mod tests {
     use crate::engine::events::event_queue;
 
     #[tokio::test(start_paused = true)]
-    async fn a_journal_that_refuses_does_not_use_up_the_connections() {
+    async fn a_refusing_journal_does_not_use_up_the_connections() {
         let tracking = TrackRequest::new(None, &["c-1".into()], None).unwrap();
         let (reports, mut reported) = mpsc::channel(1);
-        let Some(Err(late @ TrackError::NotConfirmed(_))) = pass_on(tracking.clone(), &reports).await else {
+        let Some(Err(late @ TrackError::NotConfirmed(_))) = forward(tracking.clone(), &reports).await else {
             panic!("it was answered")
         };
         let sentence = late.to_string();
@@ -225,16 +225,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_holder_that_ends_in_the_middle_is_nobody_any_more() {
+    async fn a_process_that_ends_during_a_request_counts_as_not_running() {
         let data = tempfile::tempdir().unwrap();
         let bound = bind(data.path()).unwrap();
-        let (event_sender, _events) = event_queue::pair(Arc::new(|| {}));
+        let (event_sender, _events) = event_queue::channel(Arc::new(|| {}));
         let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender);
         let tracking = TrackRequest::new(None, &["c-1".into()], None).unwrap();
         // It may have read the request, or not.
         for reads in [true, false] {
             let (folder, asked) = (data.path().to_owned(), tracking.clone());
-            let asking = spawner.blocking("asking", move || ask(&folder, &asked));
+            let asking = spawner.blocking("asking", move || send_request(&folder, &asked));
             let (mut stream, _unnamed) = bound.listener.accept().await.unwrap();
             if reads {
                 let read = stream.read(&mut [0; 4_096]).await.unwrap();
@@ -242,20 +242,20 @@ mod tests {
             }
             drop(stream);
             let told = asking.await.unwrap().unwrap_err();
-            assert!(matches!(told, IpcError::Nobody), "{told:?}");
+            assert!(matches!(told, IpcError::NotRunning), "{told:?}");
         }
     }
 
     #[tokio::test]
-    async fn an_answer_that_does_not_come_in_time_is_told_as_that_and_the_ids_have_arrived() {
+    async fn a_late_response_is_reported_as_not_confirmed_and_the_ids_are_tracked() {
         let data = tempfile::tempdir().unwrap();
         let bound = bind(data.path()).unwrap();
         let tracking = TrackRequest::new(Some("ops".into()), &["c-1".into(), "c-2".into()], Some("deploy")).unwrap();
         let (reports, mut reported) = mpsc::channel(1);
         let (folder, asked) = (data.path().to_owned(), tracking.clone());
-        let (event_sender, _events) = event_queue::pair(Arc::new(|| {}));
+        let (event_sender, _events) = event_queue::channel(Arc::new(|| {}));
         let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender);
-        let asking = spawner.blocking("asking", move || ask_within(&folder, &asked, Duration::from_millis(1)));
+        let asking = spawner.blocking("asking", move || send_request_within(&folder, &asked, Duration::from_millis(1)));
         let (stream, _unnamed) = bound.listener.accept().await.unwrap();
         let serving = serve(stream, bound.owner, spawner, reports);
         tokio::pin!(serving);

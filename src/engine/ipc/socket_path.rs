@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::request::SocketError;
 
 /// The longest socket path that every Unix supports, in bytes (macOS: 104 with the terminating zero).
-const LONGEST_PATH: usize = 103;
+const MAX_PATH_LENGTH: usize = 103;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SocketPath {
@@ -30,8 +30,8 @@ pub(crate) fn of(data: &Path, runtime: Option<PathBuf>) -> Result<SocketPath, So
         None => SocketPath { folder: data.join("run"), socket: data.join("run/track.sock") },
     };
     let length = place.socket.as_os_str().len();
-    if length > LONGEST_PATH {
-        return Err(SocketError::TooLong { socket: place.socket, length, most: LONGEST_PATH });
+    if length > MAX_PATH_LENGTH {
+        return Err(SocketError::TooLong { socket: place.socket, length, most: MAX_PATH_LENGTH });
     }
     Ok(place)
 }
@@ -58,7 +58,7 @@ impl SocketPath {
     }
 
     /// Restricts the socket to its owner.
-    pub(crate) fn close_to_others(&self) -> io::Result<()> {
+    pub(crate) fn restrict_to_owner(&self) -> io::Result<()> {
         let closed = std::fs::set_permissions(&self.socket, Permissions::from_mode(0o600));
         // The folder keeps others from reaching the socket.
         closed.or_else(|error| if is_private(&self.folder) { Ok(()) } else { Err(error) })
@@ -80,13 +80,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fingerprint_is_the_published_one() {
+    fn the_fingerprint_is_64_bit_fnv_1a() {
         assert_eq!(fingerprint(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fingerprint(b"foobar"), 0x8594_4171_f739_67e8);
     }
 
     #[test]
-    fn data_folders_have_sockets_of_their_own_and_one_folder_has_one() {
+    fn each_data_folder_has_exactly_one_socket_of_its_own() {
         let root = tempfile::tempdir().unwrap();
         let (one, two) = (root.path().join("one"), root.path().join("two"));
         std::fs::create_dir(&one).unwrap();
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_runtime_folder_the_socket_lies_with_the_data() {
+    fn without_a_runtime_folder_the_socket_is_in_the_data_folder() {
         let root = tempfile::tempdir().unwrap();
         for runtime in [None, Some(PathBuf::from("relative")), Some(root.path().join("gone"))] {
             assert!(of(root.path(), runtime).unwrap().socket.starts_with(root.path()));
@@ -105,14 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_too_long_is_a_sentence() {
+    fn a_path_that_is_too_long_is_an_error_with_a_sentence() {
         let root = tempfile::tempdir().unwrap();
         let why = of(&root.path().join("x".repeat(200)), None).unwrap_err().to_string();
         assert!(why.contains("too long") && why.ends_with('.'), "{why}");
     }
 
     #[test]
-    fn the_folder_is_for_its_owner_only_whatever_it_was_before() {
+    fn the_folder_is_restricted_to_its_owner_whatever_it_was_before() {
         let root = tempfile::tempdir().unwrap();
         let place = of(root.path(), None).unwrap();
         std::fs::create_dir(&place.folder).unwrap();

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// The opcode of a close frame (RFC 6455, section 5.5.1).
 const CLOSE: u8 = 8;
 /// The longest payload of a control frame, in bytes.
-const LONGEST: usize = 125;
+const MAX_PAYLOAD_SIZE: usize = 125;
 
 /// A close frame.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Frames {
             let part = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
             let (payload, rest) = bytes.split_at(part);
             if let (true, Some(close)) = (self.is_close, &mut self.close) {
-                close.extend(payload.iter().take(LONGEST.saturating_sub(close.len())));
+                close.extend(payload.iter().take(MAX_PAYLOAD_SIZE.saturating_sub(close.len())));
             }
             self.left = self.left.saturating_sub(part as u64);
             bytes = rest;
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_close_frame_is_found_behind_frames_of_every_length_however_the_bytes_come() {
+    fn a_close_frame_is_found_after_frames_of_every_length_however_the_bytes_arrive() {
         // Payloads that look like close frames.
         let others = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000].map(|length| frame(1, &vec![0x88; length]));
         let close = frame(CLOSE, &[&4001_u16.to_be_bytes(), b"bye\xff".as_slice()].concat());
@@ -165,7 +165,7 @@ mod tests {
         };
         assert_eq!(of(&frame(CLOSE, b"")), Some((None, 0)));
         assert_eq!(of(&frame(CLOSE, b"x")), Some((None, 0)));
-        assert_eq!(of(&frame(CLOSE, &vec![0x88; 70_000])), Some((Some(0x8888), LONGEST - 2)));
+        assert_eq!(of(&frame(CLOSE, &vec![0x88; 70_000])), Some((Some(0x8888), MAX_PAYLOAD_SIZE - 2)));
         assert_eq!(of(&frame(9, b"ping")), None);
     }
 }

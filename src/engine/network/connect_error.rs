@@ -41,7 +41,7 @@ pub enum ConnectError {
         source: SystemError,
     },
     /// TLS failed.
-    #[error("The encrypted connection to {host} failed: {}.{}", failure::of_stream(.source), further(.shortfall.as_ref()))]
+    #[error("The encrypted connection to {host} failed: {}.{}", failure::of_stream(.source), shortfall_sentence(.shortfall.as_ref()))]
     Tls {
         /// The host to connect to.
         host: String,
@@ -95,8 +95,8 @@ impl ConnectError {
 /// A response that does not upgrade the connection.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error(
-    "answered with HTTP status {} instead of a WebSocket{}. {}", .status.as_u16(), said(.words),
-    advice(.status.as_u16(), .onward.as_deref())
+    "answered with HTTP status {} instead of a WebSocket{}. {}", .status.as_u16(), quoted(.words),
+    advice(.status.as_u16(), .redirect_target.as_deref())
 )]
 pub struct Refusal {
     /// The status of the response.
@@ -104,7 +104,7 @@ pub struct Refusal {
     /// The server's words on one line; may be empty.
     pub(crate) words: String,
     /// The redirect target: only its origin.
-    pub(crate) onward: Option<String>,
+    pub(crate) redirect_target: Option<String>,
     /// When the server wants to be asked again.
     pub retry_after: Option<RetryAfter>,
 }
@@ -148,7 +148,7 @@ pub enum HandshakeError {
 }
 
 /// The server's words as part of a sentence.
-fn said(words: &str) -> String {
+fn quoted(words: &str) -> String {
     if words.is_empty() { String::new() } else { format!(": “{words}”") }
 }
 
@@ -168,6 +168,6 @@ fn advice(status: u16, onward: Option<&str>) -> String {
 }
 
 /// The missing certificate authorities, to be appended to a sentence.
-fn further(shortfall: Option<&Shortfall>) -> String {
+fn shortfall_sentence(shortfall: Option<&Shortfall>) -> String {
     shortfall.map(|shortfall| format!(" {shortfall}")).unwrap_or_default()
 }

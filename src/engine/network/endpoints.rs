@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_speaks_plain_text_beyond_this_machine_without_consent() {
+    fn plain_text_beyond_this_machine_needs_consent() {
         let mut profile = profile("https://a.example.com", "ws://w.example.com", "https://d.example.com");
         let error = Endpoints::of(&profile).unwrap_err();
         assert_eq!(error, EndpointError::NoConsent { hosts: "w.example.com".into() });
@@ -143,13 +143,13 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_address_is_named_by_its_field() {
+    fn an_invalid_address_is_named_by_its_field() {
         let error = Endpoints::of(&profile("https://a", "wss://w", "")).unwrap_err().to_string();
         assert!(error.starts_with("The download address can't be used. "), "{error}");
     }
 
     #[test]
-    fn calls_are_made_below_the_address_and_ids_are_escaped() {
+    fn call_paths_are_appended_to_the_address_and_ids_are_escaped() {
         let endpoints = Endpoints::of(&profile("https://a/cab/?x=1#y", "wss://w", "https://d")).unwrap();
         assert_eq!(endpoints.call(&["request-status", "../a?b"]).as_str(), "https://a/cab/request-status/..%2Fa%3Fb");
         let endpoints = Endpoints::of(&profile("https://a", "wss://w", "https://d")).unwrap();

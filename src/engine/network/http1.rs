@@ -21,11 +21,11 @@ use super::transport::Transport;
 pub(crate) const USER_AGENT: &str = concat!("privicore-monitor/", env!("CARGO_PKG_VERSION"));
 
 /// The most header fields in a response.
-const MOST_HEADERS: usize = 1000;
+const MAX_HEADERS: usize = 1000;
 /// The longest header section of a response, in bytes.
-const LONGEST_HEAD: usize = 64 * 1024;
+const MAX_HEAD_SIZE: usize = 64 * 1024;
 /// The most bytes of a body that are read.
-const LONGEST_BODY: usize = 64 * 1024;
+const MAX_BODY_SIZE: usize = 64 * 1024;
 
 /// Why there is no response.
 #[derive(Debug, thiserror::Error)]
@@ -65,8 +65,8 @@ pub(crate) async fn send(stream: Box<dyn Transport>, request: Request<String>) -
     let mut builder = Builder::new();
     builder
         .title_case_headers(true)
-        .max_headers(MOST_HEADERS)
-        .max_header_size(LONGEST_HEAD)
+        .max_headers(MAX_HEADERS)
+        .max_header_size(MAX_HEAD_SIZE)
         .allow_obsolete_multiline_headers_in_responses(true)
         .allow_spaces_after_header_name_in_responses(true)
         .ignore_invalid_headers_in_responses(true);
@@ -91,7 +91,7 @@ impl Answer {
     pub(crate) async fn text(mut self, until: Instant) -> String {
         let mut bytes = Vec::new();
         let frame_decoder = async {
-            while bytes.len() < LONGEST_BODY {
+            while bytes.len() < MAX_BODY_SIZE {
                 let next = self.exchange.drive(poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx)));
                 let Some(Ok(frame)) = next.await else { break };
                 bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
@@ -100,15 +100,15 @@ impl Answer {
         if tokio::time::timeout_at(until, frame_decoder).await.is_err() {
             tracing::debug!("the whole body did not come in time");
         }
-        bytes.truncate(LONGEST_BODY);
+        bytes.truncate(MAX_BODY_SIZE);
         String::from_utf8_lossy(&bytes).into_owned()
     }
 }
 
 impl Exchange {
     /// Drives the connection until `wanted` completes.
-    async fn drive<F: Future>(&mut self, wanted: F) -> F::Output {
-        let mut wanted = pin!(wanted);
+    async fn drive<F: Future>(&mut self, future: F) -> F::Output {
+        let mut wanted = pin!(future);
         poll_fn(|cx| {
             if !self.ended {
                 // An error of the connection also reaches the future that waits for it.

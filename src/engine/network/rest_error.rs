@@ -56,7 +56,7 @@ pub enum RestError {
     #[error("The server refused the token{}. Sign in again.", quoted(.0))]
     Unauthorised(String),
     /// Any other status that is not a success.
-    #[error("{host} answered with status {status}{}.{}", quoted(.words), retry_after::further(*.wait))]
+    #[error("{host} answered with status {status}{}.{}", quoted(.words), retry_after::suffix(*.wait))]
     Status {
         /// The host that answered.
         host: String,
@@ -91,8 +91,8 @@ impl RestError {
     /// How long the server or the proxy asks to wait before the next call, if it does.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Status { wait, .. } => wait.map(|wait| wait.min(retry_after::LONGEST)),
-            Self::ProxyWaits { wait, .. } => Some((*wait).min(retry_after::LONGEST)),
+            Self::Status { wait, .. } => wait.map(|wait| wait.min(retry_after::MAX_WAIT)),
+            Self::ProxyWaits { wait, .. } => Some((*wait).min(retry_after::MAX_WAIT)),
             _ => None,
         }
     }

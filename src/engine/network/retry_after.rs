@@ -10,7 +10,7 @@ use crate::protocol::http_date;
 use super::http_date::date_of;
 
 /// The longest wait that is respected. A server that asks for more is asked again after this time.
-pub(crate) const LONGEST: Duration = Duration::from_mins(5);
+pub(crate) const MAX_WAIT: Duration = Duration::from_mins(5);
 
 /// When a server wants to be asked again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +46,12 @@ impl RetryAfter {
 
 /// The sentence for the operator about a wait that the server asks for and that is respected.
 pub(crate) fn sentence(wait: Duration) -> String {
-    if wait > LONGEST {
-        format!("The server asks to wait {}; Privicore Monitor waits {}.", span(wait), span(LONGEST))
+    if wait > MAX_WAIT {
+        format!(
+            "The server asks to wait {}; Privicore Monitor waits {}.",
+            describe_duration(wait),
+            describe_duration(MAX_WAIT)
+        )
     } else {
         asked(wait)
     }
@@ -55,16 +59,16 @@ pub(crate) fn sentence(wait: Duration) -> String {
 
 /// The same sentence if the operator has to try again.
 pub(crate) fn asked(wait: Duration) -> String {
-    format!("The server asks to wait {}.", span(wait))
+    format!("The server asks to wait {}.", describe_duration(wait))
 }
 
 /// The same, to be appended to another sentence; empty if the server asks for no wait.
-pub(crate) fn further(wait: Option<Duration>) -> String {
+pub(crate) fn suffix(wait: Option<Duration>) -> String {
     wait.map(|wait| format!(" {}", sentence(wait))).unwrap_or_default()
 }
 
 /// A duration in its two largest units, rounded up to seconds.
-fn span(time: Duration) -> String {
+fn describe_duration(time: Duration) -> String {
     let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
     let parts = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
     let first = parts.iter().position(|(count, _)| *count > 0).unwrap_or(parts.len() - 1);
@@ -112,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_shown_and_so_is_where_it_is_cut() {
+    fn a_wait_is_shown_and_so_is_its_limit() {
         for (seconds, shown) in [
             (0, "The server asks to wait 0 s."),
             (45, "The server asks to wait 45 s."),

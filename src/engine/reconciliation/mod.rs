@@ -1,6 +1,6 @@
 //! Asks the server for the outcome of open commands: after each join, and when a command has been silent for long.
 //!
-//! One task per profile. At most [`AT_ONCE`] requests are in flight and at least [`PAUSE`] lies between two, so that a server that
+//! One task per profile. At most [`MAX_IN_FLIGHT`] requests are in flight and at least [`PAUSE`] lies between two, so that a server that
 //! comes back is not flooded. It asks only while joined: a request before the join would leave a time between the answer and
 //! the first message of the socket uncovered, and the join proves that the token is valid. An answer is stored as an entry like a
 //! received message; "pending" is stored only once. This task also reports commands whose outcome never reached the socket.
@@ -28,14 +28,14 @@ use crate::protocol::{CommandId, CommandStatus};
 use crate::settings::ProfileId;
 
 /// Requests in flight at once.
-const AT_ONCE: usize = 4;
+const MAX_IN_FLIGHT: usize = 4;
 /// The shortest time between the starts of two requests: ten a second.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Asks a server for the status of commands.
 pub(crate) trait StatusClient: Send + Sync + 'static {
     /// Asks for the outcome of a command.
-    fn ask(
+    fn check(
         &self,
         session_credentials: Arc<SessionCredentials>,
         command: CommandId,
@@ -47,16 +47,16 @@ pub(crate) struct RestStatusClient {
     /// The REST client.
     pub(crate) rest: RestClient,
     /// The form that this server was found to accept.
-    pub(crate) dialect: StatusMethod,
+    pub(crate) method: StatusMethod,
 }
 
 impl StatusClient for RestStatusClient {
-    fn ask(
+    fn check(
         &self,
         session_credentials: Arc<SessionCredentials>,
         command: CommandId,
     ) -> BoxFuture<'static, Result<StatusCheck, RestError>> {
-        let (rest, dialect) = (self.rest.clone(), self.dialect.clone());
+        let (rest, dialect) = (self.rest.clone(), self.method.clone());
         Box::pin(async move {
             rest.request_status(&session_credentials.endpoints, &session_credentials.token, &command, &dialect).await
         })
@@ -69,7 +69,7 @@ pub(crate) struct Reconciler {
     /// The commands without an outcome.
     pub(crate) pending_commands: PendingCommands,
     /// Sends the requests.
-    pub(crate) asker: Arc<dyn StatusClient>,
+    pub(crate) status_client: Arc<dyn StatusClient>,
     /// Commits the answers.
     pub(crate) journal_writer: JournalWriter,
     /// Publishes events to the window.
@@ -95,62 +95,62 @@ struct RunState {
     /// The number of the credentials whose token a request found refused: they are not used again.
     refused: Option<u64>,
     /// Whether the operator was told that requests fail.
-    told: bool,
+    reported: bool,
 }
 
 impl Reconciler {
     /// Runs until it is dropped.
     pub(crate) async fn run(self) {
         let mut flying: FuturesUnordered<BoxFuture<'static, Answer>> = FuturesUnordered::new();
-        let mut round = RunState { next_start: Instant::now(), refused: None, told: false };
+        let mut round = RunState { next_start: Instant::now(), refused: None, reported: false };
         loop {
-            self.tell_shortfalls();
+            self.report_shortfalls();
             let joined = self.pending_commands.joined();
             if joined.is_none() {
                 // Nothing is requested now; the connection reports any problem.
-                self.answers_again(&mut round);
+                self.resolve_problem(&mut round);
             }
             let session_credentials = joined
                 .map(|joined| joined.session_credentials)
                 .filter(|session_credentials| round.refused != Some(session_credentials.number));
             let question = match &session_credentials {
-                Some(_) if flying.len() < AT_ONCE => {
-                    self.pending_commands.next_question().map(|due| due.max(round.next_start))
+                Some(_) if flying.len() < MAX_IN_FLIGHT => {
+                    self.pending_commands.next_due().map(|due| due.max(round.next_start))
                 }
                 _ => None,
             };
             tokio::select! {
                 () = self.pending_commands.changed() => {}
-                Some(answer) = flying.next(), if !flying.is_empty() => self.answered(answer, &mut round).await,
-                () = at(question) => {
+                Some(answer) = flying.next(), if !flying.is_empty() => self.on_answer(answer, &mut round).await,
+                () = sleep_until(question) => {
                     let now = Instant::now();
-                    if let (Some(session_credentials), Some(command)) = (session_credentials, self.pending_commands.question(now)) {
+                    if let (Some(session_credentials), Some(command)) = (session_credentials, self.pending_commands.take_due(now)) {
                         round.next_start = now + PAUSE;
-                        flying.push(self.question(session_credentials, command));
+                        flying.push(self.check(session_credentials, command));
                     }
                 }
             }
         }
     }
 
-    fn question(&self, session_credentials: Arc<SessionCredentials>, command: CommandId) -> BoxFuture<'static, Answer> {
+    fn check(&self, session_credentials: Arc<SessionCredentials>, command: CommandId) -> BoxFuture<'static, Answer> {
         let number = session_credentials.number;
-        let asked = self.asker.ask(session_credentials, command.clone());
-        let journal_writer = self.journal_writer.until_forgotten();
+        let asked = self.status_client.check(session_credentials, command.clone());
+        let journal_writer = self.journal_writer.until_cleared();
         Box::pin(async move { Answer { journal_writer, credentials_number: number, command, outcome: asked.await } })
     }
 
-    async fn answered(&self, answer: Answer, round: &mut RunState) {
+    async fn on_answer(&self, answer: Answer, round: &mut RunState) {
         let Answer { journal_writer, credentials_number, command, outcome } = answer;
         match outcome {
             Ok(enquiry) => {
-                self.answers_again(round);
+                self.resolve_problem(round);
                 let pending = matches!(enquiry, StatusCheck::Known { status: CommandStatus::Pending, .. });
                 if !pending || self.pending_commands.is_pending_news(&command) {
-                    self.write(&journal_writer, command.clone(), enquiry).await;
+                    self.record(&journal_writer, command.clone(), enquiry).await;
                 }
                 if pending {
-                    self.pending_commands.asked(&command);
+                    self.pending_commands.schedule_next(&command);
                 }
             }
             Err(error @ RestError::Unauthorised(_)) => {
@@ -160,22 +160,22 @@ impl Reconciler {
                     .is_some_and(|joined| joined.session_credentials.number != credentials_number)
                 {
                     // It was requested with a token that has been replaced since.
-                    self.pending_commands.hurry(&[command]);
+                    self.pending_commands.make_due(&[command]);
                 } else {
                     round.refused = Some(credentials_number);
-                    self.pending_commands.asked(&command);
+                    self.pending_commands.schedule_next(&command);
                 }
-                let report = InternalEvent::TokenDead { profile: self.profile, credentials_number, why: error };
+                let report = InternalEvent::TokenInvalid { profile: self.profile, credentials_number, why: error };
                 if self.reports.send(report).await.is_err() {
                     tracing::debug!("the engine is stopping");
                 }
             }
             Err(error) => {
-                self.pending_commands.asked(&command);
+                self.pending_commands.schedule_next(&command);
                 if let Some(wait) = error.retry_after() {
                     round.next_start = round.next_start.max(Instant::now() + wait);
                 }
-                if !std::mem::replace(&mut round.told, true) {
+                if !std::mem::replace(&mut round.reported, true) {
                     self.event_sender.report_problem(Some(self.profile), ProblemReason::StatusChecks(error));
                 }
             }
@@ -183,18 +183,18 @@ impl Reconciler {
     }
 
     /// Clears the problem that requests fail.
-    fn answers_again(&self, round: &mut RunState) {
-        if std::mem::take(&mut round.told) {
+    fn resolve_problem(&self, round: &mut RunState) {
+        if std::mem::take(&mut round.reported) {
             self.event_sender.resolve_problem(Some(self.profile), &ProblemKind::StatusChecks);
         }
     }
 
-    async fn write(&self, journal_writer: &JournalWriter, command: CommandId, enquiry: StatusCheck) {
+    async fn record(&self, journal_writer: &JournalWriter, command: CommandId, status_check: StatusCheck) {
         let entry = Entry {
             seq: Seq::default(),
             at: (self.clock)(),
             key: ActivityKey::Command(command),
-            fact: Fact::Enquired(enquiry),
+            fact: Fact::Enquired(status_check),
             raw: Box::default(),
         };
         if journal_writer.record(entry).await.is_err() {
@@ -202,7 +202,7 @@ impl Reconciler {
         }
     }
 
-    fn tell_shortfalls(&self) {
+    fn report_shortfalls(&self) {
         let (given_up, left_out) = self.pending_commands.shortfalls();
         if given_up > 0 {
             self.warn(NoticeReason::SilentCommands(given_up));
@@ -214,12 +214,12 @@ impl Reconciler {
 
     fn warn(&self, reason: NoticeReason) {
         let profile = Some(self.profile);
-        self.event_sender.notice(Notice::new(Severity::Warning, profile, reason));
+        self.event_sender.send_notice(Notice::new(Severity::Warning, profile, reason));
     }
 }
 
 /// Waits until `when`; for ever if it is `None`.
-async fn at(when: Option<Instant>) {
+async fn sleep_until(when: Option<Instant>) {
     match when {
         Some(when) => tokio::time::sleep_until(when).await,
         None => std::future::pending().await,

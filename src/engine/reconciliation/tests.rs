@@ -31,14 +31,14 @@ struct Server {
     dead: Mutex<Option<u64>>,
     /// The `Retry-After` of its refusals, if it refuses.
     busy: Mutex<Option<Duration>>,
-    flying: AtomicUsize,
-    most: AtomicUsize,
+    in_flight: AtomicUsize,
+    max_in_flight: AtomicUsize,
 }
 
 struct ServerAsked(Arc<Server>);
 
 impl StatusClient for ServerAsked {
-    fn ask(
+    fn check(
         &self,
         session_credentials: Arc<SessionCredentials>,
         command: CommandId,
@@ -46,9 +46,9 @@ impl StatusClient for ServerAsked {
         let server = self.0.clone();
         Box::pin(async move {
             server.asked.lock().unwrap().push_back((Instant::now(), command.clone()));
-            server.most.fetch_max(server.flying.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            server.max_in_flight.fetch_max(server.in_flight.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_secs(1)).await;
-            server.flying.fetch_sub(1, Ordering::SeqCst);
+            server.in_flight.fetch_sub(1, Ordering::SeqCst);
             if *server.refuses.lock().unwrap() || *server.dead.lock().unwrap() == Some(session_credentials.number) {
                 return Err(RestError::Unauthorised(String::new()));
             }
@@ -78,11 +78,11 @@ fn session_credentials(number: u64) -> Arc<SessionCredentials> {
 
 impl Bench {
     fn new() -> Self {
-        let (event_sender, events) = event_queue::pair(Arc::new(|| {}));
+        let (event_sender, events) = event_queue::channel(Arc::new(|| {}));
         let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender.clone());
         let (server, journal) = (Arc::new(Server::default()), TestJournal::new(event_sender.clone()));
         let (pending_commands, profile) = (PendingCommands::default(), ProfileId::random());
-        pending_commands.restored(true);
+        pending_commands.finish_restore(true);
         let (past, told) = oneshot::channel();
         past.send(PreviousRun::default()).unwrap();
         let (_left, found) = oneshot::channel();
@@ -94,7 +94,7 @@ impl Bench {
         let reconciler = Reconciler {
             profile,
             pending_commands: pending_commands.clone(),
-            asker: Arc::new(ServerAsked(server.clone())),
+            status_client: Arc::new(ServerAsked(server.clone())),
             journal_writer: journal_writer.clone(),
             event_sender,
             reports,
@@ -109,14 +109,14 @@ impl Bench {
         self.journal_writer.record(Entry::ours(Timestamp(0), key, fact)).await.unwrap();
     }
 
-    async fn hear(&self, id: &str, status: i64) {
+    async fn receive(&self, id: &str, status: i64) {
         let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{id}","command_status":{status}}}}}"#);
         let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
         self.write(id, Fact::Heard(message)).await;
     }
 
-    fn answer(&self, id: &str, enquiry: StatusCheck) {
-        self.server.answers.lock().unwrap().insert(id.into(), enquiry);
+    fn set_answer(&self, id: &str, status_check: StatusCheck) {
+        self.server.answers.lock().unwrap().insert(id.into(), status_check);
     }
 
     fn asked(&self) -> Vec<(Duration, String)> {
@@ -125,7 +125,7 @@ impl Bench {
         asked.iter().map(|(at, id)| (at.duration_since(first.unwrap()), id.to_string())).collect()
     }
 
-    fn answers_written(&self) -> Vec<Fact> {
+    fn recorded_checks(&self) -> Vec<Fact> {
         let enquired = |entry: &Entry| matches!(entry.fact, Fact::Enquired(_));
         self.journal.entries().into_iter().filter(enquired).map(|entry| entry.fact).collect()
     }
@@ -140,30 +140,30 @@ async fn pass(seconds: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_join_everything_open_is_asked_for_four_at_once_and_ten_a_second_at_most() {
+async fn after_a_join_open_commands_are_checked_four_at_once_and_ten_per_second() {
     let bench = Bench::new();
     for n in 0..100 {
-        bench.hear(&n.to_string(), 1).await;
-        bench.answer(&n.to_string(), if n % 2 == 0 { succeeded() } else { StatusCheck::Unknown });
+        bench.receive(&n.to_string(), 1).await;
+        bench.set_answer(&n.to_string(), if n % 2 == 0 { succeeded() } else { StatusCheck::Unknown });
     }
     pass(3_600).await;
     assert!(bench.asked().is_empty(), "asked while not joined");
-    bench.pending_commands.join(session_credentials(1));
+    bench.pending_commands.on_joined(session_credentials(1));
     pass(60).await;
     let asked = bench.asked();
     assert_eq!(asked.len(), 100, "each once");
-    assert_eq!(bench.server.most.load(Ordering::SeqCst), AT_ONCE);
+    assert_eq!(bench.server.max_in_flight.load(Ordering::SeqCst), MAX_IN_FLIGHT);
     for pair in asked.windows(2) {
         assert!(pair[1].0 >= pair[0].0 + PAUSE, "{pair:?}");
     }
-    assert_eq!(bench.answers_written().len(), 100);
-    assert!(bench.pending_commands.open().0.is_empty());
+    assert_eq!(bench.recorded_checks().len(), 100);
+    assert!(bench.pending_commands.open_ids().0.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_command_is_asked_for_ever_more_seldom_written_once_and_given_up_after_a_day() {
+async fn a_pending_command_is_checked_less_and_less_often_recorded_once_and_given_up_after_a_day() {
     let bench = Bench::new();
-    bench.pending_commands.join(session_credentials(1));
+    bench.pending_commands.on_joined(session_credentials(1));
     bench.write("c", Fact::Done(LocalEvent::Tracked)).await;
     pass(29).await;
     assert!(bench.asked().is_empty(), "asked too early");
@@ -172,63 +172,63 @@ async fn a_silent_command_is_asked_for_ever_more_seldom_written_once_and_given_u
     assert_eq!(asked[..5], [0, 61, 182, 423, 904], "{asked:?}");
     assert!(asked.windows(2).all(|pair| pair[1] - pair[0] <= 601), "{asked:?}");
     pass(48 * 3_600).await;
-    assert_eq!(bench.answers_written().len(), 1, "pending is written once");
+    assert_eq!(bench.recorded_checks().len(), 1, "pending is written once");
     bench.asked();
     pass(24 * 3_600).await;
     assert!(bench.asked().is_empty(), "never given up");
     let told = std::iter::from_fn(|| bench.events.try_next())
         .any(|event| matches!(event, Event::Notice(notice) if notice.sentence().contains("silent for a day")));
     assert!(told);
-    bench.answer("c", succeeded());
-    bench.pending_commands.hurry(&["c".into()]);
+    bench.set_answer("c", succeeded());
+    bench.pending_commands.make_due(&["c".into()]);
     pass(5).await;
-    assert!(bench.pending_commands.open().0.is_empty(), "by hand it is asked for again");
+    assert!(bench.pending_commands.open_ids().0.is_empty(), "by hand it is asked for again");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_token_is_reported_and_asks_nothing_more() {
+async fn a_refused_token_is_reported_and_ends_all_checks() {
     let mut bench = Bench::new();
     *bench.server.refuses.lock().unwrap() = true;
     for n in 0..20 {
-        bench.hear(&n.to_string(), 1).await;
+        bench.receive(&n.to_string(), 1).await;
     }
-    bench.pending_commands.join(session_credentials(7));
+    bench.pending_commands.on_joined(session_credentials(7));
     pass(3_600).await;
     assert!(bench.asked().len() <= 20, "it went on asking");
-    assert!(matches!(bench.reported.recv().await, Some(InternalEvent::TokenDead { credentials_number: 7, .. })));
+    assert!(matches!(bench.reported.recv().await, Some(InternalEvent::TokenInvalid { credentials_number: 7, .. })));
 }
 
 #[tokio::test(start_paused = true)]
-async fn commands_whose_questions_are_refused_to_a_replaced_token_are_asked_for_at_once_with_the_new_one() {
+async fn checks_refused_to_a_replaced_token_are_repeated_at_once_with_the_new_one() {
     let bench = Bench::new();
     *bench.server.dead.lock().unwrap() = Some(7);
-    for n in 0..AT_ONCE {
-        bench.hear(&n.to_string(), 1).await;
-        bench.answer(&n.to_string(), succeeded());
+    for n in 0..MAX_IN_FLIGHT {
+        bench.receive(&n.to_string(), 1).await;
+        bench.set_answer(&n.to_string(), succeeded());
     }
-    bench.pending_commands.join(session_credentials(7));
+    bench.pending_commands.on_joined(session_credentials(7));
     // All requests are in flight when the session joins with the new token.
-    while bench.server.flying.load(Ordering::SeqCst) < AT_ONCE {
+    while bench.server.in_flight.load(Ordering::SeqCst) < MAX_IN_FLIGHT {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    bench.pending_commands.lose();
-    bench.pending_commands.join(session_credentials(8));
+    bench.pending_commands.on_lost();
+    bench.pending_commands.on_joined(session_credentials(8));
     pass(5).await;
-    assert!(bench.pending_commands.open().0.is_empty(), "they wait for their next turn");
+    assert!(bench.pending_commands.open_ids().0.is_empty(), "they wait for their next turn");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_asks_to_wait_is_asked_nothing_before_that_and_after_five_minutes_at_the_latest() {
+async fn a_server_that_asks_to_wait_is_left_alone_until_then_but_for_five_minutes_at_most() {
     for (asks, waits) in [(90, 90), (3_600, 300)] {
         let bench = Bench::new();
         *bench.server.busy.lock().unwrap() = Some(Duration::from_secs(asks));
         for n in 0..20 {
-            bench.hear(&n.to_string(), 1).await;
+            bench.receive(&n.to_string(), 1).await;
         }
-        bench.pending_commands.join(session_credentials(1));
+        bench.pending_commands.on_joined(session_credentials(1));
         pass(60).await;
         let under_way = bench.asked().len();
-        assert!((1..=2 * AT_ONCE).contains(&under_way), "{under_way}");
+        assert!((1..=2 * MAX_IN_FLIGHT).contains(&under_way), "{under_way}");
         *bench.server.busy.lock().unwrap() = None;
         pass(waits - 60).await;
         assert_eq!(bench.asked(), [], "asked before {waits} s");
@@ -238,20 +238,20 @@ async fn a_server_that_asks_to_wait_is_asked_nothing_before_that_and_after_five_
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_begun_before_the_activity_was_forgotten_brings_no_row_back() {
+async fn a_check_begun_before_the_history_is_cleared_adds_no_row() {
     let bench = Bench::new();
-    bench.pending_commands.join(session_credentials(1));
-    bench.hear("c", 1).await;
-    bench.answer("c", succeeded());
-    let (before, ended) = (bench.journal_writer.until_forgotten(), bench.journal_writer.until_forgotten());
+    bench.pending_commands.on_joined(session_credentials(1));
+    bench.receive("c", 1).await;
+    bench.set_answer("c", succeeded());
+    let (before, ended) = (bench.journal_writer.until_cleared(), bench.journal_writer.until_cleared());
     while bench.asked().is_empty() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     // The answer is in flight, and a download is about to record how it ended.
-    bench.journal_writer.forget().await.unwrap().unwrap();
+    bench.journal_writer.clear_history().await.unwrap().unwrap();
     pass(10).await;
     let saved = || Entry::ours(Timestamp(0), ActivityKey::Data("r".into()), Fact::Done(LocalEvent::WarningRead));
-    let later = bench.journal_writer.until_forgotten();
+    let later = bench.journal_writer.until_cleared();
     let (gone, also_gone) = tokio::join!(before.record(saved()), ended.record_all(vec![saved(), saved()]));
     assert!(gone.is_err() && also_gone.is_err(), "whoever waits is told that it was written");
     assert_eq!(bench.journal.entries(), [], "a row came back");

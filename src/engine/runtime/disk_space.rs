@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_has_room_and_one_that_is_not_there_is_an_error() {
+    fn a_folder_has_free_space_and_a_missing_one_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         assert!(system()(folder.path()).unwrap() > 0);
         system()(&folder.path().join("missing")).unwrap_err();

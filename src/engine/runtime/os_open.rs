@@ -11,11 +11,11 @@ use tokio::process::Command;
 use crate::settings::atomic::in_words;
 
 /// The prefix of this program's environment variables; some hold secrets.
-const OURS: &str = "PRIVICORE_";
+const ENV_PREFIX: &str = "PRIVICORE_";
 
 /// How long the system's opener may take to report a failure. On some desktops it is the viewer itself, or waits for it: an
 /// opener that still runs after this time has opened the file.
-const VERDICT: Duration = Duration::from_secs(10);
+const FAILURE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How to open a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl HandOver {
     /// Opens a file. If that fails, calls `failed` at most once with a sentence for the operator. The future ends with the
     /// program that it started, so that no zombie remains; if it is dropped earlier, the program continues.
     pub(crate) async fn run(self, path: PathBuf, failed: impl FnOnce(String)) {
-        run(self.command(&path), &path, VERDICT, failed).await;
+        run(self.command(&path), &path, FAILURE_TIMEOUT, failed).await;
     }
 
     fn command(self, path: &Path) -> Command {
@@ -55,12 +55,12 @@ pub(crate) fn command<'a>(program: &str, arguments: impl IntoIterator<Item = &'a
     // A signal from this program's terminal, such as Ctrl+C, must not reach the viewer.
     #[cfg(unix)]
     command.process_group(0);
-    take_out_ours(&mut command, std::env::vars_os().map(|(name, _)| name));
+    scrub_env(&mut command, std::env::vars_os().map(|(name, _)| name));
     command
 }
 
-fn take_out_ours(command: &mut Command, names: impl Iterator<Item = OsString>) {
-    for name in names.filter(|name| name.to_string_lossy().starts_with(OURS)) {
+fn scrub_env(command: &mut Command, names: impl Iterator<Item = OsString>) {
+    for name in names.filter(|name| name.to_string_lossy().starts_with(ENV_PREFIX)) {
         command.env_remove(name);
     }
 }
@@ -68,7 +68,7 @@ fn take_out_ours(command: &mut Command, names: impl Iterator<Item = OsString>) {
 async fn run(mut command: Command, path: &Path, verdict: Duration, failed: impl FnOnce(String)) {
     match tokio::fs::metadata(path).await {
         Ok(_there) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return failed(not_there(path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return failed(missing_file(path)),
         Err(error) => return failed(format!("{} can't be opened: {}.", path.display(), in_words(&error))),
     }
     let mut child = match command.spawn() {
@@ -106,7 +106,7 @@ fn failure(status: ExitStatus, path: &Path) -> Option<String> {
     let file = path.display();
     // The exit codes of xdg-open.
     let sentence = match status.code().filter(|_code| cfg!(not(target_os = "macos"))) {
-        Some(2) => not_there(path),
+        Some(2) => missing_file(path),
         Some(3) => {
             format!("The system has no program to open {file} with. Install one, or open the file from that program.")
         }
@@ -123,7 +123,7 @@ fn failure(status: ExitStatus, path: &Path) -> Option<String> {
     Some(sentence)
 }
 
-fn not_there(path: &Path) -> String {
+fn missing_file(path: &Path) -> String {
     format!("{} is not there any more.", path.display())
 }
 
@@ -135,10 +135,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_child_inherits_nothing_of_ours() {
+    fn a_child_inherits_none_of_our_environment_variables() {
         let mut command = HandOver::Open.command(Path::new("/tmp/x"));
         let names = ["PATH", "PRIVICORE_PASSWORD", "HOME", "PRIVICORE_ANYTHING"];
-        take_out_ours(&mut command, names.into_iter().map(OsString::from));
+        scrub_env(&mut command, names.into_iter().map(OsString::from));
         let changed = command.as_std().get_envs();
         let taken: Vec<_> = changed.map(|(name, value)| (name.to_owned(), value.is_none())).collect();
         for name in ["PRIVICORE_PASSWORD", "PRIVICORE_ANYTHING"] {
@@ -149,7 +149,7 @@ mod tests {
 
     /// The sentence when the opener is a shell with this script.
     #[cfg(unix)]
-    async fn said(script: &str, path: &Path, verdict: Duration) -> Option<String> {
+    async fn failure_of(script: &str, path: &Path, verdict: Duration) -> Option<String> {
         let mut said = None;
         run(command("sh", ["-c", script].map(OsStr::new)), path, verdict, |sentence| said = Some(sentence)).await;
         said
@@ -160,10 +160,10 @@ mod tests {
 
     #[cfg(all(unix, not(target_os = "macos")))]
     #[tokio::test]
-    async fn each_exit_code_of_the_opener_means_what_it_means() {
+    async fn each_exit_code_of_the_opener_has_its_sentence() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let path = file.path();
-        assert_eq!(said("exit 0", path, LONG).await, None);
+        assert_eq!(failure_of("exit 0", path, LONG).await, None);
         for (code, says) in [
             ("1", "could not open"),
             ("2", "is not there any more"),
@@ -171,17 +171,17 @@ mod tests {
             ("4", "failed"),
             ("127", "(code 127)"),
         ] {
-            let sentence = said(&format!("exit {code}"), path, LONG).await.unwrap();
+            let sentence = failure_of(&format!("exit {code}"), path, LONG).await.unwrap();
             assert!(sentence.contains(says) && sentence.contains(&*path.to_string_lossy()), "{code}: {sentence}");
             assert_eq!(sentence.contains("no program"), code == "3", "{code}: {sentence}");
         }
-        let killed = said("kill -9 $$", path, LONG).await.unwrap();
+        let killed = failure_of("kill -9 $$", path, LONG).await.unwrap();
         assert!(killed.contains("was ended before"), "{killed}");
     }
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn a_viewer_that_stays_has_opened_the_file_and_leaves_no_zombie() {
+    async fn a_viewer_that_keeps_running_counts_as_success_and_leaves_no_zombie() {
         let folder = tempfile::tempdir().unwrap();
         let (file, process, end) = (folder.path().join("a"), folder.path().join("process"), folder.path().join("end"));
         crate::settings::atomic::write(&file, b"").unwrap();
@@ -190,7 +190,7 @@ mod tests {
         // The script prints its process id, runs until it is told to end, and then fails.
         let script =
             format!("echo $$ > {0}.new; mv {0}.new {0}; read line < {1}; exit 3", process.display(), end.display());
-        let mut viewing = Box::pin(said(&script, &file, Duration::ZERO));
+        let mut viewing = Box::pin(failure_of(&script, &file, Duration::ZERO));
         while !process.exists() {
             assert!(viewing.as_mut().now_or_never().is_none(), "it ended before its viewer");
             tokio::task::yield_now().await;
@@ -211,8 +211,8 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn a_file_that_is_gone_and_an_opener_that_is_not_there_are_said() {
-        let sentence = said("exit 0", Path::new("/nowhere/at/all.bin"), LONG).await.unwrap();
+    async fn a_missing_file_and_a_missing_opener_are_reported() {
+        let sentence = failure_of("exit 0", Path::new("/nowhere/at/all.bin"), LONG).await.unwrap();
         assert_eq!(sentence, "/nowhere/at/all.bin is not there any more.");
         let mut said = None;
         let missing = command("no-such-opener", []);

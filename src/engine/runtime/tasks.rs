@@ -2,7 +2,7 @@
 //!
 //! Only this module spawns tasks. Each task belongs to a [`TaskOwner`]: the engine's, or that of one profile
 //! ([`TaskOwner::for_profile`]). The owner tracks its tasks, asks them to stop ([`TaskOwner::stop`]) and waits for them
-//! ([`TaskOwner::wait`]). No task can be detached: [`TaskOwner::spawn`] and [`TaskOwner::finish`] return nothing, and a task
+//! ([`TaskOwner::wait`]). No task can be detached: [`TaskOwner::spawn`] and [`TaskOwner::spawn_to_completion`] return nothing, and a task
 //! goes on after its [`Task`] is dropped.
 //!
 //! The message of a panic goes only to the panic hook's output, because it could quote data.
@@ -89,14 +89,14 @@ impl TaskOwner {
     /// Runs a future to its end, even if the owner stops: for futures that wait only for the journal or the disk. Wrap
     /// anything else that it waits for, such as the keyring or a server, in [`Self::until_cut_short`], so that it does not
     /// delay the end of the program.
-    pub(crate) fn finish<F>(&self, name: &'static str, future: F)
+    pub(crate) fn spawn_to_completion<F>(&self, name: &'static str, future: F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
         drop(self.start(name, future));
     }
 
-    /// Runs a future to its end, like [`Self::finish`], and returns its result.
+    /// Runs a future to its end, like [`Self::spawn_to_completion`], and returns its result.
     pub(crate) fn start<F>(&self, name: &'static str, future: F) -> Task<F::Output>
     where
         F: Future + Send + 'static,
@@ -107,7 +107,7 @@ impl TaskOwner {
             match AssertUnwindSafe(future).catch_unwind().await {
                 Ok(output) => Some(output),
                 Err(_panic) => {
-                    tell(&event_sender, name, profile);
+                    report_panic(&event_sender, name, profile);
                     None
                 }
             }
@@ -126,7 +126,7 @@ impl TaskOwner {
         let work = move || match std::panic::catch_unwind(AssertUnwindSafe(work)) {
             Ok(output) => Some(output),
             Err(_panic) => {
-                tell(&event_sender, name, profile);
+                report_panic(&event_sender, name, profile);
                 None
             }
         };
@@ -177,9 +177,9 @@ impl TaskOwner {
 }
 
 /// Shows a notice about the panic.
-fn tell(event_sender: &EventSender, name: &'static str, profile: Option<ProfileId>) {
+fn report_panic(event_sender: &EventSender, name: &'static str, profile: Option<ProfileId>) {
     tracing::error!(task = name, "a task panicked");
-    event_sender.notice(Notice::new(Severity::Error, profile, NoticeReason::TaskPanicked(name)));
+    event_sender.send_notice(Notice::new(Severity::Error, profile, NoticeReason::TaskPanicked(name)));
 }
 
 #[cfg(test)]
@@ -193,7 +193,7 @@ mod tests {
     use crate::engine::events::event_queue;
 
     fn spawner() -> (TaskOwner, event_queue::EventReceiver) {
-        let (event_sender, events) = event_queue::pair(Arc::new(|| {}));
+        let (event_sender, events) = event_queue::channel(Arc::new(|| {}));
         (TaskOwner::new(Handle::current(), event_sender), events)
     }
 
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_owner_that_stops_ends_its_tasks_and_those_of_its_profiles_and_waits_for_what_must_finish() {
+    async fn stopping_an_owner_ends_its_tasks_and_waits_for_those_that_must_complete() {
         let (engine, _events) = spawner();
         let (one, other) = (engine.for_profile(ProfileId::from_u128(1)), engine.for_profile(ProfileId::from_u128(2)));
         for owner in [&engine, &one, &other] {
@@ -224,7 +224,7 @@ mod tests {
         // The others continue.
         assert!(engine.wait().now_or_never().is_none() && other.wait().now_or_never().is_none());
         let (done, finishing) = oneshot::channel::<()>();
-        other.finish("writing", async move { assert!(finishing.await.is_ok(), "it was cut off") });
+        other.spawn_to_completion("writing", async move { assert!(finishing.await.is_ok(), "it was cut off") });
         engine.stop();
         engine.wait().await;
         other.stop();

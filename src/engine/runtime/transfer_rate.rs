@@ -8,13 +8,13 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// The time between two progress events.
-pub(crate) const PROGRESS: Duration = Duration::from_millis(200);
+pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 /// The period over which the rate is averaged.
-const RATE: Duration = Duration::from_secs(3);
+const RATE_WINDOW: Duration = Duration::from_secs(3);
 /// The weight of the newest transfer in the rate expected of the next.
-const NEWEST: f64 = 0.5;
+const NEWEST_WEIGHT: f64 = 0.5;
 /// A shorter transfer says little about the network, because most of it is the start.
-const SHORTEST: Duration = Duration::from_millis(200);
+const MIN_DURATION: Duration = Duration::from_millis(200);
 
 /// The progress of one transfer.
 #[derive(Debug)]
@@ -29,12 +29,12 @@ impl ProgressMeter {
     }
 
     /// Adds received bytes; returns whether it is time for a progress event.
-    pub(crate) fn count(&mut self, received: u64, now: Instant) -> bool {
-        if self.points.back().is_some_and(|(last, _)| now < *last + PROGRESS) {
+    pub(crate) fn add(&mut self, received: u64, now: Instant) -> bool {
+        if self.points.back().is_some_and(|(last, _)| now < *last + PROGRESS_INTERVAL) {
             return false;
         }
         self.points.push_back((now, received));
-        while self.points.len() > 2 && self.points.front().is_some_and(|(first, _)| *first + RATE < now) {
+        while self.points.len() > 2 && self.points.front().is_some_and(|(first, _)| *first + RATE_WINDOW < now) {
             self.points.pop_front();
         }
         true
@@ -62,16 +62,16 @@ pub(crate) struct TransferRates(Arc<Mutex<Option<f64>>>);
 impl TransferRates {
     /// Learns from a finished transfer.
     pub(crate) fn learn(&self, bytes: u64, took: Duration) {
-        if took < SHORTEST {
+        if took < MIN_DURATION {
             return;
         }
         let newest = rate(bytes, took);
         let mut known = self.0.lock();
-        *known = Some(known.map_or(newest, |known| NEWEST.mul_add(newest - known, known)));
+        *known = Some(known.map_or(newest, |known| NEWEST_WEIGHT.mul_add(newest - known, known)));
     }
 
     /// How long this many bytes will take; `None` if no rate is known yet.
-    pub(crate) fn takes(&self, bytes: u64) -> Option<Duration> {
+    pub(crate) fn estimate(&self, bytes: u64) -> Option<Duration> {
         let rate = (*self.0.lock())?;
         time_for(bytes, rate)
     }
@@ -94,14 +94,14 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn progress_is_told_five_times_a_second_at_most_and_the_rate_is_of_the_last_seconds() {
+    async fn progress_is_published_five_times_per_second_at_most_with_the_rate_of_the_last_seconds() {
         let start = Instant::now();
         let mut meter = ProgressMeter::new(start);
         let mut told = 0;
         for millisecond in 1..=10_000_u32 {
             // Fast for five seconds, then ten times slower.
             let received = if millisecond <= 5_000 { millisecond * 10 } else { 45_000 + millisecond };
-            if meter.count(u64::from(received), start + Duration::from_millis(u64::from(millisecond))) {
+            if meter.add(u64::from(received), start + Duration::from_millis(u64::from(millisecond))) {
                 told += 1;
             }
         }
@@ -110,14 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn what_the_next_one_takes_is_told_from_those_before_the_newest_counting_most() {
+    fn an_estimate_follows_earlier_transfers_and_the_newest_weighs_most() {
         let rates = TransferRates::default();
-        assert_eq!(rates.takes(1_000), None, "nothing is known yet");
+        assert_eq!(rates.estimate(1_000), None, "nothing is known yet");
         rates.learn(1_000, Duration::from_secs(1));
-        assert_eq!(rates.takes(10_000), Some(Duration::from_secs(10)));
+        assert_eq!(rates.estimate(10_000), Some(Duration::from_secs(10)));
         rates.learn(3_000, Duration::from_secs(1));
-        assert_eq!(rates.takes(10_000), Some(Duration::from_secs(5)));
+        assert_eq!(rates.estimate(10_000), Some(Duration::from_secs(5)));
         rates.learn(1_000_000, Duration::from_millis(1));
-        assert_eq!(rates.takes(10_000), Some(Duration::from_secs(5)), "one that says little was believed");
+        assert_eq!(rates.estimate(10_000), Some(Duration::from_secs(5)), "one that says little was believed");
     }
 }

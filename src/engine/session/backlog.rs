@@ -12,9 +12,9 @@ pub(crate) struct Backlog(VecDeque<Item>);
 
 #[derive(Debug)]
 enum Item {
-    Read(DecodedBatch),
-    Presence(ConnectionChange),
-    Alive(Timestamp),
+    Batch(DecodedBatch),
+    Connection(ConnectionChange),
+    Touch(Timestamp),
 }
 
 impl Backlog {
@@ -24,7 +24,7 @@ impl Backlog {
 
     /// Whether the session must stop reading.
     pub(crate) fn is_full(&self) -> bool {
-        self.0.iter().any(|item| matches!(item, Item::Read(read) if read.is_full()))
+        self.0.iter().any(|item| matches!(item, Item::Batch(read) if read.is_full()))
     }
 
     /// Passes decoded entries to the journal writer: at once if it has room, otherwise later.
@@ -32,7 +32,7 @@ impl Backlog {
         if read.is_empty() {
             return;
         }
-        match self.0.is_empty().then(|| writer.room_now()).flatten() {
+        match self.0.is_empty().then(|| writer.try_reserve()).flatten() {
             Some(room) => JournalWriter::write(room, read),
             None => self.push(read),
         }
@@ -40,49 +40,49 @@ impl Backlog {
 
     fn push(&mut self, read: DecodedBatch) {
         match self.0.back_mut() {
-            Some(Item::Read(before)) => before.join(read),
-            _ => self.0.push_back(Item::Read(read)),
+            Some(Item::Batch(before)) => before.join(read),
+            _ => self.0.push_back(Item::Batch(read)),
         }
     }
 
     /// Reports a join or a loss to the journal writer: at once if it has room, otherwise later.
-    pub(crate) fn tell(&mut self, presence: ConnectionChange, writer: &JournalWriter) {
-        match self.0.is_empty().then(|| writer.room_now()).flatten() {
-            Some(room) => JournalWriter::tell(room, presence),
-            None if self.is_part_of_a_gap(&presence) => {
+    pub(crate) fn report_change(&mut self, change: ConnectionChange, writer: &JournalWriter) {
+        match self.0.is_empty().then(|| writer.try_reserve()).flatten() {
+            Some(room) => JournalWriter::report_change(room, change),
+            None if self.is_within_gap(&change) => {
                 // The earlier gap continues. It then also covers the moment of the join, during which nothing was read; the entries
                 // that came with that join are not lost.
                 self.0.pop_back();
-                if let Some(Item::Read(read)) = self.0.pop_back_if(|last| matches!(last, Item::Read(_))) {
+                if let Some(Item::Batch(read)) = self.0.pop_back_if(|last| matches!(last, Item::Batch(_))) {
                     self.push(read);
                 }
             }
-            None => self.0.push_back(Item::Presence(presence)),
+            None => self.0.push_back(Item::Connection(change)),
         }
     }
 
     /// Records a sign of life: at once if the journal writer has room, otherwise later.
-    pub(crate) fn prove(&mut self, alive: Timestamp, writer: &JournalWriter) {
-        match self.0.is_empty().then(|| writer.room_now()).flatten() {
-            Some(room) => JournalWriter::prove(room, alive),
-            None => self.0.push_back(Item::Alive(alive)),
+    pub(crate) fn touch(&mut self, alive: Timestamp, writer: &JournalWriter) {
+        match self.0.is_empty().then(|| writer.try_reserve()).flatten() {
+            Some(room) => JournalWriter::touch(room, alive),
+            None => self.0.push_back(Item::Touch(alive)),
         }
     }
 
     /// Whether this is a loss after a join, and the journal writer has received neither that join nor the loss before it.
-    fn is_part_of_a_gap(&self, presence: &ConnectionChange) -> bool {
-        let lost = |item: &Item| matches!(item, Item::Presence(ConnectionChange::Lost { .. }));
-        matches!(presence, ConnectionChange::Lost { .. })
-            && matches!(self.0.back(), Some(Item::Presence(ConnectionChange::Joined { .. })))
+    fn is_within_gap(&self, change: &ConnectionChange) -> bool {
+        let lost = |item: &Item| matches!(item, Item::Connection(ConnectionChange::Lost { .. }));
+        matches!(change, ConnectionChange::Lost { .. })
+            && matches!(self.0.back(), Some(Item::Connection(ConnectionChange::Joined { .. })))
             && self.0.iter().any(lost)
     }
 
     /// Passes the oldest item to the journal writer once it has room. Cancel-safe.
-    pub(crate) async fn hand_over(&mut self, writer: &JournalWriter) {
-        match (writer.room().await, self.0.pop_front()) {
-            (Ok(room), Some(Item::Read(read))) => JournalWriter::write(room, read),
-            (Ok(room), Some(Item::Presence(presence))) => JournalWriter::tell(room, presence),
-            (Ok(room), Some(Item::Alive(alive))) => JournalWriter::prove(room, alive),
+    pub(crate) async fn forward_next(&mut self, writer: &JournalWriter) {
+        match (writer.reserve().await, self.0.pop_front()) {
+            (Ok(room), Some(Item::Batch(read))) => JournalWriter::write(room, read),
+            (Ok(room), Some(Item::Connection(presence))) => JournalWriter::report_change(room, presence),
+            (Ok(room), Some(Item::Touch(alive))) => JournalWriter::touch(room, alive),
             (Ok(_room), None) => {}
             // The journal writer has stopped, so nothing can be stored any more.
             (Err(_closed), _) => self.0.clear(),

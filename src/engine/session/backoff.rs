@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 /// The first upper limit of the wait.
-const FIRST: Duration = Duration::from_millis(500);
+const FIRST_CEILING: Duration = Duration::from_millis(500);
 /// The highest upper limit of the wait.
-const HIGHEST: Duration = Duration::from_secs(20);
+const MAX_CEILING: Duration = Duration::from_secs(20);
 /// The longest wait if connections keep ending for the same reason.
-const HIGHEST_OF_SAME: Duration = Duration::from_mins(5);
+const MAX_FOR_SAME_REASON: Duration = Duration::from_mins(5);
 
 /// The backoff of one session.
 #[derive(Debug)]
@@ -27,16 +27,16 @@ impl Backoff {
 
     /// Counts a failure and returns how long to wait. `same` counts connections that ended for the same reason in a row. From the
     /// second on the wait grows each time, because only a change on the server or in the settings helps.
-    pub(crate) fn next(&mut self, same: u32) -> Duration {
+    pub(crate) fn next_wait(&mut self, same: u32) -> Duration {
         // 0.5 s · 2⁶ exceeds the maximum; the bound keeps the shift small.
-        let ceiling = FIRST.saturating_mul(1 << self.failures.min(6)).min(HIGHEST);
+        let ceiling = FIRST_CEILING.saturating_mul(1 << self.failures.min(6)).min(MAX_CEILING);
         self.failures = self.failures.saturating_add(1);
         let wait = ceiling.mul_f64(self.random.f64());
         if same < 2 {
             return wait;
         }
         // Half of the wait is fixed, so that no wait is shorter than the one before; 1 s · 2⁹ exceeds the maximum.
-        let ceiling = Duration::from_secs(1 << same.min(9)).min(HIGHEST_OF_SAME);
+        let ceiling = Duration::from_secs(1 << same.min(9)).min(MAX_FOR_SAME_REASON);
         ceiling.mul_f64(0.5 + self.random.f64() / 2.0)
     }
 
@@ -56,13 +56,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_are_uniform_below_a_ceiling_that_doubles_up_to_twenty_seconds() {
+    fn waits_are_uniform_below_a_ceiling_that_doubles_up_to_20_s() {
         let mut longest = [Duration::ZERO; 12];
-        let mut shortest = [HIGHEST; 12];
+        let mut shortest = [MAX_CEILING; 12];
         for seed in 0..2_000 {
             let mut backoff = Backoff::new(fastrand::Rng::with_seed(seed));
             for n in 0..12 {
-                let wait = backoff.next(0);
+                let wait = backoff.next_wait(0);
                 longest[n] = longest[n].max(wait);
                 shortest[n] = shortest[n].min(wait);
             }
@@ -76,11 +76,11 @@ mod tests {
     }
 
     #[test]
-    fn after_closes_by_a_policy_each_wait_is_longer_than_the_one_before_up_to_five_minutes() {
+    fn after_policy_closes_each_wait_is_longer_up_to_five_minutes() {
         for seed in 0..200 {
             let mut backoff = Backoff::new(fastrand::Rng::with_seed(seed));
-            let waits: Vec<Duration> = (0..20).map(|closes| backoff.next(closes)).collect();
-            assert!(waits[..2].iter().all(|wait| *wait <= FIRST * 2), "{waits:?}");
+            let waits: Vec<Duration> = (0..20).map(|closes| backoff.next_wait(closes)).collect();
+            assert!(waits[..2].iter().all(|wait| *wait <= FIRST_CEILING * 2), "{waits:?}");
             assert!(waits[2] >= Duration::from_secs(2), "{waits:?}");
             assert!(waits[2..9].is_sorted(), "{waits:?}");
             assert!(waits[9..].iter().all(|wait| (150..=300).contains(&wait.as_secs())), "{waits:?}");
@@ -88,14 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_on_for_ever_and_starts_anew_after_a_reset() {
+    fn it_never_ends_and_starts_again_after_a_reset() {
         let mut backoff = Backoff::new(fastrand::Rng::with_seed(1));
         for _ in 0..100_000 {
-            assert!(backoff.next(0) <= HIGHEST);
+            assert!(backoff.next_wait(0) <= MAX_CEILING);
         }
         assert_eq!(backoff.failures(), 100_000);
         backoff.reset();
         assert_eq!(backoff.failures(), 0);
-        assert!(backoff.next(0) <= FIRST);
+        assert!(backoff.next_wait(0) <= FIRST_CEILING);
     }
 }

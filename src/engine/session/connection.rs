@@ -37,12 +37,12 @@ impl DisconnectReason {
 
     /// Whether only the server can say if the token is invalid: it refused the join as a client error, with a status that
     /// names neither the token nor a time limit.
-    pub(crate) fn may_be_the_tokens_fault(&self) -> bool {
+    pub(crate) fn may_be_invalid_token(&self) -> bool {
         matches!(self, Self::JoinRefused { status: 400..=428 | 430..=499, .. })
     }
 
     /// The code of a close because of a server policy: the next attempt probably ends the same way.
-    pub(crate) fn policy(&self) -> Option<u16> {
+    pub(crate) fn policy_close_code(&self) -> Option<u16> {
         match self {
             Self::Closed { code: Some(code @ (1008 | 3000 | 3003 | 4000..=4999)), .. } => Some(*code),
             _ => None,
@@ -86,7 +86,7 @@ pub(crate) enum FrameEvent {
     /// A WebSocket ping; tungstenite answers it.
     Ping,
     /// The connection ended.
-    End(DisconnectReason),
+    Ended(DisconnectReason),
 }
 
 /// One open socket. Dropping it closes it.
@@ -114,12 +114,12 @@ impl Connection {
     }
 
     /// Sends a request that contains the token.
-    pub(crate) async fn ask(
+    pub(crate) async fn send_request(
         &mut self,
         frame: &SecretString,
         correlation: &CorrelationId,
     ) -> Result<(), DisconnectReason> {
-        self.frame_decoder.expect_answer(correlation);
+        self.frame_decoder.expect_reply(correlation);
         self.send(Frame::text(frame.expose_secret())).await
     }
 
@@ -143,17 +143,17 @@ impl Connection {
         let frame = self.socket.next().await;
         let at = *decoded_batch.at.get_or_insert_with(|| (self.clock)());
         match frame {
-            None => FrameEvent::End(DisconnectReason::Closed { code: None, reason: String::new() }),
+            None => FrameEvent::Ended(DisconnectReason::Closed { code: None, reason: String::new() }),
             Some(Err(error)) => {
-                FrameEvent::End(self.closed(Some(&error)).unwrap_or_else(|| DisconnectReason::of_error(&error)))
+                FrameEvent::Ended(self.closed(Some(&error)).unwrap_or_else(|| DisconnectReason::of_error(&error)))
             }
             Some(Ok(Frame::Text(text))) => {
                 let read = self.frame_decoder.text(text.as_str(), true, at, decoded_batch);
-                self.heard(read, at, decoded_batch)
+                self.on_frame(read, at, decoded_batch)
             }
             Some(Ok(Frame::Binary(bytes))) => {
                 let read = self.frame_decoder.binary(&bytes, at, decoded_batch);
-                self.heard(read, at, decoded_batch)
+                self.on_frame(read, at, decoded_batch)
             }
             Some(Ok(Frame::Pong(payload))) => FrameEvent::Pong(payload.to_vec()),
             Some(Ok(Frame::Close(_))) => {
@@ -161,7 +161,7 @@ impl Connection {
                 if !matches!(self.socket.flush().now_or_never(), Some(Ok(()))) {
                     tracing::debug!("the server's close could not be answered at once");
                 }
-                FrameEvent::End(
+                FrameEvent::Ended(
                     self.closed(None).unwrap_or(DisconnectReason::Closed { code: None, reason: String::new() }),
                 )
             }
@@ -178,11 +178,11 @@ impl Connection {
             Some(WsError::Utf8(_)) => str::from_utf8(frame.reason).is_err(),
             Some(_) => false,
         };
-        let reason = self.frame_decoder.masked(&String::from_utf8_lossy(frame.reason));
+        let reason = self.frame_decoder.mask(&String::from_utf8_lossy(frame.reason));
         is_the_end.then(|| DisconnectReason::Closed { code: frame.code, reason: visible(&reason).into_owned() })
     }
 
-    fn heard(&mut self, read: DecodedFrame, at: Timestamp, decoded_batch: &mut DecodedBatch) -> FrameEvent {
+    fn on_frame(&mut self, read: DecodedFrame, at: Timestamp, decoded_batch: &mut DecodedBatch) -> FrameEvent {
         self.event_of(read, at).or_else(|| self.next_document(decoded_batch)).unwrap_or(FrameEvent::KeepAlive)
     }
 
@@ -192,7 +192,7 @@ impl Connection {
             DecodedFrame::Entry => Some(FrameEvent::Entry),
             DecodedFrame::Reply(reply) => Some(FrameEvent::Reply(reply)),
             DecodedFrame::KeepAlive => Some(FrameEvent::KeepAlive),
-            DecodedFrame::Several(documents) => {
+            DecodedFrame::Multiple(documents) => {
                 self.documents.push((documents, at));
                 None
             }

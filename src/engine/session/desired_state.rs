@@ -27,33 +27,35 @@ pub(crate) enum TargetState {
 #[derive(Debug, Clone)]
 pub(crate) struct DesiredState {
     /// The connection state to reach.
-    pub(crate) aim: TargetState,
+    pub(crate) target: TargetState,
     /// The largest message to read, in bytes.
     pub(crate) message_limit: usize,
     /// Counts the operator's requests to retry now.
-    pub(crate) retry: u64,
+    pub(crate) retry_count: u64,
     /// Counts how often the machine woke from sleep.
-    pub(crate) woken: u64,
+    pub(crate) resume_count: u64,
 }
 
 impl DesiredState {
     /// The initial desired state of a session.
-    pub(crate) fn new(aim: TargetState, message_limit: usize) -> Self {
-        Self { aim, message_limit, retry: 0, woken: 0 }
+    pub(crate) fn new(target: TargetState, message_limit: usize) -> Self {
+        Self { target, message_limit, retry_count: 0, resume_count: 0 }
     }
 
     /// Whether the session should be joined with exactly these credentials.
-    pub(crate) fn wants(&self, session_credentials: &SessionCredentials) -> bool {
-        matches!(&self.aim, TargetState::Online(wanted) if wanted.number == session_credentials.number)
+    pub(crate) fn is_online_with(&self, session_credentials: &SessionCredentials) -> bool {
+        matches!(&self.target, TargetState::Online(wanted) if wanted.number == session_credentials.number)
     }
 
     /// Whether this desired state has a reason to retry now that `earlier` did not have.
-    pub(crate) fn hurries(&self, earlier: &Self) -> bool {
-        self.is_retried(earlier) || self.woken != earlier.woken || self.message_limit != earlier.message_limit
+    pub(crate) fn wants_retry_now(&self, earlier: &Self) -> bool {
+        self.has_new_retry(earlier)
+            || self.resume_count != earlier.resume_count
+            || self.message_limit != earlier.message_limit
     }
 
     /// Whether the operator has asked for a retry since `earlier`.
-    pub(crate) fn is_retried(&self, earlier: &Self) -> bool {
-        self.retry != earlier.retry
+    pub(crate) fn has_new_retry(&self, earlier: &Self) -> bool {
+        self.retry_count != earlier.retry_count
     }
 }

@@ -22,7 +22,7 @@ pub(crate) enum DecodedFrame {
     /// A keep-alive.
     KeepAlive,
     /// Several messages, each of which has to be decoded like a text frame.
-    Several(Documents),
+    Multiple(Documents),
 }
 
 /// Decodes the frames of one connection.
@@ -33,7 +33,7 @@ pub(crate) struct FrameDecoder {
     /// The server's time of day when the connection was made.
     reference: TimeReference,
     /// The requests that were sent over this connection: the join and the leave.
-    asked: Vec<CorrelationId>,
+    sent_requests: Vec<CorrelationId>,
     /// Whether the last of them has had no reply yet.
     is_waiting: bool,
 }
@@ -41,12 +41,12 @@ pub(crate) struct FrameDecoder {
 impl FrameDecoder {
     /// Creates the decoder of a connection made with `token`, which is masked wherever the server echoes it.
     pub(crate) fn new(token: AuthorizationToken, link_store: LinkStore, reference: TimeReference) -> Self {
-        Self { token, link_store, reference, asked: Vec::new(), is_waiting: false }
+        Self { token, link_store, reference, sent_requests: Vec::new(), is_waiting: false }
     }
 
     /// Registers a request that is being sent, so that its reply is not taken for a message.
-    pub(crate) fn expect_answer(&mut self, correlation: &CorrelationId) {
-        self.asked.push(correlation.clone());
+    pub(crate) fn expect_reply(&mut self, correlation: &CorrelationId) {
+        self.sent_requests.push(correlation.clone());
         self.is_waiting = true;
     }
 
@@ -68,22 +68,24 @@ impl FrameDecoder {
     pub(crate) fn binary(&mut self, bytes: &[u8], at: Timestamp, decoded_batch: &mut DecodedBatch) -> DecodedFrame {
         let text = lenient::text_of(bytes);
         text.and_then(|text| self.document(&text, true, at, decoded_batch)).unwrap_or_else(|| {
-            let entry = unreadable(UnreadableReason::Binary, bytes.len(), redact::HIDDEN_BYTES.into(), at);
+            let entry = unreadable_entry(UnreadableReason::Binary, bytes.len(), redact::HIDDEN_BYTES.into(), at);
             decoded_batch.add(entry, Some(UnmaskedMessage::of_bytes(&redact::bytes(bytes, self.token.expose()))));
             DecodedFrame::Entry
         })
     }
 
     /// Records a message that could not be read and ends the connection: only its arrival and its size are known.
-    pub(crate) fn lost(
+    pub(crate) fn add_lost_message(
         reason: UnreadableReason,
         size: usize,
         key: &str,
         at: Timestamp,
         decoded_batch: &mut DecodedBatch,
     ) {
-        decoded_batch
-            .add(Entry { key: ActivityKey::Message(key.into()), ..unreadable(reason, size, "".into(), at) }, None);
+        decoded_batch.add(
+            Entry { key: ActivityKey::Message(key.into()), ..unreadable_entry(reason, size, "".into(), at) },
+            None,
+        );
     }
 
     /// Decodes JSON; `None` if the text is not JSON.
@@ -95,14 +97,14 @@ impl FrameDecoder {
         decoded_batch: &mut DecodedBatch,
     ) -> Option<DecodedFrame> {
         let reason = match incoming::parse(raw) {
-            Incoming::Reply(reply) if reply.is_ok() && !self.takes_as_answer(&reply) => {
+            Incoming::Reply(reply) if reply.is_ok() && !self.is_reply_to_request(&reply) => {
                 if reply.is_empty() {
                     return Some(DecodedFrame::KeepAlive);
                 }
                 UnreadableReason::NotAsked
             }
             Incoming::Reply(mut reply) => {
-                reply.text = reply.text.map(|text| self.masked(&text));
+                reply.text = reply.text.map(|text| self.mask(&text));
                 return Some(DecodedFrame::Reply(reply));
             }
             Incoming::KeepAlive => return Some(DecodedFrame::KeepAlive),
@@ -118,7 +120,7 @@ impl FrameDecoder {
             && may_be_several
             && let Some(documents) = Documents::of(raw)
         {
-            return Some(DecodedFrame::Several(documents));
+            return Some(DecodedFrame::Multiple(documents));
         }
         if reason == UnreadableReason::NotJson {
             return None;
@@ -128,10 +130,10 @@ impl FrameDecoder {
     }
 
     /// Whether a reply belongs to a request sent over this connection. A server may omit the correlation id.
-    fn takes_as_answer(&mut self, reply: &Reply) -> bool {
+    fn is_reply_to_request(&mut self, reply: &Reply) -> bool {
         let is_waiting = std::mem::take(&mut self.is_waiting);
         match &reply.correlation_id {
-            Some(id) if self.asked.contains(id) => true,
+            Some(id) if self.sent_requests.contains(id) => true,
             None if is_waiting => true,
             Some(_) | None => {
                 self.is_waiting = is_waiting;
@@ -141,26 +143,26 @@ impl FrameDecoder {
     }
 
     fn add_message(&mut self, message: Message, raw: &str, at: Timestamp, decoded_batch: &mut DecodedBatch) {
-        let message = self.settled(message, at);
+        let message = self.with_local_expiry(message, at);
         let secret = link_store::secret_of(&message, at);
         let (mut entry, original) = self.entry(message, secret.as_ref(), raw, at);
         match secret {
-            Some(secret) if self.link_store.keep(&secret) => decoded_batch.secrets.requests.push(secret),
+            Some(secret) if self.link_store.insert(&secret) => decoded_batch.secrets.requests.push(secret),
             // A link that was already requested opens nothing any more, however often the server sends it.
-            Some(_requested) => entry.fact = repeated(entry.fact),
+            Some(_requested) => entry.fact = into_repetition(entry.fact),
             None => {}
         }
         decoded_batch.add(entry, original);
     }
 
     fn add_unreadable(&self, reason: UnreadableReason, raw: &str, at: Timestamp, decoded_batch: &mut DecodedBatch) {
-        let masked = self.masked(raw);
-        let original = self.original(raw, &masked, &[self.token.expose()]);
-        decoded_batch.add(unreadable(reason, raw.len(), masked.into(), at), original);
+        let masked = self.mask(raw);
+        let original = self.unmasked_original(raw, &masked, &[self.token.expose()]);
+        decoded_batch.add(unreadable_entry(reason, raw.len(), masked.into(), at), original);
     }
 
     /// A server's text with its secrets masked.
-    pub(crate) fn masked(&self, text: &str) -> String {
+    pub(crate) fn mask(&self, text: &str) -> String {
         redact::text(text, &[self.token.expose()]).into_owned()
     }
 
@@ -181,15 +183,15 @@ impl FrameDecoder {
         let known = known.get(..1 + usize::from(secret.is_some())).unwrap_or_default();
         let masked = redact::text(raw, known);
         if masked == raw {
-            return (heard(message, raw.into(), at), None);
+            return (received_entry(message, raw.into(), at), None);
         }
-        let original = self.original(raw, &masked, known);
+        let original = self.unmasked_original(raw, &masked, known);
         // Parsed again from the stored text, so that the entry equals the one restored from the journal.
         let entry = match incoming::parse(&masked) {
-            Incoming::Message(message) => heard(self.settled(message, at), masked.into(), at),
+            Incoming::Message(message) => received_entry(self.with_local_expiry(message, at), masked.into(), at),
             // Masking removed what made it a message, for example an id that quotes the token.
             Incoming::Reply(_) | Incoming::KeepAlive | Incoming::Unreadable(_) => {
-                unreadable(UnreadableReason::WrongType, raw.len(), masked.into(), at)
+                unreadable_entry(UnreadableReason::WrongType, raw.len(), masked.into(), at)
             }
         };
         (entry, original)
@@ -197,7 +199,7 @@ impl FrameDecoder {
 
     /// Converts a link's expiry from the server's clock, if that clock is known, to a lifetime from now. Later changes of the clocks
     /// then do not affect it.
-    fn settled(&self, mut message: Message, at: Timestamp) -> Message {
+    fn with_local_expiry(&self, mut message: Message, at: Timestamp) -> Message {
         let life = match &mut message {
             Message::Data(report) => &mut report.life,
             Message::StreamReady(report) => &mut report.life,
@@ -212,21 +214,21 @@ impl FrameDecoder {
     }
 
     /// The text without credentials, if masking hid more that opens data than the `known` secrets.
-    fn original(&self, raw: &str, masked: &str, known: &[&str]) -> Option<UnmaskedMessage> {
+    fn unmasked_original(&self, raw: &str, masked: &str, known: &[&str]) -> Option<UnmaskedMessage> {
         let more = masked != raw && redact::credentials(raw, known) != masked;
         more.then(|| UnmaskedMessage::new(redact::credentials(raw, &[self.token.expose()])))
     }
 }
 
 /// Turns a received fact into a repetition.
-fn repeated(fact: Fact) -> Fact {
+fn into_repetition(fact: Fact) -> Fact {
     match fact {
         Fact::Heard(message) => Fact::Repeated(message),
         other => other,
     }
 }
 
-fn heard(message: Message, raw: Box<str>, at: Timestamp) -> Entry {
+fn received_entry(message: Message, raw: Box<str>, at: Timestamp) -> Entry {
     let key = match ActivityKey::of(&message) {
         ActivityKey::Message(id) if id.is_empty() => fresh_key(),
         key => key,
@@ -239,7 +241,7 @@ fn fresh_key() -> ActivityKey {
     ActivityKey::Message(uuid::Uuid::new_v4().to_string().into())
 }
 
-fn unreadable(reason: UnreadableReason, size: usize, raw: Box<str>, at: Timestamp) -> Entry {
+fn unreadable_entry(reason: UnreadableReason, size: usize, raw: Box<str>, at: Timestamp) -> Entry {
     Entry { seq: Seq::default(), at, key: fresh_key(), fact: Fact::Unreadable { reason, size: size as u64 }, raw }
 }
 
@@ -248,7 +250,7 @@ mod tests {
     use super::*;
     use crate::activity::{Entry, Fact, TimeReference, Timestamp};
     use crate::engine::state::link_store::LinkStore;
-    use crate::engine::storage::decoded_batch::{DecodedBatch, MOST_BYTES, MOST_MESSAGES};
+    use crate::engine::storage::decoded_batch::{DecodedBatch, MAX_BYTES, MAX_MESSAGES};
     use crate::journal::{RequestSecret, Secret, Secrets};
     use crate::protocol::{AuthorizationToken, CorrelationId, DataBody, Message, RequestId, UnreadableReason};
 
@@ -268,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_link_goes_into_the_vault_and_nowhere_else() {
+    fn a_link_is_stored_in_the_link_store_and_nowhere_else() {
         for body in ["https://h.example.com/p?auth=canary", "canary-stream-token"] {
             let raw = format!(
                 r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r","data_context":"c","output_type":1,"body":"{body}"}}}}"#
@@ -279,19 +281,19 @@ mod tests {
             assert!(!entry.raw.contains("canary"), "{}", entry.raw);
             let Fact::Heard(Message::Data(report)) = &entry.fact else { panic!("{:?}", entry.fact) };
             assert!(matches!(&report.delivery, DataBody::Link(_) | DataBody::StreamToken(_)), "{report:?}");
-            link_store.keep(&RequestSecret {
+            link_store.insert(&RequestSecret {
                 request: RequestId::from("r"),
                 secret: Secret::StreamReady(None),
                 at: Timestamp(8),
                 expires: None,
             });
-            let taken = link_store.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
+            let taken = link_store.claim(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
             assert!(taken.url.as_str().contains("canary"));
         }
     }
 
     #[test]
-    fn a_link_that_was_used_and_comes_again_is_a_repetition_and_not_kept() {
+    fn a_repeated_link_that_was_used_is_a_repetition_and_is_not_stored() {
         let link_store = LinkStore::default();
         let mut frame_decoder =
             FrameDecoder::new(AuthorizationToken::new("T"), link_store.clone(), TimeReference::EXACT);
@@ -307,13 +309,13 @@ mod tests {
         };
         assert_eq!(read("first"), (false, 1));
         assert_eq!(read("first"), (false, 1), "it was not used yet");
-        link_store.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
+        link_store.claim(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
         assert_eq!(read("first"), (true, 0));
         assert_eq!(read("second"), (false, 1), "another link");
     }
 
     #[test]
-    fn whatever_opens_data_goes_with_the_entries_to_be_sealed() {
+    fn secrets_that_open_data_go_with_the_entries_to_be_encrypted() {
         let data = r#""type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":1,"body":"https://h/p?auth=canary-1""#;
         for (raw, requests, original) in [
             (format!(r#"{{"data":{{{data}}}}}"#), 1, None),
@@ -362,17 +364,17 @@ mod tests {
     }
 
     #[test]
-    fn a_harvest_is_full_by_count_and_by_size() {
+    fn a_batch_is_full_by_count_and_by_size() {
         let mut frame_decoder =
             FrameDecoder::new(AuthorizationToken::new("T"), LinkStore::default(), TimeReference::EXACT);
         let mut decoded_batch = DecodedBatch::default();
-        for _ in 0..MOST_MESSAGES {
+        for _ in 0..MAX_MESSAGES {
             assert!(!decoded_batch.is_full());
             frame_decoder.text("x", true, Timestamp(0), &mut decoded_batch);
         }
         assert!(decoded_batch.is_full());
         let mut decoded_batch = DecodedBatch::default();
-        frame_decoder.text(&"x".repeat(MOST_BYTES), true, Timestamp(0), &mut decoded_batch);
+        frame_decoder.text(&"x".repeat(MAX_BYTES), true, Timestamp(0), &mut decoded_batch);
         assert!(decoded_batch.is_full());
     }
 
@@ -380,7 +382,7 @@ mod tests {
         let mut frame_decoder =
             FrameDecoder::new(AuthorizationToken::new("T-canary"), LinkStore::default(), TimeReference::EXACT);
         let (mut decoded_batch, mut replies) = (DecodedBatch::default(), 0);
-        let DecodedFrame::Several(mut documents) = frame_decoder.text(raw, true, Timestamp(7), &mut decoded_batch)
+        let DecodedFrame::Multiple(mut documents) = frame_decoder.text(raw, true, Timestamp(7), &mut decoded_batch)
         else {
             panic!("one: {raw}")
         };
@@ -408,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn json_in_a_binary_frame_is_read_and_other_bytes_are_sealed_whole() {
+    fn json_in_a_binary_frame_is_decoded_and_other_bytes_are_encrypted_whole() {
         let mut frame_decoder =
             FrameDecoder::new(AuthorizationToken::new("T-canary"), LinkStore::default(), TimeReference::EXACT);
         let mut read = |bytes: &[u8]| {
@@ -439,10 +441,10 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_to_what_was_not_asked_is_a_row_and_its_own_are_none() {
+    fn a_reply_to_an_unknown_request_is_a_row_and_own_replies_are_not() {
         let mut frame_decoder =
             FrameDecoder::new(AuthorizationToken::new("T"), LinkStore::default(), TimeReference::EXACT);
-        frame_decoder.expect_answer(&CorrelationId::from("ours"));
+        frame_decoder.expect_reply(&CorrelationId::from("ours"));
         let mut read = |raw: &str| {
             let mut decoded_batch = DecodedBatch::default();
             (frame_decoder.text(raw, true, Timestamp(7), &mut decoded_batch), decoded_batch.into_parts().0)

@@ -16,45 +16,48 @@ use super::connection::{Connection, FrameEvent};
 use super::state::{Leaving, LiveConnection, Session, State, changed, current};
 
 /// How long the server may take to answer a join.
-const JOIN_BUDGET: Duration = Duration::from_secs(5);
+const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Session {
     pub(crate) async fn join(&mut self, mut connection: Box<Connection>) -> State {
         let session_credentials = connection.session_credentials.clone();
-        let asked = correlation();
+        let asked = new_correlation_id();
         let mut decoded_batch = DecodedBatch::default();
         self.config.clocks.begin_receiving();
         let outcome = {
             let attempt =
-                joined(&mut connection, &asked, &self.config.journal_writer, &mut self.backlog, &mut decoded_batch);
+                send_join(&mut connection, &asked, &self.config.journal_writer, &mut self.backlog, &mut decoded_batch);
             tokio::pin!(attempt);
             loop {
                 tokio::select! {
                     outcome = &mut attempt => break Some(outcome),
-                    desired_state = changed(&mut self.desired_state) => if !desired_state.wants(&session_credentials) { break None },
+                    desired_state = changed(&mut self.desired_state) => if !desired_state.is_online_with(&session_credentials) { break None },
                 }
             }
         };
         // Entries that arrived with the join are stored like any others, however the join ended.
         self.backlog.write(decoded_batch, &self.config.journal_writer);
         match outcome {
-            None => State::Leaving(Box::new(Leaving { connection: *connection, channel: None, life: None })),
+            None => State::Leaving(Box::new(Leaving { connection: *connection, channel: None, last_life: None })),
             Some(Ok(reply)) => {
                 let since = self.config.clocks.now();
-                self.backlog.tell(ConnectionChange::Joined { since, session_credentials }, &self.config.journal_writer);
+                self.backlog.report_change(
+                    ConnectionChange::Joined { since, session_credentials },
+                    &self.config.journal_writer,
+                );
                 State::Live(Box::new(LiveConnection::new(*connection, asked, reply.channel_id, since)))
             }
             Some(Err(end)) => {
                 drop(connection);
                 if end.lost_message().is_some() {
-                    self.backlog.tell(
+                    self.backlog.report_change(
                         ConnectionChange::MessageLost { now: self.config.clocks.now() },
                         &self.config.journal_writer,
                     );
                 }
-                match self.asked_about(end, &session_credentials).await {
-                    Some(end) => self.lost(end, &session_credentials, Duration::ZERO),
-                    None => self.follow(),
+                match self.check_refusal(end, &session_credentials).await {
+                    Some(end) => self.on_disconnect(end, &session_credentials, Duration::ZERO),
+                    None => self.apply_desired_state(),
                 }
             }
         }
@@ -62,12 +65,12 @@ impl Session {
 
     /// Decides how a refused join ended: asks the server if the token may be the reason. `None` if the desired state changed, or
     /// the operator does not want to wait.
-    async fn asked_about(
+    async fn check_refusal(
         &mut self,
         end: DisconnectReason,
         session_credentials: &Arc<SessionCredentials>,
     ) -> Option<DisconnectReason> {
-        if !end.may_be_the_tokens_fault() {
+        if !end.may_be_invalid_token() {
             return Some(end);
         }
         let before = current(&mut self.desired_state);
@@ -78,7 +81,7 @@ impl Session {
                     Some(words) => DisconnectReason::TokenRefused(TokenRefusal::Join { words }),
                     None => end,
                 }),
-                desired_state = self.changed() => if !desired_state.wants(session_credentials) || desired_state.hurries(&before) { return None },
+                desired_state = self.wait_for_change() => if !desired_state.is_online_with(session_credentials) || desired_state.wants_retry_now(&before) { return None },
             }
         }
     }
@@ -86,16 +89,16 @@ impl Session {
 
 /// Joins: sends the frame and reads up to the reply. Events that arrive before it are stored. Time in which the journal writer
 /// has no room, so that nothing can be read, does not count against the server.
-async fn joined(
+async fn send_join(
     connection: &mut Connection,
     asked: &CorrelationId,
     journal_writer: &JournalWriter,
     backlog: &mut Backlog,
     decoded_batch: &mut DecodedBatch,
 ) -> Result<Reply, DisconnectReason> {
-    let mut deadline = Instant::now() + JOIN_BUDGET;
+    let mut deadline = Instant::now() + JOIN_TIMEOUT;
     let frame = outgoing::join(&connection.session_credentials.token, asked);
-    let sent = tokio::time::timeout_at(deadline, connection.ask(&frame, asked)).await;
+    let sent = tokio::time::timeout_at(deadline, connection.send_request(&frame, asked)).await;
     sent.map_err(|_elapsed| DisconnectReason::JoinUnanswered)??;
     loop {
         if decoded_batch.is_full() {
@@ -104,26 +107,26 @@ async fn joined(
         if backlog.is_full() {
             let waits = Instant::now();
             while backlog.is_full() {
-                backlog.hand_over(journal_writer).await;
+                backlog.forward_next(journal_writer).await;
             }
             deadline += waits.elapsed();
         }
         let next = tokio::time::timeout_at(deadline, connection.next(decoded_batch)).await;
         match next.map_err(|_elapsed| DisconnectReason::JoinUnanswered)? {
-            FrameEvent::Reply(reply) if answers(&reply, asked) => {
+            FrameEvent::Reply(reply) if is_reply_to(&reply, asked) => {
                 return if reply.is_ok() { Ok(reply) } else { Err(DisconnectReason::of_refusal(reply)) };
             }
-            FrameEvent::End(end) => return Err(end),
+            FrameEvent::Ended(end) => return Err(end),
             _ => {}
         }
     }
 }
 
 /// Whether a reply answers this request. A server may omit the correlation id; one with another id answers something else.
-pub(crate) fn answers(reply: &Reply, asked: &CorrelationId) -> bool {
+pub(crate) fn is_reply_to(reply: &Reply, asked: &CorrelationId) -> bool {
     reply.correlation_id.as_ref().is_none_or(|id| id == asked)
 }
 
-pub(crate) fn correlation() -> CorrelationId {
+pub(crate) fn new_correlation_id() -> CorrelationId {
     CorrelationId::new(uuid::Uuid::new_v4().to_string())
 }

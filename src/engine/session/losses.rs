@@ -14,18 +14,18 @@ use super::state::{REPEATED, Session};
 impl Session {
     /// Reports a message that could not be read, in a row and to the operator. A server may send it again after each join: from the
     /// third in a row the operator is offered the larger `limit`, if that would help; further ones that are the same are not reported.
-    pub(crate) fn cannot_read(&mut self, why: &DisconnectReason, limit: Option<usize>) {
+    pub(crate) fn report_lost_message(&mut self, why: &DisconnectReason, limit: Option<usize>) {
         let Some((reason, size, key)) = self.losses.count(why) else { return };
         let mut decoded_batch = DecodedBatch::default();
-        FrameDecoder::lost(reason, size, key, (self.config.clock)(), &mut decoded_batch);
+        FrameDecoder::add_lost_message(reason, size, key, (self.config.clock)(), &mut decoded_batch);
         self.backlog.write(decoded_batch, &self.config.journal_writer);
         if self.losses.count > REPEATED {
             return;
         }
-        let times = self.losses.of_its_kind;
+        let times = self.losses.same_kind;
         let repeated = times >= REPEATED;
         let lost = NoticeReason::MessageLost { why: why.clone(), times, repeated, can_raise: limit.is_some() };
-        self.config.event_sender.notice(Notice {
+        self.config.event_sender.send_notice(Notice {
             severity: Severity::Warning,
             profile: Some(self.config.profile),
             reason: lost,

@@ -8,25 +8,25 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How many of the newest intervals are kept.
-const REMEMBERED: usize = 512;
+const MAX_SAMPLES: usize = 512;
 /// How many intervals are needed for a statistic.
-const ENOUGH: usize = 20;
+const MIN_SAMPLES: usize = 20;
 
 /// The intervals between the messages of one profile.
 #[derive(Debug, Default)]
 pub(crate) struct IntervalStats {
     last: Option<Instant>,
-    pauses: VecDeque<Duration>,
+    samples: VecDeque<Duration>,
 }
 
 impl IntervalStats {
     /// Notes that one or more messages arrived.
-    pub(crate) fn message(&mut self, now: Instant) {
+    pub(crate) fn add(&mut self, now: Instant) {
         if let Some(last) = self.last.replace(now) {
-            if self.pauses.len() == REMEMBERED {
-                self.pauses.pop_front();
+            if self.samples.len() == MAX_SAMPLES {
+                self.samples.pop_front();
             }
-            self.pauses.push_back(now.saturating_duration_since(last));
+            self.samples.push_back(now.saturating_duration_since(last));
         }
     }
 
@@ -35,11 +35,11 @@ impl IntervalStats {
     }
 
     /// The 95th percentile of the kept intervals; `None` if there are too few.
-    pub(crate) fn usual(&self) -> Option<Duration> {
-        if self.pauses.len() < ENOUGH {
+    pub(crate) fn p95(&self) -> Option<Duration> {
+        if self.samples.len() < MIN_SAMPLES {
             return None;
         }
-        let mut sorted: Vec<Duration> = self.pauses.iter().copied().collect();
+        let mut sorted: Vec<Duration> = self.samples.iter().copied().collect();
         sorted.sort_unstable();
         sorted.get((sorted.len() * 95).div_ceil(100).saturating_sub(1)).copied()
     }
@@ -50,19 +50,19 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn the_usual_pause_is_the_95th_percentile_of_the_newest() {
+    async fn the_95th_percentile_is_of_the_newest_samples() {
         let (mut pace, mut now) = (IntervalStats::default(), Instant::now());
-        pace.message(now);
+        pace.add(now);
         for seconds in 1..=20 {
-            assert_eq!(pace.usual(), None, "{seconds} messages are no habit");
+            assert_eq!(pace.p95(), None, "{seconds} messages are no habit");
             now += Duration::from_secs(seconds);
-            pace.message(now);
+            pace.add(now);
         }
-        assert_eq!((pace.usual(), pace.last()), (Some(Duration::from_secs(19)), Some(now)));
-        for _ in 0..REMEMBERED {
+        assert_eq!((pace.p95(), pace.last()), (Some(Duration::from_secs(19)), Some(now)));
+        for _ in 0..MAX_SAMPLES {
             now += Duration::from_millis(100);
-            pace.message(now);
+            pace.add(now);
         }
-        assert_eq!(pace.usual(), Some(Duration::from_millis(100)), "what was usual long ago is forgotten");
+        assert_eq!(pace.p95(), Some(Duration::from_millis(100)), "what was usual long ago is forgotten");
     }
 }

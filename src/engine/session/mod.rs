@@ -49,7 +49,7 @@ use backoff::Backoff;
 use connection::{Connection, FrameEvent};
 use desired_state::{DesiredState, TargetState};
 use frame_decoder::FrameDecoder;
-use join::{answers, correlation};
+use join::{is_reply_to, new_correlation_id};
 use message_interval::IntervalStats;
 use state::{
     Connecting, IdleReason, Leaving, LostMessages, PolicyCloseCount, Session, SessionConfig, State, changed, current,
@@ -57,9 +57,9 @@ use state::{
 };
 
 /// How long leaving may take, from the leave frame to the closed socket.
-const LEAVE_BUDGET: Duration = Duration::from_secs(1);
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The same when the program quits, which may take one second in total.
-pub(crate) const QUIT_LEAVE_BUDGET: Duration = Duration::from_millis(600);
+pub(crate) const QUIT_LEAVE_TIMEOUT: Duration = Duration::from_millis(600);
 
 /// Starts a session. It ends when the target is [`TargetState::Stopped`], after leaving the channel.
 pub(crate) fn start(
@@ -73,7 +73,7 @@ pub(crate) fn start(
         config,
         backlog: Backlog::default(),
         desired_state: receiver,
-        pace: IntervalStats::default(),
+        intervals: IntervalStats::default(),
         policy_closes: PolicyCloseCount::default(),
         losses: LostMessages::default(),
         credentials_number: 0,
@@ -85,33 +85,35 @@ pub(crate) fn start(
 
 impl Session {
     async fn run(mut self) {
-        let mut state = self.follow();
+        let mut state = self.apply_desired_state();
         loop {
-            self.announce(self.public_state(&state)).await;
+            self.publish_state(self.public_state(&state)).await;
             state = match state {
-                State::Resting(rest) => self.rest(rest).await,
+                State::Idle(rest) => self.idle(rest).await,
                 State::Waiting(waiting) => self.wait(waiting).await,
                 State::Connecting(connecting) => self.connect(connecting).await,
                 State::Joining(connection) => self.join(connection).await,
                 State::Live(live) => self.live(live).await,
                 State::Leaving(leaving) => self.leave(leaving).await,
-                State::Ended => return self.hand_all_over().await,
+                State::Ended => return self.forward_backlog().await,
             };
         }
     }
 
     /// The state that the desired state leads to from a state without resources.
-    fn follow(&mut self) -> State {
+    fn apply_desired_state(&mut self) -> State {
         match current(&mut self.desired_state) {
-            DesiredState { aim: TargetState::SignedOut, .. } => State::Resting(IdleReason::SignedOut),
-            DesiredState { aim: TargetState::Offline, .. } => State::Resting(IdleReason::Offline),
-            DesiredState { aim: TargetState::Refused { why }, retry, .. } => State::Resting(IdleReason::Refused {
-                number: self.credentials_number,
-                retry,
-                why: TokenRefusal::Call(why),
-            }),
-            DesiredState { aim: TargetState::Stopped, .. } => State::Ended,
-            DesiredState { aim: TargetState::Online(session_credentials), message_limit: limit, .. } => {
+            DesiredState { target: TargetState::SignedOut, .. } => State::Idle(IdleReason::SignedOut),
+            DesiredState { target: TargetState::Offline, .. } => State::Idle(IdleReason::Offline),
+            DesiredState { target: TargetState::Refused { why }, retry_count, .. } => {
+                State::Idle(IdleReason::Refused {
+                    number: self.credentials_number,
+                    retry: retry_count,
+                    why: TokenRefusal::Call(why),
+                })
+            }
+            DesiredState { target: TargetState::Stopped, .. } => State::Ended,
+            DesiredState { target: TargetState::Online(session_credentials), message_limit: limit, .. } => {
                 if self.credentials_number != session_credentials.number {
                     self.policy_closes = PolicyCloseCount::default();
                 }
@@ -128,7 +130,7 @@ impl Session {
                 let attempt = async move {
                     let (socket, date) = opening.await?;
                     if let Some(date) = date {
-                        clocks.server_said(date);
+                        clocks.on_server_time(date);
                     }
                     Ok(socket)
                 };
@@ -137,34 +139,34 @@ impl Session {
         }
     }
 
-    async fn rest(&mut self, rest: IdleReason) -> State {
+    async fn idle(&mut self, reason: IdleReason) -> State {
         // The desired state may have changed while this state was published.
         let mut desired_state = current(&mut self.desired_state);
         loop {
-            let stays = match (&rest, &desired_state.aim) {
+            let stays = match (&reason, &desired_state.target) {
                 (IdleReason::SignedOut, TargetState::SignedOut)
                 | (IdleReason::Offline, TargetState::Offline)
                 | (IdleReason::Refused { .. }, TargetState::Refused { .. }) => true,
                 // New credentials are a reason to try again, and so is a retry by the operator.
                 (IdleReason::Refused { number, retry, .. }, TargetState::Online(session_credentials)) => {
-                    session_credentials.number == *number && desired_state.retry == *retry
+                    session_credentials.number == *number && desired_state.retry_count == *retry
                 }
                 _ => false,
             };
             if !stays {
-                return self.follow();
+                return self.apply_desired_state();
             }
-            desired_state = self.changed().await;
+            desired_state = self.wait_for_change().await;
         }
     }
 
     async fn connect(&mut self, mut connecting: Connecting) -> State {
         loop {
             tokio::select! {
-                desired_state = self.changed() => {
-                    if !desired_state.wants(&connecting.session_credentials) {
+                desired_state = self.wait_for_change() => {
+                    if !desired_state.is_online_with(&connecting.session_credentials) {
                         drop(connecting);
-                        return self.follow();
+                        return self.apply_desired_state();
                     }
                 }
                 outcome = &mut connecting.attempt => return match outcome {
@@ -178,7 +180,7 @@ impl Session {
                     }
                     Err(error) => {
                         tracing::debug!(profile = %self.config.profile, %error, "no connection");
-                        self.failed(ConnectionFailure::NotConnected(Arc::new(error)), None)
+                        self.wait_after_failure(ConnectionFailure::NotConnected(Arc::new(error)), None)
                     }
                 },
             }
@@ -186,26 +188,26 @@ impl Session {
     }
 
     async fn leave(&mut self, leaving: Box<Leaving>) -> State {
-        let Leaving { mut connection, channel, mut life } = *leaving;
+        let Leaving { mut connection, channel, mut last_life } = *leaving;
         let mut decoded_batch = DecodedBatch::default();
         // Entries that have already arrived must not depend on whether the leave can be sent.
         while !decoded_batch.is_full()
             && let Some(heard) = connection.next(&mut decoded_batch).now_or_never()
-            && !matches!(heard, FrameEvent::End(_))
+            && !matches!(heard, FrameEvent::Ended(_))
         {}
         let (backlog, journal_writer) = (&mut self.backlog, &self.config.journal_writer);
         let farewell = async {
-            let asked = correlation();
+            let asked = new_correlation_id();
             let frame = outgoing::leave(&connection.session_credentials.token, &asked, channel.as_ref());
-            if let Err(end) = connection.ask(&frame, &asked).await {
+            if let Err(end) = connection.send_request(&frame, &asked).await {
                 tracing::debug!(?end, "could not leave in order");
                 return;
             }
             loop {
                 match connection.next(&mut decoded_batch).await {
-                    FrameEvent::End(_) => return,
+                    FrameEvent::Ended(_) => return,
                     // If the join was just abandoned, its reply may come first.
-                    FrameEvent::Reply(reply) if answers(&reply, &asked) => break,
+                    FrameEvent::Reply(reply) if is_reply_to(&reply, &asked) => break,
                     _ => {}
                 }
                 if decoded_batch.is_full() {
@@ -217,41 +219,46 @@ impl Session {
                 }
             }
             // Only the reply proves that the connection lived until now.
-            life = life.map(|_before| self.config.clocks.now());
+            last_life = last_life.map(|_before| self.config.clocks.now());
             connection.close().await;
         };
         tokio::select! {
             biased;
             () = farewell => {}
-            () = too_long(self.desired_state.clone()) => {
+            () = leave_timeout(self.desired_state.clone()) => {
                 tracing::debug!(profile = %self.config.profile, "the server did not answer the leave in time");
             }
         }
         drop(connection);
         self.backlog.write(decoded_batch, &self.config.journal_writer);
-        match life {
+        match last_life {
             None => {}
             // The next run's gap begins here.
-            Some(life) if matches!(current(&mut self.desired_state).aim, TargetState::Stopped) => {
+            Some(life) if matches!(current(&mut self.desired_state).target, TargetState::Stopped) => {
                 let now = self.config.clocks.now();
-                self.backlog.prove(before(now.at, now.since(life)), &self.config.journal_writer);
+                self.backlog.touch(before(now.at, now.since(life)), &self.config.journal_writer);
             }
-            Some(life) => self.gone(life, false),
+            Some(life) => self.report_lost(life, false),
         }
-        self.follow()
+        self.apply_desired_state()
     }
 
     /// Handles the end of a connection that had been joined for `joined`.
-    fn lost(&mut self, end: DisconnectReason, session_credentials: &SessionCredentials, joined: Duration) -> State {
+    fn on_disconnect(
+        &mut self,
+        end: DisconnectReason,
+        session_credentials: &SessionCredentials,
+        joined: Duration,
+    ) -> State {
         tracing::debug!(profile = %self.config.profile, %end, "the connection ended");
         match end {
             DisconnectReason::TokenRefused(why) => {
-                let retry = current(&mut self.desired_state).retry;
-                return State::Resting(IdleReason::Refused { number: session_credentials.number, retry, why });
+                let retry = current(&mut self.desired_state).retry_count;
+                return State::Idle(IdleReason::Refused { number: session_credentials.number, retry, why });
             }
             // The next connection may end the same way, however long this one stayed up: no reset.
-            DisconnectReason::TooLarge { size, limit } => self.cannot_read(&end, Some(next_limit(size, limit))),
-            DisconnectReason::NotUtf8 => self.cannot_read(&end, None),
+            DisconnectReason::TooLarge { size, limit } => self.report_lost_message(&end, Some(next_limit(size, limit))),
+            DisconnectReason::NotUtf8 => self.report_lost_message(&end, None),
             _ if joined >= STABLE => {
                 self.backoff.reset();
                 self.losses.reset();
@@ -259,46 +266,46 @@ impl Session {
             _ => {}
         }
         let policy_closes = self.policy_closes.count(&end, joined);
-        self.failed(ConnectionFailure::Ended(end), policy_closes)
+        self.wait_after_failure(ConnectionFailure::Ended(end), policy_closes)
     }
 
     /// Reports to the journal writer that a joined connection was lost.
-    fn gone(&mut self, last: ClockSample, message: bool) {
+    fn report_lost(&mut self, last: ClockSample, message: bool) {
         let news = ConnectionChange::Lost { last, now: self.config.clocks.now(), message };
-        self.backlog.tell(news, &self.config.journal_writer);
+        self.backlog.report_change(news, &self.config.journal_writer);
     }
 
     /// Waits until the desired state changes. Meanwhile the backlog is passed to the journal writer. Cancel-safe.
-    async fn changed(&mut self) -> DesiredState {
+    async fn wait_for_change(&mut self) -> DesiredState {
         loop {
             tokio::select! {
                 desired_state = changed(&mut self.desired_state) => return desired_state,
-                () = self.backlog.hand_over(&self.config.journal_writer), if !self.backlog.is_empty() => {}
+                () = self.backlog.forward_next(&self.config.journal_writer), if !self.backlog.is_empty() => {}
             }
         }
     }
 
     /// Passes the whole backlog to the journal writer.
-    async fn hand_all_over(&mut self) {
+    async fn forward_backlog(&mut self) {
         while !self.backlog.is_empty() {
-            self.backlog.hand_over(&self.config.journal_writer).await;
+            self.backlog.forward_next(&self.config.journal_writer).await;
         }
     }
 
     /// Records a sign of life if the journal writer has room. Without it, the next run's gap begins earlier.
-    fn prove(&self, life: ClockSample) -> bool {
-        let Some(room) = self.config.journal_writer.room_now() else { return false };
+    fn touch(&self, life: ClockSample) -> bool {
+        let Some(room) = self.config.journal_writer.try_reserve() else { return false };
         let now = self.config.clocks.now();
-        JournalWriter::prove(room, before(now.at, now.since(life)));
+        JournalWriter::touch(room, before(now.at, now.since(life)));
         true
     }
 
     /// The state as the window and `watch` show it.
     fn public_state(&self, state: &State) -> ConnectionState {
         match state {
-            State::Resting(IdleReason::SignedOut) => ConnectionState::SignedOut,
-            State::Resting(IdleReason::Offline) | State::Ended => ConnectionState::Offline,
-            State::Resting(IdleReason::Refused { why, .. }) => ConnectionState::TokenRefused { why: why.clone() },
+            State::Idle(IdleReason::SignedOut) => ConnectionState::SignedOut,
+            State::Idle(IdleReason::Offline) | State::Ended => ConnectionState::Offline,
+            State::Idle(IdleReason::Refused { why, .. }) => ConnectionState::TokenRefused { why: why.clone() },
             State::Waiting(waiting) => ConnectionState::Reconnecting {
                 at: waiting.until.into_std(),
                 attempt: self.backoff.failures(),
@@ -312,7 +319,7 @@ impl Session {
     }
 
     /// Publishes the state to the window and the supervisor.
-    async fn announce(&self, state: ConnectionState) {
+    async fn publish_state(&self, state: ConnectionState) {
         self.config.event_sender.update(self.config.profile, |status| status.set_connection(state.clone()));
         let report = InternalEvent::Connection {
             profile: self.config.profile,
@@ -326,16 +333,16 @@ impl Session {
 }
 
 /// Ends when a leave that begins now has taken too long. The program may start to quit meanwhile.
-async fn too_long(mut desired_state: watch::Receiver<DesiredState>) {
+async fn leave_timeout(mut desired_state: watch::Receiver<DesiredState>) {
     let quitting = async {
-        if desired_state.wait_for(|desired_state| matches!(desired_state.aim, TargetState::Stopped)).await.is_err() {
+        if desired_state.wait_for(|desired_state| matches!(desired_state.target, TargetState::Stopped)).await.is_err() {
             tracing::debug!("nobody wishes for this session any more");
         }
-        tokio::time::sleep(QUIT_LEAVE_BUDGET).await;
+        tokio::time::sleep(QUIT_LEAVE_TIMEOUT).await;
     };
     tokio::select! {
         () = quitting => {}
-        () = tokio::time::sleep(LEAVE_BUDGET) => {}
+        () = tokio::time::sleep(LEAVE_TIMEOUT) => {}
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Session {
     pub(crate) desired_state: watch::Receiver<DesiredState>,
     pub(crate) backoff: Backoff,
     pub(crate) policy_closes: PolicyCloseCount,
-    pub(crate) pace: IntervalStats,
+    pub(crate) intervals: IntervalStats,
     /// Messages that could not be read.
     pub(crate) losses: LostMessages,
     /// The number of the credentials that were used last.
@@ -46,7 +46,7 @@ pub(crate) struct Session {
 /// The states; each owns what it needs.
 pub(crate) enum State {
     /// Not connected, and not about to connect.
-    Resting(IdleReason),
+    Idle(IdleReason),
     Waiting(Box<Waiting>),
     /// DNS, TCP, TLS or the upgrade is in progress.
     Connecting(Connecting),
@@ -81,7 +81,7 @@ pub(crate) struct Leaving {
     pub(crate) connection: Connection,
     pub(crate) channel: Option<ChannelId>,
     /// Its last sign of life, if it was joined.
-    pub(crate) life: Option<ClockSample>,
+    pub(crate) last_life: Option<ClockSample>,
 }
 
 /// What a session needs to start.
@@ -115,7 +115,7 @@ pub(crate) fn current(desired_state: &mut watch::Receiver<DesiredState>) -> Desi
     let orphaned = desired_state.has_changed().is_err();
     let mut now = desired_state.borrow_and_update().clone();
     if orphaned {
-        now.aim = TargetState::Stopped;
+        now.target = TargetState::Stopped;
     }
     now
 }
@@ -132,19 +132,19 @@ pub(crate) async fn changed(desired_state: &mut watch::Receiver<DesiredState>) -
 pub(crate) struct LiveConnection {
     pub(crate) connection: Connection,
     /// The correlation id of the join.
-    pub(crate) asked: CorrelationId,
+    pub(crate) join_correlation: CorrelationId,
     pub(crate) channel: Option<ChannelId>,
     pub(crate) joined: Instant,
     /// When the connection last gave a sign of life.
-    pub(crate) life: ClockSample,
-    pub(crate) beat: Heartbeat,
+    pub(crate) last_life: ClockSample,
+    pub(crate) heartbeat: Heartbeat,
     pub(crate) round_trip: Option<Duration>,
     /// When the last pong arrived.
     pub(crate) pong: Option<Instant>,
     pub(crate) keep_alives: u64,
-    pub(crate) told: Option<Instant>,
+    pub(crate) health_published: Option<Instant>,
     /// When a sign of life was last recorded.
-    pub(crate) proved: Option<Instant>,
+    pub(crate) touched: Option<Instant>,
 }
 
 pub(crate) struct Waiting {
@@ -154,7 +154,7 @@ pub(crate) struct Waiting {
     /// The desired state when the last attempt failed.
     pub(crate) desired_state: DesiredState,
     /// If the server asked for the wait: when, and for how long.
-    pub(crate) asked: Option<(ClockSample, Duration)>,
+    pub(crate) server_wait: Option<(ClockSample, Duration)>,
 }
 
 /// Counts closes by a server policy in a row, each soon after its join.
@@ -164,19 +164,19 @@ pub(crate) struct PolicyCloseCount(pub(crate) u32);
 impl PolicyCloseCount {
     /// Counts the end of a connection that was joined for `joined`. Returns what to report from the second one on.
     pub(crate) fn count(&mut self, end: &DisconnectReason, joined: Duration) -> Option<PolicyCloses> {
-        let Some(code) = end.policy() else {
-            if joined >= HELD {
+        let Some(code) = end.policy_close_code() else {
+            if joined >= STABLE {
                 self.0 = 0;
             }
             return None;
         };
-        self.0 = if joined >= HELD { 1 } else { self.0.saturating_add(1) };
+        self.0 = if joined >= STABLE { 1 } else { self.0.saturating_add(1) };
         (self.0 > 1).then_some(PolicyCloses { count: self.0, code })
     }
 }
 
 /// A connection that stayed up this long was not closed because of its join.
-pub(crate) const HELD: Duration = Duration::from_mins(5);
+pub(crate) const STABLE: Duration = Duration::from_mins(5);
 
 /// Messages lost in a row.
 #[derive(Debug, Default)]
@@ -185,7 +185,7 @@ pub(crate) struct LostMessages {
     /// How often the last one was lost. A message that is delivered again has the same size.
     pub(crate) count: u32,
     /// How many were lost for the same reason, whatever their size.
-    pub(crate) of_its_kind: u32,
+    pub(crate) same_kind: u32,
     /// The row that all losses of the same message share.
     pub(crate) key: String,
 }
@@ -195,13 +195,12 @@ impl LostMessages {
     pub(crate) fn count(&mut self, end: &DisconnectReason) -> Option<(UnreadableReason, usize, &str)> {
         let (reason, size) = end.lost_message()?;
         let last = self.last.as_ref().and_then(DisconnectReason::lost_message);
-        let of_its_kind =
-            if last.is_some_and(|(last, _)| last == reason) { self.of_its_kind.saturating_add(1) } else { 1 };
+        let same_kind = if last.is_some_and(|(last, _)| last == reason) { self.same_kind.saturating_add(1) } else { 1 };
         if self.last.as_ref() == Some(end) {
             self.count = self.count.saturating_add(1);
-            self.of_its_kind = of_its_kind;
+            self.same_kind = same_kind;
         } else {
-            *self = Self { last: Some(end.clone()), count: 1, of_its_kind, key: uuid::Uuid::new_v4().to_string() };
+            *self = Self { last: Some(end.clone()), count: 1, same_kind, key: uuid::Uuid::new_v4().to_string() };
         }
         Some((reason, size, &self.key))
     }

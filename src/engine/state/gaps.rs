@@ -26,7 +26,7 @@ pub(crate) struct PreviousRun {
     /// When this run began.
     pub(crate) now: Timestamp,
     /// The last time at which the profile is known to have been running; `None` if it never was.
-    pub(crate) last_alive: Option<Timestamp>,
+    pub(crate) last_seen: Option<Timestamp>,
 }
 
 /// The gaps that earlier runs left open, with their keys; found once the history has been read.
@@ -60,7 +60,7 @@ impl Gaps {
     /// run, because later entries would hide when that was.
     pub(crate) fn begin(&mut self, past: &PreviousRun) -> Option<Entry> {
         // If the clock was set back meanwhile, the gap must not begin in the future.
-        let from = past.last_alive?.min(past.now);
+        let from = past.last_seen?.min(past.now);
         let current = OpenGap::new(from, GapCause::NotRunning, None);
         let entry = current.entry(past.now, OpenIds::default());
         self.current = Some(current);
@@ -70,10 +70,10 @@ impl Gaps {
 
     /// Ends a gap that an earlier run left open. It ends when the program stopped, because the time since then is a gap of
     /// its own. Whatever is open now was open during it.
-    pub(crate) fn left(&self, now: Timestamp, (key, mut gap): (Box<str>, Gap), open: OpenIds) -> Entry {
+    pub(crate) fn close_left_open(&self, now: Timestamp, (key, mut gap): (Box<str>, Gap), open: OpenIds) -> Entry {
         gap.to = Some(self.not_running.unwrap_or(gap.from).max(gap.from));
         let mut left = OpenGap { key, gap, began: None };
-        left.name(open);
+        left.add_new_ids(open);
         // The last entry names all ids, because an earlier version, which may have written the other entries, did not record
         // which ids it had named.
         let all = (left.gap.open.clone(), left.gap.open_requests.clone());
@@ -81,14 +81,14 @@ impl Gaps {
     }
 
     /// Forgets which ids were open, because the profile's history is cleared.
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn clear_open_ids(&mut self) {
         for gap in [self.current.as_mut(), self.ended.as_mut().map(|(ended, _)| ended)].into_iter().flatten() {
             (gap.gap.open, gap.gap.requests, gap.gap.open_requests) = (Vec::new(), 0, Vec::new());
         }
     }
 
     /// A joined connection was lost. `last` is its last sign of life; `message` is whether a message was lost with it.
-    pub(crate) fn lost(&mut self, last: ClockSample, now: ClockSample, message: bool) -> Entry {
+    pub(crate) fn on_lost(&mut self, last: ClockSample, now: ClockSample, message: bool) -> Entry {
         let from = before(now.at, now.since(last));
         let mut current = match self.ended.take() {
             Some((mut flapping, joined)) if last.since(joined) < STABLE => {
@@ -110,16 +110,16 @@ impl Gaps {
     }
 
     /// A message was lost before its connection was joined, so the open gap must not end as if nothing were missing.
-    pub(crate) fn lost_message(&mut self, now: ClockSample) -> Option<Entry> {
+    pub(crate) fn on_lost_message(&mut self, now: ClockSample) -> Option<Entry> {
         let current = self.current.as_mut()?;
         current.gap.cause = GapCause::MessageLost;
         Some(current.entry(now.at, OpenIds::default()))
     }
 
     /// A connection was joined, while these commands and data requests are open.
-    pub(crate) fn joined(&mut self, now: ClockSample, open: OpenIds) -> Option<Entry> {
+    pub(crate) fn on_joined(&mut self, now: ClockSample, open: OpenIds) -> Option<Entry> {
         let mut current = self.current.take()?;
-        let new = current.name(open);
+        let new = current.add_new_ids(open);
         let gap = &mut current.gap;
         gap.to = Some(now.at.max(gap.from));
         if let Some(began) = current.began {
@@ -146,11 +146,11 @@ impl OpenGap {
     }
 
     /// Adds the open ids. Returns those that the gap did not name before.
-    fn name(&mut self, (open, requests): OpenIds) -> OpenIds {
+    fn add_new_ids(&mut self, (open, requests): OpenIds) -> OpenIds {
         let gap = &mut self.gap;
         // More ids may be open than a gap can name.
         let count = requests.len();
-        let new = (name(&mut gap.open, open), name(&mut gap.open_requests, requests));
+        let new = (add_new(&mut gap.open, open), add_new(&mut gap.open_requests, requests));
         let count = u32::try_from(count.max(gap.open_requests.len())).unwrap_or(u32::MAX);
         gap.requests = gap.requests.max(count);
         new
@@ -165,7 +165,7 @@ impl OpenGap {
 }
 
 /// Adds ids to `named`, as far as there is space. Returns the new ones.
-fn name<T: Ord + Clone>(named: &mut Vec<T>, open: Vec<T>) -> Vec<T> {
+fn add_new<T: Ord + Clone>(named: &mut Vec<T>, open: Vec<T>) -> Vec<T> {
     let mut all: BTreeSet<T> = named.drain(..).collect();
     let mut new = Vec::new();
     for id in open {
@@ -196,8 +196,8 @@ mod tests {
     }
 
     #[test]
-    fn the_time_not_running_is_a_gap_but_not_for_a_profile_that_was_never_alive() {
-        let past = |last_alive| PreviousRun { now: Timestamp(50), last_alive };
+    fn the_time_not_running_is_a_gap_except_for_a_profile_that_never_ran() {
+        let past = |last_seen| PreviousRun { now: Timestamp(50), last_seen };
         assert_eq!(Gaps::default().begin(&past(None)), None);
         let (_, gap) = gap_of(Gaps::default().begin(&past(Some(Timestamp(20)))));
         assert_eq!((gap.from, gap.to, gap.cause), (Timestamp(20), None, GapCause::NotRunning));
@@ -209,9 +209,9 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_that_the_last_run_left_ends_where_the_time_not_running_begins() {
+    fn a_gap_left_open_ends_when_the_program_stopped() {
         let mut gaps = Gaps::default();
-        let (not_running, _) = gap_of(gaps.begin(&PreviousRun { now: Timestamp(50), last_alive: Some(Timestamp(20)) }));
+        let (not_running, _) = gap_of(gaps.begin(&PreviousRun { now: Timestamp(50), last_seen: Some(Timestamp(20)) }));
         let left = Gap {
             from: Timestamp(5),
             to: None,
@@ -221,18 +221,18 @@ mod tests {
             open_requests: vec!["r".into()],
         };
         let open = || (vec!["b".into()], vec!["s".into(), "r".into(), "t".into()]);
-        let (key, gap) = gap_of(Some(gaps.left(Timestamp(60), ("k".into(), left), open())));
+        let (key, gap) = gap_of(Some(gaps.close_left_open(Timestamp(60), ("k".into(), left), open())));
         assert_eq!(key, ActivityKey::Gap("k".into()));
         assert_eq!((gap.from, gap.to, gap.requests), (Timestamp(5), Some(Timestamp(20)), 3));
         assert_eq!((gap.open.len(), gap.open_requests.len()), (2, 3));
         let clock: crate::engine::runtime::clock::Clock = std::sync::Arc::new(|| Timestamp(70));
         let clocks = crate::engine::runtime::clock::Clocks::new(clock, std::sync::Arc::new(|| None));
-        let (key, gap) = gap_of(gaps.joined(clocks.now(), open()));
+        let (key, gap) = gap_of(gaps.on_joined(clocks.now(), open()));
         assert_eq!((key, gap.from, gap.to), (not_running, Timestamp(20), Some(Timestamp(70))), "the other goes on");
     }
 
     #[test]
-    fn an_entry_names_only_what_the_earlier_ones_of_its_gap_do_not() {
+    fn an_entry_names_only_ids_that_earlier_entries_of_its_gap_do_not() {
         let clock: crate::engine::runtime::clock::Clock = std::sync::Arc::new(|| Timestamp(70));
         let now = crate::engine::runtime::clock::Clocks::new(clock, std::sync::Arc::new(|| None)).now();
         let open = |ids: &[&str]| (ids.iter().map(|id| (*id).into()).collect(), vec!["r".into()]);
@@ -241,16 +241,16 @@ mod tests {
             (gap.open, gap.open_requests.len(), gap.requests)
         };
         let mut gaps = Gaps::default();
-        gaps.lost(now, now, false);
-        assert_eq!(ids(gaps.joined(now, open(&["a", "b"]))), (vec!["a".into(), "b".into()], 1, 1));
-        assert_eq!(ids(Some(gaps.lost(now, now, false))), (Vec::new(), 0, 1));
-        assert_eq!(ids(gaps.joined(now, open(&["a", "c"]))), (vec!["c".into()], 0, 1));
+        gaps.on_lost(now, now, false);
+        assert_eq!(ids(gaps.on_joined(now, open(&["a", "b"]))), (vec!["a".into(), "b".into()], 1, 1));
+        assert_eq!(ids(Some(gaps.on_lost(now, now, false))), (Vec::new(), 0, 1));
+        assert_eq!(ids(gaps.on_joined(now, open(&["a", "c"]))), (vec!["c".into()], 0, 1));
         // Ids that were cleared with the history are unknown, and are named if they come back.
-        gaps.lost(now, now, false);
-        gaps.forget();
-        assert_eq!(ids(gaps.joined(now, open(&["a"]))), (vec!["a".into()], 1, 1));
-        gaps.forget();
-        gaps.lost(now, now, false);
-        assert_eq!(ids(gaps.joined(now, (Vec::new(), Vec::new()))), (Vec::new(), 0, 0));
+        gaps.on_lost(now, now, false);
+        gaps.clear_open_ids();
+        assert_eq!(ids(gaps.on_joined(now, open(&["a"]))), (vec!["a".into()], 1, 1));
+        gaps.clear_open_ids();
+        gaps.on_lost(now, now, false);
+        assert_eq!(ids(gaps.on_joined(now, (Vec::new(), Vec::new()))), (Vec::new(), 0, 0));
     }
 }

@@ -23,14 +23,14 @@ pub(crate) struct UsedBefore {
 
 impl UsedBefore {
     /// Registers a chunk of the journal in ascending order. Chunks come the newest first.
-    pub(crate) fn note(&mut self, entries: &[Entry]) {
+    pub(crate) fn add_entries(&mut self, entries: &[Entry]) {
         for entry in entries.iter().rev() {
             let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact) else { continue };
             match deed {
-                LocalEvent::Fetching { links, .. } if !self.unsent.remove(request) && self.count < MOST_USED => {
+                LocalEvent::Fetching { links, .. } if !self.unsent.remove(request) && self.count < MAX_USED => {
                     self.count += 1;
-                    let links: Vec<_> = links.iter().filter_map(|link| Fingerprint::read(link)).collect();
-                    if self.link_store.used_before(request, &links) {
+                    let links: Vec<_> = links.iter().filter_map(|link| Fingerprint::parse(link)).collect();
+                    if self.link_store.mark_used(request, &links) {
                         self.repeated.insert(request.clone());
                     }
                 }
@@ -49,11 +49,11 @@ pub(crate) struct LeftBehind {
     /// Requests of which the last event of a download is known.
     pub(crate) decided: BTreeSet<RequestId>,
     /// Requests whose warning was acknowledged.
-    pub(crate) read: BTreeSet<RequestId>,
+    pub(crate) acknowledged: BTreeSet<RequestId>,
     /// Requests whose data token is known.
     pub(crate) requested: BTreeSet<RequestId>,
-    pub(crate) unfinished: Vec<InterruptedDownload>,
-    pub(crate) unread: Vec<(RequestId, String)>,
+    pub(crate) interrupted: Vec<InterruptedDownload>,
+    pub(crate) unacknowledged: Vec<(RequestId, String)>,
 }
 
 /// What earlier runs left behind, and which links they used.
@@ -74,4 +74,4 @@ pub(crate) struct InterruptedDownload {
 }
 
 /// How many GETs of earlier runs are registered: the newest.
-pub(crate) const MOST_USED: usize = 100_000;
+pub(crate) const MAX_USED: usize = 100_000;

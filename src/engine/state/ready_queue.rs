@@ -11,7 +11,7 @@ use crate::activity::{Entry, Fact};
 use crate::protocol::{DataBody, Message, RequestId};
 
 /// How many requests are queued. Beyond it the newest are not: they stay `Ready`, to be saved by hand.
-const MOST: usize = 10_000;
+const MAX_QUEUED: usize = 10_000;
 
 /// The requests of a profile whose data has arrived. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -20,52 +20,52 @@ pub(crate) struct ReadyQueue(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     /// If `false`, nothing is queued, because automatic saving is off.
-    wanted: AtomicBool,
+    enabled: AtomicBool,
     /// The requests; `true` if the data came inline.
-    come: Mutex<BTreeMap<RequestId, bool>>,
-    bell: Notify,
+    ready: Mutex<BTreeMap<RequestId, bool>>,
+    wake: Notify,
 }
 
 impl ReadyQueue {
     /// Turns the queue on or off.
-    pub(crate) fn want(&self, wanted: bool) {
-        self.0.wanted.store(wanted, Ordering::SeqCst);
-        if !wanted {
-            self.0.come.lock().clear();
+    pub(crate) fn set_enabled(&self, enabled: bool) {
+        self.0.enabled.store(enabled, Ordering::SeqCst);
+        if !enabled {
+            self.0.ready.lock().clear();
         }
     }
 
     /// Queues the requests that these committed entries made ready.
-    pub(crate) fn note(&self, entries: &[Entry]) {
-        if !self.0.wanted.load(Ordering::Relaxed) {
+    pub(crate) fn add_entries(&self, entries: &[Entry]) {
+        if !self.0.enabled.load(Ordering::Relaxed) {
             return;
         }
-        let mut come = self.0.come.lock();
+        let mut come = self.0.ready.lock();
         let before = come.len();
-        for (id, inline) in entries.iter().filter_map(arrived) {
-            if come.len() < MOST {
+        for (id, inline) in entries.iter().filter_map(ready_request) {
+            if come.len() < MAX_QUEUED {
                 *come.entry(id.clone()).or_default() |= inline;
             }
         }
         if come.len() > before {
-            self.0.bell.notify_one();
+            self.0.wake.notify_one();
         }
     }
 
     /// Waits until there are requests and takes them; `true` if the data came inline.
     pub(crate) async fn next(&self) -> BTreeMap<RequestId, bool> {
         loop {
-            let come = std::mem::take(&mut *self.0.come.lock());
+            let come = std::mem::take(&mut *self.0.ready.lock());
             if !come.is_empty() {
                 return come;
             }
-            self.0.bell.notified().await;
+            self.0.wake.notified().await;
         }
     }
 }
 
 /// The request whose data an entry may have made ready.
-fn arrived(entry: &Entry) -> Option<(&RequestId, bool)> {
+fn ready_request(entry: &Entry) -> Option<(&RequestId, bool)> {
     match &entry.fact {
         Fact::Heard(Message::Data(report)) => match report.delivery {
             DataBody::Inline { .. } => Some((&report.id, true)),

@@ -9,7 +9,7 @@ use crate::activity::{ExpectedLatency, Timestamp};
 use crate::protocol::CommandId;
 
 /// How many outcomes are used for durations, and how many labels are stored: the newest.
-const MOST: usize = 100_000;
+const MAX_STORED: usize = 100_000;
 
 /// Stores hashes instead of ids, because there may be a million.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ pub(crate) struct RestoreIndex {
     /// Ids that a later entry resolved.
     settled: HashSet<u64>,
     /// When the newest received outcomes arrived, and when their commands were first seen.
-    took: HashMap<u64, (Timestamp, Option<Timestamp>)>,
+    durations: HashMap<u64, (Timestamp, Option<Timestamp>)>,
     /// The latest label of each command.
     labels: BTreeMap<CommandId, Box<str>>,
 }
@@ -34,23 +34,23 @@ impl RestoreIndex {
     }
 
     /// Records when the outcome of a command was received.
-    pub(crate) fn heard(&mut self, hash: u64, at: Timestamp) {
-        if self.took.len() < MOST || self.took.contains_key(&hash) {
+    pub(crate) fn add_outcome(&mut self, hash: u64, at: Timestamp) {
+        if self.durations.len() < MAX_STORED || self.durations.contains_key(&hash) {
             // Entries come newest first, so the earliest outcome wins.
-            self.took.insert(hash, (at, None));
+            self.durations.insert(hash, (at, None));
         }
     }
 
     /// Records that a command was seen without an outcome.
-    pub(crate) fn seen(&mut self, hash: u64, at: Timestamp) {
-        if let Some((_, first)) = self.took.get_mut(&hash) {
+    pub(crate) fn add_pending(&mut self, hash: u64, at: Timestamp) {
+        if let Some((_, first)) = self.durations.get_mut(&hash) {
             *first = Some(at);
         }
     }
 
     /// Records the label of a command. Only the latest counts.
-    pub(crate) fn labelled(&mut self, command: &CommandId, label: &str) {
-        if self.labels.len() < MOST && !self.labels.contains_key(command) {
+    pub(crate) fn add_label(&mut self, command: &CommandId, label: &str) {
+        if self.labels.len() < MAX_STORED && !self.labels.contains_key(command) {
             self.labels.insert(command.clone(), label.into());
         }
     }
@@ -61,22 +61,22 @@ impl RestoreIndex {
     }
 
     /// Ends the restore: learns the usual durations, oldest first, and returns the labels.
-    pub(crate) fn end(
+    pub(crate) fn finish(
         self,
-        patience: &mut ExpectedLatency,
+        latency: &mut ExpectedLatency,
         hash: impl Fn(&str) -> u64,
     ) -> BTreeMap<CommandId, Box<str>> {
-        let Self { took, mut labels, .. } = self;
+        let Self { durations, mut labels, .. } = self;
         labels.retain(|_, label| !label.is_empty());
         let mut outcomes = Vec::new();
         for (command, label) in &labels {
-            if let Some((heard, Some(first))) = took.get(&hash(command.as_str())) {
+            if let Some((heard, Some(first))) = durations.get(&hash(command.as_str())) {
                 outcomes.push((*heard, label.clone(), heard.since(*first)));
             }
         }
         outcomes.sort();
         for (_, label, took) in outcomes {
-            patience.learn(&label, took);
+            latency.learn(&label, took);
         }
         labels
     }

@@ -7,7 +7,7 @@ use std::hash::BuildHasher as _;
 use hashbrown::{DefaultHashBuilder, HashSet};
 
 /// How many outcomes are stored.
-const OUTCOMES: usize = 100_000;
+const MAX_OUTCOMES: usize = 100_000;
 
 /// The ids with the newest outcomes, by hash.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ impl RecentIds {
             return false;
         }
         self.order.push_back(hash);
-        if self.order.len() > OUTCOMES
+        if self.order.len() > MAX_OUTCOMES
             && let Some(oldest) = self.order.pop_front()
         {
             self.known.remove(&oldest);

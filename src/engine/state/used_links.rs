@@ -9,7 +9,7 @@ use ring::digest::{Context, SHA256};
 use crate::protocol::RequestId;
 
 /// How many fingerprints are stored; beyond, the oldest is dropped.
-const MOST: usize = 100_000;
+const MAX_STORED: usize = 100_000;
 
 /// The fingerprint of a link, or of a part that a link is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,7 +33,7 @@ impl Fingerprint {
     }
 
     /// Parses the form that the journal stores.
-    pub(crate) fn read(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         u64::from_str_radix(text, 16).ok().map(Self)
     }
 }
@@ -51,7 +51,7 @@ impl UsedLinks {
         if self.all.insert(link) {
             self.by_age.push_back(link);
         }
-        while self.by_age.len() > MOST
+        while self.by_age.len() > MAX_STORED
             && let Some(oldest) = self.by_age.pop_front()
         {
             self.all.remove(&oldest);
@@ -79,27 +79,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_is_known_again_for_its_request_only_and_comes_back_from_the_journal() {
+    fn a_link_is_recognised_only_for_its_request_and_survives_the_journal() {
         let of = |request: &str, link: &str| Fingerprint::of(&RequestId::from(request), link);
         assert_eq!(of("r", "https://h/?auth=1"), of("r", "https://h/?auth=1"));
         for other in [of("r", "https://h/?auth=2"), of("q", "https://h/?auth=1"), of("rh", "ttps://h/?auth=1")] {
             assert_ne!(of("r", "https://h/?auth=1"), other);
         }
         let link = of("r", "x");
-        assert_eq!(Fingerprint::read(&link.text()), Some(link));
-        assert_eq!(Fingerprint::read("no"), None);
+        assert_eq!(Fingerprint::parse(&link.text()), Some(link));
+        assert_eq!(Fingerprint::parse("no"), None);
     }
 
     #[test]
-    fn a_server_cannot_make_it_grow_without_end() {
+    fn a_server_can_not_make_it_grow_without_limit() {
         let mut used = UsedLinks::default();
-        for n in 0..=MOST as u64 {
+        for n in 0..=MAX_STORED as u64 {
             used.add(Fingerprint(n));
         }
-        assert_eq!((used.all.len(), used.by_age.len()), (MOST, MOST));
+        assert_eq!((used.all.len(), used.by_age.len()), (MAX_STORED, MAX_STORED));
         assert!(!used.has(Fingerprint(0)) && used.has(Fingerprint(1)));
         used.remove(Fingerprint(1));
         assert!(!used.has(Fingerprint(1)));
-        assert_eq!(used.by_age.len(), MOST - 1);
+        assert_eq!(used.by_age.len(), MAX_STORED - 1);
     }
 }

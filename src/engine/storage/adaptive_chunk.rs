@@ -4,7 +4,7 @@ use crate::activity::Entry;
 use crate::engine::events::event_queue::weight_of_entries;
 
 /// The target size of a chunk in bytes.
-const BUDGET: usize = 8 * 1024 * 1024;
+const TARGET_SIZE: usize = 8 * 1024 * 1024;
 
 /// A limit that adapts to the size of the entries that were read.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl ChunkSizer {
     pub(crate) fn learn(&mut self, entries: &[Entry]) {
         let average = weight_of_entries(entries).checked_div(entries.len()).unwrap_or(0).max(1);
         // Grow at most twenty-fold, because the next entries may be larger.
-        let wanted = (BUDGET / average).min(self.limit.saturating_mul(20));
+        let wanted = (TARGET_SIZE / average).min(self.limit.saturating_mul(20));
         self.limit = wanted.clamp(1, self.most);
     }
 }
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_and_texts_weigh_as_much_as_raw_messages() {
+    fn ids_and_texts_count_like_raw_messages() {
         let gap = |count: usize| crate::activity::Gap {
             from: Timestamp(0),
             to: Some(Timestamp(1)),

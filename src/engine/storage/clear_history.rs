@@ -6,19 +6,19 @@ use crate::engine::context::journal_store::JournalStore;
 use crate::engine::events::event_queue::EventSender;
 
 /// The pause between two steps, so that writers hardly wait.
-const PAUSE: Duration = Duration::from_millis(5);
+const STEP_PAUSE: Duration = Duration::from_millis(5);
 /// The pause before a retry, if a reader holds the log or the journal can't be written.
-const RETRY: Duration = Duration::from_secs(10);
+const RETRY_PAUSE: Duration = Duration::from_secs(10);
 
 /// Runs as long as the engine.
 pub(crate) async fn run(journal: JournalStore, event_sender: EventSender) {
     loop {
         if is_clean(&journal, &event_sender).await {
-            journal.forgotten().await;
+            journal.wait_for_deletion().await;
         } else {
             tokio::select! {
-                () = journal.forgotten() => {}
-                () = tokio::time::sleep(RETRY) => {}
+                () = journal.wait_for_deletion() => {}
+                () = tokio::time::sleep(RETRY_PAUSE) => {}
             }
         }
     }
@@ -42,10 +42,10 @@ async fn is_clean(journal: &JournalStore, event_sender: &EventSender) -> bool {
                 break false;
             }
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(STEP_PAUSE).await;
     };
     if entries > 0 {
-        event_sender.journal_size(journal.size());
+        event_sender.set_journal_size(journal.size());
     }
     clean
 }

@@ -18,7 +18,7 @@ pub(crate) struct DecodedBatch {
 impl DecodedBatch {
     /// Whether it should be written before more is read.
     pub(crate) fn is_full(&self) -> bool {
-        self.entries.len() >= MOST_MESSAGES || self.bytes >= MOST_BYTES
+        self.entries.len() >= MAX_MESSAGES || self.bytes >= MAX_BYTES
     }
 
     /// Whether there is nothing to write.
@@ -49,7 +49,7 @@ impl DecodedBatch {
 }
 
 /// The most messages in one batch.
-pub(crate) const MOST_MESSAGES: usize = 4096;
+pub(crate) const MAX_MESSAGES: usize = 4096;
 
 /// A batch with this many bytes of raw text is full.
-pub(crate) const MOST_BYTES: usize = 1024 * 1024;
+pub(crate) const MAX_BYTES: usize = 1024 * 1024;

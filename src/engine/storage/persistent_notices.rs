@@ -9,7 +9,7 @@ use crate::settings::ProfileId;
 /// Shows a warning and stores it until it is dismissed.
 pub(crate) async fn warn(context: &EngineContext, profile: Option<ProfileId>, reason: PersistentReason) {
     let kept = PersistedNotice { profile, at: (context.clock)(), sentence: reason.to_string() };
-    context.event_sender.notice(Notice::new(Severity::Warning, profile, reason));
+    context.event_sender.send_notice(Notice::new(Severity::Warning, profile, reason));
     if let Err(error) = context.journal_store.keep_notice(kept).await {
         tracing::warn!(%error, "a notice will not be told again at the next start");
     }
@@ -21,7 +21,7 @@ pub(crate) async fn remind(context: &EngineContext) {
         Ok(notices) => {
             for PersistedNotice { profile, sentence, .. } in notices {
                 let reason = PersistentReason::Stored(sentence);
-                context.event_sender.notice(Notice::new(Severity::Warning, profile, reason));
+                context.event_sender.send_notice(Notice::new(Severity::Warning, profile, reason));
             }
         }
         Err(error) => tracing::warn!(%error, "the notices of earlier runs can't be read"),

@@ -10,9 +10,9 @@ use crate::protocol::{DataBody, DataReport, Message, StreamReport, UnmaskedMessa
 use crate::settings::ProfileId;
 
 /// The most messages of one activity: the newest.
-const MOST: usize = 200;
+const MAX_MESSAGES: usize = 200;
 /// The most places of one message that are tried.
-const MOST_PLACES: usize = 64;
+const MAX_PLACES: usize = 64;
 
 /// The messages of an activity in a range of entries of which a masked secret is still stored, the newest first.
 ///
@@ -32,12 +32,12 @@ pub(crate) async fn reveal(
         ActivityKey::Command(_) | ActivityKey::Message(_) | ActivityKey::Gap(_) => Vec::new(),
     };
     let mut revealed = Vec::new();
-    for entry in entries.iter().rev().filter(|entry| entry.raw.contains(redact::HIDDEN)).take(MOST) {
+    for entry in entries.iter().rev().filter(|entry| entry.raw.contains(redact::HIDDEN)).take(MAX_MESSAGES) {
         // A stored secret belongs to the newest message of its kind; an older message had another.
         let own = take_own(entry, &mut held);
         let original = match journal_store.original(profile, entry.seq).await? {
             Some(original) => Some(original),
-            None => own.and_then(|secret| with(&entry.raw, &secret)),
+            None => own.and_then(|secret| unmask_with(&entry.raw, &secret)),
         };
         revealed.extend(original.map(|original| (entry.seq, original)));
     }
@@ -59,7 +59,7 @@ fn take_own(entry: &Entry, held: &mut Vec<Secret>) -> Option<Secret> {
 }
 
 /// Puts the secret into a masked message, in the place where the parser then finds it.
-fn with(masked: &str, secret: &Secret) -> Option<UnmaskedMessage> {
+fn unmask_with(masked: &str, secret: &Secret) -> Option<UnmaskedMessage> {
     let (hidden, whole) = match secret {
         Secret::Link(link) | Secret::StreamReady(Some(link)) => (link.redacted(), link.expose()),
         Secret::StreamToken(token) => (redact::HIDDEN.to_owned(), token.expose()),
@@ -67,16 +67,16 @@ fn with(masked: &str, secret: &Secret) -> Option<UnmaskedMessage> {
     };
     let literal = |text: &str| UnmaskedMessage::new(serde_json::Value::from(text).to_string());
     let (hidden, whole) = (literal(&hidden), literal(whole));
-    masked.match_indices(hidden.expose()).take(MOST_PLACES).find_map(|(at, found)| {
+    masked.match_indices(hidden.expose()).take(MAX_PLACES).find_map(|(at, found)| {
         let (before, from) = masked.split_at(at);
         let after = from.get(found.len()..)?;
         let tried = UnmaskedMessage::new([before, whole.expose(), after].concat());
-        brings(&tried, secret).then_some(tried)
+        contains_secret(&tried, secret).then_some(tried)
     })
 }
 
 /// Whether the parser finds this secret in a message.
-fn brings(message: &UnmaskedMessage, secret: &Secret) -> bool {
+fn contains_secret(message: &UnmaskedMessage, secret: &Secret) -> bool {
     let Incoming::Message(message) = incoming::parse(message.expose()) else { return false };
     match (message, secret) {
         (Message::Data(DataReport { delivery: DataBody::Link(found), .. }), Secret::Link(link))
@@ -119,7 +119,7 @@ mod tests {
         let profile = ProfileId::random();
         journal.store.append(profile, entries, secrets).await.unwrap();
         if use_up {
-            link_store.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
+            link_store.claim(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
         }
         let key = ActivityKey::Data("r".into());
         let mut all = reveal(&journal.store, &link_store, profile, key, (Seq(0), Seq(99))).await.unwrap();
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_comes_back_as_it_was_but_for_the_authorization_token() {
+    async fn a_message_is_restored_except_for_the_authorization_token() {
         for body in ["https://h.example/p?auth=canary-1", "canary-stream", "hidden"] {
             let raw = data(body);
             assert_eq!(revealed(&[&raw], false).await, [raw.replace("T-canary", "hidden")], "{body}");
@@ -140,18 +140,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_two_links_only_the_one_that_is_held_is_known() {
+    async fn of_two_links_only_the_stored_one_is_restored() {
         let (first, second) = (data("https://h.example/?auth=canary-1"), data("https://h.example/?auth=canary-2"));
         assert_eq!(revealed(&[&first, &second], false).await, [second.replace("T-canary", "hidden")]);
     }
 
     #[tokio::test]
-    async fn a_link_that_was_used_is_gone() {
+    async fn a_used_link_is_not_restored() {
         assert_eq!(revealed(&[&data("https://h.example/?auth=canary")], true).await, [""; 0]);
     }
 
     #[tokio::test]
-    async fn bytes_come_back_to_the_last_one() {
+    async fn a_binary_message_is_restored_byte_by_byte() {
         let (link_store, journal) = (LinkStore::default(), TestJournal::sealed().await);
         let mut frame_decoder =
             FrameDecoder::new(AuthorizationToken::new("T-canary"), link_store.clone(), TimeReference::EXACT);

@@ -38,9 +38,9 @@ const ACTIONS: usize = 64;
 /// Reports in the queue. When it is full, the reporting task waits.
 const REPORTS: usize = 64;
 /// How long another process may hold the data directory before it counts as running: `track` holds it only briefly.
-const HOLDER_PATIENCE: Duration = Duration::from_secs(1);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long blocking tasks, such as a DNS lookup, may delay the shutdown.
-pub(crate) const LAST_TASKS: Duration = Duration::from_millis(100);
+pub(crate) const BLOCKING_TASK_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The engine is busy or has stopped, so the action was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -72,23 +72,23 @@ impl Engine {
     ///
     /// See [`EngineError`].
     pub fn start(options: EngineOptions) -> Result<(EngineHandle, EventReceiver), EngineError> {
-        let holder = DataDirLock::take_within(options.directories.data(), HOLDER_PATIENCE)?;
+        let holder = DataDirLock::take_within(options.directories.data(), LOCK_TIMEOUT)?;
         let Opened { journal, live_from, id, recovered, clock: kept } = Journal::open(options.directories.data())?;
         let (store, settings, broken) = match options.settings {
             SettingsAccess::ReadWrite => Store::open(&options.directories),
             SettingsAccess::ReadOnly => Store::open_read_only(&options.directories)?,
         };
-        let surroundings = NetworkEnvironment { authority: options.extra_authority, proxies: options.proxies };
+        let surroundings = NetworkEnvironment { ca_file: options.extra_authority, proxies: options.proxies };
         let network_config = NetworkConfig::load(&settings.preferences, &surroundings)?;
-        let (event_sender, events) = event_queue::pair(options.waker);
+        let (event_sender, events) = event_queue::channel(options.waker);
         if journal::is_open_to_others(options.directories.data()) {
             let reason = NoticeReason::OpenDataDirectory(options.directories.data().to_owned());
-            event_sender.notice(Notice::new(Severity::Warning, None, reason));
+            event_sender.send_notice(Notice::new(Severity::Warning, None, reason));
         }
         if let Some(sentence) = broken {
-            event_sender.notice(Notice::new(Severity::Warning, None, NoticeReason::SettingsReset(sentence)));
+            event_sender.send_notice(Notice::new(Severity::Warning, None, NoticeReason::SettingsReset(sentence)));
         }
-        if let Some(shortfall) = network_config.trust.shortfall.clone() {
+        if let Some(shortfall) = network_config.tls.shortfall.clone() {
             event_sender.report_problem(None, ProblemReason::Certificates(shortfall));
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -135,9 +135,9 @@ impl Engine {
             quit: quit.clone(),
             reports: reported,
         };
-        let ended = Ended::default();
+        let stop_flag = StopFlag::default();
         // However the thread ends, whoever waits for it is told, and last of all.
-        let told = Told { ended: ended.clone(), event_sender };
+        let told = StopGuard { stop_flag: stop_flag.clone(), event_sender };
         std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
             let _told = told;
             // It belongs to nobody that it stops.
@@ -146,10 +146,10 @@ impl Engine {
             if runtime.block_on(supervisor).is_none() {
                 tracing::error!("the engine was cut off");
             }
-            runtime.shutdown_timeout(LAST_TASKS);
+            runtime.shutdown_timeout(BLOCKING_TASK_TIMEOUT);
             drop(holder);
         })?;
-        Ok((EngineHandle { actions, quit, spawner, ended, clock: EngineClock(clocks) }, events))
+        Ok((EngineHandle { actions, quit, spawner, stop_flag, clock: EngineClock(clocks) }, events))
     }
 }
 
@@ -162,13 +162,13 @@ impl Engine {
     /// If the window panicked.
     pub fn run_window<T>(
         running: &OnceLock<EngineHandle>,
-        patience: Duration,
+        timeout: Duration,
         window: impl FnOnce() -> T,
     ) -> Result<T, WindowPanicked> {
         let ended = std::panic::catch_unwind(AssertUnwindSafe(window));
         if let Some(engine) = running.get() {
             engine.quit();
-            if !engine.join(patience) {
+            if !engine.join(timeout) {
                 tracing::warn!("the engine did not stop in time");
             }
         }
@@ -194,7 +194,7 @@ pub struct EngineHandle {
     actions: mpsc::Sender<Action>,
     quit: CancellationToken,
     spawner: TaskOwner,
-    ended: Ended,
+    stop_flag: StopFlag,
     clock: EngineClock,
 }
 
@@ -208,7 +208,7 @@ impl EngineClock {
     /// # Errors
     ///
     /// If the journal can't be read.
-    pub fn beside(archive: Option<&ReadOnlyJournal>, clock: Clock) -> Result<Self, JournalError> {
+    pub fn of_writer(archive: Option<&ReadOnlyJournal>, clock: Clock) -> Result<Self, JournalError> {
         let Some(archive) = archive else { return Ok(Self::resumed(None, clock)) };
         if let Some(kept) = archive.clock()? {
             return Ok(Self::resumed(Some(&kept), clock));
@@ -216,7 +216,7 @@ impl EngineClock {
         // A journal of an earlier version has no clock: the time is at least that of its newest entry.
         let resumed = Self::resumed(None, clock);
         if let Some(newest) = archive.newest_moment()? {
-            resumed.0.is_at_least(newest);
+            resumed.0.set_floor(newest);
         }
         Ok(resumed)
     }
@@ -270,7 +270,7 @@ impl EngineHandle {
 
     /// Waits until the engine has stopped, at most for `timeout`. Returns whether it has.
     pub fn join(&self, timeout: Duration) -> bool {
-        let (ended, changed) = &*self.ended.0;
+        let (ended, changed) = &*self.stop_flag.0;
         let mut ended = ended.lock();
         changed.wait_while_for(&mut ended, |ended| !*ended, timeout);
         *ended
@@ -279,25 +279,25 @@ impl EngineHandle {
 
 /// Whether the engine has stopped, and the signal for it.
 #[derive(Clone, Default)]
-struct Ended(Arc<(Mutex<bool>, Condvar)>);
+struct StopFlag(Arc<(Mutex<bool>, Condvar)>);
 
-impl fmt::Debug for Ended {
+impl fmt::Debug for StopFlag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Ended")
     }
 }
 
 /// When dropped, signals that the engine has stopped.
-struct Told {
-    ended: Ended,
+struct StopGuard {
+    stop_flag: StopFlag,
     event_sender: EventSender,
 }
 
-impl Drop for Told {
+impl Drop for StopGuard {
     fn drop(&mut self) {
-        let (ended, changed) = &*self.ended.0;
+        let (ended, changed) = &*self.stop_flag.0;
         *ended.lock() = true;
         changed.notify_all();
-        self.event_sender.post(Event::Stopped);
+        self.event_sender.send(Event::Stopped);
     }
 }

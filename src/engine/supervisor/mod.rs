@@ -99,7 +99,7 @@ pub(crate) struct Supervisor {
     /// The state of the key that encrypts links.
     seal: SealState,
     /// Whether the operator was warned that links are in memory only.
-    told_of_seal: bool,
+    sealing_warned: bool,
     /// Publishes changed limits to the retention task. Holds only the newest value.
     limits: watch::Sender<Preferences>,
     /// When this run began.
@@ -115,18 +115,18 @@ pub(crate) struct Supervisor {
     /// Tokens that earlier runs still had to revoke.
     revocations: Vec<WorkId>,
     /// Profiles whose newest token is in the journal, because the keyring had not stored it when an earlier run ended.
-    unkept: BTreeSet<ProfileId>,
+    unpersisted_tokens: BTreeSet<ProfileId>,
     /// Profiles that are being deleted from the journal.
     removals: BTreeMap<ProfileId, Task<()>>,
     /// Running searches of the journal.
     searches: BTreeMap<ProfileId, state::search_handle::RunningSearch>,
     queue: DownloadQueue,
     /// Data requests that this program made.
-    followed: ExpectedDownloads,
+    expected_downloads: ExpectedDownloads,
     /// The running export.
     exporting: state::export_progress::ExportHandle,
     /// Counts session credentials and sign-ins.
-    numbers: u64,
+    last_number: u64,
 }
 
 /// Runs the engine until the operator quits or the window is gone.
@@ -158,7 +158,7 @@ pub(crate) async fn run(start: SupervisorConfig) {
         network_config_handle,
         journal,
         seal: if keeps_links { SealState::NoKey } else { SealState::Off },
-        told_of_seal: false,
+        sealing_warned: false,
         limits,
         started,
         profile_states: BTreeMap::new(),
@@ -167,18 +167,18 @@ pub(crate) async fn run(start: SupervisorConfig) {
         ephemeral_profiles: BTreeSet::new(),
         signed_out: BTreeSet::new(),
         revocations: Vec::new(),
-        unkept: BTreeSet::new(),
+        unpersisted_tokens: BTreeSet::new(),
         removals: BTreeMap::new(),
         queue: DownloadQueue::default(),
         searches: BTreeMap::new(),
-        followed: ExpectedDownloads::default(),
+        expected_downloads: ExpectedDownloads::default(),
         exporting: state::export_progress::ExportHandle::new(),
-        numbers: 0,
+        last_number: 0,
     };
     supervisor.start_helpers(recovered, preferences);
-    supervisor.begin_network();
-    supervisor.take_up_pending_work().await;
-    supervisor.begin(only.as_deref());
+    supervisor.start_network();
+    supervisor.resume_pending_work().await;
+    supervisor.open_profiles(only.as_deref());
     if sandbox_at_once {
         supervisor.try_sandbox();
     }
@@ -187,14 +187,14 @@ pub(crate) async fn run(start: SupervisorConfig) {
             // Reports first: the operator's next action may depend on what one of them changes.
             biased;
             () = quit.cancelled() => break,
-            Some(report) = reports.recv() => supervisor.hear(report),
+            Some(report) = reports.recv() => supervisor.on_internal_event(report),
             action = actions.recv() => match action {
                 None | Some(Action::Quit) => break,
-                Some(action) => supervisor.act(action),
+                Some(action) => supervisor.on_action(action),
             },
         }
     }
-    supervisor.take_last_actions(actions);
+    supervisor.handle_last_actions(actions);
     supervisor.stop(reports).await;
 }
 
@@ -214,31 +214,31 @@ impl Supervisor {
     }
 
     /// Opens every profile of the settings, and signs in those with a stored token.
-    fn begin(&mut self, only: Option<&str>) {
-        self.tell_settings();
+    fn open_profiles(&mut self, only: Option<&str>) {
+        self.publish_settings();
         if let Some(name) = only
             && !self.settings.profiles.iter().any(|profile| profile.name == name)
         {
-            self.notice(None, Severity::Warning, NoticeReason::NoSuchProfile(name.to_owned()));
+            self.notify(None, Severity::Warning, NoticeReason::NoSuchProfile(name.to_owned()));
         }
         for profile in self.settings.profiles.clone() {
             let id = profile.id;
             let keep = profile.keep_signed_in;
             let connect = only.is_none_or(|name| profile.name == name);
-            self.open(profile);
-            self.restore(id);
+            self.open_profile(profile);
+            self.restore_history(id);
             if !connect {
-                self.aim(id, TargetState::Offline);
-            } else if keep && !self.signed_out.contains(&id) && !self.unkept.contains(&id) {
-                self.remember(id);
+                self.set_target(id, TargetState::Offline);
+            } else if keep && !self.signed_out.contains(&id) && !self.unpersisted_tokens.contains(&id) {
+                self.load_saved_token(id);
             }
         }
     }
 
-    fn act(&mut self, action: Action) {
+    fn on_action(&mut self, action: Action) {
         match action {
             Action::SignIn(sign_in) => self.sign_in(*sign_in),
-            Action::Visit(sign_in) => self.visit(*sign_in),
+            Action::SignInEphemeral(sign_in) => self.sign_in_ephemeral(*sign_in),
             Action::CancelSignIn(profile) => self.cancel_sign_in(profile),
             Action::TrySandbox => self.try_sandbox(),
             Action::Connect(profile) => self.connect(profile),
@@ -246,9 +246,9 @@ impl Supervisor {
             Action::RetryNow(profile) => self.retry_now(profile),
             Action::RenewToken(profile) => self.renew_now(profile),
             Action::SignOut { profile, revoke } => self.sign_out(profile, revoke),
-            Action::ForgetProfile(profile) => self.forget_activity(profile),
-            Action::NoticeRead { profile, sentence } => self.notice_read(profile, sentence),
-            Action::RemoveProfile(profile) => self.remove(profile),
+            Action::ClearHistory(profile) => self.clear_history(profile),
+            Action::DismissNotice { profile, sentence } => self.dismiss_notice(profile, sentence),
+            Action::RemoveProfile(profile) => self.remove_profile(profile),
             Action::SetMessageLimit(limit) => {
                 self.change_preferences(0, vec![PreferenceChange::MessageLimit(limit)]);
             }
@@ -257,10 +257,10 @@ impl Supervisor {
             Action::DownloadAll { profile, requests, folder } => self.download_all(profile, requests, &folder),
             Action::CancelDownload { profile, request } => self.cancel_download(profile, &request),
             Action::ResumeDownload { profile, request } => {
-                self.order_download(profile, &request, DownloadCommand::Resume);
+                self.command_download(profile, &request, DownloadCommand::Resume);
             }
             Action::MoveDownload { profile, request, to } => {
-                self.order_download(profile, &request, DownloadCommand::Move(to));
+                self.command_download(profile, &request, DownloadCommand::Move(to));
             }
             Action::SaveInline { profile, request, to, span } => self.save_inline(profile, request, to, span),
             Action::ListDataTokens { profile, page } => self.list_data_tokens(profile, page),
@@ -268,86 +268,90 @@ impl Supervisor {
             Action::RequestAgain { profile, request, span } => self.request_again(profile, request, span),
             Action::ChangeSaving { profile, change } => self.change_saving(profile, &change),
             Action::AllowHost { profile, host, permission } => self.allow_host(profile, &host, permission),
-            Action::SetDataKey { profile, key, keep } => self.set_data_key(profile, key, keep),
-            Action::WarningRead { profile, request } => self.warning_read(profile, request),
+            Action::SetDataKey { profile, key, persist } => self.set_data_key(profile, key, persist),
+            Action::AcknowledgeWarning { profile, request } => self.acknowledge_warning(profile, request),
             Action::CheckStatus { profile, commands } => self.check_status(profile, commands),
             Action::Reconcile { profile, gap } => self.reconcile(profile, gap),
-            Action::Label { profile, keys, label } => self.label(profile, keys, &label),
-            Action::Track { profile, commands, label } => self.track(profile, &commands, label.as_deref()),
+            Action::SetLabel { profile, keys, label } => self.label(profile, keys, &label),
+            Action::TrackCommands { profile, commands, label } => self.track(profile, &commands, label.as_deref()),
             Action::History { profile, key, from, to } => self.history(profile, key, from, to),
             Action::SearchOlder { profile, search, filter, status_filter, before } => {
                 self.search_older(profile, search, filter, status_filter, before);
             }
             Action::CancelSearch(profile) => _ = self.searches.remove(&profile),
-            Action::ReadBack { profile, rows } => self.read_back(profile, rows),
+            Action::ReadEarlierEntries { profile, rows } => self.read_earlier_entries(profile, rows),
             Action::ReadTexts { profile, rows } => self.read_texts(profile, rows),
             Action::SaveMessage { profile, key, to, span } => self.save_message(profile, key, to, span),
             Action::Reveal { profile, key, from, to } => self.reveal(profile, key, (from, to)),
             Action::Export(wanted) => self.export(*wanted),
             Action::CancelExport => self.cancel_export(),
-            Action::OpenFile(path) => self.hand_over(path, HandOver::Open),
-            Action::ShowInFolder(path) => self.hand_over(path, HandOver::ShowInFolder),
+            Action::OpenFile(path) => self.open_external(path, HandOver::Open),
+            Action::ShowInFolder(path) => self.open_external(path, HandOver::ShowInFolder),
             // `run` has handled it.
             Action::Quit => {}
         }
     }
 
-    fn hear(&mut self, report: InternalEvent) {
+    fn on_internal_event(&mut self, report: InternalEvent) {
         match report {
             InternalEvent::Connection { profile, credentials_number, state } => {
-                self.connection(profile, credentials_number, &state);
+                self.on_connection_state(profile, credentials_number, &state);
             }
-            InternalEvent::Remembered { profile, token } => self.remembered(profile, token),
-            InternalEvent::SignedIn { profile, attempt, granted } => self.signed_in(profile, attempt, granted),
-            InternalEvent::Expiry { profile, credentials_number, ends } => {
-                self.expiry(profile, credentials_number, ends);
+            InternalEvent::SavedTokenLoaded { profile, token } => self.on_saved_token_loaded(profile, token),
+            InternalEvent::SignedIn { profile, attempt, result } => self.on_signed_in(profile, attempt, result),
+            InternalEvent::Expiry { profile, credentials_number, expiry } => {
+                self.on_expiry(profile, credentials_number, expiry);
             }
             InternalEvent::TokenDue { profile, credentials_number, due } => {
-                self.token_due(profile, credentials_number, due);
+                self.on_token_due(profile, credentials_number, due);
             }
-            InternalEvent::Renewed { asked, outcome } => self.renewed(&asked, outcome),
-            InternalEvent::Removing { profile, works } => self.removing(profile, works),
-            InternalEvent::Kept { profile, credentials_number } => self.kept(profile, credentials_number),
-            InternalEvent::Unkept { profile, token } => self.unkept(profile, token),
-            InternalEvent::TokenDead { profile, credentials_number, why } => {
-                self.token_dead(profile, credentials_number, why);
+            InternalEvent::Renewed { renewal, outcome } => self.on_renewed(&renewal, outcome),
+            InternalEvent::RemovalRecorded { profile, works } => self.on_removal_recorded(profile, works),
+            InternalEvent::TokenPersisted { profile, credentials_number } => {
+                self.on_token_persisted(profile, credentials_number);
             }
-            InternalEvent::StatusNotAsked(check) => self.status_not_asked(check),
-            InternalEvent::Track(asked) => self.asked_to_track(asked),
+            InternalEvent::UnpersistedTokenLoaded { profile, token } => self.on_unpersisted_token(profile, token),
+            InternalEvent::TokenInvalid { profile, credentials_number, why } => {
+                self.on_token_invalid(profile, credentials_number, why);
+            }
+            InternalEvent::StatusCheckRefused(check) => self.on_status_check_refused(check),
+            InternalEvent::Track(asked) => self.on_track_request(asked),
             InternalEvent::Requested { profile, request, folder, size } => {
-                self.requested(profile, request, folder, size);
+                self.on_requested(profile, request, folder, size);
             }
-            InternalEvent::DataKey { profile, change, key, kept } => self.data_key(profile, change, key, kept),
-            InternalEvent::Arrived { profile, requests } => self.arrived(profile, requests),
-            InternalEvent::Sealing(sealing) => self.sealing(sealing),
-            InternalEvent::DownloadEnded { profile, request } => self.download_ended(profile, &request),
-            InternalEvent::Sandbox(started) => self.sandbox_started(started),
-            InternalEvent::NetworkLoaded { number, loaded } => self.network_loaded(number, loaded),
+            InternalEvent::DataKey { profile, change, key, persisted } => {
+                self.on_data_key(profile, change, key, persisted);
+            }
+            InternalEvent::DataArrived { profile, requests } => self.on_data_arrived(profile, requests),
+            InternalEvent::Sealing(sealing) => self.on_sealing(sealing),
+            InternalEvent::DownloadEnded { profile, request } => self.on_download_ended(profile, &request),
+            InternalEvent::Sandbox(started) => self.on_sandbox_started(started),
+            InternalEvent::NetworkLoaded { number, loaded } => self.on_network_loaded(number, loaded),
             InternalEvent::Woke => {
                 for profile_state in self.profile_states.values() {
-                    profile_state.desired_state.send_modify(|desired_state| desired_state.woken += 1);
+                    profile_state.desired_state.send_modify(|desired_state| desired_state.resume_count += 1);
                 }
             }
         }
     }
 
     /// The context of a profile's tasks; the engine's own if the profile is not open.
-    fn tools_of(&self, profile: ProfileId) -> &EngineContext {
+    fn context_of(&self, profile: ProfileId) -> &EngineContext {
         self.profile_states.get(&profile).map_or(&self.context, |profile_state| &profile_state.context)
     }
 
-    fn notice(&self, profile: Option<ProfileId>, severity: Severity, reason: NoticeReason) {
-        self.context.event_sender.notice(Notice::new(severity, profile, reason));
+    fn notify(&self, profile: Option<ProfileId>, severity: Severity, reason: NoticeReason) {
+        self.context.event_sender.send_notice(Notice::new(severity, profile, reason));
     }
 
-    fn number(&mut self) -> u64 {
-        self.numbers += 1;
-        self.numbers
+    fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
     }
 }
 
 /// What a state means for a sign-in whose token is verified by joining; `None` while the join is in progress.
-fn failure(state: &ConnectionState) -> Option<SignInError> {
+fn sign_in_failure(state: &ConnectionState) -> Option<SignInError> {
     match state {
         ConnectionState::Reconnecting { why, .. } => Some(SignInError::NotJoined(why.clone())),
         ConnectionState::TokenRefused { why } => Some(SignInError::JoinRefused(why.clone())),

@@ -25,9 +25,9 @@ use super::Supervisor;
 /// The first pause after a failed attempt to revoke a token.
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
 /// The longest pause between such attempts.
-const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+const MAX_PAUSE: Duration = Duration::from_hours(1);
 /// The pause between attempts to record work while the journal refuses it.
-const PAUSE: Duration = Duration::from_secs(5);
+const RECORD_PAUSE: Duration = Duration::from_secs(5);
 
 /// A token that has to be revoked.
 pub(crate) struct Revocation {
@@ -40,11 +40,11 @@ pub(crate) struct Revocation {
 
 impl Supervisor {
     /// Resumes unfinished work of earlier runs. Has to run before any profile is signed in.
-    pub(crate) async fn take_up_pending_work(&mut self) {
+    pub(crate) async fn resume_pending_work(&mut self) {
         let works = match self.context.journal_store.pending_work().await {
             Ok(works) => works,
             Err(why) => {
-                return self.notice(None, Severity::Warning, NoticeReason::PendingWorkUnreadable(why.into()));
+                return self.notify(None, Severity::Warning, NoticeReason::PendingWorkUnreadable(why.into()));
             }
         };
         for (id, work) in works {
@@ -53,47 +53,47 @@ impl Supervisor {
                 PendingWork::ForgetToken(profile) => {
                     self.signed_out.insert(profile);
                     self.context.spawner.spawn("writing the keyring", async move {
-                        if forget_token(&context, profile).await {
-                            end_work(&context, Some(id)).await;
+                        if delete_token(&context, profile).await {
+                            complete_work(&context, Some(id)).await;
                         }
                     });
                 }
                 PendingWork::RevokeToken { .. } => self.revocations.push(id),
-                PendingWork::KeepToken { profile, .. } => _ = self.unkept.insert(profile),
+                PendingWork::KeepToken { profile, .. } => _ = self.unpersisted_tokens.insert(profile),
                 PendingWork::RemoveProfile(profile) => {
                     self.settings.profiles.retain(|kept| kept.id != profile);
                     self.signed_out.insert(profile);
                     let (saved, is_saved) = oneshot::channel();
-                    self.save_and_tell(saved);
+                    self.save_and_signal(saved);
                     self.context.spawner.spawn("removing a profile", async move {
-                        if is_saved.await.is_ok() && forget_secrets(&context, profile).await {
-                            end_work(&context, Some(id)).await;
+                        if is_saved.await.is_ok() && delete_secrets(&context, profile).await {
+                            complete_work(&context, Some(id)).await;
                         }
                     });
                 }
                 PendingWork::DeleteFile(path) => {
-                    let deleting = self.context.spawner.blocking("deleting a file", move || delete(&path));
+                    let deleting = self.context.spawner.blocking("deleting a file", move || delete_file(&path));
                     self.context.spawner.spawn("deleting a file", async move {
                         if deleting.await == Some(true) {
-                            end_work(&context, Some(id)).await;
+                            complete_work(&context, Some(id)).await;
                         }
                     });
                 }
             }
         }
-        if !self.revocations.is_empty() || !self.unkept.is_empty() {
-            self.ask_for_seal();
+        if !self.revocations.is_empty() || !self.unpersisted_tokens.is_empty() {
+            self.load_seal_key();
         }
     }
 
     /// Revokes the tokens of earlier runs, once it is known whether the journal can decrypt them.
-    pub(crate) fn take_up_revocations(&mut self, unsealed: Option<&ProblemReason>) {
+    pub(crate) fn resume_revocations(&mut self, unsealed: Option<&ProblemReason>) {
         let wanted = std::mem::take(&mut self.revocations);
         if wanted.is_empty() {
             return;
         }
         if let Some(why) = unsealed {
-            self.notice(None, Severity::Warning, NoticeReason::RevocationSealed(why.clone()));
+            self.notify(None, Severity::Warning, NoticeReason::RevocationSealed(why.clone()));
             self.revocations = wanted;
             return;
         }
@@ -107,13 +107,13 @@ impl Supervisor {
                 let (Some(endpoints), Some(token)) = (endpoints, token) else {
                     let reason = PersistentReason::RevocationLost(profile.name);
                     persistent_notices::warn(&context, None, reason).await;
-                    end_work(&context, Some(id)).await;
+                    complete_work(&context, Some(id)).await;
                     continue;
                 };
                 let revocation = Revocation { profile: *profile, endpoints, token };
                 context.spawner.spawn("revoking a token", async move {
                     revoke(&tools_of_one, &revocation).await;
-                    end_work(&tools_of_one, Some(id)).await;
+                    complete_work(&tools_of_one, Some(id)).await;
                 });
             }
         });
@@ -121,14 +121,14 @@ impl Supervisor {
 
     /// Loads the tokens that the keyring had not stored when earlier runs ended, once it is known whether the journal can decrypt
     /// them.
-    pub(crate) fn take_up_unkept(&mut self, is_sealing: bool) {
-        let wanted = std::mem::take(&mut self.unkept);
+    pub(crate) fn load_unpersisted_tokens(&mut self, is_sealing: bool) {
+        let wanted = std::mem::take(&mut self.unpersisted_tokens);
         if wanted.is_empty() {
             return;
         }
         if !is_sealing {
             // The keyring may still have a token, and the next start tries again.
-            return wanted.into_iter().for_each(|profile| self.remember(profile));
+            return wanted.into_iter().for_each(|profile| self.load_saved_token(profile));
         }
         let context = self.context.clone();
         self.context.spawner.spawn("reading the journal", async move {
@@ -136,51 +136,51 @@ impl Supervisor {
                 if let PendingWork::KeepToken { profile, token } = work
                     && wanted.contains(&profile)
                 {
-                    context.report(InternalEvent::Unkept { profile, token }).await;
+                    context.report(InternalEvent::UnpersistedTokenLoaded { profile, token }).await;
                 }
             }
         });
     }
 
     /// The journal returned the newest token of a profile, or could not decrypt it.
-    pub(crate) fn unkept(&mut self, profile: ProfileId, token: Option<AuthorizationToken>) {
-        let is_new = self
-            .profile_states
-            .get(&profile)
-            .is_some_and(|profile_state| profile_state.held.is_none() && profile_state.signing.is_none());
+    pub(crate) fn on_unpersisted_token(&mut self, profile: ProfileId, token: Option<AuthorizationToken>) {
+        let is_new = self.profile_states.get(&profile).is_some_and(|profile_state| {
+            profile_state.active_token.is_none() && profile_state.pending_sign_in.is_none()
+        });
         if !is_new || self.signed_out.contains(&profile) {
             return;
         }
         if token.is_none() {
-            return self.remember(profile);
+            return self.load_saved_token(profile);
         }
-        self.remembered(profile, Ok(token));
-        if let Some(held) = self.profile_states.get_mut(&profile).and_then(|profile_state| profile_state.held.as_mut())
+        self.on_saved_token_loaded(profile, Ok(token));
+        if let Some(held) =
+            self.profile_states.get_mut(&profile).and_then(|profile_state| profile_state.active_token.as_mut())
         {
-            held.kept = false;
-            self.tell_token(profile);
-            self.keep(profile);
+            held.persisted = false;
+            self.publish_token(profile);
+            self.persist_token(profile);
         }
     }
 
     /// Revokes a token, even if the program ends first. `left` completes when its channel is left.
-    pub(crate) fn promise_to_revoke(&self, revocation: Revocation, left: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn revoke_durably(&self, revocation: Revocation, left: impl Future<Output = ()> + Send + 'static) {
         let context = self.context.clone();
-        self.context.spawner.finish("revoking a token", async move {
-            let id = write_down(&context, vec![revocation.work()]).await.into_iter().next();
+        self.context.spawner.spawn_to_completion("revoking a token", async move {
+            let id = record_work(&context, vec![revocation.work()]).await.into_iter().next();
             context
                 .spawner
                 .until_stopped(async {
                     left.await;
                     revoke(&context, &revocation).await;
-                    end_work(&context, id).await;
+                    complete_work(&context, id).await;
                 })
                 .await;
         });
     }
 
     /// Signs a profile out: removes its token from the keyring and revokes it if requested, even if the program ends first.
-    pub(crate) fn promise_to_sign_out(
+    pub(crate) fn sign_out_durably(
         &mut self,
         profile: Profile,
         revocation: Option<Revocation>,
@@ -200,8 +200,8 @@ impl Supervisor {
         }
         let mut works = vec![PendingWork::ForgetToken(profile.id)];
         works.extend(revocation.as_ref().map(Revocation::work));
-        self.context.spawner.finish("signing out", async move {
-            let forgetting = context.spawner.until_cut_short(forget_token(&context, profile.id));
+        self.context.spawner.spawn_to_completion("signing out", async move {
+            let forgetting = context.spawner.until_cut_short(delete_token(&context, profile.id));
             let revoking = async {
                 let Some(revocation) = &revocation else { return Some(()) };
                 let revoking = async {
@@ -227,7 +227,7 @@ impl Revocation {
 }
 
 /// Records work. If the journal refuses, the work is done all the same, but a later run does not know of it.
-pub(crate) async fn write_down(context: &EngineContext, works: Vec<PendingWork>) -> Vec<WorkId> {
+pub(crate) async fn record_work(context: &EngineContext, works: Vec<PendingWork>) -> Vec<WorkId> {
     match context.journal_store.begin_work(works, (context.clock)()).await {
         Ok(ids) => ids,
         Err(why) => {
@@ -251,16 +251,16 @@ async fn sign_out(
         Ok(ids) => (ids, doing.await),
         Err(why) => {
             let reason = ProblemReason::SignOutUnwritten { name: profile.name.clone(), source: why.into() };
-            context.problem(profile.id, reason);
+            context.report_problem(profile.id, reason);
             tokio::select! {
                 done = &mut doing => {
                     if done.iter().all(|done| *done) {
-                        context.resolve(profile.id, &ProblemKind::SignOutUnwritten);
+                        context.resolve_problem(profile.id, &ProblemKind::SignOutUnwritten);
                     }
                     return;
                 }
-                ids = write_down_later(context, works) => {
-                    context.resolve(profile.id, &ProblemKind::SignOutUnwritten);
+                ids = record_work_later(context, works) => {
+                    context.resolve_problem(profile.id, &ProblemKind::SignOutUnwritten);
                     (ids, doing.await)
                 }
             }
@@ -268,15 +268,15 @@ async fn sign_out(
     };
     for (id, done) in ids.into_iter().zip(done) {
         if done {
-            end_work(context, Some(id)).await;
+            complete_work(context, Some(id)).await;
         }
     }
 }
 
 /// Retries until the journal accepts the work.
-async fn write_down_later(context: &EngineContext, works: Vec<PendingWork>) -> Vec<WorkId> {
+async fn record_work_later(context: &EngineContext, works: Vec<PendingWork>) -> Vec<WorkId> {
     loop {
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(RECORD_PAUSE).await;
         if let Ok(ids) = context.journal_store.begin_work(works.clone(), (context.clock)()).await {
             return ids;
         }
@@ -284,7 +284,7 @@ async fn write_down_later(context: &EngineContext, works: Vec<PendingWork>) -> V
 }
 
 /// Records that work is done. If that fails it is done again at the next start, which is harmless.
-pub(crate) async fn end_work(context: &EngineContext, id: Option<WorkId>) {
+pub(crate) async fn complete_work(context: &EngineContext, id: Option<WorkId>) {
     if let Some(id) = id
         && let Err(why) = context.journal_store.end_work(id).await
     {
@@ -293,15 +293,15 @@ pub(crate) async fn end_work(context: &EngineContext, id: Option<WorkId>) {
 }
 
 /// Records that all of this work is done.
-pub(crate) async fn end_all_work(context: &EngineContext, ids: Vec<WorkId>) {
+pub(crate) async fn complete_all_work(context: &EngineContext, ids: Vec<WorkId>) {
     for id in ids {
-        end_work(context, Some(id)).await;
+        complete_work(context, Some(id)).await;
     }
 }
 
 /// The pending work for a profile's tokens so far. A newer token makes it void, but not what is recorded later, for example by a
 /// sign-out while the keyring stores that token.
-pub(crate) async fn work_for_tokens(context: &EngineContext, profile: ProfileId) -> Vec<WorkId> {
+pub(crate) async fn token_work(context: &EngineContext, profile: ProfileId) -> Vec<WorkId> {
     let works = context.journal_store.pending_work().await.unwrap_or_else(|why| {
         tracing::warn!(%why, "the next start may take an older token for the newest");
         Vec::new()
@@ -315,35 +315,35 @@ pub(crate) async fn work_for_tokens(context: &EngineContext, profile: ProfileId)
 
 /// Puts a profile's newest token into the keyring, even if the program ends first. Returns whether it is there; if not, a problem
 /// is shown.
-pub(crate) async fn keep_token(context: &EngineContext, profile: ProfileId, token: &AuthorizationToken) -> bool {
+pub(crate) async fn persist_token(context: &EngineContext, profile: ProfileId, token: &AuthorizationToken) -> bool {
     let keeping = async {
-        let earlier = work_for_tokens(context, profile).await;
-        sign_in::keep(context, profile, token).await.then_some(earlier)
+        let earlier = token_work(context, profile).await;
+        sign_in::store_token(context, profile, token).await.then_some(earlier)
     };
     match context.spawner.until_cut_short(keeping).await {
         Some(Some(earlier)) => {
-            end_all_work(context, earlier).await;
+            complete_all_work(context, earlier).await;
             true
         }
         Some(None) => false,
         None => {
-            write_down(context, vec![PendingWork::KeepToken { profile, token: Some(token.clone()) }]).await;
+            record_work(context, vec![PendingWork::KeepToken { profile, token: Some(token.clone()) }]).await;
             false
         }
     }
 }
 
 /// Removes a profile's token from the keyring. Returns whether it is gone; if not, a problem is shown.
-pub(crate) async fn forget_token(context: &EngineContext, profile: ProfileId) -> bool {
+pub(crate) async fn delete_token(context: &EngineContext, profile: ProfileId) -> bool {
     let forgotten = context.keyring.forget_token(profile).await.map_err(ProblemReason::TokenKeyring);
-    context.settle(profile, &ProblemKind::TokenKeyring, forgotten).is_some()
+    context.update_problem(profile, &ProblemKind::TokenKeyring, forgotten).is_some()
 }
 
 /// Removes a removed profile's token and data key from the keyring. Returns whether they are gone; if not, a notice is shown.
-pub(crate) async fn forget_secrets(context: &EngineContext, profile: ProfileId) -> bool {
+pub(crate) async fn delete_secrets(context: &EngineContext, profile: ProfileId) -> bool {
     let tell = |error| {
-        let reason = NoticeReason::SecretsKept(error);
-        context.event_sender.notice(Notice::new(Severity::Warning, None, reason));
+        let reason = NoticeReason::SecretsNotDeleted(error);
+        context.event_sender.send_notice(Notice::new(Severity::Warning, None, reason));
     };
     let token = context.keyring.forget_token(profile).await.map_err(tell).is_ok();
     let key = context.keyring.forget_data_key(profile).await.map_err(tell).is_ok();
@@ -366,11 +366,11 @@ async fn revoke(context: &EngineContext, revocation: &Revocation) {
             return persistent_notices::warn(context, None, reason).await;
         }
         if !std::mem::replace(&mut told, true) {
-            let reason = NoticeReason::RevocationWaits { name: profile.name.clone(), why: error.clone() };
-            context.event_sender.notice(Notice::new(Severity::Warning, None, reason));
+            let reason = NoticeReason::RevocationDeferred { name: profile.name.clone(), why: error.clone() };
+            context.event_sender.send_notice(Notice::new(Severity::Warning, None, reason));
         }
         tokio::time::sleep(error.retry_after().map_or(pause, |asked| asked.max(pause))).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = (pause * 2).min(MAX_PAUSE);
     }
 }
 
@@ -380,7 +380,7 @@ fn is_final(error: &RestError) -> bool {
 }
 
 /// Deletes a file that an earlier run did not finish. Returns whether it is gone.
-fn delete(path: &PathBuf) -> bool {
+fn delete_file(path: &PathBuf) -> bool {
     let is_ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(atomic::NEW));
     !is_ours || std::fs::remove_file(path).is_ok() || std::fs::symlink_metadata(path).is_err()
 }

@@ -42,7 +42,7 @@ impl Supervisor {
                 differs
             });
         }
-        if NetworkConfig::differs(&before, &self.settings.preferences) {
+        if NetworkConfig::has_changed(&before, &self.settings.preferences) {
             self.load_network();
         }
         self.save();
@@ -51,7 +51,7 @@ impl Supervisor {
     }
 
     /// Starts to use the network. New connections wait for certificate files that the operator named.
-    pub(crate) fn begin_network(&mut self) {
+    pub(crate) fn start_network(&mut self) {
         if self.network_config_handle.has_files(&self.settings.preferences) {
             self.load_network();
         }
@@ -78,17 +78,17 @@ impl Supervisor {
     }
 
     /// Handles a network configuration that was loaded, or could not be.
-    pub(crate) fn network_loaded(&mut self, number: u64, loaded: Option<Box<Result<NetworkConfig, EngineError>>>) {
+    pub(crate) fn on_network_loaded(&mut self, number: u64, loaded: Option<Box<Result<NetworkConfig, EngineError>>>) {
         if number != self.network_choices {
             // A newer one was chosen meanwhile, and is being loaded.
             return;
         }
         match loaded.map(|loaded| *loaded) {
             Some(Ok(loaded)) => {
-                let shortfall = loaded.trust.shortfall.clone();
-                self.network_config_handle.lead(loaded);
+                let shortfall = loaded.tls.shortfall.clone();
+                self.network_config_handle.replace(loaded);
                 for profile_state in self.profile_states.values() {
-                    profile_state.desired_state.send_modify(|desired_state| desired_state.retry += 1);
+                    profile_state.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
                 }
                 match shortfall {
                     Some(shortfall) => {
@@ -98,29 +98,29 @@ impl Supervisor {
                 }
             }
             Some(Err(error)) => {
-                self.network_config_handle.stay();
+                self.network_config_handle.keep_current();
                 self.context.event_sender.report_problem(None, ProblemReason::NetworkSetup(error.into()));
             }
-            None => self.network_config_handle.stay(),
+            None => self.network_config_handle.keep_current(),
         }
     }
 
-    pub(crate) fn tell_settings(&self) {
-        self.context.event_sender.settings(&self.settings, self.preferences_change);
+    pub(crate) fn publish_settings(&self) {
+        self.context.event_sender.set_settings(&self.settings, self.preferences_change);
     }
 
     /// Publishes and writes the settings. The sandbox's profile is left out, because its addresses end with it; so are ephemeral profiles.
     pub(crate) fn save(&self) {
-        self.have_saved(None);
+        self.write_settings(None);
     }
 
     /// The same, and signals `saved` once they are written.
-    pub(crate) fn save_and_tell(&self, saved: oneshot::Sender<()>) {
-        self.have_saved(Some(saved));
+    pub(crate) fn save_and_signal(&self, saved: oneshot::Sender<()>) {
+        self.write_settings(Some(saved));
     }
 
-    fn have_saved(&self, saved: Option<oneshot::Sender<()>>) {
-        self.tell_settings();
+    fn write_settings(&self, saved: Option<oneshot::Sender<()>>) {
+        self.publish_settings();
         let mut kept = self.settings.clone();
         kept.profiles
             .retain(|profile| profile.id != sandbox::profile_id() && !self.ephemeral_profiles.contains(&profile.id));

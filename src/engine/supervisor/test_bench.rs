@@ -15,7 +15,7 @@ use crate::engine::events::action::{Credential, SignIn};
 use crate::engine::events::event::Event;
 use crate::engine::events::event_queue::{self, EventReceiver};
 use crate::engine::runtime::tasks::{Task, TaskOwner};
-use crate::engine::test_support::{Scripted, Server, TestJournal, done};
+use crate::engine::test_support::{Scripted, Server, TestJournal, outcome_message};
 use crate::settings::{Address, Directories, Profile, Store};
 
 use super::test_parts::TestParts;
@@ -26,14 +26,14 @@ const BEGIN: Timestamp = Timestamp(1_700_000_000_000_000);
 /// How long tokens are valid, in minutes.
 pub(crate) const LIFE: u64 = 1_000;
 /// How long a busy backend asks to wait.
-pub(crate) const ASKED: Duration = Duration::from_secs(90);
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(90);
 /// Generous, because these tests do not measure speed.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What happened, in order: `ask`, `keep`, `join` and `leave`, each with its token.
 type Log = Arc<Mutex<Vec<String>>>;
 
-fn note(log: &Log, what: String) {
+fn log_call(log: &Log, what: String) {
     log.lock().unwrap().push(what);
 }
 
@@ -55,7 +55,7 @@ impl Silence {
 /// A keyring that logs what it stores.
 struct Noting {
     log: Log,
-    kept: Arc<Mutex<std::collections::BTreeMap<String, Vec<u8>>>>,
+    stored: Arc<Mutex<std::collections::BTreeMap<String, Vec<u8>>>>,
     silence: Arc<Silence>,
     locked: Arc<AtomicBool>,
     refuses_deletion: Arc<AtomicBool>,
@@ -64,7 +64,7 @@ struct Noting {
 impl SecretStore for Noting {
     fn get(&mut self, user: &str) -> Result<Option<crate::credentials::secret_bytes::SecretBytes>, StoreError> {
         self.silence.wait();
-        let kept = self.kept.lock().unwrap();
+        let kept = self.stored.lock().unwrap();
         let is_found = !self.locked.load(Ordering::SeqCst);
         Ok(kept
             .get(user)
@@ -74,15 +74,15 @@ impl SecretStore for Noting {
 
     fn doubt(&mut self) -> Option<StoreError> {
         self.locked.load(Ordering::SeqCst).then(|| {
-            note(&self.log, "doubt".to_owned());
+            log_call(&self.log, "doubt".to_owned());
             StoreError::NoDefaultCollection
         })
     }
 
     fn set(&mut self, user: &str, secret: &[u8]) -> Result<(), StoreError> {
         self.silence.wait();
-        note(&self.log, format!("keep {}", String::from_utf8_lossy(secret)));
-        self.kept.lock().unwrap().insert(user.to_owned(), secret.to_vec());
+        log_call(&self.log, format!("keep {}", String::from_utf8_lossy(secret)));
+        self.stored.lock().unwrap().insert(user.to_owned(), secret.to_vec());
         Ok(())
     }
 
@@ -91,7 +91,7 @@ impl SecretStore for Noting {
         if self.refuses_deletion.load(Ordering::SeqCst) {
             return Err(StoreError::Locked);
         }
-        self.kept.lock().unwrap().remove(user);
+        self.stored.lock().unwrap().remove(user);
         Ok(())
     }
 }
@@ -101,7 +101,7 @@ impl SecretStore for Noting {
 pub(crate) enum Renewal {
     Grants,
     DecidesLater,
-    /// It asks to wait [`ASKED`] before each call.
+    /// It asks to wait [`RETRY_AFTER`] before each call.
     Busy,
     /// It answers neither this nor any other request.
     Silent,
@@ -110,7 +110,7 @@ pub(crate) enum Renewal {
 pub(crate) struct Bench {
     log: Log,
     pub(crate) events: EventReceiver,
-    pub(crate) heard: Vec<Event>,
+    pub(crate) received: Vec<Event>,
     problem: u64,
     pub(crate) actions: mpsc::Sender<Action>,
     pub(crate) renewal: Arc<Mutex<Renewal>>,
@@ -126,9 +126,9 @@ pub(crate) struct Bench {
     running: Task<()>,
     spawner: TaskOwner,
     pub(crate) journal: TestJournal,
-    kept: Arc<Mutex<std::collections::BTreeMap<String, Vec<u8>>>>,
+    stored: Arc<Mutex<std::collections::BTreeMap<String, Vec<u8>>>>,
     /// While this is held only the test moves the clock: tokio does not advance time while a blocking task runs.
-    _still: SyncSender<()>,
+    _clock_guard: SyncSender<()>,
     _folder: tempfile::TempDir,
 }
 
@@ -154,8 +154,8 @@ impl Bench {
 
     /// An engine whose settings list a profile with the token `T-0` in the keyring, which is locked and has no default collection.
     /// `network_config` builds the keyring from its store.
-    pub(crate) async fn locked(network_config: fn(Box<dyn SecretStore>) -> Keyring) -> Self {
-        Self::start(jiff::SignedDuration::ZERO, Some(network_config), LIFE).await.0
+    pub(crate) async fn locked(keyring: fn(Box<dyn SecretStore>) -> Keyring) -> Self {
+        Self::start(jiff::SignedDuration::ZERO, Some(keyring), LIFE).await.0
     }
 
     /// An engine, and the profile that is in its settings or can sign in.
@@ -171,7 +171,7 @@ impl Bench {
         };
         let wrong_by = i64::try_from(wrong_by.as_micros()).expect("years fit");
         let clock: crate::engine::runtime::clock::Clock = Arc::new(move || Timestamp(server_now().0 + wrong_by));
-        let (event_sender, events) = event_queue::pair(Arc::new(|| {}));
+        let (event_sender, events) = event_queue::channel(Arc::new(|| {}));
         let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender.clone());
         let (still, held) = sync_channel(0);
         let holding = spawner.clone();
@@ -200,12 +200,12 @@ impl Bench {
         let journal = TestJournal::new(event_sender.clone());
         let silence = Arc::<Silence>::default();
         let kept = [(format!("token:{}", profile.id), b"T-0".to_vec())].into_iter().filter(|_| locked.is_some());
-        let kept = Arc::new(Mutex::new(kept.collect()));
+        let stored = Arc::new(Mutex::new(kept.collect()));
         let is_locked = Arc::new(AtomicBool::new(locked.is_some()));
         let keyring_refuses_deletion = Arc::<AtomicBool>::default();
         let store = Noting {
             log: log.clone(),
-            kept: Arc::clone(&kept),
+            stored: Arc::clone(&stored),
             silence: silence.clone(),
             locked: is_locked.clone(),
             refuses_deletion: keyring_refuses_deletion.clone(),
@@ -226,7 +226,7 @@ impl Bench {
         let bench = Self {
             log,
             events,
-            heard: Vec::new(),
+            received: Vec::new(),
             problem: 0,
             actions,
             renewal,
@@ -239,8 +239,8 @@ impl Bench {
             running,
             spawner,
             journal,
-            kept,
-            _still: still,
+            stored,
+            _clock_guard: still,
             _folder: folder,
         };
         (bench, profile)
@@ -259,7 +259,7 @@ impl Bench {
             _ => None,
         };
         self.wait(says, |heard| heard.iter().any(|event| of(event).is_some())).await;
-        self.heard.iter().find_map(of).flatten().map(|(_, action)| action)
+        self.received.iter().find_map(of).flatten().map(|(_, action)| action)
     }
 
     #[expect(clippy::disallowed_methods, reason = "the clock of this test stands still, and its patience must not")]
@@ -267,13 +267,13 @@ impl Bench {
         let start = std::time::Instant::now();
         loop {
             while let Some(event) = self.events.next_problem(&mut self.problem).or_else(|| self.events.try_next()) {
-                self.heard.push(event);
+                self.received.push(event);
             }
-            if is(&self.heard) {
+            if is(&self.received) {
                 return;
             }
             let happened = self.log.lock().unwrap().clone();
-            assert!(start.elapsed() < PATIENCE, "{what}: never came; {happened:?}; {:#?}", self.heard);
+            assert!(start.elapsed() < TIMEOUT, "{what}: never came; {happened:?}; {:#?}", self.received);
             tokio::task::yield_now().await;
         }
     }
@@ -282,12 +282,12 @@ impl Bench {
     pub(crate) async fn pass(&self, minutes: u64) {
         for _ in 0..minutes {
             tokio::time::advance(Duration::from_mins(1)).await;
-            self.settle().await;
+            self.run_ready_tasks().await;
         }
     }
 
     /// Runs what is in progress as far as it needs nothing external.
-    pub(crate) async fn settle(&self) {
+    pub(crate) async fn run_ready_tasks(&self) {
         for _ in 0..200 {
             tokio::task::yield_now().await;
         }
@@ -297,12 +297,12 @@ impl Bench {
     pub(crate) async fn idle(&self) {
         for _ in 0..3 {
             self.spawner.blocking("waiting", || ()).await;
-            self.settle().await;
+            self.run_ready_tasks().await;
         }
     }
 
     /// What happened since the last call.
-    pub(crate) fn happened(&self) -> Vec<String> {
+    pub(crate) fn take_log(&self) -> Vec<String> {
         std::mem::take(&mut *self.log.lock().unwrap())
     }
 
@@ -318,7 +318,7 @@ impl Bench {
 
     /// Deletes everything in the keyring.
     pub(crate) fn empty_keyring(&self) {
-        self.kept.lock().unwrap().clear();
+        self.stored.lock().unwrap().clear();
     }
 
     /// Makes the keyring refuse to delete anything.
@@ -338,8 +338,8 @@ impl Bench {
 
     /// Makes the server send the outcome of a command, and the engine read it.
     pub(crate) async fn receive(&self, id: &str) {
-        self.deliveries.send(done(id)).unwrap();
-        self.settle().await;
+        self.deliveries.send(outcome_message(id)).unwrap();
+        self.run_ready_tasks().await;
     }
 
     /// Lets time pass until the engine has ended. The disk seems to take no time.
@@ -357,8 +357,8 @@ impl Bench {
         }
     }
 
-    pub(crate) fn kept(&self) -> Vec<String> {
-        self.kept.lock().unwrap().values().map(|secret| String::from_utf8_lossy(secret).into_owned()).collect()
+    pub(crate) fn keyring_entries(&self) -> Vec<String> {
+        self.stored.lock().unwrap().values().map(|secret| String::from_utf8_lossy(secret).into_owned()).collect()
     }
 }
 
@@ -378,28 +378,28 @@ async fn backend(
 ) {
     let (mut tokens, mut silent) = (0, Vec::new());
     while let Ok((mut stream, _)) = listener.accept().await {
-        let (line, token) = request(&mut stream).await;
+        let (request_line, token) = request(&mut stream).await;
         let decides_later = matches!(*renewal.lock().unwrap(), Renewal::DecidesLater);
         let is_busy = matches!(*renewal.lock().unwrap(), Renewal::Busy);
-        let path = line.split(' ').nth(1).unwrap();
+        let path = request_line.split(' ').nth(1).unwrap();
         if is_busy {
-            let wait = ASKED.as_secs();
+            let wait = RETRY_AFTER.as_secs();
             let head =
                 format!("HTTP/1.1 429 Busy\r\nRetry-After: {wait}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
             stream.write_all(head.as_bytes()).await.unwrap();
             // The client closes the connection once it has read the response.
             assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
-            note(&log, format!("{path} {token}"));
+            log_call(&log, format!("{path} {token}"));
             continue;
         }
         if path.contains("/request-data") {
-            note(&log, format!("{path} {token}"));
+            log_call(&log, format!("{path} {token}"));
         }
-        let answer = if line.contains("/expiry") {
+        let answer = if request_line.contains("/expiry") {
             "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned()
         } else {
-            if line.contains("/reauthorize") {
-                note(&log, format!("ask {token}"));
+            if request_line.contains("/reauthorize") {
+                log_call(&log, format!("ask {token}"));
             }
             if matches!(*renewal.lock().unwrap(), Renewal::Silent) {
                 // Keeps its connection open.
@@ -462,9 +462,9 @@ async fn proxy(
                 let Some(request) = request else { return };
                 let token = request["data"]["authorizationToken"].as_str().unwrap();
                 let what = if request["action"] == "joinChannel" { "join" } else { "leave" };
-                note(&log, format!("{what} {token}"));
+                log_call(&log, format!("{what} {token}"));
                 if !silent.load(Ordering::SeqCst) {
-                    server.send(&crate::engine::test_support::joined(&request)).await;
+                    server.send(&crate::engine::test_support::join_reply(&request)).await;
                 }
             }
         };

@@ -36,7 +36,7 @@ impl TestParts<'_> {
     /// Starts the supervisor.
     pub(crate) fn start(self) -> (EngineContext, mpsc::Sender<Action>, Task<()>) {
         let Self { event_sender, clock, journal, keyring, connector, data, store, settings, live_from } = self;
-        let surroundings = NetworkEnvironment { authority: None, proxies: ProxyEnvironment::default() };
+        let surroundings = NetworkEnvironment { ca_file: None, proxies: ProxyEnvironment::default() };
         let network_config = NetworkConfig::load(&settings.preferences, &surroundings).unwrap();
         let (network_config_handle, network_config_receiver) = NetworkConfigHandle::new(network_config, surroundings);
         let (reports, reported) = mpsc::channel(64);

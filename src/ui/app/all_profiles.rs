@@ -39,11 +39,13 @@ impl App {
             return TabUpdate::None;
         }
         match event {
-            Event::Committed { entries, .. } | Event::NotKept { entries, .. } => {
+            Event::Committed { entries, .. } | Event::Unpersisted { entries, .. } => {
                 TabUpdate::Changed(entries.iter().map(|entry| entry.key.clone()).collect())
             }
-            Event::ReadBack { rows, .. } => TabUpdate::Changed(rows.iter().map(|(key, _)| key.clone()).collect()),
-            Event::Restored { complete: true, .. } | Event::Kept { .. } | Event::Forgotten { .. } => TabUpdate::Anew,
+            Event::EarlierEntries { rows, .. } => TabUpdate::Changed(rows.iter().map(|(key, _)| key.clone()).collect()),
+            Event::Restored { complete: true, .. } | Event::Persisted { .. } | Event::HistoryCleared { .. } => {
+                TabUpdate::Anew
+            }
             Event::History { key, entries, is_cut, .. } => {
                 let refused = self
                     .profile_tabs

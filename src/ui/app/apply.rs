@@ -38,7 +38,7 @@ impl App {
             }
             // These have to be applied in order after all pending commits. For restored entries and links the order does not
             // matter.
-            Event::NotKept { .. } | Event::Kept { .. } | Event::Forgotten { .. } => {
+            Event::Unpersisted { .. } | Event::Persisted { .. } | Event::HistoryCleared { .. } => {
                 self.catch_up(profile, &|_: &Self| false);
                 Some(event)
             }

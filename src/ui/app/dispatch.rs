@@ -201,7 +201,7 @@ impl App {
         let Some(notice) = self.notices.dismiss(number).filter(|notice| notice.severity > Severity::Info) else {
             return;
         };
-        let read = Action::NoticeRead { profile: notice.profile, sentence: notice.sentence() };
+        let read = Action::DismissNotice { profile: notice.profile, sentence: notice.sentence() };
         if !self.parts.backend.send(read) {
             tracing::debug!("the engine is busy: the notice is told again at the next start");
         }

@@ -61,7 +61,7 @@ impl App {
             }
             Event::Stopped => self.stopped(),
             Event::Export(exporting) => self.export = exporting,
-            Event::WholeTexts { profile, texts } => {
+            Event::FullTexts { profile, texts } => {
                 if let Some(copying) = &mut self.copying {
                     copying.take(profile, texts);
                     // The tab is copied in a frame.
@@ -71,14 +71,14 @@ impl App {
             Event::DataTokens { profile, page, answer } => self.take_data_tokens(profile, page, answer),
             Event::Restored { profile, .. }
             | Event::Committed { profile, .. }
-            | Event::NotKept { profile, .. }
-            | Event::Kept { profile, .. }
-            | Event::Forgotten { profile }
+            | Event::Unpersisted { profile, .. }
+            | Event::Persisted { profile, .. }
+            | Event::HistoryCleared { profile }
             | Event::History { profile, .. }
-            | Event::ReadBack { profile, .. }
+            | Event::EarlierEntries { profile, .. }
             | Event::Older { profile, .. }
             | Event::OlderEntries { profile, .. }
-            | Event::Found { profile, .. }
+            | Event::SearchResults { profile, .. }
             | Event::Revealed { profile, .. } => {
                 if self.desk_of(profile).is_none() {
                     // The engine sends events only of profiles it has listed, but the list may be newer than the last status

@@ -160,7 +160,7 @@ impl Notices {
 impl Held {
     /// Whether the notice stays until the operator acknowledges it.
     fn has_to_be_read(&self) -> bool {
-        matches!(self.notice.remedy, Some((_, Action::WarningRead { .. })))
+        matches!(self.notice.remedy, Some((_, Action::AcknowledgeWarning { .. })))
     }
 
     fn sentence(&self) -> String {

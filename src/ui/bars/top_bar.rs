@@ -96,7 +96,7 @@ fn how_many_live(profile_tabs: &[ProfileTab]) -> String {
 /// How long no message has arrived, if that is unusual for a live connection.
 fn quiet(profile_tab: &ProfileTab, scene: &mut FrameContext) -> Option<String> {
     let (usual, message) =
-        (profile_tab.status.health.usual?, profile_tab.last_message().filter(|_| profile_tab.is_live())?);
+        (profile_tab.status.health.p95_pause?, profile_tab.last_message().filter(|_| profile_tab.is_live())?);
     let (age, unusual) = (scene.instant.saturating_duration_since(message), usual.max(LEAST_SILENCE));
     if age < unusual {
         scene.changes_in(unusual.saturating_sub(age));
@@ -117,7 +117,7 @@ fn signs_of_life(profile_tab: &ProfileTab, scene: &FrameContext) -> String {
     let message = profile_tab
         .last_message()
         .map_or_else(|| "No message yet.".to_owned(), |at| format!("Last message {} ago.", ago(at)));
-    let usual = health.usual.map_or_else(
+    let usual = health.p95_pause.map_or_else(
         || "What is usual is not known yet.".to_owned(),
         |usual| format!("Usually the next one comes within {}.", coarse(usual.max(Duration::from_secs(1)))),
     );

@@ -205,7 +205,7 @@ pub(crate) fn buttons(
         let press = Button::new("I have read this").name("The warning was read").look(ButtonStyle::Outlined);
         let response = press.at(ui, pos2(x, at.y));
         if response.clicked() {
-            scene.request(UiRequest::Send(Action::WarningRead { profile, request: request.clone() }));
+            scene.request(UiRequest::Send(Action::AcknowledgeWarning { profile, request: request.clone() }));
         }
         x = response.rect.right() + 8.0;
     }

@@ -25,8 +25,8 @@ const DIGITS: usize = 64;
 /// The state of a profile's key, as a sentence.
 fn sentence(key: DataKeyStatus) -> &'static str {
     match key {
-        DataKeyStatus { known: true, kept: true } => "The key is known, and kept in the keyring.",
-        DataKeyStatus { known: true, kept: false } => "The key is known until the program ends.",
+        DataKeyStatus { known: true, persisted: true } => "The key is known, and kept in the keyring.",
+        DataKeyStatus { known: true, persisted: false } => "The key is known until the program ends.",
         DataKeyStatus { known: false, .. } => "No key is known: data is kept encrypted.",
     }
 }
@@ -55,7 +55,7 @@ impl KeyForm {
     pub(crate) fn follow(&mut self, known: DataKeyStatus) {
         if self.known != known {
             self.known = known;
-            self.keep = known.kept;
+            self.keep = known.persisted;
         }
     }
 
@@ -63,7 +63,7 @@ impl KeyForm {
     fn give(&mut self, profile: ProfileId, scene: &mut FrameContext) -> bool {
         match read(&self.typed) {
             Ok(key) => {
-                scene.request(UiRequest::Send(Action::SetDataKey { profile, key: Some(key), keep: self.keep }));
+                scene.request(UiRequest::Send(Action::SetDataKey { profile, key: Some(key), persist: self.keep }));
                 self.typed.zeroize();
                 self.wrong = None;
                 self.shown = false;
@@ -123,7 +123,7 @@ fn known(ui: &mut Ui, known: DataKeyStatus, profile: ProfileId, scene: &mut Fram
     let text = widgets::text(ui, at, sentence(known), TextRole::Body, palette.text, left - at.x - 8.0);
     widgets::label(ui, text, "key", sentence(known));
     if known.known && press.at(ui, pos2(left, at.y)).clicked() {
-        scene.request(UiRequest::Send(Action::SetDataKey { profile, key: None, keep: false }));
+        scene.request(UiRequest::Send(Action::SetDataKey { profile, key: None, persist: false }));
     }
 }
 

@@ -59,7 +59,7 @@ impl FilePathDialog {
                     return None;
                 }
                 PathCheck::Exists(path) => State::Exists(path),
-                PathCheck::Wrong(sentence) => State::Wrong(sentence),
+                PathCheck::Invalid(sentence) => State::Wrong(sentence),
             };
         }
         let title = match self.kind {

@@ -227,7 +227,7 @@ fn forget(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut 
         ),
     );
     if buttons(ui, "Forget activity", "Cancel", first(fresh, InitialFocus::Out), scene) {
-        scene.request(UiRequest::Send(Action::ForgetProfile(profile)));
+        scene.request(UiRequest::Send(Action::ClearHistory(profile)));
         scene.request(UiRequest::CloseDialog);
     }
 }
@@ -277,7 +277,7 @@ fn label(
     if (pressed || entered) && why_not.is_none() {
         for (profile, keys) in keys {
             let label = text.trim().to_owned();
-            scene.request(UiRequest::Send(Action::Label { profile: *profile, keys: keys.clone(), label }));
+            scene.request(UiRequest::Send(Action::SetLabel { profile: *profile, keys: keys.clone(), label }));
         }
         scene.request(UiRequest::CloseDialog);
     }

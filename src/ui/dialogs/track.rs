@@ -110,7 +110,11 @@ pub(crate) fn show(ui: &mut Ui, track: &mut Track, fresh: bool, scene: &mut Fram
     let pressed = buttons_unless(ui, why_not.as_deref(), "Track", "Cancel", InitialFocus::None, scene);
     if let (true, Ok(commands)) = (pressed, &track.commands) {
         let label = Some(track.label.trim()).filter(|label| !label.is_empty()).map(str::to_owned);
-        scene.request(UiRequest::Send(Action::Track { profile: track.profile, commands: commands.clone(), label }));
+        scene.request(UiRequest::Send(Action::TrackCommands {
+            profile: track.profile,
+            commands: commands.clone(),
+            label,
+        }));
         scene.request(UiRequest::CloseDialog);
     }
 }

@@ -27,18 +27,18 @@ impl ProfileTab {
                 self.changed(ApplySummary::restored(complete), in_front, instant);
             }
             Event::Committed { entries, .. } => self.commit(&entries, in_front, instant),
-            Event::NotKept { entries, .. } => {
+            Event::Unpersisted { entries, .. } => {
                 self.unkept.take(&entries);
                 if let Some(details) = &mut self.details {
                     details.add(&entries);
                 }
                 self.commit(&entries, in_front, instant);
             }
-            Event::Kept { from, to, count, .. } => {
+            Event::Persisted { from, to, count, .. } => {
                 self.unkept.kept(from, count);
                 self.activities.keep(from, to, count);
             }
-            Event::Forgotten { .. } => self.forget(),
+            Event::HistoryCleared { .. } => self.forget(),
             Event::History { key, mut entries, is_cut, .. } => {
                 entries.extend(self.unkept.of(&key));
                 if let Some(details) = &mut self.details {
@@ -47,8 +47,8 @@ impl ProfileTab {
             }
             Event::Older { rows, .. } => self.activities.set_older(rows),
             Event::OlderEntries { entries, complete, .. } => self.activities.index_older(&entries, complete),
-            Event::Found { search, rows, percent, end, .. } => self.found(search, &rows, percent, end),
-            Event::ReadBack { rows, .. } => {
+            Event::SearchResults { search, rows, percent, end, .. } => self.found(search, &rows, percent, end),
+            Event::EarlierEntries { rows, .. } => {
                 self.asked_back = None;
                 for (key, entries) in &rows {
                     self.activities.complete(key, entries);
@@ -70,8 +70,8 @@ impl ProfileTab {
         if self.status == *now {
             return;
         }
-        if self.status.kept_links != now.kept_links {
-            let links: Vec<_> = now.kept_links.iter().cloned().collect();
+        if self.status.restored_links != now.restored_links {
+            let links: Vec<_> = now.restored_links.iter().cloned().collect();
             self.activities.keep_links(&links);
             self.links_changed = true;
         }

@@ -232,7 +232,7 @@ impl ProfileTab {
             return None;
         }
         self.asked_back = Some(now);
-        Some(Action::ReadBack { profile: self.profile.id, rows })
+        Some(Action::ReadEarlierEntries { profile: self.profile.id, rows })
     }
 
     /// The engine was busy, so the request is repeated.

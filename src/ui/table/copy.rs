@@ -69,7 +69,7 @@ impl Copying {
                     key: activity.key(),
                     from: activity.first_seq(),
                     to: activity.last_seq(),
-                    begins: begins.to_owned(),
+                    beginning: begins.to_owned(),
                 });
             }
         }

@@ -160,7 +160,7 @@ impl Form {
     /// Takes the result of signing in.
     pub(crate) fn answer(&mut self, state: SignInState) {
         self.progress = match state {
-            SignInState::Asking => Progress::Asking,
+            SignInState::Requesting => Progress::Asking,
             SignInState::Failed(why) => {
                 self.focus = Some(match self.method {
                     Method::Password => Part::Password,

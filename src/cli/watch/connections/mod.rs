@@ -193,7 +193,7 @@ impl Connections {
                 self.standings.failed(profile, why.to_string());
                 self.sign_in_later();
             }
-            SignInState::Asking | SignInState::Done | SignInState::Cancelled => {}
+            SignInState::Requesting | SignInState::Done | SignInState::Cancelled => {}
         }
     }
 

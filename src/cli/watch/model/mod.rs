@@ -107,7 +107,7 @@ impl Model {
         // Read as many of the newest entries as there may be rows, to know the state, the label and the first sight of open
         // activities. Older ones are indexed, and read when a new entry names them.
         let first = Seq(end.0.saturating_sub(rows as u64).saturating_add(1));
-        let entry_clock = EngineClock::beside(archive.as_ref(), clock.clone())?;
+        let entry_clock = EngineClock::of_writer(archive.as_ref(), clock.clone())?;
         let model = Self {
             folder: folder.to_owned(),
             version: None,
@@ -297,7 +297,7 @@ impl Model {
             news.lines = self.changed_gaps(names, false);
             return Ok(news);
         }
-        self.entry_clock = EngineClock::beside(Some(archive), self.clock.clone())?;
+        self.entry_clock = EngineClock::of_writer(Some(archive), self.clock.clone())?;
         self.reference = self.entry_clock.reference();
         let purged = archive.purged_before()?;
         if purged != self.purged {

@@ -23,7 +23,7 @@ use crate::settings::{DownloadSettings, is_loopback};
 pub(crate) type Resolver = Arc<dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
 
 /// The system's resolver.
-pub(crate) fn system() -> Resolver {
+pub(crate) fn system_resolver() -> Resolver {
     Arc::new(|host, port| {
         Box::pin(async move { tokio::net::lookup_host((host.as_str(), port)).await.map(Iterator::collect) })
     })
@@ -37,7 +37,7 @@ enum NetworkZone {
     /// A private network, or link-local.
     Private,
     /// This machine.
-    Here,
+    ThisMachine,
 }
 
 /// Why a link is not fetched. Nothing was sent.
@@ -46,7 +46,7 @@ pub(crate) struct PolicyViolation {
     /// The sentence for the operator.
     pub(crate) sentence: String,
     /// The permission that would allow it, and for which host.
-    pub(crate) allow: Option<(LinkPermission, String)>,
+    pub(crate) remedy_permission: Option<(LinkPermission, String)>,
 }
 
 /// What a link is checked against.
@@ -65,7 +65,9 @@ impl LinkPolicy<'_> {
     /// The addresses that may be connected to for this link; none if a proxy resolves them.
     pub(crate) async fn check(self, url: &Url, resolve: &Resolver) -> Result<Vec<SocketAddr>, PolicyViolation> {
         let host = url.host_str().unwrap_or_default().to_owned();
-        let refuse = |permission, sentence| Err(PolicyViolation { sentence, allow: Some((permission, host.clone())) });
+        let refuse = |permission, sentence| {
+            Err(PolicyViolation { sentence, remedy_permission: Some((permission, host.clone())) })
+        };
         if self.automatic && !self.is_expected(&host) {
             return refuse(
                 LinkPermission::Automatic,
@@ -87,14 +89,14 @@ impl LinkPolicy<'_> {
         if self.proxied && matches!(url.host(), Some(Host::Domain(_))) {
             return Ok(Vec::new());
         }
-        let addresses = addresses(url, resolve).await.map_err(|error| {
+        let addresses = resolve_addresses(url, resolve).await.map_err(|error| {
             tracing::debug!(%error, "the host of a link can't be resolved");
             let sentence = format!("The name {host} was not found. The link was not used; try again.");
-            PolicyViolation { sentence, allow: None }
+            PolicyViolation { sentence, remedy_permission: None }
         })?;
         let (mut allowed, mut worst) = (Vec::new(), NetworkZone::Public);
         for address in &addresses {
-            let place = place(address.ip());
+            let place = zone_of(address.ip());
             if place == NetworkZone::Public || self.may_reach(&host, place, resolve).await {
                 allowed.push(*address);
             } else {
@@ -104,7 +106,7 @@ impl LinkPolicy<'_> {
         if !allowed.is_empty() {
             return Ok(allowed);
         }
-        let at = if worst == NetworkZone::Here { "this machine" } else { "a private network" };
+        let at = if worst == NetworkZone::ThisMachine { "this machine" } else { "a private network" };
         refuse(
             LinkPermission::Private,
             format!(
@@ -116,8 +118,8 @@ impl LinkPolicy<'_> {
 
     /// Whether a redirect leads from the Internet to this machine or into a private network. `from` are the addresses that
     /// it came from; they are empty if a proxy resolves them.
-    pub(crate) async fn leads_inward(self, from: &[SocketAddr], to: &Url, resolve: &Resolver) -> bool {
-        let is_public = |address: &SocketAddr| place(address.ip()) == NetworkZone::Public;
+    pub(crate) async fn is_inward_redirect(self, from: &[SocketAddr], to: &Url, resolve: &Resolver) -> bool {
+        let is_public = |address: &SocketAddr| zone_of(address.ip()) == NetworkZone::Public;
         if !from.is_empty() && !from.iter().any(is_public) {
             return false;
         }
@@ -125,7 +127,7 @@ impl LinkPolicy<'_> {
             return false;
         }
         // A name that does not resolve leads nowhere.
-        addresses(to, resolve).await.unwrap_or_default().iter().any(|address| !is_public(address))
+        resolve_addresses(to, resolve).await.unwrap_or_default().iter().any(|address| !is_public(address))
     }
 
     /// Whether a host may be fetched from without a click.
@@ -135,7 +137,7 @@ impl LinkPolicy<'_> {
     }
 
     /// Whether a host that is not public may be reached.
-    async fn may_reach(self, host: &str, place: NetworkZone, resolve: &Resolver) -> bool {
+    async fn may_reach(self, host: &str, zone: NetworkZone, resolve: &Resolver) -> bool {
         let download = &self.endpoints.download;
         // The operator entered this very address as the download address; a name could resolve to anything.
         let typed = download.host_str() == Some(host)
@@ -143,13 +145,13 @@ impl LinkPolicy<'_> {
         if typed || self.saving.private_hosts.iter().any(|known| known == host) {
             return true;
         }
-        let api = addresses(&self.endpoints.api, resolve).await.unwrap_or_default();
-        api.iter().any(|address| self::place(address.ip()) == place)
+        let api = resolve_addresses(&self.endpoints.api, resolve).await.unwrap_or_default();
+        api.iter().any(|address| self::zone_of(address.ip()) == zone)
     }
 }
 
 /// The addresses of a URL's host.
-async fn addresses(url: &Url, resolve: &Resolver) -> io::Result<Vec<SocketAddr>> {
+async fn resolve_addresses(url: &Url, resolve: &Resolver) -> io::Result<Vec<SocketAddr>> {
     let port = url.port_or_known_default().unwrap_or(443);
     let found = match url.host() {
         Some(Host::Ipv4(ip)) => vec![SocketAddr::new(ip.into(), port)],
@@ -161,21 +163,21 @@ async fn addresses(url: &Url, resolve: &Resolver) -> io::Result<Vec<SocketAddr>>
 }
 
 /// The network that an address is in. Every address that is not clearly public counts as private.
-fn place(ip: IpAddr) -> NetworkZone {
+fn zone_of(ip: IpAddr) -> NetworkZone {
     match ip {
-        IpAddr::V4(ip) => place_of_v4(ip),
-        IpAddr::V6(ip) => place_of_v6(ip),
+        IpAddr::V4(ip) => zone_of_v4(ip),
+        IpAddr::V6(ip) => zone_of_v6(ip),
     }
 }
 
 /// Follows the registry of special-purpose addresses (RFC 6890 and its successors).
-fn place_of_v4(ip: Ipv4Addr) -> NetworkZone {
+fn zone_of_v4(ip: Ipv4Addr) -> NetworkZone {
     let [a, b, c, _] = ip.octets();
     let shared = a == 100 && (64..128).contains(&b);
     let benchmarks = a == 198 && (18..20).contains(&b);
     let protocols = (a, b, c) == (192, 0, 0);
     if ip.is_loopback() || a == 0 {
-        NetworkZone::Here
+        NetworkZone::ThisMachine
     } else if ip.is_private()
         || ip.is_link_local()
         || shared
@@ -190,11 +192,11 @@ fn place_of_v4(ip: Ipv4Addr) -> NetworkZone {
     }
 }
 
-fn place_of_v6(ip: Ipv6Addr) -> NetworkZone {
+fn zone_of_v6(ip: Ipv6Addr) -> NetworkZone {
     if ip.is_loopback() || ip.is_unspecified() {
-        return NetworkZone::Here;
+        return NetworkZone::ThisMachine;
     }
-    let v4 = |high: u16, low: u16| place_of_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
+    let v4 = |high: u16, low: u16| zone_of_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
     match ip.segments() {
         // Addresses that contain an IPv4 address: mapped, compatible, translated (RFC 6052), 6to4.
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low]

@@ -40,13 +40,13 @@ async fn check(profile: &Profile, automatic: bool, url: &str) -> Result<Vec<Stri
         Ok(addresses) => Ok(addresses.iter().map(ToString::to_string).collect()),
         Err(refused) => {
             assert!(refused.sentence.ends_with('.'), "{}", refused.sentence);
-            Err(refused.allow.map(|(permission, _)| permission))
+            Err(refused.remedy_permission.map(|(permission, _)| permission))
         }
     }
 }
 
 #[tokio::test]
-async fn private_addresses_are_for_profiles_whose_api_is_there_too() {
+async fn private_addresses_are_allowed_only_if_the_profiles_api_is_private_too() {
     let public = profile("https://api.example.com", "https://dl.example.com");
     let office = profile("https://office.example.com", "https://dl.example.com");
     let here = profile("http://localhost:8009", "http://localhost:8011");
@@ -77,7 +77,7 @@ async fn private_addresses_are_for_profiles_whose_api_is_there_too() {
 }
 
 #[tokio::test]
-async fn the_connection_goes_to_an_address_that_was_checked() {
+async fn a_connection_goes_only_to_an_address_that_was_checked() {
     let public = profile("https://api.example.com", "https://dl.example.com");
     let found = check(&public, false, "https://rebound.example.com:4443/x").await.unwrap();
     assert_eq!(found, ["203.1.113.9:4443"], "the other address of the name is this machine");
@@ -85,7 +85,7 @@ async fn the_connection_goes_to_an_address_that_was_checked() {
 }
 
 #[tokio::test]
-async fn the_operator_can_allow_a_host_and_a_typed_address_is_allowed() {
+async fn the_operator_can_allow_a_host_and_a_typed_address_is_allowed_already() {
     let mut public = profile("https://api.example.com", "https://dl.example.com");
     public.saving.private_hosts.push("nas.example.com".to_owned());
     assert!(check(&public, false, "https://nas.example.com/x").await.is_ok());
@@ -97,7 +97,7 @@ async fn the_operator_can_allow_a_host_and_a_typed_address_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_redirect_never_leads_from_the_internet_inward_whatever_was_allowed() {
+async fn a_redirect_from_the_internet_inward_is_refused_whatever_is_allowed() {
     let mut office = profile("https://office.example.com", "https://dl.example.com");
     office.saving.private_hosts.push("nas.example.com".to_owned());
     let endpoints = Endpoints::of(&office).unwrap();
@@ -116,16 +116,16 @@ async fn a_redirect_never_leads_from_the_internet_inward_whatever_was_allowed() 
         (&private, "https://nas.example.com/x", false),
         (&private, "https://api.example.com/x", false),
     ] {
-        let found = rules.leads_inward(from, &Url::parse(to).unwrap(), &names(NAMES)).await;
+        let found = rules.is_inward_redirect(from, &Url::parse(to).unwrap(), &names(NAMES)).await;
         assert_eq!(found, wanted, "{from:?} to {to}");
     }
     let proxied = LinkPolicy { proxied: true, ..rules };
-    assert!(proxied.leads_inward(&[], &Url::parse("https://10.1.0.2/x").unwrap(), &names(NAMES)).await);
-    assert!(!proxied.leads_inward(&[], &Url::parse("https://nas.example.com/x").unwrap(), &names(NAMES)).await);
+    assert!(proxied.is_inward_redirect(&[], &Url::parse("https://10.1.0.2/x").unwrap(), &names(NAMES)).await);
+    assert!(!proxied.is_inward_redirect(&[], &Url::parse("https://nas.example.com/x").unwrap(), &names(NAMES)).await);
 }
 
 #[tokio::test]
-async fn plain_text_and_saving_without_a_click_take_consent() {
+async fn plain_text_and_automatic_saving_need_consent() {
     let mut public = profile("https://api.example.com", "https://dl.example.com");
     assert_eq!(check(&public, false, "http://dl.example.com/x").await, Err(Some(LinkPermission::Unencrypted)));
     assert_eq!(check(&public, false, "ws://dl.example.com/x").await, Err(Some(LinkPermission::Unencrypted)));
@@ -137,7 +137,7 @@ async fn plain_text_and_saving_without_a_click_take_consent() {
 }
 
 #[test]
-fn an_address_is_public_only_where_it_plainly_is() {
+fn an_address_counts_as_public_only_if_it_clearly_is() {
     for (ip, wanted) in [
         ("8.8.8.8", NetworkZone::Public),
         ("172.32.0.1", NetworkZone::Public),
@@ -153,10 +153,10 @@ fn an_address_is_public_only_where_it_plainly_is() {
         ("2001:db8::1", NetworkZone::Private),
         ("::ffff:10.0.0.1", NetworkZone::Private),
         ("::ffff:8.8.8.8", NetworkZone::Public),
-        ("0.1.2.3", NetworkZone::Here),
-        ("127.255.255.255", NetworkZone::Here),
-        ("::", NetworkZone::Here),
+        ("0.1.2.3", NetworkZone::ThisMachine),
+        ("127.255.255.255", NetworkZone::ThisMachine),
+        ("::", NetworkZone::ThisMachine),
     ] {
-        assert_eq!(place(ip.parse().unwrap()), wanted, "{ip}");
+        assert_eq!(zone_of(ip.parse().unwrap()), wanted, "{ip}");
     }
 }

@@ -19,10 +19,10 @@ use crate::settings::atomic;
 use super::save_error::WriteError;
 
 /// How many numbers are tried if a name is taken.
-const MOST_NUMBERS: u32 = 10_000;
+const MAX_NUMBER: u32 = 10_000;
 
 /// After this many bytes the system is asked to flush them; otherwise it would flush everything at the end.
-const PUSH: u64 = 8 * 1024 * 1024;
+const FLUSH_INTERVAL: u64 = 8 * 1024 * 1024;
 
 /// The folder and name of a file to save.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub(crate) struct PartFile {
     digest: Digest,
     size: u64,
     /// How many of its bytes the system was asked to flush.
-    pushed: u64,
+    flushed: u64,
 }
 
 /// The running SHA-256 of the written bytes.
@@ -100,8 +100,8 @@ impl PartFile {
     pub(crate) fn create(spot: &Destination) -> Result<Self, WriteError> {
         // The random name and the mode 0600 from the first byte on are `tempfile`'s defaults.
         let made = tempfile::Builder::new().prefix(".privicore-").suffix(".new").tempfile_in(&spot.folder);
-        let file = made.and_then(|file| rehearse(file, spot)).map_err(|source| spot.error(source))?;
-        Ok(Self { file, digest: Digest(Context::new(&SHA256)), size: 0, pushed: 0 })
+        let file = made.and_then(|file| test_rename(file, spot)).map_err(|source| spot.error(source))?;
+        Ok(Self { file, digest: Digest(Context::new(&SHA256)), size: 0, flushed: 0 })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -127,9 +127,9 @@ impl PartFile {
                 Err(error) => return Err(error),
             }
         }
-        if self.size.saturating_sub(self.pushed) >= PUSH {
-            push(self.file.as_file(), self.pushed, self.size);
-            self.pushed = self.size;
+        if self.size.saturating_sub(self.flushed) >= FLUSH_INTERVAL {
+            push(self.file.as_file(), self.flushed, self.size);
+            self.flushed = self.size;
         }
         Ok(())
     }
@@ -141,7 +141,7 @@ impl PartFile {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         self.file = place.file;
-        self.pushed = 0;
+        self.flushed = 0;
         Ok(())
     }
 
@@ -156,13 +156,13 @@ impl PartFile {
     ///
     /// Returns the part file; the target is unchanged.
     pub(crate) fn finish(self, spot: &Destination, host: &str) -> Result<SavedFile, (WriteError, Box<Self>)> {
-        let Self { file, digest, size, pushed } = self;
-        let back = |file, digest, source| (spot.error(source), Box::new(Self { file, digest, size, pushed }));
+        let Self { file, digest, size, flushed: pushed } = self;
+        let back = |file, digest, source| (spot.error(source), Box::new(Self { file, digest, size, flushed: pushed }));
         provenance::mark(file.as_file(), host);
         if let Err(error) = file.as_file().sync_all() {
             return Err(back(file, digest, error));
         }
-        let to = match name_it(file, spot) {
+        let to = match rename_to_target(file, spot) {
             Ok(to) => to,
             Err((file, error)) => return Err(back(file, digest, error)),
         };
@@ -180,7 +180,7 @@ impl PartFile {
         if self.size == 0 {
             return None;
         }
-        keep_file(self.file, &spot.folder, with_ending(&spot.name, ".part"))
+        keep_file(self.file, &spot.folder, with_extension(&spot.name, ".part"))
     }
 }
 
@@ -195,12 +195,12 @@ impl WriterTask for PartFile {
 }
 
 /// Adds an extension to a name, and makes the result valid for a new file.
-pub(crate) fn with_ending(name: &OsStr, ending: &str) -> OsString {
-    let safe = name.to_str().and_then(|name| file_name::safe_name(&format!("{name}{ending}")));
+pub(crate) fn with_extension(name: &OsStr, extension: &str) -> OsString {
+    let safe = name.to_str().and_then(|name| file_name::safe_name(&format!("{name}{extension}")));
     safe.map_or_else(
         || {
             let mut longer = name.to_owned();
-            longer.push(ending);
+            longer.push(extension);
             longer
         },
         OsString::from,
@@ -229,7 +229,7 @@ fn shortened(name: &OsStr) -> OsString {
 
 /// Keeps a file under a name, or under the next free one.
 fn keep_file(file: NamedTempFile, folder: &Path, name: OsString) -> Option<PathBuf> {
-    match name_it(file, &Destination { folder: folder.to_owned(), name, replace: false }) {
+    match rename_to_target(file, &Destination { folder: folder.to_owned(), name, replace: false }) {
         Ok(path) => Some(path),
         Err((file, error)) => {
             tracing::warn!(%error, "a part-file could not be named");
@@ -240,11 +240,11 @@ fn keep_file(file: NamedTempFile, folder: &Path, name: OsString) -> Option<PathB
 }
 
 /// Keeps a part file that an earlier run left behind.
-pub(crate) fn keep_left_behind(part: &Path, to: &Path) -> Option<PathBuf> {
+pub(crate) fn keep_leftover(part: &Path, to: &Path) -> Option<PathBuf> {
     let size = std::fs::symlink_metadata(part).ok().filter(std::fs::Metadata::is_file)?.len();
     let (folder, name) = (to.parent()?, to.file_name()?);
     let file = NamedTempFile::from_parts(File::open(part).ok()?, tempfile::TempPath::try_from_path(part).ok()?);
-    if size == 0 { None } else { keep_file(file, folder, with_ending(name, ".part")) }
+    if size == 0 { None } else { keep_file(file, folder, with_extension(name, ".part")) }
 }
 
 /// Makes the system start to flush a range of bytes, without waiting for it.
@@ -262,7 +262,7 @@ fn push(file: &File, from: u64, to: u64) {
 fn push(_file: &File, _from: u64, _to: u64) {}
 
 /// Names the empty part file as the complete one will be named, so that a folder that refuses it does so before the link is used.
-fn rehearse(file: NamedTempFile, spot: &Destination) -> io::Result<NamedTempFile> {
+fn test_rename(file: NamedTempFile, spot: &Destination) -> io::Result<NamedTempFile> {
     // A name that is too long or invalid for the file system can't be looked up either.
     match std::fs::symlink_metadata(spot.path()) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -274,7 +274,7 @@ fn rehearse(file: NamedTempFile, spot: &Destination) -> io::Result<NamedTempFile
 }
 
 /// Gives a file its name; if that is taken and must not be replaced, the next free one: ` (2)`, ` (3)`, …
-fn name_it(mut file: NamedTempFile, spot: &Destination) -> Result<PathBuf, (NamedTempFile, io::Error)> {
+fn rename_to_target(mut file: NamedTempFile, spot: &Destination) -> Result<PathBuf, (NamedTempFile, io::Error)> {
     let mut to = spot.path();
     if spot.replace {
         return match file.persist(&to) {
@@ -283,7 +283,7 @@ fn name_it(mut file: NamedTempFile, spot: &Destination) -> Result<PathBuf, (Name
         };
     }
     let mut name = spot.name.clone();
-    for number in 2..MOST_NUMBERS {
+    for number in 2..MAX_NUMBER {
         match naming::rename_new(file, &to) {
             Ok(_file) => return Ok(to),
             Err((refused, error)) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_beside_its_target_and_gone_when_it_is_dropped() {
+    fn a_part_file_is_beside_its_target_and_deleted_when_it_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let spot = spot(folder.path(), "data.bin", true);
         let part = part(&spot, "half");
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_part_replaces_what_the_dialog_asked_about_and_only_its_owner_may_read_it() {
+    fn a_complete_file_replaces_the_confirmed_one_and_only_its_owner_may_read_it() {
         let folder = tempfile::tempdir().unwrap();
         let spot = spot(folder.path(), "data.bin", true);
         for content in ["old", "new and longer"] {
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_taken_is_left_alone_and_the_new_file_gets_a_number() {
+    fn an_existing_file_is_left_alone_and_the_new_one_gets_a_number() {
         let folder = tempfile::tempdir().unwrap();
         let spot = spot(folder.path(), "data.bin", false);
         let ends: Vec<_> = ["one", "two", "three"].map(|text| part(&spot, text).finish(&spot, "h").unwrap().to).into();
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_finished_has_the_sha_256_of_its_bytes() {
+    fn a_finished_file_has_the_sha_256_of_its_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let spot = spot(folder.path(), "abc", false);
         let mut part = part(&spot, "a");
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn what_broke_is_kept_under_a_name_of_its_own() {
+    fn a_broken_transfer_is_kept_under_a_name_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
         let spot = spot(folder.path(), "data.bin", true);
         let kept = part(&spot, "half").keep(&spot).unwrap();
@@ -399,7 +399,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_chosen_name_that_is_no_text_is_used_byte_by_byte() {
+    fn a_chosen_name_that_is_not_utf_8_is_used_byte_by_byte() {
         use std::os::unix::ffi::OsStrExt as _;
         let folder = tempfile::tempdir().unwrap();
         let chosen = |bytes: &[u8]| folder.path().join(OsStr::from_bytes(bytes));
@@ -417,11 +417,11 @@ mod tests {
         assert_eq!(again, chosen(b"r\xe9sum\xe9 (2).pdf"));
         assert_eq!(part(&spot, "half").keep(&spot).unwrap(), chosen(b"r\xe9sum\xe9.pdf.part"));
         let (_file, left) = part(&spot, "left behind").file.keep().unwrap();
-        assert_eq!(keep_left_behind(&left, &to).unwrap(), chosen(b"r\xe9sum\xe9.pdf (2).part"));
+        assert_eq!(keep_leftover(&left, &to).unwrap(), chosen(b"r\xe9sum\xe9.pdf (2).part"));
     }
 
     #[test]
-    fn a_part_goes_on_at_another_place_with_what_has_come() {
+    fn a_moved_part_file_takes_the_received_bytes_along() {
         let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut moved = part(&spot(here.path(), "data.bin", true), "half ");
         let to = spot(there.path(), "data.bin", true);
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_can_not_be_made_gives_the_part_back() {
+    fn a_target_that_can_not_be_created_gives_the_part_file_back() {
         let folder = tempfile::tempdir().unwrap();
         let spot = spot(folder.path(), "taken", true);
         std::fs::create_dir_all(spot.path().join("inside")).unwrap();
@@ -445,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_can_not_be_written_is_a_sentence() {
+    fn a_folder_that_can_not_be_written_is_named_in_the_error() {
         let folder = tempfile::tempdir().unwrap();
         let too_long = folder.path().join("x".repeat(300));
         for to in [folder.path().to_owned(), folder.path().join("missing").join("x"), PathBuf::from("x"), too_long] {
@@ -467,7 +467,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_saved_file_says_where_it_came_from_and_nothing_secret() {
+    fn a_saved_file_is_marked_with_its_origin_and_no_secret() {
         let folder = tempfile::tempdir().unwrap();
         let spot = spot(folder.path(), "data.bin", false);
         let finished = part(&spot, "x").finish(&spot, "download.example.com").unwrap();

@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "a file that another program writes")]
-    fn a_file_system_that_renames_only_by_replacing_still_replaces_nothing() {
+    fn a_file_system_that_renames_only_by_replacing_replaces_no_existing_file() {
         // The errors of renameat2 and linkat on FUSE, exFAT, vboxsf and NFS.
         for refusal in [
             io::ErrorKind::InvalidInput,
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_can_not_be_had_leaves_nothing_behind() {
+    fn a_failed_rename_leaves_no_file_behind() {
         let folder = tempfile::tempdir().unwrap();
         let to = folder.path().join("x".repeat(300));
         let (kept, _error) = rename_new(file(folder.path()), &to).unwrap_err();

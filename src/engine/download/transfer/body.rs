@@ -11,7 +11,7 @@ use crate::engine::client::connector::Socket;
 use super::coding::Coding;
 
 /// The largest binary frame that is accepted, in bytes. The free disk space bounds how many may come.
-pub(crate) const LARGEST_FRAME: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_FRAME_SIZE: usize = 16 * 1024 * 1024;
 
 /// A payload that is ready to be received.
 pub(crate) struct OpenedDownload {
@@ -22,7 +22,7 @@ pub(crate) struct OpenedDownload {
     /// The server's file name, made safe.
     pub(crate) name: Option<String>,
     /// Whether a complete payload can't be told from a broken connection.
-    pub(crate) unproved: bool,
+    pub(crate) length_unknown: bool,
     /// The host that it comes from, if that differs from the link's.
     pub(crate) host: Option<String>,
     /// The number of GETs sent for it.
@@ -40,7 +40,7 @@ impl OpenedDownload {
             source,
             total: None,
             name: None,
-            unproved: false,
+            length_unknown: false,
             host: None,
             gets: 1,
             links: Vec::new(),
@@ -61,7 +61,7 @@ pub(crate) enum TransferError {
     /// The server closed the stream with an error code.
     #[error("the server closed the stream as failed")]
     ClosedAsFailed,
-    /// A frame above [`LARGEST_FRAME`].
+    /// A frame above [`MAX_FRAME_SIZE`].
     #[error("the server sent a frame of more than 16 MiB")]
     FrameTooLarge,
     /// Nothing arrived for too long.

@@ -9,9 +9,9 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 /// How much is decoded at once, in bytes.
-const CHUNK: usize = 64 * 1024;
+const CHUNK_SIZE: usize = 64 * 1024;
 /// More layers than any server has a reason for.
-const MOST_LAYERS: usize = 4;
+const MAX_LAYERS: usize = 4;
 
 /// One compression layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) enum CodingError {
     #[error("{0} is not known here")]
     Unknown(String),
     /// It has too many layers.
-    #[error("it is compressed more than {MOST_LAYERS} times over")]
+    #[error("it is compressed more than {MAX_LAYERS} times over")]
     TooManyLayers,
     /// The data does not match its header, or it is damaged.
     #[error("it is not valid: {0}")]
@@ -70,7 +70,7 @@ impl Coding {
     }
 
     /// The extension of a file with this coding.
-    pub(crate) fn ending(&self) -> &'static str {
+    pub(crate) fn extension(&self) -> &'static str {
         match self {
             Self::Gzip => ".gz",
             Self::Deflate => ".zz",
@@ -92,14 +92,14 @@ pub(crate) fn decode(
     layers: &[Coding],
     mut write: impl FnMut(&[u8]) -> io::Result<()>,
 ) -> Result<(), CodingError> {
-    if layers.len() > MOST_LAYERS {
+    if layers.len() > MAX_LAYERS {
         return Err(CodingError::TooManyLayers);
     }
-    let mut reader: Box<dyn BufRead> = Box::new(BufReader::with_capacity(CHUNK, file));
+    let mut reader: Box<dyn BufRead> = Box::new(BufReader::with_capacity(CHUNK_SIZE, file));
     for layer in layers.iter().rev() {
         reader = layer.reader(reader)?;
     }
-    let mut chunk = vec![0; CHUNK];
+    let mut chunk = vec![0; CHUNK_SIZE];
     loop {
         let read = match reader.read(&mut chunk) {
             Ok(0) => return Ok(()),
@@ -120,11 +120,11 @@ impl Coding {
                 Box::new(ZlibDecoder::new(coded))
             }
             Self::Deflate => Box::new(DeflateDecoder::new(coded)),
-            Self::Brotli => Box::new(brotli_decompressor::Decompressor::new(coded, CHUNK)),
+            Self::Brotli => Box::new(brotli_decompressor::Decompressor::new(coded, CHUNK_SIZE)),
             Self::Zstd => Box::new(Unzstd { coded, decoder: FrameDecoder::new(), in_frame: false }),
             Self::Unknown(name) => return Err(CodingError::Unknown(name.clone())),
         };
-        Ok(Box::new(BufReader::with_capacity(CHUNK, plain)))
+        Ok(Box::new(BufReader::with_capacity(CHUNK_SIZE, plain)))
     }
 }
 
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_damaged_or_unknown_is_an_error_and_never_half_a_file() {
+    fn truncated_damaged_or_unknown_data_is_an_error_and_never_half_a_file() {
         for (bytes, header) in [
             (&gzip(PLAIN)[..20], "gzip"),
             (&zlib(PLAIN)[..8], "deflate"),

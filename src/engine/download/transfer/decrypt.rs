@@ -17,13 +17,13 @@ use ghash::universal_hash::UniversalHash as _;
 use crate::protocol::DataKey;
 
 /// The IV's length in bytes.
-const IV: usize = 12;
+const IV_SIZE: usize = 12;
 /// The tag's length in bytes.
-const TAG: usize = 16;
+const TAG_SIZE: usize = 16;
 /// How much is read at a time, in bytes; a multiple of the block size.
-const PIECE: usize = 64 * 1024;
+const CHUNK_SIZE: usize = 64 * 1024;
 /// The longest ciphertext of one IV: 2³² − 2 blocks.
-const LONGEST: u64 = ((1 << 32) - 2) * 16;
+const MAX_CIPHERTEXT_SIZE: u64 = ((1 << 32) - 2) * 16;
 
 /// Why a payload was not decrypted.
 #[derive(Debug, thiserror::Error)]
@@ -33,27 +33,27 @@ pub(crate) enum NotOpened {
     NotEncrypted,
     /// The tag does not match.
     #[error("the key is not its key, or it was changed on its way")]
-    Refused,
+    WrongTag,
     /// The disk failed.
     #[error("{}", crate::settings::atomic::in_words(.0))]
     Disk(#[from] io::Error),
 }
 
 /// Decrypts a ciphertext file of `size` bytes into `write`, which receives nothing before the tag is verified.
-pub(crate) fn open(
+pub(crate) fn decrypt(
     file: &mut std::fs::File,
     size: u64,
     key: &DataKey,
     mut write: impl FnMut(&[u8]) -> io::Result<()>,
 ) -> Result<(), NotOpened> {
-    let length = size.checked_sub((IV + TAG) as u64).filter(|length| *length <= LONGEST);
+    let length = size.checked_sub((IV_SIZE + TAG_SIZE) as u64).filter(|length| *length <= MAX_CIPHERTEXT_SIZE);
     let length = length.ok_or(NotOpened::NotEncrypted)?;
-    pass(file, length, key, |_plain| Ok(()), false)?;
-    pass(file, length, key, &mut write, true)
+    process_once(file, length, key, |_plain| Ok(()), false)?;
+    process_once(file, length, key, &mut write, true)
 }
 
 /// Reads the file once and compares the tag.
-fn pass(
+fn process_once(
     file: &mut std::fs::File,
     length: u64,
     key: &DataKey,
@@ -61,13 +61,13 @@ fn pass(
     decrypts: bool,
 ) -> Result<(), NotOpened> {
     file.seek(SeekFrom::Start(0))?;
-    let mut iv = [0_u8; IV];
+    let mut iv = [0_u8; IV_SIZE];
     file.read_exact(&mut iv)?;
     let mut opening = Opening::new(key, iv);
-    let mut piece = vec![0_u8; PIECE];
+    let mut piece = vec![0_u8; CHUNK_SIZE];
     let mut left = length;
     while left > 0 {
-        let take = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        let take = usize::try_from(left).unwrap_or(CHUNK_SIZE).min(CHUNK_SIZE);
         let bytes = piece.get_mut(..take).ok_or(NotOpened::NotEncrypted)?;
         file.read_exact(bytes)?;
         opening.hash(bytes);
@@ -77,20 +77,20 @@ fn pass(
         }
         left -= take as u64;
     }
-    let mut tag = [0_u8; TAG];
+    let mut tag = [0_u8; TAG_SIZE];
     file.read_exact(&mut tag)?;
-    if opening.tag(length) == tag { Ok(()) } else { Err(NotOpened::Refused) }
+    if opening.tag(length) == tag { Ok(()) } else { Err(NotOpened::WrongTag) }
 }
 
 struct Opening {
     hash: GHash,
     stream: Ctr32BE<Aes256>,
     /// The first block of the key stream, which masks the tag.
-    mask: [u8; TAG],
+    mask: [u8; TAG_SIZE],
 }
 
 impl Opening {
-    fn new(key: &DataKey, iv: [u8; IV]) -> Self {
+    fn new(key: &DataKey, iv: [u8; IV_SIZE]) -> Self {
         let cipher = Aes256::new(key.expose().into());
         let mut hash_key = Block::<Aes256>::default();
         cipher.encrypt_block(&mut hash_key);
@@ -102,7 +102,7 @@ impl Opening {
             *last = 1;
         }
         let mut stream = Ctr32BE::<Aes256>::new(key.expose().into(), &counter.into());
-        let mut mask = [0_u8; TAG];
+        let mut mask = [0_u8; TAG_SIZE];
         stream.apply_keystream(&mut mask);
         Self { hash: GHash::new(&hash_key), stream, mask }
     }
@@ -113,11 +113,11 @@ impl Opening {
     }
 
     /// The tag of the ciphertext, which has `length` bytes.
-    fn tag(mut self, length: u64) -> [u8; TAG] {
+    fn tag(mut self, length: u64) -> [u8; TAG_SIZE] {
         // No associated data: its length is 0.
         let lengths = u128::from(length) * 8;
         self.hash.update(&[lengths.to_be_bytes().into()]);
-        let mut tag: [u8; TAG] = self.hash.finalize().into();
+        let mut tag: [u8; TAG_SIZE] = self.hash.finalize().into();
         for (byte, mask) in tag.iter_mut().zip(self.mask) {
             *byte ^= mask;
         }
@@ -152,7 +152,7 @@ mod tests {
     /// The released bytes, and the result.
     fn opened(key: &[u8; 32], bytes: &[u8]) -> (Vec<u8>, Result<(), NotOpened>) {
         let mut released = Vec::new();
-        let end = open(&mut file_of(bytes), bytes.len() as u64, &DataKey::new(*key), |plain| {
+        let end = decrypt(&mut file_of(bytes), bytes.len() as u64, &DataKey::new(*key), |plain| {
             released.extend_from_slice(plain);
             Ok(())
         });
@@ -161,14 +161,14 @@ mod tests {
 
     /// Lengths around the block size and around the piece size.
     fn lengths() -> impl Strategy<Value = usize> {
-        prop_oneof![0..70_usize, PIECE - 20..PIECE + 20, 2 * PIECE - 1..2 * PIECE + 33]
+        prop_oneof![0..70_usize, CHUNK_SIZE - 20..CHUNK_SIZE + 20, 2 * CHUNK_SIZE - 1..2 * CHUNK_SIZE + 33]
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn what_another_implementation_sealed_is_opened(key: [u8; 32], iv: [u8; 12], length in lengths(), seed: u64) {
+        fn a_payload_of_another_implementation_is_decrypted(key: [u8; 32], iv: [u8; 12], length in lengths(), seed: u64) {
             let mut random = fastrand::Rng::with_seed(seed);
             let plain: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(length).collect();
             let (released, end) = opened(&key, &sealed(&key, iv, &plain));
@@ -177,7 +177,7 @@ mod tests {
         }
 
         #[test]
-        fn one_changed_bit_anywhere_or_another_key_releases_nothing(
+        fn one_changed_bit_or_another_key_releases_nothing(
             key: [u8; 32], iv: [u8; 12], length in lengths(), at: prop::sample::Index, bit in 0..8_u8, of_key: bool,
         ) {
             let whole = sealed(&key, iv, &vec![7; length]);
@@ -189,13 +189,13 @@ mod tests {
                 bytes[at] ^= 1 << bit;
             }
             let (released, end) = opened(&key, &bytes);
-            prop_assert!(matches!(end, Err(NotOpened::Refused)), "{end:?}");
+            prop_assert!(matches!(end, Err(NotOpened::WrongTag)), "{end:?}");
             prop_assert!(released.is_empty(), "{} bytes were released", released.len());
         }
     }
 
     #[test]
-    fn what_is_too_short_is_not_opened() {
+    fn a_payload_that_is_too_short_is_not_decrypted() {
         let whole = sealed(&[1; 32], [2; 12], b"");
         for length in 0..whole.len() {
             let (released, end) = opened(&[1; 32], &whole[..length]);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_counter_goes_on_over_the_pieces_that_are_read() {
+    fn the_counter_continues_across_chunks() {
         // A known answer for the whole path, in case both implementations are wrong: NIST's test case 15 of
         // the GCM submission, AES-256 without associated data.
         let key: [u8; 32] = hex("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308").try_into().unwrap();

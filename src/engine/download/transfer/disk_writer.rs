@@ -63,7 +63,7 @@ impl<S> WriterHandle<S> {
 }
 
 /// Creates both sides.
-pub(crate) fn patience<S>() -> (WriterHandle<S>, WritePending<S>) {
+pub(crate) fn channel<S>() -> (WriterHandle<S>, WritePending<S>) {
     let (told, full) = watch::channel(false);
     // Full: one move is already requested, and that one counts.
     let (desired_state, moves) = sync_channel(1);
@@ -84,7 +84,7 @@ impl<S: WriterTask> WritePending<S> {
     ) -> io::Result<()> {
         while let Some(mut piece) = arriving.blocking_recv() {
             while let Ok(desired_state) = self.moves.try_recv() {
-                desired_state.grant(into);
+                desired_state.perform(into);
             }
             while let Err(error) = into.write(&mut piece) {
                 if !matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
@@ -92,7 +92,7 @@ impl<S: WriterTask> WritePending<S> {
                 }
                 self.full.send_replace(true);
                 match self.moves.recv_timeout(pause) {
-                    Ok(desired_state) => desired_state.grant(into),
+                    Ok(desired_state) => desired_state.perform(into),
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return Err(error),
                 }
@@ -104,7 +104,7 @@ impl<S: WriterTask> WritePending<S> {
 }
 
 impl<S: WriterTask> Move<S> {
-    fn grant(self, of: &mut S) {
+    fn perform(self, of: &mut S) {
         if self.done.send(of.move_to(self.place)).is_err() {
             tracing::debug!("a download that was moved is being stopped");
         }
@@ -123,15 +123,15 @@ mod tests {
         written: Vec<u8>,
         /// Whether the writer was reported as waiting, at each attempt.
         waits: Vec<bool>,
-        looks: Option<watch::Receiver<bool>>,
-        trouble: Option<io::ErrorKind>,
+        full: Option<watch::Receiver<bool>>,
+        error: Option<io::ErrorKind>,
     }
 
     impl WriterTask for Disk {
         fn write(&mut self, piece: &mut Bytes) -> io::Result<()> {
             self.attempts += 1;
-            self.waits.extend(self.looks.as_ref().map(|waits| *waits.borrow()));
-            if let Some(trouble) = self.trouble {
+            self.waits.extend(self.full.as_ref().map(|waits| *waits.borrow()));
+            if let Some(trouble) = self.error {
                 return Err(trouble.into());
             }
             if self.attempts <= self.refuses {
@@ -144,7 +144,7 @@ mod tests {
         }
 
         fn move_to(&mut self, place: Self) -> io::Result<()> {
-            if place.trouble.is_some() {
+            if place.error.is_some() {
                 return Err(io::ErrorKind::NotFound.into());
             }
             let before = std::mem::replace(self, place);
@@ -161,9 +161,9 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_waited_for_and_what_it_took_before_is_not_written_again() {
-        let (patience, waiting) = patience();
-        let mut disk = Disk { refuses: 2, looks: Some(patience.full.clone()), ..Disk::default() };
+    fn a_full_disk_is_waited_for_and_written_bytes_are_not_written_again() {
+        let (patience, waiting) = channel();
+        let mut disk = Disk { refuses: 2, full: Some(patience.full.clone()), ..Disk::default() };
         waiting.write_all(pieces(), Duration::from_millis(1), &mut disk).unwrap();
         assert_eq!(disk.written, b"one two");
         assert_eq!(disk.waits, [false, true, true, false]);
@@ -171,22 +171,22 @@ mod tests {
     }
 
     #[test]
-    fn who_gives_up_ends_the_waiting_at_once_and_another_trouble_ends_it_by_itself() {
-        let (patience, waiting) = patience();
+    fn dropping_the_handle_or_another_error_ends_the_wait_for_space() {
+        let (patience, waiting) = channel();
         drop(patience);
         let mut full = Disk { refuses: usize::MAX, ..Disk::default() };
         let ended = waiting.write_all(pieces(), Duration::from_hours(1), &mut full);
         assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::StorageFull);
-        let (_patience, waiting) = super::patience();
-        let mut gone = Disk { trouble: Some(io::ErrorKind::NotFound), ..Disk::default() };
+        let (_patience, waiting) = super::channel();
+        let mut gone = Disk { error: Some(io::ErrorKind::NotFound), ..Disk::default() };
         let ended = waiting.write_all(pieces(), Duration::from_hours(1), &mut gone);
         assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]
-    fn another_place_takes_what_has_come_along_and_one_that_does_not_changes_nothing() {
-        let (patience, waiting) = patience();
-        let refused = patience.move_to(Disk { trouble: Some(io::ErrorKind::NotFound), ..Disk::default() }).unwrap();
+    fn a_move_takes_the_written_bytes_along_and_a_failed_move_changes_nothing() {
+        let (patience, waiting) = channel();
+        let refused = patience.move_to(Disk { error: Some(io::ErrorKind::NotFound), ..Disk::default() }).unwrap();
         assert!(patience.move_to(Disk::default()).is_none(), "two wishes at once");
         let mut disk = Disk::default();
         waiting.write_all(pieces(), Duration::from_hours(1), &mut disk).unwrap();

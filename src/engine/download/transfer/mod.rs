@@ -16,31 +16,31 @@ use tokio::time::Instant;
 use crate::engine::events::event::{DownloadProgress, DownloadStage, Severity};
 use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::runtime::disk_space::RESERVE;
-use crate::engine::runtime::transfer_rate::{PROGRESS, ProgressMeter, time_for};
+use crate::engine::runtime::transfer_rate::{PROGRESS_INTERVAL, ProgressMeter, time_for};
 use crate::protocol::plural;
 use crate::settings::atomic;
 
-use super::control::{DownloadCommand, DownloadControl, LOOK_AGAIN, wait};
+use super::control::{CHECK_INTERVAL, DownloadCommand, DownloadControl, wait_for_command};
 use super::error::{DownloadError, StopReason};
 use super::part_file::{Destination, PartFile};
 use super::save_error::{SaveError, WriteError};
 use super::{DownloadJob, fetching};
 
 use body::{OpenedDownload, TransferError};
-use disk_writer::{WriterHandle, patience};
+use disk_writer::{WriterHandle, channel};
 
 /// A silence on the network is shown from this length on.
-const SILENCE: Duration = Duration::from_secs(5);
+const STALL_THRESHOLD: Duration = Duration::from_secs(5);
 
 /// How many bytes of a payload of unknown length may arrive between two checks of the free space.
-const BETWEEN_LOOKS: u64 = 32 * 1024 * 1024;
+const SPACE_CHECK_INTERVAL: u64 = 32 * 1024 * 1024;
 /// Pieces in flight between network and disk. When full, the network is not read until the disk has caught up.
-const PIECES: usize = 16;
+const MAX_CHUNKS_IN_FLIGHT: usize = 16;
 
 /// Where a transfer is saved, unless the operator moves it.
 #[derive(Debug)]
 pub(crate) struct Place<'a> {
-    spot: &'a mut Destination,
+    destination: &'a mut Destination,
     /// The path of the part file.
     part: PathBuf,
     /// The link's fingerprints.
@@ -53,15 +53,15 @@ impl DownloadJob {
         &self,
         opened: &mut OpenedDownload,
         part: PartFile,
-        spot: &mut Destination,
+        destination: &mut Destination,
         control: &mut DownloadControl,
     ) -> (Result<(), DownloadError>, Option<PartFile>) {
-        let (pieces, arriving) = mpsc::channel::<Bytes>(PIECES);
-        let (patience, waiting) = patience::<PartFile>();
-        let mut place = Place { spot, part: part.path().to_owned(), links: opened.links.clone() };
+        let (pieces, arriving) = mpsc::channel::<Bytes>(MAX_CHUNKS_IN_FLIGHT);
+        let (patience, waiting) = channel::<PartFile>();
+        let mut place = Place { destination, part: part.path().to_owned(), links: opened.links.clone() };
         let mut writer = self.context.spawner.blocking("saving a file", move || {
             let mut part = part;
-            let written = waiting.write_all(arriving, LOOK_AGAIN, &mut part);
+            let written = waiting.write_all(arriving, CHECK_INTERVAL, &mut part);
             (part, written.err())
         });
         let began = Instant::now();
@@ -69,18 +69,18 @@ impl DownloadJob {
         let mut received = self.pump(opened, pieces, &mut place, control, (&mut meter, &patience)).await;
         // If the network transfer was given up, so is the disk; otherwise the received bytes still wait for space.
         let mut patience = received.is_ok().then_some(patience);
-        let mut ticks = tokio::time::interval(LOOK_AGAIN);
+        let mut ticks = tokio::time::interval(CHECK_INTERVAL);
         let written = loop {
             tokio::select! {
                 written = &mut writer => break written,
-                order = control.order(), if patience.is_some() => if let Some(waits) = &patience
-                    && let Err(failed) = self.obey(order, &mut place, opened.total, (waits, None), control).await
+                order = control.next_command(), if patience.is_some() => if let Some(waits) = &patience
+                    && let Err(failed) = self.execute_command(order, &mut place, opened.total, (waits, None), control).await
                 {
                     received = Err(failed);
                     patience = None;
                 },
                 _ = ticks.tick() => if let Some(patience) = &patience {
-                    self.wait_for_room(place.spot, (&meter, opened.total), patience).await;
+                    self.wait_for_free_space(place.destination, (&meter, opened.total), patience).await;
                 },
             }
         };
@@ -90,7 +90,7 @@ impl DownloadJob {
         if let (Ok(()), Some(error)) = (&received, trouble) {
             let sentence = format!(
                 "It can't be written to {}: {}. The link is used up.",
-                spot.folder.display(),
+                destination.folder.display(),
                 atomic::in_words(&error)
             );
             return (Err(DownloadError::broken(sentence)), Some(part));
@@ -103,75 +103,75 @@ impl DownloadJob {
     async fn pump(
         &self,
         opened: &mut OpenedDownload,
-        pieces: mpsc::Sender<Bytes>,
+        chunks: mpsc::Sender<Bytes>,
         place: &mut Place<'_>,
         control: &mut DownloadControl,
         (meter, patience): (&mut ProgressMeter, &WriterHandle<PartFile>),
     ) -> Result<(), DownloadError> {
         let total = opened.total;
-        self.tell(place.spot, meter, total, DownloadStage::Receiving);
+        self.publish_progress(place.destination, meter, total, DownloadStage::Receiving);
         let (mut received, mut last, mut looked) = (0_u64, Instant::now(), 0_u64);
         // The ticks also report what arrived last before a pause, and that nothing arrives.
-        let mut ticks = tokio::time::interval(PROGRESS);
+        let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
         loop {
             let piece = tokio::select! {
                 piece = opened.source.next() => piece,
                 stop = control.stopped() => return Err(stop.after()),
                 now = ticks.tick() => {
-                    self.silence(place.spot, (&mut *meter, received, total), now.saturating_duration_since(last))?;
+                    self.report_stall(place.destination, (&mut *meter, received, total), now.saturating_duration_since(last))?;
                     continue;
                 }
             };
             let piece = match piece {
                 Ok(Some(piece)) => piece,
                 Ok(None) => break,
-                Err(what) => return Err(broken(what, received, total)),
+                Err(what) => return Err(transfer_failed(what, received, total)),
             };
             received = received.saturating_add(piece.len() as u64);
             let room = loop {
                 tokio::select! {
-                    room = pieces.reserve() => break room,
-                    order = control.order() => {
-                        self.obey(order, place, total, (patience, Some(&pieces)), control).await?;
+                    room = chunks.reserve() => break room,
+                    order = control.next_command() => {
+                        self.execute_command(order, place, total, (patience, Some(&chunks)), control).await?;
                     }
-                    _ = ticks.tick() => self.wait_for_room(place.spot, (&*meter, total), patience).await,
+                    _ = ticks.tick() => self.wait_for_free_space(place.destination, (&*meter, total), patience).await,
                 }
             };
             // The writer stopped; its result says why.
             let Ok(room) = room else { return Ok(()) };
             room.send(piece);
-            if meter.count(received, Instant::now()) {
-                self.tell(place.spot, meter, total, DownloadStage::Receiving);
+            if meter.add(received, Instant::now()) {
+                self.publish_progress(place.destination, meter, total, DownloadStage::Receiving);
             }
-            if total.is_none() && received.saturating_sub(looked) >= BETWEEN_LOOKS {
+            if total.is_none() && received.saturating_sub(looked) >= SPACE_CHECK_INTERVAL {
                 looked = received;
-                while let Some(short) = self.shortage(&place.spot.folder, RESERVE).await {
-                    self.tell(place.spot, meter, total, short);
-                    if let Some(order) = wait(control).await? {
-                        self.obey(Ok(order), place, total, (patience, Some(&pieces)), control).await?;
+                while let Some(short) = self.space_shortage(&place.destination.folder, RESERVE).await {
+                    self.publish_progress(place.destination, meter, total, short);
+                    if let Some(order) = wait_for_command(control).await? {
+                        self.execute_command(Ok(order), place, total, (patience, Some(&chunks)), control).await?;
                     }
                 }
             }
             last = Instant::now();
         }
         match total.filter(|&total| received < total) {
-            Some(_) => Err(broken(TransferError::BrokenOff, received, total)),
+            Some(_) => Err(transfer_failed(TransferError::BrokenOff, received, total)),
             None => Ok(()),
         }
     }
 
     /// Executes a command during a transfer: moves the file, with what was received, to another place. If that place can't be used, it
     /// shows a notice and changes nothing. `pieces` wakes a writer that may be waiting for the next piece.
-    async fn obey(
+    async fn execute_command(
         &self,
-        order: Result<DownloadCommand, StopReason>,
+        command: Result<DownloadCommand, StopReason>,
         place: &mut Place<'_>,
         total: Option<u64>,
         (patience, pieces): (&WriterHandle<PartFile>, Option<&mpsc::Sender<Bytes>>),
         control: &mut DownloadControl,
     ) -> Result<(), DownloadError> {
-        let DownloadCommand::Move(to) = order.map_err(StopReason::after)? else { return Ok(()) };
-        let (spot, part) = match self.elsewhere(&to, total.unwrap_or(RESERVE)).await {
+        let DownloadCommand::Move(to) = command.map_err(StopReason::after)? else { return Ok(()) };
+        let (spot, part) = match self.create_elsewhere(&to, total.unwrap_or(RESERVE)).await {
             Ok(elsewhere) => elsewhere,
             Err(error) => {
                 self.notice(Severity::Warning, NoticeReason::NotMoved(error.into()), None);
@@ -193,7 +193,7 @@ impl DownloadJob {
         };
         match moved {
             Ok(Ok(())) => {
-                *place.spot = spot;
+                *place.destination = spot;
                 place.part = path;
                 return Ok(());
             }
@@ -202,7 +202,7 @@ impl DownloadJob {
             }
             Err(_ended) => tracing::debug!("everything was written before the other place was there"),
         }
-        if self.record(fetching(place.spot, &place.part, &place.links)).await {
+        if self.record(fetching(place.destination, &place.part, &place.links)).await {
             Ok(())
         } else {
             Err(StopReason::Closing.after())
@@ -210,75 +210,86 @@ impl DownloadJob {
     }
 
     /// Creates a part file at another place, if there is enough space.
-    async fn elsewhere(&self, to: &Path, needed: u64) -> Result<(Destination, PartFile), SaveError> {
+    async fn create_elsewhere(&self, to: &Path, needed: u64) -> Result<(Destination, PartFile), SaveError> {
         let spot = Destination::chosen(to)?;
         let part = self.create(&spot).await?;
-        if let Some(DownloadStage::NoRoom { needed, free, folder }) = self.shortage(&spot.folder, needed).await {
-            return Err(SaveError::NoRoom { folder, needed, free });
+        if let Some(DownloadStage::NoSpace { needed, free, folder }) = self.space_shortage(&spot.folder, needed).await {
+            return Err(SaveError::NoSpace { folder, needed, free });
         }
         Ok((spot, part))
     }
 
     /// Nothing arrived for a while: reports it, and fails once it exceeds the limit.
-    fn silence(
+    fn report_stall(
         &self,
-        spot: &Destination,
+        destination: &Destination,
         measured: (&mut ProgressMeter, u64, Option<u64>),
         silent: Duration,
     ) -> Result<(), DownloadError> {
         let (meter, received, total) = measured;
         let limit = self.context.downloader.idle.get();
         if silent >= limit {
-            return Err(broken(TransferError::Silent { seconds: silent.as_secs() }, received, total));
+            return Err(transfer_failed(TransferError::Silent { seconds: silent.as_secs() }, received, total));
         }
         let (before, rate) = (meter.received(), meter.rate());
-        let changed = meter.count(received, Instant::now()) && (before != received || rate > 0.0);
-        if silent >= SILENCE {
-            self.tell(spot, meter, total, DownloadStage::Stalled { silent, limit });
+        let changed = meter.add(received, Instant::now()) && (before != received || rate > 0.0);
+        if silent >= STALL_THRESHOLD {
+            self.publish_progress(destination, meter, total, DownloadStage::Stalled { silent, limit });
         } else if changed {
-            self.tell(spot, meter, total, DownloadStage::Receiving);
+            self.publish_progress(destination, meter, total, DownloadStage::Receiving);
         }
         Ok(())
     }
 
     /// Reports that the disk is full, while the writer waits for space.
-    async fn wait_for_room(
+    async fn wait_for_free_space(
         &self,
-        spot: &Destination,
+        destination: &Destination,
         (meter, total): (&ProgressMeter, Option<u64>),
-        patience: &WriterHandle<PartFile>,
+        writer_handle: &WriterHandle<PartFile>,
     ) {
-        if !patience.is_waiting() {
+        if !writer_handle.is_waiting() {
             return;
         }
         let needed = total.map_or(RESERVE, |total| total.saturating_sub(meter.received()).max(1));
         // The system may report free space that only others can use: the writer knows better.
-        let free = match self.shortage(&spot.folder, u64::MAX).await {
-            Some(DownloadStage::NoRoom { free, .. }) => free,
+        let free = match self.space_shortage(&destination.folder, u64::MAX).await {
+            Some(DownloadStage::NoSpace { free, .. }) => free,
             _ => 0,
         };
-        self.tell(spot, meter, total, DownloadStage::NoRoom { needed, free, folder: spot.folder.clone() });
+        self.publish_progress(
+            destination,
+            meter,
+            total,
+            DownloadStage::NoSpace { needed, free, folder: destination.folder.clone() },
+        );
     }
 
     /// The missing space on the disk of a folder, if any. A disk that can't be asked is assumed to have enough.
-    pub(crate) async fn shortage(&self, folder: &Path, needed: u64) -> Option<DownloadStage> {
+    pub(crate) async fn space_shortage(&self, folder: &Path, needed: u64) -> Option<DownloadStage> {
         let (disk, at) = (self.context.downloader.disk.clone(), folder.to_owned());
         let asked = self.context.spawner.blocking("looking for room on the disk", move || disk(&at));
         let free = asked.await?.ok()?;
-        (free < needed).then(|| DownloadStage::NoRoom { needed, free, folder: folder.to_owned() })
+        (free < needed).then(|| DownloadStage::NoSpace { needed, free, folder: folder.to_owned() })
     }
 
     /// Publishes the progress.
-    pub(crate) fn tell(&self, spot: &Destination, meter: &ProgressMeter, total: Option<u64>, stage: DownloadStage) {
+    pub(crate) fn publish_progress(
+        &self,
+        destination: &Destination,
+        meter: &ProgressMeter,
+        total: Option<u64>,
+        stage: DownloadStage,
+    ) {
         let (received, rate) = (meter.received(), meter.rate());
         let left = total.and_then(|total| time_for(total.checked_sub(received)?, rate));
-        let file_name = spot.name.to_string_lossy().into_owned();
+        let file_name = destination.name.to_string_lossy().into_owned();
         self.shown.update(DownloadProgress { file_name, received, total, rate, left, stage });
     }
 }
 
 /// The error of a transfer that broke.
-fn broken(what: TransferError, received: u64, total: Option<u64>) -> DownloadError {
+fn transfer_failed(what: TransferError, received: u64, total: Option<u64>) -> DownloadError {
     let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
     let what = what.to_string();
     let mut words = what.chars();

@@ -17,7 +17,7 @@ use super::decrypt;
 
 impl DownloadJob {
     /// The space needed in bytes: during decryption both files are on the disk.
-    pub(crate) fn with_room_to_decrypt(&self, size: u64) -> u64 {
+    pub(crate) fn space_needed(&self, size: u64) -> u64 {
         if self.key.is_some() { size.saturating_mul(2) } else { size }
     }
 
@@ -33,14 +33,15 @@ impl DownloadJob {
             return Some(part);
         }
         let (part, why) = if let Some(key) = self.key.clone() {
-            self.tell(
+            self.publish_progress(
                 spot,
                 &ProgressMeter::new(tokio::time::Instant::now()),
                 Some(part.size()),
                 DownloadStage::Decrypting,
             );
             let place = spot.clone();
-            let decrypted = self.blocking::<_, WriterPanicked, _>(move || Ok(open(part, &place, &key))).await.ok()?;
+            let decrypted =
+                self.blocking::<_, WriterPanicked, _>(move || Ok(decrypt(part, &place, &key))).await.ok()?;
             match decrypted {
                 Ok(plain) => {
                     receipt.decryption = Decryption::Done;
@@ -53,7 +54,7 @@ impl DownloadJob {
         };
         receipt.decryption = Decryption::Refused;
         let name = std::mem::take(&mut spot.name);
-        spot.name = part_file::with_ending(&name, ".encrypted");
+        spot.name = part_file::with_extension(&name, ".encrypted");
         spot.replace = false;
         let (name, kept) = (name.display().to_string(), spot.name.display().to_string());
         self.notice(Severity::Warning, NoticeReason::NotDecrypted { name, why: why.into(), kept }, None);
@@ -65,21 +66,21 @@ impl DownloadJob {
     pub(crate) async fn decode(
         &self,
         part: PartFile,
-        spot: &mut Destination,
+        destination: &mut Destination,
         codings: &[Coding],
     ) -> Option<(PartFile, bool)> {
         let Some(outermost) = codings.last() else { return Some((part, true)) };
-        let (place, layers) = (spot.clone(), codings.to_vec());
+        let (place, layers) = (destination.clone(), codings.to_vec());
         let decoded =
             self.blocking::<_, WriterPanicked, _>(move || Ok(decompress(part, &place, &layers))).await.ok()?;
         let (part, why) = match decoded {
             Ok(plain) => return Some((plain, true)),
             Err(refused) => *refused,
         };
-        let name = std::mem::take(&mut spot.name);
-        spot.name = part_file::with_ending(&name, outermost.ending());
-        spot.replace = false;
-        let (name, kept) = (name.display().to_string(), spot.name.display().to_string());
+        let name = std::mem::take(&mut destination.name);
+        destination.name = part_file::with_extension(&name, outermost.extension());
+        destination.replace = false;
+        let (name, kept) = (name.display().to_string(), destination.name.display().to_string());
         let reason = NoticeReason::NotDecompressed { name, coding: outermost.name().to_owned(), why: why.into(), kept };
         self.notice(Severity::Warning, reason, None);
         Some((part, false))
@@ -107,14 +108,14 @@ fn decompress(
 }
 
 /// Decrypts a part file into another one in the same folder; on failure returns the original and the reason.
-fn open(part: PartFile, place: &Destination, key: &DataKey) -> Result<PartFile, Box<(PartFile, UnwrapError)>> {
+fn decrypt(part: PartFile, place: &Destination, key: &DataKey) -> Result<PartFile, Box<(PartFile, UnwrapError)>> {
     let mut plain = match PartFile::create(place) {
         Ok(plain) => plain,
         Err(error) => return Err(Box::new((part, error.into()))),
     };
     let opened = part.reopen().map_err(decrypt::NotOpened::from);
     let opened = opened.and_then(|mut file| {
-        decrypt::open(&mut file, part.size(), key, |bytes| plain.write(&mut Bytes::copy_from_slice(bytes)))
+        decrypt::decrypt(&mut file, part.size(), key, |bytes| plain.write(&mut Bytes::copy_from_slice(bytes)))
     });
     match opened {
         Ok(()) => Ok(plain),

@@ -38,27 +38,27 @@ use crate::engine::test_support::{Scripted, TestJournal};
 use crate::settings::{Address, DownloadSettings, Preferences, Profile};
 
 use super::body::{OpenedDownload, Source};
-use super::disk_writer::patience;
+use super::disk_writer::channel;
 use super::*;
 
 /// Longer than any of these tests takes.
-const NEVER: Duration = Duration::from_hours(2);
+const LONG_AFTER: Duration = Duration::from_hours(2);
 
 /// A running transfer, and its server.
 struct Bench {
     idle: IdleTimeout,
     server: WebSocketStream<DuplexStream>,
     ended: Task<Result<(), DownloadError>>,
-    _reins: DownloadHandle,
+    _download_handle: DownloadHandle,
     _journal: TestJournal,
 }
 
 impl Bench {
     async fn new() -> Self {
-        let (event_sender, _events) = event_queue::pair(Arc::new(|| {}));
+        let (event_sender, _events) = event_queue::channel(Arc::new(|| {}));
         let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender.clone());
         let journal = TestJournal::new(event_sender.clone());
-        let surroundings = NetworkEnvironment { authority: None, proxies: ProxyEnvironment::default() };
+        let surroundings = NetworkEnvironment { ca_file: None, proxies: ProxyEnvironment::default() };
         let network_config = NetworkConfig::load(&Preferences::default(), &surroundings).unwrap();
         let (_guide, network_config_receiver) = NetworkConfigHandle::new(network_config, surroundings);
         let (reports, _reported) = mpsc::channel(8);
@@ -71,7 +71,7 @@ impl Bench {
             ..Profile::default()
         };
         let (past, told) = oneshot::channel();
-        drop(past.send(PreviousRun { now: Timestamp(0), last_alive: None }));
+        drop(past.send(PreviousRun { now: Timestamp(0), last_seen: None }));
         let (_left, found) = oneshot::channel();
         let kept = (PendingCommands::default(), link_store.clone());
         let store = journal.store.clone();
@@ -103,7 +103,7 @@ impl Bench {
             journal_writer,
             endpoints: Arc::new(Endpoints::of(&profile).unwrap()),
             saving: DownloadSettings::default(),
-            lifetime: NEVER,
+            lifetime: LONG_AFTER,
             key: None,
             context,
         };
@@ -117,14 +117,14 @@ impl Bench {
             let source = Source::Socket(Box::new(socket));
             let mut opened = OpenedDownload::of(source);
             let mut spot = Destination { folder: "/in".into(), name: "data.bin".into(), replace: false };
-            let mut place = Place { spot: &mut spot, part: "/in/part".into(), links: Vec::new() };
-            let (pieces, _arriving) = mpsc::channel(PIECES);
-            let (patience, _waiting) = patience();
+            let mut place = Place { destination: &mut spot, part: "/in/part".into(), links: Vec::new() };
+            let (pieces, _arriving) = mpsc::channel(MAX_CHUNKS_IN_FLIGHT);
+            let (patience, _waiting) = channel();
             let mut meter = ProgressMeter::new(Instant::now());
             job.pump(&mut opened, pieces, &mut place, &mut control, (&mut meter, &patience)).await
         };
         let ended = spawner.start("downloading", ended);
-        Self { idle, server, ended, _reins: download_handle, _journal: journal }
+        Self { idle, server, ended, _download_handle: download_handle, _journal: journal }
     }
 
     async fn bytes(&mut self) {
@@ -133,13 +133,13 @@ impl Bench {
 
     /// The reason why the transfer failed.
     async fn end(self) -> String {
-        let ended = tokio::time::timeout(NEVER, self.ended).await.expect("it was never given up").unwrap();
+        let ended = tokio::time::timeout(LONG_AFTER, self.ended).await.expect("it was never given up").unwrap();
         ended.expect_err("it ended as if all had come").sentence
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_download_that_falls_silent_is_given_up_at_the_limit_and_not_before() {
+async fn a_silent_download_is_cancelled_at_the_limit_and_not_before() {
     let mut bench = Bench::new().await;
     let start = Instant::now();
     // Slow is not silent.
@@ -155,7 +155,7 @@ async fn a_download_that_falls_silent_is_given_up_at_the_limit_and_not_before() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_idle_limit_is_in_force_for_what_is_under_way() {
+async fn a_new_idle_limit_applies_to_a_running_download() {
     let mut bench = Bench::new().await;
     bench.idle.set(600);
     bench.bytes().await;

@@ -36,17 +36,17 @@ pub(crate) const EVENTS_LIMIT: usize = 1024;
 /// The most notices that are queued; further ones are only counted.
 const NOTICES_LIMIT: usize = 128;
 /// The log target of notices, so that a program that shows each notice can leave them out of its log.
-pub const NOTICES_LOG: &str = "privicore_monitor::notices";
+pub const NOTICES_LOG_TARGET: &str = "privicore_monitor::notices";
 /// The largest batch that a later one is merged into, in entries.
-const JOIN_LIMIT: usize = 4096;
+const MERGE_LIMIT: usize = 4096;
 
 /// Creates the two ends of the queue.
-pub(crate) fn pair(waker: Waker) -> (EventSender, EventReceiver) {
+pub(crate) fn channel(waker: Waker) -> (EventSender, EventReceiver) {
     let shared = Arc::new(Shared {
         event_queue: Mutex::new(EventQueue::default()),
         revision: AtomicU64::new(0),
         waker,
-        room: Notify::new(),
+        space: Notify::new(),
     });
     (EventSender(shared.clone()), EventReceiver { shared, seen: AtomicU64::new(0) })
 }
@@ -79,7 +79,7 @@ impl EventReceiver {
             (event, event_queue.weight < RESTORED_LIMIT)
         };
         if room {
-            self.shared.room.notify_waiters();
+            self.shared.space.notify_waiters();
         }
         event
     }
@@ -103,36 +103,36 @@ impl fmt::Debug for EventSender {
 
 impl EventSender {
     /// Queues an event other than entries and notices, which have methods of their own.
-    pub(crate) fn post(&self, event: Event) {
-        self.0.event_queue.lock().post(event);
+    pub(crate) fn send(&self, event: Event) {
+        self.0.event_queue.lock().add(event);
         self.0.wake();
     }
 
     /// Queues a notice for the operator.
-    pub(crate) fn notice(&self, notice: Notice) {
-        self.0.event_queue.lock().notice(notice);
+    pub(crate) fn send_notice(&self, notice: Notice) {
+        self.0.event_queue.lock().add_notice(notice);
         self.0.wake();
     }
 
     /// Queues committed entries. If there is no space the window gets them later, from the journal.
-    pub(crate) fn committed(&self, profile: ProfileId, entries: Vec<Entry>) {
-        let lagging = self.0.event_queue.lock().committed(profile, entries);
+    pub(crate) fn send_committed(&self, profile: ProfileId, entries: Vec<Entry>) {
+        let lagging = self.0.event_queue.lock().add_committed(profile, entries);
         if lagging {
             // The task that reads the journal for the window checks whether there is space.
-            self.0.room.notify_waiters();
+            self.0.space.notify_waiters();
         }
         self.0.wake();
     }
 
     /// Queues restored entries as soon as there is space.
-    pub(crate) async fn restored(&self, event: Event) {
+    pub(crate) async fn send_restored(&self, event: Event) {
         self.wait_for(|event_queue| (event_queue.weight < RESTORED_LIMIT).then_some(())).await;
         self.0.event_queue.lock().push(event);
         self.0.wake();
     }
 
     /// Waits until a profile lags and there is space for its entries; returns the first entry that is missing.
-    pub(crate) async fn lagging(&self) -> (ProfileId, Seq) {
+    pub(crate) async fn next_lagging(&self) -> (ProfileId, Seq) {
         self.wait_for(|event_queue| {
             let (profile, lag) = event_queue.lagging.iter().find(|(profile, _)| event_queue.is_listed(**profile))?;
             (event_queue.weight < RESTORED_LIMIT).then_some((*profile, lag.from))
@@ -142,27 +142,27 @@ impl EventSender {
 
     /// Queues entries that the journal refuses. Returns whether the window will see them; if it lags it gets them only after
     /// they are committed.
-    pub(crate) fn not_kept(&self, profile: ProfileId, entries: Vec<Entry>) -> bool {
-        let told = self.0.event_queue.lock().not_kept(profile, entries);
+    pub(crate) fn send_unpersisted(&self, profile: ProfileId, entries: Vec<Entry>) -> bool {
+        let told = self.0.event_queue.lock().add_unpersisted(profile, entries);
         self.0.wake();
         told
     }
 
     /// Queues entries that were read from the journal for a profile that lags.
-    pub(crate) fn caught_up(&self, profile: ProfileId, entries: Vec<Entry>) {
-        self.0.event_queue.lock().caught_up(profile, entries);
+    pub(crate) fn send_caught_up(&self, profile: ProfileId, entries: Vec<Entry>) {
+        self.0.event_queue.lock().add_caught_up(profile, entries);
         self.0.wake();
     }
 
     /// Drops the queued events of a profile.
-    pub(crate) fn forget(&self, profile: ProfileId) {
-        self.0.event_queue.lock().forget(profile);
+    pub(crate) fn drop_profile(&self, profile: ProfileId) {
+        self.0.event_queue.lock().drop_profile(profile);
     }
 
     /// Waits until `look` returns a value. Each call sees the queue as it is after the latest change.
     async fn wait_for<T>(&self, mut look: impl FnMut(&EventQueue) -> Option<T>) -> T {
         loop {
-            let changed = self.0.room.notified();
+            let changed = self.0.space.notified();
             tokio::pin!(changed);
             // Enable the notification before looking, so that a change between the look and the wait is not missed.
             changed.as_mut().enable();
@@ -180,7 +180,7 @@ struct Shared {
     /// Counts the changes of the status. Changed only under the queue's lock.
     revision: AtomicU64,
     waker: Waker,
-    room: Notify,
+    space: Notify,
 }
 
 impl Shared {
@@ -209,7 +209,7 @@ struct EventQueue {
     /// Bytes of the queued entries.
     weight: usize,
     notices: usize,
-    notices_left_out: usize,
+    dropped_notices: usize,
     lagging: BTreeMap<ProfileId, Backlog>,
     /// The newest committed entry of each profile that was queued. The journal may supply entries to a lagging window before
     /// they are published; publishing them then adds nothing.
@@ -219,7 +219,7 @@ struct EventQueue {
 impl EventQueue {
     fn next(&mut self) -> Option<Event> {
         let Some(event) = self.queue.pop_front() else {
-            let left_out = std::mem::take(&mut self.notices_left_out);
+            let left_out = std::mem::take(&mut self.dropped_notices);
             return (left_out > 0)
                 .then(|| Event::Notice(Notice::new(Severity::Warning, None, NoticeReason::TooMany(left_out))));
         };
@@ -240,7 +240,7 @@ impl EventQueue {
         self.status.settings.as_ref().is_some_and(|settings| settings.profile(profile).is_some())
     }
 
-    fn post(&mut self, event: Event) {
+    fn add(&mut self, event: Event) {
         if matches!(event, Event::Export(_)) || self.queue.len() >= EVENTS_LIMIT {
             let slot = CoalesceKey::of(&event);
             if slot.is_some() {
@@ -250,7 +250,7 @@ impl EventQueue {
         self.push(event);
     }
 
-    fn notice(&mut self, notice: Notice) {
+    fn add_notice(&mut self, notice: Notice) {
         let waits = |event: &Event| {
             matches!(event, Event::Notice(waiting)
                 if waiting.reason == notice.reason && waiting.profile == notice.profile)
@@ -259,9 +259,9 @@ impl EventQueue {
             return;
         }
         if self.notices >= NOTICES_LIMIT {
-            // The notice is not shown, so log it under another target than `NOTICES_LOG`, which may be filtered out.
+            // The notice is not shown, so log it under another target than `NOTICES_LOG_TARGET`, which may be filtered out.
             tracing::warn!("{}", notice.reason);
-            self.notices_left_out += 1;
+            self.dropped_notices += 1;
             return;
         }
         log(&notice);
@@ -270,7 +270,7 @@ impl EventQueue {
     }
 
     /// Returns whether the profile lags afterwards.
-    fn committed(&mut self, profile: ProfileId, mut entries: Vec<Entry>) -> bool {
+    fn add_committed(&mut self, profile: ProfileId, mut entries: Vec<Entry>) -> bool {
         self.drop_queued(profile, &mut entries);
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return false };
         let (first, last) = (first.seq, last.seq);
@@ -287,7 +287,7 @@ impl EventQueue {
         self.queued_up_to.insert(profile, last);
         if let Some(Event::Committed { profile: waiting_profile, entries: waiting }) = self.queue.back_mut()
             && *waiting_profile == profile
-            && waiting.len() + entries.len() <= JOIN_LIMIT
+            && waiting.len() + entries.len() <= MERGE_LIMIT
         {
             waiting.extend(entries);
             self.weight = self.weight.saturating_add(weight);
@@ -298,12 +298,12 @@ impl EventQueue {
     }
 
     /// Returns whether there was space.
-    fn not_kept(&mut self, profile: ProfileId, entries: Vec<Entry>) -> bool {
+    fn add_unpersisted(&mut self, profile: ProfileId, entries: Vec<Entry>) -> bool {
         let weight = weight_of_entries(&entries);
         let room = self.weight.saturating_add(weight) <= ENTRIES_LIMIT && self.queue.len() < EVENTS_LIMIT;
         let told = room && self.is_listed(profile) && !self.lagging.contains_key(&profile);
         if told {
-            self.push(Event::NotKept { profile, entries });
+            self.push(Event::Unpersisted { profile, entries });
         }
         told
     }
@@ -317,7 +317,7 @@ impl EventQueue {
         }
     }
 
-    fn caught_up(&mut self, profile: ProfileId, mut entries: Vec<Entry>) {
+    fn add_caught_up(&mut self, profile: ProfileId, mut entries: Vec<Entry>) {
         self.drop_queued(profile, &mut entries);
         let Some(lag) = self.lagging.get_mut(&profile) else { return };
         // Drop entries that were read before the history was cleared, for an earlier lag.
@@ -335,15 +335,15 @@ impl EventQueue {
         }
     }
 
-    fn forget(&mut self, profile: ProfileId) {
+    fn drop_profile(&mut self, profile: ProfileId) {
         self.lagging.remove(&profile);
         self.queued_up_to.remove(&profile);
         self.remove_where(|event| match event {
             Event::Committed { profile: of, .. }
             | Event::Restored { profile: of, .. }
-            | Event::NotKept { profile: of, .. }
+            | Event::Unpersisted { profile: of, .. }
             | Event::Revealed { profile: of, .. }
-            | Event::Kept { profile: of, .. } => *of == profile,
+            | Event::Persisted { profile: of, .. } => *of == profile,
             _ => false,
         });
     }
@@ -383,9 +383,9 @@ impl CoalesceKey {
 
 fn log(notice: &Notice) {
     match notice.severity {
-        Severity::Info => tracing::info!(target: NOTICES_LOG, "{}", notice.reason),
-        Severity::Warning => tracing::warn!(target: NOTICES_LOG, "{}", notice.reason),
-        Severity::Error => tracing::error!(target: NOTICES_LOG, "{}", notice.reason),
+        Severity::Info => tracing::info!(target: NOTICES_LOG_TARGET, "{}", notice.reason),
+        Severity::Warning => tracing::warn!(target: NOTICES_LOG_TARGET, "{}", notice.reason),
+        Severity::Error => tracing::error!(target: NOTICES_LOG_TARGET, "{}", notice.reason),
     }
 }
 
@@ -396,14 +396,14 @@ fn weight_of(event: &Event) -> usize {
     match event {
         Event::Restored { entries, .. }
         | Event::Committed { entries, .. }
-        | Event::NotKept { entries, .. }
+        | Event::Unpersisted { entries, .. }
         | Event::History { entries, .. } => weight_of_entries(entries),
-        Event::ReadBack { rows, .. } | Event::Found { rows, .. } => {
+        Event::EarlierEntries { rows, .. } | Event::SearchResults { rows, .. } => {
             rows.iter().map(|(_, entries)| weight_of_entries(entries)).sum()
         }
         Event::OlderEntries { entries, .. } => entries.len() * WEIGHT_OF_KEY,
         Event::Revealed { messages, .. } => messages.iter().map(|(_, message)| message.expose().len()).sum(),
-        Event::WholeTexts { texts, .. } => texts.iter().map(|(_, text)| text.len()).sum(),
+        Event::FullTexts { texts, .. } => texts.iter().map(|(_, text)| text.len()).sum(),
         _ => 0,
     }
 }
@@ -415,10 +415,10 @@ pub(crate) fn weight_of_entries(entries: &[Entry]) -> usize {
 
 /// The two ends of the queue, with a profile that the settings list.
 #[cfg(test)]
-pub(crate) fn pair_of(profile: ProfileId, waker: Waker) -> (EventSender, EventReceiver) {
-    let (event_sender, events) = pair(waker);
+pub(crate) fn channel_for(profile: ProfileId, waker: Waker) -> (EventSender, EventReceiver) {
+    let (event_sender, events) = channel(waker);
     let profile = crate::settings::Profile { id: profile, ..Default::default() };
-    event_sender.settings(&crate::settings::Settings { profiles: vec![profile], ..Default::default() }, 0);
+    event_sender.set_settings(&crate::settings::Settings { profiles: vec![profile], ..Default::default() }, 0);
     (event_sender, events)
 }
 
@@ -441,7 +441,7 @@ impl EventReceiver {
 #[cfg(test)]
 impl EventSender {
     /// The number of queued events, and the bytes of their entries.
-    pub(crate) fn waiting(&self) -> (usize, usize) {
+    pub(crate) fn queued(&self) -> (usize, usize) {
         let event_queue = self.0.event_queue.lock();
         (event_queue.queue.len(), event_queue.weight)
     }

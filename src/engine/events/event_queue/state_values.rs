@@ -20,14 +20,14 @@ impl EventSender {
     }
 
     /// The requests whose links came in an earlier run and are still usable.
-    pub(crate) fn kept_links(&self) -> BTreeSet<(ProfileId, RequestId)> {
+    pub(crate) fn restored_links(&self) -> BTreeSet<(ProfileId, RequestId)> {
         let event_queue = self.0.event_queue.lock();
         let profiles = event_queue.status.profiles.iter();
-        profiles.flat_map(|(id, status)| status.kept_links.iter().map(|request| (*id, request.clone()))).collect()
+        profiles.flat_map(|(id, status)| status.restored_links.iter().map(|request| (*id, request.clone()))).collect()
     }
 
     /// Sets the current settings and the number of the newest preferences change that they include.
-    pub(crate) fn settings(&self, settings: &Settings, change: u64) {
+    pub(crate) fn set_settings(&self, settings: &Settings, change: u64) {
         self.change(|event_queue| {
             let status = &mut event_queue.status;
             let changed = status.settings.as_deref() != Some(settings) || status.preferences_change != change;
@@ -38,23 +38,23 @@ impl EventSender {
             changed
         });
         // If a profile is new in the list, its entries can be shown now.
-        self.0.room.notify_waiters();
+        self.0.space.notify_waiters();
     }
 
     /// Sets the queued downloads.
-    pub(crate) fn queue(&self, waiting: Vec<WaitingDownload>) {
+    pub(crate) fn set_download_queue(&self, waiting: Vec<WaitingDownload>) {
         self.change(|event_queue| {
             let changed = *event_queue.status.queue != *waiting;
             if changed {
                 event_queue.status.queue = waiting.into();
-                event_queue.unblock_forgetting();
+                event_queue.resolve_clear_blocked();
             }
             changed
         });
     }
 
     /// Sets the journal's size in bytes.
-    pub(crate) fn journal_size(&self, size: u64) {
+    pub(crate) fn set_journal_size(&self, size: u64) {
         self.change(|event_queue| event_queue.status.journal_size.replace(size) != Some(size));
     }
 
@@ -116,7 +116,7 @@ impl EventSender {
     /// Removes all state of a profile that was removed.
     pub(crate) fn remove(&self, profile: ProfileId) {
         self.change(|event_queue| {
-            event_queue.forget(profile);
+            event_queue.drop_profile(profile);
             let problems = event_queue.status.problems.len();
             event_queue.status.problems.retain(|problem| problem.profile != Some(profile));
             event_queue.status.profiles.remove(&profile).is_some() || event_queue.status.problems.len() != problems
@@ -156,7 +156,7 @@ impl Drop for ShownDownload {
             let late = ProblemKind::LateDownload(self.request.clone());
             event_queue.status.problems.retain(|problem| !is_of(problem, Some(self.profile), &late));
             let changed = event_queue.update(self.profile, |status| _ = status.downloads.remove(&self.request));
-            event_queue.unblock_forgetting();
+            event_queue.resolve_clear_blocked();
             changed
         });
     }
@@ -164,14 +164,14 @@ impl Drop for ShownDownload {
 
 impl EventQueue {
     /// Removes the problem that saving blocks clearing the history, for profiles that no longer save anything.
-    fn unblock_forgetting(&mut self) {
+    fn resolve_clear_blocked(&mut self) {
         let EngineStatus { problems, profiles, queue, .. } = &mut self.status;
         let is_saving = |profile: &ProfileId| {
             profiles.get(profile).is_some_and(|status| !status.downloads.is_empty())
                 || queue.iter().any(|waiting| waiting.profile == *profile)
         };
         problems.retain(|problem| {
-            problem.kind() != ProblemKind::ForgetBlocked || problem.profile.as_ref().is_some_and(is_saving)
+            problem.kind() != ProblemKind::ClearBlocked || problem.profile.as_ref().is_some_and(is_saving)
         });
     }
 

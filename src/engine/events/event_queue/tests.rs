@@ -31,7 +31,7 @@ fn ours() -> ProfileId {
 }
 
 fn event_queue() -> (EventSender, EventReceiver) {
-    pair_of(ours(), Arc::new(|| {}))
+    channel_for(ours(), Arc::new(|| {}))
 }
 
 fn seqs(events: &EventReceiver) -> Vec<u64> {
@@ -45,32 +45,32 @@ fn seqs(events: &EventReceiver) -> Vec<u64> {
 }
 
 #[test]
-fn each_change_wakes_the_window_and_what_is_as_it_was_does_not() {
+fn each_change_of_the_status_wakes_the_window_and_an_equal_value_does_not() {
     let woken = Arc::new(AtomicUsize::new(0));
     let bell = woken.clone();
-    let (event_sender, events) = pair(Arc::new(move || {
+    let (event_sender, events) = channel(Arc::new(move || {
         bell.fetch_add(1, Ordering::SeqCst);
     }));
     for size in 0..100 {
-        event_sender.journal_size(size);
+        event_sender.set_journal_size(size);
     }
     assert_eq!(woken.swap(0, Ordering::SeqCst), 100);
     assert_eq!(events.status().and_then(|status| status.journal_size), Some(99), "not the newest");
     assert!(events.status().is_none(), "nothing has changed");
     while events.try_next().is_some() {}
-    event_sender.journal_size(99);
+    event_sender.set_journal_size(99);
     assert_eq!(woken.load(Ordering::SeqCst), 0, "what is as it was is no news");
-    event_sender.journal_size(1);
+    event_sender.set_journal_size(1);
     assert_eq!(woken.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
-async fn a_window_that_stalls_is_told_everything_later_and_memory_stays_bounded() {
+async fn a_stalled_window_gets_everything_later_and_memory_stays_bounded() {
     let (event_sender, events) = event_queue();
     let profile = ours();
     let all = entries(1..201, 1024 * 1024);
     for chunk in all.chunks(1) {
-        event_sender.committed(profile, chunk.to_vec());
+        event_sender.send_committed(profile, chunk.to_vec());
     }
     assert!(event_sender.0.event_queue.lock().weight <= ENTRIES_LIMIT, "more waits than may");
     let mut told = seqs(&events);
@@ -79,26 +79,26 @@ async fn a_window_that_stalls_is_told_everything_later_and_memory_stays_bounded(
         if event_sender.0.event_queue.lock().lagging.is_empty() {
             break;
         }
-        let (of, from) = event_sender.lagging().await;
+        let (of, from) = event_sender.next_lagging().await;
         assert_eq!(of, profile);
         let chunk: Vec<Entry> = all.iter().filter(|entry| entry.seq >= from).take(7).cloned().collect();
-        event_sender.caught_up(profile, chunk);
+        event_sender.send_caught_up(profile, chunk);
         told.extend(seqs(&events));
     }
     assert_eq!(told, (1..201).collect::<Vec<_>>(), "each entry once and in order");
 }
 
 #[test]
-fn entries_committed_while_the_window_catches_up_are_not_told_twice() {
+fn entries_committed_while_the_window_catches_up_are_not_sent_twice() {
     let (event_sender, events) = event_queue();
     let profile = ours();
     event_sender.0.event_queue.lock().lagging.insert(profile, Backlog { from: Seq(1), newest: Seq(2) });
-    event_sender.committed(profile, entries(3..4, 1));
+    event_sender.send_committed(profile, entries(3..4, 1));
     assert_eq!(seqs(&events), Vec::<u64>::new(), "it is lagging: the journal tells it");
-    event_sender.caught_up(profile, entries(1..3, 1));
+    event_sender.send_caught_up(profile, entries(1..3, 1));
     assert_eq!(event_sender.0.event_queue.lock().lagging.get(&profile).map(|lag| lag.from), Some(Seq(3)));
-    event_sender.caught_up(profile, entries(3..4, 1));
-    event_sender.committed(profile, entries(4..5, 1));
+    event_sender.send_caught_up(profile, entries(3..4, 1));
+    event_sender.send_committed(profile, entries(4..5, 1));
     assert_eq!(seqs(&events), [1, 2, 3, 4]);
 }
 
@@ -108,7 +108,7 @@ enum Act {
     /// The journal commits this many entries.
     Commit(u64),
     /// The oldest batch that was committed but not published is published.
-    Announce,
+    Publish,
     /// The queue becomes full.
     Fill,
     /// This many entries are read from the journal for the window, which lags.
@@ -120,10 +120,10 @@ enum Act {
 }
 
 #[test]
-fn each_entry_is_told_once_however_announcements_and_the_journal_interleave() {
+fn each_entry_is_sent_once_however_commits_and_catching_up_interleave() {
     let acts = prop_oneof![
         4 => (1_u64..4).prop_map(Act::Commit),
-        4 => Just(Act::Announce),
+        4 => Just(Act::Publish),
         1 => Just(Act::Fill),
         3 => (1_usize..6).prop_map(Act::Read),
         3 => Just(Act::CatchUp),
@@ -135,7 +135,7 @@ fn each_entry_is_told_once_however_announcements_and_the_journal_interleave() {
         let (mut durable, mut announced) = (Vec::new(), VecDeque::new());
         let (mut told, mut found) = (Vec::new(), None);
         let read = |durable: &[Entry], limit: usize| {
-            let (_, from) = event_sender.lagging().now_or_never()?;
+            let (_, from) = event_sender.next_lagging().now_or_never()?;
             Some(durable.iter().filter(|entry| entry.seq >= from).take(limit).cloned().collect::<Vec<_>>())
         };
         let drain = || {
@@ -151,27 +151,27 @@ fn each_entry_is_told_once_however_announcements_and_the_journal_interleave() {
                     durable.extend(batch.clone());
                     announced.push_back(batch);
                 }
-                Act::Announce => {
+                Act::Publish => {
                     if let Some(batch) = announced.pop_front() {
-                        event_sender.committed(profile, batch);
+                        event_sender.send_committed(profile, batch);
                     }
                 }
                 Act::Fill => event_sender.0.event_queue.lock().weight = ENTRIES_LIMIT,
                 Act::Read(limit) => found = found.or_else(|| read(&durable, limit)),
                 Act::CatchUp => {
                     if let Some(found) = found.take() {
-                        event_sender.caught_up(profile, found);
+                        event_sender.send_caught_up(profile, found);
                     }
                 }
                 Act::Drain => told.extend(drain()),
             }
         }
         for batch in announced {
-            event_sender.committed(profile, batch);
+            event_sender.send_committed(profile, batch);
         }
         for _ in 0..=durable.len() {
             if let Some(found) = found.take() {
-                event_sender.caught_up(profile, found);
+                event_sender.send_caught_up(profile, found);
             }
             told.extend(drain());
             found = read(&durable, 3);
@@ -181,18 +181,18 @@ fn each_entry_is_told_once_however_announcements_and_the_journal_interleave() {
 }
 
 #[test]
-fn what_was_read_for_a_forgotten_profile_is_not_told() {
+fn entries_read_before_the_history_is_cleared_are_not_sent() {
     let (event_sender, events) = event_queue();
     let profile = ProfileId::random();
     event_sender.0.event_queue.lock().lagging.insert(profile, Backlog { from: Seq(1), newest: Seq(2) });
-    event_sender.forget(profile);
+    event_sender.drop_profile(profile);
     event_sender.0.event_queue.lock().lagging.insert(profile, Backlog { from: Seq(8), newest: Seq(9) });
-    event_sender.caught_up(profile, entries(1..3, 1));
+    event_sender.send_caught_up(profile, entries(1..3, 1));
     assert_eq!(seqs(&events), [0_u64; 0]);
 }
 
 #[test]
-fn of_a_state_the_newest_value_is_there_whenever_somebody_looks_and_nothing_piles_up() {
+fn the_status_is_always_the_newest_value_and_nothing_piles_up() {
     let (event_sender, events) = event_queue();
     // The profile is not in the settings.
     let stranger = ProfileId::from_u128(2);
@@ -200,7 +200,7 @@ fn of_a_state_the_newest_value_is_there_whenever_somebody_looks_and_nothing_pile
         let state = if n % 2 == 0 { ConnectionState::Connecting } else { ConnectionState::Joining };
         event_sender.update(stranger, |status| status.set_connection(state));
     }
-    assert_eq!(event_sender.waiting().0, 0, "states wait as events");
+    assert_eq!(event_sender.queued().0, 0, "states wait as events");
     let status = events.status().unwrap();
     assert_eq!(status.profile(stranger).unwrap().connection, Some(ConnectionState::Joining));
     event_sender.remove(stranger);
@@ -208,25 +208,25 @@ fn of_a_state_the_newest_value_is_there_whenever_somebody_looks_and_nothing_pile
 }
 
 #[tokio::test]
-async fn entries_of_a_profile_that_the_settings_do_not_list_yet_are_told_from_the_journal_once_they_do() {
-    let (event_sender, events) = pair(Arc::new(|| {}));
-    event_sender.committed(ours(), entries(7..9, 1));
-    assert!(!event_sender.not_kept(ours(), entries(9..10, 1)), "shown, where there is nowhere to show it");
+async fn entries_of_a_profile_that_is_not_in_the_settings_yet_are_sent_once_it_is() {
+    let (event_sender, events) = channel(Arc::new(|| {}));
+    event_sender.send_committed(ours(), entries(7..9, 1));
+    assert!(!event_sender.send_unpersisted(ours(), entries(9..10, 1)), "shown, where there is nowhere to show it");
     assert_eq!(seqs(&events), Vec::<u64>::new());
-    assert!(event_sender.lagging().now_or_never().is_none(), "read for nobody");
-    let lagging = event_sender.lagging();
+    assert!(event_sender.next_lagging().now_or_never().is_none(), "read for nobody");
+    let lagging = event_sender.next_lagging();
     tokio::pin!(lagging);
     assert!(lagging.as_mut().now_or_never().is_none());
     let profile = crate::settings::Profile { id: ours(), ..Default::default() };
-    event_sender.settings(&crate::settings::Settings { profiles: vec![profile], ..Default::default() }, 0);
+    event_sender.set_settings(&crate::settings::Settings { profiles: vec![profile], ..Default::default() }, 0);
     assert_eq!(lagging.await, (ours(), Seq(7)));
-    event_sender.caught_up(ours(), entries(7..9, 1));
-    event_sender.committed(ours(), entries(9..10, 1));
+    event_sender.send_caught_up(ours(), entries(7..9, 1));
+    event_sender.send_committed(ours(), entries(9..10, 1));
     assert_eq!(seqs(&events), [7, 8, 9]);
 }
 
 #[test]
-fn a_download_is_shown_for_as_long_as_it_runs_however_it_ends() {
+fn a_download_is_shown_as_long_as_it_runs_however_it_ends() {
     let (event_sender, events) = event_queue();
     let request = crate::protocol::RequestId::from("r-1");
     let running = |events: &EventReceiver| {
@@ -249,7 +249,7 @@ fn a_download_is_shown_for_as_long_as_it_runs_however_it_ends() {
 }
 
 #[test]
-fn a_problem_is_there_until_it_is_resolved_and_counted_where_it_comes_again() {
+fn a_problem_stays_until_it_is_resolved_and_repetitions_are_counted() {
     let (event_sender, events) = event_queue();
     let problems = |events: &EventReceiver| {
         let problems = events.status().unwrap().problems;
@@ -270,7 +270,7 @@ fn a_problem_is_there_until_it_is_resolved_and_counted_where_it_comes_again() {
 }
 
 #[test]
-fn a_problem_of_the_same_kind_for_another_reason_is_not_the_same_one_again_whatever_its_words_are() {
+fn a_problem_with_another_reason_is_a_new_one_even_if_its_text_is_the_same() {
     let (event_sender, events) = event_queue();
     let error = |words: &str| RestError::Unauthorised(words.to_owned());
     let times = |reason: ProblemReason| {
@@ -288,12 +288,12 @@ fn a_problem_of_the_same_kind_for_another_reason_is_not_the_same_one_again_whate
 }
 
 #[test]
-fn notices_are_said_once_and_never_lost_uncounted() {
+fn a_notice_is_shown_once_and_dropped_notices_are_counted() {
     let (event_sender, events) = event_queue();
     let notice = |n: usize| Notice::new(Severity::Warning, None, NoticeReason::SilentCommands(n));
     for n in 0..NOTICES_LIMIT + 10 {
-        event_sender.notice(notice(n));
-        event_sender.notice(notice(n));
+        event_sender.send_notice(notice(n));
+        event_sender.send_notice(notice(n));
     }
     let mut sentences = Vec::new();
     while let Some(event) = events.try_next() {
@@ -305,10 +305,10 @@ fn notices_are_said_once_and_never_lost_uncounted() {
 }
 
 #[test]
-fn a_notice_waits_once_for_each_reason_whatever_its_words_are() {
+fn a_notice_is_queued_once_per_reason_even_if_its_text_is_the_same() {
     let (event_sender, events) = event_queue();
     let words = "The same words.";
-    let key_gone = PersistentReason::KeyGone(3);
+    let key_gone = PersistentReason::LinkKeyMissing(3);
     let io = |path: &str| JournalError::Vanished { path: path.into() };
     let reasons = [
         NoticeReason::Window(words.to_owned()),
@@ -319,7 +319,7 @@ fn a_notice_waits_once_for_each_reason_whatever_its_words_are() {
     // An earlier run stored this one, and the same cause may have another detail.
     let repeats = [NoticeReason::stored(key_gone.to_string()), NoticeReason::NotRestored(io("other").into())];
     for reason in reasons.iter().cloned().chain(repeats) {
-        event_sender.notice(Notice::new(Severity::Warning, None, reason));
+        event_sender.send_notice(Notice::new(Severity::Warning, None, reason));
     }
     let waiting = std::iter::from_fn(|| events.try_next()).map(|event| match event {
         Event::Notice(notice) => notice.reason,
@@ -329,7 +329,7 @@ fn a_notice_waits_once_for_each_reason_whatever_its_words_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_restored_waits_for_room() {
+async fn restored_entries_wait_for_space() {
     let (event_sender, events) = event_queue();
     let profile = ours();
     let restored = |range| Event::Restored {
@@ -338,8 +338,8 @@ async fn what_is_restored_waits_for_room() {
         live_from: Seq(100),
         complete: false,
     };
-    event_sender.restored(restored(1..2)).await;
-    let second = event_sender.restored(restored(2..3));
+    event_sender.send_restored(restored(1..2)).await;
+    let second = event_sender.send_restored(restored(2..3));
     tokio::pin!(second);
     assert!(second.as_mut().now_or_never().is_none(), "there was no room");
     assert!(matches!(events.try_next(), Some(Event::Restored { .. })));

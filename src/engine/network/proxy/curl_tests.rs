@@ -74,7 +74,7 @@ fn listen(name: &'static str, told: mpsc::SyncSender<&'static str>) -> SocketAdd
 }
 
 #[test]
-fn every_variable_leads_where_it_leads_curl() {
+fn every_variable_chooses_the_same_proxy_as_curl() {
     if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
         println!("left out: there is no curl on this machine (the table of variables was not laid beside it)");
         return;
@@ -115,7 +115,7 @@ fn every_variable_leads_where_it_leads_curl() {
 }
 
 #[test]
-fn a_proxy_without_a_port_has_curls() {
+fn a_proxy_without_a_port_has_the_port_that_curl_uses() {
     if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
         println!("left out: there is no curl on this machine (the default port was not laid beside it)");
         return;

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_proxy_that_agrees_is_asked_exactly_once_with_its_password() {
+    async fn a_proxy_gets_exactly_one_request_with_its_password() {
         let (opened, asked) = answered(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 p\r\n\r\n", false).await;
         opened.unwrap();
         let expected = format!(
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_proxy_that_asks_to_wait_is_heard() {
+    async fn a_wait_that_a_proxy_asks_for_is_respected() {
         let answer = b"HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n";
         let Err(ProxyError::Refused { status: 503, retry_after, .. }) = answered(answer, true).await.0 else {
             panic!("it agreed")
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whatever_else_a_proxy_answers_is_a_sentence_that_names_it() {
+    async fn any_other_answer_of_a_proxy_is_an_error_that_names_it() {
         let long = [b"HTTP/1.1 200 OK\r\nX: ".as_slice(), &vec![b'x'; 128 * 1024]].concat();
         let cases: [(&[u8], &str); 9] = [
             (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "asks for a user name and a password"),

@@ -223,7 +223,7 @@ impl ProxyRules {
             Ok(None) if *choice == ProxyChoice::None => Self::None,
             Ok(None) => {
                 let named = |variable: &Option<Variable>| {
-                    variable.as_ref().map(|Variable { name, value }| through(value).ok_or(*name))
+                    variable.as_ref().map(|Variable { name, value }| parse_proxy(value).ok_or(*name))
                 };
                 Self::Variables(Arc::new(Variables {
                     https: named(&variables.https).or_else(|| named(&variables.all)),
@@ -244,7 +244,7 @@ impl ProxyRules {
             Self::Variables(variables) => {
                 let chosen = if secure { &variables.https } else { &variables.http };
                 match chosen {
-                    Some(chosen) if !no_proxy::names(&variables.no_proxy, &host) => {
+                    Some(chosen) if !no_proxy::matches_host(&variables.no_proxy, &host) => {
                         chosen.clone().map(Some).map_err(ProxyError::Variable)
                     }
                     _ => Ok(None),
@@ -267,20 +267,20 @@ impl fmt::Debug for ProxyRules {
 }
 
 /// Parses a proxy in an environment variable: an address, or only host and port.
-fn through(value: &str) -> Option<ProxyServer> {
+fn parse_proxy(value: &str) -> Option<ProxyServer> {
     let text = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
     let mut url = parse_url(&text).ok()?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return None;
     }
-    if url.scheme() == "http" && url.port().is_none() && !names_port(&text) {
+    if url.scheme() == "http" && url.port().is_none() && !has_explicit_port(&text) {
         url.set_port(Some(DEFAULT_PORT)).ok()?;
     }
     Some(ProxyServer(url))
 }
 
 /// Whether an address has an explicit port, which the parser drops if it is the default of the scheme.
-fn names_port(text: &str) -> bool {
+fn has_explicit_port(text: &str) -> bool {
     let authority = text.split_once("://").map_or(text, |(_scheme, rest)| rest);
     let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_login, host)| host);
@@ -299,7 +299,7 @@ mod tests {
         ProxyRules::of(&ProxyChoice::System, &variables(set))
     }
 
-    fn network_config(proxies: &ProxyRules, url: &str) -> Option<String> {
+    fn proxy_for(proxies: &ProxyRules, url: &str) -> Option<String> {
         proxies.of_url(&Url::parse(url).unwrap()).unwrap().map(|through| through.to_string())
     }
 
@@ -313,7 +313,7 @@ mod tests {
             system(&[("ALL_PROXY", "http://p:3128")]),
         ] {
             for url in ["http://localhost:1/x", "wss://127.0.0.1", "ws://[::1]:8083", "https://a.localhost"] {
-                assert_eq!(network_config(&proxies, url), None, "{url} by {proxies:?}");
+                assert_eq!(proxy_for(&proxies, url), None, "{url} by {proxies:?}");
             }
             let elsewhere = proxies.of_url(&Url::parse("wss://w.example.com").unwrap());
             assert!(!matches!(elsewhere, Ok(None)), "{proxies:?} is no proxy for anything");
@@ -341,20 +341,20 @@ mod tests {
             ("wss://a.inner.test", None),
             ("wss://[2001:db8::1]:9", Some("secure:1")),
         ] {
-            assert_eq!(network_config(&proxies, url).as_deref(), expected, "{url}");
+            assert_eq!(proxy_for(&proxies, url).as_deref(), expected, "{url}");
         }
         let all = system(&[("ALL_PROXY", "http://all"), ("HTTPS_PROXY", "")]);
-        assert_eq!(network_config(&all, "wss://w").as_deref(), Some("all:1080"));
-        assert_eq!(network_config(&system(&[("ALL_PROXY", "http://all"), ("NO_PROXY", "*")]), "wss://w"), None);
-        assert_eq!(network_config(&system(&[]), "wss://w"), None);
+        assert_eq!(proxy_for(&all, "wss://w").as_deref(), Some("all:1080"));
+        assert_eq!(proxy_for(&system(&[("ALL_PROXY", "http://all"), ("NO_PROXY", "*")]), "wss://w"), None);
+        assert_eq!(proxy_for(&system(&[]), "wss://w"), None);
         let none = ProxyRules::of(&ProxyChoice::None, &variables(&[("ALL_PROXY", "http://all")]));
-        assert_eq!(network_config(&none, "wss://w"), None);
+        assert_eq!(proxy_for(&none, "wss://w"), None);
     }
 
     #[test]
-    fn a_login_may_name_a_windows_domain() {
+    fn a_user_name_may_contain_a_windows_domain() {
         for value in [r"http://CORP\joe:pw@proxy:3128", r"CORP\joe:pw@proxy:3128", "http://CORP%5Cjoe:pw@proxy:3128/"] {
-            let through = through(value).unwrap_or_else(|| panic!("{value}"));
+            let through = parse_proxy(value).unwrap_or_else(|| panic!("{value}"));
             assert_eq!(through.to_string(), "proxy:3128", "{value}");
             // `CORP\joe:pw`
             assert_eq!(through.authorization().as_deref(), Some("Basic Q09SUFxqb2U6cHc="), "{value}");
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_can_not_be_used_is_a_sentence_and_nothing_goes_around_it() {
+    fn an_unusable_proxy_is_an_error_and_is_never_bypassed() {
         let url = Url::parse("wss://w").unwrap();
         for proxies in [
             system(&[("HTTPS_PROXY", "socks5://me:CANARY@p")]),
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_for_the_header_and_shows_nowhere_else() {
+    fn a_password_is_in_the_header_and_nowhere_else() {
         let set = [("HTTPS_PROXY", "http://me:CANARY%40home@p:3128")];
         let proxies = system(&set);
         let through = proxies.of_url(&Url::parse("wss://w").unwrap()).unwrap().unwrap();

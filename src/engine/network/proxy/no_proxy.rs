@@ -7,7 +7,7 @@ use url::Host;
 
 /// Whether a list contains a host. `*` alone matches every host. A name matches itself and its subdomains, also with a
 /// leading dot. An address matches itself or, with a prefix length, a network. Items are separated by commas or blanks.
-pub(crate) fn names(list: &str, host: &Host<&str>) -> bool {
+pub(crate) fn matches_host(list: &str, host: &Host<&str>) -> bool {
     if list == "*" {
         return true;
     }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_are_named_by_names_addresses_and_networks() {
+    fn hosts_match_by_name_address_and_network() {
         for (list, host, is_named) in [
             ("*", "a.test", true),
             ("*,b.test", "a.test", false),
@@ -82,7 +82,7 @@ mod tests {
                 Host::Ipv4(address) => Host::Ipv4(*address),
                 Host::Ipv6(address) => Host::Ipv6(*address),
             };
-            assert_eq!(names(list, &host), is_named, "{list:?} {host}");
+            assert_eq!(matches_host(list, &host), is_named, "{list:?} {host}");
         }
     }
 }

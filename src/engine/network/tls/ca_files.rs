@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::engine::network::system_error::SystemError;
 
 /// How long connections wait for the files.
-pub(crate) const BUDGET: Duration = Duration::from_secs(5);
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The certificate files, as far as they have been read.
 #[derive(Debug, Default)]

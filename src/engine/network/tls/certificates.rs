@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_read_is_numbered_and_the_rest_counts() {
+    fn unreadable_certificates_are_numbered_and_the_others_are_used() {
         let block = |body: &str| format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
         let short = BASE64.encode(&der()[..100]);
         let bundle = [
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_another_kind_is_told_by_its_kind() {
+    fn a_file_of_another_kind_is_named_by_its_kind() {
         let pkcs7 = [&[0x30, 0x82, 0x03, 0x00][..], PKCS7, &[0xa0, 0x82]].concat();
         let pkcs12 = [&[0x30, 0x82, 0x03, 0x00, 0x02, 0x01, 0x03, 0x30, 0x82, 0x02, 0x00][..], PKCS7_DATA].concat();
         let block = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n").into_bytes();

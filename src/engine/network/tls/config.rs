@@ -58,7 +58,7 @@ enum LoadError {
     /// The system's authorities could not be loaded.
     #[error(
         "This computer's certificate authorities could not be loaded, so no encrypted connection can be trusted. {}",
-        .0.what_to_do()
+        .0.advice()
     )]
     NoSystemRoots(RootStore),
 }
@@ -74,9 +74,9 @@ enum RootStore {
 
 impl RootStore {
     /// This system's.
-    const HERE: Self = if cfg!(all(unix, not(target_os = "macos"))) { Self::Files } else { Self::System };
+    const CURRENT: Self = if cfg!(all(unix, not(target_os = "macos"))) { Self::Files } else { Self::System };
 
-    fn what_to_do(self) -> &'static str {
+    fn advice(self) -> &'static str {
         match self {
             Self::Files => {
                 "Install them (on Debian the package ca-certificates), or name a file by PRIVICORE_CA_FILE, and start again."
@@ -128,7 +128,7 @@ fn with_authorities(
     let mut problems: Vec<LoadError> = system_roots::load(&mut roots).into_iter().map(LoadError::from).collect();
     roots.add_parsable_certificates(further);
     if roots.is_empty() {
-        problems.push(LoadError::NoSystemRoots(RootStore::HERE));
+        problems.push(LoadError::NoSystemRoots(RootStore::CURRENT));
     }
     (builder.with_root_certificates(roots), problems)
 }
@@ -179,7 +179,7 @@ enum CaFileError {
     #[error(
         "The certificate file {}, {}, could not be read within {} s, so connections are made without it. Check the disk or the \
          network that it lies on. It is used as soon as it has been read.",
-        named(.named_by), .path.display(), ca_files::BUDGET.as_secs()
+        named(.named_by), .path.display(), ca_files::READ_TIMEOUT.as_secs()
     )]
     Late { named_by: NamedBy, path: PathBuf },
     /// The system can't read it.
@@ -233,7 +233,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_bundle_with_one_bad_certificate_counts_but_for_that_and_a_container_is_explained() {
+    async fn the_good_certificates_of_a_bundle_are_used_and_a_container_is_explained() {
         const PEM: &str = include_str!("../../../../tests/engine/tls/authority.pem");
         let folder = tempfile::tempdir().unwrap();
         let (bundle, container) = (folder.path().join("bundle.pem"), folder.path().join("chain.p7b"));
@@ -251,18 +251,18 @@ mod tests {
     }
 
     #[test]
-    fn only_where_a_package_has_the_authorities_is_it_named() {
+    fn the_package_is_named_only_on_systems_that_install_authorities_by_one() {
         for (store, names_package) in [(RootStore::Files, true), (RootStore::System, false)] {
             let sentence = LoadError::NoSystemRoots(store).to_string();
             assert_eq!(sentence.contains("ca-certificates"), names_package, "{sentence}");
             assert!(sentence.contains("could not be loaded") && sentence.ends_with('.'), "{sentence}");
         }
         let is_here = cfg!(any(windows, target_os = "macos"));
-        assert_eq!(RootStore::HERE, if is_here { RootStore::System } else { RootStore::Files });
+        assert_eq!(RootStore::CURRENT, if is_here { RootStore::System } else { RootStore::Files });
     }
 
     #[test]
-    fn one_more_certificate_is_no_plural() {
+    fn one_further_certificate_is_written_in_the_singular() {
         let of_six = numbered(&(1..=6).map(|number| (number, Unusable::Damaged)).collect::<Vec<_>>());
         assert!(of_six.ends_with("certificate 5 is damaged and 1 more is of no use"), "{of_six}");
         let of_seven = numbered(&(1..=7).map(|number| (number, Unusable::Damaged)).collect::<Vec<_>>());
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_without_certificates_is_said_by_who_named_it() {
+    async fn a_file_without_certificates_is_reported_with_where_it_was_named() {
         let folder = tempfile::tempdir().unwrap();
         let (missing, empty) = (folder.path().join("missing.pem"), folder.path().join("empty.pem"));
         crate::settings::atomic::write(&empty, b"nothing").unwrap();

@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_failure_says_what_is_wrong_in_local_time_and_whom_to_ask() {
+    fn each_failure_is_described_in_local_time_with_whom_to_ask() {
         let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         let certificate = TlsError::InvalidCertificate;

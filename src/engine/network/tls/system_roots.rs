@@ -90,7 +90,7 @@ mod tests {
     const PEM: &str = include_str!("../../../../tests/engine/tls/authority.pem");
 
     #[test]
-    fn a_damaged_block_of_the_systems_bundle_is_named_and_the_rest_counts() {
+    fn a_damaged_block_of_the_systems_bundle_is_named_and_the_others_are_used() {
         let folder = tempfile::tempdir().unwrap();
         let (bundle, other) = (folder.path().join("bundle.crt"), folder.path().join("other.pem"));
         let garbage = "-----BEGIN CERTIFICATE-----\ngarbage!\n-----END CERTIFICATE-----\n";

@@ -22,9 +22,9 @@ use super::retry_after::RetryAfter;
 use super::transport::Transport;
 
 /// The most characters of a server's words that are quoted.
-const LONGEST_WORDS: usize = 300;
+const MAX_QUOTE_LENGTH: usize = 300;
 /// Parts of an address that are shorter are not masked: they are no secrets, and masking them would garble other words.
-const SHORTEST_SECRET: usize = 4;
+const MIN_SECRET_LENGTH: usize = 4;
 
 /// The response to an upgrade request.
 pub(crate) struct Answered {
@@ -51,7 +51,7 @@ pub(crate) enum UpgradeError {
 }
 
 /// Requests the upgrade over a connected stream. The caller enforces the time limit.
-pub(crate) async fn ask(stream: Box<dyn Transport>, url: &Url) -> Result<Answered, HandshakeError> {
+pub(crate) async fn request_upgrade(stream: Box<dyn Transport>, url: &Url) -> Result<Answered, HandshakeError> {
     let key = generate_key();
     let request = request(url, &key).map_err(|error| {
         tracing::debug!(%error, "the upgrade can't be asked for");
@@ -122,20 +122,21 @@ fn items(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
 async fn refusal(answer: Answer, url: &Url, until: Instant) -> Refusal {
     let (status, headers) = (answer.head.status, answer.head.headers.clone());
     let onward = headers.get(LOCATION).filter(|_to| status.is_redirection()).and_then(|to| to.to_str().ok());
-    let onward = onward.and_then(|to| url.join(to).ok()).map(|to| to[..Position::BeforePath].to_owned());
+    let redirect_target = onward.and_then(|to| url.join(to).ok()).map(|to| to[..Position::BeforePath].to_owned());
     let is_plain = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
     let body = answer.text(until).await;
     let said = rest::error_text(&body).or_else(|| is_plain.then_some(body)).unwrap_or_default();
     let values: Vec<_> = url.query_pairs().map(|(_, value)| value).collect();
-    let secrets: Vec<&str> = values.iter().map(AsRef::as_ref).filter(|value| value.len() >= SHORTEST_SECRET).collect();
+    let secrets: Vec<&str> =
+        values.iter().map(AsRef::as_ref).filter(|value| value.len() >= MIN_SECRET_LENGTH).collect();
     let words = quoted(&redact::text(&said, &secrets));
-    Refusal { status, words, onward, retry_after: RetryAfter::of(&headers) }
+    Refusal { status, words, redirect_target, retry_after: RetryAfter::of(&headers) }
 }
 
 /// A server's text on one line, shortened, without characters that hide or reorder other text.
 fn quoted(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = match line.char_indices().nth(LONGEST_WORDS) {
+    let line = match line.char_indices().nth(MAX_QUOTE_LENGTH) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,
     };

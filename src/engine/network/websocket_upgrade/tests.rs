@@ -94,7 +94,7 @@ async fn the_request_is_that_of_a_websocket_client_and_names_the_program() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn headers_are_lists_in_any_case_and_what_comes_with_the_answer_is_read() {
+async fn header_lists_match_in_any_case_and_bytes_after_the_response_are_read() {
     let many = (0..200).map(|number| format!("X-{number}: y\r\n")).collect::<Vec<_>>().concat();
     for headers in [
         "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n".to_owned(),
@@ -124,7 +124,7 @@ async fn headers_are_lists_in_any_case_and_what_comes_with_the_answer_is_read() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_breaks_the_rules_is_named() {
+async fn each_violation_of_the_protocol_is_named() {
     let answer = |headers: &str| format!("HTTP/1.1 101 Switching Protocols\r\n{headers}\r\n").into_bytes();
     let good = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n";
     let cases = [
@@ -164,7 +164,7 @@ async fn what_breaks_the_rules_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_has_its_status_its_words_and_what_to_do() {
+async fn a_refusal_shows_its_status_its_text_and_what_to_do() {
     let json = r#"{"message":"Under maintenance\u202e."}"#;
     for (answer, wanted) in [
         (
@@ -197,7 +197,7 @@ async fn a_refusal_has_its_status_its_words_and_what_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusals_body_is_bounded_in_size_and_time_and_keeps_no_secret_of_the_address() {
+async fn a_refusals_body_is_bounded_in_size_and_time_and_its_secrets_are_masked() {
     let endless = [b"HTTP/1.1 500 X\r\nContent-Type: text/plain\r\n\r\n".as_slice(), &vec![b'x'; 900_000]].concat();
     let sentence = refused(&endless, Then::Waits).await;
     assert!(sentence.contains("xxx…”") && sentence.len() < 600, "{sentence}");
@@ -215,7 +215,7 @@ async fn a_refusals_body_is_bounded_in_size_and_time_and_keeps_no_secret_of_the_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_never_answers_is_given_up_when_the_budget_is_used_up() {
+async fn a_server_that_never_answers_fails_at_the_timeout() {
     let start = Instant::now();
     assert_eq!(refused(b"HTTP/1.1 101", Then::Waits).await, "ws.example.com did not answer within 10 s.");
     assert_eq!(start.elapsed(), Duration::from_secs(10));

@@ -1,7 +1,7 @@
 //! The clock of this run, which gives the time of every entry and every deadline: the time of day at the start, advanced by
 //! the clock that counts suspend and can't be set.
 //!
-//! It follows small corrections of the computer's clock, but not a jump, which is reported ([`Clocks::jumped`]). `Date`
+//! It follows small corrections of the computer's clock, but not a jump, which is reported ([`Clocks::take_jump`]). `Date`
 //! headers give the offset to the server's time of day. Before anything was received in a run, the first header corrects the
 //! clock; later ones only update the offset. If an earlier run of the same boot stored its clock, this run continues it,
 //! whatever the computer's clock was set to meanwhile ([`KeptClock`]).
@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::activity::{Seq, TimeReference, Timestamp};
-use crate::engine::events::clock_jump::{ClockJump, WORTH_TELLING};
+use crate::engine::events::clock_jump::{ClockJump, MIN_REPORTED};
 use crate::journal::KeptClock;
 
 /// The clock that counts suspend, from some start; `None` if the system has none.
@@ -27,7 +27,7 @@ pub(crate) const DRIFT: Duration = Duration::from_secs(2);
 const SLEW: i64 = 1_000_000;
 /// The largest offset of the server's clock that counts as equal, in microseconds: `Date` has whole seconds, and takes time
 /// to arrive.
-const AGREES: i64 = 3_000_000;
+const MAX_AGREEING: i64 = 3_000_000;
 
 /// All clocks of a run. Clones share them.
 #[derive(Clone)]
@@ -53,10 +53,10 @@ struct Run {
     /// Whether something was received: from then on the clock is never corrected.
     receiving: bool,
     /// How far the computer's clock was ahead when that was last reported.
-    told_ahead: i64,
+    reported_ahead: i64,
     /// Whether a server's time has shown since then that the computer's clock was wrong.
     was_wrong: bool,
-    /// A lower bound of the time, if no server gives it: see [`Clocks::certain`].
+    /// A lower bound of the time, if no server gives it: see [`Clocks::lower_bound`].
     floor: Option<Timestamp>,
 }
 
@@ -104,7 +104,7 @@ impl Clocks {
             },
             receiving: false,
             was_wrong: false,
-            told_ahead: if resumed.is_continued { resumed.ahead_before } else { resumed.ahead },
+            reported_ahead: if resumed.is_continued { resumed.ahead_before } else { resumed.ahead },
             floor: kept.map(|kept| kept.certain),
         };
         Self(Arc::new(Shared {
@@ -119,7 +119,7 @@ impl Clocks {
 
     /// The current time by all clocks.
     pub(crate) fn now(&self) -> ClockSample {
-        self.look(|_, _| ()).0
+        self.read(|_, _| ()).0
     }
 
     /// The run's clock, for callers that need nothing else.
@@ -130,17 +130,17 @@ impl Clocks {
 
     /// How the run's clock relates to the other clocks.
     pub(crate) fn reference(&self) -> TimeReference {
-        self.look(|run, _| run.reference).1
+        self.read(|run, _| run.reference).1
     }
 
     /// Converts a time of the server's clock to the run's clock; unchanged as long as the server's clock is unknown.
-    pub(crate) fn of_server(&self, at: Timestamp) -> Timestamp {
+    pub(crate) fn server_to_local(&self, at: Timestamp) -> Timestamp {
         self.reference().of_server(at).unwrap_or(at)
     }
 
     /// Processes a server's time of day.
-    pub(crate) fn server_said(&self, date: Timestamp) {
-        self.look(|run, wall| run.server_said(date, wall));
+    pub(crate) fn on_server_time(&self, date: Timestamp) {
+        self.read(|run, wall| run.on_server_time(date, wall));
     }
 
     /// Waits until the computer's clock was set or a server's time changed the offset.
@@ -149,8 +149,8 @@ impl Clocks {
     }
 
     /// Sets a lower bound of the time, which counts until a server gives the time.
-    pub(crate) fn is_at_least(&self, at: Timestamp) {
-        self.look(|run, _| {
+    pub(crate) fn set_floor(&self, at: Timestamp) {
+        self.read(|run, _| {
             if !run.reference.is_told {
                 run.reference.server = Some(at.0.saturating_sub(run.now.0).min(0));
             }
@@ -159,23 +159,23 @@ impl Clocks {
 
     /// From now on messages are received, so the clock must not be corrected any more.
     pub(crate) fn begin_receiving(&self) {
-        self.look(|run, _| run.receiving = true);
+        self.read(|run, _| run.receiving = true);
     }
 
     /// A lower bound of the current time, for actions that can't be undone: from the server, otherwise from what an earlier
     /// run knew plus the time since this run began. `None` if neither is known.
-    pub(crate) fn certain(&self) -> Option<Timestamp> {
-        self.look(|run, _| run.certain()).1
+    pub(crate) fn lower_bound(&self) -> Option<Timestamp> {
+        self.read(|run, _| run.lower_bound()).1
     }
 
     /// The jump of this computer's clock since the last call, if it is large enough to report.
-    pub(crate) fn jumped(&self) -> Option<ClockJump> {
-        self.look(|run, _| {
-            let by = run.reference.ahead.saturating_sub(run.told_ahead);
-            if by.saturating_abs() < WORTH_TELLING {
+    pub(crate) fn take_jump(&self) -> Option<ClockJump> {
+        self.read(|run, _| {
+            let by = run.reference.ahead.saturating_sub(run.reported_ahead);
+            if by.saturating_abs() < MIN_REPORTED {
                 return None;
             }
-            run.told_ahead = run.reference.ahead;
+            run.reported_ahead = run.reference.ahead;
             let was_wrong = std::mem::take(&mut run.was_wrong);
             let server = run.reference.server.filter(|_| run.reference.is_told);
             Some(ClockJump { by, ahead: server.map(|server| run.reference.ahead.saturating_sub(server)), was_wrong })
@@ -184,8 +184,8 @@ impl Clocks {
     }
 
     /// The clock that a later run continues from.
-    pub(crate) fn keep(&self, boot_id: Option<&str>) -> KeptClock {
-        self.look(|run, _| KeptClock {
+    pub(crate) fn to_kept(&self, boot_id: Option<&str>) -> KeptClock {
+        self.read(|run, _| KeptClock {
             boot_id: boot_id.map(str::to_owned),
             since_boot: self.0.booted.map(|booted| booted + run.elapsed),
             now: run.now,
@@ -194,13 +194,13 @@ impl Clocks {
             told_by_server: run.reference.is_told,
             steady_from: run.reference.steady_from,
             // Without a server and an earlier run, this clock is all there is.
-            certain: run.certain().unwrap_or(run.now),
+            certain: run.lower_bound().unwrap_or(run.now),
         })
         .1
     }
 
     /// Reads the clocks, then calls `then` with the run's clock and the computer's time of day.
-    fn look<T>(&self, then: impl FnOnce(&mut Run, Timestamp) -> T) -> (ClockSample, T) {
+    fn read<T>(&self, then: impl FnOnce(&mut Run, Timestamp) -> T) -> (ClockSample, T) {
         let shared = &*self.0;
         let mut run = shared.run.lock();
         let instant = Instant::now();
@@ -208,7 +208,7 @@ impl Clocks {
         let elapsed = by_boot.unwrap_or_else(|| instant.saturating_duration_since(shared.start));
         let wall = (shared.wall)();
         let before = run.reference;
-        run.look(elapsed, wall);
+        run.advance(elapsed, wall);
         let told = then(&mut run, wall);
         if run.reference != before {
             shared.changed.notify_one();
@@ -218,7 +218,7 @@ impl Clocks {
 }
 
 impl Run {
-    fn look(&mut self, elapsed: Duration, wall: Timestamp) {
+    fn advance(&mut self, elapsed: Duration, wall: Timestamp) {
         let passed = elapsed.saturating_sub(self.elapsed);
         let steady = self.now.plus(passed);
         let by_wall = Timestamp(wall.0.saturating_sub(self.reference.ahead));
@@ -233,23 +233,23 @@ impl Run {
         self.elapsed = self.elapsed.max(elapsed);
     }
 
-    fn certain(&self) -> Option<Timestamp> {
+    fn lower_bound(&self) -> Option<Timestamp> {
         match self.reference.by_server(self.now) {
             Some(by_server) if self.reference.is_told => Some(by_server),
             by_server => by_server.max(self.floor.map(|floor| floor.plus(self.elapsed).min(self.now))),
         }
     }
 
-    fn server_said(&mut self, date: Timestamp, wall: Timestamp) {
+    fn on_server_time(&mut self, date: Timestamp, wall: Timestamp) {
         let server = date.plus(Duration::from_millis(500));
         let offset = server.0.saturating_sub(self.now.0);
-        let agrees = |one: i64, other: i64| one.saturating_sub(other).saturating_abs() <= AGREES;
+        let agrees = |one: i64, other: i64| one.saturating_sub(other).saturating_abs() <= MAX_AGREEING;
         let mut offset = if agrees(offset, 0) { 0 } else { offset };
         if offset != 0 && !self.reference.is_told && !self.receiving {
             self.now = server;
             self.reference.ahead = wall.0.saturating_sub(server.0);
             // An offset from the server's clock that was there all along is reported once.
-            (self.told_ahead, self.was_wrong) = (0, true);
+            (self.reported_ahead, self.was_wrong) = (0, true);
             offset = 0;
         }
         if !self.reference.is_told || self.reference.server.is_none_or(|known| !agrees(known, offset)) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::activity::{Seq, Timestamp};
-use crate::engine::events::clock_jump::in_words;
+use crate::engine::events::clock_jump::describe;
 use crate::journal::KeptClock;
 
 use super::{Clock, *};
@@ -57,7 +57,7 @@ fn near(one: Timestamp, other: Timestamp) -> bool {
 }
 
 #[test]
-fn the_clock_of_a_run_goes_on_when_the_computers_clock_is_set() {
+fn the_clock_of_a_run_continues_when_the_computers_clock_is_set() {
     for jump in [2 * HOUR, -2 * HOUR, 2 * DAY, -2 * DAY] {
         let machine = Machine::at(NOON);
         let clocks = machine.run(None, 1, BOOT);
@@ -67,17 +67,17 @@ fn the_clock_of_a_run_goes_on_when_the_computers_clock_is_set() {
         let after = clocks.now();
         assert_eq!((after.at, after.since(before)), (NOON.plus(Duration::from_secs(5)), Duration::from_secs(5)));
         assert_eq!(clocks.reference().shown(after.at), machine.wall(), "times are shown by the clock as it is set");
-        assert_eq!(clocks.jumped(), Some(ClockJump { by: jump, ahead: None, was_wrong: false }));
-        assert_eq!(clocks.jumped(), None, "once");
+        assert_eq!(clocks.take_jump(), Some(ClockJump { by: jump, ahead: None, was_wrong: false }));
+        assert_eq!(clocks.take_jump(), None, "once");
         machine.jump(-jump);
         machine.pass(5_000_000);
         assert_eq!(clocks.now().at, NOON.plus(Duration::from_secs(10)));
-        assert_eq!(clocks.jumped(), Some(ClockJump { by: -jump, ahead: None, was_wrong: false }));
+        assert_eq!(clocks.take_jump(), Some(ClockJump { by: -jump, ahead: None, was_wrong: false }));
     }
 }
 
 #[test]
-fn a_clock_that_is_corrected_slowly_is_followed_and_never_goes_back() {
+fn a_slow_correction_is_followed_and_never_goes_back() {
     let machine = Machine::at(NOON);
     let clocks = machine.run(None, 1, BOOT);
     let mut last = clocks.now().at;
@@ -89,21 +89,21 @@ fn a_clock_that_is_corrected_slowly_is_followed_and_never_goes_back() {
         last = now;
     }
     assert!(near(last, machine.wall()), "{last} is not {}", machine.wall());
-    assert_eq!((clocks.reference().ahead, clocks.jumped()), (0, None));
+    assert_eq!((clocks.reference().ahead, clocks.take_jump()), (0, None));
 }
 
 #[test]
-fn the_first_date_puts_the_clock_right_and_the_operator_is_told_once() {
+fn the_first_server_time_corrects_the_clock_and_is_reported_once() {
     for wrong in [2 * HOUR, -2 * HOUR, 2 * DAY, -2 * DAY] {
         let machine = Machine::at(Timestamp(NOON.0 + wrong));
         let clocks = machine.run(None, 1, BOOT);
-        assert_eq!((clocks.reference().server, clocks.certain()), (None, None));
-        clocks.server_said(NOON);
+        assert_eq!((clocks.reference().server, clocks.lower_bound()), (None, None));
+        clocks.on_server_time(NOON);
         assert!(near(clocks.now().at, NOON), "{wrong}");
         let reference = clocks.reference();
         assert_eq!((reference.server, reference.is_told), (Some(0), true));
         assert_eq!(reference.shown(clocks.now().at), machine.wall());
-        let told = clocks.jumped().expect("a notice").to_string();
+        let told = clocks.take_jump().expect("a notice").to_string();
         let direction = if wrong > 0 { "ahead of" } else { "behind" };
         let size = if wrong.abs() == DAY * 2 { "2 days" } else { "2 h" };
         assert!(
@@ -112,53 +112,53 @@ fn the_first_date_puts_the_clock_right_and_the_operator_is_told_once() {
             )),
             "{told}"
         );
-        assert_eq!(clocks.jumped(), None);
+        assert_eq!(clocks.take_jump(), None);
         machine.jump(-wrong);
-        let told = clocks.jumped().expect("a notice").to_string();
+        let told = clocks.take_jump().expect("a notice").to_string();
         assert!(told.starts_with("The system clock jumped ") && told.ends_with("agrees with the server's clock now."));
         assert!(near(clocks.now().at, NOON));
     }
 }
 
 #[test]
-fn a_date_after_something_was_received_changes_no_time_but_what_is_known_of_the_server() {
+fn a_server_time_after_the_first_message_changes_only_the_reference() {
     let machine = Machine::at(Timestamp(NOON.0 + 2 * HOUR));
     let clocks = machine.run(None, 1, BOOT);
     clocks.begin_receiving();
     let before = clocks.now().at;
-    clocks.server_said(NOON);
+    clocks.on_server_time(NOON);
     assert_eq!(clocks.now().at, before);
-    assert!(near(clocks.of_server(NOON), before), "an end that the server tells is put on our clock");
-    assert!(near(clocks.certain().unwrap(), NOON));
-    clocks.server_said(NOON.plus(Duration::from_secs(1)));
+    assert!(near(clocks.server_to_local(NOON), before), "an end that the server tells is put on our clock");
+    assert!(near(clocks.lower_bound().unwrap(), NOON));
+    clocks.on_server_time(NOON.plus(Duration::from_secs(1)));
     assert_eq!(clocks.reference().server, Some(500_000 - 2 * HOUR), "what only differs by a second is the same");
 }
 
 #[test]
-fn the_next_run_of_a_boot_goes_on_whatever_the_clock_was_set_to_and_needs_no_server() {
+fn the_next_run_of_a_boot_continues_the_clock_without_a_server() {
     for jump in [0, 2 * HOUR, -2 * HOUR, 2 * DAY, -2 * DAY] {
         let machine = Machine::at(NOON);
         let clocks = machine.run(None, 7, BOOT);
-        clocks.server_said(NOON);
-        let kept = clocks.keep(Some(BOOT));
+        clocks.on_server_time(NOON);
+        let kept = clocks.to_kept(Some(BOOT));
         machine.pass(9 * MINUTE);
         machine.jump(jump);
         let clocks = machine.run(Some(&kept), 20, BOOT);
         assert!(near(clocks.now().at, Timestamp(NOON.0 + 9 * MINUTE)), "{jump}");
-        assert!(near(clocks.certain().unwrap(), Timestamp(NOON.0 + 9 * MINUTE)), "{jump}");
+        assert!(near(clocks.lower_bound().unwrap(), Timestamp(NOON.0 + 9 * MINUTE)), "{jump}");
         let reference = clocks.reference();
         assert_eq!((reference.server, reference.is_told, reference.steady_from), (Some(0), true, Seq(7)));
-        assert_eq!(clocks.jumped().map(|jump| jump.by), Some(jump).filter(|jump| *jump != 0));
+        assert_eq!(clocks.take_jump().map(|jump| jump.by), Some(jump).filter(|jump| *jump != 0));
     }
 }
 
 #[test]
-fn after_a_boot_nothing_is_certain_but_that_time_has_not_gone_back() {
+fn after_a_boot_the_lower_bound_is_the_last_known_time() {
     for jump in [2 * HOUR, -2 * HOUR, 2 * DAY, -2 * DAY] {
         let machine = Machine::at(NOON);
         let clocks = machine.run(None, 7, BOOT);
-        clocks.server_said(NOON);
-        let kept = clocks.keep(Some(BOOT));
+        clocks.on_server_time(NOON);
+        let kept = clocks.to_kept(Some(BOOT));
         machine.pass(9 * MINUTE);
         machine.jump(jump);
         let clocks = machine.run(Some(&kept), 20, "another boot");
@@ -166,36 +166,36 @@ fn after_a_boot_nothing_is_certain_but_that_time_has_not_gone_back() {
         assert!(clocks.now().at >= kept.now && !reference.is_told, "{jump}");
         assert_eq!(reference.steady_from, Seq(20));
         assert!(near(reference.by_server(clocks.now().at).unwrap(), kept.now), "{jump}: it is at least as late");
-        assert!(near(clocks.certain().unwrap(), kept.now), "{jump}");
+        assert!(near(clocks.lower_bound().unwrap(), kept.now), "{jump}");
         machine.pass(MINUTE);
-        assert!(near(clocks.certain().unwrap(), Timestamp(kept.now.0 + MINUTE)), "{jump}");
-        assert_eq!(clocks.jumped(), None, "nobody knows which clock is right");
-        clocks.server_said(Timestamp(NOON.0 + 10 * MINUTE));
+        assert!(near(clocks.lower_bound().unwrap(), Timestamp(kept.now.0 + MINUTE)), "{jump}");
+        assert_eq!(clocks.take_jump(), None, "nobody knows which clock is right");
+        clocks.on_server_time(Timestamp(NOON.0 + 10 * MINUTE));
         assert!(near(clocks.now().at, Timestamp(NOON.0 + 10 * MINUTE)), "{jump}");
-        assert!(near(clocks.certain().unwrap(), Timestamp(NOON.0 + 10 * MINUTE)), "{jump}");
+        assert!(near(clocks.lower_bound().unwrap(), Timestamp(NOON.0 + 10 * MINUTE)), "{jump}");
     }
 }
 
 #[test]
-fn a_run_whose_clock_was_years_ahead_makes_nothing_certain_for_the_next() {
+fn a_run_whose_clock_was_years_ahead_sets_no_lower_bound_for_the_next() {
     let machine = Machine::at(NOON);
-    let right = machine.run(None, 1, "1").keep(Some("1"));
+    let right = machine.run(None, 1, "1").to_kept(Some("1"));
     machine.jump(800 * DAY);
     let ahead = machine.run(Some(&right), 2, "2");
-    assert!(near(ahead.certain().unwrap(), NOON));
-    let ahead = ahead.keep(Some("2"));
+    assert!(near(ahead.lower_bound().unwrap(), NOON));
+    let ahead = ahead.to_kept(Some("2"));
     machine.jump(-800 * DAY);
-    assert!(near(machine.run(Some(&ahead), 3, "3").certain().unwrap(), NOON));
+    assert!(near(machine.run(Some(&ahead), 3, "3").lower_bound().unwrap(), NOON));
 }
 
 #[test]
-fn times_are_told_in_their_two_largest_units() {
-    let told = [MINUTE, 2 * HOUR, 2 * DAY, DAY + 3 * HOUR, -(HOUR + 5 * MINUTE), 2 * HOUR - 400_000].map(in_words);
+fn durations_are_written_in_their_two_largest_units() {
+    let told = [MINUTE, 2 * HOUR, 2 * DAY, DAY + 3 * HOUR, -(HOUR + 5 * MINUTE), 2 * HOUR - 400_000].map(describe);
     assert_eq!(told, ["1 min", "2 h", "2 days", "1 day 3 h", "1 h 5 min", "2 h"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn suspend_counts_although_the_monotonic_clock_stands_still() {
+async fn suspend_counts_although_the_monotonic_clock_stops() {
     let machine = Machine::at(NOON);
     let clocks = machine.run(None, 1, BOOT);
     let before = clocks.now();
@@ -210,20 +210,20 @@ proptest! {
     /// Whatever the computer's clock is set to, and wherever runs begin within a boot, the time of an entry is the time that
     /// has passed.
     #[test]
-    fn no_series_of_jumps_changes_what_time_it_is(
+    fn no_series_of_jumps_changes_the_time_of_the_run(
         steps in prop::collection::vec((-3 * DAY..3 * DAY, 0..20 * MINUTE, any::<bool>()), 1..40),
         says_the_time in any::<bool>(),
     ) {
         let machine = Machine::at(NOON);
         let mut clocks = machine.run(None, 1, BOOT);
         if says_the_time {
-            clocks.server_said(NOON);
+            clocks.on_server_time(NOON);
         }
         let mut right = clocks.now().at;
         for (jump, passes, starts_anew) in steps {
             machine.jump(jump);
             if starts_anew {
-                clocks = machine.run(Some(&clocks.keep(Some(BOOT))), 2, BOOT);
+                clocks = machine.run(Some(&clocks.to_kept(Some(BOOT))), 2, BOOT);
             }
             machine.pass(passes);
             right = Timestamp(right.0 + passes);
@@ -233,7 +233,7 @@ proptest! {
             prop_assert!(now.0.abs_diff(right.0) <= slew, "{now} is not {right}");
             if says_the_time {
                 prop_assert_eq!(clocks.reference().server, Some(0));
-                prop_assert_eq!(clocks.certain(), Some(now));
+                prop_assert_eq!(clocks.lower_bound(), Some(now));
             }
         }
     }

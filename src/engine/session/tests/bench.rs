@@ -32,7 +32,7 @@ use crate::settings::{Profile, ProfileId};
 pub(crate) const LIMIT: usize = 64 * 1024;
 pub(crate) const BEGIN: Timestamp = Timestamp(1_700_000_000_000_000);
 /// Virtual time after which something counts as never happening.
-const NEVER: Duration = Duration::from_hours(1);
+const LONG_AFTER: Duration = Duration::from_hours(1);
 
 /// The server's answer when it is asked for a token's expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(crate) struct Bench {
     /// The server's answer about a token.
     pub(crate) expiry: Arc<Mutex<Expiry>>,
     /// How often that was requested.
-    pub(crate) expiry_asked: Arc<AtomicU64>,
+    pub(crate) expiry_requests: Arc<AtomicU64>,
     pub(crate) network: Arc<Scripted>,
     pub(crate) journal_store: TestJournal,
     pub(crate) desired_state: watch::Sender<DesiredState>,
@@ -96,15 +96,15 @@ impl Bench {
         let woken = Arc::new(Notify::new());
         let bell = woken.clone();
         let profile = ProfileId::random();
-        let (event_sender, events) = event_queue::pair_of(profile, Arc::new(move || bell.notify_one()));
+        let (event_sender, events) = event_queue::channel_for(profile, Arc::new(move || bell.notify_one()));
         let journal_store = TestJournal::new(event_sender.clone());
         let spawner = TaskOwner::new(tokio::runtime::Handle::current(), event_sender.clone());
         let (network, servers) = Scripted::new();
         let pending_commands = PendingCommands::default();
         // There was no earlier run.
-        pending_commands.restored(true);
+        pending_commands.finish_restore(true);
         let (past, told) = oneshot::channel();
-        drop(past.send(PreviousRun { now: Timestamp(0), last_alive: None }));
+        drop(past.send(PreviousRun { now: Timestamp(0), last_seen: None }));
         let (_left, found) = oneshot::channel();
         let link_store = LinkStore::default();
         let kept = (pending_commands.clone(), link_store.clone());
@@ -131,12 +131,12 @@ impl Bench {
             while listens.wait_for(|listens| *listens).await.is_ok() && reported.recv().await.is_some() {}
         };
         spawner.spawn("listening", listening);
-        let (expiry, expiry_asked) = (Arc::new(Mutex::new(Expiry::Silent)), Arc::new(AtomicU64::new(0)));
+        let (expiry, expiry_requests) = (Arc::new(Mutex::new(Expiry::Silent)), Arc::new(AtomicU64::new(0)));
         let clocks = Clocks::new(clock, through_sleep);
         let parts = SessionConfig {
             profile,
             connector: network.clone(),
-            token_check: token_check(expiry.clone(), expiry_asked.clone()),
+            token_check: token_check(expiry.clone(), expiry_requests.clone()),
             journal_writer: journal_writer.clone(),
             link_store,
             event_sender: event_sender.clone(),
@@ -150,7 +150,7 @@ impl Bench {
             session::start(parts, DesiredState::new(TargetState::SignedOut, LIMIT), &spawner);
         Self {
             expiry,
-            expiry_asked,
+            expiry_requests,
             network,
             journal_store,
             desired_state,
@@ -175,7 +175,7 @@ impl Bench {
     /// A session whose target is to be online with the first token.
     pub(crate) fn online() -> Self {
         let bench = Self::new();
-        bench.aim(TargetState::Online(session_credentials(1)));
+        bench.set_target(TargetState::Online(session_credentials(1)));
         bench
     }
 
@@ -186,8 +186,8 @@ impl Bench {
         (bench, server)
     }
 
-    pub(crate) fn aim(&self, aim: TargetState) {
-        self.desired_state.send_modify(|desired_state| desired_state.aim = aim);
+    pub(crate) fn set_target(&self, aim: TargetState) {
+        self.desired_state.send_modify(|desired_state| desired_state.target = aim);
     }
 
     /// Waits for the next event that `pick` accepts; earlier ones are skipped.
@@ -203,7 +203,7 @@ impl Bench {
                 self.woken.notified().await;
             }
         };
-        tokio::time::timeout(NEVER, wanted).await.unwrap_or_else(|_elapsed| panic!("{what} never came"))
+        tokio::time::timeout(LONG_AFTER, wanted).await.unwrap_or_else(|_elapsed| panic!("{what} never came"))
     }
 
     /// Waits for the next status that `pick` accepts; earlier ones are skipped.
@@ -218,7 +218,7 @@ impl Bench {
                 self.woken.notified().await;
             }
         };
-        tokio::time::timeout(NEVER, wanted).await.unwrap_or_else(|_elapsed| panic!("{what} never came"))
+        tokio::time::timeout(LONG_AFTER, wanted).await.unwrap_or_else(|_elapsed| panic!("{what} never came"))
     }
 
     pub(crate) async fn state(&mut self) -> ConnectionState {
@@ -258,7 +258,7 @@ impl Bench {
     }
 
     /// Waits for the next `count` entries that the window receives; returns their ids.
-    pub(crate) async fn told(&mut self, count: usize) -> Vec<String> {
+    pub(crate) async fn received_ids(&mut self, count: usize) -> Vec<String> {
         let mut told = Vec::new();
         while told.len() < count {
             let entries = self
@@ -274,7 +274,7 @@ impl Bench {
     }
 
     /// All events until now.
-    pub(crate) fn told_by_now(&self) -> Vec<Event> {
+    pub(crate) fn drain_events(&self) -> Vec<Event> {
         let mut known = self.problem;
         let next = || self.events.next_problem(&mut known).or_else(|| self.events.try_next());
         std::iter::from_fn(next).collect()
@@ -282,7 +282,7 @@ impl Bench {
 
     /// The other end of the next connection.
     pub(crate) async fn connection(&mut self) -> DuplexStream {
-        let next = tokio::time::timeout(NEVER, self.servers.recv()).await;
+        let next = tokio::time::timeout(LONG_AFTER, self.servers.recv()).await;
         next.expect("nobody connects").expect("the network is gone")
     }
 
@@ -294,19 +294,19 @@ impl Bench {
     /// The next connection, joined.
     pub(crate) async fn join(&mut self) -> Server {
         let mut server = self.server().await;
-        server.accept().await;
+        server.accept_join().await;
         self.until(|state| *state == ConnectionState::Live).await;
         server
     }
 }
 
 /// Waits until all tasks and the journal's threads are idle: a paused clock advances only then.
-pub(crate) async fn settle() {
+pub(crate) async fn run_until_idle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
 /// The target after a REST call found the token invalid.
-pub(crate) fn token_dead() -> TargetState {
+pub(crate) fn invalid_token() -> TargetState {
     TargetState::Refused { why: Arc::new(RestError::Unauthorised(String::new())) }
 }
 

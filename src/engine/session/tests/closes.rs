@@ -11,7 +11,7 @@ use crate::engine::events::event::{ConnectionState, Event};
 use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::Server;
 
-use super::bench::{Bench, session_credentials, settle};
+use super::bench::{Bench, run_until_idle, session_credentials};
 
 /// Makes a server close a connection with any code and any bytes as a reason.
 async fn close(server: &mut Server, code: u16, reason: &[u8]) {
@@ -33,7 +33,7 @@ async fn decline(bench: &mut Bench, status: &str, fields: &str) -> (Duration, u3
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_close_code_is_told_with_its_reason_and_tried_again() {
+async fn every_close_code_is_shown_with_its_reason_and_retried() {
     let mut bench = Bench::online();
     for code in 1000..=4999 {
         let mut server = bench.join().await;
@@ -41,19 +41,19 @@ async fn every_close_code_is_told_with_its_reason_and_tried_again() {
         let (_, _, why) = bench.failure().await;
         assert!(why.starts_with(&format!("The server closed the connection with code {code}")), "{why}");
         assert!(why.contains(": why␛[31m, hidden.") && !why.contains("T-1"), "{why}");
-        bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
+        bench.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
     }
     for (code, meaning) in [(1000, "normal end"), (1012, "restart"), (1014, "bad gateway"), (3003, "forbidden")] {
         let mut server = bench.join().await;
         close(&mut server, code, b"").await;
         let (_, _, why) = bench.failure().await;
         assert!(why.starts_with(&format!("The server closed the connection with code {code} ({meaning}).")), "{why}");
-        bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
+        bench.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reason_that_was_cut_within_a_letter_is_shown_and_is_no_lost_message() {
+async fn a_close_reason_cut_within_a_character_is_shown_and_is_no_lost_message() {
     let mut bench = Bench::online();
     let mut server = bench.join().await;
     close(&mut server, 1011, "Über".as_bytes().get(..1).unwrap()).await;
@@ -62,12 +62,12 @@ async fn a_reason_that_was_cut_within_a_letter_is_shown_and_is_no_lost_message()
     let mut server = bench.join().await;
     server.frame(Frame::Close(None)).await;
     assert_eq!(bench.failure().await.2, "The server closed the connection.");
-    let notices = bench.told_by_now().into_iter().filter(|event| matches!(event, Event::Notice(_)));
+    let notices = bench.drain_events().into_iter().filter(|event| matches!(event, Event::Notice(_)));
     assert_eq!(notices.count(), 0, "a notice of a message that was lost");
 }
 
 #[tokio::test(start_paused = true)]
-async fn closes_by_a_policy_after_each_join_are_waited_for_longer_and_say_what_to_do() {
+async fn repeated_policy_closes_lengthen_the_wait_and_say_what_to_do() {
     for code in [1008, 4000, 4401, 4999] {
         let mut bench = Bench::online();
         let mut waits = Vec::new();
@@ -84,9 +84,9 @@ async fn closes_by_a_policy_after_each_join_are_waited_for_longer_and_say_what_t
         let grows = waits[1..8].is_sorted() && waits[9..].iter().all(|wait| (150..=300).contains(&wait.as_secs()));
         assert!(grows, "{code}: {waits:?}");
         // The operator can retry immediately, and a new token starts afresh.
-        bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
+        bench.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
         bench.join().await;
-        bench.aim(TargetState::Online(session_credentials(2)));
+        bench.set_target(TargetState::Online(session_credentials(2)));
         let mut server = bench.join().await;
         close(&mut server, code, b"").await;
         let (wait, _, why) = bench.failure().await;
@@ -95,7 +95,7 @@ async fn closes_by_a_policy_after_each_join_are_waited_for_longer_and_say_what_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_held_for_long_is_not_closed_because_of_its_join() {
+async fn a_close_of_a_long_connection_does_not_count_as_a_repeated_policy_close() {
     let mut bench = Bench::online();
     for _ in 0..4 {
         let mut server = bench.join().await;
@@ -110,7 +110,7 @@ async fn a_connection_that_held_for_long_is_not_closed_because_of_its_join() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_asks_to_wait_is_not_asked_again_before_and_never_waited_for_longer_than_five_minutes() {
+async fn a_server_that_asks_to_wait_is_retried_then_or_after_five_minutes_at_most() {
     let mut bench = Bench::online();
     for (status, fields, least, most, words) in [
         ("503 Busy", "Retry-After: 120\r\n", 120, 120, "The server asks to wait 2 min."),
@@ -139,28 +139,28 @@ async fn a_server_that_asks_to_wait_is_not_asked_again_before_and_never_waited_f
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_operator_cuts_a_wait_short_that_the_server_asked_for() {
+async fn only_the_operator_cuts_a_requested_wait_short() {
     let mut bench = Bench::online();
     decline(&mut bench, "503 Busy", "Retry-After: 250\r\n").await;
     let attempts = bench.network.attempts();
     // The machine slept, but not long enough.
     bench.slept.fetch_add(100, Ordering::SeqCst);
-    bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
-    settle().await;
+    bench.desired_state.send_modify(|desired_state| desired_state.resume_count += 1);
+    run_until_idle().await;
     assert_eq!(bench.network.attempts(), attempts);
     let start = Instant::now();
     decline(&mut bench, "503 Busy", "Retry-After: 250\r\n").await;
     assert!(start.elapsed() <= Duration::from_secs(151), "the time asleep did not count: {:?}", start.elapsed());
     // Now it slept long enough.
     bench.slept.fetch_add(300, Ordering::SeqCst);
-    bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.resume_count += 1);
     let start = Instant::now();
     decline(&mut bench, "503 Busy", "Retry-After: 250\r\n").await;
     assert!(start.elapsed() <= Duration::from_secs(1), "{:?}", start.elapsed());
-    bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
     let start = Instant::now();
     bench.join().await;
     assert!(start.elapsed() <= Duration::from_secs(1), "{:?}", start.elapsed());
-    bench.aim(TargetState::Offline);
+    bench.set_target(TargetState::Offline);
     bench.until(|state| *state == ConnectionState::Offline).await;
 }

@@ -11,33 +11,33 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use crate::activity::{GapCause, GapState, StatusAnswer};
 use crate::engine::events::event::ConnectionState;
 use crate::engine::session::desired_state::TargetState;
-use crate::engine::test_support::{Network, Relay, Server, done};
+use crate::engine::test_support::{Network, Relay, Server, outcome_message};
 
-use super::bench::{Bench, LIMIT, session_credentials, settle};
+use super::bench::{Bench, LIMIT, run_until_idle, session_credentials};
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_network_or_server_that_keeps_silent_is_given_up_after_ten_seconds() {
+async fn a_silent_network_or_server_times_out_after_ten_seconds() {
     let mut bench = Bench::new();
     for network in [Network::Silent, Network::Connects] {
-        bench.network.be(network);
-        bench.aim(TargetState::Online(session_credentials(1)));
+        bench.network.set_network(network);
+        bench.set_target(TargetState::Online(session_credentials(1)));
         bench.until(|state| *state == ConnectionState::Connecting).await;
         let start = Instant::now();
         let (_, _, why) = bench.failure().await;
         assert_eq!(start.elapsed(), seconds(10), "{why}");
         assert!(why.ends_with("did not answer within 10 s."), "{why}");
         assert_eq!(bench.network.open(), 0);
-        bench.aim(TargetState::Offline);
+        bench.set_target(TargetState::Offline);
         bench.until(|state| *state == ConnectionState::Offline).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_join_that_is_not_answered_is_given_up_after_five_seconds() {
+async fn an_unanswered_join_times_out_after_five_seconds() {
     let mut bench = Bench::online();
     let _server = bench.server().await;
     bench.until(|state| *state == ConnectionState::Joining).await;
@@ -58,20 +58,20 @@ async fn a_server_that_does_not_answer_pings_is_dead_after_25_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_whose_packets_are_dropped_is_dead_after_25_seconds_though_both_ends_live() {
+async fn a_connection_whose_packets_are_dropped_is_dead_after_25_seconds() {
     let mut bench = Bench::online();
     let (relay, far, relaying) = Relay::between(bench.connection().await);
     bench.spawner.spawn("relaying", relaying);
     let mut server = Server::upgrade(far).await;
-    server.accept().await;
+    server.accept_join().await;
     bench.until(|state| *state == ConnectionState::Live).await;
     // The server reads, and answers pings as long as any arrive.
     let alive = tokio::time::timeout(seconds(3_600), server.request()).await;
     assert!(alive.is_err(), "{alive:?}");
-    server.send(&done("last")).await;
-    bench.told(1).await;
+    server.send(&outcome_message("last")).await;
+    bench.received_ids(1).await;
 
-    relay.lose();
+    relay.blackhole();
     let start = Instant::now();
     let (_, _, why) = tokio::select! {
         failure = bench.failure() => failure,
@@ -83,7 +83,7 @@ async fn a_connection_whose_packets_are_dropped_is_dead_after_25_seconds_though_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_answers_pings_lives_for_hours() {
+async fn a_connection_whose_server_answers_pings_stays_up_for_hours() {
     let (bench, mut server) = Bench::live().await;
     // The server answers pings only while the test reads.
     let quiet = tokio::time::timeout(seconds(6 * 3_600), server.request()).await;
@@ -92,17 +92,17 @@ async fn a_server_that_answers_pings_lives_for_hours() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_sleep_of_the_machine_a_dead_connection_is_found_within_three_seconds() {
+async fn after_a_sleep_a_dead_connection_is_detected_within_three_seconds() {
     let (mut bench, _server) = Bench::live().await;
     tokio::time::sleep(seconds(1)).await;
     let start = Instant::now();
-    bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.resume_count += 1);
     bench.failure().await;
     assert_eq!(start.elapsed(), seconds(3));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_of_another_kind_is_tried_again() {
+async fn a_join_refused_for_another_reason_is_retried() {
     let mut bench = Bench::online();
     let mut server = bench.server().await;
     let join = server.request().await.unwrap();
@@ -113,7 +113,7 @@ async fn a_refusal_of_another_kind_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_wait_is_reset_only_after_thirty_seconds_of_being_joined() {
+async fn the_backoff_is_reset_only_after_thirty_seconds_joined() {
     let mut bench = Bench::online();
     for attempt in 1..=4 {
         let mut server = bench.join().await;
@@ -134,9 +134,9 @@ async fn the_wait_is_reset_only_after_thirty_seconds_of_being_joined() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hours_without_a_server_are_tried_through_with_jitter_up_to_twenty_seconds() {
+async fn without_a_server_retries_continue_for_hours_with_jitter_up_to_twenty_seconds() {
     let mut bench = Bench::online();
-    bench.network.be(Network::Refuses);
+    bench.network.set_network(Network::Refuses);
     let start = Instant::now();
     let mut longest = Duration::ZERO;
     let mut last = 0;
@@ -149,36 +149,36 @@ async fn hours_without_a_server_are_tried_through_with_jitter_up_to_twenty_secon
     }
     assert!(longest > seconds(19), "{longest:?}: no jitter up to the cap");
     assert!((3_600..6_000).contains(&last), "{last} attempts in 12 hours: not 10 s apart in the mean");
-    bench.network.be(Network::Connects);
+    bench.network.set_network(Network::Connects);
     bench.join().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_now_and_waking_up_do_not_wait() {
+async fn retry_now_and_a_resume_skip_the_wait() {
     let mut bench = Bench::online();
-    bench.network.be(Network::Refuses);
+    bench.network.set_network(Network::Refuses);
     for n in 1..=20 {
         bench.failure().await;
         let start = Instant::now();
-        bench
-            .desired_state
-            .send_modify(|desired_state| if n % 2 == 0 { desired_state.retry += 1 } else { desired_state.woken += 1 });
+        bench.desired_state.send_modify(|desired_state| {
+            if n % 2 == 0 { desired_state.retry_count += 1 } else { desired_state.resume_count += 1 }
+        });
         bench.until(|state| *state == ConnectionState::Connecting).await;
         assert_eq!(start.elapsed(), Duration::ZERO);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_is_asked_for_while_the_failure_is_still_being_told_is_not_lost() {
+async fn a_retry_requested_while_the_failure_is_being_reported_is_not_lost() {
     let mut bench = Bench::online();
     for _ in 0..20 {
-        bench.network.be(Network::Refuses);
-        bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
+        bench.network.set_network(Network::Refuses);
+        bench.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
         // The window knows of the failure; the supervisor, which is busy, does not yet.
         bench.reporting.send_replace(false);
         bench.failure().await;
-        bench.network.be(Network::Connects);
-        bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
+        bench.network.set_network(Network::Connects);
+        bench.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
         bench.reporting.send_replace(true);
         let start = Instant::now();
         let server = bench.join().await;
@@ -189,16 +189,16 @@ async fn a_retry_that_is_asked_for_while_the_failure_is_still_being_told_is_not_
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_servers_and_operators_do_there_is_one_socket_and_nothing_heard_is_lost() {
+async fn whatever_servers_and_operators_do_there_is_one_socket_and_no_message_is_lost() {
     for seed in 0..40 {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut bench = Bench::online();
         let mut sent = Vec::new();
         for round in 0..25 {
-            bench.network.be(Network::Connects);
+            bench.network.set_network(Network::Connects);
             // A session that is waiting, connecting or idle goes online now.
-            bench.aim(TargetState::Online(session_credentials(1)));
-            bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
+            bench.set_target(TargetState::Online(session_credentials(1)));
+            bench.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
             let mut server = bench.server().await;
             match random.u8(0..6) {
                 0 => {}
@@ -206,20 +206,20 @@ async fn whatever_servers_and_operators_do_there_is_one_socket_and_nothing_heard
                     server.request().await;
                 }
                 2 => {
-                    server.accept().await;
+                    server.accept_join().await;
                 }
                 kind => {
-                    server.accept().await;
+                    server.accept_join().await;
                     for n in 0..random.usize(1..200) {
                         let id = format!("{round}-{n}");
-                        server.send(&done(&id)).await;
+                        server.send(&outcome_message(&id)).await;
                         sent.push(id);
                     }
                     match kind {
                         // An orderly close: everything before it has to be received.
                         3 => server.frame(Frame::Close(None)).await,
                         4 => {
-                            bench.aim(TargetState::Offline);
+                            bench.set_target(TargetState::Offline);
                             while server.request().await.is_some_and(|request| request["action"] != "leaveChannel") {}
                             server.send(&json!({"status": 200})).await;
                         }
@@ -235,17 +235,17 @@ async fn whatever_servers_and_operators_do_there_is_one_socket_and_nothing_heard
             }
             drop(server);
         }
-        bench.aim(TargetState::Stopped);
+        bench.set_target(TargetState::Stopped);
         assert_eq!((&mut bench.session).await, Some(()), "it panicked");
         // The journal writer may still be writing.
-        settle().await;
+        run_until_idle().await;
         assert_eq!(bench.journal_store.ids(), sent, "seed {seed}");
         assert_eq!((bench.network.open(), bench.network.most_open()), (0, 1), "seed {seed}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_of_different_sizes_above_the_limit_are_each_said_and_the_third_in_a_row_offers_a_larger_one() {
+async fn each_message_above_the_limit_is_reported_and_the_third_in_a_row_offers_a_larger_limit() {
     let mut bench = Bench::online();
     let lost = [LIMIT + 1, 3 * LIMIT, LIMIT + 1, 5 * LIMIT, LIMIT + 1];
     for (index, size) in lost.into_iter().enumerate() {
@@ -278,7 +278,7 @@ async fn text_that_is_not_utf_8_is_a_notice_and_a_new_connection() {
     assert!(notice.sentence().contains("not valid UTF-8"), "{}", notice.sentence());
     assert!(notice.remedy.is_none());
     bench.join().await;
-    settle().await;
+    run_until_idle().await;
     assert_eq!(bench.journal_store.ids().len(), 1, "a row says that it was lost");
     let gap = bench.journal_store.gaps().pop().expect("a gap");
     assert_eq!(gap.cause, GapCause::MessageLost);
@@ -287,7 +287,7 @@ async fn text_that_is_not_utf_8_is_a_notice_and_a_new_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_is_lost_before_the_join_stays_missing_too() {
+async fn a_message_lost_before_the_join_is_reported_too() {
     let (mut bench, server) = Bench::live().await;
     drop(server);
     bench.failure().await;
@@ -296,42 +296,48 @@ async fn a_message_that_is_lost_before_the_join_stays_missing_too() {
     server.frame(Frame::text("x".repeat(LIMIT + 1))).await;
     bench.failure().await;
     let _server = bench.join().await;
-    settle().await;
+    run_until_idle().await;
     let gaps = bench.journal_store.gaps();
     assert_eq!((gaps.len(), gaps[0].cause, gaps[0].to.is_some()), (1, GapCause::MessageLost, true));
     assert_eq!(bench.journal_store.ids().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_can_not_be_read_is_an_entry_and_the_next_message_is_read() {
+async fn an_unreadable_message_is_an_entry_and_the_next_one_is_read() {
     let (mut bench, mut server) = Bench::live().await;
     for frame in
         [Frame::text("not JSON"), Frame::binary(vec![1, 2, 3]), Frame::text(r#"{"data":5}"#), Frame::text("[1]")]
     {
         server.frame(frame).await;
     }
-    server.send(&done("next")).await;
-    let told = bench.told(5).await;
+    server.send(&outcome_message("next")).await;
+    let told = bench.received_ids(5).await;
     assert_eq!(told.last().unwrap(), "next");
     assert_eq!(bench.network.attempts(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn several_messages_in_one_frame_are_read_in_order_also_around_the_answer_to_the_join() {
+async fn several_messages_in_one_frame_are_read_in_order_even_around_the_join_reply() {
     let mut bench = Bench::online();
     let mut server = bench.server().await;
     let request = server.request().await.expect("it joins");
     let answer = json!({"status": 200, "correlationId": request["correlationId"], "data": {"channelId": "ch-1"}});
-    server.frame(Frame::text(format!("{}\n{answer}\n{}", done("before"), done("after")))).await;
+    server.frame(Frame::text(format!("{}\n{answer}\n{}", outcome_message("before"), outcome_message("after")))).await;
     bench.until(|state| *state == ConnectionState::Live).await;
-    server.frame(Frame::text(format!("[{},{{\"data\":[{}]}}]", done("a"), done("b")["data"].clone()))).await;
-    server.frame(Frame::binary(format!("{}{}", done("c"), done("d")).into_bytes())).await;
-    assert_eq!(bench.told(6).await, ["before", "after", "a", "b", "c", "d"]);
+    server
+        .frame(Frame::text(format!(
+            "[{},{{\"data\":[{}]}}]",
+            outcome_message("a"),
+            outcome_message("b")["data"].clone()
+        )))
+        .await;
+    server.frame(Frame::binary(format!("{}{}", outcome_message("c"), outcome_message("d")).into_bytes())).await;
+    assert_eq!(bench.received_ids(6).await, ["before", "after", "a", "b", "c", "d"]);
     assert_eq!(bench.network.attempts(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_servers_reason_for_closing_is_told_without_secrets() {
+async fn the_servers_close_reason_is_shown_without_secrets() {
     use tokio_tungstenite::tungstenite::protocol::CloseFrame;
     use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
     let (mut bench, mut server) = Bench::live().await;

@@ -9,10 +9,10 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use crate::activity::{Fact, GapCause};
 use crate::engine::events::action::Action;
 use crate::engine::events::event::Event;
-use crate::engine::test_support::{Server, done};
+use crate::engine::test_support::{Server, outcome_message};
 use crate::protocol::{CommandStatus, Message, UnreadableReason};
 
-use super::bench::{Bench, LIMIT, settle};
+use super::bench::{Bench, LIMIT, run_until_idle};
 
 /// How a message is sent.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,7 @@ async fn send(server: &mut Server, kind: Data, form: Form, bytes: &[u8]) {
 
 /// The outcome of a command in this many bytes.
 fn outcome(size: usize) -> Vec<u8> {
-    let mut message = done("c");
+    let mut message = outcome_message("c");
     message["data"]["body"] = "".into();
     let empty = message.to_string().len();
     message["data"]["body"] = "x".repeat(size - empty).into();
@@ -55,7 +55,7 @@ fn outcome(size: usize) -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outcome_and_bytes_are_read_in_every_size_whole_and_in_fragments() {
+async fn text_and_binary_messages_are_read_in_every_size_whole_and_in_fragments() {
     let (mut bench, mut server) = Bench::live().await;
     let mut sent = Vec::new();
     // The lengths around which the header of a frame changes, and the message limit.
@@ -69,7 +69,7 @@ async fn an_outcome_and_bytes_are_read_in_every_size_whole_and_in_fragments() {
             }
         }
     }
-    bench.told(sent.len()).await;
+    bench.received_ids(sent.len()).await;
     let entries = bench.journal_store.entries();
     let read = entries.iter().map(|entry| match &entry.fact {
         Fact::Heard(Message::Command(report)) if report.status == CommandStatus::Succeeded => {
@@ -83,12 +83,12 @@ async fn an_outcome_and_bytes_are_read_in_every_size_whole_and_in_fragments() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_byte_is_no_plural() {
+async fn one_byte_is_written_in_the_singular() {
     let (mut bench, mut server) = Bench::live().await;
     for (kind, bytes) in [(Data::Text, &b"x"[..]), (Data::Binary, &[0x9f]), (Data::Text, b"xy"), (Data::Text, b"5")] {
         send(&mut server, kind, Whole, bytes).await;
     }
-    bench.told(4).await;
+    bench.received_ids(4).await;
     let told = bench.journal_store.entries().into_iter().map(|entry| match entry.fact {
         Fact::Unreadable { reason, size } => reason.describe(size),
         other => panic!("{other:?}"),
@@ -106,7 +106,7 @@ async fn one_byte_is_no_plural() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_loss_is_reported_and_from_the_third_in_a_row_on_the_waits_grow_and_the_operator_learns_what_to_do() {
+async fn each_lost_message_is_reported_and_from_the_third_on_waits_grow_and_the_notice_says_what_to_do() {
     let above = || vec![b'x'; LIMIT + 1];
     let not_utf8 = || b"{\"data\": \xff\xfe}".to_vec();
     for (kind, form, bytes, is_above) in [
@@ -127,7 +127,7 @@ async fn each_loss_is_reported_and_from_the_third_in_a_row_on_the_waits_grow_and
                 () = tokio::time::sleep(Duration::from_mins(1)) => {}
                 request = server.request() => panic!("{request:?}"),
             }
-            server.send(&done("fits")).await;
+            server.send(&outcome_message("fits")).await;
             send(&mut server, kind, form, &bytes).await;
             if attempt <= 3 {
                 let notice = bench.notice().await;
@@ -159,8 +159,8 @@ async fn each_loss_is_reported_and_from_the_third_in_a_row_on_the_waits_grow_and
             "{case}: {waits:?}"
         );
         assert!(waits[5..].iter().all(|wait| *wait >= 149), "{case}: {waits:?}");
-        settle().await;
-        let further = bench.told_by_now().into_iter().filter(|event| matches!(event, Event::Notice(_)));
+        run_until_idle().await;
+        let further = bench.drain_events().into_iter().filter(|event| matches!(event, Event::Notice(_)));
         assert_eq!(further.count(), 0, "{case}: the same loss is reported again and again");
         let ids = bench.journal_store.ids();
         let (kept, lost): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| id == "fits");

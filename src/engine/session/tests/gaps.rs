@@ -8,9 +8,9 @@ use serde_json::json;
 use crate::activity::{ActivityKey, Entry, GapCause, Timestamp};
 use crate::engine::events::event::ConnectionState;
 use crate::engine::session::desired_state::TargetState;
-use crate::engine::test_support::{Server, done};
+use crate::engine::test_support::{Server, outcome_message};
 
-use super::bench::{Bench, session_credentials, settle};
+use super::bench::{Bench, run_until_idle, session_credentials};
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -25,43 +25,43 @@ async fn hold(server: &mut Server, time: Duration) {
 async fn a_lost_connection_is_a_gap_from_its_last_sign_of_life_to_the_next_join() {
     let (mut bench, mut server) = Bench::live().await;
     hold(&mut server, seconds(100)).await;
-    server.send(&done("last")).await;
-    bench.told(1).await;
+    server.send(&outcome_message("last")).await;
+    bench.received_ids(1).await;
     let from = (bench.now)();
     // The server does not read, so no pong comes. The connection is dead 25 s later.
     bench.failure().await;
-    settle().await;
+    run_until_idle().await;
     let gaps = bench.journal_store.gaps();
     assert_eq!(gaps.len(), 1);
     assert_eq!((gaps[0].to, gaps[0].cause), (None, GapCause::Disconnected));
     assert!(from.since(gaps[0].from) < seconds(1) && gaps[0].from.since(from) < seconds(1), "{gaps:?}");
     let _server = bench.join().await;
     let joined = (bench.now)();
-    settle().await;
+    run_until_idle().await;
     let gaps = bench.journal_store.gaps();
     assert_eq!((gaps.len(), gaps[0].to), (1, Some(joined)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn disconnecting_is_a_gap_too_and_it_names_what_was_open() {
+async fn disconnecting_is_a_gap_that_names_the_open_commands() {
     let (mut bench, mut server) = Bench::live().await;
     hold(&mut server, seconds(60)).await;
     let pending = json!({"data": {"type": "X-DPT-CAB-ID", "id": "open", "command_status": 1}});
     let preparing = json!({"data": {"type": "X-DPT-CAB-REQUEST-ID", "id": "r", "output_type": 0, "body": "Soon"}});
-    for message in [done("done"), pending, preparing] {
+    for message in [outcome_message("done"), pending, preparing] {
         server.send(&message).await;
     }
-    bench.told(3).await;
-    bench.aim(TargetState::Offline);
+    bench.received_ids(3).await;
+    bench.set_target(TargetState::Offline);
     server.request().await.expect("it leaves");
     server.send(&json!({"status": 200})).await;
     bench.until(|state| *state == ConnectionState::Offline).await;
     let from = (bench.now)();
     tokio::time::sleep(seconds(3_600)).await;
-    bench.aim(TargetState::Online(session_credentials(1)));
+    bench.set_target(TargetState::Online(session_credentials(1)));
     let _server = bench.join().await;
     let joined = (bench.now)();
-    settle().await;
+    run_until_idle().await;
     let gaps = bench.journal_store.gaps();
     assert_eq!(gaps.len(), 1);
     assert_eq!((gaps[0].from, gaps[0].to), (from, Some(joined)));
@@ -69,13 +69,13 @@ async fn disconnecting_is_a_gap_too_and_it_names_what_was_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_thousand_reconnects_that_do_not_hold_are_one_gap_over_all_of_them() {
+async fn ten_thousand_short_reconnects_are_one_gap() {
     let mut bench = Bench::online();
     let mut first_loss = None;
     for n in 0..10_000 {
         let mut server = bench.join().await;
-        server.send(&done(&n.to_string())).await;
-        bench.told(1).await;
+        server.send(&outcome_message(&n.to_string())).await;
+        bench.received_ids(1).await;
         first_loss = first_loss.or(Some((bench.now)()));
         drop(server);
     }
@@ -90,13 +90,13 @@ async fn ten_thousand_reconnects_that_do_not_hold_are_one_gap_over_all_of_them()
     // The connection has held, so the next loss is another gap.
     drop(server);
     let _server = bench.join().await;
-    settle().await;
+    run_until_idle().await;
     assert_eq!(bench.journal_store.gaps().len(), 2);
 }
 
 /// REVIEW B13.
 #[tokio::test(start_paused = true)]
-async fn what_a_flapping_connection_writes_grows_with_its_losses_and_with_what_is_open_but_not_with_their_product() {
+async fn a_flapping_connection_writes_no_more_than_its_losses_plus_the_open_commands() {
     let mut written = Vec::new();
     for (losses, open) in [(1, 10), (1, 400), (200, 10), (200, 400)] {
         let (mut bench, mut server) = Bench::live().await;
@@ -104,17 +104,17 @@ async fn what_a_flapping_connection_writes_grows_with_its_losses_and_with_what_i
             let id = format!("{n:036}");
             server.send(&json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 1}})).await;
         }
-        bench.told(open).await;
+        bench.received_ids(open).await;
         for _ in 0..losses {
             drop(server);
             server = bench.join().await;
         }
         // It is listed as well, although the gap has already ended.
         server.send(&json!({"data": {"type": "X-DPT-CAB-ID", "id": "late", "command_status": 1}})).await;
-        bench.told(1).await;
+        bench.received_ids(1).await;
         drop(server);
         let _server = bench.join().await;
-        settle().await;
+        run_until_idle().await;
         let gaps = bench.journal_store.gaps();
         assert_eq!((gaps.len(), gaps[0].open.len()), (1, open + 1), "{losses} losses");
         let entries = bench.journal_store.entries();
@@ -126,17 +126,17 @@ async fn what_a_flapping_connection_writes_grows_with_its_losses_and_with_what_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn hours_of_suspend_count_although_the_monotonic_clock_stands_still() {
+async fn hours_of_suspend_count_although_the_monotonic_clock_stops() {
     let (mut bench, mut server) = Bench::live().await;
     hold(&mut server, seconds(50)).await;
     let from = (bench.now)();
     // Six hours of sleep: the time of day and the clock that counts sleep advance, tokio's clock does not.
     bench.slept.store(6 * 3_600, Ordering::SeqCst);
     bench.set_by.store(6 * 3_600 * 1_000_000, Ordering::SeqCst);
-    bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.resume_count += 1);
     bench.failure().await;
     let _server = bench.join().await;
-    settle().await;
+    run_until_idle().await;
     let gap = bench.journal_store.gaps().pop().expect("a gap");
     assert_eq!(gap.cause, GapCause::Asleep);
     assert!(gap.from <= from.plus(seconds(1)) && gap.from.plus(seconds(21)) >= from, "{gap:?} begins at {from:?}");
@@ -145,21 +145,21 @@ async fn hours_of_suspend_count_although_the_monotonic_clock_stands_still() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_back_or_forward_changes_no_gaps_length() {
+async fn setting_the_clock_does_not_change_the_length_of_a_gap() {
     const HOUR: i64 = 3_600_000_000;
     for by in [-2 * HOUR, 2 * HOUR] {
         let (mut bench, mut server) = Bench::live().await;
         hold(&mut server, seconds(50)).await;
-        server.send(&done("last")).await;
-        bench.told(1).await;
-        bench.aim(TargetState::Offline);
+        server.send(&outcome_message("last")).await;
+        bench.received_ids(1).await;
+        bench.set_target(TargetState::Offline);
         bench.until(|state| *state == ConnectionState::Offline).await;
         bench.set_by.store(by, Ordering::SeqCst);
         tokio::time::sleep(seconds(600)).await;
-        bench.aim(TargetState::Online(session_credentials(1)));
+        bench.set_target(TargetState::Online(session_credentials(1)));
         let _server = bench.join().await;
         let joined = (bench.now)();
-        settle().await;
+        run_until_idle().await;
         let gap = bench.journal_store.gaps().pop().expect("a gap");
         let lasted = gap.to.expect("an end").since(gap.from);
         assert!(lasted >= seconds(600) && lasted <= seconds(603), "set by {by}: {lasted:?}");

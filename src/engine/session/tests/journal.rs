@@ -7,15 +7,15 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 
 use crate::activity::Seq;
 use crate::engine::events::event::{Event, Severity};
-use crate::engine::test_support::done;
+use crate::engine::test_support::outcome_message;
 
 use super::bench::Bench;
 
-/// The entries of the next [`Event::NotKept`], by their numbers and ids.
-async fn not_kept(bench: &mut Bench) -> Vec<(Seq, String)> {
+/// The entries of the next [`Event::Unpersisted`], by their numbers and ids.
+async fn next_unpersisted(bench: &mut Bench) -> Vec<(Seq, String)> {
     bench
         .wait("what is not kept", |event| match event {
-            Event::NotKept { entries, .. } => {
+            Event::Unpersisted { entries, .. } => {
                 Some(entries.iter().map(|entry| (entry.seq, entry.key.id().to_owned())).collect())
             }
             _ => None,
@@ -24,15 +24,15 @@ async fn not_kept(bench: &mut Bench) -> Vec<(Seq, String)> {
 }
 
 /// Waits for the notice that the journal can be written again.
-async fn written_again(bench: &mut Bench) {
+async fn journal_writable(bench: &mut Bench) {
     while !bench.notice().await.sentence().contains("can be written again") {}
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_journal_refuses_is_shown_as_not_kept_at_once_and_kept_by_itself_when_it_can_be() {
+async fn entries_that_the_journal_refuses_are_shown_as_unpersisted_and_persisted_later() {
     let (mut bench, mut server) = Bench::live().await;
-    bench.journal_store.refuse(true);
-    server.send(&done("0")).await;
+    bench.journal_store.set_refusing(true);
+    server.send(&outcome_message("0")).await;
     let notice = bench.notice().await;
     assert_eq!(notice.severity, Severity::Error);
     assert!(
@@ -40,12 +40,12 @@ async fn what_the_journal_refuses_is_shown_as_not_kept_at_once_and_kept_by_itsel
         "{}",
         notice.sentence()
     );
-    let mut shown = not_kept(&mut bench).await;
+    let mut shown = next_unpersisted(&mut bench).await;
     for n in 1..100 {
-        server.send(&done(&n.to_string())).await;
+        server.send(&outcome_message(&n.to_string())).await;
     }
     while shown.len() < 100 {
-        shown.extend(not_kept(&mut bench).await);
+        shown.extend(next_unpersisted(&mut bench).await);
     }
     let ids: Vec<String> = (0..100).map(|n| n.to_string()).collect();
     assert_eq!(shown.iter().map(|(_, id)| id.clone()).collect::<Vec<_>>(), ids);
@@ -54,13 +54,13 @@ async fn what_the_journal_refuses_is_shown_as_not_kept_at_once_and_kept_by_itsel
         () = tokio::time::sleep(Duration::from_hours(1)) => {}
         request = server.request() => panic!("{request:?}"),
     }
-    let told = bench.told_by_now();
+    let told = bench.drain_events();
     assert!(!told.iter().any(|event| matches!(event, Event::Committed { .. })), "taken for durable");
     assert!(!told.iter().any(|event| matches!(event, Event::Notice(_))), "told again and again: {told:?}");
-    bench.journal_store.refuse(false);
+    bench.journal_store.set_refusing(false);
     let kept = bench
         .wait("what is kept", |event| match event {
-            Event::Kept { from, to, count, .. } => Some((from, to, count)),
+            Event::Persisted { from, to, count, .. } => Some((from, to, count)),
             Event::Committed { entries, .. } => panic!("told twice: {entries:?}"),
             _ => None,
         })
@@ -68,28 +68,28 @@ async fn what_the_journal_refuses_is_shown_as_not_kept_at_once_and_kept_by_itsel
     let first = bench.journal_store.entries().iter().find(|entry| entry.key.id() == "0").expect("it is written").seq;
     assert_eq!(kept, (shown[0].0, first, 100));
     assert_eq!(bench.journal_store.ids(), ids);
-    written_again(&mut bench).await;
+    journal_writable(&mut bench).await;
     // From here on everything works as usual.
-    server.send(&done("later")).await;
-    assert_eq!(bench.told(1).await, ["later"]);
+    server.send(&outcome_message("later")).await;
+    assert_eq!(bench.received_ids(1).await, ["later"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gap_that_begins_and_ends_while_the_journal_refuses_is_in_it_afterwards_with_what_was_open() {
+async fn a_gap_while_the_journal_refuses_is_persisted_later_with_its_open_commands() {
     let (mut bench, mut server) = Bench::live().await;
-    bench.journal_store.refuse(true);
-    let mut pending = done("open");
+    bench.journal_store.set_refusing(true);
+    let mut pending = outcome_message("open");
     pending["data"]["command_status"] = 1.into();
     server.send(&pending).await;
-    assert_eq!(not_kept(&mut bench).await.len(), 1);
+    assert_eq!(next_unpersisted(&mut bench).await.len(), 1);
     drop(server);
     let mut server = bench.join().await;
-    server.send(&done("behind")).await;
-    while not_kept(&mut bench).await.last().is_none_or(|(_, id)| id != "behind") {}
-    bench.journal_store.refuse(false);
-    written_again(&mut bench).await;
-    server.send(&done("last")).await;
-    assert_eq!(bench.told(1).await, ["last"]);
+    server.send(&outcome_message("behind")).await;
+    while next_unpersisted(&mut bench).await.last().is_none_or(|(_, id)| id != "behind") {}
+    bench.journal_store.set_refusing(false);
+    journal_writable(&mut bench).await;
+    server.send(&outcome_message("last")).await;
+    assert_eq!(bench.received_ids(1).await, ["last"]);
     assert_eq!(bench.journal_store.ids(), ["open", "behind", "last"]);
     let gaps = bench.journal_store.gaps();
     let [gap] = gaps.as_slice() else { panic!("{gaps:?}") };
@@ -97,11 +97,11 @@ async fn a_gap_that_begins_and_ends_while_the_journal_refuses_is_in_it_afterward
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_journal_that_can_not_be_written_holds_the_server_back_instead_of_filling_the_memory() {
+async fn a_refusing_journal_holds_the_server_back_instead_of_filling_the_memory() {
     let (mut bench, mut server) = Bench::live().await;
-    bench.journal_store.refuse(true);
+    bench.journal_store.set_refusing(true);
     let mut sent = 0_usize;
-    let mut message = done("");
+    let mut message = outcome_message("");
     message["data"]["body"] = "x".repeat(32 * 1024).into();
     let flood = async {
         loop {
@@ -113,10 +113,10 @@ async fn a_journal_that_can_not_be_written_holds_the_server_back_instead_of_fill
     assert!(tokio::time::timeout(Duration::from_mins(1), flood).await.is_err());
     assert!(sent < 400, "{sent} messages of 32 KiB were taken in");
     assert_eq!(bench.network.attempts(), 1, "the silence was ours: the server is not dead");
-    bench.journal_store.refuse(false);
-    written_again(&mut bench).await;
-    server.send(&done("last")).await;
-    while bench.told(1).await.last().is_none_or(|id| id != "last") {}
+    bench.journal_store.set_refusing(false);
+    journal_writable(&mut bench).await;
+    server.send(&outcome_message("last")).await;
+    while bench.received_ids(1).await.last().is_none_or(|id| id != "last") {}
     // The message whose sending was cancelled may have arrived all the same.
     let ids = bench.journal_store.ids();
     let numbers = (0..ids.len() - 1).map(|n| n.to_string());
@@ -127,11 +127,11 @@ async fn a_journal_that_can_not_be_written_holds_the_server_back_instead_of_fill
 #[tokio::test(start_paused = true)]
 async fn a_slow_journal_slows_the_server_down_and_nothing_is_lost() {
     let (bench, mut server) = Bench::live().await;
-    let mut message = done("");
+    let mut message = outcome_message("");
     message["data"]["body"] = "x".repeat(32 * 1024).into();
     let (mut sent, mut written) = (0_usize, 0_usize);
     // A commit takes two seconds: the number of messages in flight is bounded at any time, and grows only with what is written.
-    bench.journal_store.take(Duration::from_secs(2));
+    bench.journal_store.set_append_time(Duration::from_secs(2));
     for _minute in 0..5 {
         let flood = async {
             loop {
@@ -149,7 +149,7 @@ async fn a_slow_journal_slows_the_server_down_and_nothing_is_lost() {
         assert!(sent - written < 400, "{} messages of 32 KiB wait in the memory", sent - written);
     }
     assert_eq!(bench.network.attempts(), 1, "the slowness was ours: the server is not dead");
-    bench.journal_store.take(Duration::ZERO);
+    bench.journal_store.set_append_time(Duration::ZERO);
     server.0.flush().await.expect("the client is there");
     let whole = async {
         while bench.journal_store.ids().len() < sent {

@@ -10,9 +10,9 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use crate::activity::{Gap, Timestamp};
 use crate::engine::events::event::ConnectionState;
 use crate::engine::session::desired_state::TargetState;
-use crate::engine::test_support::{Server, done};
+use crate::engine::test_support::{Server, outcome_message};
 
-use super::bench::{Bench, LIMIT, session_credentials, settle, token_dead};
+use super::bench::{Bench, LIMIT, invalid_token, run_until_idle, session_credentials};
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -38,19 +38,19 @@ fn last_gap(bench: &Bench) -> Gap {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_leaves_a_dead_connection_its_gap_begins_at_its_last_sign_of_life() {
+async fn the_gap_of_a_dead_connection_begins_at_its_last_sign_of_life_however_it_ends() {
     type Ending = (&'static str, fn(&Bench));
     let endings: [Ending; 6] = [
-        ("disconnect", |bench| bench.aim(TargetState::Offline)),
-        ("sign out", |bench| bench.aim(TargetState::SignedOut)),
-        ("another token", |bench| bench.aim(TargetState::Online(session_credentials(2)))),
-        ("a dead token", |bench| bench.aim(token_dead())),
+        ("disconnect", |bench| bench.set_target(TargetState::Offline)),
+        ("sign out", |bench| bench.set_target(TargetState::SignedOut)),
+        ("another token", |bench| bench.set_target(TargetState::Online(session_credentials(2)))),
+        ("a dead token", |bench| bench.set_target(invalid_token())),
         ("another limit", |bench| {
             bench.desired_state.send_modify(|desired_state| desired_state.message_limit = 2 * LIMIT);
         }),
         ("disconnect and connect", |bench| {
-            bench.aim(TargetState::Offline);
-            bench.aim(TargetState::Online(session_credentials(3)));
+            bench.set_target(TargetState::Offline);
+            bench.set_target(TargetState::Online(session_credentials(3)));
         }),
     ];
     for (name, end) in endings {
@@ -58,48 +58,48 @@ async fn whoever_leaves_a_dead_connection_its_gap_begins_at_its_last_sign_of_lif
         end(&bench);
         bench.until(|state| *state == ConnectionState::Leaving).await;
         bench.until(|state| *state != ConnectionState::Leaving).await;
-        settle().await;
+        run_until_idle().await;
         let gap = last_gap(&bench);
         assert!(gap.from <= died, "{name}: it claims {} s of a dead connection", gap.from.since(died).as_secs());
         if matches!(name, "disconnect" | "sign out" | "a dead token") {
-            bench.aim(TargetState::Online(session_credentials(4)));
+            bench.set_target(TargetState::Online(session_credentials(4)));
         }
         let _server = bench.join().await;
         let joined = (bench.now)();
-        settle().await;
+        run_until_idle().await;
         assert_eq!(last_gap(&bench).to, Some(joined), "{name}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leave_that_the_server_answers_shows_that_the_connection_lived_until_then() {
+async fn an_answered_leave_is_a_sign_of_life() {
     let (mut bench, mut server) = Bench::live().await;
     read(&mut server, seconds(100)).await;
     tokio::time::sleep(seconds(14)).await;
-    bench.aim(TargetState::Offline);
+    bench.set_target(TargetState::Offline);
     server.request().await.expect("it leaves");
     server.send(&json!({"status": 200})).await;
     bench.until(|state| *state == ConnectionState::Offline).await;
     let left = (bench.now)();
-    settle().await;
+    run_until_idle().await;
     assert_eq!(last_gap(&bench).from, left);
 }
 
 /// When the profile was last alive, as the next run will read it.
-async fn alive(bench: &Bench) -> Option<Timestamp> {
-    settle().await;
+async fn last_seen(bench: &Bench) -> Option<Timestamp> {
+    run_until_idle().await;
     bench.journal_store.journal.last_alive(bench.profile).await.unwrap()
 }
 
 /// Quits; returns when the profile was last alive, as the next run will read it.
 async fn quit(bench: &Bench) -> Option<Timestamp> {
-    bench.aim(TargetState::Stopped);
+    bench.set_target(TargetState::Stopped);
     tokio::time::sleep(seconds(2)).await;
-    alive(bench).await
+    last_seen(bench).await
 }
 
 #[tokio::test(start_paused = true)]
-async fn quitting_writes_down_the_last_sign_of_life_and_not_the_time_of_the_quit() {
+async fn quitting_records_the_last_sign_of_life_and_not_the_time_of_the_quit() {
     let (bench, _server, died) = dying().await;
     let alive = quit(&bench).await.expect("a sign of life");
     assert!(alive <= died, "{} s too late", alive.since(died).as_secs());
@@ -108,79 +108,79 @@ async fn quitting_writes_down_the_last_sign_of_life_and_not_the_time_of_the_quit
 }
 
 #[tokio::test(start_paused = true)]
-async fn quitting_a_connection_that_answers_the_leave_writes_down_that_time() {
+async fn quitting_records_the_time_of_an_answered_leave() {
     let (bench, mut server) = Bench::live().await;
     read(&mut server, seconds(70)).await;
     tokio::time::sleep(seconds(14)).await;
-    bench.aim(TargetState::Stopped);
+    bench.set_target(TargetState::Stopped);
     server.request().await.expect("it leaves");
     let left = (bench.now)();
     server.send(&json!({"status": 200})).await;
-    settle().await;
-    assert_eq!(alive(&bench).await, Some(left));
+    run_until_idle().await;
+    assert_eq!(last_seen(&bench).await, Some(left));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sign_of_life_is_written_down_once_a_minute_for_a_run_that_is_killed() {
+async fn a_sign_of_life_is_recorded_once_a_minute_in_case_the_run_is_killed() {
     let (bench, mut server) = Bench::live().await;
     let start = (bench.now)();
     read(&mut server, seconds(1)).await;
-    assert_eq!(alive(&bench).await, Some(start), "not at the join");
+    assert_eq!(last_seen(&bench).await, Some(start), "not at the join");
     read(&mut server, seconds(600)).await;
     let died = (bench.now)();
     tokio::time::sleep(seconds(12)).await;
-    let alive = alive(&bench).await.expect("a sign of life");
+    let alive = last_seen(&bench).await.expect("a sign of life");
     assert!(alive <= died && died.since(alive) <= seconds(76), "{}", died.since(alive).as_secs());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_lies_in_the_receive_buffer_is_read_before_a_connection_is_called_dead() {
+async fn the_receive_buffer_is_read_before_a_connection_counts_as_dead() {
     let (mut bench, mut server) = Bench::live().await;
     let start = Instant::now();
     read(&mut server, Duration::from_millis(1)).await;
     // The overdue pong arrives together with an outcome at the very time at which the session gives up.
     tokio::time::sleep_until(start + seconds(25)).await;
-    server.send(&done("late")).await;
-    assert_eq!(bench.told(1).await, ["late"]);
+    server.send(&outcome_message("late")).await;
+    assert_eq!(bench.received_ids(1).await, ["late"]);
     read(&mut server, seconds(120)).await;
     assert_eq!(bench.network.attempts(), 1, "it was given up");
     assert_eq!(bench.journal_store.ids(), ["late"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_lies_in_the_receive_buffer_is_kept_where_the_leave_cannot_be_sent() {
+async fn the_receive_buffer_is_read_if_the_leave_can_not_be_sent() {
     let (mut bench, mut server) = Bench::live().await;
     read(&mut server, seconds(5)).await;
-    server.send(&done("last")).await;
+    server.send(&outcome_message("last")).await;
     server.frame(Frame::Close(None)).await;
     drop(server);
-    bench.aim(TargetState::Offline);
+    bench.set_target(TargetState::Offline);
     bench.until(|state| *state == ConnectionState::Offline).await;
-    settle().await;
+    run_until_idle().await;
     assert_eq!(bench.journal_store.ids(), ["last"]);
 }
 
 /// Messages were in the buffer while the journal refused, and then the end came: they prove nothing about now.
 #[tokio::test(start_paused = true)]
-async fn messages_that_waited_unread_are_no_sign_of_life_of_the_time_when_they_are_read() {
+async fn messages_that_waited_unread_are_no_sign_of_life_when_they_are_read() {
     let (mut bench, mut server) = Bench::live().await;
     read(&mut server, seconds(30)).await;
-    bench.journal_store.refuse(true);
+    bench.journal_store.set_refusing(true);
     // Until nothing more is accepted.
     for n in 0..5_000 {
-        server.send(&done(&n.to_string())).await;
+        server.send(&outcome_message(&n.to_string())).await;
         if n % 100 == 0 {
-            settle().await;
+            run_until_idle().await;
         }
     }
     tokio::time::sleep(seconds(1)).await;
-    server.send(&done("last")).await;
+    server.send(&outcome_message("last")).await;
     let died = (bench.now)();
     drop(server);
     tokio::time::sleep(seconds(300)).await;
-    bench.journal_store.refuse(false);
+    bench.journal_store.set_refusing(false);
     let _server = bench.join().await;
-    settle().await;
+    run_until_idle().await;
     assert_eq!(bench.journal_store.ids().last().map(String::as_str), Some("last"));
     let gap = last_gap(&bench);
     assert!(gap.from <= died, "{} s are in no gap", gap.from.since(died).as_secs());
@@ -188,16 +188,16 @@ async fn messages_that_waited_unread_are_no_sign_of_life_of_the_time_when_they_a
 
 /// The network card received an outcome before the machine went to sleep.
 #[tokio::test(start_paused = true)]
-async fn messages_that_waited_through_a_sleep_are_no_sign_of_life_of_the_time_after_it() {
+async fn messages_that_waited_through_a_sleep_are_no_sign_of_life_after_it() {
     for answers in [false, true] {
         let (mut bench, mut server) = Bench::live().await;
         read(&mut server, seconds(50)).await;
         let from = (bench.now)();
         bench.slept.store(6 * 3_600, Ordering::SeqCst);
         bench.set_by.store(6 * 3_600 * 1_000_000, Ordering::SeqCst);
-        server.send(&done("before the sleep")).await;
-        bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
-        assert_eq!(bench.told(1).await, ["before the sleep"]);
+        server.send(&outcome_message("before the sleep")).await;
+        bench.desired_state.send_modify(|desired_state| desired_state.resume_count += 1);
+        assert_eq!(bench.received_ids(1).await, ["before the sleep"]);
         if answers {
             read(&mut server, seconds(60)).await;
             assert_eq!(bench.network.attempts(), 1, "it lives");
@@ -208,7 +208,7 @@ async fn messages_that_waited_through_a_sleep_are_no_sign_of_life_of_the_time_af
         bench.failure().await;
         assert!(start.elapsed() <= seconds(25), "{:?}", start.elapsed());
         let _server = bench.join().await;
-        settle().await;
+        run_until_idle().await;
         let gap = last_gap(&bench);
         let lasted = gap.to.expect("an end").since(gap.from);
         assert!(lasted >= seconds(6 * 3_600), "the sleep is in no gap: {lasted:?} since {from}");

@@ -23,13 +23,13 @@ use crate::engine::state::session_credentials::SessionCredentials;
 use crate::engine::test_support::Server;
 use crate::protocol::{CommandId, CommandStatus, Message};
 
-use super::bench::{Bench, session_credentials, settle, token_dead};
+use super::bench::{Bench, invalid_token, run_until_idle, session_credentials};
 
 /// What happens next.
 #[derive(Debug, Clone)]
 enum Step {
     /// The server sends a command's status.
-    Say { command: u8, status: u8 },
+    SendStatus { command: u8, status: u8 },
     /// The server closes in order; what it sent before counts.
     Close,
     /// The operator disconnects, and connects after this many seconds.
@@ -65,7 +65,7 @@ enum Ending {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        8 => (0..6_u8, 1..=3_u8).prop_map(|(command, status)| Step::Say { command, status }),
+        8 => (0..6_u8, 1..=3_u8).prop_map(|(command, status)| Step::SendStatus { command, status }),
         1 => Just(Step::Close),
         1 => (0..900_u16).prop_map(Step::Away),
         2 => (0..60_u8).prop_map(Step::Pass),
@@ -82,7 +82,7 @@ fn ending() -> impl Strategy<Value = Ending> {
     prop::sample::select(vec![Disconnect, SignOut, Renewal, DeadToken, Limit, Heartbeat])
 }
 
-fn told(command: u8, status: u8) -> Value {
+fn status_message(command: u8, status: u8) -> Value {
     json!({"data": {"type": "X-DPT-CAB-ID", "id": command.to_string(), "command_status": status}})
 }
 
@@ -113,7 +113,7 @@ impl Truth {
 struct OverModel(Arc<Truth>, Clock);
 
 impl StatusClient for OverModel {
-    fn ask(
+    fn check(
         &self,
         _: Arc<SessionCredentials>,
         command: CommandId,
@@ -143,7 +143,7 @@ fn reconcile(bench: &Bench) -> Arc<Truth> {
     let reconciler = Reconciler {
         profile: bench.profile,
         pending_commands: bench.pending_commands.clone(),
-        asker: Arc::new(OverModel(truth.clone(), bench.now.clone())),
+        status_client: Arc::new(OverModel(truth.clone(), bench.now.clone())),
         journal_writer: bench.journal_writer.clone(),
         event_sender: bench.event_sender.clone(),
         reports,
@@ -161,7 +161,7 @@ struct Model {
     number: u64,
 }
 
-async fn gone(bench: &mut Bench, model: &mut Model, server: Server) -> Server {
+async fn disconnect(bench: &mut Bench, model: &mut Model, server: Server) -> Server {
     let from = (bench.now)();
     drop(server);
     let server = bench.join().await;
@@ -171,40 +171,40 @@ async fn gone(bench: &mut Bench, model: &mut Model, server: Server) -> Server {
 
 async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &Step) -> Server {
     match *step {
-        Step::Say { command, status } => {
+        Step::SendStatus { command, status } => {
             if status > 1 {
                 model.truth.finals.lock().expect("the finals").insert(command, status);
             }
-            server.send(&told(command, status)).await;
+            server.send(&status_message(command, status)).await;
             model.delivered.push(command.to_string());
         }
         Step::Close => {
             server.frame(Frame::Close(None)).await;
             while server.request().await.is_some() {}
-            return gone(bench, model, server).await;
+            return disconnect(bench, model, server).await;
         }
         Step::Away(seconds) => {
-            bench.aim(TargetState::Offline);
+            bench.set_target(TargetState::Offline);
             while server.request().await.is_some_and(|request| request["action"] != "leaveChannel") {}
             server.send(&json!({"status": 200})).await;
             while server.request().await.is_some() {}
             bench.until(|state| *state == ConnectionState::Offline).await;
             let from = (bench.now)();
             tokio::time::sleep(Duration::from_secs(seconds.into())).await;
-            bench.aim(TargetState::Online(session_credentials(model.number)));
+            bench.set_target(TargetState::Online(session_credentials(model.number)));
             let server = bench.join().await;
             model.away.push((from, (bench.now)()));
             return server;
         }
         Step::Pass(seconds) => pass(&mut server, seconds.into()).await,
         Step::Wake => {
-            bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
+            bench.desired_state.send_modify(|desired_state| desired_state.resume_count += 1);
             pass(&mut server, 5).await;
         }
         Step::DiskFull(seconds) => {
-            bench.journal_store.refuse(true);
+            bench.journal_store.set_refusing(true);
             pass(&mut server, seconds.into()).await;
-            bench.journal_store.refuse(false);
+            bench.journal_store.set_refusing(false);
             pass(&mut server, 11).await;
         }
         Step::Refuse(seconds) => {
@@ -215,7 +215,7 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
             tokio::time::sleep(Duration::from_secs(seconds.into())).await;
             assert_eq!(bench.network.attempts(), attempts, "a refused token was tried again");
             model.number += 1;
-            bench.aim(TargetState::Online(session_credentials(model.number)));
+            bench.set_target(TargetState::Online(session_credentials(model.number)));
             let server = bench.join().await;
             model.away.push((from, (bench.now)()));
             return server;
@@ -226,11 +226,11 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
             let away = match ending {
                 Ending::Disconnect => Some(TargetState::Offline),
                 Ending::SignOut => Some(TargetState::SignedOut),
-                Ending::DeadToken => Some(token_dead()),
+                Ending::DeadToken => Some(invalid_token()),
                 Ending::Renewal | Ending::Limit | Ending::Heartbeat => None,
             };
             if let Some(away) = away {
-                bench.aim(away);
+                bench.set_target(away);
                 tokio::time::sleep(Duration::from_secs(2)).await;
             }
             match ending {
@@ -238,7 +238,7 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
                 Ending::Heartbeat => {}
                 Ending::Disconnect | Ending::SignOut | Ending::Renewal | Ending::DeadToken => {
                     model.number += 1;
-                    bench.aim(TargetState::Online(session_credentials(model.number)));
+                    bench.set_target(TargetState::Online(session_credentials(model.number)));
                 }
             }
             // The old one stays open and silent until the new one is joined.
@@ -259,8 +259,8 @@ async fn run(steps: &[Step]) {
         server = take(&mut bench, &mut model, server, step).await;
     }
     pass(&mut server, 30).await;
-    settle().await;
-    assert_eq!(heard(&bench), model.delivered, "lost, twice, or in another order");
+    run_until_idle().await;
+    assert_eq!(received_commands(&bench), model.delivered, "lost, twice, or in another order");
     assert_eq!(bench.network.most_open(), 1, "two sockets at once");
     let mut activities = Activities::new(Duration::from_mins(10));
     for entry in bench.journal_store.entries() {
@@ -276,11 +276,11 @@ async fn run(steps: &[Step]) {
         let covered = gaps.iter().any(|gap| gap.from <= *from && gap.to.is_some_and(|end| end >= *to));
         assert!(covered, "{from} to {to} is in no gap of {gaps:?}");
     }
-    reconciled(&bench, &truth);
+    check_reconciliation(&bench, &truth);
 }
 
 /// The commands that were received on the socket, in order.
-fn heard(bench: &Bench) -> Vec<String> {
+fn received_commands(bench: &Bench) -> Vec<String> {
     let entries = bench.journal_store.entries().into_iter();
     entries.filter(|entry| matches!(entry.fact, Fact::Heard(_))).map(|entry| entry.key.id().to_owned()).collect()
 }
@@ -292,7 +292,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// Each command that was open across a gap was asked for after the join that ended it, unless its outcome arrived first; and the
 /// server was not flooded.
-fn reconciled(bench: &Bench, truth: &Truth) {
+fn check_reconciliation(bench: &Bench, truth: &Truth) {
     let entries = bench.journal_store.entries();
     let asked = truth.asked.lock().expect("what was asked");
     for gap in bench.journal_store.gaps() {
@@ -323,7 +323,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_lost_whatever_happens(steps in proptest::collection::vec(step(), 0..40)) {
+    fn no_message_is_lost_in_any_sequence_of_events(steps in proptest::collection::vec(step(), 0..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(run(&steps));
     }

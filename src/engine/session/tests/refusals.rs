@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use crate::engine::events::event::{ConnectionState, Event};
 use crate::engine::session::desired_state::TargetState;
-use crate::engine::test_support::{Server, done};
+use crate::engine::test_support::{Server, outcome_message};
 
-use super::bench::{Bench, Expiry, session_credentials, settle, token_dead};
+use super::bench::{Bench, Expiry, invalid_token, run_until_idle, session_credentials};
 
 /// The statuses that a server can refuse with, and some that no server should send.
 fn statuses() -> impl Iterator<Item = i64> {
@@ -47,23 +47,23 @@ async fn answer_join(bench: &mut Bench, mut reply: Value) -> ConnectionState {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_the_join_a_status_of_401_or_403_alone_makes_the_token_dead_whatever_the_words() {
+async fn at_the_join_only_status_401_and_403_make_the_token_invalid_whatever_the_text() {
     let mut bench = Bench::online();
     let mut number = 1;
     for status in statuses() {
         for reply in refusals(status) {
-            let asked_before = bench.expiry_asked.load(Ordering::SeqCst);
+            let asked_before = bench.expiry_requests.load(Ordering::SeqCst);
             let ended = answer_join(&mut bench, reply.clone()).await;
             let refused = matches!(ended, ConnectionState::TokenRefused { .. });
             assert_eq!(refused, matches!(status, 401 | 403), "{reply}: {ended:?}");
-            let asked = bench.expiry_asked.load(Ordering::SeqCst) - asked_before;
+            let asked = bench.expiry_requests.load(Ordering::SeqCst) - asked_before;
             let doubtful = (400..500).contains(&status) && !matches!(status, 401 | 403 | 429);
             assert_eq!(asked, u64::from(doubtful), "{reply}: how often the end of the token was asked");
             if refused {
                 number += 1;
-                bench.aim(TargetState::Online(session_credentials(number)));
+                bench.set_target(TargetState::Online(session_credentials(number)));
             } else {
-                bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
+                bench.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
             }
         }
     }
@@ -71,12 +71,12 @@ async fn at_the_join_a_status_of_401_or_403_alone_makes_the_token_dead_whatever_
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_another_4xx_the_token_is_dead_only_if_the_server_says_so_when_asked_for_its_end() {
+async fn after_another_4xx_the_token_is_invalid_only_if_the_expiry_request_says_so() {
     let mut bench = Bench::online();
     *bench.expiry.lock().unwrap() = Expiry::Refuses;
     for (status, dead) in [(400, true), (404, true), (422, true), (499, true), (429, false), (399, false), (500, false)]
     {
-        bench.aim(TargetState::Online(session_credentials(status)));
+        bench.set_target(TargetState::Online(session_credentials(status)));
         let ended = answer_join(&mut bench, json!({"status": status, "message": "no"})).await;
         assert_eq!(matches!(ended, ConnectionState::TokenRefused { .. }), dead, "{status}: {ended:?}");
         if let ConnectionState::TokenRefused { why } = ended {
@@ -86,7 +86,7 @@ async fn after_another_4xx_the_token_is_dead_only_if_the_server_says_so_when_ask
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_never_says_how_the_token_stands_can_be_left_and_hurried() {
+async fn a_server_that_never_answers_the_expiry_request_can_be_left_and_retried() {
     let mut bench = Bench::online();
     *bench.expiry.lock().unwrap() = Expiry::Never;
     let refuse = async |bench: &mut Bench| {
@@ -95,17 +95,17 @@ async fn a_server_that_never_says_how_the_token_stands_can_be_left_and_hurried()
         server.send(&json!({"status": 400})).await;
         // The client is gone.
         while server.request().await.is_some() {}
-        settle().await;
+        run_until_idle().await;
     };
     refuse(&mut bench).await;
-    bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
     refuse(&mut bench).await;
-    bench.aim(TargetState::Offline);
+    bench.set_target(TargetState::Offline);
     bench.until(|state| *state == ConnectionState::Offline).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_over_a_live_connection_ends_it_by_401_and_403_alone_and_only_if_it_answers_us() {
+async fn a_refusal_on_a_live_connection_ends_it_only_with_401_or_403_and_if_it_answers_our_join() {
     let (mut bench, mut server) = Bench::live().await;
     for status in statuses() {
         for mut reply in refusals(status) {
@@ -115,19 +115,19 @@ async fn a_refusal_over_a_live_connection_ends_it_by_401_and_403_alone_and_only_
             server.send(&reply).await;
         }
     }
-    server.send(&done("heard")).await;
-    while !bench.told(1).await.iter().any(|id| id == "heard") {}
+    server.send(&outcome_message("heard")).await;
+    while !bench.received_ids(1).await.iter().any(|id| id == "heard") {}
     assert_eq!(bench.network.attempts(), 1, "a stray reply ended a healthy connection");
     for (number, status) in [(2, 401), (3, 403)] {
         server.send(&json!({"status": status, "message": "no"})).await;
         bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
-        bench.aim(TargetState::Online(session_credentials(number)));
+        bench.set_target(TargetState::Online(session_credentials(number)));
         server = bench.join().await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stray_refusal_is_told_with_its_status_and_words() {
+async fn an_unrelated_refusal_is_shown_with_its_status_and_text() {
     let (mut bench, mut server) = Bench::live().await;
     server.send(&json!({"status": 503, "message": "Token service unavailable"})).await;
     assert_eq!(
@@ -146,44 +146,44 @@ async fn refused() -> Bench {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_token_is_tried_again_when_the_operator_asks_and_not_before() {
+async fn a_refused_token_is_retried_only_when_the_operator_asks() {
     let mut bench = refused().await;
     tokio::time::sleep(Duration::from_hours(48)).await;
-    bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
-    settle().await;
+    bench.desired_state.send_modify(|desired_state| desired_state.resume_count += 1);
+    run_until_idle().await;
     assert_eq!(bench.network.attempts(), 1, "tried again by itself");
-    bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
     let start = Instant::now();
     let ended = answer_join(&mut bench, json!({"status": 403})).await;
     assert!(matches!(ended, ConnectionState::TokenRefused { .. }), "{ended:?}");
-    bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
     let _server: Server = bench.join().await;
     assert_eq!(start.elapsed(), Duration::ZERO, "it waited");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_comes_while_the_refusal_is_still_being_told_is_not_lost() {
+async fn a_retry_requested_while_the_refusal_is_being_reported_is_not_lost() {
     let mut bench = Bench::online();
     let mut server = bench.server().await;
     server.request().await.expect("a join");
     bench.reporting.send_replace(false);
     server.send(&json!({"status": 401})).await;
     bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
-    bench.desired_state.send_modify(|desired_state| desired_state.retry += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.retry_count += 1);
     bench.reporting.send_replace(true);
     bench.join().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_a_call_found_dead_is_tried_again_when_the_aim_is_online_again() {
+async fn a_token_that_a_call_found_invalid_is_retried_when_the_target_is_online_again() {
     let (mut bench, server) = Bench::live().await;
-    bench.aim(token_dead());
+    bench.set_target(invalid_token());
     bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
     drop(server);
     bench.desired_state.send_modify(|desired_state| {
-        desired_state.aim = TargetState::Online(session_credentials(1));
-        desired_state.retry += 1;
+        desired_state.target = TargetState::Online(session_credentials(1));
+        desired_state.retry_count += 1;
     });
     bench.join().await;
-    assert!(!bench.told_by_now().iter().any(|event| matches!(event, Event::Notice(_))));
+    assert!(!bench.drain_events().iter().any(|event| matches!(event, Event::Notice(_))));
 }

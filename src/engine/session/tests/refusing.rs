@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::engine::events::event::ConnectionState;
 use crate::engine::session::desired_state::TargetState;
-use crate::engine::test_support::{Server, done, joined};
+use crate::engine::test_support::{Server, join_reply, outcome_message};
 
 use super::bench::{Bench, session_credentials};
 
@@ -13,7 +13,7 @@ const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// Sends large messages, numbered from `from`, until no more are accepted; returns the number after the last.
 async fn flood(server: &mut Server, from: usize) -> usize {
-    let mut message = done("");
+    let mut message = outcome_message("");
     message["data"]["body"] = "x".repeat(32 * 1024).into();
     let mut next = from;
     let flood = async {
@@ -31,14 +31,14 @@ async fn flood(server: &mut Server, from: usize) -> usize {
 /// Answers every request until the client is gone.
 async fn answer(server: &mut Server) {
     while let Some(request) = server.request().await {
-        server.send(&joined(&request)).await;
+        server.send(&join_reply(&request)).await;
     }
 }
 
 /// A joined session whose journal refuses and whose buffers are full; also the number of the next message.
 async fn full() -> (Bench, Server, usize) {
     let (bench, mut server) = Bench::live().await;
-    bench.journal_store.refuse(true);
+    bench.journal_store.set_refusing(true);
     let next = flood(&mut server, 0).await;
     (bench, server, next)
 }
@@ -56,8 +56,8 @@ async fn at_once(bench: &mut Bench, server: &mut Server, state: ConnectionState)
 }
 
 /// The journal can be written again: everything that was read is in it, once and in order.
-async fn all_kept(bench: &mut Bench, sent: usize) {
-    bench.journal_store.refuse(false);
+async fn all_persisted(bench: &mut Bench, sent: usize) {
+    bench.journal_store.set_refusing(false);
     while !bench.notice().await.sentence().contains("can be written again") {}
     let mut before = 0;
     // What waits for space follows.
@@ -74,23 +74,23 @@ async fn all_kept(bench: &mut Bench, sent: usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn disconnecting_and_signing_out_are_done_at_once() {
+async fn disconnecting_and_signing_out_complete_at_once() {
     for (aim, state) in
         [(TargetState::Offline, ConnectionState::Offline), (TargetState::SignedOut, ConnectionState::SignedOut)]
     {
         let (mut bench, mut server, sent) = full().await;
-        bench.aim(aim);
+        bench.set_target(aim);
         at_once(&mut bench, &mut server, state).await;
-        all_kept(&mut bench, sent).await;
+        all_persisted(&mut bench, sent).await;
         let gaps = bench.journal_store.gaps();
         assert!(matches!(gaps.as_slice(), [gap] if gap.to.is_none()), "{gaps:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_is_not_held_up_and_says_what_is_lost() {
+async fn shutdown_is_not_delayed_and_reports_lost_messages() {
     let (mut bench, mut server, _) = full().await;
-    bench.aim(TargetState::Stopped);
+    bench.set_target(TargetState::Stopped);
     bench.spawner.stop();
     let ended = tokio::time::timeout(AT_ONCE, &mut bench.session);
     tokio::pin!(ended);
@@ -108,11 +108,11 @@ async fn the_end_is_not_held_up_and_says_what_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_connects_again_is_not_told_that_the_server_does_not_answer_and_may_go_again() {
+async fn reconnecting_while_the_journal_refuses_reports_no_timeout_and_can_be_cancelled() {
     let (mut bench, mut server, sent) = full().await;
-    bench.aim(TargetState::Offline);
+    bench.set_target(TargetState::Offline);
     at_once(&mut bench, &mut server, ConnectionState::Offline).await;
-    bench.aim(TargetState::Online(session_credentials(1)));
+    bench.set_target(TargetState::Online(session_credentials(1)));
     let mut server = bench.server().await;
     let join = server.request().await.expect("a join");
     // These messages come before the answer, and there is no space for all of them.
@@ -122,17 +122,17 @@ async fn who_connects_again_is_not_told_that_the_server_does_not_answer_and_may_
     let failed = |state: &Option<ConnectionState>| matches!(state, Some(ConnectionState::Reconnecting { .. }));
     assert!(!states.iter().any(failed), "the journal's fault was taken for the server's: {states:?}");
     // Disconnect once more, and reconnect.
-    bench.aim(TargetState::Offline);
+    bench.set_target(TargetState::Offline);
     at_once(&mut bench, &mut server, ConnectionState::Offline).await;
-    bench.aim(TargetState::Online(session_credentials(1)));
+    bench.set_target(TargetState::Online(session_credentials(1)));
     let mut server = bench.server().await;
     let join_again = server.request().await.expect("a join");
     assert_ne!(join["correlationId"], join_again["correlationId"]);
-    bench.journal_store.refuse(false);
-    server.send(&joined(&join_again)).await;
+    bench.journal_store.set_refusing(false);
+    server.send(&join_reply(&join_again)).await;
     bench.until(|state| *state == ConnectionState::Live).await;
-    server.send(&done("last")).await;
-    while bench.told(1).await.last().is_none_or(|id| id != "last") {}
+    server.send(&outcome_message("last")).await;
+    while bench.received_ids(1).await.last().is_none_or(|id| id != "last") {}
     let ids = bench.journal_store.ids();
     let numbers: Vec<usize> = ids.iter().filter_map(|id| id.parse().ok()).collect();
     assert!(numbers.is_sorted_by(|a, b| a < b), "twice, or out of order: {ids:?}");
@@ -142,17 +142,17 @@ async fn who_connects_again_is_not_told_that_the_server_does_not_answer_and_may_
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_connects_and_disconnects_again_and_again_leaves_one_gap() {
+async fn repeated_connecting_and_disconnecting_leaves_one_gap() {
     let (mut bench, mut server, _) = full().await;
     for _ in 0..20 {
-        bench.aim(TargetState::Offline);
+        bench.set_target(TargetState::Offline);
         at_once(&mut bench, &mut server, ConnectionState::Offline).await;
-        bench.aim(TargetState::Online(session_credentials(1)));
+        bench.set_target(TargetState::Online(session_credentials(1)));
         server = bench.join().await;
     }
-    bench.journal_store.refuse(false);
-    server.send(&done("last")).await;
-    while bench.told(1).await.last().is_none_or(|id| id != "last") {}
+    bench.journal_store.set_refusing(false);
+    server.send(&outcome_message("last")).await;
+    while bench.received_ids(1).await.last().is_none_or(|id| id != "last") {}
     let gaps = bench.journal_store.gaps();
     assert!(matches!(gaps.as_slice(), [gap] if gap.to.is_some()), "{gaps:?}");
 }

@@ -8,22 +8,22 @@ use tokio::time::Instant;
 use crate::engine::events::connection_reason::TokenRefusal;
 use crate::engine::events::event::ConnectionState;
 use crate::engine::session::desired_state::TargetState;
-use crate::engine::test_support::{Network, done, joined};
+use crate::engine::test_support::{Network, join_reply, outcome_message};
 
 use super::bench::{Bench, LIMIT, session_credentials};
 
 #[tokio::test(start_paused = true)]
-async fn it_goes_from_signed_out_to_live_and_leaves_to_offline() {
+async fn a_session_goes_from_signed_out_to_live_and_to_offline() {
     let mut bench = Bench::new();
     assert_eq!(bench.state().await, ConnectionState::SignedOut);
-    bench.aim(TargetState::Online(session_credentials(1)));
+    bench.set_target(TargetState::Online(session_credentials(1)));
     assert_eq!(bench.state().await, ConnectionState::Connecting);
     let mut server = bench.server().await;
     assert_eq!(bench.state().await, ConnectionState::Joining);
-    let join = server.accept().await;
+    let join = server.accept_join().await;
     assert_eq!(join["data"]["authorizationToken"], "T-1");
     assert_eq!(bench.state().await, ConnectionState::Live);
-    bench.aim(TargetState::Offline);
+    bench.set_target(TargetState::Offline);
     assert_eq!(bench.state().await, ConnectionState::Leaving);
     let leave = server.request().await.unwrap();
     assert_eq!(leave["action"], "leaveChannel");
@@ -36,7 +36,7 @@ async fn it_goes_from_signed_out_to_live_and_leaves_to_offline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_token_is_not_tried_again_by_itself_until_there_is_another() {
+async fn a_refused_token_is_not_retried_until_there_is_another() {
     let mut bench = Bench::online();
     let mut server = bench.server().await;
     let join = server.request().await.unwrap();
@@ -46,18 +46,18 @@ async fn a_refused_token_is_not_tried_again_by_itself_until_there_is_another() {
     assert_eq!(why.to_string(), "The server refused the token: Token expired. Sign in again.");
     assert_eq!(refused, ConnectionState::TokenRefused { why });
     let attempts = bench.network.attempts();
-    bench.desired_state.send_modify(|desired_state| desired_state.woken += 1);
+    bench.desired_state.send_modify(|desired_state| desired_state.resume_count += 1);
     bench.desired_state.send_modify(|desired_state| desired_state.message_limit += 1);
     tokio::time::sleep(Duration::from_hours(24)).await;
     assert_eq!(bench.network.attempts(), attempts, "a refused token was tried again");
-    bench.aim(TargetState::Online(session_credentials(2)));
+    bench.set_target(TargetState::Online(session_credentials(2)));
     let mut server = bench.server().await;
-    assert_eq!(server.accept().await["data"]["authorizationToken"], "T-2");
+    assert_eq!(server.accept_join().await["data"]["authorizationToken"], "T-2");
     bench.until(|state| *state == ConnectionState::Live).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_refused_while_live_ends_the_session_too() {
+async fn a_token_refused_while_live_ends_the_connection() {
     let (mut bench, mut server) = Bench::live().await;
     server.send(&json!({"status": 401, "message": "Token revoked"})).await;
     bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
@@ -68,26 +68,26 @@ async fn a_token_that_is_refused_while_live_ends_the_session_too() {
 async fn leaving_takes_a_second_at_most() {
     let (mut bench, _server) = Bench::live().await;
     let start = Instant::now();
-    bench.aim(TargetState::Offline);
+    bench.set_target(TargetState::Offline);
     bench.until(|state| *state == ConnectionState::Offline).await;
     assert_eq!(start.elapsed(), Duration::from_secs(1), "the server never answers");
     assert_eq!(bench.network.open(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_arrives_while_leaving_is_kept() {
+async fn messages_that_arrive_while_leaving_are_stored() {
     let (mut bench, mut server) = Bench::live().await;
-    bench.aim(TargetState::Offline);
+    bench.set_target(TargetState::Offline);
     server.request().await.unwrap();
-    server.send(&done("late")).await;
+    server.send(&outcome_message("late")).await;
     server.send(&json!({"status": 200})).await;
-    assert_eq!(bench.told(1).await, ["late"]);
+    assert_eq!(bench.received_ids(1).await, ["late"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wish_to_stop_leaves_and_ends_the_session() {
+async fn the_target_stopped_leaves_and_ends_the_session() {
     let (mut bench, mut server) = Bench::live().await;
-    bench.aim(TargetState::Stopped);
+    bench.set_target(TargetState::Stopped);
     assert_eq!(server.request().await.unwrap()["action"], "leaveChannel");
     server.send(&json!({"status": 200})).await;
     bench.until(|state| *state == ConnectionState::Offline).await;
@@ -95,7 +95,7 @@ async fn a_wish_to_stop_leaves_and_ends_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_nobody_holds_ends() {
+async fn a_session_ends_when_its_handle_is_dropped() {
     let (bench, _server) = Bench::live().await;
     drop(bench.desired_state);
     assert_eq!(bench.session.await, Some(()), "it panicked");
@@ -103,74 +103,74 @@ async fn a_session_that_nobody_holds_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_can_be_given_up_at_every_moment() {
+async fn an_attempt_can_be_cancelled_at_any_time() {
     let mut bench = Bench::online();
-    bench.network.be(Network::Silent);
+    bench.network.set_network(Network::Silent);
     assert_eq!(bench.until(|state| *state == ConnectionState::Connecting).await, ConnectionState::Connecting);
     let start = Instant::now();
-    bench.aim(TargetState::Offline);
+    bench.set_target(TargetState::Offline);
     bench.until(|state| *state == ConnectionState::Offline).await;
     assert_eq!(start.elapsed(), Duration::ZERO, "giving up an attempt takes no time");
 
-    bench.network.be(Network::Connects);
-    bench.aim(TargetState::Online(session_credentials(1)));
+    bench.network.set_network(Network::Connects);
+    bench.set_target(TargetState::Online(session_credentials(1)));
     let _server = bench.server().await;
     bench.until(|state| *state == ConnectionState::Joining).await;
-    bench.aim(TargetState::Offline);
+    bench.set_target(TargetState::Offline);
     bench.until(|state| *state == ConnectionState::Offline).await;
     assert_eq!(bench.network.open(), 0);
 
-    bench.network.be(Network::Refuses);
-    bench.aim(TargetState::Online(session_credentials(1)));
+    bench.network.set_network(Network::Refuses);
+    bench.set_target(TargetState::Online(session_credentials(1)));
     bench.failure().await;
-    bench.aim(TargetState::SignedOut);
+    bench.set_target(TargetState::SignedOut);
     assert_eq!(bench.state().await, ConnectionState::SignedOut);
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_token_leaves_with_the_old_one_and_joins_with_the_new() {
+async fn a_new_token_leaves_with_the_old_one_and_joins_with_the_new_one() {
     let (mut bench, mut server) = Bench::live().await;
-    bench.aim(TargetState::Online(session_credentials(2)));
+    bench.set_target(TargetState::Online(session_credentials(2)));
     let leave = server.request().await.unwrap();
     assert_eq!((&leave["action"], &leave["data"]["authorizationToken"]), (&json!("leaveChannel"), &json!("T-1")));
     server.send(&json!({"status": 200})).await;
     let mut server = bench.server().await;
-    assert_eq!(server.accept().await["data"]["authorizationToken"], "T-2");
+    assert_eq!(server.accept_join().await["data"]["authorizationToken"], "T-2");
     bench.until(|state| *state == ConnectionState::Live).await;
     assert_eq!(bench.network.most_open(), 1, "two sockets at once");
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_message_limit_is_good_at_once() {
+async fn a_new_message_limit_applies_at_once() {
     let (mut bench, mut server) = Bench::live().await;
     bench.desired_state.send_modify(|desired_state| desired_state.message_limit = LIMIT * 2);
     server.request().await.unwrap();
     server.send(&json!({"status": 200})).await;
     let mut server = bench.join().await;
-    let mut large = done("large");
+    let mut large = outcome_message("large");
     large["data"]["body"] = "x".repeat(LIMIT + 1).into();
     server.send(&large).await;
-    assert_eq!(bench.told(1).await, ["large"]);
+    assert_eq!(bench.received_ids(1).await, ["large"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_before_with_and_right_after_the_join_reply_is_kept_in_order() {
+async fn messages_before_with_and_after_the_join_reply_are_stored_in_order() {
     use futures_util::SinkExt as _;
     use tokio_tungstenite::tungstenite::Message as Frame;
     let mut bench = Bench::online();
     let mut server = bench.server().await;
     let join = server.request().await.unwrap();
     // One write, so that the client reads everything at once.
-    for message in [done("before"), joined(&join), done("with"), done("after")] {
+    for message in [outcome_message("before"), join_reply(&join), outcome_message("with"), outcome_message("after")] {
         server.0.feed(Frame::text(message.to_string())).await.unwrap();
     }
     server.0.flush().await.unwrap();
-    assert_eq!(bench.told(3).await, ["before", "with", "after"]);
+    assert_eq!(bench.received_ids(3).await, ["before", "with", "after"]);
     assert_eq!(bench.journal_store.ids(), ["before", "with", "after"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_join_reply_without_a_correlation_id_counts_and_one_with_another_does_not() {
+async fn a_join_reply_without_a_correlation_id_is_accepted_and_one_with_another_is_not() {
     let mut bench = Bench::online();
     let mut server = bench.server().await;
     server.request().await.unwrap();

@@ -17,7 +17,7 @@ use super::used_links::{Fingerprint, UsedLinks};
 
 /// The most requests whose secrets are stored; beyond, the oldest is dropped. Links live ten minutes, so normal use never
 /// reaches this: it bounds what a server can make the engine store.
-const MOST: usize = 100_000;
+const MAX_REQUESTS: usize = 100_000;
 
 /// The links of a profile.
 #[derive(Debug, Clone, Default)]
@@ -43,10 +43,10 @@ struct RequestLinks {
     stream: Option<Link>,
     stream_ready: bool,
     /// The fingerprints of the parts that a put-back link was made of, if it did not arrive as one link.
-    made_of: Vec<Fingerprint>,
+    part_fingerprints: Vec<Fingerprint>,
     /// Whether secrets of earlier runs belong to an earlier delivery.
     is_newer_delivery: bool,
-    came: Timestamp,
+    arrived_at: Timestamp,
     /// When the secrets expire, if their message said so.
     expires: Option<Timestamp>,
 }
@@ -55,7 +55,7 @@ struct RequestLinks {
 #[derive(Debug)]
 enum LinkState {
     Link(Link),
-    Taken,
+    Claimed,
 }
 
 /// A link that was taken to be fetched. Nobody else gets it until it is put back.
@@ -66,13 +66,13 @@ pub(crate) struct ClaimedLink {
     pub(crate) ready: Ready,
     /// The fingerprints that recognise the link if the server repeats it.
     pub(crate) links: Vec<Fingerprint>,
-    kept: Link,
+    link: Link,
 }
 
 impl ClaimedLink {
     /// Replaces the address after a redirect. The fingerprints stay, so that a repeated message is still recognised.
-    pub(crate) fn sent_on(self, to: Url) -> Self {
-        Self { kept: Link::new(to.as_str()), url: to, ..self }
+    pub(crate) fn redirected(self, to: Url) -> Self {
+        Self { link: Link::new(to.as_str()), url: to, ..self }
     }
 }
 
@@ -80,7 +80,7 @@ impl ClaimedLink {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ready {
     /// When it arrived.
-    pub(crate) came: Timestamp,
+    pub(crate) arrived_at: Timestamp,
     /// When it expires, if its message said so.
     pub(crate) expires: Option<Timestamp>,
 }
@@ -88,7 +88,7 @@ pub(crate) struct Ready {
 impl Ready {
     /// When the link expires: as its message said, otherwise `lifetime` after it arrived.
     pub(crate) fn expiry(self, lifetime: Duration) -> Timestamp {
-        self.expires.unwrap_or_else(|| self.came.plus(lifetime))
+        self.expires.unwrap_or_else(|| self.arrived_at.plus(lifetime))
     }
 }
 
@@ -99,10 +99,10 @@ pub(crate) enum LinkError {
     #[error(
         "The link is not known here: it came while links were kept in memory only, or not at all. Request the data again."
     )]
-    NotHeld,
+    NotStored,
     /// The link was taken before.
     #[error("The link was fetched already, and a link can be fetched once. Request the data again.")]
-    Taken,
+    AlreadyClaimed,
     /// The stream is not ready yet.
     #[error("The data is not ready yet: the server says so with another message. Try again when that has come.")]
     NotReady,
@@ -114,21 +114,21 @@ pub(crate) enum LinkError {
 impl LinkStore {
     /// Stores a secret of a request and returns whether it is new. A link that was requested before is never new, however
     /// often the server repeats it.
-    pub(crate) fn keep(&self, secret: &RequestSecret) -> bool {
-        let repeated = self.0.lock().repeats(secret);
+    pub(crate) fn insert(&self, secret: &RequestSecret) -> bool {
+        let repeated = self.0.lock().is_repetition(secret);
         self.change(&secret.request, secret.at, |secrets| {
             if !repeated {
-                secrets.take(secret);
+                secrets.add(secret);
             } else if secrets.is_empty() {
                 // The link was requested in an earlier run.
-                secrets.link_state = Some(LinkState::Taken);
+                secrets.link_state = Some(LinkState::Claimed);
             }
         });
         !repeated
     }
 
     /// Marks links that an earlier run requested. Returns whether the server has repeated one of them in this run.
-    pub(crate) fn used_before(&self, request: &RequestId, links: &[Fingerprint]) -> bool {
+    pub(crate) fn mark_used(&self, request: &RequestId, links: &[Fingerprint]) -> bool {
         let mut held = self.0.lock();
         for link in links {
             held.used.add(*link);
@@ -137,7 +137,7 @@ impl LinkStore {
         let repeated = secrets.fingerprints(request).iter().any(|link| links.contains(link));
         if repeated {
             secrets.begin_delivery();
-            secrets.link_state = Some(LinkState::Taken);
+            secrets.link_state = Some(LinkState::Claimed);
         }
         repeated
     }
@@ -151,25 +151,25 @@ impl LinkStore {
     pub(crate) fn restore(&self, earlier: Vec<RequestSecret>) -> Vec<RequestId> {
         let mut restored: BTreeMap<RequestId, RequestLinks> = BTreeMap::new();
         for secret in earlier {
-            restored.entry(secret.request.clone()).or_default().take(&secret);
+            restored.entry(secret.request.clone()).or_default().add(&secret);
         }
         let requests = restored.keys().cloned().collect();
         for (request, earlier) in restored {
-            self.change(&request, earlier.came, |secrets| secrets.add_earlier(earlier));
+            self.change(&request, earlier.arrived_at, |secrets| secrets.add_earlier(earlier));
         }
         requests
     }
 
     /// All secrets that were not used.
-    pub(crate) fn held(&self) -> Vec<RequestSecret> {
+    pub(crate) fn unused_secrets(&self) -> Vec<RequestSecret> {
         let held = self.0.lock();
         let mut all = Vec::new();
         for (request, secrets) in &held.requests {
-            let each = secrets.each().into_iter();
+            let each = secrets.secrets().into_iter();
             all.extend(each.map(|secret| RequestSecret {
                 request: request.clone(),
                 secret,
-                at: secrets.came,
+                at: secrets.arrived_at,
                 expires: secrets.expires,
             }));
         }
@@ -178,29 +178,33 @@ impl LinkStore {
 
     /// The secrets of a request that were not used.
     pub(crate) fn unused(&self, request: &RequestId) -> Vec<Secret> {
-        self.0.lock().requests.get(request).map(RequestLinks::each).unwrap_or_default()
+        self.0.lock().requests.get(request).map(RequestLinks::secrets).unwrap_or_default()
     }
 
     /// Removes all secrets.
-    pub(crate) fn forget(&self) {
+    pub(crate) fn clear(&self) {
         let mut held = self.0.lock();
         // Used links stay known, because they can't be fetched again.
         *held = Held { used: std::mem::take(&mut held.used), ..Held::default() };
     }
 
     /// Whether the link of a request was taken and not put back.
-    pub(crate) fn is_spent(&self, request: &RequestId) -> bool {
-        self.0.lock().requests.get(request).is_some_and(|secrets| matches!(secrets.link_state, Some(LinkState::Taken)))
+    pub(crate) fn is_claimed(&self, request: &RequestId) -> bool {
+        self.0
+            .lock()
+            .requests
+            .get(request)
+            .is_some_and(|secrets| matches!(secrets.link_state, Some(LinkState::Claimed)))
     }
 
     /// Takes the link of a request, to be fetched once. `download` is the profile's download address.
-    pub(crate) fn take(&self, request: &RequestId, download: &Url) -> Result<ClaimedLink, LinkError> {
+    pub(crate) fn claim(&self, request: &RequestId, download: &Url) -> Result<ClaimedLink, LinkError> {
         let mut held = self.0.lock();
-        let secrets = held.requests.get_mut(request).ok_or(LinkError::NotHeld)?;
+        let secrets = held.requests.get_mut(request).ok_or(LinkError::NotStored)?;
         let link = match &secrets.link_state {
-            Some(LinkState::Taken) => return Err(LinkError::Taken),
+            Some(LinkState::Claimed) => return Err(LinkError::AlreadyClaimed),
             Some(LinkState::Link(link)) => link.clone(),
-            None => secrets.streamed(download)?,
+            None => secrets.stream_link(download)?,
         };
         let url = Url::parse(link.expose()).map_err(|_malformed| LinkError::Malformed)?;
         if !matches!(url.scheme(), "http" | "https" | "ws" | "wss") {
@@ -209,12 +213,12 @@ impl LinkStore {
         let links = secrets.fingerprints(request);
         // A token and its stream are used up together.
         secrets.begin_delivery();
-        secrets.link_state = Some(LinkState::Taken);
-        let ready = Ready { came: secrets.came, expires: secrets.expires };
+        secrets.link_state = Some(LinkState::Claimed);
+        let ready = Ready { arrived_at: secrets.arrived_at, expires: secrets.expires };
         for link in &links {
             held.used.add(*link);
         }
-        Ok(ClaimedLink { url, ready, links, kept: link })
+        Ok(ClaimedLink { url, ready, links, link })
     }
 
     /// When the link of a request arrived and expires; `None` if there is none that can be fetched now.
@@ -222,24 +226,24 @@ impl LinkStore {
         let held = self.0.lock();
         let secrets = held.requests.get(request)?;
         let ready = match &secrets.link_state {
-            Some(LinkState::Taken) => false,
+            Some(LinkState::Claimed) => false,
             Some(LinkState::Link(_)) => true,
-            None => secrets.streamed(download).is_ok(),
+            None => secrets.stream_link(download).is_ok(),
         };
-        ready.then_some(Ready { came: secrets.came, expires: secrets.expires })
+        ready.then_some(Ready { arrived_at: secrets.arrived_at, expires: secrets.expires })
     }
 
     /// Puts back a link whose GET was not sent.
-    pub(crate) fn put_back(&self, request: &RequestId, taken: ClaimedLink) {
+    pub(crate) fn release(&self, request: &RequestId, claimed: ClaimedLink) {
         let mut held = self.0.lock();
-        for link in &taken.links {
+        for link in &claimed.links {
             held.used.remove(*link);
         }
         if let Some(secrets) = held.requests.get_mut(request)
-            && matches!(secrets.link_state, Some(LinkState::Taken))
+            && matches!(secrets.link_state, Some(LinkState::Claimed))
         {
-            secrets.link_state = Some(LinkState::Link(taken.kept));
-            secrets.made_of = taken.links;
+            secrets.link_state = Some(LinkState::Link(claimed.link));
+            secrets.part_fingerprints = claimed.links;
         }
     }
 
@@ -249,12 +253,12 @@ impl LinkStore {
             held.arrivals += 1;
             let arrival = held.arrivals;
             held.by_age.insert(arrival, request.clone());
-            held.requests.insert(request.clone(), RequestLinks { arrival, came: at, ..RequestLinks::default() });
+            held.requests.insert(request.clone(), RequestLinks { arrival, arrived_at: at, ..RequestLinks::default() });
         }
         if let Some(secrets) = held.requests.get_mut(request) {
             change(secrets);
         }
-        while held.requests.len() > MOST
+        while held.requests.len() > MAX_REQUESTS
             && let Some((arrival, oldest)) = held.by_age.pop_first()
         {
             // A request keeps its arrival number as long as it is stored.
@@ -284,7 +288,7 @@ pub(crate) fn secret_of(message: &Message, at: Timestamp) -> Option<RequestSecre
 impl Held {
     /// Whether the secret only repeats what was requested. A repeated `STREAM-READY` without an address can't be told from a
     /// new one. It only makes a new token ready and changes nothing else.
-    fn repeats(&self, RequestSecret { request, secret, .. }: &RequestSecret) -> bool {
+    fn is_repetition(&self, RequestSecret { request, secret, .. }: &RequestSecret) -> bool {
         let secret = match secret {
             Secret::Link(link) | Secret::StreamReady(Some(link)) => link.expose(),
             Secret::StreamToken(token) => token.expose(),
@@ -305,8 +309,8 @@ impl RequestLinks {
     fn fingerprints(&self, request: &RequestId) -> Vec<Fingerprint> {
         let of = |secret: &str| Fingerprint::of(request, secret);
         match &self.link_state {
-            Some(LinkState::Taken) => Vec::new(),
-            Some(LinkState::Link(_)) if !self.made_of.is_empty() => self.made_of.clone(),
+            Some(LinkState::Claimed) => Vec::new(),
+            Some(LinkState::Link(_)) if !self.part_fingerprints.is_empty() => self.part_fingerprints.clone(),
             Some(LinkState::Link(link)) => vec![of(link.expose())],
             None => {
                 let stream = self.stream.iter().map(|stream| of(stream.expose()));
@@ -318,17 +322,17 @@ impl RequestLinks {
     /// Begins another delivery of the same request. Whatever made the previous one ready does not apply to it.
     fn begin_delivery(&mut self) {
         (self.link_state, self.token, self.stream, self.stream_ready) = (None, None, None, false);
-        self.made_of.clear();
+        self.part_fingerprints.clear();
         self.is_newer_delivery = true;
     }
 
     /// Adds a secret that arrived.
-    fn take(&mut self, &RequestSecret { ref secret, at, expires, .. }: &RequestSecret) {
+    fn add(&mut self, &RequestSecret { ref secret, at, expires, .. }: &RequestSecret) {
         match secret {
             Secret::Link(link) => {
                 self.begin_delivery();
                 self.link_state = Some(LinkState::Link(link.clone()));
-                (self.came, self.expires) = (at, expires);
+                (self.arrived_at, self.expires) = (at, expires);
             }
             Secret::StreamToken(token) => {
                 // `STREAM-READY` may come before its token, but not before two.
@@ -337,13 +341,13 @@ impl RequestLinks {
                 }
                 self.token = Some(token.clone());
                 self.link_state = None;
-                (self.came, self.expires) = (at, expires);
+                (self.arrived_at, self.expires) = (at, expires);
             }
             Secret::StreamReady(url) => {
                 self.stream_ready = true;
                 if url.is_some() {
                     self.stream.clone_from(url);
-                    self.came = at;
+                    self.arrived_at = at;
                 }
                 self.expires = expires.or(self.expires);
             }
@@ -361,16 +365,16 @@ impl RequestLinks {
         }
         self.stream = self.stream.take().or(earlier.stream);
         self.stream_ready |= earlier.stream_ready;
-        self.came = self.came.max(earlier.came);
+        self.arrived_at = self.arrived_at.max(earlier.arrived_at);
         self.expires = self.expires.or(earlier.expires);
     }
 
     /// The secrets to store.
-    fn each(&self) -> Vec<Secret> {
+    fn secrets(&self) -> Vec<Secret> {
         match &self.link_state {
             Some(LinkState::Link(link)) => vec![Secret::Link(link.clone())],
             // The parts are used up with the link that was made of them.
-            Some(LinkState::Taken) => Vec::new(),
+            Some(LinkState::Claimed) => Vec::new(),
             None => {
                 let token = self.token.clone().map(Secret::StreamToken);
                 let ready = self.stream_ready.then(|| Secret::StreamReady(self.stream.clone()));
@@ -381,9 +385,9 @@ impl RequestLinks {
 
     /// The link of a streamed payload `[live]`: its own address if one arrived, otherwise the download address with the
     /// token.
-    fn streamed(&self, download: &Url) -> Result<Link, LinkError> {
+    fn stream_link(&self, download: &Url) -> Result<Link, LinkError> {
         if !self.stream_ready {
-            return Err(if self.token.is_some() { LinkError::NotReady } else { LinkError::NotHeld });
+            return Err(if self.token.is_some() { LinkError::NotReady } else { LinkError::NotStored });
         }
         match (&self.stream, &self.token) {
             (Some(stream), _) => Ok(stream.clone()),
@@ -392,7 +396,7 @@ impl RequestLinks {
                 let base = download.as_str().trim_end_matches('/');
                 Ok(Link::new(format!("{base}/?auth={token}")))
             }
-            (None, None) => Err(LinkError::NotHeld),
+            (None, None) => Err(LinkError::NotStored),
         }
     }
 }

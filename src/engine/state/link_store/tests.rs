@@ -22,42 +22,42 @@ fn token(id: &str, token: &str, at: i64) -> RequestSecret {
     data(id, DataBody::StreamToken(StreamToken::new(token)), at)
 }
 
-fn take(link_store: &LinkStore, id: &str) -> Result<String, LinkError> {
+fn claim(link_store: &LinkStore, id: &str) -> Result<String, LinkError> {
     let download = Url::parse("https://down.example.com/base/").unwrap();
-    link_store.take(&RequestId::from(id), &download).map(|taken| taken.url.to_string())
+    link_store.claim(&RequestId::from(id), &download).map(|taken| taken.url.to_string())
 }
 
 #[test]
-fn a_link_is_taken_once_and_can_be_put_back() {
+fn a_link_is_claimed_once_and_can_be_released() {
     let link_store = LinkStore::default();
     let download = Url::parse("https://down.example.com/").unwrap();
     let id = RequestId::from("r");
-    assert_eq!(take(&link_store, "r"), Err(LinkError::NotHeld));
-    link_store.keep(&link("r", "https://h/p?auth=1", 5));
-    let taken = link_store.take(&id, &download).unwrap();
-    assert_eq!((taken.url.as_str(), taken.ready.came), ("https://h/p?auth=1", Timestamp(5)));
-    assert_eq!(take(&link_store, "r"), Err(LinkError::Taken));
-    link_store.put_back(&id, taken);
-    assert_eq!(take(&link_store, "r").unwrap(), "https://h/p?auth=1");
-    link_store.keep(&link("r", "https://h/p?auth=2", 6));
-    assert_eq!(take(&link_store, "r").unwrap(), "https://h/p?auth=2", "a new link of the same request");
+    assert_eq!(claim(&link_store, "r"), Err(LinkError::NotStored));
+    link_store.insert(&link("r", "https://h/p?auth=1", 5));
+    let taken = link_store.claim(&id, &download).unwrap();
+    assert_eq!((taken.url.as_str(), taken.ready.arrived_at), ("https://h/p?auth=1", Timestamp(5)));
+    assert_eq!(claim(&link_store, "r"), Err(LinkError::AlreadyClaimed));
+    link_store.release(&id, taken);
+    assert_eq!(claim(&link_store, "r").unwrap(), "https://h/p?auth=1");
+    link_store.insert(&link("r", "https://h/p?auth=2", 6));
+    assert_eq!(claim(&link_store, "r").unwrap(), "https://h/p?auth=2", "a new link of the same request");
 }
 
 #[test]
-fn a_bare_token_is_good_once_the_stream_is_ready_in_either_order() {
+fn a_bare_token_is_usable_once_the_stream_is_ready_in_either_order() {
     for order in [["token", "ready"], ["ready", "token"]] {
         let link_store = LinkStore::default();
         for (n, what) in order.into_iter().enumerate() {
             if n == 1 {
-                assert!(take(&link_store, "r").is_err(), "{order:?}: half of it is not enough");
+                assert!(claim(&link_store, "r").is_err(), "{order:?}: half of it is not enough");
             }
             match what {
-                "token" => link_store.keep(&token("r", "a/b+c=&d", 1)),
-                _ => link_store.keep(&ready("r", None, 1)),
+                "token" => link_store.insert(&token("r", "a/b+c=&d", 1)),
+                _ => link_store.insert(&ready("r", None, 1)),
             };
         }
         assert_eq!(
-            take(&link_store, "r").unwrap(),
+            claim(&link_store, "r").unwrap(),
             "https://down.example.com/base/?auth=a%2Fb%2Bc%3D%26d",
             "{order:?}"
         );
@@ -115,7 +115,7 @@ fn entry_of(step: Step, id: &str, number: i64) -> (Entry, Option<RequestSecret>)
 }
 
 #[test]
-fn in_every_order_the_window_the_journal_and_the_vault_agree_on_what_can_be_fetched() {
+fn in_every_order_window_journal_and_link_store_agree_on_usable_links() {
     let download = Url::parse("https://down.example.com/base/").unwrap();
     for order in (1..=5).flat_map(orders) {
         let (link_store, key) = (LinkStore::default(), ActivityKey::Data("r".into()));
@@ -136,14 +136,14 @@ fn in_every_order_the_window_the_journal_and_the_vault_agree_on_what_can_be_fetc
             entry.seq = Seq(u64::try_from(number).unwrap());
             match secret {
                 Some(secret) => {
-                    if !link_store.keep(&secret)
+                    if !link_store.insert(&secret)
                         && let Fact::Heard(message) = entry.fact.clone()
                     {
                         entry.fact = Fact::Repeated(message);
                     }
                 }
                 // Nothing is fetched before it is ready.
-                None if link_store.take(&RequestId::from("r"), &download).is_err() => continue,
+                None if link_store.claim(&RequestId::from("r"), &download).is_err() => continue,
                 None => {}
             }
             activities.apply(&entry);
@@ -161,14 +161,14 @@ fn in_every_order_the_window_the_journal_and_the_vault_agree_on_what_can_be_fetc
             assert_eq!(ready, row.can_download(), "the window after {number} of {order:?}: {:?}", row.status());
             assert_eq!(ready, openness.is_ready(), "the journal after {number} of {order:?}: {openness:?}");
         }
-        if let Ok(address) = take(&link_store, "r") {
+        if let Ok(address) = claim(&link_store, "r") {
             assert!(!old.contains(&address), "the old address for the new token: {order:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn what_the_journal_kept_opens_the_same_as_what_came() {
+async fn links_restored_from_the_journal_work_like_received_ones() {
     let journal = TestJournal::sealed().await;
     let profile = crate::settings::ProfileId::from_u128(7);
     let (now, mut all) = (LinkStore::default(), Vec::new());
@@ -179,7 +179,7 @@ async fn what_the_journal_kept_opens_the_same_as_what_came() {
             let (entry, secret) = entry_of(step, &id, number);
             entries.push(entry);
             if let Some(secret) = &secret {
-                now.keep(secret);
+                now.insert(secret);
             }
             secrets.extend(secret);
         }
@@ -189,34 +189,34 @@ async fn what_the_journal_kept_opens_the_same_as_what_came() {
     let then = LinkStore::default();
     then.restore(journal.store.secrets(profile).await.unwrap().secrets);
     for id in all {
-        assert_eq!(take(&then, &id), take(&now, &id), "{id}");
+        assert_eq!(claim(&then, &id), claim(&now, &id), "{id}");
     }
 }
 
 #[test]
-fn a_stream_address_is_used_instead_also_where_it_is_a_web_socket() {
+fn a_stream_address_replaces_the_token_even_if_it_is_a_websocket() {
     let link_store = LinkStore::default();
-    link_store.keep(&token("r", "t", 1));
-    link_store.keep(&ready("r", Some("https://s.example.com/x?auth=y"), 1));
-    assert_eq!(take(&link_store, "r").unwrap(), "https://s.example.com/x?auth=y");
-    link_store.keep(&ready("w", Some("wss://s.example.com/x"), 1));
-    assert_eq!(take(&link_store, "w"), Ok("wss://s.example.com/x".to_owned()));
-    link_store.keep(&link("f", "file:///etc/passwd", 1));
-    assert_eq!(take(&link_store, "f"), Err(LinkError::Malformed));
+    link_store.insert(&token("r", "t", 1));
+    link_store.insert(&ready("r", Some("https://s.example.com/x?auth=y"), 1));
+    assert_eq!(claim(&link_store, "r").unwrap(), "https://s.example.com/x?auth=y");
+    link_store.insert(&ready("w", Some("wss://s.example.com/x"), 1));
+    assert_eq!(claim(&link_store, "w"), Ok("wss://s.example.com/x".to_owned()));
+    link_store.insert(&link("f", "file:///etc/passwd", 1));
+    assert_eq!(claim(&link_store, "f"), Err(LinkError::Malformed));
 }
 
 #[test]
-fn what_was_kept_comes_back_behind_what_came_since() {
+fn restored_secrets_do_not_replace_newer_ones() {
     let later = |first: &[RequestSecret], since: &[RequestSecret]| {
         let (before, link_store) = (LinkStore::default(), LinkStore::default());
         for secret in first {
-            before.keep(secret);
+            before.insert(secret);
         }
         for secret in since {
-            link_store.keep(secret);
+            link_store.insert(secret);
         }
-        assert_eq!(link_store.restore(before.held()).len(), 1);
-        take(&link_store, "r")
+        assert_eq!(link_store.restore(before.unused_secrets()).len(), 1);
+        claim(&link_store, "r")
     };
     let good = "https://down.example.com/base/?auth=t";
     assert_eq!(later(&[link("r", "https://h/1", 1)], &[]).unwrap(), "https://h/1");
@@ -230,23 +230,23 @@ fn what_was_kept_comes_back_behind_what_came_since() {
 }
 
 #[test]
-fn what_was_used_is_kept_no_longer() {
+fn used_secrets_are_not_stored_any_more() {
     let link_store = LinkStore::default();
     let id = RequestId::from("r");
     for secret in [token("r", "t", 1), ready("r", None, 1), link("other", "https://h/1", 1)] {
-        link_store.keep(&secret);
+        link_store.insert(&secret);
     }
-    assert_eq!((link_store.held().len(), link_store.is_spent(&id)), (3, false));
-    let taken = link_store.take(&id, &Url::parse("https://down.example.com/").unwrap()).unwrap();
-    assert_eq!((link_store.held().len(), link_store.is_spent(&id)), (1, true));
-    link_store.put_back(&id, taken);
-    assert!(!link_store.is_spent(&id));
-    link_store.keep(&link("r", "https://h/2", 2));
-    assert!(!link_store.is_spent(&id), "a newer link is not used");
+    assert_eq!((link_store.unused_secrets().len(), link_store.is_claimed(&id)), (3, false));
+    let taken = link_store.claim(&id, &Url::parse("https://down.example.com/").unwrap()).unwrap();
+    assert_eq!((link_store.unused_secrets().len(), link_store.is_claimed(&id)), (1, true));
+    link_store.release(&id, taken);
+    assert!(!link_store.is_claimed(&id));
+    link_store.insert(&link("r", "https://h/2", 2));
+    assert!(!link_store.is_claimed(&id), "a newer link is not used");
 }
 
 #[test]
-fn a_server_that_repeats_its_messages_makes_no_used_link_good_again() {
+fn repeated_messages_do_not_make_a_used_link_usable_again() {
     let download = Url::parse("https://down.example.com/base/").unwrap();
     let id = RequestId::from("r");
     for (name, first, other) in [
@@ -255,42 +255,42 @@ fn a_server_that_repeats_its_messages_makes_no_used_link_good_again() {
         ("a stream", vec![token("r", "t", 1), ready("r", Some("https://s/1"), 2)], link("r", "https://h/2", 9)),
     ] {
         let link_store = LinkStore::default();
-        assert!(first.iter().all(|secret| link_store.keep(secret)), "{name} is new");
-        let back = link_store.take(&id, &download).unwrap();
-        link_store.put_back(&id, back);
-        let links = link_store.take(&id, &download).unwrap().links;
+        assert!(first.iter().all(|secret| link_store.insert(secret)), "{name} is new");
+        let back = link_store.claim(&id, &download).unwrap();
+        link_store.release(&id, back);
+        let links = link_store.claim(&id, &download).unwrap().links;
         for secret in first.iter().chain(&first) {
-            let is_new = link_store.keep(secret);
+            let is_new = link_store.insert(secret);
             assert!(!is_new || matches!(secret.secret, Secret::StreamReady(None)), "{name} was repeated");
-            assert_eq!(take(&link_store, "r"), Err(LinkError::Taken), "{name}");
+            assert_eq!(claim(&link_store, "r"), Err(LinkError::AlreadyClaimed), "{name}");
             assert_eq!(link_store.ready(&id, &download), None, "{name}");
         }
-        assert!(link_store.held().is_empty(), "{name} is kept");
-        assert!(link_store.keep(&other), "{name}: another is new");
-        assert!(take(&link_store, "r").is_ok(), "{name}: another can be taken");
+        assert!(link_store.unused_secrets().is_empty(), "{name} is kept");
+        assert!(link_store.insert(&other), "{name}: another is new");
+        assert!(claim(&link_store, "r").is_ok(), "{name}: another can be taken");
 
         // The next run learns which links were used, before or after the server repeats them.
         let next = LinkStore::default();
-        assert!(!next.used_before(&id, &links));
-        assert!(!next.keep(first.first().unwrap()), "{name} in the next run");
-        assert_eq!(take(&next, "r"), Err(LinkError::Taken), "{name}");
+        assert!(!next.mark_used(&id, &links));
+        assert!(!next.insert(first.first().unwrap()), "{name} in the next run");
+        assert_eq!(claim(&next, "r"), Err(LinkError::AlreadyClaimed), "{name}");
         let next = LinkStore::default();
         for secret in &first {
-            next.keep(secret);
+            next.insert(secret);
         }
-        assert!(next.used_before(&id, &links), "{name} was repeated first");
-        assert_eq!(take(&next, "r"), Err(LinkError::Taken), "{name}");
+        assert!(next.mark_used(&id, &links), "{name} was repeated first");
+        assert_eq!(claim(&next, "r"), Err(LinkError::AlreadyClaimed), "{name}");
     }
 }
 
 #[test]
-fn a_server_cannot_make_the_vault_grow_without_end() {
+fn a_server_can_not_make_the_link_store_grow_without_limit() {
     let link_store = LinkStore::default();
-    for n in 0..MOST + 10 {
-        link_store.keep(&link(&n.to_string(), "https://h/", 1));
+    for n in 0..MAX_REQUESTS + 10 {
+        link_store.insert(&link(&n.to_string(), "https://h/", 1));
     }
-    assert_eq!(link_store.0.lock().requests.len(), MOST);
-    assert_eq!(take(&link_store, "0"), Err(LinkError::NotHeld), "the oldest goes first");
-    assert!(take(&link_store, &(MOST + 9).to_string()).is_ok());
+    assert_eq!(link_store.0.lock().requests.len(), MAX_REQUESTS);
+    assert_eq!(claim(&link_store, "0"), Err(LinkError::NotStored), "the oldest goes first");
+    assert!(claim(&link_store, &(MAX_REQUESTS + 9).to_string()).is_ok());
     assert!(!format!("{link_store:?}").contains("https"), "a link showed itself");
 }

@@ -1,6 +1,6 @@
 //! The commands without an outcome, and what reconciliation needs to know of them.
 //!
-//! At the start the journal says which commands are open; from then on the committed entries do. Bounded: beyond [`MOST`] a
+//! At the start the journal says which commands are open; from then on the committed entries do. Bounded: beyond [`MAX_OPEN`] a
 //! command is not watched, and the operator is notified. The journal writer changes it, and reconciliation reads it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -24,11 +24,11 @@ use super::seen_outcomes::RecentIds;
 use super::session_credentials::SessionCredentials;
 
 /// The most open commands that are watched, and the most open data requests that are counted.
-const MOST: usize = 100_000;
+const MAX_OPEN: usize = 100_000;
 /// The longest pause between two status checks of a command.
-const LONGEST_PAUSE: Duration = Duration::from_mins(10);
+const MAX_PAUSE: Duration = Duration::from_mins(10);
 /// After this long without news a command is no longer checked automatically.
-const GIVE_UP: Duration = Duration::from_hours(24);
+const GIVE_UP_AFTER: Duration = Duration::from_hours(24);
 
 /// The pending commands of one profile.
 #[derive(Clone, Default)]
@@ -38,7 +38,7 @@ pub(crate) struct PendingCommands(Arc<Shared>);
 struct Shared {
     inner: Mutex<State>,
     changed: Notify,
-    arrivals: ReadyQueue,
+    ready_queue: ReadyQueue,
 }
 
 /// A joined connection.
@@ -55,28 +55,28 @@ struct State {
     requests: BTreeMap<RequestId, Openness>,
     outcomes: RecentIds,
     /// Whether it is known what earlier runs left open.
-    begun: bool,
+    open_loaded: bool,
     /// Ids that were resolved before that was known.
     settled_early: HashSet<u64>,
     /// What the history says, while it is being read.
     history: RestoreIndex,
     restored: bool,
     joined: Option<JoinedSession>,
-    patience: ExpectedLatency,
+    latency: ExpectedLatency,
     given_up: usize,
-    left_out: usize,
+    dropped: usize,
 }
 
 #[derive(Debug)]
 struct Pending {
     first: Instant,
     /// When the last message or status about it arrived.
-    news: Instant,
+    last_news: Instant,
     due: Option<Instant>,
     /// How many status checks were made since then.
-    asked: u32,
+    checks: u32,
     /// Whether the journal has a status check that says "pending".
-    answered: bool,
+    recorded_pending: bool,
     label: Box<str>,
 }
 
@@ -87,45 +87,45 @@ impl PendingCommands {
     }
 
     /// Updates the state from committed entries.
-    pub(crate) fn note(&self, entries: &[Entry]) {
+    pub(crate) fn add_entries(&self, entries: &[Entry]) {
         let now = Instant::now();
         let mut inner = self.0.inner.lock();
         for entry in entries {
-            inner.note(entry, now);
+            inner.add_entry(entry, now);
         }
         drop(inner);
-        self.0.arrivals.note(entries);
+        self.0.ready_queue.add_entries(entries);
         self.0.changed.notify_one();
     }
 
     /// The requests whose data has arrived.
-    pub(crate) fn arrivals(&self) -> &ReadyQueue {
-        &self.0.arrivals
+    pub(crate) fn ready_queue(&self) -> &ReadyQueue {
+        &self.0.ready_queue
     }
 
     /// Sets what earlier runs left open, according to the journal.
-    pub(crate) fn begin(&self, open: &[OpenActivity]) {
+    pub(crate) fn load_open(&self, open: &[OpenActivity]) {
         let now = Instant::now();
         let mut inner = self.0.inner.lock();
         for activity in open {
-            inner.begin(activity, now);
+            inner.load_open(activity, now);
         }
-        inner.begun = true;
+        inner.open_loaded = true;
         inner.settled_early = HashSet::new();
         drop(inner);
         self.0.changed.notify_one();
     }
 
     /// Reads restored entries of earlier runs: a chunk in ascending order, the newest chunk first.
-    pub(crate) fn restore(&self, entries: &[Entry]) {
+    pub(crate) fn add_history(&self, entries: &[Entry]) {
         let mut inner = self.0.inner.lock();
         for entry in entries.iter().rev() {
-            inner.restore(entry);
+            inner.add_history(entry);
         }
     }
 
     /// Ends the restore. `is_whole`: all entries were restored, not only the newest and those of open activities.
-    pub(crate) fn restored(&self, is_whole: bool) {
+    pub(crate) fn finish_restore(&self, is_whole: bool) {
         let mut inner = self.0.inner.lock();
         inner.restored = true;
         inner.learn_from_history(Instant::now(), is_whole);
@@ -134,18 +134,18 @@ impl PendingCommands {
     }
 
     /// A connection was joined: every open command is due for a status check.
-    pub(crate) fn join(&self, session_credentials: Arc<SessionCredentials>) {
+    pub(crate) fn on_joined(&self, session_credentials: Arc<SessionCredentials>) {
         let now = Instant::now();
         let mut inner = self.0.inner.lock();
         inner.joined = Some(JoinedSession { session_credentials });
         let all: Vec<CommandId> = inner.open.keys().cloned().collect();
-        inner.hurry(&all, now);
+        inner.make_due(&all, now);
         drop(inner);
         self.0.changed.notify_one();
     }
 
     /// The joined connection was lost.
-    pub(crate) fn lose(&self) {
+    pub(crate) fn on_lost(&self) {
         self.0.inner.lock().joined = None;
         self.0.changed.notify_one();
     }
@@ -156,32 +156,32 @@ impl PendingCommands {
     }
 
     /// Clears everything except the connection, because the history is cleared.
-    pub(crate) fn forget(&self) {
+    pub(crate) fn clear(&self) {
         let mut inner = self.0.inner.lock();
         let joined = inner.joined.take();
-        *inner = State { joined, begun: true, restored: true, ..State::default() };
+        *inner = State { joined, open_loaded: true, restored: true, ..State::default() };
     }
 
     /// The open commands, and the open data requests.
-    pub(crate) fn open(&self) -> (Vec<CommandId>, Vec<RequestId>) {
+    pub(crate) fn open_ids(&self) -> (Vec<CommandId>, Vec<RequestId>) {
         let inner = self.0.inner.lock();
         (inner.open.keys().cloned().collect(), inner.requests.keys().cloned().collect())
     }
 
     /// Makes these commands due at once, if they are open. Returns how many are.
-    pub(crate) fn hurry(&self, commands: &[CommandId]) -> usize {
-        let count = self.0.inner.lock().hurry(commands, Instant::now());
+    pub(crate) fn make_due(&self, commands: &[CommandId]) -> usize {
+        let count = self.0.inner.lock().make_due(commands, Instant::now());
         self.0.changed.notify_one();
         count
     }
 
     /// When the next status check is due.
-    pub(crate) fn next_question(&self) -> Option<Instant> {
+    pub(crate) fn next_due(&self) -> Option<Instant> {
         self.0.inner.lock().due.first().map(|(due, _)| *due)
     }
 
-    /// Takes a command that is due now. It is not returned again before [`PendingCommands::asked`].
-    pub(crate) fn question(&self, now: Instant) -> Option<CommandId> {
+    /// Takes a command that is due now. It is not returned again before [`PendingCommands::schedule_next`].
+    pub(crate) fn take_due(&self, now: Instant) -> Option<CommandId> {
         let mut inner = self.0.inner.lock();
         if inner.due.first().is_none_or(|(due, _)| *due > now) {
             return None;
@@ -194,104 +194,111 @@ impl PendingCommands {
     }
 
     /// Schedules the next check of a command that is still open, or whose check failed. The pauses grow.
-    pub(crate) fn asked(&self, command: &CommandId) {
+    pub(crate) fn schedule_next(&self, command: &CommandId) {
         let now = Instant::now();
         let mut inner = self.0.inner.lock();
         let Some(open) = inner.open.get_mut(command) else { return };
-        open.asked = open.asked.saturating_add(1);
-        let (asked, news, label) = (open.asked, open.news, open.label.clone());
-        if now.saturating_duration_since(news) >= GIVE_UP {
+        open.checks = open.checks.saturating_add(1);
+        let (asked, news, label) = (open.checks, open.last_news, open.label.clone());
+        if now.saturating_duration_since(news) >= GIVE_UP_AFTER {
             inner.given_up += 1;
             return;
         }
-        let patience = inner.patience.of(&label).max(Duration::from_secs(1));
-        let pause = patience.saturating_mul(1 << asked.min(10)).min(LONGEST_PAUSE);
+        let patience = inner.latency.of(&label).max(Duration::from_secs(1));
+        let pause = patience.saturating_mul(1 << asked.min(10)).min(MAX_PAUSE);
         inner.set_due(command, now + pause);
     }
 
     /// Whether the journal does not have a "pending" answer yet: it is recorded once.
     pub(crate) fn is_pending_news(&self, command: &CommandId) -> bool {
-        self.0.inner.lock().open.get(command).is_some_and(|open| !open.answered)
+        self.0.inner.lock().open.get(command).is_some_and(|open| !open.recorded_pending)
     }
 
     /// How many commands were given up, and how many are not watched because there are too many, since the last call.
     pub(crate) fn shortfalls(&self) -> (usize, usize) {
         let mut inner = self.0.inner.lock();
-        (std::mem::take(&mut inner.given_up), std::mem::take(&mut inner.left_out))
+        (std::mem::take(&mut inner.given_up), std::mem::take(&mut inner.dropped))
     }
 }
 
 impl State {
-    fn note(&mut self, entry: &Entry, now: Instant) {
+    fn add_entry(&mut self, entry: &Entry, now: Instant) {
         match (&entry.key, &entry.fact) {
             (ActivityKey::Command(id), Fact::Heard(Message::Command(report))) => match report.status {
-                CommandStatus::Pending => self.heard_of(id, now),
-                CommandStatus::Succeeded | CommandStatus::Failed => self.heard_outcome(id, now),
+                CommandStatus::Pending => self.on_mention(id, now),
+                CommandStatus::Succeeded | CommandStatus::Failed => self.on_received_outcome(id, now),
                 CommandStatus::Other(_) => self.settle(id),
             },
             (ActivityKey::Command(id), Fact::Enquired(enquiry)) => match enquiry {
                 StatusCheck::Known { status: CommandStatus::Pending, .. } => {
                     if !self.open.contains_key(id) {
-                        self.heard_of(id, now);
+                        self.on_mention(id, now);
                     }
                     if let Some(open) = self.open.get_mut(id) {
-                        open.answered = true;
+                        open.recorded_pending = true;
                     }
                 }
                 StatusCheck::Known { status: CommandStatus::Succeeded | CommandStatus::Failed, .. } => {
-                    self.answered_outcome(id);
+                    self.on_checked_outcome(id);
                 }
                 StatusCheck::Known { status: CommandStatus::Other(_), .. } | StatusCheck::Unknown => self.settle(id),
             },
-            (ActivityKey::Command(id), Fact::Done(LocalEvent::Tracked)) => self.heard_of(id, now),
+            (ActivityKey::Command(id), Fact::Done(LocalEvent::Tracked)) => self.on_mention(id, now),
             (ActivityKey::Command(id), Fact::Done(LocalEvent::Labelled { label })) => {
                 if let Some(open) = self.open.get_mut(id) {
                     open.label = label.as_str().into();
-                    let due = open.news + self.patience.of(label);
-                    if open.due.is_some() && open.asked == 0 {
+                    let due = open.last_news + self.latency.of(label);
+                    if open.due.is_some() && open.checks == 0 {
                         self.set_due(id, due);
                     }
                 }
             }
-            (ActivityKey::Data(id), fact) => self.note_request(&entry.key, id, fact),
+            (ActivityKey::Data(id), fact) => self.add_request_entry(&entry.key, id, fact),
             _ => {}
         }
     }
 
     /// A message or status mentions a command that has no outcome yet, as far as known.
-    fn heard_of(&mut self, id: &CommandId, now: Instant) {
+    fn on_mention(&mut self, id: &CommandId, now: Instant) {
         if self.outcomes.has(id.as_str()) {
             return;
         }
         let due = if let Some(open) = self.open.get_mut(id) {
-            (open.news, open.asked) = (now, 0);
-            now + self.patience.of(&open.label)
-        } else if self.open_anew(id, now) {
-            now + self.patience.of("")
+            (open.last_news, open.checks) = (now, 0);
+            now + self.latency.of(&open.label)
+        } else if self.reopen(id, now) {
+            now + self.latency.of("")
         } else {
             return;
         };
         self.set_due(id, due);
     }
 
-    fn open_anew(&mut self, id: &CommandId, now: Instant) -> bool {
-        if self.open.len() >= MOST {
-            self.left_out += 1;
+    fn reopen(&mut self, id: &CommandId, now: Instant) -> bool {
+        if self.open.len() >= MAX_OPEN {
+            self.dropped += 1;
             return false;
         }
-        let open = Pending { first: now, news: now, due: None, asked: 0, answered: false, label: Box::default() };
+        let open = Pending {
+            first: now,
+            last_news: now,
+            due: None,
+            checks: 0,
+            recorded_pending: false,
+            label: Box::default(),
+        };
         self.open.insert(id.clone(), open);
         true
     }
 
-    fn heard_outcome(&mut self, id: &CommandId, now: Instant) {
+    fn on_received_outcome(&mut self, id: &CommandId, now: Instant) {
         if let Some(open) = self.close(id) {
-            self.patience.learn(&open.label, now.saturating_duration_since(open.first));
+            self.latency.learn(&open.label, now.saturating_duration_since(open.first));
         }
         self.outcomes.add(id.as_str());
     }
 
-    fn answered_outcome(&mut self, id: &CommandId) {
+    fn on_checked_outcome(&mut self, id: &CommandId) {
         self.close(id);
         self.outcomes.add(id.as_str());
     }
@@ -313,13 +320,13 @@ impl State {
         Some(open)
     }
 
-    fn note_request(&mut self, key: &ActivityKey, id: &RequestId, fact: &Fact) {
+    fn add_request_entry(&mut self, key: &ActivityKey, id: &RequestId, fact: &Fact) {
         let before = self.requests.get(id).copied().unwrap_or_default();
         let after = before.after(key, fact);
         if after.is_pending() {
             // Once its data has arrived or was saved, later messages change nothing.
             let is_known = self.requests.contains_key(id);
-            if is_known || (!self.outcomes.has(id.as_str()) && self.requests.len() < MOST) {
+            if is_known || (!self.outcomes.has(id.as_str()) && self.requests.len() < MAX_OPEN) {
                 self.requests.insert(id.clone(), after);
             }
         } else if after.differs_from(before) {
@@ -330,31 +337,31 @@ impl State {
     }
 
     fn settle_early(&mut self, id: &str) {
-        if !self.begun {
+        if !self.open_loaded {
             self.settled_early.insert(self.outcomes.hash(id));
         }
     }
 
-    fn begin(&mut self, OpenActivity { key, openness, .. }: &OpenActivity, now: Instant) {
+    fn load_open(&mut self, OpenActivity { key, openness, .. }: &OpenActivity, now: Instant) {
         let hash = self.outcomes.hash(key.id());
         if self.settled_early.contains(&hash) || !openness.is_pending() {
             return;
         }
         match key {
-            ActivityKey::Command(id) if !self.open.contains_key(id) && self.open_anew(id, now) => {
+            ActivityKey::Command(id) if !self.open.contains_key(id) && self.reopen(id, now) => {
                 self.set_due(id, now);
             }
-            ActivityKey::Data(id) if self.requests.len() < MOST => {
+            ActivityKey::Data(id) if self.requests.len() < MAX_OPEN => {
                 self.requests.entry(id.clone()).or_insert(*openness);
             }
             _ => {}
         }
     }
 
-    fn restore(&mut self, entry: &Entry) {
+    fn add_history(&mut self, entry: &Entry) {
         let (id, fact) = match (&entry.key, &entry.fact) {
             (ActivityKey::Command(id), Fact::Done(LocalEvent::Labelled { label })) => {
-                return self.history.labelled(id, label);
+                return self.history.add_label(id, label);
             }
             (ActivityKey::Command(id), fact) => (id, fact),
             (ActivityKey::Data(id), fact) => {
@@ -370,16 +377,16 @@ impl State {
         let hash = self.outcomes.hash(id.as_str());
         match command_is_pending(fact) {
             Some(true) => {
-                self.history.seen(hash, entry.at);
+                self.history.add_pending(hash, entry.at);
                 if let (Some(open), Fact::Enquired(_)) = (self.open.get_mut(id), fact) {
-                    open.answered = true;
+                    open.recorded_pending = true;
                 }
             }
             Some(false) => {
                 self.history.settle(hash);
                 if is_final(fact) {
                     if matches!(fact, Fact::Heard(_)) {
-                        self.history.heard(hash, entry.at);
+                        self.history.add_outcome(hash, entry.at);
                     }
                     // A repeated "pending" that came later does not hide the outcome.
                     if let Some(Pending { due: Some(due), .. }) = self.open.remove(id) {
@@ -400,9 +407,9 @@ impl State {
         };
         let unsettled: Vec<CommandId> =
             history.labelled_commands().filter(|id| named_only(self, id, &history)).cloned().collect();
-        let labels = history.end(&mut self.patience, |id| self.outcomes.hash(id));
+        let labels = history.finish(&mut self.latency, |id| self.outcomes.hash(id));
         for id in unsettled {
-            if labels.contains_key(&id) && !self.open.contains_key(&id) && self.open_anew(&id, now) {
+            if labels.contains_key(&id) && !self.open.contains_key(&id) && self.reopen(&id, now) {
                 self.set_due(&id, now);
             }
         }
@@ -414,12 +421,12 @@ impl State {
         }
     }
 
-    fn hurry(&mut self, commands: &[CommandId], now: Instant) -> usize {
+    fn make_due(&mut self, commands: &[CommandId], now: Instant) -> usize {
         let mut count = 0;
         for command in commands {
             let Some(open) = self.open.get_mut(command) else { continue };
             count += 1;
-            open.asked = 0;
+            open.checks = 0;
             self.set_due(command, now);
         }
         count

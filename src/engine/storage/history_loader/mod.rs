@@ -26,11 +26,11 @@ use super::adaptive_chunk::ChunkSizer;
 /// The size of the first chunk: as many rows as a large window shows, so that it is not empty for long.
 const FIRST_CHUNK: usize = 200;
 /// The size of the largest chunk.
-const LARGEST_CHUNK: usize = 20_000;
+const MAX_CHUNK: usize = 20_000;
 /// The average number of entries that are restored for each activity in memory.
-const MOST_OF_EACH: usize = 8;
+const ENTRIES_PER_ACTIVITY: usize = 8;
 /// The average number of older entries that are indexed for each activity in memory.
-const MOST_OF_EACH_KNOWN: usize = 4;
+const INDEXED_PER_ACTIVITY: usize = 4;
 /// How many of them are sent in one event.
 const OLDER_CHUNK: u32 = 20_000;
 /// How many entries of open activities, older than what is restored otherwise, are sent in one event.
@@ -65,13 +65,14 @@ pub(crate) async fn restore(
     (pending_commands, left): (PendingCommands, oneshot::Sender<UnfinishedGap>),
     aftermath: &mut CrashRecovery,
 ) -> Option<Older> {
-    let begin = begin(profile, &journal_store, &event_sender, live_from, &pending_commands, &mut aftermath.left_behind);
+    let begin =
+        load_open(profile, &journal_store, &event_sender, live_from, &pending_commands, &mut aftermath.left_behind);
     let newest =
         restore_newest(profile, &journal_store, &event_sender, live_from, rows, &pending_commands, &mut aftermath.used);
     let ((open, gaps), newest) = futures_util::future::join(begin, newest).await;
     let restored = match newest {
         Some(newest) => {
-            note_downloads(profile, &journal_store, newest.before, &mut aftermath.used).await;
+            register_used_links(profile, &journal_store, newest.before, &mut aftermath.used).await;
             Some(
                 restore_open(profile, &journal_store, &event_sender, (live_from, newest), open, &pending_commands)
                     .await,
@@ -79,7 +80,7 @@ pub(crate) async fn restore(
         }
         None => None,
     };
-    pending_commands.restored(restored.is_none());
+    pending_commands.finish_restore(restored.is_none());
     if left.send(gaps).is_err() {
         tracing::debug!("the profile is being closed");
     }
@@ -89,7 +90,7 @@ pub(crate) async fn restore(
 /// Loads what earlier runs left open into the pending commands, and collects what they left behind. Returns the open
 /// activities and the gaps that have not ended. After an update of this program the journal first has to search for the open
 /// activities.
-async fn begin(
+async fn load_open(
     profile: ProfileId,
     journal_store: &JournalStore,
     event_sender: &EventSender,
@@ -99,10 +100,10 @@ async fn begin(
 ) -> (Vec<OpenActivity>, UnfinishedGap) {
     let open = journal_store.open_activities(profile).await.unwrap_or_else(|error| {
         let reason = NoticeReason::OpenUnreadable(error.into());
-        event_sender.notice(Notice::new(Severity::Error, Some(profile), reason));
+        event_sender.send_notice(Notice::new(Severity::Error, Some(profile), reason));
         Vec::new()
     });
-    pending_commands.begin(&open);
+    pending_commands.load_open(&open);
     let mut gaps = UnfinishedGap::new();
     let is_wanted = |open: &&OpenActivity| open.openness.is_left_behind() || open.openness.is_lasting_gap();
     for activity in open.iter().filter(|open| open.first < live_from).filter(is_wanted) {
@@ -113,12 +114,12 @@ async fn begin(
                 if let (ActivityKey::Gap(key), Some(gap)) = (&activity.key, Gap::of(&entries)) {
                     gaps.push((key.clone(), gap));
                 } else {
-                    left_behind.note(&entries);
+                    left_behind.add_entries(&entries);
                 }
             }
             Err(error) => {
                 let reason = NoticeReason::LeftBehindUnreadable { key: activity.key.clone(), why: error.into() };
-                event_sender.notice(Notice::new(Severity::Error, Some(profile), reason));
+                event_sender.send_notice(Notice::new(Severity::Error, Some(profile), reason));
             }
         }
     }
@@ -127,20 +128,20 @@ async fn begin(
 
 /// Sends the journal writer the time at which the last run was alive. The writer waits for it, because entries of this run
 /// would change it.
-pub(crate) async fn tell_past(
+pub(crate) async fn send_previous_run(
     profile: ProfileId,
     journal_store: JournalStore,
     past: oneshot::Sender<PreviousRun>,
     now: Timestamp,
 ) {
-    let last_alive = match journal_store.last_alive(profile).await {
+    let last_seen = match journal_store.last_alive(profile).await {
         Ok(last_alive) => last_alive,
         Err(error) => {
             tracing::warn!(%error, "it is not known since when the profile was not watched over");
             None
         }
     };
-    if past.send(PreviousRun { now, last_alive }).is_err() {
+    if past.send(PreviousRun { now, last_seen }).is_err() {
         tracing::debug!("the profile is being closed");
     }
 }
@@ -166,25 +167,26 @@ async fn restore_newest(
     pending_commands: &PendingCommands,
     used: &mut UsedBefore,
 ) -> Option<Newest> {
-    let mut chunk = ChunkSizer::new(FIRST_CHUNK, LARGEST_CHUNK);
+    let mut chunk = ChunkSizer::new(FIRST_CHUNK, MAX_CHUNK);
     let mut before = live_from;
     let (hasher, mut known, mut restored) = (RandomState::new(), HashSet::new(), 0_usize);
     let mut named = BTreeSet::new();
-    let tell = |entries, complete| event_sender.restored(Event::Restored { profile, entries, live_from, complete });
+    let tell =
+        |entries, complete| event_sender.send_restored(Event::Restored { profile, entries, live_from, complete });
     loop {
         let limit = chunk.limit().min(rows.saturating_sub(known.len()).max(FIRST_CHUNK));
         let entries = match journal_store.restore(profile, Some(before), limit).await {
             Ok(entries) => entries,
             Err(error) => {
-                not_restored(profile, event_sender, error);
+                report_failure(profile, event_sender, error);
                 tell(Vec::new(), true).await;
                 return None;
             }
         };
         let is_last = entries.len() < limit;
         chunk.learn(&entries);
-        pending_commands.restore(&entries);
-        used.note(&entries);
+        pending_commands.add_history(&entries);
+        used.add_entries(&entries);
         known.extend(entries.iter().map(|entry| hasher.hash_one(&entry.key)));
         named.extend(named_by_gaps(&entries));
         before = entries.first().map_or(before, |oldest| oldest.seq);
@@ -193,22 +195,22 @@ async fn restore_newest(
         if is_last {
             return None;
         }
-        if known.len() >= rows || restored >= rows.saturating_mul(MOST_OF_EACH) {
+        if known.len() >= rows || restored >= rows.saturating_mul(ENTRIES_PER_ACTIVITY) {
             return Some(Newest { known, hasher, before, named });
         }
     }
 }
 
 /// Registers the links that were used before what was restored.
-async fn note_downloads(profile: ProfileId, journal_store: &JournalStore, mut before: Seq, used: &mut UsedBefore) {
+async fn register_used_links(profile: ProfileId, journal_store: &JournalStore, mut before: Seq, used: &mut UsedBefore) {
     loop {
-        let entries = match journal_store.downloads_before(profile, before, LARGEST_CHUNK).await {
+        let entries = match journal_store.downloads_before(profile, before, MAX_CHUNK).await {
             Ok(entries) => entries,
             Err(error) => return tracing::warn!(%error, "it is not known which links were used long ago"),
         };
-        used.note(&entries);
+        used.add_entries(&entries);
         match entries.first() {
-            Some(oldest) if entries.len() == LARGEST_CHUNK => before = oldest.seq,
+            Some(oldest) if entries.len() == MAX_CHUNK => before = oldest.seq,
             _ => return,
         }
     }
@@ -225,13 +227,14 @@ async fn restore_open(
 ) -> Older {
     let Newest { known, hasher, before, mut named } = newest;
     let open_keys: HashSet<u64> = open.iter().map(|activity| hasher.hash_one(&activity.key)).collect();
-    let tell = |entries, complete| event_sender.restored(Event::Restored { profile, entries, live_from, complete });
+    let tell =
+        |entries, complete| event_sender.send_restored(Event::Restored { profile, entries, live_from, complete });
     let (mut entries, mut restored) = (Vec::new(), Vec::new());
     for activity in open.into_iter().filter(|activity| activity.first < before) {
         match journal_store.history(profile, &activity.key, None).await {
             Ok(history) => entries.extend(history.entries.into_iter().filter(|entry| entry.seq < before)),
             Err(error) => {
-                not_restored(profile, event_sender, error);
+                report_failure(profile, event_sender, error);
                 break;
             }
         }
@@ -240,12 +243,12 @@ async fn restore_open(
         }
         if entries.len() >= OPEN_CHUNK {
             named.extend(named_by_gaps(&entries));
-            pending_commands.restore(&entries);
+            pending_commands.add_history(&entries);
             tell(std::mem::take(&mut entries), false).await;
         }
     }
     named.extend(named_by_gaps(&entries));
-    pending_commands.restore(&entries);
+    pending_commands.add_history(&entries);
     tell(entries, true).await;
     // A row that was restored in part is completed like all others.
     named.retain(|key| [&known, &open_keys].iter().all(|restored| !restored.contains(&hasher.hash_one(key))));
@@ -261,15 +264,15 @@ fn named_by_gaps(entries: &[Entry]) -> impl Iterator<Item = ActivityKey> + '_ {
     gaps.flat_map(Gap::named)
 }
 
-fn not_restored(profile: ProfileId, event_sender: &EventSender, error: JournalError) {
+fn report_failure(profile: ProfileId, event_sender: &EventSender, error: JournalError) {
     let reason = NoticeReason::NotRestored(error.into());
-    event_sender.notice(Notice::new(Severity::Error, Some(profile), reason));
+    event_sender.send_notice(Notice::new(Severity::Error, Some(profile), reason));
 }
 
 /// Sends the window the activities that gaps name. Then sends how many activities the journal has besides those that were
 /// restored, and the entries that they have, so that a message for one of them is not mistaken for a new activity. Limited
 /// to as many entries as are indexed for `rows`.
-pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, data: PathBuf, context: &EngineContext) {
+pub(crate) async fn send_older(profile: ProfileId, older: Older, rows: usize, data: PathBuf, context: &EngineContext) {
     let Older { live_from, mut before, mut restored, named } = older;
     let opening = context.spawner.blocking("opening the journal", move || ReadOnlyJournal::open(&data));
     let mut archive = match context.spawner.until_stopped(opening).await.flatten() {
@@ -278,7 +281,7 @@ pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, da
         Some(Ok(None)) | None => return,
     };
     if !named.is_empty() {
-        match tell_named(profile, archive, named, (live_from, before), context).await {
+        match send_named(profile, archive, named, (live_from, before), context).await {
             Some((same, firsts)) => {
                 archive = same;
                 restored.extend(firsts);
@@ -296,7 +299,7 @@ pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, da
                     *count = count.saturating_sub(1);
                 }
             }
-            context.event_sender.post(Event::Older { profile, rows });
+            context.event_sender.send(Event::Older { profile, rows });
             archive
         }
         Some(Err(error)) => {
@@ -305,7 +308,7 @@ pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, da
         }
         None => return,
     };
-    let mut left = rows.saturating_mul(MOST_OF_EACH_KNOWN);
+    let mut left = rows.saturating_mul(INDEXED_PER_ACTIVITY);
     while left > 0 {
         let read = move || archive.keys_before(profile, before, OLDER_CHUNK).map(|entries| (entries, archive));
         let reading = context.spawner.blocking("reading older activity", read);
@@ -321,12 +324,12 @@ pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, da
                 tracing::warn!(%error, "it is not known which older activities the journal has");
                 return context
                     .event_sender
-                    .restored(Event::OlderEntries { profile, entries: Vec::new(), complete: true })
+                    .send_restored(Event::OlderEntries { profile, entries: Vec::new(), complete: true })
                     .await;
             }
         };
         before = entries.last().map_or(before, |(oldest, _)| *oldest);
-        let told = context.event_sender.restored(Event::OlderEntries { profile, entries, complete });
+        let told = context.event_sender.send_restored(Event::OlderEntries { profile, entries, complete });
         if context.spawner.until_stopped(told).await.is_none() || complete {
             return;
         }
@@ -336,7 +339,7 @@ pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, da
 /// Sends the window the activities that gaps name and that are older than what was restored, because the outcome of an id
 /// that is resolved, or that the server does not know, can't be shown otherwise. Returns the first entry of each; `None` if
 /// the program ends or the journal can't be read.
-async fn tell_named(
+async fn send_named(
     profile: ProfileId,
     mut archive: ReadOnlyJournal,
     mut named: BTreeSet<ActivityKey>,
@@ -366,7 +369,8 @@ async fn tell_named(
             }
         }
         if !entries.is_empty() {
-            let told = context.event_sender.restored(Event::Restored { profile, entries, live_from, complete: true });
+            let told =
+                context.event_sender.send_restored(Event::Restored { profile, entries, live_from, complete: true });
             context.spawner.until_stopped(told).await?;
         }
     }
@@ -375,14 +379,14 @@ async fn tell_named(
 
 /// Sends the window the entries that it missed while it did not drain; runs as long as the engine.
 pub(crate) async fn catch_up(journal_store: JournalStore, event_sender: EventSender) {
-    let mut chunk = ChunkSizer::new(FIRST_CHUNK, LARGEST_CHUNK);
+    let mut chunk = ChunkSizer::new(FIRST_CHUNK, MAX_CHUNK);
     let mut failed = BTreeSet::new();
     loop {
-        let (profile, from) = event_sender.lagging().await;
+        let (profile, from) = event_sender.next_lagging().await;
         match journal_store.since(profile, from, chunk.limit()).await {
             Ok(entries) => {
                 chunk.learn(&entries);
-                event_sender.caught_up(profile, entries);
+                event_sender.send_caught_up(profile, entries);
                 if failed.remove(&profile) {
                     event_sender.resolve_problem(Some(profile), &ProblemKind::JournalRead);
                 }

@@ -26,9 +26,9 @@ async fn journal_with(count: usize) -> (TestJournal, ProfileId) {
 }
 
 #[tokio::test]
-async fn history_comes_newest_first_in_ascending_chunks_and_each_entry_once() {
+async fn history_is_restored_newest_first_in_ascending_chunks_each_entry_once() {
     let (journal, profile) = journal_with(50_000).await;
-    let (event_sender, events) = event_queue::pair_of(profile, Arc::new(|| {}));
+    let (event_sender, events) = event_queue::channel_for(profile, Arc::new(|| {}));
     let live_from = Seq(49_001);
     let (left, _told) = oneshot::channel();
     let mut aftermath = CrashRecovery::default();
@@ -63,7 +63,7 @@ async fn history_comes_newest_first_in_ascending_chunks_and_each_entry_once() {
 }
 
 #[tokio::test]
-async fn no_more_than_so_many_activities_are_restored_and_of_older_ones_what_is_open() {
+async fn the_newest_activities_are_restored_and_of_older_ones_only_the_open_ones() {
     let (journal, profile) = journal_with(0).await;
     let entry = |number: u32| {
         let status = if number.is_multiple_of(500) { 1 } else { 2 };
@@ -75,7 +75,7 @@ async fn no_more_than_so_many_activities_are_restored_and_of_older_ones_what_is_
     };
     let entries = (0..2_000).map(entry).collect();
     journal.journal.append(profile, entries).await.expect("it takes them");
-    let (event_sender, events) = event_queue::pair(Arc::new(|| {}));
+    let (event_sender, events) = event_queue::channel(Arc::new(|| {}));
     let (left, _told) = oneshot::channel();
     let (mut aftermath, of_the_past) = (CrashRecovery::default(), (PendingCommands::default(), left));
     let restoring =
@@ -97,7 +97,7 @@ async fn no_more_than_so_many_activities_are_restored_and_of_older_ones_what_is_
 }
 
 #[tokio::test]
-async fn links_that_were_used_long_before_what_is_restored_are_known() {
+async fn links_used_long_before_the_restored_entries_are_known() {
     use crate::activity::{DownloadFailure, LocalEvent};
     use crate::engine::state::used_links::Fingerprint;
     let (journal, profile) = journal_with(0).await;
@@ -120,7 +120,7 @@ async fn links_that_were_used_long_before_what_is_restored_are_known() {
     assert_eq!(found.len(), 4);
     let steps = journal.journal.reader_steps() - before;
     assert!(steps < 2_000, "{steps} steps: it reads the messages between");
-    let (event_sender, _events) = event_queue::pair(Arc::new(|| {}));
+    let (event_sender, _events) = event_queue::channel(Arc::new(|| {}));
     let (left, _told) = oneshot::channel();
     let link_store = crate::engine::state::link_store::LinkStore::default();
     let mut aftermath = CrashRecovery::of(link_store.clone());
@@ -132,7 +132,7 @@ async fn links_that_were_used_long_before_what_is_restored_are_known() {
 }
 
 #[tokio::test]
-async fn gaps_that_earlier_runs_left_are_found_with_all_that_they_name_however_old_they_are() {
+async fn gaps_of_earlier_runs_are_found_with_the_activities_they_name_however_old() {
     let (journal, profile) = journal_with(0).await;
     let gap = |id: &str, to: Option<i64>, open: &[&str]| {
         let gap = Gap {
@@ -156,7 +156,7 @@ async fn gaps_that_earlier_runs_left_are_found_with_all_that_they_name_however_o
     journal.journal.append(profile, vec![settled; 2_000]).await.expect("it takes them");
     // The gap of this run is not one of them.
     journal.journal.append(profile, vec![gap("own", None, &[])]).await.expect("it takes it");
-    let (event_sender, _events) = event_queue::pair(Arc::new(|| {}));
+    let (event_sender, _events) = event_queue::channel(Arc::new(|| {}));
     let (left, told) = oneshot::channel();
     let live_from = Seq(2_604);
     let (mut aftermath, of_the_past) = (CrashRecovery::default(), (PendingCommands::default(), left));
@@ -167,9 +167,9 @@ async fn gaps_that_earlier_runs_left_are_found_with_all_that_they_name_however_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_window_that_lags_is_told_from_the_journal() {
+async fn a_lagging_window_gets_entries_from_the_journal() {
     let (journal, profile) = journal_with(0).await;
-    let (event_sender, events) = event_queue::pair_of(profile, Arc::new(|| {}));
+    let (event_sender, events) = event_queue::channel_for(profile, Arc::new(|| {}));
     let catching_up = catch_up(journal.store.clone(), event_sender.clone());
     let mut told = Vec::new();
     let writing = async {
@@ -181,7 +181,8 @@ async fn a_window_that_lags_is_told_from_the_journal() {
                 fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
                 raw: "x".repeat(256 * 1024).into(),
             };
-            event_sender.committed(profile, journal.journal.append(profile, vec![entry]).await.expect("it takes it"));
+            event_sender
+                .send_committed(profile, journal.journal.append(profile, vec![entry]).await.expect("it takes it"));
         }
         while told.len() < 300 {
             match events.try_next() {

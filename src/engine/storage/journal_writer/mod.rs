@@ -1,9 +1,9 @@
 //! Writes a profile's entries to the journal in order, with one task per profile, and publishes them only after the commit.
 //!
-//! Up to [`WAITING`] batches wait behind the one that is being committed. If that queue is full the session stops reading
+//! Up to [`QUEUED_BATCHES`] batches wait behind the one that is being committed. If that queue is full the session stops reading
 //! its socket, so that TCP slows the server down. Entries that the journal refuses stay in memory and are retried until they
-//! are written, because a server sends an acknowledgement only once. While the journal refuses, up to [`MOST_HELD`] entries
-//! or [`MOST_BYTES`] are shown although they are not durable, and marked as not saved; beyond, the socket is not read.
+//! are written, because a server sends an acknowledgement only once. While the journal refuses, up to [`MAX_HELD_ENTRIES`] entries
+//! or [`MAX_HELD_BYTES`] are shown although they are not durable, and marked as not saved; beyond, the socket is not read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,50 +30,50 @@ use crate::settings::ProfileId;
 use super::decoded_batch::DecodedBatch;
 
 /// The most batches that wait for the one that is being committed.
-const WAITING: usize = 4;
+const QUEUED_BATCHES: usize = 4;
 /// At this many entries no further batch is merged into a transaction: as many as may wait. Large, because fsync dominates
 /// under load and each transaction costs one.
-const TOGETHER: usize = 16_384;
+const MAX_MERGED_ENTRIES: usize = 16_384;
 /// At this many held entries, while the journal refuses, no further batch is taken.
-const MOST_HELD: usize = 4096;
+const MAX_HELD_ENTRIES: usize = 4096;
 /// At this many bytes of held entries, while the journal refuses, no further batch is taken.
-const MOST_BYTES: usize = 8 * 1024 * 1024;
+const MAX_HELD_BYTES: usize = 8 * 1024 * 1024;
 /// The first pause after the journal refused.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause; pauses grow with each refusal.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const MAX_PAUSE: Duration = Duration::from_secs(10);
 
 /// A message to the writer's task. Messages are handled in order.
 #[derive(Debug)]
 pub(crate) enum WriterMessage {
     /// Entries to write in one transaction.
-    Entries(Held),
+    Entries(PendingBatch),
     /// The connection was joined or lost.
-    Presence(ConnectionChange),
+    Connection(ConnectionChange),
     /// The time of the connection's latest sign of life.
-    Alive(Timestamp),
+    Touch(Timestamp),
     /// Clear the profile's history. The reply follows when it is deleted, or with the error.
-    Forget(oneshot::Sender<Result<(), JournalError>>),
+    ClearHistory(oneshot::Sender<Result<(), JournalError>>),
 }
 
 /// Entries that are being written.
 #[derive(Debug, Default)]
-pub(crate) struct Held {
+pub(crate) struct PendingBatch {
     entries: Vec<Entry>,
     /// The secrets that were masked in them.
     secrets: Secrets,
     /// Notified when they are durable.
     committed: Vec<oneshot::Sender<()>>,
     /// How many were recorded in `PendingCommands` and offered to the window because the journal refused.
-    noted: usize,
+    recorded: usize,
     /// How many, from the first on, the window shows as not saved.
-    shown: usize,
+    shown_unpersisted: usize,
     /// The number of clearings of the history when the work behind these entries began; `None` if clearing does not matter
     /// to them.
-    began: Option<u64>,
+    clear_count: Option<u64>,
 }
 
-impl Held {
+impl PendingBatch {
     fn of(entry: Entry) -> Self {
         Self { entries: vec![entry], ..Self::default() }
     }
@@ -86,7 +86,7 @@ impl Held {
 
     fn is_full(&self) -> bool {
         let bytes = || weight_of_entries(&self.entries);
-        self.entries.len() >= MOST_HELD || bytes() >= MOST_BYTES
+        self.entries.len() >= MAX_HELD_ENTRIES || bytes() >= MAX_HELD_BYTES
     }
 }
 
@@ -124,9 +124,9 @@ pub(crate) struct Closed;
 pub(crate) struct JournalWriter {
     batches: mpsc::Sender<WriterMessage>,
     /// How often the profile's history was cleared.
-    forgotten: Arc<AtomicU64>,
-    /// The value of `forgotten` when this handle was made by [`Self::until_forgotten`].
-    began: Option<u64>,
+    clear_count: Arc<AtomicU64>,
+    /// The value of `clear_count` when this handle was made by [`Self::until_cleared`].
+    clear_count_at_start: Option<u64>,
 }
 
 impl JournalWriter {
@@ -139,8 +139,8 @@ impl JournalWriter {
         spawner: &TaskOwner,
     ) -> Self {
         // If the channel is full, the session stops reading its socket and the operator's local events wait.
-        let (batches, waiting) = mpsc::channel(WAITING);
-        let forgotten = Arc::<AtomicU64>::default();
+        let (batches, waiting) = mpsc::channel(QUEUED_BATCHES);
+        let clear_count = Arc::<AtomicU64>::default();
         let profile_state = WriterTask {
             profile,
             journal_store,
@@ -148,47 +148,47 @@ impl JournalWriter {
             pending_commands,
             link_store,
             gaps: Gaps::default(),
-            left: Some(left),
+            left_open: Some(left),
             waiting,
-            carried: None,
-            next_unkept: Seq::FIRST_UNKEPT,
-            forgotten: forgotten.clone(),
+            deferred: None,
+            next_unpersisted: Seq::FIRST_UNKEPT,
+            clear_count: clear_count.clone(),
             spawner: spawner.clone(),
         };
-        spawner.finish("writing the journal", Box::pin(profile_state.run(past)));
-        Self { batches, forgotten, began: None }
+        spawner.spawn_to_completion("writing the journal", Box::pin(profile_state.run(past)));
+        Self { batches, clear_count, clear_count_at_start: None }
     }
 
     /// A handle for work on existing activity that begins now. Entries that it records after the history was cleared are not
     /// written, because they would bring a row back.
-    pub(crate) fn until_forgotten(&self) -> Self {
-        Self { began: Some(self.forgotten.load(Ordering::SeqCst)), ..self.clone() }
+    pub(crate) fn until_cleared(&self) -> Self {
+        Self { clear_count_at_start: Some(self.clear_count.load(Ordering::SeqCst)), ..self.clone() }
     }
 
     /// Waits for a place in the queue.
-    pub(crate) async fn room(&self) -> Result<WritePermit, Closed> {
+    pub(crate) async fn reserve(&self) -> Result<WritePermit, Closed> {
         self.batches.clone().reserve_owned().await.map_err(|_closed| Closed)
     }
 
     /// Queues a decoded batch.
-    pub(crate) fn write(room: WritePermit, decoded_batch: DecodedBatch) {
+    pub(crate) fn write(permit: WritePermit, decoded_batch: DecodedBatch) {
         let (entries, secrets) = decoded_batch.into_parts();
-        room.send(WriterMessage::Entries(Held { entries, secrets, ..Held::default() }));
+        permit.send(WriterMessage::Entries(PendingBatch { entries, secrets, ..PendingBatch::default() }));
     }
 
     /// A place in the queue, if there is one now.
-    pub(crate) fn room_now(&self) -> Option<WritePermit> {
+    pub(crate) fn try_reserve(&self) -> Option<WritePermit> {
         self.batches.clone().try_reserve_owned().ok()
     }
 
     /// Queues a change of the connection.
-    pub(crate) fn tell(room: WritePermit, presence: ConnectionChange) {
-        room.send(WriterMessage::Presence(presence));
+    pub(crate) fn report_change(permit: WritePermit, change: ConnectionChange) {
+        permit.send(WriterMessage::Connection(change));
     }
 
     /// Queues a sign of life.
-    pub(crate) fn prove(room: WritePermit, alive: Timestamp) {
-        room.send(WriterMessage::Alive(alive));
+    pub(crate) fn touch(permit: WritePermit, alive: Timestamp) {
+        permit.send(WriterMessage::Touch(alive));
     }
 
     /// Writes one entry and waits until it is durable.
@@ -199,21 +199,26 @@ impl JournalWriter {
     /// Writes entries in one transaction and waits until they are durable.
     pub(crate) async fn record_all(&self, entries: Vec<Entry>) -> Result<(), Closed> {
         let (committed, done) = oneshot::channel();
-        let held = Held { entries, committed: vec![committed], began: self.began, ..Held::default() };
+        let held = PendingBatch {
+            entries,
+            committed: vec![committed],
+            clear_count: self.clear_count_at_start,
+            ..PendingBatch::default()
+        };
         self.batches.send(WriterMessage::Entries(held)).await.map_err(|_closed| Closed)?;
         done.await.map_err(|_closed| Closed)
     }
 
     /// Queues entries to write in one transaction; waits only for a place in the queue.
-    pub(crate) async fn hand_over(&self, entries: Vec<Entry>) -> Result<(), Closed> {
-        let held = Held { entries, began: self.began, ..Held::default() };
+    pub(crate) async fn queue(&self, entries: Vec<Entry>) -> Result<(), Closed> {
+        let held = PendingBatch { entries, clear_count: self.clear_count_at_start, ..PendingBatch::default() };
         self.batches.send(WriterMessage::Entries(held)).await.map_err(|_closed| Closed)
     }
 
     /// Clears the profile's history up to now and waits until it is deleted.
-    pub(crate) async fn forget(&self) -> Result<Result<(), JournalError>, Closed> {
+    pub(crate) async fn clear_history(&self) -> Result<Result<(), JournalError>, Closed> {
         let (reply, done) = oneshot::channel();
-        self.batches.send(WriterMessage::Forget(reply)).await.map_err(|_closed| Closed)?;
+        self.batches.send(WriterMessage::ClearHistory(reply)).await.map_err(|_closed| Closed)?;
         done.await.map_err(|_closed| Closed)
     }
 }
@@ -226,13 +231,13 @@ struct WriterTask {
     link_store: LinkStore,
     gaps: Gaps,
     /// Receives the gaps that earlier runs left open, once the history has been read.
-    left: Option<oneshot::Receiver<UnfinishedGap>>,
+    left_open: Option<oneshot::Receiver<UnfinishedGap>>,
     waiting: mpsc::Receiver<WriterMessage>,
     /// A batch that was received and can't be merged into the one before it.
-    carried: Option<WriterMessage>,
+    deferred: Option<WriterMessage>,
     /// The number under which the next unsaved entry is shown.
-    next_unkept: Seq,
-    forgotten: Arc<AtomicU64>,
+    next_unpersisted: Seq,
+    clear_count: Arc<AtomicU64>,
     /// Stops when the profile is being closed.
     spawner: TaskOwner,
 }
@@ -242,17 +247,17 @@ impl WriterTask {
         // The sender is dropped if the profile is closed again at once: then there is nothing to write.
         let past = past.await.unwrap_or_default();
         if let Some(entry) = self.gaps.begin(&past) {
-            self.commit(Held::of(entry)).await;
+            self.commit(PendingBatch::of(entry)).await;
         }
         loop {
-            let next = if self.carried.is_some() {
-                self.carried.take()
+            let next = if self.deferred.is_some() {
+                self.deferred.take()
             } else {
-                let Self { left, waiting, .. } = &mut self;
+                let Self { left_open, waiting, .. } = &mut self;
                 tokio::select! {
                     biased;
-                    told = told(left), if left.is_some() => {
-                        self.end_left(told, past.now).await;
+                    told = receive_left_open(left_open), if left_open.is_some() => {
+                        self.close_left_open(told, past.now).await;
                         continue;
                     }
                     batch = waiting.recv() => batch,
@@ -260,37 +265,37 @@ impl WriterTask {
             };
             match next {
                 None => return,
-                Some(WriterMessage::Presence(presence)) => {
-                    if let Some(entry) = self.presence(&presence) {
-                        self.commit(Held::of(entry)).await;
+                Some(WriterMessage::Connection(presence)) => {
+                    if let Some(entry) = self.on_connection_change(&presence) {
+                        self.commit(PendingBatch::of(entry)).await;
                     }
                 }
-                Some(WriterMessage::Alive(at)) => {
+                Some(WriterMessage::Touch(at)) => {
                     if let Err(error) = self.journal_store.alive(self.profile, at).await {
                         // Only a log line: the operator is notified that the journal can't be written when there are entries
                         // to write.
                         tracing::warn!(%error, "a sign of life could not be written");
                     }
                 }
-                Some(WriterMessage::Forget(reply)) => {
-                    if self.left.is_some() {
+                Some(WriterMessage::ClearHistory(reply)) => {
+                    if self.left_open.is_some() {
                         // History is still being read: end its gaps first, so that none is written after the clearing.
-                        let told = told(&mut self.left).await;
-                        self.end_left(told, past.now).await;
+                        let told = receive_left_open(&mut self.left_open).await;
+                        self.close_left_open(told, past.now).await;
                     }
-                    let forgotten = self.forget().await;
+                    let forgotten = self.clear_history().await;
                     if reply.send(forgotten).is_err() {
                         tracing::debug!("nobody waits for the end of this profile's activity");
                     }
                 }
-                Some(WriterMessage::Entries(held)) if self.is_forgotten(&held) => {}
+                Some(WriterMessage::Entries(held)) if self.is_cleared(&held) => {}
                 Some(WriterMessage::Entries(mut held)) => {
-                    while held.entries.len() < TOGETHER && self.carried.is_none() {
+                    while held.entries.len() < MAX_MERGED_ENTRIES && self.deferred.is_none() {
                         match self.waiting.try_recv() {
-                            Ok(WriterMessage::Entries(later)) if self.is_forgotten(&later) => {}
+                            Ok(WriterMessage::Entries(later)) if self.is_cleared(&later) => {}
                             Ok(WriterMessage::Entries(later)) => held.join(later),
                             // A gap names what is open, so write earlier messages first: they change what is pending.
-                            Ok(other) => self.carried = Some(other),
+                            Ok(other) => self.deferred = Some(other),
                             Err(_none) => break,
                         }
                     }
@@ -301,30 +306,30 @@ impl WriterTask {
     }
 
     /// Whether the history was cleared since the work behind these entries began.
-    fn is_forgotten(&self, held: &Held) -> bool {
-        held.began.is_some_and(|began| began < self.forgotten.load(Ordering::SeqCst))
+    fn is_cleared(&self, batch: &PendingBatch) -> bool {
+        batch.clear_count.is_some_and(|began| began < self.clear_count.load(Ordering::SeqCst))
     }
 
     /// Retries until the entries are written, then publishes them. Once the profile is being closed it tries only once more
     /// and reports what is lost.
-    async fn commit(&mut self, mut held: Held) {
+    async fn commit(&mut self, mut batch: PendingBatch) {
         let mut pause = FIRST_PAUSE;
         let mut refused = false;
         loop {
             let is_last = self.spawner.is_stopping();
-            match self.journal_store.append(self.profile, held.entries, held.secrets).await {
+            match self.journal_store.append(self.profile, batch.entries, batch.secrets).await {
                 Ok(written) => {
-                    held.entries = written;
+                    batch.entries = written;
                     break;
                 }
                 Err(NotAppended { entries, secrets, source }) => {
-                    (held.entries, held.secrets) = (entries, secrets);
+                    (batch.entries, batch.secrets) = (entries, secrets);
                     if is_last {
                         // Nothing of a removed profile is to be kept.
                         if self.spawner.is_engine_stopping() {
-                            self.tell(
+                            self.notify(
                                 Severity::Error,
-                                NoticeReason::LostAtEnd { count: held.entries.len(), why: source.into() },
+                                NoticeReason::LostAtShutdown { count: batch.entries.len(), why: source.into() },
                             );
                         }
                         return;
@@ -335,135 +340,131 @@ impl WriterTask {
                     }
                 }
             }
-            self.show(&mut held);
-            self.hold(pause, &mut held).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            self.show_unpersisted(&mut batch);
+            self.wait_for_retry(pause, &mut batch).await;
+            pause = (pause * 2).min(MAX_PAUSE);
         }
-        let mut kept = held.entries;
-        self.forget_used(&kept).await;
-        if let (true, Some(first)) = (held.shown > 0, kept.first()) {
-            let (to, count) = (first.seq, held.shown as u64);
-            self.event_sender.post(Event::Kept {
-                profile: self.profile,
-                from: self.first_shown(held.shown),
-                to,
-                count,
-            });
+        let mut kept = batch.entries;
+        self.delete_used_links(&kept).await;
+        if let (true, Some(first)) = (batch.shown_unpersisted > 0, kept.first()) {
+            let (to, count) = (first.seq, batch.shown_unpersisted as u64);
+            let from = self.first_shown(batch.shown_unpersisted);
+            self.event_sender.send(Event::Persisted { profile: self.profile, from, to, count });
         }
-        self.pending_commands.note(kept.get(held.noted..).unwrap_or_default());
-        self.event_sender.committed(self.profile, kept.split_off(held.shown));
-        self.event_sender.journal_size(self.journal_store.size());
-        for done in held.committed {
+        self.pending_commands.add_entries(kept.get(batch.recorded..).unwrap_or_default());
+        self.event_sender.send_committed(self.profile, kept.split_off(batch.shown_unpersisted));
+        self.event_sender.set_journal_size(self.journal_store.size());
+        for done in batch.committed {
             if done.send(()).is_err() {
                 tracing::debug!("nobody waits for this entry any more");
             }
         }
         if refused {
             self.event_sender.resolve_problem(Some(self.profile), &ProblemKind::JournalWrite);
-            self.tell(Severity::Info, NoticeReason::JournalWritable);
+            self.notify(Severity::Info, NoticeReason::JournalWritable);
         }
     }
 
     /// Waits before the next attempt; meanwhile takes and shows further batches, as far as there is space.
-    async fn hold(&mut self, pause: Duration, held: &mut Held) {
+    async fn wait_for_retry(&mut self, pause: Duration, batch: &mut PendingBatch) {
         let until = Instant::now() + pause;
         let mut more = true;
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(until) => return,
                 () = self.spawner.stopping() => return,
-                batch = self.waiting.recv(), if more && self.carried.is_none() && !held.is_full() => match batch {
+                message = self.waiting.recv(), if more && self.deferred.is_none() && !batch.is_full() => match message {
                     None => more = false,
-                    Some(WriterMessage::Entries(later)) if self.is_forgotten(&later) => {}
-                    Some(WriterMessage::Entries(later)) => held.join(later),
-                    Some(WriterMessage::Presence(presence)) => {
-                        if let Some(entry) = self.presence(&presence) {
-                            held.join(Held::of(entry));
+                    Some(WriterMessage::Entries(later)) if self.is_cleared(&later) => {}
+                    Some(WriterMessage::Entries(later)) => batch.join(later),
+                    Some(WriterMessage::Connection(presence)) => {
+                        if let Some(entry) = self.on_connection_change(&presence) {
+                            batch.join(PendingBatch::of(entry));
                         }
                     }
-                    Some(WriterMessage::Alive(_)) => {}
-                    Some(forget @ WriterMessage::Forget(_)) => self.carried = Some(forget),
+                    Some(WriterMessage::Touch(_)) => {}
+                    Some(forget @ WriterMessage::ClearHistory(_)) => self.deferred = Some(forget),
                 },
             }
-            self.show(held);
+            self.show_unpersisted(batch);
         }
     }
 
     /// Shows unsaved entries and updates the pending commands. If the window lags it gets them only after they are written.
-    fn show(&mut self, held: &mut Held) {
-        let new = held.entries.get(held.noted..).unwrap_or_default();
+    fn show_unpersisted(&mut self, batch: &mut PendingBatch) {
+        let new = batch.entries.get(batch.recorded..).unwrap_or_default();
         if new.is_empty() {
             return;
         }
-        self.pending_commands.note(new);
-        if held.shown == held.noted {
+        self.pending_commands.add_entries(new);
+        if batch.shown_unpersisted == batch.recorded {
             let mut shown = new.to_vec();
-            for (entry, number) in shown.iter_mut().zip(self.next_unkept.0..) {
+            for (entry, number) in shown.iter_mut().zip(self.next_unpersisted.0..) {
                 entry.seq = Seq(number);
             }
-            if self.event_sender.not_kept(self.profile, shown) {
-                self.next_unkept = Seq(self.next_unkept.0.saturating_add(new.len() as u64));
-                held.shown = held.entries.len();
+            if self.event_sender.send_unpersisted(self.profile, shown) {
+                self.next_unpersisted = Seq(self.next_unpersisted.0.saturating_add(new.len() as u64));
+                batch.shown_unpersisted = batch.entries.len();
             }
         }
-        held.noted = held.entries.len();
+        batch.recorded = batch.entries.len();
     }
 
     /// The number under which the first of the newest `count` entries was shown.
     fn first_shown(&self, count: usize) -> Seq {
-        Seq(self.next_unkept.0.saturating_sub(count as u64))
+        Seq(self.next_unpersisted.0.saturating_sub(count as u64))
     }
 
     /// Writes the ends of the gaps that earlier runs left open, once the history has been read.
-    async fn end_left(&mut self, left: UnfinishedGap, now: Timestamp) {
-        self.left = None;
+    async fn close_left_open(&mut self, left: UnfinishedGap, now: Timestamp) {
+        self.left_open = None;
         for gap in left {
-            let entry = self.gaps.left(now, gap, self.pending_commands.open());
-            self.commit(Held::of(entry)).await;
+            let entry = self.gaps.close_left_open(now, gap, self.pending_commands.open_ids());
+            self.commit(PendingBatch::of(entry)).await;
         }
     }
 
     /// Applies a change of the connection; returns the entry of a gap that began or ended.
-    fn presence(&mut self, presence: &ConnectionChange) -> Option<Entry> {
-        match presence {
+    fn on_connection_change(&mut self, change: &ConnectionChange) -> Option<Entry> {
+        match change {
             ConnectionChange::Joined { session_credentials, .. } => {
-                self.pending_commands.join(session_credentials.clone());
+                self.pending_commands.on_joined(session_credentials.clone());
             }
-            ConnectionChange::Lost { .. } => self.pending_commands.lose(),
+            ConnectionChange::Lost { .. } => self.pending_commands.on_lost(),
             ConnectionChange::MessageLost { .. } => {}
         }
-        self.gap(presence)
+        self.gap_entry(change)
     }
 
-    fn gap(&mut self, presence: &ConnectionChange) -> Option<Entry> {
-        match *presence {
-            ConnectionChange::Lost { last, now, message } => Some(self.gaps.lost(last, now, message)),
-            ConnectionChange::MessageLost { now } => self.gaps.lost_message(now),
-            ConnectionChange::Joined { since, .. } => self.gaps.joined(since, self.pending_commands.open()),
+    fn gap_entry(&mut self, change: &ConnectionChange) -> Option<Entry> {
+        match *change {
+            ConnectionChange::Lost { last, now, message } => Some(self.gaps.on_lost(last, now, message)),
+            ConnectionChange::MessageLost { now } => self.gaps.on_lost_message(now),
+            ConnectionChange::Joined { since, .. } => self.gaps.on_joined(since, self.pending_commands.open_ids()),
         }
     }
 
     /// Clears the profile's history. The connection and its gap go on.
-    async fn forget(&mut self) -> Result<(), JournalError> {
+    async fn clear_history(&mut self) -> Result<(), JournalError> {
         self.journal_store.forget_profile(self.profile).await?;
-        self.forgotten.fetch_add(1, Ordering::SeqCst);
-        self.gaps.forget();
-        self.pending_commands.forget();
-        self.link_store.forget();
-        self.event_sender.forget(self.profile);
-        self.journal_store.clean_at_once().await;
-        self.event_sender.update(self.profile, |status| status.kept_links = Arc::default());
-        self.event_sender.post(Event::Forgotten { profile: self.profile });
-        self.event_sender.journal_size(self.journal_store.size());
+        self.clear_count.fetch_add(1, Ordering::SeqCst);
+        self.gaps.clear_open_ids();
+        self.pending_commands.clear();
+        self.link_store.clear();
+        self.event_sender.drop_profile(self.profile);
+        self.journal_store.clean_now().await;
+        self.event_sender.update(self.profile, |status| status.restored_links = Arc::default());
+        self.event_sender.send(Event::HistoryCleared { profile: self.profile });
+        self.event_sender.set_journal_size(self.journal_store.size());
         Ok(())
     }
 
     /// Deletes links from the journal whose only GET has ended, because they can't be fetched again.
-    async fn forget_used(&self, entries: &[Entry]) {
+    async fn delete_used_links(&self, entries: &[Entry]) {
         for entry in entries {
             if let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact)
-                && is_end_of_link(deed)
-                && self.link_store.is_spent(request)
+                && ends_link(deed)
+                && self.link_store.is_claimed(request)
                 && let Err(error) = self.journal_store.forget_secret(self.profile, request).await
             {
                 // It is deleted when it expires; the row shows that it was used.
@@ -472,13 +473,13 @@ impl WriterTask {
         }
     }
 
-    fn tell(&self, severity: Severity, reason: NoticeReason) {
-        self.event_sender.notice(Notice::new(severity, Some(self.profile), reason));
+    fn notify(&self, severity: Severity, reason: NoticeReason) {
+        self.event_sender.send_notice(Notice::new(severity, Some(self.profile), reason));
     }
 }
 
 /// The gaps that earlier runs left open; none if the journal could not be read.
-async fn told(left: &mut Option<oneshot::Receiver<UnfinishedGap>>) -> UnfinishedGap {
+async fn receive_left_open(left: &mut Option<oneshot::Receiver<UnfinishedGap>>) -> UnfinishedGap {
     match left {
         Some(left) => left.await.unwrap_or_default(),
         None => UnfinishedGap::new(),
@@ -486,8 +487,8 @@ async fn told(left: &mut Option<oneshot::Receiver<UnfinishedGap>>) -> Unfinished
 }
 
 /// Whether a local event ends a link: it was fetched or is unusable.
-fn is_end_of_link(deed: &LocalEvent) -> bool {
-    match deed {
+fn ends_link(event: &LocalEvent) -> bool {
+    match event {
         LocalEvent::Saved { .. } => true,
         LocalEvent::NotSaved { why, .. } => *why != DownloadFailure::NotStarted,
         LocalEvent::Labelled { .. }

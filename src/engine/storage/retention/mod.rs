@@ -16,23 +16,23 @@ use crate::journal::{JournalError, Limits};
 use crate::settings::Preferences;
 
 /// The delay after the start, until the history is shown and links are restored.
-const FIRST: Duration = Duration::from_mins(1);
+const FIRST_DELAY: Duration = Duration::from_mins(1);
 /// The interval between two checks.
-const EVERY: Duration = Duration::from_hours(1);
+const INTERVAL: Duration = Duration::from_hours(1);
 /// The pause between two steps, so that writers hardly wait.
-const PAUSE: Duration = Duration::from_millis(20);
+const STEP_PAUSE: Duration = Duration::from_millis(20);
 
 /// Keeps the journal within the limits in the preferences, until the sender of preferences is dropped.
 pub(crate) async fn run(context: EngineContext, mut preferences: watch::Receiver<Preferences>) {
-    let mut pause = FIRST;
+    let mut pause = FIRST_DELAY;
     loop {
         tokio::select! {
             changed = preferences.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(pause) => {}
         }
-        pause = EVERY;
+        pause = INTERVAL;
         let now = preferences.borrow_and_update().clone();
-        match look(&context, &now).await {
+        match purge(&context, &now).await {
             Ok(()) => context.event_sender.resolve_problem(None, &ProblemKind::Retention),
             Err(error) => context.event_sender.report_problem(None, ProblemReason::Retention(error.into())),
         }
@@ -40,10 +40,10 @@ pub(crate) async fn run(context: EngineContext, mut preferences: watch::Receiver
 }
 
 /// Deletes what is over the limits.
-async fn look(context: &EngineContext, preferences: &Preferences) -> Result<(), JournalError> {
+async fn purge(context: &EngineContext, preferences: &Preferences) -> Result<(), JournalError> {
     let lifetime = preferences.link_lifetime();
     // Deletion can't be undone, so the age of entries must be certain.
-    let certain = context.clocks.certain();
+    let certain = context.clocks.lower_bound();
     if let Some(now) = certain {
         context.journal_store.forget_expired_secrets(now, lifetime).await?;
     }
@@ -63,13 +63,13 @@ async fn look(context: &EngineContext, preferences: &Preferences) -> Result<(), 
         if !step.more {
             break step.oldest_left;
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(STEP_PAUSE).await;
     };
     if entries > 0 {
         let reason = NoticeReason::Purged { entries, size, oldest_left };
-        context.event_sender.notice(Notice::new(Severity::Info, None, reason));
-        context.event_sender.post(Event::Purged { oldest_left, before, gaps });
-        context.event_sender.journal_size(context.journal_store.size());
+        context.event_sender.send_notice(Notice::new(Severity::Info, None, reason));
+        context.event_sender.send(Event::Purged { oldest_left, before, gaps });
+        context.event_sender.set_journal_size(context.journal_store.size());
     }
     if context.journal_store.is_purge_due((context.clock)(), &Limits { age: None, ..limits }).await? {
         context.event_sender.report_problem(None, ProblemReason::JournalTooLarge);

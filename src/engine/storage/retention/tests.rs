@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn what_went_is_said_in_a_sentence() {
+fn purged_entries_are_reported_in_a_sentence() {
     let told = |entries, size, oldest_left| NoticeReason::Purged { entries, size, oldest_left }.to_string();
     let some = told(1_200, 3_000_000, Some(Timestamp(1_700_000_000_000_000)));
     assert!(some.starts_with("1200 entries (3.0 MB) went out of the journal"), "{some}");

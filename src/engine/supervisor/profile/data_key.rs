@@ -19,7 +19,7 @@ impl Supervisor {
         profile_state.data_key.key.clone_from(&key);
         // The sandbox never uses the keyring.
         if profile == super::sandbox::profile_id() {
-            return self.data_key(profile, change, key, false);
+            return self.on_data_key(profile, change, key, false);
         }
         let context = self.context.clone();
         let task = async move {
@@ -34,18 +34,18 @@ impl Supervisor {
             };
             drop(turn);
             let kept = kept.map_err(ProblemReason::DataKeyKeyring);
-            let kept = context.settle(profile, &ProblemKind::DataKeyKeyring, kept).unwrap_or(false);
-            context.report(InternalEvent::DataKey { profile, change, key, kept }).await;
+            let persisted = context.update_problem(profile, &ProblemKind::DataKeyKeyring, kept).unwrap_or(false);
+            context.report(InternalEvent::DataKey { profile, change, key, persisted }).await;
         };
         let spawner = self.context.spawner.clone();
-        self.context.spawner.finish("writing the keyring", async move {
+        self.context.spawner.spawn_to_completion("writing the keyring", async move {
             spawner.until_cut_short(task).await;
         });
     }
 
     /// Loads the key of a profile's payloads from the keyring, if decryption is on and the operator has neither set nor removed a
     /// key in this run.
-    pub(crate) fn recall_data_key(&self, profile: ProfileId) {
+    pub(crate) fn load_data_key(&self, profile: ProfileId) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let change = profile_state.data_key.changes.newest();
         let wanted = profile_state.profile.saving.decrypt && profile_state.data_key.key.is_none() && change == 0;
@@ -55,16 +55,16 @@ impl Supervisor {
         let context = self.context.clone();
         let task = async move {
             let key = context.keyring.data_key(profile).await.map_err(ProblemReason::DataKeyKeyring);
-            if let Some(key) = context.settle(profile, &ProblemKind::DataKeyKeyring, key) {
-                let kept = key.is_some();
-                context.report(InternalEvent::DataKey { profile, change, key, kept }).await;
+            if let Some(key) = context.update_problem(profile, &ProblemKind::DataKeyKeyring, key) {
+                let persisted = key.is_some();
+                context.report(InternalEvent::DataKey { profile, change, key, persisted }).await;
             }
         };
-        self.tools_of(profile).spawner.spawn("reading the keyring", task);
+        self.context_of(profile).spawner.spawn("reading the keyring", task);
     }
 
     /// Handles the keyring's answer to the request made when `change` was the newest change.
-    pub(crate) fn data_key(&mut self, profile: ProfileId, change: u64, key: Option<DataKey>, kept: bool) {
+    pub(crate) fn on_data_key(&mut self, profile: ProfileId, change: u64, key: Option<DataKey>, persisted: bool) {
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
         // If the operator has changed it since, that change has an answer of its own.
         if profile_state.data_key.changes.newest() != change {
@@ -72,6 +72,6 @@ impl Supervisor {
         }
         profile_state.data_key.key = key;
         let known = profile_state.data_key.key.is_some();
-        self.context.event_sender.update(profile, |status| status.data_key = DataKeyStatus { known, kept });
+        self.context.event_sender.update(profile, |status| status.data_key = DataKeyStatus { known, persisted });
     }
 }

@@ -21,7 +21,7 @@ use crate::engine::state::ready_queue::ReadyQueue;
 use crate::engine::storage::history_loader;
 use crate::engine::storage::journal_writer::JournalWriter;
 use crate::engine::supervisor::Supervisor;
-use crate::engine::supervisor::pending_work::{end_work, forget_secrets};
+use crate::engine::supervisor::pending_work::{complete_work, delete_secrets};
 use crate::engine::supervisor::state::data_key::DataKeyState;
 use crate::engine::supervisor::state::local_events::LocalEvents;
 use crate::engine::supervisor::state::profile_state::ProfileState;
@@ -30,23 +30,23 @@ use crate::settings::{Profile, ProfileId};
 
 impl Supervisor {
     /// Opens a profile: starts its journal writer and its session, signed out. Does nothing if it is open.
-    pub(crate) fn open(&mut self, profile: Profile) {
+    pub(crate) fn open_profile(&mut self, profile: Profile) {
         let id = profile.id;
         if self.profile_states.contains_key(&id) {
             return;
         }
         let context = self.context.for_profile(id);
         let link_store = LinkStore::default();
-        let (pending_commands, dialect) = (PendingCommands::default(), StatusMethod::default());
+        let (pending_commands, status_method) = (PendingCommands::default(), StatusMethod::default());
         let (past, told) = oneshot::channel();
         let (left, found) = oneshot::channel();
-        let tell = history_loader::tell_past(id, context.journal_store.clone(), past, self.started);
-        context.spawner.finish("reading the journal", tell);
+        let tell = history_loader::send_previous_run(id, context.journal_store.clone(), past, self.started);
+        context.spawner.spawn_to_completion("reading the journal", tell);
         let (journal_store, event_sender) = (context.journal_store.clone(), context.event_sender.clone());
         let kept = (pending_commands.clone(), link_store.clone());
         let journal_writer =
             JournalWriter::start(id, journal_store, event_sender, kept, (told, found), &context.spawner);
-        start_reconciler(&context, id, &pending_commands, &dialect, &journal_writer);
+        start_reconciler(&context, id, &pending_commands, &status_method, &journal_writer);
         let rest = context.rest.clone();
         let parts = session::state::SessionConfig {
             profile: id,
@@ -70,21 +70,21 @@ impl Supervisor {
         let profile_state = ProfileState {
             profile,
             context,
-            held: None,
+            active_token: None,
             desired_state,
             state: ConnectionState::SignedOut,
-            signing: None,
+            pending_sign_in: None,
             keyring_retry: None,
             renewal: None,
             waiting_checks: Vec::new(),
             signed_out: CancellationToken::new(),
             leaving: Vec::new(),
             link_store,
-            recalled: false,
+            links_restored: false,
             journal_writer,
             local_events: LocalEvents::default(),
             pending_commands,
-            dialect,
+            status_method,
             left: Some(left),
             data_key: DataKeyState::default(),
             downloads: BTreeMap::new(),
@@ -92,23 +92,23 @@ impl Supervisor {
             session,
         };
         self.profile_states.insert(id, profile_state);
-        self.watch_arrivals(id);
-        self.recall_data_key(id);
+        self.report_arrivals_if_needed(id);
+        self.load_data_key(id);
         if id != super::sandbox::profile_id() {
-            self.ask_for_seal();
+            self.load_seal_key();
         }
-        self.recall(id);
+        self.restore_links(id);
     }
 
     /// Restores a profile's entries from the journal and publishes them. Happens once per profile and run.
-    pub(crate) fn restore(&mut self, profile: ProfileId) {
+    pub(crate) fn restore_history(&mut self, profile: ProfileId) {
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return };
         let Some(left) = profile_state.left.take() else { return };
         let of_the_past = (profile_state.pending_commands.clone(), left);
         let context = profile_state.context.clone();
         let (journal_store, event_sender) = (context.journal_store.clone(), context.event_sender.clone());
         let (live_from, journal_writer, link_store) =
-            (self.live_from, profile_state.journal_writer.until_forgotten(), profile_state.link_store.clone());
+            (self.live_from, profile_state.journal_writer.until_cleared(), profile_state.link_store.clone());
         let (rows, data) = (self.settings.preferences.rows_in_memory(), self.data.clone());
         let task = async move {
             let mut aftermath = CrashRecovery::of(link_store);
@@ -122,68 +122,68 @@ impl Supervisor {
             );
             // An incomplete restore says nothing about interrupted downloads.
             if let Some(older) = context.spawner.until_stopped(restoring).await {
-                aftermath.settle(profile, journal_writer, context.clone()).await;
+                aftermath.finish(profile, journal_writer, context.clone()).await;
                 if let Some(older) = older {
-                    history_loader::tell_older(profile, older, rows, data, &context).await;
+                    history_loader::send_older(profile, older, rows, data, &context).await;
                 }
             }
         };
-        profile_state.context.spawner.finish("reading the journal", task);
+        profile_state.context.spawner.spawn_to_completion("reading the journal", task);
     }
 
     /// Sets the target state of a profile's session.
-    pub(crate) fn aim(&self, profile: ProfileId, aim: TargetState) {
+    pub(crate) fn set_target(&self, profile: ProfileId, target: TargetState) {
         if let Some(profile_state) = self.profile_states.get(&profile) {
-            profile_state.desired_state.send_modify(|desired_state| desired_state.aim = aim);
+            profile_state.desired_state.send_modify(|desired_state| desired_state.target = target);
         }
     }
 
     /// Removes a profile for good, even if the program ends first. The removal begins once it is recorded; until then, and if the
     /// journal refuses, nothing of the profile changes.
-    pub(crate) fn remove(&mut self, profile: ProfileId) {
+    pub(crate) fn remove_profile(&mut self, profile: ProfileId) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         if profile == super::sandbox::profile_id() {
-            return self.take_apart(profile, None);
+            return self.delete_profile(profile, None);
         }
         let (context, name) = (self.context.clone(), profile_state.profile.name.clone());
-        self.context.spawner.finish("removing a profile", async move {
+        self.context.spawner.spawn_to_completion("removing a profile", async move {
             match context.journal_store.begin_work(vec![PendingWork::RemoveProfile(profile)], (context.clock)()).await {
-                Ok(works) => context.report(InternalEvent::Removing { profile, works }).await,
+                Ok(works) => context.report(InternalEvent::RemovalRecorded { profile, works }).await,
                 Err(why) => {
                     let reason = NoticeReason::ProfileNotRemoved { name, why: why.into() };
-                    context.event_sender.notice(Notice::new(Severity::Error, Some(profile), reason));
+                    context.event_sender.send_notice(Notice::new(Severity::Error, Some(profile), reason));
                 }
             }
         });
     }
 
     /// The removal of a profile is recorded.
-    pub(crate) fn removing(&mut self, profile: ProfileId, works: Vec<WorkId>) {
+    pub(crate) fn on_removal_recorded(&mut self, profile: ProfileId, works: Vec<WorkId>) {
         if self.profile_states.contains_key(&profile) {
-            return self.take_apart(profile, works.into_iter().next());
+            return self.delete_profile(profile, works.into_iter().next());
         }
         // It was requested twice, and the first request is being carried out.
         let context = self.context.clone();
-        self.context.spawner.finish("removing a profile", async move {
+        self.context.spawner.spawn_to_completion("removing a profile", async move {
             for work in works {
-                end_work(&context, Some(work)).await;
+                complete_work(&context, Some(work)).await;
             }
         });
     }
 
     /// The removal was recorded while the engine was stopping: the next start does the rest.
-    pub(crate) fn removing_late(&mut self, profile: ProfileId) {
+    pub(crate) fn on_removal_recorded_late(&mut self, profile: ProfileId) {
         self.settings.profiles.retain(|kept| kept.id != profile);
         self.save();
     }
 
     /// Removes a profile from the settings, its token from the keyring, and its activity from the journal.
-    fn take_apart(&mut self, profile: ProfileId, work: Option<WorkId>) {
+    fn delete_profile(&mut self, profile: ProfileId, work: Option<WorkId>) {
         let Some(mut profile_state) = self.profile_states.remove(&profile) else { return };
-        profile_state.give_up_tokens();
-        profile_state.data_key.give_up();
+        profile_state.cancel_token_work();
+        profile_state.data_key.cancel_changes();
         let ending = profile_state.end();
-        self.forget_downloads(profile);
+        self.remove_queued_downloads(profile);
         self.ephemeral_profiles.remove(&profile);
         let is_sandbox = profile == super::sandbox::profile_id();
         if is_sandbox {
@@ -191,7 +191,7 @@ impl Supervisor {
         }
         self.settings.profiles.retain(|kept| kept.id != profile);
         let (saved, is_saved) = oneshot::channel();
-        self.save_and_tell(saved);
+        self.save_and_signal(saved);
         let context = self.context.clone();
         let task = async move {
             let leaving = async {
@@ -200,14 +200,14 @@ impl Supervisor {
                 if is_sandbox && let Err(error) = context.journal_store.forget_profile(profile).await {
                     tracing::warn!(%error, "the sandbox's activity is still in the journal");
                 }
-                context.spawner.until_stopped(context.journal_store.clean_at_once()).await;
+                context.spawner.until_stopped(context.journal_store.clean_now()).await;
             };
             let forgetting = async {
-                is_sandbox || context.spawner.until_cut_short(forget_secrets(&context, profile)).await == Some(true)
+                is_sandbox || context.spawner.until_cut_short(delete_secrets(&context, profile)).await == Some(true)
             };
             let ((), forgotten, saved) = tokio::join!(leaving, forgetting, is_saved);
             if forgotten && saved.is_ok() {
-                end_work(&context, work).await;
+                complete_work(&context, work).await;
             }
         };
         let task = self.context.spawner.start("removing a profile", task);
@@ -227,22 +227,22 @@ fn start_reconciler(
     let reconciler = Reconciler {
         profile,
         pending_commands: pending_commands.clone(),
-        asker: Arc::new(RestStatusClient { rest: context.rest.clone(), dialect: dialect.clone() }),
+        status_client: Arc::new(RestStatusClient { rest: context.rest.clone(), method: dialect.clone() }),
         journal_writer: journal_writer.clone(),
         event_sender: context.event_sender.clone(),
         reports: context.reports.clone(),
         clock: context.clock.clone(),
     };
     context.spawner.spawn("asking for open commands", Box::pin(reconciler.run()));
-    let arriving = tell_arrivals(profile, pending_commands.arrivals().clone(), context.reports.clone());
+    let arriving = report_arrivals(profile, pending_commands.ready_queue().clone(), context.reports.clone());
     context.spawner.spawn("listening for data", arriving);
 }
 
 /// Reports data that has arrived to the supervisor, until that stops listening.
-async fn tell_arrivals(profile: ProfileId, arrivals: ReadyQueue, reports: mpsc::Sender<InternalEvent>) {
+async fn report_arrivals(profile: ProfileId, arrivals: ReadyQueue, reports: mpsc::Sender<InternalEvent>) {
     loop {
         let requests = arrivals.next().await.into_iter().collect();
-        if reports.send(InternalEvent::Arrived { profile, requests }).await.is_err() {
+        if reports.send(InternalEvent::DataArrived { profile, requests }).await.is_err() {
             return;
         }
     }

@@ -26,7 +26,7 @@ impl Supervisor {
             return;
         }
         let Some(launcher) = &self.launcher else {
-            self.notice(None, Severity::Warning, NoticeReason::NoSandbox);
+            self.notify(None, Severity::Warning, NoticeReason::NoSandbox);
             return;
         };
         let starting = launcher();
@@ -47,11 +47,11 @@ impl Supervisor {
         self.context.spawner.spawn("starting the sandbox", task);
     }
 
-    pub(crate) fn sandbox_started(&mut self, started: Result<SandboxAddresses, SandboxFailure>) {
+    pub(crate) fn on_sandbox_started(&mut self, started: Result<SandboxAddresses, SandboxFailure>) {
         let SandboxAddresses { api, websocket, download, username, password, keep_alive } = match started {
             Ok(addresses) => addresses,
             Err(error) => {
-                self.notice(None, Severity::Error, NoticeReason::SandboxFailed(error.to_string()));
+                self.notify(None, Severity::Error, NoticeReason::SandboxFailed(error.to_string()));
                 return;
             }
         };

@@ -7,32 +7,32 @@ use crate::settings::ProfileId;
 
 impl Supervisor {
     /// Deletes all activity of a profile up to now; it stays signed in and connected.
-    pub(crate) fn forget_activity(&self, profile: ProfileId) {
+    pub(crate) fn clear_history(&self, profile: ProfileId) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
-        if profile_state.is_saving() || self.queue.has(profile) {
-            return self.context.problem(profile, ProblemReason::ForgetBlocked);
+        if profile_state.is_saving() || self.queue.has_profile(profile) {
+            return self.context.report_problem(profile, ProblemReason::ClearBlocked);
         }
         let (context, journal_writer) = (profile_state.context.clone(), profile_state.journal_writer.clone());
         let task = async move {
-            match journal_writer.forget().await {
+            match journal_writer.clear_history().await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    context.warn(profile, NoticeReason::NotForgotten(error.into()));
+                    context.warn(profile, NoticeReason::HistoryNotCleared(error.into()));
                 }
                 Err(_closed) => tracing::debug!("the profile is being closed"),
             }
         };
-        profile_state.context.spawner.finish("forgetting a profile's activity", task);
+        profile_state.context.spawner.spawn_to_completion("forgetting a profile's activity", task);
     }
 
     /// Deletes a persistent notice that was dismissed.
-    pub(crate) fn notice_read(&self, profile: Option<ProfileId>, sentence: String) {
+    pub(crate) fn dismiss_notice(&self, profile: Option<ProfileId>, sentence: String) {
         let context = self.context.clone();
         let task = async move {
             if let Err(error) = context.journal_store.notice_read(profile, sentence).await {
                 tracing::warn!(%error, "a notice that was read will be told again");
             }
         };
-        self.context.spawner.finish("writing the journal", task);
+        self.context.spawner.spawn_to_completion("writing the journal", task);
     }
 }

@@ -13,7 +13,7 @@ use crate::settings::{Profile, ProfileId, SavingChange};
 impl Supervisor {
     /// Reads one page of a profile's data tokens.
     pub(crate) fn list_data_tokens(&self, profile: ProfileId, page: u32) {
-        if let Some(asking) = self.asking(profile) {
+        if let Some(asking) = self.data_requester(profile) {
             let spawner = asking.context.spawner.clone();
             let task = Box::pin(asking.list(page));
             spawner.spawn("listing data tokens", task);
@@ -21,7 +21,7 @@ impl Supervisor {
     }
 
     pub(crate) fn request_data(&self, profile: ProfileId, data: Vec<StoredData>, folder: Option<PathBuf>) {
-        if let Some(asking) = self.asking(profile) {
+        if let Some(asking) = self.data_requester(profile) {
             let spawner = asking.context.spawner.clone();
             let task = Box::pin(asking.request(data, folder, None));
             spawner.spawn("requesting data", task);
@@ -30,17 +30,17 @@ impl Supervisor {
 
     /// Repeats an earlier data request.
     pub(crate) fn request_again(&self, profile: ProfileId, request: RequestId, span: Option<(Seq, Seq)>) {
-        if let Some(asking) = self.asking(profile) {
+        if let Some(asking) = self.data_requester(profile) {
             let spawner = asking.context.spawner.clone();
             let task = Box::pin(asking.request_again(request, span));
             spawner.spawn("requesting data", task);
         }
     }
 
-    fn asking(&self, profile: ProfileId) -> Option<DataRequester> {
+    fn data_requester(&self, profile: ProfileId) -> Option<DataRequester> {
         let profile_state = self.profile_states.get(&profile)?;
-        let Some(held) = &profile_state.held else {
-            self.no_token(profile, NeedsToken::DataRequest);
+        let Some(held) = &profile_state.active_token else {
+            self.report_no_token(profile, NeedsToken::DataRequest);
             return None;
         };
         Some(DataRequester {
@@ -53,12 +53,12 @@ impl Supervisor {
 
     /// Changes a profile's download settings.
     pub(crate) fn change_saving(&mut self, profile: ProfileId, change: &SavingChange) {
-        self.edit(profile, |profile| profile.saving.apply(change.clone()));
+        self.edit_profile(profile, |profile| profile.saving.apply(change.clone()));
     }
 
     /// Allows a host that links point to.
     pub(crate) fn allow_host(&mut self, profile: ProfileId, host: &str, permission: LinkPermission) {
-        self.edit(profile, |profile| {
+        self.edit_profile(profile, |profile| {
             let hosts = match permission {
                 LinkPermission::Unencrypted => &mut profile.allow_unencrypted,
                 LinkPermission::Private => &mut profile.saving.private_hosts,
@@ -71,12 +71,12 @@ impl Supervisor {
     }
 
     /// Changes a profile in memory and in the settings.
-    fn edit(&mut self, profile: ProfileId, change: impl Fn(&mut Profile)) {
+    fn edit_profile(&mut self, profile: ProfileId, change: impl Fn(&mut Profile)) {
         if let Some(profile_state) = self.profile_states.get_mut(&profile) {
             change(&mut profile_state.profile);
         }
-        self.watch_arrivals(profile);
-        self.recall_data_key(profile);
+        self.report_arrivals_if_needed(profile);
+        self.load_data_key(profile);
         if let Some(kept) = self.settings.profiles.iter_mut().find(|kept| kept.id == profile) {
             change(kept);
             self.save();
@@ -84,10 +84,10 @@ impl Supervisor {
     }
 
     /// Records that the operator dismissed the warning about a refused link.
-    pub(crate) fn warning_read(&self, profile: ProfileId, request: RequestId) {
+    pub(crate) fn acknowledge_warning(&self, profile: ProfileId, request: RequestId) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let entry =
             Entry::ours((self.context.clock)(), ActivityKey::Data(request), Fact::Done(LocalEvent::WarningRead));
-        profile_state.write_down(vec![entry]);
+        profile_state.record(vec![entry]);
     }
 }

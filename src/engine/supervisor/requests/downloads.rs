@@ -13,7 +13,7 @@ use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::events::problem::{LateDownload, ProblemKind, ProblemReason};
 use crate::engine::network::endpoints::Endpoints;
 use crate::engine::supervisor::Supervisor;
-use crate::engine::supervisor::state::expected_downloads::{ExpectedDownload, MOST_FOLLOWED};
+use crate::engine::supervisor::state::expected_downloads::{ExpectedDownload, MAX_EXPECTED};
 use crate::engine::supervisor::state::profile_state::RunningDownload;
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
@@ -43,7 +43,7 @@ impl Supervisor {
             .ok()
             .and_then(|to| profile_state.link_store.ready(&request, &to.download));
         let expires = ready.map(|ready| ready.expiry(self.settings.preferences.link_lifetime()));
-        let size = self.followed.0.get(&(profile, request.clone())).and_then(|following| following.size);
+        let size = self.expected_downloads.0.get(&(profile, request.clone())).and_then(|following| following.size);
         let queued = QueuedDownload { profile, request, target, automatic, expires, size, warned: false };
         if !self.queue.add(queued) {
             tracing::debug!("the download waits already");
@@ -61,18 +61,18 @@ impl Supervisor {
         {
             self.start(queued);
         }
-        for (profile, request) in self.queue.too_late((self.context.clock)(), &self.context.downloader.rates) {
+        for (profile, request) in self.queue.take_newly_late((self.context.clock)(), &self.context.downloader.rates) {
             let why = LateDownload::Queued { request: request.clone() };
-            self.context.problem(profile, ProblemReason::LateDownload { request, why });
+            self.context.report_problem(profile, ProblemReason::LateDownload { request, why });
         }
-        self.context.event_sender.queue(self.queue.told());
+        self.context.event_sender.set_download_queue(self.queue.waiting());
     }
 
     fn start(&mut self, queued: QueuedDownload) {
         let QueuedDownload { profile, request, target, automatic, .. } = queued;
-        self.context.resolve(profile, &ProblemKind::LateDownload(request.clone()));
-        let Some(job) = self.job(profile, request.clone(), target) else { return };
-        self.followed.0.remove(&(profile, request.clone()));
+        self.context.resolve_problem(profile, &ProblemKind::LateDownload(request.clone()));
+        let Some(job) = self.download_job(profile, request.clone(), target) else { return };
+        self.expected_downloads.0.remove(&(profile, request.clone()));
         self.run_job(DownloadJob { automatic, ..job });
     }
 
@@ -89,7 +89,7 @@ impl Supervisor {
     /// Cancels a download, or removes it from the queue. One that had started records its end as an entry.
     pub(crate) fn cancel_download(&mut self, profile: ProfileId, request: &RequestId) {
         if self.queue.remove(profile, request) {
-            self.context.resolve(profile, &ProblemKind::LateDownload(request.clone()));
+            self.context.resolve_problem(profile, &ProblemKind::LateDownload(request.clone()));
             return self.start_next();
         }
         if let Some(download) =
@@ -100,20 +100,20 @@ impl Supervisor {
     }
 
     /// Sends a command to a download that waits for disk space.
-    pub(crate) fn order_download(&self, profile: ProfileId, request: &RequestId, order: DownloadCommand) {
+    pub(crate) fn command_download(&self, profile: ProfileId, request: &RequestId, command: DownloadCommand) {
         if let Some(download) =
             self.profile_states.get(&profile).and_then(|profile_state| profile_state.downloads.get(request))
         {
-            download.download_handle.order(order);
+            download.download_handle.send(command);
         }
     }
 
     /// A download has ended and is about to record its outcome.
-    pub(crate) fn download_ended(&mut self, profile: ProfileId, request: &RequestId) {
+    pub(crate) fn on_download_ended(&mut self, profile: ProfileId, request: &RequestId) {
         if let Some(profile_state) = self.profile_states.get_mut(&profile)
             && let Some(download) = profile_state.downloads.remove(request)
         {
-            profile_state.note_ending(download.task);
+            profile_state.add_ending(download.task);
         }
         self.start_next();
     }
@@ -131,49 +131,49 @@ impl Supervisor {
         {
             return;
         }
-        if let Some(job) = self.job(profile, request, SaveTarget::File(to)) {
+        if let Some(job) = self.download_job(profile, request, SaveTarget::File(to)) {
             self.run_job(DownloadJob { span, inline: true, ..job });
         }
     }
 
     /// Notes a data request that this program made.
-    pub(crate) fn requested(
+    pub(crate) fn on_requested(
         &mut self,
         profile: ProfileId,
         request: RequestId,
         folder: Option<PathBuf>,
         size: Option<u64>,
     ) {
-        if self.followed.0.len() >= MOST_FOLLOWED {
-            self.let_go_of_ended();
+        if self.expected_downloads.0.len() >= MAX_EXPECTED {
+            self.drop_ended_expectations();
         }
-        if self.followed.0.len() >= MOST_FOLLOWED {
+        if self.expected_downloads.0.len() >= MAX_EXPECTED {
             if folder.is_some() {
-                let reason = NoticeReason::TooManyAwaited { request, most: MOST_FOLLOWED };
-                self.notice(Some(profile), Severity::Warning, reason);
+                let reason = NoticeReason::TooManyExpected { request, most: MAX_EXPECTED };
+                self.notify(Some(profile), Severity::Warning, reason);
             }
             return;
         }
         let to_disk = folder.is_some();
-        self.followed.0.insert((profile, request.clone()), ExpectedDownload { folder, size });
+        self.expected_downloads.0.insert((profile, request.clone()), ExpectedDownload { folder, size });
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         if to_disk {
-            profile_state.pending_commands.arrivals().want(true);
+            profile_state.pending_commands.ready_queue().set_enabled(true);
             // The data may have arrived already.
-            let looking = download::look_for(profile_state.context.clone(), profile, request);
+            let looking = download::report_if_arrived(profile_state.context.clone(), profile, request);
             profile_state.context.spawner.spawn("looking for data that came", looking);
         }
     }
 
     /// Stops waiting for requests that have ended: the server said so, or the operator had their data saved.
-    fn let_go_of_ended(&mut self) {
+    fn drop_ended_expectations(&mut self) {
         let mut open: BTreeMap<ProfileId, BTreeSet<RequestId>> = BTreeMap::new();
         for (id, profile_state) in &self.profile_states {
-            let (_, requests) = profile_state.pending_commands.open();
+            let (_, requests) = profile_state.pending_commands.open_ids();
             open.insert(*id, requests.into_iter().collect());
         }
         let profile_states = &self.profile_states;
-        self.followed.0.retain(|(profile, request), _| {
+        self.expected_downloads.0.retain(|(profile, request), _| {
             let is_open = open.get(profile).is_some_and(|requests| requests.contains(request));
             is_open
                 || profile_states
@@ -184,11 +184,11 @@ impl Supervisor {
 
     /// Data has arrived and is in the journal: queues what is saved automatically. Each request comes with whether the payload is
     /// inline.
-    pub(crate) fn arrived(&mut self, profile: ProfileId, requests: Vec<(RequestId, bool)>) {
+    pub(crate) fn on_data_arrived(&mut self, profile: ProfileId, requests: Vec<(RequestId, bool)>) {
         for (request, inline) in requests {
             let Some(profile_state) = self.profile_states.get(&profile) else { return };
             let key = (profile, request);
-            let followed = self.followed.0.get(&key).and_then(|following| following.folder.clone());
+            let followed = self.expected_downloads.0.get(&key).and_then(|following| following.folder.clone());
             let Some(folder) = followed.or_else(|| profile_state.profile.saving.folder.clone()) else { continue };
             let ready = Endpoints::of(&profile_state.profile)
                 .ok()
@@ -201,26 +201,30 @@ impl Supervisor {
     }
 
     /// Has arriving data of a profile reported if it is saved automatically.
-    pub(crate) fn watch_arrivals(&self, profile: ProfileId) {
+    pub(crate) fn report_arrivals_if_needed(&self, profile: ProfileId) {
         if let Some(profile_state) = self.profile_states.get(&profile) {
-            let followed = self.followed.0.iter().any(|((of, _), wanted)| *of == profile && wanted.folder.is_some());
-            profile_state.pending_commands.arrivals().want(followed || profile_state.profile.saving.folder.is_some());
+            let followed =
+                self.expected_downloads.0.iter().any(|((of, _), wanted)| *of == profile && wanted.folder.is_some());
+            profile_state
+                .pending_commands
+                .ready_queue()
+                .set_enabled(followed || profile_state.profile.saving.folder.is_some());
         }
     }
 
     /// Removes the queued downloads of a removed profile.
-    pub(crate) fn forget_downloads(&mut self, profile: ProfileId) {
-        self.queue.forget(profile);
-        self.followed.0.retain(|(of, _), _| *of != profile);
+    pub(crate) fn remove_queued_downloads(&mut self, profile: ProfileId) {
+        self.queue.remove_profile(profile);
+        self.expected_downloads.0.retain(|(of, _), _| *of != profile);
         self.start_next();
     }
 
-    fn job(&self, profile: ProfileId, request: RequestId, target: SaveTarget) -> Option<DownloadJob> {
+    fn download_job(&self, profile: ProfileId, request: RequestId, target: SaveTarget) -> Option<DownloadJob> {
         let profile_state = self.profile_states.get(&profile)?;
         let endpoints = match Endpoints::of(&profile_state.profile) {
             Ok(endpoints) => Arc::new(endpoints),
             Err(error) => {
-                self.notice(Some(profile), Severity::Error, NoticeReason::Endpoints(error.into()));
+                self.notify(Some(profile), Severity::Error, NoticeReason::Endpoints(error.into()));
                 return None;
             }
         };
@@ -238,7 +242,7 @@ impl Supervisor {
             inline: false,
             automatic: false,
             link_store: profile_state.link_store.clone(),
-            journal_writer: profile_state.journal_writer.until_forgotten(),
+            journal_writer: profile_state.journal_writer.until_cleared(),
             endpoints,
             saving: profile_state.profile.saving.clone(),
             key: profile_state.data_key.key().filter(|_key| profile_state.profile.saving.decrypt).cloned(),

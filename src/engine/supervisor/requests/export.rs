@@ -12,13 +12,13 @@ use crate::engine::events::action::{Action, Export};
 use crate::engine::events::event::{Event, ExportProgress, Notice, Severity};
 use crate::engine::events::notice_reason::NoticeReason;
 use crate::engine::supervisor::Supervisor;
-use crate::engine::supervisor::pending_work::{end_work, write_down};
+use crate::engine::supervisor::pending_work::{complete_work, record_work};
 use crate::engine::supervisor::state::export_progress::RunningExport;
 use crate::journal::{EarlierLinks, Export as Lines, JournalError, PendingWork, ReadOnlyJournal};
 use crate::settings::atomic::{NewFile, WriteError, in_words};
 
 /// How often progress is published.
-const PROGRESS: Duration = Duration::from_millis(100);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Why an export failed.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +50,7 @@ impl Supervisor {
     /// Starts an export; a notice reports the result.
     pub(crate) fn export(&mut self, wanted: Export) {
         if self.exporting.strong_count() > 0 {
-            return self.notice(None, Severity::Warning, NoticeReason::AlreadyExporting);
+            return self.notify(None, Severity::Warning, NoticeReason::AlreadyExporting);
         }
         let lines = Lines {
             format: wanted.format,
@@ -64,14 +64,14 @@ impl Supervisor {
             link_lifetime: self.settings.preferences.link_lifetime(),
             now: self.context.clocks.now().at,
             reference: self.context.clocks.reference(),
-            links: EarlierLinks { live_from: self.live_from, kept: self.context.event_sender.kept_links() },
+            links: EarlierLinks { live_from: self.live_from, kept: self.context.event_sender.restored_links() },
             names: self.settings.profiles.iter().map(|profile| (profile.id, profile.name.clone())).collect(),
         };
         let running = Arc::new(RunningExport::default());
         self.exporting = Arc::downgrade(&running);
         let task = export(self.context.clone(), lines, self.data.clone(), wanted.to, running);
         // When the engine stops, the export is cancelled and waited for, so that it leaves no partial file.
-        self.context.spawner.finish("exporting", Box::pin(task));
+        self.context.spawner.spawn_to_completion("exporting", Box::pin(task));
     }
 
     /// Cancels the running export, if there is one.
@@ -87,7 +87,7 @@ async fn export(context: EngineContext, lines: Lines, data: PathBuf, to: PathBuf
     let name = to.file_name().unwrap_or(to.as_os_str()).to_string_lossy().into_owned();
     let tell = |read| {
         let total = running.total.load(Ordering::Relaxed);
-        context.event_sender.post(Event::Export(Some(ExportProgress { file_name: name.clone(), read, total })));
+        context.event_sender.send(Event::Export(Some(ExportProgress { file_name: name.clone(), read, total })));
     };
     tell(0);
     let written = async {
@@ -95,7 +95,7 @@ async fn export(context: EngineContext, lines: Lines, data: PathBuf, to: PathBuf
         let file = context.spawner.blocking("exporting", move || NewFile::begin(&place)).await;
         let file = file.unwrap_or_else(|| Err(io::ErrorKind::Other.into()))?;
         let unfinished = vec![PendingWork::DeleteFile(file.path().to_owned())];
-        let work = write_down(&context, unfinished).await.into_iter().next();
+        let work = record_work(&context, unfinished).await.into_iter().next();
         let under_way = running.clone();
         let writing = context.spawner.blocking("exporting", move || write(&lines, &data, file, &under_way));
         tokio::pin!(writing);
@@ -103,7 +103,7 @@ async fn export(context: EngineContext, lines: Lines, data: PathBuf, to: PathBuf
         let written = loop {
             tokio::select! {
                 written = &mut writing => break written,
-                () = tokio::time::sleep(PROGRESS) => {
+                () = tokio::time::sleep(PROGRESS_INTERVAL) => {
                     let read = running.read.load(Ordering::Relaxed);
                     if std::mem::replace(&mut told, read) != read {
                         tell(read);
@@ -111,7 +111,7 @@ async fn export(context: EngineContext, lines: Lines, data: PathBuf, to: PathBuf
                 }
             }
         };
-        end_work(&context, work).await;
+        complete_work(&context, work).await;
         written.unwrap_or_else(|| Err(io::Error::from(io::ErrorKind::Other).into()))
     };
     let notice = match written.await {
@@ -129,8 +129,8 @@ async fn export(context: EngineContext, lines: Lines, data: PathBuf, to: PathBuf
     };
     // Another one may begin as soon as this is published.
     drop(running);
-    context.event_sender.post(Event::Export(None));
-    context.event_sender.notice(notice);
+    context.event_sender.send(Event::Export(None));
+    context.event_sender.send_notice(notice);
 }
 
 /// Writes the lines into a file that appears once it is complete. Returns the number of lines, without a header.

@@ -10,7 +10,7 @@ use crate::credentials::Keyring;
 use crate::engine::context::EngineContext;
 use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::download::data_requests::DataRequester;
-use crate::engine::download::look_for;
+use crate::engine::download::report_if_arrived;
 use crate::engine::events::action::Action;
 use crate::engine::events::event::Event;
 use crate::engine::events::event_queue::{self, EventReceiver};
@@ -20,7 +20,7 @@ use crate::engine::state::link_store::LinkStore;
 use crate::engine::state::pending_commands::PendingCommands;
 use crate::engine::state::session_credentials::SessionCredentials;
 use crate::engine::storage::journal_writer::JournalWriter;
-use crate::engine::supervisor::state::expected_downloads::MOST_FOLLOWED;
+use crate::engine::supervisor::state::expected_downloads::MAX_EXPECTED;
 use crate::engine::supervisor::test_parts::TestParts;
 use crate::engine::test_support::{Scripted, TestJournal};
 use crate::protocol::incoming::message::Incoming;
@@ -35,14 +35,14 @@ const OPEN: u32 = 25;
 /// An upper limit of SQLite instructions for one look-up, which is too low to read all entries.
 const FEW: u64 = 2_000;
 
-fn heard(data: &serde_json::Value) -> Entry {
+fn received(data: &serde_json::Value) -> Entry {
     let raw = serde_json::json!({ "data": data }).to_string();
     let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
     Entry { raw: raw.into(), ..Entry::ours(Timestamp(0), ActivityKey::of(&message), Fact::Heard(message)) }
 }
 
 fn data(id: &str, body: &str) -> Entry {
-    heard(&serde_json::json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": 0, "body": body}))
+    received(&serde_json::json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": 0, "body": body}))
 }
 
 struct Bench {
@@ -57,7 +57,7 @@ struct Bench {
 impl Bench {
     /// An engine at the end of its start, with a long journal.
     async fn new() -> Self {
-        let (event_sender, events) = event_queue::pair(Arc::new(|| {}));
+        let (event_sender, events) = event_queue::channel(Arc::new(|| {}));
         let folder = tempfile::tempdir().unwrap();
         let directories = Directories::at(folder.path().join("data"), folder.path().join("config")).unwrap();
         let (store, settings, _) = Store::open(&directories);
@@ -68,7 +68,7 @@ impl Bench {
         few.extend((0..OPEN).map(|number| data(&format!("open-{number}"), "wait")));
         journal.journal.append(profile.id, few).await.unwrap();
         let command = |number: u32| {
-            heard(&serde_json::json!({"type": "X-DPT-CAB-ID", "id": number.to_string(), "command_status": 2}))
+            received(&serde_json::json!({"type": "X-DPT-CAB-ID", "id": number.to_string(), "command_status": 2}))
         };
         journal.journal.append(profile.id, (0..BETWEEN).map(command).collect()).await.unwrap();
         journal.journal.append(profile.id, vec![data("r", "still")]).await.unwrap();
@@ -107,18 +107,18 @@ impl Bench {
         self.journal.journal.reader_steps() - before
     }
 
-    async fn act(&self, action: Action, is_it: impl Fn(&Event) -> bool) {
+    async fn send(&self, action: Action, is_it: impl Fn(&Event) -> bool) {
         self.actions.send(action).await.unwrap();
         self.wait(is_it).await;
     }
 }
 
-fn says(event: &Event, words: &str) -> bool {
+fn is_notice(event: &Event, words: &str) -> bool {
     matches!(event, Event::Notice(notice) if notice.sentence().contains(words))
 }
 
 #[tokio::test]
-async fn what_is_open_is_found_without_reading_the_journal() {
+async fn open_requests_are_found_without_reading_the_whole_journal() {
     let bench = Bench::new().await;
     let (profile, request) = (bench.profile.id, RequestId::from("r"));
     let key = ActivityKey::Data(request.clone());
@@ -132,20 +132,20 @@ async fn what_is_open_is_found_without_reading_the_journal() {
     let inline = Action::SaveInline { profile, request: "inline".into(), to: to("inline"), span: None };
     let is_saved = |entry: &Entry| matches!(entry.fact, Fact::Done(crate::activity::LocalEvent::Saved { .. }));
     let saved = |event: &Event| matches!(event, Event::Committed { entries, .. } if entries.iter().any(is_saved));
-    let steps = bench.steps(bench.act(inline, saved)).await;
+    let steps = bench.steps(bench.send(inline, saved)).await;
     assert!(steps < FEW, "saving inline data took {steps} steps");
     assert_eq!(std::fs::read(to("inline")).unwrap(), b"ABCDEFGHIJKLMNOPQRSTUVWX");
 
     let download = Action::Download { profile, request: request.clone(), to: to("download") };
-    let steps = bench.steps(bench.act(download, |event| says(event, "was not saved"))).await;
+    let steps = bench.steps(bench.send(download, |event| is_notice(event, "was not saved"))).await;
     assert!(steps < FEW, "a download took {steps} steps");
 
     let history = Action::History { profile, key, from: Seq(1), to: Seq(u64::from(BETWEEN + OPEN) + 3) };
     let read = |event: &Event| matches!(event, Event::History { entries, is_cut: false, .. } if entries.len() == 2);
-    let steps = bench.steps(bench.act(history, read)).await;
+    let steps = bench.steps(bench.send(history, read)).await;
     assert!(steps < FEW, "the details took {steps} steps");
 
-    let steps = bench.steps(look_for(bench.context.clone(), profile, request.clone())).await;
+    let steps = bench.steps(report_if_arrived(bench.context.clone(), profile, request.clone())).await;
     assert!(steps < FEW, "looking for data that came took {steps} steps");
 
     let (past, told) = oneshot::channel();
@@ -165,7 +165,7 @@ async fn what_is_open_is_found_without_reading_the_journal() {
     };
     let steps = bench.steps(async {
         asking.request_again(request, None).await;
-        bench.wait(|event| says(event, "its data token is not known")).await;
+        bench.wait(|event| is_notice(event, "its data token is not known")).await;
     });
     let steps = steps.await;
     assert!(steps < FEW, "requesting again took {steps} steps");
@@ -173,7 +173,7 @@ async fn what_is_open_is_found_without_reading_the_journal() {
 
 /// REVIEW C30.
 #[tokio::test]
-async fn requests_whose_data_never_comes_make_room_for_others_and_open_ones_do_not() {
+async fn ended_requests_make_room_for_others_and_open_ones_do_not() {
     let bench = Bench::new().await;
     let follow = async |id: String| {
         let (profile, folder) = (bench.profile.id, Some(bench.folder.path().to_owned()));
@@ -183,16 +183,16 @@ async fn requests_whose_data_never_comes_make_room_for_others_and_open_ones_do_n
             .await;
     };
     // The journal knows of nothing open for these.
-    for number in 0..3 * MOST_FOLLOWED {
+    for number in 0..3 * MAX_EXPECTED {
         follow(format!("ended-{number}")).await;
     }
-    for number in 0..MOST_FOLLOWED {
+    for number in 0..MAX_EXPECTED {
         follow(format!("open-{number}")).await;
     }
     follow("one-more".to_owned()).await;
     let is_full = |event: &Event| {
-        let is_full = says(event, "requests are waited for already");
-        assert!(!is_full || says(event, "one-more"), "there was room: {event:?}");
+        let is_full = is_notice(event, "requests are waited for already");
+        assert!(!is_full || is_notice(event, "one-more"), "there was room: {event:?}");
         is_full
     };
     bench.wait(is_full).await;

@@ -15,30 +15,30 @@ impl Supervisor {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let entries = crate::engine::events::track_request::entries(commands, label, (self.context.clock)());
         if entries.is_empty() {
-            return self.notice(Some(profile), Severity::Warning, NoticeReason::NothingToTrack);
+            return self.notify(Some(profile), Severity::Warning, NoticeReason::NothingToTrack);
         }
-        profile_state.write_down(entries);
+        profile_state.record(entries);
     }
 
     /// Tracks commands for another process, and responds once that is durable.
-    pub(crate) fn asked_to_track(&self, asked: IncomingRequest) {
+    pub(crate) fn on_track_request(&self, asked: IncomingRequest) {
         let IncomingRequest { tracking, reply } = asked;
         let (context, journal_writer) = match self.profile_to_track(&tracking) {
             Ok(profile) => match self.profile_states.get(&profile) {
                 Some(profile_state) => (profile_state.context.clone(), profile_state.journal_writer.clone()),
-                None => return answer(reply, Err(TrackError::BeingRemoved)),
+                None => return send_reply(reply, Err(TrackError::BeingRemoved)),
             },
-            Err(why) => return answer(reply, Err(why)),
+            Err(why) => return send_reply(reply, Err(why)),
         };
         let count = tracking.len();
         let entries = tracking.into_entries((self.context.clock)());
         let task = async move {
             // Without a response, the other process finds that this program is stopping, and asks again.
             if journal_writer.record_all(entries).await.is_ok() {
-                answer(reply, Ok(count));
+                send_reply(reply, Ok(count));
             }
         };
-        context.spawner.finish("tracking commands", task);
+        context.spawner.spawn_to_completion("tracking commands", task);
     }
 
     /// The profile that a request refers to.
@@ -54,13 +54,13 @@ impl Supervisor {
             (Some(profile), None, _) => Ok(profile),
             (None, _, Some(name)) => Err(TrackError::NoSuchProfile(name.clone())),
             (None, _, None) => Err(TrackError::NoProfile),
-            (Some(_), Some(_), Some(name)) => Err(TrackError::SeveralNamed(name.clone())),
+            (Some(_), Some(_), Some(name)) => Err(TrackError::AmbiguousName(name.clone())),
             (Some(_), Some(_), None) => Err(TrackError::SeveralProfiles),
         }
     }
 }
 
-fn answer(reply: oneshot::Sender<Result<usize, TrackError>>, done: Result<usize, TrackError>) {
+fn send_reply(reply: oneshot::Sender<Result<usize, TrackError>>, done: Result<usize, TrackError>) {
     if reply.send(done).is_err() {
         tracing::debug!("the process that asked has gone");
     }

@@ -14,35 +14,35 @@ use tokio::time::Instant;
 use crate::engine::context::internal_event::InternalEvent;
 use crate::engine::events::action::Action;
 use crate::engine::runtime::tasks::TaskOwner;
-use crate::engine::session::QUIT_LEAVE_BUDGET;
+use crate::engine::session::QUIT_LEAVE_TIMEOUT;
 use crate::engine::supervisor::profile::sandbox;
 
 use super::Supervisor;
-use super::handle::LAST_TASKS;
+use super::handle::BLOCKING_TASK_TIMEOUT;
 
 /// From the request to quit until the process can end, if the disk is fast.
-const TOTAL: Duration = Duration::from_secs(1);
+const QUIT_TIME: Duration = Duration::from_secs(1);
 /// How long the keyring and servers are waited for, from the request to quit on.
-const PATIENCE: Duration = Duration::from_millis(700);
+const SERVICE_TIMEOUT: Duration = Duration::from_millis(700);
 /// How long the disk is waited for: received messages exist nowhere else, and are sent only once.
-const DISK_PATIENCE: Duration = Duration::from_secs(3);
+const DISK_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the journal may take to close after that, so that the next run need not repair it.
-const CLOSING: Duration = Duration::from_millis(500);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 const _: () = {
-    assert!(QUIT_LEAVE_BUDGET.as_millis() < PATIENCE.as_millis());
+    assert!(QUIT_LEAVE_TIMEOUT.as_millis() < SERVICE_TIMEOUT.as_millis());
     // 100 ms are left for the disk, and 100 ms for the window.
-    assert!(PATIENCE.as_millis() + LAST_TASKS.as_millis() + 200 <= TOTAL.as_millis());
+    assert!(SERVICE_TIMEOUT.as_millis() + BLOCKING_TASK_TIMEOUT.as_millis() + 200 <= QUIT_TIME.as_millis());
 };
 
 impl Supervisor {
     /// Handles the actions that were still queued when the engine was told to stop, if their effect lasts beyond this run. Actions
     /// that matter for this run only are dropped.
-    pub(crate) fn take_last_actions(&mut self, mut actions: mpsc::Receiver<Action>) {
+    pub(crate) fn handle_last_actions(&mut self, mut actions: mpsc::Receiver<Action>) {
         actions.close();
         while let Ok(action) = actions.try_recv() {
-            if outlives_the_run(&action) {
-                self.act(action);
+            if is_durable(&action) {
+                self.on_action(action);
             }
         }
     }
@@ -62,16 +62,16 @@ impl Supervisor {
             owners.push(ending.tasks);
         }
         // A session leaves within its budget; then it waits only for the disk, as does a download that was told to stop.
-        let leaving = tokio::time::timeout_at(began + DISK_PATIENCE, futures_util::future::join_all(tasks));
-        if self.hear_until(leaving, &mut reports).await.is_err() {
+        let leaving = tokio::time::timeout_at(began + DISK_TIMEOUT, futures_util::future::join_all(tasks));
+        if self.handle_events_until(leaving, &mut reports).await.is_err() {
             tracing::warn!("not everything ended in time");
         }
-        let finishing = tokio::time::timeout_at(began + PATIENCE, ended(&owners, &context.spawner));
-        if self.hear_until(finishing, &mut reports).await.is_err() {
+        let finishing = tokio::time::timeout_at(began + SERVICE_TIMEOUT, all_ended(&owners, &context.spawner));
+        if self.handle_events_until(finishing, &mut reports).await.is_err() {
             context.spawner.cut_short();
             tracing::debug!("the rest is left to the next start");
-            let writing = tokio::time::timeout_at(began + DISK_PATIENCE, ended(&owners, &context.spawner));
-            if self.hear_until(writing, &mut reports).await.is_err() {
+            let writing = tokio::time::timeout_at(began + DISK_TIMEOUT, all_ended(&owners, &context.spawner));
+            if self.handle_events_until(writing, &mut reports).await.is_err() {
                 tracing::error!("not everything was written in time");
             }
         }
@@ -82,13 +82,17 @@ impl Supervisor {
             }
             context.journal_store.close().await;
         };
-        if tokio::time::timeout_at((began + DISK_PATIENCE).max(Instant::now()) + CLOSING, closing).await.is_err() {
+        if tokio::time::timeout_at((began + DISK_TIMEOUT).max(Instant::now()) + CLOSE_TIMEOUT, closing).await.is_err() {
             tracing::error!("the journal could not be closed in time");
         }
     }
 
     /// Waits for `end`, and meanwhile handles reports that must not be lost; all others are dropped.
-    async fn hear_until<T>(&mut self, end: impl Future<Output = T>, reports: &mut mpsc::Receiver<InternalEvent>) -> T {
+    async fn handle_events_until<T>(
+        &mut self,
+        end: impl Future<Output = T>,
+        reports: &mut mpsc::Receiver<InternalEvent>,
+    ) -> T {
         tokio::pin!(end);
         loop {
             let report = tokio::select! {
@@ -98,8 +102,8 @@ impl Supervisor {
                 done = &mut end => return done,
             };
             match report {
-                InternalEvent::Removing { profile, .. } => self.removing_late(profile),
-                InternalEvent::Renewed { asked, outcome } => self.renewed_late(&asked, outcome),
+                InternalEvent::RemovalRecorded { profile, .. } => self.on_removal_recorded_late(profile),
+                InternalEvent::Renewed { renewal, outcome } => self.on_renewed_late(&renewal, outcome),
                 _ => {}
             }
         }
@@ -107,7 +111,7 @@ impl Supervisor {
 }
 
 /// Whether an action has an effect that is still there at the next start.
-fn outlives_the_run(action: &Action) -> bool {
+fn is_durable(action: &Action) -> bool {
     matches!(
         action,
         Action::ChangePreferences { .. }
@@ -116,18 +120,18 @@ fn outlives_the_run(action: &Action) -> bool {
             | Action::SetMessageLimit(_)
             | Action::SetDataKey { .. }
             | Action::SignOut { .. }
-            | Action::ForgetProfile(_)
+            | Action::ClearHistory(_)
             | Action::RemoveProfile(_)
-            | Action::NoticeRead { .. }
-            | Action::WarningRead { .. }
-            | Action::Label { .. }
-            | Action::Track { .. }
+            | Action::DismissNotice { .. }
+            | Action::AcknowledgeWarning { .. }
+            | Action::SetLabel { .. }
+            | Action::TrackCommands { .. }
     )
 }
 
 /// Completes when every task of the profiles, and then of the engine, has ended: tasks of a profile may start some of the
 /// engine.
-async fn ended(profiles: &[TaskOwner], engine: &TaskOwner) {
+async fn all_ended(profiles: &[TaskOwner], engine: &TaskOwner) {
     futures_util::future::join_all(profiles.iter().map(TaskOwner::wait)).await;
     engine.wait().await;
 }

@@ -10,15 +10,15 @@ use crate::journal::PendingWork;
 use crate::protocol::DataKey;
 
 /// From the request to quit until the engine has ended. The rest of a second is for blocking threads and the window.
-const MOST: Duration = Duration::from_millis(800);
+const MAX_DURATION: Duration = Duration::from_millis(800);
 
 /// What is in progress when the operator quits, with a server and a keyring that do not answer.
 #[derive(Debug, Clone, Copy)]
 enum UnderWay {
     Nothing,
-    Questions,
+    StatusChecks,
     Renewal,
-    KeepingAKey,
+    StoringAKey,
     SigningOut,
     Removal,
     EverythingBefore,
@@ -28,16 +28,16 @@ enum UnderWay {
 async fn begin(bench: &mut Bench, what: UnderWay) {
     let profile = bench.profile;
     let mut actions = Vec::new();
-    if matches!(what, UnderWay::Questions | UnderWay::EverythingBefore) {
+    if matches!(what, UnderWay::StatusChecks | UnderWay::EverythingBefore) {
         actions.push(Action::CheckStatus { profile, commands: ["c-1", "c-2"].map(Into::into).into() });
         actions.push(Action::ListDataTokens { profile, page: 1 });
     }
     if matches!(what, UnderWay::Renewal | UnderWay::EverythingBefore) {
         actions.push(Action::RenewToken(profile));
     }
-    if matches!(what, UnderWay::KeepingAKey | UnderWay::EverythingBefore) {
+    if matches!(what, UnderWay::StoringAKey | UnderWay::EverythingBefore) {
         let key = Some(DataKey::new([1; 32]));
-        actions.push(Action::SetDataKey { profile, key, keep: true });
+        actions.push(Action::SetDataKey { profile, key, persist: true });
     }
     if matches!(what, UnderWay::SigningOut | UnderWay::EverythingBefore) {
         actions.push(Action::SignOut { profile, revoke: true });
@@ -54,12 +54,12 @@ async fn begin(bench: &mut Bench, what: UnderWay) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn quitting_ends_within_a_second_whoever_keeps_silent_and_what_is_left_is_written_down() {
+async fn quitting_ends_within_a_second_whoever_is_silent_and_pending_work_is_recorded() {
     for what in [
         UnderWay::Nothing,
-        UnderWay::Questions,
+        UnderWay::StatusChecks,
         UnderWay::Renewal,
-        UnderWay::KeepingAKey,
+        UnderWay::StoringAKey,
         UnderWay::SigningOut,
         UnderWay::Removal,
         UnderWay::EverythingBefore,
@@ -73,7 +73,7 @@ async fn quitting_ends_within_a_second_whoever_keeps_silent_and_what_is_left_is_
         bench.actions.send(Action::Quit).await.unwrap();
         bench.ended().await;
         let took = began.elapsed();
-        assert!(took <= MOST, "{what:?}: it took {took:?}");
+        assert!(took <= MAX_DURATION, "{what:?}: it took {took:?}");
         bench.until("leave T-1").await;
 
         let left = bench.journal.pending_work().await;
@@ -85,19 +85,19 @@ async fn quitting_ends_within_a_second_whoever_keeps_silent_and_what_is_left_is_
         assert_eq!(is_left(&|work| matches!(work, PendingWork::RevokeToken { .. })), signs_out, "{what:?}: {left:?}");
         assert_eq!(is_left(&|work| *work == PendingWork::RemoveProfile(profile)), removes, "{what:?}: {left:?}");
         // The next run's gap begins there.
-        let alive = bench.journal.last_alive(profile).await;
+        let alive = bench.journal.last_seen(profile).await;
         assert!(removes || alive.is_some(), "{what:?}: no sign of life was written down");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn quitting_waits_for_a_slow_disk_so_that_what_was_received_is_kept() {
+async fn quitting_waits_for_a_slow_disk_so_that_received_messages_are_stored() {
     let bench = Bench::signed_in(jiff::SignedDuration::ZERO).await;
-    bench.journal.take(Duration::from_secs(2));
+    bench.journal.set_append_time(Duration::from_secs(2));
     bench.silence_keyring();
     bench.silence_proxy();
     bench.receive("c-1").await;
-    bench.actions.send(Action::SetDataKey { profile: bench.profile, key: None, keep: false }).await.unwrap();
+    bench.actions.send(Action::SetDataKey { profile: bench.profile, key: None, persist: false }).await.unwrap();
     bench.actions.send(Action::Quit).await.unwrap();
     bench.ended().await;
     assert_eq!(bench.journal.ids(), ["c-1"]);

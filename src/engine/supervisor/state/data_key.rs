@@ -20,7 +20,7 @@ impl DataKeyState {
     }
 
     /// The profile is removed: changes that were not written to the keyring yet are dropped.
-    pub(crate) fn give_up(&self) {
+    pub(crate) fn cancel_changes(&self) {
         self.changes.next();
     }
 }

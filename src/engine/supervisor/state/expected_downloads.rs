@@ -20,4 +20,4 @@ pub(crate) struct ExpectedDownload {
 }
 
 /// How many requests are tracked until their data is saved. Data of further requests stays `Ready`, to be saved manually.
-pub(crate) const MOST_FOLLOWED: usize = if cfg!(test) { 20 } else { 10_000 };
+pub(crate) const MAX_EXPECTED: usize = if cfg!(test) { 20 } else { 10_000 };

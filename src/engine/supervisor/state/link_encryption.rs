@@ -8,7 +8,7 @@ pub(crate) enum SealState {
     /// The keyring was not asked, or returned no key.
     NoKey,
     /// The keyring is being asked.
-    Asked,
+    Loading,
     /// The journal encrypts links.
     On,
 }

@@ -25,9 +25,9 @@ impl LocalEvents {
     /// Queues entries to be written. Entries of activity that is deleted meanwhile are dropped.
     pub(crate) fn write(&self, entries: Vec<Entry>, journal_writer: &JournalWriter, spawner: &TaskOwner) {
         let mut waiting = self.0.lock();
-        waiting.events.push_back((journal_writer.until_forgotten(), entries));
+        waiting.events.push_back((journal_writer.until_cleared(), entries));
         if !std::mem::replace(&mut waiting.is_writing, true) {
-            spawner.finish("writing the journal", write(self.0.clone()));
+            spawner.spawn_to_completion("writing the journal", write(self.0.clone()));
         }
     }
 }
@@ -42,7 +42,7 @@ async fn write(waiting: Arc<Mutex<Waiting>>) {
             };
             next
         };
-        if journal_writer.hand_over(entries).await.is_err() {
+        if journal_writer.queue(entries).await.is_err() {
             tracing::debug!("the profile is being closed");
         }
     }

@@ -35,13 +35,13 @@ pub(crate) struct ProfileState {
     /// The context of its tasks.
     pub(crate) context: EngineContext,
     /// The token, if there is one.
-    pub(crate) held: Option<ActiveToken>,
+    pub(crate) active_token: Option<ActiveToken>,
     /// What its session should do.
     pub(crate) desired_state: watch::Sender<DesiredState>,
     /// The current state of its session.
     pub(crate) state: ConnectionState,
     /// A sign-in in progress.
-    pub(crate) signing: Option<PendingSignIn>,
+    pub(crate) pending_sign_in: Option<PendingSignIn>,
     /// Dropping it cancels the wait before the keyring is asked for the token.
     pub(crate) keyring_retry: Option<oneshot::Sender<()>>,
     /// A renewal in progress, and the error of a call that meanwhile found the old token invalid.
@@ -55,14 +55,14 @@ pub(crate) struct ProfileState {
     /// Its links.
     pub(crate) link_store: LinkStore,
     /// Whether the links of earlier runs were requested.
-    pub(crate) recalled: bool,
+    pub(crate) links_restored: bool,
     /// Writes its entries.
     pub(crate) journal_writer: JournalWriter,
     pub(crate) local_events: LocalEvents,
     /// Its commands and requests without an outcome.
     pub(crate) pending_commands: PendingCommands,
     /// The form of status request that its server accepts.
-    pub(crate) dialect: StatusMethod,
+    pub(crate) status_method: StatusMethod,
     /// Passes the gap that the last run left to the journal writer, once the history has been read.
     pub(crate) left: Option<oneshot::Sender<UnfinishedGap>>,
     /// The key of its payloads, and its changes.
@@ -105,7 +105,7 @@ impl ProfileState {
     }
 
     /// Writes the operator's actions into the journal.
-    pub(crate) fn write_down(&self, entries: Vec<Entry>) {
+    pub(crate) fn record(&self, entries: Vec<Entry>) {
         self.local_events.write(entries, &self.journal_writer, &self.context.spawner);
     }
 
@@ -115,20 +115,20 @@ impl ProfileState {
     }
 
     /// Cancels a renewal in progress: its token is not wanted any more.
-    pub(crate) fn give_up_renewal(&mut self) {
+    pub(crate) fn cancel_renewal(&mut self) {
         if let Some((asked, _)) = self.renewal.take() {
-            asked.unwanted.cancel();
+            asked.abandoned.cancel();
         }
     }
 
     /// Cancels everything about earlier tokens, because the operator signs out or removes the profile.
-    pub(crate) fn give_up_tokens(&mut self) {
-        self.give_up_renewal();
+    pub(crate) fn cancel_token_work(&mut self) {
+        self.cancel_renewal();
         std::mem::take(&mut self.signed_out).cancel();
     }
 
     /// Keeps a task that is about to record how saving data ended.
-    pub(crate) fn note_ending(&mut self, task: Task<()>) {
+    pub(crate) fn add_ending(&mut self, task: Task<()>) {
         self.ending.retain(|task| !task.is_finished());
         self.ending.push(task);
     }
@@ -140,7 +140,7 @@ impl ProfileState {
 
     /// Makes everything that belongs to the profile end; returns its tasks.
     pub(crate) fn end(self) -> ShutdownTasks {
-        self.desired_state.send_modify(|desired_state| desired_state.aim = TargetState::Stopped);
+        self.desired_state.send_modify(|desired_state| desired_state.target = TargetState::Stopped);
         let tasks = self.context.spawner;
         tasks.stop();
         let mut downloads = self.ending;
@@ -157,9 +157,9 @@ pub(crate) struct ActiveToken {
     /// When it expires, if the server said so.
     pub(crate) expires_at: Option<Timestamp>,
     /// The server's text about its expiry, if it can't be parsed.
-    pub(crate) unreadable_end: Option<String>,
+    pub(crate) unreadable_expiry: Option<String>,
     /// Whether the keyring has stored it.
-    pub(crate) kept: bool,
+    pub(crate) persisted: bool,
     /// Watches its expiry; dropping it stops that.
     pub(crate) watch: Option<ExpiryTimer>,
     /// The previous token, until this one has joined.
@@ -170,12 +170,12 @@ pub(crate) struct ActiveToken {
 
 impl ActiveToken {
     /// A token whose expiry is unknown.
-    pub(crate) fn of_unknown_end(session_credentials: Arc<SessionCredentials>) -> Self {
+    pub(crate) fn with_unknown_expiry(session_credentials: Arc<SessionCredentials>) -> Self {
         Self {
             session_credentials,
             expires_at: None,
-            unreadable_end: None,
-            kept: false,
+            unreadable_expiry: None,
+            persisted: false,
             watch: None,
             previous: None,
             renewal_deferred_until: None,
@@ -190,16 +190,16 @@ pub(crate) struct PendingSignIn {
     /// The profile as entered in the form.
     pub(crate) profile: Profile,
     /// Whether it is for this run only.
-    pub(crate) visit: bool,
+    pub(crate) ephemeral: bool,
     /// How far it has come.
     pub(crate) stage: SignInStage,
 }
 
 pub(crate) enum SignInStage {
     /// The server is being asked. Dropping the sender cancels that.
-    Asking(#[expect(dead_code, reason = "held for its drop")] oneshot::Sender<()>),
+    Requesting(#[expect(dead_code, reason = "held for its drop")] oneshot::Sender<()>),
     /// The issued token is being verified by joining with it.
-    Proving(ActiveToken),
+    Verifying(ActiveToken),
 }
 
 pub(crate) struct RunningDownload {

@@ -28,7 +28,7 @@ impl SettingsWriter {
         waiting.saved.extend(saved);
         if !std::mem::replace(&mut waiting.is_writing, true) {
             let task = write(self.store.clone(), self.waiting.clone(), context.clone());
-            context.spawner.finish("saving the settings", task);
+            context.spawner.spawn_to_completion("saving the settings", task);
         }
     }
 }

@@ -101,7 +101,7 @@ impl DownloadLine<'_> {
     pub(crate) fn running(&self, ui: &mut Ui, progress: &DownloadProgress, scene: &mut FrameContext) {
         let Self { places, middle, request, file, .. } = *self;
         let palette = Palette::of(ui.style());
-        if let DownloadStage::NoRoom { needed, free, folder } = &progress.stage {
+        if let DownloadStage::NoSpace { needed, free, folder } = &progress.stage {
             return self.no_room(ui, *needed, *free, folder, scene);
         }
         widgets::icon(ui, pos2(places.icon, middle), icons::DOWNLOADING, 16.0, palette.ready);
@@ -135,7 +135,7 @@ impl DownloadLine<'_> {
             }
             DownloadStage::Decrypting => ("Decrypting".to_owned(), palette.secondary),
             DownloadStage::Finishing => ("Finishing".to_owned(), palette.secondary),
-            DownloadStage::Receiving | DownloadStage::NoRoom { .. } => {
+            DownloadStage::Receiving | DownloadStage::NoSpace { .. } => {
                 let speed = rate(progress.rate);
                 widgets::text_right(ui, pos2(places.rate, middle), &speed, TextRole::Small, palette.secondary);
                 if let (Some(at), Some(left)) = (places.left, download_text::left(progress)) {

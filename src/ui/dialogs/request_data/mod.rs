@@ -9,7 +9,7 @@ pub(crate) mod show;
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
-use crate::engine::{Action, DATA_TOKENS_A_PAGE, RestError};
+use crate::engine::{Action, DATA_TOKENS_PER_PAGE, RestError};
 use crate::protocol::{DataToken, DataTokenPage, StoredData, counted};
 use crate::settings::ProfileId;
 use crate::ui::profile_tab::ProfileTab;
@@ -155,7 +155,7 @@ impl RequestData {
         self.count = count.or(self.count);
         // A server without paging returns the same page again, which adds nothing.
         let grew = self.all.len() > before;
-        let full = came >= DATA_TOKENS_A_PAGE as usize;
+        let full = came >= DATA_TOKENS_PER_PAGE as usize;
         let short_of_count = self.count.is_some_and(|count| (self.all.len() as u64) < count);
         let more = grew && self.all.len() < MOST && if self.count.is_some() { short_of_count } else { full };
         self.stage = if more { Stage::More(page.saturating_add(1)) } else { Stage::Whole };

@@ -5,30 +5,38 @@ use crate::engine::events::event::{ConnectionState, Event};
 use crate::engine::supervisor::test_bench::{Bench, LIFE, Renewal};
 
 /// Connection and keyring do not wait for each other, so the keyring's events are sorted last here.
-fn renewed(mut happened: Vec<String>) -> Vec<String> {
+fn without_keyring_order(mut happened: Vec<String>) -> Vec<String> {
     happened.sort_by_key(|what| what.starts_with("keep"));
     happened
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_is_renewed_at_80_percent_kept_and_used_at_once_and_the_old_one_forgotten_whatever_the_clock_says() {
+async fn a_token_is_renewed_at_80_percent_stored_and_used_at_once_whatever_the_clock_says() {
     for years in [0, -5, 5] {
         let mut bench = Bench::signed_in(jiff::SignedDuration::from_hours(years * 365 * 24)).await;
-        bench.happened();
+        bench.take_log();
         bench.pass(LIFE * 8 / 10 - 1).await;
-        assert_eq!(bench.happened(), [""; 0], "too early, with a clock that is wrong by {years} years");
+        assert_eq!(bench.take_log(), [""; 0], "too early, with a clock that is wrong by {years} years");
         bench.pass(1).await;
         bench.until("join T-2").await;
         bench.until("keep T-2").await;
-        assert_eq!(renewed(bench.happened()), ["ask T-1", "leave T-1", "join T-2", "keep T-2"], "{years} years");
+        assert_eq!(
+            without_keyring_order(bench.take_log()),
+            ["ask T-1", "leave T-1", "join T-2", "keep T-2"],
+            "{years} years"
+        );
         bench.notice("The token was renewed.").await;
-        assert_eq!(bench.kept(), ["T-2"], "the old one is still there");
+        assert_eq!(bench.keyring_entries(), ["T-2"], "the old one is still there");
 
         // Once more, with the new token.
         bench.pass(LIFE * 8 / 10).await;
         bench.until("join T-3").await;
         bench.until("keep T-3").await;
-        assert_eq!(renewed(bench.happened()), ["ask T-2", "leave T-2", "join T-3", "keep T-3"], "{years} years");
+        assert_eq!(
+            without_keyring_order(bench.take_log()),
+            ["ask T-2", "leave T-2", "join T-3", "keep T-3"],
+            "{years} years"
+        );
         let mut states = std::iter::from_fn(|| bench.events.next_profile_status()).map(|status| status.connection);
         let out = |state: Option<ConnectionState>| matches!(state, Some(ConnectionState::TokenRefused { .. }));
         assert!(!states.any(out), "a clock that is wrong by {years} years logged somebody out");
@@ -36,24 +44,23 @@ async fn a_token_is_renewed_at_80_percent_kept_and_used_at_once_and_the_old_one_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_decides_later_is_asked_again_and_the_end_is_told_15_and_2_minutes_before_while_the_old_token_stays()
- {
+async fn a_deferred_renewal_is_repeated_and_the_old_tokens_expiry_is_announced_15_and_2_minutes_before() {
     let mut bench = Bench::signed_in(jiff::SignedDuration::ZERO).await;
     *bench.renewal.lock().unwrap() = Renewal::DecidesLater;
-    bench.happened();
+    bench.take_log();
     bench.pass(800).await;
     bench.until("ask T-1").await;
     bench.notice("will decide later. The old token stays in use.").await;
-    assert_eq!(bench.happened(), ["ask T-1"]);
+    assert_eq!(bench.take_log(), ["ask T-1"]);
     for minutes in [100, 50] {
         bench.pass(minutes).await;
         bench.until("ask T-1").await;
-        assert_eq!(bench.happened(), ["ask T-1"], "asked again at 90 % and at 95 %");
+        assert_eq!(bench.take_log(), ["ask T-1"], "asked again at 90 % and at 95 %");
     }
     bench.pass(34).await;
     let ends =
         |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence().contains("The token ends in"));
-    assert!(!bench.heard.iter().any(ends), "told too early");
+    assert!(!bench.received.iter().any(ends), "told too early");
     bench.pass(1).await;
     let remedy = bench.notice("The token ends in 15 minutes and was not renewed.").await;
     assert!(matches!(remedy, Some(Action::RenewToken(_))), "{remedy:?}");
@@ -61,13 +68,13 @@ async fn a_server_that_decides_later_is_asked_again_and_the_end_is_told_15_and_2
     bench.notice("The token ends in 2 minutes and was not renewed.").await;
     // The monitor does not act on an expiry by the clock: only the server decides that a token is invalid.
     bench.pass(600).await;
-    assert_eq!(bench.happened(), [""; 0], "the connection was given up");
-    assert_eq!(bench.kept(), ["T-1"]);
+    assert_eq!(bench.take_log(), [""; 0], "the connection was given up");
+    assert_eq!(bench.keyring_entries(), ["T-1"]);
 
     // The operator's request is carried out, however late.
     *bench.renewal.lock().unwrap() = Renewal::Grants;
     bench.actions.send(remedy.expect("a remedy")).await.unwrap();
     bench.until("join T-2").await;
     bench.until("keep T-2").await;
-    assert_eq!(renewed(bench.happened()), ["ask T-1", "leave T-1", "join T-2", "keep T-2"]);
+    assert_eq!(without_keyring_order(bench.take_log()), ["ask T-1", "leave T-1", "join T-2", "keep T-2"]);
 }
