@@ -211,7 +211,7 @@ async fn receive(mut socket: Socket, profile: usize, expected: usize, tally: Arc
 /// Sends the messages evenly over the profiles and over the time, without waiting for one before the next.
 async fn send(control: Control, messages: usize, rate: u64) {
     let each = (usize::try_from(rate / TICKS).expect("few") / CLIENTS).max(1);
-    let pause = Duration::from_secs_f64(CLIENTS as f64 * each as f64 / as_rate(rate));
+    let pause = Duration::from_nanos(1_000_000_000 * u64::try_from(each * CLIENTS).expect("few") / rate);
     let mut ticks = interval(pause);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut publishing = JoinSet::new();

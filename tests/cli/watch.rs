@@ -315,8 +315,8 @@ fn an_expired_token_is_no_end_while_there_is_a_password() {
 fn joins_that_fail_for_a_while_end_nothing() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());
-    let refusals = Fault::RefuseJoins { limit: Limit::Times(2) };
-    privicore.running().control().strike(refusals, None).expect("taken");
+    let refusals = Fault::RefuseJoins { status: 503, limit: Limit::Times(2) };
+    privicore.running().control().inject(refusals, None).expect("taken");
     let mut watch = home.start(&["watch", "--json", "--exit-on", "final:c-1"]);
     privicore.until_joined(1);
     privicore.outcome("c-1", 2, "");
