@@ -10,12 +10,18 @@ mod behaviour;
 mod client;
 #[path = "sandbox/data.rs"]
 mod data;
+#[path = "sandbox/devices.rs"]
+mod devices;
 #[path = "sandbox/dialects.rs"]
 mod dialects;
 #[path = "sandbox/end_to_end.rs"]
 mod end_to_end;
+#[path = "sandbox/endpoints.rs"]
+mod endpoints;
 #[path = "sandbox/faults.rs"]
 mod faults;
+#[path = "sandbox/oauth.rs"]
+mod oauth;
 #[path = "sandbox/odd_answers.rs"]
 mod odd_answers;
 #[path = "sandbox/program.rs"]
@@ -26,6 +32,8 @@ mod proxy;
 mod rest;
 #[path = "sandbox/script.rs"]
 mod script;
+#[path = "sandbox/voting.rs"]
+mod voting;
 
 use privicore_monitor::sandbox::{Dialect, Options, SandboxHandle, Scenario, start};
 

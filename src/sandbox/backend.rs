@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::{Builder, Uuid};
@@ -90,6 +90,8 @@ pub(crate) struct Backend {
     pub(crate) behaviour: Behaviour,
     pub(crate) hub: Arc<Hub>,
     pub(crate) faults: Faults,
+    /// Notified after each vote.
+    pub(crate) votes: Notify,
     /// Where large uploads are stored; deleted with the sandbox.
     pub(crate) folder: TempDir,
     queues: Arc<dyn Queues>,
@@ -100,8 +102,8 @@ pub(crate) struct Backend {
     resets: tokio::sync::Mutex<()>,
 }
 
-/// What a command does when it settles: the outcome's body, or the reason why it failed.
-pub(crate) type Outcome = Box<dyn FnOnce(&mut State, Instant) -> Result<(), Reason> + Send>;
+/// What a command does when it settles. Returns the outcome's body, or the reason why it failed.
+pub(crate) type Effect = Box<dyn FnOnce(&mut State, Instant) -> Result<Value, Reason> + Send>;
 
 /// Too many commands have no outcome yet.
 #[derive(Debug)]
@@ -145,6 +147,7 @@ impl Backend {
             behaviour,
             hub,
             faults: Faults::default(),
+            votes: Notify::new(),
             folder,
             queues,
             state: Mutex::new(behaviour.first_state()),
@@ -190,7 +193,7 @@ impl Backend {
 
     /// The profile that an authorization token belongs to, if the token is valid.
     pub(crate) fn token_owner(&self, token: &str) -> Option<ProfileId> {
-        self.state().profiles.token_owner(token, self.clock.now()).map(|(profile, _)| profile.clone())
+        self.state().profiles.grant(token, self.clock.now()).map(|grant| grant.profile.clone())
     }
 
     /// A channel id like those of real proxies: a UUID that begins with the time.
@@ -257,52 +260,65 @@ impl Backend {
         Ok(PendingCommand { id, fails, owner, permit, rng })
     }
 
-    /// Applies an accepted command after a plausible delay and publishes the outcome to its owner's queue. If it has no
-    /// owner, `audience` names the profile, once the effect is known.
-    ///
-    /// In the live dialect clients take the first message about a command as its outcome, so nothing else is published.
+    /// Settles an accepted command after a plausible delay.
     pub(crate) fn settle_later(
         self: &Arc<Self>,
         accepted: PendingCommand,
-        effect: Outcome,
+        effect: Effect,
         audience: impl FnOnce(&State) -> Option<ProfileId> + Send + 'static,
     ) {
         let backend = Arc::clone(self);
         self.spawn_work("outcome of a command", async move {
-            let PendingCommand { id, fails, owner, permit, mut rng } = accepted;
-            let (before, rest) = backend.delays(&mut rng);
-            sleep(before).await;
-            if backend.dialect == Dialect::Docs
-                && let Some(owner) = &owner
-            {
-                let pending = messages::command(&id, CommandStatus::Pending, &Value::Null);
-                backend.publish(owner, &pending).await;
-            }
-            sleep(rest).await;
-            let (message, audience) = {
-                let mut state = backend.state();
-                let done = if fails { Err(FAILURE) } else { effect(&mut state, backend.clock.now()) };
-                let (status, body) = match done {
-                    Ok(()) => (CommandStatus::Succeeded, Value::Null),
-                    Err(reason) => (CommandStatus::Failed, Value::from(reason)),
-                };
-                let message = messages::command(&id, status, &body);
-                state.commands.settle(&id, status, body);
-                (message, owner.or_else(|| audience(&state)))
-            };
-            if let Some(audience) = audience {
-                backend.publish(&audience, &message).await;
-            }
-            drop(permit);
+            let mut accepted = accepted;
+            backend.report_pending(&mut accepted).await;
+            backend.settle(accepted, effect, audience).await;
         });
     }
 
-    /// The delay until a command may be reported as pending, and the delay from there to its outcome.
-    fn delays(&self, rng: &mut fastrand::Rng) -> (Duration, Duration) {
-        match self.behaviour.latency {
-            Some(latency) => (Duration::ZERO, latency.draw(rng)),
-            None => (Duration::from_millis(rng.u64(30..150)), Duration::from_millis(rng.u64(80..600))),
+    /// Reports a command as pending after a plausible delay, in the docs dialect. In the live dialect clients take the first
+    /// message about a command as its outcome, so nothing is published.
+    pub(crate) async fn report_pending(&self, accepted: &mut PendingCommand) {
+        let before = match self.behaviour.latency {
+            Some(_) => Duration::ZERO,
+            None => Duration::from_millis(accepted.rng.u64(30..150)),
+        };
+        sleep(before).await;
+        if self.dialect == Dialect::Docs
+            && let Some(owner) = &accepted.owner
+        {
+            self.publish(owner, &messages::command(&accepted.id, CommandStatus::Pending, &Value::Null)).await;
         }
+    }
+
+    /// Applies an accepted command after a plausible delay and publishes the outcome to its owner's queue. If it has no
+    /// owner, `audience` names the profile, once the effect is known.
+    pub(crate) async fn settle(
+        &self,
+        accepted: PendingCommand,
+        effect: Effect,
+        audience: impl FnOnce(&State) -> Option<ProfileId> + Send,
+    ) {
+        let PendingCommand { id, fails, owner, permit, mut rng } = accepted;
+        let delay = match self.behaviour.latency {
+            Some(latency) => latency.draw(&mut rng),
+            None => Duration::from_millis(rng.u64(80..600)),
+        };
+        sleep(delay).await;
+        let (message, audience) = {
+            let mut state = self.state();
+            let done = if fails { Err(FAILURE) } else { effect(&mut state, self.clock.now()) };
+            let (status, body) = match done {
+                Ok(body) => (CommandStatus::Succeeded, body),
+                Err(reason) => (CommandStatus::Failed, Value::from(reason)),
+            };
+            let message = messages::command(&id, status, &body);
+            state.commands.settle(&id, status, body);
+            (message, owner.or_else(|| audience(&state)))
+        };
+        if let Some(audience) = audience {
+            self.publish(&audience, &message).await;
+        }
+        drop(permit);
     }
 
     /// How long an answer takes.

@@ -10,10 +10,10 @@
 //! | `options`, `error`, `running` | the public interface: [`Options`] in, [`SandboxHandle`] and [`Control`] out |
 //! | `command` | the program `privicore-sandbox` |
 //! | `backend` | what the parts share; how a write becomes an outcome on the socket |
-//! | `state` | profiles, tokens, commands, data tokens, links, devices |
-//! | `rest` | the REST API, one file per endpoint family |
+//! | `state` | profiles, tokens, commands, data tokens, links, devices, votes, policies, OAuth applications |
+//! | `rest` | the REST API, one file per endpoint family, each with the list of its endpoints |
 //! | `stores`, `payload` | the upstream and downstream stores, and the bytes that they serve |
-//! | `data_request` | what follows `request-data` |
+//! | `outcomes` | what follows an accepted command: votes, and the delivery of payloads |
 //! | `queues` | one queue per profile, in memory or on a RabbitMQ |
 //! | `proxy` | connections, channels, and the pump from queue to clients |
 //! | `scenario` | the demo's messages, and the replay of a file |
@@ -22,10 +22,10 @@
 
 pub(crate) mod backend;
 pub(crate) mod command;
-pub(crate) mod data_request;
 pub(crate) mod error;
 pub(crate) mod faults;
 pub(crate) mod options;
+pub(crate) mod outcomes;
 pub(crate) mod payload;
 pub(crate) mod proxy;
 pub(crate) mod queues;
@@ -43,6 +43,8 @@ pub use faults::downloads::DownloadFault;
 pub use faults::kinds::{Garbage, HttpRefusal, Limit};
 pub use options::time::{Latency, TimeError};
 pub use options::{Delivery, Dialect, Options, Print, Scenario};
+pub use rest::call::endpoint::{Access, Endpoint, Phase};
+pub use rest::endpoints;
 pub use running::{Account, Control, ControlError, SandboxHandle, start};
 pub use runtime::open_files::raise_open_file_limit;
 

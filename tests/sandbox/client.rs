@@ -43,16 +43,21 @@ impl Client {
         self.token.as_deref().expect("signed in")
     }
 
+    /// The URL of an endpoint.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.api)
+    }
+
     pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
-        self.send(self.http.post(format!("{}{path}", self.api)).form(fields)).await
+        self.send(self.http.post(self.url(path)).form(fields)).await
     }
 
     pub(crate) async fn post_json(&self, path: &str, body: &Value) -> Response {
-        self.send(self.http.post(format!("{}{path}", self.api)).json(body)).await
+        self.send(self.http.post(self.url(path)).json(body)).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Response {
-        self.send(self.http.get(format!("{}{path}", self.api))).await
+        self.send(self.http.get(self.url(path))).await
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Response {
@@ -114,6 +119,42 @@ impl Client {
         socket.success(&command).await;
         let reserved = body(self.get(&path).await, StatusCode::OK).await;
         (text(&reserved, "/token"), text(&reserved, "/stream"))
+    }
+
+    /// A device that is requested and approved. Returns its id.
+    pub(crate) async fn approved_device(&self, socket: &mut Socket, name: &str) -> String {
+        let request = self.command("/device/request-unique-identifier", &[("deviceName", name)]).await;
+        socket.success(&request).await;
+        let answer = self.get(&format!("/device/retrieve-device-id/{request}")).await;
+        let device = text(&body(answer, StatusCode::OK).await, "/deviceId");
+        self.done(socket, "/device/approve-device", &[("deviceId", &device)]).await;
+        device
+    }
+
+    /// An approved device that is an authenticator. Returns its id.
+    pub(crate) async fn authenticator(&self, socket: &mut Socket, name: &str) -> String {
+        let device = self.approved_device(socket, name).await;
+        self.done(socket, "/verified-authenticator/register", &[("deviceId", &device)]).await;
+        device
+    }
+
+    /// Sends a command and waits until it has succeeded. Returns the body of the outcome.
+    pub(crate) async fn done(&self, socket: &mut Socket, path: &str, fields: &[(&str, &str)]) -> Value {
+        let id = self.command(path, fields).await;
+        let (status, body) = socket.outcome(&id).await;
+        assert_eq!(status, 2, "{path} failed: {body}");
+        body
+    }
+
+    /// Sends a command and waits until it has failed. Returns the reason.
+    pub(crate) async fn failed(&self, socket: &mut Socket, path: &str, fields: &[(&str, &str)]) -> String {
+        let id = self.command(path, fields).await;
+        socket.failure(&id).await
+    }
+
+    /// The JSON of a `GET` that must succeed.
+    pub(crate) async fn json(&self, path: &str) -> Value {
+        body(self.get(path).await, StatusCode::OK).await
     }
 
     /// Turns a filled reservation into a permanent token.

@@ -143,6 +143,23 @@ async fn the_list_is_paged_and_updates_and_deletions_show_in_it() {
 }
 
 #[tokio::test]
+async fn any_fields_are_kept_as_risk_meta() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    let token = store_streamed(&client, &mut socket, b"one").await;
+    let path = "/data-token/configure-information-security-risk-meta";
+    let fields = [("token", token.as_str()), ("classification", "secret"), ("owner", "finance")];
+    client.done(&mut socket, path, &fields).await;
+    let listed = client.json("/data-token/list-data-tokens").await;
+    assert_eq!(listed["items"][0]["riskMeta"], json!({"classification": "secret", "owner": "finance"}));
+    assert_eq!(client.failed(&mut socket, path, &[("token", "dtk-unknown")]).await, "data_token.not_found");
+    let large = "x".repeat(65 * 1024);
+    let refused = client.post(path, &[("token", token.as_str()), ("note", &large)]).await;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
 async fn a_data_token_is_its_owners_alone() {
     let running = quiet().await;
     let client = Client::signed_in(&running, DEMO_USERNAME).await;

@@ -43,51 +43,6 @@ async fn tokens_come_short_and_several_hundred_bytes_long() {
 }
 
 #[tokio::test]
-async fn every_protected_call_refuses_a_missing_and_a_dead_token() {
-    let running = quiet().await;
-    let nobody = Client::new(running.api_url());
-    let mut dead = Client::signed_in(&running, DEMO_USERNAME).await;
-    dead.token = Some("T-made-up".into());
-    let gets = [
-        "/profile/retrieve-profile-id",
-        "/public-key/retrieve-public-key",
-        "/dptcab/public-key",
-        "/data-token/list-data-tokens",
-        "/data-token/retrieve-temporary-data-token/x",
-        "/device/retrieve-profile-devices",
-        "/device/retrieve-device-id/x",
-    ];
-    let posts = [
-        "/profile/change-password",
-        "/profile/generate-token-qr",
-        "/profile/authorization-token/expiry",
-        "/profile/reauthorize-authorization-token",
-        "/profile/revoke-authorization-token",
-        "/data-token/reserve-token-space",
-        "/data-token/exchange-data-for-token",
-        "/data-token/configure-file-meta",
-        "/data-token/request-data",
-        "/data-token/update-data-token",
-        "/data-token/configure-information-security-risk-meta",
-        "/data-token/delete-data",
-        "/device/request-unique-identifier",
-        "/device/approve-device",
-        "/device/reject-device",
-        "/device/configure-meta",
-        "/device/remove",
-        "/device/download-device-configuration",
-    ];
-    for client in [&nobody, &dead] {
-        for path in gets {
-            assert_eq!(client.get(path).await.status(), StatusCode::UNAUTHORIZED, "GET {path}");
-        }
-        for path in posts {
-            assert_eq!(client.post(path, &[]).await.status(), StatusCode::UNAUTHORIZED, "POST {path}");
-        }
-    }
-}
-
-#[tokio::test]
 async fn a_wrong_request_is_told_every_field_that_is_wrong() {
     let running = quiet().await;
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
@@ -106,6 +61,27 @@ async fn a_wrong_request_is_told_every_field_that_is_wrong() {
         ("/data-token/request-data", vec![], vec!["token"]),
         ("/device/approve-device", vec![], vec!["deviceId"]),
         ("/device/request-unique-identifier", vec![("deviceName", "")], vec!["deviceName"]),
+        ("/storage/register", vec![], vec!["deviceId"]),
+        ("/storage/sync-device", vec![], vec!["deviceId"]),
+        ("/verified-authenticator/register", vec![], vec!["deviceId"]),
+        (
+            "/verified-authenticator/voting-configuration/register",
+            vec![("strategy", "dice"), ("timeLimit", "0"), ("quorum", "0"), ("attempts", "99")],
+            vec!["attempts", "name", "quorum", "strategy", "timeLimit"],
+        ),
+        (
+            "/verified-authenticator/voting-configuration/register",
+            vec![("name", "n"), ("strategy", "minimum_percentage"), ("timeLimit", "60")],
+            vec!["percentageRequired"],
+        ),
+        (
+            "/policy/register",
+            vec![("configuration", "{}"), ("applyingEventIds", "101,7")],
+            vec!["applyingEventIds", "configuration", "name", "votingConfigurationId"],
+        ),
+        ("/policy/activate", vec![], vec!["name"]),
+        ("/voting/create", vec![], vec!["question", "title", "votingConfigurationId"]),
+        ("/sandbox/vote", vec![("vote", "perhaps")], vec!["deviceId", "poolId", "vote"]),
     ] {
         let answer = body(client.post(path, &fields).await, StatusCode::UNPROCESSABLE_ENTITY).await;
         let errors = answer["errors"].as_object().expect("errors");
@@ -164,39 +140,30 @@ async fn a_command_is_pending_then_settled_and_both_methods_report_it() {
 }
 
 #[tokio::test]
-async fn a_device_goes_from_request_to_removal() {
+async fn a_profile_reads_its_id_and_a_token_for_a_qr_code() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let id = text(&client.json("/profile/retrieve-profile-id").await, "/profileId");
+    assert!(id.starts_with("prf-"), "{id}");
+    let issued = body(client.post("/profile/generate-token-qr", &[]).await, StatusCode::OK).await;
+    text(&issued, "/expiresAt").parse::<jiff::Timestamp>().expect("RFC 3339");
+    let mut scanned = client.clone();
+    scanned.token = Some(text(&issued, "/qrToken"));
+    assert_eq!(text(&scanned.json("/profile/retrieve-profile-id").await, "/profileId"), id);
+    pass(Duration::from_mins(3)).await;
+    assert_eq!(scanned.get("/profile/retrieve-profile-id").await.status(), StatusCode::UNAUTHORIZED, "short-lived");
+}
+
+#[tokio::test]
+async fn the_engines_public_key_is_the_same_for_every_profile() {
     let running = quiet().await;
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
     let audit = Client::signed_in(&running, AUDIT_USERNAME).await;
-    let mut socket = Socket::joined(&running, &client).await;
-    let mut audits = Socket::joined(&running, &audit).await;
-    let request = client.command("/device/request-unique-identifier", &[("deviceName", "phone-a")]).await;
-    socket.success(&request).await;
-    let device =
-        body(client.get(&format!("/device/retrieve-device-id/{request}")).await, StatusCode::OK).await["deviceId"]
-            .as_str()
-            .expect("an id")
-            .to_owned();
-    let id = [("deviceId", device.as_str())];
-    let configuration = "/device/download-device-configuration";
-    assert_eq!(client.post(configuration, &id).await.status(), StatusCode::NOT_FOUND, "not approved yet");
-    let foreign = audit.command("/device/approve-device", &id).await;
-    assert_eq!(audits.failure(&foreign).await, "profile.not_an_owner");
-    let approved = client.command("/device/approve-device", &id).await;
-    socket.success(&approved).await;
-    let again = client.command("/device/approve-device", &id).await;
-    assert_eq!(socket.failure(&again).await, "device.already_approved");
-    assert_eq!(client.post(configuration, &id).await.status(), StatusCode::OK);
-    let meta = [id[0], ("displayName", "phone-b"), ("tags", "field, spare")];
-    let named = client.command("/device/configure-meta", &meta).await;
-    socket.success(&named).await;
-    let list = body(client.get("/device/retrieve-profile-devices").await, StatusCode::OK).await;
-    assert_eq!(list[0]["deviceName"], "phone-b");
-    assert_eq!(list[0]["tags"], json!(["field", "spare"]));
-    assert_eq!(list[0]["status"], "approved");
-    let removed = client.command("/device/remove", &id).await;
-    socket.success(&removed).await;
-    assert_eq!(body(client.get("/device/retrieve-profile-devices").await, StatusCode::OK).await, json!([]));
+    let key = text(&client.json("/dptcab/public-key").await, "/publicKey");
+    assert!(key.starts_with("31420500") && key.len() == 200, "{key}");
+    assert_eq!(text(&audit.json("/dptcab/public-key").await, "/publicKey"), key);
+    let own = text(&client.json("/public-key/retrieve-public-key").await, "/publicKey");
+    assert_ne!(text(&audit.json("/public-key/retrieve-public-key").await, "/publicKey"), own);
 }
 
 #[tokio::test]

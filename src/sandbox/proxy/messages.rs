@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::protocol::{CommandId, RequestId};
 use crate::sandbox::state::commands::CommandStatus;
+use crate::sandbox::state::voting::pools::PoolStatus;
 
 /// A command's status.
 pub(crate) fn command(id: &CommandId, status: CommandStatus, body: &Value) -> Value {
@@ -13,6 +14,12 @@ pub(crate) fn command(id: &CommandId, status: CommandStatus, body: &Value) -> Va
 /// A command's status by its number, whether it has a meaning or not.
 pub(crate) fn numbered(id: &CommandId, status: i64, body: &Value) -> Value {
     json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": body}})
+}
+
+/// A vote begins that a command waits for. The documentation names no such message; clients treat it as unrecognised.
+pub(crate) fn pool_opened(command: &CommandId, pool: &PoolStatus) -> Value {
+    let PoolStatus { pool_id, ballots, .. } = pool;
+    json!({"data": {"type": "X-DPT-VOTING-POOL", "id": pool_id, "commandId": command, "ballots": ballots}})
 }
 
 /// A data message whose body is text or an inline payload.

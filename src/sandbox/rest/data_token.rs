@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
+use axum::routing::on;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -14,23 +15,77 @@ use uuid::Uuid;
 
 use crate::protocol::{CommandId, RequestId};
 use crate::sandbox::backend::Backend;
-use crate::sandbox::data_request;
+use crate::sandbox::outcomes::data_request;
 use crate::sandbox::payload::Content;
 use crate::sandbox::state::data::{FileMeta, MetaChange};
+use crate::sandbox::state::policies::Event;
 
-use super::answers::{Refusal, requested};
-use super::command::Call;
-use super::fields::Caller;
+use super::call::answers::{Refusal, requested};
+use super::call::command::Call;
+use super::call::endpoint::{Access, Endpoint, Phase};
+use super::call::fields::Caller;
 
 /// The largest body of `exchange-data-for-token`: the documented 50 KB and a margin.
 const LARGEST_EXCHANGE: usize = 64 * 1024;
+
+/// The largest metadata for governance tools, in bytes.
+const LARGEST_RISK_META: usize = 64 * 1024;
 
 /// The default and maximum page size of the list of data tokens.
 const PAGE: usize = 25;
 const LARGEST_PAGE: usize = 200;
 
-/// `POST /data-token/reserve-token-space`
-pub(crate) async fn reserve(call: Call) -> Result<Response, Refusal> {
+const READ: Access = Access::Scope("data-token:read");
+const WRITE: Access = Access::Scope("data-token:write");
+
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    Endpoint::post(
+        "data-token.reserve-token-space",
+        "/data-token/reserve-token-space",
+        Phase::AsyncCommand,
+        WRITE,
+        |method| on(method, reserve),
+    ),
+    Endpoint::get(
+        "data-token.retrieve-temporary-data-token",
+        "/data-token/retrieve-temporary-data-token/{commandId}",
+        WRITE,
+        |method| on(method, retrieve_temporary),
+    ),
+    Endpoint::post(
+        "data-token.exchange-data-for-token",
+        "/data-token/exchange-data-for-token",
+        Phase::AsyncCommand,
+        WRITE,
+        |method| on(method, exchange),
+    ),
+    Endpoint::post("data-token.configure-file-meta", "/data-token/configure-file-meta", Phase::Sync, WRITE, |method| {
+        on(method, configure_file_meta)
+    }),
+    Endpoint::post("data-token.request-data", "/data-token/request-data", Phase::AsyncRequest, READ, |method| {
+        on(method, request_data)
+    }),
+    Endpoint::get("data-token.list-data-tokens", "/data-token/list-data-tokens", READ, |method| on(method, list)),
+    Endpoint::post(
+        "data-token.update-data-token",
+        "/data-token/update-data-token",
+        Phase::AsyncCommand,
+        WRITE,
+        |method| on(method, update),
+    ),
+    Endpoint::post(
+        "data-token.configure-information-security-risk-meta",
+        "/data-token/configure-information-security-risk-meta",
+        Phase::AsyncCommand,
+        WRITE,
+        |method| on(method, configure_risk_meta),
+    ),
+    Endpoint::post("data-token.delete-data", "/data-token/delete-data", Phase::AsyncCommand, WRITE, |method| {
+        on(method, delete)
+    }),
+];
+
+async fn reserve(call: Call) -> Result<Response, Refusal> {
     let mut check = call.fields.check();
     check.text("context");
     let ttl = check.ttl("ttl");
@@ -38,8 +93,8 @@ pub(crate) async fn reserve(call: Call) -> Result<Response, Refusal> {
     call.command(move |state, profile, command, now| state.data.reserve(profile, command, ttl, now, &mut state.links))
 }
 
-/// `GET /data-token/retrieve-temporary-data-token/{commandId}`: 404 until the reservation has settled.
-pub(crate) async fn retrieve_temporary(
+/// 404 until the reservation has settled.
+async fn retrieve_temporary(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     Path(command): Path<String>,
@@ -52,8 +107,7 @@ pub(crate) async fn retrieve_temporary(
     Ok(Json(json!({"token": token, "stream": stream})))
 }
 
-/// `POST /data-token/exchange-data-for-token`
-pub(crate) async fn exchange(call: Call) -> Result<Response, Refusal> {
+async fn exchange(call: Call) -> Result<Response, Refusal> {
     let mut check = call.fields.check();
     let token = check.text("temporaryTokenSpace").to_owned();
     let data = check.text("data");
@@ -70,11 +124,13 @@ pub(crate) async fn exchange(call: Call) -> Result<Response, Refusal> {
     };
     check.finish()?;
     let content = Content::Kept(Bytes::from(bytes));
-    call.command(move |state, profile, _, now| state.data.fill(Some(profile), &token, content, now))
+    call.held_command(Event::DataExchanged, move |state, profile, _, now| {
+        state.data.fill(Some(profile), &token, content, now)
+    })
 }
 
-/// `POST /data-token/configure-file-meta`: creates the permanent data token.
-pub(crate) async fn configure_file_meta(call: Call) -> Result<Json<Value>, Refusal> {
+/// Creates the permanent data token.
+async fn configure_file_meta(call: Call) -> Result<Json<Value>, Refusal> {
     let mut check = call.fields.check();
     let token = check.text("token");
     let meta = FileMeta {
@@ -96,8 +152,7 @@ pub(crate) async fn configure_file_meta(call: Call) -> Result<Json<Value>, Refus
     Ok(Json(json!({"token": permanent})))
 }
 
-/// `POST /data-token/request-data`
-pub(crate) async fn request_data(call: Call) -> Result<Response, Refusal> {
+async fn request_data(call: Call) -> Result<Response, Refusal> {
     let token = call.required("token")?;
     let Call { backend, profile, .. } = call;
     let wanted = backend.state().data.get(&profile, &token).cloned();
@@ -117,8 +172,7 @@ pub(crate) struct Paging {
     per_page: Option<usize>,
 }
 
-/// `GET /data-token/list-data-tokens`
-pub(crate) async fn list(
+async fn list(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     paging: Result<Query<Paging>, axum::extract::rejection::QueryRejection>,
@@ -132,22 +186,24 @@ pub(crate) async fn list(
     Ok(Json(json!({"items": items, "meta": {"count": count, "page": page, "perPage": per_page}})).into_response())
 }
 
-/// `POST /data-token/update-data-token`
-pub(crate) async fn update(call: Call) -> Result<Response, Refusal> {
+async fn update(call: Call) -> Result<Response, Refusal> {
     let token = call.required("token")?;
     let given = |name| call.fields.optional(name).map(str::to_owned);
     let change = MetaChange { file_name: given("fileName"), extension: given("extension"), context: given("context") };
-    call.command(move |state, profile, _, _| state.data.update(profile, &token, change))
+    call.held_command(Event::DataUpdated, move |state, profile, _, _| state.data.update(profile, &token, change))
 }
 
-/// `POST /data-token/configure-information-security-risk-meta`: accepts any fields; the token has to exist.
-pub(crate) async fn configure_risk_meta(call: Call) -> Result<Response, Refusal> {
+/// Accepts any fields; the token has to exist.
+async fn configure_risk_meta(call: Call) -> Result<Response, Refusal> {
     let token = call.required("token")?;
-    call.command(move |state, profile, _, _| state.data.update(profile, &token, MetaChange::default()))
+    let meta = call.fields.without(&["token"]);
+    if meta.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > LARGEST_RISK_META {
+        return Err(Refusal::field("token", "The other fields must hold at most 64 KiB."));
+    }
+    call.command(move |state, profile, _, _| state.data.set_risk_meta(profile, &token, meta))
 }
 
-/// `POST /data-token/delete-data`
-pub(crate) async fn delete(call: Call) -> Result<Response, Refusal> {
+async fn delete(call: Call) -> Result<Response, Refusal> {
     let token = call.required("token")?;
-    call.command(move |state, profile, _, _| state.data.delete(profile, &token))
+    call.held_command(Event::DataDeleted, move |state, profile, _, _| state.data.delete(profile, &token))
 }

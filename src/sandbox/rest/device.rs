@@ -5,18 +5,56 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use axum::routing::on;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::protocol::CommandId;
 use crate::sandbox::backend::Backend;
+use crate::sandbox::state::policies::Event;
 
-use super::answers::Refusal;
-use super::command::Call;
-use super::fields::Caller;
+use super::call::answers::Refusal;
+use super::call::command::Call;
+use super::call::endpoint::{Access, Endpoint, Phase};
+use super::call::fields::Caller;
 
-/// `POST /device/request-unique-identifier`
-pub(crate) async fn request_id(call: Call) -> Result<Response, Refusal> {
+const READ: Access = Access::Scope("device:read");
+const WRITE: Access = Access::Scope("device:write");
+
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    Endpoint::post(
+        "device.request-device-id",
+        "/device/request-unique-identifier",
+        Phase::AsyncCommand,
+        WRITE,
+        |method| on(method, request_id),
+    ),
+    Endpoint::get("device.retrieve-device-id", "/device/retrieve-device-id/{commandId}", WRITE, |method| {
+        on(method, retrieve_id)
+    }),
+    Endpoint::post("device.approve-device", "/device/approve-device", Phase::AsyncCommand, WRITE, |method| {
+        on(method, approve)
+    }),
+    Endpoint::post("device.reject-device", "/device/reject-device", Phase::AsyncCommand, WRITE, |method| {
+        on(method, reject)
+    }),
+    Endpoint::post(
+        "device.download-device-configuration",
+        "/device/download-device-configuration",
+        Phase::Sync,
+        WRITE,
+        |method| on(method, configuration),
+    ),
+    Endpoint::get("device.retrieve-profile-devices", "/device/retrieve-profile-devices", READ, |method| {
+        on(method, list)
+    }),
+    Endpoint::post("device.configure-device-meta", "/device/configure-meta", Phase::AsyncCommand, WRITE, |method| {
+        on(method, configure)
+    }),
+    Endpoint::post("device.remove-device", "/device/remove", Phase::AsyncCommand, WRITE, |method| on(method, remove)),
+];
+
+async fn request_id(call: Call) -> Result<Response, Refusal> {
     let name = call.required("deviceName")?;
     let clock = call.backend.clock;
     call.command(move |state, profile, command, now| {
@@ -25,8 +63,7 @@ pub(crate) async fn request_id(call: Call) -> Result<Response, Refusal> {
     })
 }
 
-/// `GET /device/retrieve-device-id/{commandId}`
-pub(crate) async fn retrieve_id(
+async fn retrieve_id(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     Path(command): Path<String>,
@@ -37,34 +74,29 @@ pub(crate) async fn retrieve_id(
     Ok(Json(json!({"deviceId": id})))
 }
 
-/// `POST /device/approve-device`
-pub(crate) async fn approve(call: Call) -> Result<Response, Refusal> {
+async fn approve(call: Call) -> Result<Response, Refusal> {
     let id = call.required("deviceId")?;
-    call.command(move |state, profile, _, _| state.devices.approve(profile, &id))
+    call.held_command(Event::DeviceApproved, move |state, profile, _, _| state.devices.approve(profile, &id))
 }
 
-/// `POST /device/reject-device`
-pub(crate) async fn reject(call: Call) -> Result<Response, Refusal> {
+async fn reject(call: Call) -> Result<Response, Refusal> {
     let id = call.required("deviceId")?;
     call.command(move |state, profile, _, _| state.devices.reject(profile, &id))
 }
 
-/// `POST /device/configure-meta`
-pub(crate) async fn configure(call: Call) -> Result<Response, Refusal> {
+async fn configure(call: Call) -> Result<Response, Refusal> {
     let id = call.required("deviceId")?;
     let name = call.fields.optional("displayName").map(Into::into);
-    let tags = call.fields.optional("tags").map(str::to_owned);
-    call.command(move |state, profile, _, _| state.devices.configure(profile, &id, name, tags.as_deref()))
+    let tags = call.fields.optional("tags").map(|_tags| call.fields.list("tags"));
+    call.command(move |state, profile, _, _| state.devices.configure(profile, &id, name, tags))
 }
 
-/// `POST /device/remove`
-pub(crate) async fn remove(call: Call) -> Result<Response, Refusal> {
+async fn remove(call: Call) -> Result<Response, Refusal> {
     let id = call.required("deviceId")?;
-    call.command(move |state, profile, _, _| state.devices.remove(profile, &id))
+    call.held_command(Event::DeviceRemoved, move |state, profile, _, _| state.remove_device(profile, &id))
 }
 
-/// `POST /device/download-device-configuration`
-pub(crate) async fn configuration(call: Call) -> Result<Response, Refusal> {
+async fn configuration(call: Call) -> Result<Response, Refusal> {
     let id = call.required("deviceId")?;
     let state = call.backend.state();
     let configuration = state.devices.configuration(&call.profile, &id);
@@ -72,7 +104,7 @@ pub(crate) async fn configuration(call: Call) -> Result<Response, Refusal> {
     Ok(Json(configuration).into_response())
 }
 
-/// `GET /device/retrieve-profile-devices`
-pub(crate) async fn list(State(backend): State<Arc<Backend>>, Caller(profile): Caller) -> Response {
-    Json(backend.state().devices.list(&profile)).into_response()
+async fn list(State(backend): State<Arc<Backend>>, Caller(profile): Caller) -> Response {
+    let state = backend.state();
+    Json(state.devices.list(&profile, |device| state.roles(device))).into_response()
 }

@@ -1,18 +1,22 @@
-//! The REST API, as described by `PROTOCOL` ("REST") and the vendor's endpoint reference, for the families `utility`,
-//! `profile`, `public-key`, `data-token` and `device`.
+//! The REST API, as described by `PROTOCOL` ("REST") and the vendor's endpoint reference. Each family lists its endpoints.
 //!
-//! Writes are checked (422), authorised (401) and accepted (202). Their outcome is determined when they settle, from the
+//! Writes are checked (422), authorised (401, 403) and accepted (202). Their outcome is determined when they settle, from the
 //! state at that moment, and published on the socket.
 
-pub(crate) mod answers;
-pub(crate) mod command;
+pub(crate) mod call;
 pub(crate) mod control;
 pub(crate) mod data_token;
 pub(crate) mod device;
-pub(crate) mod fields;
+#[cfg(test)]
+mod isolation;
+pub(crate) mod oauth;
+pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod public_key;
+pub(crate) mod storage;
 pub(crate) mod utility;
+pub(crate) mod verified_authenticator;
+pub(crate) mod voting;
 
 use std::sync::Arc;
 
@@ -21,7 +25,6 @@ use axum::http::header::{DATE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
@@ -29,46 +32,31 @@ use crate::sandbox::faults::kinds::HttpRefusal;
 
 use super::backend::Backend;
 
-use answers::Refusal;
+use call::answers::Refusal;
+use call::endpoint::Endpoint;
+use call::fields;
 
-/// Every endpoint of the API, and the sandbox's own.
-pub(crate) fn router(backend: Arc<Backend>, own: Router<Arc<Backend>>) -> Router {
-    endpoints().layer(middleware::from_fn_with_state(Arc::clone(&backend), apply_faults)).merge(own).with_state(backend)
+/// Every endpoint of the REST API, family by family. Those that control the sandbox itself are not among them.
+pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
+    let families = [
+        utility::ENDPOINTS,
+        profile::ENDPOINTS,
+        public_key::ENDPOINTS,
+        data_token::ENDPOINTS,
+        device::ENDPOINTS,
+        storage::ENDPOINTS,
+        verified_authenticator::ENDPOINTS,
+        voting::ENDPOINTS,
+        policy::ENDPOINTS,
+        oauth::ENDPOINTS,
+    ];
+    families.into_iter().flatten()
 }
 
-fn endpoints() -> Router<Arc<Backend>> {
-    Router::new()
-        .route("/health", get(utility::health))
-        .route("/request-status/{id}", get(utility::request_status).post(utility::request_status))
-        .route("/profile/register-profile", post(profile::register))
-        .route("/profile/authenticate", post(profile::authenticate))
-        .route("/profile/retrieve-profile-id", get(profile::retrieve_id))
-        .route("/profile/change-password", post(profile::change_password))
-        .route("/profile/generate-token-qr", post(profile::qr_token))
-        .route("/profile/authorization-token/expiry", post(profile::token_expiry))
-        .route("/profile/reauthorize-authorization-token", post(profile::reauthorize))
-        .route("/profile/revoke-authorization-token", post(profile::revoke))
-        .route("/public-key/register-public-key", post(public_key::register))
-        .route("/public-key/retrieve-public-key", get(public_key::retrieve))
-        .route("/dptcab/public-key", get(public_key::retrieve_cab))
-        .route("/data-token/reserve-token-space", post(data_token::reserve))
-        .route("/data-token/retrieve-temporary-data-token/{id}", get(data_token::retrieve_temporary))
-        .route("/data-token/exchange-data-for-token", post(data_token::exchange))
-        .route("/data-token/configure-file-meta", post(data_token::configure_file_meta))
-        .route("/data-token/request-data", post(data_token::request_data))
-        .route("/data-token/list-data-tokens", get(data_token::list))
-        .route("/data-token/update-data-token", post(data_token::update))
-        .route("/data-token/configure-information-security-risk-meta", post(data_token::configure_risk_meta))
-        .route("/data-token/delete-data", post(data_token::delete))
-        .route("/device/request-unique-identifier", post(device::request_id))
-        .route("/device/retrieve-device-id/{id}", get(device::retrieve_id))
-        .route("/device/approve-device", post(device::approve))
-        .route("/device/reject-device", post(device::reject))
-        .route("/device/configure-meta", post(device::configure))
-        .route("/device/remove", post(device::remove))
-        .route("/device/download-device-configuration", post(device::configuration))
-        .route("/device/retrieve-profile-devices", get(device::list))
-        .fallback(unknown)
+/// Serves every endpoint, and those with which the sandbox itself is controlled.
+pub(crate) fn router(backend: Arc<Backend>, control: Router<Arc<Backend>>) -> Router {
+    let api = endpoints().fold(Router::new(), |router, endpoint| endpoint.add_to(router)).fallback(unknown);
+    api.layer(middleware::from_fn_with_state(Arc::clone(&backend), apply_faults)).merge(control).with_state(backend)
 }
 
 /// Refuses a call or delays its response if a fault says so, and takes as long as the latency says.

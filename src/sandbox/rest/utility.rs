@@ -6,26 +6,41 @@ use axum::Json;
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
+use axum::routing::on;
 use serde_json::{Value, json};
 
 use crate::protocol::CommandId;
 use crate::sandbox::backend::Backend;
 use crate::sandbox::options::Dialect;
+use crate::sandbox::state::commands::CommandStatus;
 
-use super::answers::Refusal;
-use super::fields::{Bearer, token};
+use super::call::answers::Refusal;
+use super::call::endpoint::{Access, Endpoint, Phase};
+use super::call::fields::{Bearer, token};
 
-/// `GET /health`
-pub(crate) async fn health() -> Json<Value> {
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    Endpoint::get("utility.check-server-health", "/health", Access::Public, |method| on(method, health)),
+    Endpoint::post(
+        "utility.request-command-id-status",
+        "/request-status/{commandId}",
+        Phase::Sync,
+        Access::Token,
+        |method| on(method, request_status),
+    ),
+    Endpoint::get("utility.request-command-id-status.by-get", "/request-status/{commandId}", Access::Token, |method| {
+        on(method, request_status)
+    })
+    .of_the_sandbox(),
+];
+
+async fn health() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
-/// `GET /request-status/{commandId}`, and `POST` with any body.
-///
 /// In the live dialect whoever knows the id may ask without a token, as a new profile does, and `POST` is answered with one
 /// word in an array. In the docs dialect only a command that was sent without a token can be checked without one, and both
 /// methods are answered with an object.
-pub(crate) async fn request_status(
+async fn request_status(
     State(backend): State<Arc<Backend>>,
     Path(id): Path<String>,
     request: Request,
@@ -49,9 +64,14 @@ pub(crate) async fn request_status(
             Refusal::NotFound("There is no such command for this profile.")
         });
     };
+    // What a command created is for its profile alone.
+    let body = match (&asker, command.status) {
+        (None, CommandStatus::Succeeded) => &Value::Null,
+        (Some(_), _) | (None, CommandStatus::Pending | CommandStatus::Failed) => &command.body,
+    };
     Ok(if parts.method == Method::POST && backend.dialect == Dialect::Live {
         Json(json!([command.status.word()])).into_response()
     } else {
-        Json(json!({"commandId": id, "command_status": command.status.number(), "body": command.body})).into_response()
+        Json(json!({"commandId": id, "command_status": command.status.number(), "body": body})).into_response()
     })
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Builder;
 
 use crate::protocol::{CommandId, RequestId};
-use crate::sandbox::data_request::Announcement;
+use crate::sandbox::outcomes::data_request::Announcement;
 use crate::sandbox::state::data::FileMeta;
 use crate::sandbox::state::reason::Reason;
 

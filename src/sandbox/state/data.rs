@@ -45,6 +45,8 @@ pub(crate) struct DataToken {
     /// back.
     issued: u64,
     pub(crate) content: Content,
+    /// What governance tools set: any fields.
+    risk_meta: Option<BTreeMap<String, String>>,
 }
 
 /// The metadata of a file with which a client requests the permanent token.
@@ -65,10 +67,11 @@ pub(crate) struct Listed {
     extension: String,
     size: u64,
     created_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    risk_meta: Option<BTreeMap<String, String>>,
 }
 
 /// What a client may change of a data token later.
-#[derive(Default)]
 pub(crate) struct MetaChange {
     pub(crate) file_name: Option<String>,
     pub(crate) extension: Option<String>,
@@ -174,9 +177,29 @@ impl DataStore {
         let permanent = secrets::data_token();
         let issued = self.issued;
         self.issued += 1;
-        let token = DataToken { owner: owner.clone(), context, file_name, extension, size, created, issued, content };
+        let token = DataToken {
+            owner: owner.clone(),
+            context,
+            file_name,
+            extension,
+            size,
+            created,
+            issued,
+            content,
+            risk_meta: None,
+        };
         self.tokens.insert(permanent.clone(), token);
         Ok(permanent)
+    }
+
+    /// How many data tokens were issued so far, deleted ones and those of all profiles included.
+    pub(crate) fn issued(&self) -> u64 {
+        self.issued
+    }
+
+    /// How many of a profile's data tokens were issued from this number on.
+    pub(crate) fn count_from(&self, owner: &ProfileId, number: u64) -> usize {
+        self.tokens.values().filter(|token| token.owner == *owner && token.issued >= number).count()
     }
 
     /// A profile's data token. Another profile's is not found, so that nobody learns that it exists.
@@ -196,6 +219,17 @@ impl DataStore {
         if let Some(context) = change.context {
             kept.context = context;
         }
+        Ok(())
+    }
+
+    /// Sets the metadata for governance tools.
+    pub(crate) fn set_risk_meta(
+        &mut self,
+        owner: &ProfileId,
+        token: &str,
+        meta: BTreeMap<String, String>,
+    ) -> Result<(), Reason> {
+        self.own(owner, token)?.risk_meta = Some(meta);
         Ok(())
     }
 
@@ -223,6 +257,7 @@ impl DataStore {
             extension: kept.extension.clone(),
             size: kept.size,
             created_at: clock::utc(kept.created),
+            risk_meta: kept.risk_meta.clone(),
         });
         (items.collect(), own.len())
     }

@@ -16,7 +16,7 @@ const PER_PROFILE: usize = 200;
 /// A device's approval status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Standing {
+enum Approval {
     Pending,
     Approved,
     Rejected,
@@ -27,7 +27,7 @@ struct Device {
     command: CommandId,
     name: String,
     tags: Vec<String>,
-    standing: Standing,
+    approval: Approval,
     created_at: String,
     broker_password: String,
 }
@@ -39,7 +39,9 @@ pub(crate) struct Listed<'a> {
     device_id: &'a str,
     device_name: &'a str,
     tags: &'a [String],
-    status: Standing,
+    status: Approval,
+    /// `storage`, `authenticator`.
+    roles: Vec<&'static str>,
     created_at: &'a str,
 }
 
@@ -76,7 +78,7 @@ impl Devices {
             command,
             name,
             tags: Vec::new(),
-            standing: Standing::Pending,
+            approval: Approval::Pending,
             created_at,
             broker_password: secrets::opaque(),
         };
@@ -94,20 +96,20 @@ impl Devices {
 
     /// Approves a waiting device.
     pub(crate) fn approve(&mut self, owner: &ProfileId, id: &str) -> Result<(), Reason> {
-        self.decide(owner, id, Standing::Approved)
+        self.decide(owner, id, Approval::Approved)
     }
 
     /// Rejects a waiting device.
     pub(crate) fn reject(&mut self, owner: &ProfileId, id: &str) -> Result<(), Reason> {
-        self.decide(owner, id, Standing::Rejected)
+        self.decide(owner, id, Approval::Rejected)
     }
 
-    fn decide(&mut self, owner: &ProfileId, id: &str, standing: Standing) -> Result<(), Reason> {
+    fn decide(&mut self, owner: &ProfileId, id: &str, approval: Approval) -> Result<(), Reason> {
         let device = self.own(owner, id)?;
-        match device.standing {
-            Standing::Pending => device.standing = standing,
-            Standing::Approved => return Err("device.already_approved"),
-            Standing::Rejected => return Err("device.already_rejected"),
+        match device.approval {
+            Approval::Pending => device.approval = approval,
+            Approval::Approved => return Err("device.already_approved"),
+            Approval::Rejected => return Err("device.already_rejected"),
         }
         Ok(())
     }
@@ -118,14 +120,14 @@ impl Devices {
         owner: &ProfileId,
         id: &str,
         name: Option<String>,
-        tags: Option<&str>,
+        tags: Option<Vec<String>>,
     ) -> Result<(), Reason> {
         let device = self.own(owner, id)?;
         if let Some(name) = name {
             device.name = name;
         }
         if let Some(tags) = tags {
-            device.tags = tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(Into::into).collect();
+            device.tags = tags;
         }
         Ok(())
     }
@@ -137,8 +139,18 @@ impl Devices {
         Ok(())
     }
 
-    /// A profile's devices, in the order of their ids.
-    pub(crate) fn list(&self, owner: &ProfileId) -> Vec<Listed<'_>> {
+    /// The name of a profile's device that has been approved.
+    pub(crate) fn approved(&self, owner: &ProfileId, id: &str) -> Result<&str, Reason> {
+        let device = self.0.get(id).ok_or("device.not_found")?;
+        match device.approval {
+            _ if device.owner != *owner => Err("profile.not_an_owner"),
+            Approval::Approved => Ok(&device.name),
+            Approval::Pending | Approval::Rejected => Err("device.not_approved"),
+        }
+    }
+
+    /// A profile's devices, in the order of their ids, with what `roles` says of each.
+    pub(crate) fn list(&self, owner: &ProfileId, roles: impl Fn(&str) -> Vec<&'static str>) -> Vec<Listed<'_>> {
         self.0
             .iter()
             .filter(|(_, device)| device.owner == *owner)
@@ -146,7 +158,8 @@ impl Devices {
                 device_id: id,
                 device_name: &device.name,
                 tags: &device.tags,
-                status: device.standing,
+                status: device.approval,
+                roles: roles(id),
                 created_at: &device.created_at,
             })
             .collect()
@@ -155,7 +168,7 @@ impl Devices {
     /// What an approved device needs to reach the broker.
     pub(crate) fn configuration(&self, owner: &ProfileId, id: &str) -> Option<Configuration<'_>> {
         let (id, device) = self.0.get_key_value(id)?;
-        if device.owner != *owner || device.standing != Standing::Approved {
+        if device.owner != *owner || device.approval != Approval::Approved {
             return None;
         }
         Some(Configuration {

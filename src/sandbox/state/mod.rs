@@ -1,4 +1,5 @@
-//! The sandbox's state: profiles, tokens, commands, data tokens, links and devices. Plain data behind one lock.
+//! The sandbox's state: profiles, tokens, commands, data tokens, links, devices, votes, policies and OAuth applications. Plain
+//! data behind one lock.
 //!
 //! It holds no socket, no task and no queue, and nothing in it waits. Nothing here implements `Debug`, because nearly all
 //! of it is secret.
@@ -7,10 +8,18 @@ pub(crate) mod commands;
 pub(crate) mod data;
 pub(crate) mod devices;
 pub(crate) mod links;
+pub(crate) mod oauth;
+pub(crate) mod policies;
 pub(crate) mod profiles;
 pub(crate) mod reason;
 pub(crate) mod recent;
+pub(crate) mod scopes;
 pub(crate) mod secrets;
+pub(crate) mod storage;
+pub(crate) mod voting;
+
+use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::sandbox::runtime::decisions::Decisions;
 
@@ -18,7 +27,13 @@ use commands::Commands;
 use data::DataStore;
 use devices::Devices;
 use links::Links;
+use oauth::Applications;
+use policies::Policies;
 use profiles::{ProfileId, Profiles};
+use reason::Reason;
+use storage::StorageDevices;
+use voting::Voting;
+use voting::pools::Question;
 
 /// The whole state of one sandbox.
 pub(crate) struct State {
@@ -27,6 +42,10 @@ pub(crate) struct State {
     pub(crate) data: DataStore,
     pub(crate) links: Links,
     pub(crate) devices: Devices,
+    pub(crate) storage: StorageDevices,
+    pub(crate) voting: Voting,
+    pub(crate) policies: Policies,
+    pub(crate) applications: Applications,
     /// For what happens apart from commands; never for secrets.
     pub(crate) rng: fastrand::Rng,
     /// For commands and requests.
@@ -57,9 +76,47 @@ impl State {
             data: DataStore::default(),
             links: Links::default(),
             devices: Devices::default(),
+            storage: StorageDevices::default(),
+            voting: Voting::default(),
+            policies: Policies::default(),
+            applications: Applications::default(),
             rng,
             decisions,
         }
+    }
+
+    /// Removes a device and the roles that it had.
+    pub(crate) fn remove_device(&mut self, owner: &ProfileId, id: &str) -> Result<(), Reason> {
+        self.devices.remove(owner, id)?;
+        self.storage.device_removed(id);
+        self.voting.authenticators.device_removed(id);
+        Ok(())
+    }
+
+    /// The roles of a device.
+    pub(crate) fn roles(&self, device: &str) -> Vec<&'static str> {
+        let storage = self.storage.contains(device).then_some("storage");
+        let authenticator = self.voting.authenticators.contains(device).then_some("authenticator");
+        storage.into_iter().chain(authenticator).collect()
+    }
+
+    /// Opens a pool for a profile's voting configuration, without ballots for the devices in `skip`. Returns its id.
+    pub(crate) fn open_pool(
+        &mut self,
+        owner: &ProfileId,
+        configuration: &str,
+        question: Question,
+        skip: &[String],
+        now: Instant,
+    ) -> Result<String, Reason> {
+        let Voting { authenticators, configurations, pools } = &mut self.voting;
+        let rules = configurations.rules(owner, configuration).ok_or("voting_configuration.not_found")?.clone();
+        let chosen = |device: &&str| rules.devices.is_empty() || rules.devices.iter().any(|one| one == device);
+        let voters = authenticators.all_of(owner).filter(chosen).map(str::to_owned);
+        let voters = voters.filter(|device| !skip.contains(device)).collect();
+        let id = format!("pool-{}", Uuid::new_v4().simple());
+        pools.open(owner, id.clone(), question, rules, voters, now)?;
+        Ok(id)
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::reason::Reason;
+use super::scopes::Scopes;
 use super::secrets;
 
 /// The maximum number of profiles in a sandbox.
@@ -43,10 +44,12 @@ pub(crate) struct Profile {
     tokens: Vec<String>,
 }
 
-/// The profile that a token belongs to, and its expiry.
-struct Grant {
-    profile: ProfileId,
-    expires: Instant,
+/// What a token is valid for.
+pub(crate) struct Grant {
+    pub(crate) profile: ProfileId,
+    pub(crate) expires: Instant,
+    /// What the holder may do: everything with a token from a sign-in, these scopes with one of an OAuth application.
+    pub(crate) scopes: Option<Scopes>,
 }
 
 /// All profiles and tokens.
@@ -119,23 +122,32 @@ impl Profiles {
         self.get(id).is_some_and(|profile| profile.public_key.is_some())
     }
 
-    /// Issues a token.
+    /// Issues a token that may do everything.
     pub(crate) fn issue(&mut self, id: &ProfileId, expires: Instant) -> Option<String> {
-        let profile = self.by_id.get_mut(id)?;
         let token = secrets::authorization_token(self.issued % 2 == 1);
         self.issued += 1;
+        self.add_token(id, token, expires, None)
+    }
+
+    /// Issues an access token for an OAuth application.
+    pub(crate) fn issue_for_application(&mut self, id: &ProfileId, expires: Instant, scopes: Scopes) -> Option<String> {
+        self.add_token(id, secrets::access_token(), expires, Some(scopes))
+    }
+
+    fn add_token(&mut self, id: &ProfileId, token: String, expires: Instant, scopes: Option<Scopes>) -> Option<String> {
+        let profile = self.by_id.get_mut(id)?;
         if profile.tokens.len() >= TOKENS {
             let oldest = profile.tokens.remove(0);
             self.tokens.remove(&oldest);
         }
         profile.tokens.push(token.clone());
-        self.tokens.insert(token.clone(), Grant { profile: id.clone(), expires });
+        self.tokens.insert(token.clone(), Grant { profile: id.clone(), expires, scopes });
         Some(token)
     }
 
-    /// The profile and the expiry of a token, if it is valid at `now`.
-    pub(crate) fn token_owner(&self, token: &str, now: Instant) -> Option<(&ProfileId, Instant)> {
-        self.tokens.get(token).filter(|grant| now < grant.expires).map(|grant| (&grant.profile, grant.expires))
+    /// What a token is valid for, if it is valid at `now`.
+    pub(crate) fn grant(&self, token: &str, now: Instant) -> Option<&Grant> {
+        self.tokens.get(token).filter(|grant| now < grant.expires)
     }
 
     /// Revokes a token.

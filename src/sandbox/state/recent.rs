@@ -27,19 +27,21 @@ impl<K: Clone + Eq + Hash, V, const CAPACITY: usize> BoundedMap<K, V, CAPACITY> 
         }
     }
 
-    /// Removes an entry.
-    pub(crate) fn remove(&mut self, key: &K) {
-        if self.entries.remove(key).is_some() {
-            self.order.retain(|kept| kept != key);
-        }
-    }
-
     /// An entry, if it has not been removed.
     pub(crate) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: std::borrow::Borrow<Q>,
     {
         self.entries.get(key)
+    }
+
+    /// Takes an entry out.
+    pub(crate) fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        self.order.retain(|kept| std::borrow::Borrow::<Q>::borrow(kept) != key);
+        self.entries.remove(key)
     }
 
     /// A mutable entry, if it has not been removed.
@@ -56,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_entry_is_forgotten_first() {
+    fn the_oldest_entry_is_removed_first() {
         let mut recent = BoundedMap::<_, _, 2>::default();
         for key in ["a", "b", "c"] {
             recent.insert(key, key.len());

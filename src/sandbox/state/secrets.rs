@@ -10,6 +10,26 @@ pub(crate) fn authorization_token(long: bool) -> String {
     format!("T-{}", random(if long { 40 } else { 3 }))
 }
 
+/// An access token of an OAuth application.
+pub(crate) fn access_token() -> String {
+    format!("T-oauth-{}", random(3))
+}
+
+/// A refresh token of an OAuth application.
+pub(crate) fn refresh_token() -> String {
+    format!("T-oauth-refresh-{}", random(3))
+}
+
+/// An authorization code for an OAuth application.
+pub(crate) fn authorization_code() -> String {
+    format!("auth-code-{}", random(2))
+}
+
+/// The public id of an OAuth application.
+pub(crate) fn client_id() -> String {
+    format!("cli-{}", Uuid::new_v4().simple())
+}
+
 /// The part of a link after `?auth=`.
 pub(crate) fn link_auth() -> String {
     random(2)

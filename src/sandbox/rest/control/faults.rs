@@ -29,7 +29,7 @@ use serde_json::{Map, Value, json};
 
 use crate::sandbox::backend::{Backend, NotInjected};
 use crate::sandbox::faults::Fault;
-use crate::sandbox::rest::answers::Refusal;
+use crate::sandbox::rest::call::answers::Refusal;
 
 use super::order::Order;
 

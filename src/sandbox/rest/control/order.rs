@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::sandbox::faults::Fault;
 use crate::sandbox::faults::downloads::DownloadFault;
 use crate::sandbox::faults::kinds::{Garbage, HttpRefusal, Limit};
-use crate::sandbox::rest::answers::Refusal;
+use crate::sandbox::rest::call::answers::Refusal;
 
 /// The longest duration of a fault, and the longest delay.
 const LONGEST: Duration = Duration::from_mins(10);

@@ -9,7 +9,7 @@ use axum::http::header::ORIGIN;
 use serde_json::{Value, json};
 
 use crate::sandbox::backend::Backend;
-use crate::sandbox::rest::answers::Refusal;
+use crate::sandbox::rest::call::answers::Refusal;
 use crate::sandbox::scenario::Plot;
 
 /// Answers 200 once everything is forgotten and the plot has begun again.

@@ -1,13 +1,14 @@
 //! A request's fields, and its authorization token.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use serde_json::Value;
 
@@ -15,6 +16,7 @@ use crate::sandbox::backend::Backend;
 use crate::sandbox::state::profiles::ProfileId;
 
 use super::answers::Refusal;
+use super::endpoint::Access;
 
 /// The longest lifetime that a client may ask for, in seconds: ten years.
 const LONGEST_TTL: u64 = 10 * 365 * 24 * 3_600;
@@ -72,6 +74,25 @@ impl Fields {
         self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())
     }
 
+    /// A list: separated by commas, or a JSON array. Empty if it is missing.
+    pub(crate) fn list(&self, name: &str) -> Vec<String> {
+        let text = self.optional(name).unwrap_or_default().trim();
+        if let Ok(Value::Array(items)) = serde_json::from_str(text) {
+            let texts = items.into_iter().map(|item| match item {
+                Value::String(text) => text,
+                item => item.to_string(),
+            });
+            return texts.filter(|item| !item.is_empty()).collect();
+        }
+        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// All fields but these.
+    pub(crate) fn without(&self, names: &[&str]) -> BTreeMap<String, String> {
+        let others = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        others.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     /// Starts to check required fields.
     pub(crate) fn check(&self) -> Check<'_> {
         Check { fields: self, wrong: BTreeMap::new() }
@@ -103,6 +124,29 @@ impl<'a> Check<'a> {
             self.wrong(name, "This field must be a whole number.");
             0
         })
+    }
+
+    /// A whole number within a range, if the field is not missing.
+    pub(crate) fn optional_number(
+        &mut self,
+        name: &'static str,
+        range: RangeInclusive<u64>,
+        rule: &'static str,
+    ) -> Option<u64> {
+        let number = self.fields.optional(name)?.parse().ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            self.wrong(name, rule);
+        }
+        number
+    }
+
+    /// A list that is not empty.
+    pub(crate) fn list(&mut self, name: &'static str) -> Vec<String> {
+        let list = self.fields.list(name);
+        if list.is_empty() {
+            self.wrong(name, "This field is required.");
+        }
+        list
     }
 
     /// A lifetime in seconds.
@@ -161,9 +205,16 @@ pub(crate) struct Bearer {
 /// A caller with a valid token whose profile is in use, that is, has a public key.
 pub(crate) struct Caller(pub(crate) ProfileId);
 
-/// The token in the header, if any.
+/// The token in the header, if any. OAuth applications may send it as `Authorization: Bearer`.
 pub(crate) fn token(parts: &Parts) -> Option<&str> {
-    parts.headers.get("x-dpt-authorization").and_then(|token| token.to_str().ok()).map(str::trim)
+    let own = parts.headers.get("x-dpt-authorization").and_then(|token| token.to_str().ok());
+    own.or_else(|| credentials(parts, "Bearer")).map(str::trim)
+}
+
+/// What the header `Authorization` carries under this scheme.
+pub(crate) fn credentials<'a>(parts: &'a Parts, scheme: &str) -> Option<&'a str> {
+    let (found, credentials) = parts.headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    found.eq_ignore_ascii_case(scheme).then_some(credentials)
 }
 
 impl FromRequestParts<Arc<Backend>> for Bearer {
@@ -171,10 +222,15 @@ impl FromRequestParts<Arc<Backend>> for Bearer {
 
     async fn from_request_parts(parts: &mut Parts, backend: &Arc<Backend>) -> Result<Self, Refusal> {
         let token = token(parts).ok_or(Refusal::NO_TOKEN)?;
-        let profile = backend
-            .token_owner(token)
-            .ok_or(Refusal::Unauthorized("The authorization token is not valid or has expired."))?;
-        Ok(Self { profile, token: token.to_owned() })
+        let state = backend.state();
+        let grant = state.profiles.grant(token, backend.clock.now());
+        let grant = grant.ok_or(Refusal::Unauthorized("The authorization token is not valid or has expired."))?;
+        if let Some(scopes) = &grant.scopes
+            && !parts.extensions.get::<Access>().is_some_and(|access| access.permits(scopes))
+        {
+            return Err(Refusal::Forbidden("The scopes of the access token do not allow this call."));
+        }
+        Ok(Self { profile: grant.profile.clone(), token: token.to_owned() })
     }
 }
 
@@ -200,6 +256,16 @@ mod tests {
         assert_eq!(check.number("size"), 0);
         let Err(Refusal::Invalid(wrong)) = check.finish() else { panic!("nothing was wrong") };
         assert_eq!(wrong.into_keys().collect::<Vec<_>>(), ["context", "size", "ttl"]);
+    }
+
+    #[test]
+    fn a_list_is_separated_by_commas_or_a_json_array() {
+        let form = Fields::from_form(b"ids=a,%20b,&one=c&numbers=101,102");
+        assert_eq!((form.list("ids"), form.list("one")), (vec!["a".into(), "b".into()], vec!["c".into()]));
+        assert_eq!(form.list("none"), Vec::<String>::new());
+        let json = Fields::from_json(br#"{"ids": ["a", "b"], "numbers": [101, 102], "none": []}"#).unwrap();
+        assert_eq!((json.list("ids"), json.list("numbers")), (form.list("ids"), form.list("numbers")));
+        assert_eq!(json.list("none"), Vec::<String>::new());
     }
 
     #[test]

@@ -22,6 +22,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-dpt-cab-request-id");
 pub(crate) enum Refusal {
     /// No token, an invalid or expired token, or wrong credentials.
     Unauthorized(&'static str),
+    /// The token is valid, but not for this call.
+    Forbidden(&'static str),
     /// It does not exist, or belongs to another profile.
     NotFound(&'static str),
     /// The current state does not allow it.
@@ -57,6 +59,7 @@ impl IntoResponse for Refusal {
             Self::Unauthorized(message) => {
                 (StatusCode::UNAUTHORIZED, json!({"error": "Unauthorized", "message": message}))
             }
+            Self::Forbidden(message) => (StatusCode::FORBIDDEN, json!({"error": "Forbidden", "message": message})),
             Self::NotFound(message) => (StatusCode::NOT_FOUND, json!({"error": "Not found", "message": message})),
             Self::Conflict(reason) => (StatusCode::CONFLICT, json!({"error": "Conflict", "message": reason})),
             Self::Invalid(errors) => (StatusCode::UNPROCESSABLE_ENTITY, json!({"errors": errors})),

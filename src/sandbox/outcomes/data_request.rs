@@ -10,13 +10,15 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::protocol::RequestId;
+use crate::sandbox::backend::{Backend, PendingCommand};
+use crate::sandbox::options::Dialect;
+use crate::sandbox::payload::Payload;
 use crate::sandbox::proxy::messages;
 use crate::sandbox::state::data::DataToken;
+use crate::sandbox::state::policies::Event;
 use crate::sandbox::state::profiles::ProfileId;
 
-use super::backend::{Backend, PendingCommand};
-use super::options::Dialect;
-use super::payload::Payload;
+use super::approval;
 
 /// How a streamed payload is announced. All forms are in use (`PROTOCOL`, "Events").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +68,8 @@ impl Announcement {
     }
 }
 
-/// Starts to deliver a payload, inline or as a stream. The command's outcome follows it.
+/// Starts to deliver a payload, inline or as a stream, once the policies of the profile allow it. The command's outcome
+/// follows it.
 pub(crate) fn start(
     backend: &Arc<Backend>,
     profile: ProfileId,
@@ -74,12 +77,15 @@ pub(crate) fn start(
     request: RequestId,
     wanted: DataToken,
 ) {
-    let delivering = Arc::clone(backend);
+    let serving = Arc::clone(backend);
     backend.spawn_work("delivery of a payload", async move {
-        if !command.fails {
-            deliver(&delivering, profile, request, wanted).await;
+        let mut command = command;
+        serving.report_pending(&mut command).await;
+        let approved = approval::wait(&serving, &profile, &command, Event::DataRequested).await;
+        if approved.is_ok() && !command.fails {
+            deliver(&serving, profile, request, wanted).await;
         }
-        delivering.settle_later(command, Box::new(|_, _| Ok(())), |_| None);
+        serving.settle(command, Box::new(move |_, _| approved.map(|()| Value::Null)), |_| None).await;
     });
 }
 
