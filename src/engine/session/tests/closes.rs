@@ -68,7 +68,7 @@ async fn a_close_reason_cut_within_a_character_is_shown_and_is_no_lost_message()
 
 #[tokio::test(start_paused = true)]
 async fn repeated_policy_closes_lengthen_the_wait_and_say_what_to_do() {
-    for code in [1008, 4000, 4401, 4999] {
+    for code in [1008, 3000, 3003, 4000, 4401, 4999] {
         let mut bench = Bench::online();
         let mut waits = Vec::new();
         for attempt in 1..=12 {

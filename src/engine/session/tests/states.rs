@@ -10,7 +10,7 @@ use crate::engine::events::event::ConnectionState;
 use crate::engine::session::desired_state::TargetState;
 use crate::engine::test_support::{Network, join_reply, outcome_message};
 
-use super::bench::{Bench, LIMIT, session_credentials};
+use super::bench::{Bench, LIMIT, run_until_idle, session_credentials};
 
 #[tokio::test(start_paused = true)]
 async fn a_session_goes_from_signed_out_to_live_and_to_offline() {
@@ -191,4 +191,19 @@ async fn the_round_trip_is_measured_and_keep_alives_are_counted() {
     };
     assert_eq!(keep_alives, 1);
     assert_eq!(bench.journal_store.ids(), Vec::<String>::new(), "a keep-alive is no entry");
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_with_a_numeric_status_before_the_join_reply_are_events_and_no_refusal() {
+    let mut bench = Bench::online();
+    let mut server = bench.server().await;
+    let join = server.request().await.unwrap();
+    for (id, status) in [("c-1", 202), ("c-2", 401), ("c-3", 500)] {
+        let data = json!({"type": "X-DPT-CAB-ID", "id": id, "command_status": 2});
+        server.send(&json!({"status": status, "data": data})).await;
+    }
+    server.send(&join_reply(&join)).await;
+    bench.until(|state| *state == ConnectionState::Live).await;
+    run_until_idle().await;
+    assert_eq!(bench.journal_store.ids(), ["c-1", "c-2", "c-3"]);
 }
