@@ -19,27 +19,27 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 /// How long the program waits for the engine after the window is closed: slightly longer than leaving channels and committing
 /// may take.
-const LAST_WAIT: Duration = Duration::from_secs(4);
+const STOP_TIMEOUT: Duration = Duration::from_secs(4);
 
 fn main() -> Exit {
     cli::report_panics();
-    let arguments = match Arguments::read(std::env::args_os()) {
+    let arguments = match Arguments::parse(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(exit) => return exit,
     };
     match run(arguments) {
         Ok(()) => Exit::Done,
         Err((exit, error)) => {
-            cli::complain(error.as_ref());
+            cli::print_error(error.as_ref());
             exit
         }
     }
 }
 
 /// Why the program ends with an error: the exit code and the cause.
-type Ending = (Exit, Box<dyn std::error::Error>);
+type Failure = (Exit, Box<dyn std::error::Error>);
 
-fn run(arguments: Arguments) -> Result<(), Ending> {
+fn run(arguments: Arguments) -> Result<(), Failure> {
     let environment = Environment::read().map_err(|error| (Exit::Usage, error.into()))?;
     let log = arguments.log.clone();
     let says_notices = matches!(arguments.task, Some(CliCommand::Watch(_)));
@@ -75,7 +75,7 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
             show(environment.clone(), profile, (display, place), |waker| options(waker, sandboxed))
         }
         Some(CliCommand::Watch(wanted)) => watch::run(Setup {
-            wanted,
+            arguments: wanted,
             profile,
             directories: directories.clone(),
             environment: environment.clone(),
@@ -105,10 +105,10 @@ static IS_OPEN: AtomicBool = AtomicBool::new(false);
 fn show(
     environment: Environment,
     profile: Option<String>,
-    (display, place): (ui::Display, Option<WindowGeometry>),
+    (display, geometry): (ui::Display, Option<WindowGeometry>),
     options: impl FnOnce(Waker) -> EngineOptions,
-) -> Result<(), Ending> {
-    let stillness = ui::ReducedMotionQuery::ask();
+) -> Result<(), Failure> {
+    let stillness = ui::ReducedMotionQuery::start();
     let waker = ui::Waker::default();
     let wake = waker.clone();
     let options = options(Arc::new(move || wake.wake()));
@@ -124,13 +124,13 @@ fn show(
         },
         profile,
         waker,
-        place,
+        geometry,
     };
     IS_OPEN.store(true, Ordering::Release);
     #[cfg(all(unix, not(target_os = "macos")))]
     shutdown_hooks::add_shutdown_hook(end_with_display);
     // Channels are left and received messages are committed however the window ends, also after a panic.
-    let ended = Engine::run_window(&ENGINE, LAST_WAIT, || ui::run(launch));
+    let ended = Engine::run_window(&ENGINE, STOP_TIMEOUT, || ui::run(launch));
     IS_OPEN.store(false, Ordering::Release);
     ended.map_err(failed)?.map_err(failed)
 }
@@ -149,8 +149,8 @@ fn start(
         quit: quit_on_signal(&engine, waker),
         spawner: Arc::new(move |future| dialogs.spawn("a file dialog was open", future)),
         clock: engine.clock(),
-        reduced_motion: stillness.is_wanted(),
-        backend: Box::new(EngineDoor { engine, events }),
+        reduced_motion: stillness.is_requested(),
+        backend: Box::new(EngineBackend { engine, events }),
     })
 }
 
@@ -163,12 +163,12 @@ enum DisplayLost {
         "The display was closed, so the window of Privicore Monitor closed too. Every channel was left, and what was received \
          is in the journal."
     )]
-    InOrder,
+    Clean,
     /// The engine did not stop in time.
     #[error(
         "The display was closed, so Privicore Monitor ended. A channel may not have been left yet: its server closes it soon."
     )]
-    InHaste,
+    Abrupt,
 }
 
 /// Stops the engine in order if the process ends while the window is open. When the X server closes, as at the end of a desktop
@@ -180,9 +180,9 @@ extern "C" fn end_with_display() {
     }
     let stopped = ENGINE.get().is_none_or(|engine| {
         engine.quit();
-        engine.join(LAST_WAIT)
+        engine.join(STOP_TIMEOUT)
     });
-    cli::complain(&if stopped { DisplayLost::InOrder } else { DisplayLost::InHaste });
+    cli::print_error(&if stopped { DisplayLost::Clean } else { DisplayLost::Abrupt });
 }
 
 /// The password for the form's field, which wipes it as `SecretString` does.
@@ -191,7 +191,7 @@ fn into_field(password: &SecretString) -> Zeroizing<String> {
     Zeroizing::new(password.expose_secret().to_owned())
 }
 
-fn failed(error: impl std::error::Error + 'static) -> Ending {
+fn failed(error: impl std::error::Error + 'static) -> Failure {
     (Exit::Failed, Box::new(error))
 }
 
@@ -201,12 +201,12 @@ fn wall_clock() -> Timestamp {
 }
 
 /// Implements the window's [`ui::Backend`] with the engine.
-struct EngineDoor {
+struct EngineBackend {
     engine: EngineHandle,
     events: EventReceiver,
 }
 
-impl ui::Backend for EngineDoor {
+impl ui::Backend for EngineBackend {
     fn send(&mut self, action: Action) -> bool {
         self.engine.send(action).is_ok()
     }
@@ -225,7 +225,7 @@ fn quit_on_signal(engine: &EngineHandle, waker: &ui::Waker) -> Arc<AtomicBool> {
     let quit = Arc::new(AtomicBool::new(false));
     let (asked, waker) = (quit.clone(), waker.clone());
     engine.spawn("waiting for the system's signals", async move {
-        match cli::signals::asked_to_end().await {
+        match cli::signals::wait_for_end().await {
             Ok(()) => {
                 asked.store(true, Ordering::Release);
                 waker.wake();

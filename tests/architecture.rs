@@ -106,7 +106,7 @@ fn each_module_uses_only_what_the_list_in_lib_rs_allows() {
 }
 
 #[test]
-fn each_module_keeps_off_what_it_never_does() {
+fn no_module_does_what_is_forbidden_for_it() {
     none(&wrong(&sources("src"), |source| {
         layers::layer(&source.path)
             .map(|(layer, _)| rules::wrong_words(layer, &code::code(&source.text)))
@@ -122,7 +122,7 @@ const BY_WORDS: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn no_decision_hangs_on_the_words_of_a_message() {
+fn no_decision_depends_on_the_text_of_a_message() {
     none(&wrong(&sources("src"), |source| {
         let path = source.path.to_string_lossy();
         let is_test = ["/tests/", "tests.rs", "test_bench.rs"].iter().any(|part| path.contains(part));
@@ -197,7 +197,7 @@ fn every_exception_from_a_lint_has_a_reason() {
 }
 
 #[test]
-fn no_file_is_too_long_to_be_read() {
+fn no_file_is_longer_than_500_lines() {
     for folder in ["src", "tests"] {
         none(&wrong(&sources(folder), |source| {
             let lines = source.text.lines().count();
@@ -212,7 +212,7 @@ fn no_file_is_too_long_to_be_read() {
 }
 
 #[test]
-fn cases_that_property_tests_failed_on_are_kept_and_belong_to_a_test() {
+fn failed_cases_of_property_tests_are_stored_and_belong_to_a_test() {
     let ignored = read(&root().join(".gitignore"));
     assert!(!ignored.contains("proptest"), "git ignores the cases that property tests failed on: {ignored}");
     // Where proptest writes them: in a folder beside `src` with the source's path, or beside the source for those in
@@ -232,7 +232,7 @@ fn cases_that_property_tests_failed_on_are_kept_and_belong_to_a_test() {
 }
 
 #[test]
-fn everything_that_is_given_away_has_its_licence() {
+fn everything_distributed_has_its_licence() {
     for name in ["LICENSE", "LICENSE-APACHE", "LICENSE-MIT"] {
         assert!(!read(&root().join(name)).trim().is_empty(), "{name} is empty");
     }

@@ -149,7 +149,7 @@ fn a_second_client_in_another_language_gets_what_the_monitor_gets_and_neither_di
 }
 
 #[test]
-fn a_second_client_that_competes_takes_some_and_all_of_them_come_to_one_of_the_two() {
+fn with_a_competing_client_each_message_reaches_exactly_one_of_the_two() {
     let sandbox = Privicore::with(Delivery::Competing);
     let home = Home::of(sandbox.running());
     let mut watch = home.start(&["watch", "--json"]);
@@ -192,7 +192,7 @@ fn guarded(text: &str) -> String {
 }
 
 #[test]
-fn sqlite_imports_csv_and_reads_the_journal_beside_nobody() {
+fn sqlite_imports_csv_and_reads_the_journal() {
     let sandbox = Privicore::start();
     let home = journal(&sandbox);
     let file = home.folder("out.csv");
@@ -235,7 +235,7 @@ fn pandas_reads_both_forms() {
 }
 
 #[test]
-fn libreoffice_opens_csv_and_gives_the_cells_back() {
+fn libreoffice_opens_csv_with_the_same_cells() {
     let Ok(found) = Command::new("soffice").arg("--version").output() else {
         eprintln!("LibreOffice is not installed (Debian: libreoffice-calc): its test is left out.");
         return;

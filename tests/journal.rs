@@ -32,7 +32,7 @@ fn entry(number: u64) -> Entry {
         seq: Seq(0),
         at: Timestamp(1_700_000_000_000_000),
         key: ActivityKey::Command(CommandId::new(format!("command {number}"))),
-        fact: Fact::Done(LocalEvent::Labelled { label: number.to_string() }),
+        fact: Fact::Local(LocalEvent::Labelled { label: number.to_string() }),
         raw: "".into(),
     }
 }

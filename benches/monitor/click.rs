@@ -107,7 +107,7 @@ fn clicks(folder: &Path, profile: &Profile, round: usize, came: &Receiver<Instan
     drain(&events, |event| {
         match event {
             Event::Committed { entries, .. } => {
-                heard += entries.iter().filter(|entry| matches!(entry.fact, Fact::Heard(_))).count();
+                heard += entries.iter().filter(|entry| matches!(entry.fact, Fact::Received(_))).count();
             }
             Event::Restored { complete, .. } => restored |= complete,
             _ => {}
@@ -122,8 +122,8 @@ fn clicks(folder: &Path, profile: &Profile, round: usize, came: &Receiver<Instan
         times.push(came.recv_timeout(DEADLINE).expect("the GET") - clicked);
         drain(&events, |event| match event {
             Event::Committed { entries, .. } => entries.iter().any(|entry| match &entry.fact {
-                Fact::Done(LocalEvent::Saved { .. }) => true,
-                Fact::Done(LocalEvent::NotSaved { sentence, .. }) => panic!("{sentence}"),
+                Fact::Local(LocalEvent::Saved { .. }) => true,
+                Fact::Local(LocalEvent::NotSaved { sentence, .. }) => panic!("{sentence}"),
                 _ => false,
             }),
             _ => false,

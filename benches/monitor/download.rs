@@ -166,7 +166,7 @@ pub(crate) fn measure_and_print() {
     let id = profile.id;
     let credential = Credential::Token(AuthorizationToken::new("T-bench"));
     engine.send(Action::SignIn(Box::new(SignIn { profile, credential }))).expect("the engine is not busy");
-    drain(&events, |event| facts(event).any(|fact| matches!(fact, Fact::Heard(_))));
+    drain(&events, |event| facts(event).any(|fact| matches!(fact, Fact::Received(_))));
     let rest = from_status("VmRSS:");
     // Resets the process's recorded peak.
     std::fs::write("/proc/self/clear_refs", "5").expect("the highest memory can be forgotten");
@@ -175,8 +175,8 @@ pub(crate) fn measure_and_print() {
     engine.send(download).expect("the engine is not busy");
     let ended = drain(&events, |event| {
         facts(event).any(|fact| match fact {
-            Fact::Done(LocalEvent::Saved { .. }) => true,
-            Fact::Done(LocalEvent::NotSaved { sentence, .. }) => panic!("{sentence}"),
+            Fact::Local(LocalEvent::Saved { .. }) => true,
+            Fact::Local(LocalEvent::NotSaved { sentence, .. }) => panic!("{sentence}"),
             _ => false,
         })
     });

@@ -42,7 +42,7 @@ fn as_entries(texts: impl Iterator<Item = String>) -> impl Iterator<Item = Entry
             seq: Seq(u64::from(number.unsigned_abs())),
             at: Timestamp(START + i64::from(number) * 1_000),
             key: ActivityKey::of(&message),
-            fact: Fact::Heard(message),
+            fact: Fact::Received(message),
             raw: raw.into(),
         }
     })

@@ -117,11 +117,11 @@ struct NoDialogs;
 
 impl FileDialogs for NoDialogs {
     fn save_as(&self, _suggestion: SaveSuggestion, answer: DialogResponder) {
-        answer.give(None::<PathBuf>);
+        answer.respond(None::<PathBuf>);
     }
 
     fn choose_folder(&self, _title: &str, _folder: Option<PathBuf>, answer: DialogResponder) {
-        answer.give(None::<PathBuf>);
+        answer.respond(None::<PathBuf>);
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn check(bytes: &[u8]) {
     for (before, after) in forms {
         for name in [bytes, encoded.as_bytes()] {
             if let Some(name) = disposition::file_name(&[before, name, after].concat()) {
-                assert!(!name.is_empty() && name.len() <= file_name::LONGEST, "its length: {name:?}");
+                assert!(!name.is_empty() && name.len() <= file_name::MAX_LENGTH, "its length: {name:?}");
                 assert_eq!(file_name::safe_name(&name).as_deref(), Some(&*name), "it is not safe: {name:?}");
             }
         }

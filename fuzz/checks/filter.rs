@@ -21,7 +21,7 @@ pub(crate) fn check(bytes: &[u8]) {
     let Incoming::Message(message) = parse(&raw) else { return };
     let key = ActivityKey::of(&message);
     let mut activities = Activities::new(Duration::from_mins(10));
-    activities.apply(&Entry { raw: raw.into(), ..Entry::ours(Timestamp(7), key.clone(), Fact::Heard(message)) });
+    activities.apply(&Entry { raw: raw.into(), ..Entry::local(Timestamp(7), key.clone(), Fact::Received(message)) });
     if let Some(row) = activities.find(&key).and_then(|row| activities.get(row)) {
         std::hint::black_box(filter.matches(&row, Timestamp(0)));
     }

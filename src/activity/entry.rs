@@ -11,11 +11,11 @@ pub struct Seq(pub u64);
 impl Seq {
     /// First number of the temporary range. An entry that could not be written to the journal has a number from this range until it
     /// is written. The range is above every number that the journal will ever give.
-    pub const FIRST_UNKEPT: Self = Self(1 << 62);
+    pub const FIRST_UNPERSISTED: Self = Self(1 << 62);
 
     /// Whether the journal assigned this number.
-    pub fn is_kept(self) -> bool {
-        self < Self::FIRST_UNKEPT
+    pub fn is_persisted(self) -> bool {
+        self < Self::FIRST_UNPERSISTED
     }
 }
 
@@ -117,17 +117,18 @@ impl Entry {
                     .map(|id| id.as_str().len())
                     .chain(gap.open_requests.iter().map(|id| id.as_str().len())),
             ),
-            Fact::Done(deed) => deed.weight(),
-            Fact::Enquired(StatusCheck::Known { text, .. }) => text.as_ref().map_or(0, String::len),
-            Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } | Fact::Enquired(StatusCheck::Unknown) => {
-                self.raw.len()
-            }
+            Fact::Local(deed) => deed.weight(),
+            Fact::StatusChecked(StatusCheck::Known { text, .. }) => text.as_ref().map_or(0, String::len),
+            Fact::Received(_)
+            | Fact::Repeated(_)
+            | Fact::Unreadable { .. }
+            | Fact::StatusChecked(StatusCheck::Unknown) => self.raw.len(),
         };
         [self.raw.len(), self.key.id().len(), fact].into_iter().fold(FIXED, usize::saturating_add)
     }
 
     /// Creates an uncommitted entry for something that this program did or found out.
-    pub fn ours(at: Timestamp, key: ActivityKey, fact: Fact) -> Self {
+    pub fn local(at: Timestamp, key: ActivityKey, fact: Fact) -> Self {
         Self { seq: Seq::default(), at, key, fact, raw: "".into() }
     }
 }
@@ -136,7 +137,7 @@ impl Entry {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
     /// The socket delivered a message. Its secrets are masked: a `Link` says that there was one, not which.
-    Heard(Message),
+    Received(Message),
     /// The socket delivered data that is not part of the protocol.
     Unreadable {
         /// What was wrong with it.
@@ -147,10 +148,10 @@ pub enum Fact {
     /// The socket delivered a message again whose link this program has already requested. It opens nothing.
     Repeated(Message),
     /// The server answered a status check over REST.
-    Enquired(StatusCheck),
+    StatusChecked(StatusCheck),
     /// Something that the operator or this program did.
-    Done(LocalEvent),
-    /// A period without reception began, continued or ended. A gap is the union of its entries: see [`Gap::join`].
+    Local(LocalEvent),
+    /// A period without reception began, continued or ended. A gap is the union of its entries: see [`Gap::merge`].
     Gap(Gap),
 }
 
@@ -163,7 +164,7 @@ pub struct Gap {
     pub to: Option<Timestamp>,
     /// Why nothing was received.
     pub cause: GapCause,
-    /// The commands that were open during it and can be checked. All entries of a gap together name at most [`Gap::MOST`]; each
+    /// The commands that were open during it and can be checked. All entries of a gap together name at most [`Gap::MAX_NAMED`]; each
     /// entry names those that earlier entries do not (entries of earlier versions name all).
     pub open: Vec<CommandId>,
     /// Number of data requests that were open during it. Their outcomes can't be checked, but may arrive afterwards.
@@ -175,7 +176,7 @@ pub struct Gap {
 
 impl Gap {
     /// Maximum number of open commands, and of open data requests, that a gap names. Further commands are still checked.
-    pub const MOST: usize = 10_000;
+    pub const MAX_NAMED: usize = 10_000;
 
     /// Whether it names a command or a data request.
     pub fn names_any(&self) -> bool {
@@ -196,14 +197,14 @@ impl Gap {
         });
         let first = gaps.next()?.clone();
         Some(gaps.fold(first, |mut gap, other| {
-            gap.join(other, true);
+            gap.merge(other, true);
             gap
         }))
     }
 
     /// Merges another entry of the same gap, in any order. Times and cause come from the later entry; the gap names what any of its
     /// entries names.
-    pub fn join(&mut self, other: &Self, other_is_later: bool) {
+    pub fn merge(&mut self, other: &Self, other_is_later: bool) {
         if other_is_later {
             (self.from, self.to, self.cause) = (other.from, other.to, other.cause);
         }

@@ -78,8 +78,8 @@ impl Record {
             label: activity.label().to_owned(),
             context: activity.whole_context().to_owned(),
             source: activity.source().map(Evidence::word),
-            first_seen: activity.shown(activity.first_seen()).to_string(),
-            at: activity.shown(at).to_string(),
+            first_seen: activity.displayed(activity.first_seen()).to_string(),
+            at: activity.displayed(at).to_string(),
         }
     }
 
@@ -112,18 +112,18 @@ impl Record {
             id: None,
             profile,
             status: Status::Gap.word().into_owned(),
-            message: gap_in_words(gap),
+            message: describe_gap(gap),
             label: String::new(),
             context: String::new(),
             source: None,
-            first_seen: reference.shown(gap.from).to_string(),
-            at: reference.shown(gap.to.unwrap_or(seen)).to_string(),
+            first_seen: reference.displayed(gap.from).to_string(),
+            at: reference.displayed(gap.to.unwrap_or(seen)).to_string(),
         }
     }
 
     /// Converts it to the line of one message, with that message's source and the activity's label.
     pub fn into_message(self, source: Evidence, label: &str, activity: &Activity<'_>) -> Self {
-        let first_seen = activity.shown(activity.first_seen()).to_string();
+        let first_seen = activity.displayed(activity.first_seen()).to_string();
         Self { source: Some(source.word()), label: label.to_owned(), first_seen, ..self }
     }
 
@@ -193,7 +193,7 @@ fn word(kind: Kind) -> &'static str {
 }
 
 /// The beginning of a sentence that describes a gap.
-fn gap_in_words(gap: &GapState) -> String {
+fn describe_gap(gap: &GapState) -> String {
     let cause = match gap.cause {
         GapCause::Disconnected => "Disconnected",
         GapCause::NotRunning => "The monitor was not running",
@@ -224,7 +224,7 @@ fn escaped(json: &str) -> String {
 /// apostrophe, as spreadsheets mark text: a server's text must not run in an operator's spreadsheet. JSON lines escape the
 /// characters that this function makes visible.
 fn cell(text: &str) -> String {
-    let guard = guard(text);
+    let guard = csv_injection_prefix(text);
     let shown: String = text
         .chars()
         .map(|character| {
@@ -247,7 +247,7 @@ fn cell(text: &str) -> String {
 /// quotation mark is quoted with its marks doubled, and no cell is a formula.
 pub fn tsv_line(cells: &[impl AsRef<str>]) -> String {
     let cell = |text: &str| {
-        let guard = guard(text);
+        let guard = csv_injection_prefix(text);
         let text = text.replace("\r\n", " ").replace(['\t', '\r', '\n'], " ");
         if text.contains('"') { format!("\"{guard}{}\"", text.replace('"', "\"\"")) } else { format!("{guard}{text}") }
     };
@@ -257,7 +257,7 @@ pub fn tsv_line(cells: &[impl AsRef<str>]) -> String {
 
 /// The prefix that keeps spreadsheets from running a cell. The list is that of OWASP's page on CSV injection, plus the Unicode
 /// variants of the same signs. Blanks and invisible characters before a sign do not make it harmless.
-fn guard(text: &str) -> &'static str {
+fn csv_injection_prefix(text: &str) -> &'static str {
     const SIGNS: [char; 13] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '−'];
     let begins_with_control = text.starts_with(['\t', '\r', '\n']);
     let first = text.trim_start_matches(|character: char| character.is_whitespace() || is_hidden(character));
@@ -267,14 +267,14 @@ fn guard(text: &str) -> &'static str {
 /// The complete text of an entry, which a row may shorten.
 pub fn text_of(entry: &Entry) -> Option<Cow<'_, str>> {
     let text = match &entry.fact {
-        Fact::Heard(Message::Command(report)) => report.body.text(),
-        Fact::Heard(Message::Data(report)) => match &report.delivery {
+        Fact::Received(Message::Command(report)) => report.body.text(),
+        Fact::Received(Message::Data(report)) => match &report.delivery {
             DataBody::Text(text) => Some(&**text),
             DataBody::Other { body, .. } => body.text(),
             DataBody::Inline { .. } | DataBody::Link(_) | DataBody::StreamToken(_) => None,
         },
-        Fact::Heard(Message::Unrecognised(_)) => Some(&*entry.raw),
-        Fact::Enquired(StatusCheck::Known { text, .. }) => text.as_deref(),
+        Fact::Received(Message::Unrecognised(_)) => Some(&*entry.raw),
+        Fact::StatusChecked(StatusCheck::Known { text, .. }) => text.as_deref(),
         Fact::Unreadable { reason, size } => return Some(unreadable_text(*reason, *size, &entry.raw).into()),
         _ => None,
     };
@@ -284,7 +284,7 @@ pub fn text_of(entry: &Entry) -> Option<Cow<'_, str>> {
 /// The complete label of an entry, which a row may shorten.
 fn label_of(entry: &Entry) -> Option<&str> {
     match &entry.fact {
-        Fact::Done(LocalEvent::Labelled { label }) => Some(label),
+        Fact::Local(LocalEvent::Labelled { label }) => Some(label),
         _ => None,
     }
 }
@@ -300,8 +300,8 @@ fn complete<'a>(text: &mut String, mut wholes: impl Iterator<Item = Cow<'a, str>
 /// The complete context of an entry, which a row may shorten.
 pub fn context_of(entry: &Entry) -> Option<&str> {
     match &entry.fact {
-        Fact::Heard(Message::Data(report)) => report.context.as_deref(),
-        Fact::Done(LocalEvent::Requested(requested)) => Some(&requested.context),
+        Fact::Received(Message::Data(report)) => report.context.as_deref(),
+        Fact::Local(LocalEvent::Requested(requested)) => Some(&requested.context),
         _ => None,
     }
 }
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn json_has_the_fields_of_the_contract_in_its_order() {
+    fn json_has_the_documented_fields_in_their_order() {
         assert_eq!(
             record("no\n").json(),
             "{\"kind\":\"command\",\"id\":\"c-1\",\"profile\":\"ops\",\"status\":\"Failed\",\"message\":\"no\\n\",\
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_json_says_the_text_as_it_is_and_holds_nothing_that_a_terminal_obeys() {
+    fn a_line_of_json_has_the_exact_text_and_no_terminal_control_characters() {
         let text = "\u{1b}]0;x\u{7} \u{9b}2J \u{202e}evil \u{e0041}\u{7f} – ü";
         let line = record(text).json();
         assert!(!line.trim_end().chars().any(is_hidden), "{line:?}");
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn tab_separated_lines_have_one_cell_a_field_and_no_formula() {
+    fn tab_separated_lines_have_one_cell_per_field_and_no_formula() {
         let line = record("=a\tb\nc").tsv();
         assert_eq!(line.matches('\t').count(), Record::tsv_header().matches('\t').count(), "{line:?}");
         assert!(line.contains("\t'=a b c\t") && line.ends_with('\n') && line.lines().count() == 1, "{line:?}");
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_for_people_is_one_line_that_no_terminal_obeys() {
+    fn a_plain_line_is_one_line_without_terminal_control_characters() {
         let line = record("\u{1b}[2Jgone\r\n\u{202e}evil\u{9b}").plain();
         assert_eq!(line.lines().count(), 1, "{line:?}");
         assert!(!line.trim_end().contains(|c: char| c.is_control() || c == '\u{202e}'), "{line:?}");
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_says_what_may_be_missing_and_what_was_recovered() {
+    fn a_gap_lists_what_may_be_missing_and_what_was_recovered() {
         let gap = GapState {
             from: Timestamp(0),
             to: Some(Timestamp(1_000_000)),
@@ -436,7 +436,7 @@ mod tests {
             recovered: 3,
             unknown: 0,
             requests: 2,
-            heard: 1,
+            requests_settled: 1,
             suspected: false,
         };
         let record = Record::of_gap("ops".into(), &gap, Timestamp(9_000_000), TimeReference::EXACT);
@@ -446,7 +446,7 @@ mod tests {
             "{}",
             record.message
         );
-        let recovered = GapState { recovered: 4, heard: 2, ..gap };
+        let recovered = GapState { recovered: 4, requests_settled: 2, ..gap };
         let message = Record::of_gap("ops".into(), &recovered, Timestamp(9_000_000), TimeReference::EXACT).message;
         assert_eq!(message, "Disconnected: nothing known is missing, 4 of 4 recovered, 2 of 2 data requests heard");
         assert_eq!(record.at, "1970-01-01T00:00:01.000000Z");

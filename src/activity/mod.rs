@@ -35,7 +35,7 @@ pub use filter::slip::Suggestion;
 pub use read::{Activity, Evidence, bytes};
 pub use stats::completeness::{CompetingConsumer, GapState, StatusAnswer};
 pub use stats::outcome_counts::OutcomeCounts;
-pub use stats::summary::{BINS, BINS_A_DECADE, Insight, TimeRange, bin_start};
+pub use stats::summary::{BINS, BINS_PER_DECADE, Insight, TimeRange, bin_start};
 pub use status::{Counts, Status, StatusFilter};
 pub use status_rules::{Openness, command_is_pending, expiry_of, is_lasting_outcome};
 pub use time::latency::ExpectedLatency;

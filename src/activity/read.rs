@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::activity::collections::interner::{Interner, cut};
-use crate::activity::stats::completeness::Unheard;
+use crate::activity::stats::completeness::UndeliveredOutcome;
 use crate::activity::stats::outcome_counts::OutcomeSource;
 use crate::activity::time::time_reference::TimeReference;
 use crate::activity::time::timestamp::Timestamp;
@@ -34,7 +34,7 @@ pub enum Evidence {
     /// The socket delivered it.
     Socket,
     /// A REST status check reported it.
-    Enquiry,
+    StatusCheck,
     /// Both did; they may disagree.
     Both,
 }
@@ -43,9 +43,9 @@ impl Evidence {
     /// How an entry was received; `None` if this program wrote it.
     pub fn of(fact: &Fact) -> Option<Self> {
         match fact {
-            Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } => Some(Self::Socket),
-            Fact::Enquired(_) => Some(Self::Enquiry),
-            Fact::Done(_) | Fact::Gap(_) => None,
+            Fact::Received(_) | Fact::Repeated(_) | Fact::Unreadable { .. } => Some(Self::Socket),
+            Fact::StatusChecked(_) => Some(Self::StatusCheck),
+            Fact::Local(_) | Fact::Gap(_) => None,
         }
     }
 
@@ -53,7 +53,7 @@ impl Evidence {
     pub fn word(self) -> &'static str {
         match self {
             Self::Socket => "socket",
-            Self::Enquiry => "enquiry",
+            Self::StatusCheck => "enquiry",
             Self::Both => "both",
         }
     }
@@ -133,7 +133,7 @@ impl<'a> Activity<'a> {
         match ready {
             Some((seq, at)) if data.inline.seq < seq => {
                 let expired = self.expiry(data, seq, at).is_some_and(|end| end <= self.context.now);
-                if expired || (seq < self.context.live_from && !data.kept) {
+                if expired || (seq < self.context.live_from && !data.link_restored) {
                     Status::LinkExpired
                 } else {
                     Status::Ready
@@ -145,8 +145,8 @@ impl<'a> Activity<'a> {
     }
 
     /// Converts a time to this computer's clock as it is set now.
-    pub fn shown(&self, at: Timestamp) -> Timestamp {
-        self.context.reference.shown(at)
+    pub fn displayed(&self, at: Timestamp) -> Timestamp {
+        self.context.reference.displayed(at)
     }
 
     /// When its first message arrived.
@@ -188,43 +188,43 @@ impl<'a> Activity<'a> {
         match self.row.kind {
             Kind::Gap => None,
             Kind::Data | Kind::Message => Some(Evidence::Socket),
-            Kind::Command => match self.row.known.by() {
+            Kind::Command => match self.row.evidence.sources() {
                 (true, true) => Some(Evidence::Both),
                 (true, false) => Some(Evidence::Socket),
-                (false, true) => Some(Evidence::Enquiry),
+                (false, true) => Some(Evidence::StatusCheck),
                 (false, false) => None,
             },
         }
     }
 
     /// A command that the socket reported as pending and whose outcome only a status check reported.
-    pub fn unheard(&self) -> Option<Unheard> {
+    pub fn undelivered_outcome(&self) -> Option<UndeliveredOutcome> {
         let only_asked = self.row.kind == Kind::Command
             && matches!(self.status(), Status::Succeeded | Status::Failed)
-            && self.row.known.is_only_asked_after_heard();
-        only_asked.then_some(Unheard { since: self.row.first.at, answered: self.row.state.at })
+            && self.row.evidence.is_only_checked_after_received();
+        only_asked.then_some(UndeliveredOutcome { since: self.row.first.at, answered: self.row.state.at })
     }
 
     /// Its category in the outcome counts.
-    pub(crate) fn standing(&self) -> OutcomeSource {
+    pub(crate) fn outcome_source(&self) -> OutcomeSource {
         match (self.row.kind, self.status()) {
             (Kind::Gap, _) => OutcomeSource::Gap,
-            (Kind::Message, _) => OutcomeSource::Outside,
+            (Kind::Message, _) => OutcomeSource::NotCounted,
             (Kind::Data, Status::Preparing) | (Kind::Command, Status::Pending) => OutcomeSource::Open,
             (Kind::Command, Status::Unknown) => OutcomeSource::Unknown,
-            (Kind::Command, _) if self.source() == Some(Evidence::Enquiry) => OutcomeSource::Enquired,
-            (Kind::Command | Kind::Data, _) => OutcomeSource::Heard,
+            (Kind::Command, _) if self.source() == Some(Evidence::StatusCheck) => OutcomeSource::StatusChecked,
+            (Kind::Command | Kind::Data, _) => OutcomeSource::Received,
         }
     }
 
     /// Whether both a success and a failure were reported: the details show which source reported what, and when.
     pub fn is_contradicted(&self) -> bool {
-        self.row.known.is_contradicted()
+        self.row.evidence.is_contradicted()
     }
 
     /// Whether the journal holds all of it. The rest is only in memory, and lost if the program ends before it can be written.
-    pub fn is_kept(&self) -> bool {
-        self.last_seq().is_kept()
+    pub fn is_persisted(&self) -> bool {
+        self.last_seq().is_persisted()
     }
 
     /// The operator's label; empty if there is none.
@@ -244,15 +244,15 @@ impl<'a> Activity<'a> {
 
     /// The text of the Message column; empty if there is none. At most about 200 characters.
     pub fn message(&self) -> Cow<'a, str> {
-        self.said(cut)
+        self.message_text(cut)
     }
 
     /// Same without the limit, as far as the text is in memory. Filters search this text.
     pub fn whole_message(&self) -> Cow<'a, str> {
-        self.said(Cow::Borrowed)
+        self.message_text(Cow::Borrowed)
     }
 
-    fn said(&self, shown: fn(&'a str) -> Cow<'a, str>) -> Cow<'a, str> {
+    fn message_text(&self, shown: fn(&'a str) -> Cow<'a, str>) -> Cow<'a, str> {
         let Some(data) = self.data else { return shown(self.pool.get(self.row.message)) };
         let text = || shown(self.pool.get(data.text.value));
         match (self.status(), data.end.value) {
@@ -270,7 +270,7 @@ impl<'a> Activity<'a> {
                 DownloadOutcome::NotSaved(DownloadFailure::LinkExpired | DownloadFailure::Refused, sentence),
             ) if data.ready().is_none_or(|(seq, _)| seq < data.end.seq) => Cow::Borrowed(self.pool.get(sentence)),
             (Status::LinkExpired, _)
-                if !data.kept && data.ready().is_some_and(|(seq, _)| seq < self.context.live_from) =>
+                if !data.link_restored && data.ready().is_some_and(|(seq, _)| seq < self.context.live_from) =>
             {
                 Cow::Borrowed("The link was held in memory until the monitor closed. Request the data again")
             }
@@ -310,7 +310,7 @@ impl<'a> Activity<'a> {
     /// Whether there is an inline payload or a binary message that can be saved.
     pub fn can_save_inline(&self) -> bool {
         if self.row.kind == Kind::Message {
-            return self.row.known.has_bytes();
+            return self.row.evidence.has_bytes();
         }
         self.data.is_some_and(|data| data.inline.is_set()) && self.status() != Status::Downloading
     }
@@ -324,7 +324,7 @@ impl<'a> Activity<'a> {
     pub fn link_expires(&self) -> Option<Timestamp> {
         let reference = self.context.reference;
         // A lower bound is not good enough for a countdown.
-        let server = reference.server.filter(|_| reference.is_told);
+        let server = reference.server.filter(|_| reference.is_server_time_known);
         let context = Context { reference: TimeReference { server, ..reference }, ..self.context };
         let data = self.data.filter(|_| self.status() == Status::Ready)?;
         let (seq, came) = data.ready()?;
@@ -342,14 +342,14 @@ impl<'a> Activity<'a> {
     /// When a link expires on the current run's clock, given the entry that brought it: as its message said, else after the default
     /// lifetime. Links received in an earlier run, and expiry times given by the server's clock, are compared with the server's
     /// time: `None` while that is unknown.
-    fn expiry(&self, data: &DataColumns, seq: Seq, came: Timestamp) -> Option<Timestamp> {
+    fn expiry(&self, data: &DataColumns, seq: Seq, arrived_at: Timestamp) -> Option<Timestamp> {
         let reference = self.context.reference;
         let end = match data.expires.value {
-            Some(life @ LinkExpiry::Until(_)) => return reference.of_server(came.end_of(life)),
-            Some(life @ LinkExpiry::For(_)) => data.expires.at.end_of(life),
-            None => came.plus(self.context.link_lifetime),
+            Some(life @ LinkExpiry::Until(_)) => return reference.server_to_local(arrived_at.expiry_after(life)),
+            Some(life @ LinkExpiry::For(_)) => data.expires.at.expiry_after(life),
+            None => arrived_at.plus(self.context.link_lifetime),
         };
-        if seq < reference.steady_from { reference.of_server(end) } else { Some(end) }
+        if seq < reference.steady_from { reference.server_to_local(end) } else { Some(end) }
     }
 
     /// The file name known for its data token; empty if unknown. It comes from a server as it is: use it as a suggestion only.

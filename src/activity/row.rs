@@ -52,7 +52,7 @@ pub(crate) enum CommandState {
 }
 
 impl CommandState {
-    fn told(status: CommandStatus, pool: &mut Interner) -> Self {
+    fn from_status(status: CommandStatus, pool: &mut Interner) -> Self {
         match status {
             CommandStatus::Pending => Self::Pending,
             CommandStatus::Succeeded => Self::Succeeded,
@@ -86,7 +86,7 @@ pub(crate) struct DataColumns {
     /// A status update, or any other body.
     pub(crate) text: Versioned<TextId>,
     /// Whether a link of an earlier run is usable.
-    pub(crate) kept: bool,
+    pub(crate) link_restored: bool,
     /// Whether the server repeated a link that was already requested.
     pub(crate) repeated: bool,
     /// `data_context`.
@@ -123,7 +123,7 @@ impl DataColumns {
             inline,
             end,
             text,
-            kept: _,
+            link_restored: _,
             repeated: _,
             context,
             expires,
@@ -189,19 +189,19 @@ impl DataColumns {
 pub(crate) struct EvidenceFlags(u8);
 
 impl EvidenceFlags {
-    const HEARD: u8 = 1;
-    const ASKED: u8 = 2;
-    const HEARD_FINAL: u8 = 4;
-    const ASKED_FINAL: u8 = 8;
+    const RECEIVED: u8 = 1;
+    const CHECKED: u8 = 2;
+    const RECEIVED_FINAL: u8 = 4;
+    const CHECKED_FINAL: u8 = 8;
     const SUCCEEDED: u8 = 16;
     const FAILED: u8 = 32;
     /// A binary message whose bytes are stored.
     const BYTES: u8 = 64;
 
-    fn note(&mut self, asked: bool, state: CommandState) {
-        self.0 |= if asked { Self::ASKED } else { Self::HEARD };
+    fn add(&mut self, asked: bool, state: CommandState) {
+        self.0 |= if asked { Self::CHECKED } else { Self::RECEIVED };
         if state.is_final() {
-            self.0 |= if asked { Self::ASKED_FINAL } else { Self::HEARD_FINAL };
+            self.0 |= if asked { Self::CHECKED_FINAL } else { Self::RECEIVED_FINAL };
             self.0 |= if state == CommandState::Succeeded { Self::SUCCEEDED } else { Self::FAILED };
         }
     }
@@ -212,18 +212,18 @@ impl EvidenceFlags {
     }
 
     /// Which sources reported the outcome or, before there is one, anything: the socket, a status check.
-    pub(crate) fn by(self) -> (bool, bool) {
+    pub(crate) fn sources(self) -> (bool, bool) {
         let is = |bit: u8| self.0 & bit != 0;
-        if is(Self::HEARD_FINAL | Self::ASKED_FINAL) {
-            (is(Self::HEARD_FINAL), is(Self::ASKED_FINAL))
+        if is(Self::RECEIVED_FINAL | Self::CHECKED_FINAL) {
+            (is(Self::RECEIVED_FINAL), is(Self::CHECKED_FINAL))
         } else {
-            (is(Self::HEARD), is(Self::ASKED))
+            (is(Self::RECEIVED), is(Self::CHECKED))
         }
     }
 
     /// Whether the socket reported it, but only a status check reported its outcome.
-    pub(crate) fn is_only_asked_after_heard(self) -> bool {
-        self.0 & (Self::HEARD | Self::HEARD_FINAL | Self::ASKED_FINAL) == Self::HEARD | Self::ASKED_FINAL
+    pub(crate) fn is_only_checked_after_received(self) -> bool {
+        self.0 & (Self::RECEIVED | Self::RECEIVED_FINAL | Self::CHECKED_FINAL) == Self::RECEIVED | Self::CHECKED_FINAL
     }
 
     /// Whether both a success and a failure were reported.
@@ -250,7 +250,7 @@ pub(crate) struct Row {
     pub(crate) data: u32,
     pub(crate) kind: Kind,
     /// How its state is known.
-    pub(crate) known: EvidenceFlags,
+    pub(crate) evidence: EvidenceFlags,
 }
 
 impl Row {
@@ -267,12 +267,12 @@ impl Row {
             label: TextId::default(),
             label_seq: Seq::default(),
             serial: 0,
-            known: EvidenceFlags::default(),
+            evidence: EvidenceFlags::default(),
         }
     }
 
     /// The texts that it uses. `data` is given for data requests.
-    pub(crate) fn texts(&self, data: Option<&DataColumns>, mut each: impl FnMut(TextId)) {
+    pub(crate) fn for_each_text(&self, data: Option<&DataColumns>, mut each: impl FnMut(TextId)) {
         if let PackedId::Text(id) = self.id {
             each(id);
         }
@@ -292,7 +292,7 @@ impl Row {
     }
 
     /// The entries whose values it holds.
-    pub(crate) fn seqs(&self, data: Option<&DataColumns>, mut each: impl FnMut(Seq)) {
+    pub(crate) fn for_each_seq(&self, data: Option<&DataColumns>, mut each: impl FnMut(Seq)) {
         let mut is_set = |seq: Seq| {
             if seq != Seq(0) {
                 each(seq);
@@ -324,53 +324,53 @@ impl Row {
             self.first = Versioned { seq: entry.seq, at: entry.at, value: () };
         }
         match (&entry.fact, data) {
-            (Fact::Done(LocalEvent::Labelled { label }), _) => {
+            (Fact::Local(LocalEvent::Labelled { label }), _) => {
                 if entry.seq >= self.label_seq {
                     (self.label_seq, self.label) = (entry.seq, pool.intern(&cut(label)));
                 }
                 // A label is no update.
                 return;
             }
-            (Fact::Heard(Message::Command(report)), _) => {
-                let state = CommandState::told(report.status, pool);
+            (Fact::Received(Message::Command(report)), _) => {
+                let state = CommandState::from_status(report.status, pool);
                 self.offer_state(entry, state, text_of(&report.body), pool);
             }
-            (Fact::Enquired(StatusCheck::Known { status, text }), _) => {
-                let state = CommandState::told(*status, pool);
+            (Fact::StatusChecked(StatusCheck::Known { status, text }), _) => {
+                let state = CommandState::from_status(*status, pool);
                 self.offer_state(entry, state, text.as_deref(), pool);
             }
-            (Fact::Enquired(StatusCheck::Unknown), _) => {
+            (Fact::StatusChecked(StatusCheck::Unknown), _) => {
                 self.offer_state(entry, CommandState::Unknown, Some("The server does not know this command"), pool);
             }
-            (Fact::Heard(Message::Data(report)), Some(data)) => {
+            (Fact::Received(Message::Data(report)), Some(data)) => {
                 if let Some(context) = &report.context {
                     data.context.offer(entry, pool.intern_whole(context));
                 }
                 if matches!(report.delivery, DataBody::Link(_) | DataBody::StreamToken(_)) {
-                    data.expires.offer(entry, report.life);
+                    data.expires.offer(entry, report.expiry);
                 }
                 apply_delivery(entry, &report.delivery, data, pool);
             }
-            (Fact::Heard(Message::StreamReady(report)), Some(data)) => {
+            (Fact::Received(Message::StreamReady(report)), Some(data)) => {
                 data.stream.offer(entry, ());
                 if report.url.is_some() {
                     data.address.offer(entry, ());
                 }
-                if report.life.is_some() {
-                    data.expires.offer(entry, report.life);
+                if report.expiry.is_some() {
+                    data.expires.offer(entry, report.expiry);
                 }
             }
             // Only its arrival is an update.
             (Fact::Repeated(_), Some(data)) => data.repeated = true,
-            (Fact::Heard(Message::Unrecognised(_)), _) => self.offer_message(entry, &entry.raw, pool),
+            (Fact::Received(Message::Unrecognised(_)), _) => self.offer_message(entry, &entry.raw, pool),
             (Fact::Unreadable { reason, size }, _) => {
                 if *reason == UnreadableReason::Binary && *entry.raw == *redact::HIDDEN_BYTES {
-                    self.known.0 |= EvidenceFlags::BYTES;
+                    self.evidence.0 |= EvidenceFlags::BYTES;
                 }
                 self.offer_message(entry, &unreadable_text(*reason, *size, &entry.raw), pool);
             }
-            (Fact::Done(deed), Some(data)) => apply_deed(entry, deed, data, pool),
-            (Fact::Heard(Message::Data(_) | Message::StreamReady(_)) | Fact::Repeated(_) | Fact::Done(_), None)
+            (Fact::Local(deed), Some(data)) => apply_local_event(entry, deed, data, pool),
+            (Fact::Received(Message::Data(_) | Message::StreamReady(_)) | Fact::Repeated(_) | Fact::Local(_), None)
             | (Fact::Gap(_), _) => {}
         }
         self.last.offer(entry, ());
@@ -378,7 +378,7 @@ impl Row {
 
     /// A final state replaces one that is not final; among equals the later replaces the earlier.
     fn offer_state(&mut self, entry: &Entry, state: CommandState, text: Option<&str>, pool: &mut Interner) {
-        self.known.note(matches!(entry.fact, Fact::Enquired(_)), state);
+        self.evidence.add(matches!(entry.fact, Fact::StatusChecked(_)), state);
         let ours = (self.state.value.is_final(), self.state.seq);
         if (state.is_final(), entry.seq) >= ours {
             self.state = Versioned { seq: entry.seq, at: entry.at, value: state };
@@ -404,8 +404,8 @@ fn apply_delivery(entry: &Entry, delivery: &DataBody, data: &mut DataColumns, po
     }
 }
 
-fn apply_deed(entry: &Entry, deed: &LocalEvent, data: &mut DataColumns, pool: &mut Interner) {
-    let end = match deed {
+fn apply_local_event(entry: &Entry, event: &LocalEvent, data: &mut DataColumns, pool: &mut Interner) {
+    let end = match event {
         LocalEvent::Labelled { .. } | LocalEvent::Tracked | LocalEvent::WarningRead => return,
         LocalEvent::Requested(requested) => {
             data.requested.offer(entry, pool.intern(&cut(&requested.file_name)));

@@ -118,29 +118,29 @@ impl StatusFilter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Rows by filter, in the order of [`StatusFilter::ORDER`] without [`StatusFilter::All`].
-    by_chip: [usize; 5],
+    by_filter: [usize; 5],
 }
 
 impl Counts {
     /// The number of rows in a filter.
     pub fn of(&self, status_filter: StatusFilter) -> usize {
         match status_filter {
-            StatusFilter::All => self.by_chip.iter().sum(),
-            StatusFilter::Pending => self.by_chip[0],
-            StatusFilter::Succeeded => self.by_chip[1],
-            StatusFilter::Failed => self.by_chip[2],
-            StatusFilter::Ready => self.by_chip[3],
-            StatusFilter::Other => self.by_chip[4],
+            StatusFilter::All => self.by_filter.iter().sum(),
+            StatusFilter::Pending => self.by_filter[0],
+            StatusFilter::Succeeded => self.by_filter[1],
+            StatusFilter::Failed => self.by_filter[2],
+            StatusFilter::Ready => self.by_filter[3],
+            StatusFilter::Other => self.by_filter[4],
         }
     }
 
     fn slot(&mut self, status: Status) -> &mut usize {
         match status.status_filter() {
-            StatusFilter::Pending => &mut self.by_chip[0],
-            StatusFilter::Succeeded => &mut self.by_chip[1],
-            StatusFilter::Failed => &mut self.by_chip[2],
-            StatusFilter::Ready => &mut self.by_chip[3],
-            StatusFilter::All | StatusFilter::Other => &mut self.by_chip[4],
+            StatusFilter::Pending => &mut self.by_filter[0],
+            StatusFilter::Succeeded => &mut self.by_filter[1],
+            StatusFilter::Failed => &mut self.by_filter[2],
+            StatusFilter::Ready => &mut self.by_filter[3],
+            StatusFilter::All | StatusFilter::Other => &mut self.by_filter[4],
         }
     }
 

@@ -42,7 +42,7 @@ impl Openness {
     /// A gap that has not ended.
     const GAP: u16 = 1 << 8;
     /// A gap that names items that were open during it.
-    const ACROSS: u16 = 1 << 9;
+    const NAMES_OPEN: u16 = 1 << 9;
 
     /// The newest entry alone would read as open, or would with a repeat of an earlier state.
     const LATE: u16 = 1 << 10;
@@ -98,7 +98,7 @@ impl Openness {
     }
 
     /// Whether nothing is open, and the newest entry alone shows it.
-    pub fn is_forgettable(self) -> bool {
+    pub fn can_be_dropped(self) -> bool {
         self == Self::SETTLED
     }
 
@@ -153,7 +153,7 @@ impl Openness {
 
     /// Whether this is a gap that has ended and stays open as long as the items it names.
     pub fn is_ended_gap(self) -> bool {
-        self.has(Self::ACROSS) && !self.has(Self::GAP)
+        self.has(Self::NAMES_OPEN) && !self.has(Self::GAP)
     }
 
     /// Whether this is a gap that has not ended.
@@ -178,13 +178,13 @@ impl Openness {
                 Some(false) => Self::SETTLED,
                 None => self,
             },
-            (ActivityKey::Data(_), Fact::Heard(Message::Data(report))) => self.after_delivery(&report.delivery),
-            (ActivityKey::Data(_), Fact::Heard(Message::StreamReady(report))) => {
+            (ActivityKey::Data(_), Fact::Received(Message::Data(report))) => self.after_delivery(&report.delivery),
+            (ActivityKey::Data(_), Fact::Received(Message::StreamReady(report))) => {
                 // After a use, an address alone may be the one that was used.
                 let address = if report.url.is_some() && !self.has(Self::FETCHING) { Self::ADDRESS } else { 0 };
                 self.newer().with(Self::STREAM | address)
             }
-            (ActivityKey::Data(_), Fact::Done(deed)) => self.after_deed(deed),
+            (ActivityKey::Data(_), Fact::Local(deed)) => self.after_local_event(deed),
             (ActivityKey::Gap(_), Fact::Gap(gap)) => self.after_gap(gap),
             (ActivityKey::Data(_) | ActivityKey::Gap(_) | ActivityKey::Message(_), _) => self,
         }
@@ -213,8 +213,8 @@ impl Openness {
         if self.is_used() { self.without(Self::PENDING | Self::DELIVERY).with(Self::NEWER) } else { self }
     }
 
-    fn after_deed(self, deed: &LocalEvent) -> Self {
-        match deed {
+    fn after_local_event(self, event: &LocalEvent) -> Self {
+        match event {
             LocalEvent::Requested(_) | LocalEvent::Tracked if self.is_over() => self,
             LocalEvent::Requested(_) | LocalEvent::Tracked => self.with(Self::PENDING),
             LocalEvent::Fetching { .. } => self.without(Self::NEWER).with(Self::FETCHING),
@@ -230,7 +230,7 @@ impl Openness {
     }
 
     fn after_gap(self, gap: &Gap) -> Self {
-        let named = if gap.names_any() { self.with(Self::ACROSS) } else { self };
+        let named = if gap.names_any() { self.with(Self::NAMES_OPEN) } else { self };
         if gap.to.is_none() { named.with(Self::GAP) } else { named.without(Self::GAP) }
     }
 }
@@ -238,10 +238,10 @@ impl Openness {
 /// Whether an entry leaves a command's outcome pending; `None` if the entry does not affect that.
 pub fn command_is_pending(fact: &Fact) -> Option<bool> {
     match fact {
-        Fact::Heard(Message::Command(report)) => Some(report.status == CommandStatus::Pending),
-        Fact::Enquired(StatusCheck::Known { status, .. }) => Some(*status == CommandStatus::Pending),
-        Fact::Enquired(StatusCheck::Unknown) => Some(false),
-        Fact::Done(LocalEvent::Tracked) => Some(true),
+        Fact::Received(Message::Command(report)) => Some(report.status == CommandStatus::Pending),
+        Fact::StatusChecked(StatusCheck::Known { status, .. }) => Some(*status == CommandStatus::Pending),
+        Fact::StatusChecked(StatusCheck::Unknown) => Some(false),
+        Fact::Local(LocalEvent::Tracked) => Some(true),
         _ => None,
     }
 }
@@ -250,14 +250,14 @@ pub fn command_is_pending(fact: &Fact) -> Option<bool> {
 /// once it has expired.
 pub fn is_lasting_outcome(fact: &Fact) -> bool {
     match fact {
-        Fact::Heard(Message::Command(report)) => report.status.is_final(),
-        Fact::Enquired(StatusCheck::Known { status, .. }) => status.is_final(),
-        Fact::Heard(Message::Data(report)) => {
+        Fact::Received(Message::Command(report)) => report.status.is_final(),
+        Fact::StatusChecked(StatusCheck::Known { status, .. }) => status.is_final(),
+        Fact::Received(Message::Data(report)) => {
             matches!(report.delivery, DataBody::Link(_) | DataBody::Inline { .. })
         }
-        Fact::Heard(Message::StreamReady(report)) => report.url.is_some(),
-        Fact::Done(LocalEvent::NotSaved { why, .. }) => *why != DownloadFailure::NotStarted,
-        Fact::Done(LocalEvent::Fetching { .. } | LocalEvent::Saved { .. }) | Fact::Repeated(_) => true,
+        Fact::Received(Message::StreamReady(report)) => report.url.is_some(),
+        Fact::Local(LocalEvent::NotSaved { why, .. }) => *why != DownloadFailure::NotStarted,
+        Fact::Local(LocalEvent::Fetching { .. } | LocalEvent::Saved { .. }) | Fact::Repeated(_) => true,
         _ => false,
     }
 }
@@ -265,11 +265,11 @@ pub fn is_lasting_outcome(fact: &Fact) -> bool {
 /// When the data that an entry makes fetchable expires, if its message says so.
 pub fn expiry_of(entry: &Entry) -> Option<Timestamp> {
     let life = match &entry.fact {
-        Fact::Heard(Message::Data(DataReport { life, .. })) => *life,
-        Fact::Heard(Message::StreamReady(report)) => report.life,
+        Fact::Received(Message::Data(DataReport { expiry, .. })) => *expiry,
+        Fact::Received(Message::StreamReady(report)) => report.expiry,
         _ => None,
     };
-    life.map(|life| entry.at.end_of(life))
+    life.map(|life| entry.at.expiry_after(life))
 }
 
 #[cfg(test)]
@@ -284,14 +284,14 @@ mod tests {
         let raw =
             format!(r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":{output},"body":"{body}"}}}}"#);
         let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
-        Fact::Heard(message)
+        Fact::Received(message)
     }
 
     #[test]
-    fn what_was_delivered_is_ready_again_if_its_get_was_not_sent() {
+    fn delivered_data_is_ready_again_if_its_get_was_not_sent() {
         let key = ActivityKey::Data("r".into());
-        let fetching = Fact::Done(LocalEvent::Fetching { to: String::new(), part: None, links: Vec::new() });
-        let ended = |why| Fact::Done(LocalEvent::NotSaved { why, sentence: String::new(), part: None });
+        let fetching = Fact::Local(LocalEvent::Fetching { to: String::new(), part: None, links: Vec::new() });
+        let ended = |why| Fact::Local(LocalEvent::NotSaved { why, sentence: String::new(), part: None });
         let state_after = |facts: &[&Fact]| facts.iter().fold(Openness::SETTLED, |state, fact| state.after(&key, fact));
         let (link, token, collecting) = (data(1, "https://h/?auth=hidden"), data(1, "a-token"), data(0, "Collecting"));
         let not_sent = ended(DownloadFailure::NotStarted);
@@ -307,14 +307,14 @@ mod tests {
     }
 
     #[test]
-    fn what_repeats_an_earlier_state_after_a_link_expired_opens_nothing_and_another_link_does() {
+    fn after_a_link_expired_a_repeated_state_opens_nothing_and_another_link_does() {
         let key = ActivityKey::Data("r".into());
         let (link, collecting) = (data(1, "https://h/?auth=hidden"), data(0, "Collecting"));
         let late = Openness::SETTLED.after(&key, &link).after(&key, &collecting);
         assert!(late.is_ready());
         let late = Openness::EXPIRED;
-        assert!(late.is_settled() && late.ends_late() && !late.is_forgettable());
-        let again = late.after(&key, &collecting).after(&key, &Fact::Done(LocalEvent::Tracked));
+        assert!(late.is_settled() && late.ends_late() && !late.can_be_dropped());
+        let again = late.after(&key, &collecting).after(&key, &Fact::Local(LocalEvent::Tracked));
         assert!(again.is_settled() && again.ends_late());
         let newer = again.after(&key, &link);
         assert!(newer.is_ready() && !newer.ends_late());

@@ -61,14 +61,14 @@ impl Arguments {
     /// # Errors
     ///
     /// The exit code, after everything has been printed.
-    pub fn read<I>(line: I) -> Result<Self, Exit>
+    pub fn parse<I>(line: I) -> Result<Self, Exit>
     where
         I: IntoIterator,
         I::Item: Into<OsString> + Clone,
     {
-        Self::try_parse_from(line).and_then(Self::sensible).map_err(|said| {
+        Self::try_parse_from(line).and_then(Self::checked).map_err(|said| {
             if said.use_stderr() {
-                complain(said);
+                print_usage_error(said);
                 return Exit::Usage;
             }
             // If standard output is closed, the exit code still tells the result.
@@ -79,7 +79,7 @@ impl Arguments {
 
     /// Checks combinations of arguments: a sandbox has no journal to export before it runs, and no process that could track
     /// ids; JSON never begins with a byte order mark.
-    fn sensible(self) -> Result<Self, clap::Error> {
+    fn checked(self) -> Result<Self, clap::Error> {
         if matches!(&self.task, Some(CliCommand::Export(Export { bom: true, format: Format::Ndjson, .. }))) {
             let words = "--bom can only be used with --format csv";
             return Err(Self::command().error(ErrorKind::ArgumentConflict, words));
@@ -101,7 +101,7 @@ impl Arguments {
 }
 
 /// Prints a usage error on standard error. It quotes arguments, so control characters are escaped.
-fn complain(mut said: clap::Error) {
+fn print_usage_error(mut said: clap::Error) {
     let quoted: Vec<_> = said
         .context()
         .filter_map(|(kind, value)| match value {
@@ -134,12 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_is_sound() {
+    fn the_definition_of_the_arguments_is_valid() {
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn the_options_of_the_contract_are_read() {
+    fn the_documented_options_are_parsed() {
         let arguments =
             parse(&["--profile", "ops", "--data-dir", "/d", "--config-dir", "/c", "--log", "debug"]).unwrap();
         assert_eq!(arguments.profile.as_deref(), Some("ops"));
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn tasks_are_read_with_a_profile_before_or_behind() {
+    fn subcommands_accept_the_profile_before_or_after_them() {
         for line in [&["--profile", "ops", "watch", "--json"][..], &["watch", "--json", "--profile", "ops"]] {
             let arguments = parse(line).unwrap();
             assert_eq!(arguments.profile.as_deref(), Some("ops"), "{line:?}");
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn tasks_that_make_no_sense_are_wrong_usage() {
+    fn invalid_combinations_are_usage_errors() {
         for line in [
             &["export"][..],
             &["export", "--format", "xml"],
@@ -234,19 +234,19 @@ mod tests {
             &["--sandbox", "export", "--format", "csv"],
         ] {
             let words = std::iter::once("privicore-monitor").chain(line.iter().copied());
-            assert_eq!(Arguments::read(words).unwrap_err(), Exit::Usage, "{line:?}");
+            assert_eq!(Arguments::parse(words).unwrap_err(), Exit::Usage, "{line:?}");
         }
     }
 
     #[test]
-    fn wrong_usage_ends_with_2_and_help_with_0() {
+    fn usage_errors_exit_with_2_and_help_with_0() {
         for (word, exit) in [
             ("--nonsense", Exit::Usage),
             ("--log=loud", Exit::Usage),
             ("--help", Exit::Done),
             ("--version", Exit::Done),
         ] {
-            assert_eq!(Arguments::read(["privicore-monitor", word]).unwrap_err(), exit, "{word}");
+            assert_eq!(Arguments::parse(["privicore-monitor", word]).unwrap_err(), exit, "{word}");
         }
         let codes = [Exit::Done, Exit::Failed, Exit::Usage, Exit::SignedOut, Exit::NotReached].map(Exit::code);
         assert_eq!(codes, [0, 1, 2, 3, 4]);

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_vendors_names_are_read() {
+    fn the_vendors_variables_are_read() {
         let environment = Environment::from(|name| Some(format!("<{name}>").into())).unwrap();
         assert_eq!(environment.api, Some(Address::new("<PRIVICORE_API_URL>")));
         assert_eq!(environment.websocket, Some(Address::new("<PRIVICORE_WS_URL>")));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_set_or_empty_is_not_there() {
+    fn an_unset_or_empty_variable_is_absent() {
         for value in [None, Some(OsString::new())] {
             let environment = Environment::from(|_| value.clone()).unwrap();
             assert!(environment.api.is_none() && environment.password.is_none() && environment.ca_file.is_none());

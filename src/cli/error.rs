@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::engine::{EngineError, ipc};
 use crate::journal::{JournalError, NotAppended};
-use crate::settings::atomic::in_words;
+use crate::settings::atomic::describe_io;
 use crate::settings::{AddressError, SettingsError};
 
 use super::Exit;
@@ -75,7 +75,7 @@ pub enum CliError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// A file could not be written.
-    #[error("{} could not be written: {}. It is as it was before.", path.display(), in_words(source))]
+    #[error("{} could not be written: {}. It is as it was before.", path.display(), describe_io(source))]
     File {
         /// The file's path.
         path: PathBuf,
@@ -83,13 +83,13 @@ pub enum CliError {
         source: io::Error,
     },
     /// Standard output could not be written.
-    #[error("Standard output could not be written: {}.", in_words(.0))]
+    #[error("Standard output could not be written: {}.", describe_io(.0))]
     Output(io::Error),
     /// The system asked the program to end during an export.
     #[error("The export was cancelled, and no file was written.")]
     Cancelled,
     /// The system refuses threads, sockets or signal handlers.
-    #[error("The system did not give what is needed to run: {}. Close other programs and try again.", in_words(.0))]
+    #[error("The system did not give what is needed to run: {}. Close other programs and try again.", describe_io(.0))]
     System(#[source] io::Error),
 }
 

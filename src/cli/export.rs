@@ -12,7 +12,7 @@ use crate::settings::{Directories, Settings, Store};
 
 use super::environment::Environment;
 use super::error::CliError;
-use super::output::{Output, Reader};
+use super::output::{Output, PipeState};
 use super::profiles::{EnvProfile, ProfileNames};
 use super::signals;
 use super::subcommand::{Export, Format};
@@ -23,7 +23,7 @@ use super::subcommand::{Export, Format};
 ///
 /// If something can't be read or written, or no profile has that name.
 pub fn run(
-    wanted: &Export,
+    arguments: &Export,
     profile: Option<&str>,
     directories: &Directories,
     environment: &Environment,
@@ -32,13 +32,13 @@ pub fn run(
     let settings = match Store::open_read_only(directories) {
         Ok((_store, settings, said)) => {
             if let Some(sentence) = &said {
-                super::say(sentence);
+                super::print_status(sentence);
             }
             settings
         }
         // Export anyway: without the settings, records show profile ids instead of names.
         Err(error) if profile.is_none() => {
-            super::say(&error.to_string());
+            super::print_status(&error.to_string());
             Settings::default()
         }
         Err(error) => return Err(error.into()),
@@ -48,9 +48,9 @@ pub fn run(
     let known = profile.and_then(|name| names.find(name));
     // Catch the signals that end the program, so that no unfinished file stays behind.
     let cancelled: Arc<AtomicBool> =
-        if wanted.file.is_some() { signals::ends().map_err(CliError::System)? } else { Arc::default() };
+        if arguments.file.is_some() { signals::end_flag().map_err(CliError::System)? } else { Arc::default() };
     let mut archive = ReadOnlyJournal::open(directories.data())?;
-    names.learn_kept(archive.as_ref().map(ReadOnlyJournal::names).unwrap_or_default());
+    names.add_stored(archive.as_ref().map(ReadOnlyJournal::names).unwrap_or_default());
     let only = match profile {
         Some(name) => {
             let found = known.or_else(|| names.find(name));
@@ -60,22 +60,22 @@ pub fn run(
     };
     let clock = EngineClock::of_writer(archive.as_ref(), clock)?;
     let links = match &archive {
-        Some(archive) => archive.earlier_links(&opener(archive, directories, keyring)?)?,
+        Some(archive) => archive.earlier_links(&link_opener(archive, directories, keyring)?)?,
         None => EarlierLinks::default(),
     };
-    let mut output = Output::open(wanted.file.as_deref())?;
+    let mut output = Output::open(arguments.file.as_deref())?;
     let (now, reference) = (clock.now(), clock.reference());
     let printed = Lines {
-        format: match wanted.format {
+        format: match arguments.format {
             Format::Csv => LineFormat::Csv,
             Format::Ndjson => LineFormat::Ndjson,
         },
         only,
-        filter: wanted.filter.clone().unwrap_or_default(),
+        filter: arguments.filter.clone().unwrap_or_default(),
         status_filter: StatusFilter::All,
-        since: wanted.since.map(|since| since.moment(reference.shown(now))),
-        messages: wanted.messages,
-        bom: wanted.bom,
+        since: arguments.since.map(|since| since.resolve(reference.displayed(now))),
+        messages: arguments.messages,
+        bom: arguments.bom,
         rows: None,
         link_lifetime: settings.preferences.link_lifetime(),
         now,
@@ -90,11 +90,11 @@ pub fn run(
     let mut count = 0_u64;
     let written = printed.write(archive.as_ref(), |line| match output.write(line)? {
         _ if is_cancelled() => Err(Stop::Failed(CliError::Cancelled)),
-        Reader::Listens => {
+        PipeState::Open => {
             count += 1;
             Ok(())
         }
-        Reader::Gone => Err(Stop::ReaderGone),
+        PipeState::Closed => Err(Stop::ReaderGone),
     });
     let header = u64::from(printed.format == LineFormat::Csv);
     match written {
@@ -104,7 +104,7 @@ pub fn run(
             if count <= header
                 && let Some(slip) = Suggestion::find(&printed.filter.to_string())
             {
-                super::say(&format!("Nothing matches. {}", slip.question()));
+                super::print_status(&format!("Nothing matches. {}", slip.question()));
             }
             output.finish()
         }
@@ -115,7 +115,11 @@ pub fn run(
 
 /// Which run can decrypt the links that earlier runs saved: the one that is running, otherwise the next one if the keyring
 /// stays as it is.
-fn opener(archive: &ReadOnlyJournal, directories: &Directories, keyring: &Keyring) -> Result<LinkOpener, CliError> {
+fn link_opener(
+    archive: &ReadOnlyJournal,
+    directories: &Directories,
+    keyring: &Keyring,
+) -> Result<LinkOpener, CliError> {
     if DataDirLock::is_held(directories.data())? {
         return Ok(LinkOpener::Run);
     }
@@ -126,7 +130,7 @@ fn opener(archive: &ReadOnlyJournal, directories: &Directories, keyring: &Keyrin
         Err(error) => {
             tracing::info!(%error, "links that were kept can't be opened");
             match error.cause() {
-                StoreError::Missing | StoreError::Stopped | StoreError::Failed(_) => LinkOpener::NotKnown,
+                StoreError::Missing | StoreError::Stopped | StoreError::Failed(_) => LinkOpener::Unknown,
                 _ => LinkOpener::NextRun(None),
             }
         }

@@ -21,7 +21,7 @@ use crate::protocol::visible;
 const DEFAULT: &str = "error,privicore_monitor=warn";
 
 /// Libraries capped at `debug`, by target prefix.
-const HELD: [&str; 15] = [
+const CAPPED_AT_DEBUG: [&str; 15] = [
     "async_tungstenite",
     "axum",
     "h2",
@@ -87,7 +87,7 @@ impl FromStr for LogFilter {
                 Some(_) => return Err(refused()),
             };
         }
-        Ok(Self { text: text.to_owned(), targets: held(targets) })
+        Ok(Self { text: text.to_owned(), targets: cap_libraries(targets) })
     }
 }
 
@@ -116,18 +116,19 @@ fn is_module_path(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-'))
 }
 
-/// Caps the libraries of [`HELD`] at `debug`. The longest matching target decides, so this caps both targets inside a library
+/// Caps the libraries of [`CAPPED_AT_DEBUG`] at `debug`. The longest matching target decides, so this caps both targets inside a library
 /// and the level that it inherits from a shorter target.
-fn held(asked: Targets) -> Targets {
+fn cap_libraries(asked: Targets) -> Targets {
     let of_its_own = |library: &str| {
         let longest =
             asked.iter().filter(|(target, _)| library.starts_with(target)).max_by_key(|(target, _)| target.len());
         longest.map_or_else(|| asked.default_level().unwrap_or(LevelFilter::OFF), |(_, level)| level)
     };
-    let libraries = HELD.into_iter().map(|library| (library.to_owned(), of_its_own(library).min(LevelFilter::DEBUG)));
+    let libraries =
+        CAPPED_AT_DEBUG.into_iter().map(|library| (library.to_owned(), of_its_own(library).min(LevelFilter::DEBUG)));
     let parts = asked
         .iter()
-        .filter(|(target, _)| HELD.iter().any(|library| target.starts_with(library)))
+        .filter(|(target, _)| CAPPED_AT_DEBUG.iter().any(|library| target.starts_with(library)))
         .map(|(target, level)| (target.to_owned(), level.min(LevelFilter::DEBUG)));
     let more: Vec<_> = libraries.chain(parts).collect();
     asked.with_targets(more)
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn libraries_that_log_frames_are_held_at_debug_whatever_is_asked() {
+    fn libraries_that_log_frames_are_capped_at_debug_whatever_the_filter() {
         for filter in [
             "trace",
             "tungstenite=trace",
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_logged_commands_no_terminal_and_is_one_line() {
+    fn a_log_record_is_one_line_without_terminal_control_characters() {
         #[derive(Debug, thiserror::Error)]
         #[error("\u{1b}]52;c;x\u{7}\n2026-01-01 ERROR forged\u{202e}\u{9b}2J")]
         struct Hostile;
@@ -241,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn by_default_only_trouble_is_logged() {
+    fn by_default_only_warnings_and_errors_are_logged() {
         let text = logged(DEFAULT, || {
             tracing::info!(target: "privicore_monitor::engine", "quiet");
             tracing::warn!(target: "zbus", "quiet");
@@ -265,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_filter_is_named_in_a_sentence() {
+    fn an_invalid_filter_is_named_in_the_error() {
         for (filter, part) in [
             ("loud", "loud"),
             ("", ""),

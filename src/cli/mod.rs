@@ -24,13 +24,13 @@ pub use error::CliError;
 pub use subcommand::{CliCommand, ExitCondition, Export, Format, Track, Watch};
 
 /// Prints an error's message on standard error.
-pub fn complain(error: &dyn std::error::Error) {
-    say(&error.to_string());
+pub fn print_error(error: &dyn std::error::Error) {
+    print_status(&error.to_string());
 }
 
 /// Prints one line on standard error, with control characters escaped. Write errors are ignored, so a closed standard error
 /// does not stop the program.
-fn say(sentence: &str) {
+fn print_status(sentence: &str) {
     use std::io::Write as _;
     drop(writeln!(std::io::stderr(), "privicore-monitor: {}", visible(sentence)));
 }
@@ -46,10 +46,10 @@ pub fn report_panics() {
         let place = panic.location().map(|location| format!(" at {location}")).unwrap_or_default();
         let thread = std::thread::current();
         let thread = thread.name().unwrap_or("without a name");
-        say(&format!("thread {thread} panicked{place}: {}", text.unwrap_or("for an unknown reason")));
+        print_status(&format!("thread {thread} panicked{place}: {}", text.unwrap_or("for an unknown reason")));
         let backtrace = Backtrace::capture();
         if backtrace.status() == BacktraceStatus::Captured {
-            backtrace.to_string().lines().for_each(say);
+            backtrace.to_string().lines().for_each(print_status);
         }
     }));
 }

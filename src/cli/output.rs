@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use crate::settings::atomic::{NewFile, WriteError, in_words};
+use crate::settings::atomic::{NewFile, WriteError, describe_io};
 
 use super::error::CliError;
 
@@ -22,11 +22,11 @@ pub(crate) enum Output {
 
 /// Whether something still reads the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reader {
+pub(crate) enum PipeState {
     /// The output accepts more lines.
-    Listens,
+    Open,
     /// The pipe is closed: stop writing.
-    Gone,
+    Closed,
 }
 
 impl Output {
@@ -45,15 +45,15 @@ impl Output {
     }
 
     /// Writes a line.
-    pub(crate) fn write(&mut self, line: &str) -> Result<Reader, CliError> {
+    pub(crate) fn write(&mut self, line: &str) -> Result<PipeState, CliError> {
         let written = self.writer().write_all(line.as_bytes());
-        self.judge(written)
+        self.pipe_state(written)
     }
 
     /// Flushes, and gives a file its name.
     pub(crate) fn finish(mut self) -> Result<(), CliError> {
         let flushed = self.writer().flush();
-        if self.judge(flushed)? == Reader::Gone {
+        if self.pipe_state(flushed)? == PipeState::Closed {
             return Ok(());
         }
         let Self::File { path, file } = self else { return Ok(()) };
@@ -61,10 +61,10 @@ impl Output {
             Ok(()) => Ok(()),
             Err(WriteError::NotWritten(source)) => Err(CliError::File { path, source }),
             Err(WriteError::NotConfirmed(error)) => {
-                super::say(&format!(
+                super::print_status(&format!(
                     "{} is written, but the system did not confirm it: {}. After a crash of the computer it may be gone.",
                     path.display(),
-                    in_words(&error)
+                    describe_io(&error)
                 ));
                 Ok(())
             }
@@ -79,10 +79,10 @@ impl Output {
         }
     }
 
-    fn judge(&self, written: io::Result<()>) -> Result<Reader, CliError> {
+    fn pipe_state(&self, written: io::Result<()>) -> Result<PipeState, CliError> {
         match (written, self) {
-            (Ok(()), _) => Ok(Reader::Listens),
-            (Err(error), _) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+            (Ok(()), _) => Ok(PipeState::Open),
+            (Err(error), _) if error.kind() == io::ErrorKind::BrokenPipe => Ok(PipeState::Closed),
             (Err(error), Self::Standard(_)) => Err(CliError::Output(error)),
             (Err(source), Self::Device { path, .. } | Self::File { path, .. }) => {
                 Err(CliError::File { path: path.clone(), source })
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_not_finished_is_not_there() {
+    fn an_unfinished_file_does_not_exist() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         let mut output = Output::open(Some(&path)).unwrap();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_named() {
+    fn a_missing_folder_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let error = Output::open(Some(&folder.path().join("gone/a.csv"))).unwrap_err().to_string();
         assert!(error.contains("gone/a.csv") || error.contains("gone\\a.csv"), "{error}");
@@ -118,7 +118,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_device_is_written_to_and_stays() {
+    fn a_device_is_written_to_and_not_replaced() {
         use std::os::unix::fs::FileTypeExt as _;
         let mut output = Output::open(Some(Path::new("/dev/null"))).unwrap();
         output.write("x\n").unwrap();

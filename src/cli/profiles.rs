@@ -44,7 +44,7 @@ impl EnvProfile {
         // The token lasts for this run only.
         profile.keep_signed_in = false;
         if listed.is_none() {
-            profile.id = lasting_id(&profile);
+            profile.id = stable_id(&profile);
             profile.name = name.map_or_else(|| profile.username.clone(), str::to_owned);
         }
         Some(Self { profile, password })
@@ -67,7 +67,7 @@ impl EnvProfile {
 
 /// The id of a profile that the settings don't have. The same user at the same backend always gets the same id, so that its
 /// journal continues at the next run. 128-bit FNV-1a.
-fn lasting_id(profile: &Profile) -> ProfileId {
+fn stable_id(profile: &Profile) -> ProfileId {
     let text = [profile.api.as_str(), "\n", &profile.username];
     let hash =
         text.iter().flat_map(|text| text.bytes()).fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |hash, byte| {
@@ -84,7 +84,7 @@ impl ProfileNames {
     /// The names in the settings, and that of the profile from the environment.
     pub(crate) fn of(settings: &Settings, guest: Option<&EnvProfile>) -> Self {
         let mut names = Self::default();
-        names.learn(settings);
+        names.add_settings(settings);
         if let Some(EnvProfile { profile, .. }) = guest {
             names.0.insert(profile.id, profile.name.clone());
         }
@@ -92,12 +92,12 @@ impl ProfileNames {
     }
 
     /// Adds the names in the settings.
-    pub(crate) fn learn(&mut self, settings: &Settings) {
+    pub(crate) fn add_settings(&mut self, settings: &Settings) {
         self.0.extend(settings.profiles.iter().map(|profile| (profile.id, profile.name.clone())));
     }
 
     /// Adds the names that the journal has, for profiles without a name.
-    pub(crate) fn learn_kept(&mut self, kept: BTreeMap<ProfileId, String>) {
+    pub(crate) fn add_stored(&mut self, kept: BTreeMap<ProfileId, String>) {
         for (profile, name) in kept {
             self.0.entry(profile).or_insert(name);
         }
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_that_the_settings_know_keeps_its_id_and_addresses() {
+    fn a_user_in_the_settings_keeps_its_id_and_addresses() {
         let settings = settings();
         let known = settings.profiles.first().unwrap();
         for (environment, name) in
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn another_user_has_the_same_id_at_each_run() {
+    fn a_user_that_is_not_in_the_settings_has_the_same_id_in_each_run() {
         let of = |api, user| EnvProfile::of(&environment(Some(api), Some(user)), &settings(), None).unwrap().profile;
         let one = of("http://localhost:1", "a");
         assert_eq!(one.id, of("http://localhost:1", "a").id);
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_cannot_be_used_are_wrong_usage() {
+    fn invalid_addresses_are_usage_errors() {
         for api in ["nonsense", "http://example.com", "https://me:pw@example.com"] {
             let guest = EnvProfile::of(&environment(Some(api), Some("a")), &settings(), None).unwrap();
             let error = guest.check().unwrap_err();

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// # Errors
 ///
 /// If the system does not let the program install a handler; then the signal's default action stays.
-pub async fn asked_to_end() -> io::Result<()> {
+pub async fn wait_for_end() -> io::Result<()> {
     listen()?.await;
     Ok(())
 }
@@ -20,7 +20,7 @@ pub async fn asked_to_end() -> io::Result<()> {
 /// # Errors
 ///
 /// If the system refuses a thread or a signal handler.
-pub fn ends() -> io::Result<Arc<AtomicBool>> {
+pub fn end_flag() -> io::Result<Arc<AtomicBool>> {
     let asked = Arc::new(AtomicBool::new(false));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = {

@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_goal_is_an_id_or_a_label() {
+    fn an_exit_condition_is_an_id_or_a_label() {
         assert_eq!("final:a:b".parse(), Ok(ExitCondition::Final("a:b".into())));
         assert_eq!("label:night run".parse(), Ok(ExitCondition::Label("night run".into())));
         for text in ["", "final", "final:", "label: ", "other:x"] {

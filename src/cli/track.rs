@@ -17,7 +17,7 @@ use super::profiles::{EnvProfile, ProfileNames};
 use super::subcommand::Track;
 
 /// How long a process that starts or ends may take until it listens, or until the journal is free.
-const PATIENCE: Duration = Duration::from_secs(10);
+const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -27,16 +27,16 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///
 /// If no process accepted them, with the reason.
 pub fn run(
-    wanted: &Track,
+    arguments: &Track,
     profile: Option<&str>,
     directories: &Directories,
     environment: &Environment,
     clock: Clock,
 ) -> Result<usize, CliError> {
-    let tracking = TrackRequest::new(profile.map(str::to_owned), &wanted.ids, wanted.label.as_deref())?;
+    let tracking = TrackRequest::new(profile.map(str::to_owned), &arguments.ids, arguments.label.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::System)?;
     runtime.block_on(async {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + RETRY_TIMEOUT;
         loop {
             match DataDirLock::take(directories.data()) {
                 Ok(holder) => {
@@ -44,7 +44,7 @@ pub fn run(
                     drop(holder);
                     return count;
                 }
-                Err(JournalError::Held { .. }) => {}
+                Err(JournalError::Locked { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
             match ipc::ask(directories.data(), &tracking) {
@@ -66,7 +66,7 @@ async fn write(
     environment: &Environment,
     clock: Clock,
 ) -> Result<usize, CliError> {
-    let profile = whose(&tracking, directories, environment)?;
+    let profile = profile_to_track(&tracking, directories, environment)?;
     let Opened { journal, clock: kept, .. } = Journal::open(directories.data())?;
     let now = EngineClock::resumed(kept.as_ref(), clock).now();
     let count = tracking.len();
@@ -77,10 +77,14 @@ async fn write(
 }
 
 /// The profile that the ids belong to: the one named by `--profile`, the one that the environment signs in, or the only one.
-fn whose(tracking: &TrackRequest, directories: &Directories, environment: &Environment) -> Result<ProfileId, CliError> {
+fn profile_to_track(
+    tracking: &TrackRequest,
+    directories: &Directories,
+    environment: &Environment,
+) -> Result<ProfileId, CliError> {
     let (_store, settings, said) = Store::open_read_only(directories)?;
     if let Some(sentence) = &said {
-        super::say(sentence);
+        super::print_status(sentence);
     }
     let guest = EnvProfile::of(environment, &settings, tracking.profile.as_deref());
     if let Some(guest) = guest {

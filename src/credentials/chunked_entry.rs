@@ -11,7 +11,7 @@ use super::store::{SecretStore, StoreError};
 const HEAD: &str = "\0split ";
 
 /// Maximum number of chunks that is accepted; a token is a few thousand bytes.
-const MOST: usize = 64;
+const MAX_CHUNKS: usize = 64;
 
 /// The head of a split secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,18 +22,18 @@ struct Head {
 }
 
 impl Head {
-    fn read(bytes: &[u8]) -> Option<Result<Self, StoreError>> {
+    fn parse(bytes: &[u8]) -> Option<Result<Self, StoreError>> {
         let rest = bytes.strip_prefix(HEAD.as_bytes())?;
         let read = || {
             let mut words = str::from_utf8(rest).ok()?.split(' ');
             let set = words.next()?.parse().ok()?;
             let (count, size) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-            (count <= MOST && words.next().is_none()).then_some(Self { set, count, size })
+            (count <= MAX_CHUNKS && words.next().is_none()).then_some(Self { set, count, size })
         };
         Some(read().ok_or(StoreError::Damaged))
     }
 
-    fn write(self) -> String {
+    fn format(self) -> String {
         format!("{HEAD}{} {} {}", self.set, self.count, self.size)
     }
 
@@ -45,7 +45,7 @@ impl Head {
 /// The head under a user name, if there is a readable one.
 fn head(store: &mut dyn SecretStore, user: &str) -> Result<Option<Head>, StoreError> {
     let entry = store.get(user)?;
-    Ok(entry.and_then(|bytes| Head::read(&bytes)).and_then(Result::ok))
+    Ok(entry.and_then(|bytes| Head::parse(&bytes)).and_then(Result::ok))
 }
 
 /// Stores a secret under a user name, in as many chunks as the store's limit requires.
@@ -59,13 +59,13 @@ pub(crate) fn set(store: &mut dyn SecretStore, user: &str, secret: &[u8]) -> Res
     } else {
         let set = if before.is_some_and(|head| head.set == 'a') { 'b' } else { 'a' };
         let new = Head { set, count: secret.len().div_ceil(limit), size: secret.len() };
-        if new.count > MOST {
+        if new.count > MAX_CHUNKS {
             return Err(StoreError::failed("the token is too long for it"));
         }
         for (name, piece) in new.names(user).zip(secret.chunks(limit)) {
             store.set(&name, piece)?;
         }
-        store.set(user, new.write().as_bytes())?;
+        store.set(user, new.format().as_bytes())?;
     }
     before.into_iter().flat_map(|head| head.names(user)).try_for_each(|name| store.delete(&name))
 }
@@ -73,7 +73,7 @@ pub(crate) fn set(store: &mut dyn SecretStore, user: &str, secret: &[u8]) -> Res
 /// The complete secret under a user name.
 pub(crate) fn get(store: &mut dyn SecretStore, user: &str) -> Result<Option<SecretBytes>, StoreError> {
     let Some(entry) = store.get(user)? else { return Ok(None) };
-    let head = match Head::read(&entry) {
+    let head = match Head::parse(&entry) {
         Some(head) => head?,
         None => return Ok(Some(entry)),
     };

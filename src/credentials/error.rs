@@ -10,33 +10,33 @@ pub enum Operation {
     /// Reading the stored token.
     Reading,
     /// Deleting the stored token.
-    Forgetting,
+    Deleting,
     /// Storing the key of a profile's payloads.
     StoringKey,
     /// Reading that key.
     ReadingKey,
     /// Deleting that key.
-    ForgettingKey,
+    DeletingKey,
     /// Reading or creating the key with which the journal seals links.
     Sealing,
 }
 
 /// A keyring operation failed. The text says what happened, what that means, and what to do; it contains no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{cause} {} {}", meaning(*doing), remedy(cause, *doing))]
+#[error("{cause} {} {}", meaning(*operation), remedy(cause, *operation))]
 pub struct KeyringError {
-    doing: Operation,
+    operation: Operation,
     cause: StoreError,
 }
 
 impl KeyringError {
-    pub(crate) fn new(doing: Operation, cause: StoreError) -> Self {
-        Self { doing, cause }
+    pub(crate) fn new(operation: Operation, cause: StoreError) -> Self {
+        Self { operation, cause }
     }
 
     /// The operation that failed.
-    pub fn doing(&self) -> Operation {
-        self.doing
+    pub fn operation(&self) -> Operation {
+        self.operation
     }
 
     /// Why it failed.
@@ -45,25 +45,25 @@ impl KeyringError {
     }
 }
 
-fn meaning(doing: Operation) -> &'static str {
-    match doing {
+fn meaning(operation: Operation) -> &'static str {
+    match operation {
         Operation::Storing => "You are signed in for this session only.",
         Operation::Reading => "This profile could not be signed in by itself.",
-        Operation::Forgetting => "The token may still be in it.",
+        Operation::Deleting => "The token may still be in it.",
         Operation::StoringKey => "The key of this profile's data is known for this session only.",
         Operation::ReadingKey => "The key of this profile's data is not known: what is saved stays encrypted.",
-        Operation::ForgettingKey => "The key of this profile's data may still be in it.",
+        Operation::DeletingKey => "The key of this profile's data may still be in it.",
         Operation::Sealing => "Links to data are kept in memory only: after a restart, request the data again.",
     }
 }
 
-fn remedy(cause: &StoreError, doing: Operation) -> String {
+fn remedy(cause: &StoreError, operation: Operation) -> String {
     let mend = match cause {
-        StoreError::NoDefaultCollection | StoreError::TimedOut if doing == Operation::Reading => {
+        StoreError::NoDefaultCollection | StoreError::TimedOut if operation == Operation::Reading => {
             return "Unlock it: it is asked again every 10 seconds. Or sign in.".to_owned();
         }
-        StoreError::Missing if doing == Operation::Sealing => "Set one up, such as GNOME Keyring or KWallet",
-        StoreError::Stopped | StoreError::Failed(_) if doing == Operation::Sealing => {
+        StoreError::Missing if operation == Operation::Sealing => "Set one up, such as GNOME Keyring or KWallet",
+        StoreError::Stopped | StoreError::Failed(_) if operation == Operation::Sealing => {
             return "Start this program again to have them kept.".to_owned();
         }
         StoreError::Locked => "Unlock it",
@@ -72,18 +72,18 @@ fn remedy(cause: &StoreError, doing: Operation) -> String {
         StoreError::Refused => "Unlock it and let Privicore Monitor use it",
         StoreError::TimedOut => "Answer it",
         StoreError::Stopped | StoreError::Failed(_) => "Start this program again",
-        StoreError::Damaged if doing == Operation::ReadingKey => {
+        StoreError::Damaged if operation == Operation::ReadingKey => {
             return "Enter the key again to replace it.".to_owned();
         }
-        StoreError::Damaged if doing == Operation::Reading => return "Sign in again to replace it.".to_owned(),
-        StoreError::NotKept | StoreError::Damaged => "Look for privicore-monitor in your system's password manager",
+        StoreError::Damaged if operation == Operation::Reading => return "Sign in again to replace it.".to_owned(),
+        StoreError::NotStored | StoreError::Damaged => "Look for privicore-monitor in your system's password manager",
     };
-    let then = match doing {
+    let then = match operation {
         Operation::Storing => "sign in again to be kept signed in",
         Operation::Reading => "connect, or sign in",
-        Operation::Forgetting => "sign out again, or delete the entry of privicore-monitor there",
+        Operation::Deleting => "sign out again, or delete the entry of privicore-monitor there",
         Operation::StoringKey | Operation::ReadingKey => "enter the key again",
-        Operation::ForgettingKey => "take the key away again, or delete the entry of privicore-monitor there",
+        Operation::DeletingKey => "take the key away again, or delete the entry of privicore-monitor there",
         Operation::Sealing => "start this program again to have them kept",
     };
     format!("{mend}, then {then}.")

@@ -26,23 +26,23 @@ use crate::settings::ProfileId;
 
 pub use error::{KeyringError, Operation};
 pub use seal::{JournalId, SealKey};
-pub use secret_bytes::{DEADLINE, SecretBytes};
+pub use secret_bytes::{SecretBytes, TIMEOUT};
 pub use store::{MemoryStore, SecretStore, StoreError};
 
 /// Capacity of the thread's request queue. When it is full, callers wait, within their own deadlines.
-const WAITING: usize = 16;
+const QUEUE: usize = 16;
 
 /// A handle to the keyring; clones share it. The thread ends with the last handle.
 #[derive(Clone)]
-pub struct Keyring(Way);
+pub struct Keyring(Backend);
 
 /// How requests reach the store.
 #[derive(Clone)]
-enum Way {
+enum Backend {
     /// On a separate thread.
     Thread(mpsc::Sender<Request>),
     /// In the caller: for a store that never blocks.
-    InPlace(Arc<Mutex<Box<dyn SecretStore>>>),
+    Inline(Arc<Mutex<Box<dyn SecretStore>>>),
 }
 
 /// A request to the thread.
@@ -60,7 +60,7 @@ enum Task {
     Read(String),
     /// Same, unless the keyring is locked.
     ReadUnlocked(String),
-    Forget(String),
+    Delete(String),
     /// Reads the entry; if it has no key, stores this one.
     Seal(String, SecretBytes),
 }
@@ -74,23 +74,23 @@ impl Keyring {
 
     /// A keyring in memory, dropped with the last handle, that never touches the operating system: for the sandbox.
     pub fn in_memory() -> Self {
-        Self::in_place(Box::new(MemoryStore::default()))
+        Self::inline(Box::new(MemoryStore::default()))
     }
 
     /// A keyring on another store, which may block, on its own thread.
     pub fn with_store(store: Box<dyn SecretStore>) -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING);
+        let (sender, receiver) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new().name("keyring".to_owned()).spawn(move || run(store, receiver));
         if let Err(error) = thread {
             // The receiver is dropped with the closure, so every request reports that the keyring has stopped.
             tracing::error!(%error, "the keyring's thread could not be started");
         }
-        Self(Way::Thread(sender))
+        Self(Backend::Thread(sender))
     }
 
     /// A keyring on a store that never blocks: called in the caller, so that no clock advances meanwhile.
-    pub fn in_place(store: Box<dyn SecretStore>) -> Self {
-        Self(Way::InPlace(Arc::new(Mutex::new(store))))
+    pub fn inline(store: Box<dyn SecretStore>) -> Self {
+        Self(Backend::Inline(Arc::new(Mutex::new(store))))
     }
 
     /// Stores a profile's token, replacing an older one, and reads it back to verify it.
@@ -100,7 +100,7 @@ impl Keyring {
     /// If it is not stored. If the caller has timed out, the token is deleted again when the keyring answers.
     pub async fn store_token(&self, profile: ProfileId, token: &AuthorizationToken) -> Result<(), KeyringError> {
         let secret = SecretBytes::new(token.expose().as_bytes().to_vec());
-        let answer = self.ask(Task::Store(user_name(profile), secret)).await;
+        let answer = self.request(Task::Store(user_name(profile), secret)).await;
         answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Operation::Storing, cause))
     }
 
@@ -110,7 +110,7 @@ impl Keyring {
     ///
     /// If the keyring fails, or returns something that is not a token.
     pub async fn token(&self, profile: ProfileId) -> Result<Option<AuthorizationToken>, KeyringError> {
-        let read = match self.ask(Task::Read(user_name(profile))).await {
+        let read = match self.request(Task::Read(user_name(profile))).await {
             Ok(None) => Ok(None),
             Ok(Some(bytes)) => match str::from_utf8(&bytes) {
                 Ok(text) if !text.is_empty() => Ok(Some(AuthorizationToken::new(text))),
@@ -126,9 +126,9 @@ impl Keyring {
     /// # Errors
     ///
     /// If the token may still be stored.
-    pub async fn forget_token(&self, profile: ProfileId) -> Result<(), KeyringError> {
-        let answer = self.ask(Task::Forget(user_name(profile))).await;
-        answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Operation::Forgetting, cause))
+    pub async fn delete_token(&self, profile: ProfileId) -> Result<(), KeyringError> {
+        let answer = self.request(Task::Delete(user_name(profile))).await;
+        answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Operation::Deleting, cause))
     }
 
     /// Stores the key of a profile's payloads, replacing an older one, and reads it back to verify it.
@@ -137,7 +137,7 @@ impl Keyring {
     ///
     /// If it is not stored. If the caller has timed out, the key is deleted again when the keyring answers.
     pub async fn store_data_key(&self, profile: ProfileId, key: &DataKey) -> Result<(), KeyringError> {
-        let answer = self.ask(Task::Store(data_key_name(profile), SecretBytes::new(key.expose().to_vec()))).await;
+        let answer = self.request(Task::Store(data_key_name(profile), SecretBytes::new(key.expose().to_vec()))).await;
         answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Operation::StoringKey, cause))
     }
 
@@ -147,7 +147,7 @@ impl Keyring {
     ///
     /// If the keyring fails, or returns something that is not a key.
     pub async fn data_key(&self, profile: ProfileId) -> Result<Option<DataKey>, KeyringError> {
-        let read = self.ask(Task::Read(data_key_name(profile))).await.and_then(|found| {
+        let read = self.request(Task::Read(data_key_name(profile))).await.and_then(|found| {
             found
                 .map(|bytes| bytes.as_slice().try_into().map(DataKey::new).map_err(|_length| StoreError::Damaged))
                 .transpose()
@@ -160,9 +160,9 @@ impl Keyring {
     /// # Errors
     ///
     /// If the key may still be stored.
-    pub async fn forget_data_key(&self, profile: ProfileId) -> Result<(), KeyringError> {
-        let answer = self.ask(Task::Forget(data_key_name(profile))).await;
-        answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Operation::ForgettingKey, cause))
+    pub async fn delete_data_key(&self, profile: ProfileId) -> Result<(), KeyringError> {
+        let answer = self.request(Task::Delete(data_key_name(profile))).await;
+        answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Operation::DeletingKey, cause))
     }
 
     /// The key with which a journal seals secrets. If there is none yet, a random one is created, stored, and read back to verify
@@ -173,11 +173,11 @@ impl Keyring {
     /// If it is not known or not stored. A key that is stored after its caller has timed out stays for the next time.
     pub async fn seal_key(&self, journal: JournalId) -> Result<SealKey, KeyringError> {
         let answer = match SealKey::random() {
-            Ok(fresh) => self.ask(Task::Seal(seal_name(journal), fresh.into_bytes())).await,
+            Ok(fresh) => self.request(Task::Seal(seal_name(journal), fresh.into_bytes())).await,
             Err(cause) => Err(cause),
         };
         answer
-            .and_then(|bytes| bytes.and_then(SealKey::of).ok_or(StoreError::NotKept))
+            .and_then(|bytes| bytes.and_then(SealKey::of).ok_or(StoreError::NotStored))
             .map_err(|cause| KeyringError::new(Operation::Sealing, cause))
     }
 
@@ -188,23 +188,23 @@ impl Keyring {
     ///
     /// If the keyring is locked or fails.
     pub async fn known_seal_key(&self, journal: JournalId) -> Result<Option<SealKey>, KeyringError> {
-        let answer = self.ask(Task::ReadUnlocked(seal_name(journal))).await;
+        let answer = self.request(Task::ReadUnlocked(seal_name(journal))).await;
         answer.map(|bytes| bytes.and_then(SealKey::of)).map_err(|cause| KeyringError::new(Operation::Sealing, cause))
     }
 
-    async fn ask(&self, task: Task) -> Answer {
+    async fn request(&self, task: Task) -> Answer {
         match &self.0 {
-            Way::InPlace(store) => {
+            Backend::Inline(store) => {
                 let mut store = store.lock();
                 serve(store.as_mut(), &task)
             }
-            Way::Thread(sender) => {
+            Backend::Thread(sender) => {
                 let (reply, answer) = oneshot::channel();
                 let asked = async {
                     sender.send(Request { task, reply }).await.map_err(|_ended| StoreError::Stopped)?;
                     answer.await.map_err(|_ended| StoreError::Stopped)?
                 };
-                tokio::time::timeout(DEADLINE, asked).await.unwrap_or(Err(StoreError::TimedOut))
+                tokio::time::timeout(TIMEOUT, asked).await.unwrap_or(Err(StoreError::TimedOut))
             }
         }
     }
@@ -213,8 +213,8 @@ impl Keyring {
 impl std::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.0 {
-            Way::Thread(_) => "Keyring(thread)",
-            Way::InPlace(_) => "Keyring(in place)",
+            Backend::Thread(_) => "Keyring(thread)",
+            Backend::Inline(_) => "Keyring(in place)",
         })
     }
 }
@@ -239,7 +239,7 @@ fn run(mut store: Box<dyn SecretStore>, mut requests: mpsc::Receiver<Request>) {
     while let Some(Request { task, reply }) = requests.blocking_recv() {
         let needless = match task {
             Task::Store(..) | Task::Read(_) | Task::ReadUnlocked(_) | Task::Seal(..) => reply.is_closed(),
-            Task::Forget(_) => false,
+            Task::Delete(_) => false,
         };
         if needless {
             continue;
@@ -261,29 +261,29 @@ fn run(mut store: Box<dyn SecretStore>, mut requests: mpsc::Receiver<Request>) {
 
 fn serve(store: &mut dyn SecretStore, task: &Task) -> Answer {
     match task {
-        Task::Store(user, secret) => keep(store, user, secret).map(|_kept| None),
+        Task::Store(user, secret) => store_verified(store, user, secret).map(|_kept| None),
         Task::Read(user) => match chunked_entry::get(store, user)? {
             Some(secret) => Ok(Some(secret)),
-            None => store.doubt().map_or(Ok(None), Err),
+            None => store.uncertainty().map_or(Ok(None), Err),
         },
         Task::ReadUnlocked(_) if store.is_locked() => Err(StoreError::Locked),
         Task::ReadUnlocked(user) => chunked_entry::get(store, user),
-        Task::Forget(user) => chunked_entry::delete(store, user).map(|()| None),
+        Task::Delete(user) => chunked_entry::delete(store, user).map(|()| None),
         Task::Seal(user, fresh) => match chunked_entry::get(store, user) {
             Ok(Some(kept)) if kept.len() == SealKey::LENGTH => Ok(Some(kept)),
             // A new key could replace one that was only not found: what that one sealed would never open again.
-            Ok(None) if let Some(doubt) = store.doubt() => Err(doubt),
+            Ok(None) if let Some(doubt) = store.uncertainty() => Err(doubt),
             // What is stored is not a key and opens nothing, so replacing it loses nothing.
-            Ok(_) | Err(StoreError::Damaged) => keep(store, user, fresh).map(Some),
+            Ok(_) | Err(StoreError::Damaged) => store_verified(store, user, fresh).map(Some),
             Err(cause) => Err(cause),
         },
     }
 }
 
 /// Stores a secret and reads it back; only then it counts as stored.
-fn keep(store: &mut dyn SecretStore, user: &str, secret: &SecretBytes) -> Result<SecretBytes, StoreError> {
+fn store_verified(store: &mut dyn SecretStore, user: &str, secret: &SecretBytes) -> Result<SecretBytes, StoreError> {
     chunked_entry::set(store, user, secret)?;
-    chunked_entry::get(store, user)?.filter(|kept| kept == secret).ok_or(StoreError::NotKept)
+    chunked_entry::get(store, user)?.filter(|kept| kept == secret).ok_or(StoreError::NotStored)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::zeroize::Zeroizing;
 
 /// How long a caller waits: long enough to type a password into the keyring's prompt.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The bytes of a secret, wiped when dropped.
 pub type SecretBytes = Zeroizing<Vec<u8>>;

@@ -33,7 +33,7 @@ pub trait SecretStore: Send {
     }
 
     /// Why a secret may be stored although [`Self::get`] found none; `None` if there is no such reason.
-    fn doubt(&mut self) -> Option<StoreError> {
+    fn uncertainty(&mut self) -> Option<StoreError> {
         None
     }
 
@@ -62,12 +62,12 @@ pub enum StoreError {
     /// It has not answered within [`super::secret_bytes::DEADLINE`].
     #[error(
         "The system keyring has not answered for {} s; it may be waiting for you in a window of its own.",
-        super::secret_bytes::DEADLINE.as_secs()
+        super::secret_bytes::TIMEOUT.as_secs()
     )]
     TimedOut,
     /// It accepted the secret, but returns another one or none.
     #[error("The system keyring took what it was given but does not give it back.")]
-    NotKept,
+    NotStored,
     /// The stored bytes are not what was stored there.
     #[error("The system keyring holds something for this profile that is not a token.")]
     Damaged,
@@ -81,14 +81,14 @@ pub enum StoreError {
 
 impl StoreError {
     /// Maximum length of the shown detail, in characters.
-    const LONGEST: usize = 160;
+    const MAX_DETAIL: usize = 160;
 
     /// A failure with the system's text, shortened to one line.
     pub fn failed(words: &str) -> Self {
         let line: String = words
             .chars()
             .map(|character| if character.is_control() { ' ' } else { character })
-            .take(Self::LONGEST)
+            .take(Self::MAX_DETAIL)
             .collect();
         Self::Failed(line.trim().trim_end_matches('.').into())
     }

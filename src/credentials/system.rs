@@ -19,7 +19,7 @@ pub(crate) struct SystemStore;
 
 impl SystemStore {
     fn entry(user: &str) -> Result<keyring::v1::Entry, StoreError> {
-        keyring::v1::Entry::new(SERVICE, user).map_err(in_our_words)
+        keyring::v1::Entry::new(SERVICE, user).map_err(map_error)
     }
 }
 
@@ -28,7 +28,7 @@ impl SecretStore for SystemStore {
         match Self::entry(user)?.get_secret() {
             Ok(secret) => Ok(Some(SecretBytes::new(secret))),
             Err(Error::NoEntry) => Ok(None),
-            Err(error) => Err(in_our_words(error)),
+            Err(error) => Err(map_error(error)),
         }
     }
 
@@ -38,9 +38,9 @@ impl SecretStore for SystemStore {
             Ok(()) => Ok(()),
             Err(Error::Ambiguous(several)) => {
                 delete_all(&several)?;
-                entry.set_secret(secret).map_err(in_our_words)
+                entry.set_secret(secret).map_err(map_error)
             }
-            Err(error) => Err(in_our_words(error)),
+            Err(error) => Err(map_error(error)),
         }
     }
 
@@ -48,7 +48,7 @@ impl SecretStore for SystemStore {
         match Self::entry(user)?.delete_credential() {
             Ok(()) | Err(Error::NoEntry) => Ok(()),
             Err(Error::Ambiguous(several)) => delete_all(&several),
-            Err(error) => Err(in_our_words(error)),
+            Err(error) => Err(map_error(error)),
         }
     }
 
@@ -63,7 +63,7 @@ impl SecretStore for SystemStore {
     }
 
     #[cfg(all(unix, not(target_os = "macos")))]
-    fn doubt(&mut self) -> Option<StoreError> {
+    fn uncertainty(&mut self) -> Option<StoreError> {
         use secret_service::EncryptionType;
         use secret_service::blocking::SecretService;
         // A locked service may find nothing without a prompt: KeePassXC does, if configured so.
@@ -81,12 +81,12 @@ impl SecretStore for SystemStore {
 fn delete_all(entries: &[keyring_core::Entry]) -> Result<(), StoreError> {
     entries.iter().try_for_each(|entry| match entry.delete_credential() {
         Ok(()) | Err(Error::NoEntry) => Ok(()),
-        Err(error) => Err(in_our_words(error)),
+        Err(error) => Err(map_error(error)),
     })
 }
 
 /// Converts an error without exposing the secret: `BadEncoding` and `BadDataFormat` contain it, so nothing of theirs is used.
-fn in_our_words(error: Error) -> StoreError {
+fn map_error(error: Error) -> StoreError {
     match error {
         Error::NoDefaultStore => StoreError::Missing,
         Error::NoStorageAccess(cause) => of_secret_service(&*cause).unwrap_or(StoreError::Refused),
@@ -133,17 +133,17 @@ mod tests {
             Error::BadEncoding(b"CANARY".to_vec()),
             Error::BadDataFormat(b"CANARY".to_vec(), "the bytes were CANARY".into()),
         ] {
-            let ours = in_our_words(error);
+            let ours = map_error(error);
             assert_eq!(ours, StoreError::Damaged);
             assert!(!format!("{ours} {ours:?}").contains("CANARY"), "a secret showed itself: {ours:?}");
         }
     }
 
     #[test]
-    fn the_platforms_errors_become_ours() {
-        assert_eq!(in_our_words(Error::NoStorageAccess("it is locked".into())), StoreError::Refused, "words decide");
-        assert_eq!(in_our_words(Error::NoDefaultStore), StoreError::Missing);
-        let failed = in_our_words(Error::PlatformFailure("line one\nline two.".into())).to_string();
+    fn the_platforms_errors_are_converted() {
+        assert_eq!(map_error(Error::NoStorageAccess("it is locked".into())), StoreError::Refused, "words decide");
+        assert_eq!(map_error(Error::NoDefaultStore), StoreError::Missing);
+        let failed = map_error(Error::PlatformFailure("line one\nline two.".into())).to_string();
         assert_eq!(failed, "The system keyring failed: Platform failure: line one line two.");
     }
 
@@ -151,7 +151,7 @@ mod tests {
     /// one day, this fails.
     #[cfg(all(unix, not(target_os = "macos")))]
     #[test]
-    fn the_secret_services_errors_are_known_by_their_kind() {
+    fn the_secret_services_errors_are_recognised_by_their_kind() {
         use secret_service::Error as Service;
         use zbus_secret_service_keyring_store::errors::decode_error;
         for (error, ours) in [
@@ -161,7 +161,7 @@ mod tests {
             (Service::Prompt, StoreError::Refused),
             (Service::PromptDisconnected, StoreError::Refused),
         ] {
-            assert_eq!(in_our_words(decode_error(error)), ours);
+            assert_eq!(map_error(decode_error(error)), ours);
         }
     }
 }

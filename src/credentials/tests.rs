@@ -8,7 +8,7 @@ use crate::settings::ProfileId;
 
 use super::error::KeyringError;
 use super::seal::{JournalId, SealKey};
-use super::secret_bytes::{DEADLINE, SecretBytes};
+use super::secret_bytes::{SecretBytes, TIMEOUT};
 use super::store::{MemoryStore, SecretStore, StoreError};
 use super::*;
 
@@ -18,16 +18,16 @@ struct Scripted(Arc<Mutex<Script>>);
 
 #[derive(Default)]
 struct Script {
-    held: BTreeMap<String, Vec<u8>>,
+    stored: BTreeMap<String, Vec<u8>>,
     limit: Option<usize>,
     /// Fails every call.
     fails: Option<StoreError>,
     /// Reports success of `set` without storing.
-    forgetful: bool,
+    loses_writes: bool,
     /// Panics at the next call.
     panics: bool,
     /// Finds nothing, and doubts that there is nothing.
-    doubts: bool,
+    is_uncertain: bool,
     /// Number of further calls of `set` that succeed.
     sets_left: Option<usize>,
 }
@@ -38,7 +38,7 @@ impl Scripted {
     }
 
     fn names(&self) -> Vec<String> {
-        self.script().held.keys().cloned().collect()
+        self.script().stored.keys().cloned().collect()
     }
 }
 
@@ -53,7 +53,7 @@ impl SecretStore for Scripted {
     fn get(&mut self, user: &str) -> Result<Option<SecretBytes>, StoreError> {
         let mut script = self.script();
         script.check()?;
-        Ok(script.held.get(user).filter(|_| !script.doubts).cloned().map(SecretBytes::new))
+        Ok(script.stored.get(user).filter(|_| !script.is_uncertain).cloned().map(SecretBytes::new))
     }
 
     fn set(&mut self, user: &str, secret: &[u8]) -> Result<(), StoreError> {
@@ -63,8 +63,8 @@ impl SecretStore for Scripted {
         if let Some(left) = &mut script.sets_left {
             *left = left.checked_sub(1).ok_or(StoreError::Refused)?;
         }
-        if !script.forgetful {
-            script.held.insert(user.to_owned(), secret.to_vec());
+        if !script.loses_writes {
+            script.stored.insert(user.to_owned(), secret.to_vec());
         }
         Ok(())
     }
@@ -72,12 +72,12 @@ impl SecretStore for Scripted {
     fn delete(&mut self, user: &str) -> Result<(), StoreError> {
         let mut script = self.script();
         script.check()?;
-        script.held.remove(user);
+        script.stored.remove(user);
         Ok(())
     }
 
-    fn doubt(&mut self) -> Option<StoreError> {
-        self.script().doubts.then_some(StoreError::NoDefaultCollection)
+    fn uncertainty(&mut self) -> Option<StoreError> {
+        self.script().is_uncertain.then_some(StoreError::NoDefaultCollection)
     }
 
     fn limit(&self) -> Option<usize> {
@@ -129,7 +129,7 @@ impl SecretStore for Gated {
     }
 }
 
-const CAUSES: [StoreError; 4] = [StoreError::Locked, StoreError::Missing, StoreError::Refused, StoreError::NotKept];
+const CAUSES: [StoreError; 4] = [StoreError::Locked, StoreError::Missing, StoreError::Refused, StoreError::NotStored];
 
 fn profile() -> ProfileId {
     ProfileId::from_u128(0x1d5d_9d3c_7c4c_4d2f_8b43_2f6e_0d3a_9a11)
@@ -138,7 +138,7 @@ fn profile() -> ProfileId {
 const USER: &str = "token:1d5d9d3c-7c4c-4d2f-8b43-2f6e0d3a9a11";
 
 #[tokio::test]
-async fn a_token_is_kept_read_and_forgotten() {
+async fn a_token_is_stored_read_and_deleted() {
     let scripted = Scripted::default();
     for keyring in [Keyring::in_memory(), Keyring::with_store(Box::new(scripted.clone()))] {
         assert_eq!(keyring.token(profile()).await.unwrap(), None, "an entry that is missing is no error");
@@ -148,19 +148,19 @@ async fn a_token_is_kept_read_and_forgotten() {
             assert_eq!(keyring.token(profile()).await.unwrap(), Some(token));
         }
         assert_eq!(keyring.token(ProfileId::from_u128(1)).await.unwrap(), None, "a token went to another profile");
-        keyring.forget_token(profile()).await.unwrap();
-        keyring.forget_token(profile()).await.unwrap();
+        keyring.delete_token(profile()).await.unwrap();
+        keyring.delete_token(profile()).await.unwrap();
         assert_eq!(keyring.token(profile()).await.unwrap(), None);
     }
     assert_eq!(scripted.names(), [""; 0], "something stayed behind");
 }
 
 #[tokio::test]
-async fn the_entry_is_named_as_promised_and_holds_the_bytes_of_the_token() {
+async fn the_entry_has_the_documented_name_and_the_bytes_of_the_token() {
     let scripted = Scripted::default();
     let keyring = Keyring::with_store(Box::new(scripted.clone()));
     keyring.store_token(profile(), &AuthorizationToken::new("T-größe")).await.unwrap();
-    assert_eq!(scripted.script().held, BTreeMap::from([(USER.to_owned(), "T-größe".as_bytes().to_vec())]));
+    assert_eq!(scripted.script().stored, BTreeMap::from([(USER.to_owned(), "T-größe".as_bytes().to_vec())]));
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn every_failure_says_what_it_means_and_what_to_do() {
         let errors = [
             (keyring.store_token(profile(), &token).await.unwrap_err(), "You are signed in for this session only."),
             (keyring.token(profile()).await.unwrap_err(), "could not be signed in by itself."),
-            (keyring.forget_token(profile()).await.unwrap_err(), "The token may still be in it."),
+            (keyring.delete_token(profile()).await.unwrap_err(), "The token may still be in it."),
             (refused(keyring.seal_key(journal()).await), "Links to data are kept in memory only"),
         ];
         for (error, meaning) in errors {
@@ -188,20 +188,20 @@ async fn every_failure_says_what_it_means_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_keyring_that_only_says_that_it_kept_the_token_is_found_out() {
+async fn a_keyring_that_reports_success_without_storing_is_detected() {
     let scripted = Scripted::default();
-    scripted.script().forgetful = true;
+    scripted.script().loses_writes = true;
     let keyring = Keyring::with_store(Box::new(scripted));
     let error = keyring.store_token(profile(), &AuthorizationToken::new("T-1")).await.unwrap_err();
-    assert_eq!(*error.cause(), StoreError::NotKept);
+    assert_eq!(*error.cause(), StoreError::NotStored);
 }
 
 #[tokio::test]
-async fn what_is_no_token_is_not_taken_for_one() {
+async fn an_invalid_token_is_not_returned() {
     let scripted = Scripted::default();
     let keyring = Keyring::with_store(Box::new(scripted.clone()));
     for held in [&b"\xff\xfe"[..], b"", b"\0split a 2 10", b"\0split nonsense"] {
-        scripted.script().held.insert(USER.to_owned(), held.to_vec());
+        scripted.script().stored.insert(USER.to_owned(), held.to_vec());
         let error = keyring.token(profile()).await.expect_err("it was taken for a token");
         assert_eq!(*error.cause(), StoreError::Damaged, "{held:?}");
         assert!(error.to_string().ends_with("Sign in again to replace it."), "{error}");
@@ -211,26 +211,26 @@ async fn what_is_no_token_is_not_taken_for_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_keyring_that_never_answers_is_not_waited_for_longer_than_the_deadline() {
+async fn a_keyring_that_never_answers_times_out() {
     let (gated, _gate) = Gated::new();
     let keyring = Keyring::with_store(Box::new(gated));
     let token = AuthorizationToken::new("T-1");
     let start = tokio::time::Instant::now();
     let error = keyring.store_token(profile(), &token).await.unwrap_err();
     assert_eq!(*error.cause(), StoreError::TimedOut);
-    assert_eq!(start.elapsed(), DEADLINE);
+    assert_eq!(start.elapsed(), TIMEOUT);
     assert!(error.to_string().contains("a window of its own"), "the prompt is not named: {error}");
     // The thread still hangs. More callers than the queue holds do not wait longer either.
     let start = tokio::time::Instant::now();
-    let callers = (0..WAITING * 2).map(|_| keyring.token(profile()));
+    let callers = (0..QUEUE * 2).map(|_| keyring.token(profile()));
     for outcome in futures_util::future::join_all(callers).await {
         assert_eq!(*outcome.unwrap_err().cause(), StoreError::TimedOut);
     }
-    assert_eq!(start.elapsed(), DEADLINE);
+    assert_eq!(start.elapsed(), TIMEOUT);
 }
 
 #[tokio::test]
-async fn a_token_that_came_too_late_for_its_caller_is_taken_out_again() {
+async fn a_token_stored_after_the_timeout_is_deleted_again() {
     let (gated, mut gate) = Gated::new();
     let keyring = Keyring::with_store(Box::new(gated));
     let token = AuthorizationToken::new("T-1");
@@ -258,7 +258,7 @@ async fn a_token_that_came_too_late_for_its_caller_is_taken_out_again() {
 }
 
 #[tokio::test]
-async fn a_panic_below_is_an_answer_and_the_next_request_is_served() {
+async fn a_panic_of_the_store_is_an_error_and_the_next_request_is_served() {
     let scripted = Scripted::default();
     scripted.script().panics = true;
     let keyring = Keyring::with_store(Box::new(scripted.clone()));
@@ -268,7 +268,7 @@ async fn a_panic_below_is_an_answer_and_the_next_request_is_served() {
 }
 
 #[tokio::test]
-async fn a_token_longer_than_an_entry_takes_is_split_and_put_together() {
+async fn a_token_longer_than_an_entry_is_split_and_joined() {
     let scripted = Scripted::default();
     scripted.script().limit = Some(2_400);
     let keyring = Keyring::with_store(Box::new(scripted.clone()));
@@ -278,12 +278,12 @@ async fn a_token_longer_than_an_entry_takes_is_split_and_put_together() {
         assert_eq!(keyring.token(profile()).await.unwrap(), Some(token), "{length} bytes");
         assert_eq!(scripted.names().len(), entries, "entries for {length} bytes: {:?}", scripted.names());
     }
-    keyring.forget_token(profile()).await.unwrap();
+    keyring.delete_token(profile()).await.unwrap();
     assert_eq!(scripted.names(), [""; 0], "pieces stayed behind");
 }
 
 #[tokio::test]
-async fn a_split_write_that_is_interrupted_leaves_the_older_token_whole() {
+async fn an_interrupted_split_write_leaves_the_older_token_intact() {
     let scripted = Scripted::default();
     scripted.script().limit = Some(100);
     let keyring = Keyring::with_store(Box::new(scripted.clone()));
@@ -314,15 +314,15 @@ fn refused(answer: Result<SealKey, KeyringError>) -> KeyringError {
 }
 
 #[tokio::test]
-async fn the_key_of_a_seal_is_made_once_and_outlives_every_sign_out() {
+async fn the_sealing_key_is_created_once_and_survives_every_sign_out() {
     let scripted = Scripted::default();
     let keyring = Keyring::with_store(Box::new(scripted.clone()));
     keyring.store_token(profile(), &AuthorizationToken::new("T-1")).await.unwrap();
     let key = keyring.seal_key(journal()).await.unwrap_or_else(|error| panic!("{error}"));
     let name = "seal:73697874-6565-4e20-a279-746573202e2e";
-    assert_eq!(scripted.script().held.get(name).map(Vec::as_slice), Some(key.expose()));
+    assert_eq!(scripted.script().stored.get(name).map(Vec::as_slice), Some(key.expose()));
     assert_eq!(key.expose().len(), SealKey::LENGTH);
-    keyring.forget_token(profile()).await.unwrap();
+    keyring.delete_token(profile()).await.unwrap();
     let again = keyring.seal_key(journal()).await.unwrap_or_else(|error| panic!("{error}"));
     assert!(again.expose() == key.expose(), "another key was made: what was sealed is lost");
     let other = keyring.seal_key(JournalId::from_random_bytes([7; 16])).await.unwrap_or_else(|error| panic!("{error}"));
@@ -330,12 +330,12 @@ async fn the_key_of_a_seal_is_made_once_and_outlives_every_sign_out() {
 }
 
 #[tokio::test]
-async fn a_keyring_that_does_not_answer_or_keep_gives_no_key_and_makes_none_in_place_of_another() {
+async fn a_keyring_that_fails_gives_no_key_and_replaces_none() {
     let scripted = Scripted::default();
     let keyring = Keyring::with_store(Box::new(scripted.clone()));
-    scripted.script().forgetful = true;
-    assert_eq!(*refused(keyring.seal_key(journal()).await).cause(), StoreError::NotKept);
-    scripted.script().forgetful = false;
+    scripted.script().loses_writes = true;
+    assert_eq!(*refused(keyring.seal_key(journal()).await).cause(), StoreError::NotStored);
+    scripted.script().loses_writes = false;
     let key = keyring.seal_key(journal()).await.unwrap_or_else(|error| panic!("{error}"));
     scripted.script().fails = Some(StoreError::Locked);
     assert_eq!(*refused(keyring.seal_key(journal()).await).cause(), StoreError::Locked);
@@ -344,9 +344,9 @@ async fn a_keyring_that_does_not_answer_or_keep_gives_no_key_and_makes_none_in_p
     assert!(again.expose() == key.expose(), "a locked keyring cost the key");
     // Bytes that are not a key open nothing and are replaced.
     let name = scripted.names().pop().unwrap();
-    scripted.script().held.insert(name.clone(), b"too short".to_vec());
+    scripted.script().stored.insert(name.clone(), b"too short".to_vec());
     let new = keyring.seal_key(journal()).await.unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(scripted.script().held.get(&name).map(Vec::as_slice), Some(new.expose()));
+    assert_eq!(scripted.script().stored.get(&name).map(Vec::as_slice), Some(new.expose()));
     for cause in [StoreError::Missing, StoreError::Stopped, StoreError::failed("no bus")] {
         scripted.script().fails = Some(cause.clone());
         let sentence = refused(keyring.seal_key(journal()).await).to_string();
@@ -356,7 +356,7 @@ async fn a_keyring_that_does_not_answer_or_keep_gives_no_key_and_makes_none_in_p
 }
 
 #[tokio::test]
-async fn a_key_that_came_too_late_for_its_caller_is_there_the_next_time() {
+async fn a_key_created_after_the_timeout_is_found_the_next_time() {
     let (gated, mut gate) = Gated::new();
     let keyring = Keyring::with_store(Box::new(gated));
     let mut asking = Box::pin(keyring.seal_key(journal()));
@@ -374,12 +374,12 @@ async fn a_key_that_came_too_late_for_its_caller_is_there_the_next_time() {
         gate.open.send(()).unwrap();
     }
     let key = keyring.seal_key(journal()).await.unwrap_or_else(|error| panic!("{error}"));
-    let kept: Vec<_> = gate.inner.script().held.values().cloned().collect();
+    let kept: Vec<_> = gate.inner.script().stored.values().cloned().collect();
     assert_eq!(kept, [key.expose().to_vec()], "another key was made");
 }
 
 #[tokio::test]
-async fn debug_shows_nothing_of_what_is_kept() {
+async fn debug_output_shows_no_stored_secret() {
     let keyring = Keyring::in_memory();
     keyring.store_token(profile(), &AuthorizationToken::new("CANARY")).await.unwrap();
     assert!(!format!("{keyring:?}").contains("CANARY"));
@@ -389,29 +389,29 @@ async fn debug_shows_nothing_of_what_is_kept() {
 }
 
 #[tokio::test]
-async fn a_keyring_that_does_not_say_where_it_keeps_secrets_is_not_an_empty_one() {
+async fn a_keyring_without_a_default_collection_does_not_count_as_empty() {
     let store = Scripted::default();
-    let keyring = Keyring::in_place(Box::new(store.clone()));
+    let keyring = Keyring::inline(Box::new(store.clone()));
     let profile = ProfileId::from_u128(7);
     assert_eq!(keyring.token(profile).await.map(|token| token.is_some()), Ok(false), "nothing is kept");
     keyring.store_token(profile, &AuthorizationToken::new("T-1")).await.unwrap();
-    store.script().doubts = true;
+    store.script().is_uncertain = true;
     let error = keyring.token(profile).await.unwrap_err();
     assert_eq!(error.cause(), &StoreError::NoDefaultCollection);
     let sentence = error.to_string();
     assert!(sentence.contains("locked or has no default collection") && sentence.contains("asked again"), "{sentence}");
-    store.script().doubts = false;
+    store.script().is_uncertain = false;
     assert!(keyring.token(profile).await.unwrap().is_some(), "it was unlocked");
 }
 
 #[tokio::test]
-async fn no_seal_is_made_while_the_keyring_may_have_one_that_it_does_not_find() {
+async fn no_sealing_key_is_created_while_the_keyring_may_have_one() {
     let store = Scripted::default();
-    let keyring = Keyring::in_place(Box::new(store.clone()));
+    let keyring = Keyring::inline(Box::new(store.clone()));
     let key = keyring.seal_key(journal()).await.unwrap_or_else(|error| panic!("{error}"));
-    store.script().doubts = true;
+    store.script().is_uncertain = true;
     assert_eq!(*refused(keyring.seal_key(journal()).await).cause(), StoreError::NoDefaultCollection);
-    store.script().doubts = false;
+    store.script().is_uncertain = false;
     let found = keyring.seal_key(journal()).await.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(found.expose(), key.expose(), "another key took its place");
 }

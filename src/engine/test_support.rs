@@ -80,7 +80,7 @@ impl TestJournal {
     /// The newest sign of life of a profile, once the engine has closed the journal.
     pub(crate) async fn last_seen(&self, profile: ProfileId) -> Option<Timestamp> {
         let Opened { journal, .. } = Journal::open(self.folder.path()).unwrap();
-        let alive = journal.last_alive(profile).await.unwrap();
+        let alive = journal.last_seen(profile).await.unwrap();
         journal.close().await;
         alive
     }
@@ -88,7 +88,7 @@ impl TestJournal {
     /// The committed entries, in order.
     pub(crate) fn entries(&self) -> Vec<Entry> {
         let archive = ReadOnlyJournal::open(self.folder.path()).unwrap().expect("it has been made");
-        archive.since(Seq(0), usize::MAX).unwrap().into_iter().map(|(_, entry)| entry).collect()
+        archive.entries_from(Seq(0), usize::MAX).unwrap().into_iter().map(|(_, entry)| entry).collect()
     }
 
     /// The ids of the committed entries without gaps, in order.
@@ -103,7 +103,7 @@ impl TestJournal {
         for entry in self.entries() {
             let Fact::Gap(gap) = entry.fact else { continue };
             match gaps.iter_mut().find(|(key, _)| *key == entry.key) {
-                Some((_, known)) => known.join(&gap, true),
+                Some((_, known)) => known.merge(&gap, true),
                 None => gaps.push((entry.key, gap)),
             }
         }
@@ -128,7 +128,7 @@ pub(crate) struct Scripted {
     other_ends: mpsc::Sender<DuplexStream>,
     attempts: AtomicUsize,
     open: Arc<AtomicUsize>,
-    most_open: AtomicUsize,
+    max_open: AtomicUsize,
 }
 
 impl Scripted {
@@ -140,7 +140,7 @@ impl Scripted {
             other_ends,
             attempts: AtomicUsize::new(0),
             open: Arc::default(),
-            most_open: AtomicUsize::new(0),
+            max_open: AtomicUsize::new(0),
         };
         (Arc::new(scripted), arriving)
     }
@@ -161,8 +161,8 @@ impl Scripted {
     }
 
     /// The largest number of sockets that were open at once.
-    pub(crate) fn most_open(&self) -> usize {
-        self.most_open.load(Ordering::SeqCst)
+    pub(crate) fn max_open(&self) -> usize {
+        self.max_open.load(Ordering::SeqCst)
     }
 }
 
@@ -178,7 +178,7 @@ impl Connector for Scripted {
             Network::Connects => {
                 let (ours, theirs) = tokio::io::duplex(64 * 1024);
                 let open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
-                self.most_open.fetch_max(open, Ordering::SeqCst);
+                self.max_open.fetch_max(open, Ordering::SeqCst);
                 let counted = Counted { stream: ours, open: self.open.clone() };
                 self.other_ends.try_send(theirs).expect("the test takes the other ends");
                 Box::pin(async move { Ok(Box::new(counted) as Box<dyn Transport>) })

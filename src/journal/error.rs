@@ -7,7 +7,7 @@ use rusqlite::ErrorCode;
 
 use crate::activity::Entry;
 use crate::journal::tables::secrets::Secrets;
-use crate::settings::atomic::in_words;
+use crate::settings::atomic::describe_io;
 
 /// Why a journal operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -18,12 +18,12 @@ pub enum JournalError {
          another --data-dir.",
         folder.display()
     )]
-    Held {
+    Locked {
         /// The data folder.
         folder: PathBuf,
     },
     /// A file can't be created, locked or changed.
-    #[error("{} could not be opened: {}. Check the folder, or choose another with --data-dir.", path.display(), in_words(source))]
+    #[error("{} could not be opened: {}. Check the folder, or choose another with --data-dir.", path.display(), describe_io(source))]
     File {
         /// The file.
         path: PathBuf,
@@ -36,7 +36,7 @@ pub enum JournalError {
          was left as it is: use the newer version, or start with another --data-dir.",
         path.display()
     )]
-    Newer {
+    NewerFormat {
         /// The database.
         path: PathBuf,
         /// The journal's format.
@@ -49,7 +49,7 @@ pub enum JournalError {
         "{} is not a journal of Privicore Monitor. It was left as it is: move it away, or start with another --data-dir.",
         path.display()
     )]
-    Foreign {
+    NotAJournal {
         /// The file.
         path: PathBuf,
     },
@@ -92,13 +92,13 @@ pub enum JournalError {
          that is there now, which may lack earlier activity.",
         path.display()
     )]
-    Vanished {
+    Replaced {
         /// The database.
         path: PathBuf,
     },
     /// The journal was damaged and a fresh one has replaced it. Retrying works.
     #[error("{0}")]
-    Mended(RepairReport),
+    Repaired(RepairReport),
     /// The journal is damaged.
     #[error(
         "The journal {} is damaged. Start Privicore Monitor again: the journal is then moved aside, and what can be read \
@@ -115,7 +115,7 @@ pub enum JournalError {
     #[error(
         "The journal {} is damaged and could not be moved aside: {}. Move it and the files beside it away yourself, and \
          start again.",
-        path.display(), in_words(source)
+        path.display(), describe_io(source)
     )]
     NotMoved {
         /// The database.

@@ -10,8 +10,8 @@
 //!
 //! An append either commits or returns everything, and the same handle works again once the cause is gone: a full or read-only
 //! disk, a lost connection. If the journal is moved or deleted while in use, a new one is created at its path
-//! ([`JournalError::Vanished`]). A damaged one is moved aside, and its readable entries are copied into a fresh one
-//! ([`Opened::recovered`] at the start, [`JournalError::Mended`] later). After these two errors, retrying works.
+//! ([`JournalError::Replaced`]). A damaged one is moved aside, and its readable entries are copied into a fresh one
+//! ([`Opened::recovered`] at the start, [`JournalError::Repaired`] later). After these two errors, retrying works.
 //!
 //! # Formats
 //!
@@ -39,7 +39,7 @@ pub use tables::earlier_links::{EarlierLinks, LinkOpener};
 pub use tables::notices::PersistedNotice;
 pub use tables::open_activity::OpenActivity;
 pub use tables::pending_work::{PendingWork, WorkId};
-pub use tables::secrets::{MemoryOnly, RequestSecret, Sealing, Secret, Secrets, Unsealed, key_gone};
+pub use tables::secrets::{MemoryOnly, RequestSecret, Sealing, Secret, Secrets, Unsealed, key_missing};
 pub use write::cleanup::Cleaned;
 pub use write::retention::{Limits, PurgeStep};
 

@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 /// A thread's reply; `None` if the thread ended without one.
-pub(crate) async fn answer<T>(receiver: oneshot::Receiver<T>) -> Option<T> {
+pub(crate) async fn recv<T>(receiver: oneshot::Receiver<T>) -> Option<T> {
     #[cfg(test)]
     let _held = hold_clock();
     receiver.await.ok()

@@ -45,7 +45,7 @@ pub(crate) fn exported(folder: &Path, export: &Export) -> Vec<String> {
 
 /// Another program that changes the database behind the journal's back.
 #[expect(clippy::disallowed_methods, reason = "a test stands in for another program")]
-pub(crate) fn behind_its_back(folder: &Path, sql: &str) {
+pub(crate) fn execute_externally(folder: &Path, sql: &str) {
     rusqlite::Connection::open(folder.join(FILE)).unwrap().execute_batch(sql).unwrap();
 }
 
@@ -59,10 +59,10 @@ pub(crate) fn count_of(folder: &Path, table: &str) -> i64 {
 /// Sets whether a data folder's journal refuses entries from now on; its error then contains "The disk is full.". Everything else
 /// keeps working.
 pub(crate) fn refuse_entries(folder: &Path, refuses: bool) {
-    behind_its_back(folder, "DROP TRIGGER IF EXISTS refuse_entries");
+    execute_externally(folder, "DROP TRIGGER IF EXISTS refuse_entries");
     if refuses {
         let trigger = "CREATE TRIGGER refuse_entries BEFORE INSERT ON entry
                        BEGIN SELECT RAISE(ABORT, 'The disk is full.'); END";
-        behind_its_back(folder, trigger);
+        execute_externally(folder, trigger);
     }
 }

@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_thing_is_no_plural_and_none_are() {
+    fn one_is_singular_and_zero_is_plural() {
         for (count, noun, words) in [
             (0, "byte", "0 bytes"),
             (1, "byte", "1 byte"),

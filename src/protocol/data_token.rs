@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_read_with_what_it_has() {
+    fn a_page_is_read_with_its_optional_fields() {
         let body = r#"{"items":[
             {"token":"dtk-1","context":"invoices","fileName":"a","extension":"pdf","size":7,"createdAt":"2026-02-21T15:33:44+00:00"},
             {"token":"dtk-2","fileName":"b.PDF","extension":"pdf","size":"8","createdAt":"soon"},
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_nothing_of_a_data_token() {
+    fn debug_output_hides_a_data_token() {
         assert_eq!(format!("{:?}", DataToken::new("dtk-canary")), "DataToken(hidden)");
     }
 }

@@ -11,9 +11,9 @@ use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde_json::Value;
 
 /// Smaller numbers are seconds from now: as seconds since 1970 they would be before the year 2001.
-const FIRST_TIME: f64 = 1e9;
+const MIN_TIMESTAMP: f64 = 1e9;
 /// Field names of an expiry time, in lower case and without `_` and `-`.
-const ENDS: [&str; 10] = [
+const EXPIRY_NAMES: [&str; 10] = [
     "expiresat",
     "expireat",
     "expires",
@@ -26,9 +26,9 @@ const ENDS: [&str; 10] = [
     "notafter",
 ];
 /// Field names of the time until expiry.
-const SPANS: [&str; 5] = ["expiresin", "expirein", "ttl", "lifetime", "validfor"];
+const DURATION_NAMES: [&str; 5] = ["expiresin", "expirein", "ttl", "lifetime", "validfor"];
 /// Maximum length of a quote of unreadable text, in characters.
-const LONGEST_QUOTE: usize = 80;
+const MAX_QUOTE_LENGTH: usize = 80;
 
 /// When something expires, as a server states it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Expiry {
             Some(data @ Value::Object(_)) => Self::of_answer(data),
             _ => Self::Unstated,
         };
-        let found = ENDS.iter().chain(&SPANS).filter_map(named).find_map(stated);
+        let found = EXPIRY_NAMES.iter().chain(&DURATION_NAMES).filter_map(named).find_map(stated);
         found.unwrap_or_else(within)
     }
 
@@ -88,7 +88,7 @@ impl Expiry {
         }
         let number = || text.parse::<f64>().ok().and_then(Self::of_number);
         let time = || time(text).map(Self::At);
-        time().or_else(number).or_else(|| span(text)).unwrap_or_else(|| Self::unreadable(text))
+        time().or_else(number).or_else(|| parse_duration(text)).unwrap_or_else(|| Self::unreadable(text))
     }
 
     /// Reads a number; `None` if it is out of range.
@@ -96,7 +96,7 @@ impl Expiry {
         if number <= 0.0 {
             return Some(Self::Unstated);
         }
-        if number < FIRST_TIME {
+        if number < MIN_TIMESTAMP {
             return Duration::try_from_secs_f64(number).ok().map(Self::In);
         }
         // Until the year 5138 each unit is a thousand times the one before.
@@ -106,7 +106,7 @@ impl Expiry {
     }
 
     fn unreadable(text: &str) -> Self {
-        Self::Unreadable(text.chars().take(LONGEST_QUOTE).collect())
+        Self::Unreadable(text.chars().take(MAX_QUOTE_LENGTH).collect())
     }
 }
 
@@ -171,7 +171,7 @@ fn of_parts(parts: &[Value]) -> Option<Timestamp> {
 }
 
 /// A duration in words (`30 days`, `1h 30m`) or in ISO 8601 (`PT1H`).
-fn span(text: &str) -> Option<Expiry> {
+fn parse_duration(text: &str) -> Option<Expiry> {
     let span: Span = text.parse().ok()?;
     let time = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
     Duration::try_from(time).ok().map(|time| if time.is_zero() { Expiry::Unstated } else { Expiry::In(time) })
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn no_end_is_not_an_end_that_can_not_be_read() {
+    fn no_expiry_differs_from_an_unreadable_one() {
         for value in [json!(null), json!(""), json!(0), json!(-1), json!("0"), json!("-1"), json!(false)] {
             assert_eq!(of(&value), Expiry::Unstated, "{value}");
         }
@@ -298,6 +298,6 @@ mod tests {
         for value in [json!("soon"), json!("02/03/2026"), json!(true), json!([1]), json!({"a": 1}), json!(1e30)] {
             assert!(matches!(of(&value), Expiry::Unreadable(_)), "{value}: {:?}", of(&value));
         }
-        assert_eq!(of(&json!("x".repeat(1_000))), Expiry::Unreadable("x".repeat(LONGEST_QUOTE)));
+        assert_eq!(of(&json!("x".repeat(1_000))), Expiry::Unreadable("x".repeat(MAX_QUOTE_LENGTH)));
     }
 }

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 /// Maximum nesting of a document that is read as a [`Value`], whose own limit is 127.
-const DEEPEST: usize = 100;
+const MAX_DEPTH: usize = 100;
 
 /// The document as a value. Parts nested too deep, and numbers out of range, become `null`.
 pub(crate) fn value(text: &str) -> Option<Value> {
@@ -79,7 +79,7 @@ impl<'a> Repair<'a> {
             '"' => self.string(),
             '{' | '[' => {
                 self.depth += 1;
-                if self.for_value && self.depth > DEEPEST {
+                if self.for_value && self.depth > MAX_DEPTH {
                     self.skip_nested();
                     self.out.push_str("null");
                 } else {
@@ -192,7 +192,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_no_strict_reader_takes_is_repaired_and_the_rest_stays_to_the_letter() {
+    fn invalid_json_is_repaired_and_the_rest_is_unchanged() {
         for (written, repaired_to) in [
             (r#"{"a":"x\ud83d"}"#, r#"{"a":"x\ufffd"}"#),
             (r#"{"a":"\ude00x"}"#, r#"{"a":"\ufffdx"}"#),

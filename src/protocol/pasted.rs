@@ -53,7 +53,7 @@ pub fn trimmed(text: &str) -> &str {
 }
 
 /// What may be wrong with a refused password or user name, as the end of a sentence about it; it reveals nothing of the text.
-pub fn oddity(text: &str) -> Option<&'static str> {
+pub fn describe_oddity(text: &str) -> Option<&'static str> {
     let is_break = |c: char| matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}');
     if text.ends_with(is_break) {
         Some("ends with a line break")
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_comes_out_of_whatever_it_was_copied_with() {
+    fn a_token_is_extracted_from_surrounding_text() {
         for pasted in [
             "T-x",
             "  T-x\r\n",
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_nothing_else_stays_as_it_is() {
+    fn a_bare_token_is_unchanged() {
         for plain in [
             "T-x:y=z",
             "eyJ.a.b==",
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_wrong_with_a_password_is_told_without_it() {
+    fn an_odd_password_is_described_without_showing_it() {
         for (text, odd) in [
             ("demo", None),
             ("de mo", None),
@@ -191,7 +191,7 @@ mod tests {
             ("\"demo\"", Some("is in quotation marks or brackets")),
             ("“demo”", Some("is in quotation marks or brackets")),
         ] {
-            assert_eq!(oddity(text), odd, "{text:?}");
+            assert_eq!(describe_oddity(text), odd, "{text:?}");
         }
     }
 }

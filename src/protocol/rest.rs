@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_answer_has_its_end_with_z_or_an_offset() {
+    fn a_token_answer_has_its_expiry_with_z_or_an_offset() {
         let at: jiff::Timestamp = "2026-02-21T15:33:44Z".parse().unwrap();
         for end in ["2026-02-21T15:33:44+00:00", "2026-02-21T16:33:44+01:00", "2026-02-21T15:33:44Z"] {
             let answer = token_answer(&format!(r#"{{"authorizationToken":"T-1","expiresAt":"{end}"}}"#)).unwrap();
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_what_the_server_said() {
+    fn an_error_has_the_servers_text() {
         assert_eq!(error_text(r#"{"errors":{"ttl":["must be a number"]}}"#).as_deref(), Some("ttl: must be a number"));
         assert_eq!(error_text(r#"{"message":"no"}"#).as_deref(), Some("no"));
         assert_eq!(error_text("<html>"), None);

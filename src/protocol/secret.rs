@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_data_key_is_64_hex_digits_and_shows_nothing_of_itself() {
+    fn a_data_key_is_64_hex_digits_and_its_debug_output_hides_it() {
         let digits = "00ff".repeat(16);
         let key = DataKey::from_hex(&format!(" {}\n", digits.to_uppercase())).unwrap();
         assert_eq!(key.expose()[..3], [0, 255, 0]);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_kept_to_the_last_one() {
+    fn bytes_are_restored_exactly() {
         for bytes in [&[][..], &[0], &[0, 159, 146, 150, 255], b"{}"] {
             let original = UnmaskedMessage::of_bytes(bytes);
             assert_eq!(original.bytes().as_deref().map(Vec::as_slice), Some(bytes));
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_nothing_of_a_secret() {
+    fn debug_output_hides_a_secret() {
         let shown = format!(
             "{:?} {:?} {:?}",
             AuthorizationToken::new("T-canary"),

@@ -38,12 +38,12 @@ pub enum AddressError {
         example: &'static str,
     },
     /// It has another scheme.
-    #[error("This address begins with {found}://. It must begin with {wanted}://.")]
+    #[error("This address begins with {found}://. It must begin with {required}://.")]
     Scheme {
         /// Its scheme.
         found: String,
         /// The required scheme.
-        wanted: &'static str,
+        required: &'static str,
     },
     /// It contains a user name or a password.
     #[error("An address must not carry a user name or a password. Enter them in their own fields.")]
@@ -67,7 +67,7 @@ impl Address {
     ///
     /// If it is empty, malformed, of another scheme, or contains credentials.
     pub fn url(&self, protocol: Protocol) -> Result<Url, AddressError> {
-        let (example, wanted, schemes) = match protocol {
+        let (example, required, schemes) = match protocol {
             Protocol::Http => ("https://cab.example.com", "https", ["https", "http"]),
             Protocol::WebSocket => ("wss://ws.example.com", "wss", ["wss", "ws"]),
             Protocol::Proxy => ("http://proxy.example.com:3128", "http", ["http", "https"]),
@@ -79,7 +79,7 @@ impl Address {
         if !schemes.contains(&url.scheme()) {
             // `cab.example.com:8009` parses as the scheme `cab.example.com`, which nobody means.
             return if self.0.contains("://") {
-                Err(AddressError::Scheme { found: url.scheme().to_owned(), wanted })
+                Err(AddressError::Scheme { found: url.scheme().to_owned(), required })
             } else {
                 Err(AddressError::Malformed { example })
             };
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_typed_is_checked_with_a_sentence() {
+    fn an_invalid_address_is_an_error_with_a_sentence() {
         let check = |text: &str, protocol| Address::new(text).url(protocol).map(|url| url.to_string());
         assert_eq!(check(" https://cab.example.com ", Protocol::Http).unwrap(), "https://cab.example.com/");
         assert_eq!(check("ws://localhost:8083", Protocol::WebSocket).unwrap(), "ws://localhost:8083/");
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_text_beyond_this_machine_takes_consent() {
+    fn plain_text_beyond_this_machine_needs_consent() {
         for here in ["http://localhost:1", "ws://127.0.0.1", "http://[::1]:5", "ws://a.localhost", "http://127.9.9.9"] {
             assert_eq!(Address::new(here).host_in_plain_text(), None, "{here}");
         }

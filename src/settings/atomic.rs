@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// The prefix of an unfinished file's name.
-pub const NEW: &str = ".new-";
+pub const NEW_PREFIX: &str = ".new-";
 
 /// Why a file may not be on the disk.
 #[derive(Debug, thiserror::Error)]
@@ -35,13 +35,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     let target = fs::canonicalize(path).unwrap_or_else(|_not_there_yet| path.to_owned());
     let folder = folder_of(&target);
     // `tempfile` gives it a random name and mode 0600 from the first byte on.
-    let mut temporary = tempfile::Builder::new().prefix(NEW).tempfile_in(&folder)?;
+    let mut temporary = tempfile::Builder::new().prefix(NEW_PREFIX).tempfile_in(&folder)?;
     temporary.write_all(bytes)?;
-    name_it(temporary, &target, sync_folder)
+    rename_to_target(temporary, &target, sync_folder)
 }
 
 /// Flushes a file and gives it its name. After the rename it exists, and a later failure does not undo that.
-fn name_it(
+fn rename_to_target(
     file: tempfile::NamedTempFile,
     target: &Path,
     sync_folder: impl Fn(&Path) -> io::Result<()>,
@@ -66,11 +66,11 @@ impl NewFile {
     /// If the folder refuses.
     pub fn begin(path: &Path) -> io::Result<Self> {
         let target = fs::canonicalize(path).unwrap_or_else(|_not_there_yet| path.to_owned());
-        let file = tempfile::Builder::new().prefix(NEW).tempfile_in(folder_of(&target))?;
+        let file = tempfile::Builder::new().prefix(NEW_PREFIX).tempfile_in(folder_of(&target))?;
         Ok(Self { file: io::BufWriter::new(file), target })
     }
 
-    /// Its path until then: a hidden file, whose name starts with [`NEW`].
+    /// Its path until then: a hidden file, whose name starts with [`NEW_PREFIX`].
     pub fn path(&self) -> &Path {
         self.file.get_ref().path()
     }
@@ -82,7 +82,7 @@ impl NewFile {
     /// See [`WriteError`].
     pub fn finish(self) -> Result<(), WriteError> {
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        name_it(file, &self.target, sync_folder)
+        rename_to_target(file, &self.target, sync_folder)
     }
 }
 
@@ -107,7 +107,7 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 
 /// A backup name for a broken file: its modification time in UTC, and a number if that is taken. `journal.sqlite` becomes
 /// `journal.broken-20260802T101500Z.sqlite`.
-pub fn name_aside(path: &Path) -> PathBuf {
+pub fn backup_name(path: &Path) -> PathBuf {
     let changed = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
     let changed = changed.ok().and_then(|time| jiff::Timestamp::try_from(time).ok()).unwrap_or_default();
     let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
@@ -144,7 +144,7 @@ fn folder_of(path: &Path) -> PathBuf {
 }
 
 /// Describes a file error as the end of a sentence.
-pub fn in_words(error: &io::Error) -> String {
+pub fn describe_io(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "permission was denied".to_owned(),
         io::ErrorKind::StorageFull => "the disk is full".to_owned(),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_replaced_whole_and_nothing_stays_beside_it() {
+    fn a_file_is_replaced_completely_and_no_other_file_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.toml");
         write(&path, b"one, and longer").unwrap();
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_replaced_stays_as_it_was() {
+    fn a_file_that_can_not_be_replaced_is_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         // A folder that is not empty can't be renamed over, so the write fails at its very last step.
         let path = folder.path().join("taken");
@@ -192,7 +192,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_written_file_is_for_its_owner_only_even_where_it_was_open_before() {
+    fn a_written_file_is_for_its_owner_only_even_if_it_was_readable_before() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
@@ -203,21 +203,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_moved_aside_gets_a_name_with_its_time_that_nothing_has_yet() {
+    fn a_backup_gets_an_unused_name_with_its_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.sqlite");
         write(&path, b"").unwrap();
         let modified = std::time::UNIX_EPOCH + std::time::Duration::from_mins(29_761_095);
         File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
         for expected in ["journal.broken-20260802T101500Z.sqlite", "journal.broken-20260802T101500Z-2.sqlite"] {
-            let aside = name_aside(&path);
+            let aside = backup_name(&path);
             assert_eq!(aside, folder.path().join(expected));
             write(&aside, b"").unwrap();
         }
     }
 
     #[test]
-    fn a_folder_that_is_not_flushed_after_the_rename_does_not_mean_that_nothing_was_written() {
+    fn a_failed_flush_after_the_rename_is_reported_as_not_confirmed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.toml");
         write(&path, b"old").unwrap();
@@ -227,7 +227,7 @@ mod tests {
             assert_eq!(flushed, folder.path());
             Err(io::ErrorKind::PermissionDenied.into())
         };
-        let error = name_it(file, &path, refuses).unwrap_err();
+        let error = rename_to_target(file, &path, refuses).unwrap_err();
         assert!(matches!(error, WriteError::NotConfirmed(_)), "{error:?}");
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(names_in(folder.path()), ["a.toml"]);
@@ -235,7 +235,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_symbolic_link_stays_and_what_it_leads_to_is_replaced() {
+    fn a_symbolic_link_stays_and_its_target_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let (real, link) = (folder.path().join("real"), folder.path().join("link"));
         write(&real, b"1").unwrap();

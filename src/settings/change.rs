@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_lead_from_one_to_the_other_and_are_none_where_nothing_differs() {
+    fn changes_convert_one_value_into_the_other_and_are_empty_if_equal() {
         let (one, two) = (ProfileId::from_u128(1), ProfileId::from_u128(2));
         let old = Preferences {
             looks: [(one, TableLayout::default())].into(),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_takes_nothing_back_that_another_has_changed() {
+    fn a_change_undoes_no_other_change() {
         let base = Preferences { saved_filters: vec![named("a", "")], ..Preferences::default() };
         let mine = Preferences { scale: 150, saved_filters: vec![named("a", ""), named("b", "")], ..base.clone() };
         let theirs = Preferences { theme: Theme::Dark, saved_filters: vec![named("c", "")], ..base.clone() };

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_are_made_for_their_owner_only() {
+    fn folders_are_created_for_their_owner_only() {
         let root = tempfile::tempdir().unwrap();
         let directories = Directories::at(root.path().join("a/data"), root.path().join("b/config")).unwrap();
         assert!(directories.data().is_dir(), "no data folder");
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_made_is_named_in_a_sentence() {
+    fn a_folder_that_can_not_be_created_is_named_in_the_error() {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("file");
         atomic::write(&file, b"").unwrap();

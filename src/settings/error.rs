@@ -13,7 +13,7 @@ pub enum SettingsError {
     NoHome,
     /// A folder can't be created.
     #[error("The folder {} could not be made: {}. Make it yourself, or choose another with --data-dir or --config-dir.",
-        path.display(), atomic::in_words(source))]
+        path.display(), atomic::describe_io(source))]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -22,7 +22,7 @@ pub enum SettingsError {
     },
     /// The file can't be written.
     #[error("The settings could not be saved to {}: {}. What you changed holds until you quit.",
-        path.display(), atomic::in_words(source))]
+        path.display(), atomic::describe_io(source))]
     NotSaved {
         /// The settings file.
         path: PathBuf,
@@ -31,7 +31,7 @@ pub enum SettingsError {
     },
     /// The file is written, but a crash of the machine could still undo that.
     #[error("The settings are saved in {}, but the system did not confirm it: {}. After a crash of the computer the earlier \
-        ones may be back. Check the disk.", path.display(), atomic::in_words(source))]
+        ones may be back. Check the disk.", path.display(), atomic::describe_io(source))]
     NotConfirmed {
         /// The settings file.
         path: PathBuf,
@@ -40,7 +40,7 @@ pub enum SettingsError {
     },
     /// The settings can't be serialised as TOML.
     #[error("The settings could not be put into words for {}. What you changed holds until you quit.", path.display())]
-    NotTold {
+    Serialize {
         /// The settings file.
         path: PathBuf,
         /// The cause.
@@ -67,7 +67,7 @@ pub enum SettingsError {
          again.",
         path.display()
     )]
-    InTheWay {
+    Blocked {
         /// The settings file.
         path: PathBuf,
     },

@@ -45,7 +45,7 @@ impl TableColumn {
     ];
 
     /// The default columns, in their order.
-    pub const USUAL: [Self; 8] =
+    pub const DEFAULT: [Self; 8] =
         [Self::Updated, Self::Kind, Self::Id, Self::Label, Self::Status, Self::Message, Self::Took, Self::Action];
 }
 
@@ -92,7 +92,7 @@ impl TableLayout {
             }
         }
         if shown.is_empty() {
-            shown.extend(TableColumn::USUAL.map(|column| ColumnLayout { column, width: None }));
+            shown.extend(TableColumn::DEFAULT.map(|column| ColumnLayout { column, width: None }));
         }
         shown
     }
@@ -154,9 +154,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_always_has_columns_and_each_once() {
+    fn a_table_always_has_columns_each_once() {
         let columns = |look: &TableLayout| look.shown().iter().map(|shown| shown.column).collect::<Vec<_>>();
-        assert_eq!(columns(&TableLayout::default()), TableColumn::USUAL);
+        assert_eq!(columns(&TableLayout::default()), TableColumn::DEFAULT);
         let id = ColumnLayout { column: TableColumn::Id, width: Some(300) };
         let look = TableLayout { columns: vec![id, id], ..TableLayout::default() };
         assert_eq!(columns(&look), [TableColumn::Id]);

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::Settings;
 
 /// Maximum number of invalid values that a sentence names.
-const NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 
 /// The content of a settings file.
 #[derive(Debug, Default)]
@@ -15,14 +15,14 @@ pub(crate) struct Parsed {
     pub(crate) settings: Settings,
     /// The file as it is, including invalid values.
     pub(crate) table: Table,
-    pub(crate) wrong: Vec<WrongValue>,
+    pub(crate) invalid: Vec<InvalidValue>,
     /// What is wrong with the file as TOML; some of it may not have been read.
     pub(crate) damage: Option<String>,
 }
 
 /// An invalid value.
 #[derive(Debug)]
-pub(crate) struct WrongValue {
+pub(crate) struct InvalidValue {
     /// The id and the name of the profile that contains it, as written.
     profile: Option<(String, String)>,
     /// The keys that lead to it, from the profile or from the top. For an array with invalid items, those of the array.
@@ -41,37 +41,37 @@ pub(crate) fn parse(text: &str) -> Parsed {
         damage.get_or_insert_with(|| in_line(text, &error));
         Table::new()
     });
-    let mut wrong = Vec::new();
-    let settings = read(&table).unwrap_or_else(|_something_is_wrong| {
+    let mut invalid = Vec::new();
+    let settings = deserialize(&table).unwrap_or_else(|_something_is_wrong| {
         let mut fitting = table.clone();
-        wrong = take_out_wrong(&mut fitting);
-        read(&fitting).unwrap_or_default()
+        invalid = remove_invalid(&mut fitting);
+        deserialize(&fitting).unwrap_or_default()
     });
-    Parsed { settings, table, wrong, damage }
+    Parsed { settings, table, invalid, damage }
 }
 
 /// The sentence about the unused parts of a file; `None` if there are none.
 pub(crate) fn sentence(parsed: &Parsed, path: &str) -> Option<String> {
-    let rest = parsed.wrong.len().saturating_sub(NAMED);
-    let mut named: Vec<String> = parsed.wrong.iter().take(NAMED).map(WrongValue::describe).collect();
+    let rest = parsed.invalid.len().saturating_sub(MAX_NAMED);
+    let mut named: Vec<String> = parsed.invalid.iter().take(MAX_NAMED).map(InvalidValue::describe).collect();
     if rest > 0 {
         named.push(format!("{rest} more"));
     }
     let (verb, default) =
-        if parsed.wrong.len() == 1 { ("is", "its default is") } else { ("are", "their defaults are") };
+        if parsed.invalid.len() == 1 { ("is", "its default is") } else { ("are", "their defaults are") };
     (!named.is_empty()).then(|| {
         format!("In {path}, {} {verb} not valid: {default} in force, and everything else counts.", named.join("; "))
     })
 }
 
-impl WrongValue {
+impl InvalidValue {
     fn describe(&self) -> String {
         let of = self.profile.as_ref().map(|(_, name)| format!(" of the profile {name}")).unwrap_or_default();
         format!("{}{of} ({})", self.path.join("."), self.why)
     }
 
-    /// Puts the value back into the table to write, unless it was changed since. `read` is the table as it was read.
-    pub(crate) fn put_back(&self, table: &mut Table, read: &Table) {
+    /// Puts the value back into the table to write, unless it was changed since. `deserialize` is the table as it was read.
+    pub(crate) fn restore(&self, table: &mut Table, read: &Table) {
         let id = self.profile.as_ref().map(|(id, _)| id.as_str());
         let Some((key, rest)) = self.path.split_first() else { return };
         let before = part_of(read, id).and_then(|part| part.get(key));
@@ -109,7 +109,7 @@ fn in_line(text: &str, error: &toml::de::Error) -> String {
     line.map_or(message.clone(), |line| format!("line {line}: {message}"))
 }
 
-fn read(table: &Table) -> Result<Settings, String> {
+fn deserialize(table: &Table) -> Result<Settings, String> {
     Settings::deserialize(table.clone()).map_err(|error| error.message().replace(['\n', '\r'], " "))
 }
 
@@ -119,22 +119,22 @@ fn alone(key: &str, value: Value) -> Table {
 }
 
 /// Removes every invalid value. Each key is tested alone, so that all others have their defaults.
-fn take_out_wrong(table: &mut Table) -> Vec<WrongValue> {
+fn remove_invalid(table: &mut Table) -> Vec<InvalidValue> {
     const PROFILES: &str = "profiles";
     let mut wrong = Vec::new();
     let Some(Value::Array(mut profiles)) = table.remove(PROFILES) else {
         // Not a list: it is as invalid as any other value.
         let whole = std::mem::take(table);
-        *table = fitting(whole, &read, None, &mut wrong);
+        *table = fitting(whole, &deserialize, None, &mut wrong);
         return wrong;
     };
     let rest = std::mem::take(table);
-    *table = fitting(rest, &read, None, &mut wrong);
-    let in_list = |profile: Table| read(&alone(PROFILES, Value::Array(vec![Value::Table(profile)])));
+    *table = fitting(rest, &deserialize, None, &mut wrong);
+    let in_list = |profile: Table| deserialize(&alone(PROFILES, Value::Array(vec![Value::Table(profile)])));
     for profile in &mut profiles {
         let Value::Table(entries) = profile else {
             let value = std::mem::replace(profile, Value::Table(Table::new()));
-            wrong.push(WrongValue {
+            wrong.push(InvalidValue {
                 profile: None,
                 path: vec![PROFILES.to_owned()],
                 value,
@@ -157,7 +157,7 @@ fn fitting(
     table: Table,
     reads: &dyn Fn(&Table) -> Result<Settings, String>,
     profile: Option<&(String, String)>,
-    wrong: &mut Vec<WrongValue>,
+    wrong: &mut Vec<InvalidValue>,
 ) -> Table {
     let mut found = Vec::new();
     let mut kept = Table::new();
@@ -168,7 +168,7 @@ fn fitting(
             kept.insert(key, value);
         }
     }
-    let of_profile = |(path, value, why)| WrongValue { profile: profile.cloned(), path, value, why };
+    let of_profile = |(path, value, why)| InvalidValue { profile: profile.cloned(), path, value, why };
     wrong.extend(found.into_iter().map(of_profile));
     kept
 }

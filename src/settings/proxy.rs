@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proxy_is_a_word_or_an_address_and_comes_back_as_it_was_written() {
+    fn a_proxy_is_a_word_or_an_address_and_is_written_back_unchanged() {
         for (text, choice) in [
             ("system", ProxyChoice::System),
             ("none", ProxyChoice::None),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_no_proxy_or_has_a_password_in_it_is_refused_with_a_sentence() {
+    fn an_invalid_proxy_or_one_with_a_password_is_refused_with_a_sentence() {
         let check = |text: &str| ProxyChoice::from_text(text).url();
         assert_eq!(check("https://proxy:3129").unwrap().unwrap().as_str(), "https://proxy:3129/");
         for text in ["", "proxy:3128", "socks5://proxy", "http://me:CANARY@proxy", "http://me@proxy"] {

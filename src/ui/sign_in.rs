@@ -12,7 +12,7 @@ use super::theme::{self, TextRole};
 use super::widgets::{self, Button, ButtonStyle};
 
 /// The text while the server is asked.
-const ASKING: &str = "Asking the server…";
+const REQUESTING: &str = "Asking the server…";
 
 /// The layout of the form.
 struct Lines {
@@ -78,7 +78,7 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, taken: &[String], scene: &mut F
         let needed = bottom.max(advised) + inner - top;
         if (needed - height).abs() > 0.5 {
             ui.data_mut(|data| data.insert_temp(memory, needed));
-            scene.changes_in(std::time::Duration::from_millis(1));
+            scene.redraw_in(std::time::Duration::from_millis(1));
         }
         ui.expand_to_include_rect(card.expand2(vec2(0.0, 16.0)));
         widgets::follow_focus(ui);
@@ -123,7 +123,7 @@ fn addresses(ui: &mut Ui, form: &mut Form, lines: &mut Lines) -> bool {
         let words = format!("Allow unencrypted connection to {host}");
         let at = pos2(lines.fields, lines.y + 10.0);
         let width = lines.right - lines.fields;
-        let response = choice_within(ui, at, width, Mark::Check(allowed), &words, !form.is_asking());
+        let response = choice_within(ui, at, width, Mark::Check(allowed), &words, !form.is_requesting());
         if response.clicked() {
             form.allow(host, !allowed);
         }
@@ -134,8 +134,8 @@ fn addresses(ui: &mut Ui, form: &mut Form, lines: &mut Lines) -> bool {
         lines.y += response.rect.height() + 2.0;
     }
     if !hosts.is_empty() {
-        if let Some(sentence) = form.pointed_out(Part::Consent, &lines.taken) {
-            point_out(ui, lines, &sentence);
+        if let Some(sentence) = form.shown_error(Part::Consent, &lines.taken) {
+            show_error(ui, lines, &sentence);
         }
         lines.y += 4.0;
     }
@@ -144,14 +144,14 @@ fn addresses(ui: &mut Ui, form: &mut Form, lines: &mut Lines) -> bool {
 
 /// Draws the choice of method and its fields. Returns whether Enter was pressed in a field.
 fn credentials(ui: &mut Ui, form: &mut Form, lines: &mut Lines, narrow: bool) -> bool {
-    let enabled = !form.is_asking();
+    let enabled = !form.is_requesting();
     let middle = lines.y + 6.0;
     let mut x = lines.fields;
     for (method, words) in [(Method::Password, "Username and password"), (Method::Token, "Authorization token")] {
         let response = choice(ui, pos2(x, middle), Mark::Radio(form.method == method), words, enabled);
         if response.clicked() && form.method != method {
             form.method = method;
-            form.tried = false;
+            form.submitted = false;
         }
         x = response.rect.right() + 24.0;
     }
@@ -182,11 +182,11 @@ fn credentials(ui: &mut Ui, form: &mut Form, lines: &mut Lines, narrow: bool) ->
 fn line(ui: &mut Ui, form: &mut Form, lines: &mut Lines, part: Part, name: &str, hint: &str) -> bool {
     let palette = Palette::of(ui.style());
     let secret = matches!(part, Part::Password | Part::Token);
-    let enabled = !form.is_asking();
+    let enabled = !form.is_requesting();
     let rect = Rect::from_min_max(pos2(lines.fields, lines.y), pos2(lines.right, lines.y + 28.0));
     widgets::text(ui, pos2(lines.labels, rect.center().y), name, TextRole::Body, palette.secondary, 130.0);
     let id = Id::unique(("sign-in", form.profile.id, name));
-    let wrong = form.pointed_out(part, &lines.taken);
+    let wrong = form.shown_error(part, &lines.taken);
     let field = Field {
         hint,
         enabled,
@@ -195,7 +195,7 @@ fn line(ui: &mut Ui, form: &mut Form, lines: &mut Lines, part: Part, name: &str,
         } else {
             TextRole::Mono
         },
-        wrong: wrong.is_some(),
+        has_error: wrong.is_some(),
         secret: match (secret, form.reveal) {
             (false, _) => Secret::No,
             (true, false) => Secret::Hidden,
@@ -211,13 +211,13 @@ fn line(ui: &mut Ui, form: &mut Form, lines: &mut Lines, part: Part, name: &str,
     }
     if secret {
         reveal(ui, form, rect, name);
-        if form.is_asking() {
-            text_field::forget(ui, id);
+        if form.is_requesting() {
+            text_field::clear_undo(ui, id);
         }
     }
     lines.y += lines.pitch;
     if let Some(sentence) = wrong {
-        point_out(ui, lines, &sentence);
+        show_error(ui, lines, &sentence);
     }
     response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter))
 }
@@ -227,13 +227,18 @@ fn reveal(ui: &mut Ui, form: &mut Form, field: Rect, name: &str) {
     let (icon, verb) = if form.reveal { (icons::EYE_OFF, "Hide") } else { (icons::EYE, "Show") };
     let words = format!("{verb} {}", name.to_lowercase());
     let at = pos2(field.right() - 29.0, field.center().y);
-    if Button::icon_only(icon, &words).why_not(form.is_asking().then_some(ASKING)).height(22.0).at(ui, at).clicked() {
+    if Button::icon_only(icon, &words)
+        .why_not(form.is_requesting().then_some(REQUESTING))
+        .height(22.0)
+        .at(ui, at)
+        .clicked()
+    {
         form.reveal = !form.reveal;
     }
 }
 
 /// Draws an error below a field.
-fn point_out(ui: &Ui, lines: &mut Lines, sentence: &str) {
+fn show_error(ui: &Ui, lines: &mut Lines, sentence: &str) {
     let palette = Palette::of(ui.style());
     let galley = widgets::paragraph(ui, sentence, TextRole::Small, palette.failed, lines.right - lines.fields);
     let rect = Rect::from_min_size(pos2(lines.fields, lines.y - 5.0), galley.size());
@@ -245,30 +250,30 @@ fn point_out(ui: &Ui, lines: &mut Lines, sentence: &str) {
 fn buttons(ui: &mut Ui, form: &Form, lines: &mut Lines, narrow: bool, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let middle = lines.y + 6.0;
-    let asking = form.is_asking();
+    let asking = form.is_requesting();
     let button = |words| Button::new(words).face(TextRole::Body).height(32.0).padding(17.0);
     let mut at = pos2(lines.fields, middle);
-    let sign_in = button("Sign in").look(ButtonStyle::Primary).why_not(asking.then_some(ASKING)).at(ui, at);
+    let sign_in = button("Sign in").style(ButtonStyle::Primary).why_not(asking.then_some(REQUESTING)).at(ui, at);
     if sign_in.clicked() {
         scene.request(UiRequest::SignIn);
     }
     at.x = sign_in.rect.right() + 8.0;
     if asking {
-        let cancel = button("Cancel").look(ButtonStyle::Outlined).at(ui, at);
+        let cancel = button("Cancel").style(ButtonStyle::Outlined).at(ui, at);
         if cancel.clicked() {
             scene.request(UiRequest::Send(crate::engine::Action::CancelSignIn(form.profile_id())));
         }
         at.x = cancel.rect.right() + 12.0;
-        let words = widgets::text(ui, at, ASKING, TextRole::Body, palette.secondary, f32::INFINITY);
-        widgets::label(ui, words, "asking", ASKING);
-    } else if button("Try the sandbox").look(ButtonStyle::Outlined).at(ui, at).clicked() {
+        let words = widgets::text(ui, at, REQUESTING, TextRole::Body, palette.secondary, f32::INFINITY);
+        widgets::label(ui, words, "asking", REQUESTING);
+    } else if button("Try the sandbox").style(ButtonStyle::Outlined).at(ui, at).clicked() {
         scene.request(UiRequest::Send(crate::engine::Action::TrySandbox));
     }
     lines.y += 23.0;
     if let Progress::Failed(sentence) = &form.progress {
         lines.y += if narrow { 12.0 } else { 18.0 };
         let sentence = sentence.clone();
-        point_out(ui, lines, &sentence);
+        show_error(ui, lines, &sentence);
     }
 }
 

@@ -156,18 +156,18 @@ mod tests {
     }
 
     #[test]
-    fn a_map_with_an_arrow_upwards_is_refused_since_it_could_close_a_circle() {
+    fn a_list_with_an_upward_dependency_is_rejected() {
         let refused = map(&LIB.replace("| serde |", "| disk |")).unwrap_err();
         assert!(refused.contains("`disk`, which `wire` may use"), "{refused}");
     }
 
     #[test]
-    fn a_missing_map_is_refused() {
+    fn a_missing_list_is_rejected() {
         map("//! Nothing here.").unwrap_err();
     }
 
     #[test]
-    fn an_arrow_that_the_map_does_not_have_is_found_in_each_way_of_writing_it() {
+    fn a_use_that_the_list_does_not_allow_is_found_in_every_form() {
         for code in [
             "use crate::disk::File;",
             "use crate::{model::Row, disk};",

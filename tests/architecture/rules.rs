@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_belongs_to_its_room() {
+    fn a_forbidden_word_is_found_outside_its_module() {
         assert_eq!(wrong_words("journal", "use egui::Ui;"), ["`egui::` in `journal`: the window is drawn in `ui`"]);
         assert_eq!(wrong_words("ui", "use egui::Ui;"), [""; 0]);
         assert_eq!(wrong_words("journal", "fn not_egui(egui: u8) { egui_like::egui() }"), [""; 0]);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_by_the_words_of_a_message_is_found() {
+    fn a_decision_by_the_text_of_a_message_is_found() {
         for code in [
             "if error.to_string().contains(\"token\") {}",
             "why\n    .to_ascii_lowercase(a, (b))\n    .contains(x)",

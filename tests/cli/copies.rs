@@ -24,7 +24,7 @@ fn a_filter_or_a_label_may_begin_with_a_minus() {
 }
 
 #[test]
-fn commands_that_read_change_no_settings_and_say_once_what_is_wrong_with_them() {
+fn read_only_subcommands_change_no_settings_and_report_invalid_ones_once() {
     let home = Home::new();
     for text in [
         "[preferences]\ntheme = \"pink\"\n[[profiles]]\nid = \"5b0e7f3e-6f8c-4d43-9f6f-7b1b3a1f4f01\"\nname = \"ops\"\n",
@@ -94,7 +94,7 @@ fn an_export_names_a_profile_as_watch_does() {
 }
 
 #[test]
-fn csv_begins_with_a_byte_order_mark_where_one_is_wanted() {
+fn csv_begins_with_a_byte_order_mark_on_request() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());
     let mut watch = home.start(&["watch", "--exit-on", "final:c-1"]);

@@ -51,7 +51,7 @@ fn append(home: &Home, key: ActivityKey, fact: Fact) {
 fn profile(home: &Home) -> ProfileId {
     let archive =
         privicore_monitor::journal::ReadOnlyJournal::open(&home.folder("data")).expect("readable").expect("there");
-    archive.since(Seq(0), 1).expect("readable")[0].0
+    archive.entries_from(Seq(0), 1).expect("readable")[0].0
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn messages_come_one_a_line_in_order_of_arrival() {
 }
 
 #[test]
-fn a_missing_status_and_a_single_byte_are_said_by_watch_and_export() {
+fn watch_and_export_report_a_missing_status_and_a_single_byte() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());
     let mut watch = home.start(&["watch", "--json", "--exit-on", "final:c-2"]);
@@ -132,7 +132,7 @@ fn a_missing_status_and_a_single_byte_are_said_by_watch_and_export() {
 }
 
 #[test]
-fn csv_has_a_header_and_comes_whole_into_a_file() {
+fn csv_has_a_header_and_is_written_completely_to_a_file() {
     let privicore = Privicore::start();
     let home = home_with_a_journal(&privicore);
     let file = home.folder("out.csv");
@@ -151,7 +151,7 @@ fn csv_has_a_header_and_comes_whole_into_a_file() {
 }
 
 #[test]
-fn what_is_wanted_can_be_narrowed() {
+fn rows_can_be_filtered() {
     let privicore = Privicore::start();
     let home = home_with_a_journal(&privicore);
     let count = |more: &[&str]| home.run(&[&["export", "--format", "ndjson"], more].concat()).with(0).json().len();
@@ -173,7 +173,7 @@ fn what_is_wanted_can_be_narrowed() {
 }
 
 #[test]
-fn it_reads_beside_a_holder_and_a_reader_may_go() {
+fn it_reads_a_locked_journal_and_a_closed_pipe_is_no_error() {
     let privicore = Privicore::start();
     let home = home_with_a_journal(&privicore);
     let mut holder = home.start(&["watch", "--json"]);
@@ -190,7 +190,7 @@ fn it_reads_beside_a_holder_and_a_reader_may_go() {
 }
 
 #[test]
-fn no_journal_yet_is_an_empty_export_and_a_folder_that_is_not_there_fails() {
+fn without_a_journal_the_export_is_empty_and_a_missing_folder_is_an_error() {
     let home = Home::new();
     assert_eq!(home.run(&["export", "--format", "ndjson"]).with(0).out, "");
     let gone = home.folder("gone/out.csv");
@@ -222,7 +222,7 @@ fn rows(text: &str) -> Vec<Vec<String>> {
 
 #[cfg(unix)]
 #[test]
-fn an_export_that_is_told_to_end_leaves_no_file_behind() {
+fn an_interrupted_export_leaves_no_file() {
     let home = Home::new();
     let (data, out) = (home.folder("data"), home.folder("out"));
     std::fs::create_dir(&out).expect("a folder");
@@ -256,7 +256,7 @@ fn an_export_that_is_told_to_end_leaves_no_file_behind() {
 }
 
 #[test]
-fn settings_that_cannot_be_read_are_left_as_they_are_and_said_to_be_so() {
+fn unreadable_settings_are_reported_and_left_unchanged() {
     let privicore = Privicore::start();
     let home = home_with_a_journal(&privicore);
     let (config, file) = (home.folder("config"), home.folder("config").join("settings.toml"));
@@ -285,7 +285,7 @@ fn settings_that_cannot_be_read_are_left_as_they_are_and_said_to_be_so() {
 }
 
 #[test]
-fn a_filter_finds_text_beyond_what_a_row_shows_and_the_line_has_all_of_it() {
+fn a_filter_finds_text_beyond_what_a_row_shows_and_the_line_is_complete() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());
     let mut watch = home.start(&["watch", "--json", "--filter", "NEEDLE", "--exit-on", "final:c-3"]);
@@ -314,7 +314,7 @@ fn a_filter_finds_text_beyond_what_a_row_shows_and_the_line_has_all_of_it() {
 }
 
 #[test]
-fn a_link_that_was_kept_is_ready_if_no_keyring_can_be_asked() {
+fn a_stored_link_is_ready_if_there_is_no_keyring() {
     let home = Home::new();
     home.with_profiles(&["ops"]);
     let profile = Home::profile_id(1);
@@ -330,7 +330,7 @@ fn a_link_that_was_kept_is_ready_if_no_keyring_can_be_asked() {
         let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
         let at = Timestamp::from(jiff::Timestamp::now());
         let key = ActivityKey::of(&message);
-        let entry = Entry { seq: Seq(0), at, key, fact: Fact::Heard(message), raw: raw.into() };
+        let entry = Entry { seq: Seq(0), at, key, fact: Fact::Received(message), raw: raw.into() };
         let link = Secret::Link(Link::new("https://h/?auth=CANARY"));
         let secret = RequestSecret { request: "r".into(), secret: link, at, expires: None };
         opened.journal.append_with(profile, vec![entry], vec![secret].into()).await.expect("written");

@@ -69,7 +69,7 @@ fn home_at((api, websocket): &(String, String)) -> Home {
 }
 
 #[test]
-fn a_servers_reason_is_shown_and_obeyed_by_no_terminal() {
+fn a_servers_reason_is_shown_without_terminal_control_characters() {
     let runtime = Runtime::new().expect("threads");
     for (sign_in, join) in [(401, 200), (200, 401), (200, 403)] {
         let home = home_at(&server(&runtime, sign_in, join));
@@ -82,7 +82,7 @@ fn a_servers_reason_is_shown_and_obeyed_by_no_terminal() {
 }
 
 #[test]
-fn nobody_has_to_listen_to_standard_error() {
+fn a_closed_standard_error_is_no_error() {
     let runtime = Runtime::new().expect("threads");
     let home = home_at(&server(&runtime, 401, 200));
     for (arguments, code) in [
@@ -105,7 +105,7 @@ fn nobody_has_to_listen_to_standard_error() {
 }
 
 #[test]
-fn arguments_and_files_are_quoted_harmlessly() {
+fn arguments_and_file_contents_are_quoted_without_control_characters() {
     let home = Home::new();
     for arguments in [
         &["watch", "--profile", HOSTILE][..],
@@ -132,7 +132,7 @@ fn arguments_and_files_are_quoted_harmlessly() {
 }
 
 #[test]
-fn lines_of_events_command_no_terminal_and_json_says_the_text_as_it_is() {
+fn event_lines_have_no_terminal_control_characters_and_json_has_the_exact_text() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());
     let mut watch = home.start(&["watch", "--exit-on", "final:c-1"]);

@@ -21,7 +21,7 @@ fn time(line: &Value, field: &str) -> Timestamp {
 }
 
 #[test]
-fn whatever_was_printed_before_a_kill_is_in_the_journal_once_and_each_death_is_in_a_gap() {
+fn every_line_printed_before_a_kill_is_in_the_journal_once_and_each_kill_is_in_a_gap() {
     let mut random = fastrand::Rng::new();
     println!("the seed is {}", random.get_seed());
     let privicore = Privicore::start();

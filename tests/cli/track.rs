@@ -20,7 +20,7 @@ fn socket(home: &Home) -> Option<PathBuf> {
 }
 
 #[test]
-fn ids_reach_the_holder_over_a_socket_that_nobody_else_can_use() {
+fn ids_are_sent_to_the_running_process_over_a_private_socket() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());
     let mut holder = home.start(&["watch", "--json"]);
@@ -43,7 +43,7 @@ fn ids_reach_the_holder_over_a_socket_that_nobody_else_can_use() {
 }
 
 #[test]
-fn without_a_runtime_folder_the_socket_lies_with_the_data() {
+fn without_a_runtime_folder_the_socket_is_in_the_data_folder() {
     let privicore = Privicore::start();
     let mut home = Home::of(privicore.running());
     home.set("XDG_RUNTIME_DIR", "");
@@ -57,7 +57,7 @@ fn without_a_runtime_folder_the_socket_lies_with_the_data() {
 }
 
 #[test]
-fn without_a_holder_they_are_written_into_the_journal() {
+fn without_a_running_process_ids_are_written_into_the_journal() {
     let mut home = Home::new();
     home.with_profiles(&["ops"]);
     home.run(&["track", "--label", "deploy", "c-1"]).with(0);
@@ -78,7 +78,7 @@ fn without_a_holder_they_are_written_into_the_journal() {
 }
 
 #[test]
-fn a_loop_of_it_keeps_neither_the_window_nor_watch_from_starting() {
+fn tracking_in_a_loop_does_not_prevent_the_window_or_watch_from_starting() {
     let home = Home::new();
     home.with_profiles(&["ops"]);
     let stop = AtomicBool::new(false);
@@ -133,12 +133,12 @@ fn options(home: &Home) -> EngineOptions {
 }
 
 #[test]
-fn without_a_profile_it_is_wrong_usage() {
+fn without_a_profile_it_is_a_usage_error() {
     Home::new().run(&["track", "c-1"]).with(2);
 }
 
 #[test]
-fn a_line_that_is_not_ours_does_no_harm() {
+fn an_invalid_line_on_the_socket_is_rejected() {
     use std::io::{Read as _, Write as _};
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());

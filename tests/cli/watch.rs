@@ -15,7 +15,7 @@ const FIELDS: [&str; 10] =
     ["kind", "id", "profile", "status", "message", "label", "context", "source", "first_seen", "at"];
 
 #[test]
-fn it_prints_each_outcome_with_the_fields_of_the_contract_and_ends_at_a_signal() {
+fn it_prints_each_outcome_with_the_documented_fields_and_ends_at_a_signal() {
     for signal in ["TERM", "INT"] {
         let privicore = Privicore::start();
         let home = Home::of(privicore.running());
@@ -67,7 +67,7 @@ fn it_prints_each_outcome_with_the_fields_of_the_contract_and_ends_at_a_signal()
 }
 
 #[test]
-fn it_ends_when_what_it_waits_for_has_come() {
+fn it_ends_when_the_exit_condition_is_met() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());
     let mut watch = home.start(&["watch", "--json", "--exit-on", "final:c-2"]);
@@ -85,7 +85,7 @@ fn it_ends_when_what_it_waits_for_has_come() {
 }
 
 #[test]
-fn what_had_come_before_the_start_is_printed_with_its_whole_texts() {
+fn an_outcome_before_the_start_is_printed_with_its_full_texts() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());
     let mut watch = home.start(&["watch", "--json", "--exit-on", "final:c-1"]);
@@ -104,7 +104,7 @@ fn what_had_come_before_the_start_is_printed_with_its_whole_texts() {
 }
 
 #[test]
-fn a_filter_chooses_what_is_printed_and_not_what_is_waited_for() {
+fn a_filter_affects_the_output_and_not_the_exit_condition() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());
     let mut watch =
@@ -140,7 +140,7 @@ fn it_waits_for_everything_with_a_label() {
 }
 
 #[test]
-fn a_reader_that_goes_ends_it_without_another_line() {
+fn a_closed_pipe_ends_it_without_another_line() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());
     let mut watch = home.start(&["watch"]);
@@ -155,7 +155,7 @@ fn a_reader_that_goes_ends_it_without_another_line() {
 }
 
 #[test]
-fn beside_another_it_follows_the_journal_and_takes_over_when_that_ends() {
+fn beside_another_process_it_follows_the_journal_and_takes_over_when_that_ends() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());
     let mut first = home.start(&["watch", "--json"]);
@@ -230,7 +230,7 @@ fn it_connects_before_it_has_read_a_long_journal() {
 }
 
 #[test]
-fn what_comes_while_it_reads_a_long_journal_is_printed_once_and_in_order() {
+fn messages_received_while_a_long_journal_is_read_are_printed_once_and_in_order() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());
     with_long_history(&home);
@@ -246,7 +246,7 @@ fn what_comes_while_it_reads_a_long_journal_is_printed_once_and_in_order() {
 }
 
 #[test]
-fn each_warning_is_said_once() {
+fn each_warning_is_printed_once() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());
     let settings = "[preferences]\nauthority_file = \"/nowhere/authority.pem\"\n";
@@ -260,7 +260,7 @@ fn each_warning_is_said_once() {
 }
 
 #[test]
-fn nobody_to_watch_is_code_2() {
+fn no_profile_to_watch_exits_with_2() {
     let home = Home::new();
     assert!(home.run(&["watch"]).with(2).said.contains("There is no profile"), "not said");
     home.with_profiles(&["ops"]);
@@ -268,7 +268,7 @@ fn nobody_to_watch_is_code_2() {
 }
 
 #[test]
-fn plain_text_to_another_machine_is_code_2() {
+fn plain_text_to_another_machine_exits_with_2() {
     let privicore = Privicore::start();
     let mut home = Home::of(privicore.running());
     home.set("PRIVICORE_API_URL", "http://example.com");
@@ -276,7 +276,7 @@ fn plain_text_to_another_machine_is_code_2() {
 }
 
 #[test]
-fn signed_out_or_refused_is_code_3() {
+fn signed_out_or_refused_exits_with_3() {
     let home = Home::new();
     home.with_profiles(&["ops"]);
     assert!(home.run(&["watch"]).with(3).said.contains("ops is not kept signed in"), "not said");
@@ -288,7 +288,7 @@ fn signed_out_or_refused_is_code_3() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_code_4() {
+fn an_unreachable_server_exits_with_4() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());
     drop(privicore);
@@ -296,7 +296,7 @@ fn a_server_that_is_not_there_is_code_4() {
 }
 
 #[test]
-fn an_expired_token_is_no_end_while_there_is_a_password() {
+fn an_expired_token_is_renewed_while_there_is_a_password() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());
     let mut watch = home.start(&["watch", "--json"]);

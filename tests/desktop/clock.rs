@@ -47,12 +47,12 @@ impl WallClock {
 }
 
 #[test]
-fn a_clock_that_is_set_two_hours_on_is_told_once_and_changes_nothing_else() -> Outcome<()> {
+fn a_clock_set_two_hours_forward_is_reported_once_and_changes_nothing_else() -> Outcome<()> {
     set_by(2)
 }
 
 #[test]
-fn a_clock_that_is_set_two_hours_back_is_told_once_and_changes_nothing_else() -> Outcome<()> {
+fn a_clock_set_two_hours_back_is_reported_once_and_changes_nothing_else() -> Outcome<()> {
     set_by(-2)
 }
 

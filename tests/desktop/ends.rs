@@ -14,7 +14,7 @@ use crate::wait::until;
 use crate::{COMMAND, leftovers, preload};
 
 #[test]
-fn what_was_seen_before_a_kill_is_there_at_the_next_start() -> Outcome<()> {
+fn rows_shown_before_a_kill_are_restored_at_the_next_start() -> Outcome<()> {
     let stage = Stage::set()?;
     let monitor = stage.start_live()?;
     stage.privicore.report_command(COMMAND, 2)?;
@@ -113,7 +113,7 @@ fn a_panic_in_the_window_leaves_the_channel_and_loses_nothing() -> Outcome<()> {
 }
 
 #[test]
-fn a_server_that_has_fallen_silent_is_not_waited_for_at_the_end() -> Outcome<()> {
+fn a_silent_server_does_not_delay_the_shutdown() -> Outcome<()> {
     let stage = Stage::set()?;
     let (websocket, silence) = stage.privicore.websocket_that_falls_silent()?;
     let environment = [("PRIVICORE_WS_URL", &*websocket)];
@@ -130,7 +130,7 @@ fn a_server_that_has_fallen_silent_is_not_waited_for_at_the_end() -> Outcome<()>
 }
 
 #[test]
-fn a_certificate_file_that_never_comes_is_named_and_holds_up_neither_a_connection_nor_the_end() -> Outcome<()> {
+fn an_unreadable_certificate_file_is_named_and_delays_neither_connection_nor_shutdown() -> Outcome<()> {
     let stage = Stage::set()?;
     let pipe = stage.home.root().join("on a dead mount.pem");
     input::run("mkfifo", &[&pipe.display().to_string()])?;
@@ -149,7 +149,7 @@ fn a_certificate_file_that_never_comes_is_named_and_holds_up_neither_a_connectio
 }
 
 #[test]
-fn a_locked_keyring_is_not_waited_for_at_the_end_and_does_at_the_next_start_what_it_was_asked() -> Outcome<()> {
+fn a_locked_keyring_does_not_delay_the_shutdown_and_its_work_is_done_at_the_next_start() -> Outcome<()> {
     let stage = Stage::set()?;
     let monitor = stage.start_live()?;
     until("the token in the keyring", || leftovers::stored_token(&stage.home).map(Some))?;

@@ -33,22 +33,22 @@ enum Disk {
 }
 
 #[test]
-fn signed_in_by_token_the_window_says_live_and_that_nothing_is_missing() -> Outcome<()> {
+fn signed_in_by_token_the_window_is_live_and_complete() -> Outcome<()> {
     sign_in_each_way(By::Token, Disk::Fast)
 }
 
 #[test]
-fn signed_in_by_token_on_a_slow_disk_the_window_says_live_and_that_nothing_is_missing() -> Outcome<()> {
+fn signed_in_by_token_on_a_slow_disk_the_window_is_live_and_complete() -> Outcome<()> {
     sign_in_each_way(By::Token, Disk::Slow)
 }
 
 #[test]
-fn signed_in_by_password_the_window_says_live_and_that_nothing_is_missing() -> Outcome<()> {
+fn signed_in_by_password_the_window_is_live_and_complete() -> Outcome<()> {
     sign_in_each_way(By::Password, Disk::Fast)
 }
 
 #[test]
-fn signed_in_by_password_on_a_slow_disk_the_window_says_live_and_that_nothing_is_missing() -> Outcome<()> {
+fn signed_in_by_password_on_a_slow_disk_the_window_is_live_and_complete() -> Outcome<()> {
     sign_in_each_way(By::Password, Disk::Slow)
 }
 
@@ -151,7 +151,7 @@ fn fill_in(monitor: &Monitor, stage: &Stage, by: By, kept: bool) -> Outcome<()> 
 }
 
 #[test]
-fn a_setting_that_was_changed_just_before_the_end_is_kept_on_a_slow_disk() -> Outcome<()> {
+fn a_setting_changed_just_before_the_end_is_saved_on_a_slow_disk() -> Outcome<()> {
     let stage = Stage::set()?;
     let slow = SlowDisk::below(&stage.home)?;
     let monitor = start(&stage, &stage.home, Duration::ZERO, Some(&slow))?;

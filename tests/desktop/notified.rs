@@ -35,7 +35,7 @@ fn failures(notice: &Notice) -> usize {
 }
 
 #[test]
-fn what_comes_while_the_window_is_out_of_sight_is_told_on_the_desktop_and_a_burst_seldom() -> Outcome<()> {
+fn changes_while_the_window_is_hidden_are_notified_and_a_burst_is_merged() -> Outcome<()> {
     let stage = Stage::set()?;
     let board = Board::hang()?;
     let monitor = stage.start_live()?;

@@ -12,7 +12,7 @@ use crate::monitor::Monitor;
 const ATTEMPTS: usize = 8;
 
 #[test]
-fn the_desktop_that_asks_for_no_motion_is_heard() -> Outcome<()> {
+fn the_desktops_request_for_reduced_motion_is_followed() -> Outcome<()> {
     let stage = Stage::set()?;
     for reduced in [true, false] {
         let bus = PrivateBus::start()?;
@@ -26,7 +26,7 @@ fn the_desktop_that_asks_for_no_motion_is_heard() -> Outcome<()> {
 }
 
 #[test]
-fn a_portal_that_never_answers_does_not_hold_the_window_up() -> Outcome<()> {
+fn a_portal_that_never_answers_does_not_delay_the_window() -> Outcome<()> {
     let stage = Stage::set()?;
     for _ in 0..ATTEMPTS {
         let bus = PrivateBus::start()?;

@@ -189,7 +189,7 @@ fn a_portal_its_backend_or_a_bus_that_ends_with_its_dialog_open_cancels_that_dia
 }
 
 #[test]
-fn a_bus_that_stops_answering_is_not_waited_for() -> Outcome<()> {
+fn a_bus_that_stops_answering_does_not_delay_the_window() -> Outcome<()> {
     let stage = Stage::set()?;
     let bus = PrivateBus::start()?;
     let _accessibility = AccessibilityService::start(&bus)?;
@@ -277,7 +277,7 @@ fn a_keyring_without_a_default_collection_is_named_and_signs_in_once_it_is_unloc
 }
 
 #[test]
-fn a_disk_that_refuses_permissions_and_shared_memory_is_worked_with() -> Outcome<()> {
+fn a_disk_without_permissions_and_shared_memory_is_usable() -> Outcome<()> {
     let stage = Stage::set()?;
     let library = preload::build(&stage.home, "refusing_disk", include_str!("refusing_disk.c"))?;
     let library = library.display().to_string();

@@ -200,7 +200,7 @@ async fn curl(url: &str, to: &Path) -> (Option<i32>, Vec<u8>) {
 }
 
 #[tokio::test]
-async fn what_curl_saves_is_saved_byte_by_byte_the_same() {
+async fn a_download_is_byte_for_byte_what_curl_saves() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -323,7 +323,7 @@ async fn a_redirect_within_the_host_is_followed_to_other_ports_and_to_encryption
 }
 
 #[tokio::test]
-async fn another_host_is_asked_about_once_and_then_fetched_from_without_anything_of_ours() {
+async fn a_redirect_to_another_host_needs_consent_once_and_sends_no_credentials() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let options = EngineOptions { extra_authority: Some(authority()), ..machine.options() };

@@ -81,7 +81,7 @@ async fn no_secret_is_found_in_logs_events_errors_settings_or_the_journal() {
         let (request, to) = (RequestId::from(request), machine.file(request));
         window.act(Action::Download { profile: id, request: request.clone(), to });
         let key = ActivityKey::Data(request);
-        let ended = |entry: &privicore_monitor::activity::Entry| matches!(&entry.fact, Fact::Done(deed) if !matches!(deed, privicore_monitor::activity::LocalEvent::Fetching { .. }));
+        let ended = |entry: &privicore_monitor::activity::Entry| matches!(&entry.fact, Fact::Local(deed) if !matches!(deed, privicore_monitor::activity::LocalEvent::Fetching { .. }));
         window.entry(&key, ended).await;
     }
     sandbox.control().expire_tokens(DEMO_USERNAME).expect("a profile");

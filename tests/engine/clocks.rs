@@ -103,7 +103,7 @@ fn model(window: &Window) -> Activities {
         }
     }
     for profile in window.seen.last().expect("a status").profiles.values() {
-        activities.keep_links(&profile.restored_links.iter().cloned().collect::<Vec<_>>());
+        activities.restore_links(&profile.restored_links.iter().cloned().collect::<Vec<_>>());
     }
     let clock = window.handle.clock();
     activities.set_reference(clock.reference());
@@ -133,7 +133,7 @@ fn told(window: &Window) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_while_the_engine_runs_changes_no_status_and_is_told_once() {
+async fn a_clock_set_while_the_engine_runs_changes_no_status_and_is_reported_once() {
     let sandbox = quiet().await;
     for jump in JUMPS {
         let machine = Wrong::by(0);
@@ -159,7 +159,7 @@ async fn a_clock_that_is_set_while_the_engine_runs_changes_no_status_and_is_told
         assert_eq!(told(&window).len(), 2, "{jump}: {:?}", told(&window));
         let to = machine.machine.file("saved");
         window.act(Action::Download { profile, request: RequestId::from("during"), to: to.clone() });
-        let saved = |entry: &Entry| matches!(entry.fact, Fact::Done(LocalEvent::Saved { .. }));
+        let saved = |entry: &Entry| matches!(entry.fact, Fact::Local(LocalEvent::Saved { .. }));
         window.entry(&ActivityKey::Data(RequestId::from("during")), saved).await;
         assert_eq!(std::fs::read(to).expect("a file"), b"payload");
         window.quit().await;
@@ -167,7 +167,7 @@ async fn a_clock_that_is_set_while_the_engine_runs_changes_no_status_and_is_told
 }
 
 #[tokio::test]
-async fn a_clock_that_is_wrong_at_the_start_expires_nothing_and_is_told_once() {
+async fn a_wrong_clock_at_the_start_expires_nothing_and_is_reported_once() {
     let sandbox = quiet().await;
     for wrong in JUMPS {
         let machine = Wrong::by(wrong);
@@ -197,7 +197,7 @@ async fn a_clock_that_is_wrong_at_the_start_expires_nothing_and_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_between_two_runs_changes_no_status_blanks_no_chart_and_deletes_no_link() {
+async fn a_clock_set_between_two_runs_changes_no_status_and_deletes_no_link() {
     let sandbox = quiet().await;
     for jump in JUMPS {
         let machine = Wrong::by(0);

@@ -37,7 +37,7 @@ async fn give(window: &mut Window, profile: ProfileId, key: [u8; 32], persist: b
 }
 
 #[tokio::test]
-async fn a_payload_is_decrypted_on_its_way_and_the_key_outlives_the_run_if_asked() {
+async fn a_payload_is_decrypted_while_it_is_saved_and_the_key_is_stored_on_request() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -66,7 +66,7 @@ async fn a_payload_is_decrypted_on_its_way_and_the_key_outlives_the_run_if_asked
 }
 
 #[tokio::test]
-async fn a_key_that_is_forgotten_while_the_keyring_is_asked_stays_forgotten() {
+async fn a_key_deleted_while_the_keyring_is_read_stays_deleted() {
     let sandbox = quiet().await;
     let mut machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -134,7 +134,7 @@ impl SecretStore for Slow {
 }
 
 #[tokio::test]
-async fn a_wrong_key_or_a_changed_byte_keeps_what_came_under_a_name_that_says_so() {
+async fn a_wrong_key_or_a_changed_byte_keeps_the_encrypted_file_under_a_telling_name() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -169,7 +169,7 @@ async fn a_wrong_key_or_a_changed_byte_keeps_what_came_under_a_name_that_says_so
 }
 
 #[tokio::test]
-async fn what_a_server_compressed_is_decompressed_before_it_is_decrypted() {
+async fn a_compressed_payload_is_decompressed_before_it_is_decrypted() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);

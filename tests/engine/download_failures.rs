@@ -34,7 +34,7 @@ pub(crate) async fn told_since(window: &mut Window, mark: usize, says: &str) {
 }
 
 #[tokio::test]
-async fn each_mishap_has_its_own_end_and_nothing_half_gets_the_files_name() {
+async fn each_failure_has_its_own_outcome_and_no_partial_file_gets_the_final_name() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -65,7 +65,7 @@ async fn each_mishap_has_its_own_end_and_nothing_half_gets_the_files_name() {
 }
 
 #[tokio::test]
-async fn where_room_is_short_the_answer_is_held_open_until_there_is_another_place() {
+async fn without_disk_space_the_response_is_held_open_until_another_path_is_chosen() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -99,7 +99,7 @@ async fn where_room_is_short_the_answer_is_held_open_until_there_is_another_plac
 }
 
 #[tokio::test]
-async fn a_link_that_was_refused_at_its_first_get_is_told_again_until_it_is_read() {
+async fn a_refused_link_is_reported_at_each_start_until_acknowledged() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -115,7 +115,7 @@ async fn a_link_that_was_refused_at_its_first_get_is_told_again_until_it_is_read
     let (words, remedy) = notice.remedy.expect("a remedy");
     assert_eq!(words, "I have read this");
     window.act(remedy);
-    window.entry(&data("spent"), |entry| matches!(entry.fact, Fact::Done(LocalEvent::WarningRead))).await;
+    window.entry(&data("spent"), |entry| matches!(entry.fact, Fact::Local(LocalEvent::WarningRead))).await;
     window.quit().await;
 
     let mut window = Window::open(&machine);
@@ -129,7 +129,7 @@ async fn a_link_that_was_refused_at_its_first_get_is_told_again_until_it_is_read
 }
 
 #[tokio::test]
-async fn a_crash_in_the_middle_is_found_at_the_next_start_and_never_taken_for_a_whole() {
+async fn a_crash_during_a_download_is_detected_at_the_next_start() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -143,7 +143,7 @@ async fn a_crash_in_the_middle_is_found_at_the_next_start_and_never_taken_for_a_
         seq: Seq::default(),
         at: Timestamp(1),
         key: data(key),
-        fact: Fact::Done(LocalEvent::Fetching {
+        fact: Fact::Local(LocalEvent::Fetching {
             to: to.display().to_string(),
             part: part.map(|part| part.display().to_string()),
             links: Vec::new(),
@@ -163,7 +163,7 @@ async fn a_crash_in_the_middle_is_found_at_the_next_start_and_never_taken_for_a_
                 _ => None,
             })
             .await;
-        let Fact::Done(LocalEvent::NotSaved { why: DownloadFailure::Broken, sentence, part }) = deed.fact else {
+        let Fact::Local(LocalEvent::NotSaved { why: DownloadFailure::Broken, sentence, part }) = deed.fact else {
             panic!("{deed:?}")
         };
         assert!(sentence.contains("ended in the middle of the download"), "{sentence}");
@@ -190,7 +190,7 @@ pub(crate) async fn answers(answer: impl AsRef<[u8]> + Send + 'static) -> String
 }
 
 #[tokio::test]
-async fn a_payload_of_unknown_length_is_saved_and_that_is_said() {
+async fn a_payload_of_unknown_length_is_saved_with_a_notice() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -242,7 +242,7 @@ async fn stream_ready(window: &mut Window, sandbox: &SandboxHandle, id: &str, fr
 }
 
 #[tokio::test]
-async fn a_stream_is_whole_when_it_is_closed_and_broken_when_it_is_not() {
+async fn a_stream_is_complete_only_if_it_is_closed() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -277,7 +277,7 @@ async fn a_stream_is_whole_when_it_is_closed_and_broken_when_it_is_not() {
 }
 
 #[tokio::test]
-async fn where_the_data_token_is_known_what_broke_can_be_requested_again_with_a_click() {
+async fn with_a_known_data_token_a_broken_download_can_be_requested_again() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -308,7 +308,7 @@ async fn where_the_data_token_is_known_what_broke_can_be_requested_again_with_a_
         .wait("the new request", |event| match event {
             Event::Committed { entries, .. } => entries
                 .iter()
-                .any(|entry| matches!(&entry.fact, Fact::Done(LocalEvent::Requested(requested)) if requested.again.is_some()))
+                .any(|entry| matches!(&entry.fact, Fact::Local(LocalEvent::Requested(requested)) if requested.again.is_some()))
                 .then_some(()),
             _ => None,
         })
@@ -334,7 +334,7 @@ fn refusing(machine: &Machine) -> Vec<(&'static str, std::path::PathBuf)> {
 }
 
 #[tokio::test]
-async fn where_a_file_can_not_be_written_the_link_is_not_requested_and_stays_good() {
+async fn if_the_file_can_not_be_written_the_link_is_not_used() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -364,7 +364,7 @@ async fn where_a_file_can_not_be_written_the_link_is_not_requested_and_stays_goo
 }
 
 #[tokio::test]
-async fn where_room_is_short_for_a_known_size_the_link_is_not_requested_and_stays_good() {
+async fn without_space_for_a_known_size_the_link_is_not_used() {
     let (backend, websocket) = crate::server_answers::complete_backend().await;
     let profile = crate::server_answers::profile(&backend, &websocket);
     let id = profile.id;
@@ -373,7 +373,7 @@ async fn where_room_is_short_for_a_known_size_the_link_is_not_requested_and_stay
     std::fs::create_dir(&folder).expect("a folder");
     let mut window = Window::open(&machine);
     window.act(Action::SignIn(Box::new(crate::window::with_token(profile, "T-1"))));
-    window.entry(&data("requested"), |entry| matches!(entry.fact, Fact::Heard(_))).await;
+    window.entry(&data("requested"), |entry| matches!(entry.fact, Fact::Received(_))).await;
     let stored = StoredData {
         token: DataToken::new("dtk-1"),
         context: String::new(),

@@ -26,7 +26,7 @@ pub(crate) async fn offer(window: &mut Window, sandbox: &SandboxHandle, id: &str
 
 pub(crate) async fn publish(window: &mut Window, sandbox: &SandboxHandle, id: &str, message: &Value) {
     sandbox.control().publish(DEMO_USERNAME, message).await.expect("published");
-    window.entry(&data(id), |entry| matches!(entry.fact, Fact::Heard(_) | Fact::Repeated(_))).await;
+    window.entry(&data(id), |entry| matches!(entry.fact, Fact::Received(_) | Fact::Repeated(_))).await;
 }
 
 pub(crate) fn data(id: &str) -> ActivityKey {
@@ -41,9 +41,9 @@ pub(crate) async fn download(window: &mut Window, profile: ProfileId, id: &str, 
 
 pub(crate) async fn end_of(window: &mut Window, id: &str) -> LocalEvent {
     let ended =
-        |entry: &Entry| matches!(entry.fact, Fact::Done(LocalEvent::Saved { .. } | LocalEvent::NotSaved { .. }));
+        |entry: &Entry| matches!(entry.fact, Fact::Local(LocalEvent::Saved { .. } | LocalEvent::NotSaved { .. }));
     match window.entry(&data(id), ended).await.fact {
-        Fact::Done(deed) => deed,
+        Fact::Local(deed) => deed,
         other => panic!("{other:?}"),
     }
 }
@@ -62,7 +62,7 @@ pub(crate) fn bytes(count: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn ready_data_is_fetched_whole_with_progress_and_only_once() {
+async fn ready_data_is_downloaded_completely_with_progress_and_only_once() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -137,7 +137,7 @@ fn status(window: &Window, id: &str) -> Status {
 
 /// Like a server that requeues unacknowledged messages (PROTOCOL, section 2).
 #[tokio::test]
-async fn a_link_that_was_used_and_is_sent_again_is_not_ready_again_and_another_link_is() {
+async fn a_repeated_used_link_is_not_ready_again_and_another_link_is() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -171,7 +171,7 @@ async fn a_link_that_was_used_and_is_sent_again_is_not_ready_again_and_another_l
 }
 
 #[tokio::test]
-async fn what_a_server_says_of_a_link_that_it_refuses_is_quoted_without_the_link() {
+async fn a_servers_refusal_is_quoted_without_the_link() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -214,7 +214,7 @@ async fn what_a_server_says_of_a_link_that_it_refuses_is_quoted_without_the_link
 }
 
 #[tokio::test]
-async fn used_expired_and_unreachable_links_each_have_their_own_end() {
+async fn used_expired_and_unreachable_links_each_have_their_own_outcome() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -261,7 +261,7 @@ async fn used_expired_and_unreachable_links_each_have_their_own_end() {
 }
 
 #[tokio::test]
-async fn a_download_that_breaks_keeps_its_part_and_one_that_is_stopped_leaves_nothing_behind() {
+async fn a_broken_download_keeps_its_part_file_and_a_cancelled_one_leaves_none() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -328,7 +328,7 @@ async fn half_a_file() -> (Link, tokio::sync::oneshot::Sender<()>) {
 }
 
 #[tokio::test]
-async fn a_payload_that_came_inline_is_saved_from_the_journal() {
+async fn an_inline_payload_is_saved_from_the_journal() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -364,7 +364,7 @@ pub(crate) fn no_hidden_parts(machine: &Machine) {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_name_that_is_no_text_is_used_byte_by_byte_and_found_again() {
+async fn a_name_that_is_not_utf_8_is_used_byte_by_byte_and_found_again() {
     use std::os::unix::ffi::OsStrExt as _;
     let sandbox = quiet().await;
     let machine = Machine::new();

@@ -33,7 +33,7 @@ fn machine() -> Machine {
         let digits: Vec<u8> = hex.as_bytes().chunks(2).map(pair).collect();
         store.set(&name, &digits).expect("it takes secrets");
     }
-    machine.keyring = Keyring::in_place(Box::new(store));
+    machine.keyring = Keyring::inline(Box::new(store));
     machine
 }
 

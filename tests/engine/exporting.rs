@@ -14,7 +14,7 @@ use super::quiet;
 use super::window::{Machine, Window};
 
 #[tokio::test]
-async fn what_fits_the_filter_and_the_chip_is_in_the_file_and_nothing_else() {
+async fn exactly_the_rows_that_match_both_filters_are_in_the_file() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -134,7 +134,7 @@ fn files_in(folder: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_export_that_is_cancelled_leaves_no_file_behind_and_another_can_begin() {
+async fn a_cancelled_export_leaves_no_file_and_another_can_start() {
     let machine = Machine::new();
     let data = machine.folder.path().join("data");
     fill(&data, ProfileId::from_u128(77), MANY).await;
@@ -172,7 +172,7 @@ async fn an_export_that_is_cancelled_leaves_no_file_behind_and_another_can_begin
 }
 
 #[tokio::test]
-async fn closing_in_the_middle_of_an_export_leaves_no_file_behind() {
+async fn quitting_during_an_export_leaves_no_file() {
     let machine = Machine::new();
     fill(&machine.folder.path().join("data"), ProfileId::from_u128(77), MANY).await;
     let mut window = Window::open(&machine);
@@ -185,8 +185,8 @@ async fn closing_in_the_middle_of_an_export_leaves_no_file_behind() {
 
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "the test owns the task and the folder")]
-async fn what_an_export_left_that_was_killed_is_gone_at_the_next_start() {
-    const TEST: &str = "exporting::what_an_export_left_that_was_killed_is_gone_at_the_next_start";
+async fn the_file_of_a_killed_export_is_deleted_at_the_next_start() {
+    const TEST: &str = "exporting::the_file_of_a_killed_export_is_deleted_at_the_next_start";
     if let Some(folder) = child::folder() {
         let machine = Machine::at(&folder);
         let mut window = Window::open(&machine);

@@ -77,9 +77,9 @@ async fn fill_in_the_middle(
 }
 
 #[tokio::test]
-async fn a_disk_that_fills_in_the_middle_is_waited_for_or_left_for_another() {
+async fn a_download_waits_for_a_full_disk_or_moves_to_another() {
     let Some(disk) = child::folder() else {
-        return child::with_mounts("full_disk::a_disk_that_fills_in_the_middle_is_waited_for_or_left_for_another");
+        return child::with_mounts("full_disk::a_download_waits_for_a_full_disk_or_moves_to_another");
     };
     // More than the reserve that is kept free for a payload of unknown length.
     child::mount("size=80m", &disk);

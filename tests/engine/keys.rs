@@ -8,7 +8,7 @@ use privicore_monitor::credentials::{Keyring, MemoryStore, SecretBytes, SecretSt
 /// A keyring whose secrets are files in a folder.
 pub(crate) fn in_folder(folder: &Path) -> Keyring {
     std::fs::create_dir_all(folder).expect("a folder");
-    Keyring::in_place(Box::new(Files(folder.to_owned())))
+    Keyring::inline(Box::new(Files(folder.to_owned())))
 }
 
 struct Files(PathBuf);

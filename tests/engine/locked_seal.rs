@@ -83,7 +83,7 @@ fn shown(told: &Told, profile: ProfileId) -> Vec<String> {
         }
     }
     if let Some(status) = told.seen.last().and_then(|status| status.profiles.get(&profile)) {
-        activities.keep_links(&status.restored_links.iter().cloned().collect::<Vec<_>>());
+        activities.restore_links(&status.restored_links.iter().cloned().collect::<Vec<_>>());
     }
     let rows = (0..activities.len()).filter_map(|index| activities.get(activities.newest(index)?));
     let requests = rows.filter(|row| row.kind() == Kind::Data);
@@ -91,12 +91,12 @@ fn shown(told: &Told, profile: ProfileId) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn export_says_of_a_kept_link_what_the_window_says_also_while_the_keyring_is_locked() {
+async fn export_and_window_agree_on_a_stored_link_even_while_the_keyring_is_locked() {
     let sandbox = quiet().await;
     let mut machine = Machine::new();
     let locked = Arc::new(AtomicBool::new(false));
     let store = LockedSeal { kept: MemoryStore::default(), locked: locked.clone() };
-    machine.keyring = Keyring::in_place(Box::new(store));
+    machine.keyring = Keyring::inline(Box::new(store));
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
     window.kept().await;

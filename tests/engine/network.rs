@@ -59,9 +59,9 @@ async fn offer(window: &mut Window, sandbox: &SandboxHandle, store: &Address) ->
 /// How a download ended.
 async fn download(window: &mut Window, profile: ProfileId, request: &RequestId, to: PathBuf) -> LocalEvent {
     window.act(Action::Download { profile, request: request.clone(), to });
-    let ended = |fact: &Fact| matches!(fact, Fact::Done(LocalEvent::Saved { .. } | LocalEvent::NotSaved { .. }));
+    let ended = |fact: &Fact| matches!(fact, Fact::Local(LocalEvent::Saved { .. } | LocalEvent::NotSaved { .. }));
     let entry = window.entry(&ActivityKey::Data(request.clone()), |entry| ended(&entry.fact)).await;
-    let Fact::Done(deed) = entry.fact else { panic!("{entry:?}") };
+    let Fact::Local(deed) = entry.fact else { panic!("{entry:?}") };
     deed
 }
 
@@ -137,7 +137,7 @@ async fn this_machine_is_reached_without_the_proxy() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_wants_a_password_says_so_for_the_socket_calls_and_downloads_and_no_link_is_used_up() {
+async fn a_proxy_that_requires_a_password_is_reported_by_socket_calls_and_downloads_and_no_link_is_used() {
     const WORDS: &str = "asks for a user name and a password";
     let sandbox = quiet().await;
     let (open, closed) = (Proxy::start(None).await, Proxy::start(Some(AUTHORIZATION)).await);
@@ -175,7 +175,7 @@ async fn a_proxy_that_wants_a_password_says_so_for_the_socket_calls_and_download
 }
 
 #[tokio::test]
-async fn a_proxy_that_asks_to_wait_is_heard_by_the_socket_calls_and_downloads_and_no_link_is_used_up() {
+async fn a_proxy_that_asks_to_wait_is_respected_by_socket_calls_and_downloads_and_no_link_is_used() {
     let sandbox = quiet().await;
     let proxy = Proxy::start(None).await;
     let profile = profile_elsewhere(&sandbox).await;
@@ -270,7 +270,7 @@ async fn a_proxy_that_closes_or_answers_without_an_end_is_named_by_calls_and_dow
 }
 
 #[tokio::test]
-async fn a_proxy_that_is_not_there_or_can_not_be_used_is_never_gone_around() {
+async fn a_missing_or_unusable_proxy_is_never_bypassed() {
     let sandbox = quiet().await;
     let profile = profile_elsewhere(&sandbox).await;
     let gone = {
@@ -340,7 +340,7 @@ async fn an_authority_in_the_settings_is_trusted_from_the_next_connection_on() {
 }
 
 #[tokio::test]
-async fn a_redirect_from_the_internet_to_this_machine_or_a_private_network_is_refused_and_reaches_nobody() {
+async fn a_redirect_from_the_internet_inward_is_refused_and_not_followed() {
     let sandbox = quiet().await;
     let proxy = Proxy::start(None).await;
     let (inside, reached) = answering([("/inside".to_owned(), sized(OK, b"secret"))].into()).await;

@@ -38,14 +38,14 @@ fn first_seen(number: usize) -> Timestamp {
 
 /// The entries of an earlier run for a command: its label, and its failure.
 fn entries_of(number: usize) -> [Entry; 2] {
-    let label = Fact::Done(LocalEvent::Labelled { label: format!("job {number}") });
+    let label = Fact::Local(LocalEvent::Labelled { label: format!("job {number}") });
     let raw = json!({"data": {"type": "X-DPT-CAB-ID", "id": id_of(number), "command_status": 3, "body": "denied"}});
     let raw = raw.to_string();
     let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
     let at = first_seen(number);
     [
-        Entry::ours(at, command(number), label),
-        Entry { raw: raw.into(), ..Entry::ours(Timestamp(at.0 + 1), command(number), Fact::Heard(message)) },
+        Entry::local(at, command(number), label),
+        Entry { raw: raw.into(), ..Entry::local(Timestamp(at.0 + 1), command(number), Fact::Received(message)) },
     ]
 }
 
@@ -134,7 +134,7 @@ impl Model {
 
     /// The number of rows except gaps.
     fn known(&self) -> usize {
-        self.activities.known() - self.activities.gaps().count()
+        self.activities.total_rows() - self.activities.gaps().count()
     }
 
     /// Checks that a row contains all of its entries.
@@ -153,7 +153,7 @@ async fn late(sandbox: &SandboxHandle, id: &str, status: u8) {
 }
 
 #[tokio::test]
-async fn a_late_message_finds_the_row_that_was_not_restored_or_was_evicted() {
+async fn a_late_message_updates_a_row_that_is_only_in_the_journal() {
     let sandbox = quiet().await;
     let (machine, profile) = with_history(&sandbox).await;
     let mut window = Window::open(&machine);
@@ -202,7 +202,7 @@ fn found(window: &Window, number: u32) -> (Vec<u8>, Vec<(ActivityKey, usize)>, O
 }
 
 #[tokio::test]
-async fn a_search_says_how_far_it_is_finds_whole_activities_and_can_be_cancelled() {
+async fn a_search_reports_progress_finds_complete_activities_and_can_be_cancelled() {
     let sandbox = quiet().await;
     let (machine, profile) = with_history(&sandbox).await;
     let mut window = Window::open(&machine);
@@ -237,7 +237,7 @@ async fn a_search_says_how_far_it_is_finds_whole_activities_and_can_be_cancelled
 }
 
 #[tokio::test]
-async fn a_gap_says_of_what_was_not_restored_what_the_journal_knows() {
+async fn a_gap_counts_unrestored_activities_as_the_journal_knows_them() {
     let sandbox = quiet().await;
     let (mut machine, profile) = with_history(&sandbox).await;
     // Without a token no server is asked.
@@ -247,7 +247,7 @@ async fn a_gap_says_of_what_was_not_restored_what_the_journal_knows() {
     let heard = |text: &str, status: u8| {
         let raw = json!({"data": {"type": "X-DPT-CAB-ID", "id": text, "command_status": status}}).to_string();
         let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
-        Entry { raw: raw.into(), ..Entry::ours(first_seen(0), ActivityKey::of(&message), Fact::Heard(message)) }
+        Entry { raw: raw.into(), ..Entry::local(first_seen(0), ActivityKey::of(&message), Fact::Received(message)) }
     };
     let key = |text: &str| ActivityKey::Command(id(text));
     let gap = Gap {
@@ -258,11 +258,11 @@ async fn a_gap_says_of_what_was_not_restored_what_the_journal_knows() {
         requests: 0,
         open_requests: Vec::new(),
     };
-    let gap = Entry::ours(first_seen(1), ActivityKey::Gap("g".into()), Fact::Gap(gap));
+    let gap = Entry::local(first_seen(1), ActivityKey::Gap("g".into()), Fact::Gap(gap));
     let mut entries = vec![heard("unknown", 1), heard("open", 1), heard("settled", 1), gap.clone()];
     entries.push(heard("settled", 2));
-    let unknown = Fact::Enquired(StatusCheck::Unknown);
-    entries.push(Entry::ours(first_seen(2), key("unknown"), unknown));
+    let unknown = Fact::StatusChecked(StatusCheck::Unknown);
+    entries.push(Entry::local(first_seen(2), key("unknown"), unknown));
     journal.append(profile, entries).await.expect("written");
     for batch in (0..2 * COMMANDS).collect::<Vec<_>>().chunks(2_000) {
         let newer = batch.iter().map(|number| heard(&format!("n-{number}"), 2)).collect();
@@ -272,7 +272,7 @@ async fn a_gap_says_of_what_was_not_restored_what_the_journal_knows() {
     let Fact::Gap(more) = gap.fact else { panic!("no gap") };
     let more = Fact::Gap(Gap { open: Vec::new(), ..more });
     journal
-        .append(profile, vec![Entry::ours(first_seen(3), ActivityKey::Gap("g".into()), more)])
+        .append(profile, vec![Entry::local(first_seen(3), ActivityKey::Gap("g".into()), more)])
         .await
         .expect("written");
     journal.close().await;

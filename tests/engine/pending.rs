@@ -104,7 +104,7 @@ fn connected(told: &Told) -> bool {
 }
 
 #[tokio::test]
-async fn a_token_that_was_to_be_revoked_when_the_program_was_closed_is_revoked_at_the_next_start() {
+async fn a_pending_revocation_is_done_at_the_next_start() {
     let (backend, revokes) = backend().await;
     let machine = Machine::new();
     let data = machine.folder.path().join("data");
@@ -133,7 +133,7 @@ async fn a_token_that_was_to_be_revoked_when_the_program_was_closed_is_revoked_a
 }
 
 #[tokio::test]
-async fn a_profile_that_was_signed_out_while_the_keyring_was_locked_never_signs_in_by_itself() {
+async fn a_profile_signed_out_while_the_keyring_is_locked_is_not_signed_in_automatically() {
     let (backend, _) = backend().await;
     let mut machine = Machine::new();
     let control;
@@ -175,7 +175,7 @@ async fn a_profile_that_was_signed_out_while_the_keyring_was_locked_never_signs_
 }
 
 #[tokio::test]
-async fn signing_in_again_takes_the_promise_back_to_forget_the_token() {
+async fn signing_in_again_cancels_the_pending_deletion_of_the_token() {
     let (backend, _) = backend().await;
     let mut machine = Machine::new();
     let control;
@@ -198,7 +198,7 @@ async fn signing_in_again_takes_the_promise_back_to_forget_the_token() {
 }
 
 #[tokio::test]
-async fn a_token_that_the_keyring_gives_after_the_operator_signed_out_or_disconnected_connects_nobody() {
+async fn a_token_that_the_keyring_returns_after_a_sign_out_or_disconnect_is_not_used() {
     let (backend, _) = backend().await;
     let mut machine = Machine::new();
     let control;
@@ -231,7 +231,7 @@ async fn a_token_that_the_keyring_gives_after_the_operator_signed_out_or_disconn
 }
 
 #[tokio::test]
-async fn the_sandbox_signs_out_without_a_trace() {
+async fn signing_out_of_the_sandbox_leaves_no_pending_work() {
     let sandbox = crate::quiet().await;
     let machine = Machine::new();
     let mut options = machine.options();
@@ -280,7 +280,7 @@ pub(crate) async fn fill(data: &Path, profile: ProfileId, count: usize) {
 /// The number of a profile's entries that an export would read.
 fn exported(data: &Path, profile: ProfileId) -> usize {
     let archive = ReadOnlyJournal::open(data).expect("it can be read").expect("a journal");
-    let found = archive.since(Seq(0), usize::MAX).expect("it can be read");
+    let found = archive.entries_from(Seq(0), usize::MAX).expect("it can be read");
     found.iter().filter(|(of, _)| *of == profile).count()
 }
 
@@ -333,8 +333,8 @@ pub(crate) fn say(word: &str) {
 }
 
 #[tokio::test]
-async fn a_kill_after_signing_out_takes_neither_the_promise_to_forget_nor_the_one_to_revoke_back() {
-    const TEST: &str = "a_kill_after_signing_out_takes_neither_the_promise_to_forget_nor_the_one_to_revoke_back";
+async fn pending_deletion_and_revocation_survive_a_kill_after_signing_out() {
+    const TEST: &str = "pending_deletion_and_revocation_survive_a_kill_after_signing_out";
     if let Some(folder) = child::folder() {
         let (machine, profile) = of_parent(&folder);
         let mut window = Window::open(&machine);
@@ -378,8 +378,8 @@ async fn a_kill_after_signing_out_takes_neither_the_promise_to_forget_nor_the_on
 }
 
 #[tokio::test]
-async fn a_kill_while_a_profile_is_removed_leaves_nothing_of_it_after_the_next_start() {
-    const TEST: &str = "a_kill_while_a_profile_is_removed_leaves_nothing_of_it_after_the_next_start";
+async fn a_removal_interrupted_by_a_kill_is_completed_at_the_next_start() {
+    const TEST: &str = "a_removal_interrupted_by_a_kill_is_completed_at_the_next_start";
     if let Some(folder) = child::folder() {
         let (machine, profile) = of_parent(&folder);
         let mut window = Window::open(&machine);
@@ -412,8 +412,8 @@ async fn a_kill_while_a_profile_is_removed_leaves_nothing_of_it_after_the_next_s
 }
 
 #[tokio::test]
-async fn a_kill_while_activity_is_forgotten_brings_none_of_it_back() {
-    const TEST: &str = "a_kill_while_activity_is_forgotten_brings_none_of_it_back";
+async fn a_clearing_of_history_interrupted_by_a_kill_restores_nothing() {
+    const TEST: &str = "a_clearing_of_history_interrupted_by_a_kill_restores_nothing";
     if let Some(folder) = child::folder() {
         let (machine, profile) = of_parent(&folder);
         let mut window = Window::open(&machine);
@@ -437,7 +437,7 @@ async fn a_kill_while_activity_is_forgotten_brings_none_of_it_back() {
     println!("{left} of 50000 entries were left at the kill");
     let canaries = || {
         let archive = ReadOnlyJournal::open(&data).expect("it can be read").expect("a journal");
-        let found = archive.since(Seq(0), usize::MAX).expect("it can be read");
+        let found = archive.entries_from(Seq(0), usize::MAX).expect("it can be read");
         found.iter().filter(|(_, entry)| entry.raw.starts_with("CANARY")).count()
     };
     assert_eq!(canaries(), 0, "an export still prints it");
@@ -451,7 +451,7 @@ async fn a_kill_while_activity_is_forgotten_brings_none_of_it_back() {
 }
 
 #[tokio::test]
-async fn a_profile_that_is_removed_when_the_program_is_closed_is_gone_all_the_same() {
+async fn a_profile_removed_just_before_quitting_is_gone_at_the_next_start() {
     let (backend, _) = backend().await;
     let machine = Machine::new();
     let (data, id) = (machine.folder.path().join("data"), ProfileId::from_u128(77));

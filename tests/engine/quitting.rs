@@ -68,7 +68,7 @@ fn now() -> Timestamp {
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_holds_neither_the_end_nor_the_last_proof_of_life_up() {
+async fn a_silent_server_delays_neither_the_shutdown_nor_the_last_sign_of_life() {
     let backend = silent_backend().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -84,13 +84,13 @@ async fn a_server_that_never_answers_holds_neither_the_end_nor_the_last_proof_of
     // The duration is tested where the test controls the time. That it ends shows that it waits for no answer.
     window.quit().await;
     let Opened { journal, .. } = Journal::open(&machine.folder.path().join("data")).expect("the journal");
-    let alive = journal.last_alive(profile).await.expect("it can be read").expect("no proof of life");
+    let alive = journal.last_seen(profile).await.expect("it can be read").expect("no proof of life");
     assert!(alive >= quits, "the last proof of life is of {alive:?}, before the end began at {quits:?}");
     journal.close().await;
 }
 
 #[tokio::test]
-async fn what_was_chosen_just_before_the_end_is_kept_however_the_window_ends() {
+async fn a_setting_changed_just_before_the_end_is_saved_however_the_window_ends() {
     for in_order in [true, false] {
         let machine = Machine::new();
         let window = Window::open(&machine);
@@ -112,7 +112,7 @@ async fn what_was_chosen_just_before_the_end_is_kept_however_the_window_ends() {
 }
 
 #[tokio::test]
-async fn what_was_labelled_tracked_or_signed_out_just_before_the_end_is_there_at_the_next_start() {
+async fn actions_just_before_the_end_take_effect_at_the_next_start() {
     for in_order in [true, false] {
         let sandbox = quiet().await;
         let machine = Machine::new();
@@ -134,13 +134,13 @@ async fn what_was_labelled_tracked_or_signed_out_just_before_the_end_is_there_at
             assert!(window.handle.join(Duration::from_mins(1)), "it does not stop");
         }
         let Opened { journal, .. } = Journal::open(&machine.folder.path().join("data")).expect("the journal");
-        let kept = journal.since(profile, Seq(0), 99).await.expect("it can be read");
+        let kept = journal.entries_from(profile, Seq(0), 99).await.expect("it can be read");
         let label = |entry: &Entry| match &entry.fact {
-            Fact::Done(LocalEvent::Labelled { label }) => Some(label.clone()),
+            Fact::Local(LocalEvent::Labelled { label }) => Some(label.clone()),
             _ => None,
         };
         assert_eq!(kept.iter().filter_map(label).next_back().as_deref(), Some("run 40"), "in order: {in_order}");
-        assert!(kept.iter().any(|entry| entry.fact == Fact::Done(LocalEvent::Tracked)), "in order: {in_order}");
+        assert!(kept.iter().any(|entry| entry.fact == Fact::Local(LocalEvent::Tracked)), "in order: {in_order}");
         let left = journal.pending_work().await.expect("it can be read");
         let token = machine.keyring.token(profile).await.expect("the keyring works");
         assert!(token.is_none() || !left.is_empty(), "it signs in again at the next start, in order: {in_order}");
@@ -150,7 +150,7 @@ async fn what_was_labelled_tracked_or_signed_out_just_before_the_end_is_there_at
 
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "the test owns the task")]
-async fn a_window_that_panics_leaves_its_channels_and_what_was_heard_is_in_the_journal() {
+async fn a_panicking_window_leaves_its_channels_and_received_messages_are_journaled() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -171,8 +171,8 @@ async fn a_window_that_panics_leaves_its_channels_and_what_was_heard_is_in_the_j
     assert_eq!(running.await.expect("it goes on"), (Err(WindowPanicked), true));
     assert_eq!(sandbox.control().joined(DEMO_USERNAME).expect("a profile"), 0, "the channel was not left");
     let Opened { journal, .. } = Journal::open(&machine.folder.path().join("data")).expect("the journal");
-    assert!(journal.last_alive(profile).await.expect("it can be read") >= Some(began), "no proof of life");
-    let kept = journal.since(profile, Seq(0), 9).await.expect("it can be read");
+    assert!(journal.last_seen(profile).await.expect("it can be read") >= Some(began), "no proof of life");
+    let kept = journal.entries_from(profile, Seq(0), 9).await.expect("it can be read");
     assert!(kept.iter().any(|entry| entry.key.id() == "c-1"), "{kept:?}");
     journal.close().await;
 }

@@ -25,7 +25,7 @@ fn command(id: &str) -> ActivityKey {
 }
 
 #[tokio::test]
-async fn what_was_sent_while_the_connection_was_broken_is_heard_after_it() {
+async fn messages_sent_while_the_connection_was_broken_are_received_afterwards() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -36,13 +36,13 @@ async fn what_was_sent_while_the_connection_was_broken_is_heard_after_it() {
     let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": "late", "command_status": 3, "body": "policy.denied"}});
     sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
     let entry = window.entry(&command("late"), |_| true).await;
-    let Fact::Heard(Message::Command(report)) = entry.fact else { panic!("{:?}", entry.fact) };
+    let Fact::Received(Message::Command(report)) = entry.fact else { panic!("{:?}", entry.fact) };
     assert_eq!((report.status, report.body.text()), (CommandStatus::Failed, Some("policy.denied")));
     window.quit().await;
 }
 
 #[tokio::test]
-async fn a_connection_whose_packets_are_dropped_is_found_dead_by_its_pings_and_is_a_gap() {
+async fn a_connection_whose_packets_are_dropped_is_detected_by_pings_and_becomes_a_gap() {
     let sandbox = quiet().await;
     let line = Line::to(port_of(&sandbox.ws_url())).await;
     let profile = Profile { websocket: Address::new(format!("ws://127.0.0.1:{}", line.port)), ..profile_of(&sandbox) };
@@ -74,7 +74,7 @@ fn entry_of(event: &Event, wanted: impl Fn(&Entry) -> bool) -> Option<()> {
 }
 
 #[tokio::test]
-async fn messages_above_the_limit_are_said_and_from_the_third_in_a_row_the_limit_can_be_raised() {
+async fn messages_above_the_limit_are_reported_and_after_the_third_the_limit_can_be_raised() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -122,7 +122,7 @@ async fn messages_above_the_limit_are_said_and_from_the_third_in_a_row_the_limit
 }
 
 #[tokio::test]
-async fn a_command_can_be_asked_for_named_and_read_back() {
+async fn a_command_can_be_checked_labelled_and_read_again() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -134,23 +134,23 @@ async fn a_command_can_be_asked_for_named_and_read_back() {
     let heard = window
         .entry(&command(&id), |entry| {
             matches!(&entry.fact,
-        Fact::Heard(Message::Command(report)) if report.status.is_final())
+        Fact::Received(Message::Command(report)) if report.status.is_final())
         })
         .await;
 
     window.act(Action::CheckStatus { profile, commands: vec![CommandId::from(id.as_str())] });
-    let asked = window.entry(&command(&id), |entry| matches!(entry.fact, Fact::Enquired(_))).await;
+    let asked = window.entry(&command(&id), |entry| matches!(entry.fact, Fact::StatusChecked(_))).await;
     assert!(
-        matches!(asked.fact, Fact::Enquired(StatusCheck::Known { status: CommandStatus::Failed, .. })),
+        matches!(asked.fact, Fact::StatusChecked(StatusCheck::Known { status: CommandStatus::Failed, .. })),
         "{asked:?}"
     );
     window.act(Action::CheckStatus { profile, commands: vec![CommandId::from("unheard-of")] });
     let unknown = window.entry(&command("unheard-of"), |_| true).await;
-    assert_eq!(unknown.fact, Fact::Enquired(StatusCheck::Unknown));
+    assert_eq!(unknown.fact, Fact::StatusChecked(StatusCheck::Unknown));
 
     window.act(Action::SetLabel { profile, keys: vec![command(&id)], label: "the lost tablet".to_owned() });
-    let named = window.entry(&command(&id), |entry| matches!(entry.fact, Fact::Done(_))).await;
-    assert_eq!(named.fact, Fact::Done(LocalEvent::Labelled { label: "the lost tablet".to_owned() }));
+    let named = window.entry(&command(&id), |entry| matches!(entry.fact, Fact::Local(_))).await;
+    assert_eq!(named.fact, Fact::Local(LocalEvent::Labelled { label: "the lost tablet".to_owned() }));
     window.act(Action::History { profile, key: command(&id), from: Seq(0), to: named.seq });
     let history = window
         .wait("the history", |event| match event {
@@ -191,7 +191,7 @@ fn fragments(message: &[u8]) -> Vec<WsMessage> {
 }
 
 #[tokio::test]
-async fn binary_messages_as_large_as_the_limit_are_read_as_outcomes_or_kept_to_be_saved() {
+async fn binary_messages_up_to_the_limit_are_read_as_outcomes_or_stored_for_saving() {
     let limit = Preferences::default().message_limit;
     let outcome = |id: &str, size: usize| {
         let message = |body: &str| {
@@ -217,7 +217,7 @@ async fn binary_messages_as_large_as_the_limit_are_read_as_outcomes_or_kept_to_b
     for (of, size) in [("whole", limit), ("fragments", limit), ("last", 100)] {
         let is_it = |entry: &Entry| entry.key == command(of);
         let entry = window.since(0, of, |event| entry_with(event, is_it)).await;
-        let Fact::Heard(Message::Command(report)) = &entry.fact else { panic!("{:?}", entry.fact) };
+        let Fact::Received(Message::Command(report)) = &entry.fact else { panic!("{:?}", entry.fact) };
         assert_eq!((report.status, entry.raw.len()), (CommandStatus::Failed, size), "{of}");
     }
     for (number, payload) in payloads.iter().enumerate() {
@@ -266,7 +266,7 @@ async fn whole_texts(window: &mut Window, profile: ProfileId, id: &str) -> Vec<(
 }
 
 #[tokio::test]
-async fn the_whole_text_of_a_row_comes_from_the_journal_also_after_a_restart() {
+async fn the_full_text_of_a_row_is_read_from_the_journal_even_after_a_restart() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);

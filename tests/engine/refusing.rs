@@ -40,7 +40,7 @@ async fn publish(sandbox: &SandboxHandle, id: &str) {
 }
 
 #[tokio::test]
-async fn the_operator_is_obeyed_at_once_while_the_journal_refuses_and_what_was_heard_is_kept_once_it_does_not() {
+async fn actions_take_effect_at_once_while_the_journal_refuses_and_messages_are_stored_later() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -74,7 +74,7 @@ async fn the_operator_is_obeyed_at_once_while_the_journal_refuses_and_what_was_h
 }
 
 #[tokio::test]
-async fn a_profile_that_is_removed_while_the_journal_refuses_stays_as_it_is_and_is_removed_when_asked_again() {
+async fn a_removal_fails_while_the_journal_refuses_and_succeeds_on_retry() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -112,7 +112,7 @@ async fn a_profile_that_is_removed_while_the_journal_refuses_stays_as_it_is_and_
 }
 
 #[tokio::test]
-async fn activity_that_is_forgotten_while_the_journal_refuses_stays_and_the_operator_is_told() {
+async fn clearing_the_history_fails_with_a_notice_while_the_journal_refuses() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -132,7 +132,7 @@ async fn activity_that_is_forgotten_while_the_journal_refuses_stays_and_the_oper
 }
 
 #[tokio::test]
-async fn a_sign_out_that_can_not_be_written_down_is_told_until_it_is_done() {
+async fn a_sign_out_that_can_not_be_recorded_is_a_problem_until_it_is_done() {
     let sandbox = quiet().await;
     let mut machine = Machine::new();
     let control;
@@ -155,7 +155,7 @@ async fn a_sign_out_that_can_not_be_written_down_is_told_until_it_is_done() {
 }
 
 #[tokio::test]
-async fn quitting_while_the_journal_refuses_leaves_the_channel_and_says_what_is_lost() {
+async fn quitting_while_the_journal_refuses_leaves_the_channel_and_reports_lost_messages() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);

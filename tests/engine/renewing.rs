@@ -158,7 +158,7 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
 }
 
 #[tokio::test]
-async fn a_call_that_finds_the_old_token_dead_meanwhile_takes_nothing_down_and_the_keyring_is_not_waited_for() {
+async fn a_call_refused_with_the_old_token_during_a_renewal_does_not_disconnect() {
     let mut bench = Bench::new().await;
     bench.asks().await;
     bench.is_refused().await;
@@ -176,7 +176,7 @@ async fn a_call_that_finds_the_old_token_dead_meanwhile_takes_nothing_down_and_t
 }
 
 #[tokio::test]
-async fn a_status_that_was_refused_to_the_old_token_is_asked_for_with_the_new_one() {
+async fn a_status_check_refused_with_the_old_token_is_repeated_with_the_new_one() {
     let mut bench = Bench::new().await;
     bench.asks().await;
     let commands = ["c-1", "c-2", "c-3"].map(CommandId::from);
@@ -185,7 +185,7 @@ async fn a_status_that_was_refused_to_the_old_token_is_asked_for_with_the_new_on
     bench.settled().await;
     bench.answer();
     for command in commands {
-        bench.window.entry(&ActivityKey::Command(command), |entry| matches!(entry.fact, Fact::Enquired(_))).await;
+        bench.window.entry(&ActivityKey::Command(command), |entry| matches!(entry.fact, Fact::StatusChecked(_))).await;
     }
     assert!(!bench.was_refused());
     let told = |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence().contains("is not known"));
@@ -193,7 +193,7 @@ async fn a_status_that_was_refused_to_the_old_token_is_asked_for_with_the_new_on
 }
 
 #[tokio::test]
-async fn a_status_that_was_refused_to_the_old_token_is_told_as_not_known_if_there_is_no_new_one() {
+async fn a_status_check_refused_with_the_old_token_fails_if_there_is_no_new_one() {
     let mut bench = Bench::new().await;
     bench.grants.store(false, Ordering::SeqCst);
     bench.asks().await;
@@ -207,7 +207,7 @@ async fn a_status_that_was_refused_to_the_old_token_is_told_as_not_known_if_ther
 }
 
 #[tokio::test]
-async fn a_status_that_waits_for_a_new_token_is_asked_for_with_that_of_a_sign_in_at_once() {
+async fn a_waiting_status_check_is_repeated_with_the_token_of_a_sign_in() {
     let mut bench = Bench::new().await;
     bench.asks().await;
     let commands = ["c-1", "c-2"].map(CommandId::from);
@@ -218,7 +218,7 @@ async fn a_status_that_waits_for_a_new_token_is_asked_for_with_that_of_a_sign_in
     bench.window.act(Action::SignIn(Box::new(with_password(bench.profile.clone(), "right"))));
     bench.window.signed_in().await.expect("signed in anew");
     for command in commands {
-        bench.window.entry(&ActivityKey::Command(command), |entry| matches!(entry.fact, Fact::Enquired(_))).await;
+        bench.window.entry(&ActivityKey::Command(command), |entry| matches!(entry.fact, Fact::StatusChecked(_))).await;
     }
     let asked = bench.backend.got_of("GET /request-status/c-2");
     assert_eq!(asked.last().and_then(|got| got.token.as_deref()), Some("T-3"), "{asked:?}");
@@ -226,7 +226,7 @@ async fn a_status_that_waits_for_a_new_token_is_asked_for_with_that_of_a_sign_in
 }
 
 #[tokio::test]
-async fn a_status_that_waits_for_a_new_token_is_told_as_not_known_at_once_if_the_operator_signs_out() {
+async fn a_waiting_status_check_fails_when_the_operator_signs_out() {
     let mut bench = Bench::new().await;
     bench.asks().await;
     bench.window.act(Action::CheckStatus { profile: bench.id(), commands: vec![CommandId::from("c-1")] });
@@ -264,7 +264,7 @@ async fn a_call_with_the_old_token_that_is_refused_does_not_end_a_sign_in_with_a
 }
 
 #[tokio::test]
-async fn a_new_token_that_the_keyring_did_not_keep_before_the_end_is_used_and_kept_at_the_next_start() {
+async fn a_new_token_that_the_keyring_did_not_store_is_used_and_stored_at_the_next_start() {
     let mut bench = Bench::new().await;
     bench.keyring.be(Mood::Silent);
     bench.asks().await;
@@ -293,7 +293,7 @@ async fn a_new_token_that_the_keyring_did_not_keep_before_the_end_is_used_and_ke
 }
 
 #[tokio::test]
-async fn if_there_is_no_new_token_the_old_one_is_dead_all_the_same() {
+async fn a_failed_renewal_leaves_the_old_token_invalid() {
     let mut bench = Bench::new().await;
     bench.grants.store(false, Ordering::SeqCst);
     bench.asks().await;
@@ -306,7 +306,7 @@ async fn if_there_is_no_new_token_the_old_one_is_dead_all_the_same() {
 }
 
 #[tokio::test]
-async fn pressing_twice_asks_once() {
+async fn renewing_twice_sends_one_request() {
     let mut bench = Bench::new().await;
     bench.asks().await;
     bench.window.act(Action::RenewToken(bench.id()));
@@ -325,7 +325,7 @@ async fn pressing_twice_asks_once() {
 }
 
 #[tokio::test]
-async fn who_signs_out_meanwhile_has_the_new_token_revoked_and_kept_nowhere() {
+async fn signing_out_during_a_renewal_revokes_the_new_token() {
     let mut bench = Bench::new().await;
     bench.asks().await;
     bench.window.act(Action::SignOut { profile: bench.id(), revoke: true });
@@ -342,7 +342,7 @@ async fn who_signs_out_meanwhile_has_the_new_token_revoked_and_kept_nowhere() {
 }
 
 #[tokio::test]
-async fn who_removes_the_profile_meanwhile_has_the_new_token_revoked_and_kept_nowhere() {
+async fn removing_the_profile_during_a_renewal_revokes_the_new_token() {
     let mut bench = Bench::new().await;
     bench.asks().await;
     bench.window.act(Action::RemoveProfile(bench.id()));
@@ -354,7 +354,7 @@ async fn who_removes_the_profile_meanwhile_has_the_new_token_revoked_and_kept_no
 }
 
 #[tokio::test]
-async fn who_signs_in_meanwhile_stays_with_the_token_of_that_sign_in() {
+async fn signing_in_during_a_renewal_keeps_the_token_of_that_sign_in() {
     let mut bench = Bench::new().await;
     bench.asks().await;
     bench.window.act(Action::SignIn(Box::new(with_password(bench.profile.clone(), "right"))));
@@ -373,7 +373,7 @@ async fn who_signs_in_meanwhile_stays_with_the_token_of_that_sign_in() {
 }
 
 #[tokio::test]
-async fn who_disconnects_meanwhile_stays_offline_and_connects_with_the_new_token() {
+async fn disconnecting_during_a_renewal_stays_offline_and_connects_later_with_the_new_token() {
     let mut bench = Bench::new().await;
     bench.asks().await;
     bench.window.act(Action::Disconnect(bench.id()));

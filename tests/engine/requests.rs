@@ -26,7 +26,7 @@ async fn requested(window: &mut Window) -> (ActivityKey, Requested) {
     window
         .wait("a request", |event| match event {
             Event::Committed { entries, .. } => entries.iter().find_map(|entry| match &entry.fact {
-                Fact::Done(LocalEvent::Requested(requested)) => Some((entry.key.clone(), requested.clone())),
+                Fact::Local(LocalEvent::Requested(requested)) => Some((entry.key.clone(), requested.clone())),
                 _ => None,
             }),
             _ => None,
@@ -35,7 +35,7 @@ async fn requested(window: &mut Window) -> (ActivityKey, Requested) {
 }
 
 #[tokio::test]
-async fn data_tokens_are_listed_by_the_page_and_requested_with_their_names() {
+async fn data_tokens_are_listed_in_pages_and_requested_with_their_names() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -64,7 +64,7 @@ async fn data_tokens_are_listed_by_the_page_and_requested_with_their_names() {
     // It arrives under the id that the server assigned.
     window
         .entry(&key, |entry| match &entry.fact {
-            Fact::Heard(Message::Data(report)) => matches!(report.delivery, DataBody::Inline { size: 100, .. }),
+            Fact::Received(Message::Data(report)) => matches!(report.delivery, DataBody::Inline { size: 100, .. }),
             _ => false,
         })
         .await;
@@ -78,7 +78,7 @@ async fn data_tokens_are_listed_by_the_page_and_requested_with_their_names() {
 }
 
 #[tokio::test]
-async fn what_can_not_be_requested_is_said_by_its_name() {
+async fn a_failed_data_request_is_reported_with_its_name() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);

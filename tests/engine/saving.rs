@@ -26,7 +26,7 @@ fn names_in(folder: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn many_are_saved_into_a_folder_three_at_once_and_no_name_is_taken_twice() {
+async fn many_downloads_are_saved_three_at_once_under_different_names() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -61,7 +61,7 @@ async fn many_are_saved_into_a_folder_three_at_once_and_no_name_is_taken_twice()
             .since(mark, "the end of a download", |event| match event {
                 Event::Committed { entries, .. } => entries
                     .iter()
-                    .any(|entry| entry.key == key && matches!(entry.fact, Fact::Done(LocalEvent::Saved { .. })))
+                    .any(|entry| entry.key == key && matches!(entry.fact, Fact::Local(LocalEvent::Saved { .. })))
                     .then_some(()),
                 _ => None,
             })
@@ -84,7 +84,7 @@ async fn many_are_saved_into_a_folder_three_at_once_and_no_name_is_taken_twice()
 }
 
 #[tokio::test]
-async fn data_is_saved_by_itself_from_the_download_host_only_until_another_is_allowed() {
+async fn data_is_saved_automatically_only_from_allowed_hosts() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -127,7 +127,7 @@ async fn data_is_saved_by_itself_from_the_download_host_only_until_another_is_al
 }
 
 #[tokio::test]
-async fn a_request_is_followed_to_the_disk_and_its_receipt_knows_everything() {
+async fn a_request_is_saved_automatically_with_a_complete_receipt() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -148,7 +148,7 @@ async fn a_request_is_followed_to_the_disk_and_its_receipt_knows_everything() {
     let saved = window
         .wait("the saved file", |event| match event {
             Event::Committed { entries, .. } => entries.iter().find_map(|entry| match &entry.fact {
-                Fact::Done(deed @ LocalEvent::Saved { .. }) => Some(deed.clone()),
+                Fact::Local(deed @ LocalEvent::Saved { .. }) => Some(deed.clone()),
                 _ => None,
             }),
             _ => None,
@@ -176,7 +176,7 @@ async fn a_request_is_followed_to_the_disk_and_its_receipt_knows_everything() {
 }
 
 #[tokio::test]
-async fn one_that_waits_can_be_taken_out_of_the_queue_and_its_link_stays_good() {
+async fn a_queued_download_can_be_cancelled_and_its_link_stays_usable() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -208,7 +208,7 @@ async fn one_that_waits_can_be_taken_out_of_the_queue_and_its_link_stays_good() 
     assert!(window.heard.iter().all(|event| match event {
         Event::Committed { entries, .. } => {
             let fetching = |entry: &&privicore_monitor::activity::Entry| {
-                entry.key == data("second") && matches!(entry.fact, Fact::Done(LocalEvent::Fetching { .. }))
+                entry.key == data("second") && matches!(entry.fact, Fact::Local(LocalEvent::Fetching { .. }))
             };
             entries.iter().filter(fetching).count() <= 1
         }

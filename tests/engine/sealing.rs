@@ -33,16 +33,16 @@ fn ready(id: &str) -> Value {
 /// Publishes a message of a request and waits until the window has it.
 pub(crate) async fn hear(window: &mut Window, sandbox: &SandboxHandle, id: &str, message: &Value) {
     sandbox.control().publish(DEMO_USERNAME, message).await.expect("published");
-    window.entry(&data(id), |entry| matches!(entry.fact, Fact::Heard(_))).await;
+    window.entry(&data(id), |entry| matches!(entry.fact, Fact::Received(_))).await;
 }
 
 /// Downloads and waits for the local event that ends the download.
 async fn download(window: &mut Window, machine: &Machine, profile: ProfileId, id: &str) -> LocalEvent {
     window.act(Action::Download { profile, request: RequestId::from(id), to: machine.file(id) });
     let ended =
-        |entry: &Entry| matches!(entry.fact, Fact::Done(LocalEvent::Saved { .. } | LocalEvent::NotSaved { .. }));
+        |entry: &Entry| matches!(entry.fact, Fact::Local(LocalEvent::Saved { .. } | LocalEvent::NotSaved { .. }));
     match window.entry(&data(id), ended).await.fact {
-        Fact::Done(deed) => deed,
+        Fact::Local(deed) => deed,
         other => panic!("{other:?}"),
     }
 }
@@ -96,7 +96,7 @@ async fn reveal(window: &mut Window, profile: ProfileId, of: &ActivityKey) -> Ve
 }
 
 #[tokio::test]
-async fn what_was_masked_is_told_on_request_also_after_a_restart() {
+async fn masked_secrets_can_be_revealed_even_after_a_restart() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -109,7 +109,7 @@ async fn what_was_masked_is_told_on_request_also_after_a_restart() {
         json!({"data": {"type": "X-DPT-CAB-ID", "id": "c", "command_status": 2, "body": "see https://h/?auth=canary"}});
     sandbox.control().publish(DEMO_USERNAME, &told).await.expect("published");
     let command = ActivityKey::Command("c".into());
-    window.entry(&command, |entry| matches!(entry.fact, Fact::Heard(_))).await;
+    window.entry(&command, |entry| matches!(entry.fact, Fact::Received(_))).await;
     assert_eq!(reveal(&mut window, profile, &data("r")).await, [with_link.to_string()]);
     assert_eq!(reveal(&mut window, profile, &command).await, [told.to_string()]);
     window.quit().await;
@@ -122,7 +122,7 @@ async fn what_was_masked_is_told_on_request_also_after_a_restart() {
 }
 
 #[tokio::test]
-async fn data_of_every_shape_that_was_ready_before_a_restart_can_be_fetched_after_it() {
+async fn data_ready_before_a_restart_can_be_downloaded_after_it() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -192,10 +192,10 @@ impl SecretStore for NoSeal {
 }
 
 #[tokio::test]
-async fn without_a_key_links_are_in_memory_only_and_the_operator_is_told_once() {
+async fn without_a_key_links_are_in_memory_only_with_one_warning() {
     let sandbox = quiet().await;
     let mut machine = Machine::new();
-    machine.keyring = Keyring::in_place(Box::new(NoSeal::default()));
+    machine.keyring = Keyring::inline(Box::new(NoSeal::default()));
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
     window.kept().await;
@@ -220,7 +220,7 @@ async fn without_a_key_links_are_in_memory_only_and_the_operator_is_told_once() 
 }
 
 #[tokio::test]
-async fn a_key_that_is_gone_is_told_the_rows_stay_and_new_links_are_sealed_under_a_new_one() {
+async fn a_missing_key_is_reported_and_new_links_are_encrypted_with_a_new_one() {
     let sandbox = quiet().await;
     let mut machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -257,7 +257,7 @@ async fn a_key_that_is_gone_is_told_the_rows_stay_and_new_links_are_sealed_under
 }
 
 #[tokio::test]
-async fn links_that_came_while_the_keyring_was_asked_are_sealed_when_it_has_answered() {
+async fn links_received_while_the_keyring_is_read_are_encrypted_afterwards() {
     let sandbox = quiet().await;
     let mut machine = Machine::new();
     let (open, gate) = std::sync::mpsc::sync_channel(8);
@@ -334,11 +334,11 @@ impl SecretStore for Counting {
 }
 
 #[tokio::test]
-async fn where_links_are_not_to_outlive_the_run_the_keyring_is_not_asked_and_nothing_frightens() {
+async fn without_stored_links_the_keyring_is_not_asked_and_there_is_no_warning() {
     let sandbox = quiet().await;
     let mut machine = Machine::new();
     let asked = Counting::default();
-    machine.keyring = Keyring::in_place(Box::new(asked.clone()));
+    machine.keyring = Keyring::inline(Box::new(asked.clone()));
     let mut options = machine.options();
     options.keeps_links = false;
     let mut window = Window::with(options);
@@ -381,7 +381,7 @@ fn is_offered(entry: &Entry) -> bool {
 }
 
 #[tokio::test]
-async fn a_message_of_bytes_that_is_not_kept_is_not_offered_to_be_saved() {
+async fn a_binary_message_that_is_not_stored_can_not_be_saved() {
     for has_keyring in [true, false] {
         let sandbox = quiet().await;
         let mut machine = Machine::new();
@@ -390,20 +390,20 @@ async fn a_message_of_bytes_that_is_not_kept_is_not_offered_to_be_saved() {
             // Links must not outlive the run.
             options.keeps_links = false;
         } else {
-            machine.keyring = Keyring::in_place(Box::new(NoSeal::default()));
+            machine.keyring = Keyring::inline(Box::new(NoSeal::default()));
             options = machine.options();
         }
         let mut window = Window::with(options);
         window.sign_in(&sandbox).await;
         let entry = bytes_from(&mut window, &sandbox).await;
-        assert_eq!(&*entry.raw, redact::UNKEPT_BYTES);
+        assert_eq!(&*entry.raw, redact::UNSTORED_BYTES);
         assert!(!is_offered(&entry), "{entry:?}");
         window.quit().await;
     }
 }
 
 #[tokio::test]
-async fn a_message_of_bytes_is_sealed_and_can_be_saved_also_after_a_restart() {
+async fn a_binary_message_is_encrypted_and_can_be_saved_even_after_a_restart() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);

@@ -48,7 +48,7 @@ async fn a_server_that_asks_to_wait_at_a_call_is_quoted() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_token_is_known_in_other_forms_and_said_to_be_unreadable_in_none() {
+async fn the_expiry_of_a_token_is_read_in_every_form() {
     for (answer, is_known) in [
         (r#"{"expiresAt":4102444800}"#, true),
         (r#"{"expiresAt":"4102444800000"}"#, true),
@@ -129,10 +129,10 @@ async fn every_request_names_the_program_because_some_firewalls_refuse_those_wit
         .await;
     window.act(Action::RequestData { profile: id, data: page.items, folder: None });
     let requested = ActivityKey::Data(RequestId::from("requested"));
-    window.entry(&requested, |entry| matches!(entry.fact, Fact::Done(LocalEvent::Requested(_)))).await;
+    window.entry(&requested, |entry| matches!(entry.fact, Fact::Local(LocalEvent::Requested(_)))).await;
     window.act(Action::CheckStatus { profile: id, commands: vec![CommandId::from("c-1")] });
     let known = StatusCheck::Known { status: CommandStatus::Succeeded, text: None };
-    let is_known = |fact: &Fact| *fact == Fact::Enquired(known.clone());
+    let is_known = |fact: &Fact| *fact == Fact::StatusChecked(known.clone());
     window.entry(&ActivityKey::Command(CommandId::from("c-1")), |entry| is_known(&entry.fact)).await;
     let saved = download(&mut window, id, "requested", &machine.file("saved")).await;
     assert!(matches!(saved, LocalEvent::Saved { size: 7, .. }), "{saved:?}");
@@ -165,7 +165,7 @@ async fn every_request_names_the_program_because_some_firewalls_refuse_those_wit
 
 /// Answers that no server should give: each is explained, at calls and at the socket, without the words of a library.
 #[tokio::test]
-async fn what_is_no_answer_by_the_rules_is_explained_at_calls_and_at_the_socket() {
+async fn invalid_http_responses_are_explained_for_calls_and_for_the_socket() {
     const AGAINST: &str = "is not HTTP, or breaks its rules";
     const UNKNOWN: &str = "in a way that Privicore Monitor does not understand";
     let endless = format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(500_000));

@@ -31,7 +31,7 @@ fn profile(api: &str, websocket: &str) -> Profile {
 const OLD: &str = r#"{"authorizationToken":"T-old","expiresAt":"2100-01-01T00:00:00Z"}"#;
 
 #[tokio::test]
-async fn a_new_token_that_the_proxy_refuses_gives_way_to_the_old_one() {
+async fn a_new_token_that_the_proxy_refuses_is_replaced_by_the_old_one() {
     let backend = Backend::start(|line| match line {
         "POST /profile/authenticate" => (200, OLD.to_owned()),
         "POST /profile/reauthorize-authorization-token" => (200, r#"{"authorizationToken":"T-new"}"#.to_owned()),
@@ -81,7 +81,7 @@ async fn a_server_that_decides_later_leaves_the_old_token_in_use() {
 }
 
 #[tokio::test]
-async fn a_dead_token_is_said_by_rest_and_by_the_connection() {
+async fn an_invalid_token_is_reported_by_rest_and_by_the_connection() {
     let backend = Backend::start(|line| match line {
         "POST /profile/authenticate" => (200, OLD.to_owned()),
         _ => (401, r#"{"message":"Token T-old expired"}"#.to_owned()),
@@ -102,7 +102,7 @@ async fn a_dead_token_is_said_by_rest_and_by_the_connection() {
 }
 
 #[tokio::test]
-async fn a_join_that_is_refused_with_400_makes_the_token_dead_only_if_its_end_is_refused_with_401_or_403() {
+async fn a_join_refused_with_400_makes_the_token_invalid_only_if_the_expiry_request_is_refused_too() {
     for (expiry, dead) in
         [(401, true), (403, true), (400, false), (404, false), (429, false), (500, false), (200, false)]
     {
@@ -156,7 +156,7 @@ async fn a_server_that_wants_post_for_a_status_gets_it_with_an_empty_object() {
     window.signed_in().await.expect("signed in");
     window.act(Action::CheckStatus { profile: id, commands: vec![CommandId::from("c/1")] });
     let entry = window.entry(&ActivityKey::Command(CommandId::from("c/1")), |_| true).await;
-    assert_eq!(entry.fact, Fact::Enquired(StatusCheck::Known { status: CommandStatus::Failed, text: None }));
+    assert_eq!(entry.fact, Fact::StatusChecked(StatusCheck::Known { status: CommandStatus::Failed, text: None }));
     assert_eq!(backend.got_of("POST /request-status")[0].body, "{}");
     window.act(Action::CheckStatus { profile: id, commands: vec![CommandId::from("other")] });
     window.notice("answered with status 500").await;
@@ -168,7 +168,7 @@ async fn a_server_that_wants_post_for_a_status_gets_it_with_an_empty_object() {
 type Generation = ((u16, &'static str), (u16, &'static str), &'static [&'static str], bool);
 
 #[tokio::test]
-async fn how_a_server_wants_to_be_asked_is_learnt_from_its_first_answer_and_kept_to() {
+async fn the_request_method_is_learnt_from_the_first_answer() {
     const ANSWER: &str = r#"["succeeded"]"#;
     let generations: [Generation; 7] = [
         ((200, ANSWER), (200, ANSWER), &["GET 1", "GET 2"], true),
@@ -197,8 +197,13 @@ async fn how_a_server_wants_to_be_asked_is_learnt_from_its_first_answer_and_kept
         for command in ["1", "2"] {
             window.act(Action::CheckStatus { profile: id, commands: vec![CommandId::from(command)] });
             let key = ActivityKey::Command(CommandId::from(command));
-            let entry = window.entry(&key, |entry| matches!(entry.fact, Fact::Enquired(_))).await;
-            assert_eq!(entry.fact != Fact::Enquired(StatusCheck::Unknown), known, "{get:?} {post:?}: {:?}", entry.fact);
+            let entry = window.entry(&key, |entry| matches!(entry.fact, Fact::StatusChecked(_))).await;
+            assert_eq!(
+                entry.fact != Fact::StatusChecked(StatusCheck::Unknown),
+                known,
+                "{get:?} {post:?}: {:?}",
+                entry.fact
+            );
         }
         window.quit().await;
         let asked = backend.got().into_iter().filter(|got| got.line.contains("/request-status/"));
@@ -244,8 +249,8 @@ async fn neither_token_nor_password_nor_link_follows_a_redirect_to_another_host(
     let key = ActivityKey::Data(request.clone());
     window.entry(&key, |_| true).await;
     window.act(Action::Download { profile: id, request, to: machine.file("never.bin") });
-    let entry = window.entry(&key, |entry| matches!(entry.fact, Fact::Done(LocalEvent::NotSaved { .. }))).await;
-    let Fact::Done(LocalEvent::NotSaved { why: DownloadFailure::Broken, sentence, .. }) = entry.fact else {
+    let entry = window.entry(&key, |entry| matches!(entry.fact, Fact::Local(LocalEvent::NotSaved { .. }))).await;
+    let Fact::Local(LocalEvent::NotSaved { why: DownloadFailure::Broken, sentence, .. }) = entry.fact else {
         panic!("{entry:?}")
     };
     assert!(sentence.contains("localhost without encryption"), "{sentence}");
@@ -258,7 +263,7 @@ async fn neither_token_nor_password_nor_link_follows_a_redirect_to_another_host(
 }
 
 #[tokio::test]
-async fn a_download_is_one_get_even_where_the_server_fails() {
+async fn a_download_sends_one_get_even_if_the_server_fails() {
     let sandbox = quiet().await;
     let store = Backend::start(|_| (503, String::new())).await;
     let machine = Machine::new();

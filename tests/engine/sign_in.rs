@@ -15,7 +15,7 @@ use crate::scripted::Backend;
 use crate::window::{Machine, Window, post, profile_of, token_of, with_password, with_token};
 
 #[tokio::test]
-async fn a_profile_that_signed_in_is_signed_in_by_itself_at_the_next_start_with_its_rows() {
+async fn a_profile_is_signed_in_automatically_at_the_next_start_with_its_rows() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let key = ActivityKey::Command(CommandId::from("c-1"));
@@ -28,7 +28,7 @@ async fn a_profile_that_signed_in_is_signed_in_by_itself_at_the_next_start_with_
     window.profile("the token's end", ends).await;
     let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": "c-1", "command_status": 2}});
     sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
-    window.entry(&key, |entry| matches!(entry.fact, Fact::Heard(_))).await;
+    window.entry(&key, |entry| matches!(entry.fact, Fact::Received(_))).await;
     window.quit().await;
     assert_eq!(sandbox.control().joined(DEMO_USERNAME).expect("a profile"), 0, "the channel was not left");
 
@@ -45,7 +45,7 @@ async fn a_profile_that_signed_in_is_signed_in_by_itself_at_the_next_start_with_
 }
 
 #[tokio::test]
-async fn a_session_that_is_not_kept_is_signed_out_at_the_next_start() {
+async fn a_session_that_is_not_stored_is_signed_out_at_the_next_start() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut profile = profile_of(&sandbox);
@@ -65,7 +65,7 @@ async fn a_session_that_is_not_kept_is_signed_out_at_the_next_start() {
 }
 
 #[tokio::test]
-async fn a_token_is_proved_by_joining_before_the_profile_is_kept() {
+async fn a_token_is_verified_by_joining_before_the_profile_is_stored() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -83,7 +83,7 @@ async fn a_token_is_proved_by_joining_before_the_profile_is_kept() {
 }
 
 #[tokio::test]
-async fn what_keeps_a_sign_in_from_working_is_a_sentence() {
+async fn a_failed_sign_in_is_explained_in_a_sentence() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -110,7 +110,7 @@ async fn what_keeps_a_sign_in_from_working_is_a_sentence() {
 }
 
 #[tokio::test]
-async fn an_expired_token_is_refused_once_and_not_tried_again() {
+async fn an_expired_token_is_refused_once_and_not_retried() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -141,7 +141,7 @@ fn profile_with(
 }
 
 #[tokio::test]
-async fn a_renewed_token_is_kept_and_joined_with() {
+async fn a_renewed_token_is_stored_and_used_to_join() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -161,7 +161,7 @@ async fn a_renewed_token_is_kept_and_joined_with() {
 }
 
 #[tokio::test]
-async fn a_profile_that_signs_in_with_a_token_is_live_and_has_all_its_rows_kept_or_not() {
+async fn a_profile_that_signs_in_with_a_token_is_live_with_all_its_rows() {
     for keep in [true, false] {
         let sandbox = quiet().await;
         let machine = Machine::new();
@@ -180,13 +180,13 @@ async fn a_profile_that_signs_in_with_a_token_is_live_and_has_all_its_rows_kept_
         let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": "c-1", "command_status": 2}});
         sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
         let key = ActivityKey::Command(CommandId::from("c-1"));
-        window.entry(&key, |entry| matches!(entry.fact, Fact::Heard(_))).await;
+        window.entry(&key, |entry| matches!(entry.fact, Fact::Received(_))).await;
         window.quit().await;
     }
 }
 
 #[tokio::test]
-async fn signing_out_leaves_forgets_and_revokes() {
+async fn signing_out_leaves_the_channel_and_deletes_and_revokes_the_token() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -234,7 +234,7 @@ async fn a_profile_that_is_removed_is_gone_from_settings_keyring_and_journal() {
 }
 
 #[tokio::test]
-async fn the_sandbox_signs_in_by_itself_and_is_kept_nowhere() {
+async fn the_sandbox_signs_in_automatically_and_is_stored_nowhere() {
     let machine = Machine::new();
     let mut options = machine.options();
     options.start_in_sandbox = true;
@@ -275,7 +275,7 @@ async fn the_sandbox_signs_in_by_itself_and_is_kept_nowhere() {
 }
 
 #[tokio::test]
-async fn a_password_that_is_a_word_of_the_refusal_blanks_nothing_out_and_is_not_told() {
+async fn a_password_that_occurs_in_the_refusal_is_masked_without_damaging_the_text() {
     let backend = Backend::start(|_| (401, json!({"message": "wrong credentials"}).to_string())).await;
     for (password, quoted) in [("wrong", false), ("credentials", false), ("right", true)] {
         let mut window = Window::open(&Machine::new());

@@ -22,7 +22,7 @@ fn key(id: &str) -> ActivityKey {
 async fn tell(window: &mut Window, sandbox: &SandboxHandle, id: &str, status: u8) {
     let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status}});
     sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
-    window.entry(&key(id), |entry| matches!(entry.fact, Fact::Heard(_))).await;
+    window.entry(&key(id), |entry| matches!(entry.fact, Fact::Received(_))).await;
 }
 
 /// The ids of the activities that are restored at the start.
@@ -53,7 +53,7 @@ fn age(machine: &Machine, days: i64) {
 }
 
 #[tokio::test]
-async fn limits_take_effect_at_once_and_what_is_open_stays() {
+async fn limits_apply_at_once_and_open_activities_stay() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -85,7 +85,7 @@ async fn limits_take_effect_at_once_and_what_is_open_stays() {
 }
 
 #[tokio::test]
-async fn a_profile_that_is_forgotten_is_off_the_disk_and_stays_live() {
+async fn clearing_a_profiles_history_deletes_it_from_the_disk_and_the_profile_stays_live() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -112,7 +112,7 @@ async fn a_profile_that_is_forgotten_is_off_the_disk_and_stays_live() {
 }
 
 #[tokio::test]
-async fn a_journal_that_is_taken_away_is_told_until_that_is_read_and_goes_on() {
+async fn a_replaced_journal_is_reported_until_acknowledged_and_writing_continues() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);

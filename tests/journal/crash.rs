@@ -91,10 +91,10 @@ async fn check(folder: &Path, said: &BTreeMap<u64, u64>) {
     let holder = DataDirLock::take(folder).unwrap();
     let opened = Journal::open(folder).unwrap();
     assert_eq!(opened.recovered, None, "a kill damaged the journal");
-    let entries = opened.journal.since(profile(), Seq(0), usize::MAX).await.unwrap();
+    let entries = opened.journal.entries_from(profile(), Seq(0), usize::MAX).await.unwrap();
     assert!(entries.is_sorted_by(|a, b| a.seq < b.seq), "the numbers do not ascend");
     for entry in &entries {
-        let Fact::Done(privicore_monitor::activity::LocalEvent::Labelled { label }) = &entry.fact else {
+        let Fact::Local(privicore_monitor::activity::LocalEvent::Labelled { label }) = &entry.fact else {
             panic!("what nobody wrote is there: {entry:?}")
         };
         assert_eq!(*label, entry.seq.0.to_string(), "an entry has another's number");

@@ -39,7 +39,7 @@ async fn on_a_full_disk_appends_come_back_whole_and_go_on_once_there_is_room() {
     assert!(sentence.contains("the disk is full. Free some space") && sentence.ends_with('.'), "{sentence}");
     // It stays full for a while.
     let refused = journal.append(profile(), refused.entries).await.unwrap_err();
-    let kept = journal.since(profile(), Seq(0), usize::MAX).await.unwrap();
+    let kept = journal.entries_from(profile(), Seq(0), usize::MAX).await.unwrap();
     assert_eq!(kept.len() as u64, committed, "what is there can't be read any more");
     fs::remove_file(&ballast).unwrap();
     let later = journal.append(profile(), refused.entries).await.unwrap();
@@ -47,7 +47,7 @@ async fn on_a_full_disk_appends_come_back_whole_and_go_on_once_there_is_room() {
     journal.close().await;
     let again = Journal::open(&folder).unwrap();
     assert_eq!(again.recovered, None, "the full disk damaged it");
-    let kept = again.journal.since(profile(), Seq(0), usize::MAX).await.unwrap();
+    let kept = again.journal.entries_from(profile(), Seq(0), usize::MAX).await.unwrap();
     assert_eq!(kept.len() as u64, committed + 500);
 }
 
@@ -68,7 +68,7 @@ async fn a_journal_on_a_read_only_disk_is_refused_with_a_sentence_and_left_untou
     assert_eq!(fs::read(folder.join("journal.sqlite")).unwrap(), before);
     child::mount("remount,rw", &folder);
     let journal = Journal::open(&folder).unwrap().journal;
-    assert_eq!(journal.since(profile(), Seq(0), usize::MAX).await.unwrap().len(), 10);
+    assert_eq!(journal.entries_from(profile(), Seq(0), usize::MAX).await.unwrap().len(), 10);
 }
 
 #[tokio::test]
@@ -92,15 +92,15 @@ async fn a_disk_that_is_unmounted_and_mounted_again_is_written_again_by_the_same
     // Unplugged: below the mount there is an empty folder.
     assert!(Command::new("umount").arg("--lazy").arg(&disk).status().unwrap().success());
     let refused = journal.append(profile(), (11..=20).map(entry).collect()).await.unwrap_err();
-    assert!(matches!(refused.source, JournalError::Vanished { .. }), "{refused:?}");
+    assert!(matches!(refused.source, JournalError::Replaced { .. }), "{refused:?}");
     let elsewhere = journal.append(profile(), refused.entries).await.unwrap();
     assert_eq!(elsewhere.first().map(|entry| entry.seq), Some(Seq(11)));
     // Plugged in again: the earlier journal is there, and is continued.
     bind(&["--bind"]);
     let refused = journal.append(profile(), (21..=30).map(entry).collect()).await.unwrap_err();
-    assert!(matches!(refused.source, JournalError::Vanished { .. }), "{refused:?}");
+    assert!(matches!(refused.source, JournalError::Replaced { .. }), "{refused:?}");
     journal.append(profile(), refused.entries).await.unwrap();
-    let entries = journal.since(profile(), Seq(0), usize::MAX).await.unwrap();
+    let entries = journal.entries_from(profile(), Seq(0), usize::MAX).await.unwrap();
     let numbers: Vec<u64> = entries.iter().map(|entry| entry.seq.0).collect();
     // The batch that was refused when the disk disappeared had reached it: it is there as well as in the journal between.
     let expected: Vec<u64> = (1..=20).chain(21..=30).collect();

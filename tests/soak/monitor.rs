@@ -148,7 +148,7 @@ impl Monitor {
         let mut gaps = BTreeMap::new();
         let mut from = Seq(0);
         loop {
-            let entries = journal.since(self.profile.id, from, PAGE).await.expect("the journal is read");
+            let entries = journal.entries_from(self.profile.id, from, PAGE).await.expect("the journal is read");
             let Some(last) = entries.last() else { break };
             from = Seq(last.seq.0 + 1);
             for entry in &entries {

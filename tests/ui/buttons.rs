@@ -86,7 +86,7 @@ fn nothing_is_requested_until_something_is_chosen() {
 }
 
 #[test]
-fn a_filter_is_saved_once_it_has_a_name_and_a_place() {
+fn a_filter_can_be_saved_once_it_has_a_name_and_there_is_room() {
     let mut window = Window::live();
     let look = TableLayout { filter: "status:failed".to_owned(), ..TableLayout::default() };
     let saved = |number| SavedFilter { name: format!("filter {number}"), look: look.clone() };
@@ -121,7 +121,7 @@ fn a_filter_is_saved_once_it_has_a_name_and_a_place() {
 }
 
 #[test]
-fn a_label_has_an_end_and_may_be_taken_away() {
+fn a_label_has_a_maximum_length_and_can_be_removed() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 1, "")]);
     window.key(Key::ArrowDown);
@@ -138,7 +138,7 @@ fn a_label_has_an_end_and_may_be_taken_away() {
 }
 
 #[test]
-fn a_host_and_a_key_are_taken_once_they_are_whole() {
+fn a_host_and_a_key_are_accepted_once_they_are_complete() {
     let mut window = Window::live();
     window.profile.saving.decrypt = true;
     window.settings(vec![window.profile.clone()], Theme::Dark);
@@ -167,7 +167,7 @@ fn a_host_and_a_key_are_taken_once_they_are_whole() {
 }
 
 #[test]
-fn a_path_is_looked_at_once_and_not_while_it_is_empty() {
+fn a_path_is_checked_once_and_not_while_it_is_empty() {
     let mut window = Window::live();
     window.hear(&[data("r-1", "rates", 1, LINK)]);
     window.run();
@@ -181,7 +181,7 @@ fn a_path_is_looked_at_once_and_not_while_it_is_empty() {
     window.press("Save");
     assert_eq!(why_not(&window, "Save").as_deref(), Some("The path is being checked."));
     let (.., reply) = window.desktop.checks.with(Vec::pop).expect("the path is looked at");
-    reply.give(PathCheck::Invalid("There is no folder /srv. Create it, or enter another path.".to_owned()));
+    reply.send(PathCheck::Invalid("There is no folder /srv. Create it, or enter another path.".to_owned()));
     window.run();
     assert_eq!(why_not(&window, "Save"), None, "the folder may be there by now");
 }
@@ -199,7 +199,7 @@ fn silent(screens: &[Screen]) -> Vec<String> {
 }
 
 #[test]
-fn whatever_is_disabled_says_why_on_every_screen() {
+fn every_disabled_control_says_why_on_every_screen() {
     assert_eq!(silent(&SCREENS), Vec::<String>::new());
     assert_eq!(silent(&MORE), Vec::<String>::new());
 }

@@ -33,7 +33,7 @@ fn started_with(preferences: Preferences) -> Window {
 }
 
 #[test]
-fn columns_are_chosen_and_ordered_by_keyboard_and_remembered() {
+fn columns_are_chosen_and_ordered_by_keyboard_and_stored() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 2, "done")]);
     assert!(kept(&mut window).is_none(), "nothing was changed, and yet it was written");
@@ -93,7 +93,7 @@ fn a_column_is_dragged_to_another_width() {
 }
 
 #[test]
-fn sort_and_filter_are_there_at_the_next_start() {
+fn sort_and_filter_are_restored_at_the_next_start() {
     let mut window = Window::live();
     window.hear(&[command("b", 3, ""), command("a", 3, ""), command("c", 2, "")]);
     window.type_into(Role::TextInput, "Filter", "status:failed");
@@ -110,7 +110,7 @@ fn sort_and_filter_are_there_at_the_next_start() {
 }
 
 #[test]
-fn a_filter_is_saved_with_its_columns_and_its_sort_and_led_back_to() {
+fn a_filter_is_saved_and_applied_with_its_columns_and_sort() {
     let mut window = Window::live();
     window.hear(&[command("b", 3, ""), command("a", 2, ""), command("d", 3, "")]);
     window.type_into(Role::TextInput, "Filter", "-status:succeeded");
@@ -136,7 +136,7 @@ fn a_filter_is_saved_with_its_columns_and_its_sort_and_led_back_to() {
 }
 
 #[test]
-fn times_are_told_as_the_operator_likes() {
+fn times_are_shown_in_the_chosen_format() {
     let column = |column| ColumnLayout { column, width: None };
     let mut preferences = Preferences::default();
     preferences.saved_filters.push(SavedFilter {

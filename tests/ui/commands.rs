@@ -69,7 +69,7 @@ fn arrows_choose_enter_runs_and_escape_leaves() {
 }
 
 #[test]
-fn what_cannot_be_run_says_why_and_is_not_run() {
+fn an_unavailable_command_says_why_and_is_not_run() {
     let mut window = palette("retry");
     let node = window.find(Role::ListBoxOption, "Retry now").accesskit_node();
     assert_eq!(node.data().description(), Some("Nothing waits for another attempt."));
@@ -176,7 +176,7 @@ fn the_focus_goes_back_where_it_was_when_a_dialog_closes() {
 }
 
 #[test]
-fn the_focus_goes_to_the_table_when_what_had_it_is_gone() {
+fn the_focus_goes_to_the_table_when_the_focused_widget_is_gone() {
     let mut window = Window::live();
     let profile = window.id();
     let now = privicore_monitor::ui::Clock::instant(&window.clock);

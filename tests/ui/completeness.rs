@@ -27,7 +27,7 @@ fn gap(window: &mut Window, to: Option<&str>, open: &[&str], requests: u32) -> E
 }
 
 fn answered(window: &mut Window, id: &str, status: CommandStatus) {
-    let known = Fact::Enquired(StatusCheck::Known { status, text: None });
+    let known = Fact::StatusChecked(StatusCheck::Known { status, text: None });
     let entry = window.fact(ActivityKey::Command(id.into()), known, "{}");
     window.commit(vec![entry]);
 }
@@ -64,7 +64,7 @@ fn a_gap_is_a_row_that_says_what_may_be_missing_and_what_was_recovered() {
 }
 
 #[test]
-fn a_gap_that_lasts_says_what_waits() {
+fn an_ongoing_gap_says_what_is_waiting() {
     let mut window = Window::live();
     window.hear(&[
         command("c-1", 1, ""),
@@ -86,7 +86,7 @@ fn a_gap_that_lasts_says_what_waits() {
 }
 
 #[test]
-fn reconcile_is_offered_while_something_is_left_to_ask_for() {
+fn reconcile_is_offered_while_something_is_open() {
     let mut window = with_gap();
     window.press("Reconcile");
     match &*window.actions() {
@@ -98,7 +98,7 @@ fn reconcile_is_offered_while_something_is_left_to_ask_for() {
 }
 
 #[test]
-fn gaps_obey_the_chips_like_rows() {
+fn gaps_are_filtered_by_status_like_rows() {
     let mut window = with_gap();
     window.press("Show other (1)");
     assert_eq!(window.rows(), ["Gap 12:01:03 to 12:01:09"]);
@@ -107,7 +107,7 @@ fn gaps_obey_the_chips_like_rows() {
 }
 
 #[test]
-fn the_details_of_a_gap_list_what_was_open_and_lead_to_it() {
+fn the_details_of_a_gap_list_and_open_its_activities() {
     let mut window = with_gap();
     window.hear(&[command("c-1", 2, "")]);
     window.click(Role::Row, "Gap 12:01:03 to 12:01:09");
@@ -120,7 +120,7 @@ fn the_details_of_a_gap_list_what_was_open_and_lead_to_it() {
 }
 
 #[test]
-fn the_status_bar_says_what_is_known_to_be_complete_and_no_more() {
+fn the_status_bar_claims_only_what_is_known_to_be_complete() {
     let mut window = Window::live();
     assert!(window.has(Role::Button, "Nothing received yet"), "{:?}", window.all(Role::Button));
     window.hear(&[command("c-1", 1, ""), command("c-2", 1, ""), command("c-3", 2, "")]);
@@ -139,7 +139,7 @@ fn the_status_bar_says_what_is_known_to_be_complete_and_no_more() {
 }
 
 #[test]
-fn a_data_request_that_was_open_across_a_gap_is_not_taken_for_recovered() {
+fn a_data_request_open_across_a_gap_does_not_count_as_recovered() {
     let mut window = Window::live();
     window.hear(&[data("r-0", "", 0, "Collecting")]);
     let gap = gap(&mut window, Some("12:01:09"), &[], 1);
@@ -150,12 +150,12 @@ fn a_data_request_that_was_open_across_a_gap_is_not_taken_for_recovered() {
 }
 
 fn unknown(window: &mut Window, id: &str) {
-    let unknown = window.fact(ActivityKey::Command(id.into()), Fact::Enquired(StatusCheck::Unknown), "");
+    let unknown = window.fact(ActivityKey::Command(id.into()), Fact::StatusChecked(StatusCheck::Unknown), "");
     window.commit(vec![unknown]);
 }
 
 #[test]
-fn what_the_server_does_not_know_is_never_counted_as_recovered() {
+fn a_command_unknown_to_the_server_never_counts_as_recovered() {
     let mut window = Window::live();
     let ids = ["c-1", "c-2", "c-3", "c-4", "c-5"];
     window.hear(&ids.map(|id| command(id, 1, "")));
@@ -180,7 +180,7 @@ fn what_the_server_does_not_know_is_never_counted_as_recovered() {
 }
 
 #[test]
-fn a_command_that_turns_up_after_the_server_did_not_know_it_is_open_again() {
+fn a_command_received_after_the_server_did_not_know_it_is_open_again() {
     let mut window = with_gap();
     for id in ["c-1", "c-2"] {
         unknown(&mut window, id);
@@ -201,7 +201,7 @@ fn claims(window: &Window) -> Vec<String> {
 }
 
 #[test]
-fn while_another_client_is_suspected_nothing_is_claimed() {
+fn while_a_competing_consumer_is_suspected_completeness_is_not_claimed() {
     let mut window = with_gap();
     window.hear(&[command("c-1", 2, ""), command("c-2", 2, "")]);
     assert_eq!(claims(&window).len(), 2, "{:?}", claims(&window));
@@ -218,7 +218,7 @@ fn while_another_client_is_suspected_nothing_is_claimed() {
 }
 
 #[test]
-fn the_tab_for_all_profiles_claims_nothing_of_a_gap_whose_profile_another_client_may_read() {
+fn the_tab_for_all_profiles_claims_nothing_for_a_profile_with_a_suspected_consumer() {
     let mut window = with_gap();
     let audit = Profile { name: "audit".to_owned(), ..ops() };
     let profiles = vec![window.profile.clone(), audit];
@@ -248,7 +248,7 @@ fn has_alert(window: &Window, begin: &str) -> bool {
 }
 
 #[test]
-fn an_outcome_that_was_only_asked_for_makes_another_client_likely_for_an_hour() {
+fn an_outcome_known_only_from_a_status_check_suggests_a_competing_consumer_for_an_hour() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 1, ""), command("c-2", 1, "")]);
     answered(&mut window, "c-1", CommandStatus::Succeeded);
@@ -270,7 +270,7 @@ fn an_outcome_that_was_only_asked_for_makes_another_client_likely_for_an_hour() 
 }
 
 #[test]
-fn the_ledger_opens_with_totals_that_add_up_the_gaps_and_the_open_ids() {
+fn the_completeness_dialog_shows_totals_gaps_and_open_ids() {
     let mut window = with_gap();
     window.hear(&[command("c-3", 2, ""), command("c-4", 1, "")]);
     answered(&mut window, "c-4", CommandStatus::Succeeded);
@@ -296,7 +296,7 @@ fn the_ledger_opens_with_totals_that_add_up_the_gaps_and_the_open_ids() {
 }
 
 #[test]
-fn the_menu_opens_the_ledger_too() {
+fn the_menu_opens_the_completeness_dialog_too() {
     let mut window = Window::live();
     window.press("Menu");
     window.press("Completeness");
@@ -304,13 +304,13 @@ fn the_menu_opens_the_ledger_too() {
 }
 
 #[test]
-fn a_contradiction_is_marked_and_told_with_who_said_what_and_when() {
+fn a_contradiction_is_marked_and_explained_with_source_and_time() {
     let mut window = Window::live();
     let key = ActivityKey::Command("c-1".into());
     let heard = window.entry(&command("c-1", 2, ""));
     window.commit(vec![heard.clone()]);
     window.wait(Duration::from_secs(10));
-    let known = Fact::Enquired(StatusCheck::Known { status: CommandStatus::Failed, text: None });
+    let known = Fact::StatusChecked(StatusCheck::Known { status: CommandStatus::Failed, text: None });
     let asked = window.fact(key.clone(), known, "{}");
     window.commit(vec![asked.clone()]);
     let row = "Command c-1, Failed";
@@ -330,7 +330,7 @@ fn a_contradiction_is_marked_and_told_with_who_said_what_and_when() {
 }
 
 #[test]
-fn a_command_that_is_silent_beyond_its_patience_is_late_in_words() {
+fn a_command_without_an_outcome_beyond_its_usual_latency_is_shown_as_late() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 1, ""), command("c-2", 2, "")]);
     assert!(!description(&window, "Command c-1, Pending").contains("late"), "it was sent this very moment");
@@ -341,7 +341,7 @@ fn a_command_that_is_silent_beyond_its_patience_is_late_in_words() {
 }
 
 #[test]
-fn a_rival_is_told_as_long_as_there_is_one_and_explained() {
+fn a_competing_consumer_is_shown_and_explained_as_long_as_there_is_one() {
     let mut window = Window::live();
     let heard: Vec<_> = (0..13).map(|number| command(&format!("c-{number}"), 2, "")).collect();
     window.hear(&heard);
@@ -362,7 +362,7 @@ fn a_rival_is_told_as_long_as_there_is_one_and_explained() {
 }
 
 #[test]
-fn an_unusual_silence_is_told_beside_the_state_and_a_message_ends_it() {
+fn an_unusual_silence_is_shown_beside_the_state_until_a_message_arrives() {
     let mut window = Window::live();
     let (profile, message) = (window.id(), Some(privicore_monitor::ui::Clock::instant(&window.clock)));
     let p95_pause = Some(Duration::from_secs(20));
@@ -411,7 +411,7 @@ fn commands_are_tracked_by_their_ids() {
 
 /// The journal is read newest first, so what an early gap names may not be in memory yet.
 #[test]
-fn a_gap_that_names_what_has_not_been_read_yet_warns_until_its_outcome_is_known() {
+fn a_gap_that_names_unrestored_activities_warns_until_their_outcome_is_known() {
     let mut window = Window::live();
     let profile = window.id();
     let old = window.entry(&command("c-1", 1, ""));

@@ -34,7 +34,7 @@ fn copied(window: &Window) -> Option<String> {
 }
 
 #[test]
-fn copied_cells_are_no_formulas_and_stay_apart_in_a_spreadsheet() {
+fn copied_cells_are_no_formulas_and_stay_separate_in_a_spreadsheet() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 3, "\"quoted\" at the beginning"), command("c-2", 3, "=1+1")]);
     window.key_with(Modifiers::COMMAND, Key::A);
@@ -46,7 +46,7 @@ fn copied_cells_are_no_formulas_and_stay_apart_in_a_spreadsheet() {
 }
 
 #[test]
-fn what_is_wrong_with_a_message_is_said_in_its_row_and_in_its_details() {
+fn an_unreadable_message_is_explained_in_its_row_and_in_its_details() {
     for (raw, size, wrong) in [
         (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1"}}"#, "43", "the status of a command without a command_status"),
         ("5", "1", "not a JSON object"),
@@ -76,7 +76,7 @@ fn what_is_wrong_with_a_message_is_said_in_its_row_and_in_its_details() {
 }
 
 #[test]
-fn a_long_text_is_copied_whole_once_it_is_read() {
+fn a_long_text_is_copied_in_full_once_it_is_read() {
     let mut window = Window::live();
     let (long, context) = ("reason ".repeat(60), "invoices/".repeat(60));
     window.hear(&[command("c-1", 3, &long), command("c-2", 2, "done"), data("r-1", &context, 0, "Collecting")]);
@@ -128,7 +128,7 @@ fn a_long_text_is_copied_whole_once_it_is_read() {
 }
 
 #[test]
-fn what_the_bar_says_is_selected_is_what_is_copied_also_behind_a_filter() {
+fn the_selected_rows_are_copied_even_if_a_filter_hides_them() {
     let mut window = Window::live();
     window.hear(&[command("aa-1", 3, "no"), command("bb-2", 2, "done"), command("cc-3", 2, "done")]);
     window.key(Key::ArrowDown);
@@ -149,7 +149,7 @@ fn what_the_bar_says_is_selected_is_what_is_copied_also_behind_a_filter() {
 }
 
 #[test]
-fn what_the_bar_says_is_selected_is_what_every_key_acts_on_behind_a_filter_and_behind_a_chip() {
+fn every_key_acts_on_the_selected_rows_even_if_filters_hide_them() {
     for hide in [
         |window: &mut Window| {
             window.type_into(Role::TextInput, "Filter", "aa-1");

@@ -35,7 +35,7 @@ fn kept(window: &mut Window) -> DownloadSettings {
 }
 
 #[test]
-fn saving_by_itself_asks_for_a_folder_first_and_can_be_turned_off() {
+fn automatic_saving_asks_for_a_folder_first_and_can_be_turned_off() {
     let mut window = Window::live();
     open(&mut window);
     let automatic = "Save ready data of ops by itself";
@@ -67,7 +67,7 @@ fn a_dialog_that_grows_stays_under_the_pointer() {
 }
 
 #[test]
-fn hosts_are_allowed_by_name_and_taken_away_again() {
+fn hosts_are_allowed_by_name_and_removed_again() {
     let mut window = Window::live();
     open(&mut window);
     assert!(window.reads("download.example.com, the download address"), "{:?}", window.all(Role::Label));
@@ -93,7 +93,7 @@ fn open_again_and_type(window: &mut Window, host: &str) {
 }
 
 #[test]
-fn a_key_is_given_masked_and_forgotten_again() {
+fn a_key_is_entered_masked_and_deleted_again() {
     let mut window = Window::live();
     open(&mut window);
     let switch = "Decrypt on the way";

@@ -32,7 +32,7 @@ fn story(window: &mut Window) -> Vec<Entry> {
 }
 
 #[test]
-fn enter_opens_them_with_every_message_in_order() {
+fn enter_opens_the_details_with_every_message_in_order() {
     let mut window = Window::live();
     let entries = story(&mut window);
     open(&mut window, entries);
@@ -48,7 +48,7 @@ fn enter_opens_them_with_every_message_in_order() {
 }
 
 #[test]
-fn if_there_are_more_messages_than_are_read_that_is_said() {
+fn the_details_say_if_there_are_more_messages() {
     let more = "Only the newest messages are shown; an export has all";
     let in_all = |labels: &[String]| labels.iter().any(|words| words.ends_with("in all"));
     let mut window = Window::live();
@@ -69,7 +69,7 @@ fn if_there_are_more_messages_than_are_read_that_is_said() {
 }
 
 #[test]
-fn no_secret_is_shown_but_that_there_is_one() {
+fn a_masked_secret_is_shown_as_masked() {
     let mut window = Window::live();
     let entries = story(&mut window);
     open(&mut window, entries);
@@ -79,14 +79,14 @@ fn no_secret_is_shown_but_that_there_is_one() {
 }
 
 #[test]
-fn the_journal_is_asked_once_and_again_when_the_activity_changed() {
+fn the_journal_is_read_once_and_again_after_a_change() {
     let mut window = Window::live();
     let entries = story(&mut window);
     open(&mut window, entries.clone());
     window.run();
     assert!(window.questions().is_empty(), "asked again for what is known");
     let saved = LocalEvent::Saved { to: "/home/ops/q1.bin".to_owned(), size: 3, receipt: DownloadReceipt::default() };
-    let saved = window.fact(ActivityKey::Data("r-1".into()), Fact::Done(saved), "");
+    let saved = window.fact(ActivityKey::Data("r-1".into()), Fact::Local(saved), "");
     window.commit(vec![saved.clone()]);
     answer(&mut window, [entries, vec![saved]].concat());
     assert!(window.all(Role::Label).iter().any(|words| words.ends_with("Saved as q1.bin, 3 B")), "not told");
@@ -118,7 +118,7 @@ fn a_busy_engine_is_asked_again() {
 }
 
 #[test]
-fn they_turn_to_the_row_that_is_chosen_and_escape_closes_them() {
+fn the_details_follow_the_selection_and_escape_closes_them() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 2, ""), command("c-2", 3, "")]);
     window.key(Key::ArrowDown);
@@ -132,7 +132,7 @@ fn they_turn_to_the_row_that_is_chosen_and_escape_closes_them() {
 }
 
 #[test]
-fn the_row_that_they_are_of_stays_in_sight() {
+fn the_row_with_open_details_stays_visible() {
     let mut window = Window::live();
     window.hear(&(0..100).map(|number| command(&format!("c-{number}"), 2, "")).collect::<Vec<_>>());
     let lowest = window.rows().iter().rev().nth(2).cloned().expect("there are rows");
@@ -143,7 +143,7 @@ fn the_row_that_they_are_of_stays_in_sight() {
 }
 
 #[test]
-fn a_double_click_opens_them_and_a_button_closes_them() {
+fn a_double_click_opens_the_details_and_a_button_closes_them() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 2, "")]);
     let row = window.find(Role::Row, "Command c-1, Succeeded");
@@ -156,7 +156,7 @@ fn a_double_click_opens_them_and_a_button_closes_them() {
 }
 
 #[test]
-fn an_activity_is_named_and_the_engine_is_told() {
+fn an_activity_is_labelled_through_the_engine() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 2, "")]);
     window.key(Key::ArrowDown);
@@ -193,7 +193,7 @@ fn nested() -> String {
 }
 
 #[test]
-fn json_is_folded_by_the_keyboard_alone_and_screen_readers_are_told() {
+fn json_is_folded_by_keyboard_and_screen_readers_get_the_state() {
     let mut window = Window::live();
     let entry = window.entry(&nested());
     open(&mut window, vec![entry]);
@@ -257,7 +257,7 @@ fn copied(window: &Window) -> Option<String> {
 }
 
 #[test]
-fn every_part_is_copied_by_itself() {
+fn every_part_can_be_copied_separately() {
     let mut window = Window::live();
     let entries = story(&mut window);
     open(&mut window, entries);
@@ -275,7 +275,7 @@ fn every_part_is_copied_by_itself() {
 }
 
 #[test]
-fn a_megabyte_costs_a_frame_no_more_than_a_screenful() {
+fn a_megabyte_costs_a_frame_no_more_than_a_page() {
     let mut window = Window::live();
     let huge = window.entry(&command("c-1", 1, &"word ".repeat(210_000)));
     let list = window.entry(&data("r-1", "x", 0, &"é".repeat(500_000)));
@@ -363,7 +363,7 @@ fn secrets_are_masked_again_when_the_details_change_or_close() {
 }
 
 #[test]
-fn secrets_that_are_not_kept_are_said_to_be_gone() {
+fn secrets_that_are_not_stored_are_shown_as_missing() {
     let mut window = Window::live();
     let entries = story(&mut window);
     open(&mut window, entries.clone());
@@ -375,7 +375,7 @@ fn secrets_that_are_not_kept_are_said_to_be_gone() {
 }
 
 #[test]
-fn where_nothing_is_masked_nothing_can_be_shown() {
+fn without_masked_secrets_the_button_is_disabled() {
     let mut window = Window::live();
     let entry = window.entry(&command("c-1", 2, "done"));
     open(&mut window, vec![entry]);

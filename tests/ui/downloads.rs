@@ -23,7 +23,7 @@ fn progress(name: &str, stage: DownloadStage) -> DownloadProgress {
 }
 
 fn running(window: &mut Window, request: &str, progress: DownloadProgress) {
-    let fetching = Fact::Done(LocalEvent::Fetching { to: "/x".into(), part: None, links: Vec::new() });
+    let fetching = Fact::Local(LocalEvent::Fetching { to: "/x".into(), part: None, links: Vec::new() });
     let fetching = window.fact(ActivityKey::Data(request.into()), fetching, "");
     window.commit(vec![fetching]);
     let profile = window.id();
@@ -48,7 +48,7 @@ fn ready(window: &mut Window, requests: &[&str]) {
 }
 
 #[test]
-fn everything_that_is_ready_goes_into_one_folder_what_expires_first_in_front() {
+fn all_ready_data_is_saved_into_one_folder_earliest_expiry_first() {
     let mut window = Window::live();
     ready(&mut window, &["r-1"]);
     assert!(!window.has(Role::Group, "Downloads"), "one link has its own button");
@@ -70,7 +70,7 @@ fn everything_that_is_ready_goes_into_one_folder_what_expires_first_in_front() {
 }
 
 #[test]
-fn what_came_in_a_message_is_saved_with_everything_else_that_is_ready_and_only_once() {
+fn inline_data_is_saved_with_all_other_ready_data_and_only_once() {
     let mut window = Window::live();
     window.hear(&[data("r-0", "in the message", 0, INLINE)]);
     assert!(!window.has(Role::Group, "Downloads"), "what does not expire does not hurry");
@@ -86,13 +86,13 @@ fn what_came_in_a_message_is_saved_with_everything_else_that_is_ready_and_only_o
     }
     let saved =
         LocalEvent::Saved { to: "/home/ops/reports/r-0".to_owned(), size: 5, receipt: DownloadReceipt::default() };
-    let entry = window.fact(ActivityKey::Data("r-0".into()), Fact::Done(saved), "");
+    let entry = window.fact(ActivityKey::Data("r-0".into()), Fact::Local(saved), "");
     window.commit(vec![entry]);
     assert!(window.reads("2 ready · the first link expires in 10:00"), "{:?}", window.all(Role::Label));
 }
 
 #[test]
-fn the_key_for_download_asks_once_for_a_folder_for_all_selected_rows_and_leaves_out_what_cannot_be_fetched() {
+fn the_download_key_asks_once_for_a_folder_for_the_selected_rows_with_data() {
     let mut window = Window::live();
     ready(&mut window, &["r-1", "r-2", "r-3"]);
     window.hear(&[command("c-1", 2, "done")]);
@@ -113,7 +113,7 @@ fn the_key_for_download_asks_once_for_a_folder_for_all_selected_rows_and_leaves_
 }
 
 #[test]
-fn a_folder_that_is_not_chosen_fetches_nothing_and_links_that_expired_meanwhile_are_told() {
+fn a_cancelled_folder_dialog_downloads_nothing_and_expired_links_are_reported() {
     let mut window = Window::live();
     ready(&mut window, &["r-1", "r-2"]);
     window.press("Download all ready…");
@@ -128,7 +128,7 @@ fn a_folder_that_is_not_chosen_fetches_nothing_and_links_that_expired_meanwhile_
 }
 
 #[test]
-fn what_waits_says_its_place_and_what_will_be_too_late_before_it_is() {
+fn a_queued_download_shows_its_position_and_a_warning_if_it_will_be_late() {
     let mut window = Window::live();
     ready(&mut window, &["r-1", "r-2", "r-3"]);
     running(&mut window, "r-1", progress("one.bin", DownloadStage::Receiving));
@@ -155,7 +155,7 @@ fn what_waits_says_its_place_and_what_will_be_too_late_before_it_is() {
 }
 
 #[test]
-fn where_there_is_no_room_the_operator_is_asked_and_each_answer_is_one_press() {
+fn without_disk_space_the_operator_is_asked_and_each_answer_is_one_press() {
     let mut window = Window::live();
     ready(&mut window, &["r-1"]);
     let stage = DownloadStage::NoSpace { needed: 1_400_000_000, free: 112_000_000, folder: PathBuf::from("/home/ops") };
@@ -177,7 +177,7 @@ fn where_there_is_no_room_the_operator_is_asked_and_each_answer_is_one_press() {
 }
 
 #[test]
-fn a_silent_download_says_for_how_long() {
+fn a_stalled_download_shows_for_how_long() {
     let mut window = Window::live();
     ready(&mut window, &["r-1"]);
     let stage = DownloadStage::Stalled { silent: Duration::from_secs(12), limit: Duration::from_mins(1) };

@@ -40,7 +40,7 @@ fn status(window: &Window) -> String {
 }
 
 #[test]
-fn beyond_the_rows_in_memory_the_settled_ones_that_were_seen_first_go() {
+fn beyond_the_limit_the_oldest_settled_rows_are_evicted() {
     let mut window = small();
     window.hear(&[command("open", 1, ""), data("ready", "", 1, LINK), data("inline", "", 0, super::harness::INLINE)]);
     fill(&mut window, LEAST + 2_342);
@@ -55,7 +55,7 @@ fn beyond_the_rows_in_memory_the_settled_ones_that_were_seen_first_go() {
 }
 
 #[test]
-fn a_new_limit_holds_at_once() {
+fn a_new_limit_applies_at_once() {
     let mut window = Window::live();
     fill(&mut window, LEAST + 5_000);
     assert!(status(&window).starts_with("15000 activities"), "{}", status(&window));
@@ -68,7 +68,7 @@ fn a_new_limit_holds_at_once() {
 }
 
 #[test]
-fn what_fails_behind_another_tab_stays_until_it_was_looked_at() {
+fn a_failure_in_an_inactive_tab_stays_until_it_was_seen() {
     let (mut window, profiles) = super::profiles::ten();
     let preferences = Preferences { rows_in_memory: 10_000, ..Preferences::default() };
     window.tell_settings(Settings { preferences, profiles: profiles.clone() });
@@ -87,7 +87,7 @@ fn what_fails_behind_another_tab_stays_until_it_was_looked_at() {
 }
 
 #[test]
-fn the_row_whose_details_are_open_stays_and_a_selection_lets_go_of_what_went() {
+fn the_row_with_open_details_stays_and_evicted_rows_are_deselected() {
     let mut window = small();
     fill(&mut window, 3);
     window.key_with(egui::Modifiers::COMMAND, Key::A);
@@ -113,10 +113,10 @@ fn kept(window: &mut Window, id: &str, seq: u64) -> (ActivityKey, Vec<Entry>) {
 }
 
 #[test]
-fn a_late_message_for_an_evicted_row_covers_neither_its_outcome_nor_its_name() {
+fn a_late_message_for_an_evicted_row_hides_neither_its_outcome_nor_its_label() {
     let mut window = small();
     let (profile, key) = (window.id(), ActivityKey::Command("x".into()));
-    let label = Fact::Done(LocalEvent::Labelled { label: "approve".to_owned() });
+    let label = Fact::Local(LocalEvent::Labelled { label: "approve".to_owned() });
     let history = vec![window.fact(key.clone(), label, ""), window.entry(&command("x", 2, "done"))];
     window.commit(history.clone());
     fill(&mut window, LEAST + 50);
@@ -131,7 +131,7 @@ fn a_late_message_for_an_evicted_row_covers_neither_its_outcome_nor_its_name() {
     let asked = asked.expect("the journal is asked");
     assert_eq!((asked.len(), &asked[0].key), (1, &key));
     for entry in &history {
-        assert!(asked[0].stretches.iter().any(|stretch| stretch.contains(&entry.seq)), "{asked:?}");
+        assert!(asked[0].ranges.iter().any(|stretch| stretch.contains(&entry.seq)), "{asked:?}");
     }
     window.say(Event::EarlierEntries { profile, rows: vec![(key, history)] });
     window.run();
@@ -146,7 +146,7 @@ fn a_late_message_for_an_evicted_row_covers_neither_its_outcome_nor_its_name() {
 }
 
 #[test]
-fn what_the_journal_could_not_give_is_asked_for_again() {
+fn entries_that_could_not_be_read_are_requested_again() {
     let mut window = small();
     fill(&mut window, LEAST + 50);
     window.busy(true);
@@ -165,7 +165,7 @@ fn what_the_journal_could_not_give_is_asked_for_again() {
 }
 
 #[test]
-fn a_filter_that_should_see_older_rows_offers_to_search_the_journal() {
+fn a_filter_offers_to_search_the_journal_for_older_rows() {
     let mut window = small();
     fill(&mut window, LEAST + 2_000);
     let profile = window.id();
@@ -230,7 +230,7 @@ fn a_long_context_is_found_by_its_end() {
 }
 
 #[test]
-fn a_text_of_which_memory_has_the_beginning_alone_is_found_in_the_journal() {
+fn a_text_shortened_in_memory_is_found_in_the_journal() {
     let mut window = Window::live();
     let profile = window.id();
     window.hear(&[command("other", 3, "reason")]);
@@ -245,7 +245,7 @@ fn a_text_of_which_memory_has_the_beginning_alone_is_found_in_the_journal() {
         _ => None,
     });
     let (search, filter, before) = searched.expect("the engine is asked");
-    assert_eq!((filter.as_str(), before), ("NEEDLE", Seq::FIRST_UNKEPT), "what is in memory is searched as well");
+    assert_eq!((filter.as_str(), before), ("NEEDLE", Seq::FIRST_UNPERSISTED), "what is in memory is searched as well");
     let rows = vec![(whole.key.clone(), vec![whole])];
     window.say(Event::SearchResults { profile, search, rows, percent: 100, end: Some(SearchEnd::Complete) });
     window.run();
@@ -287,7 +287,7 @@ fn another_filter_or_escape_ends_the_search() {
 }
 
 #[test]
-fn what_the_journal_no_longer_has_goes_where_it_is_settled() {
+fn purged_rows_are_removed_if_they_are_settled() {
     let mut window = Window::live();
     window.hear(&[command("open", 1, "")]);
     fill(&mut window, 10);
@@ -305,7 +305,7 @@ fn purge(window: &mut Window, before: u64) {
 }
 
 #[test]
-fn a_purge_takes_what_is_in_the_journal_only_off_the_count() {
+fn a_purge_removes_rows_that_are_only_in_the_journal_from_the_count() {
     let mut window = small();
     window.hear(&[command("open", 1, "")]);
     fill(&mut window, LEAST + 4_999);
@@ -326,7 +326,7 @@ fn fill_more(window: &mut Window, count: usize) {
 }
 
 #[test]
-fn a_purge_takes_what_was_never_restored_off_the_count_also_if_it_was_counted_before() {
+fn a_purge_removes_unrestored_rows_from_the_count() {
     let mut window = small();
     let profile = window.id();
     // These entries are from earlier runs, of which the newest were restored.

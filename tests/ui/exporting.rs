@@ -21,7 +21,7 @@ fn asked(window: &mut Window) -> Export {
 }
 
 #[test]
-fn everything_of_the_profile_is_exported_where_nothing_is_filtered() {
+fn without_a_filter_the_whole_profile_is_exported() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 2, "done")]);
     window.key_with(Modifiers::COMMAND, Key::E);
@@ -39,7 +39,7 @@ fn everything_of_the_profile_is_exported_where_nothing_is_filtered() {
 }
 
 #[test]
-fn what_is_filtered_is_exported_as_it_is_shown_unless_everything_is_wanted() {
+fn with_a_filter_the_shown_rows_are_exported_unless_all_are_chosen() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 3, "no")]);
     window.key(Key::Num4);
@@ -146,7 +146,7 @@ fn csv_for_excel_has_a_byte_order_mark_by_default_only_on_windows() {
 }
 
 #[test]
-fn whoever_thinks_better_of_it_exports_nothing() {
+fn a_cancelled_export_dialog_exports_nothing() {
     let mut window = Window::live();
     window.press("Export…");
     window.press("Choose a file…");
@@ -159,7 +159,7 @@ fn under_way(read: u64, total: u64) -> Event {
 }
 
 #[test]
-fn an_export_under_way_shows_how_far_it_is_and_can_be_cancelled() {
+fn a_running_export_shows_its_progress_and_can_be_cancelled() {
     let mut window = Window::live();
     assert!(window.find_role(Role::ProgressIndicator).is_none());
     window.say(under_way(0, 0));
@@ -176,7 +176,7 @@ fn an_export_under_way_shows_how_far_it_is_and_can_be_cancelled() {
 }
 
 #[test]
-fn closing_asks_about_an_export_under_way_and_only_then() {
+fn closing_asks_only_if_an_export_is_running() {
     let mut window = Window::live();
     window.say(under_way(1, 2));
     window.run();

@@ -35,7 +35,7 @@ pub(crate) fn asks_for_a_path(window: &mut Window, request: &str) {
 fn found(window: &mut Window, check: PathCheck) -> String {
     let (typed, kind, reply) = window.desktop.checks.with(Vec::pop).expect("the path is looked at");
     assert_eq!(kind, FileKind::Save);
-    reply.give(check);
+    reply.send(check);
     window.run();
     typed
 }
@@ -54,7 +54,7 @@ fn saved_to(window: &mut Window) -> Option<String> {
 }
 
 #[test]
-fn the_window_says_what_to_install_and_saves_where_it_is_told() {
+fn without_a_desktop_dialog_the_window_says_what_to_install_and_asks_for_a_path() {
     let mut window = asking();
     assert!(window.has(Role::Dialog, "Choose a file"));
     let labels = window.all(Role::Label);
@@ -87,7 +87,7 @@ fn a_folder_is_asked_for_in_the_same_way() {
     window.press("Choose");
     let (typed, kind, reply) = window.desktop.checks.with(Vec::pop).expect("the path is looked at");
     assert_eq!((typed.as_str(), kind), ("~/in", FileKind::Folder));
-    reply.give(PathCheck::Usable("/home/ops/in".into()));
+    reply.send(PathCheck::Usable("/home/ops/in".into()));
     window.run();
     assert!(!window.has(Role::Dialog, "Choose a folder"), "the dialog stays open");
     window.run();
@@ -109,7 +109,7 @@ fn a_file_is_replaced_only_when_the_operator_says_so() {
 }
 
 #[test]
-fn another_path_is_looked_at_anew() {
+fn another_path_is_checked_again() {
     let mut window = asking();
     window.press("Save");
     found(&mut window, PathCheck::Exists("/srv/data/rates.csv".into()));
@@ -127,7 +127,7 @@ fn another_path_is_looked_at_anew() {
 }
 
 #[test]
-fn cancelled_the_next_one_asks_the_desktop_again() {
+fn after_cancelling_the_next_dialog_is_the_desktops_again() {
     for cancel in [|window: &mut Window| window.press("Cancel"), |window: &mut Window| window.key(Key::Escape)] {
         let mut window = asking();
         cancel(&mut window);
@@ -140,7 +140,7 @@ fn cancelled_the_next_one_asks_the_desktop_again() {
 }
 
 #[test]
-fn a_dialog_that_ended_is_said_and_counts_as_cancelled() {
+fn a_dialog_that_ended_is_reported_and_counts_as_cancelled() {
     let mut window = Window::live();
     window.hear(&[data("r-1", "rates", 1, LINK)]);
     window.run();

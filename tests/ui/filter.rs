@@ -74,7 +74,7 @@ fn a_date_is_the_day_that_the_table_shows() {
 }
 
 #[test]
-fn a_mistake_is_told_as_one_types_and_the_table_keeps_to_the_last_filter_that_was_right() {
+fn a_syntax_error_is_shown_while_typing_and_the_last_valid_filter_stays() {
     let mut window = filled();
     window.type_into(Role::TextInput, "Filter", "aa-1");
     assert_eq!(window.rows(), ["Command aa-1, Succeeded"]);
@@ -91,7 +91,7 @@ fn a_mistake_is_told_as_one_types_and_the_table_keeps_to_the_last_filter_that_wa
 }
 
 #[test]
-fn an_empty_table_says_what_keeps_its_rows_away() {
+fn an_empty_table_says_which_filter_hides_its_rows() {
     let mut window = filled();
     window.type_into(Role::TextInput, "Filter", "Nowhere -left");
     assert!(window.reads("No activity matches Nowhere -left."), "{:?}", window.all(Role::Label));
@@ -103,7 +103,7 @@ fn an_empty_table_says_what_keeps_its_rows_away() {
 }
 
 #[test]
-fn a_field_that_was_looked_for_as_a_word_is_asked_about_and_put_right() {
+fn a_field_typed_as_a_word_gets_a_suggestion() {
     let mut window = filled();
     let told = |window: &Window, words: &str| {
         assert!(window.all(Role::Label).iter().any(|label| label.contains(words)), "{:?}", window.all(Role::Label));
@@ -142,7 +142,7 @@ fn a_pause_in_an_empty_window_says_so() {
 }
 
 #[test]
-fn rows_leave_a_filter_of_age_when_their_time_is_over() {
+fn rows_leave_an_age_filter_when_they_are_too_old() {
     let mut window = filled();
     window.type_into(Role::TextInput, "Filter", "since:10m");
     assert_eq!(window.rows().len(), 3);
@@ -154,7 +154,7 @@ fn rows_leave_a_filter_of_age_when_their_time_is_over() {
 }
 
 #[test]
-fn many_rows_are_filtered_and_sorted_and_what_is_typed_is_never_behind() {
+fn many_rows_are_filtered_and_sorted_without_delaying_the_typed_text() {
     let mut window = Window::live();
     let profile = window.id();
     let mut entries = Vec::new();

@@ -219,7 +219,7 @@ impl Window {
     pub(crate) fn entry(&mut self, raw: &str) -> Entry {
         let Incoming::Message(message) = incoming::parse(raw) else { panic!("no message: {raw}") };
         let key = ActivityKey::of(&message);
-        self.fact(key, Fact::Heard(message), raw)
+        self.fact(key, Fact::Received(message), raw)
     }
 
     /// Skips this many entry numbers.
@@ -445,7 +445,7 @@ impl Window {
     /// Answers the file dialog: with a path, or by cancelling.
     pub(crate) fn answer(&mut self, path: Option<&str>) {
         let (_, answer) = self.dialogs.with(Vec::pop).expect("no dialog is open");
-        answer.give(path.map(Into::into));
+        answer.respond(path.map(Into::into));
         self.run();
     }
 

@@ -56,7 +56,7 @@ fn said(window: &Window, chart: &str) -> String {
 }
 
 #[test]
-fn insight_opens_by_its_key_and_tells_every_number_in_words() {
+fn insight_opens_by_its_key_and_describes_every_number() {
     let mut window = busy(Window::live());
     assert!(!is_open(&window));
     window.key(Key::I);
@@ -77,7 +77,7 @@ fn insight_opens_by_its_key_and_tells_every_number_in_words() {
 }
 
 #[test]
-fn one_of_a_thing_is_no_plural() {
+fn a_single_item_is_written_in_the_singular() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 3, "no")]);
     window.key(Key::I);
@@ -106,7 +106,7 @@ fn a_reason_shows_its_commands_by_pointer_and_by_keyboard() {
 }
 
 #[test]
-fn escape_goes_back_from_filter_and_chip_before_it_closes_insight() {
+fn escape_clears_filters_before_it_closes_insight() {
     let mut window = busy(Window::live());
     window.key(Key::I);
     window.press("Show failed with policy.already_active (1)");
@@ -121,7 +121,7 @@ fn escape_goes_back_from_filter_and_chip_before_it_closes_insight() {
 }
 
 #[test]
-fn another_span_looks_further_back_and_is_there_at_the_next_start() {
+fn another_time_range_is_shown_and_stored() {
     let mut window = busy(Window::live());
     window.key(Key::I);
     window.press("Time span last hour");
@@ -140,7 +140,7 @@ fn another_span_looks_further_back_and_is_there_at_the_next_start() {
 }
 
 #[test]
-fn in_the_small_window_it_stands_under_the_table_and_gives_way_to_details() {
+fn in_the_small_window_insight_is_below_the_table_and_hidden_by_details() {
     // The higher one would have space for both.
     for height in [500.0, 1_000.0] {
         let mut window = busy(Window::live_in([800.0, height]));
@@ -158,7 +158,7 @@ fn in_the_small_window_it_stands_under_the_table_and_gives_way_to_details() {
 }
 
 #[test]
-fn at_rest_it_waits_for_the_minute_and_then_moves_on() {
+fn at_rest_insight_is_updated_once_a_minute() {
     let mut window = busy(Window::live());
     window.key(Key::I);
     window.set_clock("12:50:20");
@@ -175,7 +175,7 @@ fn at_rest_it_waits_for_the_minute_and_then_moves_on() {
 }
 
 #[test]
-fn all_profiles_are_looked_at_together_and_what_is_forgotten_is_gone() {
+fn all_profiles_are_summarised_together_without_cleared_history() {
     let audit = Profile { name: "audit".to_owned(), ..ops() };
     let mut window = Window::live();
     window.settings(vec![window.profile.clone(), audit.clone()], privicore_monitor::settings::Theme::Dark);

@@ -27,7 +27,7 @@ fn pair(title: &str, body: &str) -> (String, String) {
 }
 
 #[test]
-fn a_burst_of_failures_and_ready_data_are_told_once_each_while_nobody_looks() {
+fn a_burst_of_failures_and_ready_data_is_one_notification_each_while_unfocused() {
     let mut window = Window::live();
     focus(&mut window, false);
     let failures: Vec<String> = (0..12).map(|number| command(&format!("c-{number}"), 3, "refused")).collect();
@@ -43,7 +43,7 @@ fn a_burst_of_failures_and_ready_data_are_told_once_each_while_nobody_looks() {
 }
 
 #[test]
-fn a_window_at_rest_wakes_for_what_waits_to_be_told() {
+fn a_window_at_rest_wakes_for_pending_notifications() {
     let mut window = Window::live();
     focus(&mut window, false);
     // As notifications back off, the window wakes later than for anything else.
@@ -65,7 +65,7 @@ fn a_window_at_rest_wakes_for_what_waits_to_be_told() {
 }
 
 #[test]
-fn whoever_looks_is_not_told() {
+fn a_focused_window_shows_no_notification() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 3, "no")]);
     assert_eq!(told(&mut window), [], "a system that does not say where the focus is");
@@ -78,7 +78,7 @@ fn whoever_looks_is_not_told() {
 }
 
 #[test]
-fn each_can_be_switched_off_and_the_profile_is_named_where_there_are_several() {
+fn each_kind_can_be_switched_off_and_the_profile_is_named_if_there_are_several() {
     let mut window = Window::live();
     let profiles = vec![window.profile.clone(), Profile { name: "audit".to_owned(), ..ops() }];
     let preferences = Preferences { notify_failed: false, ..Preferences::default() };

@@ -40,7 +40,7 @@ fn description(window: &Window, tab: &str) -> Option<String> {
 }
 
 #[test]
-fn a_tab_tells_how_many_are_new_behind_it_and_how_many_failed() {
+fn an_inactive_tab_shows_how_many_rows_are_new_and_failed() {
     let (mut window, profiles) = ten();
     tell(&mut window, profiles[1].id, "c-1", 1, "");
     window.run();
@@ -55,7 +55,7 @@ fn a_tab_tells_how_many_are_new_behind_it_and_how_many_failed() {
 }
 
 #[test]
-fn a_profile_that_is_named_profile_is_drawn_without_the_word_twice() {
+fn a_profile_named_profile_does_not_repeat_the_word() {
     let mut window = Window::live();
     let profile = |name: &str| Profile { name: name.to_owned(), ..ops() };
     let names = ["profile number 0", "Profiles of B", "PROFILE", "profil"];
@@ -127,7 +127,7 @@ fn ten_profiles_are_all_reached_though_there_is_no_room_for_their_tabs() {
 }
 
 #[test]
-fn failures_are_said_aloud_together_and_not_one_by_one() {
+fn failures_are_announced_together_and_not_one_by_one() {
     let (mut window, profiles) = ten();
     let said = |window: &Window| {
         let node = window.find_role(Role::Status)?.accesskit_node();
@@ -165,7 +165,7 @@ fn all() -> (Window, Vec<Profile>) {
 }
 
 #[test]
-fn all_profiles_are_one_table_whose_rows_say_whose_they_are() {
+fn all_profiles_are_one_table_whose_rows_name_their_profile() {
     let (mut window, profiles) = all();
     assert_eq!(window.rows(), ["Command of-audit, Pending", "Command of-ops, Pending"]);
     let whose = |window: &Window, row: &str| {
@@ -189,7 +189,7 @@ fn all_profiles_are_one_table_whose_rows_say_whose_they_are() {
 }
 
 #[test]
-fn what_is_done_with_rows_of_several_profiles_is_done_by_each_rows_own() {
+fn actions_on_rows_of_several_profiles_go_to_each_rows_profile() {
     let (mut window, profiles) = all();
     window.key_with(Modifiers::COMMAND, Key::A);
     window.key(Key::S);
@@ -213,7 +213,7 @@ fn what_is_done_with_rows_of_several_profiles_is_done_by_each_rows_own() {
 }
 
 #[test]
-fn what_is_ready_is_fetched_into_one_folder_across_profiles() {
+fn ready_data_of_all_profiles_is_saved_into_one_folder() {
     let (mut window, profiles) = all();
     for (number, profile) in profiles.iter().enumerate() {
         let entry = window.entry(&data(&format!("r-{number}"), "", 1, LINK));
@@ -241,7 +241,7 @@ fn what_is_ready_is_fetched_into_one_folder_across_profiles() {
 }
 
 #[test]
-fn the_filter_of_all_profiles_finds_in_each_and_goes_on_when_more_comes() {
+fn the_filter_of_all_profiles_matches_in_each_and_for_new_rows() {
     let (mut window, profiles) = all();
     for profile in &profiles {
         tell(&mut window, profile.id, &format!("c-{}", profile.name), 3, "profile.not_an_owner");
@@ -259,7 +259,7 @@ fn the_filter_of_all_profiles_finds_in_each_and_goes_on_when_more_comes() {
 }
 
 #[test]
-fn what_belongs_to_one_profile_cannot_be_pressed_in_all_of_them() {
+fn commands_of_one_profile_are_disabled_in_all_profiles() {
     let (mut window, _profiles) = all();
     let can_press = |window: &Window, name: &str| !window.find(Role::Button, name).accesskit_node().is_disabled();
     for name in ["Request data…", "Track commands…"] {
@@ -272,7 +272,7 @@ fn what_belongs_to_one_profile_cannot_be_pressed_in_all_of_them() {
 }
 
 #[test]
-fn all_profiles_are_made_anew_when_one_is_gone() {
+fn all_profiles_are_rebuilt_when_one_is_removed() {
     let (mut window, profiles) = all();
     let third = Profile { name: "third".to_owned(), ..ops() };
     window.settings(vec![profiles[0].clone(), third], Theme::Dark);

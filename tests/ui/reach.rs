@@ -68,7 +68,7 @@ fn pressable(window: &Window) -> BTreeSet<String> {
 
 /// What is not beside the table in a smaller window is in a menu, or in a row that the keyboard goes to.
 #[test]
-fn what_leaves_a_smaller_window_is_in_a_menu_or_a_row() {
+fn controls_that_do_not_fit_are_in_a_menu_or_a_row() {
     let mut wrong = Vec::new();
     for (name, size, open) in screens(&["downloads", "twelve-profiles", "all-profiles", "long words in twelve tabs"]) {
         let mut window = open(Theme::Dark, *size);
@@ -204,7 +204,7 @@ fn a_dialog_opens_at_its_top_in_the_smallest_window() {
 
 /// What a cell or a tab lays out may be cut before it is elided: the pointer shows all of it nevertheless.
 #[test]
-fn the_pointer_shows_all_of_what_is_shortened() {
+fn the_pointer_shows_the_full_text_of_shortened_ones() {
     let mut window = long_words(Theme::Dark, [800.0, 500.0]);
     let screen = Rect::from_min_size(egui::Pos2::ZERO, vec2(800.0, 500.0));
     let label = LONG_NAME.repeat(2);

@@ -30,7 +30,7 @@ fn saved_story(window: &mut Window) -> Vec<Entry> {
         command: Some("c-9".into()),
         again: None,
     };
-    let first = window.fact(key.clone(), Fact::Done(LocalEvent::Requested(requested)), "");
+    let first = window.fact(key.clone(), Fact::Local(LocalEvent::Requested(requested)), "");
     let link = window.entry(&data("r-1", "invoices/2026-Q1", 1, LINK));
     let receipt = DownloadReceipt {
         sha256: "a5".repeat(32),
@@ -42,7 +42,7 @@ fn saved_story(window: &mut Window) -> Vec<Entry> {
     };
     window.wait(std::time::Duration::from_secs(2));
     let saved = LocalEvent::Saved { to: "/home/ops/q1.pdf".to_owned(), size: 4_200_123, receipt };
-    vec![first, link, window.fact(key, Fact::Done(saved), "")]
+    vec![first, link, window.fact(key, Fact::Local(saved), "")]
 }
 
 /// The text that a button copies, operated by keyboard.
@@ -66,7 +66,7 @@ fn copied(window: &mut Window, name: &str) -> String {
 }
 
 #[test]
-fn a_receipt_says_how_the_file_was_had_and_each_part_can_be_copied() {
+fn a_receipt_shows_how_the_file_was_obtained_and_each_part_can_be_copied() {
     let mut window = Window::live();
     let entries = saved_story(&mut window);
     open(&mut window, entries);
@@ -91,7 +91,7 @@ fn a_receipt_says_how_the_file_was_had_and_each_part_can_be_copied() {
 }
 
 #[test]
-fn data_whose_token_is_known_can_be_requested_again_and_its_row_is_at_hand() {
+fn data_with_a_known_token_can_be_requested_again_and_its_row_is_selected() {
     let mut window = Window::live();
     let entries = saved_story(&mut window);
     open(&mut window, entries);
@@ -108,7 +108,7 @@ fn data_whose_token_is_known_can_be_requested_again_and_its_row_is_at_hand() {
         command: None,
         again: Some("r-1".into()),
     };
-    let entry = window.fact(ActivityKey::Data("r-2".into()), Fact::Done(LocalEvent::Requested(again)), "");
+    let entry = window.fact(ActivityKey::Data("r-2".into()), Fact::Local(LocalEvent::Requested(again)), "");
     window.commit(vec![entry]);
     assert_eq!(window.selected(), ["Data request r-2, Preparing"]);
 }
@@ -131,7 +131,7 @@ fn the_palette_requests_the_data_of_the_selected_rows_again() {
 }
 
 #[test]
-fn data_of_an_unknown_token_is_not_offered_again() {
+fn data_with_an_unknown_token_can_not_be_requested_again() {
     let mut window = Window::live();
     let link = window.entry(&data("r-1", "invoices/2026-Q1", 1, LINK));
     open(&mut window, vec![link]);
@@ -143,7 +143,7 @@ fn data_of_an_unknown_token_is_not_offered_again() {
 }
 
 #[test]
-fn a_refused_link_stays_said_until_it_is_read() {
+fn a_refused_link_is_shown_until_it_is_acknowledged() {
     let mut window = Window::live();
     window.hear(&[data("r-1", "invoices", 1, LINK)]);
     let sentence = "The link has been used or has expired. This monitor has not requested it before.";
@@ -156,7 +156,7 @@ fn a_refused_link_stays_said_until_it_is_read() {
         remedy: Some(("I have read this".to_owned(), read)),
     }));
     let spent = LocalEvent::NotSaved { why: DownloadFailure::Refused, sentence: sentence.to_owned(), part: None };
-    let spent = window.fact(ActivityKey::Data("r-1".into()), Fact::Done(spent), "");
+    let spent = window.fact(ActivityKey::Data("r-1".into()), Fact::Local(spent), "");
     window.commit(vec![spent.clone()]);
     assert_eq!(window.rows(), ["Data request r-1, Link expired"], "nobody here has used it");
     window.key(Key::Escape);

@@ -66,7 +66,7 @@ fn chosen(window: &Window) -> Vec<String> {
 }
 
 fn requested(token: &str, file_name: &str) -> Fact {
-    Fact::Done(LocalEvent::Requested(Requested {
+    Fact::Local(LocalEvent::Requested(Requested {
         token: DataToken::new(token),
         file_name: file_name.to_owned(),
         context: "invoices/2026-Q1".to_owned(),
@@ -103,7 +103,7 @@ fn data_is_found_requested_and_saved_by_key_presses_alone() {
     assert!(matches!(&*window.actions(), [Action::Download { request, .. }, ..] if request.as_str() == "r-1"));
     let saved =
         LocalEvent::Saved { to: "/home/ops/q1.pdf".to_owned(), size: 1_812, receipt: DownloadReceipt::default() };
-    let saved = window.fact(ActivityKey::Data("r-1".into()), Fact::Done(saved), "");
+    let saved = window.fact(ActivityKey::Data("r-1".into()), Fact::Local(saved), "");
     window.commit(vec![saved]);
     assert_eq!(window.selected(), ["Data request r-1, Saved"]);
 }
@@ -139,7 +139,7 @@ fn many_are_chosen_with_space_and_requested_together() {
 }
 
 #[test]
-fn the_pointer_chooses_too_and_nothing_chosen_can_not_be_requested() {
+fn the_pointer_selects_too_and_an_empty_selection_can_not_be_requested() {
     let mut window = Window::live();
     let page = open(&mut window);
     answer(&mut window, page, Ok(few()), None);
@@ -168,7 +168,7 @@ fn each_state_of_the_list_is_a_sentence() {
 }
 
 #[test]
-fn what_is_looked_for_is_found_on_later_pages() {
+fn a_search_finds_items_on_later_pages() {
     let mut window = Window::live();
     let page = open(&mut window);
     let rows =
@@ -211,7 +211,7 @@ fn the_dialog_works_in_a_small_window() {
 }
 
 #[test]
-fn what_is_requested_can_be_saved_to_a_folder_as_soon_as_it_is_ready() {
+fn requested_data_can_be_saved_to_a_folder_as_soon_as_it_is_ready() {
     let mut window = Window::live();
     let page = open(&mut window);
     answer(&mut window, page, Ok(few()), None);

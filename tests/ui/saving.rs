@@ -22,7 +22,7 @@ fn progress(received: u64) -> DownloadProgress {
 }
 
 #[test]
-fn a_download_asks_where_to_and_only_then_fetches() {
+fn a_download_asks_for_a_path_before_it_starts() {
     let mut window = Window::live();
     window.hear(&[data("r-1", "invoices/2026-Q1", 1, LINK)]);
     window.press("Download r-1");
@@ -55,7 +55,7 @@ fn a_cancelled_dialog_does_nothing_and_can_be_opened_again() {
 }
 
 #[test]
-fn what_came_in_the_message_is_saved_from_it() {
+fn inline_data_is_saved_from_the_message() {
     let mut window = Window::live();
     window.hear(&[data("r-1", "keys/rotation-note", 0, INLINE)]);
     window.press("Save inline data r-1");
@@ -81,7 +81,7 @@ fn open_details(window: &mut Window, entry: Entry) {
 }
 
 #[test]
-fn a_message_of_bytes_is_saved_from_its_row_and_from_its_details() {
+fn a_binary_message_is_saved_from_its_row_and_from_its_details() {
     let mut window = Window::live();
     let entry = bytes(&mut window, "m-1", redact::HIDDEN_BYTES);
     window.commit(vec![entry.clone()]);
@@ -105,9 +105,9 @@ fn saved_message(window: &mut Window) -> (ProfileId, String, PathBuf) {
 }
 
 #[test]
-fn bytes_that_are_not_kept_are_not_offered_and_the_details_say_why() {
+fn bytes_that_are_not_stored_can_not_be_saved_and_the_details_say_why() {
     let mut window = Window::live();
-    let entry = bytes(&mut window, "m-1", redact::UNKEPT_BYTES);
+    let entry = bytes(&mut window, "m-1", redact::UNSTORED_BYTES);
     window.commit(vec![entry.clone()]);
     assert!(!window.has(Role::Button, "Save inline data m-1"), "it is offered");
     open_details(&mut window, entry);
@@ -124,7 +124,7 @@ fn a_download_shows_its_progress_and_can_be_cancelled() {
     window.hear(&[data("r-1", "", 1, LINK)]);
     let fetching = window.fact(
         ActivityKey::Data("r-1".into()),
-        Fact::Done(LocalEvent::Fetching { to: "/x".into(), part: None, links: Vec::new() }),
+        Fact::Local(LocalEvent::Fetching { to: "/x".into(), part: None, links: Vec::new() }),
         "",
     );
     window.commit(vec![fetching]);
@@ -154,7 +154,7 @@ fn a_saved_file_can_be_opened_and_shown() {
         size: 4_200_000,
         receipt: DownloadReceipt::default(),
     };
-    let saved = window.fact(ActivityKey::Data("r-1".into()), Fact::Done(saved), "");
+    let saved = window.fact(ActivityKey::Data("r-1".into()), Fact::Local(saved), "");
     window.commit(vec![saved]);
     assert_eq!(window.rows(), ["Data request r-1, Saved"]);
     window.press("Open nda-2026.bin");
@@ -167,7 +167,7 @@ fn a_saved_file_can_be_opened_and_shown() {
 }
 
 #[test]
-fn a_link_expires_before_the_operators_eyes() {
+fn a_link_that_expires_is_updated_on_screen() {
     let mut window = Window::live();
     window.hear(&[data("r-1", "", 1, LINK)]);
     window.wait(LINK_LIFETIME);

@@ -156,7 +156,7 @@ pub(super) fn long_words(theme: Theme, size: [f32; 2]) -> Window {
     window.settings(vec![window.profile.clone()], theme);
     let id = LONG_ID;
     window.hear(&[command(id, 3, LONG_SENTENCE)]);
-    let label = Fact::Done(LocalEvent::Labelled { label: LONG_NAME.repeat(2) });
+    let label = Fact::Local(LocalEvent::Labelled { label: LONG_NAME.repeat(2) });
     let label = window.fact(ActivityKey::Command(id.into()), label, "");
     window.commit(vec![label]);
     window.click(Role::Row, &format!("Command {id}, Failed"));
@@ -196,7 +196,7 @@ pub(super) fn wrong_path(theme: Theme, size: [f32; 2]) -> Window {
     window.press("Save");
     let (.., reply) = window.desktop.checks.with(Vec::pop).expect("the path is looked at");
     let folder = format!("/srv/{}", LONG_NAME.replace(' ', "/").repeat(3));
-    reply.give(PathCheck::Invalid(format!("There is no folder {folder}. Create it, or enter another path.")));
+    reply.send(PathCheck::Invalid(format!("There is no folder {folder}. Create it, or enter another path.")));
     window.run();
     window
 }
@@ -323,7 +323,7 @@ fn search_older(theme: Theme, size: [f32; 2]) -> Window {
 /// A command whose reason is cut in memory, with `NEEDLE` at its end. Returns its entry in the journal.
 pub(super) fn cut_text(window: &mut Window, id: &str) -> Entry {
     let mut entry = window.entry(&command(id, 3, "reason"));
-    if let Fact::Heard(Message::Command(report)) = &mut entry.fact {
+    if let Fact::Received(Message::Command(report)) = &mut entry.fact {
         report.body = Body::Text("reason ".repeat(10_000_000) + "NEEDLE");
     }
     window.commit(vec![entry.clone()]);

@@ -42,7 +42,7 @@ fn switches_take_effect_at_the_click() {
 }
 
 #[test]
-fn a_number_takes_effect_when_its_field_is_left_and_a_wrong_one_never() {
+fn a_number_takes_effect_when_its_field_loses_focus_and_an_invalid_one_never() {
     let mut window = Window::live();
     window.key_with(Modifiers::COMMAND, Key::Comma);
     let name = "Keep history for (days)";
@@ -65,7 +65,7 @@ fn a_number_takes_effect_when_its_field_is_left_and_a_wrong_one_never() {
 }
 
 #[test]
-fn how_downloads_go_is_set_beside_the_rest_and_ready_data_is_a_step_away() {
+fn download_settings_are_in_the_dialog_with_a_button_to_data_settings() {
     let mut window = Window::live();
     window.key_with(Modifiers::COMMAND, Key::Comma);
     for (name, typed) in [("Downloads at once", "5"), ("Idle limit (seconds)", "120")] {
@@ -88,7 +88,7 @@ fn how_downloads_go_is_set_beside_the_rest_and_ready_data_is_a_step_away() {
 }
 
 #[test]
-fn a_proxy_takes_effect_at_the_click_or_when_its_address_is_whole_and_one_with_a_password_never() {
+fn a_proxy_takes_effect_when_chosen_or_complete_and_never_with_a_password() {
     let mut window = Window::live();
     window.key_with(Modifiers::COMMAND, Key::Comma);
     window.click(Role::RadioButton, "No proxy");
@@ -118,7 +118,7 @@ fn a_proxy_takes_effect_at_the_click_or_when_its_address_is_whole_and_one_with_a
 }
 
 #[test]
-fn the_scale_has_keys_and_ends_at_200_per_cent() {
+fn the_scale_has_shortcuts_and_a_maximum_of_200_per_cent() {
     let mut window = Window::live();
     window.key_with(Modifiers::COMMAND, Key::Plus);
     assert_eq!(kept(&mut window).scale, 110);
@@ -131,7 +131,7 @@ fn the_scale_has_keys_and_ends_at_200_per_cent() {
 }
 
 #[test]
-fn what_is_chosen_before_the_engine_answers_builds_on_what_was_chosen_before() {
+fn a_change_before_the_engine_answers_builds_on_earlier_changes() {
     let mut window = Window::live();
     window.key_with(Modifiers::COMMAND, Key::Plus);
     window.key_with(Modifiers::COMMAND, Key::Plus);
@@ -148,7 +148,7 @@ fn what_is_chosen_before_the_engine_answers_builds_on_what_was_chosen_before() {
 }
 
 #[test]
-fn an_answer_to_an_older_change_takes_no_newer_one_back() {
+fn an_answer_to_an_older_change_undoes_no_newer_one() {
     let mut window = Window::live();
     let profiles = vec![window.profile.clone()];
     window.key_with(Modifiers::COMMAND, Key::Comma);
@@ -206,7 +206,7 @@ fn at_every_scale_the_smallest_window_has_every_part_within_it() {
 }
 
 #[test]
-fn a_links_life_is_counted_anew_when_it_is_set() {
+fn a_new_link_lifetime_applies_to_existing_links() {
     let mut window = Window::live();
     window.hear(&[data("r-1", "", 1, LINK)]);
     window.wait(Duration::from_mins(2));
@@ -227,7 +227,7 @@ fn reduced_motion_scrolls_at_once_and_tints_nothing() {
 }
 
 #[test]
-fn how_the_window_is_left_is_kept_before_the_engine_stops() {
+fn the_window_geometry_is_stored_before_the_engine_stops() {
     let mut window = Window::live();
     let rect = egui::Rect::from_min_size(egui::pos2(10.0, 20.0), egui::vec2(1_100.0, 720.0));
     let root = window.harness.input_mut().viewports.entry(ViewportId::ROOT).or_default();

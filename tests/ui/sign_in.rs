@@ -107,7 +107,7 @@ fn a_token_can_be_given_instead_of_a_password() {
 }
 
 #[test]
-fn a_kept_token_is_renewed_unless_the_mark_is_taken_away() {
+fn a_stored_token_is_renewed_unless_the_box_is_unchecked() {
     let mut window = Window::unknown();
     fill(&mut window);
     assert!(window.has(Role::CheckBox, "Renew automatically"), "{:?}", window.all(Role::CheckBox));
@@ -122,7 +122,7 @@ fn a_kept_token_is_renewed_unless_the_mark_is_taken_away() {
 }
 
 #[test]
-fn what_is_wrong_is_said_under_its_field_and_nothing_is_asked() {
+fn an_error_is_shown_under_its_field_and_nothing_is_sent() {
     let mut window = Window::unknown();
     fill(&mut window);
     retype(&mut window, "API address", "cab.example.com");
@@ -141,7 +141,7 @@ fn what_is_wrong_is_said_under_its_field_and_nothing_is_asked() {
 }
 
 #[test]
-fn an_unencrypted_address_beyond_this_computer_takes_consent_for_its_host() {
+fn an_unencrypted_remote_address_needs_consent_for_its_host() {
     let mut window = Window::unknown();
     fill(&mut window);
     window.type_into(Role::PasswordInput, "Password", "p");
@@ -172,7 +172,7 @@ fn while_the_server_is_asked_the_form_waits_and_can_be_cancelled() {
 }
 
 #[test]
-fn a_refusal_is_said_and_what_was_typed_stays() {
+fn a_refusal_is_shown_and_the_typed_values_stay() {
     let mut window = Window::unknown();
     fill(&mut window);
     window.type_into(Role::PasswordInput, "Password", "wrong");
@@ -204,7 +204,7 @@ fn a_profile_that_has_signed_in_comes_to_the_front_and_its_password_is_gone() {
 }
 
 #[test]
-fn a_password_is_dots_until_it_is_asked_to_be_shown() {
+fn a_password_is_hidden_until_it_is_revealed() {
     let mut window = Window::unknown();
     window.type_into(Role::PasswordInput, "Password", "p");
     window.press("Show password");
@@ -270,7 +270,7 @@ fn the_sandbox_is_one_press_away() {
 }
 
 #[test]
-fn a_busy_engine_is_said_and_the_form_can_be_sent_again() {
+fn a_busy_engine_is_reported_and_the_form_can_be_submitted_again() {
     let mut window = Window::unknown();
     fill(&mut window);
     window.type_into(Role::PasswordInput, "Password", "p");

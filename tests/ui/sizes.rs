@@ -349,7 +349,7 @@ fn tabs_without_room_are_in_a_menu_that_says_how_many_there_are() {
 }
 
 #[test]
-fn the_keyboard_scrolls_to_what_it_goes_to() {
+fn the_keyboard_scrolls_to_the_focused_widget() {
     let mut window = filled(Theme::Dark, [400.0, 250.0]);
     window.key_with(Modifiers::COMMAND, Key::Comma);
     let visible = Rect::from_min_size(egui::Pos2::ZERO, vec2(400.0, 250.0));
@@ -368,7 +368,7 @@ fn the_keyboard_scrolls_to_what_it_goes_to() {
 }
 
 #[test]
-fn a_time_that_stands_beside_a_state_says_all_of_it_in_its_name() {
+fn a_time_beside_a_state_has_a_complete_accessible_name() {
     let mut window = filled(Theme::Dark, HALF);
     let profile = window.id();
     let until = window.clock.with(|clock| clock.instant) + Duration::from_secs(12);

@@ -92,12 +92,12 @@ fn picture(window: &mut Window) -> Picture {
 }
 
 #[test]
-fn every_screen_looks_in_the_dark_theme_as_it_was_looked_at() {
+fn every_screen_matches_its_snapshot_in_the_dark_theme() {
     every_screen_is_as_it_was(Theme::Dark, "dark");
 }
 
 #[test]
-fn every_screen_looks_in_the_light_theme_as_it_was_looked_at() {
+fn every_screen_matches_its_snapshot_in_the_light_theme() {
     every_screen_is_as_it_was(Theme::Light, "light");
 }
 
@@ -165,9 +165,10 @@ fn fill(window: &mut Window) {
     ]);
     let saved =
         LocalEvent::Saved { to: "/home/ops/q4.pdf".to_owned(), size: 48_213, receipt: DownloadReceipt::default() };
-    let saved = window.fact(ActivityKey::Data("e81d0b5c-12aa-4a55-9e5f-77c1f9a1d003".into()), Fact::Done(saved), "");
+    let saved = window.fact(ActivityKey::Data("e81d0b5c-12aa-4a55-9e5f-77c1f9a1d003".into()), Fact::Local(saved), "");
     let label = LocalEvent::Labelled { label: "approve device".to_owned() };
-    let label = window.fact(ActivityKey::Command("23f7978a-5561-4718-84ca-c38d7db0843c".into()), Fact::Done(label), "");
+    let label =
+        window.fact(ActivityKey::Command("23f7978a-5561-4718-84ca-c38d7db0843c".into()), Fact::Local(label), "");
     window.commit(vec![saved, label]);
     window.set_clock("12:04:31.002");
     window.hear(&[
@@ -236,7 +237,7 @@ fn downloads(theme: Theme, size: [f32; 2]) -> Window {
     window.hear(&["q2", "q3"].map(|name| data(name, &format!("reports/{name}.csv"), 1, LINK)));
     let request = "b24b68f6-e39f-4f8e-8f2d-4a5ef0b9c004";
     let fetching =
-        Fact::Done(LocalEvent::Fetching { to: "/home/ops/invoice.bin".into(), part: None, links: Vec::new() });
+        Fact::Local(LocalEvent::Fetching { to: "/home/ops/invoice.bin".into(), part: None, links: Vec::new() });
     let fetching = window.fact(ActivityKey::Data(request.into()), fetching, "");
     window.commit(vec![fetching]);
     let progress = DownloadProgress {

@@ -154,7 +154,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn whenever_the_window_looks_it_ends_as_if_it_had_looked_only_at_the_end(changes in changes()) {
+    fn the_final_state_does_not_depend_on_when_the_window_reads_it(changes in changes()) {
         let [mut often, mut once] = [(); 2].map(|()| Window::silent([1280.0, 800.0], Prefill::default()));
         // Both windows have the same clock.
         *once.clock.0.borrow_mut() = often.clock.0.borrow().clone();
@@ -197,7 +197,7 @@ fn a_profile_whose_tab_appears_after_its_connection_reads_live_and_has_its_rows(
 }
 
 #[test]
-fn a_notice_about_a_problem_goes_when_the_problem_does_and_stays_away_where_it_was_dismissed() {
+fn a_problems_notice_disappears_with_the_problem_and_stays_dismissed() {
     let mut window = Window::live();
     let profile = Some(window.id());
     let reason = ProblemReason::NewTokenRefused;
@@ -226,7 +226,7 @@ fn a_notice_about_a_problem_goes_when_the_problem_does_and_stays_away_where_it_w
 }
 
 #[test]
-fn what_the_drawer_and_the_question_at_closing_say_is_what_runs() {
+fn the_drawer_and_the_closing_dialog_show_the_running_downloads() {
     let mut window = Window::live();
     let profile = window.id();
     let request = || privicore_monitor::protocol::RequestId::from("r-1");
@@ -247,7 +247,7 @@ fn what_the_drawer_and_the_question_at_closing_say_is_what_runs() {
 }
 
 #[test]
-fn closing_while_a_payload_of_a_message_is_saved_says_nothing_of_a_link() {
+fn closing_while_an_inline_payload_is_saved_does_not_mention_a_link() {
     let mut window = Window::live();
     let profile = window.id();
     window.hear(&[data("r-1", "", 0, INLINE)]);

@@ -7,11 +7,11 @@ use privicore_monitor::engine::{Action, Event, Notice, NoticeReason, Severity};
 use super::harness::{LINK, Window, at, command, data};
 
 #[test]
-fn a_row_that_is_not_kept_says_so_until_it_is() {
+fn an_unpersisted_row_is_marked_until_it_is_persisted() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 1, "")]);
     let mut entries = vec![window.entry(&command("c-1", 2, "done")), window.entry(&command("c-2", 2, "done"))];
-    for (entry, number) in entries.iter_mut().zip(Seq::FIRST_UNKEPT.0..) {
+    for (entry, number) in entries.iter_mut().zip(Seq::FIRST_UNPERSISTED.0..) {
         entry.seq = Seq(number);
     }
     let profile = window.id();
@@ -22,7 +22,7 @@ fn a_row_that_is_not_kept_says_so_until_it_is() {
     window.key(egui::Key::Enter);
     let note = "Not kept: the newest messages are in memory only, until the journal can be written.";
     assert!(window.reads(note), "{:?}", window.all(Role::Label));
-    window.say(Event::Persisted { profile, from: Seq::FIRST_UNKEPT, to: Seq(2), count: 2 });
+    window.say(Event::Persisted { profile, from: Seq::FIRST_UNPERSISTED, to: Seq(2), count: 2 });
     window.run();
     assert_eq!(window.rows(), ["Command c-2, Succeeded", "Command c-1, Succeeded"]);
     assert!(!window.reads(note), "the note stays");
@@ -33,7 +33,7 @@ fn a_row_that_is_not_kept_says_so_until_it_is() {
 /// Sends messages that the journal refuses.
 fn refuse(window: &mut Window, raws: &[String]) {
     let mut entries: Vec<_> = raws.iter().map(|raw| window.entry(raw)).collect();
-    for (entry, number) in entries.iter_mut().zip(Seq::FIRST_UNKEPT.0..) {
+    for (entry, number) in entries.iter_mut().zip(Seq::FIRST_UNPERSISTED.0..) {
         entry.seq = Seq(number);
     }
     let profile = window.id();
@@ -42,7 +42,7 @@ fn refuse(window: &mut Window, raws: &[String]) {
 }
 
 #[test]
-fn details_have_the_messages_that_are_not_kept() {
+fn details_show_unpersisted_messages() {
     let mut window = Window::live();
     let kept = window.entry(&command("c-1", 1, "under way"));
     window.commit(vec![kept.clone()]);
@@ -68,14 +68,14 @@ fn details_have_the_messages_that_are_not_kept() {
         "after the answer"
     );
     assert_eq!(told(&window, ", of another, by socket"), 0);
-    window.say(Event::Persisted { profile, from: Seq::FIRST_UNKEPT, to: Seq(2), count: 2 });
+    window.say(Event::Persisted { profile, from: Seq::FIRST_UNPERSISTED, to: Seq(2), count: 2 });
     window.run();
     answer(&mut window);
     assert_eq!(told(&window, ", done, by socket"), 0, "what the journal has comes from the journal");
 }
 
 #[test]
-fn closing_while_the_journal_refuses_warns_of_what_is_lost() {
+fn closing_while_the_journal_refuses_warns_of_lost_messages() {
     let mut window = Window::live();
     refuse(&mut window, &[command("c-1", 2, ""), command("c-2", 2, "")]);
     window.close();
@@ -92,7 +92,7 @@ fn closing_while_the_journal_refuses_warns_of_what_is_lost() {
 }
 
 #[test]
-fn forgetting_a_profile_asks_first_says_what_goes_and_leaves_it_signed_in() {
+fn clearing_the_history_asks_first_and_leaves_the_profile_signed_in() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 2, "done"), data("r-1", "invoices", 1, LINK)]);
     window.press("Profile ops");
@@ -115,7 +115,7 @@ fn forgetting_a_profile_asks_first_says_what_goes_and_leaves_it_signed_in() {
 }
 
 #[test]
-fn a_warning_that_is_dismissed_is_read_for_good() {
+fn a_dismissed_warning_does_not_come_back() {
     let mut window = Window::live();
     let profile = Some(window.id());
     let say = |severity, sentence: &str| {
@@ -136,7 +136,7 @@ fn a_warning_that_is_dismissed_is_read_for_good() {
 }
 
 #[test]
-fn completeness_claims_nothing_of_what_went_out_of_the_journal() {
+fn completeness_claims_nothing_about_purged_entries() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 2, "done")]);
     let complete = |window: &Window| {

@@ -42,7 +42,7 @@ fn draw_until(window: &mut Window, button: &str) {
 }
 
 #[test]
-fn a_flood_is_applied_whole_and_in_order_while_frames_are_drawn() {
+fn a_flood_is_applied_completely_and_in_order_while_frames_are_drawn() {
     let mut window = Window::live_slow();
     for batch in 0..40 {
         let entries = commands(&mut window, batch * 500, 500);
@@ -68,7 +68,7 @@ fn a_flood_is_applied_whole_and_in_order_while_frames_are_drawn() {
 }
 
 #[test]
-fn what_forgets_or_renumbers_comes_after_what_came_before_it() {
+fn clearing_and_renumbering_are_applied_after_earlier_entries() {
     let mut window = Window::live_slow();
     let profile = window.id();
     let (before, after) = (commands(&mut window, 0, 5_000), commands(&mut window, 5_000, 300));
@@ -83,7 +83,7 @@ fn what_forgets_or_renumbers_comes_after_what_came_before_it() {
 }
 
 #[test]
-fn a_window_that_is_not_drawn_applies_what_comes_and_tells_of_failures() {
+fn a_hidden_window_applies_entries_and_notifies_of_failures() {
     let mut window = Window::live_slow();
     window.harness.input_mut().viewports.entry(ViewportId::ROOT).or_default().focused = Some(false);
     window.run();
@@ -125,7 +125,7 @@ fn all_profiles_follows_what_is_applied_over_several_frames() {
 }
 
 #[test]
-fn a_long_journal_is_shown_while_messages_come() {
+fn a_long_journal_is_restored_while_messages_arrive() {
     let mut window = Window::silent([1280.0, 800.0], Prefill::default());
     window.clock.with(|clock| clock.tick = Duration::from_millis(3));
     window.settings(vec![window.profile.clone()], Theme::Dark);

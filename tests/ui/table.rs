@@ -26,7 +26,7 @@ fn a_row_is_updated_in_place_and_the_newest_is_first() {
 }
 
 #[test]
-fn every_status_is_told_in_its_word() {
+fn every_status_is_shown_as_its_word() {
     let mut window = Window::live();
     window.hear(&[
         command("a", 1, ""),
@@ -38,7 +38,7 @@ fn every_status_is_told_in_its_word() {
         data("g", "", 0, super::harness::INLINE),
         r#"{"data":{"type":"X-DPT-QUOTA","id":"h"}}"#.to_owned(),
     ]);
-    let unknown = window.fact(ActivityKey::Command("i".into()), Fact::Enquired(StatusCheck::Unknown), "");
+    let unknown = window.fact(ActivityKey::Command("i".into()), Fact::StatusChecked(StatusCheck::Unknown), "");
     window.commit(vec![unknown]);
     assert_eq!(
         window.rows(),
@@ -88,7 +88,7 @@ fn a_screen_reader_can_press_a_row_and_a_button_in_it() {
 }
 
 #[test]
-fn chips_count_and_filter() {
+fn status_filters_count_and_filter() {
     let mut window = Window::live();
     window.hear(&[
         command("a", 1, ""),
@@ -132,7 +132,7 @@ fn numbers_in_names_are_not_grouped() {
 }
 
 #[test]
-fn the_filter_is_plain_text_and_escape_leads_back() {
+fn the_filter_is_plain_text_and_escape_clears_it() {
     let mut window = Window::live();
     window.hear(&[command("aa-1", 2, "first"), command("bb-2", 3, "second")]);
     window.key_with(Modifiers::COMMAND, Key::F);
@@ -147,7 +147,7 @@ fn the_filter_is_plain_text_and_escape_leads_back() {
 }
 
 #[test]
-fn nothing_found_says_so_and_leads_out() {
+fn an_empty_result_says_so_and_offers_to_clear_the_filter() {
     let mut window = Window::live();
     window.hear(&commands(3));
     window.type_into(Role::TextInput, "Filter", "no such thing");
@@ -168,7 +168,7 @@ fn the_selection_survives_a_filter() {
 }
 
 #[test]
-fn the_keyboard_walks_the_rows() {
+fn the_keyboard_moves_through_the_rows() {
     let mut window = Window::live();
     window.hear(&commands(100));
     window.key(Key::ArrowDown);
@@ -221,7 +221,7 @@ fn letters_type_in_a_field_and_act_outside_of_it() {
 }
 
 #[test]
-fn what_is_scrolled_away_stays_where_it_is_and_new_leads_back() {
+fn a_scrolled_table_stays_and_a_button_leads_to_new_rows() {
     let mut window = Window::live();
     window.hear(&commands(200));
     let follow = window.find(Role::Button, "Follow newest").accesskit_node().toggled();
@@ -258,7 +258,7 @@ fn rows_that_leave_a_filter_do_not_move_the_others_under_the_pointer() {
 }
 
 #[test]
-fn at_the_newest_end_new_rows_come_into_sight() {
+fn at_the_newest_end_new_rows_are_visible() {
     let mut window = Window::live();
     window.hear(&commands(200));
     window.hear(&[command("new", 1, "")]);
@@ -288,7 +288,7 @@ fn pausing_freezes_the_view_and_counts_what_waits() {
 }
 
 #[test]
-fn a_click_on_a_header_sorts_turns_and_goes_back_to_arrival() {
+fn clicks_on_a_header_sort_reverse_and_return_to_arrival_order() {
     let mut window = Window::live();
     window.hear(&[command("b", 2, ""), command("c", 2, ""), command("a", 2, "")]);
     let arrival = window.rows();
@@ -305,7 +305,7 @@ fn a_click_on_a_header_sorts_turns_and_goes_back_to_arrival() {
 }
 
 #[test]
-fn asking_for_a_commands_state_is_offered_when_no_answer_comes() {
+fn a_status_check_is_offered_when_no_outcome_arrives() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 1, "")]);
     assert!(!window.has(Role::Button, "Check status c-1"), "it was sent this very moment");
@@ -336,7 +336,7 @@ fn a_hundred_thousand_rows_draw_only_those_in_sight() {
 }
 
 #[test]
-fn text_that_would_hide_or_reorder_is_shown_for_what_it_is() {
+fn text_that_hides_or_reorders_is_shown_escaped() {
     let mut window = Window::live();
     window.hear(&[command("c\u{202e}1", 2, "two\nlines")]);
     assert_eq!(window.rows(), ["Command c\\u{202e}1, Succeeded"]);
@@ -353,7 +353,7 @@ fn the_narrow_window_keeps_its_names() {
 }
 
 #[test]
-fn a_number_that_is_not_known_is_shown_in_a_narrow_cell_too_and_told_in_full() {
+fn an_unknown_status_number_is_shown_even_in_a_narrow_cell() {
     let mut window = Window::live_in([800.0, 500.0]);
     window.hear(&[command("c-1", 7, ""), command("c-2", 1_234, "")]);
     assert_eq!(window.rows(), ["Command c-2, Unrecognised 1234", "Command c-1, Unrecognised 7"]);
@@ -365,7 +365,7 @@ fn a_number_that_is_not_known_is_shown_in_a_narrow_cell_too_and_told_in_full() {
 }
 
 #[test]
-fn an_empty_table_says_which_keys_make_something_happen() {
+fn an_empty_table_shows_useful_shortcuts() {
     let mut window = Window::live();
     for words in ["Ctrl+R to request data", "Ctrl+T to track commands"] {
         assert!(window.reads(words), "no {words}: {:?}", window.all(Role::Label));

@@ -22,7 +22,7 @@ fn connection(window: &mut Window, state: ConnectionState) {
 }
 
 #[test]
-fn every_state_of_the_connection_is_told_in_its_words() {
+fn every_state_of_the_connection_is_shown() {
     let mut window = Window::live();
     let now = privicore_monitor::ui::Clock::instant(&window.clock);
     let reconnecting = ConnectionState::Reconnecting {
@@ -49,7 +49,7 @@ fn every_state_of_the_connection_is_told_in_its_words() {
 }
 
 #[test]
-fn a_lost_connection_says_why_counts_down_and_can_be_hurried() {
+fn a_lost_connection_shows_the_reason_and_a_countdown_and_can_be_retried() {
     let mut window = Window::live();
     let now = privicore_monitor::ui::Clock::instant(&window.clock);
     let why = DisconnectReason::Dead;
@@ -81,7 +81,7 @@ fn a_refused_token_leads_to_signing_in() {
 }
 
 #[test]
-fn a_refused_token_can_be_tried_again_by_hand_everywhere() {
+fn a_refused_token_can_be_retried_from_every_place() {
     let mut window = Window::live();
     connection(&mut window, ConnectionState::TokenRefused { why: TokenRefusal::Join { words: String::new() } });
     for name in ["Sign out", "Retry now", "Sign in"] {
@@ -102,7 +102,7 @@ fn a_refused_token_can_be_tried_again_by_hand_everywhere() {
 }
 
 #[test]
-fn what_the_banner_offers_follows_from_the_state_and_not_from_its_words() {
+fn the_banners_buttons_depend_on_the_state_and_not_on_its_text() {
     let mut window = Window::live();
     let refusal = || TokenRefusal::Join { words: "Try later".to_owned() };
     let at = privicore_monitor::ui::Clock::instant(&window.clock) + Duration::from_secs(7);
@@ -120,7 +120,7 @@ fn what_the_banner_offers_follows_from_the_state_and_not_from_its_words() {
 }
 
 #[test]
-fn the_round_trip_and_the_tokens_end_are_labels_of_their_own() {
+fn the_round_trip_and_the_tokens_expiry_are_separate_labels() {
     let mut window = Window::live();
     let profile = window.id();
     window.status(profile, |status| {
@@ -142,7 +142,7 @@ fn the_round_trip_and_the_tokens_end_are_labels_of_their_own() {
 }
 
 #[test]
-fn the_menu_does_what_it_says() {
+fn every_menu_entry_sends_its_action() {
     let mut window = Window::live();
     let profile = window.id();
     window.status(profile, |status| status.token = TokenStatus::Held { expires_at: None, persisted: true });
@@ -161,7 +161,7 @@ fn the_menu_does_what_it_says() {
 }
 
 #[test]
-fn signing_out_asks_whether_the_server_is_told() {
+fn signing_out_asks_whether_to_revoke_the_token() {
     let mut window = Window::live();
     for revoke in [false, true] {
         window.press("Menu");
@@ -177,7 +177,7 @@ fn signing_out_asks_whether_the_server_is_told() {
 }
 
 #[test]
-fn a_notice_is_an_alert_with_its_sentence_its_remedy_and_an_end() {
+fn a_notice_is_an_alert_with_sentence_remedy_and_dismiss_button() {
     let mut window = Window::live();
     let sentence = "A message of 2.4 MB is larger than the limit of 1.0 MB, so the connection was closed.";
     let remedy = Some(("Raise the limit".to_owned(), Action::SetMessageLimit(4_000_000)));
@@ -201,7 +201,7 @@ fn a_notice_is_an_alert_with_its_sentence_its_remedy_and_an_end() {
 }
 
 #[test]
-fn information_goes_by_itself_and_warnings_stay() {
+fn information_disappears_and_warnings_stay() {
     let mut window = Window::live();
     for (severity, sentence) in
         [(Severity::Info, "The token was renewed."), (Severity::Warning, "The disk is nearly full.")]
@@ -234,14 +234,14 @@ fn a_burst_of_one_notice_is_one_notice_that_counts() {
 }
 
 #[test]
-fn an_empty_place_says_what_will_appear() {
+fn an_empty_view_says_what_will_appear() {
     let window = Window::live();
     assert!(window.reads("No activity yet."), "{:?}", window.all(Role::Label));
     assert!(window.reads("Outcomes appear here the moment Privicore sends them."), "{:?}", window.all(Role::Label));
 }
 
 #[test]
-fn tabs_are_profiles_and_tell_what_came_behind_them() {
+fn tabs_are_profiles_and_show_unread_counts() {
     let mut window = Window::live();
     let audit = Profile { name: "audit".to_owned(), ..ops() };
     let profiles = vec![window.profile.clone(), audit.clone()];
@@ -268,7 +268,7 @@ fn f1_lists_every_key() {
 }
 
 #[test]
-fn about_says_what_this_is() {
+fn about_shows_the_program_and_its_version() {
     let mut window = Window::live();
     window.press("Menu");
     window.press("About Privicore Monitor");
@@ -300,7 +300,7 @@ fn at_rest_nothing_repaints() {
 }
 
 #[test]
-fn what_counts_visibly_moves_on_at_the_full_second_all_together() {
+fn visible_counters_advance_together_at_the_full_second() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 1, ""), data("r-1", "", 1, LINK)]);
     window.wait(Duration::from_millis(2_300));
@@ -312,7 +312,7 @@ fn what_counts_visibly_moves_on_at_the_full_second_all_together() {
 }
 
 #[test]
-fn a_command_that_is_under_way_for_hours_is_counted_in_minutes() {
+fn a_command_pending_for_hours_is_counted_in_minutes() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 1, "")]);
     window.wait(Duration::from_hours(3));
@@ -341,7 +341,7 @@ fn an_engine_that_does_not_stop_is_not_waited_for_long() {
 }
 
 #[test]
-fn closing_with_a_download_under_way_asks_first() {
+fn closing_during_a_download_asks_first() {
     let mut window = Window::live();
     window.hear(&[data("r-1", "", 1, LINK)]);
     let progress = DownloadProgress { file_name: "a.bin".to_owned(), received: 1, ..DownloadProgress::default() };
@@ -373,7 +373,7 @@ fn a_signal_closes_without_asking() {
 }
 
 #[test]
-fn restored_activity_is_there_before_anything_arrives() {
+fn restored_activity_is_shown_before_anything_arrives() {
     let mut window = Window::live();
     let entries = vec![window.entry(&command("old", 2, "")), window.entry(&data("r-old", "", 1, LINK))];
     let profile = window.id();
@@ -387,7 +387,7 @@ fn restored_activity_is_there_before_anything_arrives() {
 }
 
 #[test]
-fn an_event_of_a_profile_that_is_gone_is_no_trouble() {
+fn an_event_of_a_removed_profile_is_ignored() {
     let mut window = Window::live();
     window.status(ops().id, |status| status.connection = Some(ConnectionState::Live));
     window.settings(Vec::new(), Theme::Dark);

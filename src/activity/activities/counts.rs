@@ -13,32 +13,32 @@ use super::Activities;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counted {
     pub(crate) status: Status,
-    pub(crate) standing: OutcomeSource,
+    pub(crate) outcome_source: OutcomeSource,
     /// Only for settled commands.
     pub(crate) outcome: Option<Outcome>,
     /// When the server answered, if its answer is the only evidence of a command's outcome.
-    pub(crate) asked: Option<Timestamp>,
+    pub(crate) checked_at: Option<Timestamp>,
 }
 
 impl Activities {
     /// The row's contribution; `None` before its first entry.
     pub(crate) fn counted(&self, at: u32) -> Option<Counted> {
         let activity = self.get_at(at).filter(|activity| activity.row.first.is_set())?;
-        let asked = activity.unheard().map(|unheard| unheard.answered);
-        let (status, standing) = (activity.status(), activity.standing());
-        Some(Counted { status, standing, outcome: Outcome::of(&activity), asked })
+        let checked_at = activity.undelivered_outcome().map(|unheard| unheard.answered);
+        let (status, outcome_source) = (activity.status(), activity.outcome_source());
+        Some(Counted { status, outcome_source, outcome: Outcome::of(&activity), checked_at })
     }
 
-    pub(crate) fn recount_one(&mut self, at: u32, before: Option<Counted>) {
+    pub(crate) fn update_counts(&mut self, at: u32, before: Option<Counted>) {
         let after = self.counted(at);
         let is_open = |counted: Counted| StatusAnswer::of(counted.status) == StatusAnswer::Open;
         // Earlier entries of a reloaded row may have had its outcome.
         if after.is_some_and(is_open) && before.map_or_else(|| self.is_incomplete(at), |before| !is_open(before)) {
             self.reopened += 1;
         }
-        if let Some(Counted { status, standing, outcome, asked }) = before {
+        if let Some(Counted { status, outcome_source, outcome, checked_at }) = before {
             self.counts.remove(status);
-            self.ledger.remove(standing);
+            self.outcome_counts.remove(outcome_source);
             self.preparing = self.preparing.saturating_sub(usize::from(status == Status::Preparing));
             if status == Status::Inline {
                 self.inline.remove(&at);
@@ -46,13 +46,13 @@ impl Activities {
             if let Some(outcome) = outcome {
                 self.outcomes.remove(outcome);
             }
-            if let Some(asked) = asked {
-                self.asked.remove(&(asked, at));
+            if let Some(asked) = checked_at {
+                self.checked_only.remove(&(asked, at));
             }
         }
-        if let Some(Counted { status, standing, outcome, asked }) = after {
+        if let Some(Counted { status, outcome_source, outcome, checked_at }) = after {
             self.counts.add(status);
-            self.ledger.add(standing);
+            self.outcome_counts.add(outcome_source);
             self.preparing += usize::from(status == Status::Preparing);
             if status == Status::Inline {
                 self.inline.insert(at);
@@ -60,51 +60,51 @@ impl Activities {
             if let Some(outcome) = outcome {
                 self.outcomes.add(outcome);
             }
-            if let Some(asked) = asked {
-                self.asked.insert((asked, at));
+            if let Some(asked) = checked_at {
+                self.checked_only.insert((asked, at));
             }
         }
-        self.may_be_evicted_now(at);
+        self.note_if_evictable(at);
     }
 
     pub(crate) fn recount(&mut self) {
         self.counts = Counts::default();
-        self.ledger = OutcomeCounts::default();
+        self.outcome_counts = OutcomeCounts::default();
         self.preparing = 0;
         self.inline.clear();
-        self.asked.clear();
+        self.checked_only.clear();
         // Evicted rows' contributions are no longer in memory.
         let evicted = self.eviction.rows.len() > 0;
         let outcomes = evicted.then(|| std::mem::take(&mut self.outcomes));
         self.outcomes.clear();
         for index in 0..self.order.len() {
             if let Some(at) = self.order.get(index).copied() {
-                self.recount_one(at, None);
+                self.update_counts(at, None);
             }
         }
         if let Some(outcomes) = outcomes {
             // The event that made this rebuild necessary changed no outcome.
             self.outcomes = outcomes;
         }
-        self.look_at_all_again();
+        self.restart_scan();
         self.change_everything();
     }
 
     /// Learns a label's usual latency from outcomes that arrived on the socket.
     pub(crate) fn learn(&mut self, at: u32, entry: &Entry) {
-        if !matches!(entry.fact, Fact::Heard(_)) || self.rows.get(at).is_none_or(|row| row.kind != Kind::Command) {
+        if !matches!(entry.fact, Fact::Received(_)) || self.rows.get(at).is_none_or(|row| row.kind != Kind::Command) {
             return;
         }
         let Some(activity) = self.get_at(at).filter(|activity| !activity.status().is_open()) else { return };
         if let (label, Some(took)) = (activity.label().to_owned(), activity.took(entry.at)) {
-            self.patience.learn(&label, took);
+            self.latency.learn(&label, took);
         }
     }
 
     /// Messages received and command outcomes in a time range that ends at `now`.
-    pub fn insight(&self, stretch: TimeRange, now: Timestamp) -> Insight {
-        let messages = stretch.sums(&self.throughput.last(now, stretch.minutes(now)));
-        self.outcomes.insight(stretch, now, messages, &self.pool)
+    pub fn insight(&self, range: TimeRange, now: Timestamp) -> Insight {
+        let messages = range.sums(&self.throughput.last(now, range.minutes(now)));
+        self.outcomes.insight(range, now, messages, &self.pool)
     }
 
     /// The version of [`Activities::insight`]: two equal values within the same minute mean that nothing changed between them.

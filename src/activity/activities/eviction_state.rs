@@ -27,17 +27,17 @@ pub(crate) struct Eviction {
     /// Whether a failure stays because it is unread.
     pub(crate) unread: Cell<bool>,
     /// A row that stays because its details are open.
-    pub(crate) held: Option<RowId>,
+    pub(crate) open_row: Option<RowId>,
     /// Rows that stay because a search found them.
-    pub(crate) found: BTreeSet<u32>,
+    pub(crate) found_by_search: BTreeSet<u32>,
     /// The rows reloaded last, newest last. They stay for a while although they were first seen long ago.
-    pub(crate) came_back: VecDeque<RowId>,
+    pub(crate) reloaded: VecDeque<RowId>,
     /// Rows that only the journal has and that were never in memory.
     pub(crate) older: OlderRows,
     /// Rows in memory with journal entries that were not restored.
-    pub(crate) cut: BTreeSet<RowId>,
-    /// Whether `cut` is complete.
-    pub(crate) cut_known: bool,
+    pub(crate) incomplete_in_memory: BTreeSet<RowId>,
+    /// Whether `incomplete_in_memory` is complete.
+    pub(crate) all_indexed: bool,
     pub(crate) newest: Seq,
     /// What is no longer in the journal.
     pub(crate) purged: PurgedRows,
@@ -54,12 +54,12 @@ impl Default for Eviction {
             incomplete: BTreeMap::new(),
             read_until: None,
             unread: Cell::new(false),
-            held: None,
-            found: BTreeSet::new(),
-            came_back: VecDeque::new(),
+            open_row: None,
+            found_by_search: BTreeSet::new(),
+            reloaded: VecDeque::new(),
             older: OlderRows::default(),
-            cut: BTreeSet::new(),
-            cut_known: false,
+            incomplete_in_memory: BTreeSet::new(),
+            all_indexed: false,
             newest: Seq(0),
             purged: PurgedRows::default(),
             seqs: Vec::new(),
@@ -69,24 +69,24 @@ impl Default for Eviction {
 
 impl Eviction {
     /// A row now has this index in arrival order.
-    pub(crate) fn entered_order(&mut self, index: usize) {
+    pub(crate) fn on_insert(&mut self, index: usize) {
         self.passed += usize::from(index < self.passed);
     }
 
     /// The row at this index was removed from arrival order.
-    pub(crate) fn left_order(&mut self, index: usize) {
+    pub(crate) fn on_remove(&mut self, index: usize) {
         self.passed -= usize::from(index < self.passed);
     }
 }
 
 /// Number of rows looked at whenever `SLACK` rows are evicted together.
-pub(crate) const EVICTED_AT_ONCE: usize = 4 * SLACK;
+pub(crate) const SCAN_LENGTH: usize = 4 * SLACK;
 
 /// Number of excess rows at which they are evicted together.
 pub(crate) const SLACK: usize = 64;
 
 /// Number of rows settled late that are evicted one by one; if there are more, all rows are looked at again.
-pub(crate) const ONE_BY_ONE: usize = 256;
+pub(crate) const MAX_ONE_BY_ONE: usize = 256;
 
 /// The missing part of a reloaded row.
 #[derive(Debug)]
@@ -94,9 +94,9 @@ pub(crate) struct Missing {
     /// The entry that reloaded it.
     pub(crate) since: Seq,
     /// The journal ranges with earlier entries.
-    pub(crate) stretches: Vec<RangeInclusive<Seq>>,
+    pub(crate) ranges: Vec<RangeInclusive<Seq>>,
     /// Whether they are being read.
-    pub(crate) asked: bool,
+    pub(crate) requested: bool,
     /// Whether the row is counted among those that are not in memory.
     pub(crate) counted: bool,
 }
@@ -110,39 +110,39 @@ pub struct Incomplete {
     /// The activity to read.
     pub key: ActivityKey,
     /// The journal ranges to read, oldest first.
-    pub stretches: Vec<RangeInclusive<Seq>>,
+    pub ranges: Vec<RangeInclusive<Seq>>,
 }
 
 /// Number of rows in the journal that were not restored, by the position of their first entries.
 #[derive(Debug, Default)]
 pub(crate) struct OlderRows {
-    pub(crate) stretches: BTreeMap<Seq, u64>,
-    pub(crate) all: u64,
+    pub(crate) ranges: BTreeMap<Seq, u64>,
+    pub(crate) total: u64,
 }
 
 impl OlderRows {
     pub(crate) fn len(&self) -> usize {
-        usize::try_from(self.all).unwrap_or(usize::MAX)
+        usize::try_from(self.total).unwrap_or(usize::MAX)
     }
 
     /// Removes one row with this first entry, because it is in memory now.
     pub(crate) fn take_one(&mut self, first: Seq) {
-        if let Some((_, count)) = self.stretches.range_mut(..=first).rfind(|(_, count)| **count > 0) {
+        if let Some((_, count)) = self.ranges.range_mut(..=first).rfind(|(_, count)| **count > 0) {
             *count -= 1;
-            self.all = self.all.saturating_sub(1);
+            self.total = self.total.saturating_sub(1);
         }
     }
 
     /// The journal now holds nothing before this entry except what is in memory as well.
-    pub(crate) fn purged(&mut self, before: Seq) {
+    pub(crate) fn on_purge(&mut self, before: Seq) {
         // Part of the range that contains the entry may be left.
-        self.stretches = self.stretches.split_off(&Seq(before.0 - before.0 % STRETCH));
-        self.all = self.stretches.values().sum();
+        self.ranges = self.ranges.split_off(&Seq(before.0 - before.0 % RANGE_LENGTH));
+        self.total = self.ranges.values().sum();
     }
 }
 
 /// Number of entry numbers in a range.
-pub(crate) const STRETCH: u64 = 256;
+pub(crate) const RANGE_LENGTH: u64 = 256;
 
 /// What is no longer in the journal.
 #[derive(Debug, Default)]

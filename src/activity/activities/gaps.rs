@@ -19,7 +19,7 @@ pub struct RecoveredGaps {
 
 impl RecoveredGaps {
     /// Call before use: forgets the gaps if an activity of the model has opened again.
-    pub fn follow(&mut self, activities: &Activities) {
+    pub fn refresh(&mut self, activities: &Activities) {
         if std::mem::replace(&mut self.reopened, activities.reopened) != activities.reopened {
             self.rows.clear();
         }
@@ -46,7 +46,7 @@ impl RecoveredGaps {
 }
 
 /// Maximum number of the newest status checks that are looked at.
-const LOOKED_AT: usize = 10_000;
+const MAX_EXAMINED: usize = 10_000;
 
 impl Activities {
     /// A gap's current state; `None` for any other row.
@@ -54,11 +54,11 @@ impl Activities {
         if self.id(id.slot) != Some(id) {
             return None;
         }
-        if let Some(told) = self.told_gaps.get(&id.slot) {
+        if let Some(told) = self.merged_gaps.get(&id.slot) {
             return Some(told.clone());
         }
         let (_, gap) = self.gaps.get(&id.slot)?;
-        let open_now = (self.ledger.open.saturating_sub(self.preparing), self.preparing);
+        let open_now = (self.outcome_counts.open.saturating_sub(self.preparing), self.preparing);
         Some(GapState::of(gap, open_now, |key| self.answer(key)))
     }
 
@@ -74,23 +74,23 @@ impl Activities {
 
     /// When the server reported outcomes that the socket should have delivered and did not, newest first; for
     /// [`CompetingConsumer::of`]. If there are very many, only the newest are looked at.
-    pub fn unheard(&self) -> Vec<Timestamp> {
-        if self.asked.is_empty() {
+    pub fn undelivered_outcomes(&self) -> Vec<Timestamp> {
+        if self.checked_only.is_empty() {
             return Vec::new();
         }
         let gaps = Gaps::of(self.gaps.values().map(|(_, gap)| gap));
-        let newest = self.asked.iter().rev().take(LOOKED_AT);
-        let unheard =
-            newest.filter_map(|&(answered, at)| self.get_at(at)?.unheard().filter(|it| it.answered == answered));
+        let newest = self.checked_only.iter().rev().take(MAX_EXAMINED);
+        let unheard = newest
+            .filter_map(|&(answered, at)| self.get_at(at)?.undelivered_outcome().filter(|it| it.answered == answered));
         unheard.filter(|unheard| !gaps.explain(*unheard)).map(|unheard| unheard.answered).collect()
     }
 
-    /// Whether another client probably receives messages, judged by the result of [`Activities::unheard`].
-    pub fn competing_consumer(&self, unheard: &[Timestamp], now: Timestamp) -> Option<CompetingConsumer> {
-        if unheard.is_empty() {
+    /// Whether another client probably receives messages, judged by the result of [`Activities::undelivered_outcomes`].
+    pub fn competing_consumer(&self, undelivered: &[Timestamp], now: Timestamp) -> Option<CompetingConsumer> {
+        if undelivered.is_empty() {
             return None;
         }
-        CompetingConsumer::of(unheard, self.outcomes.settled(completeness::suspected_from(now), now), now)
+        CompetingConsumer::of(undelivered, self.outcomes.settled(completeness::suspected_from(now), now), now)
     }
 
     /// The commands that were open during a gap, each of which may have been settled since; empty for a row that is not a gap.

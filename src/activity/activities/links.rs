@@ -39,7 +39,7 @@ impl Activities {
         self.deadlines.clear();
         for (at, before) in judged {
             self.set_deadline(at, None);
-            self.recount_one(at, before);
+            self.update_counts(at, before);
             let place = self.place(at);
             self.list_change(at, place);
         }
@@ -56,18 +56,18 @@ impl Activities {
     }
 
     /// Marks links of earlier runs as still usable. Can be called before or after the requests have rows.
-    pub fn keep_links(&mut self, requests: &[RequestId]) {
+    pub fn restore_links(&mut self, requests: &[RequestId]) {
         for request in requests {
             let Some(RowId { slot: at, .. }) = self.find(&ActivityKey::Data(request.clone())) else {
-                self.kept_links.insert(request.as_str().into());
+                self.restored_links.insert(request.as_str().into());
                 continue;
             };
             let (before, place, deadline) = (self.counted(at), self.place(at), self.deadline(at));
             if let Some(data) = self.rows.get(at).and_then(|row| self.data.get_mut(row.data)) {
-                data.kept = true;
+                data.link_restored = true;
             }
             self.set_deadline(at, deadline);
-            self.recount_one(at, before);
+            self.update_counts(at, before);
             self.list_change(at, place);
         }
     }
@@ -82,7 +82,7 @@ impl Activities {
             let went_back = now < self.now;
             self.now = now;
             for (at, before) in turned.into_iter().zip(before) {
-                self.recount_one(at, before);
+                self.update_counts(at, before);
                 let place = self.place(at);
                 self.list_change(at, place);
             }
@@ -93,17 +93,17 @@ impl Activities {
             self.throughput.prune(now);
             self.outcomes.prune(now);
         }
-        self.to_come().next().map(|&(at, _)| at).filter(|&at| at != NO_END)
+        self.usable_links().next().map(|&(at, _)| at).filter(|&at| at != NO_END)
     }
 
     /// The usable links by expiry.
-    fn to_come(&self) -> impl Iterator<Item = &(Timestamp, u32)> {
+    fn usable_links(&self) -> impl Iterator<Item = &(Timestamp, u32)> {
         self.deadlines.range((Bound::Excluded((self.now, u32::MAX)), Bound::Unbounded))
     }
 
     /// The rows with usable links, earliest expiry first.
     pub fn ready(&self) -> impl Iterator<Item = RowId> + '_ {
-        self.to_come().filter_map(|&(_, at)| self.id(at))
+        self.usable_links().filter_map(|&(_, at)| self.id(at))
     }
 
     /// When a row's link expires or expired; `None` if the row has no usable link.

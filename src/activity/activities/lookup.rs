@@ -39,15 +39,15 @@ impl Activities {
         self.index.find(hash, is_it).and_then(|at| self.id(at))
     }
 
-    pub(crate) fn place_of_key(&mut self, key: &ActivityKey) -> RowHint {
+    pub(crate) fn hint_for(&mut self, key: &ActivityKey) -> RowHint {
         let id = PackedId::pack(key.id(), &mut self.pool);
         let hash = self.hasher.hash_one((key.kind(), id));
         RowHint { id, hash, row: self.find_hashed(key.kind(), id, hash) }
     }
 
     /// The row of a key that was looked up, or a new row. `seq` is the entry that it is for.
-    pub(crate) fn row_of(&mut self, key: &ActivityKey, place: RowHint, seq: Seq) -> u32 {
-        let RowHint { id, hash, row } = place;
+    pub(crate) fn find_or_create(&mut self, key: &ActivityKey, hint: RowHint, seq: Seq) -> u32 {
+        let RowHint { id, hash, row } = hint;
         // Since the lookup the row may have been created or evicted.
         let row = row.filter(|row| self.id(row.slot) == Some(*row));
         if let Some(RowId { slot: at, .. }) = row.or_else(|| self.find_hashed(key.kind(), id, hash)) {
@@ -55,8 +55,8 @@ impl Activities {
         }
         let kind = key.kind();
         let data = if kind == Kind::Data {
-            let kept = !self.kept_links.is_empty() && self.kept_links.remove(key.id());
-            self.data.push(DataColumns { kept, ..DataColumns::default() })
+            let link_restored = !self.restored_links.is_empty() && self.restored_links.remove(key.id());
+            self.data.push(DataColumns { link_restored, ..DataColumns::default() })
         } else {
             u32::MAX
         };
@@ -64,7 +64,7 @@ impl Activities {
         self.next_serial = self.next_serial.wrapping_add(1);
         let at = self.rows.push(Row { serial, ..Row::new(id, kind, data) });
         self.index.insert(hash, at);
-        self.is_made(at, seq);
+        self.on_created(at, seq);
         at
     }
 }
@@ -87,11 +87,11 @@ mod tests {
         let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{id}","command_status":{status},"body":""}}}}"#);
         let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
         let key = ActivityKey::of(&message);
-        Entry { seq: Seq(seq), at: Timestamp(1), key, fact: Fact::Heard(message), raw: raw.into() }
+        Entry { seq: Seq(seq), at: Timestamp(1), key, fact: Fact::Received(message), raw: raw.into() }
     }
 
     #[test]
-    fn entries_that_are_looked_up_together_find_the_rows_that_come_of_each_other() {
+    fn entries_looked_up_together_find_rows_created_by_each_other() {
         let ids = ["a", "23f7978a-5561-4718-84ca-c38d7db0843c", "b"];
         let entries: Vec<_> = (1..).zip(ids.into_iter().cycle()).take(9).map(|(seq, id)| heard(seq, id, 1)).collect();
         let mut activities = Activities::new(Duration::from_mins(1));

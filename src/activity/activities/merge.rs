@@ -8,7 +8,7 @@ use crate::activity::row::{CommandState, DataColumns, DownloadOutcome, Row};
 use crate::activity::stats::throughput::Throughput;
 
 use super::Activities;
-use super::eviction_state::EVICTED_AT_ONCE;
+use super::eviction_state::SCAN_LENGTH;
 use super::row_id::RowId;
 
 impl Activities {
@@ -17,27 +17,27 @@ impl Activities {
     pub fn merge_row(&mut self, part: &Self, row: RowId) -> Option<RowId> {
         let theirs = part.rows.get(row.slot).filter(|_| part.id(row.slot) == Some(row))?;
         let key = part.get(row)?.key();
-        let place = self.place_of_key(&key);
-        let at = self.row_of(&key, place, theirs.first.seq);
+        let place = self.hint_for(&key);
+        let at = self.find_or_create(&key, place, theirs.first.seq);
         let (before, place, deadline) = (self.counted(at), self.place(at), self.deadline(at));
         let ours = self.rows.get_mut(at)?;
-        *ours = moved(theirs, ours, &part.pool, &mut self.pool);
+        *ours = copy_row(theirs, ours, &part.pool, &mut self.pool);
         if let (Some(theirs), Some(ours)) = (part.data.get(theirs.data), self.data.get_mut(ours.data)) {
-            *ours = moved_data(theirs, &part.pool, &mut self.pool);
+            *ours = copy_data(theirs, &part.pool, &mut self.pool);
         }
         if let (Some(gap), Some(told)) = (part.gaps.get(&row.slot), part.gap(row)) {
             self.gaps.insert(at, gap.clone());
-            self.told_gaps.insert(at, told);
+            self.merged_gaps.insert(at, told);
         }
         let after = self.place(at);
         if after != place {
             self.reorder(at, place, after);
         }
         self.set_deadline(at, deadline);
-        self.recount_one(at, before);
-        self.is_whole(at);
+        self.update_counts(at, before);
+        self.mark_complete(at);
         self.list_change(at, place);
-        self.evict(EVICTED_AT_ONCE);
+        self.evict(SCAN_LENGTH);
         self.id(at)
     }
 
@@ -55,7 +55,7 @@ impl Activities {
 }
 
 /// A row of another model with its texts interned in this model's pool, with the slot of one of this model's rows.
-fn moved(theirs: &Row, ours: &Row, from: &Interner, to: &mut Interner) -> Row {
+fn copy_row(theirs: &Row, ours: &Row, from: &Interner, to: &mut Interner) -> Row {
     let mut row = theirs.clone();
     (row.id, row.data, row.serial) = (ours.id, ours.data, ours.serial);
     row.message = to.intern(from.get(theirs.message));
@@ -67,7 +67,7 @@ fn moved(theirs: &Row, ours: &Row, from: &Interner, to: &mut Interner) -> Row {
 }
 
 /// Same for the data columns.
-fn moved_data(theirs: &DataColumns, from: &Interner, to: &mut Interner) -> DataColumns {
+fn copy_data(theirs: &DataColumns, from: &Interner, to: &mut Interner) -> DataColumns {
     let mut data = *theirs;
     data.text.value = to.intern(from.get(theirs.text.value));
     data.context.value = to.intern(from.get(theirs.context.value));

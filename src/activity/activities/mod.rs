@@ -36,14 +36,14 @@ use super::read::Activity;
 use super::row::{DataColumns, Row};
 use super::status::Counts;
 
-use eviction_state::{EVICTED_AT_ONCE, Eviction};
+use eviction_state::{Eviction, SCAN_LENGTH};
 use lookup_result::{LOOKUP_BATCH, RowHint};
 use row_id::RowId;
 use text_collection_state::Collecting;
 use unpersisted::SeqRemap;
 
 /// Maximum number of changes listed one by one; beyond it a view looks at every row again.
-const MOST_CHANGES: usize = 50_000;
+const MAX_CHANGES: usize = 50_000;
 
 /// The rows that a view has to look at again.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +51,7 @@ pub(crate) struct Changes {
     /// Slots of rows that are new, changed or evicted, each with its previous place in arrival order. Another row may reuse an
     /// evicted row's slot.
     pub(crate) rows: Vec<(u32, Seq)>,
-    pub(crate) gone: Vec<RowId>,
+    pub(crate) evicted: Vec<RowId>,
     /// Set if more rows changed than are listed.
     pub(crate) everything: bool,
 }
@@ -74,9 +74,9 @@ pub struct Activities {
     eviction: Eviction,
     collecting: Option<Collecting>,
     /// Whether a view compares rows by texts that the rows may no longer have.
-    texts_held: bool,
+    texts_needed: bool,
     counts: Counts,
-    ledger: OutcomeCounts,
+    outcome_counts: OutcomeCounts,
     /// Number of open data requests.
     preparing: usize,
     /// How often an activity that had an outcome has opened again.
@@ -84,20 +84,20 @@ pub struct Activities {
     /// Gaps by row, each the union of all its entries, with the latest of them.
     gaps: BTreeMap<u32, (Seq, Gap)>,
     /// Gaps of merged models, in the state that those models give.
-    told_gaps: BTreeMap<u32, GapState>,
-    patience: ExpectedLatency,
+    merged_gaps: BTreeMap<u32, GapState>,
+    latency: ExpectedLatency,
     throughput: Throughput,
     outcomes: Outcomes,
     link_lifetime: Duration,
     live_from: Seq,
     /// Requests without a row whose links of earlier runs are usable.
-    kept_links: HashSet<Box<str>>,
+    restored_links: HashSet<Box<str>>,
     /// Rows with entries that are shown although they could not be written to the journal.
-    unkept: BTreeSet<u32>,
+    unpersisted: BTreeSet<u32>,
     /// Rows whose payload arrived in a message and was not saved.
     inline: BTreeSet<u32>,
     /// Commands whose outcome only a status check reported, by the time of the answer.
-    asked: BTreeSet<(Timestamp, u32)>,
+    checked_only: BTreeSet<(Timestamp, u32)>,
     /// The time of the last [`Activities::expire`].
     now: Timestamp,
     reference: TimeReference,
@@ -122,22 +122,22 @@ impl Activities {
             next_serial: 0,
             eviction: Eviction::default(),
             collecting: None,
-            texts_held: false,
+            texts_needed: false,
             counts: Counts::default(),
-            ledger: OutcomeCounts::default(),
+            outcome_counts: OutcomeCounts::default(),
             preparing: 0,
             reopened: 0,
             gaps: BTreeMap::new(),
-            told_gaps: BTreeMap::new(),
-            patience: ExpectedLatency::default(),
+            merged_gaps: BTreeMap::new(),
+            latency: ExpectedLatency::default(),
             throughput: Throughput::default(),
             outcomes: Outcomes::default(),
             link_lifetime,
             live_from: Seq(0),
-            kept_links: HashSet::new(),
-            unkept: BTreeSet::new(),
+            restored_links: HashSet::new(),
+            unpersisted: BTreeSet::new(),
             inline: BTreeSet::new(),
-            asked: BTreeSet::new(),
+            checked_only: BTreeSet::new(),
             now: Timestamp(0),
             reference: TimeReference::EXACT,
             deadlines: BTreeSet::new(),
@@ -160,19 +160,19 @@ impl Activities {
     /// Applies one entry. For several entries, [`Activities::look_up`] is faster.
     pub fn apply(&mut self, entry: &Entry) {
         self.collect_texts(1);
-        let place = self.place_of_key(&entry.key);
+        let place = self.hint_for(&entry.key);
         self.apply_at(entry, place);
     }
 
     /// Applies an entry that was looked up.
-    pub fn apply_at(&mut self, entry: &Entry, place: RowHint) {
-        let at = self.put(entry, place);
+    pub fn apply_at(&mut self, entry: &Entry, hint: RowHint) {
+        let at = self.apply_to_row(entry, hint);
         self.learn(at, entry);
-        if matches!(entry.fact, Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. }) {
+        if matches!(entry.fact, Fact::Received(_) | Fact::Repeated(_) | Fact::Unreadable { .. }) {
             self.throughput.count(entry.at);
             self.latest = self.latest.max(Some(entry.at));
         }
-        self.evict(EVICTED_AT_ONCE);
+        self.evict(SCAN_LENGTH);
     }
 
     /// Whether a text is only partly in memory, so that a filter may miss a match.
@@ -182,61 +182,61 @@ impl Activities {
 
     /// Drops all text beyond what rows show, as if there were no memory for it.
     #[cfg(test)]
-    pub(crate) fn keep_no_long_texts(&mut self) {
-        self.pool.keep_long(0);
+    pub(crate) fn drop_long_texts(&mut self) {
+        self.pool.set_max_long(0);
     }
 
     /// Applies an entry to its row.
-    fn put(&mut self, entry: &Entry, place: RowHint) -> u32 {
-        let at = self.row_of(&entry.key, place, entry.seq);
+    fn apply_to_row(&mut self, entry: &Entry, hint: RowHint) -> u32 {
+        let at = self.find_or_create(&entry.key, hint, entry.seq);
         self.note_seq(entry.seq);
         let (before, place, deadline) = (self.counted(at), self.place(at), self.deadline(at));
         let Some(row) = self.rows.get_mut(at) else { return at };
         row.apply(entry, self.data.get_mut(row.data), &mut self.pool);
         if let Fact::Gap(gap) = &entry.fact {
             if let Some((latest, known)) = self.gaps.get_mut(&at) {
-                known.join(gap, entry.seq > *latest);
+                known.merge(gap, entry.seq > *latest);
                 *latest = entry.seq.max(*latest);
             } else {
                 self.gaps.insert(at, (entry.seq, gap.clone()));
             }
         }
-        if !entry.seq.is_kept() {
-            self.unkept.insert(at);
+        if !entry.seq.is_persisted() {
+            self.unpersisted.insert(at);
         }
         let after = self.place(at);
         if after != place {
             self.reorder(at, place, after);
         }
         self.set_deadline(at, deadline);
-        self.recount_one(at, before);
+        self.update_counts(at, before);
         self.list_change(at, place);
         at
     }
 
     /// Renumbers entries that could not be written to the journal at first and now are in it: from numbers starting at `from` to
     /// numbers starting at `to`.
-    pub fn keep(&mut self, from: Seq, to: Seq, count: u64) {
+    pub fn remap(&mut self, from: Seq, to: Seq, count: u64) {
         let moved = SeqRemap { from, to, count };
-        for at in std::mem::take(&mut self.unkept) {
+        for at in std::mem::take(&mut self.unpersisted) {
             let Some(row) = self.rows.get_mut(at) else { continue };
-            moved.row(row, self.data.get_mut(row.data));
+            moved.map_row(row, self.data.get_mut(row.data));
             if let Some((seq, _)) = self.gaps.get_mut(&at) {
-                *seq = moved.of(*seq);
+                *seq = moved.map(*seq);
             }
-            if self.get_at(at).is_some_and(|activity| !activity.is_kept()) {
-                self.unkept.insert(at);
+            if self.get_at(at).is_some_and(|activity| !activity.is_persisted()) {
+                self.unpersisted.insert(at);
             }
         }
         // Places changed; their order did not.
-        self.look_at_all_again();
+        self.restart_scan();
         self.change_everything();
     }
 
     /// Applies a chunk restored from the journal. Fastest when chunks are restored newest first.
     pub fn apply_restored(&mut self, entries: &[Entry]) {
         if let Some(oldest) = entries.first() {
-            self.note_restored(oldest.seq);
+            self.on_restored(oldest.seq);
         }
         for batch in entries.rchunks(LOOKUP_BATCH) {
             for (entry, place) in self.look_up(batch).into_iter().rev() {
@@ -266,15 +266,15 @@ impl Activities {
     }
 
     /// Outcome counts of every known id, including evicted rows.
-    pub fn ledger(&self) -> OutcomeCounts {
-        self.ledger.plus(self.eviction.rows.ledger())
+    pub fn outcome_counts(&self) -> OutcomeCounts {
+        self.outcome_counts.plus(self.eviction.rows.outcomes())
     }
 
     /// Whether a command has waited longer than is usual for its label (30 s if nothing is known about the label).
     pub fn is_late(&self, activity: &Activity<'_>, now: Timestamp) -> bool {
         activity.kind() == Kind::Command
             && activity.status().is_open()
-            && now.since(activity.updated()) > self.patience.of(activity.label())
+            && now.since(activity.updated()) > self.latency.of(activity.label())
     }
 
     /// A row, for reading.
@@ -364,7 +364,7 @@ impl Activities {
             let old = self.order.partition_point(|&other| other != at && self.place_before(other, at, before) < before);
             if self.order.get(old) == Some(&at) {
                 self.order.remove(old);
-                self.eviction.left_order(old);
+                self.eviction.on_remove(old);
             }
         }
         let newest = self.order.back().map(|&last| self.place(last));
@@ -372,11 +372,11 @@ impl Activities {
             self.order.push_back(at);
         } else if self.order.front().is_some_and(|&first| after < self.place(first)) {
             self.order.push_front(at);
-            self.eviction.entered_order(0);
+            self.eviction.on_insert(0);
         } else {
             let to = self.order.partition_point(|&other| self.place(other) < after);
             self.order.insert(to, at);
-            self.eviction.entered_order(to);
+            self.eviction.on_insert(to);
         }
     }
 
@@ -394,7 +394,7 @@ impl Activities {
         }
         self.listed.set(at, true);
         self.changes.rows.push((at, place_before));
-        if self.changes.rows.len() > MOST_CHANGES {
+        if self.changes.rows.len() > MAX_CHANGES {
             self.change_everything();
         }
     }

@@ -12,10 +12,10 @@ impl Activities {
     /// Sets how many rows the journal has that were not restored because there were too many: for each entry, the number of rows
     /// whose first entry is between it and the next one in the list.
     pub fn set_older(&mut self, rows: Vec<(Seq, u64)>) {
-        let all = rows.iter().map(|(_, count)| count).sum();
-        self.eviction.older = OlderRows { stretches: rows.into_iter().collect(), all };
+        let total = rows.iter().map(|(_, count)| count).sum();
+        self.eviction.older = OlderRows { ranges: rows.into_iter().collect(), total };
         // The counts may be older than the last purge.
-        self.eviction.older.purged(self.eviction.purged.before);
+        self.eviction.older.on_purge(self.eviction.purged.before);
     }
 
     /// Indexes journal entries that were not restored because there were too many. `complete` marks the last call: rows in memory
@@ -23,38 +23,38 @@ impl Activities {
     pub fn index_older(&mut self, entries: &[(Seq, ActivityKey)], complete: bool) {
         let limit = self.rows_in_memory();
         for (seq, key) in entries {
-            let hash = self.lasting_hash_of(key);
+            let hash = self.stable_hash_of(key);
             self.eviction.rows.index(hash, *seq, limit);
             if let Some(row) = self.find(key)
                 && *seq < self.place(row.slot)
             {
-                self.eviction.cut.insert(row);
+                self.eviction.incomplete_in_memory.insert(row);
             }
         }
-        self.eviction.cut_known |= complete;
-        self.complete_cut();
+        self.eviction.all_indexed |= complete;
+        self.request_incomplete();
     }
 
     /// Requests the earlier entries of rows once all of them are indexed.
-    pub(crate) fn complete_cut(&mut self) {
-        if !self.eviction.cut_known || self.eviction.cut.is_empty() {
+    pub(crate) fn request_incomplete(&mut self) {
+        if !self.eviction.all_indexed || self.eviction.incomplete_in_memory.is_empty() {
             return;
         }
-        for row in std::mem::take(&mut self.eviction.cut) {
+        for row in std::mem::take(&mut self.eviction.incomplete_in_memory) {
             let Some(at) = self.slot_of(row) else { continue };
             if self.is_incomplete(at) {
                 // The read under way may not cover all of it.
-                self.eviction.cut.insert(row);
+                self.eviction.incomplete_in_memory.insert(row);
                 continue;
             }
             let first = self.place(at);
             // A restored row already counts as a row in memory.
-            self.miss(at, first, first >= self.live_from);
+            self.mark_incomplete(at, first, first >= self.live_from);
         }
     }
 
     /// The hash of an id. It stays the same after its text is dropped and the text's number is reused.
-    pub(crate) fn lasting_hash(&self, kind: Kind, id: PackedId) -> u64 {
+    pub(crate) fn stable_hash(&self, kind: Kind, id: PackedId) -> u64 {
         match id {
             PackedId::Text(text) => self.hasher.hash_one((kind, self.pool.get(text))),
             PackedId::Uuid(uuid) => self.hasher.hash_one((kind, uuid)),
@@ -63,13 +63,13 @@ impl Activities {
 
     /// Whether a row was evicted and not reloaded.
     pub(crate) fn was_evicted(&self, key: &ActivityKey) -> bool {
-        self.eviction.purged.settled_across.contains(key) || self.eviction.rows.has_evicted(self.lasting_hash_of(key))
+        self.eviction.purged.settled_across.contains(key) || self.eviction.rows.has_evicted(self.stable_hash_of(key))
     }
 
-    /// [`Self::lasting_hash`] of a key.
-    pub(crate) fn lasting_hash_of(&self, key: &ActivityKey) -> u64 {
+    /// [`Self::stable_hash`] of a key.
+    pub(crate) fn stable_hash_of(&self, key: &ActivityKey) -> u64 {
         match PackedId::of_uuid(key.id()) {
-            Some(id) => self.lasting_hash(key.kind(), id),
+            Some(id) => self.stable_hash(key.kind(), id),
             None => self.hasher.hash_one((key.kind(), key.id())),
         }
     }

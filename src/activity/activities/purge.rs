@@ -14,18 +14,18 @@ use super::eviction::is_settled;
 impl Activities {
     /// Notes that the journal holds no entry before this one, except those of open items and of items that gaps name. Rows without
     /// other entries are removed. `gaps` are the gaps that were removed, some of which may have had later entries.
-    pub fn purged<'a>(&mut self, before: Seq, gaps: impl Iterator<Item = &'a ActivityKey>) {
+    pub fn on_purge<'a>(&mut self, before: Seq, gaps: impl Iterator<Item = &'a ActivityKey>) {
         let gone: Vec<u32> = gaps.filter_map(|gap| self.find(gap)).map(|row| row.slot).collect();
         self.eviction.purged.gaps.extend(gone);
-        self.keep_named();
+        self.protect_named();
         self.eviction.purged.before = self.eviction.purged.before.max(before);
         self.eviction.purged.from = Some(Seq(0));
-        self.eviction.rows.purged(before);
-        self.eviction.older.purged(before);
+        self.eviction.rows.on_purge(before);
+        self.eviction.older.on_purge(before);
     }
 
     /// Collects the activities that the remaining gaps name: their rows stay, and evicted ones are noted as settled.
-    fn keep_named(&mut self) {
+    fn protect_named(&mut self) {
         let (mut rows, mut settled) = (BTreeSet::new(), HashSet::new());
         for (_, (_, gap)) in self.gaps.iter().filter(|(at, _)| !self.eviction.purged.gaps.contains(at)) {
             for key in gap.named() {
@@ -40,7 +40,7 @@ impl Activities {
     }
 
     /// Notes a restored entry, and removes its row if the journal lost the entry after it was read.
-    pub(crate) fn note_restored(&mut self, seq: Seq) {
+    pub(crate) fn on_restored(&mut self, seq: Seq) {
         let purged = &mut self.eviction.purged;
         if seq < purged.before {
             purged.from = Some(purged.from.map_or(seq, |from| from.min(seq)));
@@ -48,18 +48,18 @@ impl Activities {
     }
 
     /// Removes purged rows, looking at about `budget` rows at most. Returns whether there may be more to do.
-    pub(crate) fn tidy_purged(&mut self, budget: usize) -> bool {
+    pub(crate) fn remove_purged(&mut self, budget: usize) -> bool {
         let Some(from) = self.eviction.purged.from else { return false };
         let from = self.order.partition_point(|&at| self.place(at) < from);
         let end = self.order.partition_point(|&at| self.place(at) < self.eviction.purged.before);
         let end_now = end.min(from.saturating_add(budget));
         let next = self.order.get(end_now).map(|&at| self.place(at)).filter(|_| end_now < end);
-        self.take_out(from, end_now, usize::MAX, Self::is_purged, false);
+        self.remove_rows(from, end_now, usize::MAX, Self::is_purged, false);
         self.eviction.purged.from = next;
         if next.is_none() {
             self.eviction.purged.gaps.clear();
         }
-        self.look_at_all_again();
+        self.restart_scan();
         true
     }
 

@@ -1,15 +1,15 @@
 //! Removes texts that no row uses, a few with each entry that is applied.
 
 use super::text_collection_state::Collecting;
-use super::{Activities, MOST_CHANGES};
+use super::{Activities, MAX_CHANGES};
 
 /// Number of rows, or texts, that a collection looks at for each applied entry.
-const COLLECTED_AT_ONCE: usize = 64;
+const SCAN_LENGTH: usize = 64;
 
 impl Activities {
     /// Runs the part of a collection that is due after this many entries.
     pub(crate) fn collect_texts(&mut self, entries: usize) {
-        let budget = u32::try_from(entries.saturating_mul(COLLECTED_AT_ONCE)).unwrap_or(u32::MAX);
+        let budget = u32::try_from(entries.saturating_mul(SCAN_LENGTH)).unwrap_or(u32::MAX);
         match self.collecting {
             None if self.pool.is_collection_due() => {
                 self.pool.begin_collection();
@@ -18,15 +18,15 @@ impl Activities {
             Some(Collecting::Marking(from)) => {
                 let to = from.saturating_add(budget).min(self.rows.end());
                 for row in (from..to).filter_map(|at| self.rows.get(at)) {
-                    row.texts(self.data.get(row.data), |text| self.pool.mark(text));
+                    row.for_each_text(self.data.get(row.data), |text| self.pool.mark(text));
                 }
                 let all = to == self.rows.end();
                 self.collecting = Some(if all { Collecting::Waiting(0) } else { Collecting::Marking(to) });
             }
             Some(Collecting::Waiting(waited)) => {
                 // A view compares rows by the texts that they had when it last refreshed.
-                let is_seen = self.changes.rows.is_empty() && !self.texts_held;
-                if waited > MOST_CHANGES {
+                let is_seen = self.changes.rows.is_empty() && !self.texts_needed;
+                if waited > MAX_CHANGES {
                     // No view refreshes. The next one that does looks at every row.
                     self.change_everything();
                 }
@@ -49,7 +49,7 @@ impl Activities {
     }
 
     /// Notes whether a view compares rows by texts that the rows may no longer have.
-    pub(crate) fn hold_texts(&mut self, held: bool) {
-        self.texts_held = held;
+    pub(crate) fn set_texts_needed(&mut self, held: bool) {
+        self.texts_needed = held;
     }
 }

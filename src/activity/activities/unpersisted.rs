@@ -15,24 +15,24 @@ pub(crate) struct SeqRemap {
 
 impl SeqRemap {
     /// The current number of the entry that had this number.
-    pub(crate) fn of(self, seq: Seq) -> Seq {
+    pub(crate) fn map(self, seq: Seq) -> Seq {
         match seq.0.checked_sub(self.from.0) {
             Some(offset) if offset < self.count => Seq(self.to.0.saturating_add(offset)),
             Some(_) | None => seq,
         }
     }
 
-    fn stamp<T>(self, stamped: &mut Versioned<T>) {
-        stamped.seq = self.of(stamped.seq);
+    fn map_version<T>(self, stamped: &mut Versioned<T>) {
+        stamped.seq = self.map(stamped.seq);
     }
 
-    pub(crate) fn row(self, row: &mut Row, data: Option<&mut DataColumns>) {
-        self.stamp(&mut row.first);
-        self.stamp(&mut row.last);
-        self.stamp(&mut row.state);
-        row.label_seq = self.of(row.label_seq);
+    pub(crate) fn map_row(self, row: &mut Row, data: Option<&mut DataColumns>) {
+        self.map_version(&mut row.first);
+        self.map_version(&mut row.last);
+        self.map_version(&mut row.state);
+        row.label_seq = self.map(row.label_seq);
         if let Some(data) = data {
-            data.renumber(|seq| self.of(seq));
+            data.renumber(|seq| self.map(seq));
         }
     }
 }

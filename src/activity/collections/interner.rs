@@ -31,10 +31,10 @@ impl TextId {
 /// text that is interned meanwhile counts as marked.
 #[derive(Debug)]
 pub(crate) struct Interner {
-    pieces: ChunkedVec<Piece>,
+    chunks: ChunkedVec<Chunk>,
     /// The chunk to which texts are added.
     current: Option<u32>,
-    places: ChunkedVec<Place>,
+    locations: ChunkedVec<Location>,
     index: IncrementalIndex,
     hasher: DefaultHashBuilder,
     collection: Collection,
@@ -49,25 +49,25 @@ pub(crate) struct Interner {
     /// Bytes of the texts that rows show only in part.
     long: usize,
     /// Maximum of `long`.
-    most_long: usize,
+    max_long: usize,
     /// Whether a text was cut because of that maximum.
     has_cut: bool,
 }
 
 /// Maximum bytes of text beyond what rows show, kept for the filter: anything beyond is only found in the journal.
-const MOST_LONG: usize = 64 * 1_024 * 1_024;
+const MAX_LONG_BYTES: usize = 64 * 1_024 * 1_024;
 
 /// Maximum characters of a message in the table; the complete text is in the journal. Laying out long text makes frames slow.
-const LONGEST_MESSAGE: usize = 200;
+const MAX_MESSAGE_LENGTH: usize = 200;
 
 /// Size of a chunk; a longer text gets its own.
-const PIECE: usize = 64 * 1_024;
+const CHUNK_SIZE: usize = 64 * 1_024;
 /// Approximate size of a text's index entry, in bytes.
-const BESIDE: usize = 32;
+const INDEX_ENTRY_SIZE: usize = 32;
 /// A collection is due when this share of all bytes (1 in 24) was added since the last one.
-const SHARE: usize = 24;
+const COLLECTION_SHARE: usize = 24;
 /// Minimum bytes added before a collection is due.
-const LEAST: usize = 256 * 1_024;
+const MIN_COLLECTION: usize = 256 * 1_024;
 
 /// The progress of a collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,26 +80,26 @@ enum Collection {
 
 /// A chunk of memory.
 #[derive(Debug)]
-struct Piece {
+struct Chunk {
     text: String,
     /// Bytes of the texts in it.
     in_use: usize,
     /// Whether its texts move to another chunk.
-    moves: bool,
+    is_moving: bool,
 }
 
 /// The location of a text.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct Location {
     /// One more than the chunk's number, so that `Option<Place>` has no overhead.
-    piece: NonZeroU32,
+    chunk: NonZeroU32,
     start: u32,
     end: u32,
 }
 
-impl Place {
-    fn piece(self) -> u32 {
-        self.piece.get() - 1
+impl Location {
+    fn chunk(self) -> u32 {
+        self.chunk.get() - 1
     }
 }
 
@@ -107,9 +107,9 @@ impl Default for Interner {
     /// An interner in which [`TextId::default`] is the empty text.
     fn default() -> Self {
         let mut pool = Self {
-            pieces: ChunkedVec::default(),
+            chunks: ChunkedVec::default(),
             current: None,
-            places: ChunkedVec::default(),
+            locations: ChunkedVec::default(),
             index: IncrementalIndex::default(),
             hasher: DefaultHashBuilder::default(),
             collection: Collection::None,
@@ -118,7 +118,7 @@ impl Default for Interner {
             added: 0,
             version: 0,
             long: 0,
-            most_long: MOST_LONG,
+            max_long: MAX_LONG_BYTES,
             has_cut: false,
         };
         pool.intern("");
@@ -135,10 +135,10 @@ impl Interner {
             return found;
         }
         let place = self.add(text);
-        let at = self.places.push(place);
+        let at = self.locations.push(place);
         self.index.insert(hash, at);
-        self.weight += text.len() + BESIDE;
-        self.added += text.len() + BESIDE;
+        self.weight += text.len() + INDEX_ENTRY_SIZE;
+        self.added += text.len() + INDEX_ENTRY_SIZE;
         self.mark(TextId(at));
         TextId(at)
     }
@@ -153,7 +153,7 @@ impl Interner {
             self.mark(found);
             return found;
         }
-        if self.long.saturating_add(text.len()) > self.most_long {
+        if self.long.saturating_add(text.len()) > self.max_long {
             self.has_cut = true;
             return self.intern(&shown);
         }
@@ -162,8 +162,8 @@ impl Interner {
     }
 
     /// Sets the maximum bytes of texts that rows show only in part; returns the previous maximum.
-    pub(crate) fn keep_long(&mut self, most: usize) -> usize {
-        std::mem::replace(&mut self.most_long, most)
+    pub(crate) fn set_max_long(&mut self, most: usize) -> usize {
+        std::mem::replace(&mut self.max_long, most)
     }
 
     /// Whether a text is only stored in part.
@@ -171,22 +171,22 @@ impl Interner {
         self.has_cut
     }
 
-    fn add(&mut self, text: &str) -> Place {
+    fn add(&mut self, text: &str) -> Location {
         let number = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
-        let has_room = |piece: &Piece| piece.text.capacity() - piece.text.len() >= text.len();
-        let current = self.current.filter(|&at| self.pieces.get(at).is_some_and(has_room));
+        let has_room = |piece: &Chunk| piece.text.capacity() - piece.text.len() >= text.len();
+        let current = self.current.filter(|&at| self.chunks.get(at).is_some_and(has_room));
         let piece = current.unwrap_or_else(|| {
-            let text = String::with_capacity(text.len().max(PIECE));
-            let piece = self.pieces.push(Piece { text, in_use: 0, moves: false });
+            let text = String::with_capacity(text.len().max(CHUNK_SIZE));
+            let piece = self.chunks.push(Chunk { text, in_use: 0, is_moving: false });
             self.current = Some(piece);
             piece
         });
         let numbered = NonZeroU32::MIN.saturating_add(piece);
-        let Some(piece) = self.pieces.get_mut(piece) else { return Place { piece: numbered, start: 0, end: 0 } };
+        let Some(piece) = self.chunks.get_mut(piece) else { return Location { chunk: numbered, start: 0, end: 0 } };
         let start = number(piece.text.len());
         piece.text.push_str(text);
         piece.in_use += text.len();
-        Place { piece: numbered, start, end: number(piece.text.len()) }
+        Location { chunk: numbered, start, end: number(piece.text.len()) }
     }
 
     /// The text's id, if the text is interned.
@@ -204,13 +204,13 @@ impl Interner {
     }
 
     fn text_at(&self, at: u32) -> Option<&str> {
-        let place = self.places.get(at)?;
-        self.pieces.get(place.piece())?.text.get(place.start as usize..place.end as usize)
+        let place = self.locations.get(at)?;
+        self.chunks.get(place.chunk())?.text.get(place.start as usize..place.end as usize)
     }
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.places.len()
+        self.locations.len()
     }
 
     /// Two equal versions mean that no id was reused in between.
@@ -220,7 +220,7 @@ impl Interner {
 
     /// Whether a collection would probably remove enough, and none is in progress.
     pub(crate) fn is_collection_due(&self) -> bool {
-        self.collection == Collection::None && self.added > (self.weight / SHARE).max(LEAST)
+        self.collection == Collection::None && self.added > (self.weight / COLLECTION_SHARE).max(MIN_COLLECTION)
     }
 
     /// Starts a collection: mark all texts in use, then call [`Interner::begin_sweep`].
@@ -242,9 +242,9 @@ impl Interner {
     pub(crate) fn begin_sweep(&mut self) {
         self.collection = Collection::Sweeping(0);
         self.version += 1;
-        for at in 0..self.pieces.end() {
-            if let Some(piece) = self.pieces.get_mut(at) {
-                piece.moves = piece.in_use < piece.text.capacity() / 4 * 3;
+        for at in 0..self.chunks.end() {
+            if let Some(piece) = self.chunks.get_mut(at) {
+                piece.is_moving = piece.in_use < piece.text.capacity() / 4 * 3;
             }
         }
         // Moved texts go to a fresh chunk, not to a sparse one.
@@ -254,22 +254,22 @@ impl Interner {
     /// Looks at up to `budget` texts and removes unused ones. Returns whether it has finished.
     pub(crate) fn sweep(&mut self, budget: u32) -> bool {
         let Collection::Sweeping(from) = self.collection else { return true };
-        let to = from.saturating_add(budget).min(self.places.end());
+        let to = from.saturating_add(budget).min(self.locations.end());
         for at in from..to {
-            let Some(place) = self.places.get(at).copied() else { continue };
+            let Some(place) = self.locations.get(at).copied() else { continue };
             if !self.marked.get(at) {
-                self.take_out(at);
-            } else if self.pieces.get(place.piece()).is_some_and(|piece| piece.moves) {
+                self.remove(at);
+            } else if self.chunks.get(place.chunk()).is_some_and(|piece| piece.is_moving) {
                 let text = self.text_at(at).unwrap_or_default().to_owned();
                 let moved = self.add(&text);
-                if let Some(place) = self.places.get_mut(at) {
+                if let Some(place) = self.locations.get_mut(at) {
                     *place = moved;
                 }
-                self.leave(place);
+                self.release(place);
             }
         }
         self.collection = Collection::Sweeping(to);
-        if to < self.places.end() {
+        if to < self.locations.end() {
             return false;
         }
         self.collection = Collection::None;
@@ -277,34 +277,34 @@ impl Interner {
         true
     }
 
-    fn take_out(&mut self, at: u32) {
+    fn remove(&mut self, at: u32) {
         let text = self.text_at(at).unwrap_or_default();
-        let (hash, weight) = (self.hasher.hash_one(text), text.len() + BESIDE);
+        let (hash, weight) = (self.hasher.hash_one(text), text.len() + INDEX_ENTRY_SIZE);
         let long = if matches!(cut(text), Cow::Owned(_)) { text.len() } else { 0 };
         self.index.remove(hash, at);
-        if let Some(place) = self.places.remove(at) {
-            self.leave(place);
+        if let Some(place) = self.locations.remove(at) {
+            self.release(place);
         }
         self.weight = self.weight.saturating_sub(weight);
         self.long = self.long.saturating_sub(long);
     }
 
     /// Accounts for a text that was removed or moved: frees its chunk if that is empty.
-    fn leave(&mut self, place: Place) {
-        let Some(piece) = self.pieces.get_mut(place.piece()) else { return };
+    fn release(&mut self, place: Location) {
+        let Some(piece) = self.chunks.get_mut(place.chunk()) else { return };
         piece.in_use = piece.in_use.saturating_sub((place.end - place.start) as usize);
-        if piece.in_use == 0 && self.current != Some(place.piece()) {
-            self.pieces.remove(place.piece());
+        if piece.in_use == 0 && self.current != Some(place.chunk()) {
+            self.chunks.remove(place.chunk());
         }
     }
 }
 
 /// The part of a text that a row shows.
 pub(crate) fn cut(text: &str) -> Cow<'_, str> {
-    if text.len() <= LONGEST_MESSAGE {
+    if text.len() <= MAX_MESSAGE_LENGTH {
         return Cow::Borrowed(text);
     }
-    match text.char_indices().nth(LONGEST_MESSAGE) {
+    match text.char_indices().nth(MAX_MESSAGE_LENGTH) {
         Some((at, _)) => Cow::Owned(format!("{}…", text.get(..at).unwrap_or_default())),
         None => Cow::Borrowed(text),
     }
@@ -357,7 +357,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_text_is_kept_once() {
+    fn a_text_is_stored_once() {
         let mut pool = Interner::default();
         let (a, b) = (pool.intern("Command completed successfully"), pool.intern("other"));
         assert_eq!(pool.intern("Command completed successfully"), a);
@@ -369,12 +369,12 @@ mod tests {
     }
 
     #[test]
-    fn a_collection_takes_out_what_is_not_marked_and_what_stays_is_found_as_before() {
+    fn a_collection_removes_unmarked_texts_and_the_others_are_still_found() {
         let mut pool = Interner::default();
         let text = |number: u32| format!("{}-{number}", "text ".repeat(number as usize % 40));
         let ids: Vec<_> = (0..20_000).map(|number| pool.intern(&text(number))).collect();
         assert!(pool.is_collection_due());
-        let (pieces, in_use) = (pool.pieces.len(), |number: u32| number.is_multiple_of(7));
+        let (pieces, in_use) = (pool.chunks.len(), |number: u32| number.is_multiple_of(7));
         pool.begin_collection();
         for number in (0..20_000).filter(|&number| in_use(number)) {
             pool.mark(ids[number as usize]);
@@ -401,7 +401,7 @@ mod tests {
         }
         pool.begin_sweep();
         while !pool.sweep(1_000) {}
-        assert!(pool.pieces.len() < pieces / 4, "{} pieces of {pieces}", pool.pieces.len());
+        assert!(pool.chunks.len() < pieces / 4, "{} pieces of {pieces}", pool.chunks.len());
         for number in (0..20_000).filter(|&number| in_use(number)) {
             assert_eq!(
                 (pool.find(&text(number)), pool.get(ids[number as usize])),
@@ -413,7 +413,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_id_comes_back_as_it_came(id in prop_oneof![".{0,50}", "[0-9a-fA-F]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"]) {
+        fn every_id_is_restored_exactly(id in prop_oneof![".{0,50}", "[0-9a-fA-F]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"]) {
             let mut pool = Interner::default();
             let packed = PackedId::pack(&id, &mut pool);
             prop_assert_eq!(packed.unpack(&pool), id.as_str());

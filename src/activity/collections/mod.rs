@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use hashbrown::HashTable;
 
 /// Number of entries in a block.
-const BLOCK: usize = 4_096;
+const BLOCK_SIZE: usize = 4_096;
 /// Number of entries in a table of an index after a split; before its next split it has about twice as many.
-const FULL: usize = 800;
+const TABLE_SIZE: usize = 800;
 
 /// A list in blocks that never move. A new entry gets a free slot in the first block that has one; an empty block is freed.
 #[derive(Debug)]
@@ -54,19 +54,19 @@ impl<T> ChunkedVec<T> {
 
     /// The index after the last one that may be in use.
     pub(crate) fn end(&self) -> u32 {
-        u32::try_from(self.blocks.len() * BLOCK).unwrap_or(u32::MAX)
+        u32::try_from(self.blocks.len() * BLOCK_SIZE).unwrap_or(u32::MAX)
     }
 
     /// The entry at an index, from 0.
     pub(crate) fn get(&self, at: u32) -> Option<&T> {
         let at = at as usize;
-        self.blocks.get(at / BLOCK)?.entries.get(at % BLOCK)?.as_ref()
+        self.blocks.get(at / BLOCK_SIZE)?.entries.get(at % BLOCK_SIZE)?.as_ref()
     }
 
     /// The entry at an index, from 0, for changing it.
     pub(crate) fn get_mut(&mut self, at: u32) -> Option<&mut T> {
         let at = at as usize;
-        self.blocks.get_mut(at / BLOCK)?.entries.get_mut(at % BLOCK)?.as_mut()
+        self.blocks.get_mut(at / BLOCK_SIZE)?.entries.get_mut(at % BLOCK_SIZE)?.as_mut()
     }
 
     /// Adds an entry; returns its index.
@@ -86,20 +86,20 @@ impl<T> ChunkedVec<T> {
         } else {
             // The first block grows as it is filled, because many lists stay small.
             if block.entries.is_empty() && number > 0 {
-                block.entries.reserve_exact(BLOCK);
+                block.entries.reserve_exact(BLOCK_SIZE);
             }
             block.entries.push(Some(entry));
             block.entries.len() - 1
         };
-        if block.len() == BLOCK {
+        if block.len() == BLOCK_SIZE {
             self.open.remove(&number);
         }
-        u32::try_from(number as usize * BLOCK + within).unwrap_or(u32::MAX)
+        u32::try_from(number as usize * BLOCK_SIZE + within).unwrap_or(u32::MAX)
     }
 
     /// Removes an entry. Its index may be reused.
     pub(crate) fn remove(&mut self, at: u32) -> Option<T> {
-        let (number, within) = (at as usize / BLOCK, at as usize % BLOCK);
+        let (number, within) = (at as usize / BLOCK_SIZE, at as usize % BLOCK_SIZE);
         let block = self.blocks.get_mut(number)?;
         let entry = block.entries.get_mut(within)?.take()?;
         block.free.extend(u16::try_from(within));
@@ -116,7 +116,7 @@ impl<T> ChunkedVec<T> {
 
 /// A hash index of positions in another collection.
 ///
-/// Linear hashing: many small tables, of which one is split in two whenever [`FULL`] positions were added. So an insertion moves at
+/// Linear hashing: many small tables, of which one is split in two whenever [`TABLE_SIZE`] positions were added. So an insertion moves at
 /// most some thousand positions, while one large table would move all of them at once.
 #[derive(Debug)]
 pub(crate) struct IncrementalIndex {
@@ -154,7 +154,7 @@ impl IncrementalIndex {
             table.insert_unique(within(hash), (hash, at), |&(hash, _)| within(hash));
         }
         self.len += 1;
-        if self.len > self.tables.len() * FULL {
+        if self.len > self.tables.len() * TABLE_SIZE {
             self.split();
         }
     }
@@ -168,8 +168,8 @@ impl IncrementalIndex {
             self.len -= 1;
         }
         // The margin of two tables prevents an immediate split.
-        if self.len + 2 * FULL < self.tables.len() * FULL {
-            self.unite();
+        if self.len + 2 * TABLE_SIZE < self.tables.len() * TABLE_SIZE {
+            self.merge_last();
         }
     }
 
@@ -185,7 +185,8 @@ impl IncrementalIndex {
         let new_bit = self.mask + 1;
         let upper_half = |hash: u32| hash & new_bit != 0;
         // With capacity up to their own split, because otherwise all tables would grow at about the same time.
-        let (mut lower, mut upper) = (HashTable::with_capacity(2 * FULL), HashTable::with_capacity(2 * FULL));
+        let (mut lower, mut upper) =
+            (HashTable::with_capacity(2 * TABLE_SIZE), HashTable::with_capacity(2 * TABLE_SIZE));
         for (hash, at) in whole {
             let half = if upper_half(hash) { &mut upper } else { &mut lower };
             half.insert_unique(within(hash), (hash, at), |&(hash, _)| within(hash));
@@ -201,7 +202,7 @@ impl IncrementalIndex {
     }
 
     /// Undoes the last split.
-    fn unite(&mut self) {
+    fn merge_last(&mut self) {
         if self.tables.len() == 1 {
             return;
         }
@@ -257,9 +258,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_gives_back_what_was_added_and_nothing_behind_it() {
+    fn a_list_returns_what_was_added_and_nothing_after_its_end() {
         let mut list = ChunkedVec::default();
-        let count = 3 * BLOCK + 1;
+        let count = 3 * BLOCK_SIZE + 1;
         for number in 0..count {
             assert_eq!(list.push(number) as usize, number);
             assert_eq!(list.len(), number + 1);
@@ -273,9 +274,9 @@ mod tests {
     }
 
     #[test]
-    fn places_that_were_given_up_are_used_again_and_blocks_without_any_are_given_back() {
+    fn freed_slots_are_reused_and_empty_blocks_are_freed() {
         let mut list = ChunkedVec::default();
-        let count = 4 * u32::try_from(BLOCK).unwrap();
+        let count = 4 * u32::try_from(BLOCK_SIZE).unwrap();
         for number in 0..count {
             list.push(number);
         }
@@ -283,8 +284,8 @@ mod tests {
             assert_eq!((list.remove(at), list.remove(at)), (Some(at), None));
         }
         assert_eq!((list.len(), list.end()), (count as usize / 2, count));
-        for _ in 0..BLOCK / 2 {
-            assert!((list.push(7) as usize) < BLOCK, "there is room in the first block");
+        for _ in 0..BLOCK_SIZE / 2 {
+            assert!((list.push(7) as usize) < BLOCK_SIZE, "there is room in the first block");
         }
         for at in 0..count {
             list.remove(at);
@@ -294,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_shrinks_and_finds_everything_meanwhile() {
+    fn an_index_finds_everything_while_it_shrinks() {
         let hash_of = |at: u32| u64::from(at).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
         let mut index = IncrementalIndex::default();
         for round in 0..2 {
@@ -314,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_finds_everything_at_each_moment_of_its_growth() {
+    fn an_index_finds_everything_while_it_grows() {
         // Few distinct hashes, so that only `is_it` distinguishes most positions.
         let few = |at: u32| u64::from(at % 977).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let many = |at: u32| u64::from(at).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
@@ -331,13 +332,13 @@ mod tests {
     }
 
     #[test]
-    fn no_table_of_an_index_grows_beyond_what_is_moved_in_a_moment() {
+    fn no_table_of_an_index_grows_beyond_its_limit() {
         let mut random = fastrand::Rng::with_seed(7);
         let mut index = IncrementalIndex::default();
         for at in 0..200_000 {
             index.insert(random.u64(..), at);
             let fullest = index.tables.iter().map(HashTable::len).max().unwrap();
-            assert!(at % 100 != 0 || fullest < 3 * FULL, "{fullest} in one of {}", index.tables.len());
+            assert!(at % 100 != 0 || fullest < 3 * TABLE_SIZE, "{fullest} in one of {}", index.tables.len());
         }
     }
 }

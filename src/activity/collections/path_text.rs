@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_of_text_stays_as_it_is() {
+    fn a_utf_8_path_is_unchanged() {
         for text in ["/home/ops/ünï %20 \"x\".bin", "relative/a b.bin", "C:\\Users\\a.bin", "/file:/x", ""] {
             assert_eq!(text_of_path(Path::new(text)), text);
             assert_eq!(path_of_text(text), Path::new(text));
@@ -35,7 +35,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_path_that_is_no_text_comes_back_byte_by_byte() {
+    fn a_path_that_is_not_utf_8_is_restored_byte_by_byte() {
         use std::ffi::OsStr;
         use std::os::unix::ffi::OsStrExt as _;
         let path = Path::new(OsStr::from_bytes(b"/tmp/\xe4 100 %/a?b#\xff.bin"));

@@ -18,7 +18,7 @@ use super::pattern::Pattern;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum FieldCache {
     #[default]
-    Nothing,
+    Unknown,
     Found,
     NotFound,
 }
@@ -39,7 +39,7 @@ struct MatchCache {
 pub(crate) struct Matcher {
     filter: Filter,
     /// The cache of each part of the filter.
-    memory: Vec<MatchCache>,
+    caches: Vec<MatchCache>,
     /// The version of the interner (`Interner::version`) that the caches belong to.
     version: u64,
     buffer: String,
@@ -48,8 +48,8 @@ pub(crate) struct Matcher {
 impl Matcher {
     /// A matcher with empty caches.
     pub(crate) fn new(filter: Filter) -> Self {
-        let memory = filter.terms.iter().map(|_| MatchCache::default()).collect();
-        Self { filter, memory, version: 0, buffer: String::new() }
+        let caches = filter.terms.iter().map(|_| MatchCache::default()).collect();
+        Self { filter, caches, version: 0, buffer: String::new() }
     }
 
     pub(crate) fn filter(&self) -> &Filter {
@@ -58,29 +58,34 @@ impl Matcher {
 
     /// Whether a row matches the filter at a time.
     pub(crate) fn matches(&mut self, activity: &Activity<'_>, now: Timestamp) -> bool {
-        let Self { filter, memory, version, buffer } = self;
+        let Self { filter, caches, version, buffer } = self;
         if *version != activity.pool.version() {
             *version = activity.pool.version();
-            for memory in memory.iter_mut() {
+            for memory in caches.iter_mut() {
                 memory.shared.clear();
             }
         }
-        let mut parts = filter.terms.iter().zip(memory);
+        let mut parts = filter.terms.iter().zip(caches);
         parts.all(|(term, memory)| {
-            holds(term, activity, now, &mut Search { memory: Some(memory), buffer, whole: WholeTexts::default() })
+            evaluate(term, activity, now, &mut Search { cache: Some(memory), buffer, whole: WholeTexts::default() })
         })
     }
 }
 
 /// Evaluates without caches, also in complete texts of which the row has the beginning.
-pub(crate) fn without_memory(filter: &Filter, activity: &Activity<'_>, now: Timestamp, whole: WholeTexts<'_>) -> bool {
+pub(crate) fn evaluate_uncached(
+    filter: &Filter,
+    activity: &Activity<'_>,
+    now: Timestamp,
+    whole: WholeTexts<'_>,
+) -> bool {
     let mut buffer = String::new();
     let is_of = |whole: &&str, shown: &str| shown.strip_suffix('…').is_some_and(|cut| whole.starts_with(cut));
     let whole = WholeTexts {
         message: whole.message.filter(|whole| is_of(whole, &activity.whole_message())),
         context: whole.context.filter(|whole| is_of(whole, activity.whole_context())),
     };
-    let holds = |term| holds(term, activity, now, &mut Search { memory: None, buffer: &mut buffer, whole });
+    let holds = |term| evaluate(term, activity, now, &mut Search { cache: None, buffer: &mut buffer, whole });
     filter.terms.iter().all(holds)
 }
 
@@ -95,7 +100,7 @@ pub struct WholeTexts<'a> {
 
 /// The inputs of an evaluation.
 struct Search<'a> {
-    memory: Option<&'a mut MatchCache>,
+    cache: Option<&'a mut MatchCache>,
     buffer: &'a mut String,
     whole: WholeTexts<'a>,
 }
@@ -103,13 +108,13 @@ struct Search<'a> {
 impl Search<'_> {
     /// Whether a pattern matches a shared text.
     fn is_in_shared(&mut self, pattern: &Pattern, activity: &Activity<'_>, id: TextId) -> bool {
-        let Some(memory) = &mut self.memory else { return pattern.is_in(activity.pool.get(id), self.buffer) };
+        let Some(memory) = &mut self.cache else { return pattern.is_in(activity.pool.get(id), self.buffer) };
         let (known, at) = (&mut memory.shared, id.index());
         if known.len() <= at {
-            known.resize((at + 1).next_power_of_two(), FieldCache::Nothing);
+            known.resize((at + 1).next_power_of_two(), FieldCache::Unknown);
         }
         let Some(slot) = known.get_mut(at) else { return false };
-        if *slot == FieldCache::Nothing {
+        if *slot == FieldCache::Unknown {
             let found = pattern.is_in(activity.pool.get(id), self.buffer);
             *slot = if found { FieldCache::Found } else { FieldCache::NotFound };
         }
@@ -118,13 +123,13 @@ impl Search<'_> {
 
     /// Whether a pattern matches a status word.
     fn is_in_status(&mut self, pattern: &Pattern, status: Status) -> bool {
-        if let Some((last, found)) = self.memory.as_ref().and_then(|memory| memory.status)
+        if let Some((last, found)) = self.cache.as_ref().and_then(|memory| memory.status)
             && last == status
         {
             return found;
         }
         let found = pattern.is_in(&status.word(), self.buffer);
-        if let Some(memory) = &mut self.memory {
+        if let Some(memory) = &mut self.cache {
             memory.status = Some((status, found));
         }
         found
@@ -132,27 +137,27 @@ impl Search<'_> {
 
     /// Whether a pattern matches a kind word.
     fn is_in_kind(&mut self, pattern: &Pattern, kind: Kind) -> bool {
-        if let Some((last, found)) = self.memory.as_ref().and_then(|memory| memory.kind)
+        if let Some((last, found)) = self.cache.as_ref().and_then(|memory| memory.kind)
             && last == kind
         {
             return found;
         }
         let found = pattern.is_in(kind.word(), self.buffer);
-        if let Some(memory) = &mut self.memory {
+        if let Some(memory) = &mut self.cache {
             memory.kind = Some((kind, found));
         }
         found
     }
 }
 
-fn holds(term: &Term, activity: &Activity<'_>, now: Timestamp, search: &mut Search<'_>) -> bool {
+fn evaluate(term: &Term, activity: &Activity<'_>, now: Timestamp, search: &mut Search<'_>) -> bool {
     let is_so = match &term.test {
-        Test::Text(Some(field), pattern) => is_in(*field, pattern, activity, search),
+        Test::Text(Some(field), pattern) => matches_field(*field, pattern, activity, search),
         // Cheapest first.
         Test::Text(None, pattern) => {
             [Field::Message, Field::Label, Field::Context, Field::Id, Field::Status, Field::Kind]
                 .into_iter()
-                .any(|field| is_in(field, pattern, activity, search))
+                .any(|field| matches_field(field, pattern, activity, search))
         }
         Test::Empty(field) => text_of(*field, activity).is_empty(),
         Test::Status(names) => {
@@ -162,14 +167,14 @@ fn holds(term: &Term, activity: &Activity<'_>, now: Timestamp, search: &mut Sear
         Test::Kind(kinds) => kinds.contains(&activity.kind()),
         Test::Source(sources) => activity.source().is_some_and(|source| sources.contains(&source)),
         // A time of day is compared on the computer's clock.
-        Test::Since(TimeSpec::At(at) | TimeSpec::Day(_, at)) => activity.shown(activity.updated()) >= *at,
-        Test::Since(since) => activity.updated() >= since.moment(now),
+        Test::Since(TimeSpec::At(at) | TimeSpec::Day(_, at)) => activity.displayed(activity.updated()) >= *at,
+        Test::Since(since) => activity.updated() >= since.resolve(now),
         Test::Took(comparison, than) => activity.took(now).is_some_and(|took| comparison.holds(took, *than)),
     };
     is_so != term.not
 }
 
-fn is_in(field: Field, pattern: &Pattern, activity: &Activity<'_>, search: &mut Search<'_>) -> bool {
+fn matches_field(field: Field, pattern: &Pattern, activity: &Activity<'_>, search: &mut Search<'_>) -> bool {
     match field {
         Field::Message => match activity.data {
             _ if search.whole.message.is_some_and(|whole| pattern.is_in(whole, search.buffer)) => true,

@@ -36,7 +36,9 @@ impl fmt::Display for Term {
             Test::Kind(kinds) => list(f, "kind", kinds.iter().map(|kind| kind.word().to_lowercase())),
             Test::Source(sources) => list(f, "source", sources.iter().map(|source| source.word())),
             Test::Since(since) => write!(f, "since:{since}"),
-            Test::Took(comparison, than) => write!(f, "took:{}{}", comparison.sign(), super::names::span(*than)),
+            Test::Took(comparison, than) => {
+                write!(f, "took:{}{}", comparison.sign(), super::names::format_duration(*than))
+            }
         }
     }
 }

@@ -57,7 +57,7 @@ impl Filter {
     ///
     /// If it is not a valid filter: what is wrong, and where.
     pub fn parse_in(text: &str, zone: &TimeZone) -> Result<Self, FilterError> {
-        parse::read(text, zone).map(|terms| Self { terms })
+        parse::parse(text, zone).map(|terms| Self { terms })
     }
 
     /// Whether it matches every row.
@@ -72,7 +72,7 @@ impl Filter {
 
     /// Same with complete texts that the row may have only in part.
     pub fn matches_whole(&self, activity: &Activity<'_>, now: Timestamp, whole: WholeTexts<'_>) -> bool {
-        evaluate::without_memory(self, activity, now, whole)
+        evaluate::evaluate_uncached(self, activity, now, whole)
     }
 
     /// The matches in a text of a field (`None`: of any tested field), ascending and without overlap, for highlighting. Negated
@@ -108,7 +108,7 @@ impl Filter {
     }
 
     /// The next time after `now` at which its result for a row may change without a new message.
-    pub(crate) fn turns(&self, activity: &Activity<'_>, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn next_change(&self, activity: &Activity<'_>, now: Timestamp) -> Option<Timestamp> {
         const TICK: Duration = Duration::from_micros(1);
         let turn = |term: &Term| match &term.test {
             Test::Since(TimeSpec::Ago(age)) => Some(activity.updated().plus(*age).plus(TICK)),

@@ -77,7 +77,7 @@ pub(crate) fn like(name: &str) -> Option<&'static str> {
 }
 
 /// The field that a bare word resembles. This needs more similarity than before a colon, because words are many.
-pub(crate) fn begun(word: &str) -> Option<&'static str> {
+pub(crate) fn similar_to_word(word: &str) -> Option<&'static str> {
     let alike = |field: &str| field.len() > 2 && word.len() > 2 && field.get(..1) == word.get(..1);
     let exact = FIELDS.into_iter().find(|field| *field == word);
     exact.or_else(|| like(word).filter(|field| alike(field)))
@@ -105,7 +105,7 @@ impl StatusName {
                                             downloading, saved, link-expired, link-used, inline, gap, and open";
 
     /// Reads a word, ignoring case.
-    pub(crate) fn read(word: &str) -> Option<Self> {
+    pub(crate) fn parse(word: &str) -> Option<Self> {
         let word = word.to_lowercase();
         Some(match word.as_str() {
             "open" => Self::Open,
@@ -148,15 +148,15 @@ impl StatusName {
 }
 
 /// Reads a kind, ignoring case.
-pub(crate) fn kind(word: &str) -> Option<Kind> {
+pub(crate) fn parse_kind(word: &str) -> Option<Kind> {
     [Kind::Command, Kind::Data, Kind::Message, Kind::Gap]
         .into_iter()
         .find(|kind| kind.word().eq_ignore_ascii_case(word))
 }
 
 /// Reads a source, ignoring case.
-pub(crate) fn source(word: &str) -> Option<Evidence> {
-    [Evidence::Socket, Evidence::Enquiry, Evidence::Both]
+pub(crate) fn parse_source(word: &str) -> Option<Evidence> {
+    [Evidence::Socket, Evidence::StatusCheck, Evidence::Both]
         .into_iter()
         .find(|source| source.word().eq_ignore_ascii_case(word))
 }
@@ -165,10 +165,10 @@ pub(crate) fn source(word: &str) -> Option<Evidence> {
 const UNITS: [(u64, &str); 5] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
 
 /// The longest duration in milliseconds: a hundred years.
-const LONGEST_SPAN: u64 = 36_525 * 86_400_000;
+const MAX_DURATION: u64 = 36_525 * 86_400_000;
 
 /// Reads a duration such as `2s`, `500ms` or `1.5m`, to the millisecond.
-pub(crate) fn read_span(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| c.is_ascii_alphabetic())?;
     let (number, unit) = text.split_at_checked(digits)?;
     let (per_unit, _) = UNITS.into_iter().find(|(_, known)| known.eq_ignore_ascii_case(unit))?;
@@ -180,11 +180,11 @@ pub(crate) fn read_span(text: &str) -> Option<Duration> {
     }
     let of_part = part.parse::<u64>().ok()?.checked_mul(per_unit)? / 10_u64.pow(u32::try_from(part.len()).ok()?);
     let millis = whole.parse::<u64>().ok()?.checked_mul(per_unit)?.checked_add(of_part)?;
-    (millis <= LONGEST_SPAN).then(|| Duration::from_millis(millis))
+    (millis <= MAX_DURATION).then(|| Duration::from_millis(millis))
 }
 
 /// Writes a duration so that it is read back as the same.
-pub(crate) fn span(span: Duration) -> String {
+pub(crate) fn format_duration(span: Duration) -> String {
     let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     let (per_unit, unit) =
         UNITS.into_iter().find(|(per_unit, _)| millis > 0 && millis.is_multiple_of(*per_unit)).unwrap_or((1, "ms"));

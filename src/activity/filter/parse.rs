@@ -12,12 +12,12 @@ use super::names::{self, FIELDS, Field, StatusName};
 use super::pattern::Pattern;
 
 /// Maximum number of parts.
-const MOST: usize = 64;
+const MAX_TERMS: usize = 64;
 
 /// A problem and its position.
 type SyntaxError = (Range<usize>, Problem);
 
-pub(crate) fn read(text: &str, zone: &TimeZone) -> Result<Vec<Term>, FilterError> {
+pub(crate) fn parse(text: &str, zone: &TimeZone) -> Result<Vec<Term>, FilterError> {
     Ok(parts(text, zone)?.into_iter().map(|(_, term)| term).collect())
 }
 
@@ -61,8 +61,8 @@ impl<'a> Lexer<'a> {
             if self.rest().is_empty() {
                 return Ok(parts);
             }
-            if parts.len() == MOST {
-                return Err((from..self.text.len(), Problem::TooMany { most: MOST }));
+            if parts.len() == MAX_TERMS {
+                return Err((from..self.text.len(), Problem::TooMany { most: MAX_TERMS }));
             }
             let term = self.term()?;
             parts.push((from..self.at, term));
@@ -137,9 +137,13 @@ impl<'a> Lexer<'a> {
                 "since" => "since:10m",
                 _ => "took:>2s",
             }),
-            "status" => Ok(Test::Status(one_of(&value, range, field, StatusName::KNOWN, StatusName::read)?)),
-            "kind" => Ok(Test::Kind(one_of(&value, range, field, "command, data, message and gap", names::kind)?)),
-            "source" => Ok(Test::Source(one_of(&value, range, field, "socket, enquiry and both", names::source)?)),
+            "status" => Ok(Test::Status(one_of(&value, range, field, StatusName::KNOWN, StatusName::parse)?)),
+            "kind" => {
+                Ok(Test::Kind(one_of(&value, range, field, "command, data, message and gap", names::parse_kind)?))
+            }
+            "source" => {
+                Ok(Test::Source(one_of(&value, range, field, "socket, enquiry and both", names::parse_source)?))
+            }
             "since" => match TimeSpec::parse_in(&value, self.zone) {
                 Ok(since) => Ok(Test::Since(since)),
                 Err(no_time) => Err((range, Problem::NoTime(no_time))),
@@ -242,5 +246,5 @@ fn took(value: &str) -> Option<Test> {
     let signs = [Comparison::AtLeast, Comparison::AtMost, Comparison::Longer, Comparison::Shorter];
     let (comparison, span) =
         signs.into_iter().find_map(|comparison| Some((comparison, value.strip_prefix(comparison.sign())?)))?;
-    Some(Test::Took(comparison, names::read_span(span)?))
+    Some(Test::Took(comparison, names::parse_duration(span)?))
 }

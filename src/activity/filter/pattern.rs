@@ -9,9 +9,9 @@ use memchr::memmem::Finder;
 use super::error::Problem;
 
 /// Maximum memory of a compiled expression, in bytes.
-const LARGEST_REGEX: usize = 256 * 1024;
+const MAX_REGEX_SIZE: usize = 256 * 1024;
 /// Maximum nesting of an expression.
-const DEEPEST_REGEX: u32 = 50;
+const MAX_REGEX_DEPTH: u32 = 50;
 
 /// A run of characters or a regular expression.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ impl Pattern {
             return Err((0..0, Problem::Regex("it is empty".to_owned())));
         }
         // Parse it separately first, because only that reports the position of an error.
-        let mut parser = regex_syntax::ParserBuilder::new().nest_limit(DEEPEST_REGEX).build();
+        let mut parser = regex_syntax::ParserBuilder::new().nest_limit(MAX_REGEX_DEPTH).build();
         if let Err(error) = parser.parse(typed) {
             let (span, kind) = match &error {
                 regex_syntax::Error::Parse(error) => (Some(*error.span()), error.kind().to_string()),
@@ -59,9 +59,9 @@ impl Pattern {
         }
         let compiled = regex::RegexBuilder::new(typed)
             .case_insensitive(true)
-            .nest_limit(DEEPEST_REGEX)
-            .size_limit(LARGEST_REGEX)
-            .dfa_size_limit(LARGEST_REGEX)
+            .nest_limit(MAX_REGEX_DEPTH)
+            .size_limit(MAX_REGEX_SIZE)
+            .dfa_size_limit(MAX_REGEX_SIZE)
             .build();
         match compiled {
             Ok(compiled) => Ok(Self::Regex { typed: typed.into(), compiled }),

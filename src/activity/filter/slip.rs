@@ -15,9 +15,9 @@ pub struct Suggestion {
     /// The part as typed.
     pub typed: String,
     /// The suggested part, or a field's name and colon that need a value.
-    pub meant: String,
+    pub suggested: String,
     /// The whole filter with the suggestion in place of the part.
-    pub mended: String,
+    pub corrected: String,
     /// The end of the suggestion in `mended`, in characters.
     pub end: usize,
     /// Whether the part is searched as a word; otherwise the filter is invalid.
@@ -43,19 +43,19 @@ impl Suggestion {
         }
     }
 
-    fn new(text: &str, at: Range<usize>, meant: String, is_word: bool) -> Option<Self> {
+    fn new(text: &str, at: Range<usize>, suggested: String, is_word: bool) -> Option<Self> {
         let typed = text.get(at.clone())?.to_owned();
         let (before, after) = (text.get(..at.start)?, text.get(at.end..)?);
-        let mended = format!("{before}{meant}{after}");
-        let end = before.chars().count() + meant.chars().count();
-        Some(Self { typed, meant, mended, end, is_word })
+        let corrected = format!("{before}{suggested}{after}");
+        let end = before.chars().count() + suggested.chars().count();
+        Some(Self { typed, suggested, corrected, end, is_word })
     }
 
     /// The question to the operator, in sentences.
     pub fn question(&self) -> String {
-        let question = match self.meant.strip_suffix(':') {
+        let question = match self.suggested.strip_suffix(':') {
             Some(field) => format!("Did you mean the field {field}?"),
-            None => format!("Did you mean {}?", self.meant),
+            None => format!("Did you mean {}?", self.suggested),
         };
         if self.is_word { format!("“{}” is looked for as a word. {question}", self.typed) } else { question }
     }
@@ -65,7 +65,7 @@ impl Suggestion {
 fn of_word(text: &str, word: &Token<'_>, next: Option<&Token<'_>>) -> Option<(Range<usize>, String)> {
     let letters = word.text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(word.text.len());
     let (name, behind) = word.text.split_at_checked(letters)?;
-    let field = names::begun(&name.to_lowercase())?;
+    let field = names::similar_to_word(&name.to_lowercase())?;
     // A sign other than the colon, as in `status=failed`.
     if let Some(value) = behind.strip_prefix(['=', ';']) {
         return Some((word.at.clone(), format!("{field}:{value}")));
@@ -78,7 +78,7 @@ fn of_word(text: &str, word: &Token<'_>, next: Option<&Token<'_>>) -> Option<(Ra
         // A text field accepts any value, so only a sign shows that a field was meant.
         let is_meant = value.len() < next.text.len() || !names::is_text(field);
         let both = format!("{field}:{value}");
-        (is_meant && parse::read(&both, &TimeZone::UTC).is_ok()).then_some((word.at.start..next.at.end, both))
+        (is_meant && parse::parse(&both, &TimeZone::UTC).is_ok()).then_some((word.at.start..next.at.end, both))
     });
     Some(whole.unwrap_or_else(|| (word.at.clone(), format!("{field}:"))))
 }
@@ -93,13 +93,13 @@ mod tests {
 
     fn mended(text: &str) -> Option<(String, String)> {
         let suggestion = Suggestion::find(text)?;
-        let before: String = suggestion.mended.chars().take(suggestion.end).collect();
-        assert!(before.ends_with(&suggestion.meant), "{suggestion:?}");
-        Some((suggestion.question(), suggestion.mended))
+        let before: String = suggestion.corrected.chars().take(suggestion.end).collect();
+        assert!(before.ends_with(&suggestion.suggested), "{suggestion:?}");
+        Some((suggestion.question(), suggestion.corrected))
     }
 
     #[test]
-    fn what_looks_like_a_field_is_asked_about_and_put_right() {
+    fn a_word_that_resembles_a_field_gets_a_suggestion() {
         let word = |typed: &str, question: &str| format!("“{typed}” is looked for as a word. Did you mean {question}?");
         for (typed, question, right) in [
             ("stau", word("stau", "the field status"), "status:"),
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_meant_as_it_is_typed_raises_no_question() {
+    fn a_valid_filter_gets_no_suggestion() {
         for typed in [
             "",
             "owner",

@@ -23,7 +23,7 @@ const NOW: Timestamp = Timestamp(1_000_000_000_000);
 fn heard(seq: u64, seconds_ago: i64, raw: &str) -> Entry {
     let Incoming::Message(message) = parse_message(raw) else { panic!("not a message: {raw}") };
     let at = Timestamp(NOW.0 - seconds_ago * 1_000_000);
-    Entry { seq: Seq(seq), at, key: ActivityKey::of(&message), fact: Fact::Heard(message), raw: raw.into() }
+    Entry { seq: Seq(seq), at, key: ActivityKey::of(&message), fact: Fact::Received(message), raw: raw.into() }
 }
 
 fn done(seq: u64, key: ActivityKey, fact: Fact) -> Entry {
@@ -31,7 +31,7 @@ fn done(seq: u64, key: ActivityKey, fact: Fact) -> Entry {
 }
 
 /// Three commands and two data requests, named `a` to `e` in assertions.
-fn world() -> Activities {
+fn sample_activities() -> Activities {
     let command = |seq, ago, id: &str, status: i64, body: &str| {
         let data = serde_json::json!({"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": body});
         heard(seq, ago, &serde_json::json!({ "data": data }).to_string())
@@ -52,8 +52,8 @@ fn world() -> Activities {
         command(4, 20, "c-3", 2, "Command completed successfully"),
         data(5, 60, "d-4", "invoices/2026-Q1", "Collecting 3 parts"),
         data(6, 5, "e-5", "", "Collecting"),
-        done(7, key("c-3"), Fact::Done(label)),
-        done(8, key("c-3"), Fact::Enquired(StatusCheck::Known { status: CommandStatus::Succeeded, text: None })),
+        done(7, key("c-3"), Fact::Local(label)),
+        done(8, key("c-3"), Fact::StatusChecked(StatusCheck::Known { status: CommandStatus::Succeeded, text: None })),
     ] {
         activities.apply(&entry);
     }
@@ -80,8 +80,8 @@ fn found(activities: &Activities, typed: &str) -> String {
 }
 
 #[test]
-fn every_part_of_the_language_asks_what_it_says() {
-    let activities = world();
+fn every_part_of_the_language_matches_as_documented() {
+    let activities = sample_activities();
     for (typed, rows) in [
         ("", "abcde"),
         ("  ", "abcde"),
@@ -139,7 +139,7 @@ fn every_part_of_the_language_asks_what_it_says() {
 }
 
 #[test]
-fn a_mistake_is_a_sentence_at_its_place() {
+fn a_syntax_error_is_a_sentence_with_a_position() {
     for (typed, at, problem) in [
         ("ok -", 3..4, "minus"),
         ("ok \"never closed", 3..4, "quotation mark"),
@@ -182,7 +182,7 @@ fn a_mistake_is_a_sentence_at_its_place() {
 }
 
 #[test]
-fn what_is_found_is_marked_apart_and_in_its_own_field() {
+fn matches_are_highlighted_separately_and_only_in_their_field() {
     let marks = |typed: &str, field, text: &str| -> Vec<String> {
         let filter = Filter::parse(typed).unwrap();
         filter.marks(Some(field), text).into_iter().map(|range| text.get(range).unwrap().to_owned()).collect()
@@ -222,18 +222,18 @@ fn a_date_is_a_day_in_the_zone_that_the_table_shows() {
 }
 
 #[test]
-fn a_row_is_judged_anew_when_its_time_has_come() {
-    let activities = world();
+fn a_row_is_evaluated_again_when_its_time_comes() {
+    let activities = sample_activities();
     for (typed, row) in [("since:10m", 3), ("-since:10m", 3), ("took:>500s", 1), ("took:<301s", 1), ("took:<=8m", 1)] {
         let filter = Filter::parse(typed).unwrap();
         let activity = activities.get(RowId::nth(row)).unwrap();
-        let turn = filter.turns(&activity, NOW).unwrap_or_else(|| panic!("{typed} never turns"));
+        let turn = filter.next_change(&activity, NOW).unwrap_or_else(|| panic!("{typed} never turns"));
         let judged = |at| filter.matches(&activity, at);
         assert_eq!(judged(Timestamp(turn.0 - 1)), judged(NOW), "{typed} turned early");
         assert_ne!(judged(turn), judged(NOW), "{typed} has not turned");
     }
     let filter = Filter::parse("since:2026-01-01 status:failed took:>1s").unwrap();
-    assert_eq!(filter.turns(&activities.get(RowId::nth(0)).unwrap(), NOW), None, "what is settled never turns");
+    assert_eq!(filter.next_change(&activities.get(RowId::nth(0)).unwrap(), NOW), None, "what is settled never turns");
 }
 
 /// Texts that are likely to be filters.
@@ -251,8 +251,8 @@ fn typed() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn nothing_that_can_be_typed_panics(text in ".{0,60}", likely in typed()) {
-        let activities = world();
+    fn no_typed_filter_panics(text in ".{0,60}", likely in typed()) {
+        let activities = sample_activities();
         for text in [text, likely] {
             match Filter::parse(&text) {
                 Ok(filter) => {
@@ -268,7 +268,7 @@ proptest! {
     }
 
     #[test]
-    fn a_filter_is_read_back_as_it_was_written(text in prop_oneof![typed(), ".{0,40}"]) {
+    fn a_formatted_filter_parses_to_the_same_filter(text in prop_oneof![typed(), ".{0,40}"]) {
         if let Ok(filter) = Filter::parse(&text) {
             let written = filter.to_string();
             prop_assert_eq!(Filter::parse(&written), Ok(filter), "{} became {}", text, written);
@@ -303,9 +303,9 @@ fn text_beyond_what_a_row_shows_is_found() {
 }
 
 #[test]
-fn text_for_which_there_is_no_room_is_found_with_what_the_journal_has() {
+fn a_cut_text_is_found_with_the_journals_complete_text() {
     let mut activities = Activities::new(Duration::from_mins(10));
-    activities.keep_no_long_texts();
+    activities.drop_long_texts();
     let entry = failed(1, "a", "NEEDLE");
     activities.apply(&entry);
     assert!(activities.has_cut_texts());

@@ -13,7 +13,7 @@ use crate::protocol::counted;
 /// How long after a status check the socket may still deliver the outcome.
 const GRACE: Duration = Duration::from_secs(10);
 /// How long an undelivered outcome suggests a competing consumer.
-const SUSPECTED: Duration = Duration::from_hours(1);
+const SUSPICION_PERIOD: Duration = Duration::from_hours(1);
 
 /// What is known of an id now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct GapState {
     /// Number of data requests that were open during it.
     pub requests: usize,
     /// Number of those with an outcome since.
-    pub heard: usize,
+    pub requests_settled: usize,
     /// A competing consumer is suspected, so completeness is not claimed.
     pub suspected: bool,
 }
@@ -67,7 +67,17 @@ impl GapState {
         let (from, to, cause) = (gap.from, gap.to, gap.cause);
         if to.is_none() {
             let (open, requests) = open_now;
-            return Self { from, to, cause, open, recovered: 0, unknown: 0, requests, heard: 0, suspected: false };
+            return Self {
+                from,
+                to,
+                cause,
+                open,
+                recovered: 0,
+                unknown: 0,
+                requests,
+                requests_settled: 0,
+                suspected: false,
+            };
         }
         let (mut recovered, mut unknown) = (0, 0);
         for command in &gap.open {
@@ -90,7 +100,7 @@ impl GapState {
             recovered,
             unknown,
             requests,
-            heard: named + unnamed,
+            requests_settled: named + unnamed,
             suspected: false,
         }
     }
@@ -102,7 +112,7 @@ impl GapState {
 
     /// Whether the outcomes of all items known to have been open are known, and no message was lost that may have reported another.
     pub fn is_recovered(&self) -> bool {
-        let is_known = self.recovered == self.open && self.heard == self.requests;
+        let is_known = self.recovered == self.open && self.requests_settled == self.requests;
         self.to.is_some() && is_known && self.cause != GapCause::MessageLost
     }
 
@@ -118,7 +128,7 @@ impl GapState {
 
     /// Number of data requests that were open during it without an outcome since.
     pub fn requests_left(&self) -> usize {
-        self.requests.saturating_sub(self.heard)
+        self.requests.saturating_sub(self.requests_settled)
     }
 
     /// What it means, as the end of a sentence.
@@ -149,8 +159,8 @@ impl GapState {
             };
             parts.push(format!("{} of {} recovered{unknown}", self.recovered, self.open));
         }
-        if self.heard > 0 {
-            parts.push(format!("{} of {} heard", self.heard, counted(self.requests as u64, "data request")));
+        if self.requests_settled > 0 {
+            parts.push(format!("{} of {} heard", self.requests_settled, counted(self.requests as u64, "data request")));
         }
         if self.requests_left() > 0 {
             parts.push(format!("{} cannot be asked for", counted(self.requests_left() as u64, "data request")));
@@ -170,29 +180,29 @@ impl GapState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompetingConsumer {
     /// Number of such commands, at least 1.
-    pub unheard: usize,
+    pub undelivered: usize,
     /// Number of all commands with an outcome within the hour.
     pub of: usize,
 }
 
 impl CompetingConsumer {
-    /// Evaluates the result of [`crate::activity::Activities::unheard`] at a time; `settled` is the number of commands with an
+    /// Evaluates the result of [`crate::activity::Activities::undelivered_outcomes`] at a time; `settled` is the number of commands with an
     /// outcome within the hour.
     pub fn of(unheard: &[Timestamp], settled: usize, now: Timestamp) -> Option<Self> {
-        let unheard = unheard.iter().filter(|answered| is_suspicious(**answered, now)).count();
-        (unheard > 0).then_some(Self { unheard, of: settled.max(unheard) })
+        let undelivered = unheard.iter().filter(|answered| is_suspicious(**answered, now)).count();
+        (undelivered > 0).then_some(Self { undelivered, of: settled.max(undelivered) })
     }
 }
 
-/// When the evaluation of [`crate::activity::Activities::unheard`] changes with time alone.
-pub fn next_turn(unheard: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
-    let turns = unheard.iter().flat_map(|answered| [answered.plus(GRACE), answered.plus(SUSPECTED)]);
+/// When the evaluation of [`crate::activity::Activities::undelivered_outcomes`] changes with time alone.
+pub fn next_change(unheard: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
+    let turns = unheard.iter().flat_map(|answered| [answered.plus(GRACE), answered.plus(SUSPICION_PERIOD)]);
     turns.filter(|turn| *turn > now).min()
 }
 
 /// A command that the socket reported as pending, and whose outcome only a status check reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unheard {
+pub struct UndeliveredOutcome {
     /// When it was first seen.
     pub since: Timestamp,
     /// When the server answered.
@@ -221,7 +231,7 @@ impl Gaps {
 
     /// Whether a gap explains why an outcome was not received: a gap between its first sight and the answer, or one that starts
     /// while the socket might still have delivered it.
-    pub fn explain(&self, unheard: Unheard) -> bool {
+    pub fn explain(&self, unheard: UndeliveredOutcome) -> bool {
         let before = self.ends.partition_point(|(from, _)| *from <= unheard.answered.plus(GRACE));
         before.checked_sub(1).and_then(|last| self.ends.get(last)).is_some_and(|(_, end)| *end >= unheard.since)
     }
@@ -229,12 +239,12 @@ impl Gaps {
 
 /// Whether an undelivered outcome without an explaining gap suggests a competing consumer at a time.
 pub fn is_suspicious(answered: Timestamp, now: Timestamp) -> bool {
-    answered.plus(GRACE) <= now && now < answered.plus(SUSPECTED)
+    answered.plus(GRACE) <= now && now < answered.plus(SUSPICION_PERIOD)
 }
 
 /// The earliest answer that suggests a competing consumer at a time.
 pub(crate) fn suspected_from(now: Timestamp) -> Timestamp {
-    Timestamp(now.0.saturating_sub(i64::try_from(SUSPECTED.as_micros()).unwrap_or(i64::MAX)))
+    Timestamp(now.0.saturating_sub(i64::try_from(SUSPICION_PERIOD.as_micros()).unwrap_or(i64::MAX)))
 }
 
 /// From when completeness can be claimed again after an undelivered outcome; `None` while the socket may still deliver it.
@@ -267,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_does_not_know_is_not_recovered() {
+    fn a_command_unknown_to_the_server_is_not_recovered() {
         let state = GapState::of(&gap(Some(2_000_000), &["s1", "s2", "s3", "u1", "o1"], &[]), (7, 7), answer);
         assert_eq!((state.recovered, state.unknown, state.commands_left()), (3, 1, 1));
         assert_eq!(state.findings(), ["3 of 5 recovered, 1 unknown to the server"]);
@@ -279,15 +289,15 @@ mod tests {
     }
 
     #[test]
-    fn requests_that_are_counted_without_a_name_are_settled_once_nothing_is_open() {
+    fn unnamed_requests_are_settled_once_nothing_is_open() {
         let unnamed = Gap { requests: 3, ..gap(Some(2_000_000), &[], &["s1"]) };
         for (open_now, wanted) in [((1, 0), 1), ((0, 1), 1), ((0, 0), 3)] {
-            assert_eq!(GapState::of(&unnamed, open_now, answer).heard, wanted);
+            assert_eq!(GapState::of(&unnamed, open_now, answer).requests_settled, wanted);
         }
     }
 
     #[test]
-    fn while_another_client_is_likely_nothing_is_claimed() {
+    fn while_a_competing_consumer_is_suspected_completeness_is_not_claimed() {
         let state = GapState::of(&gap(Some(2_000_000), &["s1"], &[]), (0, 0), answer).while_suspected(true);
         assert!(state.is_recovered() && !state.is_complete());
         assert_eq!(state.meaning(), "acknowledgements may be missing");
@@ -295,11 +305,12 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_explains_what_was_not_heard_while_it_lasted_and_nothing_else() {
+    fn a_gap_explains_only_outcomes_that_were_missed_while_it_lasted() {
         let second = |n: i64| Timestamp(n * 1_000_000);
         let lasts = |from, to| Gap { from: second(from), to: Some(second(to)), ..gap(None, &[], &[]) };
         let gaps = Gaps::of([lasts(100, 110), lasts(40, 200), lasts(500, 510)].iter());
-        let explained = |since, answered| gaps.explain(Unheard { since: second(since), answered: second(answered) });
+        let explained =
+            |since, answered| gaps.explain(UndeliveredOutcome { since: second(since), answered: second(answered) });
         for (since, answered, wanted) in [
             (0, 20, false),
             (0, 30, true),
@@ -312,7 +323,7 @@ mod tests {
         ] {
             assert_eq!(explained(since, answered), wanted, "{since} to {answered}");
         }
-        assert!(!Gaps::default().explain(Unheard { since: second(0), answered: second(9) }));
+        assert!(!Gaps::default().explain(UndeliveredOutcome { since: second(0), answered: second(9) }));
         for (now, wanted) in [(109, false), (110, true), (3_699, true), (3_700, false)] {
             assert_eq!(is_suspicious(second(100), second(now)), wanted, "at {now}");
         }

@@ -6,9 +6,9 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OutcomeCounts {
     /// The socket delivered the outcome.
-    pub heard: usize,
+    pub received: usize,
     /// Only a status check reported the outcome.
-    pub enquired: usize,
+    pub status_checked: usize,
     /// The server was asked and does not know them.
     pub unknown: usize,
     /// The outcome is still expected.
@@ -20,31 +20,31 @@ pub struct OutcomeCounts {
 impl OutcomeCounts {
     /// Number of commands and data requests.
     pub fn all(&self) -> usize {
-        self.heard + self.enquired + self.unknown + self.open
+        self.received + self.status_checked + self.unknown + self.open
     }
 }
 
 /// The category of an activity in the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OutcomeSource {
-    Heard,
-    Enquired,
+    Received,
+    StatusChecked,
     Unknown,
     Open,
     Gap,
     /// A message that is no command or data request, which is not counted.
-    Outside,
+    NotCounted,
 }
 
 impl OutcomeCounts {
     fn slot(&mut self, standing: OutcomeSource) -> Option<&mut usize> {
         match standing {
-            OutcomeSource::Heard => Some(&mut self.heard),
-            OutcomeSource::Enquired => Some(&mut self.enquired),
+            OutcomeSource::Received => Some(&mut self.received),
+            OutcomeSource::StatusChecked => Some(&mut self.status_checked),
             OutcomeSource::Unknown => Some(&mut self.unknown),
             OutcomeSource::Open => Some(&mut self.open),
             OutcomeSource::Gap => Some(&mut self.gaps),
-            OutcomeSource::Outside => None,
+            OutcomeSource::NotCounted => None,
         }
     }
 
@@ -62,8 +62,8 @@ impl OutcomeCounts {
 
     pub(crate) fn plus(self, other: Self) -> Self {
         Self {
-            heard: self.heard + other.heard,
-            enquired: self.enquired + other.enquired,
+            received: self.received + other.received,
+            status_checked: self.status_checked + other.status_checked,
             unknown: self.unknown + other.unknown,
             open: self.open + other.open,
             gaps: self.gaps + other.gaps,
@@ -71,9 +71,9 @@ impl OutcomeCounts {
     }
 
     pub(crate) fn subtract(&mut self, other: Self) {
-        let Self { heard, enquired, unknown, open, gaps } = self;
-        *heard = heard.saturating_sub(other.heard);
-        *enquired = enquired.saturating_sub(other.enquired);
+        let Self { received, status_checked, unknown, open, gaps } = self;
+        *received = received.saturating_sub(other.received);
+        *status_checked = status_checked.saturating_sub(other.status_checked);
         *unknown = unknown.saturating_sub(other.unknown);
         *open = open.saturating_sub(other.open);
         *gaps = gaps.saturating_sub(other.gaps);

@@ -7,9 +7,9 @@ use crate::activity::time::timestamp::Timestamp;
 /// Number of minutes to show: a day, the longest range.
 pub(crate) const MINUTES: u32 = 1_440;
 /// Number of stored minutes at which those far from now are dropped.
-const ENOUGH: usize = 6 * MINUTES as usize;
+const PRUNE_AT: usize = 6 * MINUTES as usize;
 /// Maximum number of stored minutes, however many arrive between two calls of `prune`.
-pub(crate) const MOST: usize = 2 * ENOUGH;
+pub(crate) const MAX_MINUTES: usize = 2 * PRUNE_AT;
 
 /// Messages by minute. Each minute is counted separately, so an entry that a wrong clock put years away does not affect the others.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ impl Throughput {
         let minute = minute(at);
         if let Some(count) = self.counts.get_mut(&minute) {
             *count = count.saturating_add(1);
-        } else if self.counts.len() < MOST {
+        } else if self.counts.len() < MAX_MINUTES {
             self.counts.insert(minute, 1);
         }
     }
@@ -65,7 +65,7 @@ impl Throughput {
 /// Drops minutes that are far from now, if there are many. Two days stay on either side, since the clock may yet be corrected.
 pub(crate) fn prune<T>(minutes: &mut BTreeMap<i64, T>, now: Timestamp) {
     let (now, far) = (minute(now), i64::from(2 * MINUTES));
-    if minutes.len() > ENOUGH {
+    if minutes.len() > PRUNE_AT {
         minutes.retain(|minute, _| minute.abs_diff(now) <= far.unsigned_abs());
     }
 }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_counted_by_the_minute_in_any_order() {
+    fn messages_are_counted_per_minute_in_any_order() {
         let mut throughput = Throughput::default();
         for minute in [100, 102, 102, 101, 98, 40, 102] {
             throughput.count(at(minute));
@@ -102,12 +102,12 @@ mod tests {
     }
 
     #[test]
-    fn memory_stays_bounded_whatever_the_stamps() {
+    fn memory_stays_bounded_whatever_the_timestamps() {
         let mut throughput = Throughput::default();
         for minute in 0..100_000 {
             throughput.count(at(minute * 1_000));
         }
-        assert_eq!(throughput.counts.len(), MOST);
+        assert_eq!(throughput.counts.len(), MAX_MINUTES);
         throughput.prune(at(5_000_000));
         assert_eq!(throughput.last(at(5_000_000), 1), [1]);
         assert!(throughput.counts.len() < 10, "{}", throughput.counts.len());

@@ -27,7 +27,7 @@ fn a_gap_is_a_row_that_counts_what_was_recovered() {
     let state = |activities: &Activities| activities.gap(row).map(|gap| (gap.to, gap.recovered, gap.open)).unwrap();
     assert_eq!(state(&activities), (Some(Timestamp(9)), 0, 2));
     let known = StatusCheck::Known { status: CommandStatus::Failed, text: None };
-    activities.apply(&entry(5, ActivityKey::Command("a".into()), Fact::Enquired(known), ""));
+    activities.apply(&entry(5, ActivityKey::Command("a".into()), Fact::StatusChecked(known), ""));
     activities.apply(&command(6, "b", 2, ""));
     assert_eq!(state(&activities), (Some(Timestamp(9)), 2, 2));
     assert!(!activities.gap(row).unwrap().is_recovered(), "a data request was open too");
@@ -37,7 +37,7 @@ fn a_gap_is_a_row_that_counts_what_was_recovered() {
 }
 
 #[test]
-fn a_gap_that_lasts_counts_what_is_open_now() {
+fn an_ongoing_gap_counts_what_is_open_now() {
     let mut activities = applied(&[command(1, "a", 1, ""), data(2, "r", 0, "Collecting"), gap(3, "g", None, &[])]);
     let row = activities.find(&ActivityKey::Gap("g".into())).unwrap();
     let waiting =
@@ -57,7 +57,7 @@ fn part(seq: u64, to: Option<i64>, open: &[&str]) -> Entry {
 }
 
 #[test]
-fn a_gap_names_what_any_of_its_entries_names_whatever_their_order() {
+fn a_gap_names_the_ids_of_all_its_entries_in_any_order() {
     let entries = [
         command(1, "a", 1, ""),
         command(2, "b", 1, ""),
@@ -97,8 +97,8 @@ fn entries_of(id: &str, entries: &[Entry]) -> Vec<Entry> {
 }
 
 #[test]
-fn what_settles_unheard_over_a_live_connection_makes_another_client_likely_for_an_hour() {
-    let known = || Fact::Enquired(StatusCheck::Known { status: CommandStatus::Succeeded, text: None });
+fn an_undelivered_outcome_on_a_live_connection_suggests_a_competing_consumer_for_an_hour() {
+    let known = || Fact::StatusChecked(StatusCheck::Known { status: CommandStatus::Succeeded, text: None });
     let answered = |seq, id: &str| entry(seq, ActivityKey::Command(id.into()), known(), "");
     // Two entries are one second apart.
     let mut entries = vec![command(1, "before", 1, "")];
@@ -110,7 +110,7 @@ fn what_settles_unheard_over_a_live_connection_makes_another_client_likely_for_a
     }
     entries.push(command(8, "heard", 2, ""));
     // The socket never reported anything of this one, so a missing outcome proves nothing.
-    entries.push(entry(9, ActivityKey::Command("tracked".into()), Fact::Done(LocalEvent::Tracked), ""));
+    entries.push(entry(9, ActivityKey::Command("tracked".into()), Fact::Local(LocalEvent::Tracked), ""));
     for (seq, id) in [(40, "before"), (41, "taken"), (42, "slow"), (43, "tracked")] {
         entries.push(answered(seq, id));
     }
@@ -118,8 +118,8 @@ fn what_settles_unheard_over_a_live_connection_makes_another_client_likely_for_a
     let activities = applied(&entries);
     let second = |seq: i64| Timestamp(1_000_000_000 + seq * 1_000_000);
     let competing = |now| {
-        let competing = activities.competing_consumer(&activities.unheard(), now);
-        competing.map(|CompetingConsumer { unheard, of }| (unheard, of))
+        let competing = activities.competing_consumer(&activities.undelivered_outcomes(), now);
+        competing.map(|CompetingConsumer { undelivered, of }| (undelivered, of))
     };
     assert_eq!(competing(second(50)), None, "the socket may still say so");
     assert_eq!(competing(second(51)), Some((1, 5)), "only one was taken by somebody else");
@@ -135,7 +135,7 @@ fn gap_fact(from: Option<i64>, to: Option<i64>) -> Fact {
 
 /// REVIEW C29.
 #[test]
-fn a_batch_changes_only_the_gaps_that_name_something_of_it_and_those_that_last() {
+fn a_batch_changes_only_gaps_that_name_its_ids_and_ongoing_ones() {
     let named = |seq, id: &str, to: Option<i64>, open: &str| Entry {
         key: ActivityKey::Gap(id.into()),
         ..part(seq, to, &[open])
@@ -172,13 +172,13 @@ fn a_recovered_gap_is_checked_again_once_something_that_had_an_outcome_opens_aga
         activities.apply(&data(4, "r", 1, link));
         let row = activities.find(&ActivityKey::Gap("g".into())).unwrap();
         let mut recovered = RecoveredGaps::default();
-        recovered.follow(&activities);
+        recovered.refresh(&activities);
         recovered.set(row, activities.gap(row).unwrap().is_recovered());
         activities.apply(&command(6, "new", 1, ""));
-        recovered.follow(&activities);
+        recovered.refresh(&activities);
         assert!(recovered.contains(row), "something new is open");
         activities.apply(&again);
-        recovered.follow(&activities);
+        recovered.refresh(&activities);
         assert_eq!((recovered.contains(row), activities.gap(row).unwrap().is_recovered()), (!reopens, !reopens));
     }
 }

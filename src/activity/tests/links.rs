@@ -15,7 +15,7 @@ fn status(entries: &[Entry]) -> Status {
 }
 
 #[test]
-fn a_link_that_the_server_repeats_makes_no_row_ready_again_and_another_link_does() {
+fn a_repeated_link_does_not_make_a_row_ready_again_and_another_link_does() {
     for (ends, wanted) in [
         (vec![], Status::Downloading),
         (vec![not_saved(3, "r", DownloadFailure::Broken)], Status::Failed),
@@ -35,14 +35,14 @@ fn a_link_that_the_server_repeats_makes_no_row_ready_again_and_another_link_does
 }
 
 #[test]
-fn a_link_that_was_refused_at_its_first_get_is_not_said_to_be_used() {
+fn a_link_refused_at_its_first_get_is_not_shown_as_used() {
     let sentence = "The server answered with status 403: “No.” This monitor has not requested it before.";
     for (why, wanted) in [
         (DownloadFailure::Refused, Status::LinkExpired),
         (DownloadFailure::LinkExpired, Status::LinkExpired),
         (DownloadFailure::LinkUsed, Status::LinkUsed),
     ] {
-        let ended = did(3, "r", LocalEvent::NotSaved { why, sentence: sentence.to_owned(), part: None });
+        let ended = local_event(3, "r", LocalEvent::NotSaved { why, sentence: sentence.to_owned(), part: None });
         let activities = applied(&[link(1, "r"), fetching(2, "r"), ended]);
         let row = activities.get(RowId::nth(0)).expect("a row");
         assert_eq!((row.status(), row.message().as_ref()), (wanted, sentence));

@@ -17,7 +17,7 @@ const LIFETIME: Duration = Duration::from_mins(10);
 
 fn heard(seq: u64, raw: &str) -> Entry {
     let Incoming::Message(message) = parse(raw) else { panic!("not a message: {raw}") };
-    entry(seq, ActivityKey::of(&message), Fact::Heard(message), raw)
+    entry(seq, ActivityKey::of(&message), Fact::Received(message), raw)
 }
 
 fn entry(seq: u64, key: ActivityKey, fact: Fact, raw: &str) -> Entry {
@@ -40,7 +40,7 @@ fn data(seq: u64, id: &str, output_type: i64, body: &str) -> Entry {
 }
 
 fn repeated(seq: u64, id: &str) -> Entry {
-    let Entry { fact: Fact::Heard(message), key, raw, .. } = data(seq, id, 1, "https://h/…?auth=hidden") else {
+    let Entry { fact: Fact::Received(message), key, raw, .. } = data(seq, id, 1, "https://h/…?auth=hidden") else {
         panic!()
     };
     entry(seq, key, Fact::Repeated(message), &raw)
@@ -50,16 +50,16 @@ fn stream_ready(seq: u64, id: &str) -> Entry {
     heard(seq, &format!(r#"{{"data":{{"type":"STREAM-READY","requestId":"{id}"}}}}"#))
 }
 
-fn did(seq: u64, id: &str, deed: LocalEvent) -> Entry {
-    entry(seq, ActivityKey::Data(id.into()), Fact::Done(deed), "")
+fn local_event(seq: u64, id: &str, event: LocalEvent) -> Entry {
+    entry(seq, ActivityKey::Data(id.into()), Fact::Local(event), "")
 }
 
 fn not_saved(seq: u64, id: &str, why: DownloadFailure) -> Entry {
-    did(seq, id, LocalEvent::NotSaved { why, sentence: "It was not saved.".to_owned(), part: None })
+    local_event(seq, id, LocalEvent::NotSaved { why, sentence: "It was not saved.".to_owned(), part: None })
 }
 
 fn saved(seq: u64, id: &str) -> Entry {
-    did(
+    local_event(
         seq,
         id,
         LocalEvent::Saved {
@@ -71,7 +71,7 @@ fn saved(seq: u64, id: &str) -> Entry {
 }
 
 fn fetching(seq: u64, id: &str) -> Entry {
-    did(seq, id, LocalEvent::Fetching { to: "/home/ops/invoice.bin".to_owned(), part: None, links: Vec::new() })
+    local_event(seq, id, LocalEvent::Fetching { to: "/home/ops/invoice.bin".to_owned(), part: None, links: Vec::new() })
 }
 
 fn applied(entries: &[Entry]) -> Activities {
@@ -83,7 +83,7 @@ fn applied(entries: &[Entry]) -> Activities {
 }
 
 /// The visible state of every row, oldest first.
-fn seen(activities: &Activities) -> Vec<String> {
+fn visible_rows(activities: &Activities) -> Vec<String> {
     let now = Timestamp(9_000_000_000);
     (0..activities.len())
         .rev()
@@ -112,7 +112,7 @@ fn status_of(activities: &Activities, key: &ActivityKey) -> Status {
 }
 
 #[test]
-fn one_row_an_id_updated_in_place() {
+fn each_id_has_one_row_that_is_updated_in_place() {
     let activities = applied(&[
         command(1, "c-1", 1, "in flight"),
         command(2, "c-2", 1, ""),
@@ -128,7 +128,7 @@ fn one_row_an_id_updated_in_place() {
 }
 
 #[test]
-fn a_late_or_repeated_pending_covers_no_outcome() {
+fn a_late_or_repeated_pending_status_does_not_hide_an_outcome() {
     for (first, rest) in [(2, Status::Succeeded), (3, Status::Failed)] {
         let activities =
             applied(&[command(1, "c", first, "outcome"), command(2, "c", 1, "late"), command(3, "c", 9, "")]);
@@ -139,17 +139,17 @@ fn a_late_or_repeated_pending_covers_no_outcome() {
 }
 
 #[test]
-fn an_outcome_without_a_beginning_does_not_say_how_long_it_took() {
+fn an_outcome_without_a_start_has_no_duration() {
     let activities = applied(&[command(1, "c", 2, "done")]);
     assert_eq!(activities.get(RowId::nth(0)).unwrap().took(Timestamp(0)), None);
 }
 
 #[test]
-fn an_enquiry_settles_a_pending_command_and_unknown_is_not_failed() {
+fn a_status_check_settles_a_pending_command_and_unknown_is_not_failed() {
     let key = ActivityKey::Command("c".into());
-    let unknown = entry(2, key.clone(), Fact::Enquired(StatusCheck::Unknown), "");
+    let unknown = entry(2, key.clone(), Fact::StatusChecked(StatusCheck::Unknown), "");
     let known = StatusCheck::Known { status: CommandStatus::Succeeded, text: None };
-    let known = entry(3, key.clone(), Fact::Enquired(known), "");
+    let known = entry(3, key.clone(), Fact::StatusChecked(known), "");
     assert_eq!(status_of(&applied(&[command(1, "c", 1, ""), unknown.clone()]), &key), Status::Unknown);
     assert_eq!(status_of(&applied(&[command(1, "c", 1, ""), unknown.clone(), known]), &key), Status::Succeeded);
     assert_eq!(status_of(&applied(&[command(1, "c", 2, ""), unknown]), &key), Status::Succeeded);
@@ -214,7 +214,7 @@ fn a_link_expires_by_itself_and_only_once_counted() {
 }
 
 #[test]
-fn what_an_earlier_run_held_in_memory_is_not_offered() {
+fn data_that_an_earlier_run_held_in_memory_can_not_be_downloaded() {
     let link = "https://h/…?auth=hidden";
     let mut activities =
         applied(&[data(1, "a", 1, link), data(2, "b", 1, link), fetching(3, "b"), data(4, "c", 1, link)]);
@@ -225,12 +225,12 @@ fn what_an_earlier_run_held_in_memory_is_not_offered() {
 }
 
 #[test]
-fn a_link_of_an_earlier_run_that_the_journal_kept_is_offered_whichever_comes_first() {
+fn a_link_restored_from_the_journal_can_be_downloaded_in_either_order_of_events() {
     let link = "https://h/…?auth=hidden";
     for rows_first in [true, false] {
         let mut activities = Activities::new(Duration::from_mins(10));
         activities.set_live_from(Seq(10));
-        let keep = |activities: &mut Activities| activities.keep_links(&["a".into()]);
+        let keep = |activities: &mut Activities| activities.restore_links(&["a".into()]);
         if !rows_first {
             keep(&mut activities);
         }
@@ -247,8 +247,8 @@ fn a_link_of_an_earlier_run_that_the_journal_kept_is_offered_whichever_comes_fir
 }
 
 #[test]
-fn what_is_not_kept_is_marked_and_takes_its_place_when_it_is() {
-    let unkept = |offset: u64| Seq::FIRST_UNKEPT.0 + offset;
+fn an_unpersisted_row_is_marked_until_it_is_persisted() {
+    let unkept = |offset: u64| Seq::FIRST_UNPERSISTED.0 + offset;
     let facts = |seq: &dyn Fn(u64) -> u64| {
         let facts = [
             command(10, "old", 2, "done"),
@@ -265,13 +265,13 @@ fn what_is_not_kept_is_marked_and_takes_its_place_when_it_is() {
     }
     let marked = |activities: &Activities| -> Vec<String> {
         let rows = activities.order().iter().filter_map(|&row| activities.get_at(row));
-        rows.filter(|activity| !activity.is_kept()).map(|activity| activity.id().into_owned()).collect()
+        rows.filter(|activity| !activity.is_persisted()).map(|activity| activity.id().into_owned()).collect()
     };
     assert_eq!(marked(&activities), ["old", "data", "new", "gap"]);
     // All but the last are written; later entries get numbers after them.
-    activities.keep(Seq(unkept(0)), Seq(7), 4);
+    activities.remap(Seq(unkept(0)), Seq(7), 4);
     assert_eq!(marked(&activities), ["gap"]);
-    activities.keep(Seq(unkept(4)), Seq(11), 1);
+    activities.remap(Seq(unkept(4)), Seq(11), 1);
     assert!(marked(&activities).is_empty());
     activities.apply(&command(12, "later", 2, ""));
     let kept = facts(&|offset| 7 + offset);
@@ -287,7 +287,7 @@ fn what_is_not_kept_is_marked_and_takes_its_place_when_it_is() {
 }
 
 #[test]
-fn a_message_that_could_not_be_read_is_a_row() {
+fn an_unreadable_message_is_a_row() {
     let fact = Fact::Unreadable { reason: UnreadableReason::NotJson, size: 5 };
     let activities = applied(&[entry(1, ActivityKey::Message("m-1".into()), fact, "hello")]);
     let row = activities.get(RowId::nth(0)).unwrap();
@@ -295,13 +295,13 @@ fn a_message_that_could_not_be_read_is_a_row() {
 }
 
 #[test]
-fn a_long_message_is_cut_once() {
+fn a_long_message_is_shortened_once() {
     let activities = applied(&[command(1, "c", 2, &"é".repeat(100_000))]);
     assert_eq!(activities.get(RowId::nth(0)).unwrap().message().chars().count(), 201);
 }
 
 #[test]
-fn sizes_are_given_as_people_use_them() {
+fn sizes_are_written_in_readable_units() {
     for (size, words) in [
         (0, "0 B"),
         (999, "999 B"),
@@ -317,7 +317,7 @@ fn sizes_are_given_as_people_use_them() {
 }
 
 #[test]
-fn a_paused_view_stays_and_counts_what_waits() {
+fn a_paused_view_does_not_change_and_counts_new_rows() {
     let mut activities = applied(&[command(1, "a", 1, ""), command(2, "b", 1, "")]);
     let mut view = View::new();
     view.pause(&activities);
@@ -330,9 +330,10 @@ fn a_paused_view_stays_and_counts_what_waits() {
 }
 
 #[test]
-fn every_state_says_how_it_is_known_and_contradictions_are_told() {
+fn every_state_has_its_source_and_contradictions_are_marked() {
     let key = ActivityKey::Command("c".into());
-    let asked = |seq, status| entry(seq, key.clone(), Fact::Enquired(StatusCheck::Known { status, text: None }), "");
+    let asked =
+        |seq, status| entry(seq, key.clone(), Fact::StatusChecked(StatusCheck::Known { status, text: None }), "");
     let check = |entries: &[Entry]| {
         let activities = applied(entries);
         let row = activities.get(RowId::nth(0)).unwrap();
@@ -340,7 +341,7 @@ fn every_state_says_how_it_is_known_and_contradictions_are_told() {
     };
     let (pending, done) = (command(1, "c", 1, ""), command(2, "c", 2, ""));
     assert_eq!(check(&[pending.clone(), done.clone()]), (Some(Evidence::Socket), false));
-    assert_eq!(check(&[pending.clone(), asked(2, CommandStatus::Succeeded)]), (Some(Evidence::Enquiry), false));
+    assert_eq!(check(&[pending.clone(), asked(2, CommandStatus::Succeeded)]), (Some(Evidence::StatusCheck), false));
     assert_eq!(check(&[done.clone(), asked(3, CommandStatus::Succeeded)]), (Some(Evidence::Both), false));
     assert_eq!(check(&[done.clone(), asked(3, CommandStatus::Failed)]), (Some(Evidence::Both), true));
     assert_eq!(check(&[done, command(4, "c", 3, "")]), (Some(Evidence::Socket), true));
@@ -348,21 +349,21 @@ fn every_state_says_how_it_is_known_and_contradictions_are_told() {
 }
 
 #[test]
-fn the_ledger_adds_up() {
+fn the_outcome_counts_add_up() {
     let key = |id: &str| ActivityKey::Command(id.into());
     let known = StatusCheck::Known { status: CommandStatus::Succeeded, text: None };
     let activities = applied(&[
         command(1, "heard", 2, ""),
         command(2, "open", 1, ""),
-        entry(3, key("asked"), Fact::Enquired(known), ""),
-        entry(4, key("unknown"), Fact::Enquired(StatusCheck::Unknown), ""),
-        entry(5, key("tracked"), Fact::Done(LocalEvent::Tracked), ""),
+        entry(3, key("asked"), Fact::StatusChecked(known), ""),
+        entry(4, key("unknown"), Fact::StatusChecked(StatusCheck::Unknown), ""),
+        entry(5, key("tracked"), Fact::Local(LocalEvent::Tracked), ""),
         data(6, "ready", 1, "https://h/…?auth=hidden"),
         data(7, "preparing", 0, "Collecting"),
         gaps::gap(8, "g", None, &[]),
     ]);
-    let ledger = activities.ledger();
-    assert_eq!(ledger, OutcomeCounts { heard: 2, enquired: 1, unknown: 1, open: 3, gaps: 1 });
+    let ledger = activities.outcome_counts();
+    assert_eq!(ledger, OutcomeCounts { received: 2, status_checked: 1, unknown: 1, open: 3, gaps: 1 });
     assert_eq!(ledger.all() + ledger.gaps, activities.len());
 }
 
@@ -397,7 +398,7 @@ fn build(seq: u64, what: u8, id: u8) -> Entry {
         _ => entry(
             seq,
             ActivityKey::Command(id.as_str().into()),
-            Fact::Done(LocalEvent::Labelled { label: format!("label {seq}") }),
+            Fact::Local(LocalEvent::Labelled { label: format!("label {seq}") }),
             "",
         ),
     }
@@ -418,11 +419,11 @@ fn recounted(activities: &Activities) -> Vec<usize> {
 
 proptest! {
     #[test]
-    fn any_order_comes_to_the_same_end(facts in prop::collection::vec(any_fact(), 1..40), seed in any::<u64>()) {
+    fn entries_in_any_order_give_the_same_result(facts in prop::collection::vec(any_fact(), 1..40), seed in any::<u64>()) {
         let entries: Vec<Entry> = (1..).zip(&facts).map(|(seq, &(what, id))| build(seq, what, id)).collect();
         let mut shuffled = entries.clone();
         fastrand::Rng::with_seed(seed).shuffle(&mut shuffled);
-        prop_assert_eq!(seen(&applied(&entries)), seen(&applied(&shuffled)));
+        prop_assert_eq!(visible_rows(&applied(&entries)), visible_rows(&applied(&shuffled)));
     }
 
     #[test]
@@ -435,7 +436,7 @@ proptest! {
     }
 
     #[test]
-    fn a_view_that_follows_agrees_with_one_made_anew(
+    fn an_updated_view_equals_a_new_one(
         facts in prop::collection::vec(any_fact(), 1..60),
         seed in any::<u64>(),
         budget in 1_usize..8,
@@ -450,7 +451,7 @@ proptest! {
         for (count, entry) in entries.iter().enumerate() {
             activities.apply(entry);
             if count == entries.len() / 3 {
-                following.set_chip(StatusFilter::ORDER[status_filter]);
+                following.set_status_filter(StatusFilter::ORDER[status_filter]);
                 following.set_filter(Filter::parse(words).unwrap());
                 following.set_sort(sort);
             }
@@ -460,7 +461,7 @@ proptest! {
         }
         while following.refresh(&mut activities, budget) != Refresh::Done {}
         let mut anew = View::new();
-        anew.set_chip(StatusFilter::ORDER[status_filter]);
+        anew.set_status_filter(StatusFilter::ORDER[status_filter]);
         anew.set_filter(Filter::parse(words).unwrap());
         anew.set_sort(sort);
         while anew.refresh(&mut activities, 1_000) != Refresh::Done {}

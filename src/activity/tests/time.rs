@@ -42,7 +42,7 @@ const DAY: i64 = 24 * 60 * MINUTE;
 const NOON: Timestamp = Timestamp(1_000 * DAY);
 
 #[test]
-fn a_time_that_was_ahead_once_expires_nothing_after_it_was_put_right() {
+fn a_clock_that_was_ahead_expires_nothing_after_it_was_corrected() {
     for ahead in [120 * MINUTE, 2 * DAY, -120 * MINUTE, -2 * DAY] {
         let mut activities = Activities::new(LIFETIME);
         activities.expire(NOON);
@@ -60,7 +60,7 @@ fn a_time_that_was_ahead_once_expires_nothing_after_it_was_put_right() {
 }
 
 #[test]
-fn ends_that_a_server_told_by_its_clock_are_judged_by_the_server() {
+fn expiries_by_the_servers_clock_are_compared_with_the_servers_time() {
     let until = Timestamp(NOON.0 + 10 * MINUTE);
     let mut activities = Activities::new(LIFETIME);
     activities.set_reference(by(None));
@@ -83,10 +83,10 @@ fn ends_that_a_server_told_by_its_clock_are_judged_by_the_server() {
 }
 
 #[test]
-fn a_kept_link_of_an_earlier_run_expires_once_the_server_has_told_the_time() {
+fn a_restored_link_expires_once_the_server_has_sent_its_time() {
     let mut activities = Activities::new(LIFETIME);
     activities.set_live_from(Seq(2));
-    activities.keep_links(&["r".into()]);
+    activities.restore_links(&["r".into()]);
     activities.set_reference(by(None));
     activities.apply(&link(1, "r", NOON));
     activities.expire(Timestamp(NOON.0 + 2 * DAY));
@@ -98,7 +98,7 @@ fn a_kept_link_of_an_earlier_run_expires_once_the_server_has_told_the_time() {
 }
 
 #[test]
-fn an_entry_that_a_wrong_clock_stamped_blanks_no_chart() {
+fn an_entry_with_a_wrong_timestamp_does_not_empty_a_chart() {
     for wrong in [-800 * DAY, -2 * DAY, 2 * DAY, 800 * DAY] {
         let mut activities = Activities::new(LIFETIME);
         activities.expire(NOON);
@@ -117,7 +117,7 @@ fn an_entry_that_a_wrong_clock_stamped_blanks_no_chart() {
 proptest! {
     /// Whatever the time was meanwhile, the result equals that of a model with only the last time.
     #[test]
-    fn only_the_last_time_counts(
+    fn only_the_last_set_time_matters(
         steps in prop::collection::vec((any_fact(), prop::option::of(-3 * DAY..3 * DAY)), 1..60),
         end in prop_oneof![-2 * DAY..2 * DAY, 0..20 * MINUTE],
         live_from in 0_u64..20,
@@ -132,10 +132,10 @@ proptest! {
         let reference = TimeReference { server: offset, steady_from: Seq(live_from), ..TimeReference::EXACT };
         let (mut moved, mut still) = (Activities::new(LIFETIME), Activities::new(LIFETIME));
         let (mut following, mut anew) = (View::new(), View::new());
-        following.set_chip(StatusFilter::ORDER[status_filter]);
-        anew.set_chip(StatusFilter::ORDER[status_filter]);
+        following.set_status_filter(StatusFilter::ORDER[status_filter]);
+        anew.set_status_filter(StatusFilter::ORDER[status_filter]);
         still.set_live_from(Seq(live_from));
-        still.keep_links(&["id-1".into(), "id-2".into()]);
+        still.restore_links(&["id-1".into(), "id-2".into()]);
         still.set_reference(reference);
         still.expire(end);
         for (entry, (_, jump)) in entries.iter().zip(&steps) {
@@ -148,10 +148,10 @@ proptest! {
             }
         }
         moved.set_live_from(Seq(live_from));
-        moved.keep_links(&["id-1".into(), "id-2".into()]);
+        moved.restore_links(&["id-1".into(), "id-2".into()]);
         moved.set_reference(reference);
         prop_assert_eq!(moved.expire(end), still.expire(end));
-        prop_assert_eq!(seen(&moved), seen(&still));
+        prop_assert_eq!(visible_rows(&moved), visible_rows(&still));
         prop_assert_eq!(ready(&moved), ready(&still));
         let counts = |activities: &Activities| StatusFilter::ORDER.map(|status_filter| activities.counts().of(status_filter));
         prop_assert_eq!(counts(&moved), counts(&still));

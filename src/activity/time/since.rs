@@ -27,7 +27,7 @@ pub struct ParseTimeError;
 
 impl TimeSpec {
     /// The point in time.
-    pub fn moment(self, now: Timestamp) -> Timestamp {
+    pub fn resolve(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(moment) | Self::Day(_, moment) => moment,
             Self::Ago(age) => Timestamp(now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX))),
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn a_time_is_a_point_a_date_or_an_age() {
         let now = Timestamp::from_millis(1_000_000_000_000);
-        let read = |text: &str| TimeSpec::from_str(text).map(|since| since.moment(now).to_string());
+        let read = |text: &str| TimeSpec::from_str(text).map(|since| since.resolve(now).to_string());
         for (text, wanted) in [
             ("2026-03-01T12:00:00Z", "2026-03-01T12:00:00.000000Z"),
             ("2026-03-01T12:00:00+02:00", "2026-03-01T10:00:00.000000Z"),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_the_day_of_the_zone_it_is_read_in() {
+    fn a_date_is_a_day_in_the_zone_in_which_it_is_parsed() {
         for (zone, date, wanted) in [
             ("UTC", "2026-11-30", "2026-11-30T00:00:00.000000Z"),
             ("America/New_York", "2026-11-30", "2026-11-30T05:00:00.000000Z"),
@@ -137,11 +137,11 @@ mod tests {
             ("Pacific/Apia", "2026-11-30", "2026-11-29T11:00:00.000000Z"),
         ] {
             let since = TimeSpec::parse_in(date, &TimeZone::get(zone).unwrap()).unwrap();
-            assert_eq!(since.moment(Timestamp(0)).to_string(), wanted, "{date} in {zone}");
+            assert_eq!(since.resolve(Timestamp(0)).to_string(), wanted, "{date} in {zone}");
             assert_eq!(since.to_string(), date, "it is written as it was typed");
             let exact = TimeSpec::parse_in("2026-03-01T12:00:00+02:00", &TimeZone::get(zone).unwrap()).unwrap();
             assert_eq!(
-                exact.moment(Timestamp(0)).to_string(),
+                exact.resolve(Timestamp(0)).to_string(),
                 "2026-03-01T10:00:00.000000Z",
                 "an offset counts in any zone"
             );

@@ -13,27 +13,27 @@ pub struct TimeReference {
     /// Lower bound of how far the server's clock is ahead of it, in microseconds; `None` if unknown.
     pub server: Option<i64>,
     /// Whether a server reported its time, so that `server` is exact.
-    pub is_told: bool,
+    pub is_server_time_known: bool,
     /// The first entry stamped by it. Earlier ones were stamped by the clock of another run.
     pub steady_from: Seq,
 }
 
 impl TimeReference {
     /// For tests and tools with a single correct clock, which is also the server's.
-    pub const EXACT: Self = Self { ahead: 0, server: Some(0), is_told: true, steady_from: Seq(0) };
+    pub const EXACT: Self = Self { ahead: 0, server: Some(0), is_server_time_known: true, steady_from: Seq(0) };
 
     /// Converts a time to the server's clock, as a lower bound; `None` if nothing is known of that clock.
-    pub fn by_server(self, at: Timestamp) -> Option<Timestamp> {
+    pub fn to_server(self, at: Timestamp) -> Option<Timestamp> {
         self.server.map(|server| Timestamp(at.0.saturating_add(server)))
     }
 
     /// Converts a time of the server's clock to this one.
-    pub fn of_server(self, at: Timestamp) -> Option<Timestamp> {
+    pub fn server_to_local(self, at: Timestamp) -> Option<Timestamp> {
         self.server.map(|server| Timestamp(at.0.saturating_sub(server)))
     }
 
     /// Converts a time to this computer's clock as it is set now.
-    pub fn shown(self, at: Timestamp) -> Timestamp {
+    pub fn displayed(self, at: Timestamp) -> Timestamp {
         Timestamp(at.0.saturating_add(self.ahead))
     }
 }

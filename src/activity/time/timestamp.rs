@@ -26,7 +26,7 @@ impl Timestamp {
     }
 
     /// When a link expires that arrived at this time.
-    pub fn end_of(self, life: LinkExpiry) -> Self {
+    pub fn expiry_after(self, life: LinkExpiry) -> Self {
         match life {
             LinkExpiry::Until(until) => Self::from(until),
             LinkExpiry::For(lasting) => self.plus(lasting),

@@ -4,12 +4,12 @@
 use std::collections::VecDeque;
 
 use super::order::Slot;
-use super::ranked::{Compare, PIECE, Pieces};
+use super::ranked::{CHUNK_SIZE, Compare, Pieces};
 
 /// Number of slots sorted at once: well under a millisecond's work.
-const RUN: usize = 8 * 1024;
+const RUN_LENGTH: usize = 8 * 1024;
 /// Number of rows visible before all are sorted: more than a screenful.
-const SEEN: usize = 200;
+const PREVIEW_LENGTH: usize = 200;
 
 /// A list that is being sorted.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub(crate) struct Build {
     runs: VecDeque<Pieces>,
     merge: Option<Merge>,
     /// The first of those found so far, sorted.
-    seen: Vec<Slot>,
+    preview: Vec<Slot>,
     /// Number of rows found.
     found: usize,
     /// Number of rows moved by merging.
@@ -61,13 +61,14 @@ impl Build {
     pub(crate) fn add(&mut self, slot: Slot, compare: &impl Compare) {
         self.found += 1;
         self.gathered.push(slot);
-        let is_seen = self.seen.len() < SEEN || self.seen.last().is_some_and(|last| compare(&slot, last).is_lt());
+        let is_seen =
+            self.preview.len() < PREVIEW_LENGTH || self.preview.last().is_some_and(|last| compare(&slot, last).is_lt());
         if is_seen {
-            let at = self.seen.partition_point(|other| compare(other, &slot).is_lt());
-            self.seen.insert(at, slot);
-            self.seen.truncate(SEEN);
+            let at = self.preview.partition_point(|other| compare(other, &slot).is_lt());
+            self.preview.insert(at, slot);
+            self.preview.truncate(PREVIEW_LENGTH);
         }
-        if self.gathered.len() == RUN {
+        if self.gathered.len() == RUN_LENGTH {
             self.end_run(compare);
         }
     }
@@ -76,13 +77,13 @@ impl Build {
         let mut run = std::mem::take(&mut self.gathered);
         run.sort_unstable_by(compare);
         if !run.is_empty() {
-            self.runs.push_back(run.chunks(PIECE).map(<[Slot]>::to_vec).collect());
+            self.runs.push_back(run.chunks(CHUNK_SIZE).map(<[Slot]>::to_vec).collect());
         }
     }
 
     /// The visible rows so far.
-    pub(crate) fn seen(&self) -> &[Slot] {
-        &self.seen
+    pub(crate) fn preview(&self) -> &[Slot] {
+        &self.preview
     }
 
     /// Merges about `budget` slots, after the last row was added. Returns the whole list once it is sorted.
@@ -114,7 +115,7 @@ impl Build {
 
     /// The progress of merging, in thousandths.
     pub(crate) fn done(&self) -> usize {
-        let levels = (self.found / RUN + 1).next_power_of_two().trailing_zeros() as usize;
+        let levels = (self.found / RUN_LENGTH + 1).next_power_of_two().trailing_zeros() as usize;
         (self.moved * 1_000 / (self.found * levels).max(1)).min(1_000)
     }
 }
@@ -123,8 +124,8 @@ impl Merge {
     /// Moves up to `budget` slots; returns their number.
     fn step(&mut self, budget: usize, compare: &impl Compare) -> usize {
         let mut piece = match self.merged.back_mut() {
-            Some(last) if last.len() < PIECE => self.merged.pop_back().unwrap_or_default(),
-            _ => Vec::with_capacity(PIECE),
+            Some(last) if last.len() < CHUNK_SIZE => self.merged.pop_back().unwrap_or_default(),
+            _ => Vec::with_capacity(CHUNK_SIZE),
         };
         let mut moved = 0;
         while moved < budget {
@@ -140,8 +141,8 @@ impl Merge {
             }
             run.take();
             moved += 1;
-            if piece.len() == PIECE {
-                self.merged.push_back(std::mem::replace(&mut piece, Vec::with_capacity(PIECE)));
+            if piece.len() == CHUNK_SIZE {
+                self.merged.push_back(std::mem::replace(&mut piece, Vec::with_capacity(CHUNK_SIZE)));
             }
         }
         if !piece.is_empty() {

@@ -30,7 +30,7 @@ use ranked::Ranked;
 mod tests;
 
 /// Maximum number of evicted rows listed.
-const MOST_GONE: usize = 50_000;
+const MAX_EVICTED: usize = 50_000;
 
 /// The progress of a view after a refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,16 +63,16 @@ pub struct View {
     /// While sorting: the future `list`.
     build: Option<Build>,
     /// While sorting by texts that rows do not share: the texts of the slots.
-    kept: RefCell<Interner>,
+    texts: RefCell<Interner>,
     /// Rows that changed after sorting had passed them.
     late: BTreeSet<u32>,
     /// (time, row): when this row's filter result may change without a new message (e.g. `since:10m`).
-    turns: BTreeSet<(Timestamp, u32)>,
-    /// Whether a row is in `turns`, by slot in memory: each is there once.
-    turning: BitSet,
+    time_triggers: BTreeSet<(Timestamp, u32)>,
+    /// Whether a row is in `time_triggers`, by slot in memory: each is there once.
+    has_trigger: BitSet,
     pause: Option<Pause>,
     /// Evicted rows since the last query; `None` if there are too many to list.
-    gone: Option<Vec<RowId>>,
+    evicted: Option<Vec<RowId>>,
 }
 
 /// What is shown while the view is paused.
@@ -81,7 +81,7 @@ struct Pause {
     /// In the order of the table.
     rows: Vec<RowId>,
     /// Approximate number of them that were evicted since.
-    gone: usize,
+    evicted: usize,
     /// The newest row when the pause started.
     newest: Seq,
     /// Whether the filter or sort changed since: the rows are collected again, without those that came after the pause.
@@ -95,7 +95,7 @@ impl View {
     }
 
     /// Sets the status filter.
-    pub fn set_chip(&mut self, status_filter: StatusFilter) {
+    pub fn set_status_filter(&mut self, status_filter: StatusFilter) {
         if status_filter != self.status_filter {
             self.status_filter = status_filter;
             self.restart();
@@ -143,7 +143,7 @@ impl View {
     pub fn pause(&mut self, activities: &Activities) {
         if self.pause.is_none() {
             let newest = activities.order().back().map_or(Seq(0), |&row| activities.place(row));
-            self.pause = Some(Pause { rows: self.rows_until(activities, newest), gone: 0, newest, stale: false });
+            self.pause = Some(Pause { rows: self.rows_until(activities, newest), evicted: 0, newest, stale: false });
         }
     }
 
@@ -166,35 +166,35 @@ impl View {
     }
 
     /// The next time at which rows may appear or disappear without a message: refresh no later.
-    pub fn next_turn(&self) -> Option<Timestamp> {
-        self.turns.first().map(|&(at, _)| at)
+    pub fn next_change(&self) -> Option<Timestamp> {
+        self.time_triggers.first().map(|&(at, _)| at)
     }
 
     /// The rows evicted since the last call; `None` if there are too many to list.
-    pub fn take_gone(&mut self) -> Option<Vec<RowId>> {
-        self.gone.replace(Vec::new())
+    pub fn take_evicted(&mut self) -> Option<Vec<RowId>> {
+        self.evicted.replace(Vec::new())
     }
 
     /// Drops the state of evicted rows.
-    fn let_go(&mut self, activities: &Activities, changes: &Changes) {
-        for row in &changes.gone {
+    fn drop_evicted(&mut self, activities: &Activities, changes: &Changes) {
+        for row in &changes.evicted {
             // A row that reuses the slot has its own entry.
-            self.turning.set(row.slot, false);
+            self.has_trigger.set(row.slot, false);
         }
-        match &mut self.gone {
-            Some(gone) if !changes.everything && gone.len() < MOST_GONE => gone.extend_from_slice(&changes.gone),
-            gone if changes.everything || !changes.gone.is_empty() => *gone = None,
+        match &mut self.evicted {
+            Some(gone) if !changes.everything && gone.len() < MAX_EVICTED => gone.extend_from_slice(&changes.evicted),
+            gone if changes.everything || !changes.evicted.is_empty() => *gone = None,
             _ => {}
         }
         if let Some(pause) = &mut self.pause {
-            pause.gone += if changes.everything { pause.rows.len() } else { changes.gone.len() };
+            pause.evicted += if changes.everything { pause.rows.len() } else { changes.evicted.len() };
             // In arrival order the last rows are evicted first.
             while pause.rows.pop_if(|last| activities.get(*last).is_none()).is_some() {
-                pause.gone = pause.gone.saturating_sub(1);
+                pause.evicted = pause.evicted.saturating_sub(1);
             }
-            if pause.gone > pause.rows.len() / 16 {
+            if pause.evicted > pause.rows.len() / 16 {
                 pause.rows.retain(|row| activities.get(*row).is_some());
-                pause.gone = 0;
+                pause.evicted = 0;
             }
         }
     }
@@ -203,7 +203,7 @@ impl View {
     /// of the activities' last [`Activities::expire`].
     pub fn refresh(&mut self, activities: &mut Activities, budget: usize) -> Refresh {
         let changes = activities.take_changes();
-        self.let_go(activities, &changes);
+        self.drop_evicted(activities, &changes);
         let progress = if self.is_plain() {
             Refresh::Done
         } else {
@@ -212,14 +212,14 @@ impl View {
             } else {
                 self.follow(activities, &changes);
             }
-            self.go_on(activities, budget)
+            self.continue_scan(activities, budget)
         };
-        activities.hold_texts(self.build.is_some());
+        activities.set_texts_needed(self.build.is_some());
         if let Some(pause) = &self.pause
             && pause.stale
         {
             let (newest, stale) = (pause.newest, progress != Refresh::Done);
-            self.pause = Some(Pause { rows: self.rows_until(activities, newest), gone: 0, newest, stale });
+            self.pause = Some(Pause { rows: self.rows_until(activities, newest), evicted: 0, newest, stale });
         }
         progress
     }
@@ -229,7 +229,7 @@ impl View {
         match (&self.pause, &self.build) {
             (Some(pause), _) => pause.rows.len(),
             _ if self.is_plain() => activities.len(),
-            (None, Some(build)) => build.seen().len(),
+            (None, Some(build)) => build.preview().len(),
             (None, None) => self.list.len(),
         }
     }
@@ -244,7 +244,7 @@ impl View {
             return activities.order().get(from_oldest).and_then(|&row| activities.id(row));
         }
         let slot = match &self.build {
-            Some(build) => build.seen().get(index),
+            Some(build) => build.preview().get(index),
             None => self.list.get(index),
         };
         slot.and_then(|slot| activities.id(slot.row))
@@ -262,12 +262,12 @@ impl View {
             return (activities.order().get(at) == Some(&row)).then(|| activities.len() - 1 - at);
         }
         if let Some(build) = &self.build {
-            return build.seen().iter().position(|slot| slot.row == row);
+            return build.preview().iter().position(|slot| slot.row == row);
         }
         if !self.members.get(row) {
             return None;
         }
-        let sorting = Sorting { order: self.order, activities, kept: &self.kept };
+        let sorting = Sorting { order: self.order, activities, texts: &self.texts };
         self.list.position(&self.slot_of(row, place)?, &|a: &Slot, b: &Slot| sorting.compare(a, b))
     }
 
@@ -286,10 +286,10 @@ impl View {
         self.list = Ranked::default();
         self.members = BitSet::default();
         self.slots.clear();
-        self.kept = RefCell::default();
+        self.texts = RefCell::default();
         self.late.clear();
-        self.turns.clear();
-        self.turning = BitSet::default();
+        self.time_triggers.clear();
+        self.has_trigger = BitSet::default();
         self.scan = Some(Seq(u64::MAX));
         self.build = self.sort().map(|_| Build::default());
         if let Some(pause) = &mut self.pause {
@@ -304,7 +304,7 @@ impl View {
             return activities.order().iter().rev().filter_map(|&row| there(row)).collect();
         }
         match &self.build {
-            Some(build) => build.seen().iter().filter_map(|slot| there(slot.row)).collect(),
+            Some(build) => build.preview().iter().filter_map(|slot| there(slot.row)).collect(),
             None => self.list.iter().filter_map(|slot| there(slot.row)).collect(),
         }
     }
@@ -318,15 +318,15 @@ impl View {
     }
 
     /// Whether a row is to be shown. Notes when that may change with time alone.
-    fn lets_through(&mut self, activities: &Activities, id: u32) -> bool {
+    fn includes(&mut self, activities: &Activities, id: u32) -> bool {
         let Some(activity) = activities.get_at(id) else { return false };
         let now = activities.now();
         if self.filter().depends_on_time()
-            && !self.turning.get(id)
-            && let Some(turn) = self.filter().turns(&activity, now)
+            && !self.has_trigger.get(id)
+            && let Some(turn) = self.filter().next_change(&activity, now)
         {
-            self.turns.insert((turn, id));
-            self.turning.set(id, true);
+            self.time_triggers.insert((turn, id));
+            self.has_trigger.set(id, true);
         }
         (self.status_filter == StatusFilter::All || activity.status().status_filter() == self.status_filter)
             && self.matcher.matches(&activity, now)
@@ -349,9 +349,9 @@ impl View {
     /// Applies changed rows, and rows whose time has come.
     fn follow(&mut self, activities: &Activities, changes: &Changes) {
         let mut rows = changes.rows.clone();
-        while let Some(&(at, id)) = self.turns.first().filter(|(at, _)| *at <= activities.now()) {
-            self.turns.remove(&(at, id));
-            self.turning.set(id, false);
+        while let Some(&(at, id)) = self.time_triggers.first().filter(|(at, _)| *at <= activities.now()) {
+            self.time_triggers.remove(&(at, id));
+            self.has_trigger.set(id, false);
             rows.push((id, activities.place(id)));
         }
         if self.build.is_some() {
@@ -362,20 +362,20 @@ impl View {
             late.extend(rows.into_iter().map(|(id, _)| id).filter(|&id| is_scanned(id) || members.get(id)));
             return;
         }
-        self.put_right(activities, rows);
+        self.reposition(activities, rows);
     }
 
     /// Lists each of these rows at its right place, or not at all. Each comes with its earlier place in arrival order.
-    fn put_right(&mut self, activities: &Activities, rows: Vec<(u32, Seq)>) {
+    fn reposition(&mut self, activities: &Activities, rows: Vec<(u32, Seq)>) {
         if rows.is_empty() {
             return;
         }
         let mut to_insert = Vec::new();
-        let kept = RefCell::new(self.kept.take());
-        let sorting = Sorting { order: self.order, activities, kept: &kept };
+        let kept = RefCell::new(self.texts.take());
+        let sorting = Sorting { order: self.order, activities, texts: &kept };
         let compare = |a: &Slot, b: &Slot| sorting.compare(a, b);
         for (id, place_before) in rows {
-            let matches = self.lets_through(activities, id);
+            let matches = self.includes(activities, id);
             let slot = sorting.slot(id);
             let listed = self.members.get(id).then(|| self.slot_of(id, place_before)).flatten();
             if let Some(listed) = listed
@@ -397,19 +397,19 @@ impl View {
                 self.note(id, Some(slot));
             }
         }
-        self.list.settle();
-        self.kept = kept;
+        self.list.recount();
+        self.texts = kept;
     }
 
     /// Looks at up to `budget` rows since the last change of filter or sort, newest first; then sorts.
-    fn go_on(&mut self, activities: &Activities, budget: usize) -> Refresh {
+    fn continue_scan(&mut self, activities: &Activities, budget: usize) -> Refresh {
         let of = activities.len();
         let mut budget = budget;
         if let Some(scan) = self.scan {
             let end = activities.order().partition_point(|&row| activities.place(row) < scan);
             let start = end.saturating_sub(budget);
             budget -= end - start;
-            self.look_at(activities, start, end);
+            self.scan(activities, start, end);
             if self.scan.is_some() {
                 let looked_at = of - start;
                 return Refresh::Searching {
@@ -419,7 +419,7 @@ impl View {
             }
         }
         let Some(mut build) = self.build.take() else { return Refresh::Done };
-        let sorting = Sorting { order: self.order, activities, kept: &self.kept };
+        let sorting = Sorting { order: self.order, activities, texts: &self.texts };
         let Some(sorted) = build.merge(budget, &|a: &Slot, b: &Slot| sorting.compare(a, b)) else {
             let looked_at = of / 2 + of / 2 * build.done() / 1_000;
             self.build = Some(build);
@@ -427,21 +427,21 @@ impl View {
         };
         self.list = Ranked::of(sorted);
         let late = std::mem::take(&mut self.late);
-        self.put_right(activities, late.into_iter().map(|id| (id, activities.place(id))).collect());
+        self.reposition(activities, late.into_iter().map(|id| (id, activities.place(id))).collect());
         Refresh::Done
     }
 
     /// Looks at a range of rows in arrival order, from its newest end.
-    fn look_at(&mut self, activities: &Activities, start: usize, end: usize) {
+    fn scan(&mut self, activities: &Activities, start: usize, end: usize) {
         let order = activities.order();
-        let kept = RefCell::new(self.kept.take());
-        let sorting = Sorting { order: self.order, activities, kept: &kept };
+        let kept = RefCell::new(self.texts.take());
+        let sorting = Sorting { order: self.order, activities, texts: &kept };
         let compare = |a: &Slot, b: &Slot| sorting.compare(a, b);
         let mut found = Vec::new();
         let mut build = self.build.take();
         for id in order.range(start..end).rev().copied() {
             // A row that moved back in arrival order during the scan is already listed.
-            if self.members.get(id) || !self.lets_through(activities, id) {
+            if self.members.get(id) || !self.includes(activities, id) {
                 continue;
             }
             let slot = sorting.slot(id);
@@ -453,9 +453,9 @@ impl View {
             }
         }
         self.build = build;
-        self.kept = kept;
+        self.texts = kept;
         self.list.append(&found);
-        self.list.settle();
+        self.list.recount();
         self.scan = (start > 0).then(|| order.get(start).map(|&row| activities.place(row))).flatten();
     }
 }

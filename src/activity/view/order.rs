@@ -47,9 +47,9 @@ pub(crate) struct Slot {
 }
 
 /// The text is the row's id, which never changes.
-const ITS_ID: u32 = u32::MAX;
+const ID_TEXT: u32 = u32::MAX;
 /// Set if the view keeps the text, and rows do not share it.
-const KEPT: u32 = 1 << 31;
+const OWN_TEXT: u32 = 1 << 31;
 
 /// The sort order: a column, ascending or (`true`) descending; or arrival, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,7 +60,7 @@ pub(crate) struct Order(pub(crate) Option<(Column, bool)>);
 pub(crate) struct Sorting<'a> {
     pub(crate) order: Order,
     pub(crate) activities: &'a Activities,
-    pub(crate) kept: &'a RefCell<Interner>,
+    pub(crate) texts: &'a RefCell<Interner>,
 }
 
 impl Order {
@@ -76,7 +76,7 @@ impl Sorting<'_> {
         let place = self.activities.place(id);
         let Some((column, descending)) = self.order.0 else { return Order::arrival(id, place) };
         let (key, text) =
-            self.activities.get_at(id).map_or((0, 0), |activity| short_form(column, &activity, self.kept));
+            self.activities.get_at(id).map_or((0, 0), |activity| short_form(column, &activity, self.texts));
         Slot { key: if descending { !key } else { key }, place: place.0, text, row: id }
     }
 
@@ -87,18 +87,18 @@ impl Sorting<'_> {
 
     /// Compares what the short form does not decide.
     fn by_text(&self, a: &Slot, b: &Slot) -> Ordering {
-        let Some((_, descending)) = self.order.0.filter(|_| a.text != b.text || a.text == ITS_ID) else {
+        let Some((_, descending)) = self.order.0.filter(|_| a.text != b.text || a.text == ID_TEXT) else {
             return Ordering::Equal;
         };
-        let kept = self.kept.borrow();
+        let kept = self.texts.borrow();
         let order = self.text(a, &kept).cmp(&self.text(b, &kept));
         if descending { order.reverse() } else { order }
     }
 
     fn text<'t>(&'t self, slot: &Slot, kept: &'t Interner) -> Cow<'t, str> {
         match slot.text {
-            ITS_ID => self.activities.get_at(slot.row).map(|activity| activity.id()).unwrap_or_default(),
-            text if text & KEPT != 0 => Cow::Borrowed(kept.get(TextId::at(text & !KEPT))),
+            ID_TEXT => self.activities.get_at(slot.row).map(|activity| activity.id()).unwrap_or_default(),
+            text if text & OWN_TEXT != 0 => Cow::Borrowed(kept.get(TextId::at(text & !OWN_TEXT))),
             text => Cow::Borrowed(self.activities.text(TextId::at(text))),
         }
     }
@@ -115,7 +115,7 @@ fn short_form(column: Column, activity: &Activity<'_>, kept: &RefCell<Interner>)
         Column::FirstSeen => (ascending(activity.first_seen()), 0),
         Column::Source => (activity.source().map_or(0, |source| source as u64 + 1), 0),
         Column::Kind => (activity.kind() as u64, 0),
-        Column::Status => (rank(activity.status()), 0),
+        Column::Status => (status_rank(activity.status()), 0),
         Column::Took => {
             let took = activity.took(LATER);
             // Rows without a known start come first.
@@ -123,7 +123,7 @@ fn short_form(column: Column, activity: &Activity<'_>, kept: &RefCell<Interner>)
         }
         Column::Id => match activity.row.id {
             PackedId::Text(id) => shared(id),
-            PackedId::Uuid(_) => (beginning(&activity.id()), ITS_ID),
+            PackedId::Uuid(_) => (beginning(&activity.id()), ID_TEXT),
         },
         Column::Label => match activity.data {
             Some(data) if activity.label().is_empty() => shared(data.context.value),
@@ -132,7 +132,7 @@ fn short_form(column: Column, activity: &Activity<'_>, kept: &RefCell<Interner>)
         Column::Message if activity.data.is_none() => shared(activity.row.message),
         Column::Message => {
             let message = activity.message();
-            (beginning(&message), KEPT | number(kept.borrow_mut().intern(&message)))
+            (beginning(&message), OWN_TEXT | number(kept.borrow_mut().intern(&message)))
         }
     }
 }
@@ -152,7 +152,7 @@ fn beginning(text: &str) -> u64 {
 }
 
 /// The rank of a status among all by their words.
-fn rank(status: Status) -> u64 {
+fn status_rank(status: Status) -> u64 {
     let (rank, number) = match status {
         Status::Downloading => (0, 0),
         Status::Failed => (1, 0),

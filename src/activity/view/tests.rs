@@ -7,8 +7,8 @@ use crate::protocol::CommandStatus;
 
 use super::*;
 
-fn told(seq: u64, id: &str, status: CommandStatus, text: &str) -> Entry {
-    let fact = Fact::Enquired(StatusCheck::Known { status, text: Some(text.to_owned()) });
+fn command_entry(seq: u64, id: &str, status: CommandStatus, text: &str) -> Entry {
+    let fact = Fact::StatusChecked(StatusCheck::Known { status, text: Some(text.to_owned()) });
     let at = Timestamp(1_000_000_000_000 + i64::try_from(seq).unwrap() * 1_000);
     Entry { seq: Seq(seq), at, key: ActivityKey::Command(id.into()), fact, raw: "".into() }
 }
@@ -20,7 +20,7 @@ fn many(count: u64) -> Activities {
     for seq in 1..=count {
         let id = uuid::Uuid::from_u128(random.u128(..)).to_string();
         let status = if random.bool() { CommandStatus::Succeeded } else { CommandStatus::Failed };
-        activities.apply(&told(seq, &id, status, &format!("message {}", random.u8(..20))));
+        activities.apply(&command_entry(seq, &id, status, &format!("message {}", random.u8(..20))));
     }
     activities
 }
@@ -50,7 +50,7 @@ fn expected(activities: &Activities, filter: &str, sort: Option<(Column, bool)>)
 }
 
 #[test]
-fn many_rows_are_found_and_sorted_in_slices_while_more_come() {
+fn many_rows_are_found_and_sorted_in_slices_while_more_arrive() {
     let mut activities = many(60_000);
     let mut count = 60_000;
     for (filter, sort) in [
@@ -71,10 +71,10 @@ fn many_rows_are_found_and_sorted_in_slices_while_more_come() {
             slices += 1;
             if slices % 10 == 0 {
                 count += 1;
-                activities.apply(&told(count, &format!("new-{count}"), CommandStatus::Failed, "message 3"));
+                activities.apply(&command_entry(count, &format!("new-{count}"), CommandStatus::Failed, "message 3"));
                 let id = activities.get(RowId::nth(slices * 991 % 60_000)).unwrap().id().into_owned();
                 count += 1;
-                activities.apply(&told(count, &id, CommandStatus::Failed, "message 30"));
+                activities.apply(&command_entry(count, &id, CommandStatus::Failed, "message 30"));
             }
         }
         assert!(slices >= 60, "{slices} slices of 1,000 for 60,000 rows");
@@ -87,12 +87,12 @@ fn many_rows_are_found_and_sorted_in_slices_while_more_come() {
 }
 
 #[test]
-fn another_filter_in_a_pause_chooses_among_what_was_there() {
+fn a_new_filter_during_a_pause_selects_among_the_paused_rows() {
     let mut activities = many(10);
     let mut view = View::new();
     view.refresh(&mut activities, 100);
     view.pause(&activities);
-    activities.apply(&told(11, "new", CommandStatus::Failed, "message 1"));
+    activities.apply(&command_entry(11, "new", CommandStatus::Failed, "message 1"));
     view.refresh(&mut activities, 100);
     assert_eq!((view.len(&activities), view.waiting(&activities)), (10, 1));
     view.set_filter(Filter::parse("failed").unwrap());
@@ -105,20 +105,21 @@ fn another_filter_in_a_pause_chooses_among_what_was_there() {
 }
 
 #[test]
-fn older_rows_that_are_restored_do_not_wait() {
+fn older_restored_rows_are_shown_during_a_pause() {
     let mut activities = Activities::new(Duration::from_mins(10));
-    activities.apply(&told(10, "a", CommandStatus::Pending, ""));
+    activities.apply(&command_entry(10, "a", CommandStatus::Pending, ""));
     let mut view = View::new();
     view.pause(&activities);
-    activities.apply_restored(&[told(1, "old", CommandStatus::Pending, "")]);
-    activities.apply(&told(11, "new", CommandStatus::Pending, ""));
+    activities.apply_restored(&[command_entry(1, "old", CommandStatus::Pending, "")]);
+    activities.apply(&command_entry(11, "new", CommandStatus::Pending, ""));
     assert_eq!(view.waiting(&activities), 1);
 }
 
 #[test]
-fn rows_come_and_go_by_the_time_alone() {
+fn rows_appear_and_disappear_as_time_passes() {
     let mut activities = Activities::new(Duration::from_mins(10));
-    let (first, second) = (told(1, "a", CommandStatus::Pending, ""), told(5_000, "b", CommandStatus::Pending, ""));
+    let (first, second) =
+        (command_entry(1, "a", CommandStatus::Pending, ""), command_entry(5_000, "b", CommandStatus::Pending, ""));
     activities.apply(&first);
     activities.apply(&second);
     activities.expire(second.at);
@@ -127,7 +128,7 @@ fn rows_come_and_go_by_the_time_alone() {
         view.set_filter(Filter::parse(typed).unwrap());
         view.refresh(activities, 100);
         let before = view.len(activities);
-        let turn = view.next_turn().expect("a moment at which that changes");
+        let turn = view.next_change().expect("a moment at which that changes");
         assert!(turn > activities.now(), "{typed} turns at once, and so for ever");
         activities.expire(second.at.plus(Duration::from_secs(later)));
         view.refresh(activities, 100);

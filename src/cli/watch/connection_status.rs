@@ -16,7 +16,7 @@ enum ConnectionStatus {
     /// Joined since sign-in. If the connection drops, the engine reconnects.
     Joined,
     /// Only the operator can continue, with the reason.
-    Out(String),
+    Stopped(String),
 }
 
 /// The status of every watched profile.
@@ -51,7 +51,7 @@ impl ConnectionStatuses {
                 *before = ConnectionStatus::Joined;
                 self.joined = true;
             }
-            ConnectionState::TokenRefused { why } => *before = ConnectionStatus::Out(why.to_string()),
+            ConnectionState::TokenRefused { why } => *before = ConnectionStatus::Stopped(why.to_string()),
             ConnectionState::Reconnecting { why, .. } if *before != ConnectionStatus::Joined => {
                 *before = ConnectionStatus::Trying(Some(why.to_string()));
             }
@@ -68,8 +68,8 @@ impl ConnectionStatuses {
     }
 
     /// Records that a profile needs the operator.
-    pub(crate) fn out(&mut self, profile: ProfileId, why: String) {
-        self.profiles.insert(profile, ConnectionStatus::Out(why));
+    pub(crate) fn stopped(&mut self, profile: ProfileId, why: String) {
+        self.profiles.insert(profile, ConnectionStatus::Stopped(why));
     }
 
     /// The error to end with if every profile needs the operator.
@@ -77,7 +77,7 @@ impl ConnectionStatuses {
         let mut why = None;
         for standing in self.profiles.values() {
             match standing {
-                ConnectionStatus::Out(sentence) => why = Some(sentence.clone()),
+                ConnectionStatus::Stopped(sentence) => why = Some(sentence.clone()),
                 ConnectionStatus::Starting | ConnectionStatus::Trying(_) | ConnectionStatus::Joined => return None,
             }
         }
@@ -91,14 +91,14 @@ impl ConnectionStatuses {
         }
         let why = self.profiles.values().find_map(|standing| match standing {
             ConnectionStatus::Trying(why) => why.clone(),
-            ConnectionStatus::Starting | ConnectionStatus::Joined | ConnectionStatus::Out(_) => None,
+            ConnectionStatus::Starting | ConnectionStatus::Joined | ConnectionStatus::Stopped(_) => None,
         });
         Some(CliError::NotReached { seconds, why })
     }
 }
 
 /// A connection state in the same words as in the window.
-pub(crate) fn in_words(state: &ConnectionState) -> String {
+pub(crate) fn describe(state: &ConnectionState) -> String {
     match state {
         ConnectionState::SignedOut => "Signed out".to_owned(),
         ConnectionState::Connecting => "Connecting".to_owned(),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_when_every_profile_is_out_and_not_before() {
+    fn it_ends_when_every_profile_is_stopped_and_not_before() {
         let mut standings = ConnectionStatuses::default();
         assert!(standings.nothing_left().is_none(), "no profile is no reason to end");
         let (one, two) = (ProfileId::random(), ProfileId::random());
@@ -133,7 +133,7 @@ mod tests {
         standings.begin(two);
         standings.connection(one, &refused());
         assert!(standings.nothing_left().is_none(), "the other one was given up");
-        standings.out(two, "There is no token.".into());
+        standings.stopped(two, "There is no token.".into());
         assert_eq!(standings.nothing_left().unwrap().exit(), Exit::SignedOut);
     }
 

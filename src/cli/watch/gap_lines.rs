@@ -1,7 +1,7 @@
 //! The lines of gaps: one for each of their entries, and one more when the state of a gap has changed.
 //!
 //! While commands settle one by one, that is one line every [`PAUSE`] and one at the end. When many gaps change at once, for
-//! example because another client is suspected, at most [`MOST`] are printed together and the rest after the next pause.
+//! example because another client is suspected, at most [`MAX_REPRINTED`] are printed together and the rest after the next pause.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,18 +13,18 @@ use crate::settings::ProfileId;
 /// How long to wait after a gap's last line before printing it again, if it may change further.
 const PAUSE: Duration = Duration::from_secs(10);
 /// How many gaps are reprinted at most within [`PAUSE`].
-const MOST: usize = 20;
+const MAX_REPRINTED: usize = 20;
 
 type GapRow = (ProfileId, RowId);
 
 /// The gaps that were printed, and those that have changed since.
 #[derive(Default)]
 pub(crate) struct GapLines {
-    told: BTreeMap<GapRow, Told>,
+    printed: BTreeMap<GapRow, PrintedGap>,
     changed: BTreeSet<GapRow>,
     recovered: BTreeMap<ProfileId, RecoveredGaps>,
-    /// The last result of [`Activities::unheard`] for each profile.
-    unheard: BTreeMap<ProfileId, Vec<Timestamp>>,
+    /// The last result of [`Activities::undelivered_outcomes`] for each profile.
+    undelivered: BTreeMap<ProfileId, Vec<Timestamp>>,
     /// The profiles for which another client was suspected at the last check.
     suspected: BTreeSet<ProfileId>,
     /// When lines were last reprinted, and how many.
@@ -32,7 +32,7 @@ pub(crate) struct GapLines {
 }
 
 /// A gap as it was last printed.
-struct Told {
+struct PrintedGap {
     state: GapState,
     at: Timestamp,
 }
@@ -41,7 +41,7 @@ impl GapLines {
     /// Treats every gap that is known at the start as printed.
     pub(crate) fn begin(&mut self, all: &BTreeMap<ProfileId, Activities>, now: Timestamp) {
         for (profile, activities) in all {
-            self.unheard.insert(*profile, activities.unheard());
+            self.undelivered.insert(*profile, activities.undelivered_outcomes());
         }
         self.suspected = self.suspected_now(now);
         for (profile, activities) in all {
@@ -52,10 +52,10 @@ impl GapLines {
     }
 
     /// Notes that entries of these activities of a profile were applied.
-    pub(crate) fn note(&mut self, profile: ProfileId, activities: &Activities, keys: &[ActivityKey]) {
-        self.unheard.insert(profile, activities.unheard());
+    pub(crate) fn note_changes(&mut self, profile: ProfileId, activities: &Activities, keys: &[ActivityKey]) {
+        self.undelivered.insert(profile, activities.undelivered_outcomes());
         let recovered = self.recovered.entry(profile).or_default();
-        recovered.follow(activities);
+        recovered.refresh(activities);
         let changed = activities.gaps_changed_by(keys, recovered);
         self.changed.extend(changed.into_iter().map(|row| (profile, row)));
     }
@@ -68,13 +68,13 @@ impl GapLines {
         now: Timestamp,
     ) -> Option<GapState> {
         let state = self.state(all, (profile, row), now)?;
-        self.tell((profile, row), state.clone(), now);
+        self.set_printed((profile, row), state.clone(), now);
         Some(state)
     }
 
-    fn tell(&mut self, (profile, row): GapRow, state: GapState, at: Timestamp) {
+    fn set_printed(&mut self, (profile, row): GapRow, state: GapState, at: Timestamp) {
         self.recovered.entry(profile).or_default().set(row, state.is_recovered());
-        self.told.insert((profile, row), Told { state, at });
+        self.printed.insert((profile, row), PrintedGap { state, at });
     }
 
     /// The gaps to print again; with `all_changed`, every gap that has changed.
@@ -86,7 +86,7 @@ impl GapLines {
     ) -> Vec<(GapRow, GapState)> {
         let suspected = self.suspected_now(now);
         for profile in self.suspected.symmetric_difference(&suspected) {
-            self.changed.extend(self.told.keys().filter(|(of, _)| of == profile));
+            self.changed.extend(self.printed.keys().filter(|(of, _)| of == profile));
         }
         self.suspected = suspected;
         let (began, mut count) =
@@ -94,15 +94,15 @@ impl GapLines {
         let mut due = Vec::new();
         for gap in std::mem::take(&mut self.changed) {
             let Some(state) = self.state(all, gap, now) else { continue };
-            let told = self.told.get(&gap);
+            let told = self.printed.get(&gap);
             if told.is_some_and(|told| told.state == state) {
                 continue;
             }
             let has_waited = told.is_none_or(|told| now.since(told.at) >= PAUSE || now < told.at);
-            let is_due = count < MOST && (has_waited || is_over(&state));
+            let is_due = count < MAX_REPRINTED && (has_waited || is_over(&state));
             if is_due || all_changed {
                 count += 1;
-                self.tell(gap, state.clone(), now);
+                self.set_printed(gap, state.clone(), now);
                 due.push((gap, state));
             } else {
                 self.changed.insert(gap);
@@ -115,11 +115,11 @@ impl GapLines {
     }
 
     /// When to check again even if nothing arrives.
-    pub(crate) fn next_look(&self, now: Timestamp) -> Option<Duration> {
+    pub(crate) fn next_check(&self, now: Timestamp) -> Option<Duration> {
         if !self.changed.is_empty() {
             return Some(PAUSE / 10);
         }
-        let turns = self.unheard.values().filter_map(|unheard| completeness::next_turn(unheard, now));
+        let turns = self.undelivered.values().filter_map(|unheard| completeness::next_change(unheard, now));
         turns.min().map(|turn| turn.since(now))
     }
 
@@ -129,11 +129,11 @@ impl GapLines {
     }
 
     fn is_suspected(&self, profile: ProfileId, now: Timestamp) -> bool {
-        self.unheard.get(&profile).is_some_and(|unheard| CompetingConsumer::of(unheard, 0, now).is_some())
+        self.undelivered.get(&profile).is_some_and(|unheard| CompetingConsumer::of(unheard, 0, now).is_some())
     }
 
     fn suspected_now(&self, now: Timestamp) -> BTreeSet<ProfileId> {
-        self.unheard.keys().copied().filter(|profile| self.is_suspected(*profile, now)).collect()
+        self.undelivered.keys().copied().filter(|profile| self.is_suspected(*profile, now)).collect()
     }
 }
 

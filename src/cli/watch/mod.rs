@@ -36,15 +36,15 @@ use model::{Model, ProfileFilter};
 use printer::Printer;
 
 /// How long another process may hold the journal before it counts as running. `track` holds it briefly.
-const MOMENT: Duration = Duration::from_secs(1);
-/// The pause between two checks within [`MOMENT`].
-const MOMENT_LOOK: Duration = Duration::from_millis(20);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+/// The pause between two checks within [`LOCK_TIMEOUT`].
+const LOCK_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 /// How often the journal of another process is checked for changes.
-const LOOK: Duration = Duration::from_millis(250);
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 /// The longest wait if nothing is expected.
-const A_DAY: Duration = Duration::from_hours(24);
+const MAX_WAIT: Duration = Duration::from_hours(24);
 /// How many checks pass between two attempts to take over.
-const LOOKS_BEFORE_TAKEOVER: u32 = 4;
+const CHECKS_BEFORE_TAKEOVER: u32 = 4;
 
 /// Creates an engine, given the waker for its listener and where tokens are kept.
 pub type MakeOptions<'a> = dyn Fn(Waker, Tokens) -> EngineOptions + 'a;
@@ -61,7 +61,7 @@ pub enum Tokens {
 /// What to watch, and with what.
 pub struct Setup<'a> {
     /// The arguments of `watch`.
-    pub wanted: Watch,
+    pub arguments: Watch,
     /// The name given with `--profile`.
     pub profile: Option<String>,
     /// The folders of the settings and of the journal.
@@ -89,7 +89,7 @@ pub fn run(setup: Setup<'_>) -> Result<(), CliError> {
         // A signal or the end of the output cancels everything else, including a line that waits for its reader.
         let outcome = tokio::select! {
             biased;
-            signal = signals::asked_to_end() => signal.map_err(CliError::System),
+            signal = signals::wait_for_end() => signal.map_err(CliError::System),
             stopped = printer.stopped() => stopped,
             outcome = Box::pin(watcher.watch()) => outcome,
         };
@@ -111,7 +111,7 @@ struct Watcher<'a> {
     end: crate::activity::Seq,
     lines: mpsc::Sender<String>,
     /// The engine, if this process runs it.
-    live: Option<EngineSource>,
+    engine_source: Option<EngineSource>,
     /// Whether everything requested has been printed.
     done: bool,
 }
@@ -125,22 +125,22 @@ impl<'a> Watcher<'a> {
             guest.check()?;
         }
         let names = ProfileNames::of(&settings, guest.as_ref());
-        let whose = whose(&setup, guest.as_ref(), &settings, &names)?;
+        let whose = watched_profiles(&setup, guest.as_ref(), &settings, &names)?;
         let memory = (settings.preferences.link_lifetime(), settings.preferences.rows_in_memory());
-        let typed = setup.wanted.filter.as_ref().map(ToString::to_string);
+        let typed = setup.arguments.filter.as_ref().map(ToString::to_string);
         if let Some(slip) = typed.as_deref().and_then(Suggestion::find) {
-            super::say(&slip.question());
+            super::print_status(&slip.question());
         }
         let (model, end) =
-            Model::new(setup.directories.data(), whose, setup.wanted.clone(), (memory, setup.clock.clone()))?;
-        Ok(Self { setup, guest, settings, names, model, end, lines, live: None, done: false })
+            Model::new(setup.directories.data(), whose, setup.arguments.clone(), (memory, setup.clock.clone()))?;
+        Ok(Self { setup, guest, settings, names, model, end, lines, engine_source: None, done: false })
     }
 
     /// Watches until there is nothing left to watch.
     async fn watch(&mut self) -> Result<(), CliError> {
         self.begin().await?;
-        let trouble = self.remember().await?;
-        if let Some(lines) = self.model.reached_before(&self.names)? {
+        let trouble = self.read_history().await?;
+        if let Some(lines) = self.model.lines_reached_before(&self.names)? {
             self.print(lines).await;
             self.done = true;
             return Ok(());
@@ -150,36 +150,36 @@ impl<'a> Watcher<'a> {
         }
         let mut looks = 0_u32;
         loop {
-            if self.read_news().await? {
+            if self.read_new_entries().await? {
                 return Ok(());
             }
-            if let Some(live) = &mut self.live {
-                let look = self.model.next_gap_look().unwrap_or(A_DAY);
+            if let Some(live) = &mut self.engine_source {
+                let look = self.model.next_gap_check().unwrap_or(MAX_WAIT);
                 tokio::select! {
                     waited = live.wait(&mut self.names, &mut self.model) => waited?,
                     () = tokio::time::sleep(look) => {}
                 }
                 continue;
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(CHECK_INTERVAL).await;
             looks += 1;
-            if looks.is_multiple_of(LOOKS_BEFORE_TAKEOVER) && self.take_over()? {
-                super::say("The other Privicore Monitor has ended: this one connects now.");
+            if looks.is_multiple_of(CHECKS_BEFORE_TAKEOVER) && self.take_over()? {
+                super::print_status("The other Privicore Monitor has ended: this one connects now.");
             }
         }
     }
 
-    /// Starts the engine, or reports that another process has held the journal for longer than [`MOMENT`].
+    /// Starts the engine, or reports that another process has held the journal for longer than [`LOCK_TIMEOUT`].
     async fn begin(&mut self) -> Result<(), CliError> {
-        let deadline = Instant::now() + MOMENT;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
         while !self.take_over()? {
             if Instant::now() >= deadline {
-                super::say(
+                super::print_status(
                     "Another Privicore Monitor holds the journal: its events are shown, and no connection is opened.",
                 );
                 return Ok(());
             }
-            tokio::time::sleep(MOMENT_LOOK).await;
+            tokio::time::sleep(LOCK_CHECK_INTERVAL).await;
         }
         Ok(())
     }
@@ -187,11 +187,11 @@ impl<'a> Watcher<'a> {
     /// Reads what the journal had at the start, while the engine already receives; newer entries are read afterwards. If
     /// nothing can be watched any more, returns that error instead of failing, because the awaited outcome may still be in the
     /// journal.
-    async fn remember(&mut self) -> Result<Option<CliError>, CliError> {
+    async fn read_history(&mut self) -> Result<Option<CliError>, CliError> {
         let mut trouble = None;
-        while self.model.remember(self.end)? {
-            if let Some(live) = self.live.as_mut().filter(|_live| trouble.is_none()) {
-                trouble = live.look(&mut self.names, &mut self.model).err();
+        while self.model.read_history(self.end)? {
+            if let Some(live) = self.engine_source.as_mut().filter(|_live| trouble.is_none()) {
+                trouble = live.poll(&mut self.names, &mut self.model).err();
             }
             tokio::task::yield_now().await;
         }
@@ -199,18 +199,18 @@ impl<'a> Watcher<'a> {
     }
 
     /// Prints the journal's new entries. Returns whether the exit condition is met.
-    async fn read_news(&mut self) -> Result<bool, CliError> {
+    async fn read_new_entries(&mut self) -> Result<bool, CliError> {
         loop {
             let learn = || {
                 let mut names = self.names.clone();
                 // If the settings can't be read at this moment (for example during an edit), the profile is shown by its id.
                 if let Ok(settings) = Store::peek(&self.setup.directories) {
-                    names.learn(&settings);
+                    names.add_settings(&settings);
                 }
                 names
             };
             let mut names = self.names.clone();
-            let news = self.model.news(&mut names, learn)?;
+            let news = self.model.read_new_entries(&mut names, learn)?;
             self.names = names;
             self.print(news.lines).await;
             if news.reached {
@@ -253,36 +253,36 @@ impl<'a> Watcher<'a> {
         };
         match EngineSource::start(make, self.guest.clone(), &self.settings, self.setup.profile.as_deref()) {
             Ok(live) => {
-                self.live = Some(live);
+                self.engine_source = Some(live);
                 Ok(true)
             }
-            Err(EngineError::Journal(JournalError::Held { .. })) => Ok(false),
+            Err(EngineError::Journal(JournalError::Locked { .. })) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Leaves every channel and prints what arrived until then.
     async fn end(&mut self) {
-        let Some(live) = self.live.take() else { return };
+        let Some(live) = self.engine_source.take() else { return };
         live.stop();
         if self.done {
             return;
         }
         let last = async {
-            if let Err(error) = self.read_news().await {
-                super::say(&error.to_string());
+            if let Err(error) = self.read_new_entries().await {
+                super::print_status(&error.to_string());
             }
             let lines = self.model.changed_gaps(&self.names, true);
             self.print(lines).await;
         };
-        if tokio::time::timeout(LOOK, last).await.is_err() {
+        if tokio::time::timeout(CHECK_INTERVAL, last).await.is_err() {
             tracing::debug!("nobody reads the last lines");
         }
     }
 }
 
 /// The profiles whose events are printed.
-fn whose(
+fn watched_profiles(
     setup: &Setup<'_>,
     guest: Option<&EnvProfile>,
     settings: &Settings,
@@ -295,13 +295,13 @@ fn whose(
             if !setup.sandbox && !held()? {
                 return Err(CliError::NoProfile);
             }
-            ProfileFilter::Everybody
+            ProfileFilter::All
         }
-        (None, None) => ProfileFilter::Everybody,
+        (None, None) => ProfileFilter::All,
         (Some(name), None) => match names.find(name) {
             Some(profile) => ProfileFilter::Only([profile].into()),
             None if settings.profiles.is_empty() && !setup.sandbox && !held()? => return Err(CliError::NoProfile),
-            None if setup.sandbox => ProfileFilter::Everybody,
+            None if setup.sandbox => ProfileFilter::All,
             None => return Err(CliError::UnknownProfile(name.clone())),
         },
     })

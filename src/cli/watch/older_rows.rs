@@ -28,7 +28,7 @@ impl OlderRows {
     }
 
     /// Requests rows of a profile, in addition to the awaited ones.
-    pub(crate) fn want(&mut self, profile: ProfileId, keys: impl Iterator<Item = ActivityKey>) {
+    pub(crate) fn request(&mut self, profile: ProfileId, keys: impl Iterator<Item = ActivityKey>) {
         let awaited = self.awaited.iter().filter(|(of, _)| *of == profile).map(|(_, key)| key.clone());
         let wanted: BTreeSet<_> = keys.chain(awaited).collect();
         if !wanted.is_empty() {
@@ -71,8 +71,8 @@ pub(crate) fn awaited(
         ExitCondition::Final(id) => {
             keys.extend(profiles.iter().flat_map(|profile| keys_of(id).map(|key| (*profile, key))));
         }
-        ExitCondition::Label(wanted) => archive.ours_before(before, |profile, entry| {
-            if let Fact::Done(LocalEvent::Labelled { label }) = entry.fact
+        ExitCondition::Label(wanted) => archive.local_entries_before(before, |profile, entry| {
+            if let Fact::Local(LocalEvent::Labelled { label }) = entry.fact
                 && profiles.contains(&profile)
             {
                 // The newest label counts.
@@ -94,7 +94,7 @@ pub(crate) fn keys_of(id: &str) -> [ActivityKey; 2] {
 
 /// Rows with entries before `purged_before` that the journal no longer has. Checks gaps, and activities that also have later
 /// entries.
-pub(crate) fn gone(
+pub(crate) fn purged(
     archive: &ReadOnlyJournal,
     activities: &Activities,
     purged_before: Seq,

@@ -10,9 +10,9 @@ use crate::cli::error::CliError;
 
 /// Batches of lines that may wait for the reader. When the queue is full, reading from the journal pauses. The engine continues
 /// to journal meanwhile, and the lines follow later.
-const WAITING: usize = 4;
+const QUEUE: usize = 4;
 /// How long the last lines may take to write.
-const LAST_LINES: Duration = Duration::from_secs(1);
+const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A handle to the thread that writes to standard output.
 pub(crate) struct Printer {
@@ -23,7 +23,7 @@ pub(crate) struct Printer {
 impl Printer {
     /// Starts the thread.
     pub(crate) fn start() -> Result<Self, CliError> {
-        let (lines, mut waiting) = mpsc::channel::<String>(WAITING);
+        let (lines, mut waiting) = mpsc::channel::<String>(QUEUE);
         let (end, ended) = oneshot::channel();
         let write = move || {
             let mut out = io::stdout();
@@ -49,17 +49,17 @@ impl Printer {
     /// Waits until the reader has closed the pipe (`Ok`) or writing has failed (`Err`).
     pub(crate) async fn stopped(&mut self) -> Result<(), CliError> {
         tokio::select! {
-            outcome = &mut self.ended => judge(outcome.unwrap_or(Ok(()))),
-            () = reader_gone() => Ok(()),
+            outcome = &mut self.ended => ignore_closed_pipe(outcome.unwrap_or(Ok(()))),
+            () = pipe_closed() => Ok(()),
         }
     }
 
-    /// Writes the remaining lines, for at most [`LAST_LINES`].
+    /// Writes the remaining lines, for at most [`FINISH_TIMEOUT`].
     pub(crate) async fn finish(self) -> Result<(), CliError> {
         let Self { lines, ended } = self;
         drop(lines);
-        match tokio::time::timeout(LAST_LINES, ended).await {
-            Ok(outcome) => judge(outcome.unwrap_or(Ok(()))),
+        match tokio::time::timeout(FINISH_TIMEOUT, ended).await {
+            Ok(outcome) => ignore_closed_pipe(outcome.unwrap_or(Ok(()))),
             Err(_slow) => {
                 tracing::warn!("the last lines were not read in time");
                 Ok(())
@@ -69,7 +69,7 @@ impl Printer {
 }
 
 /// A closed pipe is not an error: the reader has seen enough.
-fn judge(outcome: io::Result<()>) -> Result<(), CliError> {
+fn ignore_closed_pipe(outcome: io::Result<()>) -> Result<(), CliError> {
     match outcome {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(error)),
         Ok(()) | Err(_) => Ok(()),
@@ -78,7 +78,7 @@ fn judge(outcome: io::Result<()>) -> Result<(), CliError> {
 
 /// Waits until the other end of the pipe is closed, which otherwise only the next write would show. Never returns if standard
 /// output is a file, or if the system can't report it.
-fn reader_gone() -> impl Future<Output = ()> {
+fn pipe_closed() -> impl Future<Output = ()> {
     #[cfg(target_os = "linux")]
     return async {
         use std::os::fd::AsFd as _;

@@ -41,8 +41,8 @@ pub(crate) async fn request_token(
 /// What may be wrong with a user name or a password that was refused.
 #[expect(clippy::disallowed_methods, reason = "nothing of the password is told")]
 fn suspicious_input(username: &str, password: &SecretString) -> Option<(&'static str, &'static str)> {
-    let of_password = pasted::oddity(password.expose_secret()).map(|odd| ("password", odd));
-    of_password.or_else(|| Some(("user name", pasted::oddity(username)?)))
+    let of_password = pasted::describe_oddity(password.expose_secret()).map(|odd| ("password", odd));
+    of_password.or_else(|| Some(("user name", pasted::describe_oddity(username)?)))
 }
 
 async fn obtain_token(

@@ -27,7 +27,7 @@ pub(crate) fn start_timer(
     ends: &TokenExpiry,
 ) -> Option<ExpiryTimer> {
     let now = context.clocks.now().at;
-    let now = ends.server_now.or_else(|| context.clocks.reference().by_server(now)).unwrap_or(now);
+    let now = ends.server_now.or_else(|| context.clocks.reference().to_server(now)).unwrap_or(now);
     let life = ends.at?.since(now);
     let (watch, given_up) = oneshot::channel::<()>();
     let task = run_timer(context.clone(), profile, credentials_number, life);

@@ -390,12 +390,12 @@ impl RestClient {
     fn token_expiry(&self, expiry: Expiry, server_now: Option<Timestamp>, token: &AuthorizationToken) -> TokenExpiry {
         let now = || {
             let here = self.clocks.now().at;
-            server_now.or_else(|| self.clocks.reference().by_server(here)).unwrap_or(here)
+            server_now.or_else(|| self.clocks.reference().to_server(here)).unwrap_or(here)
         };
         let (at, unreadable) = match expiry {
             Expiry::Unstated => (None, None),
             Expiry::At(at) => (Some(Timestamp::from(at)), None),
-            Expiry::In(life) => (Some(now().end_of(LinkExpiry::For(life))), None),
+            Expiry::In(life) => (Some(now().expiry_after(LinkExpiry::For(life))), None),
             Expiry::Unreadable(said) => (None, Some(redact::text(&said, &[token.expose()]).into_owned())),
         };
         TokenExpiry { at, server_now, unreadable }

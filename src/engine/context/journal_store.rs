@@ -67,7 +67,7 @@ impl JournalStore {
         secrets: Secrets,
     ) -> Result<Vec<Entry>, NotAppended> {
         if !secrets.originals.is_empty() && !self.sealing().is_on() {
-            secrets.mark_unkept(&mut entries);
+            secrets.mark_unstored(&mut entries);
         }
         #[cfg(test)]
         {
@@ -96,7 +96,7 @@ impl JournalStore {
 async fn notify(journal: Journal, event_sender: EventSender, reason: PersistentReason, at: Timestamp) {
     let sentence = reason.to_string();
     event_sender.send_notice(Notice::new(Severity::Warning, None, reason));
-    if let Err(error) = journal.keep_notice(PersistedNotice { profile: None, at, sentence }).await {
+    if let Err(error) = journal.save_notice(PersistedNotice { profile: None, at, sentence }).await {
         tracing::warn!(%error, "a notice will not be told again at the next start");
     }
 }

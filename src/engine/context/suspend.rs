@@ -44,7 +44,7 @@ pub(crate) async fn watch(context: EngineContext, boot_id: Option<String>) {
         let now = context.clocks.now();
         let reference = context.clocks.reference();
         if kept != Some(reference) || now.since(kept_at) >= SAVE_INTERVAL {
-            let kept_now = context.journal_store.keep_clock(context.clocks.to_kept(boot_id.as_deref())).await;
+            let kept_now = context.journal_store.save_clock(context.clocks.to_kept(boot_id.as_deref())).await;
             if kept_now.is_ok() {
                 (kept, kept_at) = (Some(reference), now);
             }

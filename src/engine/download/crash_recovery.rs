@@ -23,7 +23,7 @@ impl LeftBehind {
     /// Evaluates the entries of a request, in ascending order.
     pub(crate) fn add_entries(&mut self, entries: &[Entry]) {
         for entry in entries.iter().rev() {
-            if let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact) {
+            if let (ActivityKey::Data(request), Fact::Local(deed)) = (&entry.key, &entry.fact) {
                 self.add_event(request, deed);
             }
         }
@@ -68,8 +68,8 @@ impl CrashRecovery {
         let Self { left_behind: LeftBehind { requested, interrupted, unacknowledged, .. }, used } = self;
         for request in used.repeated {
             let sentence = LinkError::AlreadyClaimed.to_string();
-            let used = Fact::Done(LocalEvent::NotSaved { why: DownloadFailure::LinkUsed, sentence, part: None });
-            if journal_writer.record(Entry::ours((context.clock)(), ActivityKey::Data(request), used)).await.is_err() {
+            let used = Fact::Local(LocalEvent::NotSaved { why: DownloadFailure::LinkUsed, sentence, part: None });
+            if journal_writer.record(Entry::local((context.clock)(), ActivityKey::Data(request), used)).await.is_err() {
                 return;
             }
         }
@@ -89,10 +89,10 @@ impl CrashRecovery {
             let Some((mut sentence, kept)) = kept.await else { continue };
             sentence.push_str(&next_step(kept.as_deref(), can_request));
             let part = kept.as_deref().map(text_of_path);
-            let entry = Entry::ours(
+            let entry = Entry::local(
                 (context.clock)(),
                 ActivityKey::Data(request),
-                Fact::Done(LocalEvent::NotSaved { why: DownloadFailure::Broken, sentence, part }),
+                Fact::Local(LocalEvent::NotSaved { why: DownloadFailure::Broken, sentence, part }),
             );
             if journal_writer.record(entry).await.is_err() {
                 return;

@@ -94,7 +94,7 @@ impl DataRequester {
             Err(error) => return self.warn(NoticeReason::RequestUnreadable(error.into())),
         };
         let known = history.entries.into_iter().rev().find_map(|entry| match entry.fact {
-            Fact::Done(LocalEvent::Requested(requested)) => Some(requested),
+            Fact::Local(LocalEvent::Requested(requested)) => Some(requested),
             _ => None,
         });
         let Some(Requested { token, file_name, context, size, .. }) = known else {
@@ -107,7 +107,7 @@ impl DataRequester {
     /// Records a request. Returns whether the next one can follow.
     async fn record(&self, answer: RequestedData, stored: StoredData, again: Option<RequestId>) -> bool {
         let RequestedData { request, command } = answer;
-        let entry = |key, deed| Entry::ours((self.context.clock)(), key, Fact::Done(deed));
+        let entry = |key, deed| Entry::local((self.context.clock)(), key, Fact::Local(deed));
         let StoredData { token, context, file_name, size, .. } = stored;
         let requested = Requested { token, file_name, context, size, command: command.clone(), again };
         let mut entries = vec![entry(ActivityKey::Data(request), LocalEvent::Requested(requested))];

@@ -407,7 +407,7 @@ impl DownloadJob {
 
     /// Records an event. Returns whether it is in the journal.
     async fn record(&self, event: LocalEvent) -> bool {
-        let entry = Entry::ours((self.context.clock)(), ActivityKey::Data(self.request.clone()), Fact::Done(event));
+        let entry = Entry::local((self.context.clock)(), ActivityKey::Data(self.request.clone()), Fact::Local(event));
         self.journal_writer.record(entry).await.is_ok()
     }
 }

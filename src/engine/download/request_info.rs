@@ -36,7 +36,7 @@ impl RequestInfo {
         for entry in history {
             known.span = Some((known.span.map_or(entry.seq, |(first, _)| first), entry.seq));
             match entry.fact {
-                Fact::Heard(Message::Data(report)) => {
+                Fact::Received(Message::Data(report)) => {
                     if let Some(context) = report.context {
                         known.context = context;
                     }
@@ -44,7 +44,7 @@ impl RequestInfo {
                         known.inline = Some(text);
                     }
                 }
-                Fact::Done(LocalEvent::Requested(Requested { token, file_name, context, size, .. })) => {
+                Fact::Local(LocalEvent::Requested(Requested { token, file_name, context, size, .. })) => {
                     known.name = file_name;
                     if known.context.is_empty() {
                         known.context = context;
@@ -52,12 +52,12 @@ impl RequestInfo {
                     known.token = Some(token);
                     known.size = size;
                 }
-                Fact::Done(LocalEvent::Fetching { links, .. }) => {
+                Fact::Local(LocalEvent::Fetching { links, .. }) => {
                     let read = |links: Vec<String>| links.iter().filter_map(|link| Fingerprint::parse(link)).collect();
                     known.requested.push((!links.is_empty()).then(|| read(links)));
                 }
-                Fact::Done(LocalEvent::NotSaved { why: DownloadFailure::NotStarted, .. }) => _ = known.requested.pop(),
-                Fact::Done(LocalEvent::Saved { .. }) => known.saved = true,
+                Fact::Local(LocalEvent::NotSaved { why: DownloadFailure::NotStarted, .. }) => _ = known.requested.pop(),
+                Fact::Local(LocalEvent::Saved { .. }) => known.saved = true,
                 _ => {}
             }
         }

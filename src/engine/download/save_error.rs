@@ -7,11 +7,11 @@ use crate::engine::download::transfer::coding::CodingError;
 use crate::engine::download::transfer::decrypt::NotOpened;
 use crate::engine::state::link_store::LinkError;
 use crate::protocol::counted;
-use crate::settings::atomic::in_words;
+use crate::settings::atomic::describe_io;
 
 /// The system refused to write a file.
 #[derive(Debug, thiserror::Error)]
-#[error("It can't be written to {}: {}. Choose another place.", .to.display(), in_words(.source))]
+#[error("It can't be written to {}: {}. Choose another place.", .to.display(), describe_io(.source))]
 pub(crate) struct WriteError {
     /// The path of the file.
     pub(crate) to: PathBuf,

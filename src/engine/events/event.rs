@@ -37,7 +37,7 @@ pub enum Event {
         /// The entries of the batch.
         entries: Vec<Entry>,
     },
-    /// Entries that the journal refuses, in ascending order, with sequence numbers of their own ([`Seq::is_kept`]). They are
+    /// Entries that the journal refuses, in ascending order, with sequence numbers of their own ([`Seq::is_persisted`]). They are
     /// in memory only until [`Event::Persisted`] follows.
     Unpersisted {
         /// The profile that the entries belong to.
@@ -45,7 +45,7 @@ pub enum Event {
         /// The entries of the batch.
         entries: Vec<Entry>,
     },
-    /// Entries of [`Event::Unpersisted`] are in the journal now; see [`crate::activity::Activities::keep`].
+    /// Entries of [`Event::Unpersisted`] are in the journal now; see [`crate::activity::Activities::remap`].
     Persisted {
         /// The profile that the entries belong to.
         profile: ProfileId,

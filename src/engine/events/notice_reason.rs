@@ -328,7 +328,7 @@ pub enum PersistentReason {
     #[error("{0}")]
     Stored(String),
     /// The key of sealed links is gone.
-    #[error("{}", journal::key_gone(*.0))]
+    #[error("{}", journal::key_missing(*.0))]
     LinkKeyMissing(u64),
     /// Stored links were changed by something else.
     #[error("{}", links_tampered(*.0))]
@@ -359,8 +359,8 @@ impl PersistentReason {
     /// The reason for which another journal is in use.
     pub(crate) fn of_recovery(error: &JournalError) -> Self {
         match error {
-            JournalError::Mended(report) => Self::Repaired(report.clone()),
-            JournalError::Vanished { path } => Self::JournalReplaced(path.clone()),
+            JournalError::Repaired(report) => Self::Repaired(report.clone()),
+            JournalError::Replaced { path } => Self::JournalReplaced(path.clone()),
             other => Self::Stored(other.to_string()),
         }
     }
@@ -408,11 +408,11 @@ pub enum NoMessage {
 }
 
 fn journal_replaced(path: &Path) -> String {
-    JournalError::Vanished { path: path.to_owned() }.to_string()
+    JournalError::Replaced { path: path.to_owned() }.to_string()
 }
 
 fn links_tampered(count: u64) -> String {
-    Unsealed { spoilt: count, ..Unsealed::default() }.sentence().unwrap_or_default()
+    Unsealed { tampered: count, ..Unsealed::default() }.sentence().unwrap_or_default()
 }
 
 /// What follows from a lost message; `times` if it was not the first one in a row.

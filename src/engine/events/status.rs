@@ -53,7 +53,7 @@ pub struct ProfileStatus {
     pub sign_in: Option<SignInStatus>,
     /// The state of the key that decrypts its payloads.
     pub data_key: DataKeyStatus,
-    /// Requests whose links came in an earlier run and are still usable, for [`crate::activity::Activities::keep_links`].
+    /// Requests whose links came in an earlier run and are still usable, for [`crate::activity::Activities::restore_links`].
     pub restored_links: Arc<BTreeSet<RequestId>>,
     /// The running downloads and saves, with their progress.
     pub downloads: BTreeMap<RequestId, DownloadProgress>,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
 
-use crate::settings::atomic::in_words;
+use crate::settings::atomic::describe_io;
 
 use super::FileKind;
 
@@ -69,7 +69,7 @@ fn missing(folder: &Path, error: &io::Error) -> String {
     let folder = folder.display();
     match error.kind() {
         io::ErrorKind::NotFound => format!("There is no folder {folder}. Create it, or type another path."),
-        _ => format!("{folder} can't be used: {}. Type another path.", in_words(error)),
+        _ => format!("{folder} can't be used: {}. Type another path.", describe_io(error)),
     }
 }
 

@@ -57,8 +57,8 @@ mod tests {
         assert_eq!(Request::read(&line).unwrap(), tracking);
         let entries = tracking.into_entries(Timestamp(7));
         let facts: Vec<_> = entries.iter().map(|entry| (entry.key.id(), entry.fact.clone())).collect();
-        let label = || Fact::Done(LocalEvent::Labelled { label: "deploy".into() });
-        let tracked = || Fact::Done(LocalEvent::Tracked);
+        let label = || Fact::Local(LocalEvent::Labelled { label: "deploy".into() });
+        let tracked = || Fact::Local(LocalEvent::Tracked);
         assert_eq!(facts, [("a", tracked()), ("a", label()), ("b", tracked()), ("b", label())]);
     }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::engine::events::track_request::{NotConfirmed, TrackError, TrackRequest, VERSION};
-use crate::settings::atomic::in_words;
+use crate::settings::atomic::describe_io;
 
 /// The longest line, in bytes.
 pub(crate) const MAX_LINE_LENGTH: u64 = 1024 * 1024;
@@ -27,7 +27,7 @@ pub enum SocketError {
         most: usize,
     },
     /// The socket's folder can't be used.
-    #[error("The folder {} of the local socket can't be used: {}.", .folder.display(), in_words(.source))]
+    #[error("The folder {} of the local socket can't be used: {}.", .folder.display(), describe_io(.source))]
     Folder {
         /// The folder of the socket.
         folder: PathBuf,
@@ -35,7 +35,7 @@ pub enum SocketError {
         source: io::Error,
     },
     /// The socket itself can't be used.
-    #[error("The local socket {} can't be used: {}.", .socket.display(), in_words(.source))]
+    #[error("The local socket {} can't be used: {}.", .socket.display(), describe_io(.source))]
     Unusable {
         /// The path of the socket.
         socket: PathBuf,
@@ -73,7 +73,7 @@ pub enum IpcError {
     #[error(transparent)]
     NotConfirmed(#[from] NotConfirmed),
     /// The response can't be read.
-    #[error("The running Privicore Monitor gave no answer that can be read: {}. Is it of another version?", in_words(.0))]
+    #[error("The running Privicore Monitor gave no answer that can be read: {}. Is it of another version?", describe_io(.0))]
     Response(#[source] io::Error),
 }
 

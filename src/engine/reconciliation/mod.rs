@@ -194,7 +194,7 @@ impl Reconciler {
             seq: Seq::default(),
             at: (self.clock)(),
             key: ActivityKey::Command(command),
-            fact: Fact::Enquired(status_check),
+            fact: Fact::StatusChecked(status_check),
             raw: Box::default(),
         };
         if journal_writer.record(entry).await.is_err() {

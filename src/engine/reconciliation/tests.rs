@@ -106,13 +106,13 @@ impl Bench {
 
     async fn write(&self, id: &str, fact: Fact) {
         let key = ActivityKey::Command(id.into());
-        self.journal_writer.record(Entry::ours(Timestamp(0), key, fact)).await.unwrap();
+        self.journal_writer.record(Entry::local(Timestamp(0), key, fact)).await.unwrap();
     }
 
     async fn receive(&self, id: &str, status: i64) {
         let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{id}","command_status":{status}}}}}"#);
         let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
-        self.write(id, Fact::Heard(message)).await;
+        self.write(id, Fact::Received(message)).await;
     }
 
     fn set_answer(&self, id: &str, status_check: StatusCheck) {
@@ -126,7 +126,7 @@ impl Bench {
     }
 
     fn recorded_checks(&self) -> Vec<Fact> {
-        let enquired = |entry: &Entry| matches!(entry.fact, Fact::Enquired(_));
+        let enquired = |entry: &Entry| matches!(entry.fact, Fact::StatusChecked(_));
         self.journal.entries().into_iter().filter(enquired).map(|entry| entry.fact).collect()
     }
 }
@@ -164,7 +164,7 @@ async fn after_a_join_open_commands_are_checked_four_at_once_and_ten_per_second(
 async fn a_pending_command_is_checked_less_and_less_often_recorded_once_and_given_up_after_a_day() {
     let bench = Bench::new();
     bench.pending_commands.on_joined(session_credentials(1));
-    bench.write("c", Fact::Done(LocalEvent::Tracked)).await;
+    bench.write("c", Fact::Local(LocalEvent::Tracked)).await;
     pass(29).await;
     assert!(bench.asked().is_empty(), "asked too early");
     pass(3_600).await;
@@ -250,7 +250,7 @@ async fn a_check_begun_before_the_history_is_cleared_adds_no_row() {
     // The answer is in flight, and a download is about to record how it ended.
     bench.journal_writer.clear_history().await.unwrap().unwrap();
     pass(10).await;
-    let saved = || Entry::ours(Timestamp(0), ActivityKey::Data("r".into()), Fact::Done(LocalEvent::WarningRead));
+    let saved = || Entry::local(Timestamp(0), ActivityKey::Data("r".into()), Fact::Local(LocalEvent::WarningRead));
     let later = bench.journal_writer.until_cleared();
     let (gone, also_gone) = tokio::join!(before.record(saved()), ended.record_all(vec![saved(), saved()]));
     assert!(gone.is_err() && also_gone.is_err(), "whoever waits is told that it was written");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::settings::atomic::in_words;
+use crate::settings::atomic::describe_io;
 
 /// The prefix of this program's environment variables; some hold secrets.
 const ENV_PREFIX: &str = "PRIVICORE_";
@@ -69,7 +69,7 @@ async fn run(mut command: Command, path: &Path, verdict: Duration, failed: impl 
     match tokio::fs::metadata(path).await {
         Ok(_there) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return failed(missing_file(path)),
-        Err(error) => return failed(format!("{} can't be opened: {}.", path.display(), in_words(&error))),
+        Err(error) => return failed(format!("{} can't be opened: {}.", path.display(), describe_io(&error))),
     }
     let mut child = match command.spawn() {
         Ok(child) => child,
@@ -81,7 +81,7 @@ async fn run(mut command: Command, path: &Path, verdict: Duration, failed: impl 
                 path.display()
             ));
         }
-        Err(error) => return failed(format!("{} can't be opened: {}.", path.display(), in_words(&error))),
+        Err(error) => return failed(format!("{} can't be opened: {}.", path.display(), describe_io(&error))),
     };
     match tokio::time::timeout(verdict, child.wait()).await {
         Ok(Ok(status)) => {

@@ -201,12 +201,12 @@ impl FrameDecoder {
     /// then do not affect it.
     fn with_local_expiry(&self, mut message: Message, at: Timestamp) -> Message {
         let life = match &mut message {
-            Message::Data(report) => &mut report.life,
-            Message::StreamReady(report) => &mut report.life,
+            Message::Data(report) => &mut report.expiry,
+            Message::StreamReady(report) => &mut report.expiry,
             Message::Command(_) | Message::Unrecognised(_) => return message,
         };
         if let Some(LinkExpiry::Until(until)) = life
-            && let Some(end) = self.reference.of_server(Timestamp::from(*until))
+            && let Some(end) = self.reference.server_to_local(Timestamp::from(*until))
         {
             *life = Some(LinkExpiry::For(end.since(at)));
         }
@@ -223,7 +223,7 @@ impl FrameDecoder {
 /// Turns a received fact into a repetition.
 fn into_repetition(fact: Fact) -> Fact {
     match fact {
-        Fact::Heard(message) => Fact::Repeated(message),
+        Fact::Received(message) => Fact::Repeated(message),
         other => other,
     }
 }
@@ -233,7 +233,7 @@ fn received_entry(message: Message, raw: Box<str>, at: Timestamp) -> Entry {
         ActivityKey::Message(id) if id.is_empty() => fresh_key(),
         key => key,
     };
-    Entry { seq: Seq::default(), at, key, fact: Fact::Heard(message), raw }
+    Entry { seq: Seq::default(), at, key, fact: Fact::Received(message), raw }
 }
 
 /// A key for a message that has no id of its own.
@@ -279,7 +279,7 @@ mod tests {
             assert_eq!(read, DecodedFrame::Entry);
             let entry = entries.first().unwrap();
             assert!(!entry.raw.contains("canary"), "{}", entry.raw);
-            let Fact::Heard(Message::Data(report)) = &entry.fact else { panic!("{:?}", entry.fact) };
+            let Fact::Received(Message::Data(report)) = &entry.fact else { panic!("{:?}", entry.fact) };
             assert!(matches!(&report.delivery, DataBody::Link(_) | DataBody::StreamToken(_)), "{report:?}");
             link_store.insert(&RequestSecret {
                 request: RequestId::from("r"),
@@ -403,7 +403,7 @@ mod tests {
         let reply = r#"{"status":401,"message":"T-canary"}"#;
         for raw in [format!("{link}\n{broken}\n{reply}\n{link}"), format!("[{link},{broken},{reply},{link}]")] {
             let (entries, replies) = read_several(&raw);
-            let kinds: Vec<_> = entries.iter().map(|entry| matches!(entry.fact, Fact::Heard(_))).collect();
+            let kinds: Vec<_> = entries.iter().map(|entry| matches!(entry.fact, Fact::Received(_))).collect();
             assert_eq!((&kinds[..], replies), (&[true, false, true][..], 1), "{raw}");
             assert!(!format!("{entries:?}").contains("canary"), "{entries:?}");
         }
@@ -424,7 +424,7 @@ mod tests {
         let utf16: Vec<u8> = event.encode_utf16().flat_map(u16::to_le_bytes).collect();
         for bytes in [event.as_bytes(), &utf16] {
             let (entries, originals) = read(bytes);
-            assert!(matches!(entries[0].fact, Fact::Heard(Message::Command(_))), "{entries:?}");
+            assert!(matches!(entries[0].fact, Fact::Received(Message::Command(_))), "{entries:?}");
             assert_eq!(originals, []);
         }
         for (bytes, kept) in [
@@ -469,7 +469,7 @@ mod tests {
         let raw = r#"{"data":{"type":"X-DPT-NOTICE","message":"see https://h/?auth=canary"}}"#;
         let (_, first, _) = read(raw);
         let (_, second, _) = read(raw);
-        assert!(matches!(first[0].fact, Fact::Heard(Message::Unrecognised(_))), "{first:?}");
+        assert!(matches!(first[0].fact, Fact::Received(Message::Unrecognised(_))), "{first:?}");
         assert_ne!(first[0].key, second[0].key);
         assert!(!first[0].key.id().is_empty() && !format!("{first:?}").contains("canary"), "{first:?}");
     }

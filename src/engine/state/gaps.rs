@@ -160,7 +160,7 @@ impl OpenGap {
     fn entry(&self, at: Timestamp, (open, open_requests): OpenIds) -> Entry {
         let Gap { from, to, cause, requests, .. } = self.gap;
         let gap = Gap { from, to, cause, open, requests, open_requests };
-        Entry::ours(at, ActivityKey::Gap(self.key.clone()), Fact::Gap(gap))
+        Entry::local(at, ActivityKey::Gap(self.key.clone()), Fact::Gap(gap))
     }
 }
 
@@ -169,7 +169,7 @@ fn add_new<T: Ord + Clone>(named: &mut Vec<T>, open: Vec<T>) -> Vec<T> {
     let mut all: BTreeSet<T> = named.drain(..).collect();
     let mut new = Vec::new();
     for id in open {
-        if all.len() >= Gap::MOST {
+        if all.len() >= Gap::MAX_NAMED {
             break;
         }
         if all.insert(id.clone()) {

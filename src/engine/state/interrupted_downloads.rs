@@ -25,7 +25,7 @@ impl UsedBefore {
     /// Registers a chunk of the journal in ascending order. Chunks come the newest first.
     pub(crate) fn add_entries(&mut self, entries: &[Entry]) {
         for entry in entries.iter().rev() {
-            let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact) else { continue };
+            let (ActivityKey::Data(request), Fact::Local(deed)) = (&entry.key, &entry.fact) else { continue };
             match deed {
                 LocalEvent::Fetching { links, .. } if !self.unsent.remove(request) && self.count < MAX_USED => {
                     self.count += 1;

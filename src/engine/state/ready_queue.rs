@@ -67,12 +67,12 @@ impl ReadyQueue {
 /// The request whose data an entry may have made ready.
 fn ready_request(entry: &Entry) -> Option<(&RequestId, bool)> {
     match &entry.fact {
-        Fact::Heard(Message::Data(report)) => match report.delivery {
+        Fact::Received(Message::Data(report)) => match report.delivery {
             DataBody::Inline { .. } => Some((&report.id, true)),
             DataBody::Link(_) | DataBody::StreamToken(_) => Some((&report.id, false)),
             DataBody::Text(_) | DataBody::Other { .. } => None,
         },
-        Fact::Heard(Message::StreamReady(report)) => Some((&report.id, false)),
+        Fact::Received(Message::StreamReady(report)) => Some((&report.id, false)),
         _ => None,
     }
 }

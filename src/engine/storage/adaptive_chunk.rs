@@ -60,10 +60,10 @@ mod tests {
             requests: 0,
             open_requests: (0..count).map(|number| format!("{number:036}").as_str().into()).collect(),
         };
-        let entry = Entry::ours(Timestamp(0), ActivityKey::Gap("g".into()), Fact::Gap(gap(10_000)));
+        let entry = Entry::local(Timestamp(0), ActivityKey::Gap("g".into()), Fact::Gap(gap(10_000)));
         assert!(entry.weight() > 1_000_000, "{}", entry.weight());
         let label = crate::activity::LocalEvent::Labelled { label: "x".repeat(100_000) };
-        assert!(Entry::ours(Timestamp(0), ActivityKey::Gap("g".into()), Fact::Done(label)).weight() > 100_000);
+        assert!(Entry::local(Timestamp(0), ActivityKey::Gap("g".into()), Fact::Local(label)).weight() > 100_000);
         let mut chunk = ChunkSizer::new(1_000, 20_000);
         chunk.learn(&vec![entry; 8]);
         assert!(chunk.limit() <= 8, "{} of more than a megabyte each", chunk.limit());

@@ -28,7 +28,7 @@ impl DecodedBatch {
 
     /// Appends a later batch.
     pub(crate) fn join(&mut self, later: Self) {
-        self.secrets.join(self.entries.len(), later.secrets);
+        self.secrets.merge(self.entries.len(), later.secrets);
         self.entries.extend(later.entries);
         self.bytes = self.bytes.saturating_add(later.bytes);
     }

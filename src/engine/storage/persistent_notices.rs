@@ -10,7 +10,7 @@ use crate::settings::ProfileId;
 pub(crate) async fn warn(context: &EngineContext, profile: Option<ProfileId>, reason: PersistentReason) {
     let kept = PersistedNotice { profile, at: (context.clock)(), sentence: reason.to_string() };
     context.event_sender.send_notice(Notice::new(Severity::Warning, profile, reason));
-    if let Err(error) = context.journal_store.keep_notice(kept).await {
+    if let Err(error) = context.journal_store.save_notice(kept).await {
         tracing::warn!(%error, "a notice will not be told again at the next start");
     }
 }

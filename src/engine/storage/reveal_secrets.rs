@@ -46,7 +46,7 @@ pub(crate) async fn reveal(
 
 /// Takes the stored secret of the kind that a message brought.
 fn take_own(entry: &Entry, held: &mut Vec<Secret>) -> Option<Secret> {
-    let Fact::Heard(message) = &entry.fact else { return None };
+    let Fact::Received(message) = &entry.fact else { return None };
     let at = held.iter().position(|secret| match (message, secret) {
         (Message::Data(DataReport { delivery: DataBody::Link(masked), .. }), Secret::Link(link)) => {
             link.redacted() == masked.expose()

@@ -50,7 +50,7 @@ impl Supervisor {
         for (id, work) in works {
             let context = self.context.clone();
             match work {
-                PendingWork::ForgetToken(profile) => {
+                PendingWork::DeleteToken(profile) => {
                     self.signed_out.insert(profile);
                     self.context.spawner.spawn("writing the keyring", async move {
                         if delete_token(&context, profile).await {
@@ -59,7 +59,7 @@ impl Supervisor {
                     });
                 }
                 PendingWork::RevokeToken { .. } => self.revocations.push(id),
-                PendingWork::KeepToken { profile, .. } => _ = self.unpersisted_tokens.insert(profile),
+                PendingWork::StoreToken { profile, .. } => _ = self.unpersisted_tokens.insert(profile),
                 PendingWork::RemoveProfile(profile) => {
                     self.settings.profiles.retain(|kept| kept.id != profile);
                     self.signed_out.insert(profile);
@@ -133,7 +133,7 @@ impl Supervisor {
         let context = self.context.clone();
         self.context.spawner.spawn("reading the journal", async move {
             for (_, work) in context.journal_store.pending_work().await.unwrap_or_default() {
-                if let PendingWork::KeepToken { profile, token } = work
+                if let PendingWork::StoreToken { profile, token } = work
                     && wanted.contains(&profile)
                 {
                     context.report(InternalEvent::UnpersistedTokenLoaded { profile, token }).await;
@@ -198,7 +198,7 @@ impl Supervisor {
             }
             return;
         }
-        let mut works = vec![PendingWork::ForgetToken(profile.id)];
+        let mut works = vec![PendingWork::DeleteToken(profile.id)];
         works.extend(revocation.as_ref().map(Revocation::work));
         self.context.spawner.spawn_to_completion("signing out", async move {
             let forgetting = context.spawner.until_cut_short(delete_token(&context, profile.id));
@@ -307,7 +307,7 @@ pub(crate) async fn token_work(context: &EngineContext, profile: ProfileId) -> V
         Vec::new()
     });
     let is_for_token = |work: &PendingWork| match work {
-        PendingWork::ForgetToken(of) | PendingWork::KeepToken { profile: of, .. } => *of == profile,
+        PendingWork::DeleteToken(of) | PendingWork::StoreToken { profile: of, .. } => *of == profile,
         PendingWork::RevokeToken { .. } | PendingWork::RemoveProfile(_) | PendingWork::DeleteFile(_) => false,
     };
     works.into_iter().filter(|(_, work)| is_for_token(work)).map(|(id, _)| id).collect()
@@ -327,7 +327,7 @@ pub(crate) async fn persist_token(context: &EngineContext, profile: ProfileId, t
         }
         Some(None) => false,
         None => {
-            record_work(context, vec![PendingWork::KeepToken { profile, token: Some(token.clone()) }]).await;
+            record_work(context, vec![PendingWork::StoreToken { profile, token: Some(token.clone()) }]).await;
             false
         }
     }
@@ -335,7 +335,7 @@ pub(crate) async fn persist_token(context: &EngineContext, profile: ProfileId, t
 
 /// Removes a profile's token from the keyring. Returns whether it is gone; if not, a problem is shown.
 pub(crate) async fn delete_token(context: &EngineContext, profile: ProfileId) -> bool {
-    let forgotten = context.keyring.forget_token(profile).await.map_err(ProblemReason::TokenKeyring);
+    let forgotten = context.keyring.delete_token(profile).await.map_err(ProblemReason::TokenKeyring);
     context.update_problem(profile, &ProblemKind::TokenKeyring, forgotten).is_some()
 }
 
@@ -345,8 +345,8 @@ pub(crate) async fn delete_secrets(context: &EngineContext, profile: ProfileId) 
         let reason = NoticeReason::SecretsNotDeleted(error);
         context.event_sender.send_notice(Notice::new(Severity::Warning, None, reason));
     };
-    let token = context.keyring.forget_token(profile).await.map_err(tell).is_ok();
-    let key = context.keyring.forget_data_key(profile).await.map_err(tell).is_ok();
+    let token = context.keyring.delete_token(profile).await.map_err(tell).is_ok();
+    let key = context.keyring.delete_data_key(profile).await.map_err(tell).is_ok();
     token && key
 }
 
@@ -381,6 +381,6 @@ fn is_final(error: &RestError) -> bool {
 
 /// Deletes a file that an earlier run did not finish. Returns whether it is gone.
 fn delete_file(path: &PathBuf) -> bool {
-    let is_ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(atomic::NEW));
+    let is_ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(atomic::NEW_PREFIX));
     !is_ours || std::fs::remove_file(path).is_ok() || std::fs::symlink_metadata(path).is_err()
 }

@@ -72,7 +72,7 @@ impl SecretStore for Noting {
             .map(|secret| crate::credentials::secret_bytes::SecretBytes::new(secret.clone())))
     }
 
-    fn doubt(&mut self) -> Option<StoreError> {
+    fn uncertainty(&mut self) -> Option<StoreError> {
         self.locked.load(Ordering::SeqCst).then(|| {
             log_call(&self.log, "doubt".to_owned());
             StoreError::NoDefaultCollection

@@ -12,7 +12,7 @@ impl Generation {
         self.0.load(Ordering::Acquire)
     }
 
-    pub(crate) fn advance(&self) {
+    pub(crate) fn increment(&self) {
         self.0.fetch_add(1, Ordering::AcqRel);
     }
 }

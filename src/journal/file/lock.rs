@@ -33,7 +33,7 @@ impl DataDirLock {
         let lock = private_file(&path).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(JournalError::Held { folder: folder.to_owned() }),
+            Err(TryLockError::WouldBlock) => Err(JournalError::Locked { folder: folder.to_owned() }),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
     }
@@ -44,11 +44,11 @@ impl DataDirLock {
     /// # Errors
     ///
     /// As [`Self::take`].
-    pub fn take_within(folder: &Path, patience: Duration) -> Result<Self, JournalError> {
+    pub fn take_within(folder: &Path, timeout: Duration) -> Result<Self, JournalError> {
         let mut waited = Duration::ZERO;
         loop {
             match Self::take(folder) {
-                Err(JournalError::Held { .. }) if waited < patience => {
+                Err(JournalError::Locked { .. }) if waited < timeout => {
                     #[expect(clippy::disallowed_methods, reason = "whoever starts has nothing else to do")]
                     std::thread::sleep(PAUSE);
                     waited += PAUSE;
@@ -108,11 +108,11 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_data_folder_has_one_holder_at_a_time() {
+    fn a_data_folder_is_locked_by_one_process_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let first = DataDirLock::take(folder.path()).unwrap();
         let refused = DataDirLock::take(folder.path()).unwrap_err();
-        assert!(matches!(refused, JournalError::Held { .. }), "{refused:?}");
+        assert!(matches!(refused, JournalError::Locked { .. }), "{refused:?}");
         let sentence = refused.to_string();
         assert!(sentence.starts_with("Privicore Monitor is already running with this data directory"), "{sentence}");
         assert!(sentence.contains(&folder.path().display().to_string()), "the folder is not named: {sentence}");
@@ -121,11 +121,11 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_held_for_a_moment_is_waited_for_and_one_that_stays_held_is_not() {
+    fn a_briefly_locked_folder_is_waited_for_and_one_that_stays_locked_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let first = DataDirLock::take(folder.path()).unwrap();
         let refused = DataDirLock::take_within(folder.path(), 3 * PAUSE).unwrap_err();
-        assert!(matches!(refused, JournalError::Held { .. }), "{refused:?}");
+        assert!(matches!(refused, JournalError::Locked { .. }), "{refused:?}");
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| DataDirLock::take_within(folder.path(), Duration::from_hours(1)));
             drop(first);
@@ -136,7 +136,7 @@ mod tests {
     /// Where changes of permissions are refused, they stay as the file system has them.
     #[test]
     #[cfg(unix)]
-    fn others_can_read_a_journal_only_if_folder_and_file_let_them() {
+    fn others_can_read_a_journal_only_if_folder_and_file_permit_it() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(crate::journal::file::schema::FILE);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_says_who_has_it_and_neither_makes_nor_takes_anything() {
+    fn checking_the_lock_neither_creates_nor_takes_it() {
         let folder = tempfile::tempdir().unwrap();
         assert!(!DataDirLock::is_held(folder.path()).unwrap());
         assert!(!lock_in(folder.path()).exists(), "the look left a file");
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_named() {
+    fn a_missing_folder_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let error = DataDirLock::take(&folder.path().join("gone")).unwrap_err().to_string();
         assert!(error.contains("gone") && error.ends_with('.'), "{error}");

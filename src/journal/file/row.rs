@@ -16,26 +16,26 @@ pub(crate) const COLUMNS: &str = "seq, at, kind, id, payload";
 
 /// The tens digit of `kind`: what happened.
 mod fact {
-    pub(crate) const HEARD: i64 = 10;
+    pub(crate) const RECEIVED: i64 = 10;
     pub(crate) const UNREADABLE: i64 = 20;
-    pub(crate) const ENQUIRED: i64 = 30;
-    pub(crate) const DONE: i64 = 40;
+    pub(crate) const STATUS_CHECKED: i64 = 30;
+    pub(crate) const LOCAL: i64 = 40;
     pub(crate) const GAP: i64 = 50;
     pub(crate) const REPEATED: i64 = 60;
 }
 
 /// Whether an entry of this `kind` is something that this program did or found out, not something from a server.
-pub(crate) fn is_ours(kind: i64) -> bool {
-    kind >= fact::DONE
+pub(crate) fn is_local(kind: i64) -> bool {
+    kind >= fact::LOCAL
 }
 
 /// The `kind` of an entry.
 pub(crate) fn kind(entry: &Entry) -> i64 {
     let fact = match entry.fact {
-        Fact::Heard(_) => fact::HEARD,
+        Fact::Received(_) => fact::RECEIVED,
         Fact::Unreadable { .. } => fact::UNREADABLE,
-        Fact::Enquired(_) => fact::ENQUIRED,
-        Fact::Done(_) => fact::DONE,
+        Fact::StatusChecked(_) => fact::STATUS_CHECKED,
+        Fact::Local(_) => fact::LOCAL,
         Fact::Gap(_) => fact::GAP,
         Fact::Repeated(_) => fact::REPEATED,
     };
@@ -117,10 +117,12 @@ pub(crate) fn numbered_key(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Seq, Ac
 /// If a fact can't be serialised as JSON, which none of them causes.
 pub(crate) fn payload(entry: &Entry) -> Result<ToSqlOutput<'_>, serde_json::Error> {
     let json = match &entry.fact {
-        Fact::Heard(_) | Fact::Repeated(_) => return Ok(ToSqlOutput::Borrowed(ValueRef::Text(entry.raw.as_bytes()))),
+        Fact::Received(_) | Fact::Repeated(_) => {
+            return Ok(ToSqlOutput::Borrowed(ValueRef::Text(entry.raw.as_bytes())));
+        }
         Fact::Unreadable { reason, size } => serde_json::to_string(&StoredUnreadable { reason: *reason, size: *size })?,
-        Fact::Enquired(enquiry) => serde_json::to_string(&StoredEnquiry::from(enquiry))?,
-        Fact::Done(deed) => serde_json::to_string(deed)?,
+        Fact::StatusChecked(enquiry) => serde_json::to_string(&StoredEnquiry::from(enquiry))?,
+        Fact::Local(deed) => serde_json::to_string(deed)?,
         Fact::Gap(gap) => serde_json::to_string(gap)?,
     };
     let payload = if entry.raw.is_empty() { json } else { format!("{json}\n{}", entry.raw) };
@@ -183,17 +185,19 @@ pub(crate) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
     let payload = String::from_utf8_lossy(row.get_ref(4)?.as_bytes().unwrap_or_default());
     let (json, after) = payload.split_once('\n').unwrap_or((&payload, ""));
     let told = match kind - kind % 10 {
-        happened @ (fact::HEARD | fact::REPEATED) => match parse(&payload) {
+        happened @ (fact::RECEIVED | fact::REPEATED) => match parse(&payload) {
             Incoming::Message(message) if happened == fact::REPEATED => Ok((Fact::Repeated(message), &*payload)),
-            Incoming::Message(message) => Ok((Fact::Heard(message), &*payload)),
+            Incoming::Message(message) => Ok((Fact::Received(message), &*payload)),
             Incoming::Unreadable(reason) => Err(reason),
             Incoming::Reply(_) | Incoming::KeepAlive => Err(UnreadableReason::WrongType),
         },
         fact::UNREADABLE => {
             from_json(json).map(|StoredUnreadable { reason, size }| (Fact::Unreadable { reason, size }, after))
         }
-        fact::ENQUIRED => from_json::<StoredEnquiry>(json).map(|stored| (Fact::Enquired(stored.into()), after)),
-        fact::DONE => from_json::<LocalEvent>(json).map(|deed| (Fact::Done(without_accusation(deed)), after)),
+        fact::STATUS_CHECKED => {
+            from_json::<StoredEnquiry>(json).map(|stored| (Fact::StatusChecked(stored.into()), after))
+        }
+        fact::LOCAL => from_json::<LocalEvent>(json).map(|deed| (Fact::Local(without_accusation(deed)), after)),
         fact::GAP => from_json::<Gap>(json).map(|gap| (Fact::Gap(gap), after)),
         _ => Err(UnreadableReason::WrongType),
     };

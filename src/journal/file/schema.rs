@@ -111,18 +111,18 @@ const STEPS: [&str; 7] = [
 ];
 
 /// Size in bytes at which the write-ahead log is moved into the database.
-const LOG: i64 = 16 * 1024 * 1024;
+const MAX_LOG_SIZE: i64 = 16 * 1024 * 1024;
 /// The size of a page in bytes. Appends write only ends of tables, so larger pages than SQLite's 4096 bytes cost fewer writes.
 /// Journals of earlier versions keep theirs.
-const PAGE: i64 = 8192;
+const PAGE_SIZE: i64 = 8192;
 /// Maximum memory for the writer's page cache, in bytes.
-const CACHE: i64 = 8 * 1024 * 1024;
+const CACHE_SIZE: i64 = 8 * 1024 * 1024;
 
 /// `PRAGMA auto_vacuum`: empty pages are returned to the disk a few at a time.
 const INCREMENTAL: i64 = 2;
 
 /// How long to wait for another program's lock before reporting it.
-const BUSY: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The newest format that this version knows.
 fn newest() -> i64 {
@@ -151,23 +151,23 @@ pub(crate) fn open_for_writing(path: &Path) -> Result<Connection, JournalError> 
     // SQLite gives its log the mode of the database.
     private(path).map_err(|source| JournalError::File { path: path.to_owned(), source })?;
     // Check with a read-only connection first, so that a foreign file stays as it is.
-    let looked = match look(path) {
+    let looked = match inspect(path) {
         // The journal has a log, but is now on a file system without shared memory.
         Err(error) if is_without_shared_memory(&error) && application_of(path) == Some(APPLICATION) => {
             leave_log(path).map_err(failed)?;
-            look(path)
+            inspect(path)
         }
         looked => looked,
     };
     let found = looked.map_err(|source| match JournalError::of(path, source) {
-        JournalError::Damaged { path, .. } if !is_sqlite_or_zeros(&path) => JournalError::Foreign { path },
+        JournalError::Damaged { path, .. } if !is_sqlite_or_zeros(&path) => JournalError::NotAJournal { path },
         other => other,
     })?;
     if found.application != APPLICATION && !(found.empty && found.application == 0 && found.format == 0) {
-        return Err(JournalError::Foreign { path: path.to_owned() });
+        return Err(JournalError::NotAJournal { path: path.to_owned() });
     }
     if found.format > newest() {
-        return Err(JournalError::Newer { path: path.to_owned(), found: found.format, known: newest() });
+        return Err(JournalError::NewerFormat { path: path.to_owned(), found: found.format, known: newest() });
     }
     let mut connection = open(path).map_err(failed)?;
     match prepare(&mut connection, found.format, true) {
@@ -217,7 +217,7 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
 /// Moves the log into the database and stops using one: readers and the writer then wait for each other.
 fn leave_log(path: &Path) -> rusqlite::Result<()> {
     let connection = open(path)?;
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     // A connection that has exclusive access from its first read keeps the index of the log in its own memory.
     connection.pragma_update_and_check(None, "locking_mode", "exclusive", |_row| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_mode", "delete", |_row| Ok(()))
@@ -231,14 +231,14 @@ fn application_of(path: &Path) -> Option<i64> {
     Some(i64::from(i32::from_be_bytes(*header.last_chunk()?)))
 }
 
-/// The result of [`look`].
+/// The result of [`inspect`].
 struct Found {
     application: i64,
     format: i64,
     empty: bool,
 }
 
-fn look(path: &Path) -> rusqlite::Result<Found> {
+fn inspect(path: &Path) -> rusqlite::Result<Found> {
     let looking = reading(path)?;
     let number = |pragma| looking.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let tables = first_read(&looking)?;
@@ -255,10 +255,10 @@ fn is_sqlite_or_zeros(path: &Path) -> bool {
 
 /// Configures the connection and runs the missing migration steps.
 fn prepare(connection: &mut Connection, format: i64, has_log: bool) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     if format == 0 {
         // Both only apply to a database without tables, so set them before anything is written.
-        connection.pragma_update(None, "page_size", PAGE)?;
+        connection.pragma_update(None, "page_size", PAGE_SIZE)?;
         connection.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
     }
     let mode = if has_log { "wal" } else { "delete" };
@@ -272,13 +272,13 @@ fn prepare(connection: &mut Connection, format: i64, has_log: bool) -> rusqlite:
     connection.pragma_update_and_check(None, "secure_delete", true, |_row| Ok(()))?;
     // Each checkpoint costs two more disk flushes, so run them rarely.
     let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
-    connection.pragma_update_and_check(None, "wal_autocheckpoint", LOG / page.max(1), |_row| Ok(()))?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", MAX_LOG_SIZE / page.max(1), |_row| Ok(()))?;
     // After a burst the log shrinks to this many bytes.
-    connection.pragma_update_and_check(None, "journal_size_limit", LOG, |_row| Ok(()))?;
+    connection.pragma_update_and_check(None, "journal_size_limit", MAX_LOG_SIZE, |_row| Ok(()))?;
     // Keep what undoes a single statement in memory, not in a temporary file.
     connection.pragma_update(None, "temp_store", "memory")?;
     // Keep even the largest transaction in memory until it is committed.
-    connection.pragma_update(None, "cache_size", -CACHE / 1024)?;
+    connection.pragma_update(None, "cache_size", -CACHE_SIZE / 1024)?;
     for (step, to) in STEPS.into_iter().zip(1_i64..).filter(|(_, to)| *to > format) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(step)?;
@@ -305,7 +305,7 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Connection, JournalError> 
 fn reading(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)
 }
 
@@ -315,7 +315,7 @@ fn reading(path: &Path) -> rusqlite::Result<Connection> {
 ///
 /// If that fails, including when a reader blocked it for too long.
 pub(crate) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
-    if try_checkpoint(connection, BUSY)? {
+    if try_checkpoint(connection, BUSY_TIMEOUT)? {
         Ok(())
     } else {
         let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
@@ -332,7 +332,7 @@ pub(crate) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
 pub(crate) fn try_checkpoint(connection: &Connection, patience: Duration) -> rusqlite::Result<bool> {
     connection.busy_timeout(patience)?;
     let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get::<_, i64>(0));
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     match busy {
         Ok(busy) => Ok(busy == 0),
         Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => Ok(false),

@@ -11,7 +11,7 @@ impl Journal {
     /// # Errors
     ///
     /// If the journal can't be written.
-    pub async fn keep_clock(&self, kept: KeptClock) -> Result<(), JournalError> {
-        self.write(move |database| clock::keep(&database.connection, &kept)).await
+    pub async fn save_clock(&self, kept: KeptClock) -> Result<(), JournalError> {
+        self.write(move |database| clock::save(&database.connection, &kept)).await
     }
 }

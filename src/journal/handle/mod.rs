@@ -24,14 +24,14 @@ use crate::journal::tables::open_activity::{self, OpenActivity, OpenIndex};
 use crate::journal::tables::profile_names;
 use crate::journal::tables::secrets::{self, MemoryOnly, Sealing, Secrets, Unsealed};
 use crate::journal::write::append::{Append, Reply};
-use crate::journal::write::database::{Batch, Database, last_alive, number_of};
+use crate::journal::write::database::{Batch, Database, last_seen, number_of};
 use crate::journal::write::retention::{self, Limits, PurgeStep};
 use crate::journal::write::writer::{WriteRequest, Writer};
 use crate::protocol::{RequestId, UnmaskedMessage};
 use crate::settings::ProfileId;
 
 use super::error::{JournalError, NotAppended, RepairReport};
-use super::reply::answer;
+use super::reply::recv;
 
 /// A handle to the journal; clones share it.
 #[derive(Clone)]
@@ -61,7 +61,7 @@ impl Journal {
     pub fn open(folder: &Path) -> Result<Opened, JournalError> {
         let path = folder.join(FILE);
         let (generation, open) = (Generation::default(), OpenIndex::default());
-        let (sealing, seen) = watch::channel(Sealing::MemoryOnly(MemoryOnly::NotAsked));
+        let (sealing, seen) = watch::channel(Sealing::MemoryOnly(MemoryOnly::NoKeyYet));
         let (writer, opening) = Writer::open(&path, generation.clone(), sealing, open.clone())?;
         let reader = Reader::open(&path, generation.clone(), open.clone())?;
         let (requests, received) = mpsc::channel(REQUESTS);
@@ -164,7 +164,7 @@ impl Journal {
     /// # Errors
     ///
     /// If the journal can't be read.
-    pub async fn since(&self, profile: ProfileId, from: Seq, limit: usize) -> Result<Vec<Entry>, JournalError> {
+    pub async fn entries_from(&self, profile: ProfileId, from: Seq, limit: usize) -> Result<Vec<Entry>, JournalError> {
         self.read(move |connection, _| reader::oldest_from(connection, profile, from, limit)).await
     }
 
@@ -199,7 +199,7 @@ impl Journal {
     /// # Errors
     ///
     /// If that failed; then nothing was cleared.
-    pub async fn forget_profile(&self, profile: ProfileId) -> Result<(), JournalError> {
+    pub async fn delete_profile(&self, profile: ProfileId) -> Result<(), JournalError> {
         self.run(move |writer| writer.forget_profile(profile)).await
     }
 
@@ -243,9 +243,9 @@ impl Journal {
     /// # Errors
     ///
     /// If they could not be deleted.
-    pub async fn forget_secret(&self, profile: ProfileId, request: &RequestId) -> Result<(), JournalError> {
+    pub async fn delete_secret(&self, profile: ProfileId, request: &RequestId) -> Result<(), JournalError> {
         let request = request.clone();
-        self.write(move |database| database.forget_secret(profile, &request)).await.map(|_count| ())
+        self.write(move |database| database.delete_secret(profile, &request)).await.map(|_count| ())
     }
 
     /// Deletes expired secrets, locked ones included, and returns their number: expired as their messages said, else after
@@ -254,12 +254,12 @@ impl Journal {
     /// # Errors
     ///
     /// If they could not be deleted.
-    pub async fn forget_expired_secrets(&self, now: Timestamp, lifetime: Duration) -> Result<u64, JournalError> {
+    pub async fn delete_expired_secrets(&self, now: Timestamp, lifetime: Duration) -> Result<u64, JournalError> {
         let lifetime = i64::try_from(lifetime.as_micros()).unwrap_or(i64::MAX);
         let came_before = Timestamp(now.0.saturating_sub(lifetime));
         self.write(move |database| {
             open_activity::expiry::settle_expired(&mut database.connection, &database.open, now, came_before)?;
-            secrets::forget_expired(&database.connection, now, came_before)
+            secrets::delete_expired(&database.connection, now, came_before)
         })
         .await
     }
@@ -269,8 +269,8 @@ impl Journal {
     /// # Errors
     ///
     /// If the journal can't be written.
-    pub async fn keep_notice(&self, notice: PersistedNotice) -> Result<(), JournalError> {
-        self.write(move |database| notices::keep(&mut database.connection, &notice)).await
+    pub async fn save_notice(&self, notice: PersistedNotice) -> Result<(), JournalError> {
+        self.write(move |database| notices::save(&mut database.connection, &notice)).await
     }
 
     /// The stored notices, oldest first.
@@ -288,7 +288,7 @@ impl Journal {
     ///
     /// If the journal can't be written.
     pub async fn name_profile(&self, profile: ProfileId, name: String) -> Result<(), JournalError> {
-        self.write(move |database| profile_names::keep(&database.connection, profile, &name)).await
+        self.write(move |database| profile_names::save(&database.connection, profile, &name)).await
     }
 
     /// Deletes a dismissed notice.
@@ -296,8 +296,8 @@ impl Journal {
     /// # Errors
     ///
     /// If it could not be deleted.
-    pub async fn notice_read(&self, profile: Option<ProfileId>, sentence: String) -> Result<(), JournalError> {
-        self.write(move |database| notices::read(&database.connection, profile, &sentence)).await
+    pub async fn delete_notice(&self, profile: Option<ProfileId>, sentence: String) -> Result<(), JournalError> {
+        self.write(move |database| notices::delete(&database.connection, profile, &sentence)).await
     }
 
     /// Notes that a profile is live: once a minute while it is, so that later runs know since when it was not.
@@ -305,20 +305,20 @@ impl Journal {
     /// # Errors
     ///
     /// If the journal can't be written.
-    pub async fn alive(&self, profile: ProfileId, at: Timestamp) -> Result<(), JournalError> {
-        self.write(move |database| database.alive(profile, at)).await
+    pub async fn touch(&self, profile: ProfileId, at: Timestamp) -> Result<(), JournalError> {
+        self.write(move |database| database.touch(profile, at)).await
     }
 
-    /// The last proof that a profile was live: the latest of the last [`Self::alive`], its newest message and its newest gap. Call
+    /// The last proof that a profile was live: the latest of the last [`Self::touch`], its newest message and its newest gap. Call
     /// it before this run writes an entry. An entry that the operator or a status check caused proves that this program ran, not
     /// that messages could arrive.
     ///
     /// # Errors
     ///
     /// If the journal can't be read.
-    pub async fn last_alive(&self, profile: ProfileId) -> Result<Option<Timestamp>, JournalError> {
+    pub async fn last_seen(&self, profile: ProfileId) -> Result<Option<Timestamp>, JournalError> {
         self.read(move |connection, _| {
-            number_of(connection, profile)?.map_or(Ok(None), |number| last_alive(connection, number))
+            number_of(connection, profile)?.map_or(Ok(None), |number| last_seen(connection, number))
         })
         .await
     }
@@ -358,11 +358,11 @@ impl Journal {
     pub async fn close(&self) {
         let (reply, closed) = oneshot::channel();
         if self.read_requests.send(ReadRequest::Close(reply)).await.is_ok() {
-            answer(closed).await;
+            recv(closed).await;
         }
         let (reply, closed) = oneshot::channel();
         if self.requests.send(WriteRequest::Close(reply)).await.is_ok() {
-            answer(closed).await;
+            recv(closed).await;
         }
     }
 
@@ -382,7 +382,7 @@ impl Journal {
         F: Future<Output = Result<T, JournalError>>,
     {
         match (ask().await, &self.on_recovery) {
-            (Err(error @ (JournalError::Vanished { .. } | JournalError::Mended(_))), Some(on_recovery)) => {
+            (Err(error @ (JournalError::Replaced { .. } | JournalError::Repaired(_))), Some(on_recovery)) => {
                 on_recovery(&error).await;
                 ask().await
             }
@@ -415,7 +415,7 @@ impl Journal {
     async fn requested_once<T>(&self, request: impl FnOnce(Reply<T>) -> WriteRequest) -> Result<T, JournalError> {
         let (reply, done) = oneshot::channel();
         self.requests.send(request(reply)).await.map_err(|_closed| JournalError::Closed)?;
-        answer(done).await.unwrap_or(Err(JournalError::Closed))
+        recv(done).await.unwrap_or(Err(JournalError::Closed))
     }
 
     /// Reads on the reader's thread. If it finds the database damaged, the writer repairs it, and the error reports that.
@@ -427,7 +427,7 @@ impl Journal {
             let (reply, done) = oneshot::channel();
             let request = ReadRequest::run(read.clone(), reply);
             self.read_requests.send(request).await.map_err(|_closed| JournalError::Closed)?;
-            answer(done).await.unwrap_or(Err(JournalError::Closed))
+            recv(done).await.unwrap_or(Err(JournalError::Closed))
         };
         let read_repaired = || async {
             let damaged = self.generation.get();

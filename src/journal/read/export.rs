@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::activity::export_record::{Format, Record, context_of, text_of};
-use crate::activity::stats::completeness::{Gaps, Unheard, is_suspicious};
+use crate::activity::stats::completeness::{Gaps, UndeliveredOutcome, is_suspicious};
 use crate::activity::{
     Activities, Activity, ActivityKey, Entry, Evidence, Fact, Filter, Gap, GapState, Kind, LocalEvent, Seq, Status,
     StatusAnswer, StatusFilter, TimeReference, Timestamp, WholeTexts,
@@ -81,9 +81,9 @@ impl Export {
         self.names.get(&profile).cloned().unwrap_or_else(|| profile.to_string())
     }
 
-    fn is_wanted(&self, current: &Current, activity: &Activity<'_>, at: Timestamp) -> bool {
+    fn matches(&self, current: &Current, activity: &Activity<'_>, at: Timestamp) -> bool {
         current.is_chosen
-            && self.since.is_none_or(|since| self.reference.shown(at) >= since)
+            && self.since.is_none_or(|since| self.reference.displayed(at) >= since)
             && (self.status_filter == StatusFilter::All || activity.status().status_filter() == self.status_filter)
             && self.filter.matches_whole(activity, self.now, current.whole_texts())
     }
@@ -96,7 +96,7 @@ struct Background {
     /// The selected activities; `None` for all.
     chosen: Option<BTreeSet<(ProfileId, ActivityKey)>>,
     /// Activities that were open during a gap, with what is known of each now.
-    across: BTreeMap<(ProfileId, ActivityKey), StatusAnswer>,
+    open_across_gaps: BTreeMap<(ProfileId, ActivityKey), StatusAnswer>,
     profiles: BTreeMap<ProfileId, OfProfile>,
     /// The gaps read so far, each with its first entry.
     gaps: Vec<(Seq, Current)>,
@@ -108,18 +108,18 @@ struct OfProfile {
     /// Number of open commands and open data requests.
     open: (usize, usize),
     /// Commands whose outcome only a status check reported.
-    unheard: Vec<Unheard>,
+    undelivered: Vec<UndeliveredOutcome>,
 }
 
 impl Background {
     fn read(archive: &ReadOnlyJournal) -> Result<Self, JournalError> {
         let mut background = Self::default();
-        archive.ours(|profile, entry| match entry.fact {
-            Fact::Done(LocalEvent::Labelled { label }) => {
+        archive.local_entries(|profile, entry| match entry.fact {
+            Fact::Local(LocalEvent::Labelled { label }) => {
                 background.labels.insert((profile, entry.key), label);
             }
             Fact::Gap(gap) => {
-                background.across.extend(gap.named().map(|key| ((profile, key), StatusAnswer::Open)));
+                background.open_across_gaps.extend(gap.named().map(|key| ((profile, key), StatusAnswer::Open)));
             }
             _ => {}
         })?;
@@ -127,7 +127,7 @@ impl Background {
     }
 
     /// Notes an activity that was read.
-    fn note(&mut self, profile: ProfileId, activity: &Activity<'_>, now: Timestamp) {
+    fn add_activity(&mut self, profile: ProfileId, activity: &Activity<'_>, now: Timestamp) {
         let status = activity.status();
         if !matches!(activity.kind(), Kind::Command | Kind::Data) {
             return;
@@ -138,9 +138,11 @@ impl Background {
             Status::Preparing => of_profile.open.1 += 1,
             _ => {}
         }
-        of_profile.unheard.extend(activity.unheard().filter(|unheard| is_suspicious(unheard.answered, now)));
-        if !self.across.is_empty()
-            && let Some(answer) = self.across.get_mut(&(profile, activity.key()))
+        of_profile
+            .undelivered
+            .extend(activity.undelivered_outcome().filter(|unheard| is_suspicious(unheard.answered, now)));
+        if !self.open_across_gaps.is_empty()
+            && let Some(answer) = self.open_across_gaps.get_mut(&(profile, activity.key()))
         {
             *answer = StatusAnswer::of(status);
         }
@@ -148,24 +150,25 @@ impl Background {
 
     /// The requested lines of gaps, each with its first entry. They depend on what came after the gap.
     fn lines(self, export: &Export) -> Vec<(Seq, String)> {
-        let Self { across, profiles, gaps, .. } = self;
+        let Self { open_across_gaps, profiles, gaps, .. } = self;
         let mut lasted: BTreeMap<ProfileId, Vec<&Gap>> = BTreeMap::new();
         for (_, current) in &gaps {
             lasted.entry(current.profile).or_default().extend(current.gap.iter().map(|(gap, _)| gap));
         }
         let is_suspected = |(profile, of_profile): (&ProfileId, &OfProfile)| {
             let gaps = Gaps::of(lasted.get(profile).into_iter().flatten().copied());
-            of_profile.unheard.iter().any(|unheard| !gaps.explain(*unheard)).then_some(*profile)
+            of_profile.undelivered.iter().any(|unheard| !gaps.explain(*unheard)).then_some(*profile)
         };
         let suspected: BTreeSet<ProfileId> = profiles.iter().filter_map(is_suspected).collect();
         let line = |(first, current): &(Seq, Current)| {
             let (gap, seen) = current.gap.as_ref()?;
-            let answer =
-                |key: &ActivityKey| across.get(&(current.profile, key.clone())).copied().unwrap_or(StatusAnswer::Open);
+            let answer = |key: &ActivityKey| {
+                open_across_gaps.get(&(current.profile, key.clone())).copied().unwrap_or(StatusAnswer::Open)
+            };
             let open = profiles.get(&current.profile).map(|of_profile| of_profile.open).unwrap_or_default();
             let state = GapState::of(gap, open, answer).while_suspected(suspected.contains(&current.profile));
             let record = Record::of_gap(export.name(current.profile), &state, *seen, export.reference);
-            let is_wanted = export.is_wanted(current, &current.activity()?, state.to.unwrap_or(*seen));
+            let is_wanted = export.matches(current, &current.activity()?, state.to.unwrap_or(*seen));
             is_wanted.then(|| (*first, export.line(&record)))
         };
         gaps.iter().filter_map(line).collect()
@@ -194,9 +197,9 @@ impl Current {
         if !export.messages {
             model.set_live_from(export.links.live_from);
             if let ActivityKey::Data(request) = &key
-                && export.links.kept.contains(&(profile, request.clone()))
+                && export.links.stored.contains(&(profile, request.clone()))
             {
-                model.keep_links(std::slice::from_ref(request));
+                model.restore_links(std::slice::from_ref(request));
             }
         }
         Self { profile, key, model, whole: None, whole_context: None, gap: None, first, is_chosen: true }
@@ -206,7 +209,7 @@ impl Current {
         self.model.apply(entry);
         if let Fact::Gap(gap) = &entry.fact {
             if let Some((known, at)) = &mut self.gap {
-                known.join(gap, true);
+                known.merge(gap, true);
                 *at = entry.at;
             } else {
                 self.gap = Some((gap.clone(), entry.at));
@@ -241,9 +244,9 @@ impl Current {
             return None;
         }
         let activity = self.activity()?;
-        background.note(self.profile, &activity, export.now);
+        background.add_activity(self.profile, &activity, export.now);
         let at = activity.updated();
-        let is_wanted = wants_line && export.is_wanted(&self, &activity, at);
+        let is_wanted = wants_line && export.matches(&self, &activity, at);
         if !is_wanted {
             return None;
         }
@@ -294,7 +297,7 @@ fn lines<E: From<JournalError>>(
 /// one may contradict; a data request's line has its state at that time, since several messages make it ready.
 fn message(open: &Current, entry: &Entry, export: &Export, background: &Background) -> Option<String> {
     let source = Evidence::of(&entry.fact)?;
-    let activity = open.activity().filter(|activity| export.is_wanted(open, activity, entry.at))?;
+    let activity = open.activity().filter(|activity| export.matches(open, activity, entry.at))?;
     let mut alone = Current::begin(open.profile, open.key.clone(), open.first, export);
     if activity.kind() == Kind::Command {
         alone.apply(entry);

@@ -15,9 +15,9 @@ use crate::journal::write::database::number_of;
 use crate::settings::ProfileId;
 
 /// Maximum number of entries read, separately for entries from a server and for local ones: the newest.
-const MOST: usize = 1_000;
+const MAX_ENTRIES: usize = 1_000;
 /// Maximum bytes of entries read, unless a single entry is larger.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// Entries of one activity.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -37,8 +37,8 @@ pub(crate) struct HistoryQuery {
     pub(crate) known: Option<(Seq, Seq)>,
 }
 
-pub(crate) fn read(connection: &Connection, open: &OpenIndex, wanted: &HistoryQuery) -> rusqlite::Result<History> {
-    let HistoryQuery { profile, key, known } = wanted;
+pub(crate) fn read(connection: &Connection, open: &OpenIndex, query: &HistoryQuery) -> rusqlite::Result<History> {
+    let HistoryQuery { profile, key, known } = query;
     let Some(profile) = number_of(connection, *profile)? else { return Ok(History::default()) };
     if key.kind() == Kind::Gap {
         let numbers = open_gaps::entries_of_gap(connection, profile, key)?;
@@ -77,9 +77,9 @@ fn search(
     let (mut told, mut ours, mut is_cut) = (VecDeque::new(), VecDeque::new(), false);
     while let Some(found) = rows.next()? {
         // Frequent server messages must not push out local entries.
-        let numbers = if row::is_ours(found.get(1)?) { &mut ours } else { &mut told };
+        let numbers = if row::is_local(found.get(1)?) { &mut ours } else { &mut told };
         numbers.push_back(found.get(0)?);
-        if numbers.len() > MOST {
+        if numbers.len() > MAX_ENTRIES {
             numbers.pop_front();
             is_cut = true;
         }
@@ -104,8 +104,8 @@ fn fetch(
     for number in numbers.iter().rev() {
         let found = select.query_row((number, profile), |found| {
             let size = usize::try_from(found.get::<_, i64>(5)?).unwrap_or(0);
-            let is_ours = row::is_ours(found.get(2)?);
-            let too_much = !is_ours && bytes > 0 && bytes.saturating_add(size) > MOST_BYTES;
+            let is_ours = row::is_local(found.get(2)?);
+            let too_much = !is_ours && bytes > 0 && bytes.saturating_add(size) > MAX_BYTES;
             if !is_ours {
                 bytes = bytes.saturating_add(size);
             }

@@ -102,13 +102,13 @@ impl KeptClock {
 }
 
 /// Stores a clock in place of the previous one.
-pub(crate) fn keep(connection: &Connection, clock: &KeptClock) -> rusqlite::Result<()> {
+pub(crate) fn save(connection: &Connection, clock: &KeptClock) -> rusqlite::Result<()> {
     let text = serde_json::to_string(clock).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)", (NAME, text)).map(|_one| ())
 }
 
 /// The stored clock; `None` if it can't be read, such as that of a newer version.
-pub(crate) fn kept(connection: &Connection) -> rusqlite::Result<Option<KeptClock>> {
+pub(crate) fn load(connection: &Connection) -> rusqlite::Result<Option<KeptClock>> {
     // The first format has no such table, and may be read while an older program runs.
     let made = connection.query_row("SELECT 1 FROM sqlite_schema WHERE name = 'meta'", (), |_row| Ok(())).optional()?;
     if made.is_none() {

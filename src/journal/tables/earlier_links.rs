@@ -22,7 +22,7 @@ pub enum LinkOpener {
     /// The next run, if the keyring then has this key; `None` if it has none.
     NextRun(Option<SealKey>),
     /// Unknown: no keyring is accessible, as in a job without a desktop session. Stored links count as usable.
-    NotKnown,
+    Unknown,
 }
 
 /// The links of earlier runs. A link that was not stored was lost with the memory of its run.
@@ -31,7 +31,7 @@ pub struct EarlierLinks {
     /// Entries before this one are from earlier runs.
     pub live_from: Seq,
     /// The requests whose links are stored.
-    pub kept: BTreeSet<(ProfileId, RequestId)>,
+    pub stored: BTreeSet<(ProfileId, RequestId)>,
 }
 
 impl EarlierLinks {
@@ -39,8 +39,8 @@ impl EarlierLinks {
     pub fn apply(&self, profile: ProfileId, activities: &mut Activities) {
         activities.set_live_from(self.live_from);
         let kept: Vec<RequestId> =
-            self.kept.iter().filter(|(of, _)| *of == profile).map(|(_, request)| request.clone()).collect();
-        activities.keep_links(&kept);
+            self.stored.iter().filter(|(of, _)| *of == profile).map(|(_, request)| request.clone()).collect();
+        activities.restore_links(&kept);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::activity::Timestamp;
 use crate::settings::ProfileId;
 
 /// Maximum number of stored notices; beyond it the oldest are deleted.
-const KEPT: i64 = 100;
+const MAX_NOTICES: i64 = 100;
 
 /// A notice that was not dismissed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ fn key(profile: Option<ProfileId>) -> [u8; 16] {
 }
 
 /// Stores a notice, unless the same one is already stored.
-pub(crate) fn keep(connection: &mut Connection, notice: &PersistedNotice) -> rusqlite::Result<()> {
+pub(crate) fn save(connection: &mut Connection, notice: &PersistedNotice) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute(
         "INSERT OR IGNORE INTO notice (profile, at, sentence) VALUES (?1, ?2, ?3)",
@@ -32,7 +32,7 @@ pub(crate) fn keep(connection: &mut Connection, notice: &PersistedNotice) -> rus
     )?;
     transaction.execute(
         "DELETE FROM notice WHERE number NOT IN (SELECT number FROM notice ORDER BY number DESC LIMIT ?1)",
-        [KEPT],
+        [MAX_NOTICES],
     )?;
     transaction.commit()
 }
@@ -49,13 +49,13 @@ pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<PersistedNoti
 }
 
 /// Deletes a dismissed notice.
-pub(crate) fn read(connection: &Connection, profile: Option<ProfileId>, sentence: &str) -> rusqlite::Result<()> {
+pub(crate) fn delete(connection: &Connection, profile: Option<ProfileId>, sentence: &str) -> rusqlite::Result<()> {
     connection
         .execute("DELETE FROM notice WHERE profile = ?1 AND sentence = ?2", (key(profile), sentence))
         .map(|_count| ())
 }
 
 /// Deletes a profile's notices.
-pub(crate) fn forget(connection: &Connection, profile: ProfileId) -> rusqlite::Result<()> {
+pub(crate) fn delete_all_of(connection: &Connection, profile: ProfileId) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM notice WHERE profile = ?1", [key(Some(profile))]).map(|_count| ())
 }

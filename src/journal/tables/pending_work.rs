@@ -14,10 +14,10 @@ use super::seal::{SealAad, Sealer};
 const TOKEN: i64 = 5;
 
 /// The kind of a profile number whose entries have to be deleted; the journal does that by itself.
-const FORGOTTEN: i64 = 5;
+const CLEARED: i64 = 5;
 
 /// The kind of a token that has to be stored in the keyring.
-const KEEP: i64 = 6;
+const STORE_TOKEN: i64 = 6;
 
 /// The id of a piece of pending work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +27,7 @@ pub struct WorkId(pub(crate) i64);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PendingWork {
     /// A profile was signed out: its token has to be removed from the keyring. Until then the profile stays signed out.
-    ForgetToken(ProfileId),
+    DeleteToken(ProfileId),
     /// A token has to be revoked. The token is stored sealed; it is `None` if the journal had no key to seal it with, or does not
     /// have the key now.
     RevokeToken {
@@ -38,7 +38,7 @@ pub enum PendingWork {
     },
     /// The program ended before the keyring stored a profile's newest token. The token is stored sealed; it is `None` if the
     /// journal had no key to seal it with, or does not have the key now. A profile has at most one such item.
-    KeepToken {
+    StoreToken {
         /// The profile that the token belongs to.
         profile: ProfileId,
         /// The token to store.
@@ -54,17 +54,17 @@ impl PendingWork {
     /// The number for the column `kind`.
     fn kind(&self) -> i64 {
         match self {
-            Self::ForgetToken(_) => 1,
+            Self::DeleteToken(_) => 1,
             Self::RevokeToken { .. } => 2,
             Self::RemoveProfile(_) => 3,
             Self::DeleteFile(_) => 4,
-            Self::KeepToken { .. } => KEEP,
+            Self::StoreToken { .. } => STORE_TOKEN,
         }
     }
 
     fn profile(&self) -> Option<ProfileId> {
         match self {
-            Self::ForgetToken(profile) | Self::RemoveProfile(profile) | Self::KeepToken { profile, .. } => {
+            Self::DeleteToken(profile) | Self::RemoveProfile(profile) | Self::StoreToken { profile, .. } => {
                 Some(*profile)
             }
             Self::RevokeToken { profile, .. } => Some(profile.id),
@@ -75,7 +75,7 @@ impl PendingWork {
     /// The data besides the kind and the profile.
     fn details(&self) -> String {
         match self {
-            Self::ForgetToken(_) | Self::RemoveProfile(_) | Self::KeepToken { .. } => String::new(),
+            Self::DeleteToken(_) | Self::RemoveProfile(_) | Self::StoreToken { .. } => String::new(),
             Self::RevokeToken { profile, .. } => serde_json::to_string(profile).unwrap_or_default(),
             // A path that is not UTF-8 can't be stored: its file stays.
             Self::DeleteFile(path) => path.to_str().unwrap_or_default().to_owned(),
@@ -84,7 +84,7 @@ impl PendingWork {
 }
 
 /// Binds a sealed token to its profile: it opens nowhere else.
-fn place(profile: ProfileId, request: &RequestId, at: Timestamp) -> SealAad<'_> {
+fn seal_aad(profile: ProfileId, request: &RequestId, at: Timestamp) -> SealAad<'_> {
     SealAad { profile, request, kind: TOKEN, at }
 }
 
@@ -103,17 +103,17 @@ pub(crate) fn insert(
     for work in works {
         let token = match work {
             PendingWork::RevokeToken { profile, token } => token.as_ref().map(|token| (profile.id, token)),
-            PendingWork::KeepToken { profile, token } => token.as_ref().map(|token| (*profile, token)),
-            PendingWork::ForgetToken(_) | PendingWork::RemoveProfile(_) | PendingWork::DeleteFile(_) => None,
+            PendingWork::StoreToken { profile, token } => token.as_ref().map(|token| (*profile, token)),
+            PendingWork::DeleteToken(_) | PendingWork::RemoveProfile(_) | PendingWork::DeleteFile(_) => None,
         };
-        if let PendingWork::ForgetToken(profile)
+        if let PendingWork::DeleteToken(profile)
         | PendingWork::RemoveProfile(profile)
-        | PendingWork::KeepToken { profile, .. } = work
+        | PendingWork::StoreToken { profile, .. } = work
         {
-            forget_kept(transaction, *profile)?;
+            delete_stored_tokens(transaction, *profile)?;
         }
         let secret = token.zip(sealer).and_then(|((profile, token), sealer)| {
-            let bytes = sealer.seal(place(profile, &request, at), token.expose())?;
+            let bytes = sealer.seal(seal_aad(profile, &request, at), token.expose())?;
             Some((sealer.number, bytes))
         });
         let (seal, bytes) = secret.unzip();
@@ -146,14 +146,14 @@ fn read(row: &Row<'_>, sealer: Option<&Sealer>) -> rusqlite::Result<Option<Pendi
     let request = RequestId::from("");
     let token = sealer
         .filter(|sealer| seal == Some(sealer.number))
-        .and_then(|sealer| sealer.open(place(profile, &request, at), &bytes?))
+        .and_then(|sealer| sealer.open(seal_aad(profile, &request, at), &bytes?))
         .and_then(|bytes| str::from_utf8(&bytes).ok().map(AuthorizationToken::new));
     Ok(match row.get(1)? {
-        1_i64 => Some(PendingWork::ForgetToken(profile)),
+        1_i64 => Some(PendingWork::DeleteToken(profile)),
         2 => serde_json::from_str(&details)
             .ok()
             .map(|profile| PendingWork::RevokeToken { profile: Box::new(profile), token }),
-        KEEP => Some(PendingWork::KeepToken { profile, token }),
+        STORE_TOKEN => Some(PendingWork::StoreToken { profile, token }),
         3 => Some(PendingWork::RemoveProfile(profile)),
         4 => Some(PendingWork::DeleteFile(details.into())),
         _ => None,
@@ -169,31 +169,31 @@ pub(crate) fn removed(connection: &Connection) -> rusqlite::Result<Vec<ProfileId
 }
 
 /// Records that the entries under a profile number have to be deleted.
-pub(crate) fn insert_forgotten(transaction: &Transaction<'_>, profile: ProfileId, number: i64) -> rusqlite::Result<()> {
+pub(crate) fn insert_cleared(transaction: &Transaction<'_>, profile: ProfileId, number: i64) -> rusqlite::Result<()> {
     let profile = profile.as_u128().to_be_bytes();
     transaction
         .execute(
             "INSERT INTO pending_work (kind, profile, at, details) VALUES (?1, ?2, 0, ?3)",
-            (FORGOTTEN, profile, number.to_string()),
+            (CLEARED, profile, number.to_string()),
         )
         .map(|_count| ())
 }
 
 /// The next profile number whose entries have to be deleted.
-pub(crate) fn forgotten(connection: &Connection) -> rusqlite::Result<Option<(WorkId, i64)>> {
+pub(crate) fn next_cleared(connection: &Connection) -> rusqlite::Result<Option<(WorkId, i64)>> {
     connection
         .prepare_cached("SELECT number, CAST(details AS INTEGER) FROM pending_work WHERE kind = ?1 LIMIT 1")?
-        .query_row([FORGOTTEN], |row| Ok((WorkId(row.get(0)?), row.get(1)?)))
+        .query_row([CLEARED], |row| Ok((WorkId(row.get(0)?), row.get(1)?)))
         .optional()
 }
 
-pub(crate) fn done(connection: &Connection, WorkId(number): WorkId) -> rusqlite::Result<()> {
+pub(crate) fn delete(connection: &Connection, WorkId(number): WorkId) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM pending_work WHERE number = ?1", [number]).map(|_count| ())
 }
 
 /// Deletes a profile's older tokens that were waiting for the keyring.
-fn forget_kept(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite::Result<()> {
+fn delete_stored_tokens(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite::Result<()> {
     let profile = profile.as_u128().to_be_bytes();
-    let done = transaction.execute("DELETE FROM pending_work WHERE kind = ?1 AND profile = ?2", (KEEP, profile));
+    let done = transaction.execute("DELETE FROM pending_work WHERE kind = ?1 AND profile = ?2", (STORE_TOKEN, profile));
     done.map(|_count| ())
 }

@@ -13,13 +13,13 @@ fn key(profile: ProfileId) -> String {
 const PREFIX: &str = "name:";
 
 /// Stores a profile's name.
-pub(crate) fn keep(connection: &Connection, profile: ProfileId, name: &str) -> rusqlite::Result<()> {
+pub(crate) fn save(connection: &Connection, profile: ProfileId, name: &str) -> rusqlite::Result<()> {
     let sql = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
     connection.execute(sql, (key(profile), name)).map(|_one| ())
 }
 
 /// Deletes a profile's name.
-pub(crate) fn forget(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite::Result<()> {
+pub(crate) fn delete(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite::Result<()> {
     transaction.execute("DELETE FROM meta WHERE name = ?1", [key(profile)]).map(|_count| ())
 }
 

@@ -49,7 +49,7 @@ pub(crate) struct Sealer {
 
 impl Sealer {
     /// Finds the number of a key in a journal, or assigns one.
-    pub(crate) fn enter(connection: &Connection, journal: JournalId, key: SealKey) -> rusqlite::Result<Self> {
+    pub(crate) fn register(connection: &Connection, journal: JournalId, key: SealKey) -> rusqlite::Result<Self> {
         if let Some(found) = Self::find(connection, journal, &key)? {
             return Ok(found);
         }

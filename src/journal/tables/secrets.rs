@@ -87,16 +87,16 @@ impl Secrets {
     }
 
     /// Marks binary messages in the entries as not stored, because the journal does not seal now.
-    pub fn mark_unkept(&self, entries: &mut [Entry]) {
+    pub fn mark_unstored(&self, entries: &mut [Entry]) {
         for (at, _) in &self.originals {
             if let Some(entry) = entries.get_mut(*at).filter(|entry| *entry.raw == *redact::HIDDEN_BYTES) {
-                entry.raw = redact::UNKEPT_BYTES.into();
+                entry.raw = redact::UNSTORED_BYTES.into();
             }
         }
     }
 
     /// Appends the secrets of a batch whose entries follow `before` others.
-    pub fn join(&mut self, before: usize, later: Self) {
+    pub fn merge(&mut self, before: usize, later: Self) {
         self.requests.extend(later.requests);
         self.originals.extend(later.originals.into_iter().map(|(at, original)| (before.saturating_add(at), original)));
     }
@@ -115,7 +115,7 @@ pub enum Sealing {
     On,
     /// They are stored sealed under a new key. The previous key is missing, and what it sealed stays locked unless that key comes
     /// back.
-    KeyGone {
+    KeyMissing {
         /// Number of requests, over all profiles, with locked secrets.
         requests: u64,
     },
@@ -128,7 +128,7 @@ pub enum Sealing {
 pub enum MemoryOnly {
     /// There is no key yet.
     #[error("Links to data are kept in memory only until the system keyring has answered.")]
-    NotAsked,
+    NoKeyYet,
     /// The keyring returned none.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
@@ -144,7 +144,7 @@ impl Sealing {
     /// Whether secrets that are passed in now are stored.
     pub fn is_on(&self) -> bool {
         match self {
-            Self::On | Self::KeyGone { .. } => true,
+            Self::On | Self::KeyMissing { .. } => true,
             Self::MemoryOnly(_) => false,
         }
     }
@@ -153,14 +153,14 @@ impl Sealing {
     pub fn sentence(&self) -> Option<String> {
         match self {
             Self::On => None,
-            Self::KeyGone { requests } => Some(key_gone(*requests)),
+            Self::KeyMissing { requests } => Some(key_missing(*requests)),
             Self::MemoryOnly(why) => Some(why.to_string()),
         }
     }
 }
 
 /// The sentence for the operator about this many requests with locked secrets.
-pub fn key_gone(requests: u64) -> String {
+pub fn key_missing(requests: u64) -> String {
     let requests = counted(requests, "earlier request");
     format!(
         "The key of the journal's seal is gone from the system keyring, so what opens the data of {requests} can't be \
@@ -174,15 +174,15 @@ pub struct Unsealed {
     /// The opened secrets.
     pub secrets: Vec<RequestSecret>,
     /// Number of secrets whose key is missing. They stay stored.
-    pub shut: u64,
+    pub locked: u64,
     /// Number of secrets that were changed or moved since they were sealed. They are deleted.
-    pub spoilt: u64,
+    pub tampered: u64,
 }
 
 impl Unsealed {
     /// The sentence for the operator about changed secrets; `None` if there are none. [`Sealing`] reports the locked ones.
     pub fn sentence(&self) -> Option<String> {
-        let (links, their) = match self.spoilt {
+        let (links, their) = match self.tampered {
             0 => return None,
             1 => ("1 link that was kept was".to_owned(), "its"),
             many => (format!("{many} links that were kept were"), "their"),
@@ -242,7 +242,7 @@ pub(crate) fn insert(
 const ORIGINAL: i64 = 4;
 
 /// The context of an entry's original: the entry's number takes the place of the time.
-fn place_of_original(profile: ProfileId, id: &RequestId, seq: i64) -> SealAad<'_> {
+fn original_aad(profile: ProfileId, id: &RequestId, seq: i64) -> SealAad<'_> {
     SealAad { profile, request: id, kind: ORIGINAL, at: Timestamp(seq) }
 }
 
@@ -261,7 +261,7 @@ pub(crate) fn insert_originals(
         let (Some(entry), Ok(offset)) = (entries.get(*at), i64::try_from(*at)) else { continue };
         let seq = first.saturating_add(offset);
         let id = RequestId::from(entry.key.id());
-        let Some(bytes) = sealer.seal(place_of_original(profile, &id, seq), original.expose()) else {
+        let Some(bytes) = sealer.seal(original_aad(profile, &id, seq), original.expose()) else {
             tracing::warn!("a message could not be sealed, since the system gives no random numbers");
             continue;
         };
@@ -285,7 +285,7 @@ pub(crate) fn original(
         .prepare_cached(sql)?
         .query_row((seq, number, sealer.number), |row| {
             let id = RequestId::new(id_text(row.get_ref(0)?));
-            Ok(sealer.open(place_of_original(profile, &id, seq), row.get_ref(1)?.as_blob().unwrap_or_default()))
+            Ok(sealer.open(original_aad(profile, &id, seq), row.get_ref(1)?.as_blob().unwrap_or_default()))
         })
         .optional()?;
     Ok(found.flatten().and_then(|bytes| str::from_utf8(&bytes).ok().map(UnmaskedMessage::new)))
@@ -309,7 +309,7 @@ pub(crate) fn unseal(
         let mut rows = select.query([number])?;
         while let Some(row) = rows.next()? {
             let Some(sealer) = sealer.filter(|sealer| row.get(3).is_ok_and(|seal: i64| seal == sealer.number)) else {
-                unsealed.shut = unsealed.shut.saturating_add(1);
+                unsealed.locked = unsealed.locked.saturating_add(1);
                 continue;
             };
             let request = RequestId::new(id_text(row.get_ref(0)?));
@@ -327,7 +327,7 @@ pub(crate) fn unseal(
         }
         for (request, kind) in spoilt {
             spoil.execute((number, request, kind))?;
-            unsealed.spoilt = unsealed.spoilt.saturating_add(1);
+            unsealed.tampered = unsealed.tampered.saturating_add(1);
         }
     }
     transaction.commit()?;
@@ -335,14 +335,14 @@ pub(crate) fn unseal(
 }
 
 /// Number of requests with secrets sealed under another key.
-pub(crate) fn shut(connection: &Connection, sealer: &Sealer) -> rusqlite::Result<u64> {
+pub(crate) fn locked(connection: &Connection, sealer: &Sealer) -> rusqlite::Result<u64> {
     let sql = "SELECT count(*) FROM (SELECT DISTINCT profile, request FROM secret WHERE seal <> ?1)";
     let shut: i64 = connection.query_row(sql, [sealer.number], |row| row.get(0))?;
     Ok(u64::try_from(shut).unwrap_or(0))
 }
 
 /// Deletes the secrets of a request.
-pub(crate) fn forget(connection: &Connection, number: i64, request: &RequestId) -> rusqlite::Result<u64> {
+pub(crate) fn delete(connection: &Connection, number: i64, request: &RequestId) -> rusqlite::Result<u64> {
     let gone = connection
         .prepare_cached("DELETE FROM secret WHERE profile = ?1 AND request = ?2")?
         .execute((number, StoredId::of(request.as_str())))?;
@@ -350,7 +350,7 @@ pub(crate) fn forget(connection: &Connection, number: i64, request: &RequestId) 
 }
 
 /// Deletes expired secrets: as their messages said, else those that arrived before a cutoff.
-pub(crate) fn forget_expired(connection: &Connection, now: Timestamp, came_before: Timestamp) -> rusqlite::Result<u64> {
+pub(crate) fn delete_expired(connection: &Connection, now: Timestamp, came_before: Timestamp) -> rusqlite::Result<u64> {
     let sql = "DELETE FROM secret WHERE CASE WHEN expires IS NULL THEN at < ?1 ELSE expires < ?2 END";
     let gone = connection.prepare_cached(sql)?.execute((came_before.0, now.0))?;
     Ok(gone as u64)

@@ -14,7 +14,7 @@ async fn filled(folder: &Path, count: u32) -> Vec<Entry> {
 }
 
 /// Changes bytes of the database in place.
-fn garble(folder: &Path, at: usize, with: &[u8]) {
+fn overwrite(folder: &Path, at: usize, with: &[u8]) {
     let path = folder.join(FILE);
     let mut bytes = fs::read(&path).unwrap();
     bytes[at..at + with.len()].copy_from_slice(with);
@@ -30,18 +30,18 @@ fn broken(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn a_journal_damaged_in_its_middle_is_moved_aside_once_that_is_read_and_the_rest_is_salvaged() {
+async fn a_journal_damaged_in_its_middle_is_moved_aside_when_read_and_the_rest_is_salvaged() {
     const PAGES: usize = 5;
     let folder = tempfile::tempdir().unwrap();
     let before = filled(folder.path(), 5_000).await;
     let middle = fs::read(folder.path().join(FILE)).unwrap().len() / 2 / 4096 * 4096;
-    garble(folder.path(), middle, &vec![0xa5; PAGES * 4096]);
+    overwrite(folder.path(), middle, &vec![0xa5; PAGES * 4096]);
     let damaged = fs::read(folder.path().join(FILE)).unwrap();
     let opened = Journal::open(folder.path()).unwrap();
     let name = opened.id;
     assert_eq!(opened.recovered, None, "the start reads the whole journal");
     let error = opened.journal.restore(profile(), None, usize::MAX).await.unwrap_err();
-    let JournalError::Mended(recovery) = &error else { panic!("{error:?}") };
+    let JournalError::Repaired(recovery) = &error else { panic!("{error:?}") };
     assert_eq!(broken(folder.path()), std::slice::from_ref(&recovery.moved_to));
     assert_eq!(fs::read(&recovery.moved_to).unwrap(), damaged, "what was moved aside is not what it was");
     let sentence = error.to_string();
@@ -63,14 +63,14 @@ async fn a_journal_damaged_in_its_middle_is_moved_aside_once_that_is_read_and_th
 }
 
 #[tokio::test]
-async fn a_journal_damaged_at_its_end_is_mended_at_the_start_and_gives_no_number_twice() {
+async fn a_journal_damaged_at_its_end_is_repaired_at_the_start_and_reuses_no_number() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path(), 3_000).await;
     // The leaf with the newest entries, found by its content.
     let newest = commands(2_999..3_000)[0].raw.to_string();
     let bytes = fs::read(folder.path().join(FILE)).unwrap();
     let leaf = memchr::memmem::rfind(&bytes, newest.as_bytes()).unwrap() / 4096 * 4096;
-    garble(folder.path(), leaf, &[0xa5; 4096]);
+    overwrite(folder.path(), leaf, &[0xa5; 4096]);
     let opened = Journal::open(folder.path()).unwrap();
     let recovery = opened.recovered.expect("it was not noticed");
     let kept = all(&opened.journal, profile()).await;
@@ -80,7 +80,7 @@ async fn a_journal_damaged_at_its_end_is_mended_at_the_start_and_gives_no_number
 }
 
 #[tokio::test]
-async fn a_journal_of_which_nothing_can_be_read_is_moved_aside_and_a_fresh_one_begun() {
+async fn an_unreadable_journal_is_moved_aside_and_a_fresh_one_is_created() {
     let cases: [(&str, usize, Vec<u8>); 3] = [
         ("its first page is of zeros", 0, vec![0; 4096]),
         ("its tables' list is garbled", 100, vec![0xa5; 200]),
@@ -89,7 +89,7 @@ async fn a_journal_of_which_nothing_can_be_read_is_moved_aside_and_a_fresh_one_b
     for (case, at, with) in cases {
         let folder = tempfile::tempdir().unwrap();
         filled(folder.path(), 100).await;
-        garble(folder.path(), at, &with);
+        overwrite(folder.path(), at, &with);
         let opened = match Journal::open(folder.path()) {
             Ok(opened) => opened,
             Err(error) => panic!("{case}: {error:?}"),
@@ -104,7 +104,7 @@ async fn a_journal_of_which_nothing_can_be_read_is_moved_aside_and_a_fresh_one_b
 }
 
 #[tokio::test]
-async fn an_append_that_finds_the_damage_comes_back_and_can_be_tried_again_with_the_seal_in_force() {
+async fn an_append_that_detects_damage_fails_and_can_be_retried_with_the_same_encryption() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path(), 3_000).await;
     let opened = Journal::open(folder.path()).unwrap();
@@ -112,9 +112,9 @@ async fn an_append_that_finds_the_damage_comes_back_and_can_be_tried_again_with_
     opened.journal.seal_with(keys.seal_key(opened.id).await).await.unwrap();
     // The whole tree of entries except what the start has read: it continues from memory until it reads again.
     let journal = &opened.journal;
-    behind_its_back(folder.path(), "PRAGMA wal_checkpoint(TRUNCATE)");
+    execute_externally(folder.path(), "PRAGMA wal_checkpoint(TRUNCATE)");
     let length = fs::read(folder.path().join(FILE)).unwrap().len();
-    garble(folder.path(), 4096, &vec![0xa5; length - 4096]);
+    overwrite(folder.path(), 4096, &vec![0xa5; length - 4096]);
     let secret = RequestSecret {
         request: RequestId::from("r"),
         secret: Secret::Link(Link::new("https://h/?auth=1")),
@@ -143,7 +143,7 @@ async fn an_append_that_finds_the_damage_comes_back_and_can_be_tried_again_with_
 }
 
 #[tokio::test]
-async fn bytes_changed_anywhere_end_in_a_journal_that_works_and_never_in_a_panic() {
+async fn changed_bytes_anywhere_end_in_a_working_journal_and_never_in_a_panic() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path(), 1_500).await;
     let whole = fs::read(folder.path().join(FILE)).unwrap();
@@ -152,18 +152,18 @@ async fn bytes_changed_anywhere_end_in_a_journal_that_works_and_never_in_a_panic
         settle(&folder.path().join(FILE), &whole);
         // Spread over the pages, and over the parts of a page: header, pointers, cells.
         let at = (number * whole.len() / 60 / 4096 * 4096 + number * 67 % 4000).max(100);
-        garble(folder.path(), at, &[byte.wrapping_mul(0xe7); 64]);
+        overwrite(folder.path(), at, &[byte.wrapping_mul(0xe7); 64]);
         let journal = match Journal::open(folder.path()) {
             Ok(opened) => opened.journal,
             Err(error) => panic!("with bytes changed at {at}: {error:?}"),
         };
         let mut outcome = journal.restore(profile(), None, usize::MAX).await;
-        if matches!(outcome, Err(JournalError::Mended(_))) {
+        if matches!(outcome, Err(JournalError::Repaired(_))) {
             outcome = journal.restore(profile(), None, usize::MAX).await;
         }
         let kept = outcome.unwrap_or_else(|error| panic!("with bytes changed at {at}: {error:?}"));
         let mut committed = journal.append(profile(), commands(0..1)).await;
-        if matches!(&committed, Err(refused) if matches!(refused.source, JournalError::Mended(_))) {
+        if matches!(&committed, Err(refused) if matches!(refused.source, JournalError::Repaired(_))) {
             committed = journal.append(profile(), commands(0..1)).await;
         }
         committed.unwrap_or_else(|error| panic!("with bytes changed at {at}: {error:?}"));
@@ -172,7 +172,7 @@ async fn bytes_changed_anywhere_end_in_a_journal_that_works_and_never_in_a_panic
 }
 
 #[tokio::test]
-async fn a_crash_in_the_midst_of_mending_is_finished_at_the_next_start() {
+async fn a_repair_interrupted_by_a_crash_is_finished_at_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE);
     let (aside, fresh) =
@@ -198,7 +198,7 @@ async fn a_crash_in_the_midst_of_mending_is_finished_at_the_next_start() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_folder_that_vanishes_is_made_anew_with_a_new_journal_that_says_so() {
+async fn a_missing_folder_is_recreated_with_a_new_journal_and_a_report() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("data");
     fs::create_dir(&folder).unwrap();
@@ -211,7 +211,7 @@ async fn a_folder_that_vanishes_is_made_anew_with_a_new_journal_that_says_so() {
         fs::remove_dir_all(&folder).unwrap();
         let entries = commands(3..5);
         let refused = opened.journal.append(profile(), entries.clone()).await.unwrap_err();
-        assert!(matches!(refused.source, JournalError::Vanished { .. }), "{refused:?}");
+        assert!(matches!(refused.source, JournalError::Replaced { .. }), "{refused:?}");
         assert_eq!(refused.entries, entries, "an acknowledgement was lost");
         let sentence = refused.to_string();
         assert!(
@@ -222,7 +222,7 @@ async fn a_folder_that_vanishes_is_made_anew_with_a_new_journal_that_says_so() {
         assert_eq!(seqs(&committed), [first, first + 1], "in round {round}, a number of this run was given twice");
         assert_eq!(all(&opened.journal, profile()).await, committed, "the reader did not follow");
         assert_eq!(opened.journal.sealing(), Sealing::On);
-        assert!(matches!(DataDirLock::take(&folder), Err(JournalError::Held { .. })), "the new folder has no holder");
+        assert!(matches!(DataDirLock::take(&folder), Err(JournalError::Locked { .. })), "the new folder has no holder");
     }
     opened.journal.close().await;
     let again = Journal::open(&folder).unwrap();
@@ -232,7 +232,7 @@ async fn a_folder_that_vanishes_is_made_anew_with_a_new_journal_that_says_so() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn while_the_folder_cannot_be_made_anew_appends_come_back_and_afterwards_the_same_handle_works() {
+async fn appends_fail_while_the_folder_can_not_be_recreated_and_work_afterwards() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("data");
     fs::create_dir(&folder).unwrap();
@@ -249,7 +249,7 @@ async fn while_the_folder_cannot_be_made_anew_appends_come_back_and_afterwards_t
     fs::remove_file(&folder).unwrap();
     let told = journal.append(profile(), commands(1..3)).await.unwrap_err();
     assert!(
-        matches!(told.source, JournalError::Vanished { .. }),
+        matches!(told.source, JournalError::Replaced { .. }),
         "that earlier activity is gone is not said: {told:?}"
     );
     journal.append(profile(), told.entries).await.unwrap();
@@ -258,7 +258,7 @@ async fn while_the_folder_cannot_be_made_anew_appends_come_back_and_afterwards_t
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_journal_that_is_put_back_in_place_of_the_open_one_is_gone_on_with() {
+async fn a_journal_put_in_place_of_the_open_one_is_used() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path(), 10).await;
     let backup = fs::read(folder.path().join(FILE)).unwrap();
@@ -269,14 +269,14 @@ async fn a_journal_that_is_put_back_in_place_of_the_open_one_is_gone_on_with() {
     }
     settle(&folder.path().join(FILE), &backup);
     let told = journal.append(profile(), commands(30..31)).await.unwrap_err();
-    assert!(matches!(told.source, JournalError::Vanished { .. }), "{told:?}");
+    assert!(matches!(told.source, JournalError::Replaced { .. }), "{told:?}");
     assert_eq!(seqs(&journal.append(profile(), told.entries).await.unwrap()), [31]);
     assert_eq!(all(&journal, profile()).await.len(), 11);
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_log_that_is_deleted_under_it_loses_nothing() {
+async fn deleting_the_log_of_an_open_journal_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE);
     let journal = open(folder.path());

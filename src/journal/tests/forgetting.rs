@@ -25,7 +25,7 @@ fn exported(folder: &Path) -> BTreeMap<ProfileId, usize> {
             Ok(())
         })
         .unwrap();
-    assert_eq!(archive.since(Seq(0), usize::MAX).unwrap().len(), found.values().sum::<usize>());
+    assert_eq!(archive.entries_from(Seq(0), usize::MAX).unwrap().len(), found.values().sum::<usize>());
     found
 }
 
@@ -45,16 +45,16 @@ async fn clean(journal: &Journal) -> (u64, usize) {
 }
 
 #[tokio::test]
-async fn a_forgotten_profile_is_gone_at_once_and_off_the_disk_step_by_step_also_after_a_restart() {
+async fn a_deleted_profile_is_gone_at_once_and_erased_step_by_step_even_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     journal.append(other(), vec![canary("OTHER")]).await.unwrap();
     // The profile with the highest number, so that the next one could get it.
     journal.append(profile(), (0..5_000).map(|_| canary("ONE")).collect()).await.unwrap();
-    journal.alive(profile(), Timestamp(i64::MAX)).await.unwrap();
-    journal.forget_profile(profile()).await.unwrap();
+    journal.touch(profile(), Timestamp(i64::MAX)).await.unwrap();
+    journal.delete_profile(profile()).await.unwrap();
     assert_eq!(all(&journal, profile()).await, []);
-    assert_eq!(journal.last_alive(profile()).await.unwrap(), None);
+    assert_eq!(journal.last_seen(profile()).await.unwrap(), None);
     assert_eq!(exported(folder.path()), BTreeMap::from([(other(), 1)]));
     // It continues, and others start.
     journal.append(profile(), vec![canary("NEW")]).await.unwrap();
@@ -76,7 +76,7 @@ async fn a_forgotten_profile_is_gone_at_once_and_off_the_disk_step_by_step_also_
 
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "another program reads the database, on the machine's clock")]
-async fn a_reader_neither_makes_forgetting_fail_nor_holds_the_writer_up() {
+async fn a_reader_neither_fails_a_deletion_nor_delays_the_writer() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     journal.append(profile(), (0..50).map(|_| canary("ONE")).collect()).await.unwrap();
@@ -88,7 +88,7 @@ async fn a_reader_neither_makes_forgetting_fail_nor_holds_the_writer_up() {
     };
     assert_eq!(count(&reader), 50);
     let began = std::time::Instant::now();
-    journal.forget_profile(profile()).await.unwrap();
+    journal.delete_profile(profile()).await.unwrap();
     let last = loop {
         let step = journal.clean_step().await.unwrap();
         if !step.more {
@@ -107,7 +107,7 @@ async fn a_reader_neither_makes_forgetting_fail_nor_holds_the_writer_up() {
 }
 
 #[tokio::test]
-async fn closing_waits_for_no_reader() {
+async fn closing_does_not_wait_for_a_reader() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     journal.append(profile(), vec![canary("ONE")]).await.unwrap();
@@ -122,7 +122,7 @@ async fn closing_waits_for_no_reader() {
 }
 
 #[tokio::test]
-async fn nothing_is_written_any_more_for_a_profile_that_is_being_removed() {
+async fn nothing_is_written_for_a_profile_that_is_being_removed() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     journal.append(profile(), vec![canary("ONE")]).await.unwrap();
@@ -131,10 +131,10 @@ async fn nothing_is_written_any_more_for_a_profile_that_is_being_removed() {
     for again in 0..2 {
         let journal = if again == 0 { journal.clone() } else { open(folder.path()) };
         let written = journal.append(profile(), commands(0..3)).await.unwrap();
-        journal.alive(profile(), Timestamp(9)).await.unwrap();
+        journal.touch(profile(), Timestamp(9)).await.unwrap();
         assert_eq!(written.len(), 3, "whoever waits for them would wait for ever");
         assert_eq!(exported(folder.path()), BTreeMap::from([(other(), 1)]));
-        assert_eq!(journal.last_alive(profile()).await.unwrap(), None);
+        assert_eq!(journal.last_seen(profile()).await.unwrap(), None);
         assert_eq!(
             journal.pending_work().await.unwrap(),
             [(work[0], PendingWork::RemoveProfile(profile()))],
@@ -150,7 +150,7 @@ async fn nothing_is_written_any_more_for_a_profile_that_is_being_removed() {
 }
 
 #[tokio::test]
-async fn what_is_promised_outlives_the_run_and_a_token_only_sealed() {
+async fn pending_work_survives_the_run_and_a_token_only_encrypted() {
     let folder = tempfile::tempdir().unwrap();
     let keys = Keyring::in_memory();
     let (journal, _) = open_sealed(folder.path(), &keys).await;
@@ -161,7 +161,7 @@ async fn what_is_promised_outlives_the_run_and_a_token_only_sealed() {
         token: token.map(AuthorizationToken::new),
     };
     let works = vec![
-        PendingWork::ForgetToken(id),
+        PendingWork::DeleteToken(id),
         revoke(Some("CANARYTOKEN")),
         PendingWork::DeleteFile(folder.path().join(".new-abc")),
     ];

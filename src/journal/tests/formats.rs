@@ -29,17 +29,17 @@ const FORMAT_1: &str = "
     COMMIT;";
 
 #[tokio::test]
-async fn a_journal_of_the_first_format_is_brought_forward_with_all_it_holds() {
+async fn a_journal_of_the_first_format_is_migrated_completely() {
     let folder = tempfile::tempdir().unwrap();
     settle(&folder.path().join(FILE), b"");
-    behind_its_back(folder.path(), FORMAT_1);
+    execute_externally(folder.path(), FORMAT_1);
     let opened = Journal::open(folder.path()).unwrap();
     assert_eq!(opened.live_from, Seq(42), "a number is given twice");
     assert_eq!(opened.recovered, None);
     let expected = [
         Entry {
             seq: Seq(40),
-            ..heard(
+            ..received(
                 r#"{"data":{"type":"X-DPT-CAB-ID","id":"23f7978a-5561-4718-84ca-c38d7db0843c","command_status":2,"body":null}}"#,
             )
         },
@@ -47,13 +47,13 @@ async fn a_journal_of_the_first_format_is_brought_forward_with_all_it_holds() {
             seq: Seq(41),
             at: Timestamp(1_700_000_000_000_001),
             key: ActivityKey::Data(RequestId::from("request one")),
-            fact: Fact::Done(LocalEvent::Fetching { to: "/tmp/a".to_owned(), part: None, links: Vec::new() }),
+            fact: Fact::Local(LocalEvent::Fetching { to: "/tmp/a".to_owned(), part: None, links: Vec::new() }),
             raw: "".into(),
         },
     ];
     assert_eq!(all(&opened.journal, profile()).await, expected);
     // The newer format's tables exist, and the file can shrink.
-    opened.journal.alive(profile(), Timestamp(5)).await.unwrap();
+    opened.journal.touch(profile(), Timestamp(5)).await.unwrap();
     assert_eq!(seqs(&opened.journal.append(profile(), commands(0..1)).await.unwrap()), [42]);
     opened.journal.close().await;
     let looking = schema::open_for_reading(&folder.path().join(FILE)).unwrap();

@@ -17,7 +17,7 @@ fn second(n: i64) -> Timestamp {
     Timestamp(n * 1_000_000)
 }
 
-fn heard(id: &str, status: u8) -> Entry {
+fn received(id: &str, status: u8) -> Entry {
     command(id, status.into())
 }
 
@@ -30,13 +30,13 @@ fn data(id: &str, output: u8) -> Entry {
         seq: Seq::default(),
         at: Timestamp(0),
         key: ActivityKey::of(&message),
-        fact: Fact::Heard(message),
+        fact: Fact::Received(message),
         raw: raw.into(),
     }
 }
 
-fn enquired(id: &str, enquiry: StatusCheck) -> Entry {
-    Entry::ours(Timestamp(0), ActivityKey::Command(id.into()), Fact::Enquired(enquiry))
+fn status_checked(id: &str, enquiry: StatusCheck) -> Entry {
+    Entry::local(Timestamp(0), ActivityKey::Command(id.into()), Fact::StatusChecked(enquiry))
 }
 
 fn gap(
@@ -49,7 +49,7 @@ fn gap(
     let requests = u32::try_from(open_requests.len()).unwrap() + unnamed;
     let (from, to) = (second(from), to.map(second));
     let gap = Gap { from, to, cause, open, requests, open_requests };
-    Entry::ours(Timestamp(0), ActivityKey::Gap(format!("g-{key}").into()), Fact::Gap(gap))
+    Entry::local(Timestamp(0), ActivityKey::Gap(format!("g-{key}").into()), Fact::Gap(gap))
 }
 
 /// A random event, a few seconds after the one before.
@@ -60,14 +60,14 @@ fn entry() -> impl Strategy<Value = Entry> {
     let cause = prop::sample::select(causes.to_vec());
     let requests = prop::collection::vec((0..3_u8).prop_map(|id| format!("r-{id}").as_str().into()), 0..3);
     prop_oneof![
-        (id(), 1..4_u8).prop_map(|(id, status)| heard(&id, status)),
+        (id(), 1..4_u8).prop_map(|(id, status)| received(&id, status)),
         (0..3_u8, 0..2_u8).prop_map(|(id, output)| data(&format!("r-{id}"), output)),
-        id().prop_map(|id| enquired(&id, StatusCheck::Unknown)),
+        id().prop_map(|id| status_checked(&id, StatusCheck::Unknown)),
         (id(), 1..4_i64).prop_map(|(id, status)| {
-            enquired(&id, StatusCheck::Known { status: CommandStatus::from_number(status), text: None })
+            status_checked(&id, StatusCheck::Known { status: CommandStatus::from_number(status), text: None })
         }),
         id().prop_map(|id| {
-            Entry::ours(Timestamp(0), ActivityKey::Command(id.as_str().into()), Fact::Done(LocalEvent::Tracked))
+            Entry::local(Timestamp(0), ActivityKey::Command(id.as_str().into()), Fact::Local(LocalEvent::Tracked))
         }),
         (0..2_u8, 0..200_i64, prop::option::of(200..400_i64), commands, requests, (0..2_u32, cause))
             .prop_map(|(key, from, to, open, requests, unnamed)| gap(key, (from, to), open, requests, unnamed)),
@@ -81,7 +81,7 @@ fn of_window(entries: &[(ProfileId, Entry)], now: Timestamp) -> Vec<String> {
         activities.apply(entry);
     }
     activities.expire(now);
-    let suspected = activities.competing_consumer(&activities.unheard(), now).is_some();
+    let suspected = activities.competing_consumer(&activities.undelivered_outcomes(), now).is_some();
     let mut lines: Vec<_> = activities
         .gaps()
         .map(|row| {
@@ -106,7 +106,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn window_and_export_say_the_same_of_every_gap(
+    fn window_and_export_agree_on_every_gap(
         steps in prop::collection::vec((entry(), 0..40_i64), 1..40),
         later in prop::sample::select(vec![0_i64, 5, 60, 5_000]),
     ) {
@@ -120,7 +120,7 @@ proptest! {
             runtime.block_on(journal.append(profile(), vec![entry])).unwrap();
         }
         runtime.block_on(journal.close());
-        let entries = ReadOnlyJournal::open(folder.path()).unwrap().unwrap().since(Seq(0), usize::MAX).unwrap();
+        let entries = ReadOnlyJournal::open(folder.path()).unwrap().unwrap().entries_from(Seq(0), usize::MAX).unwrap();
         let now = second(at + later);
         let window = of_window(&entries, now);
         for messages in [false, true] {
@@ -130,17 +130,20 @@ proptest! {
 }
 
 #[test]
-fn a_gap_that_went_on_is_told_by_what_was_heard_of_in_between() {
+fn a_reopened_gap_counts_what_was_received_in_between() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let ids = || (0..5).map(|id| format!("c-{id}").as_str().into()).collect();
-    let mut entries =
-        vec![heard("c-0", 1), heard("c-1", 1), gap(1, (10, None), Vec::new(), Vec::new(), (0, GapCause::Disconnected))];
+    let mut entries = vec![
+        received("c-0", 1),
+        received("c-1", 1),
+        gap(1, (10, None), Vec::new(), Vec::new(), (0, GapCause::Disconnected)),
+    ];
     // Three of them are first seen while the connection flaps.
-    entries.extend(["c-2", "c-3", "c-4"].map(|id| heard(id, 1)));
+    entries.extend(["c-2", "c-3", "c-4"].map(|id| received(id, 1)));
     entries.push(gap(1, (10, Some(30)), ids(), Vec::new(), (0, GapCause::Disconnected)));
-    entries.extend((0..5).map(|id| heard(&format!("c-{id}"), 2)));
+    entries.extend((0..5).map(|id| received(&format!("c-{id}"), 2)));
     runtime.block_on(journal.append(profile(), entries)).unwrap();
     runtime.block_on(journal.close());
     for messages in [false, true] {
@@ -150,15 +153,15 @@ fn a_gap_that_went_on_is_told_by_what_was_heard_of_in_between() {
 }
 
 #[test]
-fn while_another_client_is_suspected_nothing_is_claimed_of_a_gap() {
+fn while_a_competing_consumer_is_suspected_a_gap_claims_no_completeness() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let known = StatusCheck::Known { status: CommandStatus::Succeeded, text: None };
     let entries = [
         gap(1, (10, Some(30)), Vec::new(), Vec::new(), (0, GapCause::Disconnected)),
-        heard("taken", 1),
-        enquired("taken", known),
+        received("taken", 1),
+        status_checked("taken", known),
     ];
     let entries = entries.into_iter().map(|entry| Entry { at: second(100), ..entry }).collect();
     runtime.block_on(journal.append(profile(), entries)).unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::activity::{Activities, DownloadFailure, Openness, Requested};
 use crate::protocol::DataToken;
 
-use super::open_activity::{any_entry, data, did, link, not_saved, saved, stream};
+use super::open_activity::{any_entry, data, link, local_event, not_saved, saved, stream};
 use super::*;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
@@ -27,7 +27,7 @@ fn open_of(entries: &[Entry], now: Timestamp) -> BTreeSet<ActivityKey> {
 
 /// Purges the journal to its limits. After every step, the rest of the committed entries opens nothing.
 async fn purge(journal: &Journal, now: Timestamp, limits: &Limits, committed: &[Entry]) -> Result<(), TestCaseError> {
-    journal.forget_expired_secrets(now, LIFETIME).await.unwrap();
+    journal.delete_expired_secrets(now, LIFETIME).await.unwrap();
     let open = open_of(committed, now);
     loop {
         let step = journal.purge_step(now, limits).await.unwrap();
@@ -53,7 +53,7 @@ fn can_follow(others: &[Entry], entry: &Entry) -> bool {
     let same = others.iter().filter(|other| other.key == entry.key);
     let state = same.fold(Openness::SETTLED, |state, other| state.after(&other.key, &other.fact));
     let is_not_started =
-        matches!(&entry.fact, Fact::Done(LocalEvent::NotSaved { why: DownloadFailure::NotStarted, .. }));
+        matches!(&entry.fact, Fact::Local(LocalEvent::NotSaved { why: DownloadFailure::NotStarted, .. }));
     !is_not_started || state.is_ready() || state.is_left_behind()
 }
 
@@ -68,7 +68,7 @@ enum Act {
 }
 
 #[test]
-fn a_purge_opens_nothing_and_takes_nothing_that_is_open() {
+fn a_purge_opens_no_activity_and_removes_no_open_one() {
     let acts = prop_oneof![
         8 => proptest::collection::vec(any_entry(), 1..4).prop_map(Act::Append),
         4 => (1..9_i64).prop_map(Act::Days),
@@ -101,7 +101,7 @@ fn a_purge_opens_nothing_and_takes_nothing_that_is_open() {
                     }
                     Act::BuildAnew => {
                         journal.close().await;
-                        behind_its_back(
+                        execute_externally(
                             folder.path(),
                             "DELETE FROM open_activity; INSERT OR REPLACE INTO meta VALUES ('open_to', 0)",
                         );
@@ -126,21 +126,28 @@ fn settled_with_late() -> Vec<(Vec<Entry>, Entry)> {
         command: None,
         again: None,
     };
-    let named = Entry { key: ActivityKey::Command("named".into()), ..did("named", label()) };
+    let named = Entry { key: ActivityKey::Command("named".into()), ..local_event("named", label()) };
     vec![
         (vec![command("named", 1), command("named", 2)], named),
         (vec![data("collecting", 0, "wait"), link("collecting")], data("collecting", 0, "wait")),
-        (vec![link("requested")], did("requested", LocalEvent::Requested(requested))),
-        (vec![link("tracked")], did("tracked", LocalEvent::Tracked)),
-        (vec![link("not started")], did("not started", not_saved(DownloadFailure::NotStarted))),
-        (vec![link("labelled")], did("labelled", label())),
+        (vec![link("requested")], local_event("requested", LocalEvent::Requested(requested))),
+        (vec![link("tracked")], local_event("tracked", LocalEvent::Tracked)),
+        (vec![link("not started")], local_event("not started", not_saved(DownloadFailure::NotStarted))),
+        (vec![link("labelled")], local_event("labelled", label())),
         (vec![data("stream", 1, "a-token")], stream("stream", false)),
         (vec![stream("token", false)], data("token", 1, "a-token")),
         (vec![stream("address", true)], data("address", 1, "a-token")),
-        (vec![link("saved"), did("saved", fetching()), did("saved", saved())], did("saved", label())),
         (
-            vec![link("refused"), did("refused", fetching()), did("refused", not_saved(DownloadFailure::Refused))],
-            did("refused", LocalEvent::WarningRead),
+            vec![link("saved"), local_event("saved", fetching()), local_event("saved", saved())],
+            local_event("saved", label()),
+        ),
+        (
+            vec![
+                link("refused"),
+                local_event("refused", fetching()),
+                local_event("refused", not_saved(DownloadFailure::Refused)),
+            ],
+            local_event("refused", LocalEvent::WarningRead),
         ),
     ]
 }
@@ -150,7 +157,7 @@ fn at(at: i64, entries: Vec<Entry>) -> Vec<Entry> {
 }
 
 #[tokio::test]
-async fn what_came_late_and_says_less_than_the_outcome_keeps_that_until_both_go() {
+async fn a_late_entry_keeps_its_outcome_until_both_are_purged() {
     for (old, late) in settled_with_late() {
         let id = late.key.id().to_owned();
         let folder = tempfile::tempdir().unwrap();
@@ -175,7 +182,7 @@ async fn what_came_late_and_says_less_than_the_outcome_keeps_that_until_both_go(
 }
 
 #[tokio::test]
-async fn a_journal_that_is_too_large_loses_what_came_late_with_what_it_was_about() {
+async fn a_journal_that_is_too_large_loses_late_entries_with_their_activity() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let bulky = |range: std::ops::Range<u32>| -> Vec<Entry> {
@@ -191,7 +198,7 @@ async fn a_journal_that_is_too_large_loses_what_came_late_with_what_it_was_about
         journal.append(profile(), old).await.unwrap();
         journal.append(profile(), bulky(number * 40..(number + 1) * 40)).await.unwrap();
     }
-    journal.forget_expired_secrets(Timestamp(i64::MAX), Duration::ZERO).await.unwrap();
+    journal.delete_expired_secrets(Timestamp(i64::MAX), Duration::ZERO).await.unwrap();
     let ids: BTreeSet<_> = late.iter().map(|entry| entry.key.id().to_owned()).collect();
     journal.append(profile(), late).await.unwrap();
     journal.append(profile(), bulky(2_000..2_400)).await.unwrap();
@@ -207,14 +214,14 @@ async fn a_journal_that_is_too_large_loses_what_came_late_with_what_it_was_about
 }
 
 #[tokio::test]
-async fn a_repeat_of_what_was_settled_before_is_kept_no_longer_than_any_other_entry() {
+async fn a_repetition_of_a_settled_activity_is_stored_no_longer_than_other_entries() {
     for (old, repeat, is_repeat) in [
         (vec![link("r")], data("r", 0, "wait"), true),
-        (vec![link("r"), did("r", saved())], data("r", 0, "wait"), true),
-        (vec![link("r"), did("r", saved())], stream("r", false), true),
+        (vec![link("r"), local_event("r", saved())], data("r", 0, "wait"), true),
+        (vec![link("r"), local_event("r", saved())], stream("r", false), true),
         (vec![command("c", 1), command("c", 3)], command("c", 1), true),
         (
-            vec![command("c", 1), Entry { fact: Fact::Enquired(StatusCheck::Unknown), ..command("c", 1) }],
+            vec![command("c", 1), Entry { fact: Fact::StatusChecked(StatusCheck::Unknown), ..command("c", 1) }],
             command("c", 1),
             false,
         ),
@@ -225,7 +232,7 @@ async fn a_repeat_of_what_was_settled_before_is_kept_no_longer_than_any_other_en
         let journal = open(folder.path());
         journal.append(profile(), at(980 * DAY, old)).await.unwrap();
         // It expires before the repeat arrives.
-        journal.forget_expired_secrets(Timestamp(990 * DAY), LIFETIME).await.unwrap();
+        journal.delete_expired_secrets(Timestamp(990 * DAY), LIFETIME).await.unwrap();
         journal.append(profile(), at(999 * DAY, vec![repeat.clone()])).await.unwrap();
         let committed = all(&journal, profile()).await;
         for days in [1_000, 1_010, 1_011, 1_012] {

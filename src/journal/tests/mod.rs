@@ -24,25 +24,27 @@ use crate::settings::ProfileId;
 
 use super::error::JournalError;
 use super::handle::Journal;
-use super::test_support::{behind_its_back, count_of};
+use super::test_support::{count_of, execute_externally};
 use super::*;
 
 /// The entry for a message that the socket delivered.
-fn heard(raw: &str) -> Entry {
+fn received(raw: &str) -> Entry {
     let Incoming::Message(message) = incoming::parse(raw) else { panic!("no message: {raw}") };
-    Entry { key: ActivityKey::of(&message), fact: Fact::Heard(message), raw: raw.into(), ..nothing() }
+    Entry { key: ActivityKey::of(&message), fact: Fact::Received(message), raw: raw.into(), ..nothing() }
 }
 
 fn nothing() -> Entry {
-    Entry::ours(
+    Entry::local(
         Timestamp(1_700_000_000_000_000),
         ActivityKey::Message("m".into()),
-        Fact::Done(LocalEvent::Labelled { label: String::new() }),
+        Fact::Local(LocalEvent::Labelled { label: String::new() }),
     )
 }
 
 fn command(id: &str, status: i64) -> Entry {
-    heard(&json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": "a body"}}).to_string())
+    received(
+        &json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": "a body"}}).to_string(),
+    )
 }
 
 /// Pending commands, each with its own id.
@@ -64,7 +66,7 @@ fn open(folder: &Path) -> Journal {
 }
 
 async fn all(journal: &Journal, profile: ProfileId) -> Vec<Entry> {
-    journal.since(profile, Seq(0), usize::MAX).await.unwrap()
+    journal.entries_from(profile, Seq(0), usize::MAX).await.unwrap()
 }
 
 pub(crate) fn profile() -> ProfileId {
@@ -115,7 +117,7 @@ fn messages() -> impl Strategy<Value = Entry> {
             if let Some(output) = output {
                 data["output_type"] = json!(output);
             }
-            heard(&json!({ "data": data }).to_string())
+            received(&json!({ "data": data }).to_string())
         },
     )
 }
@@ -164,15 +166,15 @@ fn others() -> impl Strategy<Value = Entry> {
     ];
     let facts = prop_oneof![
         (reasons(), any::<u64>()).prop_map(|(reason, size)| Fact::Unreadable { reason, size }),
-        enquiries.prop_map(Fact::Enquired),
-        deeds::deeds().prop_map(Fact::Done),
+        enquiries.prop_map(Fact::StatusChecked),
+        deeds::deeds().prop_map(Fact::Local),
         gaps().prop_map(Fact::Gap),
     ];
     (keys(), facts, any::<String>()).prop_map(|(key, fact, raw)| Entry { key, fact, raw: raw.into(), ..nothing() })
 }
 
 #[test]
-fn every_entry_comes_back_as_it_was() {
+fn every_entry_is_read_back_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -198,7 +200,7 @@ fn every_entry_comes_back_as_it_was() {
 }
 
 #[tokio::test]
-async fn numbers_ascend_over_profiles_and_restarts_and_are_never_given_twice() {
+async fn numbers_ascend_over_profiles_and_restarts_and_are_never_reused() {
     let folder = tempfile::tempdir().unwrap();
     let (one, other) = (ProfileId::from_u128(1), ProfileId::from_u128(2));
     let opened = Journal::open(folder.path()).unwrap();
@@ -215,7 +217,7 @@ async fn numbers_ascend_over_profiles_and_restarts_and_are_never_given_twice() {
     assert_eq!(seqs(&all(&opened.journal, other).await), [4, 5]);
     given.extend(seqs(&opened.journal.append(other, commands(6..8)).await.unwrap()));
     // The newest entries are removed; their numbers are not reused.
-    opened.journal.forget_profile(other).await.unwrap();
+    opened.journal.delete_profile(other).await.unwrap();
     opened.journal.close().await;
 
     let opened = Journal::open(folder.path()).unwrap();
@@ -225,7 +227,7 @@ async fn numbers_ascend_over_profiles_and_restarts_and_are_never_given_twice() {
 }
 
 #[tokio::test]
-async fn windows_into_the_past_hold_the_right_entries_of_the_right_profile() {
+async fn ranges_of_the_past_have_the_right_entries_of_the_right_profile() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let (one, other) = (ProfileId::from_u128(1), ProfileId::from_u128(2));
@@ -239,7 +241,7 @@ async fn windows_into_the_past_hold_the_right_entries_of_the_right_profile() {
     assert_eq!(restore(Some(Seq(3)), 2).await, [1]);
     assert_eq!(restore(Some(Seq(1)), 2).await, [0_u64; 0]);
     assert_eq!(restore(None, usize::MAX).await, [1, 3, 5, 7, 9]);
-    let since = async |from, limit| seqs(&journal.since(other, from, limit).await.unwrap());
+    let since = async |from, limit| seqs(&journal.entries_from(other, from, limit).await.unwrap());
     assert_eq!(since(Seq(0), 2).await, [2, 4]);
     assert_eq!(since(Seq(5), 9).await, [6, 8, 10]);
     assert_eq!(since(Seq(u64::MAX), 9).await, [0_u64; 0]);
@@ -264,11 +266,11 @@ async fn the_history_of_an_activity_is_its_own_within_the_span() {
 }
 
 #[tokio::test]
-async fn entries_that_could_not_be_committed_come_back_and_can_be_tried_again() {
+async fn entries_that_could_not_be_committed_are_returned_and_can_be_retried() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     journal.append(profile(), commands(0..2)).await.unwrap();
-    behind_its_back(
+    execute_externally(
         folder.path(),
         "CREATE TRIGGER broken BEFORE INSERT ON entry WHEN NEW.seq = 5 BEGIN SELECT RAISE(ABORT, 'broken'); END",
     );
@@ -277,17 +279,17 @@ async fn entries_that_could_not_be_committed_come_back_and_can_be_tried_again() 
     assert_eq!(refused.entries, entries, "an acknowledgement was lost");
     assert!(refused.to_string().contains("broken") && refused.to_string().ends_with('.'), "{refused}");
     assert_eq!(seqs(&all(&journal, profile()).await), [1, 2], "half of a batch is in the journal");
-    behind_its_back(folder.path(), "DROP TRIGGER broken");
+    execute_externally(folder.path(), "DROP TRIGGER broken");
     let committed = journal.append(profile(), refused.entries).await.unwrap();
     assert_eq!(seqs(&committed), [3, 4, 5, 6]);
     assert_eq!(all(&journal, profile()).await.len(), 6);
 }
 
 #[tokio::test]
-async fn one_append_at_fault_does_not_fail_those_that_wait_beside_it() {
+async fn a_failed_append_does_not_fail_those_queued_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
-    behind_its_back(
+    execute_externally(
         folder.path(),
         "CREATE TRIGGER broken BEFORE INSERT ON entry WHEN NEW.kind = 43 BEGIN SELECT RAISE(ABORT, 'broken'); END",
     );
@@ -309,7 +311,7 @@ async fn one_append_at_fault_does_not_fail_those_that_wait_beside_it() {
 }
 
 #[tokio::test]
-async fn what_was_committed_is_there_after_a_crash_and_a_torn_log_loses_whole_batches_only() {
+async fn committed_entries_survive_a_crash_and_a_torn_log_loses_only_whole_batches() {
     const BATCH: u32 = 7;
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
@@ -359,36 +361,36 @@ async fn a_newer_journal_is_refused_and_left_untouched() {
     let journal = open(folder.path());
     journal.append(profile(), commands(0..3)).await.unwrap();
     journal.close().await;
-    behind_its_back(folder.path(), "PRAGMA user_version = 99; ALTER TABLE entry ADD COLUMN more TEXT;");
+    execute_externally(folder.path(), "PRAGMA user_version = 99; ALTER TABLE entry ADD COLUMN more TEXT;");
     let before = fs::read(folder.path().join(FILE)).unwrap();
     let error = Journal::open(folder.path()).err().unwrap();
-    assert!(matches!(error, JournalError::Newer { found: 99, .. }), "{error:?}");
+    assert!(matches!(error, JournalError::NewerFormat { found: 99, .. }), "{error:?}");
     let sentence = error.to_string();
     assert!(sentence.contains("newer version") && sentence.ends_with('.'), "{sentence}");
     assert_eq!(fs::read(folder.path().join(FILE)).unwrap(), before, "it was changed");
 }
 
 #[test]
-fn what_is_not_a_journal_is_refused_and_left_untouched() {
-    let sqlite_of_another = |folder: &Path| behind_its_back(folder, "CREATE TABLE bookmarks (url TEXT)");
-    let numbered_by_another = |folder: &Path| behind_its_back(folder, "PRAGMA application_id = 5");
+fn a_file_that_is_not_a_journal_is_refused_and_left_untouched() {
+    let sqlite_of_another = |folder: &Path| execute_externally(folder, "CREATE TABLE bookmarks (url TEXT)");
+    let numbered_by_another = |folder: &Path| execute_externally(folder, "PRAGMA application_id = 5");
     let text = |folder: &Path| settle(&folder.join(FILE), &b"This is a letter, not a database. ".repeat(50));
     for make in [&sqlite_of_another as &dyn Fn(&Path), &numbered_by_another, &text] {
         let folder = tempfile::tempdir().unwrap();
         make(folder.path());
         let before = fs::read(folder.path().join(FILE)).unwrap();
         let error = Journal::open(folder.path()).err().unwrap();
-        assert!(matches!(error, JournalError::Foreign { .. }), "{error:?}");
+        assert!(matches!(error, JournalError::NotAJournal { .. }), "{error:?}");
         assert_eq!(fs::read(folder.path().join(FILE)).unwrap(), before, "it was changed");
     }
 }
 
 #[tokio::test]
-async fn a_row_that_says_nothing_is_an_unreadable_entry_and_hides_no_other() {
+async fn an_unknown_row_is_an_unreadable_entry_and_hides_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     journal.append(profile(), commands(0..8)).await.unwrap();
-    behind_its_back(
+    execute_externally(
         folder.path(),
         "UPDATE entry SET payload = 'rubbish' WHERE seq = 2;
          UPDATE entry SET kind = 41, payload = '{\"did\":\"levitated\"}' WHERE seq = 3;
@@ -406,7 +408,7 @@ async fn a_row_that_says_nothing_is_an_unreadable_entry_and_hides_no_other() {
 }
 
 #[tokio::test]
-async fn closing_commits_what_waits_and_gives_back_what_comes_later() {
+async fn closing_commits_queued_entries_and_returns_later_ones() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let appends = futures_util::future::join_all((0..10).map(|n| journal.append(profile(), commands(n..n + 1))));
@@ -425,14 +427,14 @@ async fn closing_commits_what_waits_and_gives_back_what_comes_later() {
 }
 
 #[tokio::test]
-async fn a_forgotten_profile_is_off_the_disk() {
+async fn a_deleted_profile_is_erased_from_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let canary = |id: &str| Entry { raw: format!("CANARY{id}").into(), ..nothing() };
     journal.append(profile(), (0..50).map(|_| canary("ONE")).collect()).await.unwrap();
     journal.append(ProfileId::from_u128(8), vec![canary("OTHER")]).await.unwrap();
-    journal.forget_profile(profile()).await.unwrap();
-    journal.forget_profile(profile()).await.unwrap();
+    journal.delete_profile(profile()).await.unwrap();
+    journal.delete_profile(profile()).await.unwrap();
     while journal.clean_step().await.unwrap().more {}
     assert_eq!(all(&journal, profile()).await, []);
     assert_eq!(all(&journal, ProfileId::from_u128(8)).await.len(), 1, "another profile went with it");
@@ -473,7 +475,7 @@ async fn its_size_is_that_of_the_database_and_the_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_paused_clock_stands_still_while_the_disk_works() {
+async fn a_paused_clock_does_not_advance_while_the_disk_works() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let start = tokio::time::Instant::now();

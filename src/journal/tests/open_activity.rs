@@ -8,7 +8,7 @@ use super::*;
 
 pub(crate) fn data(id: &str, output: i64, body: &str) -> Entry {
     let data = json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": output, "body": body});
-    heard(&json!({ "data": data }).to_string())
+    received(&json!({ "data": data }).to_string())
 }
 
 const INLINE: &str = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY";
@@ -22,11 +22,11 @@ pub(crate) fn stream(id: &str, address: bool) -> Entry {
     if address {
         message["streamUrl"] = json!("https://s.example/?auth=hidden");
     }
-    heard(&json!({ "data": message }).to_string())
+    received(&json!({ "data": message }).to_string())
 }
 
-pub(crate) fn did(id: &str, deed: LocalEvent) -> Entry {
-    Entry::ours(Timestamp(5), ActivityKey::Data(RequestId::from(id)), Fact::Done(deed))
+pub(crate) fn local_event(id: &str, event: LocalEvent) -> Entry {
+    Entry::local(Timestamp(5), ActivityKey::Data(RequestId::from(id)), Fact::Local(event))
 }
 
 pub(crate) fn saved() -> LocalEvent {
@@ -46,7 +46,7 @@ fn gap(id: &str, to: Option<Timestamp>, commands: &[&str], requests: &[&str]) ->
         requests: 0,
         open_requests: requests.iter().map(|id| RequestId::from(*id)).collect(),
     };
-    Entry::ours(Timestamp(5), ActivityKey::Gap(id.into()), Fact::Gap(gap))
+    Entry::local(Timestamp(5), ActivityKey::Gap(id.into()), Fact::Gap(gap))
 }
 
 async fn open_keys(journal: &Journal) -> Vec<ActivityKey> {
@@ -57,11 +57,11 @@ async fn open_keys(journal: &Journal) -> Vec<ActivityKey> {
 }
 
 #[tokio::test]
-async fn what_has_no_outcome_is_not_saved_not_settled_or_not_read_is_open_and_nothing_else() {
+async fn exactly_the_unsettled_unsaved_and_unacknowledged_activities_are_open() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
-    let tracked = Entry::ours(Timestamp(5), ActivityKey::Command("tracked".into()), Fact::Done(LocalEvent::Tracked));
-    let unknown = Entry { fact: Fact::Enquired(StatusCheck::Unknown), ..command("unknown", 1) };
+    let tracked = Entry::local(Timestamp(5), ActivityKey::Command("tracked".into()), Fact::Local(LocalEvent::Tracked));
+    let unknown = Entry { fact: Fact::StatusChecked(StatusCheck::Unknown), ..command("unknown", 1) };
     let entries = [
         command("open", 1),
         command("settled", 1),
@@ -79,17 +79,17 @@ async fn what_has_no_outcome_is_not_saved_not_settled_or_not_read_is_open_and_no
         gap("settled", Some(Timestamp(2)), &["settled"], &[]),
         gap("unsettled", Some(Timestamp(2)), &["settled", "open"], &[]),
         gap("empty", Some(Timestamp(2)), &[], &[]),
-        did("spent", not_saved(DownloadFailure::Refused)),
-        did("read", not_saved(DownloadFailure::Refused)),
-        did("read", LocalEvent::WarningRead),
+        local_event("spent", not_saved(DownloadFailure::Refused)),
+        local_event("read", not_saved(DownloadFailure::Refused)),
+        local_event("read", LocalEvent::WarningRead),
         command("settled", 2),
         unknown,
         link("ready"),
-        did("saved", saved()),
-        did("used", LocalEvent::Fetching { to: String::new(), part: None, links: Vec::new() }),
-        did("used", not_saved(DownloadFailure::Broken)),
-        did("failed before", not_saved(DownloadFailure::NotStarted)),
-        did("broken", not_saved(DownloadFailure::Broken)),
+        local_event("saved", saved()),
+        local_event("used", LocalEvent::Fetching { to: String::new(), part: None, links: Vec::new() }),
+        local_event("used", not_saved(DownloadFailure::Broken)),
+        local_event("failed before", not_saved(DownloadFailure::NotStarted)),
+        local_event("broken", not_saved(DownloadFailure::Broken)),
     ];
     for entry in entries {
         journal.append(profile(), vec![entry]).await.unwrap();
@@ -105,16 +105,16 @@ async fn what_has_no_outcome_is_not_saved_not_settled_or_not_read_is_open_and_no
     let requests = ["broken", "failed before", "preparing", "ready", "spent", "unsaved"];
     assert_eq!(open_keys(&journal).await, keys(&["open", "tracked"], &requests, &["lasts", "settled", "unsettled"]));
     // Time settles data that could only be fetched, and gaps whose commands have ended meanwhile.
-    journal.forget_expired_secrets(Timestamp(i64::MAX), Duration::ZERO).await.unwrap();
+    journal.delete_expired_secrets(Timestamp(i64::MAX), Duration::ZERO).await.unwrap();
     let requests = ["broken", "preparing", "spent", "unsaved"];
     assert_eq!(open_keys(&journal).await, keys(&["open", "tracked"], &requests, &["lasts", "unsettled"]));
-    journal.forget_profile(profile()).await.unwrap();
+    journal.delete_profile(profile()).await.unwrap();
     assert_eq!(open_keys(&journal).await, []);
     assert_eq!(journal.open_activities(ProfileId::from_u128(8)).await.unwrap().len(), 1, "theirs went as well");
 }
 
 #[tokio::test]
-async fn a_gap_is_open_until_all_that_its_entries_name_is_settled_however_many_there_are() {
+async fn a_gap_is_open_until_everything_it_names_is_settled() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     journal.append(profile(), vec![command("first", 1), command("later", 1)]).await.unwrap();
@@ -129,14 +129,14 @@ async fn a_gap_is_open_until_all_that_its_entries_name_is_settled_however_many_t
     }
     let key = ActivityKey::Gap("g".into());
     for settled in ["first", "later"] {
-        journal.forget_expired_secrets(Timestamp(0), Duration::ZERO).await.unwrap();
+        journal.delete_expired_secrets(Timestamp(0), Duration::ZERO).await.unwrap();
         assert!(open_keys(&journal).await.contains(&key), "{settled} is open");
         let history = journal.history(profile(), &key, None).await.unwrap();
         let named = Gap::of(&history.entries).unwrap().open;
         assert_eq!((named, history.is_cut), (vec!["first".into(), "later".into()], false));
         journal.append(profile(), vec![command(settled, 2)]).await.unwrap();
     }
-    journal.forget_expired_secrets(Timestamp(0), Duration::ZERO).await.unwrap();
+    journal.delete_expired_secrets(Timestamp(0), Duration::ZERO).await.unwrap();
     assert_eq!(open_keys(&journal).await, []);
     // It continues, and names nothing that is open.
     journal.append(profile(), vec![gap("g", None, &[], &[])]).await.unwrap();
@@ -146,24 +146,24 @@ async fn a_gap_is_open_until_all_that_its_entries_name_is_settled_however_many_t
 }
 
 #[tokio::test]
-async fn a_link_is_open_until_its_message_says_that_its_time_is_over() {
+async fn a_link_is_open_until_its_stated_expiry() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let data = json!({"type": "X-DPT-CAB-REQUEST-ID", "id": "r", "output_type": 1, "body": "https://h.example/?auth=hidden",
         "expiresIn": 3_600});
-    let long = heard(&json!({ "data": data }).to_string());
+    let long = received(&json!({ "data": data }).to_string());
     let came = long.at;
     journal.append(profile(), vec![long, link("usual")]).await.unwrap();
     let ten_minutes = Duration::from_mins(10);
     let after = |minutes: u64| came.plus(Duration::from_mins(minutes));
     for (minutes, left) in [(9, 2), (11, 1), (59, 1), (61, 0)] {
-        journal.forget_expired_secrets(after(minutes), ten_minutes).await.unwrap();
+        journal.delete_expired_secrets(after(minutes), ten_minutes).await.unwrap();
         assert_eq!(open_keys(&journal).await.len(), left, "after {minutes} minutes");
     }
 }
 
 #[tokio::test]
-async fn what_is_settled_leaves_the_table() {
+async fn a_settled_activity_leaves_the_table() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     // More than one statement deletes.
@@ -172,12 +172,12 @@ async fn what_is_settled_leaves_the_table() {
     journal.append(profile(), opening).await.unwrap();
     assert_eq!(count_of(folder.path(), "open_activity"), 44);
     let mut settling = settled(0..40);
-    settling.extend([did("saved", saved()), did("used", not_saved(DownloadFailure::Broken))]);
+    settling.extend([local_event("saved", saved()), local_event("used", not_saved(DownloadFailure::Broken))]);
     settling.push(gap("g", Some(Timestamp(2)), &[], &[]));
     journal.append(profile(), settling).await.unwrap();
     assert_eq!(count_of(folder.path(), "open_activity"), 1, "the link is left");
     // Its row stays as long as its entries, so that a repeat opens nothing.
-    journal.forget_expired_secrets(Timestamp(i64::MAX), Duration::ZERO).await.unwrap();
+    journal.delete_expired_secrets(Timestamp(i64::MAX), Duration::ZERO).await.unwrap();
     assert_eq!((open_keys(&journal).await, count_of(folder.path(), "open_activity")), (Vec::new(), 1));
     let limits = Limits { age: Some(Duration::ZERO), bytes: None };
     while journal.purge_step(Timestamp(i64::MAX), &limits).await.unwrap().more {}
@@ -189,7 +189,7 @@ async fn a_repeat_after_a_link_expired_opens_nothing_and_another_delivery_does()
     for (later, opens) in [
         (data("r", 0, "wait"), false),
         (stream("r", false), false),
-        (did("r", LocalEvent::Tracked), false),
+        (local_event("r", LocalEvent::Tracked), false),
         (link("r"), true),
         (data("r", 1, "a-token"), true),
         (stream("r", true), true),
@@ -198,7 +198,7 @@ async fn a_repeat_after_a_link_expired_opens_nothing_and_another_delivery_does()
         let folder = tempfile::tempdir().unwrap();
         let journal = open(folder.path());
         journal.append(profile(), vec![link("r")]).await.unwrap();
-        journal.forget_expired_secrets(Timestamp(i64::MAX), Duration::ZERO).await.unwrap();
+        journal.delete_expired_secrets(Timestamp(i64::MAX), Duration::ZERO).await.unwrap();
         journal.append(profile(), vec![later.clone()]).await.unwrap();
         assert_eq!(!open_keys(&journal).await.is_empty(), opens, "{later:?}");
         journal.close().await;
@@ -213,18 +213,18 @@ async fn a_repeat_after_a_link_expired_opens_nothing_and_another_delivery_does()
 }
 
 #[tokio::test]
-async fn what_begins_and_settles_in_one_transaction_never_touches_the_table() {
+async fn an_activity_settled_in_its_first_transaction_never_enters_the_table() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     journal.append(profile(), vec![command("before", 1)]).await.unwrap();
-    behind_its_back(
+    execute_externally(
         folder.path(),
         "CREATE TRIGGER added BEFORE INSERT ON open_activity BEGIN SELECT RAISE(ABORT, 'touched'); END;
          CREATE TRIGGER changed BEFORE UPDATE ON open_activity BEGIN SELECT RAISE(ABORT, 'touched'); END;
          CREATE TRIGGER removed BEFORE DELETE ON open_activity BEGIN SELECT RAISE(ABORT, 'touched'); END;",
     );
     let mut batch: Vec<_> = commands(0..100).into_iter().chain(settled(0..100)).collect();
-    batch.extend([command("only its end", 3), data("saved", 0, INLINE), did("saved", saved())]);
+    batch.extend([command("only its end", 3), data("saved", 0, INLINE), local_event("saved", saved())]);
     batch.push(gap("empty", Some(Timestamp(2)), &[], &[]));
     journal.append(profile(), batch).await.unwrap();
     let touching = journal.append(profile(), vec![command("new", 1)]).await.unwrap_err();
@@ -237,7 +237,7 @@ pub(crate) fn any_entry() -> impl Strategy<Value = Entry> {
     let ids = proptest::sample::select(vec!["a", "b", "23f7978a-5561-4718-84ca-c38d7db0843c"]);
     (ids, 0..22).prop_map(|(id, what)| match what {
         0..4 => command(id, i64::from(what)),
-        4 => Entry::ours(Timestamp(5), ActivityKey::Command(id.into()), Fact::Done(LocalEvent::Tracked)),
+        4 => Entry::local(Timestamp(5), ActivityKey::Command(id.into()), Fact::Local(LocalEvent::Tracked)),
         5 => Entry { key: ActivityKey::Command(id.into()), ..nothing() },
         6 => data(id, 0, "wait"),
         7 => data(id, 0, INLINE),
@@ -245,16 +245,17 @@ pub(crate) fn any_entry() -> impl Strategy<Value = Entry> {
         9 => data(id, 1, "a-token"),
         10 => stream(id, false),
         11 => stream(id, true),
-        12 => did(id, saved()),
-        13 => did(id, LocalEvent::Fetching { to: String::new(), part: None, links: Vec::new() }),
-        14 => did(id, not_saved(DownloadFailure::Broken)),
-        15 => did(id, not_saved(DownloadFailure::Refused)),
-        16 => did(id, LocalEvent::WarningRead),
-        17 => did(id, not_saved(DownloadFailure::NotStarted)),
-        18 => did(id, LocalEvent::Labelled { label: "mine".to_owned() }),
-        19 => {
-            Entry { key: ActivityKey::Command(id.into()), ..did(id, LocalEvent::Labelled { label: "mine".to_owned() }) }
-        }
+        12 => local_event(id, saved()),
+        13 => local_event(id, LocalEvent::Fetching { to: String::new(), part: None, links: Vec::new() }),
+        14 => local_event(id, not_saved(DownloadFailure::Broken)),
+        15 => local_event(id, not_saved(DownloadFailure::Refused)),
+        16 => local_event(id, LocalEvent::WarningRead),
+        17 => local_event(id, not_saved(DownloadFailure::NotStarted)),
+        18 => local_event(id, LocalEvent::Labelled { label: "mine".to_owned() }),
+        19 => Entry {
+            key: ActivityKey::Command(id.into()),
+            ..local_event(id, LocalEvent::Labelled { label: "mine".to_owned() })
+        },
         20 => gap(id, None, &[], &[]),
         _ => gap(id, Some(Timestamp(2)), &["a"], &["b"]),
     })
@@ -269,7 +270,7 @@ enum Act {
 }
 
 #[test]
-fn the_table_says_what_all_entries_together_say() {
+fn the_table_equals_the_state_of_all_entries() {
     let acts = prop_oneof![
         6 => proptest::collection::vec(any_entry(), 1..6).prop_map(Act::Append),
         1 => Just(Act::Restart),
@@ -290,7 +291,7 @@ fn the_table_says_what_all_entries_together_say() {
                     }
                     Act::BuildAnew => {
                         journal.close().await;
-                        behind_its_back(
+                        execute_externally(
                             folder.path(),
                             "DELETE FROM open_activity; INSERT OR REPLACE INTO meta VALUES ('open_to', 0)",
                         );
@@ -322,14 +323,14 @@ fn the_table_says_what_all_entries_together_say() {
 /// Makes a journal look like one of the version before this table.
 async fn without_the_table(folder: &Path, journal: Journal) {
     journal.close().await;
-    behind_its_back(
+    execute_externally(
         folder,
         "DROP INDEX entry_of_gap; DROP INDEX entry_of_download; DROP TABLE open_activity; DROP TABLE pending_work; DELETE FROM meta WHERE name = 'open_to'; PRAGMA user_version = 4",
     );
 }
 
 #[tokio::test]
-async fn a_large_journal_of_an_earlier_version_is_used_at_once_and_its_table_built_meanwhile() {
+async fn a_large_journal_of_an_earlier_version_is_usable_while_its_table_is_built() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let mut entries = commands(0..3);
@@ -357,20 +358,20 @@ async fn a_large_journal_of_an_earlier_version_is_used_at_once_and_its_table_bui
 }
 
 #[tokio::test]
-async fn a_journal_that_was_recovered_knows_what_is_open() {
+async fn a_repaired_journal_knows_its_open_activities() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     journal.append(profile(), vec![command("open", 1), command("settled", 1)]).await.unwrap();
     journal.append(profile(), vec![command("settled", 2)]).await.unwrap();
     journal.close().await;
     // The table itself is not trusted: it may be what was damaged.
-    behind_its_back(folder.path(), "DELETE FROM open_activity");
-    crate::journal::write::repair::mend(&folder.path().join(FILE)).unwrap();
+    execute_externally(folder.path(), "DELETE FROM open_activity");
+    crate::journal::write::repair::repair(&folder.path().join(FILE)).unwrap();
     assert_eq!(open_keys(&open(folder.path())).await, [ActivityKey::Command("open".into())]);
 }
 
 #[tokio::test]
-async fn a_journal_that_was_closed_while_its_table_is_built_goes_on_where_it_was() {
+async fn an_interrupted_build_of_the_table_continues_at_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     journal.append(profile(), settled(0..20_000)).await.unwrap();
@@ -386,7 +387,7 @@ async fn a_journal_that_was_closed_while_its_table_is_built_goes_on_where_it_was
 }
 
 #[tokio::test]
-async fn an_open_activity_is_found_without_reading_what_lies_between_its_entries() {
+async fn an_open_activity_is_read_without_the_entries_in_between() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     journal.append(profile(), vec![data("r", 0, "wait"), data("saved", 0, INLINE)]).await.unwrap();
@@ -410,18 +411,18 @@ async fn an_open_activity_is_found_without_reading_what_lies_between_its_entries
         assert!(steps < 1_000, "{id}: {steps} steps for {found} entries");
     }
     // Settled since: between its first and its last entry.
-    journal.append(profile(), vec![did("r", saved())]).await.unwrap();
+    journal.append(profile(), vec![local_event("r", saved())]).await.unwrap();
     assert_eq!(read("r", Some((Seq(20_003), Seq(20_004)))).await.0, 2);
     assert_eq!(read("r", None).await.0, 0);
 }
 
 #[tokio::test]
-async fn an_activity_with_very_many_entries_gives_the_newest_and_all_that_this_program_did() {
+async fn an_activity_with_many_entries_returns_the_newest_and_all_local_ones() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let key = ActivityKey::Data(RequestId::from("r"));
-    journal.append(profile(), vec![did("r", LocalEvent::Labelled { label: "mine".to_owned() })]).await.unwrap();
-    for status in [link("r"), did("r", not_saved(DownloadFailure::Broken))] {
+    journal.append(profile(), vec![local_event("r", LocalEvent::Labelled { label: "mine".to_owned() })]).await.unwrap();
+    for status in [link("r"), local_event("r", not_saved(DownloadFailure::Broken))] {
         for _ in 0..3 {
             journal.append(profile(), vec![data("r", 0, "wait"); 1_000]).await.unwrap();
         }

@@ -37,7 +37,7 @@ fn total(steps: &[PurgeStep]) -> u64 {
 }
 
 #[tokio::test]
-async fn entries_beyond_their_age_go_in_small_steps_and_open_ones_stay() {
+async fn old_entries_are_purged_in_small_steps_and_open_ones_stay() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let other = ProfileId::from_u128(8);
@@ -84,11 +84,11 @@ fn gap(id: &str, to: Option<i64>, open: &[&str]) -> Entry {
         requests: 0,
         open_requests: Vec::new(),
     };
-    Entry::ours(Timestamp(0), ActivityKey::Gap(id.into()), Fact::Gap(gap))
+    Entry::local(Timestamp(0), ActivityKey::Gap(id.into()), Fact::Gap(gap))
 }
 
 #[tokio::test]
-async fn a_gap_goes_as_a_whole_and_what_it_names_not_before_it() {
+async fn a_gap_is_purged_as_a_whole_and_not_after_what_it_names() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     // Two gaps: a command of one is still open, the other one continued until a day ago.
@@ -103,7 +103,7 @@ async fn a_gap_goes_as_a_whole_and_what_it_names_not_before_it() {
         .await
         .unwrap();
     journal.append(profile(), old(DAY, vec![gap("2", None, &[]), gap("2", Some(3), &[])])).await.unwrap();
-    let settle = async || journal.forget_expired_secrets(NOW, Duration::ZERO).await.unwrap();
+    let settle = async || journal.delete_expired_secrets(NOW, Duration::ZERO).await.unwrap();
     settle().await;
     let steps = pass(&journal, &ten_days()).await;
     assert_eq!(steps.iter().flat_map(|step| &step.gaps).count(), 0);
@@ -137,7 +137,7 @@ async fn a_journal_beyond_its_size_loses_gaps_as_a_whole_too() {
         journal.append(profile(), settled(batch * 500..(batch + 1) * 500)).await.unwrap();
     }
     journal.append(profile(), vec![gap("g", Some(3), &[]), gap("stays", Some(3), &[])]).await.unwrap();
-    journal.forget_expired_secrets(NOW, Duration::ZERO).await.unwrap();
+    journal.delete_expired_secrets(NOW, Duration::ZERO).await.unwrap();
     let limits = Limits { age: None, bytes: Some(256 * 1024) };
     let steps = pass(&journal, &limits).await;
     let gaps: Vec<_> = steps.iter().flat_map(|step| &step.gaps).map(|(_, gap)| gap.id()).collect();
@@ -180,7 +180,7 @@ async fn a_journal_beyond_its_size_loses_its_oldest_entries_and_its_file_shrinks
 }
 
 #[tokio::test]
-async fn a_pass_ends_also_if_everything_is_open() {
+async fn a_purge_ends_even_if_everything_is_open() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     journal.append(profile(), old(20 * DAY, commands(0..4_500))).await.unwrap();
@@ -190,11 +190,11 @@ async fn a_pass_ends_also_if_everything_is_open() {
 }
 
 #[tokio::test]
-async fn a_pass_ends_also_where_the_file_cannot_shrink() {
+async fn a_purge_ends_even_if_the_file_can_not_shrink() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     journal.append(profile(), old(20 * DAY, settled(0..4_500))).await.unwrap();
-    behind_its_back(folder.path(), "PRAGMA auto_vacuum = none; VACUUM");
+    execute_externally(folder.path(), "PRAGMA auto_vacuum = none; VACUUM");
     assert_eq!(total(&pass(&journal, &ten_days()).await), 4_500);
     journal.append(profile(), settled(0..10)).await.unwrap();
 }
@@ -212,45 +212,45 @@ async fn large_entries_make_small_steps() {
 }
 
 #[tokio::test]
-async fn what_is_remembered_of_a_purged_journal_are_its_numbers_and_the_last_sign_of_life() {
+async fn a_purged_journal_keeps_its_numbers_and_the_last_sign_of_life() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     journal.append(profile(), old(20 * DAY, settled(0..10))).await.unwrap();
     let steps = pass(&journal, &ten_days()).await;
     assert_eq!((total(&steps), steps.last().unwrap().oldest_left), (10, None));
-    assert_eq!(journal.last_alive(profile()).await.unwrap(), Some(Timestamp(NOW.0 - 20 * DAY)));
+    assert_eq!(journal.last_seen(profile()).await.unwrap(), Some(Timestamp(NOW.0 - 20 * DAY)));
     journal.close().await;
     assert_eq!(Journal::open(folder.path()).unwrap().live_from, Seq(11), "a number is given twice");
 }
 
 #[tokio::test]
-async fn a_profile_was_alive_at_its_last_beat_or_its_last_entry() {
+async fn a_profile_was_last_seen_at_its_last_sign_of_life_or_entry() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
-    let last = async |journal: &Journal| journal.last_alive(profile()).await.unwrap().map(|Timestamp(at)| at);
+    let last = async |journal: &Journal| journal.last_seen(profile()).await.unwrap().map(|Timestamp(at)| at);
     assert_eq!(last(&journal).await, None, "alive before it was ever seen");
-    journal.alive(profile(), Timestamp(100)).await.unwrap();
+    journal.touch(profile(), Timestamp(100)).await.unwrap();
     assert_eq!(last(&journal).await, Some(100));
-    journal.alive(ProfileId::from_u128(8), Timestamp(900)).await.unwrap();
+    journal.touch(ProfileId::from_u128(8), Timestamp(900)).await.unwrap();
     let at = |at| settled(0..1).into_iter().map(|entry| Entry { at: Timestamp(at), ..entry }).collect();
     journal.append(profile(), at(150)).await.unwrap();
     assert_eq!(last(&journal).await, Some(150));
     // `track` writes while nobody listens, and a status check needs no connection.
-    let own = [Fact::Done(LocalEvent::Tracked), Fact::Enquired(StatusCheck::Unknown)];
-    let own = own.map(|fact| Entry::ours(Timestamp(180), ActivityKey::Command("c".into()), fact));
+    let own = [Fact::Local(LocalEvent::Tracked), Fact::StatusChecked(StatusCheck::Unknown)];
+    let own = own.map(|fact| Entry::local(Timestamp(180), ActivityKey::Command("c".into()), fact));
     journal.append(profile(), own.to_vec()).await.unwrap();
     assert_eq!(last(&journal).await, Some(150), "our own doing is no sign of life");
-    journal.alive(profile(), Timestamp(200)).await.unwrap();
+    journal.touch(profile(), Timestamp(200)).await.unwrap();
     journal.close().await;
     let journal = open(folder.path());
     assert_eq!(last(&journal).await, Some(200), "it is forgotten at the restart");
-    journal.forget_profile(profile()).await.unwrap();
+    journal.delete_profile(profile()).await.unwrap();
     assert_eq!(last(&journal).await, None);
-    assert_eq!(journal.last_alive(ProfileId::from_u128(8)).await.unwrap(), Some(Timestamp(900)));
+    assert_eq!(journal.last_seen(ProfileId::from_u128(8)).await.unwrap(), Some(Timestamp(900)));
 }
 
 #[test]
-fn limits_are_what_the_operator_set_and_nought_is_none() {
+fn limits_follow_the_settings_and_zero_is_unlimited() {
     let of = |preferences: &Preferences| {
         let limits = Limits::of(preferences);
         (limits.age, limits.bytes)
@@ -261,7 +261,7 @@ fn limits_are_what_the_operator_set_and_nought_is_none() {
 }
 
 #[tokio::test]
-async fn whether_something_is_to_go_is_known_before_a_pass() {
+async fn whether_a_purge_is_due_is_known_before_it_starts() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let limits = ten_days();
@@ -276,32 +276,32 @@ async fn whether_something_is_to_go_is_known_before_a_pass() {
 }
 
 #[tokio::test]
-async fn a_notice_stays_over_restarts_until_it_is_read_and_is_never_purged() {
+async fn a_notice_survives_restarts_until_dismissed_and_is_never_purged() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let notice = |profile, sentence: &str| PersistedNotice { profile, at: Timestamp(1), sentence: sentence.to_owned() };
     let (one, other) = (notice(None, "One."), notice(Some(profile()), "One."));
     for kept in [&one, &other, &one] {
-        journal.keep_notice(kept.clone()).await.unwrap();
+        journal.save_notice(kept.clone()).await.unwrap();
     }
     let limits = Limits { age: Some(Duration::ZERO), ..Limits::default() };
     while journal.purge_step(NOW, &limits).await.unwrap().more {}
     journal.close().await;
     let journal = open(folder.path());
     assert_eq!(journal.notices().await.unwrap(), [one.clone(), other.clone()]);
-    journal.notice_read(None, "One.".to_owned()).await.unwrap();
+    journal.delete_notice(None, "One.".to_owned()).await.unwrap();
     assert_eq!(journal.notices().await.unwrap(), [other]);
     journal.append(profile(), settled(0..1)).await.unwrap();
-    journal.forget_profile(profile()).await.unwrap();
+    journal.delete_profile(profile()).await.unwrap();
     for number in 0..200 {
-        journal.keep_notice(notice(None, &number.to_string())).await.unwrap();
+        journal.save_notice(notice(None, &number.to_string())).await.unwrap();
     }
     let kept = journal.notices().await.unwrap();
     assert_eq!((kept.len(), kept[0].sentence.as_str()), (100, "100"), "bounded, the oldest go");
 }
 
 #[tokio::test]
-async fn a_clock_that_was_wrong_for_a_while_does_not_delete_what_is_young() {
+async fn a_temporarily_wrong_clock_does_not_purge_new_entries() {
     for wrong in [-800 * DAY, 800 * DAY] {
         let folder = tempfile::tempdir().unwrap();
         let journal = open(folder.path());

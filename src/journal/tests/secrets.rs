@@ -62,7 +62,7 @@ pub(crate) fn is_on_disk(folder: &Path, needle: &str) -> bool {
 }
 
 #[tokio::test]
-async fn secrets_come_back_after_a_restart_and_stand_in_no_file() {
+async fn secrets_are_restored_after_a_restart_and_are_in_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let keys = Keyring::in_memory();
     let (journal, sealing) = open_sealed(folder.path(), &keys).await;
@@ -91,7 +91,7 @@ async fn secrets_come_back_after_a_restart_and_stand_in_no_file() {
 }
 
 #[tokio::test]
-async fn a_sealed_secret_opens_at_its_own_place_only() {
+async fn an_encrypted_secret_opens_only_in_its_own_context() {
     let other = ProfileId::from_u128(8);
     for (owner, tampering) in [
         (profile(), "request = 'nine'"),
@@ -107,13 +107,13 @@ async fn a_sealed_secret_opens_at_its_own_place_only() {
         let (journal, _) = open_sealed(folder.path(), &Keyring::in_memory()).await;
         journal.append_with(profile(), Vec::new(), vec![link("one", "https://h/?auth=1", 10)].into()).await.unwrap();
         journal.append_with(other, Vec::new(), vec![link("two", "https://h/?auth=2", 10)].into()).await.unwrap();
-        behind_its_back(folder.path(), &format!("UPDATE secret SET {tampering} WHERE profile = 1"));
+        execute_externally(folder.path(), &format!("UPDATE secret SET {tampering} WHERE profile = 1"));
         let unsealed = journal.secrets(owner).await.unwrap();
-        assert_eq!(unsealed.spoilt, 1, "{tampering}: {unsealed:?}");
+        assert_eq!(unsealed.tampered, 1, "{tampering}: {unsealed:?}");
         let sentence = unsealed.sentence().unwrap();
         assert!(sentence.contains("1 link") && sentence.ends_with('.'), "{sentence}");
         let again = journal.secrets(owner).await.unwrap();
-        assert_eq!((again.spoilt, again.sentence()), (0, None), "it was not taken out: {tampering}");
+        assert_eq!((again.tampered, again.sentence()), (0, None), "it was not taken out: {tampering}");
         assert_eq!(
             journal.secrets(other).await.unwrap().secrets,
             [link("two", "https://h/?auth=2", 10)],
@@ -123,7 +123,7 @@ async fn a_sealed_secret_opens_at_its_own_place_only() {
 }
 
 #[tokio::test]
-async fn without_its_key_what_was_sealed_stays_shut_and_is_kept() {
+async fn without_its_key_an_encrypted_secret_stays_locked_and_stored() {
     let folder = tempfile::tempdir().unwrap();
     let (old, new) = (Keyring::in_memory(), Keyring::in_memory());
     let (journal, _) = open_sealed(folder.path(), &old).await;
@@ -131,35 +131,35 @@ async fn without_its_key_what_was_sealed_stays_shut_and_is_kept() {
     journal.close().await;
 
     let (journal, sealing) = open_sealed(folder.path(), &new).await;
-    assert_eq!(sealing, Sealing::KeyGone { requests: 3 });
+    assert_eq!(sealing, Sealing::KeyMissing { requests: 3 });
     assert!(sealing.is_on());
     let sentence = sealing.sentence().unwrap();
     assert!(sentence.contains("3 earlier requests") && sentence.contains("request that data again"), "{sentence}");
     let newer = link("four", "https://h/?auth=4", 20);
     journal.append_with(profile(), Vec::new(), vec![newer.clone()].into()).await.unwrap();
-    let expected = Unsealed { secrets: vec![newer], shut: 4, spoilt: 0 };
+    let expected = Unsealed { secrets: vec![newer], locked: 4, tampered: 0 };
     assert_eq!(journal.secrets(profile()).await.unwrap(), expected);
     journal.close().await;
 
     // The keyring was restored from a backup.
     let (journal, sealing) = open_sealed(folder.path(), &old).await;
-    assert_eq!(sealing, Sealing::KeyGone { requests: 1 });
+    assert_eq!(sealing, Sealing::KeyMissing { requests: 1 });
     let unsealed = journal.secrets(profile()).await.unwrap();
-    assert_eq!((unsealed.secrets, unsealed.shut), (each_kind(), 1));
+    assert_eq!((unsealed.secrets, unsealed.locked), (each_kind(), 1));
     // Expired secrets are deleted, opened or locked: here two by what their messages said, then all.
     let lifetime = std::time::Duration::from_micros(20);
-    assert_eq!(journal.forget_expired_secrets(Timestamp(23), lifetime).await.unwrap(), 2);
-    assert_eq!(journal.forget_expired_secrets(Timestamp(24), std::time::Duration::from_micros(3)).await.unwrap(), 3);
+    assert_eq!(journal.delete_expired_secrets(Timestamp(23), lifetime).await.unwrap(), 2);
+    assert_eq!(journal.delete_expired_secrets(Timestamp(24), std::time::Duration::from_micros(3)).await.unwrap(), 3);
     journal.close().await;
     assert_eq!(open_sealed(folder.path(), &new).await.1, Sealing::On);
 }
 
 #[tokio::test]
-async fn without_a_keyring_secrets_are_in_memory_only_and_the_operator_is_told() {
+async fn without_a_keyring_secrets_are_in_memory_only_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let opened = Journal::open(folder.path()).unwrap();
     assert!(!opened.journal.sealing().is_on(), "secrets are taken before there is a key");
-    let locked = Keyring::in_place(Box::new(Locked));
+    let locked = Keyring::inline(Box::new(Locked));
     let sealing = opened.journal.seal_with(locked.seal_key(opened.id).await).await.unwrap();
     assert_eq!(sealing, opened.journal.sealing());
     let sentence = sealing.sentence().unwrap();
@@ -168,31 +168,31 @@ async fn without_a_keyring_secrets_are_in_memory_only_and_the_operator_is_told()
     assert_eq!(committed.len(), 2, "entries wait for the keyring");
     assert_eq!(opened.journal.secrets(profile()).await.unwrap(), Unsealed::default(), "something was written");
     // It is unlocked: the caller that has the secrets passes them in.
-    let keys = Keyring::in_place(Box::new(MemoryStore::default()));
+    let keys = Keyring::inline(Box::new(MemoryStore::default()));
     assert_eq!(opened.journal.seal_with(keys.seal_key(opened.id).await).await.unwrap(), Sealing::On);
     opened.journal.append_with(profile(), Vec::new(), each_kind().into()).await.unwrap();
     assert_eq!(opened.journal.secrets(profile()).await.unwrap().secrets, each_kind());
 }
 
 #[tokio::test]
-async fn a_secret_is_committed_with_the_entries_that_it_came_in_or_not_at_all() {
+async fn a_secret_is_committed_with_its_entries_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, _) = open_sealed(folder.path(), &Keyring::in_memory()).await;
     for (broken, sql) in [
         ("secret", "CREATE TRIGGER broken BEFORE INSERT ON secret BEGIN SELECT RAISE(ABORT, 'broken'); END"),
         ("entry", "CREATE TRIGGER broken BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'broken'); END"),
     ] {
-        behind_its_back(folder.path(), sql);
+        execute_externally(folder.path(), sql);
         let refused = journal.append_with(profile(), commands(0..2), each_kind().into()).await.unwrap_err();
         assert_eq!((refused.entries, refused.secrets), (commands(0..2), each_kind().into()), "something was lost");
-        behind_its_back(folder.path(), "DROP TRIGGER broken");
+        execute_externally(folder.path(), "DROP TRIGGER broken");
         assert_eq!(all(&journal, profile()).await, [], "entries without the secrets, with {broken} broken");
         assert_eq!(journal.secrets(profile()).await.unwrap(), Unsealed::default(), "secrets without the entries");
     }
 }
 
 #[tokio::test]
-async fn a_newer_link_replaces_the_older_and_a_used_one_is_forgotten() {
+async fn a_newer_link_replaces_the_older_and_a_used_one_is_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, _) = open_sealed(folder.path(), &Keyring::in_memory()).await;
     let other = ProfileId::from_u128(8);
@@ -202,16 +202,16 @@ async fn a_newer_link_replaces_the_older_and_a_used_one_is_forgotten() {
         journal.append_with(profile, Vec::new(), newer.clone().into()).await.unwrap();
         assert_eq!(journal.secrets(profile).await.unwrap().secrets, newer);
     }
-    journal.forget_secret(profile(), &RequestId::from("one")).await.unwrap();
-    journal.forget_secret(profile(), &RequestId::from("one")).await.unwrap();
+    journal.delete_secret(profile(), &RequestId::from("one")).await.unwrap();
+    journal.delete_secret(profile(), &RequestId::from("one")).await.unwrap();
     assert_eq!(journal.secrets(profile()).await.unwrap().secrets, [link("two", "https://h/?auth=3", 3)]);
     assert_eq!(journal.secrets(other).await.unwrap().secrets.len(), 2, "another profile's went with it");
-    journal.forget_profile(other).await.unwrap();
+    journal.delete_profile(other).await.unwrap();
     assert_eq!(journal.secrets(other).await.unwrap(), Unsealed::default());
 }
 
 #[tokio::test]
-async fn a_message_of_which_more_was_masked_is_kept_sealed_as_it_came_and_goes_with_its_entry() {
+async fn a_masked_message_is_stored_encrypted_as_received_and_deleted_with_its_entry() {
     let folder = tempfile::tempdir().unwrap();
     let keys = Keyring::in_memory();
     let (journal, _) = open_sealed(folder.path(), &keys).await;
@@ -234,12 +234,12 @@ async fn a_message_of_which_more_was_masked_is_kept_sealed_as_it_came_and_goes_w
     for (whose, seq) in [(profile(), committed[0].seq), (profile(), others), (other, place), (profile(), Seq(99))] {
         assert_eq!(journal.original(whose, seq).await.unwrap(), None, "{seq:?}");
     }
-    behind_its_back(
+    execute_externally(
         folder.path(),
         "UPDATE original SET sealed = (SELECT sealed FROM original WHERE seq = 8) WHERE seq = 6",
     );
     assert_eq!(journal.original(profile(), place).await.unwrap(), None, "another's opened at its place");
-    journal.forget_profile(other).await.unwrap();
+    journal.delete_profile(other).await.unwrap();
     while journal.clean_step().await.unwrap().more {}
     let limits = Limits { age: Some(std::time::Duration::ZERO), ..Limits::default() };
     while journal.purge_step(Timestamp(i64::MAX), &limits).await.unwrap().more {}

@@ -11,8 +11,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::journal::file::schema;
 use crate::journal::tables::pending_work::{self, WorkId};
 
-use super::free_pages::{give_back, remember};
-use super::retention::{BYTES, PAGES, ROWS, SPARE, number};
+use super::free_pages::{release, store_last_number};
+use super::retention::{BYTES, PAGES, ROWS, SPARE_PAGES, number};
 
 /// The result of a cleanup step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,8 +27,8 @@ pub struct Cleaned {
 
 /// Runs one step. `next` is the number of the next entry.
 pub(crate) fn step(connection: &mut Connection, next: i64) -> rusqlite::Result<Cleaned> {
-    if let Some(forgotten) = pending_work::forgotten(connection)? {
-        let entries = take_out(connection, forgotten, next)?;
+    if let Some(forgotten) = pending_work::next_cleared(connection)? {
+        let entries = delete_entries(connection, forgotten, next)?;
         return Ok(Cleaned { entries, more: true, log_in_use: false });
     }
     // Rows that retention or the building of the open-activity table added meanwhile.
@@ -37,8 +37,8 @@ pub(crate) fn step(connection: &mut Connection, next: i64) -> rusqlite::Result<C
         connection.execute(&sql, ())?;
     }
     let empty = number(connection, "PRAGMA freelist_count")?;
-    if empty > SPARE {
-        give_back(connection, PAGES)?;
+    if empty > SPARE_PAGES {
+        release(connection, PAGES)?;
         // A file that can't shrink keeps its empty pages.
         if number(connection, "PRAGMA freelist_count")? < empty {
             return Ok(Cleaned { more: true, ..Cleaned::default() });
@@ -49,9 +49,9 @@ pub(crate) fn step(connection: &mut Connection, next: i64) -> rusqlite::Result<C
 }
 
 /// Deletes the oldest entries of a cleared profile; returns their number.
-fn take_out(connection: &mut Connection, (work, profile): (WorkId, i64), next: i64) -> rusqlite::Result<u64> {
+fn delete_entries(connection: &mut Connection, (work, profile): (WorkId, i64), next: i64) -> rusqlite::Result<u64> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    remember(&transaction, next)?;
+    store_last_number(&transaction, next)?;
     let mut doomed: Vec<i64> = Vec::new();
     {
         let mut select = transaction
@@ -73,7 +73,7 @@ fn take_out(connection: &mut Connection, (work, profile): (WorkId, i64), next: i
         }
     }
     if doomed.is_empty() {
-        pending_work::done(&transaction, work)?;
+        pending_work::delete(&transaction, work)?;
     }
     transaction.commit()?;
     Ok(doomed.len() as u64)

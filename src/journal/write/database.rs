@@ -21,7 +21,7 @@ use crate::protocol::{RequestId, UnmaskedMessage};
 use crate::settings::ProfileId;
 
 use super::cleanup;
-use super::free_pages::remember;
+use super::free_pages::store_last_number;
 
 /// Entries and secrets of one profile that are committed together.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +56,7 @@ pub(crate) enum FileState {
     /// The database is at its path, its log is not.
     WithoutLog,
     /// The database is not at its path.
-    Gone,
+    Missing,
 }
 
 impl Database {
@@ -75,7 +75,7 @@ impl Database {
         let removed = pending_work::removed(&connection).map_err(failed)?.into_iter().collect();
         let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(failed)?;
         let has_log = mode == "wal";
-        let file = FileId::at(path).ok_or_else(|| JournalError::Vanished { path: path.to_owned() })?;
+        let file = FileId::at(path).ok_or_else(|| JournalError::Replaced { path: path.to_owned() })?;
         Ok(Self {
             path: path.to_owned(),
             connection,
@@ -97,9 +97,9 @@ impl Database {
     }
 
     /// Whether its files are still at their paths, after a write.
-    pub(crate) fn standing(&mut self) -> FileState {
+    pub(crate) fn file_state(&mut self) -> FileState {
         if self.file.has_left(&self.path) {
-            return FileState::Gone;
+            return FileState::Missing;
         }
         if !self.has_log {
             return FileState::InPlace;
@@ -134,13 +134,13 @@ impl Database {
             }
             let number = match self.profiles.get(&profile) {
                 Some(number) => *number,
-                None => enter_profile(&transaction, profile)?,
+                None => profile_number(&transaction, profile)?,
             };
             entered.push((profile, number));
             firsts.push(Seq(u64::try_from(next).unwrap_or_default()));
             let first = next;
             next = insert(&transaction, number, &batch.entries, first)?;
-            changes.note(number, &batch.entries, first);
+            changes.add_entries(number, &batch.entries, first);
             if let Some(sealer) = self.sealer.as_ref().filter(|_sealer| !batch.secrets.is_empty()) {
                 let Secrets { requests, originals } = &batch.secrets;
                 secrets::insert(&transaction, sealer, profile, number, requests)?;
@@ -156,10 +156,10 @@ impl Database {
 
     /// Clears a profile's history in one small transaction: it can't be read from here on. [`Self::clean_step`] deletes it from the
     /// disk.
-    pub(crate) fn forget_profile(&mut self, profile: ProfileId, next: i64) -> rusqlite::Result<()> {
+    pub(crate) fn delete_profile(&mut self, profile: ProfileId, next: i64) -> rusqlite::Result<()> {
         self.profiles.remove(&profile);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        forget(&transaction, profile, next)?;
+        delete_profile(&transaction, profile, next)?;
         transaction.commit()?;
         self.open.load(&self.connection)
     }
@@ -183,7 +183,7 @@ impl Database {
             _ => None,
         });
         for profile in removed.clone() {
-            forget(&transaction, profile, next)?;
+            delete_profile(&transaction, profile, next)?;
         }
         transaction.commit()?;
         for profile in removed {
@@ -199,18 +199,18 @@ impl Database {
     }
 
     pub(crate) fn end_work(&mut self, work: WorkId) -> rusqlite::Result<()> {
-        pending_work::done(&self.connection, work)?;
+        pending_work::delete(&self.connection, work)?;
         self.removed = pending_work::removed(&self.connection)?.into_iter().collect();
         Ok(())
     }
 
     /// Notes that a profile was live at a time.
-    pub(crate) fn alive(&mut self, profile: ProfileId, at: Timestamp) -> rusqlite::Result<()> {
+    pub(crate) fn touch(&mut self, profile: ProfileId, at: Timestamp) -> rusqlite::Result<()> {
         if self.removed.contains(&profile) {
             return Ok(());
         }
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let number = enter_profile(&transaction, profile)?;
+        let number = profile_number(&transaction, profile)?;
         transaction.execute("INSERT OR REPLACE INTO alive (profile, at) VALUES (?1, ?2)", (number, at.0))?;
         transaction.commit()?;
         self.profiles.insert(profile, number);
@@ -219,14 +219,14 @@ impl Database {
 
     /// Starts sealing with this key.
     pub(crate) fn seal(&mut self, key: SealKey) -> rusqlite::Result<Sealing> {
-        let sealer = Sealer::enter(&self.connection, self.id, key)?;
-        let requests = secrets::shut(&self.connection, &sealer)?;
+        let sealer = Sealer::register(&self.connection, self.id, key)?;
+        let requests = secrets::locked(&self.connection, &sealer)?;
         if let Err(error) = sealer.note_run(&self.connection) {
             // Only other processes that read the journal meanwhile need it.
             tracing::warn!(%error, "it could not be noted which key opens links");
         }
         self.sealer = Some(sealer);
-        Ok(if requests == 0 { Sealing::On } else { Sealing::KeyGone { requests } })
+        Ok(if requests == 0 { Sealing::On } else { Sealing::KeyMissing { requests } })
     }
 
     pub(crate) fn unseal(&mut self) {
@@ -252,9 +252,9 @@ impl Database {
     }
 
     /// Deletes the secrets of a request.
-    pub(crate) fn forget_secret(&mut self, profile: ProfileId, request: &RequestId) -> rusqlite::Result<u64> {
+    pub(crate) fn delete_secret(&mut self, profile: ProfileId, request: &RequestId) -> rusqlite::Result<u64> {
         let Some(number) = number_of(&self.connection, profile)? else { return Ok(0) };
-        secrets::forget(&self.connection, number, request)
+        secrets::delete(&self.connection, number, request)
     }
 
     /// Makes a commit durable whose log has left its path, by moving it into the database.
@@ -277,7 +277,7 @@ impl Database {
     }
 
     /// Moves the log into the database and closes both.
-    pub(crate) fn shut(self) {
+    pub(crate) fn close(self) {
         // Skipping it loses nothing, because the log is read at the next start. So do not wait for readers.
         match schema::try_checkpoint(&self.connection, Duration::ZERO) {
             Ok(true) => {}
@@ -291,7 +291,7 @@ impl Database {
 }
 
 /// A profile's number, assigned if it has none.
-fn enter_profile(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite::Result<i64> {
+fn profile_number(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite::Result<i64> {
     if let Some(number) = number_of(transaction, profile)? {
         return Ok(number);
     }
@@ -308,11 +308,11 @@ fn enter_profile(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite:
 }
 
 /// Deletes a profile: its number refers to no profile from here on.
-fn forget(transaction: &Transaction<'_>, profile: ProfileId, next: i64) -> rusqlite::Result<()> {
-    notices::forget(transaction, profile)?;
-    profile_names::forget(transaction, profile)?;
+fn delete_profile(transaction: &Transaction<'_>, profile: ProfileId, next: i64) -> rusqlite::Result<()> {
+    notices::delete_all_of(transaction, profile)?;
+    profile_names::delete(transaction, profile)?;
     let Some(number) = number_of(transaction, profile)? else { return Ok(()) };
-    remember(transaction, next)?;
+    store_last_number(transaction, next)?;
     for table in ["secret", "alive", "open_activity"] {
         transaction.execute(&format!("DELETE FROM {table} WHERE profile = ?1"), [number])?;
     }
@@ -321,19 +321,19 @@ fn forget(transaction: &Transaction<'_>, profile: ProfileId, next: i64) -> rusql
         "INSERT INTO counter VALUES ('profile', ?1) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
         [number],
     )?;
-    pending_work::insert_forgotten(transaction, profile, number)
+    pending_work::insert_cleared(transaction, profile, number)
 }
 
 /// Number of entries that one statement inserts if there are enough: running a statement costs as much as a row.
-const AT_ONCE: usize = 16;
+const ROWS_PER_STATEMENT: usize = 16;
 
 /// Inserts entries under the numbers from `next` on; returns the number after them.
 fn insert(transaction: &Transaction<'_>, profile: i64, entries: &[Entry], next: i64) -> rusqlite::Result<i64> {
     let mut seq = next;
-    let chunks = entries.chunks_exact(AT_ONCE);
+    let chunks = entries.chunks_exact(ROWS_PER_STATEMENT);
     let rest = chunks.remainder();
-    if entries.len() >= AT_ONCE {
-        let mut many = transaction.prepare_cached(&insertion(AT_ONCE))?;
+    if entries.len() >= ROWS_PER_STATEMENT {
+        let mut many = transaction.prepare_cached(&insertion(ROWS_PER_STATEMENT))?;
         for chunk in chunks {
             seq = insert_with(&mut many, profile, chunk, seq)?;
         }
@@ -380,7 +380,7 @@ fn insert_with(
 
 /// The last time at which a profile is known to have been live. A local event does not prove that messages could arrive; only an
 /// entry from the server does, and a gap, which covers the time from there on or ended with a join.
-pub(crate) fn last_alive(connection: &Connection, profile: i64) -> rusqlite::Result<Option<Timestamp>> {
+pub(crate) fn last_seen(connection: &Connection, profile: i64) -> rusqlite::Result<Option<Timestamp>> {
     let number = |sql| connection.query_row(sql, [profile], |row| row.get::<_, i64>(0)).optional();
     let beat = number("SELECT at FROM alive WHERE profile = ?1")?;
     let entry =

@@ -27,8 +27,8 @@ const BROKEN: &str = ".broken-";
 /// # Errors
 ///
 /// If the fresh one can't be written or the damaged one can't be moved; the damaged one then stays in place.
-pub(crate) fn mend(path: &Path) -> Result<RepairReport, JournalError> {
-    let aside = atomic::name_aside(path);
+pub(crate) fn repair(path: &Path) -> Result<RepairReport, JournalError> {
+    let aside = atomic::backup_name(path);
     let fresh = renamed(&aside, BROKEN, SALVAGED);
     tracing::warn!(journal = %path.display(), "the journal is damaged; what can be read of it is copied");
     let failed = |source| JournalError::of(&fresh, source);
@@ -38,7 +38,7 @@ pub(crate) fn mend(path: &Path) -> Result<RepairReport, JournalError> {
         let damaged = schema::open_for_reading(path).ok();
         salvage::copy(damaged.as_ref(), &mut new, size(path)).map_err(failed)?
     };
-    whole(new).map_err(failed)?;
+    merge_log(new).map_err(failed)?;
     let moved = || -> io::Result<()> {
         fs::rename(path, &aside)?;
         put_in_place(path, &aside, &fresh)
@@ -77,7 +77,7 @@ fn put_in_place(path: &Path, aside: &Path, fresh: &Path) -> io::Result<()> {
 }
 
 /// Moves everything into the one file and closes it.
-fn whole(connection: Connection) -> rusqlite::Result<()> {
+fn merge_log(connection: Connection) -> rusqlite::Result<()> {
     schema::checkpoint(&connection)?;
     connection.close().map_err(|(_connection, error)| error)
 }

@@ -22,7 +22,7 @@ use crate::journal::tables::open_activity::{self, OpenIndex, build_step};
 use crate::journal::tables::open_gaps;
 use crate::settings::{Preferences, ProfileId};
 
-use super::free_pages::{give_back, remember};
+use super::free_pages::{release, store_last_number};
 
 /// Maximum number of entries that a step looks at.
 pub(crate) const ROWS: i64 = 2_000;
@@ -36,16 +36,16 @@ pub(crate) const PURGED_ENTRIES: &str = "purged_entries";
 pub(crate) const BYTES: u64 = 4 * 1024 * 1024;
 
 /// Minimum bytes that a step removes if the journal is too large, so that the last bytes do not take many steps.
-const LEAST: u64 = 64 * 1024;
+const MIN_BYTES: u64 = 64 * 1024;
 
 /// Approximate bytes of an entry besides its payload: its columns, its id, and its index entry.
-const BESIDE: u64 = 64;
+const ENTRY_OVERHEAD: u64 = 64;
 
 /// Empty pages that a step returns to the disk: 1 MiB, or half of it in a journal of an earlier version.
 pub(crate) const PAGES: u32 = 128;
 
 /// Empty pages that the file may keep for later appends.
-pub(crate) const SPARE: i64 = 32;
+pub(crate) const SPARE_PAGES: i64 = 32;
 
 /// Limits on the journal's content.
 #[derive(Debug, Clone, Default)]
@@ -97,8 +97,8 @@ pub(crate) struct Pass {
 
 /// What a step found about the entries that it looked at.
 #[derive(Default)]
-struct Looked {
-    doomed: Vec<i64>,
+struct Examined {
+    to_remove: Vec<i64>,
     /// The last entry looked at that is to be removed. Later ones of a gap may be removed as well.
     last: Option<i64>,
     bytes: u64,
@@ -134,7 +134,7 @@ pub(crate) fn step(
         // Half of it, because an entry takes up to twice its bytes: a page holds whole entries. Never remove more than needed.
         Some(bytes) => match used(connection)?.saturating_sub(bytes) {
             0 => 0,
-            excess => (excess / 2).max(LEAST),
+            excess => (excess / 2).max(MIN_BYTES),
         },
         None => 0,
     };
@@ -148,17 +148,17 @@ pub(crate) fn step(
     }
     transaction.commit()?;
     let gone = looked.late.keys().map(|hash| (*hash, None));
-    open.note(gone.chain(looked.repeats.iter().map(|(hash, row)| (*hash, Some(*row)))));
+    open.apply_rows(gone.chain(looked.repeats.iter().map(|(hash, row)| (*hash, Some(*row)))));
     let rest_of_pass = looked.next.filter(|_| looked.any_to_go);
     let named = pass.named.take();
     *pass = rest_of_pass.map_or_else(Pass::default, |from| Pass { from, reached_young: looked.reached_young, named });
     let empty = number(connection, "PRAGMA freelist_count")?;
-    if empty > SPARE {
-        give_back(connection, PAGES)?;
+    if empty > SPARE_PAGES {
+        release(connection, PAGES)?;
     }
     let left = number(connection, "PRAGMA freelist_count")?;
     // A file that can't shrink keeps its empty pages and reuses them for appends.
-    let more = rest_of_pass.is_some() || (left > SPARE && left < empty);
+    let more = rest_of_pass.is_some() || (left > SPARE_PAGES && left < empty);
     if !more {
         // Checkpoint, so that the removed data leaves the disk; if a reader blocks it, a later checkpoint does.
         connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_row| Ok(()))?;
@@ -166,7 +166,7 @@ pub(crate) fn step(
     let oldest = connection.query_row("SELECT at FROM entry ORDER BY seq LIMIT 1", (), |row| row.get(0)).optional()?;
     let before = Seq(looked.last.map_or(0, |last| last.cast_unsigned().saturating_add(1)));
     Ok(PurgeStep {
-        entries: looked.doomed.len() as u64,
+        entries: looked.to_remove.len() as u64,
         bytes: looked.bytes,
         oldest_left: oldest.map(Timestamp),
         before,
@@ -200,8 +200,8 @@ fn look(
     (before, now): (Option<i64>, Timestamp),
     too_large: u64,
     open: &OpenIndex,
-) -> rusqlite::Result<Looked> {
-    let mut looked = Looked { reached_young: pass.reached_young, ..Looked::default() };
+) -> rusqlite::Result<Examined> {
+    let mut looked = Examined { reached_young: pass.reached_young, ..Examined::default() };
     let named = match &mut pass.named {
         Some(named) => named,
         none => none.insert(open_gaps::named_by_open_gaps(transaction, open)?),
@@ -283,10 +283,10 @@ fn look(
     Ok(looked)
 }
 
-impl Looked {
+impl Examined {
     fn doom(&mut self, profile: i64, (seq, at, size): (i64, i64, i64)) {
-        self.doomed.push(seq);
-        self.bytes = self.bytes.saturating_add(u64::try_from(size).unwrap_or(0).saturating_add(BESIDE));
+        self.to_remove.push(seq);
+        self.bytes = self.bytes.saturating_add(u64::try_from(size).unwrap_or(0).saturating_add(ENTRY_OVERHEAD));
         self.last_alive.entry(profile).and_modify(|last| *last = at.max(*last)).or_insert(at);
     }
 }
@@ -354,25 +354,25 @@ fn with_profiles(
 }
 
 /// Removes entries, and stores what they prove: the used numbers, and when the profiles were live.
-fn take_out(transaction: &Transaction<'_>, looked: &Looked, next: i64) -> rusqlite::Result<()> {
+fn take_out(transaction: &Transaction<'_>, looked: &Examined, next: i64) -> rusqlite::Result<()> {
     #[expect(clippy::iter_over_hash_type, reason = "each row is set by itself, in whatever order")]
     for (first, openness) in looked.repeats.values() {
         open_activity::set_state(transaction, *first, *openness)?;
     }
-    if looked.doomed.is_empty() {
+    if looked.to_remove.is_empty() {
         return Ok(());
     }
-    remember(transaction, next)?;
+    store_last_number(transaction, next)?;
     if let Some(last) = looked.last {
         let sql = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)";
         transaction.execute(sql, (PURGED_BEFORE, last.saturating_add(1)))?;
         let sql = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = value + excluded.value";
-        transaction.execute(sql, (PURGED_ENTRIES, i64::try_from(looked.doomed.len()).unwrap_or(i64::MAX)))?;
+        transaction.execute(sql, (PURGED_ENTRIES, i64::try_from(looked.to_remove.len()).unwrap_or(i64::MAX)))?;
     }
     open_activity::delete(transaction, &looked.late.values().copied().collect::<Vec<_>>())?;
     let mut delete = transaction.prepare_cached("DELETE FROM entry WHERE seq = ?1")?;
     let mut delete_original = transaction.prepare_cached("DELETE FROM original WHERE seq = ?1")?;
-    for seq in &looked.doomed {
+    for seq in &looked.to_remove {
         delete.execute([seq])?;
         delete_original.execute([seq])?;
     }

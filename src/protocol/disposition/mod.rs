@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use super::file_name::safe_name;
 
 /// Maximum number of joined pieces of a continued parameter (RFC 2231).
-const MOST_PIECES: usize = 100;
+const MAX_PIECES: usize = 100;
 
 /// The safe file name in a `Content-Disposition` of any type; `None` if it has none.
 ///
@@ -33,7 +33,7 @@ pub fn file_name(header: &[u8]) -> Option<String> {
             "filename*" if extended.is_none() => extended = Some(value),
             _ => {
                 if let Some((number, is_encoded)) = piece(&name)
-                    && pieces.len() < MOST_PIECES
+                    && pieces.len() < MAX_PIECES
                 {
                     pieces.push((number, is_encoded, value));
                 }

@@ -81,7 +81,7 @@ fn every_spelling_that_browsers_take_is_read() {
 
 proptest! {
     #[test]
-    fn whatever_a_header_says_the_name_is_safe(
+    fn the_name_is_safe_whatever_the_header_contains(
         header in prop::collection::vec(any::<u8>(), 0..200),
         form in prop::sample::select(vec![
             "", "attachment; filename=\"", "attachment; filename*=UTF-8''", "attachment; filename*0*=utf-8''a; filename*1*=",

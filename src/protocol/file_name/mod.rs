@@ -5,15 +5,15 @@
 //! browsers do. Nothing here touches a file.
 
 /// Maximum name length on common file systems, in bytes of UTF-8.
-pub const LONGEST: usize = 255;
+pub const MAX_LENGTH: usize = 255;
 /// Maximum length of an extension that is kept when a name is cut, in bytes and without its dot.
-const LONGEST_EXTENSION: usize = 40;
+const MAX_EXTENSION_LENGTH: usize = 40;
 /// Appended to a name that would run when opened.
-const HARMLESS: &str = ".download";
+const SAFE_EXTENSION: &str = ".download";
 /// Device names on Windows, with any extension; `com1` and the like are handled separately.
 const DEVICES: [&str; 7] = ["con", "prn", "aux", "nul", "conin$", "conout$", "clock$"];
 /// Extensions of files that run something, or point elsewhere, when merely opened: on Linux, macOS or Windows.
-const RUNS: &[&str] = &[
+const EXECUTABLE_EXTENSIONS: &[&str] = &[
     // Launchers and shortcuts.
     "desktop",
     "lnk",
@@ -97,13 +97,13 @@ const RUNS: &[&str] = &[
 ///
 /// Takes the last component if the text looks like a path. Replaces control, format and invisible characters and `"*/:<>?\|` by
 /// `_`; removes dots and spaces at both ends; prefixes a device name with `_`; appends `.download` to an extension that runs when
-/// opened; cuts to [`LONGEST`] bytes between two characters, with the extension kept. A safe name is returned unchanged.
+/// opened; cuts to [`MAX_LENGTH`] bytes between two characters, with the extension kept. A safe name is returned unchanged.
 pub fn safe_name(text: &str) -> Option<String> {
     let last = text.rsplit(['/', '\\']).find(|part| !trimmed(part).is_empty())?;
     let shown: String = last
         .chars()
         .map(|c| {
-            if is_unfit(c) {
+            if is_forbidden(c) {
                 '_'
             } else if c.is_whitespace() {
                 ' '
@@ -113,8 +113,8 @@ pub fn safe_name(text: &str) -> Option<String> {
         })
         .collect();
     let mut name = cut(trimmed(&shown), "");
-    if runs(&name) {
-        name = cut(&name, HARMLESS);
+    if is_executable(&name) {
+        name = cut(&name, SAFE_EXTENSION);
     }
     if is_device(&name) {
         name.insert(0, '_');
@@ -138,7 +138,7 @@ pub fn suggestion(known: &str, context: &str, request: &str) -> String {
 pub fn numbered(name: &str, number: u32) -> String {
     let (stem, extension) = parts(name);
     let numbered = format!(" ({number})");
-    let room = LONGEST.saturating_sub(numbered.len() + extension.len());
+    let room = MAX_LENGTH.saturating_sub(numbered.len() + extension.len());
     format!("{}{numbered}{extension}", trimmed(start(stem, room)))
 }
 
@@ -156,11 +156,11 @@ fn trimmed(text: &str) -> &str {
 
 /// A name with `suffix` appended, cut to the limit of file systems.
 fn cut(name: &str, suffix: &str) -> String {
-    if name.len() + suffix.len() <= LONGEST {
+    if name.len() + suffix.len() <= MAX_LENGTH {
         return format!("{name}{suffix}");
     }
     let (stem, extension) = if suffix.is_empty() { parts(name) } else { (name, suffix) };
-    format!("{}{extension}", trimmed(start(stem, LONGEST.saturating_sub(extension.len()))))
+    format!("{}{extension}", trimmed(start(stem, MAX_LENGTH.saturating_sub(extension.len()))))
 }
 
 /// The longest start of a text with at most `most` bytes.
@@ -171,7 +171,7 @@ fn start(text: &str, most: usize) -> &str {
 /// A name's stem, and its extension with the dot. An overlong extension counts as none.
 fn parts(name: &str) -> (&str, &str) {
     match name.rfind('.').and_then(|dot| name.split_at_checked(dot)) {
-        Some((stem, extension)) if !stem.is_empty() && (2..=LONGEST_EXTENSION + 1).contains(&extension.len()) => {
+        Some((stem, extension)) if !stem.is_empty() && (2..=MAX_EXTENSION_LENGTH + 1).contains(&extension.len()) => {
             (stem, extension)
         }
         Some(_) | None => (name, ""),
@@ -179,9 +179,9 @@ fn parts(name: &str) -> (&str, &str) {
 }
 
 /// Whether a file of this name runs something when opened.
-fn runs(name: &str) -> bool {
+fn is_executable(name: &str) -> bool {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_lowercase());
-    extension.is_some_and(|extension| RUNS.contains(&extension.as_str()))
+    extension.is_some_and(|extension| EXECUTABLE_EXTENSIONS.contains(&extension.as_str()))
 }
 
 /// Whether Windows treats it as a device: decided by the part before the first dot, without trailing spaces.
@@ -195,7 +195,7 @@ fn is_device(name: &str) -> bool {
 }
 
 /// Whether a character is not allowed in a name: reserved on some system, invisible, or changing how others look.
-fn is_unfit(c: char) -> bool {
+fn is_forbidden(c: char) -> bool {
     if matches!(c, '"' | '*' | '/' | ':' | '<' | '>' | '?' | '\\' | '|') || c.is_control() {
         return true;
     }

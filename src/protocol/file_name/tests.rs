@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
-fn a_name_is_only_ever_a_name() {
+fn a_name_never_contains_a_path() {
     for (text, name) in [
         // Ordinary names stay.
         ("invoice.pdf", "invoice.pdf"),
@@ -67,21 +67,21 @@ fn a_long_name_is_cut_between_characters_and_keeps_its_extension() {
     assert_eq!(long.len(), 254, "one byte more would be half a character");
     // An overlong extension counts as none, and the rest must not become one that runs.
     let hidden = safe_name(&format!("{}.lnk{}", "a".repeat(251), "x".repeat(100))).unwrap();
-    assert!(hidden.ends_with(".download") && hidden.len() <= LONGEST, "{hidden}");
+    assert!(hidden.ends_with(".download") && hidden.len() <= MAX_LENGTH, "{hidden}");
     let runs = safe_name(&format!("{}.lnk", "a".repeat(251))).unwrap();
-    assert!(runs.ends_with(".download") && runs.len() <= LONGEST, "{runs}");
+    assert!(runs.ends_with(".download") && runs.len() <= MAX_LENGTH, "{runs}");
 }
 
 #[test]
-fn a_name_that_is_taken_gets_a_number_before_its_extension() {
+fn a_numbered_name_has_the_number_before_its_extension() {
     assert_eq!(numbered("a.tar.gz", 2), "a.tar (2).gz");
     assert_eq!(numbered("README", 10), "README (10)");
     let long = numbered(&safe_name(&format!("{}.pdf", "é".repeat(300))).unwrap(), 2);
-    assert!(long.ends_with("é (2).pdf") && long.len() <= LONGEST, "{long}");
+    assert!(long.ends_with("é (2).pdf") && long.len() <= MAX_LENGTH, "{long}");
 }
 
 #[test]
-fn a_suggestion_takes_the_known_name_before_the_context_before_the_id() {
+fn a_suggestion_prefers_the_known_name_then_the_context_then_the_id() {
     for (known, context, name) in [
         ("a.pdf", "invoices/2026-Q1", "a.pdf"),
         ("../..", "invoices/2026-Q1", "2026-Q1.bin"),
@@ -97,21 +97,21 @@ fn a_suggestion_takes_the_known_name_before_the_context_before_the_id() {
 
 /// The properties of every safe name.
 fn assert_safe(name: &str) {
-    assert!(!name.is_empty() && name.len() <= LONGEST, "{name:?}");
-    assert!(!name.contains(['/', '\\', ':', '\0']) && !name.chars().any(is_unfit), "{name:?}");
+    assert!(!name.is_empty() && name.len() <= MAX_LENGTH, "{name:?}");
+    assert!(!name.contains(['/', '\\', ':', '\0']) && !name.chars().any(is_forbidden), "{name:?}");
     assert_eq!(trimmed(name), name, "{name:?}");
-    assert!(!runs(name) && !is_device(name), "{name:?}");
+    assert!(!is_executable(name) && !is_device(name), "{name:?}");
     assert_eq!(std::path::Path::new(name).components().count(), 1, "{name:?}");
     assert_eq!(safe_name(name).as_deref(), Some(name), "a safe name changes");
 }
 
 proptest! {
     #[test]
-    fn whatever_comes_the_name_is_safe_and_stays_so(text in hostile()) {
+    fn every_name_is_safe_and_stays_unchanged(text in hostile()) {
         if let Some(name) = safe_name(&text) {
             assert_safe(&name);
             let second = numbered(&name, 2);
-            prop_assert!(second.len() <= LONGEST && second != name, "{second:?}");
+            prop_assert!(second.len() <= MAX_LENGTH && second != name, "{second:?}");
             prop_assert!(!second.contains(['/', '\\']) && trimmed(&second) == second, "{second:?}");
         }
     }

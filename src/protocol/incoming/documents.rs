@@ -13,7 +13,7 @@ use super::parse;
 use super::shapes::Envelope;
 
 /// Maximum number of failed searches for the end of broken documents in one frame, because each may scan all of it.
-const MOST_TRIES: usize = 256;
+const MAX_TRIES: usize = 256;
 
 /// The documents of one frame, found one at a time.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,13 +22,13 @@ pub struct Documents {
     at: usize,
     tries: usize,
     /// Whether each is the value of `data`.
-    are_data: bool,
+    is_data: bool,
 }
 
 impl Documents {
     /// The documents of a text that is not one message; `None` if it is not several either.
     pub fn of(text: &str) -> Option<Self> {
-        let new = |text: &str, are_data| Self { text: text.to_owned(), at: 0, tries: MOST_TRIES, are_data };
+        let new = |text: &str, is_data| Self { text: text.to_owned(), at: 0, tries: MAX_TRIES, is_data };
         if let Some(strict) = strict(text) {
             let (list, are_data) = match serde_json::from_str::<Envelope<'_>>(&strict) {
                 Ok(Envelope { data: Some(data), .. }) if strict.trim_start().starts_with('{') => (data.get(), true),
@@ -54,7 +54,7 @@ impl Documents {
         };
         self.at = from + length;
         let document = self.text.get(from..self.at)?.trim_end_matches(is_between);
-        let whole = if self.are_data && is_sound { format!("{{\"data\":{document}}}").into() } else { document.into() };
+        let whole = if self.is_data && is_sound { format!("{{\"data\":{document}}}").into() } else { document.into() };
         Some((whole, is_sound))
     }
 }
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_found_however_they_stand_in_one_frame() {
+    fn events_are_found_in_every_arrangement_within_a_frame() {
         let (a, b, c) = (event("a"), event("b"), event("c"));
         let broken = r#"{"data":{"type":"X-DPT-CAB-ID","id":"x","command_status":2,}}"#;
         let cut = r#"{"data":{"type":"X-DPT-CAB-ID","id":"x","bo"#;
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_one_message_or_none_is_not_taken_apart() {
+    fn a_single_message_or_none_is_not_split() {
         let a = event("a");
         let quoted = format!(r#"{{"data":{{"type":"t","body":[{{"x":1}},{a}],}}}}"#);
         for text in ["", "hello", "[]", "[1]", "7 8", "{", "{}{", &a, &quoted, r#"{"data":[1]}"#, "a\n{\"b\":1}"] {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_full_of_beginnings_is_read_in_time() {
+    fn a_frame_full_of_unfinished_documents_is_read_in_bounded_time() {
         let text = "{\"a\":\"\n".repeat(150_000);
         assert_eq!(of(&text), [""; 0]);
     }

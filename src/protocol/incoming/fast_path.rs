@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use crate::protocol::ids::{CommandId, RequestId};
 
-use super::message::{Body, CommandReport, CommandStatus, DataReport, Incoming, Message, delivery};
+use super::message::{Body, CommandReport, CommandStatus, DataReport, Incoming, Message, classify_body};
 
 /// Reads a frame; `None` if it needs the full parser.
 pub(crate) fn parse(text: &str) -> Option<Incoming> {
@@ -27,9 +27,9 @@ pub(crate) fn parse(text: &str) -> Option<Incoming> {
         "X-DPT-CAB-REQUEST-ID" => Message::Data(DataReport {
             id: RequestId::new(id),
             context: context.map(|Text(text)| text.into_owned()).filter(|context| !context.is_empty()),
-            delivery: delivery(output_type, body),
+            delivery: classify_body(output_type, body),
             // A frame that gives its link's lifetime has a field that is not read here.
-            life: None,
+            expiry: None,
         }),
         _ => return None,
     };
@@ -51,10 +51,10 @@ impl<'de> Deserialize<'de> for Frame<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let Some("data") = map.next_key::<&str>()? else { return Err(careful()) };
+                let Some("data") = map.next_key::<&str>()? else { return Err(needs_full_parser()) };
                 let data = map.next_value()?;
                 if map.next_key::<&str>()?.is_some() {
-                    return Err(careful());
+                    return Err(needs_full_parser());
                 }
                 Ok(Frame(data))
             }
@@ -101,7 +101,7 @@ impl<'de> Deserialize<'de> for Data<'de> {
                         }
                         "data_context" => once(&mut data.context, map.next_value()?)?,
                         "output_type" => once(&mut data.output_type, map.next_value()?)?,
-                        _ => return Err(careful()),
+                        _ => return Err(needs_full_parser()),
                     }
                 }
                 Ok(data)
@@ -113,11 +113,11 @@ impl<'de> Deserialize<'de> for Data<'de> {
 }
 
 fn once<T, E: Error>(field: &mut Option<T>, value: T) -> Result<(), E> {
-    if field.replace(value).is_some() { Err(careful()) } else { Ok(()) }
+    if field.replace(value).is_some() { Err(needs_full_parser()) } else { Ok(()) }
 }
 
 /// Signals that the full parser is needed; nobody reads the error.
-fn careful<E: Error>() -> E {
+fn needs_full_parser<E: Error>() -> E {
     E::custom("")
 }
 

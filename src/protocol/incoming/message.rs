@@ -183,7 +183,7 @@ pub struct DataReport {
     /// What the message delivers.
     pub delivery: DataBody,
     /// How long the data can be fetched, if the message says so.
-    pub life: Option<LinkExpiry>,
+    pub expiry: Option<LinkExpiry>,
 }
 
 /// How long a link can be fetched. No known server sends it; if one does, it replaces the default lifetime.
@@ -229,7 +229,7 @@ pub struct StreamReport {
     /// `data.streamUrl`, if given: `http(s)` or `ws(s)`.
     pub url: Option<Link>,
     /// How long it can be fetched, if the message says so.
-    pub life: Option<LinkExpiry>,
+    pub expiry: Option<LinkExpiry>,
 }
 
 /// An event of a type that this program does not know.
@@ -242,7 +242,7 @@ pub struct Unrecognised {
 }
 
 /// Minimum length of an inline payload: canonical base64 of 24 characters or more `[live]`.
-pub(crate) const SHORTEST_INLINE: usize = 24;
+pub(crate) const MIN_INLINE: usize = 24;
 
 /// Whether a text is a URL that data can be fetched from.
 pub fn is_url(text: &str) -> bool {
@@ -253,13 +253,13 @@ pub fn is_url(text: &str) -> bool {
 
 /// The decoded size in bytes, if a text is canonical base64 and long enough to be a payload.
 pub(crate) fn inline_size(text: &str) -> Option<usize> {
-    if text.len() < SHORTEST_INLINE {
+    if text.len() < MIN_INLINE {
         return None;
     }
     STANDARD.decode(text).ok().map(|bytes| bytes.len())
 }
 
-pub(crate) fn delivery(output_type: Option<i64>, body: Body) -> DataBody {
+pub(crate) fn classify_body(output_type: Option<i64>, body: Body) -> DataBody {
     match (output_type, body) {
         (Some(1), Body::Text(text)) if is_url(&text) => DataBody::Link(Link::new(text)),
         (Some(1), Body::Text(text)) if !text.trim().is_empty() => DataBody::StreamToken(StreamToken::new(text)),

@@ -12,7 +12,7 @@ use super::ids::{ChannelId, CommandId, CorrelationId, RequestId};
 use super::secret::Link;
 use super::{lenient, rest};
 
-use message::delivery;
+use message::classify_body;
 use shapes::{Data, Envelope, body, name, number, object_of, string};
 
 pub use documents::Documents;
@@ -23,12 +23,12 @@ pub use message::{
 
 /// Parses one text frame.
 pub fn parse(text: &str) -> Incoming {
-    fast_path::parse(text).unwrap_or_else(|| parse_carefully(text))
+    fast_path::parse(text).unwrap_or_else(|| parse_full(text))
 }
 
 /// Parses a frame of any shape.
-fn parse_carefully(text: &str) -> Incoming {
-    read_object(text).unwrap_or_else(|| parse_leniently(text))
+fn parse_full(text: &str) -> Incoming {
+    read_object(text).unwrap_or_else(|| parse_lenient(text))
 }
 
 /// Reads an object with each field at most once.
@@ -40,7 +40,7 @@ fn read_object(text: &str) -> Option<Incoming> {
 
 /// Parses texts that the borrowed shapes reject: a text that needs repair, a field given twice (the last one counts), or no JSON
 /// object at all.
-fn parse_leniently(text: &str) -> Incoming {
+fn parse_lenient(text: &str) -> Incoming {
     if let Some(read) = lenient::repaired(text).and_then(|repaired| read_object(&repaired)) {
         return read;
     }
@@ -131,15 +131,15 @@ fn is_keep_alive_word(word: &str) -> bool {
 
 /// Whether an object without type and id contains only numbers and times.
 fn is_telemetry(object: &str) -> bool {
-    fn is_said(value: &serde_json::Value) -> bool {
+    fn is_measurement(value: &serde_json::Value) -> bool {
         match value {
             serde_json::Value::String(text) => !text.trim().is_empty() && text.parse::<jiff::Timestamp>().is_err(),
-            serde_json::Value::Array(list) => list.iter().any(is_said),
-            serde_json::Value::Object(map) => map.values().any(is_said),
+            serde_json::Value::Array(list) => list.iter().any(is_measurement),
+            serde_json::Value::Object(map) => map.values().any(is_measurement),
             serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => false,
         }
     }
-    lenient::value(object).is_some_and(|value| !is_said(&value))
+    lenient::value(object).is_some_and(|value| !is_measurement(&value))
 }
 
 /// Whether a value is empty.
@@ -178,13 +178,13 @@ fn read_event(kind: &str, data: &Data<'_>) -> Incoming {
         "X-DPT-CAB-REQUEST-ID" => {
             let Some(id) = of_request(id) else { return Incoming::Unreadable(UnreadableReason::NoId) };
             let context = data.context.and_then(name).map(String::from);
-            let delivery = delivery(data.output_type.and_then(number), body(data.body));
-            Incoming::Message(Message::Data(DataReport { id, context, delivery, life: data.life() }))
+            let delivery = classify_body(data.output_type.and_then(number), body(data.body));
+            Incoming::Message(Message::Data(DataReport { id, context, delivery, expiry: data.expiry() }))
         }
         "STREAM-READY" => {
             let Some(id) = of_request(id) else { return Incoming::Unreadable(UnreadableReason::NoId) };
             let url = data.stream_url.and_then(string).filter(|url| !url.is_empty()).map(Link::new);
-            Incoming::Message(Message::StreamReady(StreamReport { id, url, life: data.life() }))
+            Incoming::Message(Message::StreamReady(StreamReport { id, url, expiry: data.expiry() }))
         }
         _ if id.is_none() && is_keep_alive_word(kind) => Incoming::KeepAlive,
         _ => unrecognised(kind.to_owned(), id),

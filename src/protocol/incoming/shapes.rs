@@ -71,7 +71,7 @@ pub(crate) struct Data<'a> {
 }
 
 impl Data<'_> {
-    pub(crate) fn life(&self) -> Option<LinkExpiry> {
+    pub(crate) fn expiry(&self) -> Option<LinkExpiry> {
         [self.expires_at, self.expires_in].into_iter().flatten().find_map(|raw| {
             let said = match string(raw) {
                 Some(text) => Expiry::of_text(&text),

@@ -17,14 +17,14 @@ fn command(status: CommandStatus, body: Body) -> Incoming {
 
 fn data(context: Option<&str>, delivery: DataBody) -> Incoming {
     let context = context.map(str::to_owned);
-    Incoming::Message(Message::Data(DataReport { id: RequestId::from("r-1"), context, delivery, life: None }))
+    Incoming::Message(Message::Data(DataReport { id: RequestId::from("r-1"), context, delivery, expiry: None }))
 }
 
 fn stream_ready(url: Option<&str>) -> Incoming {
     Incoming::Message(Message::StreamReady(StreamReport {
         id: RequestId::from("r-1"),
         url: url.map(Link::new),
-        life: None,
+        expiry: None,
     }))
 }
 
@@ -44,12 +44,12 @@ fn text(text: &str) -> Body {
 fn check(rows: &[(&str, Incoming)]) {
     for (frame, wanted) in rows {
         assert_eq!(parse(frame), *wanted, "{frame}");
-        assert_eq!(parse_carefully(frame), *wanted, "the careful way of {frame}");
+        assert_eq!(parse_full(frame), *wanted, "the careful way of {frame}");
     }
 }
 
 #[test]
-fn replies_are_told_by_their_numeric_status() {
+fn replies_are_recognised_by_their_numeric_status() {
     check(&[
         (
             r#"{"correlationId":"u-1","status":200,"data":{"channelId":"ch-1","message":"Successfully joined profile channel."}}"#,
@@ -122,7 +122,7 @@ fn commands_have_every_status_and_every_body() {
 }
 
 #[test]
-fn data_comes_in_both_generations() {
+fn data_messages_of_both_server_generations_are_read() {
     let frame = |rest: &str| format!(r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r-1",{rest}}}}}"#);
     let inline = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGA==";
     for (rest, wanted) in [
@@ -196,7 +196,7 @@ fn a_stream_is_ready_by_id_or_request_id() {
 }
 
 #[test]
-fn other_types_are_kept_and_keep_alives_counted() {
+fn other_types_are_stored_and_keep_alives_are_counted() {
     let unknown = |kind: &str, id: &str| {
         Incoming::Message(Message::Unrecognised(Unrecognised { kind: kind.to_owned(), id: id.to_owned() }))
     };
@@ -213,7 +213,7 @@ fn other_types_are_kept_and_keep_alives_counted() {
 }
 
 #[test]
-fn garbage_is_named_and_ends_nothing() {
+fn unreadable_frames_are_named_and_do_not_end_the_session() {
     use UnreadableReason::{NoData, NoId, NoStatus, NotAnObject, NotJson, WrongType};
     let deep = format!(r#"{{"data":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     let deep_body = format!(
@@ -257,7 +257,7 @@ fn garbage_is_named_and_ends_nothing() {
 }
 
 #[test]
-fn only_what_has_neither_type_nor_content_is_a_keep_alive() {
+fn only_a_message_without_type_and_content_is_a_keep_alive() {
     let unknown = |kind: &str| {
         Incoming::Message(Message::Unrecognised(Unrecognised { kind: kind.to_owned(), id: String::new() }))
     };
@@ -277,7 +277,7 @@ fn only_what_has_neither_type_nor_content_is_a_keep_alive() {
 }
 
 #[test]
-fn an_event_is_what_has_a_type_and_a_reply_what_has_a_status() {
+fn an_event_has_a_type_and_a_reply_has_a_status() {
     let done = || command(CommandStatus::Succeeded, Body::None);
     let event = r#"{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2}"#;
     let quoted = serde_json::Value::from(event).to_string();
@@ -308,7 +308,7 @@ fn an_event_is_what_has_a_type_and_a_reply_what_has_a_status() {
 }
 
 #[test]
-fn half_an_emoji_and_its_kind_cost_one_character_and_not_the_message() {
+fn an_unpaired_surrogate_costs_one_character_and_not_the_message() {
     let with = |said: &str| command(CommandStatus::Failed, text(said));
     let event =
         |body: &str| format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"c-1","command_status":3,"body":"{body}"}}}}"#);
@@ -359,13 +359,13 @@ proptest! {
 }
 
 #[test]
-fn how_long_a_link_lives_is_read_where_a_message_says_it() {
+fn the_lifetime_of_a_link_is_read_if_the_message_has_one() {
     let life = |extra: &str| {
         let text = format!(
             r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":1,"body":"https://h/?auth=x"{extra}}}}}"#
         );
         match parse(&text) {
-            Incoming::Message(Message::Data(report)) => report.life,
+            Incoming::Message(Message::Data(report)) => report.expiry,
             other => panic!("{other:?}"),
         }
     };
@@ -394,18 +394,18 @@ fn how_long_a_link_lives_is_read_where_a_message_says_it() {
 }
 
 #[test]
-fn the_quick_way_reads_what_nearly_every_frame_is() {
+fn the_fast_path_reads_the_usual_frames() {
     for frame in [
         r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2,"body":"Command completed successfully"}}"#,
         r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":1,"body":null}}"#,
         r#"{ "data" : { "id":"r-1", "type":"X-DPT-CAB-REQUEST-ID", "data_context":"a", "output_type":1, "body":"https:\/\/h\/?auth=x"}}"#,
     ] {
-        assert_eq!(fast_path::parse(frame), Some(parse_carefully(frame)), "{frame}");
+        assert_eq!(fast_path::parse(frame), Some(parse_full(frame)), "{frame}");
     }
 }
 
 #[test]
-fn where_the_quick_way_gives_an_answer_it_is_that_of_the_careful_way() {
+fn the_fast_path_agrees_with_the_full_parser() {
     let whole = [("type", ""), ("id", r#""c-1""#), ("command_status", "2"), ("body", r#""x""#)];
     let mut answers = 0;
     for kind in [r#""X-DPT-CAB-ID""#, r#""X-DPT-CAB-REQUEST-ID""#] {
@@ -425,7 +425,7 @@ fn where_the_quick_way_gives_an_answer_it_is_that_of_the_careful_way() {
             ] {
                 if let Some(quick) = fast_path::parse(&frame) {
                     answers += 1;
-                    assert_eq!(quick, parse_carefully(&frame), "{frame}");
+                    assert_eq!(quick, parse_full(&frame), "{frame}");
                 }
             }
         }

@@ -19,14 +19,14 @@ pub const HIDDEN: &str = "hidden";
 pub const HIDDEN_BYTES: &str = r#"{"base64":"hidden"}"#;
 
 /// Replaces a binary message that could not be sealed, and so is not stored.
-pub const UNKEPT_BYTES: &str = r#"{"base64":"not kept"}"#;
+pub const UNSTORED_BYTES: &str = r#"{"base64":"not kept"}"#;
 
 /// Minimum length in bytes of a secret that is masked wherever its characters occur.
-const LONG: usize = 8;
+const MIN_LONG: usize = 8;
 /// Minimum length in bytes of a secret that is masked within longer texts at all.
-const SHORT: usize = 3;
+const MIN_SHORT: usize = 3;
 /// How deep JSON within JSON strings is searched.
-const DEPTH: usize = 4;
+const MAX_DEPTH: usize = 4;
 
 /// The field name whose value opens data, as the value of `auth=` does.
 const OPENING_NAME: &str = "auth";
@@ -44,7 +44,7 @@ const CREDENTIAL_NAMES: [&str; 8] = [
 ];
 
 /// The field names that the parser needs. They are never masked.
-const NAMES: [&str; 23] = [
+const PROTOCOL_NAMES: [&str; 23] = [
     "action",
     "body",
     "channelId",
@@ -70,9 +70,9 @@ const NAMES: [&str; 23] = [
     "type",
 ];
 
-/// Those of [`NAMES`] whose values are server text, or open data. The values of the others identify a message and its subject: only
+/// Those of [`PROTOCOL_NAMES`] whose values are server text, or open data. The values of the others identify a message and its subject: only
 /// a long secret is masked in them.
-const SAID: [&str; 5] = ["body", "data", "error", "message", "streamUrl"];
+const TEXT_NAMES: [&str; 5] = ["body", "data", "error", "message", "streamUrl"];
 
 /// The types of messages. They are never masked.
 const TYPES: [&str; 3] = ["X-DPT-CAB-ID", "X-DPT-CAB-REQUEST-ID", "STREAM-READY"];
@@ -81,13 +81,13 @@ const TYPES: [&str; 3] = ["X-DPT-CAB-ID", "X-DPT-CAB-REQUEST-ID", "STREAM-READY"
 ///
 /// Works on any text, JSON or not. JSON stays JSON, and all bytes outside secrets stay.
 pub fn text<'a>(raw: &'a str, secrets: &[&str]) -> Cow<'a, str> {
-    Masker::new(secrets, false).text(raw, DEPTH)
+    Masker::new(secrets, false).text(raw, MAX_DEPTH)
 }
 
 /// The text with credentials and the passed secrets masked, but with data-opening parts left in it: every `auth=`. It is a secret
 /// itself, and may only be stored sealed.
 pub fn credentials<'a>(raw: &'a str, secrets: &[&str]) -> Cow<'a, str> {
-    Masker::new(secrets, true).text(raw, DEPTH)
+    Masker::new(secrets, true).text(raw, MAX_DEPTH)
 }
 
 /// Bytes that are not text, with a secret masked if it is long enough.
@@ -113,9 +113,9 @@ pub fn bytes<'a>(raw: &'a [u8], secret: &str) -> Cow<'a, [u8]> {
 /// Where a passed secret is masked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Reach {
-    /// Shorter than [`SHORT`]: only as a whole value.
+    /// Shorter than [`MIN_SHORT`]: only as a whole value.
     Values,
-    /// Shorter than [`LONG`]: also as a whole word.
+    /// Shorter than [`MIN_LONG`]: also as a whole word.
     Words,
     /// Wherever its characters occur, also in names and numbers.
     Everywhere,
@@ -124,9 +124,9 @@ enum Reach {
 impl Reach {
     fn of(secret: &str) -> Self {
         let length = secret.len();
-        if length < SHORT {
+        if length < MIN_SHORT {
             Self::Values
-        } else if length < LONG {
+        } else if length < MIN_LONG {
             Self::Words
         } else {
             Self::Everywhere
@@ -139,22 +139,22 @@ struct Masker<'s> {
     /// Longest first, so that a secret that is part of another leaves no rest of it.
     secrets: Vec<&'s str>,
     /// Whether data-opening parts stay.
-    spares_links: bool,
+    keeps_links: bool,
 }
 
 impl<'s> Masker<'s> {
-    fn new(secrets: &[&'s str], spares_links: bool) -> Self {
+    fn new(secrets: &[&'s str], keeps_links: bool) -> Self {
         let mut secrets: Vec<&str> =
             secrets.iter().copied().filter(|secret| !secret.is_empty() && *secret != HIDDEN).collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        Self { secrets, spares_links }
+        Self { secrets, keeps_links }
     }
 
     fn text<'a>(&self, raw: &'a str, depth: usize) -> Cow<'a, str> {
         let masked = self.by_structure(raw, depth);
         // A secret with quotes or brackets can span strings. A whole JSON document must stay JSON; a text within it, or one that is
         // not JSON, need not.
-        if self.holds_a_long_secret(&masked) && (depth < DEPTH || !is_json(&masked)) {
+        if self.contains_long_secret(&masked) && (depth < MAX_DEPTH || !is_json(&masked)) {
             return Cow::Owned(self.prose(&masked).into_owned());
         }
         masked
@@ -162,7 +162,7 @@ impl<'s> Masker<'s> {
 
     /// The text with each of its strings, names and numbers masked.
     fn by_structure<'a>(&self, raw: &'a str, depth: usize) -> Cow<'a, str> {
-        if !may_hold_a_secret(raw, &self.secrets) {
+        if !may_contain_secret(raw, &self.secrets) {
             return Cow::Borrowed(raw);
         }
         let is_json = is_json(raw) || lenient::repaired(raw).is_some_and(|repaired| is_json(&repaired));
@@ -205,7 +205,7 @@ impl<'s> Masker<'s> {
         for part in text.split_inclusive(is_structure) {
             let value = part.trim_end_matches(is_structure);
             let is_number = value.starts_with(|c: char| c == '-' || c.is_ascii_digit());
-            if is_number && (self.hides_values_of(name) || self.holds_a_long_secret(value)) {
+            if is_number && (self.hides_values_of(name) || self.contains_long_secret(value)) {
                 out.push('"');
                 out.push_str(HIDDEN);
                 out.push('"');
@@ -221,7 +221,7 @@ impl<'s> Masker<'s> {
         match decode(&format!("{text}\"")) {
             Some(value) => {
                 let masked = self.prose(&value);
-                let encoded = (masked != value || self.holds_a_long_secret(text)).then(|| encode(&masked));
+                let encoded = (masked != value || self.contains_long_secret(text)).then(|| encode(&masked));
                 out.push_str(encoded.as_deref().and_then(|encoded| encoded.strip_suffix('"')).unwrap_or(text));
             }
             None => out.push_str(&self.prose(text)),
@@ -230,7 +230,7 @@ impl<'s> Masker<'s> {
 
     /// Adds a field name. Names of the protocol always stay, because the parser needs them.
     fn push_name(&self, out: &mut String, literal: &str, name: &str) {
-        let masked = if NAMES.contains(&name) { Cow::Borrowed(name) } else { self.named(name, Reach::Words) };
+        let masked = if PROTOCOL_NAMES.contains(&name) { Cow::Borrowed(name) } else { self.named(name, Reach::Words) };
         self.push_literal(out, literal, masked == name, &masked);
     }
 
@@ -248,7 +248,7 @@ impl<'s> Masker<'s> {
     /// Adds a string as written, if masking does not change its content. Characters of a secret may complete an escape before them:
     /// they then occur in the literal, and not in its content.
     fn push_literal(&self, out: &mut String, literal: &str, is_same: bool, masked: &str) {
-        if is_same && !self.holds_a_long_secret(literal) {
+        if is_same && !self.contains_long_secret(literal) {
             out.push_str(literal);
         } else {
             out.push_str(&encode(masked));
@@ -263,7 +263,7 @@ impl<'s> Masker<'s> {
             return HIDDEN.into();
         }
         // A message's type and subject are needed to find it again, so mask only secrets that are beyond doubt.
-        let is_subject = NAMES.contains(&name) && !SAID.contains(&name);
+        let is_subject = PROTOCOL_NAMES.contains(&name) && !TEXT_NAMES.contains(&name);
         let least = if is_subject { Reach::Everywhere } else { Reach::Values };
         if self.secrets.iter().any(|secret| *secret == value && Reach::of(secret) >= least) {
             return if incoming::message::is_url(value) { Link::new(value).redacted().into() } else { HIDDEN.into() };
@@ -274,14 +274,14 @@ impl<'s> Masker<'s> {
         self.opening(self.named(value, least.max(Reach::Words)))
     }
 
-    fn holds_a_long_secret(&self, text: &str) -> bool {
+    fn contains_long_secret(&self, text: &str) -> bool {
         self.secrets.iter().any(|secret| Reach::of(secret) == Reach::Everywhere && text.contains(secret))
     }
 
     /// Whether all values of a field with this name are secret.
     fn hides_values_of(&self, name: &str) -> bool {
         let plain: String = name.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect();
-        CREDENTIAL_NAMES.contains(&plain.as_str()) || (!self.spares_links && plain == OPENING_NAME)
+        CREDENTIAL_NAMES.contains(&plain.as_str()) || (!self.keeps_links && plain == OPENING_NAME)
     }
 
     /// Masks a text without structure: passed secrets and the values of `auth=`.
@@ -290,7 +290,7 @@ impl<'s> Masker<'s> {
     }
 
     fn opening<'a>(&self, text: Cow<'a, str>) -> Cow<'a, str> {
-        if self.spares_links { text } else { hide_auth_values(text) }
+        if self.keeps_links { text } else { hide_auth_values(text) }
     }
 
     /// Masks the passed secrets with at least this reach: the long ones anywhere, the others as whole words.
@@ -343,7 +343,7 @@ fn replace_words(text: &str, secret: &str) -> String {
 }
 
 /// A cheap check before the full one: most messages contain no secret.
-fn may_hold_a_secret(raw: &str, secrets: &[&str]) -> bool {
+fn may_contain_secret(raw: &str, secrets: &[&str]) -> bool {
     let raw = raw.as_bytes();
     // An escaped letter or slash could hide any of them.
     memchr::memchr(b'\\', raw).is_some()

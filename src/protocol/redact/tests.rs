@@ -6,7 +6,7 @@ use crate::protocol::incoming::parse;
 use super::*;
 
 #[test]
-fn secrets_go_and_the_rest_stays_to_the_letter() {
+fn secrets_are_masked_and_the_rest_is_unchanged() {
     for (raw, secrets, masked) in [
         (r#"{"data":{"type":"X","id":"1"}}"#, &["T-1"][..], r#"{"data":{"type":"X","id":"1"}}"#),
         (r#"{ "body" : "https://h/p?auth=abc&x=1" }"#, &[], r#"{ "body" : "https://h/p?auth=hidden&x=1" }"#),
@@ -49,7 +49,7 @@ fn a_masked_message_reads_as_the_same_shape() {
 }
 
 #[test]
-fn what_opens_data_can_be_left_in_for_the_seal() {
+fn links_can_be_left_unmasked_for_encryption() {
     for (raw, secrets, masked) in [
         (
             r#"{"body":"https://h/p?auth=abc","x":"T-1"}"#,
@@ -68,7 +68,7 @@ fn what_opens_data_can_be_left_in_for_the_seal() {
 }
 
 #[test]
-fn a_secret_is_masked_where_it_stands_and_a_short_one_leaves_the_message_whole() {
+fn a_secret_is_masked_where_it_occurs_and_a_short_one_only_as_a_word() {
     let data = |body: &str| {
         format!(
             r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r-1","data_context":"1 a type","output_type":1,"x":{{"n":[1,-1.1e1]}},"body":{body}}}}}"#
@@ -87,7 +87,7 @@ fn a_secret_is_masked_where_it_stands_and_a_short_one_leaves_the_message_whole()
 }
 
 #[test]
-fn a_long_secret_is_masked_wherever_a_server_puts_it() {
+fn a_long_secret_is_masked_everywhere() {
     for (raw, masked) in [
         (r#"{"canary-1234":1}"#, r#"{"hidden":1}"#),
         (r#"{"\u0063anary-1234":1}"#, r#"{"hidden":1}"#),
@@ -107,13 +107,13 @@ fn a_long_secret_is_masked_wherever_a_server_puts_it() {
 }
 
 #[test]
-fn a_name_that_is_not_json_keeps_no_secret() {
+fn a_name_that_is_not_json_contains_no_secret() {
     assert_eq!(text("{\"0-aaAA00\u{b}\":1}", &["0-aaAA00"]), r#"{"hidden\u000b":1}"#);
     assert_eq!(text("\"\\q0-aaAA00\":", &["0-aaAA00"]), "\"\\qhidden\":");
 }
 
 #[test]
-fn a_secret_in_what_only_a_lenient_reader_takes_is_masked() {
+fn a_secret_in_invalid_json_is_masked() {
     for (raw, masked) in [
         (r#"{"authorizationToken":"T-\ud83dx"}"#, r#"{"authorizationToken":"hidden"}"#),
         (r#"{"\ud83d":1,"password":1234}"#, r#"{"\ud83d":1,"password":"hidden"}"#),
@@ -143,7 +143,7 @@ fn credentials_within_json_within_a_text_are_masked_too() {
 
 proptest! {
     #[test]
-    fn whatever_the_secret_is_json_stays_json_and_the_message_is_read_the_same(
+    fn masked_json_is_still_json_with_the_same_meaning(
         secret in prop_oneof!["[a-z0-9\"\\\\{}:,. -]{1,12}", "[0-9]{1,12}", Just("X-DPT-CAB-REQUEST-ID".to_owned())],
         id in "[a-z0-9]{1,4}",
         extra in ".{0,20}",
@@ -158,11 +158,11 @@ proptest! {
         prop_assert_eq!(report.id.as_str(), id);
         let DataBody::StreamToken(token) = report.delivery else { panic!("lost its shape: {masked}") };
         prop_assert_eq!(token.expose(), HIDDEN);
-        prop_assert!(secret.len() < LONG || !masked.contains(&secret) || TYPES.contains(&secret.as_str()), "{}", masked);
+        prop_assert!(secret.len() < MIN_LONG || !masked.contains(&secret) || TYPES.contains(&secret.as_str()), "{}", masked);
     }
 
     #[test]
-    fn no_text_panics_and_no_named_secret_stays(before in ".{0,40}", after in ".{0,40}", secret in "[a-zA-Z0-9._-]{8,20}") {
+    fn no_text_panics_and_no_named_secret_remains(before in ".{0,40}", after in ".{0,40}", secret in "[a-zA-Z0-9._-]{8,20}") {
         let raw = format!("{before}{secret}{after}");
         let masked = text(&raw, &[&secret]).into_owned();
         prop_assert!(!masked.contains(&secret) || HIDDEN.contains(&*secret), "{masked}");

@@ -11,7 +11,7 @@ use toml::{Table, Value};
 use super::address::Address;
 use super::directories::Directories;
 use super::error::SettingsError;
-use super::lenient::{self, Parsed, WrongValue};
+use super::lenient::{self, InvalidValue, Parsed};
 use super::proxy::ProxyChoice;
 use super::{Settings, atomic};
 
@@ -28,7 +28,7 @@ pub struct Store {
     path: PathBuf,
     writing: Writing,
     unknown: Unknown,
-    wrong: Vec<WrongValue>,
+    invalid: Vec<InvalidValue>,
     /// The settings as read from the file, to detect later changes.
     read: Table,
 }
@@ -39,7 +39,7 @@ enum Writing {
     /// The file may be written.
     Allowed,
     /// No: a file exists that could be neither read nor moved aside.
-    InTheWay,
+    Blocked,
     /// No: the settings were opened read-only.
     Never,
 }
@@ -69,7 +69,7 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return (Self::new(path, Writing::Allowed), Settings::default(), None);
             }
-            Err(error) => atomic::in_words(&error),
+            Err(error) => atomic::describe_io(&error),
         };
         let (writing, sentence) = match move_aside(&path) {
             Ok(aside) => {
@@ -86,9 +86,9 @@ impl Store {
                     "The settings in {} could not be read ({trouble}) nor moved aside ({}). The defaults are in force, \
                      and changes are not saved. Repair or remove the file, then start again.",
                     path.display(),
-                    atomic::in_words(&error)
+                    atomic::describe_io(&error)
                 );
-                (Writing::InTheWay, sentence)
+                (Writing::Blocked, sentence)
             }
         };
         (Self::new(path, writing), Settings::default(), Some(sentence))
@@ -102,10 +102,10 @@ impl Store {
         let mut store = Self::new(path, Writing::Allowed).with(parsed);
         let Some(damage) = damage else { return (store, settings, of_values) };
         let path = store.path.display().to_string();
-        let aside = atomic::name_aside(&store.path);
+        let aside = atomic::backup_name(&store.path);
         // The next start has nothing to report: the invalid values are in the copy.
-        store.wrong.clear();
-        let written = fs::copy(&store.path, &aside).map_err(|error| atomic::in_words(&error));
+        store.invalid.clear();
+        let written = fs::copy(&store.path, &aside).map_err(|error| atomic::describe_io(&error));
         let written = written.and_then(|_size| store.save(&settings).map_err(|error| error.to_string()));
         let of_file = match written {
             Ok(()) => format!(
@@ -114,7 +114,7 @@ impl Store {
                 aside.display()
             ),
             Err(why) => {
-                store.writing = Writing::InTheWay;
+                store.writing = Writing::Blocked;
                 format!(
                     "The settings in {path} are damaged ({damage}), and no copy could be kept ({why}). What could be read of \
                      them is in force, and changes are not saved. Repair or remove the file, then start again."
@@ -136,7 +136,7 @@ impl Store {
         let parsed = match fs::read(&path) {
             Ok(bytes) => lenient::parse(&text(bytes).map_err(unreadable)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Parsed::default(),
-            Err(error) => return Err(unreadable(atomic::in_words(&error))),
+            Err(error) => return Err(unreadable(atomic::describe_io(&error))),
         };
         let damage = parsed.damage.as_ref().map(|damage| {
             format!(
@@ -161,7 +161,7 @@ impl Store {
     }
 
     fn new(path: PathBuf, writing: Writing) -> Self {
-        Self { path, writing, unknown: Unknown::default(), wrong: Vec::new(), read: Table::new() }
+        Self { path, writing, unknown: Unknown::default(), invalid: Vec::new(), read: Table::new() }
     }
 
     /// Stores what the file had besides the settings that were read from it.
@@ -169,7 +169,7 @@ impl Store {
         // Settings that were read can be serialised, except paths that are not UTF-8, which are skipped.
         self.read = Table::try_from(&parsed.settings).unwrap_or_default();
         self.unknown = Unknown::between(&parsed.table, &self.read);
-        self.wrong = parsed.wrong;
+        self.invalid = parsed.invalid;
         self
     }
 
@@ -181,14 +181,14 @@ impl Store {
     pub fn save(&self, settings: &Settings) -> Result<(), SettingsError> {
         match self.writing {
             Writing::Allowed => {}
-            Writing::InTheWay => return Err(SettingsError::InTheWay { path: self.path.clone() }),
+            Writing::Blocked => return Err(SettingsError::Blocked { path: self.path.clone() }),
             Writing::Never => return Err(SettingsError::ReadOnly { path: self.path.clone() }),
         }
-        let told = |source| SettingsError::NotTold { path: self.path.clone(), source };
+        let told = |source| SettingsError::Serialize { path: self.path.clone(), source };
         let mut table = Table::try_from(without_credentials(settings)).map_err(told)?;
-        self.unknown.put_back(&mut table);
-        for wrong in &self.wrong {
-            wrong.put_back(&mut table, &self.read);
+        self.unknown.restore(&mut table);
+        for wrong in &self.invalid {
+            wrong.restore(&mut table, &self.read);
         }
         let text = toml::to_string_pretty(&table).map_err(told)?;
         atomic::write(&self.path, format!("{HEADER}{text}").as_bytes())
@@ -208,7 +208,7 @@ fn text(bytes: Vec<u8>) -> Result<String, String> {
 
 /// Moves a file aside under a free name.
 fn move_aside(path: &Path) -> io::Result<PathBuf> {
-    let aside = atomic::name_aside(path);
+    let aside = atomic::backup_name(path);
     fs::rename(path, &aside)?;
     Ok(aside)
 }
@@ -264,7 +264,7 @@ impl Unknown {
     }
 
     /// Adds them to the table to write, without changing existing keys.
-    fn put_back(&self, table: &mut Table) {
+    fn restore(&self, table: &mut Table) {
         if let Some(Value::Array(profiles)) = table.get_mut("profiles") {
             for profile in profiles.iter_mut().filter_map(Value::as_table_mut) {
                 let unknown = profile.get("id").and_then(Value::as_str).and_then(|id| self.profiles.get(id));

@@ -21,7 +21,7 @@ fn directories() -> (tempfile::TempDir, Directories) {
     (root, directories)
 }
 
-fn look() -> TableLayout {
+fn layout() -> TableLayout {
     let columns = [(TableColumn::Id, Some(300)), (TableColumn::FirstSeen, None)];
     TableLayout {
         columns: columns.map(|(column, width)| ColumnLayout { column, width }).to_vec(),
@@ -42,9 +42,9 @@ fn settings() -> Settings {
             retention_days: 7,
             retention_bytes: 5_000_000_000,
             times: Times { relative: true, utc: true, milliseconds: false },
-            looks: [(ProfileId::from_u128(7), look())].into(),
+            looks: [(ProfileId::from_u128(7), layout())].into(),
             insight: InsightLayout { open: true, span: InsightSpan::SixHours },
-            saved_filters: vec![SavedFilter { name: "\"failed\" = 'now'".to_owned(), look: look() }],
+            saved_filters: vec![SavedFilter { name: "\"failed\" = 'now'".to_owned(), look: layout() }],
             scale: 150,
             notify_failed: false,
             notify_ready: false,
@@ -73,7 +73,7 @@ fn settings() -> Settings {
 }
 
 #[test]
-fn what_is_saved_is_read_again() {
+fn saved_settings_are_read_back() {
     let (_root, directories) = directories();
     let (store, before, notice) = Store::open(&directories);
     assert_eq!((before, notice), (Settings::default(), None), "a first start has defaults and nothing to say");
@@ -91,7 +91,7 @@ fn what_is_saved_is_read_again() {
 }
 
 /// The files in the folder besides the settings.
-fn beside(directories: &Directories) -> Vec<PathBuf> {
+fn backups(directories: &Directories) -> Vec<PathBuf> {
     let files = fs::read_dir(directories.config()).unwrap().map(|entry| entry.unwrap().path());
     files.filter(|path| !path.ends_with(FILE)).collect()
 }
@@ -116,7 +116,7 @@ keep_signed_in = false
 "#;
 
 #[test]
-fn a_wrong_value_falls_back_alone_and_stays_in_the_file_until_another_is_chosen() {
+fn an_invalid_value_alone_falls_back_and_stays_in_the_file_until_changed() {
     for (right, wrong, path) in [
         ("theme = \"dark\"", "theme = \"pink\"", "preferences.theme"),
         ("theme = \"dark\"", "theme = 7", "preferences.theme"),
@@ -147,7 +147,7 @@ fn a_wrong_value_falls_back_alone_and_stays_in_the_file_until_another_is_chosen(
         let (store, settings, notice) = Store::open(&directories);
         assert_eq!((&read, &said), (&settings, &notice), "{wrong}");
         assert_eq!(fs::read_to_string(&file).unwrap(), text, "reading {wrong} changed the file");
-        assert_eq!(beside(&directories), Vec::<PathBuf>::new(), "{wrong}");
+        assert_eq!(backups(&directories), Vec::<PathBuf>::new(), "{wrong}");
         let notice = notice.unwrap_or_else(|| panic!("nothing was said of {wrong}"));
         assert!(notice.contains(path) && notice.ends_with('.'), "{wrong}: {notice}");
         let profiles: Vec<_> = settings.profiles.iter().map(|profile| profile.id.to_string()).collect();
@@ -194,7 +194,7 @@ fn a_wrong_value_falls_back_alone_and_stays_in_the_file_until_another_is_chosen(
 }
 
 #[test]
-fn several_wrong_values_are_told_in_one_sentence() {
+fn several_invalid_values_are_reported_in_one_sentence() {
     let (_root, directories) = directories();
     let wrong =
         TWO_PROFILES.replace("\"dark\"", "1").replace("150", "\"x\"").replace("true", "1").replace("false", "0");
@@ -206,7 +206,7 @@ fn several_wrong_values_are_told_in_one_sentence() {
 }
 
 #[test]
-fn a_damaged_file_counts_as_far_as_it_can_be_read_and_a_copy_of_it_stays() {
+fn a_damaged_file_is_read_as_far_as_possible_and_backed_up() {
     for (right, wrong, dark) in [
         ("theme = \"dark\"", "theme = dark", None),
         ("scale = 150", "scale = 150 %", Some(true)),
@@ -222,7 +222,7 @@ fn a_damaged_file_counts_as_far_as_it_can_be_read_and_a_copy_of_it_stays() {
         fs::write(&file, &text).unwrap();
         let (_, read, said) = Store::open_read_only(&directories).unwrap();
         assert!(said.is_some_and(|said| said.contains("are damaged (line ")), "{wrong}");
-        assert_eq!(beside(&directories), Vec::<PathBuf>::new(), "reading {wrong} changed something");
+        assert_eq!(backups(&directories), Vec::<PathBuf>::new(), "reading {wrong} changed something");
         assert_eq!(fs::read_to_string(&file).unwrap(), text, "reading {wrong} changed the file");
         let (_, settings, notice) = Store::open(&directories);
         assert_eq!(read, settings, "{wrong}");
@@ -231,7 +231,7 @@ fn a_damaged_file_counts_as_far_as_it_can_be_read_and_a_copy_of_it_stays() {
         if let Some(dark) = dark {
             assert_eq!(settings.preferences.theme == Theme::Dark, dark, "{wrong}");
         }
-        let aside = beside(&directories);
+        let aside = backups(&directories);
         let [aside] = &*aside else { panic!("{wrong}: {aside:?}") };
         assert_eq!(fs::read_to_string(aside).unwrap(), text, "the damaged file was lost: {wrong}");
         let notice = notice.unwrap();
@@ -239,7 +239,7 @@ fn a_damaged_file_counts_as_far_as_it_can_be_read_and_a_copy_of_it_stays() {
         // It is reported once.
         let (_, again, notice) = Store::open(&directories);
         assert_eq!((again, notice), (settings, None), "{wrong}");
-        assert_eq!(beside(&directories).len(), 1, "{wrong}");
+        assert_eq!(backups(&directories).len(), 1, "{wrong}");
     }
 }
 
@@ -252,7 +252,7 @@ fn a_file_that_notepad_saved_is_read() {
 }
 
 #[test]
-fn a_look_beforehand_reads_what_is_there_and_touches_nothing() {
+fn a_read_only_look_reads_the_settings_and_changes_nothing() {
     let (_root, directories) = directories();
     assert_eq!(Store::peek(&directories).unwrap(), Settings::default());
     let (store, _, _) = Store::open(&directories);
@@ -275,7 +275,7 @@ fn a_file_that_is_not_text_is_moved_aside() {
     let (store, settings, notice) = Store::open(&directories);
     let notice = notice.expect("nothing was said");
     assert!(notice.contains("it is not text"), "{notice}");
-    let aside = beside(&directories);
+    let aside = backups(&directories);
     let [aside] = &*aside else { panic!("{aside:?}") };
     assert_eq!(fs::read(aside).unwrap(), [0xff, 0xfe, 0x00]);
     assert!(notice.contains(&aside.display().to_string()), "the new place is not named: {notice}");
@@ -326,7 +326,7 @@ fn keys_of_a_newer_version_survive() {
 }
 
 #[test]
-fn the_file_holds_nothing_secret() {
+fn the_file_contains_no_secret() {
     let (_root, directories) = directories();
     let (store, _, _) = Store::open(&directories);
     let mut settings = settings();
@@ -362,7 +362,7 @@ fn the_file_holds_nothing_secret() {
 
 #[cfg(unix)]
 #[test]
-fn a_folder_that_has_no_form_as_text_is_not_remembered() {
+fn a_folder_that_is_not_utf_8_is_not_stored() {
     use std::os::unix::ffi::OsStringExt;
     let (_root, directories) = directories();
     let (store, mut settings, _) = Store::open(&directories);
@@ -374,7 +374,7 @@ fn a_folder_that_has_no_form_as_text_is_not_remembered() {
 }
 
 #[test]
-fn a_save_that_fails_says_where_and_leaves_the_file() {
+fn a_failed_save_names_the_file_and_leaves_it_unchanged() {
     let (root, directories) = directories();
     let (store, settings, _) = Store::open(&directories);
     drop(root);
@@ -383,7 +383,7 @@ fn a_save_that_fails_says_where_and_leaves_the_file() {
 }
 
 #[test]
-fn settings_that_are_written_but_not_confirmed_are_not_said_to_be_unsaved() {
+fn settings_written_without_confirmation_are_not_reported_as_unsaved() {
     let path = Path::new("/config/settings.toml");
     let why = || io::Error::from(io::ErrorKind::PermissionDenied);
     let written = SettingsError::of(path, atomic::WriteError::NotConfirmed(why())).to_string();

@@ -12,13 +12,13 @@ use crate::ui::profile_tab::{ProfileTab, UnreadCounts};
 use super::{ActiveTab, App};
 
 /// How long rows are copied in one frame; the rest is copied in the next frames.
-const COPYING: Duration = Duration::from_millis(4);
+const COPY_TIME: Duration = Duration::from_millis(4);
 
 /// What an event changes in the tab.
 pub(crate) enum TabUpdate {
     None,
     /// The tab has to be rebuilt.
-    Anew,
+    Rebuild,
     /// These activities changed.
     Changed(Vec<ActivityKey>),
     /// The entries of one activity, and whether the journal has more.
@@ -29,13 +29,13 @@ pub(crate) enum TabUpdate {
 
 impl App {
     /// Whether the tab exists and follows the profiles' changes. `false` while it waits to be rebuilt.
-    pub(crate) fn all_follows(&self) -> bool {
+    pub(crate) fn updates_all_tab(&self) -> bool {
         self.profile_tabs.last().and_then(|profile_tab| profile_tab.owners.as_ref()).is_some_and(|owners| !owners.stale)
     }
 
     /// What an event of a profile changes in the tab. Call it before the profile takes the event.
-    pub(crate) fn news_for_all(&self, profile: ProfileId, event: &Event) -> TabUpdate {
-        if profile == crate::ui::view_state::row_owners::id() || !self.all_follows() {
+    pub(crate) fn update_for_all(&self, profile: ProfileId, event: &Event) -> TabUpdate {
+        if profile == crate::ui::view_state::row_owners::id() || !self.updates_all_tab() {
             return TabUpdate::None;
         }
         match event {
@@ -44,14 +44,14 @@ impl App {
             }
             Event::EarlierEntries { rows, .. } => TabUpdate::Changed(rows.iter().map(|(key, _)| key.clone()).collect()),
             Event::Restored { complete: true, .. } | Event::Persisted { .. } | Event::HistoryCleared { .. } => {
-                TabUpdate::Anew
+                TabUpdate::Rebuild
             }
             Event::History { key, entries, is_cut, .. } => {
                 let refused = self
                     .profile_tabs
                     .iter()
                     .find(|profile_tab| profile_tab.profile.id == profile)
-                    .map(|profile_tab| profile_tab.unkept.of(key));
+                    .map(|profile_tab| profile_tab.unpersisted.of(key));
                 let entries = entries.iter().cloned().chain(refused.into_iter().flatten()).collect();
                 TabUpdate::History(key.clone(), entries, *is_cut)
             }
@@ -61,18 +61,18 @@ impl App {
     }
 
     /// Updates the tab after the profile has taken the event.
-    pub(crate) fn tell_all(&mut self, profile: ProfileId, news: TabUpdate) {
+    pub(crate) fn update_all_tab(&mut self, profile: ProfileId, update: TabUpdate) {
         let Some((all, parts)) = self.profile_tabs.split_last_mut().filter(|(all, _)| all.is_all()) else { return };
-        match news {
+        match update {
             TabUpdate::None => {}
-            TabUpdate::Anew => {
+            TabUpdate::Rebuild => {
                 if let Some(owners) = &mut all.owners {
                     owners.stale = true;
                 }
             }
             TabUpdate::Changed(keys) => {
                 if let Some(part) = parts.iter().find(|part| part.profile.id == profile) {
-                    all.follow(part, &keys);
+                    all.merge_changes(part, &keys);
                     all.activities.merge_rest(parts.iter().map(|part| &part.activities));
                 }
             }
@@ -90,7 +90,7 @@ impl App {
     }
 
     /// Updates the tab from the states of its profiles.
-    pub(crate) fn tell_all_of_status(&mut self) {
+    pub(crate) fn update_all_tab_status(&mut self) {
         let Some((all, parts)) = self.profile_tabs.split_last_mut().filter(|(all, _)| all.is_all()) else { return };
         all.status.connection = parts.iter().any(ProfileTab::is_live).then_some(ConnectionState::Live);
         let downloads = parts.iter().flat_map(|part| &part.status.downloads);
@@ -105,20 +105,20 @@ impl App {
     }
 
     /// Rebuilds the tab if it is in front and out of date.
-    pub(crate) fn make_all(&mut self, scene: &mut FrameContext) {
+    pub(crate) fn rebuild_all_tab(&mut self, scene: &mut FrameContext) {
         let preferences = self.preferences();
-        let (clock, began) = (&self.parts.clock, self.parts.clock.instant());
-        let time = || clock.instant().saturating_duration_since(began) < COPYING;
-        if self.front == ActiveTab::Desk(crate::ui::view_state::row_owners::id())
+        let (clock, began) = (&self.dependencies.clock, self.dependencies.clock.instant());
+        let time = || clock.instant().saturating_duration_since(began) < COPY_TIME;
+        if self.front == ActiveTab::Profile(crate::ui::view_state::row_owners::id())
             && let Some((all, parts)) = self.profile_tabs.split_last_mut()
         {
-            all.make_anew(parts, &preferences);
+            all.rebuild(parts, &preferences);
             if all.copy_rows(parts, time) {
-                scene.changes_in(Duration::ZERO);
+                scene.redraw_in(Duration::ZERO);
             }
             for part in parts {
                 // The tab `All profiles` is in front, so these rows count as seen.
-                part.unseen = UnreadCounts::default();
+                part.unread = UnreadCounts::default();
                 part.activities.mark_read();
             }
         }
@@ -145,8 +145,8 @@ impl App {
     }
 
     /// How many messages the journal refuses to store.
-    pub(crate) fn unkept(&self) -> usize {
-        self.profile_tabs.iter().map(|profile_tab| profile_tab.unkept.len()).sum()
+    pub(crate) fn unpersisted_count(&self) -> usize {
+        self.profile_tabs.iter().map(|profile_tab| profile_tab.unpersisted.len()).sum()
     }
 
     pub(crate) fn profiles(&self) -> usize {

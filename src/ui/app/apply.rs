@@ -13,24 +13,26 @@ use super::all_profiles::TabUpdate;
 use super::{ActiveTab, App};
 
 /// This many entries or more are queued before they are applied.
-const MANY: usize = 256;
+const QUEUE_FROM: usize = 256;
 /// Maximum number of pending entries. Beyond it the window stops draining the engine, and the entries are read from the journal
 /// later.
-const MOST: usize = 65_536;
+const MAX_PENDING: usize = 65_536;
 /// Maximum size of the pending entries, in bytes.
-const MOST_BYTES: usize = 64 * 1_024 * 1_024;
+const MAX_PENDING_BYTES: usize = 64 * 1_024 * 1_024;
 
 impl App {
     /// Queues entries if there are many, or if earlier ones are pending. Returns the event if it has to be applied now.
-    pub(crate) fn put_behind(&mut self, profile: ProfileId, event: Event) -> Option<Event> {
-        let Some(profile_tab) = self.desk_of(profile) else { return Some(event) };
+    pub(crate) fn queue_if_many(&mut self, profile: ProfileId, event: Event) -> Option<Event> {
+        let Some(profile_tab) = self.tab_of(profile) else { return Some(event) };
         match event {
-            Event::Committed { entries, .. } if entries.len() >= MANY || !profile_tab.pending_entries.is_empty() => {
+            Event::Committed { entries, .. }
+                if entries.len() >= QUEUE_FROM || !profile_tab.pending_entries.is_empty() =>
+            {
                 profile_tab.pending_entries.push(Batch::Committed(entries));
                 None
             }
             Event::Restored { entries, live_from, complete, .. }
-                if entries.len() >= MANY || !profile_tab.pending_entries.is_empty() =>
+                if entries.len() >= QUEUE_FROM || !profile_tab.pending_entries.is_empty() =>
             {
                 profile_tab.activities.set_live_from(live_from);
                 profile_tab.pending_entries.push(Batch::Restored(entries, complete));
@@ -39,7 +41,7 @@ impl App {
             // These have to be applied in order after all pending commits. For restored entries and links the order does not
             // matter.
             Event::Unpersisted { .. } | Event::Persisted { .. } | Event::HistoryCleared { .. } => {
-                self.catch_up(profile, &|_: &Self| false);
+                self.apply_pending_of(profile, &|_: &Self| false);
                 Some(event)
             }
             other => Some(other),
@@ -53,21 +55,20 @@ impl App {
             .iter()
             .map(|profile_tab| (profile_tab.pending_entries.len(), profile_tab.pending_entries.weight()));
         let (count, weight) = all.fold((0_usize, 0_usize), |sum, one| (sum.0 + one.0, sum.1.saturating_add(one.1)));
-        count < MOST && weight < MOST_BYTES
+        count < MAX_PENDING && weight < MAX_PENDING_BYTES
     }
 
     /// Applies a profile's pending entries until `is_over` returns `true`.
-    fn catch_up(&mut self, profile: ProfileId, is_over: &dyn Fn(&Self) -> bool) {
-        let mut keys = self.all_follows().then(Vec::new);
-        while let Some(profile_tab) =
-            self.desk_of(profile).filter(|profile_tab| !profile_tab.pending_entries.is_empty())
+    fn apply_pending_of(&mut self, profile: ProfileId, is_over: &dyn Fn(&Self) -> bool) {
+        let mut keys = self.updates_all_tab().then(Vec::new);
+        while let Some(profile_tab) = self.tab_of(profile).filter(|profile_tab| !profile_tab.pending_entries.is_empty())
         {
             let (once, activities) = (Cell::new(true), &mut profile_tab.activities);
             let (completeness, go_on) = (&mut profile_tab.completeness, || once.replace(false));
             let changed = profile_tab.pending_entries.apply(activities, completeness, keys.as_mut(), go_on);
-            self.changed(profile, changed, keys.as_mut().map(std::mem::take));
+            self.on_applied(profile, changed, keys.as_mut().map(std::mem::take));
             if is_over(self) {
-                self.parts.waker.wake();
+                self.dependencies.waker.wake();
                 break;
             }
         }
@@ -77,15 +78,15 @@ impl App {
     pub(crate) fn apply_pending(&mut self, is_over: &dyn Fn(&Self) -> bool) {
         let pending = self.profile_tabs.iter().filter(|profile_tab| !profile_tab.pending_entries.is_empty());
         for profile in pending.map(|profile_tab| profile_tab.profile.id).collect::<Vec<_>>() {
-            self.catch_up(profile, is_over);
+            self.apply_pending_of(profile, is_over);
         }
     }
 
     /// Starts a search of the journal for activities that are not in memory.
     pub(crate) fn search_older(&mut self) {
-        let Some(action) = self.desk_mut().and_then(ProfileTab::search_older) else { return };
+        let Some(action) = self.profile_tab_mut().and_then(ProfileTab::search_older) else { return };
         if !self.send(action)
-            && let Some(profile_tab) = self.desk_mut()
+            && let Some(profile_tab) = self.profile_tab_mut()
         {
             _ = profile_tab.cancel_search();
         }
@@ -93,38 +94,38 @@ impl App {
 
     /// Cancels the search of the tab in front. Returns whether there was one.
     pub(crate) fn cancel_search(&mut self) -> bool {
-        let action = self.desk_mut().and_then(ProfileTab::cancel_search);
+        let action = self.profile_tab_mut().and_then(ProfileTab::cancel_search);
         // If the engine is too busy to take the action, the search continues and its results are ignored.
-        action.map(|action| self.parts.backend.send(action)).is_some()
+        action.map(|action| self.dependencies.backend.send(action)).is_some()
     }
 
     /// Requests missing journal entries for rows that came back into memory.
-    pub(crate) fn read_back(&mut self) {
-        let now = self.parts.clock.instant();
+    pub(crate) fn request_missing_entries(&mut self) {
+        let now = self.dependencies.clock.instant();
         for profile_tab in self.profile_tabs.iter_mut().filter(|profile_tab| !profile_tab.is_all()) {
-            if let Some(cancel) = profile_tab.follow_search() {
-                _ = self.parts.backend.send(cancel);
+            if let Some(cancel) = profile_tab.update_search() {
+                _ = self.dependencies.backend.send(cancel);
             }
-            if let Some(question) = profile_tab.question_back(now)
-                && !self.parts.backend.send(question)
+            if let Some(question) = profile_tab.missing_entries_request(now)
+                && !self.dependencies.backend.send(question)
             {
-                profile_tab.not_asked_back();
+                profile_tab.retry_missing_entries();
             }
         }
     }
 
-    fn changed(&mut self, profile: ProfileId, changed: ApplySummary, keys: Option<Vec<ActivityKey>>) {
-        let (in_front, instant) = (self.front == ActiveTab::Desk(profile), self.parts.clock.instant());
-        let is_restored = changed.restored == Some(true);
-        if let Some(profile_tab) = self.desk_of(profile) {
-            profile_tab.changed(changed, in_front, instant);
+    fn on_applied(&mut self, profile: ProfileId, summary: ApplySummary, keys: Option<Vec<ActivityKey>>) {
+        let (in_front, instant) = (self.front == ActiveTab::Profile(profile), self.dependencies.clock.instant());
+        let is_restored = summary.restored == Some(true);
+        if let Some(profile_tab) = self.tab_of(profile) {
+            profile_tab.on_applied(summary, in_front, instant);
         }
-        if is_restored && self.all_follows() {
-            self.tell_all(profile, TabUpdate::Anew);
+        if is_restored && self.updates_all_tab() {
+            self.update_all_tab(profile, TabUpdate::Rebuild);
             return;
         }
         if let Some(keys) = keys {
-            self.tell_all(profile, TabUpdate::Changed(keys));
+            self.update_all_tab(profile, TabUpdate::Changed(keys));
         }
     }
 }

@@ -17,10 +17,10 @@ use crate::ui::view_state::pending_selection::PendingSelection;
 use super::App;
 
 /// Maximum number of rows whose data can be requested again at once.
-const MOST_AGAIN: usize = 32;
+const MAX_AGAIN: usize = 32;
 
 /// Delay before a busy engine is asked again.
-const AGAIN: Duration = Duration::from_millis(50);
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 impl App {
     /// Takes a page of data tokens. It is used only while the dialog of its profile is open.
@@ -33,24 +33,24 @@ impl App {
     }
 
     /// Updates the dialogs about data from their profile, and requests the next page of data tokens if needed.
-    pub(crate) fn follow_data_dialogs(&mut self, ctx: &Context) {
+    pub(crate) fn refresh_data_dialogs(&mut self, ctx: &Context) {
         if let Some(Dialog::DataSettings(dialog)) = &mut self.dialog
             && let Some(profile_tab) =
                 self.profile_tabs.iter().find(|profile_tab| profile_tab.profile.id == dialog.profile())
         {
-            dialog.follow(profile_tab);
+            dialog.refresh(profile_tab);
         }
         let Some(Dialog::RequestData(dialog)) = &mut self.dialog else { return };
         if let Some(profile_tab) =
             self.profile_tabs.iter().find(|profile_tab| profile_tab.profile.id == dialog.profile())
         {
-            dialog.follow(profile_tab);
+            dialog.refresh(profile_tab);
         }
-        if let Some(question) = dialog.question()
-            && !self.parts.backend.send(question)
+        if let Some(question) = dialog.next_request()
+            && !self.dependencies.backend.send(question)
         {
-            dialog.not_asked();
-            ctx.request_repaint_after(AGAIN);
+            dialog.retry_later();
+            ctx.request_repaint_after(RETRY_DELAY);
         }
     }
 
@@ -61,8 +61,8 @@ impl App {
             return;
         }
         self.dialog = None;
-        if let Some(profile_tab) = self.desk_of(profile) {
-            profile_tab.expected = expected;
+        if let Some(profile_tab) = self.tab_of(profile) {
+            profile_tab.pending_selection = expected;
         }
     }
 
@@ -78,22 +78,22 @@ impl App {
         let expected = PendingSelection::again([request.clone()]);
         let span = self.span_of(profile, &ActivityKey::Data(request.clone()));
         if self.send(Action::RequestAgain { profile, request, span })
-            && let Some(profile_tab) = self.desk_of(profile)
+            && let Some(profile_tab) = self.tab_of(profile)
         {
-            profile_tab.expected = expected;
+            profile_tab.pending_selection = expected;
         }
     }
 
     /// Requests the data of the selected rows again, for those rows that allow it.
-    pub(crate) fn request_chosen_again(&mut self) {
+    pub(crate) fn request_selected_again(&mut self) {
         let Some(profile_tab) = self.profile_tab() else { return };
         let mut chosen: BTreeMap<ProfileId, Vec<RequestId>> = BTreeMap::new();
         let mut all = 0;
-        for row in profile_tab.chosen(usize::MAX) {
+        for row in profile_tab.selected_rows(usize::MAX) {
             let activity = profile_tab.activity(row).filter(can_request_again);
             if let Some(ActivityKey::Data(request)) = activity.map(|activity| activity.key()) {
                 all += 1;
-                if all <= MOST_AGAIN {
+                if all <= MAX_AGAIN {
                     chosen.entry(profile_tab.owner(row)).or_default().push(request);
                 }
             }
@@ -106,14 +106,14 @@ impl App {
                     return;
                 }
             }
-            if let Some(profile_tab) = self.desk_of(profile) {
-                profile_tab.expected = expected;
+            if let Some(profile_tab) = self.tab_of(profile) {
+                profile_tab.pending_selection = expected;
             }
         }
-        if all > MOST_AGAIN {
+        if all > MAX_AGAIN {
             let sentence =
-                format!("The data of the first {MOST_AGAIN} of {all} rows is requested. Select the others for theirs.");
-            self.notices.say(Severity::Warning, sentence);
+                format!("The data of the first {MAX_AGAIN} of {all} rows is requested. Select the others for theirs.");
+            self.notices.add_text(Severity::Warning, sentence);
         }
     }
 }

@@ -25,72 +25,72 @@ use crate::ui::view_state::sign_in_form::Form;
 use super::{ActiveTab, App};
 
 /// Maximum number of commands in one status check.
-const MOST_CHECKED: usize = 200;
+const MAX_CHECKED: usize = 200;
 /// Maximum number of rows that are labelled at once.
-const MOST_NAMED: usize = 1_000;
+const MAX_LABELLED: usize = 1_000;
 
 impl App {
-    pub(crate) fn do_wishes(&mut self, ctx: &Context, scene: &mut FrameContext) {
+    pub(crate) fn dispatch_requests(&mut self, ctx: &Context, scene: &mut FrameContext) {
         self.finish_copy(ctx, scene);
         for request in std::mem::take(&mut scene.requests) {
-            self.do_wish(ctx, scene, request);
+            self.dispatch(ctx, scene, request);
         }
     }
 
-    fn do_wish(&mut self, ctx: &Context, scene: &mut FrameContext, request: UiRequest) {
+    fn dispatch(&mut self, ctx: &Context, scene: &mut FrameContext, request: UiRequest) {
         match request {
             UiRequest::Send(action) => {
                 self.send(action);
             }
-            UiRequest::Prefer(changes) => self.prefer(|preferences| {
+            UiRequest::ChangePreferences(changes) => self.change_preferences_or_notify(|preferences| {
                 for change in changes {
                     preferences.apply(change);
                 }
             }),
             UiRequest::Run(command) => self.run(ctx, scene, command),
-            UiRequest::Save { row, inline } => self.ask_where(row, inline),
+            UiRequest::Save { row, inline } => self.open_save_dialog(row, inline),
             UiRequest::CopySecret(secret) => self.copy_secret(&secret),
-            UiRequest::Export(form) => self.ask_where_to_export(form),
+            UiRequest::Export(form) => self.choose_export_file(form),
             UiRequest::RequestData { profile, data, folder } => self.request_data(profile, data, folder),
-            UiRequest::AskFolder(what) => self.ask_folder(what),
-            UiRequest::MoveDownload { profile, request, file } => self.ask_where_else(profile, request, file),
+            UiRequest::ChooseFolder(what) => self.open_folder_dialog(what),
+            UiRequest::MoveDownload { profile, request, file } => self.open_move_dialog(profile, request, file),
             UiRequest::RequestAgain { profile, request } => self.request_again(profile, request),
             UiRequest::Check(row) => self.check(&[row]),
-            UiRequest::Show(profile) => self.front = ActiveTab::Desk(profile),
+            UiRequest::Show(profile) => self.front = ActiveTab::Profile(profile),
             UiRequest::AddProfile => self.add_profile(),
             UiRequest::CloseForm => self.close_form(),
             UiRequest::SignIn => self.sign_in(),
             UiRequest::SignInAgain(profile) => {
-                if let Some(profile_tab) = self.desk_of(profile) {
+                if let Some(profile_tab) = self.tab_of(profile) {
                     profile_tab.form = Form::of(&profile_tab.profile);
                     profile_tab.form_open = true;
                 }
             }
             UiRequest::Reveal(row) => {
-                if let Some(profile_tab) = self.desk_mut() {
+                if let Some(profile_tab) = self.profile_tab_mut() {
                     profile_tab.reveal(row);
                 }
             }
             UiRequest::ShowHelp(page) => self.open(Dialog::Help(page)),
-            UiRequest::ExplainCompetingConsumer(competing) => self.open(Dialog::Rival(competing)),
+            UiRequest::ExplainCompetingConsumer(competing) => self.open(Dialog::CompetingConsumer(competing)),
             UiRequest::CloseDialog => self.dialog = None,
             UiRequest::SetColumns(profile, columns) => self.set_columns(profile, columns),
             UiRequest::SetTimes(times) => self.set_times(times),
             UiRequest::SetInsight(look) => self.set_insight(look),
             UiRequest::ShowFailures(reason) => self.show_failures(&reason),
-            UiRequest::ShowSaved(index) => self.show_saved(index),
+            UiRequest::ApplySavedFilter(index) => self.apply_saved_filter(index),
             UiRequest::SaveFilter(name) => self.save_filter(name),
-            UiRequest::ForgetSaved(index) => self.forget_saved(index),
+            UiRequest::DeleteSavedFilter(index) => self.delete_saved_filter(index),
             UiRequest::SearchOlder => self.search_older(),
             UiRequest::CancelSearch => _ = self.cancel_search(),
             UiRequest::Dismiss(number) => self.dismiss(number),
             UiRequest::Leave => {
                 self.dialog = None;
-                self.leave();
+                self.begin_shutdown();
             }
         }
         // The requests changed what is shown, so the next frame follows at once.
-        scene.changes_in(std::time::Duration::ZERO);
+        scene.redraw_in(std::time::Duration::ZERO);
     }
 
     fn run(&mut self, ctx: &Context, scene: &mut FrameContext, command: Command) {
@@ -104,18 +104,18 @@ impl App {
             Command::Guide => self.open(Dialog::Help(HelpPage::Guide)),
             Command::About => self.open(Dialog::About),
             Command::Settings => {
-                let form = settings::Form::new(self.preferences(), self.parts.reduced_motion);
+                let form = settings::Form::new(self.preferences(), self.dependencies.reduced_motion);
                 self.open(Dialog::Settings(Box::new(form)));
             }
-            Command::Columns => self.choose_columns(),
-            Command::SaveFilter => self.name_filter(),
-            Command::Theme(theme) => self.prefer(|preferences| preferences.theme = theme),
-            Command::Larger => self.prefer(|new| new.scale = settings::scaled(new.scale, true)),
-            Command::Smaller => self.prefer(|new| new.scale = settings::scaled(new.scale, false)),
-            Command::ActualSize => self.prefer(|preferences| preferences.scale = *SCALES.start()),
+            Command::Columns => self.open_columns(),
+            Command::SaveFilter => self.open_save_filter(),
+            Command::Theme(theme) => self.change_preferences_or_notify(|preferences| preferences.theme = theme),
+            Command::Larger => self.change_preferences_or_notify(|new| new.scale = settings::scaled(new.scale, true)),
+            Command::Smaller => self.change_preferences_or_notify(|new| new.scale = settings::scaled(new.scale, false)),
+            Command::ActualSize => self.change_preferences_or_notify(|preferences| preferences.scale = *SCALES.start()),
             Command::Profile(number) => {
                 if let Some(profile_tab) = self.profile_tabs.get(number) {
-                    self.front = ActiveTab::Desk(profile_tab.profile.id);
+                    self.front = ActiveTab::Profile(profile_tab.profile.id);
                 }
             }
             _ => self.run_in_front(ctx, scene, command),
@@ -124,7 +124,7 @@ impl App {
 
     /// Runs a command on the profile in front.
     fn run_in_front(&mut self, ctx: &Context, scene: &mut FrameContext, command: Command) {
-        let Some(profile_tab) = self.desk_mut() else { return };
+        let Some(profile_tab) = self.profile_tab_mut() else { return };
         if !command.is_available(profile_tab) {
             return;
         }
@@ -133,26 +133,26 @@ impl App {
             Command::Filter => self.focus_filter = true,
             Command::ShowEverything => {
                 profile_tab.set_filter("");
-                profile_tab.view.set_chip(StatusFilter::All);
+                profile_tab.view.set_status_filter(StatusFilter::All);
             }
-            Command::Show(status_filter) => profile_tab.view.set_chip(status_filter),
+            Command::Show(status_filter) => profile_tab.view.set_status_filter(status_filter),
             Command::Details => {
                 if let Some(row) = profile_tab.table.cursor() {
                     profile_tab.open_details(row);
                 }
             }
-            Command::Insight => self.turn_insight(scene.narrow),
-            Command::Pause => pause(profile_tab),
-            Command::Follow => follow(profile_tab),
+            Command::Insight => self.toggle_insight(scene.narrow),
+            Command::Pause => toggle_pause(profile_tab),
+            Command::Follow => toggle_follow(profile_tab),
             Command::SelectAll => {
                 let ProfileTab { table, activities, view, .. } = profile_tab;
                 table.select_all(activities, view);
             }
-            Command::Download => self.download_chosen(),
-            Command::DownloadAll => self.ask_folder(FolderPurpose::Ready(profile)),
-            Command::RequestAgain => self.request_chosen_again(),
+            Command::Download => self.download_selected(),
+            Command::DownloadAll => self.open_folder_dialog(FolderPurpose::Ready(profile)),
+            Command::RequestAgain => self.request_selected_again(),
             Command::CheckStatus => {
-                let rows = profile_tab.chosen(usize::MAX);
+                let rows = profile_tab.selected_rows(usize::MAX);
                 self.check(&rows);
             }
             Command::EditLabel => self.edit_label(),
@@ -180,17 +180,17 @@ impl App {
                 let dialog = Dialog::Completeness { profile, report: Report::of(profile_tab) };
                 self.open(dialog);
             }
-            Command::SignOut | Command::ForgetActivity | Command::RemoveProfile => self.ask_before(command),
+            Command::SignOut | Command::ClearHistory | Command::RemoveProfile => self.confirm_removal(command),
             _ => {}
         }
     }
 
     /// Asks for confirmation before data of the profile in front is removed.
-    fn ask_before(&mut self, command: Command) {
+    fn confirm_removal(&mut self, command: Command) {
         let Some(profile_tab) = self.profile_tab() else { return };
         let (profile, name) = (profile_tab.profile.id, profile_tab.profile.name.clone());
         self.open(match command {
-            Command::ForgetActivity => Dialog::Forget { profile, name },
+            Command::ClearHistory => Dialog::ClearHistory { profile, name },
             Command::RemoveProfile => Dialog::Remove { profile, name },
             _ => Dialog::SignOut { profile, name, revoke: false },
         });
@@ -202,24 +202,24 @@ impl App {
             return;
         };
         let read = Action::DismissNotice { profile: notice.profile, sentence: notice.sentence() };
-        if !self.parts.backend.send(read) {
+        if !self.dependencies.backend.send(read) {
             tracing::debug!("the engine is busy: the notice is told again at the next start");
         }
     }
 
     fn add_profile(&mut self) {
         if self.form.is_none() {
-            self.form = Some(Form::new(&self.parts.prefill));
+            self.form = Some(Form::new(&self.dependencies.prefill));
         }
-        self.front = ActiveTab::New;
+        self.front = ActiveTab::NewProfile;
     }
 
     /// Closes the form for a new profile if there is another tab to show.
     pub(crate) fn close_form(&mut self) {
         let Some(profile_tab) = self.profile_tabs.first() else { return };
-        let front = ActiveTab::Desk(profile_tab.profile.id);
+        let front = ActiveTab::Profile(profile_tab.profile.id);
         if let Some(form) = self.form.take()
-            && form.is_asking()
+            && form.is_requesting()
         {
             self.send(Action::CancelSignIn(form.profile_id()));
         }
@@ -227,19 +227,19 @@ impl App {
     }
 
     fn sign_in(&mut self) {
-        let taken: Vec<String> = self.names_beside_front();
+        let taken: Vec<String> = self.other_profile_names();
         let Some(sign_in) = self.form_in_front().and_then(|form| form.submit(&taken)) else { return };
         if !self.send(Action::SignIn(Box::new(sign_in)))
             && let Some(form) = self.form_in_front()
         {
-            form.not_asked();
+            form.retry_later();
         }
     }
 
     fn form_in_front(&mut self) -> Option<&mut Form> {
         match self.front {
-            ActiveTab::New => self.form.as_mut(),
-            ActiveTab::Desk(id) => self.desk_of(id).map(|profile_tab| &mut profile_tab.form),
+            ActiveTab::NewProfile => self.form.as_mut(),
+            ActiveTab::Profile(id) => self.tab_of(id).map(|profile_tab| &mut profile_tab.form),
         }
     }
 
@@ -254,7 +254,7 @@ impl App {
             }
             if let ActivityKey::Command(command) = activity.key() {
                 all += 1;
-                if all <= MOST_CHECKED {
+                if all <= MAX_CHECKED {
                     asked.entry(profile_tab.owner(row)).or_default().push(command);
                 }
             }
@@ -264,10 +264,10 @@ impl App {
                 return;
             }
         }
-        if all > MOST_CHECKED {
-            self.notices.say(
+        if all > MAX_CHECKED {
+            self.notices.add_text(
                 Severity::Warning,
-                format!("The server is asked for the first {MOST_CHECKED} of {all} commands. Select fewer to ask for them all."),
+                format!("The server is asked for the first {MAX_CHECKED} of {all} commands. Select fewer to ask for them all."),
             );
         }
     }
@@ -275,8 +275,8 @@ impl App {
     /// Opens the dialog that sets the label of the selected rows.
     fn edit_label(&mut self) {
         let Some(profile_tab) = self.profile_tab() else { return };
-        let rows = profile_tab.chosen(usize::MAX);
-        let chosen: Vec<_> = rows.iter().take(MOST_NAMED).filter_map(|row| profile_tab.activity(*row)).collect();
+        let rows = profile_tab.selected_rows(usize::MAX);
+        let chosen: Vec<_> = rows.iter().take(MAX_LABELLED).filter_map(|row| profile_tab.activity(*row)).collect();
         let Some(first) = chosen.first() else { return };
         // If all rows have the same label, the dialog starts with it.
         let alike = chosen.iter().all(|activity| activity.label() == first.label());
@@ -288,24 +288,26 @@ impl App {
         let dialog = Dialog::Label { keys, text };
         let all = rows.len();
         self.open(dialog);
-        if all > MOST_NAMED {
-            self.notices.say(
+        if all > MAX_LABELLED {
+            self.notices.add_text(
                 Severity::Warning,
-                format!("The first {MOST_NAMED} of {all} selected rows get the label. Select fewer to name them all."),
+                format!(
+                    "The first {MAX_LABELLED} of {all} selected rows get the label. Select fewer to name them all."
+                ),
             );
         }
     }
 
     /// Requests the secrets in the messages of the open details.
     fn show_secrets(&mut self) {
-        let Some(profile_tab) = self.desk_mut() else { return };
+        let Some(profile_tab) = self.profile_tab_mut() else { return };
         let Some(profile) = profile_tab.details.as_ref().map(|details| profile_tab.owner(details.row())) else {
             return;
         };
-        let action = profile_tab.details.as_mut().and_then(|details| details.ask_for_secrets(profile));
+        let action = profile_tab.details.as_mut().and_then(|details| details.request_secrets(profile));
         if let Some(action) = action
             && !self.send(action)
-            && let Some(details) = self.desk_mut().and_then(|profile_tab| profile_tab.details.as_mut())
+            && let Some(details) = self.profile_tab_mut().and_then(|profile_tab| profile_tab.details.as_mut())
         {
             // No response will come.
             details.hide_secrets();
@@ -314,24 +316,24 @@ impl App {
 
     /// Copies a message with its secrets.
     fn copy_secret(&mut self, secret: &UnmaskedMessage) {
-        match self.parts.clipboard.copy(secret) {
-            Ok(()) => self.notices.say(
+        match self.dependencies.clipboard.copy(secret) {
+            Ok(()) => self.notices.add_text(
                 Severity::Info,
                 "The message was copied with its secrets, marked so that a clipboard history leaves it out.",
             ),
-            Err(sentence) => self.notices.say(Severity::Warning, sentence),
+            Err(sentence) => self.notices.add_text(Severity::Warning, sentence),
         }
     }
 
     /// Copies rows once their full texts are loaded.
     pub(crate) fn finish_copy(&mut self, ctx: &Context, scene: &FrameContext) {
         let Some(copying) = self.copying.take_if(|copying| copying.is_ready()) else { return };
-        let text = self.desk_of(copying.tab).map(|profile_tab| copying.text(profile_tab, scene)).unwrap_or_default();
+        let text = self.tab_of(copying.tab).map(|profile_tab| copying.text(profile_tab, scene)).unwrap_or_default();
         if !text.is_empty() {
             ctx.copy_text(text);
         }
         if copying.missing > 0 {
-            self.notices.say(
+            self.notices.add_text(
                 Severity::Warning,
                 "Of some rows only the beginning of the text was copied: the journal does not have the rest any more, or it is \
                  too long to copy. Export them to have what there is.",
@@ -341,7 +343,7 @@ impl App {
 
     fn copy_rows(&mut self, ctx: &Context, scene: &FrameContext, form: CopyForm) {
         let Some(profile_tab) = self.profile_tab() else { return };
-        let rows = profile_tab.table.selection(&profile_tab.activities, &profile_tab.view, copy::MOST);
+        let rows = profile_tab.table.selection(&profile_tab.activities, &profile_tab.view, copy::MAX_ROWS);
         let selected = profile_tab.table.selected_count();
         let (copying, cut) = Copying::new(profile_tab, rows, form);
         // A newer copy replaces this one.
@@ -353,9 +355,9 @@ impl App {
             }
         }
         self.finish_copy(ctx, scene);
-        if selected > copy::MOST {
-            let most = copy::MOST;
-            self.notices.say(
+        if selected > copy::MAX_ROWS {
+            let most = copy::MAX_ROWS;
+            self.notices.add_text(
                 Severity::Warning,
                 format!("Only the first {most} of {selected} selected rows were copied. Select fewer to copy them all, or export them."),
             );
@@ -363,13 +365,13 @@ impl App {
     }
 }
 
-fn pause(profile_tab: &mut ProfileTab) {
+fn toggle_pause(profile_tab: &mut ProfileTab) {
     let ProfileTab { activities, view, .. } = profile_tab;
     if view.is_paused() { view.resume() } else { view.pause(activities) }
 }
 
 /// Scrolls to the newest rows and follows them; if they are followed already, stops following.
-fn follow(profile_tab: &mut ProfileTab) {
+fn toggle_follow(profile_tab: &mut ProfileTab) {
     let ProfileTab { table, activities, view, .. } = profile_tab;
     let follows = table.follows() && view.sort().is_none() && !view.is_paused();
     if follows {

@@ -16,14 +16,14 @@ use super::{ActiveTab, App};
 impl App {
     /// Takes the engine's current status if it has changed. Repeated calls have no further effect.
     pub(crate) fn take_status(&mut self, ctx: &Context) {
-        let Some(status) = self.parts.backend.status() else { return };
+        let Some(status) = self.dependencies.backend.status() else { return };
         let before = std::mem::replace(&mut self.status, status);
         let done = self.status.preferences_change;
         if let Some(settings) = self.status.settings.clone()
             && (before.preferences_change != done
                 || before.settings.as_ref().is_none_or(|old| !Arc::ptr_eq(old, &settings)))
         {
-            let settings = self.changes.on(settings, done);
+            let settings = self.changes.apply_to(settings, done);
             self.take_settings(ctx, settings);
         }
         for (profile, now) in self.status.profiles.clone() {
@@ -40,26 +40,27 @@ impl App {
             }
             profile_tab.take_queue(&self.status.queue);
         }
-        self.tell_all_of_status();
-        let problems = self.status.problems.iter().map(|problem| (problem.clone(), self.whose(problem.profile)));
-        self.notices.follow(problems.collect());
+        self.update_all_tab_status();
+        let problems =
+            self.status.problems.iter().map(|problem| (problem.clone(), self.profile_label(problem.profile)));
+        self.notices.update_problems(problems.collect());
     }
 
-    pub(crate) fn take(&mut self, ctx: &Context, event: Event) {
+    pub(crate) fn take_event(&mut self, ctx: &Context, event: Event) {
         match event {
             Event::Notice(notice) => {
-                let whose = self.whose(notice.profile);
+                let whose = self.profile_label(notice.profile);
                 self.notices.push(notice, whose);
             }
             Event::Purged { oldest_left, before, gaps } => {
                 for profile_tab in &mut self.profile_tabs {
-                    profile_tab.completeness.begins(oldest_left);
+                    profile_tab.completeness.set_journal_start(oldest_left);
                     let is_all = profile_tab.is_all();
                     let of_desk = gaps.iter().filter(|(profile, _)| is_all || *profile == profile_tab.profile.id);
-                    profile_tab.activities.purged(before, of_desk.map(|(_, gap)| gap));
+                    profile_tab.activities.on_purge(before, of_desk.map(|(_, gap)| gap));
                 }
             }
-            Event::Stopped => self.stopped(),
+            Event::Stopped => self.on_stopped(),
             Event::Export(exporting) => self.export = exporting,
             Event::FullTexts { profile, texts } => {
                 if let Some(copying) = &mut self.copying {
@@ -80,25 +81,26 @@ impl App {
             | Event::OlderEntries { profile, .. }
             | Event::SearchResults { profile, .. }
             | Event::Revealed { profile, .. } => {
-                if self.desk_of(profile).is_none() {
+                if self.tab_of(profile).is_none() {
                     // The engine sends events only of profiles it has listed, but the list may be newer than the last status
                     // taken here.
                     self.take_status(ctx);
                 }
-                let Some(event) = self.put_behind(profile, event) else { return };
-                let (in_front, instant) = (self.front == ActiveTab::Desk(profile), self.parts.clock.instant());
-                let news = self.news_for_all(profile, &event);
+                let Some(event) = self.queue_if_many(profile, event) else { return };
+                let (in_front, instant) =
+                    (self.front == ActiveTab::Profile(profile), self.dependencies.clock.instant());
+                let news = self.update_for_all(profile, &event);
                 // Events of a removed profile can't be shown.
-                if let Some(profile_tab) = self.desk_of(profile) {
-                    profile_tab.take(event, in_front, instant);
+                if let Some(profile_tab) = self.tab_of(profile) {
+                    profile_tab.take_event(event, in_front, instant);
                 }
-                self.tell_all(profile, news);
+                self.update_all_tab(profile, news);
             }
         }
     }
 
     /// The name of the profile if there are several; otherwise `None`.
-    fn whose(&self, profile: Option<ProfileId>) -> Option<String> {
+    fn profile_label(&self, profile: Option<ProfileId>) -> Option<String> {
         let profile_tab = self.profile_tabs.iter().find(|profile_tab| Some(profile_tab.profile.id) == profile)?;
         (self.profile_tabs.len() > 1).then(|| profile_tab.profile.name.clone())
     }
@@ -106,15 +108,15 @@ impl App {
     fn take_sign_in(&mut self, profile: ProfileId, state: SignInState) {
         if let Some(form) = self.form.as_mut().filter(|form| form.profile_id() == profile) {
             if state == SignInState::Done {
-                form.forget_secrets();
+                form.wipe_secrets();
                 self.form = None;
-                if self.desk_of(profile).is_some() {
-                    self.front = ActiveTab::Desk(profile);
+                if self.tab_of(profile).is_some() {
+                    self.front = ActiveTab::Profile(profile);
                 }
             } else {
                 form.answer(state);
             }
-        } else if let Some(profile_tab) = self.desk_of(profile) {
+        } else if let Some(profile_tab) = self.tab_of(profile) {
             profile_tab.take_sign_in(state);
         }
     }
@@ -149,7 +151,7 @@ impl App {
             self.profile_tabs.push(all);
         }
         self.settings = Some(settings);
-        self.turn_front(first, added);
+        self.choose_front_tab(first, added);
     }
 
     /// Applies changed preferences at once.
@@ -157,50 +159,52 @@ impl App {
         let old = self.applied.replace(new.clone());
         let differs = |is: fn(&Preferences, &Preferences) -> bool| old.as_ref().is_none_or(|old| is(old, new));
         if differs(|old, new| old.theme != new.theme) {
-            ctx.set_theme(preference(new.theme));
+            ctx.set_theme(theme_preference(new.theme));
         }
         if differs(|old, new| old.scale != new.scale) {
             let zoom = f32::from(new.scale) / 100.0;
             ctx.set_zoom_factor(zoom);
             // The minimum size applies to the window, whatever the zoom of its content.
-            ctx.send_viewport_cmd(ViewportCommand::MinInnerSize(theme::LEAST / zoom));
+            ctx.send_viewport_cmd(ViewportCommand::MinInnerSize(theme::MIN_SIZE / zoom));
         }
         if differs(|old, new| old.motion != new.motion) {
-            theme::set_styles(ctx, self.parts.reduced_motion || new.motion == Motion::Reduced);
+            theme::set_styles(ctx, self.dependencies.reduced_motion || new.motion == Motion::Reduced);
         }
         if let Some(Dialog::Settings(form)) = &mut self.dialog {
-            form.follow(new);
+            form.refresh(new);
         }
     }
 
     /// Chooses the tab in front after the profiles changed.
-    fn turn_front(&mut self, first: bool, added: Option<ProfileId>) {
-        let wanted = self.parts.profile.as_ref();
+    fn choose_front_tab(&mut self, first: bool, added: Option<ProfileId>) {
+        let wanted = self.dependencies.profile.as_ref();
         let named = first
             .then(|| self.profile_tabs.iter().find(|profile_tab| wanted == Some(&profile_tab.profile.name)))
             .flatten();
         let there = self.profile_tab().is_some();
         if let Some(profile_tab) = named.or_else(|| self.profile_tabs.first().filter(|_| first)) {
-            self.front = ActiveTab::Desk(profile_tab.profile.id);
+            self.front = ActiveTab::Profile(profile_tab.profile.id);
         } else if let Some(added) = added {
-            self.front = ActiveTab::Desk(added);
+            self.front = ActiveTab::Profile(added);
             // The new profile replaces its form; a form for another profile stays open.
-            if self.form.as_ref().is_some_and(|form| form.profile_id() == added || !form.is_asking()) {
+            if self.form.as_ref().is_some_and(|form| form.profile_id() == added || !form.is_requesting()) {
                 self.form = None;
             }
-        } else if !there && (self.front != ActiveTab::New || self.form.is_none()) {
-            self.front =
-                self.profile_tabs.first().map_or(ActiveTab::New, |profile_tab| ActiveTab::Desk(profile_tab.profile.id));
+        } else if !there && (self.front != ActiveTab::NewProfile || self.form.is_none()) {
+            self.front = self
+                .profile_tabs
+                .first()
+                .map_or(ActiveTab::NewProfile, |profile_tab| ActiveTab::Profile(profile_tab.profile.id));
         }
         if self.profile_tabs.is_empty() && self.form.is_none() {
-            self.form = Some(Form::new(&self.parts.prefill));
-            self.front = ActiveTab::New;
+            self.form = Some(Form::new(&self.dependencies.prefill));
+            self.front = ActiveTab::NewProfile;
         }
     }
 }
 
 /// Converts the theme of the settings to egui's.
-fn preference(theme: Theme) -> ThemePreference {
+fn theme_preference(theme: Theme) -> ThemePreference {
     match theme {
         Theme::System => ThemePreference::System,
         Theme::Light => ThemePreference::Light,

@@ -13,7 +13,7 @@ use crate::ui::text::cut;
 use super::App;
 
 /// Maximum length of a filter in the dialog, in characters.
-const LONGEST: usize = 400;
+const MAX_FILTER_LENGTH: usize = 400;
 
 impl App {
     /// Opens the export dialog for the tab in front.
@@ -29,7 +29,7 @@ impl App {
             if !filter.is_empty() {
                 words.push(format!("what fits {filter}"));
             }
-            (filter.clone(), status_filter, visible(&cut(&words.join(" and "), LONGEST)).into_owned())
+            (filter.clone(), status_filter, visible(&cut(&words.join(" and "), MAX_FILTER_LENGTH)).into_owned())
         });
         let profile = (!profile_tab.is_all()).then(|| (profile_tab.profile.id, profile_tab.profile.name.clone()));
         let selected =
@@ -39,13 +39,13 @@ impl App {
     }
 
     /// Asks for the file of the export.
-    pub(crate) fn ask_where_to_export(&mut self, form: ExportForm) {
+    pub(crate) fn choose_export_file(&mut self, form: ExportForm) {
         let suggestion = SaveSuggestion {
             title: "Export".to_owned(),
             folder: self.preferences().last_folder,
             file_name: form.file_name(),
         };
-        self.exporting.ask(&*self.parts.dialogs, suggestion, form, &self.parts.waker);
+        self.exporting.ask(&*self.dependencies.dialogs, suggestion, form, &self.dependencies.waker);
     }
 
     /// Starts the export to the chosen path.
@@ -54,7 +54,7 @@ impl App {
         if self.send(Action::Export(Box::new(form.export(path))))
             && let Some(folder) = folder
         {
-            self.remember_folder(&folder);
+            self.store_folder(&folder);
         }
     }
 }

@@ -16,45 +16,45 @@ use super::shutdown_state::Shutdown;
 use super::{ActiveTab, App};
 
 /// How long a frame may search and sort; the next frame continues.
-const SEARCH: std::time::Duration = std::time::Duration::from_millis(4);
+const SEARCH_TIME: std::time::Duration = std::time::Duration::from_millis(4);
 
 impl App {
     /// Draws one frame into `ui`, and executes the requests made in it.
     pub fn show(&mut self, ui: &mut Ui) {
         let ctx = ui.ctx().clone();
-        let mut scene = self.scene(&ctx);
+        let mut scene = self.frame_context(&ctx);
         // The name a screen reader announces when the window gets the focus.
         ctx.accesskit_node_builder(egui::accesskit_root_id(), |window| window.set_label("Privicore Monitor"));
         self.press_keys(&ctx, &mut scene);
-        self.do_wishes(&ctx, &mut scene);
-        self.read_back();
-        self.make_all(&mut scene);
+        self.dispatch_requests(&ctx, &mut scene);
+        self.request_missing_entries();
+        self.rebuild_all_tab(&mut scene);
         self.refresh(&mut scene);
         if std::mem::take(&mut self.focus_filter) {
             ctx.memory_mut(|memory| memory.request_focus(crate::ui::frame::filter_field::filter_id()));
         }
         self.announcer.show(ui, &mut scene);
         self.content(ui, &mut scene);
-        self.follow_data_dialogs(&ctx);
-        let fresh = std::mem::take(&mut self.fresh);
+        self.refresh_data_dialogs(&ctx);
+        let fresh = std::mem::take(&mut self.dialog_just_opened);
         if let Some(mut dialog) = self.dialog.take() {
             if let Dialog::Completeness { profile, report } = &mut dialog
                 && let Some(profile_tab) =
                     self.profile_tabs.iter().find(|profile_tab| profile_tab.profile.id == *profile)
             {
-                report.follow(profile_tab);
+                report.refresh(profile_tab);
             }
             let around = DialogContext { profile_tabs: &self.profile_tabs, front: self.profile_tab() };
             dialogs::show(&ctx, &mut dialog, fresh, around, &mut scene);
             self.dialog = Some(dialog);
         }
         if let Some(dialog) = self.file_path.take() {
-            self.file_path = dialog.show(&ctx, &*self.parts.dialogs);
+            self.file_path = dialog.show(&ctx, &*self.dependencies.dialogs);
         }
-        self.do_wishes(&ctx, &mut scene);
-        self.ask_history();
+        self.dispatch_requests(&ctx, &mut scene);
+        self.request_history();
         self.in_text = ctx.text_edit_focused();
-        self.remember_look(&ctx);
+        self.store_layout(&ctx);
         self.keep_focus(&ctx);
         if let Some(wake) = scene.wake() {
             ctx.request_repaint_after(wake);
@@ -64,8 +64,8 @@ impl App {
     /// Draws everything but the dialogs. Content larger than the window can be scrolled.
     fn content(&mut self, ui: &mut Ui, scene: &mut FrameContext) {
         let window = ui.max_rect();
-        let width = window.width().max(theme::LEAST_WIDTH);
-        let size = vec2(width, window.height().max(self.least_height(ui, width, scene)));
+        let width = window.width().max(theme::MIN_WIDTH);
+        let size = vec2(width, window.height().max(self.min_height(ui, width, scene)));
         let area = ScrollArea::both().id_salt("window").auto_shrink(false);
         area.show(ui, |ui| {
             let (_, rect) = ui.allocate_space(size);
@@ -86,11 +86,11 @@ impl App {
     }
 
     /// The minimum height at which everything that is shown fits.
-    fn least_height(&self, ui: &Ui, width: f32, scene: &FrameContext) -> f32 {
+    fn min_height(&self, ui: &Ui, width: f32, scene: &FrameContext) -> f32 {
         let export = if self.export.is_some() { theme::BAR } else { 0.0 };
         let around = theme::BAR + theme::STATUS + export + self.notices.height(ui, width);
         let Some(profile_tab) = self.profile_tab().filter(|profile_tab| !profile_tab.shows_form()) else {
-            return around + theme::LEAST_TABLE;
+            return around + theme::MIN_TABLE;
         };
         let bars = [banner::is_due(profile_tab), profile_tab.completeness.competing().is_some(), true, true];
         let bars = bars.into_iter().filter(|is_there| *is_there).map(|_bar| theme::BAR).sum::<f32>();
@@ -100,27 +100,27 @@ impl App {
             Some(insight::Place::Below(height)) => height,
             Some(insight::Place::Beside(_)) | None => 0.0,
         };
-        around + bars + drawer + details + insight + theme::LEAST_TABLE
+        around + bars + drawer + details + insight + theme::MIN_TABLE
     }
 
     fn press_keys(&mut self, ctx: &Context, scene: &mut FrameContext) {
         let focus = keys::Focus {
             in_text: self.in_text || ctx.text_edit_focused(),
-            in_dialog: self.has_dialog() || self.closing != Shutdown::No,
+            in_dialog: self.has_dialog() || self.closing != Shutdown::Open,
         };
         let front = self.front;
-        let profile_tab = self.desk_mut().filter(|profile_tab| !profile_tab.shows_form());
-        let asked = keys::take(ctx, profile_tab, focus);
+        let profile_tab = self.profile_tab_mut().filter(|profile_tab| !profile_tab.shows_form());
+        let asked = keys::read(ctx, profile_tab, focus);
         for command in asked.commands {
             scene.request(UiRequest::Run(command));
         }
-        if asked.back {
-            self.back(ctx, focus.in_text, front);
+        if asked.escape {
+            self.on_escape(ctx, focus.in_text, front);
         }
     }
 
     /// Handles Escape: closes or resets one thing.
-    fn back(&mut self, ctx: &Context, in_text: bool, front: ActiveTab) {
+    fn on_escape(&mut self, ctx: &Context, in_text: bool, front: ActiveTab) {
         if in_text {
             // egui moves the focus away from the field; the typed text stays.
             ctx.memory_mut(|memory| match self.profile_tab().filter(|profile_tab| !profile_tab.shows_form()) {
@@ -133,7 +133,7 @@ impl App {
             });
             return;
         }
-        if front == ActiveTab::New {
+        if front == ActiveTab::NewProfile {
             self.close_form();
             return;
         }
@@ -141,7 +141,7 @@ impl App {
             return;
         }
         let open = self.insight().open;
-        let Some(profile_tab) = self.desk_mut() else { return };
+        let Some(profile_tab) = self.profile_tab_mut() else { return };
         if profile_tab.form_open {
             profile_tab.form_open = false;
         } else if profile_tab.details.is_some() {
@@ -149,7 +149,7 @@ impl App {
         } else if !profile_tab.filter.is_empty() {
             profile_tab.set_filter("");
         } else if profile_tab.view.status_filter() != crate::activity::StatusFilter::All {
-            profile_tab.view.set_chip(crate::activity::StatusFilter::All);
+            profile_tab.view.set_status_filter(crate::activity::StatusFilter::All);
         } else if open {
             self.set_insight(InsightLayout { open: false, ..self.insight() });
         } else if !profile_tab.table.deselect()
@@ -166,7 +166,7 @@ impl App {
         let had = std::mem::replace(&mut self.focus.last, focused);
         if self.has_dialog() {
             if !self.focus.in_dialog {
-                self.focus.before = had;
+                self.focus.before_dialog = had;
             }
             self.focus.in_dialog = true;
             return;
@@ -177,12 +177,12 @@ impl App {
             .map(crate::ui::profile_tab::rows::table_id);
         if std::mem::take(&mut self.focus.in_dialog) {
             // In the frame in which the dialog was still drawn, nothing below it can take the focus; it can in the next frame.
-            self.focus.back = self.focus.before.take().or(table);
+            self.focus.restore = self.focus.before_dialog.take().or(table);
             ctx.request_repaint_after(std::time::Duration::from_millis(1));
             return;
         }
         let there = |id| ctx.viewport(|viewport| viewport.this_pass.used_ids.contains_key(&id));
-        let back = self.focus.back.take().filter(|id| there(*id)).or_else(|| {
+        let back = self.focus.restore.take().filter(|id| there(*id)).or_else(|| {
             let lost = match (had, focused) {
                 (Some(_), None) => !pressed,
                 (Some(had), Some(focused)) => had == focused && !there(focused),
@@ -199,27 +199,27 @@ impl App {
 
     /// Updates the tab in front before it is drawn.
     fn refresh(&mut self, scene: &mut FrameContext) {
-        let (now, front, clock) = (scene.now, self.front, &self.parts.clock);
+        let (now, front, clock) = (scene.now, self.front, &self.dependencies.clock);
         let began = clock.instant();
         for profile_tab in &mut self.profile_tabs {
-            let in_front = front == ActiveTab::Desk(profile_tab.profile.id);
+            let in_front = front == ActiveTab::Profile(profile_tab.profile.id);
             profile_tab.set_zone(&scene.zone.zone);
             if !in_front && let Some(details) = &mut profile_tab.details {
                 details.hide_secrets();
             }
-            let time = || in_front && clock.instant().saturating_duration_since(began) < SEARCH;
+            let time = || in_front && clock.instant().saturating_duration_since(began) < SEARCH_TIME;
             if profile_tab.refresh(now, scene.reference, time) {
-                scene.changes_in(std::time::Duration::ZERO);
+                scene.redraw_in(std::time::Duration::ZERO);
             }
             if let Some(end) = profile_tab.next_expiry() {
-                scene.changes_in(end.since(now).max(std::time::Duration::from_millis(1)));
+                scene.redraw_in(end.since(now).max(std::time::Duration::from_millis(1)));
             }
-            if let Some(turn) = profile_tab.completeness.next_turn(now) {
-                scene.changes_in(turn.since(now).max(std::time::Duration::from_millis(1)));
+            if let Some(turn) = profile_tab.completeness.next_change(now) {
+                scene.redraw_in(turn.since(now).max(std::time::Duration::from_millis(1)));
             }
-            if let Some(turn) = profile_tab.next_turn().filter(|_| in_front) {
+            if let Some(turn) = profile_tab.next_change().filter(|_| in_front) {
                 // Many rows may change within a second; they are drawn together.
-                scene.changes_in(turn.since(now).max(std::time::Duration::from_secs(1)));
+                scene.redraw_in(turn.since(now).max(std::time::Duration::from_secs(1)));
             }
         }
         if let Some((all, parts)) = self.profile_tabs.split_last_mut()
@@ -228,8 +228,8 @@ impl App {
             let suspected = parts.iter().filter(|part| part.completeness.competing().is_some());
             owners.set_suspected(suspected.map(|part| part.profile.id));
         }
-        if let Some(profile_tab) = self.desk_mut() {
-            profile_tab.unseen = UnreadCounts::default();
+        if let Some(profile_tab) = self.profile_tab_mut() {
+            profile_tab.unread = UnreadCounts::default();
             profile_tab.activities.mark_read();
         }
         let several = self.profiles() > 1;
@@ -237,18 +237,18 @@ impl App {
             if let Some((count, last)) = profile_tab.take_failures() {
                 // With several profiles, the announcement names the profile.
                 let whose = if several { format!("{}: {last}", visible(&profile_tab.profile.name)) } else { last };
-                self.announcer.failed(count, whose);
+                self.announcer.add_failures(count, whose);
             }
         }
-        self.notices.pass(scene);
+        self.notices.expire(scene);
     }
 
     /// Draws the bars. Returns the area of the details if they are open.
     fn bars(&mut self, ui: &mut Ui, scene: &mut FrameContext) -> Option<Rect> {
         let theme = self.preferences().theme;
         let front = match self.front {
-            ActiveTab::Desk(id) => self.profile_tabs.iter().position(|profile_tab| profile_tab.profile.id == id),
-            ActiveTab::New => None,
+            ActiveTab::Profile(id) => self.profile_tabs.iter().position(|profile_tab| profile_tab.profile.id == id),
+            ActiveTab::NewProfile => None,
         };
         bar(Panel::top("top bar"), theme::BAR, ui, |ui| {
             let bar = TopBar { profile_tabs: &self.profile_tabs, front, adding: self.form.is_some(), theme };
@@ -293,13 +293,13 @@ impl App {
 
     /// Draws the table with Insight, or the form. Returns the area of Insight if it is open.
     fn middle(&mut self, ui: &mut Ui, scene: &mut FrameContext) -> Option<Rect> {
-        let taken = self.names_beside_front();
+        let taken = self.other_profile_names();
         let form = &mut self.form;
         let saved =
             self.settings.as_ref().map(|settings| settings.preferences.saved_filters.as_slice()).unwrap_or_default();
         let profile_tab = match self.front {
-            ActiveTab::Desk(id) => self.profile_tabs.iter_mut().find(|profile_tab| profile_tab.profile.id == id),
-            ActiveTab::New => None,
+            ActiveTab::Profile(id) => self.profile_tabs.iter_mut().find(|profile_tab| profile_tab.profile.id == id),
+            ActiveTab::NewProfile => None,
         };
         match profile_tab {
             Some(profile_tab) if profile_tab.shows_form() => {
@@ -333,28 +333,28 @@ impl App {
     }
 
     /// Names of the other profiles, which the form in front must not use.
-    pub(crate) fn names_beside_front(&self) -> Vec<String> {
+    pub(crate) fn other_profile_names(&self) -> Vec<String> {
         self.profile_tabs
             .iter()
-            .filter(|profile_tab| self.front != ActiveTab::Desk(profile_tab.profile.id) && !profile_tab.is_all())
+            .filter(|profile_tab| self.front != ActiveTab::Profile(profile_tab.profile.id) && !profile_tab.is_all())
             .map(|profile_tab| profile_tab.profile.name.clone())
             .collect()
     }
 
     /// Requests the entries of the open details from the journal.
-    fn ask_history(&mut self) {
-        let now = self.parts.clock.instant();
-        let ActiveTab::Desk(id) = self.front else { return };
+    fn request_history(&mut self) {
+        let now = self.dependencies.clock.instant();
+        let ActiveTab::Profile(id) = self.front else { return };
         let Some(profile_tab) = self.profile_tabs.iter_mut().find(|profile_tab| profile_tab.profile.id == id) else {
             return;
         };
         let owner = profile_tab.details.as_ref().map(|details| profile_tab.owner(details.row()));
         let Some(details) = &mut profile_tab.details else { return };
         let id = owner.unwrap_or(id);
-        if let Some(action) = details.question(id, &profile_tab.activities, now)
-            && !self.parts.backend.send(action)
+        if let Some(action) = details.next_request(id, &profile_tab.activities, now)
+            && !self.dependencies.backend.send(action)
         {
-            details.not_asked();
+            details.retry_later();
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{ActiveTab, App};
 
 impl App {
     /// Changes the preferences: they apply at once, and the engine stores them. Returns whether the engine took the change.
-    pub(crate) fn keep(&mut self, change: impl FnOnce(&mut Preferences)) -> bool {
+    pub(crate) fn change_preferences(&mut self, change: impl FnOnce(&mut Preferences)) -> bool {
         let Some(settings) = &self.settings else { return false };
         let mut preferences = settings.preferences.clone();
         change(&mut preferences);
@@ -26,19 +26,19 @@ impl App {
             return true;
         }
         let number = self.changes.next();
-        let taken = self.parts.backend.send(Action::ChangePreferences { number, changes: changes.clone() });
+        let taken = self.dependencies.backend.send(Action::ChangePreferences { number, changes: changes.clone() });
         // The change applies until the engine has stored it, even if the engine reports an older state in between.
         if taken && let Some(settings) = &mut self.settings {
-            self.changes.sent(number, changes);
+            self.changes.add(number, changes);
             Arc::make_mut(settings).preferences = preferences;
         }
         taken
     }
 
     /// Changes the preferences, and shows a notice if the engine is too busy.
-    pub(crate) fn prefer(&mut self, change: impl FnOnce(&mut Preferences)) {
-        if !self.keep(change) {
-            self.is_busy();
+    pub(crate) fn change_preferences_or_notify(&mut self, change: impl FnOnce(&mut Preferences)) {
+        if !self.change_preferences(change) {
+            self.notify_busy();
         }
     }
 
@@ -48,7 +48,7 @@ impl App {
     }
 
     pub(crate) fn set_times(&mut self, times: Times) {
-        self.prefer(|preferences| preferences.times = times);
+        self.change_preferences_or_notify(|preferences| preferences.times = times);
     }
 
     /// The layout of Insight.
@@ -57,13 +57,13 @@ impl App {
     }
 
     pub(crate) fn set_insight(&mut self, look: InsightLayout) {
-        self.prefer(|preferences| preferences.insight = look);
+        self.change_preferences_or_notify(|preferences| preferences.insight = look);
     }
 
     /// Opens or closes Insight. If there is only room for one of the two, the details are closed.
-    pub(crate) fn turn_insight(&mut self, narrow: bool) {
+    pub(crate) fn toggle_insight(&mut self, narrow: bool) {
         let look = self.insight();
-        let profile_tab = self.desk_mut().filter(|_| narrow);
+        let profile_tab = self.profile_tab_mut().filter(|_| narrow);
         // Insight can't be seen behind the details, so for the operator it is closed.
         let gives_way = profile_tab.is_some_and(|profile_tab| profile_tab.details.take().is_some());
         self.set_insight(InsightLayout { open: gives_way || !look.open, ..look });
@@ -72,49 +72,49 @@ impl App {
     /// Filters for the commands that failed for this reason within Insight's time range.
     pub(crate) fn show_failures(&mut self, reason: &str) {
         let filter = insight::words::filter(reason, self.insight().span);
-        if let Some(profile_tab) = self.desk_mut() {
-            profile_tab.view.set_chip(StatusFilter::All);
+        if let Some(profile_tab) = self.profile_tab_mut() {
+            profile_tab.view.set_status_filter(StatusFilter::All);
             profile_tab.set_filter(&filter);
         }
     }
 
     /// Opens the columns dialog for the tab in front.
-    pub(crate) fn choose_columns(&mut self) {
+    pub(crate) fn open_columns(&mut self) {
         let times = self.times();
         if let Some(profile_tab) = self.profile_tab() {
-            let chosen = ColumnDraft::new(profile_tab.profile.id, &profile_tab.look(), times);
+            let chosen = ColumnDraft::new(profile_tab.profile.id, &profile_tab.layout(), times);
             self.open(Dialog::Columns(chosen));
         }
     }
 
     /// Opens the dialog that saves the filter in front under a name.
-    pub(crate) fn name_filter(&mut self) {
+    pub(crate) fn open_save_filter(&mut self) {
         if let Some(profile_tab) = self.profile_tab() {
             let saved = self.preferences().saved_filters.into_iter().map(|saved| saved.name).collect();
-            let naming = SaveFilterForm::new(&profile_tab.look().filter, saved);
+            let naming = SaveFilterForm::new(&profile_tab.layout().filter, saved);
             self.open(Dialog::SaveFilter(naming));
         }
     }
 
     /// Sets a profile's columns. They are stored with the rest of its layout.
     pub(crate) fn set_columns(&mut self, profile: ProfileId, columns: Vec<ColumnLayout>) {
-        if let Some(profile_tab) = self.desk_of(profile) {
+        if let Some(profile_tab) = self.tab_of(profile) {
             profile_tab.columns = TableLayout { columns, ..TableLayout::default() };
         }
     }
 
     /// Applies a saved filter.
-    pub(crate) fn show_saved(&mut self, index: usize) {
+    pub(crate) fn apply_saved_filter(&mut self, index: usize) {
         let saved = self.settings.as_ref().and_then(|settings| settings.preferences.saved_filters.get(index)).cloned();
-        if let (Some(saved), Some(profile_tab)) = (saved, self.desk_mut()) {
-            profile_tab.show_look(&saved.look);
+        if let (Some(saved), Some(profile_tab)) = (saved, self.profile_tab_mut()) {
+            profile_tab.apply_layout(&saved.look);
         }
     }
 
     /// Saves the layout of the profile in front, replacing a saved filter of the same name.
     pub(crate) fn save_filter(&mut self, name: String) {
-        let Some(look) = self.profile_tab().map(ProfileTab::look) else { return };
-        self.prefer(|preferences| {
+        let Some(look) = self.profile_tab().map(ProfileTab::layout) else { return };
+        self.change_preferences_or_notify(|preferences| {
             let saved = SavedFilter { name, look };
             match preferences.saved_filters.iter_mut().find(|other| other.name == saved.name) {
                 Some(other) => *other = saved,
@@ -124,8 +124,8 @@ impl App {
     }
 
     /// Deletes a saved filter.
-    pub(crate) fn forget_saved(&mut self, index: usize) {
-        self.prefer(|preferences| {
+    pub(crate) fn delete_saved_filter(&mut self, index: usize) {
+        self.change_preferences_or_notify(|preferences| {
             if index < preferences.saved_filters.len() {
                 preferences.saved_filters.remove(index);
             }
@@ -134,17 +134,17 @@ impl App {
 
     /// Stores the layout of the profile in front once nothing is being typed or dragged. If the engine is busy, a later frame
     /// tries again.
-    pub(crate) fn remember_look(&mut self, ctx: &Context) {
-        let ActiveTab::Desk(profile) = self.front else { return };
+    pub(crate) fn store_layout(&mut self, ctx: &Context) {
+        let ActiveTab::Profile(profile) = self.front else { return };
         if self.in_text || ctx.input(|input| input.pointer.any_down()) {
             return;
         }
-        let Some((look, settings)) = self.profile_tab().map(ProfileTab::look).zip(self.settings.as_ref()) else {
+        let Some((look, settings)) = self.profile_tab().map(ProfileTab::layout).zip(self.settings.as_ref()) else {
             return;
         };
         if settings.preferences.looks.get(&profile).unwrap_or(&TableLayout::default()) != &look {
             let there: Vec<ProfileId> = settings.profiles.iter().map(|profile| profile.id).collect();
-            self.keep(|preferences| {
+            self.change_preferences(|preferences| {
                 preferences.looks.insert(profile, look);
                 // Layouts of removed profiles are deleted with the next change.
                 preferences.looks.retain(|id, _| there.contains(id));

@@ -47,7 +47,7 @@ use shutdown_state::Shutdown;
 /// Shown while the engine takes no actions.
 const BUSY: &str = "The engine is busy, so nothing was done. Try again in a moment.";
 /// How long a frame may take events; the rest is taken in the next frame.
-const DRAIN: Duration = Duration::from_millis(5);
+const DRAIN_TIME: Duration = Duration::from_millis(5);
 
 /// What the window needs from outside.
 pub struct Dependencies {
@@ -76,14 +76,14 @@ pub struct Dependencies {
 /// Which tab is in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ActiveTab {
-    Desk(ProfileId),
+    Profile(ProfileId),
     /// The form for a new profile.
-    New,
+    NewProfile,
 }
 
 /// The window's state.
 pub struct App {
-    parts: Dependencies,
+    dependencies: Dependencies,
     /// The engine's latest status.
     status: EngineStatus,
     /// Changed preferences that the engine has not stored yet.
@@ -103,7 +103,7 @@ pub struct App {
     /// The window's own file dialog, drawn above everything else.
     file_path: Option<FilePathDialog>,
     /// Whether the dialog was opened just before this frame.
-    fresh: bool,
+    dialog_just_opened: bool,
     saving: FileDialog<(ProfileId, SavePurpose)>,
     folders: FileDialog<FolderPurpose>,
     exporting: FileDialog<ExportForm>,
@@ -125,39 +125,39 @@ struct Focus {
     /// The focused widget at the end of the last frame.
     last: Option<egui::Id>,
     /// The focused widget before a dialog opened.
-    before: Option<egui::Id>,
+    before_dialog: Option<egui::Id>,
     /// Whether a dialog was open at the end of the last frame.
     in_dialog: bool,
     /// The widget that gets the focus back in the next frame.
-    back: Option<egui::Id>,
+    restore: Option<egui::Id>,
 }
 
 impl App {
     /// Creates the window's state before its first frame.
-    pub fn new(ctx: &Context, parts: Dependencies) -> Self {
-        theme::install(ctx, parts.reduced_motion);
-        parts.waker.attach(ctx);
+    pub fn new(ctx: &Context, dependencies: Dependencies) -> Self {
+        theme::install(ctx, dependencies.reduced_motion);
+        dependencies.waker.attach(ctx);
         Self {
-            parts,
+            dependencies,
             status: EngineStatus::default(),
             changes: preference_changes::PreferenceChanges::default(),
             settings: None,
             applied: None,
             profile_tabs: Vec::new(),
-            front: ActiveTab::New,
+            front: ActiveTab::NewProfile,
             form: None,
             notices: Notices::default(),
             announcer: Announcer::default(),
             notifications: Notifications::default(),
             dialog: None,
             file_path: None,
-            fresh: false,
+            dialog_just_opened: false,
             saving: FileDialog::new(),
             folders: FileDialog::new(),
             exporting: FileDialog::new(),
             export: None,
             copying: None,
-            closing: Shutdown::No,
+            closing: Shutdown::Open,
             in_text: false,
             focus_filter: false,
             focus: Focus::default(),
@@ -167,21 +167,21 @@ impl App {
     /// Takes the engine's events for at most a few milliseconds, and the results of dialogs and signals. Also runs while the
     /// window is hidden, so that events don't pile up.
     pub fn update(&mut self, ctx: &Context) {
-        self.parts.waker.looked();
-        let began = self.parts.clock.instant();
-        let is_over = |app: &Self| app.parts.clock.instant().saturating_duration_since(began) >= DRAIN;
+        self.dependencies.waker.mark_handled();
+        let began = self.dependencies.clock.instant();
+        let is_over = |app: &Self| app.dependencies.clock.instant().saturating_duration_since(began) >= DRAIN_TIME;
         self.take_status(ctx);
         while self.has_room()
-            && let Some(event) = self.parts.backend.next_event()
+            && let Some(event) = self.dependencies.backend.next_event()
         {
-            self.take(ctx, event);
+            self.take_event(ctx, event);
             if is_over(self) {
-                self.parts.waker.wake();
+                self.dependencies.waker.wake();
                 break;
             }
         }
         self.apply_pending(&is_over);
-        self.read_back();
+        self.request_missing_entries();
         self.take_failed_dialogs();
         while let Some(((profile, what), path)) = self.saving.take() {
             self.save_to(profile, what, path);
@@ -199,19 +199,19 @@ impl App {
     /// The profile tab in front.
     fn profile_tab(&self) -> Option<&ProfileTab> {
         match self.front {
-            ActiveTab::Desk(id) => self.profile_tabs.iter().find(|profile_tab| profile_tab.profile.id == id),
-            ActiveTab::New => None,
+            ActiveTab::Profile(id) => self.profile_tabs.iter().find(|profile_tab| profile_tab.profile.id == id),
+            ActiveTab::NewProfile => None,
         }
     }
 
-    fn desk_mut(&mut self) -> Option<&mut ProfileTab> {
+    fn profile_tab_mut(&mut self) -> Option<&mut ProfileTab> {
         match self.front {
-            ActiveTab::Desk(id) => self.desk_of(id),
-            ActiveTab::New => None,
+            ActiveTab::Profile(id) => self.tab_of(id),
+            ActiveTab::NewProfile => None,
         }
     }
 
-    fn desk_of(&mut self, id: ProfileId) -> Option<&mut ProfileTab> {
+    fn tab_of(&mut self, id: ProfileId) -> Option<&mut ProfileTab> {
         self.profile_tabs.iter_mut().find(|profile_tab| profile_tab.profile.id == id)
     }
 
@@ -221,40 +221,40 @@ impl App {
 
     /// Sends an action, and shows a notice if the engine is too busy. Returns whether the engine took it.
     fn send(&mut self, action: Action) -> bool {
-        let taken = self.parts.backend.send(action);
+        let taken = self.dependencies.backend.send(action);
         if taken {
-            self.notices.not_busy();
+            self.notices.hide_busy();
         } else {
-            self.is_busy();
+            self.notify_busy();
         }
         taken
     }
 
     /// Shows that the engine did not take an action.
-    fn is_busy(&mut self) {
-        self.notices.busy(BUSY);
+    fn notify_busy(&mut self) {
+        self.notices.show_busy(BUSY);
     }
 
     fn open(&mut self, dialog: Dialog) {
         self.dialog = Some(dialog);
-        self.fresh = true;
+        self.dialog_just_opened = true;
     }
 
     /// The context of the frame that is about to be drawn.
-    fn scene(&self, ctx: &Context) -> FrameContext {
-        let clock = &self.parts.clock;
+    fn frame_context(&self, ctx: &Context) -> FrameContext {
+        let clock = &self.dependencies.clock;
         let mut scene = FrameContext::new(
             clock.now(),
             clock.reference(),
             clock.instant(),
             clock.zone(),
-            ctx.content_rect().width().max(theme::LEAST_WIDTH),
+            ctx.content_rect().width().max(theme::MIN_WIDTH),
         );
         (scene.times, scene.insight) = (self.times(), self.insight());
         if scene.times.utc {
             scene.zone.zone = jiff::tz::TimeZone::UTC;
         }
-        scene.reduced_motion = self.parts.reduced_motion || self.preferences().motion == Motion::Reduced;
+        scene.reduced_motion = self.dependencies.reduced_motion || self.preferences().motion == Motion::Reduced;
         scene.modal = self.has_dialog();
         scene
     }

@@ -20,12 +20,12 @@ impl PreferenceChanges {
         self.newest
     }
 
-    pub(crate) fn sent(&mut self, number: u64, changes: Vec<PreferenceChange>) {
+    pub(crate) fn add(&mut self, number: u64, changes: Vec<PreferenceChange>) {
         self.waiting.push_back((number, changes));
     }
 
     /// Applies the pending changes to the engine's settings, which already include all changes up to number `done`.
-    pub(crate) fn on(&mut self, settings: Arc<Settings>, done: u64) -> Arc<Settings> {
+    pub(crate) fn apply_to(&mut self, settings: Arc<Settings>, done: u64) -> Arc<Settings> {
         self.waiting.retain(|(number, _)| *number > done);
         let mut settings = settings;
         for change in self.waiting.iter().flat_map(|(_, changes)| changes) {

@@ -18,7 +18,7 @@ use super::App;
 
 impl App {
     /// Opens the save dialog for a row's data. The link is not used before the operator has chosen a path.
-    pub(crate) fn ask_where(&mut self, row: RowId, inline: bool) {
+    pub(crate) fn open_save_dialog(&mut self, row: RowId, inline: bool) {
         let folder = self.preferences().last_folder;
         let Some(profile_tab) = self.profile_tab() else { return };
         let Some(activity) = profile_tab.activity(row) else { return };
@@ -30,18 +30,18 @@ impl App {
         };
         let suggestion = SaveSuggestion { title: "Save data".to_owned(), folder, file_name: suggested_name(&activity) };
         let owner = profile_tab.owner(row);
-        self.saving.ask(&*self.parts.dialogs, suggestion, (owner, what), &self.parts.waker);
+        self.saving.ask(&*self.dependencies.dialogs, suggestion, (owner, what), &self.dependencies.waker);
     }
 
     /// Opens the save dialog for a download that waits for disk space; the download keeps waiting meanwhile.
-    pub(crate) fn ask_where_else(&mut self, profile: ProfileId, request: RequestId, file_name: String) {
+    pub(crate) fn open_move_dialog(&mut self, profile: ProfileId, request: RequestId, file_name: String) {
         let suggestion = SaveSuggestion { title: "Choose another place".to_owned(), folder: None, file_name };
         let what = (profile, SavePurpose::Moved(request));
-        self.saving.ask(&*self.parts.dialogs, suggestion, what, &self.parts.waker);
+        self.saving.ask(&*self.dependencies.dialogs, suggestion, what, &self.dependencies.waker);
     }
 
     /// Opens the folder dialog.
-    pub(crate) fn ask_folder(&mut self, what: FolderPurpose) {
+    pub(crate) fn open_folder_dialog(&mut self, what: FolderPurpose) {
         let title = match what {
             FolderPurpose::Ready(_) => "Folder for everything that is ready",
             FolderPurpose::Chosen(_) => "Folder for the selected data",
@@ -49,17 +49,17 @@ impl App {
             FolderPurpose::Requested(_) => "Folder for the requested data",
         };
         let last = self.preferences().last_folder;
-        self.folders.ask_folder(&*self.parts.dialogs, title, last, what, &self.parts.waker);
+        self.folders.ask_folder(&*self.dependencies.dialogs, title, last, what, &self.dependencies.waker);
     }
 
     /// Reports failed desktop dialogs, and opens the window's own file dialog if the desktop has none.
     pub(crate) fn take_failed_dialogs(&mut self) {
         while self.file_path.is_none()
-            && let Some(FailedDialog { error, unanswered }) = self.parts.dialogs.take_failed()
+            && let Some(FailedDialog { error, unanswered }) = self.dependencies.dialogs.take_failed()
         {
             match unanswered {
                 Some((request, answer)) => self.file_path = Some(FilePathDialog::new(error, request, answer)),
-                None => self.notices.say(Severity::Warning, error.to_string()),
+                None => self.notices.add_text(Severity::Warning, error.to_string()),
             }
         }
     }
@@ -88,7 +88,7 @@ impl App {
         if self.send(action)
             && let Some(folder) = folder
         {
-            self.remember_folder(&folder);
+            self.store_folder(&folder);
         }
     }
 
@@ -108,24 +108,24 @@ impl App {
                 {
                     dialog.save_into(folder.clone());
                 }
-                self.remember_folder(&folder);
+                self.store_folder(&folder);
             }
         }
     }
 
     /// Asks once for a folder for all selected rows with usable links, or for a file if there is only one.
-    pub(crate) fn download_chosen(&mut self) {
+    pub(crate) fn download_selected(&mut self) {
         let Some(profile_tab) = self.profile_tab() else { return };
         let can = |row: &RowId| profile_tab.activity(*row).is_some_and(|activity| activity.can_download());
-        let rows: Vec<RowId> = profile_tab.chosen(usize::MAX).into_iter().filter(can).collect();
+        let rows: Vec<RowId> = profile_tab.selected_rows(usize::MAX).into_iter().filter(can).collect();
         match rows.as_slice() {
             // Inline data has no link that expires, so each is saved to its own path.
             [] => {
                 if let Some(row) = profile_tab.table.cursor() {
-                    self.ask_where(row, true);
+                    self.open_save_dialog(row, true);
                 }
             }
-            [row] => self.ask_where(*row, false),
+            [row] => self.open_save_dialog(*row, false),
             rows => {
                 let mut chosen: BTreeMap<ProfileId, HashSet<RequestId>> = BTreeMap::new();
                 for row in rows {
@@ -134,7 +134,7 @@ impl App {
                         chosen.entry(profile_tab.owner(*row)).or_default().insert(request);
                     }
                 }
-                self.ask_folder(FolderPurpose::Chosen(chosen));
+                self.open_folder_dialog(FolderPurpose::Chosen(chosen));
             }
         }
     }
@@ -143,7 +143,7 @@ impl App {
     fn download_all(&mut self, of: impl IntoIterator<Item = (ProfileId, Option<HashSet<RequestId>>)>, folder: &Path) {
         let mut any = false;
         for (profile, chosen) in of {
-            let Some(profile_tab) = self.desk_of(profile) else { continue };
+            let Some(profile_tab) = self.tab_of(profile) else { continue };
             let requests: Vec<RequestId> = profile_tab
                 .ready()
                 .filter_map(|row| match profile_tab.activity(row)?.key() {
@@ -161,15 +161,17 @@ impl App {
             any = true;
         }
         if any {
-            self.remember_folder(folder);
+            self.store_folder(folder);
         } else {
-            self.notices
-                .say(Severity::Warning, "Nothing is ready any more: the links have expired. Request the data again.");
+            self.notices.add_text(
+                Severity::Warning,
+                "Nothing is ready any more: the links have expired. Request the data again.",
+            );
         }
     }
 
     /// Stores the folder, so that the next dialog starts in it.
-    pub(crate) fn remember_folder(&mut self, folder: &Path) {
-        self.prefer(|preferences| preferences.last_folder = Some(folder.to_owned()));
+    pub(crate) fn store_folder(&mut self, folder: &Path) {
+        self.change_preferences_or_notify(|preferences| preferences.last_folder = Some(folder.to_owned()));
     }
 }

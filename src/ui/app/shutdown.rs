@@ -15,14 +15,14 @@ use super::shutdown_state::Shutdown;
 
 /// How long closing waits for the engine to leave its channels and commit. It is enough if nothing hangs; the engine's own
 /// limits for operations that hang are longer, and `main` waits for those.
-const PATIENCE: Duration = Duration::from_millis(2_500);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 impl App {
-    pub(crate) fn stopped(&mut self) {
+    pub(crate) fn on_stopped(&mut self) {
         match self.closing {
-            Shutdown::Leaving { .. } => self.closing = Shutdown::Done,
+            Shutdown::Closing { .. } => self.closing = Shutdown::Done,
             Shutdown::Done => {}
-            Shutdown::No => self.notices.say(
+            Shutdown::Open => self.notices.add_text(
                 Severity::Error,
                 "The engine has stopped, and nothing is received any more. Close the window and start the program again.",
             ),
@@ -32,42 +32,45 @@ impl App {
     /// Runs the shutdown, step by step in each frame: asks about what would be lost, then waits for the engine, then closes.
     pub(crate) fn close(&mut self, ctx: &Context) {
         let asked = ctx.input(|input| input.viewport().close_requested());
-        if self.parts.quit.load(Ordering::Acquire) && self.closing == Shutdown::No {
-            self.leave();
+        if self.dependencies.quit.load(Ordering::Acquire) && self.closing == Shutdown::Open {
+            self.begin_shutdown();
         }
         if asked && self.closing != Shutdown::Done {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
-            if self.closing == Shutdown::No {
+            if self.closing == Shutdown::Open {
                 let (downloads, saves) = self.downloads();
-                let lost = Lost { downloads, saves, exports: self.export.is_some(), unkept: self.unkept() };
+                let lost =
+                    Lost { downloads, saves, exports: self.export.is_some(), unpersisted: self.unpersisted_count() };
                 if lost == Lost::default() {
-                    self.leave();
+                    self.begin_shutdown();
                 } else {
                     self.file_path = None;
                     self.open(Dialog::Leave(lost));
                 }
             }
         }
-        self.go_on_leaving(ctx);
+        self.continue_shutdown(ctx);
     }
 
     /// Starts the shutdown.
-    pub(crate) fn leave(&mut self) {
-        if self.closing == Shutdown::No {
-            self.closing = Shutdown::Leaving { until: self.parts.clock.instant() + PATIENCE, asked: false };
+    pub(crate) fn begin_shutdown(&mut self) {
+        if self.closing == Shutdown::Open {
+            self.closing =
+                Shutdown::Closing { until: self.dependencies.clock.instant() + SHUTDOWN_TIMEOUT, requested: false };
         }
     }
 
-    fn go_on_leaving(&mut self, ctx: &Context) {
-        if let Shutdown::Leaving { until, asked } = self.closing {
-            let now = self.parts.clock.instant();
-            let asked = asked || self.remember_window(ctx) && self.parts.backend.send(Action::Quit);
+    fn continue_shutdown(&mut self, ctx: &Context) {
+        if let Shutdown::Closing { until, requested } = self.closing {
+            let now = self.dependencies.clock.instant();
+            let requested =
+                requested || self.store_window_geometry(ctx) && self.dependencies.backend.send(Action::Quit);
             if now >= until {
                 self.closing = Shutdown::Done;
             } else {
-                self.closing = Shutdown::Leaving { until, asked };
+                self.closing = Shutdown::Closing { until, requested };
                 // If the engine was busy, it is asked again; otherwise only the end of the wait remains.
-                let next = if asked { until - now } else { Duration::from_millis(20) };
+                let next = if requested { until - now } else { Duration::from_millis(20) };
                 ctx.request_repaint_after(next);
             }
         }
@@ -78,7 +81,7 @@ impl App {
 
     /// Saves the window's geometry through the engine before the engine stops. Returns `false` if the engine was too busy to
     /// take it.
-    fn remember_window(&mut self, ctx: &Context) -> bool {
+    fn store_window_geometry(&mut self, ctx: &Context) -> bool {
         let (rect, maximised) = ctx.input(|input| (input.viewport().inner_rect, input.viewport().maximized));
         let size = rect.map(|rect| rect.size() * ctx.zoom_factor());
         let (Some(size), Some(settings)) = (size, &self.settings) else { return true };
@@ -95,6 +98,6 @@ impl App {
             Some(old) if maximised => WindowGeometry { maximised, ..old },
             _ => now,
         };
-        self.keep(|preferences| preferences.window = Some(new))
+        self.change_preferences(|preferences| preferences.window = Some(new))
     }
 }

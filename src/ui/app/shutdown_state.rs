@@ -6,13 +6,13 @@ use std::time::Instant;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shutdown {
     /// The window is open.
-    No,
+    Open,
     /// The engine was asked to stop, or will be as soon as it takes actions again.
-    Leaving {
+    Closing {
         /// When the window stops waiting for the engine.
         until: Instant,
         /// Whether the engine has taken the request to stop.
-        asked: bool,
+        requested: bool,
     },
     /// There is nothing left to wait for.
     Done,

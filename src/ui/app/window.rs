@@ -32,7 +32,7 @@ pub struct WindowConfig {
     /// Wakes the window; the engine has a clone of it.
     pub waker: Waker,
     /// The window's geometry from the last run, if there is one.
-    pub place: Option<WindowGeometry>,
+    pub geometry: Option<WindowGeometry>,
 }
 
 /// What the window needs from a running engine.
@@ -58,9 +58,9 @@ pub fn run(launch: WindowConfig) -> Result<(), WindowError> {
     let viewport = egui::ViewportBuilder::default()
         .with_title("Privicore Monitor")
         .with_app_id("privicore-monitor")
-        .with_inner_size(launch.place.map_or([1280.0, 800.0], |place| [place.width.into(), place.height.into()]))
-        .with_maximized(launch.place.is_some_and(|place| place.maximised))
-        .with_min_inner_size(theme::LEAST);
+        .with_inner_size(launch.geometry.map_or([1280.0, 800.0], |place| [place.width.into(), place.height.into()]))
+        .with_maximized(launch.geometry.is_some_and(|place| place.maximised))
+        .with_min_inner_size(theme::MIN_SIZE);
     // If the icon can't be read, the window opens with the system's own icon.
     let viewport = match eframe::icon_data::from_png_bytes(include_bytes!("../../../assets/icon/icon-256.png")) {
         Ok(icon) => viewport.with_icon(icon),

@@ -75,11 +75,11 @@ fn buttons(ui: &mut Ui, profile_tab: &ProfileTab, right: f32, middle: f32, scene
         ],
         _ => vec![run(Command::Connect, ButtonStyle::Outlined)],
     };
-    let width = |(words, _, look): &(String, UiRequest, ButtonStyle)| Button::new(words).look(*look).width(ui) + GAP;
+    let width = |(words, _, look): &(String, UiRequest, ButtonStyle)| Button::new(words).style(*look).width(ui) + GAP;
     let left = right - buttons.iter().map(width).sum::<f32>();
     let mut at = left;
     for (words, request, look) in buttons {
-        let press = Button::new(&words).look(look);
+        let press = Button::new(&words).style(look);
         at += GAP;
         let width = press.width(ui);
         if press.at(ui, pos2(at, middle)).clicked() {

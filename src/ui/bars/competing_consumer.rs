@@ -12,7 +12,7 @@ use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 fn words(competing: CompetingConsumer) -> String {
-    format!("{} of {} settled unheard this hour", competing.unheard, competing.of)
+    format!("{} of {} settled unheard this hour", competing.undelivered, competing.of)
 }
 
 /// Draws the bar in the whole of `ui`.
@@ -21,7 +21,7 @@ pub(crate) fn bar(ui: &mut Ui, competing_consumer: CompetingConsumer, scene: &mu
     let rect = widgets::bar(ui, palette.gap_fill, true);
     ui.painter().rect_filled(rect.with_max_x(rect.left() + 2.0), 0.0, palette.gap);
     let middle = rect.center().y;
-    let press = Button::new("What this means").look(ButtonStyle::Outlined);
+    let press = Button::new("What this means").style(ButtonStyle::Outlined);
     let right = rect.right() - 8.0 - press.width(ui);
     if press.at(ui, pos2(right, middle)).clicked() {
         scene.request(UiRequest::ExplainCompetingConsumer(competing_consumer));
@@ -46,7 +46,7 @@ pub(crate) fn explain(ui: &mut Ui, competing_consumer: CompetingConsumer, fresh:
         &format!(
             "{} of {} that settled within the last hour did so without a word on the socket, although it was live all the \
              while. What became of them is known only because the server was asked.",
-            competing_consumer.unheard,
+            competing_consumer.undelivered,
             counted(competing_consumer.of as u64, "command")
         ),
     );

@@ -18,7 +18,7 @@ pub(crate) fn show(ui: &mut Ui, exporting: &ExportProgress, scene: &mut FrameCon
     let rect = widgets::bar(ui, palette.panel, false);
     ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, palette.stroke));
     let middle = rect.center().y;
-    let cancel = Button::new("Cancel export").look(ButtonStyle::Outlined);
+    let cancel = Button::new("Cancel export").style(ButtonStyle::Outlined);
     let mut right = rect.right() - theme::EDGE - cancel.width(ui);
     if cancel.at(ui, pos2(right, middle)).clicked() {
         scene.request(UiRequest::Send(Action::CancelExport));

@@ -22,14 +22,14 @@ pub(crate) struct Announcer {
     /// The description of the latest failure.
     last: String,
     /// The current announcement.
-    said: String,
+    current: String,
     /// When the current announcement began.
     since: Option<Instant>,
 }
 
 impl Announcer {
     /// Adds `count` failures; `last` describes the latest.
-    pub(crate) fn failed(&mut self, count: usize, last: String) {
+    pub(crate) fn add_failures(&mut self, count: usize, last: String) {
         self.waiting += count;
         self.last = last;
     }
@@ -39,25 +39,25 @@ impl Announcer {
         if self.waiting > 0 {
             let passed = self.since.map_or(PAUSE, |since| scene.instant.saturating_duration_since(since));
             if passed >= PAUSE {
-                self.said = match self.waiting {
+                self.current = match self.waiting {
                     1 => format!("Failed: {}", self.last),
                     count => format!("{count} failed, the last: {}", self.last),
                 };
                 self.since = Some(scene.instant);
                 self.waiting = 0;
             } else {
-                scene.changes_in(PAUSE.saturating_sub(passed));
+                scene.redraw_in(PAUSE.saturating_sub(passed));
             }
         }
-        if self.said.is_empty() {
+        if self.current.is_empty() {
             return;
         }
         // Screen readers ignore a node without a rectangle.
         let place = Rect::from_min_size(ui.max_rect().min, vec2(1.0, 1.0));
-        let response = widgets::label(ui, place, "failures", &self.said);
+        let response = widgets::label(ui, place, "failures", &self.current);
         ui.ctx().accesskit_node_builder(response.id, |node| {
             node.set_role(accesskit::Role::Status);
-            node.set_label(self.said.as_str());
+            node.set_label(self.current.as_str());
             node.set_live(accesskit::Live::Polite);
         });
     }
@@ -65,8 +65,8 @@ impl Announcer {
 
 impl ProfileTab {
     /// Takes what failed and what became ready since the last call.
-    pub(crate) fn take_news(&mut self) -> PendingNotifications {
-        std::mem::take(&mut self.news)
+    pub(crate) fn take_pending_notifications(&mut self) -> PendingNotifications {
+        std::mem::take(&mut self.pending_notifications)
     }
 
     /// Takes the number of failures since the last call, and the description of the latest.

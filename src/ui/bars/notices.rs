@@ -15,16 +15,16 @@ use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 /// How long information stays.
-const PASSING: Duration = Duration::from_secs(8);
+const INFO_DURATION: Duration = Duration::from_secs(8);
 /// The maximum number of notices shown at once; older ones appear when these are dismissed.
-const SHOWN: usize = 3;
+const MAX_SHOWN: usize = 3;
 /// The maximum number of notices kept; the oldest are dropped, so that a burst of failures can't fill the memory.
-const KEPT: usize = 50;
+const MAX_NOTICES: usize = 50;
 
 /// The notices that are not dismissed, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
-    all: Vec<Held>,
+    all: Vec<StoredNotice>,
     last: u64,
     /// The number of the newest problem seen. Earlier problems that the operator has dismissed stay away.
     problem: u64,
@@ -33,11 +33,11 @@ pub(crate) struct Notices {
 }
 
 #[derive(Debug)]
-struct Held {
+struct StoredNotice {
     number: u64,
     notice: Notice,
     /// The profile's name, if it is shown.
-    whose: Option<String>,
+    profile_name: Option<String>,
     /// When the notice was first drawn: a hidden notice does not time out.
     since: Option<Instant>,
     /// How often the same notice has arrived.
@@ -49,9 +49,10 @@ struct Held {
 impl Notices {
     /// Follows the current problems: removes notices of problems that have ended, adds new ones, and updates the wording of
     /// those still shown, because a profile may have been renamed. Each problem has its profile's name, if that is shown.
-    pub(crate) fn follow(&mut self, problems: Vec<(Problem, Option<String>)>) {
-        let lasts =
-            |held: &Held| held.problem.is_none_or(|number| problems.iter().any(|(one, _)| one.number == number));
+    pub(crate) fn update_problems(&mut self, problems: Vec<(Problem, Option<String>)>) {
+        let lasts = |held: &StoredNotice| {
+            held.problem.is_none_or(|number| problems.iter().any(|(one, _)| one.number == number))
+        };
         self.all.retain(lasts);
         let known = self.problem;
         for (problem, whose) in problems {
@@ -60,51 +61,51 @@ impl Notices {
                 self.problem = number;
                 self.add(problem.notice(), whose, times, Some(number));
             } else if let Some(held) = self.all.iter_mut().find(|held| held.problem == Some(number)) {
-                (held.notice, held.whose, held.times) = (problem.notice(), whose, times);
+                (held.notice, held.profile_name, held.times) = (problem.notice(), whose, times);
             }
         }
     }
 
     /// Adds a notice, with its profile's name if that is shown. A repeated notice is counted instead of listed again. Returns
     /// the notice's number.
-    pub(crate) fn push(&mut self, notice: Notice, whose: Option<String>) -> u64 {
-        let same = |held: &&mut Held| {
+    pub(crate) fn push(&mut self, notice: Notice, profile_name: Option<String>) -> u64 {
+        let same = |held: &&mut StoredNotice| {
             let same = (held.notice.profile, &held.notice.reason) == (notice.profile, &notice.reason);
             held.problem.is_none() && same
         };
         if let Some(same) = self.all.iter_mut().find(same) {
             same.times += 1;
             same.since = None;
-            (same.notice, same.whose) = (notice, whose);
+            (same.notice, same.profile_name) = (notice, profile_name);
             return same.number;
         }
-        self.add(notice, whose, 1, None);
+        self.add(notice, profile_name, 1, None);
         self.last
     }
 
-    fn add(&mut self, notice: Notice, whose: Option<String>, times: u32, problem: Option<u64>) {
-        if self.all.len() >= KEPT
-            && let Some(oldest) = self.all.iter().position(|held| !held.has_to_be_read())
+    fn add(&mut self, notice: Notice, profile_name: Option<String>, times: u32, problem: Option<u64>) {
+        if self.all.len() >= MAX_NOTICES
+            && let Some(oldest) = self.all.iter().position(|held| !held.stays_until_dismissed())
         {
             self.all.remove(oldest);
         }
         self.last += 1;
-        self.all.push(Held { number: self.last, notice, whose, since: None, times, problem });
+        self.all.push(StoredNotice { number: self.last, notice, profile_name, since: None, times, problem });
     }
 
     /// Adds a notice of the window itself.
-    pub(crate) fn say(&mut self, severity: Severity, sentence: impl Into<String>) {
+    pub(crate) fn add_text(&mut self, severity: Severity, sentence: impl Into<String>) {
         self.push(Notice::new(severity, None, NoticeReason::Window(sentence.into())), None);
     }
 
-    /// Shows that the engine is busy, until [`Self::not_busy`].
-    pub(crate) fn busy(&mut self, sentence: &str) {
+    /// Shows that the engine is busy, until [`Self::hide_busy`].
+    pub(crate) fn show_busy(&mut self, sentence: &str) {
         self.busy =
             Some(self.push(Notice::new(Severity::Warning, None, NoticeReason::Window(sentence.to_owned())), None));
     }
 
     /// Removes the notice that the engine is busy.
-    pub(crate) fn not_busy(&mut self) {
+    pub(crate) fn hide_busy(&mut self) {
         if let Some(number) = self.busy.take() {
             self.all.retain(|held| held.number != number);
         }
@@ -118,35 +119,35 @@ impl Notices {
 
     /// The number of the newest notice that does not need acknowledgement.
     pub(crate) fn newest(&self) -> Option<u64> {
-        self.all.iter().rfind(|held| !held.has_to_be_read()).map(|held| held.number)
+        self.all.iter().rfind(|held| !held.stays_until_dismissed()).map(|held| held.number)
     }
 
     /// Removes notices that have been visible long enough.
-    pub(crate) fn pass(&mut self, scene: &mut FrameContext) {
+    pub(crate) fn expire(&mut self, scene: &mut FrameContext) {
         let now = scene.instant;
         self.all.retain(|held| {
             held.notice.severity != Severity::Info
-                || held.since.is_none_or(|since| now.saturating_duration_since(since) < PASSING)
+                || held.since.is_none_or(|since| now.saturating_duration_since(since) < INFO_DURATION)
         });
-        let hidden = self.all.len().saturating_sub(SHOWN);
+        let hidden = self.all.len().saturating_sub(MAX_SHOWN);
         for held in self.all.iter_mut().skip(hidden) {
             let since = *held.since.get_or_insert(now);
             if held.notice.severity == Severity::Info {
-                scene.changes_in(PASSING.saturating_sub(now.saturating_duration_since(since)));
+                scene.redraw_in(INFO_DURATION.saturating_sub(now.saturating_duration_since(since)));
             }
         }
     }
 
     /// The total height of the visible notices in a window of this width; 0 if there are none.
     pub(crate) fn height(&self, ui: &Ui, width: f32) -> f32 {
-        let hidden = self.all.len().saturating_sub(SHOWN);
+        let hidden = self.all.len().saturating_sub(MAX_SHOWN);
         self.all.iter().skip(hidden).map(|held| held.height(ui, width)).sum()
     }
 
     /// Draws the notices in the whole of `ui`.
     pub(crate) fn show(&self, ui: &mut Ui, scene: &mut FrameContext) {
         let place = ui.max_rect();
-        let hidden = self.all.len().saturating_sub(SHOWN);
+        let hidden = self.all.len().saturating_sub(MAX_SHOWN);
         let mut top = place.top();
         for held in self.all.iter().skip(hidden) {
             let height = held.height(ui, place.width());
@@ -157,14 +158,14 @@ impl Notices {
     }
 }
 
-impl Held {
+impl StoredNotice {
     /// Whether the notice stays until the operator acknowledges it.
-    fn has_to_be_read(&self) -> bool {
+    fn stays_until_dismissed(&self) -> bool {
         matches!(self.notice.remedy, Some((_, Action::AcknowledgeWarning { .. })))
     }
 
     fn sentence(&self) -> String {
-        let whose = self.whose.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+        let whose = self.profile_name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
         let times = if self.times > 1 { format!(" ({} times)", self.times) } else { String::new() };
         format!("{}{times}", visible(&format!("{whose}{}", self.notice.reason)))
     }
@@ -172,7 +173,7 @@ impl Held {
     /// The button of a remedy, in a window of this width. It may name a long host.
     fn press<'a>(&self, words: &'a str, width: f32) -> Button<'a> {
         let salt = Id::unique(("remedy", self.number));
-        Button::new(words).look(ButtonStyle::Outlined).salt(salt).widest(width * 0.45)
+        Button::new(words).style(ButtonStyle::Outlined).salt(salt).widest(width * 0.45)
     }
 
     /// The width of the notice's buttons.
@@ -211,7 +212,7 @@ impl Held {
         ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(live));
         let dismiss = Button::icon_only(icons::CLOSE, "Dismiss").salt(Id::unique(("dismiss", self.number)));
         let mut right = rect.right() - 8.0 - dismiss.width(ui);
-        if !self.has_to_be_read() && dismiss.at(ui, pos2(right, middle)).clicked() {
+        if !self.stays_until_dismissed() && dismiss.at(ui, pos2(right, middle)).clicked() {
             scene.request(UiRequest::Dismiss(self.number));
         }
         if let Some((words, action)) = &self.notice.remedy {

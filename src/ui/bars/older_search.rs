@@ -22,7 +22,7 @@ impl ProfileTab {
     fn can_search_older(&self) -> bool {
         let OlderSearch { percent, end, .. } = &self.older;
         let is_searched = matches!(end, Some(SearchEnd::Complete | SearchEnd::TooMany));
-        let some_are_older = self.activities.known() > self.activities.len() || self.activities.has_cut_texts();
+        let some_are_older = self.activities.total_rows() > self.activities.len() || self.activities.has_cut_texts();
         !self.is_all() && self.view.is_filtered() && some_are_older && percent.is_none() && !is_searched
     }
 
@@ -35,13 +35,13 @@ impl ProfileTab {
         let number = self.older.number.wrapping_add(1);
         self.older = OlderSearch {
             number,
-            wanted: Some((filter.clone(), status_filter)),
+            filters: Some((filter.clone(), status_filter)),
             percent: Some(0),
             ..OlderSearch::default()
         };
         // A truncated text may belong to any row.
         let all = self.activities.has_cut_texts();
-        let before = if all { Seq::FIRST_UNKEPT } else { self.activities.older_than() };
+        let before = if all { Seq::FIRST_UNPERSISTED } else { self.activities.older_than() };
         Some(Action::SearchOlder { profile: self.profile.id, search: number, filter, status_filter, before })
     }
 
@@ -51,19 +51,19 @@ impl ProfileTab {
     }
 
     /// Cancels the search if the filter has changed, and drops the rows that it found.
-    pub(crate) fn follow_search(&mut self) -> Option<Action> {
-        let (filter, status_filter) = self.older.wanted.as_ref()?;
+    pub(crate) fn update_search(&mut self) -> Option<Action> {
+        let (filter, status_filter) = self.older.filters.as_ref()?;
         if filter == self.view.filter() && *status_filter == self.view.status_filter() {
             return None;
         }
         let cancel = self.cancel_search();
         self.older = OlderSearch { number: self.older.number, ..OlderSearch::default() };
-        self.activities.let_go_of_found();
+        self.activities.release_found();
         cancel
     }
 
     /// Adds the rows that the search found.
-    pub(crate) fn found(
+    pub(crate) fn add_found(
         &mut self,
         search: u32,
         rows: &[(ActivityKey, Vec<Entry>)],
@@ -82,7 +82,7 @@ impl ProfileTab {
     }
 
     /// The search's text in the status bar.
-    pub(crate) fn words_of_search(&self) -> Option<String> {
+    pub(crate) fn search_text(&self) -> Option<String> {
         let OlderSearch { percent, found, end, .. } = &self.older;
         match (percent, end) {
             (Some(_), _) => Some("searching older…".to_owned()),

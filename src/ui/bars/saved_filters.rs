@@ -5,7 +5,7 @@ use egui::{Id, Key, Popup, PopupCloseBehavior, Pos2, RectAlign, Ui, pos2, vec2};
 use crate::protocol::visible;
 use crate::settings::SavedFilter;
 use crate::ui::frame::commands::Command;
-use crate::ui::frame::dialog_frame::{InitialFocus, buttons_unless, mistake, paragraph};
+use crate::ui::frame::dialog_frame::{InitialFocus, buttons_unless, paragraph, show_error};
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::text::cut;
 use crate::ui::theme::TextRole;
@@ -14,9 +14,9 @@ use crate::ui::widgets::text_field::Field;
 use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
 /// The maximum length of a name, in characters.
-const LONGEST: usize = 60;
+const MAX_NAME_LENGTH: usize = 60;
 /// The maximum number of saved filters: more than fit into a menu.
-pub(crate) const MOST: usize = 30;
+pub(crate) const MAX_FILTERS: usize = 30;
 /// The width of the menu.
 const WIDTH: f32 = 280.0;
 
@@ -46,7 +46,7 @@ pub(crate) fn menu(ui: &mut Ui, at: Pos2, saved: &[SavedFilter], scene: &mut Fra
                     widgets::label(ui, text, "no saved filters", words);
                 }
                 let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
-                let save = Button::new("Save filter…").icon(icons::ADD).look(ButtonStyle::MenuItem);
+                let save = Button::new("Save filter…").icon(icons::ADD).style(ButtonStyle::MenuItem);
                 if save.within(ui, rect).clicked() {
                     scene.request(UiRequest::Run(Command::SaveFilter));
                 }
@@ -61,17 +61,17 @@ fn entry(ui: &mut Ui, index: usize, filter: &SavedFilter, scene: &mut FrameConte
     let (name, what) = (visible(&filter.name), visible(&filter.look.filter));
     let shown = cut(&what, 28);
     let accessible = format!("Show {name}");
-    let press = Button::new(&name).name(&accessible).look(ButtonStyle::MenuItem).salt(Id::unique(("saved", index)));
+    let press = Button::new(&name).name(&accessible).style(ButtonStyle::MenuItem).salt(Id::unique(("saved", index)));
     let is_cut = shown.len() < what.len();
     let press = press.trailing(shown.into_owned()).within(ui, rect.with_max_x(rect.right() - 28.0));
     let press = if is_cut { press.on_hover_text(&*what) } else { press };
     if press.clicked() {
-        scene.request(UiRequest::ShowSaved(index));
+        scene.request(UiRequest::ApplySavedFilter(index));
     }
     let forget = format!("Forget {name}");
     let press = Button::icon_only(icons::CLOSE, &forget).icon_size(14.0).salt(Id::unique(("forget", index)));
     if press.at(ui, pos2(rect.right() - 26.0, rect.center().y)).clicked() {
-        scene.request(UiRequest::ForgetSaved(index));
+        scene.request(UiRequest::DeleteSavedFilter(index));
     }
 }
 
@@ -96,27 +96,31 @@ impl SaveFilterForm {
     }
 
     /// Why the filter can't be saved.
-    fn wrong(&self) -> Option<Wrong> {
+    fn error(&self) -> Option<NameError> {
         match self.name().chars().count() {
-            0 => Some(Wrong::NoName),
-            1..=LONGEST if self.saved.len() < MOST || self.saved.iter().any(|name| name == self.name()) => None,
-            1..=LONGEST => Some(Wrong::TooMany),
-            _ => Some(Wrong::LongName),
+            0 => Some(NameError::Empty),
+            1..=MAX_NAME_LENGTH
+                if self.saved.len() < MAX_FILTERS || self.saved.iter().any(|name| name == self.name()) =>
+            {
+                None
+            }
+            1..=MAX_NAME_LENGTH => Some(NameError::TooMany),
+            _ => Some(NameError::TooLong),
         }
     }
 }
 
 /// Why a filter can't be saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-enum Wrong {
+enum NameError {
     /// The name is empty.
     #[error("Enter a name.")]
-    NoName,
+    Empty,
     /// The name is too long for a menu.
-    #[error("The name is longer than {} characters. Enter a shorter one.", LONGEST)]
-    LongName,
+    #[error("The name is longer than {} characters. Enter a shorter one.", MAX_NAME_LENGTH)]
+    TooLong,
     /// The maximum number of filters is saved already.
-    #[error("There are {} saved filters. Remove one first, or enter the name of the one to replace.", MOST)]
+    #[error("There are {} saved filters. Remove one first, or enter the name of the one to replace.", MAX_FILTERS)]
     TooMany,
 }
 
@@ -129,9 +133,9 @@ pub(crate) fn show(ui: &mut Ui, naming: &mut SaveFilterForm, fresh: bool, scene:
     };
     paragraph(ui, &format!("{what}, with the columns and the sort as they are now. One of the same name is replaced."));
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
-    let pointed_out = naming.wrong().filter(|wrong| *wrong != Wrong::NoName).map(|wrong| wrong.to_string());
+    let pointed_out = naming.error().filter(|wrong| *wrong != NameError::Empty).map(|wrong| wrong.to_string());
     let id = Id::unique("filter name");
-    let field = Field { hint: "Failed today", wrong: pointed_out.is_some(), ..Field::new(id, "Name") };
+    let field = Field { hint: "Failed today", has_error: pointed_out.is_some(), ..Field::new(id, "Name") };
     let response = field.show(ui, rect, &mut naming.name);
     if fresh {
         response.request_focus();
@@ -139,9 +143,9 @@ pub(crate) fn show(ui: &mut Ui, naming: &mut SaveFilterForm, fresh: bool, scene:
     let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     ui.add_space(8.0);
     if let Some(wrong) = pointed_out {
-        mistake(ui, &wrong);
+        show_error(ui, &wrong);
     }
-    let why_not = naming.wrong().map(|wrong| wrong.to_string());
+    let why_not = naming.error().map(|wrong| wrong.to_string());
     let pressed = buttons_unless(ui, why_not.as_deref(), "Save filter", "Cancel", InitialFocus::None, scene);
     if (pressed || entered) && why_not.is_none() {
         scene.request(UiRequest::SaveFilter(naming.name().to_owned()));

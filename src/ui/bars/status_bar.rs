@@ -43,14 +43,14 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: Option<&ProfileTab>, journal: Optio
 
 fn words(profile_tab: &ProfileTab, journal: Option<u64>, narrow: bool, count: impl Fn(usize) -> String) -> String {
     let activities = profile_tab.activities.len();
-    let known = profile_tab.activities.known();
+    let known = profile_tab.activities.total_rows();
     let noun = plural(known as u64, "activity");
     let mut parts = vec![if known > activities {
         format!("{} newest of {} {noun}", count(activities), count(known))
     } else {
         format!("{} {noun}", count(activities))
     }];
-    parts.extend(profile_tab.words_of_search());
+    parts.extend(profile_tab.search_text());
     if let Some(size) = journal {
         parts.push(format!("journal {}", bytes(size)));
     }
@@ -98,7 +98,7 @@ fn note(ui: &mut Ui, rect: Rect, profile_tab: Option<&ProfileTab>, middle: f32, 
 /// Draws what is known to be complete, as a button that opens the full report. Returns its left edge.
 fn complete(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, middle: f32, scene: &mut FrameContext) -> f32 {
     let palette = Palette::of(ui.style());
-    let told = profile_tab.completeness.tell(profile_tab.is_live(), scene);
+    let told = profile_tab.completeness.summary(profile_tab.is_live(), scene);
     let (icon, hue) = self::mark(&told, palette);
     let press = Button::new(&told.words).coloured_icon(icon, hue).icon_size(14.0).face(TextRole::Caption).height(20.0);
     let press = press.salt(Id::unique("completeness"));
@@ -111,6 +111,6 @@ fn complete(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, middle: f32, scen
 }
 
 /// The icon and the colour of a completeness summary.
-pub(crate) fn mark(told: &CompletenessSummary, palette: &Palette) -> (icons::Icon, egui::Color32) {
-    if told.warns { (icons::GAP, palette.gap) } else { (icons::COMPLETENESS, palette.muted) }
+pub(crate) fn mark(summary: &CompletenessSummary, palette: &Palette) -> (icons::Icon, egui::Color32) {
+    if summary.warns { (icons::GAP, palette.gap) } else { (icons::COMPLETENESS, palette.muted) }
 }

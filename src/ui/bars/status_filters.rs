@@ -38,7 +38,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameConte
         // The id depends on the chip and not on its count, otherwise each message would take the focus away.
         press = press.salt(egui::Id::unique(("chip", status_filter.word())));
         if on {
-            press = press.look(ButtonStyle::Chosen);
+            press = press.style(ButtonStyle::Chosen);
         }
         let response = press.at(ui, pos2(x, rect.center().y));
         if response.clicked() {
@@ -70,7 +70,7 @@ fn throughput(ui: &Ui, bar: Rect, left: f32, profile_tab: &ProfileTab, scene: &m
     } else if minutes.iter().any(|&count| count > 0) {
         // Even if nothing arrives, the bars move on with each minute.
         let left = u64::try_from(60_000_000 - into).unwrap_or(60_000_000);
-        scene.changes_in(Duration::from_micros(left) + Duration::from_millis(1));
+        scene.redraw_in(Duration::from_micros(left) + Duration::from_millis(1));
     }
     let name = format!("{} in the last minute", counted(last, "message"));
     let response = ui.interact(whole, ui.make_persistent_id("throughput"), Sense::hover());
@@ -113,7 +113,7 @@ mod tests {
     use crate::ui::view_state::insight::last_minute;
 
     #[test]
-    fn the_rate_does_not_drop_to_nothing_at_the_full_minute() {
+    fn the_rate_does_not_drop_to_zero_at_the_full_minute() {
         let at = |seconds: i64| Timestamp(seconds * 1_000_000);
         assert_eq!(last_minute(&[0, 60, 0], at(0)), 60);
         assert_eq!(last_minute(&[0, 60, 20], at(30)), 50);

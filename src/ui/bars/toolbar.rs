@@ -33,7 +33,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, saved: &[SavedFilt
         .name(&newer_name)
         .salt(Id::unique("newer"))
         .icon(icons::ARROW_UP)
-        .look(ButtonStyle::Outlined);
+        .style(ButtonStyle::Outlined);
     let new_width = if newer > 0 { new.width(ui) + 12.0 } else { 0.0 };
     let room = rect.width() - 2.0 * theme::EDGE - tools_width - new_width - 12.0 - SAVED;
     let width = if scene.narrow { room } else { room.min(488.0) };
@@ -60,8 +60,8 @@ fn filter(ui: &mut Ui, rect: Rect, profile_tab: &mut ProfileTab, scene: &FrameCo
     let field = Field {
         hint: "Filter …",
         margins: (31.0, 8.0 + key_width.max(clear_width)),
-        wrong: profile_tab.filter_error.is_some(),
-        wrong_part: profile_tab.filter_error.as_ref().map(|error| error.range.clone()),
+        has_error: profile_tab.filter_error.is_some(),
+        error_range: profile_tab.filter_error.as_ref().map(|error| error.range.clone()),
         ..Field::new(filter_id(), "Filter")
     };
     let mut response = field.show(ui, rect, &mut profile_tab.filter);
@@ -70,10 +70,10 @@ fn filter(ui: &mut Ui, rect: Rect, profile_tab: &mut ProfileTab, scene: &FrameCo
     }
     widgets::icon(ui, pos2(rect.left() + 17.0, rect.center().y), icons::SEARCH, 16.0, palette.secondary);
     if response.changed() {
-        profile_tab.read_filter();
+        profile_tab.parse_filter();
     }
     if let Some(error) = &profile_tab.filter_error {
-        mistake(ui, rect, &response, error);
+        show_filter_error(ui, rect, &response, error);
     }
     // Enter moves the focus to the filtered rows.
     if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
@@ -99,7 +99,7 @@ const LANGUAGE: &str = "Words that must all be found, \"phrases\", -left-out, st
                         label:deploy, context:invoices, message:owner, source:enquiry, since:10m, took:>2s, /expression/";
 
 /// Draws a filter error under the field, and reports it to screen readers as the field's description.
-fn mistake(ui: &Ui, field: Rect, response: &egui::Response, error: &FilterError) {
+fn show_filter_error(ui: &Ui, field: Rect, response: &egui::Response, error: &FilterError) {
     let palette = Palette::of(ui.style());
     let sentence = error.problem.to_string();
     ui.ctx().accesskit_node_builder(response.id, |node| {
@@ -128,7 +128,7 @@ struct Tools {
     follows: bool,
     narrow: bool,
     /// Why nothing can be requested in this tab, as a sentence.
-    asks_not: Option<&'static str>,
+    why_no_requests: Option<&'static str>,
 }
 
 impl Tools {
@@ -138,7 +138,9 @@ impl Tools {
             waiting: profile_tab.view.waiting(&profile_tab.activities),
             follows: profile_tab.table.follows() && profile_tab.view.sort().is_none(),
             narrow,
-            asks_not: Command::RequestData.why_not(Some(profile_tab)).or(Command::Track.why_not(Some(profile_tab))),
+            why_no_requests: Command::RequestData
+                .why_not(Some(profile_tab))
+                .or(Command::Track.why_not(Some(profile_tab))),
         }
     }
 
@@ -174,7 +176,7 @@ impl Tools {
     }
 
     /// The buttons for requests; `None` in the narrow window, where the menu has them.
-    fn asks(&self) -> Option<[(Button<'static>, Command); 2]> {
+    fn request_buttons(&self) -> Option<[(Button<'static>, Command); 2]> {
         (!self.narrow).then(|| {
             [
                 (Button::new("Request data…").icon(icons::REQUEST), Command::RequestData),
@@ -189,8 +191,9 @@ impl Tools {
 
     fn width(&self, ui: &Ui) -> f32 {
         let waiting = self.waiting().map_or(0.0, |words| widgets::width(ui, &words, TextRole::Small) + 8.0);
-        let asks =
-            self.asks().map_or(0.0, |asks| asks.iter().map(|(press, _)| press.width(ui) + 8.0).sum::<f32>() + 17.0);
+        let asks = self
+            .request_buttons()
+            .map_or(0.0, |asks| asks.iter().map(|(press, _)| press.width(ui) + 8.0).sum::<f32>() + 17.0);
         let (columns, export) = (self.columns().width(ui), self.export().width(ui));
         waiting + asks + self.pause().width(ui) + self.follow().width(ui) + columns + export + 24.0
     }
@@ -203,9 +206,9 @@ impl Tools {
             widgets::label(ui, text, "waiting", &format!("{} waiting", self.waiting));
             x = text.right() + 8.0;
         }
-        if let Some(asks) = self.asks() {
+        if let Some(asks) = self.request_buttons() {
             for (press, command) in asks {
-                let response = press.why_not(self.asks_not).at(ui, pos2(x, at.y));
+                let response = press.why_not(self.why_no_requests).at(ui, pos2(x, at.y));
                 x = response.rect.right() + 8.0;
                 if response.clicked() {
                     scene.request(UiRequest::Run(command));

@@ -20,11 +20,11 @@ use crate::ui::widgets::Button;
 use crate::ui::widgets::icons::{self, Mark};
 
 /// A shorter silence is never reported, however unusual.
-const LEAST_SILENCE: Duration = Duration::from_mins(1);
+const MIN_SILENCE: Duration = Duration::from_mins(1);
 /// The minimum width of the active tab.
-const LEAST_TAB: f32 = 120.0;
+const MIN_TAB_WIDTH: f32 = 120.0;
 /// The most characters of a profile's name in a tab.
-const LONGEST: usize = 32;
+const MAX_NAME_LENGTH: usize = 32;
 
 /// What the bar shows.
 pub(crate) struct TopBar<'a> {
@@ -61,10 +61,11 @@ pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut FrameContext) {
     let front = bar.front.and_then(|front| bar.profile_tabs.get(front));
     // The right side is measured first: tabs use the rest.
     let words = match front {
-        Some(profile_tab) if profile_tab.is_all() => how_many_live(bar.profile_tabs),
+        Some(profile_tab) if profile_tab.is_all() => live_count(bar.profile_tabs),
         _ => state_words(front.and_then(|profile_tab| profile_tab.status.connection.as_ref()), scene),
     };
-    let tab = front.map_or(0.0, |profile_tab| tab_width(ui, profile_tab).min(LEAST_TAB)) + behind_tabs(ui, bar);
+    let tab =
+        front.map_or(0.0, |profile_tab| tab_width(ui, profile_tab).min(MIN_TAB_WIDTH)) + width_after_tabs(ui, bar);
     let state = TopBarRight::measure(ui, front, words, rect.width() - tab - 16.0, scene);
     let room = rect.right() - state.width - 16.0;
     tabs(ui, rect, room, bar, scene);
@@ -73,7 +74,7 @@ pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut FrameContext) {
 }
 
 /// The width of the buttons after the tabs, including the one for tabs that don't fit.
-fn behind_tabs(ui: &Ui, bar: &TopBar<'_>) -> f32 {
+fn width_after_tabs(ui: &Ui, bar: &TopBar<'_>) -> f32 {
     let more = if bar.profile_tabs.len() > 1 { more_button(bar.profile_tabs.len()).width(ui) + 8.0 } else { 0.0 };
     more + if bar.adding { 130.0 } else { 40.0 }
 }
@@ -88,7 +89,7 @@ fn more_button(count: usize) -> Button<'static> {
 }
 
 /// The number of live profiles among all, in words.
-fn how_many_live(profile_tabs: &[ProfileTab]) -> String {
+fn live_count(profile_tabs: &[ProfileTab]) -> String {
     let profiles = || profile_tabs.iter().filter(|profile_tab| !profile_tab.is_all());
     format!("{} of {} live", profiles().filter(|profile_tab| profile_tab.is_live()).count(), profiles().count())
 }
@@ -97,13 +98,13 @@ fn how_many_live(profile_tabs: &[ProfileTab]) -> String {
 fn quiet(profile_tab: &ProfileTab, scene: &mut FrameContext) -> Option<String> {
     let (usual, message) =
         (profile_tab.status.health.p95_pause?, profile_tab.last_message().filter(|_| profile_tab.is_live())?);
-    let (age, unusual) = (scene.instant.saturating_duration_since(message), usual.max(LEAST_SILENCE));
+    let (age, unusual) = (scene.instant.saturating_duration_since(message), usual.max(MIN_SILENCE));
     if age < unusual {
-        scene.changes_in(unusual.saturating_sub(age));
+        scene.redraw_in(unusual.saturating_sub(age));
         return None;
     }
     let minute = Duration::from_mins(1);
-    scene.changes_in(minute.saturating_sub(Duration::from_secs(age.as_secs() % 60)));
+    scene.redraw_in(minute.saturating_sub(Duration::from_secs(age.as_secs() % 60)));
     Some(format!("Quiet for {}", until(age.max(minute))))
 }
 
@@ -125,14 +126,14 @@ fn signs_of_life(profile_tab: &ProfileTab, scene: &FrameContext) -> String {
 }
 
 /// Draws the tabs, the menu of those that don't fit, and the button after them.
-fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut FrameContext) {
+fn tabs(ui: &mut Ui, rect: Rect, space: f32, bar: &TopBar<'_>, scene: &mut FrameContext) {
     let widths: Vec<f32> = bar.profile_tabs.iter().map(|profile_tab| tab_width(ui, profile_tab)).collect();
-    let end = room - if bar.adding { 130.0 } else { 40.0 };
+    let end = space - if bar.adding { 130.0 } else { 40.0 };
     let all = rect.left() + widths.iter().sum::<f32>() <= end;
     // Keep space for the menu if not all tabs fit.
     let end = if all { end } else { end - more_button(bar.profile_tabs.len()).width(ui) - 8.0 };
     // The active tab is always drawn: keep space for it while drawing those before it.
-    let least = if all { f32::INFINITY } else { (end - rect.left()).max(LEAST_TAB) };
+    let least = if all { f32::INFINITY } else { (end - rect.left()).max(MIN_TAB_WIDTH) };
     let mut kept = bar.front.and_then(|front| widths.get(front)).map_or(0.0, |width| width.min(least));
     let mut x = rect.left();
     let mut hidden = Vec::new();
@@ -146,7 +147,7 @@ fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut FrameC
             continue;
         }
         let tab = Rect::from_min_size(pos2(x, rect.top()), vec2(width, rect.height()));
-        one_tab(ui, tab, profile_tab, active, scene);
+        draw_tab(ui, tab, profile_tab, active, scene);
         x += width;
     }
     if !hidden.is_empty() {
@@ -155,14 +156,14 @@ fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut FrameC
         popup(ui, &button, |ui| {
             for profile_tab in &hidden {
                 let name = tab_name(profile_tab);
-                if item(ui, Button::new(&cut(drawn_name(&name), LONGEST)).name(&name).icon(icons::PROFILE)) {
+                if item(ui, Button::new(&cut(drawn_name(&name), MAX_NAME_LENGTH)).name(&name).icon(icons::PROFILE)) {
                     scene.request(UiRequest::Show(profile_tab.profile.id));
                 }
             }
         });
     }
     if bar.adding {
-        x = new_tab(ui, pos2(x, rect.top()), rect.height(), bar, scene);
+        x = draw_new_tab(ui, pos2(x, rect.top()), rect.height(), bar, scene);
     }
     let add = Button::icon_only(icons::ADD, "Add profile").icon_size(18.0);
     if add.at(ui, pos2(x + 5.0, rect.center().y)).clicked() {
@@ -171,15 +172,15 @@ fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut FrameC
 }
 
 /// The texts after an inactive tab's name: the number of new rows and of failures.
-fn unseen(profile_tab: &ProfileTab) -> (Option<String>, Option<String>) {
-    let UnreadCounts { new, failed } = profile_tab.unseen;
+fn unread_texts(profile_tab: &ProfileTab) -> (Option<String>, Option<String>) {
+    let UnreadCounts { new, failed } = profile_tab.unread;
     let some = |count: usize| (count > 0).then_some(count);
     (some(new).map(|new| format!("{new} new")), some(failed).map(|failed| failed.to_string()))
 }
 
 fn tab_width(ui: &Ui, profile_tab: &ProfileTab) -> f32 {
-    let name = widgets::width(ui, &cut(drawn_name(&tab_name(profile_tab)), LONGEST), TextRole::Strong);
-    let (new, failed) = unseen(profile_tab);
+    let name = widgets::width(ui, &cut(drawn_name(&tab_name(profile_tab)), MAX_NAME_LENGTH), TextRole::Strong);
+    let (new, failed) = unread_texts(profile_tab);
     let new = new.map_or(0.0, |new| widgets::width(ui, &new, TextRole::Caption) - 15.0);
     let failed = failed.map_or(0.0, |failed| widgets::width(ui, &failed, TextRole::Caption) + 26.0);
     let state = profile_tab.status.connection.as_ref().unwrap_or(&ConnectionState::SignedOut);
@@ -187,7 +188,7 @@ fn tab_width(ui: &Ui, profile_tab: &ProfileTab) -> f32 {
     12.0 + mark + 8.0 + name + 36.0 + new.max(-8.0) + failed
 }
 
-fn one_tab(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, active: bool, scene: &mut FrameContext) {
+fn draw_tab(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, active: bool, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let name = tab_name(profile_tab);
     let response = tab_base(ui, rect, &name, active, ("tab", profile_tab.profile.id));
@@ -198,15 +199,15 @@ fn one_tab(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, active: bool, scen
     // The arrow of the menu follows the name of the active tab.
     let room = if active && !profile_tab.is_all() { rect.right() - 30.0 - x - 8.0 } else { f32::INFINITY };
     let drawn = drawn_name(&name);
-    let words = widgets::line(ui, &cut(drawn, LONGEST), face, ink, room);
-    let is_short = words.elided || drawn.chars().count() > LONGEST;
+    let words = widgets::line(ui, &cut(drawn, MAX_NAME_LENGTH), face, ink, room);
+    let is_short = words.elided || drawn.chars().count() > MAX_NAME_LENGTH;
     let words = widgets::paint_line(ui, pos2(x + 8.0, middle), &words);
     let response = if is_short { response.on_hover_text(drawn) } else { response };
     if active && !profile_tab.is_all() {
         widgets::icon(ui, pos2(rect.right() - 20.0, middle), icons::EXPAND_MORE, 16.0, palette.secondary);
         popup(ui, &response, |ui| profile_items(ui, profile_tab, scene, true));
     } else {
-        let (new, failed) = unseen(profile_tab);
+        let (new, failed) = unread_texts(profile_tab);
         let mut x = words.right();
         if let Some(new) = &new {
             x = widgets::text(ui, pos2(x + 8.0, middle), new, TextRole::Caption, palette.muted, f32::INFINITY).right();
@@ -227,7 +228,7 @@ fn one_tab(ui: &mut Ui, rect: Rect, profile_tab: &ProfileTab, active: bool, scen
 }
 
 /// Draws the tab of the form for a new profile. Returns its right end.
-fn new_tab(ui: &mut Ui, at: Pos2, height: f32, bar: &TopBar<'_>, scene: &mut FrameContext) -> f32 {
+fn draw_new_tab(ui: &mut Ui, at: Pos2, height: f32, bar: &TopBar<'_>, scene: &mut FrameContext) -> f32 {
     let palette = Palette::of(ui.style());
     let active = bar.front.is_none();
     let width = widgets::width(ui, "New profile", TextRole::Strong) + 24.0;
@@ -300,7 +301,7 @@ struct TopBarRight {
     expires: Option<String>,
     quiet: Option<String>,
     /// Whether there is space for the words before the token's expiry.
-    leads: bool,
+    has_prefix: bool,
     width: f32,
 }
 
@@ -318,20 +319,20 @@ impl TopBarRight {
             let left = end.since(scene.now);
             if left.is_zero() {
                 // Do not report expiry if only this computer's clock says so: the server's time is not known.
-                return scene.reference.is_told.then(|| "Token has expired".to_owned());
+                return scene.reference.is_server_time_known.then(|| "Token has expired".to_owned());
             }
             scene.counts(left);
             Some(format!("Token expires in {}", until(left)))
         });
         let quiet = profile_tab.and_then(|profile_tab| quiet(profile_tab, scene));
-        let mut right = Self { words, round_trip, expires, quiet, leads: true, width: 0.0 };
+        let mut right = Self { words, round_trip, expires, quiet, has_prefix: true, width: 0.0 };
         right.width = right.needs(ui, profile_tab);
         if right.width > room {
             right.quiet = None;
             right.width = right.needs(ui, profile_tab);
         }
         if right.width > room {
-            right.leads = false;
+            right.has_prefix = false;
             right.width = right.needs(ui, profile_tab);
         }
         right
@@ -403,7 +404,7 @@ impl TopBarRight {
     /// Splits the sentence into the words before the time, and the time.
     fn split_expiry<'a>(&self, words: &'a str) -> (&'a str, &'a str) {
         let (lead, rest) = words.split_at(words.find(" in ").map_or(0, |at| at + 4));
-        (if self.leads { lead } else { lead.strip_prefix("Token expires ").unwrap_or(lead) }, rest)
+        (if self.has_prefix { lead } else { lead.strip_prefix("Token expires ").unwrap_or(lead) }, rest)
     }
 }
 
@@ -452,7 +453,7 @@ fn profile_items(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameContext
     }
     if whole {
         line(ui);
-        entry(ui, Command::ForgetActivity, Some(profile_tab), scene);
+        entry(ui, Command::ClearHistory, Some(profile_tab), scene);
         entry(ui, Command::RemoveProfile, Some(profile_tab), scene);
     }
 }

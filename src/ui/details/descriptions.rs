@@ -13,10 +13,10 @@ use crate::ui::theme::palette::Palette;
 use crate::ui::widgets::icons::{self, Icon};
 
 /// The maximum length of a message's text in the timeline; its JSON has the full text.
-const LONGEST: usize = 300;
+const MAX_LENGTH: usize = 300;
 
 /// One line of the timeline.
-pub(crate) struct Told {
+pub(crate) struct StatusText {
     pub icon: Icon,
     pub hue: Color32,
     pub words: String,
@@ -25,15 +25,15 @@ pub(crate) struct Told {
 }
 
 /// Describes an entry.
-pub(crate) fn tell(entry: &Entry, palette: &Palette) -> Told {
+pub(crate) fn describe(entry: &Entry, palette: &Palette) -> StatusText {
     let (status, words) = match &entry.fact {
-        Fact::Heard(message) => heard(message),
+        Fact::Received(message) => describe_message(message),
         Fact::Repeated(_) => (None, "Sent again, with a link that this monitor has requested before".to_owned()),
         Fact::Unreadable { reason, size } if reason.is_lost() => (Some(Status::Unrecognised), reason.describe(*size)),
         Fact::Unreadable { reason, size } => {
             (Some(Status::Unrecognised), format!("{} that could not be read: {reason}", bytes(*size)))
         }
-        Fact::Enquired(StatusCheck::Known { status, text }) => {
+        Fact::StatusChecked(StatusCheck::Known { status, text }) => {
             let status = status_of(*status);
             let words = match text {
                 Some(text) => format!("The server answered: {}. {text}", status.word()),
@@ -41,10 +41,10 @@ pub(crate) fn tell(entry: &Entry, palette: &Palette) -> Told {
             };
             (Some(status), words)
         }
-        Fact::Enquired(StatusCheck::Unknown) => {
+        Fact::StatusChecked(StatusCheck::Unknown) => {
             (Some(Status::Unknown), "The server does not know this command".to_owned())
         }
-        Fact::Done(deed) => return done(deed, palette),
+        Fact::Local(deed) => return describe_local(deed, palette),
         Fact::Gap(gap) => (Some(Status::Gap), missing(gap).to_owned()),
     };
     let (icon, hue) = match status {
@@ -53,19 +53,19 @@ pub(crate) fn tell(entry: &Entry, palette: &Palette) -> Told {
         Some(status) => icons::status(status, palette),
         None => (icons::SENT, palette.muted),
     };
-    Told { icon, hue, words: visible(&cut(&words, LONGEST)).into_owned(), source: Evidence::of(&entry.fact) }
+    StatusText { icon, hue, words: visible(&cut(&words, MAX_LENGTH)).into_owned(), source: Evidence::of(&entry.fact) }
 }
 
 /// The full text of a message from the server, if it has one.
-pub(crate) fn whole(entry: &Entry) -> Option<String> {
+pub(crate) fn full_text(entry: &Entry) -> Option<String> {
     match &entry.fact {
-        Fact::Heard(Message::Command(report)) => report.body.text().map(str::to_owned),
-        Fact::Heard(Message::Data(report)) => match &report.delivery {
+        Fact::Received(Message::Command(report)) => report.body.text().map(str::to_owned),
+        Fact::Received(Message::Data(report)) => match &report.delivery {
             DataBody::Text(text) | DataBody::Inline { text, .. } => Some(text.clone()),
             DataBody::Other { body, .. } => body.text().map(str::to_owned),
             DataBody::Link(_) | DataBody::StreamToken(_) => None,
         },
-        Fact::Heard(Message::Unrecognised(_)) => Some(entry.raw.to_string()),
+        Fact::Received(Message::Unrecognised(_)) => Some(entry.raw.to_string()),
         _ => None,
     }
 }
@@ -73,8 +73,8 @@ pub(crate) fn whole(entry: &Entry) -> Option<String> {
 /// The final outcome in an entry, and its source.
 fn outcome(entry: &Entry) -> Option<(Evidence, CommandStatus)> {
     let told = match &entry.fact {
-        Fact::Heard(Message::Command(report)) => (Evidence::Socket, report.status),
-        Fact::Enquired(StatusCheck::Known { status, .. }) => (Evidence::Enquiry, *status),
+        Fact::Received(Message::Command(report)) => (Evidence::Socket, report.status),
+        Fact::StatusChecked(StatusCheck::Known { status, .. }) => (Evidence::StatusCheck, *status),
         _ => return None,
     };
     matches!(told.1, CommandStatus::Succeeded | CommandStatus::Failed).then_some(told)
@@ -84,7 +84,7 @@ fn outcome(entry: &Entry) -> Option<(Evidence, CommandStatus)> {
 pub(crate) fn contradiction(entries: &[Entry], scene: &FrameContext) -> Option<String> {
     let said = |entry: &Entry| {
         let (source, status) = outcome(entry)?;
-        let who = if source == Evidence::Enquiry { "the server answered" } else { "the socket said" };
+        let who = if source == Evidence::StatusCheck { "the server answered" } else { "the socket said" };
         let at = clock_time(entry.at, scene.now, &scene.zone);
         Some((status, format!("{who} {} at {at}", status_of(status).word())))
     };
@@ -114,20 +114,20 @@ fn status_of(status: CommandStatus) -> Status {
     }
 }
 
-fn heard(message: &Message) -> (Option<Status>, String) {
+fn describe_message(message: &Message) -> (Option<Status>, String) {
     match message {
         Message::Command(report) => {
             let status = status_of(report.status);
             let words = match report.body.text().map(str::trim).filter(|text| !text.is_empty()) {
                 // Truncate before copying: the text may have a megabyte, and this runs in each frame.
-                Some(text) => cut(text, LONGEST).into_owned(),
+                Some(text) => cut(text, MAX_LENGTH).into_owned(),
                 None => status.word().into_owned(),
             };
             (Some(status), words)
         }
         Message::Data(report) => match &report.delivery {
             DataBody::Text(text) if text.trim().is_empty() => (Some(Status::Preparing), "Preparing".to_owned()),
-            DataBody::Text(text) => (Some(Status::Preparing), cut(text, LONGEST).into_owned()),
+            DataBody::Text(text) => (Some(Status::Preparing), cut(text, MAX_LENGTH).into_owned()),
             DataBody::Inline { size, .. } => (Some(Status::Inline), format!("{} in the message", bytes(*size as u64))),
             DataBody::Link(_) => (Some(Status::Ready), "Single-use link received".to_owned()),
             DataBody::StreamToken(_) => {
@@ -138,7 +138,7 @@ fn heard(message: &Message) -> (Option<Status>, String) {
                     output_type.map_or_else(|| "no output type".to_owned(), |number| format!("output type {number}"));
                 (
                     Some(Status::Unrecognised),
-                    format!("Unrecognised, {kind}: {}", cut(body.text().unwrap_or("no body"), LONGEST)),
+                    format!("Unrecognised, {kind}: {}", cut(body.text().unwrap_or("no body"), MAX_LENGTH)),
                 )
             }
         },
@@ -150,8 +150,8 @@ fn heard(message: &Message) -> (Option<Status>, String) {
     }
 }
 
-fn done(deed: &LocalEvent, palette: &Palette) -> Told {
-    let (icon, hue, words) = match deed {
+fn describe_local(event: &LocalEvent, palette: &Palette) -> StatusText {
+    let (icon, hue, words) = match event {
         LocalEvent::Labelled { label } if label.is_empty() => {
             (icons::LABEL, palette.muted, "Label taken away".to_owned())
         }
@@ -176,11 +176,11 @@ fn done(deed: &LocalEvent, palette: &Palette) -> Told {
             (icon, hue, sentence.clone())
         }
     };
-    Told { icon, hue, words: visible(&cut(&words, LONGEST)).into_owned(), source: None }
+    StatusText { icon, hue, words: visible(&cut(&words, MAX_LENGTH)).into_owned(), source: None }
 }
 
 /// Describes what the operator can do next.
-pub(crate) fn next(activity: &Activity<'_>, entries: &[Entry], scene: &FrameContext) -> String {
+pub(crate) fn next_step(activity: &Activity<'_>, entries: &[Entry], scene: &FrameContext) -> String {
     match activity.status() {
         Status::Ready => {
             let before = activity
@@ -217,7 +217,7 @@ pub(crate) fn next(activity: &Activity<'_>, entries: &[Entry], scene: &FrameCont
         Status::Gap => {
             "Messages of this time may be missing. Commands that were open across it are asked for.".to_owned()
         }
-        Status::Unrecognised if entries.iter().any(|entry| *entry.raw == *redact::UNKEPT_BYTES) => {
+        Status::Unrecognised if entries.iter().any(|entry| *entry.raw == *redact::UNSTORED_BYTES) => {
             "Its bytes can't be saved: they are not kept, because there was no system keyring to encrypt them with."
                 .to_owned()
         }
@@ -230,7 +230,9 @@ fn ended<'a>(activity: &Activity<'a>, entries: &'a [Entry]) -> Cow<'a, str> {
     let row = activity.message();
     let Some(beginning) = row.strip_suffix('…') else { return row };
     let whole = entries.iter().rev().find_map(|entry| match &entry.fact {
-        Fact::Done(LocalEvent::NotSaved { sentence, .. }) if sentence.starts_with(beginning) => Some(sentence.as_str()),
+        Fact::Local(LocalEvent::NotSaved { sentence, .. }) if sentence.starts_with(beginning) => {
+            Some(sentence.as_str())
+        }
         _ => None,
     });
     whole.map_or(row, Cow::Borrowed)

@@ -8,9 +8,9 @@ use egui::{EventFilter, Modifiers, Rect, Response, Role, Ui, WidgetInfo, vec2};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Key {
     /// Fold or unfold.
-    Turn,
+    Toggle,
     /// Move to the next foldable line.
-    Go {
+    MoveTo {
         /// `true` for the next line below, `false` for the one above.
         down: bool,
     },
@@ -26,25 +26,25 @@ pub(crate) fn name(ui: &Ui, response: &Response, words: &str, open: bool) -> Opt
         node.add_action(turn);
     });
     if ui.input(|input| input.has_accesskit_action_request(response.id, turn)) {
-        return Some(Key::Turn);
+        return Some(Key::Toggle);
     }
     if !response.has_focus() {
         return None;
     }
     if response.gained_focus() {
         // Tab can also reach a mark that is only partly visible.
-        into_sight(ui, response.rect);
+        scroll_into_view(ui, response.rect);
     }
     let arrows = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
     ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
     ui.input_mut(|input| {
         let mut pressed = |key| input.consume_key(Modifiers::NONE, key);
         if pressed(egui::Key::ArrowDown) {
-            Some(Key::Go { down: true })
+            Some(Key::MoveTo { down: true })
         } else if pressed(egui::Key::ArrowUp) {
-            Some(Key::Go { down: false })
+            Some(Key::MoveTo { down: false })
         } else if pressed(if open { egui::Key::ArrowLeft } else { egui::Key::ArrowRight }) {
-            Some(Key::Turn)
+            Some(Key::Toggle)
         } else {
             None
         }
@@ -64,11 +64,11 @@ pub(crate) fn step<T>(rows: &[T], folds: impl Fn(&T) -> bool, from: usize, down:
 pub(crate) fn reveal(ui: &Ui, line: Rect, height: f32, from: usize, to: usize) {
     #[expect(clippy::cast_precision_loss, reason = "a page has a few thousand lines")]
     let by = (to as f32 - from as f32) * height;
-    into_sight(ui, line.translate(vec2(0.0, by)));
+    scroll_into_view(ui, line.translate(vec2(0.0, by)));
 }
 
 /// Scrolls a line into view without animation, including its focus ring.
-fn into_sight(ui: &Ui, line: Rect) {
+fn scroll_into_view(ui: &Ui, line: Rect) {
     const RING: f32 = 4.0;
     ui.scroll_to_rect_animation(line.expand2(vec2(0.0, RING)), None, egui::style::ScrollAnimation::none());
 }

@@ -26,15 +26,15 @@ const COLUMN: f32 = 7.2;
 const LINE: f32 = 16.0;
 
 /// What a line's buttons or keys ask for.
-enum Asked {
+enum LineRequest {
     /// Fold or unfold an entry.
-    Turn(Seq),
+    Toggle(Seq),
     /// Fold or unfold an object or a list within an entry.
     Fold(Seq, usize),
     /// Copy an entry's JSON.
     Copy(Seq),
     /// Move to the next foldable line.
-    Go {
+    MoveTo {
         /// `true` for the next line below, `false` for the one above.
         down: bool,
     },
@@ -61,37 +61,37 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &mut Details, filter: &Filt
             let mut fold = None;
             let here = page_line(ui, line, row, next.take_if(|next| *next == index).is_some(), filter, &mut fold);
             details.fold = fold.or(details.fold);
-            if let Some(Asked::Go { down }) = here {
+            if let Some(LineRequest::MoveTo { down }) = here {
                 *next = json_keys::step(rows, PageRow::folds, index, down);
                 if let Some(to) = *next {
                     json_keys::reveal(ui, line, LINE, index, to);
-                    scene.changes_in(std::time::Duration::ZERO);
+                    scene.redraw_in(std::time::Duration::ZERO);
                 }
             }
             asked = here.or(asked.take());
         }
     });
     match asked {
-        Some(Asked::Turn(seq)) => {
-            if !details.turned.remove(&seq) {
-                details.turned.insert(seq);
+        Some(LineRequest::Toggle(seq)) => {
+            if !details.toggled.remove(&seq) {
+                details.toggled.insert(seq);
             }
             details.page = Page::default();
         }
-        Some(Asked::Fold(seq, number)) => {
+        Some(LineRequest::Fold(seq, number)) => {
             if !details.folded.remove(&(seq, number)) {
                 details.folded.insert((seq, number));
             }
             details.page = Page::default();
         }
-        Some(Asked::Copy(seq)) => {
+        Some(LineRequest::Copy(seq)) => {
             if let Some(original) = details.secrets.of(seq) {
                 scene.request(UiRequest::CopySecret(original.clone()));
             } else if let Some(entry) = details.entries.iter().find(|entry| entry.seq == seq) {
                 ui.copy_text(entry.raw.to_string());
             }
         }
-        Some(Asked::Go { .. }) | None => {}
+        Some(LineRequest::MoveTo { .. }) | None => {}
     }
 }
 
@@ -99,7 +99,7 @@ fn lay_out(details: &Details, columns: usize, scene: &FrameContext) -> Page {
     let last = details.entries.iter().rev().find(|entry| !entry.raw.is_empty()).map(|entry| entry.seq);
     let mut rows = Vec::new();
     for entry in details.entries.iter().filter(|entry| !entry.raw.is_empty()) {
-        let open = (last == Some(entry.seq)) != details.turned.contains(&entry.seq);
+        let open = (last == Some(entry.seq)) != details.toggled.contains(&entry.seq);
         let time = precise_time(entry.at, &scene.zone);
         let original = details.secrets.of(entry.seq);
         let raw = original.map_or(&*entry.raw, UnmaskedMessage::expose);
@@ -120,9 +120,9 @@ fn lay_out(details: &Details, columns: usize, scene: &FrameContext) -> Page {
         }
         if open {
             rows.extend(lines.map(|line| PageRow::Body(entry.seq, line)));
-            if raw.len() > json_layout::LONGEST {
+            if raw.len() > json_layout::MAX_TEXT {
                 let all = bytes(raw.len() as u64);
-                let shown = bytes(json_layout::LONGEST as u64);
+                let shown = bytes(json_layout::MAX_TEXT as u64);
                 rows.push(PageRow::Note(format!("The first {shown} of {all}. Copy JSON copies all of it.")));
             }
             if details.secrets.are_shown() && crate::ui::view_state::details::is_masked(raw) {
@@ -142,7 +142,7 @@ fn page_line(
     next: bool,
     filter: &Filter,
     fold: &mut Option<Id>,
-) -> Option<Asked> {
+) -> Option<LineRequest> {
     let palette = Palette::of(ui.style());
     let middle = line.center().y;
     let left = line.left() + theme::EDGE;
@@ -162,7 +162,7 @@ fn page_line(
             widgets::icon(ui, pos2(left + 7.0, middle), icon, 14.0, palette.secondary);
             let at = pos2(left + 16.0, middle);
             let time = widgets::text(ui, at, time, TextRole::Mono, palette.secondary, f32::INFINITY);
-            let galley = set(ui, words, filter, right - time.right() - 16.0);
+            let galley = lay_out_line(ui, words, filter, right - time.right() - 16.0);
             let painted = widgets::paint_line(ui, pos2(time.right() + 15.0, middle), &galley);
             if galley.elided {
                 widgets::show_whole(ui, painted, || galley.text().to_owned());
@@ -171,12 +171,12 @@ fn page_line(
                 widgets::focus_ring(ui, response.rect.shrink2(vec2(6.0, 1.0)), theme::RADIUS_IN_ROW, false);
             }
             if copy.salt(Id::unique(("copy json", *seq))).at(ui, pos2(right, middle)).clicked() {
-                return Some(Asked::Copy(*seq));
+                return Some(LineRequest::Copy(*seq));
             }
             return match key {
-                Some(Key::Go { down }) => Some(Asked::Go { down }),
-                Some(Key::Turn) => Some(Asked::Turn(*seq)),
-                None => response.clicked().then_some(Asked::Turn(*seq)),
+                Some(Key::MoveTo { down }) => Some(LineRequest::MoveTo { down }),
+                Some(Key::Toggle) => Some(LineRequest::Toggle(*seq)),
+                None => response.clicked().then_some(LineRequest::Toggle(*seq)),
             };
         }
         PageRow::Body(seq, words) => {
@@ -186,7 +186,7 @@ fn page_line(
             } else if words.locked {
                 widgets::icon(ui, pos2(left + 7.0, middle), icons::LOCK, 14.0, palette.muted);
             }
-            let galley = set(ui, words, filter, f32::INFINITY);
+            let galley = lay_out_line(ui, words, filter, f32::INFINITY);
             let painted = widgets::paint_line(ui, pos2(left + 16.0, middle), &galley);
             let text: String = words.pieces.iter().map(|(text, _)| text.as_str()).collect();
             let salt = format!("{painted:?}");
@@ -203,7 +203,7 @@ fn page_line(
 }
 
 /// Draws the mark that folds what begins on a line.
-fn fold_mark(ui: &Ui, line: Rect, seq: Seq, fold: &Fold, next: bool, focused: &mut Option<Id>) -> Option<Asked> {
+fn fold_mark(ui: &Ui, line: Rect, seq: Seq, fold: &Fold, next: bool, focused: &mut Option<Id>) -> Option<LineRequest> {
     let palette = Palette::of(ui.style());
     let left = line.left() + theme::EDGE;
     let mark = line.with_max_x(left + 15.0);
@@ -220,14 +220,14 @@ fn fold_mark(ui: &Ui, line: Rect, seq: Seq, fold: &Fold, next: bool, focused: &m
         widgets::focus_ring(ui, mark.with_min_x(left - 1.0), theme::RADIUS_IN_ROW, false);
     }
     match key {
-        Some(Key::Go { down }) => Some(Asked::Go { down }),
-        Some(Key::Turn) => Some(Asked::Fold(seq, fold.number)),
-        None => response.clicked().then_some(Asked::Fold(seq, fold.number)),
+        Some(Key::MoveTo { down }) => Some(LineRequest::MoveTo { down }),
+        Some(Key::Toggle) => Some(LineRequest::Fold(seq, fold.number)),
+        None => response.clicked().then_some(LineRequest::Fold(seq, fold.number)),
     }
 }
 
 /// Lays out a line in its colours.
-fn set(ui: &Ui, line: &Line, filter: &Filter, width: f32) -> Arc<Galley> {
+fn lay_out_line(ui: &Ui, line: &Line, filter: &Filter, width: f32) -> Arc<Galley> {
     let palette = Palette::of(ui.style());
     let mut job = LayoutJob::default();
     for (text, ink) in &line.pieces {

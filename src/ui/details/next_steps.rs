@@ -44,7 +44,7 @@ pub(crate) fn show_next(
 /// Draws the button that checks what a gap left open.
 pub(crate) fn reconcile_button(ui: &mut Ui, at: Pos2, reconcile: Option<Action>, scene: &mut FrameContext) -> bool {
     let Some(action) = reconcile else { return false };
-    let press = Button::new("Reconcile").name("Reconcile selected").look(ButtonStyle::Outlined);
+    let press = Button::new("Reconcile").name("Reconcile selected").style(ButtonStyle::Outlined);
     if press.at(ui, at).clicked() {
         scene.request(UiRequest::Send(action));
     }
@@ -61,7 +61,7 @@ pub(crate) fn next_buttons(
     scene: &mut FrameContext,
 ) -> bool {
     if activity.can_check() {
-        let press = Button::new("Check status").name("Check status of selected").look(ButtonStyle::Outlined);
+        let press = Button::new("Check status").name("Check status of selected").style(ButtonStyle::Outlined);
         if press.salt(Id::unique("check selected")).at(ui, at).clicked() {
             scene.request(UiRequest::Run(Command::CheckStatus));
         }

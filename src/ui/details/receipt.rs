@@ -38,14 +38,14 @@ struct Items(Vec<Item>);
 
 impl Items {
     fn text(&mut self, words: &'static str, text: &str) {
-        self.put(words, text, false);
+        self.add(words, text, false);
     }
 
     fn code(&mut self, words: &'static str, text: &str) {
-        self.put(words, text, true);
+        self.add(words, text, true);
     }
 
-    fn put(&mut self, words: &'static str, text: &str, mono: bool) {
+    fn add(&mut self, words: &'static str, text: &str, mono: bool) {
         if !text.is_empty() {
             let shown = visible(&cut(text, 400)).into_owned();
             self.0.push(Item { words, shown, copied: text.to_owned(), mono });
@@ -67,7 +67,7 @@ pub(crate) fn items(entries: &[Entry], scene: &FrameContext) -> Vec<Item> {
     let mut items = Items::default();
     let deeds = || {
         entries.iter().rev().filter_map(|entry| match &entry.fact {
-            Fact::Done(deed) => Some((entry, deed)),
+            Fact::Local(deed) => Some((entry, deed)),
             _ => None,
         })
     };
@@ -186,8 +186,8 @@ pub(crate) fn height(items: &[Item]) -> f32 {
 }
 
 /// Whether the link was refused and the operator has not acknowledged it yet.
-fn is_unread(activity: &Activity<'_>, entries: &[Entry]) -> bool {
-    activity.is_refused() && !entries.iter().any(|entry| matches!(entry.fact, Fact::Done(LocalEvent::WarningRead)))
+fn needs_acknowledgement(activity: &Activity<'_>, entries: &[Entry]) -> bool {
+    activity.is_refused() && !entries.iter().any(|entry| matches!(entry.fact, Fact::Local(LocalEvent::WarningRead)))
 }
 
 /// Draws the buttons. Returns whether there are any.
@@ -201,8 +201,8 @@ pub(crate) fn buttons(
 ) -> bool {
     let crate::activity::ActivityKey::Data(request) = activity.key() else { return false };
     let mut x = at.x;
-    if is_unread(activity, entries) {
-        let press = Button::new("I have read this").name("The warning was read").look(ButtonStyle::Outlined);
+    if needs_acknowledgement(activity, entries) {
+        let press = Button::new("I have read this").name("The warning was read").style(ButtonStyle::Outlined);
         let response = press.at(ui, pos2(x, at.y));
         if response.clicked() {
             scene.request(UiRequest::Send(Action::AcknowledgeWarning { profile, request: request.clone() }));
@@ -210,7 +210,7 @@ pub(crate) fn buttons(
         x = response.rect.right() + 8.0;
     }
     if can_request_again(activity) {
-        let press = Button::new("Request again").name("Request selected again").look(ButtonStyle::Outlined);
+        let press = Button::new("Request again").name("Request selected again").style(ButtonStyle::Outlined);
         let response = press.salt(Id::unique("request selected again")).at(ui, pos2(x, at.y));
         if response.clicked() {
             scene.request(UiRequest::RequestAgain { profile, request });

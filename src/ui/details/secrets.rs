@@ -15,7 +15,7 @@ impl Details {
         match self.secrets {
             _ if !self.masked => Some("Nothing in these messages is masked."),
             // A reply may be lost, so asking again is possible.
-            Secrets::Masked | Secrets::Asked => None,
+            Secrets::Masked | Secrets::Requested => None,
             Secrets::Shown(_) => Some("They are shown."),
         }
     }
@@ -26,9 +26,9 @@ impl Details {
     }
 
     /// The action that reads the secrets; `None` if there is no message yet.
-    pub(crate) fn ask_for_secrets(&mut self, profile: ProfileId) -> Option<Action> {
+    pub(crate) fn request_secrets(&mut self, profile: ProfileId) -> Option<Action> {
         let (from, to) = (self.entries.first()?.seq, self.entries.last()?.seq);
-        self.secrets = Secrets::Asked;
+        self.secrets = Secrets::Requested;
         Some(Action::Reveal { profile, key: self.key.clone(), from, to })
     }
 }

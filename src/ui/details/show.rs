@@ -20,7 +20,7 @@ use super::pane::pane;
 use super::{descriptions, gap, json_page, receipt, timeline};
 
 /// The explanation for an activity that is not saved.
-const NOT_KEPT: &str = "Not kept: the newest messages are in memory only, until the journal can be written.";
+const UNPERSISTED: &str = "Not kept: the newest messages are in memory only, until the journal can be written.";
 
 /// Draws the details in the whole of `ui`.
 pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
@@ -56,7 +56,7 @@ fn show_gap_head(ui: &mut Ui, rect: Rect, gap: &GapState, scene: &FrameContext) 
     let at = pos2(rect.left() + 36.0, middle);
     let head = widgets::text(ui, at, &words, TextRole::Strong, palette.text, right - at.x - 12.0);
     widgets::label(ui, head, "gap", &words);
-    let (at, standing) = (pos2(head.right() + 12.0, middle), gap_text::standing(gap));
+    let (at, standing) = (pos2(head.right() + 12.0, middle), gap_text::state(gap));
     let text = widgets::text(ui, at, &standing, TextRole::Body, palette.secondary, right - at.x - 12.0);
     widgets::label(ui, text, "gap standing", &standing);
     !close.at(ui, pos2(right, middle)).clicked()
@@ -106,12 +106,12 @@ fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>
         let left = countdown(scene.counts_down_to(end));
         widgets::text(ui, pos2(word.right() + 7.0, middle), &left, TextRole::Body, palette.secondary, f32::INFINITY);
     }
-    if !activity.is_kept() {
+    if !activity.is_persisted() {
         let at = pos2(word.right() + 10.0, middle);
-        widgets::icon(ui, pos2(at.x + 7.0, middle), icons::NOT_KEPT, 14.0, palette.gap);
+        widgets::icon(ui, pos2(at.x + 7.0, middle), icons::UNPERSISTED, 14.0, palette.gap);
         let text =
             widgets::text(ui, pos2(at.x + 18.0, middle), "Not kept", TextRole::Body, palette.text, f32::INFINITY);
-        widgets::label(ui, text, "not kept", NOT_KEPT).on_hover_text(NOT_KEPT);
+        widgets::label(ui, text, "not kept", UNPERSISTED).on_hover_text(UNPERSISTED);
     }
     open
 }
@@ -131,7 +131,7 @@ fn head_buttons(
     let inline = !activity.can_download() && activity.can_save_inline();
     let primary = (activity.can_download() || inline).then(|| {
         let words = if inline { "Save…" } else { "Download" };
-        Button::new(words).name("Download selected").icon(icons::DOWNLOAD).look(ButtonStyle::Primary).padding(10.0)
+        Button::new(words).name("Download selected").icon(icons::DOWNLOAD).style(ButtonStyle::Primary).padding(10.0)
     });
     if let Some(primary) = &primary {
         left -= primary.width(ui) + 8.0;
@@ -167,7 +167,7 @@ fn head_buttons(
 
 /// The full text of the last message, as the server sent it.
 fn message_of(details: &Details, activity: &Activity<'_>) -> String {
-    details.entries.iter().rev().find_map(descriptions::whole).unwrap_or_else(|| activity.message().into_owned())
+    details.entries.iter().rev().find_map(descriptions::full_text).unwrap_or_else(|| activity.message().into_owned())
 }
 
 fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&ProfileTab, &Activity<'_>), scene: &mut FrameContext) {
@@ -201,8 +201,10 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&ProfileTab, &Acti
         }
         let below = if apart { &[] } else { items.as_slice() };
         let words = match descriptions::contradiction(&details.entries, scene) {
-            Some(contradiction) => format!("{contradiction} {}", descriptions::next(activity, &details.entries, scene)),
-            None => descriptions::next(activity, &details.entries, scene),
+            Some(contradiction) => {
+                format!("{contradiction} {}", descriptions::next_step(activity, &details.entries, scene))
+            }
+            None => descriptions::next_step(activity, &details.entries, scene),
         };
         let owner = profile_tab.owner(details.row);
         show_next(ui, next, &words, below, |ui, at| next_buttons(ui, at, owner, activity, &details.entries, scene));

@@ -103,7 +103,7 @@ impl Step<'_> {
             right += 92.0;
             widgets::text_right(ui, pos2(right, middle), &relative, TextRole::Mono, palette.muted);
         }
-        let told = descriptions::tell(entry, palette);
+        let told = descriptions::describe(entry, palette);
         if self.more {
             let x = (right + 14.0).round() + 0.5;
             ui.painter().vline(x, (middle + 8.0)..=(middle + 12.0), Stroke::new(1.0, palette.stroke_strong));
@@ -114,7 +114,7 @@ impl Step<'_> {
         let button = Button::icon_only(icons::COPY, &copy).icon_size(12.0).height(18.0).padding(3.0);
         let mut end = line.right() - 8.0 - button.width(ui);
         if button.salt(Id::unique(("copy step", entry.seq))).at(ui, pos2(end, middle)).clicked() {
-            ui.copy_text(descriptions::whole(entry).unwrap_or_else(|| told.words.clone()));
+            ui.copy_text(descriptions::full_text(entry).unwrap_or_else(|| told.words.clone()));
         }
         end -= 6.0;
         if let Some(source) = told.source.filter(|_| !narrow) {

@@ -8,7 +8,7 @@ use crate::ui::frame::dialog_frame::{close_button, pane};
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::view_state::columns::{is_flexible, set_width, usual_width, words};
+use crate::ui::view_state::columns::{default_width, heading, is_flexible, set_width};
 use crate::ui::widgets::text_field::{Mark, choice};
 use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 
@@ -21,14 +21,14 @@ const STEP: f32 = 12.0;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ColumnDraft {
     profile: ProfileId,
-    look: settings::TableLayout,
+    layout: settings::TableLayout,
     times: Times,
 }
 
 impl ColumnDraft {
     /// The present layout of a profile.
     pub(crate) fn new(profile: ProfileId, look: &settings::TableLayout, times: Times) -> Self {
-        Self { profile, look: look.clone(), times }
+        Self { profile, layout: look.clone(), times }
     }
 }
 
@@ -36,19 +36,19 @@ impl ColumnDraft {
 pub(crate) fn show(ui: &mut Ui, chosen: &mut ColumnDraft, fresh: bool, scene: &mut FrameContext) {
     let before = chosen.clone();
     pane(ui, 264.0, 120.0).show(ui, |ui| {
-        for column in offered(&chosen.look) {
-            line(ui, column, &mut chosen.look);
+        for column in offered(&chosen.layout) {
+            line(ui, column, &mut chosen.layout);
         }
     });
     times(ui, &mut chosen.times);
     ui.add_space(4.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
-    let usual = Button::new("Usual columns").look(ButtonStyle::Outlined);
+    let usual = Button::new("Usual columns").style(ButtonStyle::Outlined);
     if usual.at(ui, pos2(rect.left(), rect.center().y)).clicked() {
-        chosen.look.columns.clear();
+        chosen.layout.columns.clear();
     }
-    if chosen.look != before.look {
-        scene.request(UiRequest::SetColumns(chosen.profile, chosen.look.columns.clone()));
+    if chosen.layout != before.layout {
+        scene.request(UiRequest::SetColumns(chosen.profile, chosen.layout.columns.clone()));
     }
     if chosen.times != before.times {
         scene.request(UiRequest::SetTimes(chosen.times));
@@ -74,11 +74,11 @@ fn line(ui: &mut Ui, column: TableColumn, look: &mut settings::TableLayout) {
     let middle = rect.center().y;
     let shown = look.shown();
     let at = shown.iter().position(|other| other.column == column);
-    let name = words(column);
+    let name = heading(column);
     // The last shown column can't be hidden: a table without columns shows nothing.
     let can_turn = at.is_none() || shown.len() > 1;
     if choice(ui, pos2(rect.left(), middle), Mark::Check(at.is_some()), name, can_turn).clicked() {
-        turn(look, column);
+        toggle(look, column);
     }
     let Some(at) = at else { return };
     let flexible = is_flexible(look, column).then_some("This column takes the width that is left.");
@@ -92,7 +92,7 @@ fn line(ui: &mut Ui, column: TableColumn, look: &mut settings::TableLayout) {
     let width = if is_flexible(look, column) {
         "what is left".to_owned()
     } else {
-        let width = shown.get(at).and_then(|shown| shown.width).map_or(usual_width(column), f32::from);
+        let width = shown.get(at).and_then(|shown| shown.width).map_or(default_width(column), f32::from);
         format!("{width} px")
     };
     widgets::text_right(ui, pos2(x - 8.0, middle), &width, TextRole::Small, palette.muted);
@@ -111,7 +111,7 @@ fn line(ui: &mut Ui, column: TableColumn, look: &mut settings::TableLayout) {
 }
 
 /// Shows a column as the last before the buttons, or hides it.
-fn turn(look: &mut settings::TableLayout, column: TableColumn) {
+fn toggle(look: &mut settings::TableLayout, column: TableColumn) {
     look.columns = look.shown();
     let before = look.columns.len();
     look.columns.retain(|shown| shown.column != column);
@@ -133,7 +133,7 @@ fn swap(look: &mut settings::TableLayout, one: usize, other: usize) {
 
 fn widen(look: &mut settings::TableLayout, column: TableColumn, by: f32) {
     let now = look.shown().into_iter().find(|shown| shown.column == column).and_then(|shown| shown.width);
-    let now = now.map_or(usual_width(column), f32::from);
+    let now = now.map_or(default_width(column), f32::from);
     set_width(look, column, Some(now + by));
 }
 
@@ -168,16 +168,16 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_is_turned_on_comes_before_the_buttons() {
+    fn a_column_that_is_shown_goes_before_the_buttons() {
         let mut look = settings::TableLayout::default();
-        turn(&mut look, TableColumn::Source);
+        toggle(&mut look, TableColumn::Source);
         assert_eq!(shown(&look)[7..], [TableColumn::Source, TableColumn::Action]);
-        turn(&mut look, TableColumn::Source);
-        assert_eq!(shown(&look), TableColumn::USUAL);
+        toggle(&mut look, TableColumn::Source);
+        assert_eq!(shown(&look), TableColumn::DEFAULT);
     }
 
     #[test]
-    fn columns_change_places_and_widths() {
+    fn columns_can_be_moved_and_resized() {
         let mut look = settings::TableLayout::default();
         swap(&mut look, 0, 1);
         assert_eq!(shown(&look)[..2], [TableColumn::Kind, TableColumn::Updated]);

@@ -13,18 +13,18 @@ use crate::ui::profile_tab::ProfileTab;
 use crate::ui::text::{cut, gap_text, grouped};
 use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
-use crate::ui::view_state::completeness::LOOKED_AT;
+use crate::ui::view_state::completeness::MAX_SEARCHED;
 use crate::ui::widgets;
 use crate::ui::widgets::link::link;
 
 /// The maximum number of gaps, and of open ids, in the dialog.
-const LISTED: usize = 100;
+const MAX_LISTED: usize = 100;
 
 /// The dialog's content at one point in time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Report {
     version: u64,
-    ledger: OutcomeCounts,
+    outcome_counts: OutcomeCounts,
     /// The gaps, newest first.
     gaps: Vec<(RowId, GapState)>,
     /// Ids without outcome: first those that were open across a gap, then the newest.
@@ -51,10 +51,10 @@ impl Report {
         let mut open = Vec::new();
         let mut listed = HashSet::new();
         let across = gaps.iter().flat_map(|(gap, _)| activities.open_across(*gap));
-        let across = across.take(LOOKED_AT).filter_map(|id| activities.find(&ActivityKey::Command(id.clone())));
+        let across = across.take(MAX_SEARCHED).filter_map(|id| activities.find(&ActivityKey::Command(id.clone())));
         let plain = View::new();
-        let newest = (0..activities.len().min(LOOKED_AT)).filter_map(|index| plain.row(activities, index));
-        let all = activities.ledger().open.min(LISTED);
+        let newest = (0..activities.len().min(MAX_SEARCHED)).filter_map(|index| plain.row(activities, index));
+        let all = activities.outcome_counts().open.min(MAX_LISTED);
         for row in across.chain(newest) {
             if open.len() >= all {
                 break;
@@ -63,7 +63,7 @@ impl Report {
             if activity.status() != Status::Downloading && listed.insert(row) {
                 let known = match activity.source() {
                     Some(Evidence::Socket) => "heard on the socket",
-                    Some(Evidence::Enquiry) => "the server answered",
+                    Some(Evidence::StatusCheck) => "the server answered",
                     Some(Evidence::Both) => "heard on the socket, and the server answered",
                     None => "not heard of yet",
                 };
@@ -71,13 +71,13 @@ impl Report {
                 open.push(Open { row, id: visible(&cut(&activity.id(), 64)).into_owned(), words });
             }
         }
-        gaps.truncate(LISTED);
+        gaps.truncate(MAX_LISTED);
         let (version, suspected) = (profile_tab.completeness.version, profile_tab.completeness.competing.is_some());
-        Self { version, ledger: activities.ledger(), gaps, open, suspected }
+        Self { version, outcome_counts: activities.outcome_counts(), gaps, open, suspected }
     }
 
     /// Updates the report if the tab has changed.
-    pub(crate) fn follow(&mut self, profile_tab: &ProfileTab) {
+    pub(crate) fn refresh(&mut self, profile_tab: &ProfileTab) {
         if self.version != profile_tab.completeness.version {
             *self = Self::of(profile_tab);
         }
@@ -98,10 +98,10 @@ pub(crate) fn show(ui: &mut Ui, report: &Report, fresh: bool, scene: &mut FrameC
              client may take messages of this profile.",
         );
     }
-    let ledger = report.ledger;
+    let ledger = report.outcome_counts;
     for (words, count) in [
-        ("Heard on the socket", ledger.heard),
-        ("Known only because the server was asked", ledger.enquired),
+        ("Heard on the socket", ledger.received),
+        ("Known only because the server was asked", ledger.status_checked),
         ("Unknown to the server", ledger.unknown),
         ("Open: the outcome is still to come", ledger.open),
         ("All commands and data requests", ledger.all()),
@@ -112,7 +112,7 @@ pub(crate) fn show(ui: &mut Ui, report: &Report, fresh: bool, scene: &mut FrameC
     pane(ui, 384.0, 90.0).id_salt("completeness").show(ui, |ui| {
         list_head(ui, "Gaps", report.gaps.len(), ledger.gaps);
         for (row, gap) in &report.gaps {
-            let standing = gap_text::standing(gap);
+            let standing = gap_text::state(gap);
             let name = gap_text::headline(gap, scene.now, &scene.zone);
             item(ui, *row, TextRole::Small, &name, &standing, scene);
         }
@@ -148,9 +148,9 @@ fn list_head(ui: &mut Ui, words: &str, listed: usize, all: usize) {
 }
 
 /// Draws a line; a click on it shows its row.
-fn item(ui: &mut Ui, row: RowId, face: TextRole, name: &str, standing: &str, scene: &mut FrameContext) {
+fn item(ui: &mut Ui, row: RowId, face: TextRole, name: &str, status: &str, scene: &mut FrameContext) {
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 22.0));
-    if link(ui, rect, Id::unique(("completeness", row)), name, face, standing) {
+    if link(ui, rect, Id::unique(("completeness", row)), name, face, status) {
         scene.request(UiRequest::CloseDialog);
         scene.request(UiRequest::Reveal(row));
     }

@@ -9,7 +9,7 @@ use secrecy::zeroize::{Zeroize as _, Zeroizing};
 use crate::engine::{Action, DataKeyStatus};
 use crate::protocol::{DataKey, pasted};
 use crate::settings::ProfileId;
-use crate::ui::frame::dialog_frame::{mistake, paragraph};
+use crate::ui::frame::dialog_frame::{paragraph, show_error};
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::theme::TextRole;
 use crate::ui::theme::palette::Palette;
@@ -37,11 +37,11 @@ pub(crate) struct KeyForm {
     known: DataKeyStatus,
     typed: Zeroizing<String>,
     /// Whether to save the key in the keyring.
-    keep: bool,
+    persist: bool,
     /// Whether the typed key is visible.
     shown: bool,
     /// The error in the typed key.
-    wrong: Option<String>,
+    error: Option<String>,
 }
 
 impl fmt::Debug for KeyForm {
@@ -52,25 +52,25 @@ impl fmt::Debug for KeyForm {
 
 impl KeyForm {
     /// Updates the state of the key.
-    pub(crate) fn follow(&mut self, known: DataKeyStatus) {
+    pub(crate) fn refresh(&mut self, known: DataKeyStatus) {
         if self.known != known {
             self.known = known;
-            self.keep = known.persisted;
+            self.persist = known.persisted;
         }
     }
 
     /// Sends the typed key to the engine. Returns whether it is valid.
-    fn give(&mut self, profile: ProfileId, scene: &mut FrameContext) -> bool {
-        match read(&self.typed) {
+    fn submit(&mut self, profile: ProfileId, scene: &mut FrameContext) -> bool {
+        match parse(&self.typed) {
             Ok(key) => {
-                scene.request(UiRequest::Send(Action::SetDataKey { profile, key: Some(key), persist: self.keep }));
+                scene.request(UiRequest::Send(Action::SetDataKey { profile, key: Some(key), persist: self.persist }));
                 self.typed.zeroize();
-                self.wrong = None;
+                self.error = None;
                 self.shown = false;
                 true
             }
             Err(sentence) => {
-                self.wrong = Some(sentence);
+                self.error = Some(sentence);
                 false
             }
         }
@@ -78,7 +78,7 @@ impl KeyForm {
 }
 
 /// Parses a key, or returns the error as a sentence.
-fn read(typed: &str) -> Result<DataKey, String> {
+fn parse(typed: &str) -> Result<DataKey, String> {
     let digits = pasted::key(typed);
     DataKey::from_hex(&digits).ok_or_else(|| {
         if digits.chars().all(|digit| digit.is_ascii_hexdigit()) {
@@ -118,7 +118,7 @@ pub(crate) fn show(
 fn known(ui: &mut Ui, known: DataKeyStatus, profile: ProfileId, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let (at, right) = line(ui);
-    let press = Button::new("Forget key").look(ButtonStyle::Outlined);
+    let press = Button::new("Forget key").style(ButtonStyle::Outlined);
     let left = right - press.width(ui);
     let text = widgets::text(ui, at, sentence(known), TextRole::Body, palette.text, left - at.x - 8.0);
     widgets::label(ui, text, "key", sentence(known));
@@ -132,21 +132,21 @@ fn typed(ui: &mut Ui, form: &mut KeyForm, profile: ProfileId, scene: &mut FrameC
     ui.add_space(4.0);
     let (at, right) = line(ui);
     let id = Id::unique(("data key", profile));
-    let why_not = read(&form.typed).err();
-    let take = Button::new("Use key").look(ButtonStyle::Outlined).why_not(why_not.as_deref());
+    let why_not = parse(&form.typed).err();
+    let take = Button::new("Use key").style(ButtonStyle::Outlined).why_not(why_not.as_deref());
     let left = right - take.width(ui);
     let place = Rect::from_min_max(pos2(at.x, at.y - 14.0), pos2(left - 8.0, at.y + 14.0));
     let field = Field {
         hint: "64 hex digits",
         face: TextRole::Mono,
-        wrong: form.wrong.is_some(),
+        has_error: form.error.is_some(),
         secret: if form.shown { Secret::Shown } else { Secret::Hidden },
         margins: (8.0, 32.0),
         ..Field::new(id, "Key")
     };
     let response = field.show(ui, place, &mut form.typed);
     if response.changed() {
-        form.wrong = None;
+        form.error = None;
     }
     let (icon, words) = if form.shown { (icons::EYE_OFF, "Hide key") } else { (icons::EYE, "Show key") };
     if Button::icon_only(icon, words).height(22.0).at(ui, pos2(place.right() - 29.0, at.y)).clicked() {
@@ -154,18 +154,18 @@ fn typed(ui: &mut Ui, form: &mut KeyForm, profile: ProfileId, scene: &mut FrameC
     }
     let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     let pressed = take.at(ui, pos2(left, at.y)).clicked();
-    if (entered || pressed) && form.give(profile, scene) {
-        text_field::forget(ui, id);
+    if (entered || pressed) && form.submit(profile, scene) {
+        text_field::clear_undo(ui, id);
     } else if response.lost_focus() && !form.typed.trim().is_empty() {
         // An incomplete key is no error while it is typed.
-        form.wrong = read(&form.typed).err();
+        form.error = parse(&form.typed).err();
     }
-    if let Some(wrong) = &form.wrong {
-        mistake(ui, wrong);
+    if let Some(wrong) = &form.error {
+        show_error(ui, wrong);
     }
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
-    if choice(ui, rect.left_center(), Mark::Check(form.keep), "Keep in the keyring", true).clicked() {
-        form.keep = !form.keep;
+    if choice(ui, rect.left_center(), Mark::Check(form.persist), "Keep in the keyring", true).clicked() {
+        form.persist = !form.persist;
     }
 }
 
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_key_says_why_and_a_form_shows_nothing_of_it() {
+    fn an_invalid_key_is_explained_and_the_forms_debug_output_hides_it() {
         let key = "00ff".repeat(16);
         let (half, other) = key.split_at(32);
         for pasted in [
@@ -184,13 +184,13 @@ mod tests {
             format!("'0x{key}'"),
             format!("{half}\r\n  {other}"),
         ] {
-            assert!(read(&pasted).is_ok(), "refused: {pasted:?}");
+            assert!(parse(&pasted).is_ok(), "refused: {pasted:?}");
         }
         for nothing in ["", " \n"] {
-            assert_eq!(read(nothing).unwrap_err(), "A key has 64 hex digits; there are 0 here.");
+            assert_eq!(parse(nothing).unwrap_err(), "A key has 64 hex digits; there are 0 here.");
         }
-        assert_eq!(read(&key.replacen('0', "", 1)).unwrap_err(), "A key has 64 hex digits; there are 63 here.");
-        assert!(read(&key.replacen('0', "x", 1)).unwrap_err().contains("letters a to f"));
+        assert_eq!(parse(&key.replacen('0', "", 1)).unwrap_err(), "A key has 64 hex digits; there are 63 here.");
+        assert!(parse(&key.replacen('0', "x", 1)).unwrap_err().contains("letters a to f"));
         let form = KeyForm { typed: Zeroizing::new(key.clone()), ..KeyForm::default() };
         assert!(!format!("{form:?}").contains("00ff"), "it shows: {form:?}");
     }

@@ -6,7 +6,7 @@ use egui::{Id, Key, Ui, pos2, vec2};
 use crate::engine::Action;
 use crate::protocol::visible;
 use crate::settings::{Address, DownloadSettings, ProfileId, SavingChange};
-use crate::ui::frame::dialog_frame::{close_button, mistake, pane, paragraph};
+use crate::ui::frame::dialog_frame::{close_button, pane, paragraph, show_error};
 use crate::ui::frame::folder_purpose::FolderPurpose;
 use crate::ui::frame::{FrameContext, UiRequest};
 use crate::ui::profile_tab::ProfileTab;
@@ -30,7 +30,7 @@ pub(crate) struct DataSettings {
     /// The typed host.
     host: String,
     /// The error in the typed host.
-    wrong: Option<&'static str>,
+    error: Option<&'static str>,
     key: KeyForm,
 }
 
@@ -43,10 +43,10 @@ impl DataSettings {
             own: String::new(),
             saving: DownloadSettings::default(),
             host: String::new(),
-            wrong: None,
+            error: None,
             key: KeyForm::default(),
         };
-        dialog.follow(profile_tab);
+        dialog.refresh(profile_tab);
         dialog
     }
 
@@ -56,7 +56,7 @@ impl DataSettings {
     }
 
     /// Updates the dialog from the settings.
-    pub(crate) fn follow(&mut self, profile_tab: &ProfileTab) {
+    pub(crate) fn refresh(&mut self, profile_tab: &ProfileTab) {
         let profile = &profile_tab.profile;
         if self.name != profile.name {
             self.name.clone_from(&profile.name);
@@ -65,7 +65,7 @@ impl DataSettings {
         if self.saving != profile.saving {
             self.saving = profile.saving.clone();
         }
-        self.key.follow(profile_tab.status.data_key);
+        self.key.refresh(profile_tab.status.data_key);
     }
 
     /// Requests a change of the settings.
@@ -115,7 +115,7 @@ fn automatic(ui: &mut Ui, dialog: &DataSettings, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let (at, right) = line(ui);
     let folder = dialog.saving.folder.as_ref();
-    let choose = Button::new("Choose folder…").look(ButtonStyle::Outlined);
+    let choose = Button::new("Choose folder…").style(ButtonStyle::Outlined);
     let left = if folder.is_some() { right - choose.width(ui) } else { right };
     let words = format!("Save ready data of {} by itself", visible(&dialog.name));
     let automatic = choice_within(ui, at, left - 12.0 - at.x, Mark::Check(folder.is_some()), &words, true);
@@ -124,12 +124,12 @@ fn automatic(ui: &mut Ui, dialog: &DataSettings, scene: &mut FrameContext) {
         if folder.is_some() {
             dialog.change(scene, SavingChange::Folder(None));
         } else {
-            scene.request(UiRequest::AskFolder(FolderPurpose::Automatic(dialog.profile)));
+            scene.request(UiRequest::ChooseFolder(FolderPurpose::Automatic(dialog.profile)));
         }
     }
     if let Some(folder) = folder {
         if choose.at(ui, pos2(left, at.y)).clicked() {
-            scene.request(UiRequest::AskFolder(FolderPurpose::Automatic(dialog.profile)));
+            scene.request(UiRequest::ChooseFolder(FolderPurpose::Automatic(dialog.profile)));
         }
         let (at, right) = line(ui);
         let path = visible(&folder.display().to_string()).into_owned();
@@ -168,26 +168,26 @@ fn hosts(ui: &mut Ui, dialog: &mut DataSettings, scene: &mut FrameContext) {
     let field = Field {
         hint: "files.example.com",
         face: TextRole::Mono,
-        wrong: dialog.wrong.is_some(),
+        has_error: dialog.error.is_some(),
         ..Field::new(Id::unique("allow host"), "Host")
     };
     let response = field.show(ui, place, &mut dialog.host);
     if response.changed() {
-        dialog.wrong = None;
+        dialog.error = None;
     }
     let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     let typed = dialog.typed_host();
-    let allow = Button::new("Allow host").look(ButtonStyle::Outlined).why_not(typed.as_ref().err().copied());
+    let allow = Button::new("Allow host").style(ButtonStyle::Outlined).why_not(typed.as_ref().err().copied());
     let pressed = allow.at(ui, pos2(place.right() + 8.0, at.y)).clicked();
     if response.lost_focus() {
         // An incomplete host is no error while it is typed, and neither is an empty field.
-        dialog.wrong = typed.as_ref().err().copied().filter(|_| entered || !dialog.host.trim().is_empty());
+        dialog.error = typed.as_ref().err().copied().filter(|_| entered || !dialog.host.trim().is_empty());
     }
     if let (true, Ok(host)) = (pressed || entered, typed) {
         dialog.allow(host, scene);
     }
-    if let Some(wrong) = dialog.wrong {
-        mistake(ui, wrong);
+    if let Some(wrong) = dialog.error {
+        show_error(ui, wrong);
     }
 }
 

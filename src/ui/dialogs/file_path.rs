@@ -33,7 +33,7 @@ enum State {
     /// A file exists at this path. It is replaced if the operator confirms.
     Exists(PathBuf),
     /// The path can't be used, with the reason.
-    Wrong(String),
+    Invalid(String),
 }
 
 impl FilePathDialog {
@@ -55,11 +55,11 @@ impl FilePathDialog {
         {
             self.state = match found {
                 PathCheck::Usable(path) => {
-                    self.answer.give(Some(path));
+                    self.answer.respond(Some(path));
                     return None;
                 }
                 PathCheck::Exists(path) => State::Exists(path),
-                PathCheck::Invalid(sentence) => State::Wrong(sentence),
+                PathCheck::Invalid(sentence) => State::Invalid(sentence),
             };
         }
         let title = match self.kind {
@@ -68,18 +68,18 @@ impl FilePathDialog {
         };
         let mut pressed = Pressed::default();
         let closed = crate::ui::frame::dialog_frame::modal(ctx, title, 520.0, |ui| pressed = self.content(ui));
-        if closed || pressed.out {
+        if closed || pressed.cancel {
             // A dropped responder counts as cancelled.
             return None;
         }
         if pressed.main {
             match self.state {
                 State::Exists(path) => {
-                    self.answer.give(Some(path));
+                    self.answer.respond(Some(path));
                     return None;
                 }
                 State::Checking(_) => {}
-                State::Unknown | State::Wrong(_) => {
+                State::Unknown | State::Invalid(_) => {
                     let (sender, found) = sync_channel(1);
                     let reply = PathReply { sender, waker: self.answer.waker().clone() };
                     files.check_path(self.text.clone(), self.kind, reply);
@@ -99,8 +99,8 @@ impl FilePathDialog {
             FileKind::Folder => "Folder path",
         };
         let before = self.text.clone();
-        let wrong = matches!(self.state, State::Wrong(_));
-        let field = Field { wrong, face: TextRole::Mono, ..Field::new(Id::unique("file path"), name) };
+        let has_error = matches!(self.state, State::Invalid(_));
+        let field = Field { has_error, face: TextRole::Mono, ..Field::new(Id::unique("file path"), name) };
         let response = field.show(ui, rect, &mut self.text);
         if self.text != before {
             self.state = State::Unknown;
@@ -114,7 +114,7 @@ impl FilePathDialog {
             State::Exists(_) => {
                 ("There is a file of this name already. Replace it, or type another path.", palette.text)
             }
-            State::Wrong(sentence) => (sentence.as_str(), palette.failed),
+            State::Invalid(sentence) => (sentence.as_str(), palette.failed),
             State::Unknown | State::Checking(_) => ("", palette.text),
         };
         if !sentence.is_empty() {

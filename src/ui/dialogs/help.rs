@@ -80,7 +80,7 @@ pub(crate) fn show(ui: &mut Ui, page: HelpPage, fresh: bool, scene: &mut FrameCo
         HelpPage::Shortcuts => (HelpPage::Guide, "Guide"),
         HelpPage::Guide => (HelpPage::Shortcuts, "Shortcuts"),
     };
-    if buttons(ui, words, "Close", if fresh { InitialFocus::Out } else { InitialFocus::None }, scene) {
+    if buttons(ui, words, "Close", if fresh { InitialFocus::Cancel } else { InitialFocus::None }, scene) {
         scene.request(UiRequest::ShowHelp(other));
     }
 }

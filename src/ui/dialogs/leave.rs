@@ -15,13 +15,13 @@ pub(crate) struct Lost {
     /// Whether an export is running.
     pub exports: bool,
     /// The number of messages that the journal could not save.
-    pub unkept: usize,
+    pub unpersisted: usize,
 }
 
 /// Draws the dialog's content.
 pub(crate) fn show(ui: &mut Ui, lost: Lost, fresh: bool, scene: &mut FrameContext) {
-    let Lost { downloads, saves, exports, unkept } = lost;
-    match unkept {
+    let Lost { downloads, saves, exports, unpersisted } = lost;
+    match unpersisted {
         0 => {}
         1 => paragraph(
             ui,
@@ -31,7 +31,7 @@ pub(crate) fn show(ui: &mut Ui, lost: Lost, fresh: bool, scene: &mut FrameContex
         _ => paragraph(
             ui,
             &format!(
-                "The journal can't be written, and {unkept} messages are in memory only. It is tried once more while closing; \
+                "The journal can't be written, and {unpersisted} messages are in memory only. It is tried once more while closing; \
                  where that fails too, they are lost."
             ),
         ),
@@ -59,7 +59,7 @@ pub(crate) fn show(ui: &mut Ui, lost: Lost, fresh: bool, scene: &mut FrameContex
         paragraph(ui, "An export is under way. Closing cancels it, and no file is written.");
     }
     let out = if downloads > 0 || saves > 0 || exports { "Stop and close" } else { "Close all the same" };
-    if buttons(ui, out, "Keep open", first(fresh, InitialFocus::Out), scene) {
+    if buttons(ui, out, "Keep open", first(fresh, InitialFocus::Cancel), scene) {
         scene.request(UiRequest::Leave);
     }
 }

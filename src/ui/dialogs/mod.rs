@@ -26,7 +26,7 @@ use crate::protocol::visible;
 use crate::settings::ProfileId;
 use crate::ui::bars::{competing_consumer, saved_filters};
 use crate::ui::frame::dialog_frame::{
-    InitialFocus, buttons, buttons_unless, close_button, first, framed, heading, mistake, paragraph, top,
+    InitialFocus, buttons, buttons_unless, close_button, first, framed, heading, paragraph, show_error, top,
 };
 use crate::ui::frame::export_form::ExportForm;
 use crate::ui::frame::help_page::HelpPage;
@@ -40,7 +40,7 @@ use data_settings::DataSettings;
 use leave::Lost;
 use palette::CommandPalette;
 use request_data::RequestData;
-use track::{LONGEST, Track};
+use track::{MAX_LENGTH, Track};
 
 /// The open dialog.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub(crate) enum Dialog {
         revoke: bool,
     },
     /// Asks whether to delete a profile's history from the journal.
-    Forget {
+    ClearHistory {
         profile: ProfileId,
         /// The profile's name.
         name: String,
@@ -91,7 +91,7 @@ pub(crate) enum Dialog {
     /// Tracks commands by their ids.
     Track(Track),
     /// Explains what it means that outcomes never reach this client.
-    Rival(CompetingConsumer),
+    CompetingConsumer(CompetingConsumer),
     /// The keyboard shortcuts, and the guide.
     Help(HelpPage),
     /// What to export, and how.
@@ -108,7 +108,7 @@ impl Dialog {
     fn title(&self) -> &'static str {
         match self {
             Self::SignOut { .. } => "Sign out",
-            Self::Forget { .. } => "Forget this profile",
+            Self::ClearHistory { .. } => "Forget this profile",
             Self::Remove { .. } => "Remove profile",
             Self::Label { keys, .. } if keys.values().map(Vec::len).sum::<usize>() > 1 => "Edit labels",
             Self::Label { .. } => "Edit label",
@@ -119,7 +119,7 @@ impl Dialog {
             Self::Track(_) => "Track commands",
             Self::Columns(_) => "Columns",
             Self::SaveFilter(_) => "Save filter",
-            Self::Rival(_) => "Settled unheard",
+            Self::CompetingConsumer(_) => "Settled unheard",
             Self::Help(page) => page.title(),
             Self::Export(_) => "Export",
             Self::Settings(_) => "Settings",
@@ -134,9 +134,9 @@ impl Dialog {
             Self::Completeness { .. } => 620.0,
             Self::Palette(_) => 584.0,
             Self::Help(_) | Self::Settings(_) | Self::Export(_) | Self::DataSettings(_) => 560.0,
-            Self::Rival(_) | Self::Track(_) | Self::Columns(_) => 520.0,
+            Self::CompetingConsumer(_) | Self::Track(_) | Self::Columns(_) => 520.0,
             Self::SignOut { .. }
-            | Self::Forget { .. }
+            | Self::ClearHistory { .. }
             | Self::Remove { .. }
             | Self::Label { .. }
             | Self::SaveFilter(_)
@@ -178,7 +178,7 @@ pub(crate) fn show(
         }
         match dialog {
             Dialog::SignOut { profile, name, revoke } => sign_out(ui, *profile, name, revoke, fresh, scene),
-            Dialog::Forget { profile, name } => forget(ui, *profile, name, fresh, scene),
+            Dialog::ClearHistory { profile, name } => clear_history(ui, *profile, name, fresh, scene),
             Dialog::Remove { profile, name } => remove(ui, *profile, name, fresh, scene),
             Dialog::Label { keys, text } => label(ui, keys, text, fresh, scene),
             Dialog::Leave(lost) => leave::show(ui, *lost, fresh, scene),
@@ -188,7 +188,9 @@ pub(crate) fn show(
             Dialog::SaveFilter(naming) => saved_filters::show(ui, naming, fresh, scene),
             Dialog::RequestData(request) => request_data::show::show(ui, request, fresh, scene),
             Dialog::Track(track) => track::show(ui, track, fresh, scene),
-            Dialog::Rival(competing_consumer) => competing_consumer::explain(ui, *competing_consumer, fresh, scene),
+            Dialog::CompetingConsumer(competing_consumer) => {
+                competing_consumer::explain(ui, *competing_consumer, fresh, scene);
+            }
             Dialog::Help(page) => help::show(ui, *page, fresh, scene),
             Dialog::Export(form) => export::show(ui, form, fresh, scene),
             Dialog::Settings(form) => settings::show(ui, form, around.front, fresh, scene),
@@ -217,7 +219,7 @@ fn sign_out(ui: &mut Ui, profile: ProfileId, name: &str, revoke: &mut bool, fres
     }
 }
 
-fn forget(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut FrameContext) {
+fn clear_history(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut FrameContext) {
     paragraph(
         ui,
         &format!(
@@ -226,7 +228,7 @@ fn forget(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut 
             visible(name)
         ),
     );
-    if buttons(ui, "Forget activity", "Cancel", first(fresh, InitialFocus::Out), scene) {
+    if buttons(ui, "Forget activity", "Cancel", first(fresh, InitialFocus::Cancel), scene) {
         scene.request(UiRequest::Send(Action::ClearHistory(profile)));
         scene.request(UiRequest::CloseDialog);
     }
@@ -241,7 +243,7 @@ fn remove(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut 
             visible(name)
         ),
     );
-    if buttons(ui, "Remove profile", "Cancel", first(fresh, InitialFocus::Out), scene) {
+    if buttons(ui, "Remove profile", "Cancel", first(fresh, InitialFocus::Cancel), scene) {
         scene.request(UiRequest::Send(Action::RemoveProfile(profile)));
         scene.request(UiRequest::CloseDialog);
     }
@@ -261,9 +263,9 @@ fn label(
     }
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
     let id = Id::unique("label field");
-    let long = format!("The label is longer than {LONGEST} characters. Enter a shorter one.");
-    let why_not = (text.trim().chars().count() > LONGEST).then_some(&*long);
-    let field = Field { hint: "approve device", wrong: why_not.is_some(), ..Field::new(id, "Label") };
+    let long = format!("The label is longer than {MAX_LENGTH} characters. Enter a shorter one.");
+    let why_not = (text.trim().chars().count() > MAX_LENGTH).then_some(&*long);
+    let field = Field { hint: "approve device", has_error: why_not.is_some(), ..Field::new(id, "Label") };
     let response = field.show(ui, rect, text);
     if fresh {
         response.request_focus();
@@ -271,7 +273,7 @@ fn label(
     let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     ui.add_space(8.0);
     if let Some(wrong) = why_not {
-        mistake(ui, wrong);
+        show_error(ui, wrong);
     }
     let pressed = buttons_unless(ui, why_not, "Save label", "Cancel", InitialFocus::None, scene);
     if (pressed || entered) && why_not.is_none() {

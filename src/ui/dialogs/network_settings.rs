@@ -41,7 +41,7 @@ pub(crate) struct Network {
     address: String,
     authority: String,
     /// The error in the address, shown once its field loses the focus.
-    wrong: Option<String>,
+    error: Option<String>,
 }
 
 impl Network {
@@ -54,17 +54,17 @@ impl Network {
         };
         Self {
             kind: Kind::of(&preferences.proxy),
-            wrong: preferences.proxy.url().err().map(|error| error.to_string()),
+            error: preferences.proxy.url().err().map(|error| error.to_string()),
             address,
             authority: authority.map(|path| path.display().to_string()).unwrap_or_default(),
         }
     }
 
     /// Updates what the operator is not editing, after the settings have changed elsewhere.
-    pub(crate) fn follow(&mut self, before: &Preferences, after: &Preferences) {
+    pub(crate) fn refresh(&mut self, before: &Preferences, after: &Preferences) {
         let new = Self::new(after);
         if before.proxy != after.proxy {
-            (self.kind, self.wrong) = (new.kind, new.wrong);
+            (self.kind, self.error) = (new.kind, new.error);
             if new.kind == Kind::Address {
                 self.address = new.address;
             }
@@ -81,8 +81,8 @@ impl Network {
             Kind::None => ProxyChoice::None,
             Kind::Address => ProxyChoice::Address(Address::new(&self.address)),
         };
-        self.wrong = choice.url().err().map(|error| error.to_string());
-        self.wrong.is_none().then_some(choice)
+        self.error = choice.url().err().map(|error| error.to_string());
+        self.error.is_none().then_some(choice)
     }
 }
 
@@ -96,14 +96,14 @@ pub(crate) fn show(ui: &mut Ui, network: &mut Network, new: &mut Preferences) {
             // The address is not typed yet, so its error waits until the field loses the focus.
             match network.choice() {
                 Some(choice) => new.proxy = choice,
-                None if network.address.is_empty() => network.wrong = None,
+                None if network.address.is_empty() => network.error = None,
                 None => {}
             }
         }
         at.x = response.rect.right() + 16.0;
     }
     let typing = network.kind == Kind::Address;
-    let wrong = network.wrong.clone();
+    let wrong = network.error.clone();
     let (example, purpose) =
         ("http://proxy.example.com:3128", "For the socket, REST calls and downloads; not for this computer.");
     if line(ui, "Proxy address", example, purpose, &mut network.address, typing, wrong.as_deref())
@@ -137,7 +137,8 @@ fn line(
     let place = Rect::from_min_size(pos2(at.x, at.y - 14.0), vec2(width, 28.0));
     let id = Id::unique(("settings", words));
     let wrong = wrong.filter(|_sentence| enabled);
-    let field = Field { hint: example, face: TextRole::Mono, enabled, wrong: wrong.is_some(), ..Field::new(id, words) };
+    let field =
+        Field { hint: example, face: TextRole::Mono, enabled, has_error: wrong.is_some(), ..Field::new(id, words) };
     let response = field.show(ui, place, typed);
     let entered = response.has_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     let ink = if wrong.is_some() { palette.failed } else { palette.muted };
@@ -159,28 +160,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_typed_follows_the_settings_where_they_change_and_stays_where_they_do_not() {
+    fn unedited_fields_follow_the_settings_and_edited_ones_stay() {
         let before = Preferences::default();
         let mut network = Network::new(&before);
         network.authority = "half a pa".to_owned();
         let after = Preferences { proxy: ProxyChoice::from_text("http://p:3128"), ..before.clone() };
-        network.follow(&before, &after);
+        network.refresh(&before, &after);
         assert_eq!((network.kind, network.address.as_str()), (Kind::Address, "http://p:3128"));
         assert_eq!(network.authority, "half a pa");
     }
 
     #[test]
-    fn an_address_that_can_not_be_used_is_no_choice() {
+    fn an_invalid_address_is_no_choice() {
         let mut network = Network::new(&Preferences::default());
         assert_eq!(network.choice(), Some(ProxyChoice::System));
         network.kind = Kind::Address;
         for address in ["", "proxy", "http://me:secret@proxy:3128"] {
             address.clone_into(&mut network.address);
             assert_eq!(network.choice(), None, "{address}");
-            assert!(network.wrong.as_ref().is_some_and(|sentence| sentence.ends_with('.')), "{address}");
+            assert!(network.error.as_ref().is_some_and(|sentence| sentence.ends_with('.')), "{address}");
         }
         "http://proxy:3128".clone_into(&mut network.address);
         assert_eq!(network.choice(), Some(ProxyChoice::from_text("http://proxy:3128")));
-        assert_eq!(network.wrong, None);
+        assert_eq!(network.error, None);
     }
 }

@@ -98,7 +98,7 @@ impl Number {
     }
 
     /// Stores the number. A number within the range always fits.
-    fn put(self, number: u64, preferences: &mut Preferences) {
+    fn store(self, number: u64, preferences: &mut Preferences) {
         let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         match self {
             Self::MessageLimit => {
@@ -114,7 +114,7 @@ impl Number {
     }
 
     /// Parses what was typed, or returns the error as a sentence.
-    fn read(self, typed: &str) -> Result<u64, String> {
+    fn parse(self, typed: &str) -> Result<u64, String> {
         let (least, most) = (*self.range().start(), *self.range().end());
         typed
             .trim()
@@ -134,29 +134,29 @@ fn from_small(range: &RangeInclusive<u32>) -> RangeInclusive<u64> {
 pub(crate) struct Form {
     preferences: Preferences,
     /// Whether the system asks for reduced motion.
-    still: bool,
+    reduced_motion: bool,
     typed: [String; Number::ALL.len()],
     network: Network,
     /// The number with an error, and the error.
-    wrong: Option<(Number, String)>,
+    error: Option<(Number, String)>,
 }
 
 impl Form {
-    /// The form with the present settings. `still` is whether the system asks for reduced motion.
-    pub(crate) fn new(preferences: Preferences, still: bool) -> Self {
+    /// The form with the present settings. `reduced_motion` is whether the system asks for reduced motion.
+    pub(crate) fn new(preferences: Preferences, reduced_motion: bool) -> Self {
         let typed = Number::ALL.map(|number| number.of(&preferences).to_string());
         let network = Network::new(&preferences);
-        Self { preferences, still, typed, network, wrong: None }
+        Self { preferences, reduced_motion, typed, network, error: None }
     }
 
     /// Updates what the operator is not editing, after the settings have changed elsewhere.
-    pub(crate) fn follow(&mut self, preferences: &Preferences) {
+    pub(crate) fn refresh(&mut self, preferences: &Preferences) {
         for (number, typed) in Number::ALL.into_iter().zip(&mut self.typed) {
             if number.of(preferences) != number.of(&self.preferences) {
                 *typed = number.of(preferences).to_string();
             }
         }
-        self.network.follow(&self.preferences, preferences);
+        self.network.refresh(&self.preferences, preferences);
         self.preferences = preferences.clone();
     }
 }
@@ -166,17 +166,17 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, front: Option<&ProfileTab>, fre
     let mut new = form.preferences.clone();
     pane(ui, 164.0, 120.0).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        looks(ui, &mut new, form.still);
+        appearance(ui, &mut new, form.reduced_motion);
         ui.add_space(8.0);
         for (number, typed) in Number::ALL.into_iter().zip(&mut form.typed) {
-            field(ui, number, typed, &mut new, &mut form.wrong);
+            field(ui, number, typed, &mut new, &mut form.error);
         }
         of_profile(ui, front, scene);
         ui.add_space(8.0);
         network_settings::show(ui, &mut form.network, &mut new);
     });
     if new != form.preferences {
-        scene.request(UiRequest::Prefer(form.preferences.changes_to(&new)));
+        scene.request(UiRequest::ChangePreferences(form.preferences.changes_to(&new)));
         form.preferences = new;
     }
     close_button(ui, fresh, scene);
@@ -187,7 +187,7 @@ fn of_profile(ui: &mut Ui, front: Option<&ProfileTab>, scene: &mut FrameContext)
     let palette = Palette::of(ui.style());
     let at = begin(ui, "Ready data");
     let (words, why_not) = (Command::DataSettings.words(), Command::DataSettings.why_not(front));
-    let press = Button::new(&words).look(ButtonStyle::Outlined).why_not(why_not);
+    let press = Button::new(&words).style(ButtonStyle::Outlined).why_not(why_not);
     let response = press.at(ui, at);
     if response.clicked() {
         scene.request(UiRequest::Run(Command::DataSettings));
@@ -199,7 +199,7 @@ fn of_profile(ui: &mut Ui, front: Option<&ProfileTab>, scene: &mut FrameContext)
     }
 }
 
-fn looks(ui: &mut Ui, new: &mut Preferences, by_system: bool) {
+fn appearance(ui: &mut Ui, new: &mut Preferences, by_system: bool) {
     let mut at = begin(ui, "Theme");
     for (theme, words) in [(Theme::System, "System"), (Theme::Light, "Light"), (Theme::Dark, "Dark")] {
         let response = choice(ui, at, Mark::Radio(new.theme == theme), words, true);
@@ -212,7 +212,7 @@ fn looks(ui: &mut Ui, new: &mut Preferences, by_system: bool) {
     let [smallest, largest] = [("smallest", *SCALES.start()), ("largest", *SCALES.end())]
         .map(|(which, end)| (new.scale == end).then(|| format!("{end} % is the {which} scale.")));
     for (words, by, why_not) in [("Smaller", false, smallest), ("Larger", true, largest)] {
-        let press = Button::new(words).look(ButtonStyle::Outlined).why_not(why_not.as_deref());
+        let press = Button::new(words).style(ButtonStyle::Outlined).why_not(why_not.as_deref());
         let response = press.at(ui, at);
         if response.clicked() {
             new.scale = scaled(new.scale, by);
@@ -255,13 +255,13 @@ fn field(ui: &mut Ui, number: Number, typed: &mut String, new: &mut Preferences,
     let place = egui::Rect::from_min_size(pos2(at.x, at.y - 14.0), vec2(96.0, 28.0));
     let pointed_out = wrong.as_ref().filter(|(which, _)| *which == number).map(|(_, sentence)| sentence.clone());
     let id = Id::unique(("settings", number.words()));
-    let field = Field { face: TextRole::Mono, wrong: pointed_out.is_some(), ..Field::new(id, number.words()) };
+    let field = Field { face: TextRole::Mono, has_error: pointed_out.is_some(), ..Field::new(id, number.words()) };
     let response = field.show(ui, place, typed);
     let entered = response.has_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     if response.lost_focus() || entered {
         *wrong = None;
-        match number.read(typed) {
-            Ok(value) if value != number.of(new) => number.put(value, new),
+        match number.parse(typed) {
+            Ok(value) if value != number.of(new) => number.store(value, new),
             Ok(_) => {}
             Err(sentence) => *wrong = Some((number, sentence)),
         }
@@ -283,7 +283,7 @@ mod tests {
     use crate::settings::Preferences;
 
     #[test]
-    fn the_scale_moves_in_whole_steps_between_its_ends() {
+    fn the_scale_changes_in_whole_steps_within_its_limits() {
         assert_eq!(scaled(100, false), 100);
         assert_eq!(scaled(100, true), 110);
         assert_eq!(scaled(105, true), 110);
@@ -292,14 +292,14 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_read_back_as_it_was_put() {
+    fn a_number_is_parsed_as_it_was_stored() {
         for number in Number::ALL {
             let mut preferences = Preferences::default();
             let value = number.range().start().max(&7).to_owned();
-            number.put(value, &mut preferences);
+            number.store(value, &mut preferences);
             assert_eq!(number.of(&preferences), value, "{number:?}");
             for typed in ["", "x", "-1", "1.5", "99999999999999999999"] {
-                assert!(number.read(typed).is_err(), "{number:?} takes {typed:?}");
+                assert!(number.parse(typed).is_err(), "{number:?} takes {typed:?}");
             }
         }
     }

@@ -62,7 +62,7 @@ pub(crate) enum Command {
     /// Delete the profile's token.
     SignOut,
     /// Delete the profile's history from the journal.
-    ForgetActivity,
+    ClearHistory,
     /// Remove the profile from the settings.
     RemoveProfile,
     /// Use the light, the dark or the system's theme.
@@ -158,7 +158,7 @@ impl Command {
         Self::RetryNow,
         Self::RenewToken,
         Self::SignOut,
-        Self::ForgetActivity,
+        Self::ClearHistory,
         Self::RemoveProfile,
         Self::Theme(Theme::System),
         Self::Theme(Theme::Light),
@@ -237,7 +237,7 @@ impl Command {
             Self::RetryNow => parts("Retry now", icons::RETRY, None),
             Self::RenewToken => parts("Renew token", icons::RENEW, None),
             Self::SignOut => parts("Sign out", icons::SIGN_OUT, None),
-            Self::ForgetActivity => parts("Forget this profile…", icons::FORGET, None),
+            Self::ClearHistory => parts("Forget this profile…", icons::CLEAR_HISTORY, None),
             Self::RemoveProfile => parts("Remove profile…", icons::CLOSE, None),
             Self::Theme(Theme::System) => parts("Theme of the system", icons::THEME_SYSTEM, None),
             Self::Theme(Theme::Light) => parts("Light theme", icons::THEME_LIGHT, None),
@@ -276,7 +276,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_command_is_listed_once_and_with_words_of_its_own() {
+    fn every_command_is_listed_once_with_a_unique_name() {
         let words: std::collections::BTreeSet<_> = Command::ALL.iter().map(|command| command.words()).collect();
         assert_eq!(words.len(), Command::ALL.len());
     }

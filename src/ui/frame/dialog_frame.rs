@@ -41,7 +41,7 @@ pub(crate) fn framed(
     let room = vec2(window.x - around - 16.0, window.y - below - around - 8.0);
     let response = Modal::new(id).area(area).backdrop_color(theme::BACKDROP).frame(frame).show(ctx, |ui| {
         // Content larger than the window can be scrolled.
-        let width = width.min((window.x - 80.0).max(theme::LEAST_DIALOG));
+        let width = width.min((window.x - 80.0).max(theme::MIN_DIALOG));
         let shown = width.min(room.x) + bar;
         ui.set_width(shown);
         let area = ScrollArea::both().id_salt("dialog").auto_shrink([false, true]);
@@ -82,7 +82,7 @@ pub(crate) fn room(ui: &Ui, beside: f32) -> f32 {
 /// is narrower than the dialog, it does not scroll: the dialog does, and a second bar would lie over the dialog's own.
 pub(crate) fn pane(ui: &Ui, beside: f32, least: f32) -> Pane {
     let room = room(ui, beside);
-    let is_narrow = ui.ctx().content_rect().width() < theme::LEAST_WIDTH;
+    let is_narrow = ui.ctx().content_rect().width() < theme::MIN_WIDTH;
     let area = || ScrollArea::vertical().max_height(room).min_scrolled_height(room).auto_shrink([false, true]);
     Pane((room >= least && !is_narrow).then(area))
 }
@@ -140,12 +140,12 @@ pub(crate) enum InitialFocus {
     /// The button that does what the dialog asks for.
     Main,
     /// The button that cancels, if Enter by mistake would lose something.
-    Out,
+    Cancel,
     None,
 }
 
 /// Shows an error about the typed text.
-pub(crate) fn mistake(ui: &mut Ui, words: &str) {
+pub(crate) fn show_error(ui: &mut Ui, words: &str) {
     sentence(ui, words, Palette::of(ui.style()).failed);
 }
 
@@ -172,7 +172,7 @@ pub(crate) fn buttons_unless(
     scene: &mut FrameContext,
 ) -> bool {
     let pressed = two_buttons(ui, main, why_not, out, first);
-    if pressed.out {
+    if pressed.cancel {
         scene.request(UiRequest::CloseDialog);
     }
     pressed.main
@@ -184,7 +184,7 @@ pub(crate) struct Pressed {
     /// The button that does what the dialog asks for.
     pub main: bool,
     /// The button that cancels.
-    pub out: bool,
+    pub cancel: bool,
 }
 
 /// Like [`buttons_unless`], for a dialog that closes itself.
@@ -192,7 +192,7 @@ pub(crate) fn two_buttons(ui: &mut Ui, main: &str, why_not: Option<&str>, out: &
     ui.add_space(12.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 32.0));
     let (main, out) =
-        (Button::new(main).look(ButtonStyle::Primary).why_not(why_not), Button::new(out).look(ButtonStyle::Outlined));
+        (Button::new(main).style(ButtonStyle::Primary).why_not(why_not), Button::new(out).style(ButtonStyle::Outlined));
     let [main, out] = [main, out].map(|press| press.face(TextRole::Body).height(32.0).padding(16.0));
     let middle = rect.center().y;
     let main_left = rect.right() - main.width(ui);
@@ -201,10 +201,10 @@ pub(crate) fn two_buttons(ui: &mut Ui, main: &str, why_not: Option<&str>, out: &
     let main = main.at(ui, pos2(main_left, middle));
     match first {
         InitialFocus::Main => main.request_focus(),
-        InitialFocus::Out => out.request_focus(),
+        InitialFocus::Cancel => out.request_focus(),
         InitialFocus::None => {}
     }
-    Pressed { main: main.clicked(), out: out.clicked() }
+    Pressed { main: main.clicked(), cancel: out.clicked() }
 }
 
 /// The button that gets the focus in the dialog's first frame; later the focus stays where the operator put it.
@@ -216,7 +216,7 @@ pub(crate) fn first(fresh: bool, first: InitialFocus) -> InitialFocus {
 pub(crate) fn close_button(ui: &mut Ui, fresh: bool, scene: &mut FrameContext) {
     ui.add_space(12.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 32.0));
-    let close = Button::new("Close").face(TextRole::Body).height(32.0).padding(16.0).look(ButtonStyle::Outlined);
+    let close = Button::new("Close").face(TextRole::Body).height(32.0).padding(16.0).style(ButtonStyle::Outlined);
     let response = close.clone().at(ui, pos2(rect.right() - close.width(ui), rect.center().y));
     if fresh {
         response.request_focus();

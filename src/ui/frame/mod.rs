@@ -63,7 +63,7 @@ pub(crate) enum UiRequest {
     /// Send this action to the engine.
     Send(Action),
     /// Change preferences.
-    Prefer(Vec<PreferenceChange>),
+    ChangePreferences(Vec<PreferenceChange>),
     /// Run a command, as its shortcut would.
     Run(Command),
     /// Save a row's data: by the one GET of its link, or from the message that holds it.
@@ -91,7 +91,7 @@ pub(crate) enum UiRequest {
         file: String,
     },
     /// Ask for a folder.
-    AskFolder(FolderPurpose),
+    ChooseFolder(FolderPurpose),
     /// Request the data of a request again.
     RequestAgain {
         /// The profile that made the request.
@@ -127,11 +127,11 @@ pub(crate) enum UiRequest {
     /// Show the commands that failed for this reason within Insight's time range; an empty reason stands for those without one.
     ShowFailures(String),
     /// Apply a saved filter.
-    ShowSaved(usize),
+    ApplySavedFilter(usize),
     /// Save the filter in front under this name.
     SaveFilter(String),
     /// Delete a saved filter.
-    ForgetSaved(usize),
+    DeleteSavedFilter(usize),
     /// Search the journal for activities that are not in memory.
     SearchOlder,
     /// Cancel the search of the journal.
@@ -167,7 +167,7 @@ impl FrameContext {
     }
 
     /// Something visible changes after this time, so the next frame is drawn no later.
-    pub(crate) fn changes_in(&mut self, time: Duration) {
+    pub(crate) fn redraw_in(&mut self, time: Duration) {
         self.wake = Some(self.wake.map_or(time, |wake| wake.min(time)));
     }
 
@@ -193,7 +193,7 @@ impl FrameContext {
         let unit_micros = i64::try_from(unit.as_micros()).unwrap_or(1_000_000);
         let into = u64::try_from(self.now.0.rem_euclid(unit_micros)).unwrap_or(0);
         // Slightly late rather than early, because an early frame would show the old number for another second.
-        self.changes_in(unit.saturating_sub(Duration::from_micros(into)) + Duration::from_millis(1));
+        self.redraw_in(unit.saturating_sub(Duration::from_micros(into)) + Duration::from_millis(1));
     }
 
     /// When the next frame is due if nothing else happens.

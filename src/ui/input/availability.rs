@@ -35,7 +35,7 @@ impl Command {
             | Self::RetryNow
             | Self::RenewToken
             | Self::SignOut
-            | Self::ForgetActivity
+            | Self::ClearHistory
             | Self::RemoveProfile => match profile_tab {
                 None => Some(NO_PROFILE),
                 Some(profile_tab) if profile_tab.is_all() => Some(ONE_PROFILE),
@@ -96,7 +96,7 @@ impl Command {
     fn why_not_in_table(self, profile_tab: &ProfileTab) -> Option<&'static str> {
         const NO_ROW: &str = "Select a row first.";
         let any = |fits: fn(&Activity<'_>) -> bool, why| {
-            let rows = profile_tab.some_chosen();
+            let rows = profile_tab.some_selected_rows();
             if rows.is_empty() {
                 Some(NO_ROW)
             } else {
@@ -116,7 +116,9 @@ impl Command {
                 "None of the selected rows has data to fetch.",
             ),
             Self::DownloadAll => profile_tab.ready().next().is_none().then_some("Nothing is ready to be fetched."),
-            Self::RequestAgain => any(can_again, "None of the selected rows has data that can be requested again."),
+            Self::RequestAgain => {
+                any(can_request_again, "None of the selected rows has data that can be requested again.")
+            }
             Self::CheckStatus => any(can_check, "What is selected has an outcome already."),
             Self::CopyRows | Self::CopyTsv | Self::CopyJson => {
                 (profile_tab.table.selected_count() == 0).then_some(NO_ROW)
@@ -132,6 +134,6 @@ fn can_check(activity: &Activity<'_>) -> bool {
 }
 
 /// A function for the same reason.
-fn can_again(activity: &Activity<'_>) -> bool {
+fn can_request_again(activity: &Activity<'_>) -> bool {
     crate::ui::profile_tab::rows::can_request_again(activity)
 }

@@ -10,11 +10,11 @@ use crate::ui::view_state::table::Move;
 
 /// What the keys of one frame request.
 #[derive(Debug, Default)]
-pub(crate) struct Asked {
+pub(crate) struct KeyInput {
     /// The commands, in the order of `Command::ALL`.
     pub commands: Vec<Command>,
     /// Whether Escape was pressed and not used by anything else.
-    pub back: bool,
+    pub escape: bool,
 }
 
 /// What has the focus when the keys are read.
@@ -27,8 +27,8 @@ pub(crate) struct Focus {
 }
 
 /// Consumes the keys of this frame.
-pub(crate) fn take(ctx: &Context, profile_tab: Option<&mut ProfileTab>, focus: Focus) -> Asked {
-    let mut asked = Asked::default();
+pub(crate) fn read(ctx: &Context, profile_tab: Option<&mut ProfileTab>, focus: Focus) -> KeyInput {
+    let mut asked = KeyInput::default();
     if focus.in_dialog || Popup::is_any_open(ctx) {
         return asked;
     }
@@ -38,7 +38,7 @@ pub(crate) fn take(ctx: &Context, profile_tab: Option<&mut ProfileTab>, focus: F
                 asked.commands.push(command);
             }
         }
-        asked.back = escape(ctx);
+        asked.escape = escape(ctx);
         return asked;
     };
     let table = table_id(profile_tab);
@@ -63,7 +63,7 @@ pub(crate) fn take(ctx: &Context, profile_tab: Option<&mut ProfileTab>, focus: F
             !focused.zip(profile_tab.details.as_ref()).is_some_and(|(focused, details)| details.takes_arrows(focused));
         rows(ctx, profile_tab, arrows);
     }
-    asked.back = escape(ctx);
+    asked.escape = escape(ctx);
     asked
 }
 

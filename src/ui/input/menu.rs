@@ -23,7 +23,7 @@ pub(crate) fn entry(ui: &mut Ui, command: Command, profile_tab: Option<&ProfileT
 
 /// A menu entry. Returns whether it was chosen.
 pub(crate) fn item(ui: &mut Ui, press: Button<'_>) -> bool {
-    let press = press.look(ButtonStyle::MenuItem).height(28.0);
+    let press = press.style(ButtonStyle::MenuItem).height(28.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width().max(press.width(ui)), 28.0));
     let chosen = press.within(ui, rect).clicked();
     if chosen {

@@ -2,16 +2,16 @@
 
 use egui::{Color32, Rect, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2};
 
-use crate::activity::{BINS, BINS_A_DECADE, Insight};
+use crate::activity::{BINS, BINS_PER_DECADE, Insight};
 use crate::protocol::{counted, plural};
 use crate::ui::frame::FrameContext;
 use crate::ui::text::clock_minute;
 use crate::ui::theme::palette::Palette;
 use crate::ui::theme::{self, TextRole};
-use crate::ui::view_state::insight::stretch;
+use crate::ui::view_state::insight::time_range;
 use crate::ui::widgets;
 
-use super::part::{HEAD, SHORT, head, nothing};
+use super::part::{HEAD, SHORT, empty, head};
 use super::reasons::group;
 use super::words;
 
@@ -24,9 +24,9 @@ const LEGEND: f32 = 24.0;
 /// The lowest plot that has a legend below it.
 const LEGEND_FROM: f32 = 110.0;
 /// The number of bins in one bar of the histogram.
-const BINS_A_BAR: usize = 2;
+const BINS_PER_BAR: usize = 2;
 /// The minimum number of bins shown: two decades.
-const FEWEST_BINS: usize = 2 * BINS_A_DECADE as usize;
+const MIN_BINS: usize = 2 * BINS_PER_DECADE as usize;
 
 /// Draws how many messages arrived and how many commands failed, per bar.
 pub(crate) fn throughput(ui: &mut Ui, part: Rect, insight: &Insight, now: u64, scene: &FrameContext) {
@@ -41,7 +41,7 @@ pub(crate) fn throughput(ui: &mut Ui, part: Rect, insight: &Insight, now: u64, s
     head(ui, part, "Throughput", &note, &said);
     let most = insight.messages.iter().chain(&insight.failures).copied().max().unwrap_or(0);
     if most == 0 {
-        nothing(ui, part, &format!("Nothing came {}.", words::within(scene.insight.span)));
+        empty(ui, part, &format!("Nothing came {}.", words::within(scene.insight.span)));
         return;
     }
     let legend = if part.height() - HEAD >= LEGEND_FROM { LEGEND } else { 0.0 };
@@ -49,11 +49,11 @@ pub(crate) fn throughput(ui: &mut Ui, part: Rect, insight: &Insight, now: u64, s
         pos2(part.left() + AXIS, part.top() + HEAD + 8.0),
         pos2(part.right(), part.bottom() - TICKS - legend),
     );
-    let top = nice(u64::from(most));
+    let top = round_up(u64::from(most));
     grid(ui, plot, top);
     bars(ui, plot, &insight.messages, top, |last| if last { palette.secondary } else { palette.stroke_strong });
     bars(ui, plot, &insight.failures, top, |_| palette.failed);
-    let each = stretch(scene.insight.span).minutes_a_bar();
+    let each = time_range(scene.insight.span).minutes_per_bar();
     let time = |bar: usize| clock_minute(words::bar_begins(insight, bar, each), scene.now, &scene.zone);
     let (count, y) = (insight.messages.len(), plot.bottom() + 12.0);
     let ends = [time(0), clock_minute(scene.now, scene.now, &scene.zone)];
@@ -83,7 +83,7 @@ pub(crate) fn took(ui: &mut Ui, part: Rect, insight: &Insight, scene: &FrameCont
     let (Some(median), Some(p95)) = (insight.quantile(0.5), insight.quantile(0.95)) else {
         head(ui, part, "Time to outcome", "", "No times");
         let within = words::within(scene.insight.span);
-        nothing(ui, part, &format!("No command was seen from its beginning to its outcome {within}."));
+        empty(ui, part, &format!("No command was seen from its beginning to its outcome {within}."));
         return;
     };
     let noun = plural(timed, "command");
@@ -97,8 +97,8 @@ pub(crate) fn took(ui: &mut Ui, part: Rect, insight: &Insight, scene: &FrameCont
     );
     let (from, to) = range(insight);
     let counts: Vec<u64> =
-        insight.took.get(from..to).unwrap_or_default().chunks(BINS_A_BAR).map(|bar| bar.iter().sum()).collect();
-    let top = nice(counts.iter().copied().max().unwrap_or(0));
+        insight.took.get(from..to).unwrap_or_default().chunks(BINS_PER_BAR).map(|bar| bar.iter().sum()).collect();
+    let top = round_up(counts.iter().copied().max().unwrap_or(0));
     grid(ui, plot, top);
     let width = plot.width() / float(counts.len().max(1) as u64);
     for (bar, count) in (0_u16..).zip(&counts).filter(|(_, count)| **count > 0) {
@@ -111,7 +111,7 @@ pub(crate) fn took(ui: &mut Ui, part: Rect, insight: &Insight, scene: &FrameCont
         ui.painter().rect_filled(bar, 0.0, palette.stroke_strong);
     }
     let place = |seconds: f64| {
-        let bin = (seconds * 1_000.0).max(1e-9).log10() * f64::from(BINS_A_DECADE);
+        let bin = (seconds * 1_000.0).max(1e-9).log10() * f64::from(BINS_PER_DECADE);
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a place in the plot")]
         let share = ((bin - from as f64) / (to - from).max(1) as f64) as f32;
         plot.left() + share * plot.width()
@@ -123,21 +123,21 @@ pub(crate) fn took(ui: &mut Ui, part: Rect, insight: &Insight, scene: &FrameCont
             "Median {}, 95 % within {}. {}",
             words::time(median),
             words::time(p95),
-            words::took_in_bars(insight, BINS_A_BAR)
+            words::took_in_bars(insight, BINS_PER_BAR)
         )
     };
     chart(ui, plot, "Commands by time to outcome", said);
 }
 
-/// The first and the end of the bins to show: the non-empty range, extended to whole bars and to [`FEWEST_BINS`].
+/// The first and the end of the bins to show: the non-empty range, extended to whole bars and to [`MIN_BINS`].
 fn range(insight: &Insight) -> (usize, usize) {
     let some = |count: &u64| *count > 0;
     let first = insight.took.iter().position(some).unwrap_or(0);
     let last = insight.took.iter().rposition(some).unwrap_or(0);
-    let (mut from, mut to) = (first / BINS_A_BAR * BINS_A_BAR, (last / BINS_A_BAR + 1) * BINS_A_BAR);
-    while to - from < FEWEST_BINS {
-        from = from.saturating_sub(BINS_A_BAR);
-        to = (to + BINS_A_BAR).min(BINS);
+    let (mut from, mut to) = (first / BINS_PER_BAR * BINS_PER_BAR, (last / BINS_PER_BAR + 1) * BINS_PER_BAR);
+    while to - from < MIN_BINS {
+        from = from.saturating_sub(BINS_PER_BAR);
+        to = (to + BINS_PER_BAR).min(BINS);
     }
     (from, to)
 }
@@ -240,7 +240,7 @@ fn chart(ui: &Ui, plot: Rect, name: &str, said: impl FnOnce() -> String) {
 }
 
 /// The next larger number that suits an axis: even, with few digits.
-fn nice(most: u64) -> u64 {
+fn round_up(most: u64) -> u64 {
     const STEPS: [u64; 11] = [10, 12, 16, 20, 24, 30, 40, 50, 60, 80, 100];
     if let Some(small) = [2, 4, 6, 8].into_iter().find(|step| *step >= most) {
         return small;
@@ -262,9 +262,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn axes_end_at_numbers_that_can_be_halved() {
-        assert_eq!([0, 1, 5, 9, 41, 51, 310, 999, 1_001].map(nice), [2, 2, 6, 10, 50, 60, 400, 1_000, 1_200]);
-        assert!((1..5_000).all(|most| nice(most) >= most && nice(most).is_multiple_of(2)));
-        assert!(nice(u64::MAX) > 0);
+    fn axes_end_at_even_numbers() {
+        assert_eq!([0, 1, 5, 9, 41, 51, 310, 999, 1_001].map(round_up), [2, 2, 6, 10, 50, 60, 400, 1_000, 1_200]);
+        assert!((1..5_000).all(|most| round_up(most) >= most && round_up(most).is_multiple_of(2)));
+        assert!(round_up(u64::MAX) > 0);
     }
 }

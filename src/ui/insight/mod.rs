@@ -131,7 +131,7 @@ pub(crate) fn span(ui: &mut Ui, right: egui::Pos2, scene: &mut FrameContext) {
             for span in [InsightSpan::Hour, InsightSpan::SixHours, InsightSpan::Day] {
                 let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
                 let on = span == look.span;
-                let press = Button::new(words::span(span)).look(ButtonStyle::MenuItem).on(on);
+                let press = Button::new(words::span(span)).style(ButtonStyle::MenuItem).on(on);
                 if press.within(ui, rect).clicked() {
                     scene.request(UiRequest::SetInsight(InsightLayout { span, ..look }));
                 }

@@ -30,7 +30,7 @@ pub(crate) fn head(ui: &Ui, part: Rect, title: &str, note: &str, said: &str) {
 }
 
 /// Draws the text in place of an empty chart.
-pub(crate) fn nothing(ui: &Ui, part: Rect, words: &str) {
+pub(crate) fn empty(ui: &Ui, part: Rect, words: &str) {
     let palette = Palette::of(ui.style());
     let line = widgets::paragraph(ui, words, TextRole::Small, palette.muted, part.width());
     let place = Rect::from_min_size(pos2(part.left(), part.top() + HEAD + 4.0), line.size());

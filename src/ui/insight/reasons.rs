@@ -10,7 +10,7 @@ use crate::ui::theme::palette::Palette;
 use crate::ui::theme::{self, TextRole};
 use crate::ui::widgets;
 
-use super::part::{SHORT, head, nothing};
+use super::part::{SHORT, empty, head};
 use super::words;
 
 /// The height of a line.
@@ -36,7 +36,7 @@ pub(crate) fn show(ui: &mut Ui, part: Rect, insight: &Insight, scene: &mut Frame
         } else {
             format!("None of {} failed {within}.", counted(settled, "command"))
         };
-        nothing(ui, part, &words);
+        empty(ui, part, &words);
         return;
     }
     let share = words::share(failed, settled);

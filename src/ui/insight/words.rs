@@ -75,9 +75,9 @@ pub(crate) fn bar_begins(insight: &Insight, bar: usize, minutes_a_bar: u32) -> T
 }
 
 /// Describes every number of the throughput chart.
-pub(crate) fn throughput(insight: &Insight, minutes_a_bar: u32, now: Timestamp, zone: &Zone) -> String {
-    let at = |bar: usize| clock_minute(bar_begins(insight, bar, minutes_a_bar), now, zone);
-    let each = if minutes_a_bar == 1 { "each minute".to_owned() } else { format!("each {minutes_a_bar} minutes") };
+pub(crate) fn throughput(insight: &Insight, minutes_per_bar: u32, now: Timestamp, zone: &Zone) -> String {
+    let at = |bar: usize| clock_minute(bar_begins(insight, bar, minutes_per_bar), now, zone);
+    let each = if minutes_per_bar == 1 { "each minute".to_owned() } else { format!("each {minutes_per_bar} minutes") };
     let counts: Vec<String> = insight.messages.iter().map(ToString::to_string).collect();
     let said = format!("Messages in {each} from {} on: {}.", at(0), counts.join(", "));
     let failed = insight.failures.iter().enumerate().filter(|(_, count)| **count > 0);
@@ -112,7 +112,7 @@ mod tests {
     use crate::activity::Filter;
 
     #[test]
-    fn a_reason_becomes_a_filter_that_can_be_read_whatever_stands_in_it() {
+    fn any_reason_becomes_a_valid_filter() {
         for reason in ["profile.not_an_owner", "", r#"a "quoted" \ thing"#, r"ends with \", "two\nlines"] {
             for span in [InsightSpan::Hour, InsightSpan::SixHours, InsightSpan::Day] {
                 let text = filter(reason, span);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_told_shortly() {
+    fn numbers_have_a_short_form() {
         assert_eq!(
             [0, 250, 9_999, 12_000, 12_500, 1_500_000].map(short),
             ["0", "250", "9999", "12 k", "12.5 k", "1.5 M"]

@@ -12,13 +12,13 @@ use crate::ui::text::cut;
 use super::ports::Notification;
 
 /// How long changes are collected before a notification.
-const GATHER: Duration = Duration::from_secs(2);
+const COLLECT_TIME: Duration = Duration::from_secs(2);
 /// Minimum time between two notifications; it doubles with each while the window stays unfocused.
-const PAUSE: Duration = Duration::from_secs(15);
+const MIN_PAUSE: Duration = Duration::from_secs(15);
 /// Upper limit of that time.
-const MOST_PAUSE: Duration = Duration::from_mins(5);
+const MAX_PAUSE: Duration = Duration::from_mins(5);
 /// Maximum length of a server's text, in characters.
-const LONGEST: usize = 200;
+const MAX_LENGTH: usize = 200;
 
 /// Which notifications the operator wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(crate) struct PendingNotifications {
 
 impl PendingNotifications {
     /// Adds the changes of a batch: how many rows `failed`, and how many have data that became `ready`.
-    pub(crate) fn note(&mut self, activities: &Activities, entries: &[Entry], failed: usize, ready: usize) {
+    pub(crate) fn add_batch(&mut self, activities: &Activities, entries: &[Entry], failed: usize, ready: usize) {
         let (mut failed, mut ready) = (failed, ready);
         let mut seen = HashSet::new();
         // Newest entries first.
@@ -59,7 +59,7 @@ impl PendingNotifications {
                     let number =
                         if activity.kind() == Kind::Data { &mut self.data_failed } else { &mut self.commands_failed };
                     *number += 1;
-                    last_failed = last_failed.or_else(|| Some((name(&activity), shown(&activity.message()))));
+                    last_failed = last_failed.or_else(|| Some((name(&activity), sanitised(&activity.message()))));
                 }
                 Status::Ready | Status::Inline if ready > 0 => {
                     ready -= 1;
@@ -74,13 +74,13 @@ impl PendingNotifications {
     }
 
     /// Adds later changes of the same profile.
-    pub(crate) fn join(&mut self, later: Self) {
+    pub(crate) fn merge(&mut self, later: Self) {
         self.add(later, NotificationPrefs { failed: true, ready: true }, None);
     }
 
     /// Adds later changes of a profile; `whose` is its name if there are several.
-    fn add(&mut self, later: Self, wanted: NotificationPrefs, whose: Option<&str>) {
-        let of = |what: String| whose.map_or_else(|| what.clone(), |whose| format!("{whose}: {what}"));
+    fn add(&mut self, later: Self, wanted: NotificationPrefs, profile_name: Option<&str>) {
+        let of = |what: String| profile_name.map_or_else(|| what.clone(), |whose| format!("{whose}: {what}"));
         if wanted.failed && later.failed() > 0 {
             self.commands_failed += later.commands_failed;
             self.data_failed += later.data_failed;
@@ -101,7 +101,7 @@ impl PendingNotifications {
     }
 
     /// The notifications for these changes.
-    fn tell(self) -> Vec<Notification> {
+    fn into_notifications(self) -> Vec<Notification> {
         let mut told = Vec::new();
         let (what, why) = &self.last_failed;
         match (self.commands_failed, self.data_failed) {
@@ -132,11 +132,11 @@ impl PendingNotifications {
 /// The name of an activity for the operator.
 fn name(activity: &Activity<'_>) -> String {
     let label = label_of(activity);
-    if label.is_empty() { shown(&activity.id()) } else { shown(&label) }
+    if label.is_empty() { sanitised(&activity.id()) } else { sanitised(&label) }
 }
 
-fn shown(text: &str) -> String {
-    visible(&cut(text, LONGEST)).into_owned()
+fn sanitised(text: &str) -> String {
+    visible(&cut(text, MAX_LENGTH)).into_owned()
 }
 
 /// Collects changes, and decides when they are shown.
@@ -146,12 +146,12 @@ pub(crate) struct Notifications {
     /// When the first of these changes arrived.
     since: Option<Instant>,
     /// When the last notification was shown, and the minimum time until the next.
-    told: Option<(Instant, Duration)>,
+    last_shown: Option<(Instant, Duration)>,
 }
 
 impl Notifications {
     /// The window has the focus, so nothing has to be shown.
-    pub(crate) fn looked_at(&mut self) {
+    pub(crate) fn on_focus(&mut self) {
         *self = Self::default();
     }
 
@@ -160,10 +160,10 @@ impl Notifications {
         &mut self,
         news: PendingNotifications,
         wanted: NotificationPrefs,
-        whose: Option<&str>,
+        profile_name: Option<&str>,
         now: Instant,
     ) {
-        self.waiting.add(news, wanted, whose);
+        self.waiting.add(news, wanted, profile_name);
         if !self.waiting.is_empty() {
             self.since = self.since.or(Some(now));
         }
@@ -174,16 +174,16 @@ impl Notifications {
         if self.left(now).is_none_or(|left| !left.is_zero()) {
             return Vec::new();
         }
-        let pause = self.told.map_or(PAUSE, |(_, pause)| (pause * 2).min(MOST_PAUSE));
-        self.told = Some((now, pause));
+        let pause = self.last_shown.map_or(MIN_PAUSE, |(_, pause)| (pause * 2).min(MAX_PAUSE));
+        self.last_shown = Some((now, pause));
         self.since = None;
-        std::mem::take(&mut self.waiting).tell()
+        std::mem::take(&mut self.waiting).into_notifications()
     }
 
     /// The time until the next notification, if one is pending.
     pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
-        let gathered = self.since? + GATHER;
-        let due = self.told.map_or(gathered, |(told, pause)| gathered.max(told + pause));
+        let gathered = self.since? + COLLECT_TIME;
+        let due = self.last_shown.map_or(gathered, |(told, pause)| gathered.max(told + pause));
         Some(due.saturating_duration_since(now))
     }
 }
@@ -206,7 +206,7 @@ mod tests {
         PendingNotifications { ready: count, last_ready: format!("r-{count}"), ..PendingNotifications::default() }
     }
 
-    fn told(notifications: &[Notification]) -> Vec<(&str, &str)> {
+    fn texts(notifications: &[Notification]) -> Vec<(&str, &str)> {
         notifications.iter().map(|one| (one.title.as_str(), one.body.as_str())).collect()
     }
 
@@ -222,24 +222,24 @@ mod tests {
             all.take(failed(3, "no"), BOTH, None, now);
         }
         assert_eq!(all.due(now), [], "it is not gathered");
-        assert_eq!(all.left(now), Some(GATHER));
-        assert_eq!(told(&all.due(now + GATHER)), [("12 commands failed", "The last: c-3, no")]);
-        assert_eq!(all.left(now + GATHER), None);
+        assert_eq!(all.left(now), Some(COLLECT_TIME));
+        assert_eq!(texts(&all.due(now + COLLECT_TIME)), [("12 commands failed", "The last: c-3, no")]);
+        assert_eq!(all.left(now + COLLECT_TIME), None);
     }
 
     #[test]
-    fn one_is_told_by_its_name_and_whose_it_is() {
+    fn a_single_change_is_shown_with_its_name_and_profile() {
         let (mut all, now) = (Notifications::default(), beginning());
         all.take(failed(1, "no"), BOTH, Some("ops"), now);
         all.take(ready(1), BOTH, None, now);
-        assert_eq!(told(&all.due(now + GATHER)), [("Failed: ops: c-1", "no"), ("Ready: r-1", "")]);
+        assert_eq!(texts(&all.due(now + COLLECT_TIME)), [("Failed: ops: c-1", "no"), ("Ready: r-1", "")]);
         let mixed = PendingNotifications { data_failed: 2, ..failed(1, "") };
-        assert_eq!(told(&mixed.tell()), [("3 failed", "The last: c-1")]);
-        assert_eq!(told(&ready(3).tell()), [("3 data requests are ready", "The last: r-3")]);
+        assert_eq!(texts(&mixed.into_notifications()), [("3 failed", "The last: c-1")]);
+        assert_eq!(texts(&ready(3).into_notifications()), [("3 data requests are ready", "The last: r-3")]);
     }
 
     #[test]
-    fn what_goes_on_is_told_ever_more_seldom_until_somebody_looks() {
+    fn ongoing_changes_are_shown_less_and_less_often_until_the_window_has_focus() {
         let (mut all, start) = (Notifications::default(), beginning());
         let mut at = Vec::new();
         for second in 0..1_000 {
@@ -250,15 +250,15 @@ mod tests {
             }
         }
         assert_eq!(at, [2, 17, 47, 107, 227, 467, 767]);
-        all.looked_at();
+        all.on_focus();
         assert_eq!(all.left(start), None, "what was seen is told all the same");
     }
 
     #[test]
-    fn what_is_not_wanted_is_not_told() {
+    fn disabled_notifications_are_not_shown() {
         let (mut all, now) = (Notifications::default(), beginning());
         all.take(failed(1, ""), NotificationPrefs { failed: false, ready: true }, None, now);
         all.take(ready(1), NotificationPrefs { failed: true, ready: false }, None, now);
-        assert_eq!((all.left(now), all.due(now + GATHER)), (None, Vec::new()));
+        assert_eq!((all.left(now), all.due(now + COLLECT_TIME)), (None, Vec::new()));
     }
 }

@@ -71,7 +71,7 @@ impl<T> FileDialog<T> {
         }
         self.last += 1;
         self.open = Some((self.last, what));
-        Some(DialogResponder { sender: self.sender.clone(), number: self.last, given: false, waker: waker.clone() })
+        Some(DialogResponder { sender: self.sender.clone(), number: self.last, responded: false, waker: waker.clone() })
     }
 
     /// The result, if it has arrived and something was chosen.

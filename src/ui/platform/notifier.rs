@@ -6,7 +6,7 @@ use super::ports::{Notification, Notifier};
 
 /// Maximum queue length. Notifications arrive seconds apart, so a full queue means that the desktop does not respond; more are
 /// dropped.
-const WAITING: usize = 4;
+const QUEUE: usize = 4;
 
 /// Sends notifications to the thread that shows them.
 pub(crate) struct SystemNotifier(SyncSender<Notification>);
@@ -14,7 +14,7 @@ pub(crate) struct SystemNotifier(SyncSender<Notification>);
 impl SystemNotifier {
     /// Starts the thread, which ends when the value is dropped.
     pub(crate) fn start() -> Self {
-        let (sender, receiver) = sync_channel(WAITING);
+        let (sender, receiver) = sync_channel(QUEUE);
         let thread = std::thread::Builder::new().name("notifications".to_owned()).spawn(move || run(&receiver));
         if let Err(error) = thread {
             tracing::warn!(%error, "nothing is notified: the thread for it could not be started");
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_server_said_is_no_markup() {
+    fn a_servers_text_is_no_markup() {
         assert_eq!(without_markup("<b>no</b> & \"no\" &lt;"), "&lt;b&gt;no&lt;/b&gt; &amp; \"no\" &amp;lt;");
     }
 }

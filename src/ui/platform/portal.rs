@@ -21,10 +21,10 @@ use crate::engine::{FileDialogError, FileKind, FileRequest};
 const SERVICE: &str = "org.freedesktop.portal.Desktop";
 
 /// How long bus and portal together may take to accept the request. The operator may take any time to close the dialog.
-const OPENING: Duration = Duration::from_secs(4);
+const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
 /// An operator who has clicked sees something within this time: the desktop's dialog, or the window's own.
-const MOST: Duration = Duration::from_secs(5);
-const _: () = assert!(OPENING.as_millis() < MOST.as_millis());
+const MAX_RESPONSE_TIME: Duration = Duration::from_secs(5);
+const _: () = assert!(OPEN_TIMEOUT.as_millis() < MAX_RESPONSE_TIME.as_millis());
 
 /// The signals that a dialog waits for: its response, and the end of the portal or of the program that draws its dialogs.
 const SIGNALS: [&str; 3] = [
@@ -39,7 +39,7 @@ pub(crate) fn choose(request: &FileRequest, parent: &str) -> Result<Option<PathB
     let (wanted, parent) = (request.clone(), parent.to_owned());
     // A bus that accepts connections and never answers has no time limit of its own. If it answers later, the connection is
     // closed, and the portal closes the dialog with it.
-    match within(OPENING, move || open(&wanted, &parent)) {
+    match within(OPEN_TIMEOUT, move || open(&wanted, &parent)) {
         Some(Ok((handle, signals))) => answer(&handle, signals),
         Some(Err(error)) => {
             tracing::warn!(%error, "the portal opens no file dialog");
@@ -53,18 +53,18 @@ pub(crate) fn choose(request: &FileRequest, parent: &str) -> Result<Option<PathB
 }
 
 /// What `work` returns, or `None` if it takes longer than `patience`. It then goes on in its own thread, for nobody.
-fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+fn within<T: Send + 'static>(timeout: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (sender, result) = sync_channel(1);
     let work = move || {
         let _nobody_waits = sender.send(work());
     };
     std::thread::Builder::new().name("portal".to_owned()).spawn(work).ok()?;
-    result.recv_timeout(patience).ok()
+    result.recv_timeout(timeout).ok()
 }
 
 /// Requests a dialog from the portal. Subscribes to the signals first, so that none is missed.
 fn open(request: &FileRequest, parent: &str) -> zbus::Result<(OwnedObjectPath, MessageIterator)> {
-    let bus = Builder::session()?.method_timeout(OPENING).build()?;
+    let bus = Builder::session()?.method_timeout(OPEN_TIMEOUT).build()?;
     let signals = MessageIterator::from(&bus);
     let broker = DBusProxy::new(&bus)?;
     for signal in SIGNALS {
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_never_answers_is_given_up() {
+    fn a_call_without_an_answer_times_out() {
         let (never, held) = sync_channel::<()>(0);
         assert_eq!(within(Duration::from_millis(1), move || held.recv().is_ok()), None);
         drop(never);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_of_a_uri_is_kept_byte_by_byte() {
+    fn the_path_of_a_uri_is_decoded_byte_by_byte() {
         for (uri, path) in [
             ("file:///home/a/rates.csv", Some(&b"/home/a/rates.csv"[..])),
             ("file:///tmp/gr%F6sse%20%23.csv", Some(b"/tmp/gr\xF6sse #.csv")),

@@ -73,7 +73,7 @@ pub struct PathReply {
 
 impl PathReply {
     /// Sends the result.
-    pub fn give(self, check: PathCheck) {
+    pub fn send(self, check: PathCheck) {
         // The operator may have cancelled meanwhile.
         let _too_late = self.sender.try_send(check);
         self.waker.wake();
@@ -110,13 +110,13 @@ pub trait Notifier {
 pub struct DialogResponder {
     pub(crate) sender: SyncSender<DialogReply>,
     pub(crate) number: u64,
-    pub(crate) given: bool,
+    pub(crate) responded: bool,
     pub(crate) waker: Waker,
 }
 
 impl DialogResponder {
     /// Sends the result: the chosen path, or `None` if the operator cancelled.
-    pub fn give(mut self, path: Option<PathBuf>) {
+    pub fn respond(mut self, path: Option<PathBuf>) {
         self.send(path);
     }
 
@@ -126,7 +126,7 @@ impl DialogResponder {
     }
 
     fn send(&mut self, path: Option<PathBuf>) {
-        self.given = true;
+        self.responded = true;
         // Only one dialog is open at a time, and the channel has capacity for more. If it were full or the window closed, the
         // dialog would count as cancelled.
         if self.sender.try_send(DialogReply { number: self.number, path }).is_ok() {
@@ -137,7 +137,7 @@ impl DialogResponder {
 
 impl Drop for DialogResponder {
     fn drop(&mut self) {
-        if !self.given {
+        if !self.responded {
             self.send(None);
         }
     }
@@ -177,14 +177,14 @@ impl std::fmt::Debug for Wake {
 
 impl Waker {
     /// How long a burst is collected before it is drawn.
-    const GATHER: Duration = Duration::from_millis(10);
+    const COLLECT_TIME: Duration = Duration::from_millis(10);
 
     /// Asks the window to take new events. Further calls are almost free until it does.
     pub fn wake(&self) {
         if !self.0.pending.swap(true, Ordering::AcqRel)
             && let Some(window) = self.0.window.get()
         {
-            window.request_repaint_after(Self::GATHER);
+            window.request_repaint_after(Self::COLLECT_TIME);
         }
     }
 
@@ -195,7 +195,7 @@ impl Waker {
     }
 
     /// The window is taking events now, so later ones wake it again.
-    pub(crate) fn looked(&self) {
+    pub(crate) fn mark_handled(&self) {
         self.0.pending.store(false, Ordering::Release);
     }
 }

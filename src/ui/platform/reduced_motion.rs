@@ -8,7 +8,7 @@ use std::time::Duration;
 use portal::is_wanted;
 
 /// How long the window waits for the response before it opens. The query starts before the engine.
-const PATIENCE: Duration = Duration::from_millis(300);
+const TIMEOUT: Duration = Duration::from_millis(300);
 
 /// A query in progress whether the system wants reduced motion.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct ReducedMotionQuery(Receiver<bool>);
 
 impl ReducedMotionQuery {
     /// Starts the query in its own thread.
-    pub fn ask() -> Self {
+    pub fn start() -> Self {
         let (sender, answer) = sync_channel(1);
         let ask = move || {
             let wanted = is_wanted();
@@ -30,8 +30,8 @@ impl ReducedMotionQuery {
     }
 
     /// Whether the desktop wants reduced motion; `false` if it does not respond in time.
-    pub fn is_wanted(&self) -> bool {
-        self.0.recv_timeout(PATIENCE).unwrap_or(false)
+    pub fn is_requested(&self) -> bool {
+        self.0.recv_timeout(TIMEOUT).unwrap_or(false)
     }
 }
 
@@ -58,7 +58,7 @@ mod portal {
 
     pub(crate) fn is_wanted() -> bool {
         match crate::ui::platform::session_bus::bus().and_then(|bus| settings(&bus)) {
-            Ok(settings) => ask_for_stillness(&settings),
+            Ok(settings) => requests_reduced_motion(&settings),
             Err(error) => {
                 tracing::debug!(%error, "the desktop does not say whether it wants motion");
                 false
@@ -78,7 +78,7 @@ mod portal {
         answer.body().deserialize()
     }
 
-    fn ask_for_stillness(settings: &Settings) -> bool {
+    fn requests_reduced_motion(settings: &Settings) -> bool {
         let setting = |space: &str, name: &str| settings.get(space).and_then(|space| space.get(name));
         let reduced = setting(APPEARANCE, "reduced-motion").and_then(|value| value.downcast_ref::<u32>().ok());
         let animated = setting(GNOME, "enable-animations").and_then(|value| value.downcast_ref::<bool>().ok());
@@ -94,7 +94,7 @@ mod portal {
         }
 
         #[test]
-        fn either_setting_asks_for_it_and_silence_does_not() {
+        fn either_setting_requests_it_and_no_answer_does_not() {
             for (settings, wanted) in [
                 (Settings::new(), false),
                 (with(APPEARANCE, "reduced-motion", 1_u32), true),
@@ -104,7 +104,7 @@ mod portal {
                 (with(GNOME, "enable-animations", 0_u32), false),
                 (with(APPEARANCE, "color-scheme", 1_u32), false),
             ] {
-                assert_eq!(ask_for_stillness(&settings), wanted, "{settings:?}");
+                assert_eq!(requests_reduced_motion(&settings), wanted, "{settings:?}");
             }
         }
     }

@@ -3,10 +3,10 @@
 
 /// How long the desktop may take to respond.
 #[cfg(all(unix, not(target_os = "macos")))]
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Connects to the session bus.
 #[cfg(all(unix, not(target_os = "macos")))]
 pub(crate) fn bus() -> zbus::Result<zbus::blocking::Connection> {
-    zbus::blocking::connection::Builder::session()?.method_timeout(PATIENCE).build()
+    zbus::blocking::connection::Builder::session()?.method_timeout(TIMEOUT).build()
 }

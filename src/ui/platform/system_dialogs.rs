@@ -50,7 +50,7 @@ impl FileDialogs for SystemDialogs {
     }
 
     fn check_path(&self, typed: String, kind: FileKind, reply: PathReply) {
-        (self.spawner)(PathCheck::of(typed, kind).map(|check| reply.give(check)).boxed());
+        (self.spawner)(PathCheck::of(typed, kind).map(|check| reply.send(check)).boxed());
     }
 }
 
@@ -63,9 +63,9 @@ impl SystemDialogs {
         let ask = move || match super::portal::choose(&request, &parent) {
             Err(FileDialogError::Unavailable) => {
                 let zenity = request.clone().ask_zenity();
-                spawner(zenity.map(move |outcome| give(outcome, request, answer, &failed)).boxed());
+                spawner(zenity.map(move |outcome| send_result(outcome, request, answer, &failed)).boxed());
             }
-            outcome => give(outcome, request, answer, &failed),
+            outcome => send_result(outcome, request, answer, &failed),
         };
         if let Err(error) = std::thread::Builder::new().name("file dialog".to_owned()).spawn(ask) {
             tracing::warn!(%error, "no file dialog is opened: the thread for it could not be started");
@@ -89,14 +89,14 @@ impl SystemDialogs {
 
 /// Sends a dialog's result to the window.
 #[cfg(all(unix, not(target_os = "macos")))]
-fn give(
+fn send_result(
     outcome: Result<Option<PathBuf>, FileDialogError>,
     request: FileRequest,
     answer: DialogResponder,
     failed: &Sender<FailedDialog>,
 ) {
     let error = match outcome {
-        Ok(path) => return answer.give(path),
+        Ok(path) => return answer.respond(path),
         Err(error) => error,
     };
     let waker = answer.waker().clone();
@@ -124,6 +124,6 @@ impl SystemDialogs {
             FileKind::Save => dialog.save_file().boxed(),
             FileKind::Folder => dialog.pick_folder().boxed(),
         };
-        (self.spawner)(chosen.map(|file| answer.give(file.map(|file| file.path().to_owned()))).boxed());
+        (self.spawner)(chosen.map(|file| answer.respond(file.map(|file| file.path().to_owned()))).boxed());
     }
 }

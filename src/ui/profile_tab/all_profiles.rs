@@ -42,7 +42,7 @@ impl ProfileTab {
     }
 
     /// Rebuilds the tab from the profiles' rows if it is out of date. This clears the selection and closes the details.
-    pub(crate) fn make_anew(&mut self, parts: &[ProfileTab], preferences: &Preferences) {
+    pub(crate) fn rebuild(&mut self, parts: &[ProfileTab], preferences: &Preferences) {
         let Some(owners) = self.owners.as_mut().filter(|owners| owners.stale) else { return };
         owners.stale = false;
         owners.rows.clear();
@@ -57,7 +57,7 @@ impl ProfileTab {
         self.insight = crate::ui::view_state::insight::InsightCache::default();
         let mut view = View::new();
         view.set_filter(self.view.filter().clone());
-        view.set_chip(self.view.status_filter());
+        view.set_status_filter(self.view.status_filter());
         view.set_sort(self.view.sort());
         self.view = view;
         self.restoring = true;
@@ -91,13 +91,13 @@ impl ProfileTab {
     }
 
     /// Copies the changed rows and gaps of a profile again after a commit.
-    pub(crate) fn follow(&mut self, part: &ProfileTab, keys: &[ActivityKey]) {
+    pub(crate) fn merge_changes(&mut self, part: &ProfileTab, keys: &[ActivityKey]) {
         for row in keys.iter().filter_map(|key| part.activities.find(key)) {
             self.merge_row(part, row);
         }
         let Some(owners) = &mut self.owners else { return };
         let recovered = owners.recovered.entry(part.profile.id).or_default();
-        recovered.follow(&part.activities);
+        recovered.refresh(&part.activities);
         for row in part.activities.gaps_changed_by(keys, recovered) {
             self.merge_row(part, row);
         }
@@ -112,7 +112,7 @@ impl ProfileTab {
         if let Some(here) = self.activities.merge_row(&part.activities, row)
             && let Some(owners) = &mut self.owners
         {
-            owners.note(here, part.profile.id);
+            owners.add(here, part.profile.id);
             if let Some(gap) = part.activities.gap(row) {
                 owners.recovered.entry(part.profile.id).or_default().set(row, gap.is_recovered());
             }
@@ -133,21 +133,21 @@ mod tests {
 
     /// REVIEW C29.
     #[test]
-    fn the_rows_of_all_profiles_are_copied_some_in_each_frame() {
+    fn the_rows_of_all_profiles_are_copied_in_slices_per_frame() {
         let preferences = Preferences::default();
         let part = |name: &str, first: u64| {
             let profile = Profile { id: ProfileId::random(), name: name.to_owned(), ..Profile::default() };
             let mut profile_tab = ProfileTab::new(profile, &preferences);
             for seq in first..first + 3_000 {
                 let key = ActivityKey::Command(format!("{name}-{seq}").as_str().into());
-                let entry = Entry::ours(Timestamp(1), key, Fact::Done(LocalEvent::Tracked));
+                let entry = Entry::local(Timestamp(1), key, Fact::Local(LocalEvent::Tracked));
                 profile_tab.activities.apply(&Entry { seq: Seq(seq), ..entry });
             }
             profile_tab
         };
         let parts = [part("one", 1), part("two", 10_000)];
         let mut all = ProfileTab::all_profiles(&preferences);
-        all.make_anew(&parts, &preferences);
+        all.rebuild(&parts, &preferences);
         assert_eq!(all.activities.len(), 0, "it copies before there is time");
         let mut before = 0;
         while all.copy_rows(&parts, || false) {
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(all.activities.len(), 6_000);
         // Copying continues while there is time.
         let mut all = ProfileTab::all_profiles(&preferences);
-        all.make_anew(&parts, &preferences);
+        all.rebuild(&parts, &preferences);
         let looks = Cell::new(0);
         let time = || {
             looks.set(looks.get() + 1);
@@ -171,12 +171,12 @@ mod tests {
         let raw =
             format!(r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":{output},"body":"{body}"}}}}"#);
         let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
-        Entry { seq: Seq(seq), ..Entry::ours(Timestamp(1), ActivityKey::of(&message), Fact::Heard(message)) }
+        Entry { seq: Seq(seq), ..Entry::local(Timestamp(1), ActivityKey::of(&message), Fact::Received(message)) }
     }
 
     /// REVIEW A8.
     #[test]
-    fn a_gap_that_was_recovered_is_copied_again_if_something_in_it_opens_again() {
+    fn a_recovered_gap_is_copied_again_if_one_of_its_activities_opens_again() {
         let preferences = Preferences::default();
         let profile = Profile { id: ProfileId::random(), name: "one".to_owned(), ..Profile::default() };
         let mut part = ProfileTab::new(profile, &preferences);
@@ -188,7 +188,7 @@ mod tests {
             requests: 1,
             open_requests: vec!["r".into()],
         };
-        let gap = Entry::ours(Timestamp(1), ActivityKey::Gap("g".into()), Fact::Gap(gap));
+        let gap = Entry::local(Timestamp(1), ActivityKey::Gap("g".into()), Fact::Gap(gap));
         for entry in
             [data(1, 0, "Collecting"), Entry { seq: Seq(2), ..gap.clone() }, data(3, 1, "https://h/?auth=hidden")]
         {
@@ -196,14 +196,14 @@ mod tests {
         }
         let mut parts = [part];
         let mut all = ProfileTab::all_profiles(&preferences);
-        all.make_anew(&parts, &preferences);
+        all.rebuild(&parts, &preferences);
         while all.copy_rows(&parts, || true) {}
         let is_recovered =
             |all: &ProfileTab| all.activities.gap(all.activities.find(&gap.key).unwrap()).unwrap().is_recovered();
         assert!(is_recovered(&all));
         let token = data(4, 1, "a-token");
         parts[0].activities.apply(&token);
-        all.follow(&parts[0], &[token.key]);
+        all.merge_changes(&parts[0], &[token.key]);
         assert!(!is_recovered(&all));
     }
 }

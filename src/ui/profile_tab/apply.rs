@@ -10,25 +10,25 @@ use super::ProfileTab;
 
 impl ProfileTab {
     /// Updates the tab after entries were applied. `in_front` is whether this tab is shown.
-    pub(crate) fn changed(&mut self, changed: ApplySummary, in_front: bool, instant: Instant) {
-        if changed.heard {
-            self.heard = Some(instant);
+    pub(crate) fn on_applied(&mut self, summary: ApplySummary, in_front: bool, instant: Instant) {
+        if summary.received {
+            self.last_received = Some(instant);
         }
-        for entry in &changed.requested {
-            self.expected.note(entry, &self.activities, &mut self.table);
+        for entry in &summary.requested {
+            self.pending_selection.select_if_expected(entry, &self.activities, &mut self.table);
         }
         if !in_front {
-            self.unseen.new += changed.rows;
-            self.unseen.failed += changed.failed;
+            self.unread.new += summary.rows;
+            self.unread.failed += summary.failed;
         }
-        if changed.failed > 0 {
+        if summary.failed > 0 {
             let before = self.failed.take().map_or(0, |(count, _)| count);
-            self.failed = Some((before + changed.failed, changed.last_failed.unwrap_or_default()));
+            self.failed = Some((before + summary.failed, summary.last_failed.unwrap_or_default()));
         }
-        self.news.join(changed.news);
-        if let Some(is_last) = changed.restored {
+        self.pending_notifications.merge(summary.notifications);
+        if let Some(is_last) = summary.restored {
             self.restoring = !is_last;
-            self.completeness.restored();
+            self.completeness.on_restored();
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{ProfileTab, UnreadCounts};
 
 impl ProfileTab {
     /// Takes an event of this profile that arrived at `instant`. `in_front` is whether this tab is shown.
-    pub(crate) fn take(&mut self, event: Event, in_front: bool, instant: Instant) {
+    pub(crate) fn take_event(&mut self, event: Event, in_front: bool, instant: Instant) {
         match event {
             Event::Restored { entries, live_from, complete, .. } => {
                 self.activities.set_live_from(live_from);
@@ -24,36 +24,36 @@ impl ProfileTab {
                     &mut self.completeness,
                     &entries,
                 );
-                self.changed(ApplySummary::restored(complete), in_front, instant);
+                self.on_applied(ApplySummary::restored(complete), in_front, instant);
             }
             Event::Committed { entries, .. } => self.commit(&entries, in_front, instant),
             Event::Unpersisted { entries, .. } => {
-                self.unkept.take(&entries);
+                self.unpersisted.add(&entries);
                 if let Some(details) = &mut self.details {
                     details.add(&entries);
                 }
                 self.commit(&entries, in_front, instant);
             }
             Event::Persisted { from, to, count, .. } => {
-                self.unkept.kept(from, count);
-                self.activities.keep(from, to, count);
+                self.unpersisted.remove_persisted(from, count);
+                self.activities.remap(from, to, count);
             }
-            Event::HistoryCleared { .. } => self.forget(),
+            Event::HistoryCleared { .. } => self.clear_history(),
             Event::History { key, mut entries, is_cut, .. } => {
-                entries.extend(self.unkept.of(&key));
+                entries.extend(self.unpersisted.of(&key));
                 if let Some(details) = &mut self.details {
                     details.answer(&key, entries, is_cut);
                 }
             }
             Event::Older { rows, .. } => self.activities.set_older(rows),
             Event::OlderEntries { entries, complete, .. } => self.activities.index_older(&entries, complete),
-            Event::SearchResults { search, rows, percent, end, .. } => self.found(search, &rows, percent, end),
+            Event::SearchResults { search, rows, percent, end, .. } => self.add_found(search, &rows, percent, end),
             Event::EarlierEntries { rows, .. } => {
-                self.asked_back = None;
+                self.entries_requested = None;
                 for (key, entries) in &rows {
                     self.activities.complete(key, entries);
                 }
-                self.completeness.restored();
+                self.completeness.on_restored();
             }
             Event::Revealed { key, messages, .. } => {
                 if let Some(details) = &mut self.details {
@@ -72,7 +72,7 @@ impl ProfileTab {
         }
         if self.status.restored_links != now.restored_links {
             let links: Vec<_> = now.restored_links.iter().cloned().collect();
-            self.activities.keep_links(&links);
+            self.activities.restore_links(&links);
             self.links_changed = true;
         }
         self.status = now.clone();
@@ -84,7 +84,7 @@ impl ProfileTab {
         self.form.answer(state);
         if done {
             self.form_open = false;
-            self.form.forget_secrets();
+            self.form.wipe_secrets();
         }
     }
 
@@ -95,29 +95,29 @@ impl ProfileTab {
     }
 
     /// Clears the history after the journal was cleared. The layout stays.
-    fn forget(&mut self) {
+    fn clear_history(&mut self) {
         let limit = self.activities.rows_in_memory();
         self.activities = Activities::new(self.activities.link_lifetime());
         self.activities.set_rows_in_memory(limit);
         self.activities.mark_read();
         self.completeness = Completeness::default();
         let mut view = View::new();
-        view.set_chip(self.view.status_filter());
+        view.set_status_filter(self.view.status_filter());
         view.set_filter(self.view.filter().clone());
         view.set_sort(self.view.sort());
         self.view = view;
         self.table = Table::default();
         self.details = None;
-        self.unkept = Unpersisted::default();
+        self.unpersisted = Unpersisted::default();
         self.insight = InsightCache::default();
         self.restoring = false;
-        self.unseen = UnreadCounts::default();
+        self.unread = UnreadCounts::default();
     }
 
     fn commit(&mut self, entries: &[Entry], in_front: bool, instant: Instant) {
         let changed =
             crate::ui::view_state::apply_entries::apply(&mut self.activities, &mut self.completeness, entries);
-        self.changed(changed, in_front, instant);
+        self.on_applied(changed, in_front, instant);
     }
 
     /// Takes the profile's new settings.

@@ -29,9 +29,9 @@ use crate::ui::view_state::unpersisted::Unpersisted;
 const SEARCH_SLICE: usize = 5_000;
 
 /// How many rows that came back into memory are read from the journal in one request.
-const ASKED_BACK: usize = 64;
+const MAX_REQUESTED: usize = 64;
 /// How long to wait for the journal's response before the request is repeated.
-const PATIENCE: Duration = Duration::from_secs(10);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many surplus rows are evicted before the time is checked; well under a millisecond of work.
 const EVICTED_SLICE: usize = 1_000;
 
@@ -58,7 +58,7 @@ pub(crate) struct ProfileTab {
     /// Whether more links of earlier runs are usable than the tab `All profiles` has taken.
     pub links_changed: bool,
     /// When the last message was applied in this tab.
-    pub heard: Option<Instant>,
+    pub last_received: Option<Instant>,
     /// Which outcomes may be missing.
     pub completeness: Completeness,
     pub activities: Activities,
@@ -80,7 +80,7 @@ pub(crate) struct ProfileTab {
     /// The details of one activity, while they are open.
     pub details: Option<Details>,
     /// Messages that the journal refuses to store.
-    pub unkept: Unpersisted,
+    pub unpersisted: Unpersisted,
     /// The summary that Insight shows, as last computed.
     pub insight: InsightCache,
     /// Queued downloads, each with its position in the queue of all profiles, from 1.
@@ -90,11 +90,11 @@ pub(crate) struct ProfileTab {
     /// Whether older activities are still being read from the journal.
     pub restoring: bool,
     /// What arrived while another tab was in front.
-    pub unseen: UnreadCounts,
+    pub unread: UnreadCounts,
     /// How many activities failed since this was last read, and the last of them in words.
     pub failed: Option<(usize, String)>,
     /// Failures and ready data since this was last read, for desktop notifications.
-    pub news: PendingNotifications,
+    pub pending_notifications: PendingNotifications,
     /// The form that signs the profile in again.
     pub form: Form,
     /// Whether the form was opened although the profile has a token.
@@ -104,11 +104,11 @@ pub(crate) struct ProfileTab {
     /// The search for activities that are not in memory.
     pub older: OlderSearch,
     /// Since when a response with the earlier entries of rows that came back is awaited.
-    asked_back: Option<Instant>,
+    entries_requested: Option<Instant>,
     /// The next time at which a link expires.
     next_expiry: Option<Timestamp>,
     /// Data that was requested here and whose row is selected when it arrives.
-    pub expected: PendingSelection,
+    pub pending_selection: PendingSelection,
 }
 
 impl ProfileTab {
@@ -125,7 +125,7 @@ impl ProfileTab {
             profile,
             status: ProfileStatus::default(),
             links_changed: false,
-            heard: None,
+            last_received: None,
             completeness: Completeness::default(),
             activities,
             pending_entries: PendingEntries::default(),
@@ -137,21 +137,21 @@ impl ProfileTab {
             columns: TableLayout::default(),
             table: Table::default(),
             details: None,
-            unkept: Unpersisted::default(),
+            unpersisted: Unpersisted::default(),
             insight: InsightCache::default(),
             waiting: Vec::new(),
             downloads_open: false,
             restoring: true,
-            unseen: UnreadCounts::default(),
+            unread: UnreadCounts::default(),
             failed: None,
-            news: PendingNotifications::default(),
+            pending_notifications: PendingNotifications::default(),
             owners: None,
             older: OlderSearch::default(),
-            asked_back: None,
+            entries_requested: None,
             next_expiry: None,
-            expected: PendingSelection::default(),
+            pending_selection: PendingSelection::default(),
         };
-        profile_tab.show_look(&look);
+        profile_tab.apply_layout(&look);
         profile_tab
     }
 
@@ -181,7 +181,7 @@ impl ProfileTab {
 
     /// When the last message arrived in this run.
     pub(crate) fn last_message(&self) -> Option<Instant> {
-        self.heard.max(self.status.health.message)
+        self.last_received.max(self.status.health.message)
     }
 
     /// When the token expires, if there is one and the server gave its expiry.
@@ -197,7 +197,7 @@ impl ProfileTab {
     pub(crate) fn refresh(&mut self, now: Timestamp, reference: TimeReference, time: impl Fn() -> bool) -> bool {
         self.activities.set_reference(reference);
         self.next_expiry = self.activities.expire(now);
-        self.activities.hold(self.details.as_ref().map(Details::row));
+        self.activities.keep_open_row(self.details.as_ref().map(Details::row));
         let mut evicting = true;
         while evicting {
             evicting = self.activities.tidy(EVICTED_SLICE);
@@ -212,38 +212,38 @@ impl ProfileTab {
                 break;
             }
         }
-        self.let_go();
-        self.table.settle(&self.activities, &self.view);
+        self.drop_evicted();
+        self.table.adjust_offset(&self.activities, &self.view);
         evicting || self.search != Refresh::Done
     }
 
     /// The request to the journal for the missing earlier entries of rows that came back, some at a time.
-    pub(crate) fn question_back(&mut self, now: Instant) -> Option<Action> {
-        if let Some(asked) = self.asked_back {
-            if now.saturating_duration_since(asked) < PATIENCE {
+    pub(crate) fn missing_entries_request(&mut self, now: Instant) -> Option<Action> {
+        if let Some(asked) = self.entries_requested {
+            if now.saturating_duration_since(asked) < RESPONSE_TIMEOUT {
                 return None;
             }
             // A failed read sends no response.
-            self.asked_back = None;
-            self.activities.ask_again();
+            self.entries_requested = None;
+            self.activities.retry_incomplete();
         }
-        let rows = self.activities.take_incomplete(ASKED_BACK);
+        let rows = self.activities.take_incomplete(MAX_REQUESTED);
         if rows.is_empty() {
             return None;
         }
-        self.asked_back = Some(now);
+        self.entries_requested = Some(now);
         Some(Action::ReadEarlierEntries { profile: self.profile.id, rows })
     }
 
     /// The engine was busy, so the request is repeated.
-    pub(crate) fn not_asked_back(&mut self) {
-        self.asked_back = None;
-        self.activities.ask_again();
+    pub(crate) fn retry_missing_entries(&mut self) {
+        self.entries_requested = None;
+        self.activities.retry_incomplete();
     }
 
     /// Drops all state of evicted rows.
-    fn let_go(&mut self) {
-        self.table.let_go(self.view.take_gone(), &self.activities);
+    fn drop_evicted(&mut self) {
+        self.table.drop_evicted(self.view.take_evicted(), &self.activities);
         if self.details.as_ref().is_some_and(|details| self.activities.get(details.row()).is_none()) {
             self.details = None;
         }
@@ -255,8 +255,8 @@ impl ProfileTab {
     }
 
     /// The next time at which rows appear or disappear without a new message.
-    pub(crate) fn next_turn(&self) -> Option<Timestamp> {
-        self.view.next_turn()
+    pub(crate) fn next_change(&self) -> Option<Timestamp> {
+        self.view.next_change()
     }
 
     /// Opens the details of a row, or switches them to it.

@@ -30,7 +30,7 @@ impl ProfileTab {
 
     /// The rows that a command applies to, at most `limit`: the selected rows if there are several, otherwise the row of the
     /// keyboard cursor.
-    pub(crate) fn chosen(&self, limit: usize) -> Vec<RowId> {
+    pub(crate) fn selected_rows(&self, limit: usize) -> Vec<RowId> {
         if self.table.selected_count() > 1 {
             self.table.selection(&self.activities, &self.view, limit)
         } else {
@@ -48,7 +48,7 @@ impl ProfileTab {
     }
 
     /// Some of the rows that a command applies to, in any order: enough to decide whether the command is available.
-    pub(crate) fn some_chosen(&self) -> Vec<RowId> {
+    pub(crate) fn some_selected_rows(&self) -> Vec<RowId> {
         const ENOUGH: usize = 1_000;
         if self.table.selected_count() > 1 {
             self.table.any_selected().take(ENOUGH).collect()
@@ -68,11 +68,11 @@ impl ProfileTab {
     }
 
     fn is_not_waiting(&self, row: RowId) -> bool {
-        self.waiting.is_empty() || self.turn_of(row).is_none()
+        self.waiting.is_empty() || self.queue_position(row).is_none()
     }
 
     /// The position of a row in the download queue, from 1, and the download.
-    pub(crate) fn turn_of(&self, row: RowId) -> Option<(usize, &WaitingDownload)> {
+    pub(crate) fn queue_position(&self, row: RowId) -> Option<(usize, &WaitingDownload)> {
         let activity = self.activity(row).filter(|_| !self.waiting.is_empty())?;
         let id = activity.id();
         self.waiting

@@ -23,7 +23,7 @@ pub(crate) struct Line<'a> {
 }
 
 /// The most characters of a text that a cell lays out; there is room for fewer.
-const MOST: usize = 200;
+const MAX_LENGTH: usize = 200;
 
 /// Draws a text and marks the filter's matches in it. If it is shortened, the pointer shows all of it. Returns its rectangle.
 pub(crate) fn marked(
@@ -36,7 +36,7 @@ pub(crate) fn marked(
     width: f32,
 ) -> Rect {
     let filter = line.profile_tab.view.filter();
-    let shown = visible(&cut(text, MOST)).into_owned();
+    let shown = visible(&cut(text, MAX_LENGTH)).into_owned();
     let marks = if filter.has_marks() { filter.marks(Some(field), &shown) } else { Vec::new() };
     let galley = widgets::marked_line(ui, &shown, &marks, face, ink, width);
     let rect = widgets::paint_line(ui, at, &galley);
@@ -47,7 +47,7 @@ pub(crate) fn marked(
 }
 
 /// The colour of a status word: settled ones are muted, open and actionable ones stand out, and only failures are coloured.
-pub(crate) fn word_ink(status: Status, palette: &Palette) -> Color32 {
+pub(crate) fn status_color(status: Status, palette: &Palette) -> Color32 {
     match status {
         Status::Failed => palette.failed,
         Status::Pending | Status::Preparing | Status::Ready | Status::Downloading | Status::Inline => palette.text,

@@ -14,7 +14,7 @@ use crate::ui::text::activity_label::label_of;
 use crate::ui::text::{cell_time, full_time};
 
 /// The maximum number of rows copied at once.
-pub(crate) const MOST: usize = 10_000;
+pub(crate) const MAX_ROWS: usize = 10_000;
 
 /// The format of the copied text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(crate) struct Copying {
     pub(crate) rows: Vec<RowId>,
     pub(crate) form: Form,
     /// The number of texts still to be read, by profile.
-    awaited: BTreeMap<ProfileId, usize>,
+    pending_texts: BTreeMap<ProfileId, usize>,
     texts: WholeTexts,
     /// The number of texts that were not found.
     pub(crate) missing: usize,
@@ -73,15 +73,15 @@ impl Copying {
                 });
             }
         }
-        let awaited = cut.iter().map(|(profile, texts)| (*profile, texts.len())).collect();
+        let pending_texts = cut.iter().map(|(profile, texts)| (*profile, texts.len())).collect();
         let copying =
-            Self { tab: profile_tab.profile.id, rows, form, awaited, texts: WholeTexts::default(), missing: 0 };
+            Self { tab: profile_tab.profile.id, rows, form, pending_texts, texts: WholeTexts::default(), missing: 0 };
         (copying, cut)
     }
 
     /// Adds texts that were read.
     pub(crate) fn take(&mut self, profile: ProfileId, texts: Vec<(ActivityKey, String)>) {
-        let Some(awaited) = self.awaited.remove(&profile) else { return };
+        let Some(awaited) = self.pending_texts.remove(&profile) else { return };
         self.missing += awaited.saturating_sub(texts.len());
         for (key, text) in texts {
             self.texts.0.entry((profile, key)).or_default().push(text);
@@ -90,7 +90,7 @@ impl Copying {
 
     /// Whether every requested text has been answered.
     pub(crate) fn is_ready(&self) -> bool {
-        self.awaited.is_empty()
+        self.pending_texts.is_empty()
     }
 
     /// The rows in the chosen format; empty if none of them exists any more.

@@ -107,15 +107,15 @@ fn nothing_matches(ui: &mut Ui, body: Rect, profile_tab: &mut ProfileTab, scene:
     let suggestion = Suggestion::find(&profile_tab.filter);
     let below =
         empty_state::show(ui, body, icons::SEARCH, "Nothing matches.", &why_nothing(profile_tab, suggestion.as_ref()));
-    let meant = suggestion.as_ref().map(|suggestion| format!("Change to {}", visible(&cut(&suggestion.meant, 40))));
-    let change = meant.as_deref().map(|words| Button::new(words).look(ButtonStyle::Outlined));
-    let everything = Button::new("Show everything").look(ButtonStyle::Outlined);
+    let meant = suggestion.as_ref().map(|suggestion| format!("Change to {}", visible(&cut(&suggestion.suggested, 40))));
+    let change = meant.as_deref().map(|words| Button::new(words).style(ButtonStyle::Outlined));
+    let everything = Button::new("Show everything").style(ButtonStyle::Outlined);
     let change_width = change.as_ref().map_or(0.0, |change| change.width(ui) + 8.0);
     let width = change_width + everything.width(ui);
     let mut at = pos2(body.center().x - width / 2.0, below + (body.height() / 8.0).clamp(14.0, 24.0));
     if let (Some(change), Some(suggestion)) = (change, &suggestion) {
         if change.at(ui, at).clicked() {
-            profile_tab.set_filter(&suggestion.mended);
+            profile_tab.set_filter(&suggestion.corrected);
             // Place the cursor after the correction.
             crate::ui::frame::filter_field::type_at(ui, suggestion.end);
             scene.request(UiRequest::Run(Command::Filter));

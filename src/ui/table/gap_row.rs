@@ -26,7 +26,7 @@ pub(crate) fn show(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, gap: 
         (false, true) => None,
     };
     band(ui, line.rect, if selected { palette.selected } else { palette.gap_fill }, edge);
-    let (headline, standing) = (gap_text::headline(gap, scene.now, &scene.zone), gap_text::standing(gap));
+    let (headline, standing) = (gap_text::headline(gap, scene.now, &scene.zone), gap_text::state(gap));
     response.widget_info(|| WidgetInfo::labeled(Role::Row, true, gap_text::name(gap, scene.now, &scene.zone)));
     let size = line.profile_tab.shown();
     ui.ctx().accesskit_node_builder(response.id, |node| {
@@ -78,7 +78,7 @@ fn button(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, gap: &GapState
     }
     let place = Rect::from_x_y_ranges(line.columns.action(), line.rect.y_range());
     let mut cell = ui.new_child(UiBuilder::new().max_rect(place).accessibility_parent(row_id).id_salt(row_id));
-    let press = Button::new("Reconcile").look(ButtonStyle::Outlined).in_row();
+    let press = Button::new("Reconcile").style(ButtonStyle::Outlined).in_row();
     if press.at(&mut cell, pos2(place.left() + PADDING, place.center().y)).clicked() {
         let profile = line.profile_tab.owner(line.id);
         scene.request(UiRequest::Send(Action::Reconcile { profile, gap: line.activity.key() }));

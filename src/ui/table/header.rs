@@ -7,7 +7,7 @@ use crate::settings::{TableColumn, TableLayout};
 use crate::ui::profile_tab::ProfileTab;
 use crate::ui::theme::palette::Palette;
 use crate::ui::theme::{self, TextRole};
-use crate::ui::view_state::columns::{Columns, PADDING, Place, is_flexible, set_width, sorts_by, words};
+use crate::ui::view_state::columns::{Columns, PADDING, Place, heading, is_flexible, set_width, sorts_by};
 use crate::ui::widgets::{self, icons};
 
 /// The width of the area that resizes a column.
@@ -26,7 +26,7 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, profile_tab: &mut
         if !columns.wide && place.column == TableColumn::Kind {
             continue;
         }
-        if let Some(order) = one(ui, rect, *place, profile_tab.view.sort()) {
+        if let Some(order) = draw_header(ui, rect, *place, profile_tab.view.sort()) {
             profile_tab.view.set_sort(order.0);
             changed = true;
         }
@@ -41,10 +41,10 @@ pub(crate) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, profile_tab: &mut
 struct Order(Option<(Column, bool)>);
 
 /// Draws one header. Returns the new order if it was clicked.
-fn one(ui: &Ui, bar: Rect, header: Place, sort: Option<(Column, bool)>) -> Option<Order> {
+fn draw_header(ui: &Ui, bar: Rect, header: Place, sort: Option<(Column, bool)>) -> Option<Order> {
     let palette = Palette::of(ui.style());
     let place = Rect::from_x_y_ranges(header.range, bar.y_range());
-    let (column, name) = (sorts_by(header.column), words(header.column));
+    let (column, name) = (sorts_by(header.column), heading(header.column));
     // Age and last update are the same value in two forms: only the visible one shows the arrow.
     let sorted = column.and_then(|column| sort.filter(|(by, _)| *by == column));
     let sense = if column.is_some() { Sense::click() } else { Sense::hover() };

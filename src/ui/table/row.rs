@@ -21,9 +21,9 @@ use super::cell::{Line, marked};
 use super::status_word;
 
 /// How long a changed row is tinted.
-const TINT: Duration = Duration::from_secs(1);
+const TINT_DURATION: Duration = Duration::from_secs(1);
 /// How long a command has to be pending before a status check is offered.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CHECK_OFFERED_AFTER: Duration = Duration::from_secs(5);
 
 /// The description of the mark on a contradicted activity.
 const CONTRADICTED: &str = "contradicted: both a success and a failure were told";
@@ -36,7 +36,7 @@ pub(crate) fn accessible_name(activity: &Activity<'_>) -> String {
         Kind::Message => "Message",
         Kind::Gap => "Gap",
     };
-    let not_kept = if activity.is_kept() { "" } else { ", Not kept" };
+    let not_kept = if activity.is_persisted() { "" } else { ", Not kept" };
     format!("{kind} {}, {}{not_kept}", visible(&activity.id()), activity.status().word())
 }
 
@@ -77,9 +77,9 @@ pub(crate) fn show(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>) -> Re
 fn background(ui: &Ui, scene: &mut FrameContext, line: &Line<'_>, palette: &Palette, response: &Response) {
     let selected = line.profile_tab.table.is_selected(line.id);
     let since = scene.now.since(line.activity.updated());
-    let tinted = !scene.reduced_motion && since < TINT && scene.now >= line.activity.updated();
+    let tinted = !scene.reduced_motion && since < TINT_DURATION && scene.now >= line.activity.updated();
     if tinted {
-        scene.changes_in(TINT.saturating_sub(since));
+        scene.redraw_in(TINT_DURATION.saturating_sub(since));
     }
     let fill = if selected {
         Some(palette.selected)
@@ -163,7 +163,7 @@ fn time(ui: &Ui, scene: &mut FrameContext, line: &Line<'_>, moment: Timestamp, r
 fn age(ui: &Ui, scene: &mut FrameContext, line: &Line<'_>, moment: Timestamp, room: Rangef) {
     let palette = Palette::of(ui.style());
     let (words, changes_in) = text::ago(scene.now.since(moment));
-    scene.changes_in(changes_in);
+    scene.redraw_in(changes_in);
     let (x, width) = text_room(room);
     widgets::text(ui, pos2(x, line.rect.center().y), &words, TextRole::Body, palette.secondary, width);
 }
@@ -233,9 +233,9 @@ fn status(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, ro
         let at = pos2(word.right() + 7.0, middle);
         widgets::text(ui, at, &text::countdown(left), TextRole::Body, palette.secondary, f32::INFINITY);
     }
-    if !line.activity.is_kept() && !line.columns.places.iter().any(|place| place.column == TableColumn::Message) {
+    if !line.activity.is_persisted() && !line.columns.places.iter().any(|place| place.column == TableColumn::Message) {
         // The message column shows the word. Without that column only the icon is shown, and the row's name has the word.
-        widgets::icon(ui, pos2(room.max - 12.0, middle), icons::NOT_KEPT, 14.0, palette.gap);
+        widgets::icon(ui, pos2(room.max - 12.0, middle), icons::UNPERSISTED, 14.0, palette.gap);
     }
     // The row's timer redraws each full second while it is open, so the mark appears at most a second late.
     if line.profile_tab.activities.is_late(&line.activity, scene.now) {
@@ -261,14 +261,14 @@ pub(crate) fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef) {
     }
     let (mut x, mut width) = text_room(room);
     let middle = line.rect.center().y;
-    if !line.activity.is_kept() {
-        widgets::icon(ui, pos2(x + 7.0, middle), icons::NOT_KEPT, 14.0, palette.gap);
+    if !line.activity.is_persisted() {
+        widgets::icon(ui, pos2(x + 7.0, middle), icons::UNPERSISTED, 14.0, palette.gap);
         let mark = widgets::text(ui, pos2(x + 18.0, middle), "Not kept", TextRole::Body, palette.text, width - 18.0);
         let taken = mark.right() + 10.0 - x;
         (x, width) = (x + taken, (width - taken).max(0.0));
     }
     let at = pos2(x, middle);
-    if let Some((place, _)) = line.profile_tab.turn_of(line.id) {
+    if let Some((place, _)) = line.profile_tab.queue_position(line.id) {
         widgets::text(ui, at, &download_text::in_line(place), TextRole::Body, palette.secondary, width);
         return;
     }
@@ -337,17 +337,17 @@ fn actions(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, r
     let id = visible(&line.activity.id()).into_owned();
     if let Some((request, _)) = line.profile_tab.download_of(&line.activity) {
         cancel(&mut cell, scene, line, at, request);
-    } else if let Some((_, waiting)) = line.profile_tab.turn_of(line.id) {
+    } else if let Some((_, waiting)) = line.profile_tab.queue_position(line.id) {
         cancel(&mut cell, scene, line, at, waiting.request.clone());
     } else if line.activity.can_download() {
-        let button = Button::new("Download").name(format!("Download {id}")).look(ButtonStyle::Outlined).in_row();
+        let button = Button::new("Download").name(format!("Download {id}")).style(ButtonStyle::Outlined).in_row();
         if button.at(&mut cell, at).clicked() {
             scene.request(UiRequest::Save { row: line.id, inline: false });
         }
     } else if let Some(path) = line.activity.file() {
         saved(&mut cell, scene, at, path);
     } else if line.activity.can_save_inline() {
-        let button = Button::new("Save…").name(format!("Save inline data {id}")).look(ButtonStyle::Outlined).in_row();
+        let button = Button::new("Save…").name(format!("Save inline data {id}")).style(ButtonStyle::Outlined).in_row();
         if button.at(&mut cell, at).clicked() {
             scene.request(UiRequest::Save { row: line.id, inline: true });
         }
@@ -356,7 +356,7 @@ fn actions(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, r
         let words = if line.columns.narrow { "Again" } else { "Request again" };
         let button = Button::new(words).name(format!("Request {id} again")).in_row();
         if button.at(&mut cell, at).clicked() {
-            again(scene, line);
+            request_again(scene, line);
         }
     } else if line.activity.can_check() && is_checkable(scene, line) {
         let words = if line.columns.narrow { "Check" } else { "Check status" };
@@ -369,7 +369,7 @@ fn actions(ui: &mut Ui, scene: &mut FrameContext, line: &Line<'_>, row_id: Id, r
 }
 
 /// Requests the same data again.
-fn again(scene: &mut FrameContext, line: &Line<'_>) {
+fn request_again(scene: &mut FrameContext, line: &Line<'_>) {
     if let ActivityKey::Data(request) = line.activity.key() {
         scene.request(UiRequest::RequestAgain { profile: line.profile_tab.owner(line.id), request });
     }
@@ -378,7 +378,7 @@ fn again(scene: &mut FrameContext, line: &Line<'_>) {
 /// Whether a status check is offered: not for a command that was only just sent, unless it is selected.
 fn is_checkable(scene: &FrameContext, line: &Line<'_>) -> bool {
     line.activity.status() != Status::Pending
-        || scene.now.since(line.activity.first_seen()) >= PATIENCE
+        || scene.now.since(line.activity.first_seen()) >= CHECK_OFFERED_AFTER
         || line.profile_tab.table.is_selected(line.id)
 }
 

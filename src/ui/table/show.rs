@@ -16,7 +16,7 @@ use super::cell::Line;
 use super::{empty_state, gap_row, header, row, row_menu};
 
 /// The minimum height of the scroll bar's handle.
-const SHORTEST_HANDLE: f32 = 64.0;
+const MIN_HANDLE_HEIGHT: f32 = 64.0;
 
 /// Draws the table in the whole of `ui`.
 pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
@@ -41,7 +41,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameC
         table.scroll_to(0.0, activities, view);
     }
     profile_tab.table.height = f64::from(body.height());
-    if std::mem::take(&mut profile_tab.table.wanted)
+    if std::mem::take(&mut profile_tab.table.scroll_to_cursor)
         && let Some(row) = profile_tab.table.cursor
     {
         let ProfileTab { table, activities, view, .. } = profile_tab;
@@ -60,7 +60,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameC
 
 /// Draws the menu of the selected rows, and opens it if the keyboard asks for it.
 fn menu(table: &Ui, body: Rect, profile_tab: &mut ProfileTab, scene: &mut FrameContext) {
-    if std::mem::take(&mut profile_tab.table.menu_wanted)
+    if std::mem::take(&mut profile_tab.table.menu_requested)
         && let Some(index) =
             profile_tab.table.cursor.and_then(|row| profile_tab.view.position(&profile_tab.activities, row))
     {
@@ -206,9 +206,9 @@ fn scroll_bar(ui: &Ui, body: Rect, profile_tab: &mut ProfileTab) -> Option<(Rect
     let palette = Palette::of(ui.style());
     let ProfileTab { table, activities, view, .. } = profile_tab;
     let rows = view.len(activities);
-    let farthest = table.farthest(rows);
+    let farthest = table.max_offset(rows);
     if farthest <= 0.0 {
-        table.grabbed = None;
+        table.grab_offset = None;
         return None;
     }
     let track =
@@ -216,20 +216,20 @@ fn scroll_bar(ui: &Ui, body: Rect, profile_tab: &mut ProfileTab) -> Option<(Rect
     #[expect(clippy::cast_possible_truncation, reason = "a share of the bar, between 0 and 1")]
     let share = |part: f64, whole: f64| (part / whole).clamp(0.0, 1.0) as f32;
     let shown = share(table.height, float(rows) * f64::from(ROW));
-    let length = (track.height() * shown).max(SHORTEST_HANDLE).min(track.height());
+    let length = (track.height() * shown).max(MIN_HANDLE_HEIGHT).min(track.height());
     let room = (track.height() - length).max(1.0);
     let bar = ui.interact(track.expand2(egui::vec2(2.0, 0.0)), ui.unique_id().with("bar"), Sense::CLICK | Sense::DRAG);
     let top = track.top() + room * share(table.offset, farthest);
     if let Some(pointer) = bar.interact_pointer_pos().filter(|_| bar.is_pointer_button_down_on()) {
         let inside = (top..=top + length).contains(&pointer.y);
-        let grabbed = *table.grabbed.get_or_insert(if inside { pointer.y - top } else { length / 2.0 });
+        let grabbed = *table.grab_offset.get_or_insert(if inside { pointer.y - top } else { length / 2.0 });
         let offset = f64::from((pointer.y - grabbed - track.top()) / room) * farthest;
         table.scroll_to(offset, activities, view);
     } else {
-        table.grabbed = None;
+        table.grab_offset = None;
     }
     let top = track.top() + room * share(table.offset, farthest);
     let handle = Rect::from_min_size(pos2(track.left(), top), egui::vec2(track.width(), length));
-    let hot = bar.hovered() || table.grabbed.is_some();
+    let hot = bar.hovered() || table.grab_offset.is_some();
     Some((handle, if hot { palette.field_stroke } else { palette.stroke_strong }))
 }

@@ -29,7 +29,7 @@ pub(crate) fn headline(gap: &GapState, now: Timestamp, zone: &Zone) -> String {
 }
 
 /// What is known by now: `3 of 4 recovered`. Empty if there is nothing to add.
-pub(crate) fn standing(gap: &GapState) -> String {
+pub(crate) fn state(gap: &GapState) -> String {
     gap.findings().join(" · ")
 }
 
@@ -66,7 +66,7 @@ mod tests {
             recovered,
             unknown: 0,
             requests,
-            heard: 0,
+            requests_settled: 0,
             suspected: false,
         }
     }
@@ -76,11 +76,11 @@ mod tests {
     }
 
     fn words(gap: &GapState) -> String {
-        format!("{} · {}", headline(gap, at("12:04:33"), &TimeZone::UTC.into()), standing(gap))
+        format!("{} · {}", headline(gap, at("12:04:33"), &TimeZone::UTC.into()), state(gap))
     }
 
     #[test]
-    fn a_gap_says_what_it_may_have_cost_and_what_is_known_of_it_by_now() {
+    fn a_gap_says_what_may_be_missing_and_what_is_known_by_now() {
         for (gap, wanted) in [
             (
                 gap(Some("12:01:09"), GapCause::Disconnected, 4, 3, 0),
@@ -111,7 +111,8 @@ mod tests {
         ] {
             assert_eq!(words(&gap), wanted);
         }
-        let heard = |heard| GapState { heard, ..gap(Some("12:01:09"), GapCause::Asleep, 0, 0, 2) };
+        let heard =
+            |requests_settled| GapState { requests_settled, ..gap(Some("12:01:09"), GapCause::Asleep, 0, 0, 2) };
         assert_eq!(
             words(&heard(1)),
             "Asleep 12:01:03 – 12:01:09: acknowledgements may be missing · 1 of 2 data requests heard · 1 data request cannot \
@@ -124,14 +125,14 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_reconciled_only_while_something_is_left_to_ask_for() {
+    fn a_gap_can_be_reconciled_only_while_something_is_open() {
         assert!(!can_reconcile(&gap(None, GapCause::Disconnected, 4, 0, 0)), "it still lasts");
         assert!(can_reconcile(&gap(Some("12:01:09"), GapCause::Disconnected, 4, 3, 0)), "one is left");
         assert!(!can_reconcile(&gap(Some("12:01:09"), GapCause::Disconnected, 4, 4, 1)), "only a data request is left");
     }
 
     #[test]
-    fn a_gap_of_another_day_says_which() {
+    fn a_gap_of_another_day_shows_the_date() {
         let gap = gap(Some("12:01:09"), GapCause::Disconnected, 0, 0, 0);
         let later = "2026-03-03T08:00:00Z".parse::<jiff::Timestamp>().expect("a time").into();
         assert_eq!(name(&gap, later, &TimeZone::UTC.into()), "Gap 2 Mar 12:01:03 to 2 Mar 12:01:09");

@@ -63,8 +63,8 @@ pub(crate) fn bytes(size: u64) -> String {
 
 /// A rate: `41 MB/s`.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is shown to two figures")]
-pub(crate) fn rate(bytes_a_second: f64) -> String {
-    format!("{}/s", bytes(bytes_a_second.max(0.0) as u64))
+pub(crate) fn rate(bytes_per_second: f64) -> String {
+    format!("{}/s", bytes(bytes_per_second.max(0.0) as u64))
 }
 
 /// A duration: `0.4 s`, `17 s`, `3 min 35 s`, `1 h 4 min`. If it `still_runs`, it has whole seconds, so that the window does
@@ -136,7 +136,7 @@ pub(crate) struct Zone {
 
 impl Zone {
     fn of(&self, moment: Timestamp) -> ZonedDateTime {
-        self.reference.shown(moment).timestamp().to_zoned_datetime(self.zone.clone())
+        self.reference.displayed(moment).timestamp().to_zoned_datetime(self.zone.clone())
     }
 }
 
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_told_in_their_largest_units() {
+    fn durations_are_written_in_their_largest_units() {
         let took = |millis, open| took(Duration::from_millis(millis), open);
         assert_eq!(took(400, false), "0.4 s");
         assert_eq!(took(9_949, false), "9.9 s");
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_age_is_told_in_one_unit_and_when_it_changes() {
+    fn an_age_is_written_in_one_unit_with_when_it_changes() {
         for (millis, words, changes_in) in [
             (0, "now", 1_001),
             (12_400, "12 s ago", 601),
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_of_another_day_says_so() {
+    fn a_time_of_another_day_shows_the_date() {
         let zone = Zone::from(TimeZone::UTC);
         let at = |text: &str| Timestamp::from(text.parse::<jiff::Timestamp>().expect(text));
         let now = at("2026-11-24T12:05:00Z");

@@ -38,14 +38,14 @@ pub(crate) const DOWNLOAD: f32 = 28.0;
 /// Height of the status bar.
 pub(crate) const STATUS: f32 = 24.0;
 /// Minimum size of the window, in points.
-pub(crate) const LEAST: egui::Vec2 = vec2(800.0, 500.0);
+pub(crate) const MIN_SIZE: egui::Vec2 = vec2(800.0, 500.0);
 /// Minimum width at which the window's content is laid out. A narrower window scrolls.
-pub(crate) const LEAST_WIDTH: f32 = 640.0;
+pub(crate) const MIN_WIDTH: f32 = 640.0;
 /// Minimum height of the table: its header and three rows. A window with less space scrolls; one of 640 × 400 points with the
 /// details open has just enough.
-pub(crate) const LEAST_TABLE: f32 = 4.0 * ROW;
+pub(crate) const MIN_TABLE: f32 = 4.0 * ROW;
 /// Minimum width at which a dialog's content is laid out. In a narrower window it scrolls.
-pub(crate) const LEAST_DIALOG: f32 = 460.0;
+pub(crate) const MIN_DIALOG: f32 = 460.0;
 /// Below this width the window is narrow: icons instead of labels, and fewer columns.
 pub(crate) const NARROW: f32 = 1000.0;
 

@@ -165,7 +165,7 @@ mod tests {
     /// Lines that only separate regions carry no information. Borders and marks that show where a control is or what its state
     /// is need a contrast of 3:1 (WCAG 1.4.11), texts need 4.5:1 (WCAG 1.4.3).
     #[test]
-    fn what_is_on_buttons_fields_and_menus_passes_wcag_aa_in_both_themes() {
+    fn buttons_fields_and_menus_pass_wcag_aa_in_both_themes() {
         for palette in [DARK, LIGHT] {
             let words = [
                 ("a button", palette.text, palette.button),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_primary_button_is_readable_also_while_it_is_disabled_and_is_then_another_one() {
+    fn the_primary_button_is_readable_and_different_while_it_is_disabled() {
         for palette in [DARK, LIGHT] {
             for (enabled, least) in [(true, 4.5), (false, 3.0)] {
                 let (fill, ink) = palette.primary(enabled);

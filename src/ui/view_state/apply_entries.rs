@@ -10,7 +10,7 @@ use super::completeness::Completeness;
 #[derive(Debug, Default)]
 pub(crate) struct ApplySummary {
     /// Whether it contained a message.
-    pub(crate) heard: bool,
+    pub(crate) received: bool,
     /// Number of new rows.
     pub(crate) rows: usize,
     /// Number of rows that failed and had not failed before.
@@ -18,7 +18,7 @@ pub(crate) struct ApplySummary {
     /// The last failure, in words.
     pub(crate) last_failed: Option<String>,
     /// Changes for desktop notifications.
-    pub(crate) news: PendingNotifications,
+    pub(crate) notifications: PendingNotifications,
     /// Entries that record a data request from this window.
     pub(crate) requested: Vec<Entry>,
     /// Set if a chunk of the journal was applied: whether it was the last one.
@@ -33,11 +33,11 @@ impl ApplySummary {
 
     /// Adds the summary of later entries.
     pub(crate) fn add(&mut self, later: Self) {
-        self.heard |= later.heard;
+        self.received |= later.received;
         self.rows += later.rows;
         self.failed += later.failed;
         self.last_failed = later.last_failed.or_else(|| self.last_failed.take());
-        self.news.join(later.news);
+        self.notifications.merge(later.notifications);
         self.requested.extend(later.requested);
         self.restored = later.restored.or(self.restored);
     }
@@ -53,10 +53,10 @@ pub(crate) fn apply(activities: &mut Activities, completeness: &mut Completeness
     let mut changed = ApplySummary::default();
     for batch in entries.chunks(LOOKUP_BATCH) {
         for (entry, place) in activities.look_up(batch) {
-            changed.heard |= matches!(entry.fact, Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. });
-            completeness.note(entry);
+            changed.received |= matches!(entry.fact, Fact::Received(_) | Fact::Repeated(_) | Fact::Unreadable { .. });
+            completeness.add_entry(entry);
             activities.apply_at(entry, place);
-            if matches!(entry.fact, Fact::Done(LocalEvent::Requested(_))) {
+            if matches!(entry.fact, Fact::Local(LocalEvent::Requested(_))) {
                 changed.requested.push(entry.clone());
             }
         }
@@ -69,7 +69,7 @@ pub(crate) fn apply(activities: &mut Activities, completeness: &mut Completeness
     }
     let ready = ready_now.saturating_sub(ready);
     if changed.failed + ready > 0 {
-        changed.news.note(activities, entries, changed.failed, ready);
+        changed.notifications.add_batch(activities, entries, changed.failed, ready);
     }
     changed
 }
@@ -77,7 +77,7 @@ pub(crate) fn apply(activities: &mut Activities, completeness: &mut Completeness
 /// Applies entries that were read from the journal.
 pub(crate) fn apply_restored(activities: &mut Activities, completeness: &mut Completeness, entries: &[Entry]) {
     for entry in entries {
-        completeness.note(entry);
+        completeness.add_entry(entry);
     }
     activities.apply_restored(entries);
 }

@@ -11,12 +11,12 @@ pub(crate) const PADDING: f32 = 12.0;
 /// Free space between a cell's text and the next column.
 const GAP: f32 = 4.0;
 /// Minimum width of the flexible column.
-const LEAST_LEFT: f32 = 60.0;
+const MIN_FLEXIBLE: f32 = 60.0;
 /// Minimum width of the message in a narrow table, as long as the label is wider than its own minimum.
-const LEAST_MESSAGE: f32 = 132.0;
-const LEAST_LABEL: f32 = 76.0;
+const MIN_MESSAGE: f32 = 132.0;
+const MIN_LABEL: f32 = 76.0;
 /// Minimum width of a table that shows times to the millisecond and buttons with full labels.
-const LEAST_BESIDE: f32 = 820.0;
+const MIN_WIDE: f32 = 820.0;
 /// The range of widths the operator can set, in points.
 pub(crate) const WIDTHS: std::ops::RangeInclusive<u16> = 28..=1_200;
 
@@ -46,7 +46,7 @@ pub(crate) enum Room {
 impl Room {
     /// The space of a table of this width, in a narrow window or not.
     pub(crate) fn of(width: f32, narrow: bool) -> Self {
-        if narrow || width < LEAST_BESIDE {
+        if narrow || width < MIN_WIDE {
             Self::Narrow
         } else if width < theme::NARROW {
             Self::Beside
@@ -75,14 +75,14 @@ impl Columns {
         let fixed: f32 =
             widths.iter().enumerate().filter(|(index, _)| Some(*index) != flexible).map(|(_, width)| width).sum();
         // If the columns do not fit, all shrink by the same factor.
-        let share = if fixed > 0.0 { ((room - LEAST_LEFT) / fixed).clamp(0.1, 1.0) } else { 1.0 };
-        let left_over = (room - fixed * share).max(LEAST_LEFT);
+        let share = if fixed > 0.0 { ((room - MIN_FLEXIBLE) / fixed).clamp(0.1, 1.0) } else { 1.0 };
+        let left_over = (room - fixed * share).max(MIN_FLEXIBLE);
         // The label shrinks before the message is reduced to a few letters, or is the narrower of the two. A width that the
         // operator has set stays.
         let label = shown.iter().find(|look| look.column == TableColumn::Label);
         let given = match label.map(|label| (label.width, width(*label, space) * share)) {
-            Some(_) if narrow => (LEAST_MESSAGE - left_over).clamp(0.0, narrow_width(TableColumn::Label) - LEAST_LABEL),
-            Some((None, width)) => ((width - left_over) / 2.0).clamp(0.0, (width - LEAST_LABEL).max(0.0)).ceil(),
+            Some(_) if narrow => (MIN_MESSAGE - left_over).clamp(0.0, narrow_width(TableColumn::Label) - MIN_LABEL),
+            Some((None, width)) => ((width - left_over) / 2.0).clamp(0.0, (width - MIN_LABEL).max(0.0)).ceil(),
             Some((Some(_), _)) | None => 0.0,
         };
         let mut x = table.left();
@@ -109,7 +109,7 @@ impl Columns {
     /// The position of the buttons in a row without cells.
     pub(crate) fn action(&self) -> Rangef {
         let place = self.places.iter().find(|place| place.column == TableColumn::Action);
-        place.map_or(Rangef::new(self.right - usual_width(TableColumn::Action), self.right), |place| place.range)
+        place.map_or(Rangef::new(self.right - default_width(TableColumn::Action), self.right), |place| place.range)
     }
 }
 
@@ -133,7 +133,7 @@ fn width(look: ColumnLayout, space: Room) -> f32 {
         // An icon without a label needs no other width.
         (_, Room::Beside) if look.column == TableColumn::Kind => narrow_width(look.column),
         (Some(width), Room::Wide | Room::Beside) => f32::from(width.clamp(*WIDTHS.start(), *WIDTHS.end())),
-        (None, Room::Wide) => usual_width(look.column),
+        (None, Room::Wide) => default_width(look.column),
         (None, Room::Beside) => beside_width(look.column),
     }
 }
@@ -144,12 +144,12 @@ fn beside_width(column: TableColumn) -> f32 {
         TableColumn::Label => 176.0,
         TableColumn::Status => 136.0,
         TableColumn::Action => 112.0,
-        _ => usual_width(column),
+        _ => default_width(column),
     }
 }
 
 /// A column's default width, in points.
-pub(crate) fn usual_width(column: TableColumn) -> f32 {
+pub(crate) fn default_width(column: TableColumn) -> f32 {
     match column {
         TableColumn::Updated | TableColumn::FirstSeen => 108.0,
         TableColumn::Age | TableColumn::Source => 84.0,
@@ -180,7 +180,7 @@ fn fits_narrow(column: TableColumn) -> bool {
 }
 
 /// A column's name in its header and in the columns dialog.
-pub(crate) fn words(column: TableColumn) -> &'static str {
+pub(crate) fn heading(column: TableColumn) -> &'static str {
     match column {
         TableColumn::Updated => "Last update",
         TableColumn::Age => "Age",
@@ -213,7 +213,7 @@ pub(crate) fn sorts_by(column: TableColumn) -> Option<Column> {
 }
 
 /// A sort order as stored in the settings.
-pub(crate) fn remembered((column, descending): (Column, bool)) -> SortLayout {
+pub(crate) fn stored_sort((column, descending): (Column, bool)) -> SortLayout {
     let column = TableColumn::ALL.into_iter().find(|shown| sorts_by(*shown) == Some(column));
     SortLayout { column: column.unwrap_or(TableColumn::Updated), descending }
 }
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_takes_what_is_left_and_the_others_keep_their_width() {
+    fn the_message_takes_the_remaining_width_and_the_others_keep_theirs() {
         let mut look = TableLayout::default();
         assert_eq!(place(&look, 1280.0, TableColumn::Action), Some((1144.0, 1268.0)), "not at the window's edge");
         assert_eq!(place(&look, 1280.0, TableColumn::Message), Some((652.0, 1052.0)));
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn beside_insight_the_message_keeps_room_and_kinds_are_icons() {
+    fn beside_insight_the_message_keeps_its_width_and_kinds_are_icons() {
         let look = TableLayout::default();
         assert_eq!(place(&look, 880.0, TableColumn::Kind), Some((108.0, 144.0)));
         assert_eq!(place(&look, 880.0, TableColumn::Message), Some((568.0, 756.0)));
@@ -272,13 +272,13 @@ mod tests {
     }
 
     #[test]
-    fn a_sort_is_remembered_as_a_column_that_sorts_so_and_only_buttons_do_not_sort() {
+    fn every_column_but_the_buttons_sorts_and_its_sort_is_stored() {
         for column in TableColumn::ALL {
             let Some(sort) = sorts_by(column) else {
                 assert_eq!(column, TableColumn::Action);
                 continue;
             };
-            let SortLayout { column: stored, descending } = remembered((sort, true));
+            let SortLayout { column: stored, descending } = stored_sort((sort, true));
             assert!(descending);
             assert_eq!(sorts_by(stored), Some(sort), "{column:?} comes back as {stored:?}");
             assert!(stored == column || column == TableColumn::Age, "{column:?} is remembered as {stored:?}");
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_that_do_not_fit_give_way_and_none_is_lost() {
+    fn columns_that_do_not_fit_shrink_and_none_is_lost() {
         let wide = |column| ColumnLayout { column, width: Some(900) };
         let look = TableLayout { columns: TableColumn::ALL.map(wide).to_vec(), ..TableLayout::default() };
         let table = Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(1280.0, 600.0));

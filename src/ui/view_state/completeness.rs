@@ -18,7 +18,7 @@ pub(crate) struct Completeness {
     /// Number of updates; changes whenever the result may have changed.
     pub(crate) version: u64,
     /// The first time of which anything is known.
-    pub(crate) begun: Option<Timestamp>,
+    pub(crate) known_from: Option<Timestamp>,
     /// Entries before this time are no longer in the journal.
     pub(crate) floor: Option<Timestamp>,
     /// Gaps without missing outcomes.
@@ -35,7 +35,7 @@ pub(crate) struct Completeness {
     pub(crate) unknown: usize,
     /// When the server answered status checks for the newest commands whose outcome never reached this client for no known
     /// reason.
-    pub(crate) unheard: Vec<Timestamp>,
+    pub(crate) undelivered: Vec<Timestamp>,
     /// Evidence that another client probably takes messages.
     pub(crate) competing: Option<CompetingConsumer>,
     /// The status bar claims nothing about the time before this.
@@ -44,9 +44,9 @@ pub(crate) struct Completeness {
 
 impl Completeness {
     /// Records an entry that is about to be applied.
-    pub(crate) fn note(&mut self, entry: &Entry) {
+    pub(crate) fn add_entry(&mut self, entry: &Entry) {
         self.stale = true;
-        self.begun = Some(self.begun.map_or(entry.at, |begun| begun.min(entry.at)));
+        self.known_from = Some(self.known_from.map_or(entry.at, |begun| begun.min(entry.at)));
         if matches!(entry.fact, Fact::Gap(_)) {
             // The entry may continue an earlier gap.
             self.settled.clear();
@@ -59,18 +59,18 @@ impl Completeness {
     }
 
     /// When that changes without a new message.
-    pub(crate) fn next_turn(&self, now: Timestamp) -> Option<Timestamp> {
-        completeness::next_turn(&self.unheard, now)
+    pub(crate) fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
+        completeness::next_change(&self.undelivered, now)
     }
 
     /// The journal now starts here, so nothing is claimed about earlier times. `None` if it is empty.
-    pub(crate) fn begins(&mut self, oldest_left: Option<Timestamp>) {
+    pub(crate) fn set_journal_start(&mut self, oldest_left: Option<Timestamp>) {
         self.floor = self.floor.max(oldest_left);
         self.stale = true;
     }
 
     /// A chunk of the journal was read; it may have been empty.
-    pub(crate) fn restored(&mut self) {
+    pub(crate) fn on_restored(&mut self) {
         self.stale = true;
     }
 
@@ -78,20 +78,20 @@ impl Completeness {
     pub(crate) fn refresh(&mut self, activities: &Activities, restoring: bool, now: Timestamp) {
         if std::mem::take(&mut self.stale) {
             self.version += 1;
-            self.look(activities, restoring);
+            self.evaluate(activities, restoring);
             // Until everything is loaded, the gap that explains one of these may be missing.
-            self.unheard = if restoring { Vec::new() } else { activities.unheard() };
+            self.undelivered = if restoring { Vec::new() } else { activities.undelivered_outcomes() };
         }
-        let competing = activities.competing_consumer(&self.unheard, now);
-        let unheard = self.unheard.iter().filter_map(|answered| completeness::claims_since(*answered, now)).max();
+        let competing = activities.competing_consumer(&self.undelivered, now);
+        let unheard = self.undelivered.iter().filter_map(|answered| completeness::claims_since(*answered, now)).max();
         self.version += u64::from(competing.is_some() != self.competing.is_some());
         (self.competing, self.claims_from) = (competing, self.claims_from.max(unheard));
     }
 
-    pub(crate) fn look(&mut self, activities: &Activities, restoring: bool) {
+    pub(crate) fn evaluate(&mut self, activities: &Activities, restoring: bool) {
         (self.since, self.lasting, self.gaps) = (None, None, 0);
         let (mut open, mut unknown) = (HashSet::new(), HashSet::new());
-        self.settled.follow(activities);
+        self.settled.refresh(activities);
         for row in activities.gaps() {
             if self.settled.contains(row) {
                 continue;
@@ -121,10 +121,10 @@ impl Completeness {
     }
 
     /// The text of the status bar.
-    pub(crate) fn tell(&self, is_live: bool, scene: &FrameContext) -> CompletenessSummary {
+    pub(crate) fn summary(&self, is_live: bool, scene: &FrameContext) -> CompletenessSummary {
         let warning = |words| CompletenessSummary { words, warns: true };
         let at = |moment| clock_time(moment, scene.now, &scene.zone);
-        match (self.lasting, self.since.or(self.begun.max(self.floor)).max(self.claims_from)) {
+        match (self.lasting, self.since.or(self.known_from.max(self.floor)).max(self.claims_from)) {
             (Some(from), _) => warning(format!("Not receiving since {}", at(from))),
             _ if !is_live => warning("Not receiving".to_owned()),
             _ if self.gaps > 0 => {
@@ -159,7 +159,7 @@ pub(crate) struct CompletenessSummary {
 }
 
 /// How many of the newest rows are searched for open ids. The limit keeps the search within a frame.
-pub(crate) const LOOKED_AT: usize = 50_000;
+pub(crate) const MAX_SEARCHED: usize = 50_000;
 
 #[cfg(test)]
 mod tests {
@@ -181,11 +181,11 @@ mod tests {
             requests: 0,
             open_requests: Vec::new(),
         };
-        let told = |status| Fact::Enquired(StatusCheck::Known { status, text: None });
+        let told = |status| Fact::StatusChecked(StatusCheck::Known { status, text: None });
         let (mut activities, mut completeness) = (Activities::new(Duration::from_mins(10)), Completeness::default());
         let mut gaps_after = |seq, key: ActivityKey, fact| {
-            let entry = Entry { seq: Seq(seq), ..Entry::ours(Timestamp(1), key, fact) };
-            completeness.note(&entry);
+            let entry = Entry { seq: Seq(seq), ..Entry::local(Timestamp(1), key, fact) };
+            completeness.add_entry(&entry);
             activities.apply(&entry);
             completeness.refresh(&activities, false, Timestamp(3));
             completeness.gaps

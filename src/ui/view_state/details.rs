@@ -19,7 +19,7 @@ pub(crate) struct Details {
     pub(crate) row: RowId,
     pub(crate) key: ActivityKey,
     /// The activity's last entry when the journal was last read.
-    pub(crate) asked: Option<Seq>,
+    pub(crate) requested_up_to: Option<Seq>,
     /// Since when a response is awaited.
     pub(crate) waiting: Option<Instant>,
     /// The entries, in ascending order.
@@ -27,7 +27,7 @@ pub(crate) struct Details {
     /// Whether the journal has more entries.
     pub(crate) is_cut: bool,
     /// Entries whose JSON is toggled. By default only the last entry's JSON is shown.
-    pub(crate) turned: HashSet<Seq>,
+    pub(crate) toggled: HashSet<Seq>,
     /// Folded objects and arrays in the JSON: the entry, and the number of the object or array in it.
     pub(crate) folded: HashSet<(Seq, usize)>,
     /// The fold button that has the focus.
@@ -46,11 +46,11 @@ impl Details {
         Self {
             row,
             key,
-            asked: None,
+            requested_up_to: None,
             waiting: None,
             entries: Vec::new(),
             is_cut: false,
-            turned: HashSet::new(),
+            toggled: HashSet::new(),
             folded: HashSet::new(),
             fold: None,
             page: self::Page::default(),
@@ -69,22 +69,22 @@ impl Details {
     }
 
     /// The request to the journal if there are entries that are not loaded yet.
-    pub(crate) fn question(&mut self, profile: ProfileId, activities: &Activities, now: Instant) -> Option<Action> {
+    pub(crate) fn next_request(&mut self, profile: ProfileId, activities: &Activities, now: Instant) -> Option<Action> {
         let activity = activities.get(self.row)?;
         let last = activity.last_seq();
         // A failed read sends no response; after a while the next change repeats the request.
-        let waits = self.waiting.is_some_and(|since| now.saturating_duration_since(since) < PATIENCE);
-        if waits || self.asked == Some(last) {
+        let waits = self.waiting.is_some_and(|since| now.saturating_duration_since(since) < RESPONSE_TIMEOUT);
+        if waits || self.requested_up_to == Some(last) {
             return None;
         }
-        self.asked = Some(last);
+        self.requested_up_to = Some(last);
         self.waiting = Some(now);
         Some(Action::History { profile, key: self.key.clone(), from: activity.first_seq(), to: last })
     }
 
     /// The engine was busy, so the next frame repeats the request.
-    pub(crate) fn not_asked(&mut self) {
-        self.asked = None;
+    pub(crate) fn retry_later(&mut self) {
+        self.requested_up_to = None;
         self.waiting = None;
     }
 
@@ -108,8 +108,8 @@ impl Details {
     }
 
     pub(crate) fn show_entries(&mut self, mut entries: Vec<Entry>) {
-        if entries.len() > MOST {
-            entries.drain(..entries.len() - MOST);
+        if entries.len() > MAX_ENTRIES {
+            entries.drain(..entries.len() - MAX_ENTRIES);
             self.is_cut = true;
         }
         self.masked = self::any_masked(&entries);
@@ -120,7 +120,7 @@ impl Details {
 
     /// Takes the unmasked messages if they were requested and not hidden since.
     pub(crate) fn reveal(&mut self, key: &ActivityKey, messages: Vec<(Seq, UnmaskedMessage)>) {
-        if *key == self.key && matches!(self.secrets, self::Secrets::Asked) {
+        if *key == self.key && matches!(self.secrets, self::Secrets::Requested) {
             self.secrets = self::Secrets::Shown(messages);
             self.page = self::Page::default();
         }
@@ -135,7 +135,7 @@ impl Details {
 
     /// The text shown while there are no messages.
     pub(crate) fn without_messages(&self) -> &'static str {
-        if self.asked.is_some() && self.waiting.is_none() {
+        if self.requested_up_to.is_some() && self.waiting.is_none() {
             "The journal has no messages of this row: they were removed because of their age or its size, or could not be kept."
         } else {
             "Reading the journal…"
@@ -150,10 +150,10 @@ impl Details {
 }
 
 /// Maximum number of entries that are kept of one activity; the newest are kept.
-pub(crate) const MOST: usize = 2_000;
+pub(crate) const MAX_ENTRIES: usize = 2_000;
 
 /// How long a response is awaited before another request is sent.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Whether secrets are shown.
 #[derive(Debug, Default)]
@@ -162,7 +162,7 @@ pub(crate) enum Secrets {
     #[default]
     Masked,
     /// The secrets were requested from the engine.
-    Asked,
+    Requested,
     /// The messages are shown as received, if they are still stored. Wiped when dropped.
     Shown(Vec<(Seq, UnmaskedMessage)>),
 }

@@ -14,7 +14,7 @@ impl InsightCache {
         if self.0.as_ref().is_some_and(|(old, _)| *old != key) {
             self.0 = None;
         }
-        &self.0.get_or_insert_with(|| (key, activities.insight(stretch(span), now))).1
+        &self.0.get_or_insert_with(|| (key, activities.insight(time_range(span), now))).1
     }
 }
 
@@ -22,7 +22,7 @@ impl InsightCache {
 pub(crate) type Key = (InsightSpan, i64, (u64, u64));
 
 /// The time range of a span.
-pub(crate) fn stretch(span: InsightSpan) -> TimeRange {
+pub(crate) fn time_range(span: InsightSpan) -> TimeRange {
     match span {
         InsightSpan::Hour => TimeRange::HOUR,
         InsightSpan::SixHours => TimeRange::SIX_HOURS,

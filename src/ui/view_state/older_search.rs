@@ -9,7 +9,7 @@ pub(crate) struct OlderSearch {
     /// The number of the last search.
     pub(crate) number: u32,
     /// The filters of the search; `None` if nothing was searched since the filter changed.
-    pub(crate) wanted: Option<(Filter, StatusFilter)>,
+    pub(crate) filters: Option<(Filter, StatusFilter)>,
     /// Progress in per cent while the search runs.
     pub(crate) percent: Option<u8>,
     /// Number of activities found.

@@ -8,7 +8,7 @@ use super::apply_entries::ApplySummary;
 use super::completeness::Completeness;
 
 /// How many entries are applied before `go_on` is asked again: some tenths of a millisecond of work.
-const IN_HAND: usize = 256;
+const SLICE: usize = 256;
 
 /// A batch of pending entries.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl PendingEntries {
         let mut changed = ApplySummary::default();
         while let Some(batch) = self.batches.front().filter(|_| go_on()) {
             let left = batch.entries().len().saturating_sub(self.applied);
-            let in_hand = left.min(IN_HAND);
+            let in_hand = left.min(SLICE);
             match batch {
                 Batch::Committed(entries) => {
                     let now = entries.get(self.applied..self.applied + in_hand).unwrap_or_default();
@@ -119,7 +119,7 @@ pub(crate) mod tests {
         let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"c-{number}","command_status":2,"body":""}}}}"#);
         let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
         let (seq, key) = (Seq(number as u64 + 1), ActivityKey::of(&message));
-        Entry { seq, at: Timestamp(1), key, fact: Fact::Heard(message), raw: raw.into() }
+        Entry { seq, at: Timestamp(1), key, fact: Fact::Received(message), raw: raw.into() }
     }
 
     /// This many commands, a thousand per batch.
@@ -136,7 +136,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn entries_in_hand_are_few_and_batches_are_left_in_the_middle() {
+    fn entries_are_applied_in_slices_even_within_a_batch() {
         let (mut activities, mut completeness) = empty();
         let mut pending_entries = many(2_500);
         let mut keys = Vec::new();
@@ -145,14 +145,14 @@ pub(crate) mod tests {
             let go_on = || asked.replace(asked.get() + 1) == 0;
             let changed = pending_entries.apply(&mut activities, &mut completeness, Some(&mut keys), go_on);
             assert!(format!("{changed:?}").contains("heard: true"), "{changed:?}");
-            assert!(activities.len() <= step * IN_HAND && keys.len() == activities.len());
+            assert!(activities.len() <= step * SLICE && keys.len() == activities.len());
         }
         let changed = pending_entries.apply(&mut activities, &mut completeness, None, || true);
         assert_eq!((activities.len(), pending_entries.len()), (2_500, 0), "{changed:?}");
     }
 
     #[test]
-    fn a_chunk_of_the_journal_is_applied_from_its_newer_end_and_said_to_be_so_once_it_is_whole() {
+    fn a_restored_chunk_is_applied_from_its_newer_end_and_reported_when_complete() {
         let (mut activities, mut completeness) = empty();
         let mut pending_entries = PendingEntries::default();
         pending_entries.push(Batch::Restored((0..600).map(heard).collect(), false));

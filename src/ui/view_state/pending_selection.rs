@@ -30,8 +30,8 @@ impl PendingSelection {
     }
 
     /// Selects the entry's row if it is an expected one: the first row alone, later ones in addition.
-    pub(crate) fn note(&mut self, entry: &Entry, activities: &Activities, table: &mut Table) {
-        let Fact::Done(LocalEvent::Requested(requested)) = &entry.fact else { return };
+    pub(crate) fn select_if_expected(&mut self, entry: &Entry, activities: &Activities, table: &mut Table) {
+        let Fact::Local(LocalEvent::Requested(requested)) = &entry.fact else { return };
         let again = requested.again.as_ref().is_some_and(|request| self.again.remove(request));
         if !again && !self.tokens.remove(&requested.token) {
             return;

@@ -38,7 +38,7 @@ impl RowOwners {
         self.of(row).is_some_and(|(profile, _)| self.suspected.contains(profile))
     }
 
-    pub(crate) fn note(&mut self, row: RowId, profile: ProfileId) {
+    pub(crate) fn add(&mut self, row: RowId, profile: ProfileId) {
         let number = self.profiles.iter().position(|(id, _)| *id == profile);
         let Some(number) = number.and_then(|number| u16::try_from(number).ok()) else { return };
         if self.rows.len() <= row.slot() {

@@ -49,7 +49,7 @@ pub(crate) enum Progress {
     /// The operator is filling in the form.
     Filling,
     /// A request to the server is in progress.
-    Asking,
+    Requesting,
     /// Signing in failed; the reason in a sentence.
     Failed(String),
 }
@@ -91,7 +91,7 @@ pub(crate) struct Form {
     pub(crate) reveal: bool,
     pub(crate) progress: Progress,
     /// Whether the form was submitted once; errors are shown only after that.
-    pub(crate) tried: bool,
+    pub(crate) submitted: bool,
     /// The field that gets the focus in the next frame.
     pub(crate) focus: Option<Part>,
 }
@@ -137,7 +137,7 @@ impl Form {
             keep: Keep { signed_in: profile.keep_signed_in, renewed: profile.renew_automatically },
             reveal: false,
             progress: Progress::Filling,
-            tried: false,
+            submitted: false,
             focus: Some(if profile.username.is_empty() { Part::Name } else { Part::Password }),
             profile: profile.clone(),
         }
@@ -148,19 +148,19 @@ impl Form {
     }
 
     /// Whether a request to the server is in progress.
-    pub(crate) fn is_asking(&self) -> bool {
-        self.progress == Progress::Asking
+    pub(crate) fn is_requesting(&self) -> bool {
+        self.progress == Progress::Requesting
     }
 
     /// The engine was busy, so nothing was sent.
-    pub(crate) fn not_asked(&mut self) {
+    pub(crate) fn retry_later(&mut self) {
         self.progress = Progress::Filling;
     }
 
     /// Takes the result of signing in.
     pub(crate) fn answer(&mut self, state: SignInState) {
         self.progress = match state {
-            SignInState::Requesting => Progress::Asking,
+            SignInState::Requesting => Progress::Requesting,
             SignInState::Failed(why) => {
                 self.focus = Some(match self.method {
                     Method::Password => Part::Password,
@@ -173,11 +173,11 @@ impl Form {
     }
 
     /// Wipes the password and the token.
-    pub(crate) fn forget_secrets(&mut self) {
+    pub(crate) fn wipe_secrets(&mut self) {
         self.password.zeroize();
         self.token.zeroize();
         self.reveal = false;
-        self.tried = false;
+        self.submitted = false;
     }
 
     /// The profile with the values of the fields.
@@ -222,7 +222,7 @@ impl Form {
     }
 
     /// The error of a field, in a sentence. `taken` are the names of the other profiles.
-    pub(crate) fn mistake(&self, part: Part, taken: &[String]) -> Option<String> {
+    pub(crate) fn error(&self, part: Part, taken: &[String]) -> Option<String> {
         let address = |text: &str, protocol| Address::new(text).url(protocol).err().map(|error| error.to_string());
         let empty = |text: &str, sentence: &str| text.trim().is_empty().then(|| sentence.to_owned());
         match part {
@@ -253,9 +253,9 @@ impl Form {
         }
     }
 
-    /// Like [`Self::mistake`], but only after the form was submitted: a form that is being filled in has no errors yet.
-    pub(crate) fn pointed_out(&self, part: Part, taken: &[String]) -> Option<String> {
-        self.tried.then(|| self.mistake(part, taken)).flatten()
+    /// Like [`Self::error`], but only after the form was submitted: a form that is being filled in has no errors yet.
+    pub(crate) fn shown_error(&self, part: Part, taken: &[String]) -> Option<String> {
+        self.submitted.then(|| self.error(part, taken)).flatten()
     }
 
     /// The text of a field.
@@ -290,16 +290,16 @@ impl Form {
             Part::Password,
             Part::Token,
         ];
-        if self.is_asking() {
+        if self.is_requesting() {
             return None;
         }
-        self.tried = true;
-        if let Some(wrong) = ORDER.into_iter().find(|part| self.mistake(*part, taken).is_some()) {
+        self.submitted = true;
+        if let Some(wrong) = ORDER.into_iter().find(|part| self.error(*part, taken).is_some()) {
             self.progress = Progress::Filling;
             self.focus = Some(wrong);
             return None;
         }
-        self.progress = Progress::Asking;
+        self.progress = Progress::Requesting;
         self.reveal = false;
         let credential = match self.method {
             Method::Password => Credential::Password(SecretString::from(self.password.as_str())),
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pasted_token_is_sent_and_shown_without_what_came_along() {
+    fn a_pasted_token_is_sent_and_shown_without_surrounding_text() {
         let mut form = Form::new(&Prefill::default());
         form.method = Method::Token;
         form.token.push_str(" Authorization: Bearer \u{200b}T-x\n");
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn consent_is_asked_for_each_plain_host_beyond_this_machine_and_kept_for_those_only() {
+    fn consent_is_required_for_each_remote_plain_host_and_stored_only_for_those() {
         let mut form = Form::new(&Prefill::default());
         form.username.push('u');
         form.password.push('p');

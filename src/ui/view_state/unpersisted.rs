@@ -9,12 +9,12 @@ pub(crate) struct Unpersisted(Vec<Entry>);
 
 impl Unpersisted {
     /// Adds messages that the journal has just refused.
-    pub(crate) fn take(&mut self, entries: &[Entry]) {
+    pub(crate) fn add(&mut self, entries: &[Entry]) {
         self.0.extend_from_slice(entries);
     }
 
     /// Removes `count` messages from number `from` on, which the journal has stored now.
-    pub(crate) fn kept(&mut self, from: Seq, count: u64) {
+    pub(crate) fn remove_persisted(&mut self, from: Seq, count: u64) {
         let kept = from.0..from.0.saturating_add(count);
         self.0.retain(|entry| !kept.contains(&entry.seq.0));
     }

@@ -210,7 +210,7 @@ pub(crate) struct Button<'a> {
     trailing: Option<String>,
     name: Option<Cow<'a, str>>,
     salt: Option<Id>,
-    look: ButtonStyle,
+    style: ButtonStyle,
     on: Option<bool>,
     why_not: Option<&'a str>,
     height: f32,
@@ -230,7 +230,7 @@ impl<'a> Button<'a> {
             trailing: None,
             name: None,
             salt: None,
-            look: ButtonStyle::Plain,
+            style: ButtonStyle::Plain,
             on: None,
             why_not: None,
             height: 24.0,
@@ -247,8 +247,8 @@ impl<'a> Button<'a> {
         Self { icon: Some((icon, None)), name: Some(name.into()), padding: 4.0, ..Self::new("") }
     }
 
-    pub(crate) fn look(self, look: ButtonStyle) -> Self {
-        Self { look, ..self }
+    pub(crate) fn style(self, style: ButtonStyle) -> Self {
+        Self { style, ..self }
     }
 
     pub(crate) fn icon(self, icon: Icon) -> Self {
@@ -322,7 +322,7 @@ impl<'a> Button<'a> {
     }
 
     fn face_of_text(&self) -> TextRole {
-        if self.look == ButtonStyle::Primary { self.strong() } else { self.face }
+        if self.style == ButtonStyle::Primary { self.strong() } else { self.face }
     }
 
     pub(crate) fn width(&self, ui: &Ui) -> f32 {
@@ -367,7 +367,7 @@ impl<'a> Button<'a> {
         let palette = Palette::of(ui.style());
         let hot = enabled && (response.hovered() || response.is_pointer_button_down_on());
         let on = self.on == Some(true);
-        let (fill, edge, ink) = match self.look {
+        let (fill, edge, ink) = match self.style {
             ButtonStyle::Primary => (Some(palette.primary(enabled).0), None, palette.primary(enabled).1),
             ButtonStyle::Outlined if hot => (Some(palette.button_hover), Some(palette.stroke_strong), palette.text),
             ButtonStyle::Outlined => (Some(palette.button), Some(palette.stroke_strong), palette.text),
@@ -386,7 +386,7 @@ impl<'a> Button<'a> {
             ui.painter().rect_stroke(rect, self.radius, Stroke::new(1.0, edge), StrokeKind::Inside);
         }
         if response.has_focus() {
-            focus_ring(ui, rect, self.radius, self.look == ButtonStyle::Primary);
+            focus_ring(ui, rect, self.radius, self.style == ButtonStyle::Primary);
         }
         let middle = rect.center().y;
         let mut x = rect.left() + self.padding;
@@ -396,7 +396,7 @@ impl<'a> Button<'a> {
         if let Some((glyph, colour)) = self.icon {
             let colour = match colour {
                 Some(colour) if enabled => colour,
-                _ if on && self.look == ButtonStyle::Plain => palette.accent,
+                _ if on && self.style == ButtonStyle::Plain => palette.accent,
                 _ => ink,
             };
             icon(ui, pos2(x + self.icon_size / 2.0, middle), glyph, self.icon_size, colour);
@@ -407,7 +407,7 @@ impl<'a> Button<'a> {
             x = text(ui, pos2(x, middle), self.text, self.face_of_text(), ink, room).right() + 6.0;
         }
         if let Some(trailing) = &self.trailing {
-            if self.look == ButtonStyle::MenuItem {
+            if self.style == ButtonStyle::MenuItem {
                 let at = pos2(rect.right() - self.padding, middle);
                 text_right(ui, at, trailing, TextRole::Caption, palette.muted);
             } else {

@@ -41,9 +41,9 @@ pub(crate) struct Field<'a> {
     pub margins: (f32, f32),
     pub enabled: bool,
     /// Whether the text has an error.
-    pub wrong: bool,
+    pub has_error: bool,
     /// The byte range of the error in the text, if known.
-    pub wrong_part: Option<Range<usize>>,
+    pub error_range: Option<Range<usize>>,
 }
 
 impl<'a> Field<'a> {
@@ -57,8 +57,8 @@ impl<'a> Field<'a> {
             secret: Secret::No,
             margins: (8.0, 8.0),
             enabled: true,
-            wrong: false,
-            wrong_part: None,
+            has_error: false,
+            error_range: None,
         }
     }
 
@@ -71,7 +71,7 @@ impl<'a> Field<'a> {
             pos2(rect.right() - self.margins.1, rect.bottom()),
         );
         let ink = if self.enabled { palette.text } else { palette.muted };
-        let part = self.wrong_part.clone();
+        let part = self.error_range.clone();
         let mut layouter = |ui: &Ui, text: &dyn TextBuffer, _width: f32| {
             lay_out(ui, text.as_str(), part.as_ref(), self.face, ink, palette.failed)
         };
@@ -86,7 +86,7 @@ impl<'a> Field<'a> {
             .min_size(vec2(room.width(), room.height()))
             .align(egui::Align2::LEFT_CENTER)
             .interactive(self.enabled);
-        if self.wrong_part.is_some() {
+        if self.error_range.is_some() {
             edit = edit.layouter(&mut layouter);
         }
         let mut place = ui.new_child(UiBuilder::new().max_rect(room).id_salt(self.id));
@@ -104,7 +104,7 @@ impl<'a> Field<'a> {
         }
         let (width, edge) = if response.has_focus() {
             (2.0, palette.accent)
-        } else if self.wrong {
+        } else if self.has_error {
             (1.0, palette.failed)
         } else if !self.enabled {
             (1.0, palette.stroke_strong)
@@ -137,14 +137,14 @@ fn lay_out(
 }
 
 /// Deletes a field's undo history, so that no secret stays in it.
-pub(crate) fn forget(ui: &Ui, id: Id) {
+pub(crate) fn clear_undo(ui: &Ui, id: Id) {
     egui::text_edit::TextEditState::default().store(ui.ctx(), id);
 }
 
 /// Width of a mark with the space after it.
 const MARK: f32 = 22.0;
 /// Maximum number of lines in a choice's text.
-const MOST_LINES: usize = 4;
+const MAX_LINES: usize = 4;
 
 /// The kind of mark, and whether it is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,7 +174,7 @@ pub(crate) fn choice_within(ui: &Ui, at: Pos2, width: f32, mark: Mark, words: &s
         (true, Mark::Radio(false)) => palette.secondary,
     };
     let mut job = LayoutJob::single_section(words.to_owned(), widgets::format(TextRole::Body, ink));
-    job.wrap = TextWrapping { max_width: width - MARK, max_rows: MOST_LINES, ..TextWrapping::default() };
+    job.wrap = TextWrapping { max_width: width - MARK, max_rows: MAX_LINES, ..TextWrapping::default() };
     job.break_on_newline = false;
     let text = ui.painter().layout_job(job);
     let rect = Rect::from_min_size(pos2(at.x, at.y - 12.0), vec2(MARK + text.size().x, 4.0 + text.size().y));

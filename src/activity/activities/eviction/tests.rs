@@ -23,7 +23,7 @@ const LIMIT: usize = 500;
 
 fn heard(seq: u64, raw: &str) -> Entry {
     let Incoming::Message(message) = parse(raw) else { panic!("not a message: {raw}") };
-    entry(seq, ActivityKey::of(&message), Fact::Heard(message), raw)
+    entry(seq, ActivityKey::of(&message), Fact::Received(message), raw)
 }
 
 fn entry(seq: u64, key: ActivityKey, fact: Fact, raw: &str) -> Entry {
@@ -47,9 +47,9 @@ fn data(seq: u64, id: &str, output_type: i64, body: &str) -> Entry {
     )
 }
 
-fn labelled(seq: u64, id: &str, label: &str) -> Entry {
+fn labelled_entry(seq: u64, id: &str, label: &str) -> Entry {
     let label = LocalEvent::Labelled { label: label.to_owned() };
-    entry(seq, ActivityKey::Command(id.into()), Fact::Done(label), "")
+    entry(seq, ActivityKey::Command(id.into()), Fact::Local(label), "")
 }
 
 fn empty() -> Activities {
@@ -58,7 +58,7 @@ fn empty() -> Activities {
     activities
 }
 
-fn tidied(activities: &mut Activities) {
+fn tidy_all(activities: &mut Activities) {
     while activities.tidy(100) {}
 }
 
@@ -71,7 +71,7 @@ fn key(id: &str) -> ActivityKey {
 }
 
 #[test]
-fn settled_rows_go_first_seen_first_and_all_others_stay() {
+fn settled_rows_are_evicted_oldest_first_and_all_others_stay() {
     let mut activities = empty();
     activities.mark_read();
     let gap = Gap {
@@ -102,10 +102,10 @@ fn settled_rows_go_first_seen_first_and_all_others_stay() {
         activities.apply(&command(number, &format!("c-{number}"), 2, ""));
         assert!(activities.len() <= LIMIT + 100, "{}", activities.len());
     }
-    tidied(&mut activities);
-    assert_eq!((activities.len(), activities.known()), (LIMIT, 1_999));
+    tidy_all(&mut activities);
+    assert_eq!((activities.len(), activities.total_rows()), (LIMIT, 1_999));
     assert_eq!(activities.counts().of(StatusFilter::All), LIMIT);
-    assert_eq!(activities.ledger().all(), 1_998, "all but the gap");
+    assert_eq!(activities.outcome_counts().all(), 1_998, "all but the gap");
     for (key, there) in [
         (key("pending"), true),
         (ActivityKey::Data("preparing".into()), true),
@@ -137,30 +137,30 @@ fn settled_rows_go_first_seen_first_and_all_others_stay() {
     for number in 2_001..2_100 {
         activities.apply(&command(number, &format!("c-{number}"), 2, ""));
     }
-    tidied(&mut activities);
-    assert_eq!((activities.len(), activities.known()), (LIMIT, 2_098));
+    tidy_all(&mut activities);
+    assert_eq!((activities.len(), activities.total_rows()), (LIMIT, 2_098));
     assert_eq!((activities.find(&key("failed-2")), activities.find(&key("pending"))), (None, None));
 }
 
 #[test]
-fn what_is_all_open_stays_whatever_the_limit_and_goes_when_it_settles() {
+fn open_rows_stay_above_the_limit_and_are_evicted_once_they_settle() {
     let mut activities = empty();
     for number in 0..3_000 {
         activities.apply(&command(number + 1, &format!("c-{number}"), 1, ""));
     }
-    tidied(&mut activities);
+    tidy_all(&mut activities);
     assert_eq!(activities.len(), 3_000);
     for number in 0..3_000 {
         let id = (number * 7) % 3_000;
         activities.apply(&command(number + 3_001, &format!("c-{id}"), 2, ""));
-        tidied(&mut activities);
+        tidy_all(&mut activities);
         assert_eq!(activities.len(), (2_999 - usize::try_from(number).unwrap()).max(LIMIT));
     }
-    assert_eq!((activities.known(), activities.counts().of(StatusFilter::Succeeded)), (3_000, LIMIT));
+    assert_eq!((activities.total_rows(), activities.counts().of(StatusFilter::Succeeded)), (3_000, LIMIT));
 }
 
 #[test]
-fn a_lower_limit_holds_from_the_next_time_that_is_tidied_and_a_higher_one_lets_more_stay() {
+fn a_lower_limit_applies_from_the_next_tidying_and_a_higher_one_keeps_more_rows() {
     let mut activities = Activities::new(Duration::from_mins(10));
     let fill = |activities: &mut Activities, numbers: std::ops::Range<u64>| {
         for number in numbers {
@@ -173,32 +173,32 @@ fn a_lower_limit_holds_from_the_next_time_that_is_tidied_and_a_higher_one_lets_m
     while activities.tidy(100) {
         slices += 1;
     }
-    assert_eq!((activities.len(), activities.known()), (1_000, 3_000));
+    assert_eq!((activities.len(), activities.total_rows()), (1_000, 3_000));
     assert!(slices >= 19, "{slices} slices of 100 for 2,000 rows");
     activities.set_rows_in_memory(2_000);
     fill(&mut activities, 3_001..6_001);
-    tidied(&mut activities);
-    assert_eq!((activities.len(), activities.known()), (2_000, 6_000));
+    tidy_all(&mut activities);
+    assert_eq!((activities.len(), activities.total_rows()), (2_000, 6_000));
 }
 
 /// The entries of an activity within ranges, as a journal returns them.
 fn read(journal: &[Entry], incomplete: &Incomplete) -> Vec<Entry> {
-    let is_in = |entry: &&Entry| incomplete.stretches.iter().any(|stretch| stretch.contains(&entry.seq));
+    let is_in = |entry: &&Entry| incomplete.ranges.iter().any(|stretch| stretch.contains(&entry.seq));
     journal.iter().filter(|entry| entry.key == incomplete.key).filter(is_in).cloned().collect()
 }
 
 #[test]
-fn a_message_for_an_evicted_row_brings_it_back_with_its_name_and_history() {
+fn a_message_for_an_evicted_row_reloads_it_with_its_label_and_history() {
     let mut activities = empty();
-    let mut journal = vec![labelled(1, "x", "approve"), command(2, "x", 1, ""), command(3, "x", 2, "done")];
+    let mut journal = vec![labelled_entry(1, "x", "approve"), command(2, "x", 1, ""), command(3, "x", 2, "done")];
     journal.extend((4..2_000).map(|number| command(number, &format!("c-{number}"), 2, "")));
     for entry in &journal {
         activities.apply(entry);
     }
-    tidied(&mut activities);
+    tidy_all(&mut activities);
     assert_eq!(activities.find(&key("x")), None);
     let (insight, ledger) =
-        (|of: &Activities| of.insight(TimeRange::HOUR, Timestamp(1_000_003_000_000)), activities.ledger());
+        (|of: &Activities| of.insight(TimeRange::HOUR, Timestamp(1_000_003_000_000)), activities.outcome_counts());
     assert_eq!(insight(&activities).settled, 1_997);
     // It arrives last, and says less than what is known.
     journal.push(command(2_000, "x", 1, "late"));
@@ -213,32 +213,32 @@ fn a_message_for_an_evicted_row_brings_it_back_with_its_name_and_history() {
         (Status::Succeeded, "approve", Seq(1), Seq(2_000))
     );
     assert_eq!(row.took(Timestamp(0)), Some(Duration::from_millis(2)));
-    assert_eq!((activities.ledger(), insight(&activities).settled), (ledger, 1_997), "it is counted once");
-    tidied(&mut activities);
-    assert_eq!((activities.len(), activities.known()), (LIMIT, 1_997));
+    assert_eq!((activities.outcome_counts(), insight(&activities).settled), (ledger, 1_997), "it is counted once");
+    tidy_all(&mut activities);
+    assert_eq!((activities.len(), activities.total_rows()), (LIMIT, 1_997));
     // An id that is not in the journal is not looked up.
     activities.apply(&command(2_001, "new", 1, ""));
     assert_eq!(activities.take_incomplete(10), []);
 }
 
 #[test]
-fn rows_of_which_the_journal_has_nothing_any_more_go_where_they_are_settled() {
+fn settled_rows_without_journal_entries_are_removed() {
     let mut activities = empty();
     activities.apply(&command(1, "pending", 1, ""));
     for number in 2..1_000 {
         activities.apply(&command(number, &format!("c-{number}"), 2, ""));
     }
-    tidied(&mut activities);
-    assert_eq!(activities.known(), 999);
-    activities.purged(Seq(900), std::iter::empty());
-    tidied(&mut activities);
-    assert_eq!((activities.len(), activities.known()), (101, 101));
+    tidy_all(&mut activities);
+    assert_eq!(activities.total_rows(), 999);
+    activities.on_purge(Seq(900), std::iter::empty());
+    tidy_all(&mut activities);
+    assert_eq!((activities.len(), activities.total_rows()), (101, 101));
     assert!(activities.find(&key("pending")).is_some() && activities.find(&key("c-900")).is_some());
-    assert_eq!((activities.find(&key("c-899")), activities.ledger().all()), (None, 101));
+    assert_eq!((activities.find(&key("c-899")), activities.outcome_counts().all()), (None, 101));
 }
 
 #[test]
-fn a_purge_takes_just_the_gaps_that_the_journal_lost_and_leaves_what_the_others_name() {
+fn a_purge_removes_exactly_the_purged_gaps_and_keeps_activities_that_others_name() {
     let gap = |seq, id: &str, open: &[&str]| {
         let gap = Gap {
             from: Timestamp(1),
@@ -260,10 +260,10 @@ fn a_purge_takes_just_the_gaps_that_the_journal_lost_and_leaves_what_the_others_
     for number in 6..2_000 {
         activities.apply(&command(number, &format!("c-{number}"), 2, ""));
     }
-    let unknown = entry(2_000, key("unknown"), Fact::Enquired(StatusCheck::Unknown), "");
+    let unknown = entry(2_000, key("unknown"), Fact::StatusChecked(StatusCheck::Unknown), "");
     activities.apply(&unknown);
     activities.apply(&command(2_001, "late", 2, ""));
-    tidied(&mut activities);
+    tidy_all(&mut activities);
     assert_eq!(activities.find(&key("evicted")), None);
     let state = |activities: &Activities| {
         let gap = activities.find(&ActivityKey::Gap("stays".into())).and_then(|row| activities.gap(row)).unwrap();
@@ -272,32 +272,32 @@ fn a_purge_takes_just_the_gaps_that_the_journal_lost_and_leaves_what_the_others_
     assert_eq!(state(&activities), (3, 2, 1));
     let gone = ActivityKey::Gap("gone".into());
     for before in [1_900, 1 << 20] {
-        activities.purged(Seq(before), [&gone].into_iter());
-        tidied(&mut activities);
+        activities.on_purge(Seq(before), [&gone].into_iter());
+        tidy_all(&mut activities);
         assert_eq!(state(&activities), (3, 2, 1), "before {before}");
     }
     assert_eq!((activities.find(&gone), activities.gaps().count()), (None, 1));
-    assert_eq!(activities.ledger().gaps, 1);
+    assert_eq!(activities.outcome_counts().gaps, 1);
     assert!(activities.find(&key("late")).is_some() && activities.find(&key("c-1999")).is_none());
 }
 
 #[test]
-fn a_purge_takes_older_rows_off_the_count_as_well() {
+fn a_purge_also_removes_older_rows_from_the_count() {
     let mut activities = empty();
     for number in 10_000..10_010 {
         activities.apply(&command(number, &format!("c-{number}"), 2, ""));
     }
     activities.set_older(vec![(Seq(0), 100), (Seq(256), 50), (Seq(1_024), 7)]);
-    assert_eq!(activities.known(), 167);
+    assert_eq!(activities.total_rows(), 167);
     for (before, known) in [(255, 167), (256, 67), (300, 67), (1_000, 17), (1_024, 17), (9_000, 10)] {
-        activities.purged(Seq(before), std::iter::empty());
-        tidied(&mut activities);
-        assert_eq!(activities.known(), known, "before {before}");
+        activities.on_purge(Seq(before), std::iter::empty());
+        tidy_all(&mut activities);
+        assert_eq!(activities.total_rows(), known, "before {before}");
     }
 }
 
 #[test]
-fn texts_of_rows_that_are_gone_take_no_memory() {
+fn texts_of_evicted_rows_take_no_memory() {
     for is_viewed in [true, false] {
         let (mut activities, mut view) = (empty(), View::new());
         let mut most = 0;
@@ -322,10 +322,13 @@ fn texts_of_rows_that_are_gone_take_no_memory() {
 }
 
 #[test]
-fn entries_that_were_not_restored_are_known_by_their_index_only() {
+fn entries_that_were_not_restored_are_found_through_the_index() {
     for late_before_index in [true, false] {
-        let mut journal =
-            vec![labelled(1, "cut", "approve"), command(2, "old", 3, "denied"), labelled(3, "old", "night")];
+        let mut journal = vec![
+            labelled_entry(1, "cut", "approve"),
+            command(2, "old", 3, "denied"),
+            labelled_entry(3, "old", "night"),
+        ];
         journal.extend((4..1_000).map(|number| command(number, &format!("c-{number}"), 2, "")));
         journal.push(command(1_000, "cut", 2, "done"));
         let late = command(1_001, "old", 1, "late");
@@ -333,7 +336,7 @@ fn entries_that_were_not_restored_are_known_by_their_index_only() {
         activities.set_live_from(Seq(1_001));
         activities.apply_restored(&journal[600..]);
         activities.set_older(vec![(Seq(0), 997 - 399)]);
-        let whole = activities.known();
+        let whole = activities.total_rows();
         if late_before_index {
             activities.apply(&late);
         }
@@ -358,7 +361,7 @@ fn entries_that_were_not_restored_are_known_by_their_index_only() {
             assert_eq!((activity.status(), activity.label()), (status, label), "{id}");
             assert_eq!(activity.first_seen(), journal[place - 1].at, "{id}");
         }
-        assert_eq!(activities.known(), whole, "a row is counted twice, or not at all");
+        assert_eq!(activities.total_rows(), whole, "a row is counted twice, or not at all");
         assert_eq!(activities.take_incomplete(10), []);
         // A new id is not looked up.
         activities.apply(&command(1_002, "new", 1, ""));
@@ -393,7 +396,7 @@ proptest! {
     /// However rows arrive, are evicted and reloaded: the model equals that of all entries except removed ones, and a view shows
     /// its rows.
     #[test]
-    fn a_small_model_says_of_its_rows_what_a_large_one_says(steps in prop::collection::vec(step(), 1..400)) {
+    fn a_small_model_shows_its_rows_like_a_large_one(steps in prop::collection::vec(step(), 1..400)) {
         let mut small = Activities::new(Duration::from_mins(10));
         small.set_rows_in_memory(20);
         let mut large = Activities::new(Duration::from_mins(10));
@@ -402,7 +405,7 @@ proptest! {
             let seq = journal.len() as u64 + 1;
             match step {
                 Step::Entry(id, status, body) => journal.push(command(seq, &format!("c-{id}"), status, &format!("text {body}"))),
-                Step::Name(id) => journal.push(labelled(seq, &format!("c-{id}"), &format!("label {}", id % 3))),
+                Step::Name(id) => journal.push(labelled_entry(seq, &format!("c-{id}"), &format!("label {}", id % 3))),
                 Step::Pause(true) => view.pause(&small),
                 Step::Pause(false) => view.resume(),
                 Step::Sort(which) => view.set_sort(
@@ -440,7 +443,7 @@ proptest! {
             }
         }
         small.tidy(1_000);
-        prop_assert_eq!((small.known(), small.ledger()), (large.known(), large.ledger()));
+        prop_assert_eq!((small.total_rows(), small.outcome_counts()), (large.total_rows(), large.outcome_counts()));
         let now = Timestamp(1_000_001_000_000);
         let (of_small, of_large) = (small.insight(TimeRange::HOUR, now), large.insight(TimeRange::HOUR, now));
         prop_assert_eq!((of_small.settled, of_small.failed), (of_large.settled, of_large.failed));
@@ -456,6 +459,6 @@ proptest! {
         }
         prop_assert_eq!(small.counts().of(StatusFilter::Failed), counts.get(&Status::Failed).copied().unwrap_or(0));
         // Two that were reloaded may stay as well.
-        prop_assert!(small.len() <= 20.max(large.ledger().open + 2), "{} rows", small.len());
+        prop_assert!(small.len() <= 20.max(large.outcome_counts().open + 2), "{} rows", small.len());
     }
 }

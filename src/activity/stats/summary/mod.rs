@@ -13,14 +13,14 @@ use crate::activity::read::Activity;
 use crate::activity::row::CommandState;
 use crate::activity::time::timestamp::Timestamp;
 
-use super::throughput::{MOST, minute, prune};
+use super::throughput::{MAX_MINUTES, minute, prune};
 
 /// Number of duration bins: from 1 ms on, over eight decades.
 pub const BINS: usize = 96;
 /// Number of bins in a decade: neighbours differ by a fifth.
-pub const BINS_A_DECADE: u8 = 12;
+pub const BINS_PER_DECADE: u8 = 12;
 /// Maximum number of distinct reasons in one minute, so that server texts can't use unbounded memory.
-const MOST_REASONS: usize = 200;
+const MAX_REASONS: usize = 200;
 /// Microseconds in a minute.
 const MINUTE: i64 = 60_000_000;
 
@@ -29,31 +29,31 @@ const MINUTE: i64 = 60_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeRange {
     bars: u32,
-    each: u32,
+    minutes_each: u32,
 }
 
 impl TimeRange {
     /// The last hour, minute by minute.
-    pub const HOUR: Self = Self { bars: 60, each: 1 };
+    pub const HOUR: Self = Self { bars: 60, minutes_each: 1 };
     /// The last six hours, in steps of five minutes.
-    pub const SIX_HOURS: Self = Self { bars: 72, each: 5 };
+    pub const SIX_HOURS: Self = Self { bars: 72, minutes_each: 5 };
     /// The last day, in steps of twenty minutes.
-    pub const DAY: Self = Self { bars: 72, each: 20 };
+    pub const DAY: Self = Self { bars: 72, minutes_each: 20 };
 
     /// Number of minutes in a bar.
-    pub fn minutes_a_bar(self) -> u32 {
-        self.each
+    pub fn minutes_per_bar(self) -> u32 {
+        self.minutes_each
     }
 
     /// Number of minutes at `now`, including the current one.
     pub(crate) fn minutes(self, now: Timestamp) -> usize {
-        let whole = (self.bars.saturating_sub(1) * self.each) as usize;
-        whole + usize::try_from(minute(now).rem_euclid(i64::from(self.each))).unwrap_or(0) + 1
+        let whole = (self.bars.saturating_sub(1) * self.minutes_each) as usize;
+        whole + usize::try_from(minute(now).rem_euclid(i64::from(self.minutes_each))).unwrap_or(0) + 1
     }
 
     /// The value of each bar from the values of the minutes, both oldest first.
     pub(crate) fn sums(self, minutes: &[u32]) -> Vec<u32> {
-        minutes.chunks(self.each as usize).map(|bar| bar.iter().sum()).collect()
+        minutes.chunks(self.minutes_each as usize).map(|bar| bar.iter().sum()).collect()
     }
 }
 
@@ -103,7 +103,7 @@ impl Bucket {
         self.settled += 1;
         if let Some(reason) = outcome.failed {
             self.failed += 1;
-            if self.reasons.len() < MOST_REASONS || self.reasons.contains_key(&reason) {
+            if self.reasons.len() < MAX_REASONS || self.reasons.contains_key(&reason) {
                 *self.reasons.entry(reason).or_default() += 1;
             } else {
                 self.other_reasons += 1;
@@ -160,7 +160,7 @@ impl Outcomes {
 
     pub(crate) fn add(&mut self, outcome: Outcome) {
         self.version += 1;
-        if self.buckets.len() < MOST || self.buckets.contains_key(&outcome.minute) {
+        if self.buckets.len() < MAX_MINUTES || self.buckets.contains_key(&outcome.minute) {
             self.buckets.entry(outcome.minute).or_default().add(outcome);
         }
     }
@@ -186,8 +186,8 @@ impl Outcomes {
     }
 
     /// The outcomes in a time range up to `now`, beside the number of messages in each of its bars.
-    pub(crate) fn insight(&self, stretch: TimeRange, now: Timestamp, messages: Vec<u32>, pool: &Interner) -> Insight {
-        let (last, minutes) = (minute(now), stretch.minutes(now));
+    pub(crate) fn insight(&self, range: TimeRange, now: Timestamp, messages: Vec<u32>, pool: &Interner) -> Insight {
+        let (last, minutes) = (minute(now), range.minutes(now));
         let first = last.saturating_sub(i64::try_from(minutes).unwrap_or(0) - 1);
         let mut insight = Insight {
             begins: Timestamp(first.saturating_mul(MINUTE)),
@@ -214,7 +214,7 @@ impl Outcomes {
                 *sum += u64::from(*count);
             }
         }
-        insight.failures = stretch.sums(&failures);
+        insight.failures = range.sums(&failures);
         insight.reasons = reasons.into_iter().map(|(reason, count)| (cut(pool.get(reason)).into(), count)).collect();
         insight.reasons.sort_unstable_by(|(one, often), (other, how)| how.cmp(often).then_with(|| one.cmp(other)));
         insight
@@ -276,7 +276,7 @@ pub fn bin_start(bin: u8) -> Duration {
 
 /// The duration at a position between bins.
 fn bin_place(place: f64) -> Duration {
-    Duration::try_from_secs_f64(10_f64.powf(place / f64::from(BINS_A_DECADE)) / 1_000.0).unwrap_or(Duration::MAX)
+    Duration::try_from_secs_f64(10_f64.powf(place / f64::from(BINS_PER_DECADE)) / 1_000.0).unwrap_or(Duration::MAX)
 }
 
 /// The bin of a duration.
@@ -284,7 +284,7 @@ fn bin_place(place: f64) -> Duration {
 fn bin_of(took: Duration) -> u8 {
     const LAST: f64 = 95.0;
     // Slightly increased, so that 10 ms is in the bin that starts there in spite of rounding in the logarithm.
-    ((took.as_secs_f64() * 1_000.0).log10() * f64::from(BINS_A_DECADE) + 1e-5).floor().clamp(0.0, LAST) as u8
+    ((took.as_secs_f64() * 1_000.0).log10() * f64::from(BINS_PER_DECADE) + 1e-5).floor().clamp(0.0, LAST) as u8
 }
 
 #[cfg(test)]

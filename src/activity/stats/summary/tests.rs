@@ -17,7 +17,7 @@ fn look(outcomes: &Outcomes, stretch: TimeRange, minute: i64, pool: &Interner) -
 }
 
 #[test]
-fn what_ended_is_told_by_the_minute_with_its_reasons_most_frequent_first() {
+fn outcomes_are_counted_per_minute_with_their_reasons_most_frequent_first() {
     let mut pool = Interner::default();
     let (owner, active) = (pool.intern("profile.not_an_owner"), pool.intern("policy.already_active"));
     let mut outcomes = Outcomes::default();
@@ -36,7 +36,7 @@ fn what_ended_is_told_by_the_minute_with_its_reasons_most_frequent_first() {
 }
 
 #[test]
-fn bars_keep_to_the_clock_and_the_last_is_under_way() {
+fn bars_are_aligned_to_the_clock_and_the_last_is_in_progress() {
     assert_eq!(TimeRange::SIX_HOURS.minutes(at(100)), 356);
     assert_eq!(TimeRange::SIX_HOURS.minutes(at(104)), 360);
     let mut minutes = [1; 356];
@@ -50,7 +50,7 @@ fn bars_keep_to_the_clock_and_the_last_is_under_way() {
 }
 
 #[test]
-fn a_time_falls_into_the_bin_that_begins_at_or_before_it() {
+fn a_duration_is_in_the_bin_that_begins_at_or_before_it() {
     let bin = |millis: u64| bin_of(Duration::from_millis(millis));
     assert_eq!([0, 1, 10, 100, 1_000, 10_000].map(bin), [0, 0, 12, 24, 36, 48]);
     assert_eq!(bin_of(Duration::MAX), 95);
@@ -60,7 +60,7 @@ fn a_time_falls_into_the_bin_that_begins_at_or_before_it() {
 }
 
 #[test]
-fn quantiles_lie_where_the_commands_lie() {
+fn quantiles_match_the_durations_of_the_commands() {
     let mut outcomes = Outcomes::default();
     for bin in std::iter::repeat_n(36, 90).chain(std::iter::repeat_n(60, 10)) {
         outcomes.add(outcome(7, None, Some(bin)));
@@ -82,7 +82,7 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
 proptest! {
     /// After additions and removals in any order, the result equals a fresh count of the rest.
     #[test]
-    fn what_is_kept_up_agrees_with_a_count_of_everything(
+    fn incremental_counts_equal_a_full_count(
         deeds in prop::collection::vec((any_outcome(), prop::option::of(0_usize..80)), 1..80),
     ) {
         let mut outcomes = Outcomes::default();
@@ -96,7 +96,7 @@ proptest! {
                 outcomes.add(outcome);
             }
         }
-        prop_assert!(outcomes.buckets.len() <= MOST);
+        prop_assert!(outcomes.buckets.len() <= MAX_MINUTES);
         let now = outcomes.buckets.keys().next_back().copied().unwrap_or(0);
         for stretch in [TimeRange::HOUR, TimeRange::SIX_HOURS, TimeRange::DAY] {
             let insight = look(&outcomes, stretch, now, &Interner::default());

@@ -14,10 +14,10 @@ use crate::engine::{
 };
 use crate::settings::{ProfileId, Settings};
 
-use super::connection_status::{ConnectionStatuses, in_words};
+use super::connection_status::{ConnectionStatuses, describe};
 
 /// How long the first connection may take.
-const FIRST_CONNECTION: Duration = Duration::from_secs(30);
+const FIRST_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause before a failed sign-in is retried.
 const SIGN_IN_PAUSE: Duration = Duration::from_secs(3);
 /// The connections of the watched profiles.
@@ -25,7 +25,7 @@ pub(crate) struct Connections {
     guest: Option<EnvProfile>,
     /// The name given with `--profile`, if only one profile is watched.
     only: Option<String>,
-    standings: ConnectionStatuses,
+    statuses: ConnectionStatuses,
     /// When the first connection has to be established.
     deadline: Option<Instant>,
     /// When to sign in again.
@@ -39,14 +39,14 @@ pub(crate) struct Connections {
 impl Connections {
     /// The connections of the profiles that are about to connect.
     pub(crate) fn new(guest: Option<EnvProfile>, settings: &Settings, only: Option<&str>) -> Self {
-        let mut standings = ConnectionStatuses::default();
+        let mut statuses = ConnectionStatuses::default();
         match &guest {
-            Some(guest) => standings.begin(guest.profile.id),
+            Some(guest) => statuses.begin(guest.profile.id),
             None => {
                 for profile in settings.profiles.iter().filter(|profile| only.is_none_or(|name| profile.name == name)) {
-                    standings.begin(profile.id);
+                    statuses.begin(profile.id);
                     if !profile.keep_signed_in {
-                        standings.out(
+                        statuses.stopped(
                             profile.id,
                             format!(
                                 "{} is not kept signed in. Sign in with PRIVICORE_USERNAME and PRIVICORE_PASSWORD, or tick \
@@ -59,9 +59,9 @@ impl Connections {
             }
         }
         let sign_in_at = guest.as_ref().map(|_now| Instant::now());
-        let deadline = Some(Instant::now() + FIRST_CONNECTION);
+        let deadline = Some(Instant::now() + FIRST_CONNECTION_TIMEOUT);
         let only = only.map(str::to_owned);
-        Self { guest, only, standings, deadline, sign_in_at, seen: BTreeMap::new(), problem: 0 }
+        Self { guest, only, statuses, deadline, sign_in_at, seen: BTreeMap::new(), problem: 0 }
     }
 
     /// When the next action is due.
@@ -77,23 +77,23 @@ impl Connections {
     }
 
     /// Schedules another sign-in after a failure.
-    pub(crate) fn sign_in_later(&mut self) {
+    pub(crate) fn schedule_sign_in(&mut self) {
         self.sign_in_at = self.guest.as_ref().map(|_later| Instant::now() + SIGN_IN_PAUSE);
     }
 
     /// The error to end with, if it is time to end.
     pub(crate) fn end(&mut self) -> Option<CliError> {
         if self.deadline.take_if(|due| *due <= Instant::now()).is_some()
-            && let Some(error) = self.standings.too_late(FIRST_CONNECTION.as_secs())
+            && let Some(error) = self.statuses.too_late(FIRST_CONNECTION_TIMEOUT.as_secs())
         {
             return Some(error);
         }
-        self.standings.nothing_left()
+        self.statuses.nothing_left()
     }
 
     /// Compares the current status with the last one seen and returns the lines to print. The result does not depend on how
     /// many changes were missed. `include` is called for each profile that is watched because of its name.
-    pub(crate) fn take(
+    pub(crate) fn update(
         &mut self,
         status: &EngineStatus,
         names: &mut ProfileNames,
@@ -101,7 +101,7 @@ impl Connections {
     ) -> Vec<String> {
         let mut lines = Vec::new();
         if let Some(settings) = &status.settings {
-            names.learn(settings);
+            names.add_settings(settings);
             for profile in settings.profiles.iter().filter(|profile| self.is_named(&profile.name)) {
                 include(profile.id);
             }
@@ -109,17 +109,17 @@ impl Connections {
         self.seen.retain(|profile, _| status.profiles.contains_key(profile));
         for (profile, now) in &status.profiles {
             if self.is_watched(names, *profile) {
-                self.take_profile(names, *profile, now, &mut lines);
+                self.update_profile(names, *profile, now, &mut lines);
             }
         }
         for problem in status.problems.iter().filter(|problem| problem.number > self.problem) {
-            lines.push(in_line(&problem.notice(), names));
+            lines.push(format_notice(&problem.notice(), names));
         }
         self.problem = status.problems.last().map_or(self.problem, |problem| problem.number.max(self.problem));
         lines
     }
 
-    fn take_profile(
+    fn update_profile(
         &mut self,
         names: &ProfileNames,
         profile: ProfileId,
@@ -134,11 +134,11 @@ impl Connections {
         if now.sign_in != old.sign_in
             && let Some(sign_in) = &now.sign_in
         {
-            self.signing_in(names, profile, &sign_in.state, lines);
+            self.on_sign_in_state(names, profile, &sign_in.state, lines);
         }
         if now.joins != old.joins {
             // Record the join even if that connection has been lost again.
-            self.standings.connection(profile, &ConnectionState::Live);
+            self.statuses.connection(profile, &ConnectionState::Live);
         }
         // The profile may have joined in between and returned to the state it had before, such as refused.
         let is_back = |state: &&ConnectionState| now.joins != old.joins && **state != ConnectionState::Live;
@@ -147,11 +147,11 @@ impl Connections {
             // Every profile starts signed out, so that is not worth a line.
             let begins = old.connection.is_none() && *state == ConnectionState::SignedOut;
             if !begins {
-                self.connection(names, profile, state, lines);
+                self.on_connection_state(names, profile, state, lines);
             }
         }
         if now.token == TokenStatus::Absent && self.guest.is_none() {
-            self.no_token(names, profile);
+            self.on_no_token(names, profile);
         }
     }
 
@@ -167,50 +167,56 @@ impl Connections {
         }
     }
 
-    fn connection(
+    fn on_connection_state(
         &mut self,
         names: &ProfileNames,
         profile: ProfileId,
         state: &ConnectionState,
         lines: &mut Vec<String>,
     ) {
-        lines.push(format!("{}: {}", names.name(profile), in_words(state)));
-        let expired = matches!(state, ConnectionState::TokenRefused { .. }) && self.standings.was_joined(profile);
+        lines.push(format!("{}: {}", names.name(profile), describe(state)));
+        let expired = matches!(state, ConnectionState::TokenRefused { .. }) && self.statuses.was_joined(profile);
         if expired && self.guest.is_some() {
             // The token worked and has expired; the password is still available.
-            self.standings.begin(profile);
+            self.statuses.begin(profile);
             self.sign_in_at = Some(Instant::now());
         } else {
-            self.standings.connection(profile, state);
+            self.statuses.connection(profile, state);
         }
     }
 
-    fn signing_in(&mut self, names: &ProfileNames, profile: ProfileId, state: &SignInState, lines: &mut Vec<String>) {
+    fn on_sign_in_state(
+        &mut self,
+        names: &ProfileNames,
+        profile: ProfileId,
+        state: &SignInState,
+        lines: &mut Vec<String>,
+    ) {
         match state {
-            SignInState::Failed(why) if why.is_refusal() => self.standings.out(profile, why.to_string()),
+            SignInState::Failed(why) if why.is_refusal() => self.statuses.stopped(profile, why.to_string()),
             SignInState::Failed(why) => {
                 lines.push(format!("{}: {why}", names.name(profile)));
-                self.standings.failed(profile, why.to_string());
-                self.sign_in_later();
+                self.statuses.failed(profile, why.to_string());
+                self.schedule_sign_in();
             }
             SignInState::Requesting | SignInState::Done | SignInState::Cancelled => {}
         }
     }
 
     /// Handles a profile without a token in the keyring.
-    fn no_token(&mut self, names: &ProfileNames, profile: ProfileId) {
-        if self.standings.is_starting(profile) {
+    fn on_no_token(&mut self, names: &ProfileNames, profile: ProfileId) {
+        if self.statuses.is_starting(profile) {
             let name = names.name(profile);
             let why = format!(
                 "{name} is signed out. Sign in in the window, or with PRIVICORE_USERNAME and PRIVICORE_PASSWORD."
             );
-            self.standings.out(profile, why);
+            self.statuses.stopped(profile, why);
         }
     }
 }
 
 /// Formats a notice as one line.
-pub(crate) fn in_line(notice: &Notice, names: &ProfileNames) -> String {
+pub(crate) fn format_notice(notice: &Notice, names: &ProfileNames) -> String {
     let whose = notice.profile.map(|profile| format!("{}: ", names.name(profile))).unwrap_or_default();
     format!("{whose}{}", notice.reason)
 }

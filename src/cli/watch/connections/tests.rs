@@ -53,7 +53,7 @@ fn changes() -> impl Strategy<Value = Vec<(Change, bool)>> {
     prop::collection::vec((change, any::<bool>()), 1..24)
 }
 
-fn make(status: &mut EngineStatus, change: Change) {
+fn apply(status: &mut EngineStatus, change: Change) {
     let mut of = |number: usize, change: &dyn Fn(&mut ProfileStatus)| {
         change(Arc::make_mut(status.profiles.entry(profile(number).id).or_default()));
     };
@@ -81,21 +81,21 @@ fn make(status: &mut EngineStatus, change: Change) {
 type Said = BTreeMap<ProfileId, String>;
 
 /// Looks, and checks that every line printed is true now and about a watched profile.
-fn look(connections: &mut Connections, status: &EngineStatus, names: &mut ProfileNames, said: &mut Said) {
+fn update_and_check(connections: &mut Connections, status: &EngineStatus, names: &mut ProfileNames, said: &mut Said) {
     said.retain(|profile, _| status.profiles.contains_key(profile));
-    for line in connections.take(status, names, |_included| {}) {
+    for line in connections.update(status, names, |_included| {}) {
         let of = status.profiles.iter().find(|(profile, now)| {
-            let state = now.connection.as_ref().map(in_words);
+            let state = now.connection.as_ref().map(describe);
             connections.is_watched(names, **profile)
                 && state.is_some_and(|state| line == format!("{}: {state}", names.name(**profile)))
         });
         let (profile, now) = of.unwrap_or_else(|| panic!("{line:?} is not true: {status:#?}"));
-        said.insert(*profile, in_words(now.connection.as_ref().unwrap()));
+        said.insert(*profile, describe(now.connection.as_ref().unwrap()));
     }
 }
 
 #[test]
-fn whether_to_sign_in_again_follows_from_the_kind_of_the_failure_and_not_from_its_words() {
+fn signing_in_again_depends_on_the_kind_of_the_failure_and_not_on_its_text() {
     let said = || RestError::Unauthorised("Try later".to_owned());
     let (refused, not_asked) = (SignInError::TokenRefused(said()), SignInError::NotAsked(said()));
     assert_eq!(refused.to_string(), not_asked.to_string(), "the same words");
@@ -107,7 +107,7 @@ fn whether_to_sign_in_again_follows_from_the_kind_of_the_failure_and_not_from_it
         let mut status = EngineStatus::default();
         let sign_in = Some(SignInStatus { number: 1, state: SignInState::Failed(Arc::new(why)) });
         status.profiles.insert(profile.id, Arc::new(ProfileStatus { sign_in, ..ProfileStatus::default() }));
-        connections.take(&status, &mut ProfileNames::default(), |_included| {});
+        connections.update(&status, &mut ProfileNames::default(), |_included| {});
         assert_eq!(connections.sign_in_at.is_none(), ends, "whether it signs in again");
         assert_eq!(connections.end().map(|error| error.exit()), ends.then_some(Exit::SignedOut));
     }
@@ -115,7 +115,7 @@ fn whether_to_sign_in_again_follows_from_the_kind_of_the_failure_and_not_from_it
 
 proptest! {
     #[test]
-    fn what_is_said_last_of_a_connection_is_what_is_true(changes in changes(), only in any::<bool>()) {
+    fn the_last_printed_status_of_a_connection_is_its_current_one(changes in changes(), only in any::<bool>()) {
         let only = only.then_some(NAMES[0]);
         let all = Settings { profiles: (0..NAMES.len()).map(profile).collect(), ..Settings::default() };
         let mut connections = Connections::new(None, &all, only);
@@ -123,13 +123,13 @@ proptest! {
         let (mut names, mut said) = (ProfileNames::default(), Said::new());
         let mut status = EngineStatus::default();
         for (change, looks) in changes {
-            make(&mut status, change);
+            apply(&mut status, change);
             if looks {
-                look(&mut connections, &status, &mut names, &mut said);
+                update_and_check(&mut connections, &status, &mut names, &mut said);
             }
         }
         status.settings = Some(Arc::new(all));
-        look(&mut connections, &status, &mut names, &mut said);
+        update_and_check(&mut connections, &status, &mut names, &mut said);
 
         let watched = |number: &usize| only.is_none_or(|only| NAMES[*number] == only);
         for number in (0..NAMES.len()).filter(watched) {
@@ -138,7 +138,7 @@ proptest! {
             match (&state, said.get(&profile)) {
                 // The state is unknown, or only the initial one.
                 (None, _) | (Some(ConnectionState::SignedOut), None) => {}
-                (state, said) => prop_assert_eq!(said.cloned(), state.as_ref().map(in_words), "{}", NAMES[number]),
+                (state, said) => prop_assert_eq!(said.cloned(), state.as_ref().map(describe), "{}", NAMES[number]),
             }
         }
         // `watch` ends exactly if no profile can be watched any more.

@@ -43,31 +43,31 @@ fn second(n: i64) -> Timestamp {
     Timestamp(n * 1_000_000)
 }
 
-fn heard(data: &Value) -> Entry {
+fn received(data: &Value) -> Entry {
     let raw = json!({ "data": data }).to_string();
     let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
-    Entry { raw: raw.into(), ..Entry::ours(Timestamp(0), ActivityKey::of(&message), Fact::Heard(message)) }
+    Entry { raw: raw.into(), ..Entry::local(Timestamp(0), ActivityKey::of(&message), Fact::Received(message)) }
 }
 
 fn command(id: &str, status: u8) -> Entry {
-    heard(&json!({"type": "X-DPT-CAB-ID", "id": id, "command_status": status}))
+    received(&json!({"type": "X-DPT-CAB-ID", "id": id, "command_status": status}))
 }
 
 fn data(id: &str, is_ready: bool) -> Entry {
     let body = if is_ready { "https://h/?auth=hidden" } else { "Collecting" };
-    heard(&json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": u8::from(is_ready), "body": body}))
+    received(&json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": u8::from(is_ready), "body": body}))
 }
 
 fn token(id: &str) -> Entry {
-    heard(&json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": 1, "body": "a-token"}))
+    received(&json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": 1, "body": "a-token"}))
 }
 
 fn stream_ready(id: &str) -> Entry {
-    heard(&json!({"type": "STREAM-READY", "id": id}))
+    received(&json!({"type": "STREAM-READY", "id": id}))
 }
 
-fn enquired(id: &str, enquiry: StatusCheck) -> Entry {
-    Entry::ours(Timestamp(0), ActivityKey::Command(id.into()), Fact::Enquired(enquiry))
+fn status_checked(id: &str, check: StatusCheck) -> Entry {
+    Entry::local(Timestamp(0), ActivityKey::Command(id.into()), Fact::StatusChecked(check))
 }
 
 fn known(status: i64) -> StatusCheck {
@@ -93,8 +93,8 @@ struct Bench {
 fn watch(folder: &Path, clock: &Arc<AtomicI64>, rows: usize) -> Model {
     let (wanted, now) = (Watch { json: true, exit_on: None, filter: None }, clock.clone());
     let now = Arc::new(move || Timestamp(now.load(Ordering::SeqCst)));
-    let (mut watch, end) = Model::new(folder, ProfileFilter::Everybody, wanted, ((LIFETIME, rows), now)).unwrap();
-    while watch.remember(end).unwrap() {}
+    let (mut watch, end) = Model::new(folder, ProfileFilter::All, wanted, ((LIFETIME, rows), now)).unwrap();
+    while watch.read_history(end).unwrap() {}
     watch
 }
 
@@ -114,8 +114,8 @@ impl Bench {
         self.clock.store(second(self.at).0, Ordering::SeqCst);
         self.window.expire(second(self.at));
         // `watch` reads the time when the journal has changed; between two changes its own clock runs on.
-        self.runtime.block_on(self.journal.alive(profile(), second(self.at))).unwrap();
-        self.look();
+        self.runtime.block_on(self.journal.touch(profile(), second(self.at))).unwrap();
+        self.poll();
     }
 
     fn write(&mut self, entry: Entry) {
@@ -129,12 +129,12 @@ impl Bench {
         for entry in self.runtime.block_on(self.journal.append(profile(), entries)).unwrap() {
             self.window.apply(&entry);
         }
-        self.read_back();
-        self.look();
+        self.read_missing();
+        self.poll();
     }
 
     /// Reads from the journal what is missing in the window's restored rows.
-    fn read_back(&mut self) {
+    fn read_missing(&mut self) {
         let incomplete = self.window.take_incomplete(usize::MAX);
         if incomplete.is_empty() {
             return;
@@ -145,15 +145,15 @@ impl Bench {
             let read = |stretch: &RangeInclusive<Seq>| {
                 archive.history(profile(), key, *stretch.start(), *stretch.end()).unwrap()
             };
-            self.window.complete(key, &incomplete.stretches.iter().flat_map(read).collect::<Vec<_>>());
+            self.window.complete(key, &incomplete.ranges.iter().flat_map(read).collect::<Vec<_>>());
         }
     }
 
     /// Lets `watch` read the journal.
-    fn look(&mut self) {
+    fn poll(&mut self) {
         let mut names = ProfileNames::default();
         loop {
-            let news = self.watch.news(&mut names, ProfileNames::default).unwrap();
+            let news = self.watch.read_new_entries(&mut names, ProfileNames::default).unwrap();
             self.print(&news.lines);
             if !news.more {
                 return;
@@ -189,7 +189,7 @@ impl Bench {
         let gap = self.gaps.entry(from).or_insert(new);
         (gap.to, gap.cause) = (None, cause);
         let gap = Gap { open: Vec::new(), open_requests: Vec::new(), ..gap.clone() };
-        self.write(Entry::ours(Timestamp(0), ActivityKey::Gap(format!("g-{from}").into()), Fact::Gap(gap)));
+        self.write(Entry::local(Timestamp(0), ActivityKey::Gap(format!("g-{from}").into()), Fact::Gap(gap)));
     }
 
     /// Writes the entry that ends a gap. An earlier version names every row again, this one only the new ones.
@@ -200,14 +200,14 @@ impl Bench {
         let new = |named: &[CommandId]| commands.iter().filter(|id| !named.contains(id)).cloned().collect::<Vec<_>>();
         let new_commands = new(&gap.open);
         let new_requests: Vec<_> = requests.iter().filter(|id| !gap.open_requests.contains(id)).cloned().collect();
-        gap.join(&Gap { to, open: new_commands.clone(), open_requests: new_requests.clone(), ..gap.clone() }, true);
+        gap.merge(&Gap { to, open: new_commands.clone(), open_requests: new_requests.clone(), ..gap.clone() }, true);
         gap.requests = u32::try_from(gap.open_requests.len()).unwrap();
         let entry = if by_earlier_version {
             gap.clone()
         } else {
             Gap { open: new_commands, open_requests: new_requests, ..gap.clone() }
         };
-        self.write(Entry::ours(Timestamp(0), ActivityKey::Gap(format!("g-{from}").into()), Fact::Gap(entry)));
+        self.write(Entry::local(Timestamp(0), ActivityKey::Gap(format!("g-{from}").into()), Fact::Gap(entry)));
     }
 
     /// Deletes old entries from the journal, and from the window.
@@ -216,7 +216,7 @@ impl Bench {
         let limits = Limits { age: Some(AGE), bytes: None };
         let (mut before, mut gaps) = (Seq(0), Vec::new());
         self.runtime.block_on(async {
-            self.journal.forget_expired_secrets(now, LIFETIME).await.unwrap();
+            self.journal.delete_expired_secrets(now, LIFETIME).await.unwrap();
             loop {
                 let step = self.journal.purge_step(now, &limits).await.unwrap();
                 before = before.max(step.before);
@@ -229,20 +229,21 @@ impl Bench {
         for (_, gap) in &gaps {
             self.gaps.retain(|from, _| *gap != ActivityKey::Gap(format!("g-{from}").into()));
         }
-        self.window.purged(before, gaps.iter().map(|(_, gap)| gap));
+        self.window.on_purge(before, gaps.iter().map(|(_, gap)| gap));
         while self.window.tidy(3) {}
-        self.look();
+        self.poll();
     }
 
     /// The final lines of gaps (by the time at which they began) and the status of open rows (by id), from the window, the
     /// window after a restart, `export` by activity and by message, a running `watch`, and a `watch` that starts at the end.
-    fn told(mut self, later: i64) -> [BTreeMap<String, String>; 6] {
+    fn final_lines(mut self, later: i64) -> [BTreeMap<String, String>; 6] {
         self.pass(later);
         let now = second(self.at);
         let rest = self.watch.changed_gaps(&ProfileNames::default(), true);
         self.print(&rest);
         self.runtime.block_on(self.journal.close());
-        let entries = ReadOnlyJournal::open(self.folder.path()).unwrap().unwrap().since(Seq(0), usize::MAX).unwrap();
+        let entries =
+            ReadOnlyJournal::open(self.folder.path()).unwrap().unwrap().entries_from(Seq(0), usize::MAX).unwrap();
         let mut restarted = Activities::new(LIFETIME);
         restarted.apply_restored(&entries.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>());
         let window = of_window(&mut self.window, now);
@@ -286,7 +287,7 @@ fn open_rows(window: &Activities) -> Vec<(String, String)> {
 
 fn of_window(window: &mut Activities, now: Timestamp) -> BTreeMap<String, String> {
     window.expire(now);
-    let suspected = window.competing_consumer(&window.unheard(), now).is_some();
+    let suspected = window.competing_consumer(&window.undelivered_outcomes(), now).is_some();
     let line = |row| {
         let gap = window.gap(row).unwrap().while_suspected(suspected);
         let seen = window.get(row).unwrap().updated();
@@ -355,7 +356,7 @@ fn a_gap_is_printed_again_when_its_numbers_change_but_not_for_each_command() {
 }
 
 #[test]
-fn a_suspicion_takes_the_claim_back_without_a_flood() {
+fn a_suspected_consumer_withdraws_the_claim_without_a_flood_of_lines() {
     let mut bench = Bench::new();
     for number in 0..50 {
         bench.lose(1_000 + number);
@@ -364,7 +365,7 @@ fn a_suspicion_takes_the_claim_back_without_a_flood() {
     }
     bench.pass(100);
     bench.write(command("taken", 1));
-    bench.write(enquired("taken", known(2)));
+    bench.write(status_checked("taken", known(2)));
     messages(&mut bench);
     bench.pass(9);
     assert_eq!(messages(&mut bench).len(), 0, "the socket may still say so");

@@ -62,8 +62,8 @@ impl Bench {
         self.window.find(key).and_then(|row| self.window.get(row)).map(|row| row.status())
     }
 
-    fn did(&mut self, key: ActivityKey, deed: LocalEvent) {
-        self.write(Entry::ours(Timestamp(0), key, Fact::Done(deed)));
+    fn write_local(&mut self, key: ActivityKey, event: LocalEvent) {
+        self.write(Entry::local(Timestamp(0), key, Fact::Local(event)));
     }
 
     fn take(&mut self, step: &Step) {
@@ -71,13 +71,13 @@ impl Bench {
         match *step {
             Step::Command(id, status) => self.write(command(&format!("c-{id}"), status)),
             Step::Data(id, is_ready) => self.write(data(&format!("r-{id}"), is_ready)),
-            Step::Unknown(id) => self.write(enquired(&format!("c-{id}"), StatusCheck::Unknown)),
-            Step::Known(id, status) => self.write(enquired(&format!("c-{id}"), known(status))),
-            Step::Tracked(id) => self.did(Self::key("c", id), LocalEvent::Tracked),
+            Step::Unknown(id) => self.write(status_checked(&format!("c-{id}"), StatusCheck::Unknown)),
+            Step::Known(id, status) => self.write(status_checked(&format!("c-{id}"), known(status))),
+            Step::Tracked(id) => self.write_local(Self::key("c", id), LocalEvent::Tracked),
             Step::Named(is_data, id) => {
                 let key = Self::key(if is_data { "r" } else { "c" }, id);
                 if self.status(&key).is_some() {
-                    self.did(key, LocalEvent::Labelled { label: "night".to_owned() });
+                    self.write_local(key, LocalEvent::Labelled { label: "night".to_owned() });
                 }
             }
             Step::Stream(id, true) => self.write(token(&format!("r-{id}"))),
@@ -88,12 +88,12 @@ impl Bench {
                     return;
                 }
                 if end != Some(DownloadFailure::NotStarted) {
-                    self.did(
+                    self.write_local(
                         key.clone(),
                         LocalEvent::Fetching { to: "/tmp/a".to_owned(), part: None, links: Vec::new() },
                     );
                 }
-                self.did(
+                self.write_local(
                     key.clone(),
                     match end {
                         Some(why) => LocalEvent::NotSaved { why, sentence: "It failed.".to_owned(), part: None },
@@ -104,7 +104,7 @@ impl Bench {
                 );
                 if end == Some(DownloadFailure::Refused) {
                     self.pass(3_000);
-                    self.did(key, LocalEvent::WarningRead);
+                    self.write_local(key, LocalEvent::WarningRead);
                 }
             }
             Step::Lost(goes_on, cause) => match last {
@@ -126,7 +126,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn window_export_and_watch_say_the_same_of_every_gap_and_of_what_is_open(
+    fn window_export_and_watch_agree_on_every_gap_and_open_row(
         steps in prop::collection::vec((step(), prop_oneof![4 => 0..40_i64, 1 => 2_000..8_000_i64]), 1..40),
         later in prop::sample::select(vec![0_i64, 5, 60, 3_700]),
     ) {
@@ -137,7 +137,7 @@ proptest! {
         }
         let purged = steps.iter().any(|(step, _)| matches!(step, Step::Purge));
         // A purge can remove whether an outcome was received, so look after the hour in which that counts.
-        let [window, others @ ..] = bench.told(if purged { later + 3_700 } else { later });
+        let [window, others @ ..] = bench.final_lines(if purged { later + 3_700 } else { later });
         let names =
             ["the window after a restart", "export", "export --messages", "watch", "watch with few rows in memory"];
         for (told, whose) in others.iter().zip(names) {

@@ -23,15 +23,15 @@ use super::older_rows::{self, OlderRows};
 
 /// How many entries are read at a time.
 const CHUNK: usize = 2_000;
-/// Of older entries only the ids are read: this many at a time, and [`OLDER_OF_EACH`] for each row that may be in memory.
+/// Of older entries only the ids are read: this many at a time, and [`OLDER_PER_ROW`] for each row that may be in memory.
 const OLDER_CHUNK: u32 = 20_000;
-const OLDER_OF_EACH: usize = 4;
+const OLDER_PER_ROW: usize = 4;
 
 /// The profiles whose events are shown.
 #[derive(Debug, Clone)]
 pub(crate) enum ProfileFilter {
     /// Every profile in the journal.
-    Everybody,
+    All,
     /// These profiles.
     Only(BTreeSet<ProfileId>),
 }
@@ -39,7 +39,7 @@ pub(crate) enum ProfileFilter {
 impl ProfileFilter {
     pub(crate) fn includes(&self, profile: ProfileId) -> bool {
         match self {
-            Self::Everybody => true,
+            Self::All => true,
             Self::Only(profiles) => profiles.contains(&profile),
         }
     }
@@ -60,9 +60,9 @@ pub(crate) struct Model {
     /// What the journal had removed when it was last checked: see [`ReadOnlyJournal::purged_before`].
     purged: (Seq, u64),
     pub(crate) activities: BTreeMap<ProfileId, Activities>,
-    whose: ProfileFilter,
+    profile_filter: ProfileFilter,
     json: bool,
-    goal: Option<ExitCondition>,
+    exit_condition: Option<ExitCondition>,
     /// Which events are printed. The exit condition ignores it.
     filter: Filter,
     /// The rows that have, or had, the awaited label.
@@ -85,7 +85,7 @@ pub(crate) struct Model {
 }
 
 /// The result of reading new entries.
-pub(crate) struct News {
+pub(crate) struct NewLines {
     /// The lines to print; may be empty.
     pub(crate) lines: String,
     /// Whether there may be more to read.
@@ -98,7 +98,7 @@ impl Model {
     /// Marks where the journal ends, without reading. Entries after that count as new.
     pub(crate) fn new(
         folder: &Path,
-        whose: ProfileFilter,
+        profile_filter: ProfileFilter,
         wanted: Watch,
         ((link_lifetime, rows), clock): ((Duration, usize), Clock),
     ) -> Result<(Self, Seq), CliError> {
@@ -116,9 +116,9 @@ impl Model {
             first,
             purged: archive.as_ref().map(ReadOnlyJournal::purged_before).transpose()?.unwrap_or_default(),
             activities: BTreeMap::new(),
-            whose,
+            profile_filter,
             json: wanted.json,
-            goal: wanted.exit_on,
+            exit_condition: wanted.exit_on,
             filter: wanted.filter.unwrap_or_default(),
             labelled: BTreeSet::new(),
             older_rows: None,
@@ -140,24 +140,24 @@ impl Model {
 
     /// Adds a profile that was not known at the start.
     pub(crate) fn include(&mut self, profile: ProfileId) {
-        if let ProfileFilter::Only(profiles) = &mut self.whose {
+        if let ProfileFilter::Only(profiles) = &mut self.profile_filter {
             profiles.insert(profile);
         }
     }
 
     /// Reads one chunk of what existed before the start. Returns whether there is more.
-    pub(crate) fn remember(&mut self, end: Seq) -> Result<bool, CliError> {
+    pub(crate) fn read_history(&mut self, end: Seq) -> Result<bool, CliError> {
         let Some(archive) = self.archive.as_ref() else { return Ok(false) };
         if self.next > end {
             return self.read_older();
         }
         let left = usize::try_from(end.0.saturating_sub(self.next.0).saturating_add(1)).unwrap_or(usize::MAX);
-        let chunk = archive.since(self.next, CHUNK.min(left))?;
+        let chunk = archive.entries_from(self.next, CHUNK.min(left))?;
         // A deleted profile leaves unused sequence numbers.
         let more = chunk.len() == CHUNK;
         for (profile, entry) in chunk.into_iter().filter(|(_, entry)| entry.seq <= end) {
             self.next = after(entry.seq);
-            if self.whose.includes(profile) {
+            if self.profile_filter.includes(profile) {
                 self.apply(profile, &entry)?;
             }
         }
@@ -173,10 +173,10 @@ impl Model {
         let Some(archive) = &self.archive else { return Ok(false) };
         let Some(older) = &mut self.older else {
             let watched: Vec<_> =
-                archive.profiles()?.into_iter().filter(|profile| self.whose.includes(*profile)).collect();
-            let most = self.rows.saturating_mul(OLDER_OF_EACH);
+                archive.profiles()?.into_iter().filter(|profile| self.profile_filter.includes(*profile)).collect();
+            let most = self.rows.saturating_mul(OLDER_PER_ROW);
             self.older = Some(watched.iter().map(|profile| (*profile, self.first, most)).collect());
-            self.older_rows = Some(self.wanted_of_older(watched)?);
+            self.older_rows = Some(self.needed_older_rows(watched)?);
             return Ok(true);
         };
         if let Some(rows) = &mut self.older_rows {
@@ -198,16 +198,16 @@ impl Model {
     }
 
     /// The older rows that are needed: open ones, those named by gaps, and those that the exit condition waits for.
-    fn wanted_of_older(&mut self, profiles: Vec<ProfileId>) -> Result<OlderRows, CliError> {
+    fn needed_older_rows(&mut self, profiles: Vec<ProfileId>) -> Result<OlderRows, CliError> {
         // Do this before older rows replace newer ones.
         self.note_labelled();
         let first = self.first;
-        let mut awaited = match (&self.archive, &self.goal) {
+        let mut awaited = match (&self.archive, &self.exit_condition) {
             (Some(archive), Some(goal)) => older_rows::awaited(archive, goal, &profiles, first)?,
             _ => BTreeSet::new(),
         };
         // Of a settled row, only its label is needed.
-        let is_final = matches!(self.goal, Some(ExitCondition::Final(_)));
+        let is_final = matches!(self.exit_condition, Some(ExitCondition::Final(_)));
         awaited.retain(|(profile, key)| {
             let known = self.activities.get(profile).and_then(|known| known.get(known.find(key)?));
             !is_final || known.is_none_or(|activity| !is_settled(&activity))
@@ -228,7 +228,7 @@ impl Model {
             }
             let activities = self.of(profile);
             open.retain(|key| activities.find(key).is_none());
-            rows.want(profile, open.into_iter().chain(activities.named_elsewhere()));
+            rows.request(profile, open.into_iter().chain(activities.named_elsewhere()));
         }
         Ok(rows)
     }
@@ -250,7 +250,7 @@ impl Model {
 
     /// Notes which rows have the awaited label.
     fn note_labelled(&mut self) {
-        let Some(ExitCondition::Label(label)) = &self.goal else { return };
+        let Some(ExitCondition::Label(label)) = &self.exit_condition else { return };
         for (profile, activities) in &self.activities {
             let view = View::new();
             let rows = (0..view.len(activities)).filter_map(|index| view.row(activities, index));
@@ -260,7 +260,7 @@ impl Model {
     }
 
     /// The lines that meet the exit condition, if it was already met before the start.
-    pub(crate) fn reached_before(&mut self, names: &ProfileNames) -> Result<Option<String>, CliError> {
+    pub(crate) fn lines_reached_before(&mut self, names: &ProfileNames) -> Result<Option<String>, CliError> {
         self.note_labelled();
         let Some(reached) = self.awaited() else { return Ok(None) };
         let lines = reached.iter().map(|(profile, activity)| {
@@ -271,12 +271,12 @@ impl Model {
     }
 
     /// Reads one chunk of new entries. Stops after the entry that meets the exit condition.
-    pub(crate) fn news(
+    pub(crate) fn read_new_entries(
         &mut self,
         names: &mut ProfileNames,
         learn: impl Fn() -> ProfileNames,
-    ) -> Result<News, CliError> {
-        let mut news = News { lines: String::new(), more: false, reached: false };
+    ) -> Result<NewLines, CliError> {
+        let mut news = NewLines { lines: String::new(), more: false, reached: false };
         if self.gap_lines.is_none() {
             let mut gap_lines = GapLines::default();
             gap_lines.begin(&self.activities, self.entry_clock.now());
@@ -306,8 +306,8 @@ impl Model {
             for activities in self.activities.values_mut() {
                 // Activities that have expired meanwhile are settled.
                 activities.expire(now);
-                let gone = older_rows::gone(archive, activities, purged.0)?;
-                activities.purged(purged.0, gone.iter());
+                let gone = older_rows::purged(archive, activities, purged.0)?;
+                activities.on_purge(purged.0, gone.iter());
                 while activities.tidy(CHUNK) {}
             }
         }
@@ -318,7 +318,7 @@ impl Model {
                 self.links.apply(*profile, activities);
             }
         }
-        let chunk = archive.since(self.next, CHUNK)?;
+        let chunk = archive.entries_from(self.next, CHUNK)?;
         news.more = chunk.len() == CHUNK;
         if !news.more {
             // Commits from here on change the version again.
@@ -327,7 +327,7 @@ impl Model {
         let mut keys: BTreeMap<ProfileId, Vec<ActivityKey>> = BTreeMap::new();
         for (profile, entry) in chunk {
             self.next = after(entry.seq);
-            if !self.whose.includes(profile) {
+            if !self.profile_filter.includes(profile) {
                 continue;
             }
             let row = self.apply(profile, &entry)?;
@@ -337,7 +337,7 @@ impl Model {
                 if !names.knows(profile)
                     && let Some(archive) = &self.archive
                 {
-                    names.learn_kept(archive.names());
+                    names.add_stored(archive.names());
                 }
             }
             if let Some(row) = row
@@ -352,7 +352,7 @@ impl Model {
         }
         for (profile, keys) in keys {
             if let (Some(activities), Some(gap_lines)) = (self.activities.get(&profile), &mut self.gap_lines) {
-                gap_lines.note(profile, activities, &keys);
+                gap_lines.note_changes(profile, activities, &keys);
             }
         }
         if !news.more && !news.reached {
@@ -374,8 +374,8 @@ impl Model {
     }
 
     /// When a gap may have to be printed again even if no entry arrives.
-    pub(crate) fn next_gap_look(&self) -> Option<Duration> {
-        self.gap_lines.as_ref()?.next_look(self.entry_clock.now())
+    pub(crate) fn next_gap_check(&self) -> Option<Duration> {
+        self.gap_lines.as_ref()?.next_check(self.entry_clock.now())
     }
 
     fn apply(&mut self, profile: ProfileId, entry: &Entry) -> Result<Option<RowId>, CliError> {
@@ -405,7 +405,7 @@ impl Model {
         for incomplete in activities.take_incomplete(usize::MAX) {
             let key = &incomplete.key;
             let read = |stretch: RangeInclusive<Seq>| archive.history(profile, key, *stretch.start(), *stretch.end());
-            let parts: Result<Vec<_>, _> = incomplete.stretches.into_iter().map(read).collect();
+            let parts: Result<Vec<_>, _> = incomplete.ranges.into_iter().map(read).collect();
             activities.complete(key, &parts?.concat());
         }
         Ok(())
@@ -418,7 +418,7 @@ impl Model {
     /// Whether an entry of this row meets the exit condition.
     fn is_reached_by(&mut self, profile: ProfileId, row: RowId) -> bool {
         let activity = self.activities.get(&profile).and_then(|activities| activities.get(row));
-        match (&self.goal, activity) {
+        match (&self.exit_condition, activity) {
             (Some(ExitCondition::Final(id)), Some(activity)) => activity.id() == id.as_str() && is_settled(&activity),
             (Some(ExitCondition::Label(label)), Some(activity)) => {
                 let named = activity.label() == label;
@@ -433,7 +433,7 @@ impl Model {
 
     /// The awaited activities that are in memory; `None` if the outcome of one is still missing.
     fn awaited(&self) -> Option<Vec<(ProfileId, Activity<'_>)>> {
-        match self.goal.as_ref()? {
+        match self.exit_condition.as_ref()? {
             ExitCondition::Final(id) => {
                 let known = self.activities.iter().flat_map(|(profile, activities)| {
                     let find = |key| activities.find(&key).and_then(|row| activities.get(row));

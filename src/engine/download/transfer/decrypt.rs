@@ -35,7 +35,7 @@ pub(crate) enum NotOpened {
     #[error("the key is not its key, or it was changed on its way")]
     WrongTag,
     /// The disk failed.
-    #[error("{}", crate::settings::atomic::in_words(.0))]
+    #[error("{}", crate::settings::atomic::describe_io(.0))]
     Disk(#[from] io::Error),
 }
 

@@ -91,7 +91,7 @@ impl DownloadJob {
             let sentence = format!(
                 "It can't be written to {}: {}. The link is used up.",
                 destination.folder.display(),
-                atomic::in_words(&error)
+                atomic::describe_io(&error)
             );
             return (Err(DownloadError::broken(sentence)), Some(part));
         }

@@ -309,7 +309,7 @@ fn a_notice_is_queued_once_per_reason_even_if_its_text_is_the_same() {
     let (event_sender, events) = event_queue();
     let words = "The same words.";
     let key_gone = PersistentReason::LinkKeyMissing(3);
-    let io = |path: &str| JournalError::Vanished { path: path.into() };
+    let io = |path: &str| JournalError::Replaced { path: path.into() };
     let reasons = [
         NoticeReason::Window(words.to_owned()),
         NoticeReason::SettingsReset(words.to_owned()),

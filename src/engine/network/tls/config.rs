@@ -11,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
 
 use crate::engine::network::system_error::SystemError;
-use crate::settings::atomic::in_words;
+use crate::settings::atomic::describe_io;
 
 use super::ca_files::{self, CaFile, CaFiles, NamedBy};
 use super::certificates::{self, Certificates, NoCertificates, Unusable};
@@ -185,7 +185,7 @@ enum CaFileError {
     /// The system can't read it.
     #[error(
         "The certificate file {}, {}, can't be read: {}. Check its path and who may read it.",
-        named(.named_by), .path.display(), in_words(.source)
+        named(.named_by), .path.display(), describe_io(.source)
     )]
     Unreadable { named_by: NamedBy, path: PathBuf, source: SystemError },
     /// It contains no certificate.

@@ -8,7 +8,7 @@ use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
 use crate::protocol::visible;
-use crate::settings::atomic::in_words;
+use crate::settings::atomic::describe_io;
 
 /// Describes an error of an encrypted stream as a clause.
 pub(crate) fn of_stream(error: &io::Error) -> String {
@@ -19,7 +19,7 @@ pub(crate) fn of_stream(error: &io::Error) -> String {
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
             "the other side closed the connection. It may not speak TLS on this port, or a firewall does not let it through".into()
         }
-        _ => in_words(error),
+        _ => describe_io(error),
     }
 }
 

@@ -99,7 +99,7 @@ impl Clocks {
             reference: TimeReference {
                 ahead: resumed.ahead,
                 server: resumed.server,
-                is_told: resumed.told_by_server,
+                is_server_time_known: resumed.told_by_server,
                 steady_from: resumed.steady_from.unwrap_or(live_from),
             },
             receiving: false,
@@ -135,7 +135,7 @@ impl Clocks {
 
     /// Converts a time of the server's clock to the run's clock; unchanged as long as the server's clock is unknown.
     pub(crate) fn server_to_local(&self, at: Timestamp) -> Timestamp {
-        self.reference().of_server(at).unwrap_or(at)
+        self.reference().server_to_local(at).unwrap_or(at)
     }
 
     /// Processes a server's time of day.
@@ -151,7 +151,7 @@ impl Clocks {
     /// Sets a lower bound of the time, which counts until a server gives the time.
     pub(crate) fn set_floor(&self, at: Timestamp) {
         self.read(|run, _| {
-            if !run.reference.is_told {
+            if !run.reference.is_server_time_known {
                 run.reference.server = Some(at.0.saturating_sub(run.now.0).min(0));
             }
         });
@@ -177,7 +177,7 @@ impl Clocks {
             }
             run.reported_ahead = run.reference.ahead;
             let was_wrong = std::mem::take(&mut run.was_wrong);
-            let server = run.reference.server.filter(|_| run.reference.is_told);
+            let server = run.reference.server.filter(|_| run.reference.is_server_time_known);
             Some(ClockJump { by, ahead: server.map(|server| run.reference.ahead.saturating_sub(server)), was_wrong })
         })
         .1
@@ -191,7 +191,7 @@ impl Clocks {
             now: run.now,
             ahead: run.reference.ahead,
             server: run.reference.server,
-            told_by_server: run.reference.is_told,
+            told_by_server: run.reference.is_server_time_known,
             steady_from: run.reference.steady_from,
             // Without a server and an earlier run, this clock is all there is.
             certain: run.lower_bound().unwrap_or(run.now),
@@ -234,8 +234,8 @@ impl Run {
     }
 
     fn lower_bound(&self) -> Option<Timestamp> {
-        match self.reference.by_server(self.now) {
-            Some(by_server) if self.reference.is_told => Some(by_server),
+        match self.reference.to_server(self.now) {
+            Some(by_server) if self.reference.is_server_time_known => Some(by_server),
             by_server => by_server.max(self.floor.map(|floor| floor.plus(self.elapsed).min(self.now))),
         }
     }
@@ -245,17 +245,17 @@ impl Run {
         let offset = server.0.saturating_sub(self.now.0);
         let agrees = |one: i64, other: i64| one.saturating_sub(other).saturating_abs() <= MAX_AGREEING;
         let mut offset = if agrees(offset, 0) { 0 } else { offset };
-        if offset != 0 && !self.reference.is_told && !self.receiving {
+        if offset != 0 && !self.reference.is_server_time_known && !self.receiving {
             self.now = server;
             self.reference.ahead = wall.0.saturating_sub(server.0);
             // An offset from the server's clock that was there all along is reported once.
             (self.reported_ahead, self.was_wrong) = (0, true);
             offset = 0;
         }
-        if !self.reference.is_told || self.reference.server.is_none_or(|known| !agrees(known, offset)) {
+        if !self.reference.is_server_time_known || self.reference.server.is_none_or(|known| !agrees(known, offset)) {
             self.reference.server = Some(offset);
         }
-        self.reference.is_told = true;
+        self.reference.is_server_time_known = true;
     }
 }
 

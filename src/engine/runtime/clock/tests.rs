@@ -66,7 +66,7 @@ fn the_clock_of_a_run_continues_when_the_computers_clock_is_set() {
         machine.jump(jump);
         let after = clocks.now();
         assert_eq!((after.at, after.since(before)), (NOON.plus(Duration::from_secs(5)), Duration::from_secs(5)));
-        assert_eq!(clocks.reference().shown(after.at), machine.wall(), "times are shown by the clock as it is set");
+        assert_eq!(clocks.reference().displayed(after.at), machine.wall(), "times are shown by the clock as it is set");
         assert_eq!(clocks.take_jump(), Some(ClockJump { by: jump, ahead: None, was_wrong: false }));
         assert_eq!(clocks.take_jump(), None, "once");
         machine.jump(-jump);
@@ -101,8 +101,8 @@ fn the_first_server_time_corrects_the_clock_and_is_reported_once() {
         clocks.on_server_time(NOON);
         assert!(near(clocks.now().at, NOON), "{wrong}");
         let reference = clocks.reference();
-        assert_eq!((reference.server, reference.is_told), (Some(0), true));
-        assert_eq!(reference.shown(clocks.now().at), machine.wall());
+        assert_eq!((reference.server, reference.is_server_time_known), (Some(0), true));
+        assert_eq!(reference.displayed(clocks.now().at), machine.wall());
         let told = clocks.take_jump().expect("a notice").to_string();
         let direction = if wrong > 0 { "ahead of" } else { "behind" };
         let size = if wrong.abs() == DAY * 2 { "2 days" } else { "2 h" };
@@ -147,7 +147,7 @@ fn the_next_run_of_a_boot_continues_the_clock_without_a_server() {
         assert!(near(clocks.now().at, Timestamp(NOON.0 + 9 * MINUTE)), "{jump}");
         assert!(near(clocks.lower_bound().unwrap(), Timestamp(NOON.0 + 9 * MINUTE)), "{jump}");
         let reference = clocks.reference();
-        assert_eq!((reference.server, reference.is_told, reference.steady_from), (Some(0), true, Seq(7)));
+        assert_eq!((reference.server, reference.is_server_time_known, reference.steady_from), (Some(0), true, Seq(7)));
         assert_eq!(clocks.take_jump().map(|jump| jump.by), Some(jump).filter(|jump| *jump != 0));
     }
 }
@@ -163,9 +163,9 @@ fn after_a_boot_the_lower_bound_is_the_last_known_time() {
         machine.jump(jump);
         let clocks = machine.run(Some(&kept), 20, "another boot");
         let reference = clocks.reference();
-        assert!(clocks.now().at >= kept.now && !reference.is_told, "{jump}");
+        assert!(clocks.now().at >= kept.now && !reference.is_server_time_known, "{jump}");
         assert_eq!(reference.steady_from, Seq(20));
-        assert!(near(reference.by_server(clocks.now().at).unwrap(), kept.now), "{jump}: it is at least as late");
+        assert!(near(reference.to_server(clocks.now().at).unwrap(), kept.now), "{jump}: it is at least as late");
         assert!(near(clocks.lower_bound().unwrap(), kept.now), "{jump}");
         machine.pass(MINUTE);
         assert!(near(clocks.lower_bound().unwrap(), Timestamp(kept.now.0 + MINUTE)), "{jump}");

@@ -240,7 +240,7 @@ async fn whatever_servers_and_operators_do_there_is_one_socket_and_no_message_is
         // The journal writer may still be writing.
         run_until_idle().await;
         assert_eq!(bench.journal_store.ids(), sent, "seed {seed}");
-        assert_eq!((bench.network.open(), bench.network.most_open()), (0, 1), "seed {seed}");
+        assert_eq!((bench.network.open(), bench.network.max_open()), (0, 1), "seed {seed}");
     }
 }
 

@@ -72,7 +72,7 @@ async fn text_and_binary_messages_are_read_in_every_size_whole_and_in_fragments(
     bench.received_ids(sent.len()).await;
     let entries = bench.journal_store.entries();
     let read = entries.iter().map(|entry| match &entry.fact {
-        Fact::Heard(Message::Command(report)) if report.status == CommandStatus::Succeeded => {
+        Fact::Received(Message::Command(report)) if report.status == CommandStatus::Succeeded => {
             ("an outcome", entry.raw.len())
         }
         Fact::Unreadable { reason: UnreadableReason::Binary, size } => ("bytes", usize::try_from(*size).unwrap()),

@@ -58,7 +58,7 @@ async fn a_window_frozen_during_a_flood_costs_bounded_memory_and_gets_everything
     let filling = async {
         let (mut next, mut expected) = (Seq(0), 0);
         while expected < MESSAGES {
-            let page = journal.since(bench.profile, next, PAGE).await.expect("the journal is read");
+            let page = journal.entries_from(bench.profile, next, PAGE).await.expect("the journal is read");
             for number in numbers(&page) {
                 assert_eq!(number, expected, "lost, twice, or in another order in the journal");
                 expected += 1;

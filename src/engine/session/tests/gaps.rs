@@ -86,7 +86,7 @@ async fn ten_thousand_short_reconnects_are_one_gap() {
     assert_eq!(gaps.len(), 1, "gaps pile up");
     assert_eq!((Some(gaps[0].from), gaps[0].to), (first_loss, Some(last_join)));
     assert_eq!(bench.journal_store.ids(), (0..10_000).map(|n| n.to_string()).collect::<Vec<_>>());
-    assert_eq!(bench.network.most_open(), 1);
+    assert_eq!(bench.network.max_open(), 1);
     // The connection has held, so the next loss is another gap.
     drop(server);
     let _server = bench.join().await;

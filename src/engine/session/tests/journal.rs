@@ -49,7 +49,7 @@ async fn entries_that_the_journal_refuses_are_shown_as_unpersisted_and_persisted
     }
     let ids: Vec<String> = (0..100).map(|n| n.to_string()).collect();
     assert_eq!(shown.iter().map(|(_, id)| id.clone()).collect::<Vec<_>>(), ids);
-    assert!(shown.iter().all(|(seq, _)| !seq.is_kept()) && shown.is_sorted(), "{shown:?}");
+    assert!(shown.iter().all(|(seq, _)| !seq.is_persisted()) && shown.is_sorted(), "{shown:?}");
     tokio::select! {
         () = tokio::time::sleep(Duration::from_hours(1)) => {}
         request = server.request() => panic!("{request:?}"),

@@ -88,7 +88,7 @@ async fn an_answered_leave_is_a_sign_of_life() {
 /// When the profile was last alive, as the next run will read it.
 async fn last_seen(bench: &Bench) -> Option<Timestamp> {
     run_until_idle().await;
-    bench.journal_store.journal.last_alive(bench.profile).await.unwrap()
+    bench.journal_store.journal.last_seen(bench.profile).await.unwrap()
 }
 
 /// Quits; returns when the profile was last alive, as the next run will read it.

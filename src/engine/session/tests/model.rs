@@ -261,7 +261,7 @@ async fn run(steps: &[Step]) {
     pass(&mut server, 30).await;
     run_until_idle().await;
     assert_eq!(received_commands(&bench), model.delivered, "lost, twice, or in another order");
-    assert_eq!(bench.network.most_open(), 1, "two sockets at once");
+    assert_eq!(bench.network.max_open(), 1, "two sockets at once");
     let mut activities = Activities::new(Duration::from_mins(10));
     for entry in bench.journal_store.entries() {
         activities.apply(&entry);
@@ -282,7 +282,7 @@ async fn run(steps: &[Step]) {
 /// The commands that were received on the socket, in order.
 fn received_commands(bench: &Bench) -> Vec<String> {
     let entries = bench.journal_store.entries().into_iter();
-    entries.filter(|entry| matches!(entry.fact, Fact::Heard(_))).map(|entry| entry.key.id().to_owned()).collect()
+    entries.filter(|entry| matches!(entry.fact, Fact::Received(_))).map(|entry| entry.key.id().to_owned()).collect()
 }
 
 /// How long after a join an open command may wait for its status request.
@@ -303,8 +303,8 @@ fn check_reconciliation(bench: &Bench, truth: &Truth) {
             let mut was_settled = false;
             for entry in entries.iter().filter(|entry| entry.key == ActivityKey::Command(command.clone())) {
                 let is_final = match &entry.fact {
-                    Fact::Heard(Message::Command(report)) => report.status.is_final(),
-                    Fact::Enquired(StatusCheck::Known { status, .. }) => status.is_final(),
+                    Fact::Received(Message::Command(report)) => report.status.is_final(),
+                    Fact::StatusChecked(StatusCheck::Known { status, .. }) => status.is_final(),
                     _ => continue,
                 };
                 if is_final {

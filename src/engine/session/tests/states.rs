@@ -137,7 +137,7 @@ async fn a_new_token_leaves_with_the_old_one_and_joins_with_the_new_one() {
     let mut server = bench.server().await;
     assert_eq!(server.accept_join().await["data"]["authorizationToken"], "T-2");
     bench.until(|state| *state == ConnectionState::Live).await;
-    assert_eq!(bench.network.most_open(), 1, "two sockets at once");
+    assert_eq!(bench.network.max_open(), 1, "two sockets at once");
 }
 
 #[tokio::test(start_paused = true)]

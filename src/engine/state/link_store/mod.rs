@@ -272,16 +272,16 @@ impl LinkStore {
 /// The secret that a message brings for the data of a request, if any.
 pub(crate) fn secret_of(message: &Message, at: Timestamp) -> Option<RequestSecret> {
     let (request, secret, life) = match message {
-        Message::Data(DataReport { id, delivery: DataBody::Link(link), life, .. }) => {
-            (id, Secret::Link(link.clone()), life)
+        Message::Data(DataReport { id, delivery: DataBody::Link(link), expiry, .. }) => {
+            (id, Secret::Link(link.clone()), expiry)
         }
-        Message::Data(DataReport { id, delivery: DataBody::StreamToken(token), life, .. }) => {
-            (id, Secret::StreamToken(token.clone()), life)
+        Message::Data(DataReport { id, delivery: DataBody::StreamToken(token), expiry, .. }) => {
+            (id, Secret::StreamToken(token.clone()), expiry)
         }
-        Message::StreamReady(StreamReport { id, url, life }) => (id, Secret::StreamReady(url.clone()), life),
+        Message::StreamReady(StreamReport { id, url, expiry }) => (id, Secret::StreamReady(url.clone()), expiry),
         Message::Data(_) | Message::Command(_) | Message::Unrecognised(_) => return None,
     };
-    let expires = life.map(|life| at.end_of(life));
+    let expires = life.map(|life| at.expiry_after(life));
     Some(RequestSecret { request: request.clone(), secret, at, expires })
 }
 

@@ -5,12 +5,12 @@ use crate::journal::Secrets;
 use super::*;
 
 fn data(id: &str, delivery: DataBody, at: i64) -> RequestSecret {
-    let message = Message::Data(DataReport { id: RequestId::from(id), context: None, delivery, life: None });
+    let message = Message::Data(DataReport { id: RequestId::from(id), context: None, delivery, expiry: None });
     secret_of(&message, Timestamp(at)).unwrap()
 }
 
 fn ready(id: &str, url: Option<&str>, at: i64) -> RequestSecret {
-    let message = Message::StreamReady(StreamReport { id: RequestId::from(id), url: url.map(Link::new), life: None });
+    let message = Message::StreamReady(StreamReport { id: RequestId::from(id), url: url.map(Link::new), expiry: None });
     secret_of(&message, Timestamp(at)).unwrap()
 }
 
@@ -93,24 +93,24 @@ fn entry_of(step: Step, id: &str, number: i64) -> (Entry, Option<RequestSecret>)
         Step::Fetch | Step::Repeat => None,
     };
     let fact = match &secret {
-        Some(RequestSecret { secret: Secret::Link(link), .. }) => Fact::Heard(Message::Data(DataReport {
+        Some(RequestSecret { secret: Secret::Link(link), .. }) => Fact::Received(Message::Data(DataReport {
             id: id.into(),
             context: None,
             delivery: DataBody::Link(link.clone()),
-            life: None,
+            expiry: None,
         })),
-        Some(RequestSecret { secret: Secret::StreamToken(token), .. }) => Fact::Heard(Message::Data(DataReport {
+        Some(RequestSecret { secret: Secret::StreamToken(token), .. }) => Fact::Received(Message::Data(DataReport {
             id: id.into(),
             context: None,
             delivery: DataBody::StreamToken(token.clone()),
-            life: None,
+            expiry: None,
         })),
         Some(RequestSecret { secret: Secret::StreamReady(url), .. }) => {
-            Fact::Heard(Message::StreamReady(StreamReport { id: id.into(), url: url.clone(), life: None }))
+            Fact::Received(Message::StreamReady(StreamReport { id: id.into(), url: url.clone(), expiry: None }))
         }
-        None => Fact::Done(LocalEvent::Fetching { to: String::new(), part: None, links: Vec::new() }),
+        None => Fact::Local(LocalEvent::Fetching { to: String::new(), part: None, links: Vec::new() }),
     };
-    let entry = Entry::ours(Timestamp(number), ActivityKey::Data(id.into()), fact);
+    let entry = Entry::local(Timestamp(number), ActivityKey::Data(id.into()), fact);
     (Entry { seq: Seq(u64::try_from(number).unwrap()), ..entry }, secret)
 }
 
@@ -137,7 +137,7 @@ fn in_every_order_window_journal_and_link_store_agree_on_usable_links() {
             match secret {
                 Some(secret) => {
                     if !link_store.insert(&secret)
-                        && let Fact::Heard(message) = entry.fact.clone()
+                        && let Fact::Received(message) = entry.fact.clone()
                     {
                         entry.fact = Fact::Repeated(message);
                     }

@@ -76,7 +76,7 @@ struct Pending {
     /// How many status checks were made since then.
     checks: u32,
     /// Whether the journal has a status check that says "pending".
-    recorded_pending: bool,
+    has_pending_entry: bool,
     label: Box<str>,
 }
 
@@ -211,7 +211,7 @@ impl PendingCommands {
 
     /// Whether the journal does not have a "pending" answer yet: it is recorded once.
     pub(crate) fn is_pending_news(&self, command: &CommandId) -> bool {
-        self.0.inner.lock().open.get(command).is_some_and(|open| !open.recorded_pending)
+        self.0.inner.lock().open.get(command).is_some_and(|open| !open.has_pending_entry)
     }
 
     /// How many commands were given up, and how many are not watched because there are too many, since the last call.
@@ -224,18 +224,18 @@ impl PendingCommands {
 impl State {
     fn add_entry(&mut self, entry: &Entry, now: Instant) {
         match (&entry.key, &entry.fact) {
-            (ActivityKey::Command(id), Fact::Heard(Message::Command(report))) => match report.status {
+            (ActivityKey::Command(id), Fact::Received(Message::Command(report))) => match report.status {
                 CommandStatus::Pending => self.on_mention(id, now),
                 CommandStatus::Succeeded | CommandStatus::Failed => self.on_received_outcome(id, now),
                 CommandStatus::Other(_) => self.settle(id),
             },
-            (ActivityKey::Command(id), Fact::Enquired(enquiry)) => match enquiry {
+            (ActivityKey::Command(id), Fact::StatusChecked(enquiry)) => match enquiry {
                 StatusCheck::Known { status: CommandStatus::Pending, .. } => {
                     if !self.open.contains_key(id) {
                         self.on_mention(id, now);
                     }
                     if let Some(open) = self.open.get_mut(id) {
-                        open.recorded_pending = true;
+                        open.has_pending_entry = true;
                     }
                 }
                 StatusCheck::Known { status: CommandStatus::Succeeded | CommandStatus::Failed, .. } => {
@@ -243,8 +243,8 @@ impl State {
                 }
                 StatusCheck::Known { status: CommandStatus::Other(_), .. } | StatusCheck::Unknown => self.settle(id),
             },
-            (ActivityKey::Command(id), Fact::Done(LocalEvent::Tracked)) => self.on_mention(id, now),
-            (ActivityKey::Command(id), Fact::Done(LocalEvent::Labelled { label })) => {
+            (ActivityKey::Command(id), Fact::Local(LocalEvent::Tracked)) => self.on_mention(id, now),
+            (ActivityKey::Command(id), Fact::Local(LocalEvent::Labelled { label })) => {
                 if let Some(open) = self.open.get_mut(id) {
                     open.label = label.as_str().into();
                     let due = open.last_news + self.latency.of(label);
@@ -284,7 +284,7 @@ impl State {
             last_news: now,
             due: None,
             checks: 0,
-            recorded_pending: false,
+            has_pending_entry: false,
             label: Box::default(),
         };
         self.open.insert(id.clone(), open);
@@ -360,7 +360,7 @@ impl State {
 
     fn add_history(&mut self, entry: &Entry) {
         let (id, fact) = match (&entry.key, &entry.fact) {
-            (ActivityKey::Command(id), Fact::Done(LocalEvent::Labelled { label })) => {
+            (ActivityKey::Command(id), Fact::Local(LocalEvent::Labelled { label })) => {
                 return self.history.add_label(id, label);
             }
             (ActivityKey::Command(id), fact) => (id, fact),
@@ -378,14 +378,14 @@ impl State {
         match command_is_pending(fact) {
             Some(true) => {
                 self.history.add_pending(hash, entry.at);
-                if let (Some(open), Fact::Enquired(_)) = (self.open.get_mut(id), fact) {
-                    open.recorded_pending = true;
+                if let (Some(open), Fact::StatusChecked(_)) = (self.open.get_mut(id), fact) {
+                    open.has_pending_entry = true;
                 }
             }
             Some(false) => {
                 self.history.settle(hash);
                 if is_final(fact) {
-                    if matches!(fact, Fact::Heard(_)) {
+                    if matches!(fact, Fact::Received(_)) {
                         self.history.add_outcome(hash, entry.at);
                     }
                     // A repeated "pending" that came later does not hide the outcome.
@@ -444,8 +444,8 @@ impl State {
 /// Whether a fact is the final outcome of a command.
 fn is_final(fact: &Fact) -> bool {
     match fact {
-        Fact::Heard(Message::Command(report)) => report.status.is_final(),
-        Fact::Enquired(StatusCheck::Known { status, .. }) => status.is_final(),
+        Fact::Received(Message::Command(report)) => report.status.is_final(),
+        Fact::StatusChecked(StatusCheck::Known { status, .. }) => status.is_final(),
         _ => false,
     }
 }

@@ -7,7 +7,7 @@ use super::*;
 fn outcome(seq: u64, id: &str, status: i64) -> Entry {
     let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{id}","command_status":{status}}}}}"#);
     let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
-    let fact = Fact::Heard(message);
+    let fact = Fact::Received(message);
     Entry { seq: Seq(seq), at: Timestamp(0), key: ActivityKey::Command(id.into()), fact, raw: raw.into() }
 }
 
@@ -21,7 +21,7 @@ fn left_open(commands: &[&str], requests: &[&str]) -> Vec<OpenActivity> {
     let requests = requests.iter().map(|id| ActivityKey::Data((*id).into()));
     let of = |key: ActivityKey| {
         let openness = match &key {
-            ActivityKey::Command(_) => Openness::default().after(&key, &Fact::Done(LocalEvent::Tracked)),
+            ActivityKey::Command(_) => Openness::default().after(&key, &Fact::Local(LocalEvent::Tracked)),
             _ => Openness::default().after(&key, &data("x", "wait").fact),
         };
         OpenActivity { key, openness, first: Seq(1), last: Seq(1) }
@@ -36,7 +36,7 @@ fn data(id: &str, body: &str) -> Entry {
         seq: Seq(9),
         at: Timestamp(0),
         key: ActivityKey::Data(id.into()),
-        fact: Fact::Heard(message),
+        fact: Fact::Received(message),
         raw: raw.into(),
     }
 }
@@ -92,7 +92,7 @@ async fn a_request_whose_data_was_delivered_in_earlier_runs_is_not_open_because_
 }
 
 fn local_event(seq: u64, id: &str, event: LocalEvent) -> Entry {
-    let fact = Fact::Done(event);
+    let fact = Fact::Local(event);
     Entry { seq: Seq(seq), at: Timestamp(0), key: ActivityKey::Command(id.into()), fact, raw: "".into() }
 }
 

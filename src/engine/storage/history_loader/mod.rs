@@ -134,7 +134,7 @@ pub(crate) async fn send_previous_run(
     past: oneshot::Sender<PreviousRun>,
     now: Timestamp,
 ) {
-    let last_seen = match journal_store.last_alive(profile).await {
+    let last_seen = match journal_store.last_seen(profile).await {
         Ok(last_alive) => last_alive,
         Err(error) => {
             tracing::warn!(%error, "it is not known since when the profile was not watched over");
@@ -383,7 +383,7 @@ pub(crate) async fn catch_up(journal_store: JournalStore, event_sender: EventSen
     let mut failed = BTreeSet::new();
     loop {
         let (profile, from) = event_sender.next_lagging().await;
-        match journal_store.since(profile, from, chunk.limit()).await {
+        match journal_store.entries_from(profile, from, chunk.limit()).await {
             Ok(entries) => {
                 chunk.learn(&entries);
                 event_sender.send_caught_up(profile, entries);

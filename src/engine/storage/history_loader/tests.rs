@@ -71,7 +71,7 @@ async fn the_newest_activities_are_restored_and_of_older_ones_only_the_open_ones
             format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"c-{number}","command_status":{status},"body":""}}}}"#);
         let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
         let (key, at) = (ActivityKey::of(&message), Timestamp(i64::from(number)));
-        Entry { seq: Seq::default(), at, key, fact: Fact::Heard(message), raw: raw.into() }
+        Entry { seq: Seq::default(), at, key, fact: Fact::Received(message), raw: raw.into() }
     };
     let entries = (0..2_000).map(entry).collect();
     journal.journal.append(profile, entries).await.expect("it takes them");
@@ -102,17 +102,17 @@ async fn links_used_long_before_the_restored_entries_are_known() {
     use crate::engine::state::used_links::Fingerprint;
     let (journal, profile) = journal_with(0).await;
     let link = |id: &str| Fingerprint::of(&id.into(), "https://h/?auth=1");
-    let did = |id: &str, deed| Entry::ours(Timestamp(0), ActivityKey::Data(id.into()), Fact::Done(deed));
+    let did = |id: &str, deed| Entry::local(Timestamp(0), ActivityKey::Data(id.into()), Fact::Local(deed));
     let fetching =
         |id: &str| did(id, LocalEvent::Fetching { to: "/tmp/a".into(), part: None, links: vec![link(id).text()] });
     let not_sent = LocalEvent::NotSaved { why: DownloadFailure::NotStarted, sentence: String::new(), part: None };
     let broken = LocalEvent::NotSaved { why: DownloadFailure::Broken, sentence: String::new(), part: None };
     let entries = vec![fetching("used"), did("used", broken), fetching("not sent"), did("not sent", not_sent)];
     journal.journal.append(profile, entries).await.expect("it takes them");
-    let settled = Entry::ours(
+    let settled = Entry::local(
         Timestamp(0),
         ActivityKey::Command("settled".into()),
-        Fact::Enquired(crate::activity::StatusCheck::Unknown),
+        Fact::StatusChecked(crate::activity::StatusCheck::Unknown),
     );
     journal.journal.append(profile, vec![settled; 10_000]).await.expect("it takes them");
     let before = journal.journal.reader_steps();
@@ -143,7 +143,7 @@ async fn gaps_of_earlier_runs_are_found_with_the_activities_they_name_however_ol
             requests: 0,
             open_requests: Vec::new(),
         };
-        Entry::ours(Timestamp(0), ActivityKey::Gap(id.into()), Fact::Gap(gap))
+        Entry::local(Timestamp(0), ActivityKey::Gap(id.into()), Fact::Gap(gap))
     };
     let mut entries = vec![gap("older", None, &[]), gap("ended", None, &[]), gap("ended", Some(2), &["x"])];
     for flap in 0..300 {
@@ -151,8 +151,8 @@ async fn gaps_of_earlier_runs_are_found_with_the_activities_they_name_however_ol
         entries.push(gap("newer", None, &[]));
     }
     journal.journal.append(profile, entries).await.expect("it takes them");
-    let settled = Fact::Enquired(crate::activity::StatusCheck::Unknown);
-    let settled = Entry::ours(Timestamp(0), ActivityKey::Command("settled".into()), settled);
+    let settled = Fact::StatusChecked(crate::activity::StatusCheck::Unknown);
+    let settled = Entry::local(Timestamp(0), ActivityKey::Command("settled".into()), settled);
     journal.journal.append(profile, vec![settled; 2_000]).await.expect("it takes them");
     // The gap of this run is not one of them.
     journal.journal.append(profile, vec![gap("own", None, &[])]).await.expect("it takes it");

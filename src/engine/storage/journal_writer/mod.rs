@@ -79,7 +79,7 @@ impl PendingBatch {
     }
 
     fn join(&mut self, later: Self) {
-        self.secrets.join(self.entries.len(), later.secrets);
+        self.secrets.merge(self.entries.len(), later.secrets);
         self.entries.extend(later.entries);
         self.committed.extend(later.committed);
     }
@@ -151,7 +151,7 @@ impl JournalWriter {
             left_open: Some(left),
             waiting,
             deferred: None,
-            next_unpersisted: Seq::FIRST_UNKEPT,
+            next_unpersisted: Seq::FIRST_UNPERSISTED,
             clear_count: clear_count.clone(),
             spawner: spawner.clone(),
         };
@@ -271,7 +271,7 @@ impl WriterTask {
                     }
                 }
                 Some(WriterMessage::Touch(at)) => {
-                    if let Err(error) = self.journal_store.alive(self.profile, at).await {
+                    if let Err(error) = self.journal_store.touch(self.profile, at).await {
                         // Only a log line: the operator is notified that the journal can't be written when there are entries
                         // to write.
                         tracing::warn!(%error, "a sign of life could not be written");
@@ -446,7 +446,7 @@ impl WriterTask {
 
     /// Clears the profile's history. The connection and its gap go on.
     async fn clear_history(&mut self) -> Result<(), JournalError> {
-        self.journal_store.forget_profile(self.profile).await?;
+        self.journal_store.delete_profile(self.profile).await?;
         self.clear_count.fetch_add(1, Ordering::SeqCst);
         self.gaps.clear_open_ids();
         self.pending_commands.clear();
@@ -462,10 +462,10 @@ impl WriterTask {
     /// Deletes links from the journal whose only GET has ended, because they can't be fetched again.
     async fn delete_used_links(&self, entries: &[Entry]) {
         for entry in entries {
-            if let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact)
+            if let (ActivityKey::Data(request), Fact::Local(deed)) = (&entry.key, &entry.fact)
                 && ends_link(deed)
                 && self.link_store.is_claimed(request)
-                && let Err(error) = self.journal_store.forget_secret(self.profile, request).await
+                && let Err(error) = self.journal_store.delete_secret(self.profile, request).await
             {
                 // It is deleted when it expires; the row shows that it was used.
                 tracing::warn!(%error, "a used link is still in the journal, sealed");

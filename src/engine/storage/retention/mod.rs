@@ -45,7 +45,7 @@ async fn purge(context: &EngineContext, preferences: &Preferences) -> Result<(),
     // Deletion can't be undone, so the age of entries must be certain.
     let certain = context.clocks.lower_bound();
     if let Some(now) = certain {
-        context.journal_store.forget_expired_secrets(now, lifetime).await?;
+        context.journal_store.delete_expired_secrets(now, lifetime).await?;
     }
     let now = certain.unwrap_or(Timestamp(i64::MIN));
     let limits = Limits::of(preferences);

@@ -30,7 +30,7 @@ impl Supervisor {
             }
             let kept = match key.as_ref().filter(|_key| keep) {
                 Some(key) => context.keyring.store_data_key(profile, key).await.map(|()| true),
-                None => context.keyring.forget_data_key(profile).await.map(|()| false),
+                None => context.keyring.delete_data_key(profile).await.map(|()| false),
             };
             drop(turn);
             let kept = kept.map_err(ProblemReason::DataKeyKeyring);

@@ -197,7 +197,7 @@ impl Supervisor {
             let leaving = async {
                 ending.tasks.wait().await;
                 context.event_sender.remove(profile);
-                if is_sandbox && let Err(error) = context.journal_store.forget_profile(profile).await {
+                if is_sandbox && let Err(error) = context.journal_store.delete_profile(profile).await {
                     tracing::warn!(%error, "the sandbox's activity is still in the journal");
                 }
                 context.spawner.until_stopped(context.journal_store.clean_now()).await;

@@ -34,7 +34,7 @@ impl Supervisor {
     pub(crate) fn on_sealing(&mut self, sealing: Result<Sealing, JournalError>) {
         let unsealed = match sealing {
             Ok(Sealing::On) => None,
-            Ok(Sealing::KeyGone { requests }) => {
+            Ok(Sealing::KeyMissing { requests }) => {
                 self.sealing_warned = true;
                 // The notice about lost links comes back until it is dismissed.
                 let (context, reason) = (self.context.clone(), PersistentReason::LinkKeyMissing(requests));
@@ -81,7 +81,7 @@ impl Supervisor {
 async fn restore_links(context: EngineContext, profile: ProfileId, link_store: LinkStore, lifetime: Duration) {
     let failed = |error: JournalError| NoticeReason::LinksUnreadable(error.into());
     if let Some(now) = context.clocks.lower_bound()
-        && let Err(error) = context.journal_store.forget_expired_secrets(now, lifetime).await
+        && let Err(error) = context.journal_store.delete_expired_secrets(now, lifetime).await
     {
         return context.warn(profile, failed(error));
     }
@@ -89,8 +89,8 @@ async fn restore_links(context: EngineContext, profile: ProfileId, link_store: L
         Ok(unsealed) => unsealed,
         Err(error) => return context.warn(profile, failed(error)),
     };
-    if unsealed.spoilt > 0 {
-        persistent_notices::warn(&context, Some(profile), PersistentReason::LinksTampered(unsealed.spoilt)).await;
+    if unsealed.tampered > 0 {
+        persistent_notices::warn(&context, Some(profile), PersistentReason::LinksTampered(unsealed.tampered)).await;
     }
     let ours = Secrets::from(link_store.unused_secrets());
     let requests = link_store.restore(unsealed.secrets);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::credentials::Keyring;
-use crate::credentials::secret_bytes::DEADLINE;
+use crate::credentials::secret_bytes::TIMEOUT;
 use crate::engine::events::action::Action;
 use crate::engine::events::problem::ProblemKind;
 use crate::engine::supervisor::test_bench::Bench;
@@ -18,7 +18,7 @@ async fn advance(bench: &Bench, time: Duration) {
 
 #[tokio::test(start_paused = true)]
 async fn a_locked_keyring_is_retried_every_ten_seconds_until_it_is_unlocked() {
-    let mut bench = Bench::locked(Keyring::in_place).await;
+    let mut bench = Bench::locked(Keyring::inline).await;
     bench.notice("is locked or has no default collection").await;
     bench.until("doubt").await;
     bench.take_log();
@@ -38,7 +38,7 @@ async fn a_locked_keyring_is_retried_every_ten_seconds_until_it_is_unlocked() {
 
 #[tokio::test(start_paused = true)]
 async fn connecting_asks_a_locked_keyring_at_once_and_not_more_often_afterwards() {
-    let mut bench = Bench::locked(Keyring::in_place).await;
+    let mut bench = Bench::locked(Keyring::inline).await;
     bench.until("doubt").await;
     bench.take_log();
     for _ in 0..3 {
@@ -63,7 +63,7 @@ async fn a_keyring_that_did_not_answer_is_retried_too() {
     bench.silence_keyring();
     bench.unlock_keyring();
     advance(&bench, KEYRING_PAUSE).await;
-    advance(&bench, DEADLINE).await;
+    advance(&bench, TIMEOUT).await;
     bench.notice("has not answered").await;
     bench.wake_keyring();
     advance(&bench, KEYRING_PAUSE).await;
@@ -72,7 +72,7 @@ async fn a_keyring_that_did_not_answer_is_retried_too() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unlocked_empty_keyring_resolves_the_problem() {
-    let mut bench = Bench::locked(Keyring::in_place).await;
+    let mut bench = Bench::locked(Keyring::inline).await;
     bench.notice("is locked or has no default collection").await;
     let is_told = |bench: &Bench| {
         let status = bench.events.status().expect("something has changed");

@@ -28,7 +28,7 @@ async fn expect_deferred(bench: &mut Bench, call: &str) {
 #[tokio::test(start_paused = true)]
 async fn a_deferred_expiry_request_is_repeated_after_the_requested_wait() {
     const CALL: &str = "/profile/authorization-token/expiry T-0";
-    let mut bench = Bench::locked(Keyring::in_place).await;
+    let mut bench = Bench::locked(Keyring::inline).await;
     bench.notice("is locked or has no default collection").await;
     set_backend(&bench, Renewal::Busy);
     bench.unlock_keyring();
@@ -63,7 +63,7 @@ async fn a_deferred_data_request_is_repeated_after_the_requested_wait() {
     bench.until(CALL).await;
     let requested = |event: &Event| match event {
         Event::Committed { entries, .. } => {
-            entries.iter().any(|entry| matches!(&entry.fact, Fact::Done(LocalEvent::Requested(_))))
+            entries.iter().any(|entry| matches!(&entry.fact, Fact::Local(LocalEvent::Requested(_))))
         }
         _ => false,
     };

@@ -38,7 +38,7 @@ impl Supervisor {
             {
                 tracing::debug!("the removal of the last sandbox was cut off");
             }
-            if let Err(error) = context.journal_store.forget_profile(profile_id()).await {
+            if let Err(error) = context.journal_store.delete_profile(profile_id()).await {
                 tracing::warn!(%error, "activity of an earlier sandbox is still in the journal");
             }
             let started = starting.await;

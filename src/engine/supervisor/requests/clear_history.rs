@@ -29,7 +29,7 @@ impl Supervisor {
     pub(crate) fn dismiss_notice(&self, profile: Option<ProfileId>, sentence: String) {
         let context = self.context.clone();
         let task = async move {
-            if let Err(error) = context.journal_store.notice_read(profile, sentence).await {
+            if let Err(error) = context.journal_store.delete_notice(profile, sentence).await {
                 tracing::warn!(%error, "a notice that was read will be told again");
             }
         };

@@ -87,7 +87,7 @@ impl Supervisor {
     pub(crate) fn acknowledge_warning(&self, profile: ProfileId, request: RequestId) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let entry =
-            Entry::ours((self.context.clock)(), ActivityKey::Data(request), Fact::Done(LocalEvent::WarningRead));
+            Entry::local((self.context.clock)(), ActivityKey::Data(request), Fact::Local(LocalEvent::WarningRead));
         profile_state.record(vec![entry]);
     }
 }

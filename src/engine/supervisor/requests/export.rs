@@ -15,7 +15,7 @@ use crate::engine::supervisor::Supervisor;
 use crate::engine::supervisor::pending_work::{complete_work, record_work};
 use crate::engine::supervisor::state::export_progress::RunningExport;
 use crate::journal::{EarlierLinks, Export as Lines, JournalError, PendingWork, ReadOnlyJournal};
-use crate::settings::atomic::{NewFile, WriteError, in_words};
+use crate::settings::atomic::{NewFile, WriteError, describe_io};
 
 /// How often progress is published.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
@@ -27,10 +27,10 @@ enum ExportError {
     #[error("Nothing was exported. {0}")]
     Journal(#[from] JournalError),
     /// The file can't be written.
-    #[error("Nothing was exported, because the file could not be written: {}. Choose another place.", in_words(.0))]
+    #[error("Nothing was exported, because the file could not be written: {}. Choose another place.", describe_io(.0))]
     File(#[from] io::Error),
     /// The file exists, but a crash of the machine could still undo its creation.
-    #[error("The export is written, but the system did not confirm it: {}. After a crash of the computer it may be gone.", in_words(.0))]
+    #[error("The export is written, but the system did not confirm it: {}. After a crash of the computer it may be gone.", describe_io(.0))]
     NotConfirmed(#[source] io::Error),
     /// The operator or the end of the program cancelled it.
     #[error("The export was cancelled, and no file was written.")]
@@ -64,7 +64,7 @@ impl Supervisor {
             link_lifetime: self.settings.preferences.link_lifetime(),
             now: self.context.clocks.now().at,
             reference: self.context.clocks.reference(),
-            links: EarlierLinks { live_from: self.live_from, kept: self.context.event_sender.restored_links() },
+            links: EarlierLinks { live_from: self.live_from, stored: self.context.event_sender.restored_links() },
             names: self.settings.profiles.iter().map(|profile| (profile.id, profile.name.clone())).collect(),
         };
         let running = Arc::new(RunningExport::default());

@@ -38,7 +38,7 @@ const FEW: u64 = 2_000;
 fn received(data: &serde_json::Value) -> Entry {
     let raw = serde_json::json!({ "data": data }).to_string();
     let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
-    Entry { raw: raw.into(), ..Entry::ours(Timestamp(0), ActivityKey::of(&message), Fact::Heard(message)) }
+    Entry { raw: raw.into(), ..Entry::local(Timestamp(0), ActivityKey::of(&message), Fact::Received(message)) }
 }
 
 fn data(id: &str, body: &str) -> Entry {
@@ -130,7 +130,7 @@ async fn open_requests_are_found_without_reading_the_whole_journal() {
 
     let to = |name: &str| bench.folder.path().join(name);
     let inline = Action::SaveInline { profile, request: "inline".into(), to: to("inline"), span: None };
-    let is_saved = |entry: &Entry| matches!(entry.fact, Fact::Done(crate::activity::LocalEvent::Saved { .. }));
+    let is_saved = |entry: &Entry| matches!(entry.fact, Fact::Local(crate::activity::LocalEvent::Saved { .. }));
     let saved = |event: &Event| matches!(event, Event::Committed { entries, .. } if entries.iter().any(is_saved));
     let steps = bench.steps(bench.send(inline, saved)).await;
     assert!(steps < FEW, "saving inline data took {steps} steps");

@@ -50,7 +50,7 @@ impl Supervisor {
                 {
                     Ok(enquiry) => {
                         let key = ActivityKey::Command(command.clone());
-                        let entry = Entry::ours((context.clock)(), key, Fact::Enquired(enquiry));
+                        let entry = Entry::local((context.clock)(), key, Fact::StatusChecked(enquiry));
                         if journal_writer.record(entry).await.is_err() {
                             tracing::debug!("the profile is being closed");
                             return;
@@ -126,7 +126,7 @@ impl Supervisor {
     pub(crate) fn label(&mut self, profile: ProfileId, keys: Vec<ActivityKey>, label: &str) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
         let at = (self.context.clock)();
-        let entry = |key| Entry::ours(at, key, Fact::Done(LocalEvent::Labelled { label: label.to_owned() }));
+        let entry = |key| Entry::local(at, key, Fact::Local(LocalEvent::Labelled { label: label.to_owned() }));
         profile_state.record(keys.into_iter().map(entry).collect());
     }
 
@@ -143,9 +143,9 @@ impl Supervisor {
         let context = self.context.clone();
         self.read_for_window(profile, Unshown::EarlierMessages, async move {
             let mut read = Vec::with_capacity(rows.len());
-            for Incomplete { key, stretches } in rows {
+            for Incomplete { key, ranges } in rows {
                 let mut entries = Vec::new();
-                for stretch in stretches {
+                for stretch in ranges {
                     let known = Some((*stretch.start(), *stretch.end()));
                     entries.extend(context.journal_store.history(profile, &key, known).await?.entries);
                 }
@@ -190,7 +190,7 @@ impl Supervisor {
             (self.context.clone(), profile_state.link_store.clone(), profile_state.context.spawner.clone());
         let name = to.file_name().unwrap_or(to.as_os_str()).display().to_string();
         let task = async move {
-            let span = span.unwrap_or((Seq(0), Seq::FIRST_UNKEPT));
+            let span = span.unwrap_or((Seq(0), Seq::FIRST_UNPERSISTED));
             let bytes = reveal(&context.journal_store, &link_store, profile, key, span)
                 .await
                 .map(|messages| messages.iter().find_map(|(_, original)| original.bytes()));

@@ -77,7 +77,7 @@ impl Supervisor {
         }
         let had_sandbox = self.sandbox.is_some();
         let closing = async {
-            if had_sandbox && let Err(error) = context.journal_store.forget_profile(sandbox::profile_id()).await {
+            if had_sandbox && let Err(error) = context.journal_store.delete_profile(sandbox::profile_id()).await {
                 tracing::warn!(%error, "the sandbox's activity is still in the journal");
             }
             context.journal_store.close().await;

@@ -81,7 +81,7 @@ async fn quitting_ends_within_a_second_whoever_is_silent_and_pending_work_is_rec
         let signs_out = matches!(what, UnderWay::SigningOut | UnderWay::EverythingBefore);
         let removes = matches!(what, UnderWay::Removal | UnderWay::EverythingBefore);
         let is_left = |fits: &dyn Fn(&PendingWork) -> bool| left.iter().any(fits);
-        assert_eq!(is_left(&|work| *work == PendingWork::ForgetToken(profile)), signs_out, "{what:?}: {left:?}");
+        assert_eq!(is_left(&|work| *work == PendingWork::DeleteToken(profile)), signs_out, "{what:?}: {left:?}");
         assert_eq!(is_left(&|work| matches!(work, PendingWork::RevokeToken { .. })), signs_out, "{what:?}: {left:?}");
         assert_eq!(is_left(&|work| *work == PendingWork::RemoveProfile(profile)), removes, "{what:?}: {left:?}");
         // The next run's gap begins there.
@@ -115,7 +115,7 @@ async fn a_sign_out_stays_recorded_although_the_keyring_stores_an_earlier_token_
     bench.actions.send(Action::SignOut { profile, revoke: false }).await.unwrap();
     let is_recorded = async |bench: &Bench| {
         let works = bench.journal.journal.pending_work().await.unwrap();
-        works.iter().any(|(_, work)| *work == PendingWork::ForgetToken(profile))
+        works.iter().any(|(_, work)| *work == PendingWork::DeleteToken(profile))
     };
     while !is_recorded(&bench).await {
         tokio::task::yield_now().await;

@@ -54,10 +54,10 @@ impl ReadOnlyJournal {
                     let sealer = Sealer::find(connection, JournalId::from_random_bytes(journal), key)?;
                     (i64::MAX, sealer.map(|sealer| sealer.number))
                 }
-                LinkOpener::NextRun(_) | LinkOpener::NotKnown => (i64::MAX, None),
+                LinkOpener::NextRun(_) | LinkOpener::Unknown => (i64::MAX, None),
             };
             let mut kept = BTreeSet::new();
-            let is_any = matches!(opener, LinkOpener::NotKnown) && has_secrets;
+            let is_any = matches!(opener, LinkOpener::Unknown) && has_secrets;
             if seal.is_some() || is_any {
                 let sql = "SELECT DISTINCT uuid, request FROM secret JOIN profile ON number = secret.profile
                            WHERE ?1 IS NULL OR secret.seal = ?1";
@@ -68,7 +68,7 @@ impl ReadOnlyJournal {
                     kept.insert((profile, RequestId::new(id_text(found.get_ref(1)?))));
                 }
             }
-            Ok(EarlierLinks { live_from: Seq(u64::try_from(live_from).unwrap_or(0)), kept })
+            Ok(EarlierLinks { live_from: Seq(u64::try_from(live_from).unwrap_or(0)), stored: kept })
         })
     }
 }

@@ -15,7 +15,7 @@ use crate::settings::ProfileId;
 use super::{ReadOnlyJournal, entries_where, of_profile};
 
 /// The lowest `kind` of a local entry: local events from 40 on, then gaps.
-const OURS: i64 = 40;
+const FIRST_LOCAL_KIND: i64 = 40;
 
 impl ReadOnlyJournal {
     /// The profiles that have, or had, entries.
@@ -131,8 +131,8 @@ impl ReadOnlyJournal {
     /// # Errors
     ///
     /// If the journal can't be read.
-    pub fn ours(&self, each: impl FnMut(ProfileId, Entry)) -> Result<(), JournalError> {
-        self.ours_before(Seq(u64::MAX), each)
+    pub fn local_entries(&self, each: impl FnMut(ProfileId, Entry)) -> Result<(), JournalError> {
+        self.local_entries_before(Seq(u64::MAX), each)
     }
 
     /// Same for those before a number.
@@ -140,10 +140,14 @@ impl ReadOnlyJournal {
     /// # Errors
     ///
     /// If the journal can't be read.
-    pub fn ours_before(&self, before: Seq, mut each: impl FnMut(ProfileId, Entry)) -> Result<(), JournalError> {
+    pub fn local_entries_before(
+        &self,
+        before: Seq,
+        mut each: impl FnMut(ProfileId, Entry),
+    ) -> Result<(), JournalError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(&entries_where("kind >= ?1 AND seq < ?2 ORDER BY seq"))?;
-            for found in statement.query_map((OURS, to_sql(before)), of_profile)? {
+            for found in statement.query_map((FIRST_LOCAL_KIND, to_sql(before)), of_profile)? {
                 let (profile, entry) = found?;
                 each(profile, entry);
             }

@@ -27,7 +27,7 @@ use crate::settings::ProfileId;
 use super::history::{self, HistoryQuery};
 
 /// Maximum number of entries of one activity read in a search.
-const MOST_OF_ONE: usize = 4_096;
+const MAX_PER_ACTIVITY: usize = 4_096;
 
 /// SQLite steps between two checks for cancellation: well below a millisecond.
 const STEPS: i32 = 1_000;
@@ -40,7 +40,7 @@ pub struct ReadOnlyJournal {
     file: Option<FileId>,
     pub(crate) connection: Connection,
     /// Number of entries that [`Self::by_activity`] has passed on so far.
-    given: Arc<AtomicU64>,
+    passed_on: Arc<AtomicU64>,
 }
 
 impl ReadOnlyJournal {
@@ -56,7 +56,7 @@ impl ReadOnlyJournal {
         }
         let file = FileId::at(&path);
         let connection = schema::open_for_reading(&path)?;
-        let archive = Self { path, file, connection, given: Arc::default() };
+        let archive = Self { path, file, connection, passed_on: Arc::default() };
         // The writing process may have created the file but not its tables yet.
         let made = archive
             .connection
@@ -66,14 +66,14 @@ impl ReadOnlyJournal {
         Ok(made.map(|()| archive))
     }
 
-    /// Counts the entries that [`Self::by_activity`] passes on in `given`, and stops any read with an error as soon as `cancelled`
+    /// Counts the entries that [`Self::by_activity`] passes on in `passed_on`, and stops any read with an error as soon as `cancelled`
     /// is true.
     ///
     /// # Errors
     ///
     /// If SQLite rejects the hook.
     pub fn observe(&mut self, given: Arc<AtomicU64>, cancelled: Arc<AtomicBool>) -> Result<(), JournalError> {
-        self.given = given;
+        self.passed_on = given;
         let hook = move || cancelled.load(Ordering::Relaxed);
         self.connection.progress_handler(STEPS, Some(hook)).map_err(|source| self.failed(source))
     }
@@ -98,7 +98,7 @@ impl ReadOnlyJournal {
     ///
     /// If the journal can't be read.
     pub fn clock(&self) -> Result<Option<KeptClock>, JournalError> {
-        clock::kept(&self.connection).map_err(|source| self.failed(source))
+        clock::load(&self.connection).map_err(|source| self.failed(source))
     }
 
     /// The time of its newest entry; `None` if there is none.
@@ -142,7 +142,7 @@ impl ReadOnlyJournal {
     /// # Errors
     ///
     /// If the journal can't be read.
-    pub fn since(&self, from: Seq, limit: usize) -> Result<Vec<(ProfileId, Entry)>, JournalError> {
+    pub fn entries_from(&self, from: Seq, limit: usize) -> Result<Vec<(ProfileId, Entry)>, JournalError> {
         self.read(|connection| {
             connection
                 .prepare_cached(&entries_where("seq >= ?1 ORDER BY seq LIMIT ?2"))?
@@ -195,7 +195,7 @@ impl ReadOnlyJournal {
             let seq: i64 = place.get(0).map_err(failed)?;
             let (profile, entry) = lookup.query_row([seq], of_profile).map_err(failed)?;
             each(profile, entry)?;
-            self.given.fetch_add(1, Ordering::Relaxed);
+            self.passed_on.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -230,9 +230,9 @@ impl ReadOnlyJournal {
                 }
                 current = first;
                 let (_, entry) = lookup.query_row([seq], of_profile)?;
-                if entries.len() >= MOST_OF_ONE {
+                if entries.len() >= MAX_PER_ACTIVITY {
                     // Keep the first one, because it has the start time.
-                    entries.drain(1..MOST_OF_ONE / 2);
+                    entries.drain(1..MAX_PER_ACTIVITY / 2);
                 }
                 entries.push(entry);
             }
@@ -355,10 +355,10 @@ mod tests {
     use crate::journal::handle::Journal;
 
     fn labelled(id: &str, label: &str) -> Entry {
-        Entry::ours(
+        Entry::local(
             Timestamp(1),
             ActivityKey::Command(id.into()),
-            Fact::Done(LocalEvent::Labelled { label: label.to_owned() }),
+            Fact::Local(LocalEvent::Labelled { label: label.to_owned() }),
         )
     }
 
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_journal_is_read_while_another_holds_it_and_says_when_it_grew() {
+    async fn a_locked_journal_can_be_read_and_its_version_changes_with_it() {
         let folder = tempfile::tempdir().unwrap();
         assert!(ReadOnlyJournal::open(folder.path()).unwrap().is_none(), "a journal out of nothing");
         let journal = Journal::open(folder.path()).unwrap().journal;
@@ -380,11 +380,11 @@ mod tests {
         journal.append(one, vec![labelled("a", "2")]).await.unwrap();
         assert_ne!(archive.version().unwrap(), before, "it grew unnoticed");
         assert_eq!(archive.newest().unwrap(), Seq(4));
-        let all = archive.since(Seq(2), 10).unwrap();
+        let all = archive.entries_from(Seq(2), 10).unwrap();
         assert_eq!(ids(&all), ["b", "a", "a"]);
         assert_eq!(all.iter().map(|(profile, _)| *profile).collect::<Vec<_>>(), [one, two, one]);
         let mut ours = 0;
-        archive.ours(|_, _| ours += 1).unwrap();
+        archive.local_entries(|_, _| ours += 1).unwrap();
         assert_eq!(ours, 4);
     }
 
@@ -415,7 +415,7 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn a_journal_that_was_replaced_is_known_to_be_stale() {
+    async fn a_replaced_journal_is_stale() {
         let folder = tempfile::tempdir().unwrap();
         Journal::open(folder.path()).unwrap().journal.close().await;
         let archive = ReadOnlyJournal::open(folder.path()).unwrap().unwrap();
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_out_in_order() {
+    fn lines_are_returned_in_order() {
         let sorter = ExternalSort::new().unwrap();
         for number in [3, 1, 2] {
             sorter.push(Seq(number), &format!("line {number}")).unwrap();

@@ -40,7 +40,7 @@ pub(crate) fn settle_expired(
                 let hash = index.hash(profile, &row::key(found.get(2)?, found.get_ref(3)?));
                 let first = found.get(0)?;
                 let openness = if openness.is_ended_gap() { Openness::SETTLED } else { Openness::EXPIRED };
-                if openness.is_forgettable() {
+                if openness.can_be_dropped() {
                     settled.push(first);
                     changes.push((hash, None));
                 } else {

@@ -26,7 +26,7 @@ use crate::journal::file::row::{self, COLUMNS, StoredId};
 use crate::protocol::{DataBody, Message};
 
 /// Number of entries that one build step reads: some milliseconds.
-const ENTRIES_A_STEP: i64 = 4_000;
+const ENTRIES_PER_STEP: i64 = 4_000;
 
 /// Number of oldest entries that a row lists, besides the newest. Entries between them can be found by their range.
 const FIRST_LISTED: usize = 16;
@@ -114,7 +114,7 @@ impl OpenIndex {
     }
 
     /// Applies committed changes: rows of these activities were deleted, or have another state.
-    pub(crate) fn note(&self, changes: impl Iterator<Item = (u64, Option<(i64, Openness)>)>) {
+    pub(crate) fn apply_rows(&self, changes: impl Iterator<Item = (u64, Option<(i64, Openness)>)>) {
         let row = |(first, openness)| OpenRow { first, openness };
         self.apply(IndexChanges(changes.map(|(hash, changed)| (hash, changed.map(row))).collect()));
     }
@@ -168,7 +168,7 @@ struct RowChange<'entries> {
     openness: Openness,
     at: Timestamp,
     /// Whether an entry of this transaction brought fetchable data.
-    brings: bool,
+    brings_data: bool,
     /// When that data expires, if its message said so.
     expires: Option<Timestamp>,
     entries: Vec<i64>,
@@ -176,17 +176,17 @@ struct RowChange<'entries> {
 
 impl<'entries> TableChanges<'entries> {
     /// Notes entries of a profile that are inserted under the numbers from `first` on.
-    pub(crate) fn note(&mut self, profile: i64, entries: &'entries [Entry], first: i64) {
+    pub(crate) fn add_entries(&mut self, profile: i64, entries: &'entries [Entry], first: i64) {
         let index = self.index.clone();
         let state = index.read();
         if state.complete {
             for (entry, seq) in entries.iter().zip(first..) {
-                self.note_entry(&state, profile, seq, entry, || Cow::Borrowed(&entry.key));
+                self.add_entry(&state, profile, seq, entry, || Cow::Borrowed(&entry.key));
             }
         }
     }
 
-    fn note_entry(
+    fn add_entry(
         &mut self,
         state: &State,
         profile: i64,
@@ -194,7 +194,7 @@ impl<'entries> TableChanges<'entries> {
         entry: &Entry,
         key: impl FnOnce() -> Cow<'entries, ActivityKey>,
     ) {
-        let opens = !Openness::SETTLED.after(&entry.key, &entry.fact).is_forgettable();
+        let opens = !Openness::SETTLED.after(&entry.key, &entry.fact).can_be_dropped();
         if !opens && self.by_hash.is_empty() && state.open.is_empty() {
             return;
         }
@@ -212,7 +212,7 @@ impl<'entries> TableChanges<'entries> {
                     before: known.map(|known| known.first),
                     openness: known.map_or(Openness::SETTLED, |known| known.openness),
                     at: entry.at,
-                    brings: false,
+                    brings_data: false,
                     expires: None,
                     entries: Vec::new(),
                 })
@@ -221,7 +221,7 @@ impl<'entries> TableChanges<'entries> {
         change.openness = change.openness.after(&entry.key, &entry.fact);
         change.at = entry.at;
         if brings_data(&entry.fact) {
-            (change.brings, change.expires) = (true, expiry_of(entry));
+            (change.brings_data, change.expires) = (true, expiry_of(entry));
         }
         change.entries.push(seq);
     }
@@ -231,7 +231,7 @@ impl<'entries> TableChanges<'entries> {
         let mut changes: Vec<_> = self
             .by_hash
             .into_iter()
-            .filter(|(_, change)| change.before.is_some() || !change.openness.is_forgettable())
+            .filter(|(_, change)| change.before.is_some() || !change.openness.can_be_dropped())
             .collect();
         // In number order, so that new rows are added at the end.
         changes.sort_unstable_by_key(|(_, change)| change.entries.first().copied());
@@ -242,7 +242,7 @@ impl<'entries> TableChanges<'entries> {
         let (mut new_rows, mut settled) = (Vec::new(), Vec::new());
         for (hash, change) in changes {
             let row = match change.before {
-                Some(first) if change.openness.is_forgettable() => {
+                Some(first) if change.openness.can_be_dropped() => {
                     settled.push(first);
                     None
                 }
@@ -266,7 +266,7 @@ impl<'entries> TableChanges<'entries> {
 }
 
 /// Number of rows that one statement inserts or deletes if there are enough: running a statement costs as much as a row.
-const ROWS_A_STATEMENT: usize = 16;
+const ROWS_PER_STATEMENT: usize = 16;
 
 /// Inserts a row for each newly open activity, in the order of their first entries.
 fn insert(transaction: &Transaction<'_>, new_rows: &[RowChange<'_>]) -> rusqlite::Result<()> {
@@ -275,9 +275,9 @@ fn insert(transaction: &Transaction<'_>, new_rows: &[RowChange<'_>]) -> rusqlite
         let columns = "first, profile, kind, id, state, at, expires, entries";
         format!("INSERT OR REPLACE INTO open_activity ({columns}) VALUES {}", vec![row; rows].join(", "))
     };
-    let (chunks, rest) = new_rows.as_chunks::<ROWS_A_STATEMENT>();
+    let (chunks, rest) = new_rows.as_chunks::<ROWS_PER_STATEMENT>();
     if !chunks.is_empty() {
-        let mut many = transaction.prepare_cached(&insertion(ROWS_A_STATEMENT))?;
+        let mut many = transaction.prepare_cached(&insertion(ROWS_PER_STATEMENT))?;
         for chunk in chunks {
             insert_with(&mut many, chunk)?;
         }
@@ -317,9 +317,9 @@ pub(crate) fn set_state(connection: &Connection, first: i64, openness: Openness)
 /// Deletes the rows with these first entries.
 pub(crate) fn delete(connection: &Connection, firsts: &[i64]) -> rusqlite::Result<()> {
     let deletion = |rows| format!("DELETE FROM open_activity WHERE first IN ({})", vec!["?"; rows].join(", "));
-    let (chunks, rest) = firsts.as_chunks::<ROWS_A_STATEMENT>();
+    let (chunks, rest) = firsts.as_chunks::<ROWS_PER_STATEMENT>();
     if !chunks.is_empty() {
-        let mut many = connection.prepare_cached(&deletion(ROWS_A_STATEMENT))?;
+        let mut many = connection.prepare_cached(&deletion(ROWS_PER_STATEMENT))?;
         for chunk in chunks {
             many.execute(params_from_iter(chunk))?;
         }
@@ -348,7 +348,7 @@ impl RowChange<'_> {
                 "UPDATE open_activity SET state = ?2, at = ?3, expires = iif(?4, ?5, expires), entries = ?6
                  WHERE first = ?1",
             )?
-            .execute((first, self.openness.bits(), self.at.0, self.brings, expires, listing(&entries)))?;
+            .execute((first, self.openness.bits(), self.at.0, self.brings_data, expires, listing(&entries)))?;
         Ok(())
     }
 }
@@ -356,10 +356,10 @@ impl RowChange<'_> {
 /// Whether an entry brings fetchable data with its own expiry.
 fn brings_data(fact: &Fact) -> bool {
     match fact {
-        Fact::Heard(Message::Data(report)) => {
+        Fact::Received(Message::Data(report)) => {
             matches!(report.delivery, DataBody::Link(_) | DataBody::StreamToken(_))
         }
-        Fact::Heard(Message::StreamReady(report)) => report.life.is_some(),
+        Fact::Received(Message::StreamReady(report)) => report.expiry.is_some(),
         _ => false,
     }
 }
@@ -465,15 +465,15 @@ pub(crate) fn build_step(connection: &mut Connection, index: &OpenIndex) -> rusq
         let state = index.read();
         let sql = format!("SELECT {COLUMNS}, profile FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2");
         let mut select = transaction.prepare_cached(&sql)?;
-        let mut rows = select.query((from, ENTRIES_A_STEP))?;
+        let mut rows = select.query((from, ENTRIES_PER_STEP))?;
         while let Some(found) = rows.next()? {
             let entry = row::read(found)?;
             last = found.get(0)?;
             count += 1;
-            changes.note_entry(&state, found.get("profile")?, last, &entry, || Cow::Owned(entry.key.clone()));
+            changes.add_entry(&state, found.get("profile")?, last, &entry, || Cow::Owned(entry.key.clone()));
         }
     }
-    let complete = count < ENTRIES_A_STEP;
+    let complete = count < ENTRIES_PER_STEP;
     let flushed = changes.flush(&transaction)?;
     if complete {
         transaction.execute("DELETE FROM meta WHERE name = 'open_to'", ())?;

@@ -111,13 +111,13 @@ impl Writer {
         };
         let (database, recovered) = match writer.database() {
             Err(JournalError::Damaged { .. }) => {
-                let recovery = repair::mend(path)?;
+                let recovery = repair::repair(path)?;
                 (writer.database()?, Some(recovery))
             }
             other => (other?, None),
         };
         let next = Seq(u64::try_from(writer.next).unwrap_or(1));
-        let clock = clock::kept(&database.connection).map_err(|source| JournalError::of(path, source))?;
+        let clock = clock::load(&database.connection).map_err(|source| JournalError::of(path, source))?;
         if let Err(error) = earlier_links::begin_run(&database.connection, writer.next) {
             // A full disk must not prevent the window from opening.
             tracing::warn!(%error, "it could not be noted where this run begins");
@@ -160,7 +160,7 @@ impl Writer {
             self.build_a_little();
         }
         if let Some(database) = self.database {
-            database.shut();
+            database.close();
         }
         drop(closing);
     }
@@ -199,7 +199,7 @@ impl Writer {
     /// Clears a profile's history.
     pub(crate) fn forget_profile(&mut self, profile: ProfileId) -> Result<(), JournalError> {
         let next = self.next;
-        self.with(|database| database.forget_profile(profile, next))
+        self.with(|database| database.delete_profile(profile, next))
     }
 
     /// Runs a step of deleting cleared history from the disk.
@@ -240,7 +240,7 @@ impl Writer {
                     append.answer(Ok(first));
                 }
             }
-            Err(error @ (JournalError::Vanished { .. } | JournalError::Mended(_))) => {
+            Err(error @ (JournalError::Replaced { .. } | JournalError::Repaired(_))) => {
                 // There is another journal now. One caller reports that; the others need not fail.
                 let mut appends = appends.into_iter();
                 if let Some(first) = appends.next() {
@@ -293,11 +293,11 @@ impl Writer {
             None => self.open_again()?,
         };
         let outcome = act(&mut database).map_err(|source| JournalError::of(&self.path, source));
-        match (outcome, database.standing()) {
-            (_, FileState::Gone) => {
+        match (outcome, database.file_state()) {
+            (_, FileState::Missing) => {
                 database.abandon();
                 self.database = Some(self.open_again()?);
-                Err(JournalError::Vanished { path: self.path.clone() })
+                Err(JournalError::Replaced { path: self.path.clone() })
             }
             (Err(JournalError::Damaged { .. }), _) => {
                 database.abandon();
@@ -324,12 +324,12 @@ impl Writer {
         if let Some(database) = self.database.take() {
             database.abandon();
         }
-        let mended = repair::mend(&self.path).and_then(|recovery| {
+        let mended = repair::repair(&self.path).and_then(|recovery| {
             self.database = Some(self.database()?);
             Ok(recovery)
         });
         match mended {
-            Ok(recovery) => JournalError::Mended(recovery),
+            Ok(recovery) => JournalError::Repaired(recovery),
             Err(error) => error,
         }
     }
@@ -345,7 +345,7 @@ impl Writer {
         match self.database() {
             Ok(database) if anew => {
                 self.database = Some(database);
-                Err(JournalError::Vanished { path: self.path.clone() })
+                Err(JournalError::Replaced { path: self.path.clone() })
             }
             Err(JournalError::Damaged { .. }) => Err(self.mend()),
             other => other,
@@ -367,7 +367,7 @@ impl Writer {
             self.sealing.send_replace(sealing);
         }
         self.next = self.next.max(database.last()?.saturating_add(1));
-        self.generation.advance();
+        self.generation.increment();
         Ok(database)
     }
 

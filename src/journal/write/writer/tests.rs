@@ -80,5 +80,5 @@ fn a_loss_that_concerns_all_is_told_once_and_the_others_go_on() {
         .unzip();
     writer.append(appends);
     let outcomes: Vec<_> = answers.into_iter().map(|mut answer| answer.try_recv().unwrap()).collect();
-    let [Err(JournalError::Vanished { .. }), Ok(Seq(11)), Ok(Seq(12))] = &outcomes[..] else { panic!("{outcomes:?}") };
+    let [Err(JournalError::Replaced { .. }), Ok(Seq(11)), Ok(Seq(12))] = &outcomes[..] else { panic!("{outcomes:?}") };
 }

@@ -68,7 +68,7 @@ impl LineLayout {
 /// The line of a download that runs or waits.
 #[derive(Clone, Copy)]
 pub(crate) struct DownloadLine<'a> {
-    pub(crate) places: LineLayout,
+    pub(crate) layout: LineLayout,
     pub(crate) middle: f32,
     pub(crate) profile: ProfileId,
     pub(crate) request: &'a RequestId,
@@ -77,15 +77,15 @@ pub(crate) struct DownloadLine<'a> {
 
 impl DownloadLine<'_> {
     fn name(&self, ui: &Ui) {
-        let Self { places, middle, file, .. } = *self;
+        let Self { layout, middle, file, .. } = *self;
         let palette = Palette::of(ui.style());
-        let at = pos2(places.icon + 20.0, middle);
-        widgets::text(ui, at, file, TextRole::Small, palette.text, places.name_room());
+        let at = pos2(layout.icon + 20.0, middle);
+        widgets::text(ui, at, file, TextRole::Small, palette.text, layout.name_room());
     }
 
     /// Draws the button that cancels a download.
     fn cancel(&self, ui: &mut Ui, scene: &mut FrameContext) {
-        let place = Rect::from_center_size(pos2(self.places.cancel, self.middle), vec2(54.0, 24.0));
+        let place = Rect::from_center_size(pos2(self.layout.cancel, self.middle), vec2(54.0, 24.0));
         let press = Button::new("Cancel")
             .name(format!("Cancel download {}", self.file))
             .salt(Id::unique(("cancel", self.request)));
@@ -99,34 +99,34 @@ impl DownloadLine<'_> {
 
     /// Draws a running download.
     pub(crate) fn running(&self, ui: &mut Ui, progress: &DownloadProgress, scene: &mut FrameContext) {
-        let Self { places, middle, request, file, .. } = *self;
+        let Self { layout, middle, request, file, .. } = *self;
         let palette = Palette::of(ui.style());
         if let DownloadStage::NoSpace { needed, free, folder } = &progress.stage {
-            return self.no_room(ui, *needed, *free, folder, scene);
+            return self.no_space(ui, *needed, *free, folder, scene);
         }
-        widgets::icon(ui, pos2(places.icon, middle), icons::DOWNLOADING, 16.0, palette.ready);
+        widgets::icon(ui, pos2(layout.icon, middle), icons::DOWNLOADING, 16.0, palette.ready);
         self.name(ui);
-        let bar = Rect::from_min_max(pos2(places.bar.0, middle - 3.0), pos2(places.bar.1, middle + 3.0));
+        let bar = Rect::from_min_max(pos2(layout.bar.0, middle - 3.0), pos2(layout.bar.1, middle + 3.0));
         let fraction = download_text::fraction(progress);
         widgets::progress(ui, bar, Id::unique(("download", request)), &format!("Downloading {file}"), fraction);
         if let Some(fraction) = fraction {
             let percent = format!("{} %", widgets::percent(fraction));
-            widgets::text_right(ui, pos2(places.percent, middle), &percent, TextRole::Small, palette.text);
+            widgets::text_right(ui, pos2(layout.percent, middle), &percent, TextRole::Small, palette.text);
         }
         let amount = download_text::amount(progress);
-        let text = widgets::text_right(ui, pos2(places.amount, middle), &amount, TextRole::Small, palette.secondary);
+        let text = widgets::text_right(ui, pos2(layout.amount, middle), &amount, TextRole::Small, palette.secondary);
         widgets::label(ui, text, &format!("amount {request}"), &format!("{amount} of {file}"));
-        self.pace(ui, progress);
+        self.rate(ui, progress);
         self.cancel(ui, scene);
     }
 
     /// Draws the speed and the remaining time, or why they are unknown.
-    fn pace(&self, ui: &Ui, progress: &DownloadProgress) {
-        let Self { places, middle, request, file, .. } = *self;
+    fn rate(&self, ui: &Ui, progress: &DownloadProgress) {
+        let Self { layout, middle, request, file, .. } = *self;
         let palette = Palette::of(ui.style());
         let (words, ink) = match &progress.stage {
             DownloadStage::Stalled { silent, limit } => {
-                let words = if places.left.is_some() {
+                let words = if layout.left.is_some() {
                     format!("silent for {}, of {}", coarse(*silent), coarse(*limit))
                 } else {
                     format!("silent {}", coarse(*silent))
@@ -137,23 +137,23 @@ impl DownloadLine<'_> {
             DownloadStage::Finishing => ("Finishing".to_owned(), palette.secondary),
             DownloadStage::Receiving | DownloadStage::NoSpace { .. } => {
                 let speed = rate(progress.rate);
-                widgets::text_right(ui, pos2(places.rate, middle), &speed, TextRole::Small, palette.secondary);
-                if let (Some(at), Some(left)) = (places.left, download_text::left(progress)) {
+                widgets::text_right(ui, pos2(layout.rate, middle), &speed, TextRole::Small, palette.secondary);
+                if let (Some(at), Some(left)) = (layout.left, download_text::left(progress)) {
                     let text = widgets::text_right(ui, pos2(at, middle), &left, TextRole::Small, palette.secondary);
                     widgets::label(ui, text, &format!("left {request}"), &format!("{left} of {file}"));
                 }
                 return;
             }
         };
-        let text = widgets::text_right(ui, pos2(places.time(), middle), &words, TextRole::Small, ink);
+        let text = widgets::text_right(ui, pos2(layout.time(), middle), &words, TextRole::Small, ink);
         widgets::label(ui, text, &format!("pace {request}"), &format!("{file}: {words}"));
     }
 
     /// Draws a download that waits for disk space: the question and its three buttons.
-    fn no_room(&self, ui: &mut Ui, needed: u64, free: u64, folder: &Path, scene: &mut FrameContext) {
-        let Self { places, middle, profile, file, .. } = *self;
+    fn no_space(&self, ui: &mut Ui, needed: u64, free: u64, folder: &Path, scene: &mut FrameContext) {
+        let Self { layout, middle, profile, file, .. } = *self;
         let palette = Palette::of(ui.style());
-        widgets::icon(ui, pos2(places.icon, middle), icons::GAP, 16.0, palette.gap);
+        widgets::icon(ui, pos2(layout.icon, middle), icons::GAP, 16.0, palette.gap);
         self.name(ui);
         let request = || self.request.clone();
         let answers = [
@@ -165,10 +165,10 @@ impl DownloadLine<'_> {
             ),
             ("Try again", Action::ResumeDownload { profile, request: request() }, "Try again"),
         ];
-        let mut right = places.right;
+        let mut right = layout.right;
         for (index, (words, action, spoken)) in answers.into_iter().enumerate() {
             let look = if index == 0 { ButtonStyle::Plain } else { ButtonStyle::Outlined };
-            let press = Button::new(words).name(format!("{spoken} {file}")).look(look).height(20.0);
+            let press = Button::new(words).name(format!("{spoken} {file}")).style(look).height(20.0);
             let press = press.salt(Id::unique((spoken, request())));
             right -= press.width(ui);
             if press.at(ui, pos2(right, middle)).clicked() {
@@ -179,7 +179,7 @@ impl DownloadLine<'_> {
             }
             right -= 8.0;
         }
-        let at = pos2(places.bar.0, middle);
+        let at = pos2(layout.bar.0, middle);
         let words = format!("No room: {} needed, {} free", bytes(needed), bytes(free));
         let text = widgets::text(ui, at, &words, TextRole::Small, palette.gap, right - at.x - 4.0);
         let sentence = format!(
@@ -194,18 +194,18 @@ impl DownloadLine<'_> {
 
     /// Draws a queued download. `place` is its position in the queue, from 1.
     pub(crate) fn waiting(&self, ui: &mut Ui, place: usize, waiting: &WaitingDownload, scene: &mut FrameContext) {
-        let Self { places, middle, file, .. } = *self;
+        let Self { layout, middle, file, .. } = *self;
         let palette = Palette::of(ui.style());
-        widgets::icon(ui, pos2(places.icon, middle), icons::WAITING, 16.0, palette.muted);
+        widgets::icon(ui, pos2(layout.icon, middle), icons::WAITING, 16.0, palette.muted);
         self.name(ui);
         let words = download_text::in_line(place);
-        let at = pos2(places.bar.0, middle);
-        let text = widgets::text(ui, at, &words, TextRole::Small, palette.secondary, places.bar.1 - at.x);
+        let at = pos2(layout.bar.0, middle);
+        let text = widgets::text(ui, at, &words, TextRole::Small, palette.secondary, layout.bar.1 - at.x);
         widgets::label(ui, text, &format!("turn {}", self.request), &format!("{file}: {words}"));
         if let Some(size) = waiting.size {
-            widgets::text_right(ui, pos2(places.amount, middle), &bytes(size), TextRole::Small, palette.secondary);
+            widgets::text_right(ui, pos2(layout.amount, middle), &bytes(size), TextRole::Small, palette.secondary);
         }
-        let time = pos2(places.time(), middle);
+        let time = pos2(layout.time(), middle);
         if waiting.too_late {
             let words = "will not finish in time";
             let text = widgets::text_right(ui, time, words, TextRole::Small, palette.gap);

@@ -16,11 +16,11 @@ use crate::ui::widgets::{self, Button, ButtonStyle, icons};
 use line::{DownloadLine, LineLayout};
 
 /// The maximum number of lines in the drawer. Further downloads are reached by scrolling the table to their rows.
-const MOST: usize = 4;
+const MAX_LINES: usize = 4;
 /// The number of ready links from which the drawer opens even if nothing is downloading.
-const SEVERAL: usize = 2;
+const OPEN_FROM: usize = 2;
 /// The maximum number of ready links that are counted; beyond it the drawer says `or more`.
-const COUNTED: usize = 1_000;
+const MAX_COUNTED: usize = 1_000;
 
 /// The number of a tab's running and queued downloads.
 fn all(profile_tab: &ProfileTab) -> usize {
@@ -29,20 +29,20 @@ fn all(profile_tab: &ProfileTab) -> usize {
 
 /// The number of lines in the drawer.
 fn lines(profile_tab: &ProfileTab, narrow: bool) -> usize {
-    let all = all(profile_tab).min(MOST);
+    let all = all(profile_tab).min(MAX_LINES);
     if narrow && !profile_tab.downloads_open { all.min(1) } else { all }
 }
 
-/// The number of ready items that are not saved yet, up to [`COUNTED`].
+/// The number of ready items that are not saved yet, up to [`MAX_COUNTED`].
 fn ready(profile_tab: &ProfileTab) -> usize {
-    profile_tab.ready().take(COUNTED).count()
+    profile_tab.ready().take(MAX_COUNTED).count()
 }
 
 /// The drawer's height; 0 if it is closed.
 pub(crate) fn height(profile_tab: &ProfileTab, narrow: bool) -> f32 {
     let lines = match lines(profile_tab, narrow) {
         // Only links make the drawer open: data that came within a message does not expire.
-        0 if profile_tab.links().nth(SEVERAL - 1).is_none() => return 0.0,
+        0 if profile_tab.links().nth(OPEN_FROM - 1).is_none() => return 0.0,
         // The second line has the button for the rest.
         1 if !narrow && profile_tab.ready().next().is_some() => 2,
         lines => lines.max(1),
@@ -78,18 +78,18 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameC
     } else if profile_tab.ready().next().is_some() {
         download_all(ui, pos2(rect.left() + theme::EDGE, first + theme::DOWNLOAD), scene);
     }
-    let places = LineLayout::new(rect, scene.narrow);
+    let layout = LineLayout::new(rect, scene.narrow);
     let mut middle = first;
     for (request, progress) in profile_tab.status.downloads.iter().take(shown) {
         let name = profile_tab.name_of_running(request, progress);
-        let line = DownloadLine { places, middle, profile: profile_tab.profile.id, request, file: &name };
+        let line = DownloadLine { layout, middle, profile: profile_tab.profile.id, request, file: &name };
         line.running(ui, progress, scene);
         middle += theme::DOWNLOAD;
     }
     let left = shown.saturating_sub(profile_tab.status.downloads.len());
     for (place, waiting) in profile_tab.waiting.iter().take(left) {
         let (profile, request, name) = (waiting.profile, &waiting.request, profile_tab.name_of(waiting));
-        DownloadLine { places, middle, profile, request, file: &name }.waiting(ui, *place, waiting, scene);
+        DownloadLine { layout, middle, profile, request, file: &name }.waiting(ui, *place, waiting, scene);
         middle += theme::DOWNLOAD;
     }
 }
@@ -98,7 +98,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &mut ProfileTab, scene: &mut FrameC
 fn only_ready(ui: &mut Ui, rect: Rect, middle: f32, profile_tab: &ProfileTab, scene: &mut FrameContext) {
     let palette = Palette::of(ui.style());
     let ready = ready(profile_tab);
-    let count = if ready == COUNTED { format!("{COUNTED} or more ready") } else { format!("{ready} ready") };
+    let count = if ready == MAX_COUNTED { format!("{MAX_COUNTED} or more ready") } else { format!("{ready} ready") };
     let first = profile_tab.ready().next().and_then(|row| profile_tab.activity(row)?.link_expires());
     let words = match first {
         Some(end) => format!("{count} · the first link expires in {}", countdown(scene.counts_down_to(end))),
@@ -116,7 +116,7 @@ fn only_ready(ui: &mut Ui, rect: Rect, middle: f32, profile_tab: &ProfileTab, sc
 const DOWNLOAD_ALL: &str = "Download all ready…";
 
 fn download_all(ui: &mut Ui, at: egui::Pos2, scene: &mut FrameContext) {
-    if Button::new(DOWNLOAD_ALL).look(ButtonStyle::Outlined).height(20.0).at(ui, at).clicked() {
+    if Button::new(DOWNLOAD_ALL).style(ButtonStyle::Outlined).height(20.0).at(ui, at).clicked() {
         scene.request(UiRequest::Run(Command::DownloadAll));
     }
 }

@@ -2,15 +2,15 @@
 //! words. Pure.
 
 /// The score of a letter directly after the previous match.
-const TOGETHER: i32 = 11;
+const ADJACENT: i32 = 11;
 /// The score of a letter at the beginning of a word.
-const BEGINNING: i32 = 10;
+const WORD_START: i32 = 10;
 /// The score of any other letter.
 const ANYWHERE: i32 = 1;
 /// The additional score of the text's first letter.
-const FIRST: i32 = 6;
+const TEXT_START: i32 = 6;
 /// The maximum number of characters of a text that are searched.
-const LONGEST: usize = 200;
+const MAX_LENGTH: usize = 200;
 
 /// A text that matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,9 +22,9 @@ pub(crate) struct Match {
 }
 
 /// Matches what was typed with a text, ignoring case; `None` if a letter is missing. Typed spaces are ignored.
-pub(crate) fn fit(typed: &str, text: &str) -> Option<Match> {
+pub(crate) fn match_text(typed: &str, text: &str) -> Option<Match> {
     let typed: Vec<char> = typed.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
-    let text: Vec<char> = text.chars().take(LONGEST).map(lower).collect();
+    let text: Vec<char> = text.chars().take(MAX_LENGTH).map(lower).collect();
     if typed.is_empty() {
         return Some(Match { score: 0, places: Vec::new() });
     }
@@ -52,13 +52,13 @@ fn from(typed: &[char], text: &[char], start: usize) -> Option<Match> {
         let beginning = || rest().find(|place| begins_word(text, *place) && has_in_order(after, text, place + 1));
         places.push(at_once.or_else(beginning).or_else(|| rest().next())?);
     }
-    let mut score = if start == 0 { FIRST } else { 0 };
+    let mut score = if start == 0 { TEXT_START } else { 0 };
     let mut last = None;
     for &place in &places {
         score += if last.is_some_and(|last| place == last + 1) {
-            TOGETHER
+            ADJACENT
         } else if begins_word(text, place) {
-            BEGINNING
+            WORD_START
         } else {
             ANYWHERE
         };
@@ -91,13 +91,13 @@ mod tests {
     use super::*;
 
     fn best<'a>(typed: &str, texts: &[&'a str]) -> Vec<&'a str> {
-        let mut found: Vec<_> = texts.iter().filter_map(|text| Some((fit(typed, text)?.score, *text))).collect();
+        let mut found: Vec<_> = texts.iter().filter_map(|text| Some((match_text(typed, text)?.score, *text))).collect();
         found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
         found.into_iter().map(|(_, text)| text).collect()
     }
 
     #[test]
-    fn beginnings_of_words_come_first_and_what_lacks_a_letter_not_at_all() {
+    fn word_starts_rank_first_and_texts_without_a_letter_do_not_match() {
         let texts = ["Show data ready", "Renew token", "Request data…", "Filter", "Retry now"];
         assert_eq!(best("ret", &texts), ["Retry now", "Renew token", "Request data…"]);
         assert_eq!(best("rt", &texts)[0], "Renew token");
@@ -106,17 +106,17 @@ mod tests {
     }
 
     #[test]
-    fn the_places_of_what_was_typed_are_told() {
-        assert_eq!(fit("rt", "Renew token").unwrap().places, [0, 6]);
-        assert_eq!(fit("KS", "Keyboard shortcuts").unwrap().places, [0, 9]);
-        assert_eq!(fit("no w", "Retry now").unwrap().places, [6, 7, 8]);
-        assert_eq!(fit("ü", "ÜBER").unwrap().places, [0]);
+    fn a_match_has_the_positions_of_the_typed_letters() {
+        assert_eq!(match_text("rt", "Renew token").unwrap().places, [0, 6]);
+        assert_eq!(match_text("KS", "Keyboard shortcuts").unwrap().places, [0, 9]);
+        assert_eq!(match_text("no w", "Retry now").unwrap().places, [6, 7, 8]);
+        assert_eq!(match_text("ü", "ÜBER").unwrap().places, [0]);
     }
 
     proptest::proptest! {
         #[test]
-        fn whatever_is_typed_its_places_are_in_order_and_hold_its_letters(typed in "\\PC{0,8}", text in "\\PC{0,40}") {
-            if let Some(found) = fit(&typed, &text) {
+        fn the_positions_of_a_match_ascend_and_hold_the_typed_letters(typed in "\\PC{0,8}", text in "\\PC{0,40}") {
+            if let Some(found) = match_text(&typed, &text) {
                 let letters: Vec<char> = text.chars().collect();
                 proptest::prop_assert!(found.places.windows(2).all(|pair| pair[0] < pair[1]));
                 proptest::prop_assert!(found.places.iter().all(|place| *place < letters.len()));

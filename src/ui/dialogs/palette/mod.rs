@@ -14,9 +14,9 @@ use crate::ui::text::activity_label::label_of;
 use crate::ui::text::gap_text;
 
 /// The number of newest rows that are searched: takes far less than a frame.
-const LOOKED_THROUGH: usize = 5_000;
+const MAX_SEARCHED: usize = 5_000;
 /// The maximum number of rows in the list.
-const OFFERED: usize = 5;
+const MAX_LISTED: usize = 5;
 
 /// What an entry does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) enum PaletteAction {
 /// One entry of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    pub(crate) deed: PaletteAction,
+    pub(crate) action: PaletteAction,
     pub(crate) words: String,
     /// The indices of the characters that match what was typed.
     pub(crate) places: Vec<usize>,
@@ -82,7 +82,7 @@ impl CommandPalette {
                     other => other.words(),
                 };
                 Some(Entry {
-                    deed: PaletteAction::Run(command),
+                    action: PaletteAction::Run(command),
                     words,
                     places: Vec::new(),
                     why_not: command.why_not(front),
@@ -92,7 +92,7 @@ impl CommandPalette {
             .collect();
         commands.extend(front.into_iter().flat_map(|profile_tab| reconcilable(profile_tab, scene)));
         self.of = commands.len();
-        commands.retain_mut(|entry| entry.fit(&self.typed));
+        commands.retain_mut(|entry| entry.match_typed(&self.typed));
         // Use scattered matches only if there is no better one.
         if commands.iter().any(Entry::is_close) {
             commands.retain(Entry::is_close);
@@ -112,7 +112,7 @@ impl CommandPalette {
     /// The request of the selected entry; `None` if it can't run.
     fn request(&self, profile_tab: Option<&ProfileTab>) -> Option<UiRequest> {
         let entry = self.entries.get(self.at).filter(|entry| entry.why_not.is_none())?;
-        Some(match entry.deed {
+        Some(match entry.action {
             PaletteAction::Run(command) => UiRequest::Run(command),
             PaletteAction::Reveal(row) => UiRequest::Reveal(row),
             PaletteAction::Reconcile(row) => UiRequest::Send(reconcile(profile_tab?, row)?),
@@ -132,8 +132,8 @@ impl CommandPalette {
 
 impl Entry {
     /// Matches the entry with what was typed. Returns `false` if it does not match.
-    fn fit(&mut self, typed: &str) -> bool {
-        let Some(found) = fuzzy::fit(typed, &self.words) else { return false };
+    fn match_typed(&mut self, typed: &str) -> bool {
+        let Some(found) = fuzzy::match_text(typed, &self.words) else { return false };
         self.score = found.score;
         self.places = found.places;
         true
@@ -148,7 +148,7 @@ fn reconcilable(profile_tab: &ProfileTab, scene: &FrameContext) -> Vec<Entry> {
         .filter_map(|row| Some((row, profile_tab.gap(row)?)))
         .filter(|(_, gap)| gap_text::can_reconcile(gap))
         .map(|(row, gap)| Entry {
-            deed: PaletteAction::Reconcile(row),
+            action: PaletteAction::Reconcile(row),
             words: gap_text::name(&gap, scene.now, &scene.zone).replacen("Gap", "Reconcile", 1),
             places: Vec::new(),
             why_not: (!profile_tab.is_live()).then_some("The profile is not connected."),
@@ -165,7 +165,7 @@ fn reconcile(profile_tab: &ProfileTab, row: RowId) -> Option<crate::engine::Acti
 
 /// The newest rows whose label or id matches what was typed, the best first.
 fn rows(profile_tab: &ProfileTab, typed: &str) -> Vec<Entry> {
-    let newest = (0..LOOKED_THROUGH).map_while(|index| profile_tab.newest(index));
+    let newest = (0..MAX_SEARCHED).map_while(|index| profile_tab.newest(index));
     let mut found: Vec<Entry> = newest
         .filter_map(|row| Some((row, profile_tab.activity(row)?)))
         .filter(|(_, activity)| activity.kind() != Kind::Gap)
@@ -174,14 +174,14 @@ fn rows(profile_tab: &ProfileTab, typed: &str) -> Vec<Entry> {
             let id = activity.id();
             let words = visible(if label.is_empty() { &id } else { &label }).into_owned();
             let mut entry =
-                Entry { deed: PaletteAction::Reveal(row), words, places: Vec::new(), why_not: None, score: 0 };
-            let by_label = entry.fit(typed);
+                Entry { action: PaletteAction::Reveal(row), words, places: Vec::new(), why_not: None, score: 0 };
+            let by_label = entry.match_typed(typed);
             // An id matches only by its beginning, not by scattered letters.
             (by_label && entry.is_close() || id.starts_with(typed.trim())).then_some(entry)
         })
         .collect();
     found.sort_by_key(|entry| std::cmp::Reverse(entry.score));
-    found.truncate(OFFERED);
+    found.truncate(MAX_LISTED);
     found
 }
 

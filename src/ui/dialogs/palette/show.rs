@@ -21,7 +21,7 @@ const ENTRY: f32 = 32.0;
 /// The height of a group's heading.
 const GROUP: f32 = 28.0;
 /// The maximum number of visible entries.
-const IN_SIGHT: f32 = 10.0;
+const MAX_VISIBLE: f32 = 10.0;
 
 /// Draws the dialog's content, and handles its keys.
 pub(crate) fn show(
@@ -106,7 +106,7 @@ fn list(ui: &mut Ui, palette: &mut CommandPalette, profile_tab: Option<&ProfileT
         widgets::label(ui, text, "nothing", words);
         return false;
     }
-    let room = (ui.ctx().content_rect().height() - 220.0).clamp(ENTRY * 3.0, ENTRY * IN_SIGHT);
+    let room = (ui.ctx().content_rect().height() - 220.0).clamp(ENTRY * 3.0, ENTRY * MAX_VISIBLE);
     let mut clicked = None;
     let reveal = std::mem::take(&mut palette.reveal);
     let size = palette.entries.len();
@@ -118,7 +118,7 @@ fn list(ui: &mut Ui, palette: &mut CommandPalette, profile_tab: Option<&ProfileT
         });
         let mut group = "";
         for (index, entry) in palette.entries.iter().enumerate() {
-            let of = if matches!(entry.deed, PaletteAction::Reveal(_)) { "Activities" } else { "Commands" };
+            let of = if matches!(entry.action, PaletteAction::Reveal(_)) { "Activities" } else { "Commands" };
             if of != group {
                 group = of;
                 let (_, rect) = ui.allocate_space(vec2(ui.available_width(), GROUP));
@@ -152,7 +152,7 @@ fn one(
 ) -> bool {
     let colours = Palette::of(ui.style());
     let response = ui.interact(rect, entry_id(place.0), Sense::CLICK);
-    let row = match entry.deed {
+    let row = match entry.action {
         PaletteAction::Reveal(row) => profile_tab.and_then(|profile_tab| profile_tab.activity(row)),
         PaletteAction::Run(_) | PaletteAction::Reconcile(_) => None,
     };
@@ -175,7 +175,7 @@ fn one(
         ui.painter().rect_filled(rect, theme::RADIUS, fill);
     }
     let middle = rect.center().y;
-    let icon = match (&entry.deed, &row) {
+    let icon = match (&entry.action, &row) {
         (PaletteAction::Run(command), _) => command.icon(),
         (PaletteAction::Reconcile(_), _) => icons::RETRY_PROBLEM,
         (PaletteAction::Reveal(_), Some(activity)) => icons::kind(activity.kind()),
@@ -208,7 +208,7 @@ fn one(
         if galley.elided {
             widgets::show_whole(ui, painted, || why.to_owned());
         }
-    } else if let PaletteAction::Run(command) = entry.deed
+    } else if let PaletteAction::Run(command) = entry.action
         && let Some(key) = command.key()
     {
         widgets::key_caps(ui, right, &ui.ctx().format_shortcut(&key));
@@ -220,7 +220,7 @@ fn one(
 fn with_typed(entry: &Entry, ink: Color32, colours: &Palette) -> LayoutJob {
     let mut job = LayoutJob::default();
     let mut run = (false, String::new());
-    let hidden = match entry.deed {
+    let hidden = match entry.action {
         PaletteAction::Run(Command::Profile(_)) => {
             entry.words.chars().count() - drawn_name(&entry.words).chars().count()
         }
@@ -256,7 +256,7 @@ fn foot(ui: &mut Ui, palette: &CommandPalette) {
     let middle = rect.center().y + 4.0;
     let words = "↑ ↓ to move    Enter to run";
     widgets::text(ui, pos2(rect.left() + 12.0, middle), words, TextRole::Caption, colours.muted, 300.0);
-    let commands = palette.entries.iter().filter(|entry| !matches!(entry.deed, PaletteAction::Reveal(_))).count();
+    let commands = palette.entries.iter().filter(|entry| !matches!(entry.action, PaletteAction::Reveal(_))).count();
     let count = format!("{commands} of {} commands", palette.of);
     let text = widgets::text_right(ui, pos2(rect.right() - 12.0, middle), &count, TextRole::Caption, colours.muted);
     let response = widgets::label(ui, text, "count", &count);

@@ -15,15 +15,15 @@ use crate::ui::widgets::{self, text_field};
 use super::RequestData;
 
 /// How many rows before the end of the loaded list the next page is requested.
-const AHEAD: usize = 20;
+const PREFETCH_ROWS: usize = 20;
 /// The maximum length of a cell's text. More is never visible, and long texts make frames slow.
-const LONGEST: usize = 120;
+const MAX_LENGTH: usize = 120;
 
 /// What a key in the list asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum ListRequest {
     /// Nothing outside the list.
-    Nothing,
+    None,
     /// Move back to the field above.
     Back,
     /// Request the selected data.
@@ -72,11 +72,11 @@ pub(crate) fn head(ui: &Ui, rect: Rect) {
 }
 
 /// Draws the list. Returns what its keys ask for.
-pub(crate) fn show(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, scene: &FrameContext) -> Asked {
+pub(crate) fn show(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, scene: &FrameContext) -> ListRequest {
     let response = ui.interact(rect, id(), Sense::focusable_noninteractive());
     response.widget_info(|| WidgetInfo::labeled(Role::ListBox, true, "Data tokens"));
     let focused = response.has_focus();
-    let mut asked = Asked::Nothing;
+    let mut asked = ListRequest::None;
     if focused {
         let keys = EventFilter { vertical_arrows: true, horizontal_arrows: true, ..EventFilter::default() };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(id(), keys));
@@ -117,7 +117,7 @@ fn rows(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, focused: bool, scene:
     });
     let offset = shown.state.clamped_offset().y;
     place.data_mut(|data| data.insert_temp(id(), offset));
-    dialog.at_end = shown.inner + AHEAD >= rows;
+    dialog.at_end = shown.inner + PREFETCH_ROWS >= rows;
     if let Some(row) = pressed {
         dialog.cursor = row;
         dialog.toggle(row);
@@ -133,7 +133,7 @@ fn offset(ui: &Ui, row: usize, height: f32) -> f32 {
     now.min(top).max(top + theme::ROW - height).max(0.0)
 }
 
-fn take_keys(ui: &Ui, dialog: &mut RequestData, rect: Rect) -> Asked {
+fn take_keys(ui: &Ui, dialog: &mut RequestData, rect: Rect) -> ListRequest {
     #[expect(clippy::cast_possible_truncation, reason = "a few rows")]
     let page = ((rect.height() / theme::ROW) as isize - 1).max(1);
     let end = isize::try_from(dialog.found.len()).unwrap_or(isize::MAX);
@@ -147,7 +147,7 @@ fn take_keys(ui: &Ui, dialog: &mut RequestData, rect: Rect) -> Asked {
     }
     for _ in 0..pressed(Key::ArrowUp) {
         if dialog.cursor == 0 {
-            return Asked::Back;
+            return ListRequest::Back;
         }
         dialog.step(-1);
     }
@@ -157,13 +157,13 @@ fn take_keys(ui: &Ui, dialog: &mut RequestData, rect: Rect) -> Asked {
     if ui.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::A)) {
         dialog.toggle_all();
     }
-    if pressed(Key::Enter) > 0 { Asked::Request } else { Asked::Nothing }
+    if pressed(Key::Enter) > 0 { ListRequest::Request } else { ListRequest::None }
 }
 
 /// The name of an item, or its token if it has no name.
 fn title(data: &StoredData) -> String {
     let name = if data.file_name.is_empty() { data.token.as_str() } else { &data.file_name };
-    visible(&cut(name, LONGEST)).into_owned()
+    visible(&cut(name, MAX_LENGTH)).into_owned()
 }
 
 /// Draws a row. Returns whether it was clicked.
@@ -172,9 +172,9 @@ fn one(ui: &Ui, rect: Rect, dialog: &RequestData, row: usize, at: bool, scene: &
     let Some((place, item)) = dialog.found.get(row).and_then(|&place| Some((place, dialog.all.get(place)?))) else {
         return false;
     };
-    let chosen = dialog.chosen.contains(&place);
+    let chosen = dialog.selected.contains(&place);
     let response = ui.interact(rect, row_id(row), Sense::CLICK);
-    let (name, context) = (title(&item.data), visible(&cut(&item.data.context, LONGEST)).into_owned());
+    let (name, context) = (title(&item.data), visible(&cut(&item.data.context, MAX_LENGTH)).into_owned());
     let size = item.data.size.map(bytes);
     let created = item.data.created.map(Timestamp::from);
     let when = created.map(|created| cell_time(created, scene.now, &scene.zone).main);

@@ -15,9 +15,9 @@ use crate::settings::ProfileId;
 use crate::ui::profile_tab::ProfileTab;
 
 /// The maximum number of data tokens in the list; the server's first ones are kept.
-const MOST: usize = 50_000;
+const MAX_LISTED: usize = 50_000;
 /// The maximum number requested at once: more than anybody selects on purpose, and each is one call.
-const MOST_CHOSEN: usize = 1_000;
+const MAX_SELECTED: usize = 1_000;
 
 /// The state of the dialog.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) struct RequestData {
     /// The items that match, as indices into `all`.
     found: Vec<usize>,
     /// The selected items, as indices into `all`.
-    chosen: BTreeSet<usize>,
+    selected: BTreeSet<usize>,
     /// The item at the keyboard's position, as an index into `found`.
     cursor: usize,
     /// Whether to scroll to the cursor.
@@ -45,7 +45,7 @@ pub(crate) struct RequestData {
     /// Whether the end of the loaded list was visible in the last frame.
     at_end: bool,
     /// Why the last attempt was refused.
-    wrong: Option<String>,
+    error: Option<String>,
     /// The folder where the data is saved as soon as it is ready; `None` to leave it `Ready`.
     folder: Option<PathBuf>,
 }
@@ -64,13 +64,13 @@ enum Stage {
     /// The next page has to be requested.
     Due(u32),
     /// A page was requested.
-    Asked(u32),
+    Requested(u32),
     /// There are more pages, from this one on.
     More(u32),
     /// This page could not be loaded, with the reason as a sentence.
     Failed(u32, String),
     /// Every item is loaded, or the maximum number of them.
-    Whole,
+    Complete,
 }
 
 impl RequestData {
@@ -82,14 +82,14 @@ impl RequestData {
             all: Vec::new(),
             known: HashSet::new(),
             found: Vec::new(),
-            chosen: BTreeSet::new(),
+            selected: BTreeSet::new(),
             cursor: 0,
             reveal: false,
             count: None,
             stage: Stage::Due(1),
             signed_in: true,
             at_end: false,
-            wrong: None,
+            error: None,
             folder: None,
         }
     }
@@ -105,37 +105,37 @@ impl RequestData {
     }
 
     /// Updates whether the profile is signed in: without a token nothing is requested or answered.
-    pub(crate) fn follow(&mut self, profile_tab: &ProfileTab) {
+    pub(crate) fn refresh(&mut self, profile_tab: &ProfileTab) {
         self.signed_in = !profile_tab.is_signed_out();
-        if let (false, Stage::Asked(page)) = (self.signed_in, &self.stage) {
+        if let (false, Stage::Requested(page)) = (self.signed_in, &self.stage) {
             self.stage = Stage::Due(*page);
         }
     }
 
     /// The next request to the engine, if one is due.
-    pub(crate) fn question(&mut self) -> Option<Action> {
+    pub(crate) fn next_request(&mut self) -> Option<Action> {
         let page = match self.stage {
             Stage::Due(page) => page,
             Stage::More(page) if self.at_end || !self.search.trim().is_empty() => page,
-            Stage::More(_) | Stage::Asked(_) | Stage::Failed(..) | Stage::Whole => return None,
+            Stage::More(_) | Stage::Requested(_) | Stage::Failed(..) | Stage::Complete => return None,
         };
         if !self.signed_in {
             return None;
         }
-        self.stage = Stage::Asked(page);
+        self.stage = Stage::Requested(page);
         Some(Action::ListDataTokens { profile: self.profile, page })
     }
 
     /// The engine was busy: request the page again.
-    pub(crate) fn not_asked(&mut self) {
-        if let Stage::Asked(page) = self.stage {
+    pub(crate) fn retry_later(&mut self) {
+        if let Stage::Requested(page) = self.stage {
             self.stage = Stage::Due(page);
         }
     }
 
     /// Adds a page. Ignores one that is no longer awaited.
     pub(crate) fn take(&mut self, page: u32, answer: Result<DataTokenPage, RestError>) {
-        if self.stage != Stage::Asked(page) {
+        if self.stage != Stage::Requested(page) {
             return;
         }
         match answer {
@@ -147,7 +147,7 @@ impl RequestData {
     fn add(&mut self, page: u32, DataTokenPage { items, count }: DataTokenPage) {
         let (before, came) = (self.all.len(), items.len());
         for data in items {
-            if self.all.len() < MOST && self.known.insert(data.token.clone()) {
+            if self.all.len() < MAX_LISTED && self.known.insert(data.token.clone()) {
                 let text = format!("{}\n{}\n{}", data.file_name, data.context, data.token.as_str()).to_lowercase();
                 self.all.push(Item { data, text });
             }
@@ -157,8 +157,8 @@ impl RequestData {
         let grew = self.all.len() > before;
         let full = came >= DATA_TOKENS_PER_PAGE as usize;
         let short_of_count = self.count.is_some_and(|count| (self.all.len() as u64) < count);
-        let more = grew && self.all.len() < MOST && if self.count.is_some() { short_of_count } else { full };
-        self.stage = if more { Stage::More(page.saturating_add(1)) } else { Stage::Whole };
+        let more = grew && self.all.len() < MAX_LISTED && if self.count.is_some() { short_of_count } else { full };
+        self.stage = if more { Stage::More(page.saturating_add(1)) } else { Stage::Complete };
         self.at_end = false;
         let new: Vec<usize> = (before..self.all.len()).filter(|&at| self.matches(at)).collect();
         self.found.extend(new);
@@ -184,7 +184,7 @@ impl RequestData {
         self.found = (0..).zip(&self.all).filter(|(_, item)| fits(item)).map(|(at, _)| at).collect();
         self.cursor = 0;
         self.reveal = true;
-        self.wrong = None;
+        self.error = None;
     }
 
     /// Moves the cursor.
@@ -197,21 +197,21 @@ impl RequestData {
     /// Selects a row, or deselects it.
     fn toggle(&mut self, row: usize) {
         let Some(&at) = self.found.get(row) else { return };
-        self.wrong = None;
-        if !self.chosen.remove(&at) {
-            self.chosen.insert(at);
+        self.error = None;
+        if !self.selected.remove(&at) {
+            self.selected.insert(at);
         }
     }
 
     /// Selects every match; deselects them if all are selected.
     fn toggle_all(&mut self) {
-        self.wrong = None;
-        if self.found.iter().all(|at| self.chosen.contains(at)) {
+        self.error = None;
+        if self.found.iter().all(|at| self.selected.contains(at)) {
             for at in &self.found {
-                self.chosen.remove(at);
+                self.selected.remove(at);
             }
         } else {
-            self.chosen.extend(self.found.iter().copied());
+            self.selected.extend(self.found.iter().copied());
         }
     }
 
@@ -220,9 +220,9 @@ impl RequestData {
     /// # Errors
     ///
     /// A sentence that says what to do, if there is nothing to request, or too much.
-    fn wanted(&self, at_row: bool) -> Result<Vec<StoredData>, String> {
-        let here = self.found.get(self.cursor).filter(|_| at_row && self.chosen.is_empty());
-        let places = self.chosen.iter().chain(here);
+    fn items_to_request(&self, at_row: bool) -> Result<Vec<StoredData>, String> {
+        let here = self.found.get(self.cursor).filter(|_| at_row && self.selected.is_empty());
+        let places = self.selected.iter().chain(here);
         let data: Vec<StoredData> = places.filter_map(|&at| Some(self.all.get(at)?.data.clone())).collect();
         self.why_not(data.len()).map_or(Ok(data), Err)
     }
@@ -232,18 +232,20 @@ impl RequestData {
         match count {
             _ if !self.signed_in => Some("Sign in first.".to_owned()),
             0 => Some("Choose what to request: a click, or Space on a row.".to_owned()),
-            count if count > MOST_CHOSEN => Some(format!("{count} are chosen. Request at most {MOST_CHOSEN} at once.")),
+            count if count > MAX_SELECTED => {
+                Some(format!("{count} are chosen. Request at most {MAX_SELECTED} at once."))
+            }
             _ => None,
         }
     }
 
     /// The numbers of loaded and selected items, in words.
-    fn standing(&self) -> String {
-        let (read, found, chosen) = (self.all.len(), self.found.len(), self.chosen.len());
+    fn summary(&self) -> String {
+        let (read, found, chosen) = (self.all.len(), self.found.len(), self.selected.len());
         let tokens = |count| counted(count, "data token");
         let of = match (&self.stage, self.count) {
-            (Stage::Whole, _) if read >= MOST => format!("the first {read} data tokens"),
-            (Stage::Whole, _) => tokens(read as u64),
+            (Stage::Complete, _) if read >= MAX_LISTED => format!("the first {read} data tokens"),
+            (Stage::Complete, _) => tokens(read as u64),
             (_, Some(count)) => format!("{}, {read} read", tokens(count)),
             (_, None) => format!("{} read", tokens(read as u64)),
         };
@@ -272,49 +274,49 @@ mod tests {
     }
 
     #[track_caller]
-    fn asks(dialog: &mut RequestData) -> Option<u32> {
-        dialog.question().map(|action| match action {
+    fn requested_page(dialog: &mut RequestData) -> Option<u32> {
+        dialog.next_request().map(|action| match action {
             Action::ListDataTokens { page, .. } => page,
             other => panic!("{other:?}"),
         })
     }
 
     #[test]
-    fn the_next_page_comes_when_the_end_is_in_sight_or_something_is_looked_for() {
+    fn the_next_page_is_requested_at_the_end_of_the_list_or_during_a_search() {
         let mut dialog = RequestData::new(ProfileId::random());
-        assert_eq!(asks(&mut dialog), Some(1));
-        assert_eq!(asks(&mut dialog), None, "two at a time");
+        assert_eq!(requested_page(&mut dialog), Some(1));
+        assert_eq!(requested_page(&mut dialog), None, "two at a time");
         dialog.take(1, Ok(page(0, 100, Some(250))));
-        assert_eq!(asks(&mut dialog), None, "nobody needs it yet");
+        assert_eq!(requested_page(&mut dialog), None, "nobody needs it yet");
         dialog.at_end = true;
-        assert_eq!(asks(&mut dialog), Some(2));
+        assert_eq!(requested_page(&mut dialog), Some(2));
         dialog.take(2, Ok(page(100, 100, Some(250))));
         dialog.search = "249.pdf".to_owned();
         dialog.find();
         assert!(dialog.found.is_empty(), "not read yet");
-        assert_eq!(asks(&mut dialog), Some(3));
+        assert_eq!(requested_page(&mut dialog), Some(3));
         dialog.take(3, Ok(page(200, 50, Some(250))));
         assert_eq!(dialog.found, [249]);
-        assert_eq!((asks(&mut dialog), dialog.stage), (None, Stage::Whole));
+        assert_eq!((requested_page(&mut dialog), dialog.stage), (None, Stage::Complete));
     }
 
     #[test]
-    fn a_server_that_knows_no_pages_is_asked_twice_and_not_for_ever() {
+    fn a_server_without_pages_is_asked_twice_and_not_again() {
         let mut dialog = RequestData::new(ProfileId::random());
         for number in 1..=2 {
             dialog.at_end = true;
-            assert_eq!(asks(&mut dialog), Some(number));
+            assert_eq!(requested_page(&mut dialog), Some(number));
             dialog.take(number, Ok(page(0, 100, None)));
         }
         dialog.at_end = true;
-        assert_eq!(asks(&mut dialog), None);
+        assert_eq!(requested_page(&mut dialog), None);
         assert_eq!(dialog.all.len(), 100, "listed twice");
     }
 
     #[test]
-    fn every_word_counts_in_any_case_in_name_context_or_token() {
+    fn every_word_is_searched_in_name_context_and_token_ignoring_case() {
         let mut dialog = RequestData::new(ProfileId::random());
-        assert!(asks(&mut dialog).is_some());
+        assert!(requested_page(&mut dialog).is_some());
         dialog.take(1, Ok(page(0, 20, None)));
         for (search, found) in [("", 20), ("INVOICES 7.PDF", 2), ("dtk-19", 1), ("dtk-1 7.", 1), ("absent", 0)] {
             dialog.search = search.to_owned();
@@ -324,29 +326,30 @@ mod tests {
     }
 
     #[test]
-    fn what_was_chosen_stays_chosen_while_something_else_is_looked_for() {
+    fn a_selection_stays_while_the_search_changes() {
         let mut dialog = RequestData::new(ProfileId::random());
-        assert!(asks(&mut dialog).is_some());
+        assert!(requested_page(&mut dialog).is_some());
         dialog.take(1, Ok(page(0, 20, None)));
         dialog.toggle(3);
         dialog.search = "19.pdf".to_owned();
         dialog.find();
         dialog.toggle_all();
-        let names: Vec<String> = dialog.wanted(true).unwrap().into_iter().map(|data| data.file_name).collect();
+        let names: Vec<String> =
+            dialog.items_to_request(true).unwrap().into_iter().map(|data| data.file_name).collect();
         assert_eq!(names, ["3.pdf", "19.pdf"]);
         dialog.toggle_all();
-        assert_eq!(dialog.standing(), "1 chosen · 1 of 20 data tokens");
+        assert_eq!(dialog.summary(), "1 chosen · 1 of 20 data tokens");
     }
 
     #[test]
-    fn a_page_that_failed_is_asked_again_only_on_request() {
+    fn a_failed_page_is_requested_again_only_by_the_operator() {
         let mut dialog = RequestData::new(ProfileId::random());
-        assert!(asks(&mut dialog).is_some());
+        assert!(requested_page(&mut dialog).is_some());
         dialog.take(1, Err(RestError::TimedOut { host: "localhost".to_owned() }));
-        assert_eq!(asks(&mut dialog), None);
+        assert_eq!(requested_page(&mut dialog), None);
         dialog.retry();
-        assert_eq!(asks(&mut dialog), Some(1));
-        dialog.not_asked();
-        assert_eq!(asks(&mut dialog), Some(1), "a busy engine is asked again");
+        assert_eq!(requested_page(&mut dialog), Some(1));
+        dialog.retry_later();
+        assert_eq!(requested_page(&mut dialog), Some(1), "a busy engine is asked again");
     }
 }

@@ -13,22 +13,22 @@ use crate::ui::widgets::empty_state::{self, room_for_icon};
 use crate::ui::widgets::text_field::{Field, Mark, choice};
 use crate::ui::widgets::{Button, ButtonStyle, icons};
 
-use super::list::{self, Asked};
+use super::list::{self, ListRequest};
 use super::{RequestData, Stage};
 
 /// The maximum height of the list: ten rows.
 const LIST: f32 = 10.0 * theme::ROW + 2.0;
 /// The minimum height of the list: three rows.
-const LEAST_LIST: f32 = 3.0 * theme::ROW;
+const MIN_LIST: f32 = 3.0 * theme::ROW;
 /// The minimum height of the text in the list's place: a sentence on one line, and a button.
-const LEAST_WORDS: f32 = 4.0 * theme::ROW;
+const MIN_TEXT: f32 = 4.0 * theme::ROW;
 /// The height of the rest of the dialog, and of the part of the window below it.
 const AROUND: f32 = 272.0;
 
 /// Draws the dialog's content.
 pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, scene: &mut FrameContext) {
     field(ui, dialog, fresh);
-    let least = if dialog.found.is_empty() { LEAST_WORDS } else { LEAST_LIST };
+    let least = if dialog.found.is_empty() { MIN_TEXT } else { MIN_LIST };
     let height = room(ui, AROUND).clamp(least, LIST);
     let (_, head) = ui.allocate_space(vec2(ui.available_width(), theme::ROW));
     list::head(ui, head);
@@ -36,26 +36,26 @@ pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, scene: &m
     let palette = Palette::of(ui.style());
     ui.painter().rect_filled(rect, theme::RADIUS, palette.row);
     ui.painter().rect_stroke(rect, theme::RADIUS, egui::Stroke::new(1.0, palette.stroke), StrokeKind::Inside);
-    let mut asked = Asked::Nothing;
+    let mut asked = ListRequest::None;
     if dialog.found.is_empty() {
-        instead(ui, rect, dialog);
+        empty_text(ui, rect, dialog);
     } else {
         asked = list::show(ui, rect, dialog, scene);
     }
-    if asked == Asked::Back {
+    if asked == ListRequest::Back {
         ui.memory_mut(|memory| memory.request_focus(field_id()));
     }
     foot(ui, dialog);
     destination(ui, dialog, scene);
-    let why_not = dialog.why_not(dialog.chosen.len());
+    let why_not = dialog.why_not(dialog.selected.len());
     let pressed = buttons_unless(ui, why_not.as_deref(), "Request", "Cancel", InitialFocus::None, scene);
-    if pressed || asked == Asked::Request {
-        match dialog.wanted(asked == Asked::Request) {
+    if pressed || asked == ListRequest::Request {
+        match dialog.items_to_request(asked == ListRequest::Request) {
             Ok(data) => {
                 let folder = dialog.folder.clone();
                 scene.request(UiRequest::RequestData { profile: dialog.profile, data, folder });
             }
-            Err(sentence) => dialog.wrong = Some(sentence),
+            Err(sentence) => dialog.error = Some(sentence),
         }
     }
 }
@@ -94,7 +94,7 @@ fn field(ui: &mut Ui, dialog: &mut RequestData, fresh: bool) {
 }
 
 /// Draws the text in place of an empty list. It scrolls if it does not fit.
-fn instead(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) {
+fn empty_text(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) {
     let mut inner = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("instead"));
     ScrollArea::vertical().auto_shrink(false).id_salt("instead").show(&mut inner, |ui| {
         let rect = Rect::from_min_size(ui.cursor().min, rect.size());
@@ -115,7 +115,7 @@ fn words(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) -> f32 {
     match &dialog.stage {
         Stage::Failed(_, why) => {
             let below = empty_state::show(ui, place, icons::CLOUD_OFF, "The list could not be read.", why);
-            let again = Button::new("Try again").look(ButtonStyle::Outlined);
+            let again = Button::new("Try again").style(ButtonStyle::Outlined);
             let at = pos2(rect.center().x - again.width(ui) / 2.0, below + 20.0);
             let again = again.at(ui, at);
             if again.clicked() {
@@ -123,25 +123,25 @@ fn words(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) -> f32 {
             }
             again.rect.bottom()
         }
-        Stage::Whole if dialog.all.is_empty() => {
+        Stage::Complete if dialog.all.is_empty() => {
             let sentence = "Data appears here once it has been stored under this profile.";
             empty_state::show(ui, place, icons::REQUEST, "No stored data yet.", sentence)
         }
-        Stage::Whole => {
+        Stage::Complete => {
             let sentence = format!(
                 "None of the {} has all of these words in its name, context or data token.",
                 counted(dialog.all.len() as u64, "data token")
             );
             empty_state::show(ui, place, icons::SEARCH, "Nothing matches.", &sentence)
         }
-        Stage::Due(_) | Stage::Asked(_) | Stage::More(_) if dialog.all.is_empty() => empty_state::show(
+        Stage::Due(_) | Stage::Requested(_) | Stage::More(_) if dialog.all.is_empty() => empty_state::show(
             ui,
             place,
             icons::REQUEST,
             "Reading the list…",
             "The data tokens of this profile appear here.",
         ),
-        Stage::Due(_) | Stage::Asked(_) | Stage::More(_) => {
+        Stage::Due(_) | Stage::Requested(_) | Stage::More(_) => {
             let sentence = format!("{} read so far.", counted(dialog.all.len() as u64, "data token"));
             empty_state::show(ui, place, icons::SEARCH, "Searching…", &sentence)
         }
@@ -156,7 +156,7 @@ fn destination(ui: &mut Ui, dialog: &mut RequestData, scene: &mut FrameContext) 
     let words = "Save to a folder as soon as it is ready";
     let mark = choice(ui, pos2(rect.left(), rect.center().y), Mark::Check(dialog.folder.is_some()), words, true);
     if mark.clicked() && dialog.folder.take().is_none() {
-        scene.request(UiRequest::AskFolder(FolderPurpose::Requested(dialog.profile)));
+        scene.request(UiRequest::ChooseFolder(FolderPurpose::Requested(dialog.profile)));
     }
     if let Some(folder) = &dialog.folder {
         let path = visible(&folder.display().to_string()).into_owned();
@@ -174,7 +174,7 @@ fn foot(ui: &mut Ui, dialog: &mut RequestData) {
     let at = pos2(rect.left(), rect.center().y);
     // An empty selection is no error.
     let wrong =
-        dialog.wrong.clone().or_else(|| dialog.why_not(dialog.chosen.len().max(1)).filter(|_| dialog.signed_in));
+        dialog.error.clone().or_else(|| dialog.why_not(dialog.selected.len().max(1)).filter(|_| dialog.signed_in));
     if let Some(wrong) = &wrong {
         let text = widgets::text(ui, at, wrong, TextRole::Small, palette.failed, rect.width());
         widgets::alert(ui, text, wrong);
@@ -183,7 +183,7 @@ fn foot(ui: &mut Ui, dialog: &mut RequestData) {
     if let Stage::Failed(_, why) = &dialog.stage
         && !dialog.all.is_empty()
     {
-        let again = Button::new("Try again").look(ButtonStyle::Outlined).height(20.0);
+        let again = Button::new("Try again").style(ButtonStyle::Outlined).height(20.0);
         let width = again.width(ui);
         let words = format!("The rest could not be read. {why}");
         let text = widgets::text(ui, at, &words, TextRole::Small, palette.failed, rect.width() - width - 12.0);
@@ -196,7 +196,7 @@ fn foot(ui: &mut Ui, dialog: &mut RequestData) {
     if dialog.all.is_empty() {
         return;
     }
-    let words = dialog.standing();
+    let words = dialog.summary();
     let text = widgets::text(ui, at, &words, TextRole::Small, palette.secondary, rect.width() * 0.6);
     let end = text.right();
     let response = widgets::label(ui, text, "standing", &words);

@@ -9,10 +9,10 @@ use super::json_nesting::{self, JsonNode, token_end};
 mod tests;
 
 /// How many bytes of one text are laid out; `Copy JSON` copies all of it.
-pub(crate) const LONGEST: usize = 16 * 1024;
+pub(crate) const MAX_TEXT: usize = 16 * 1024;
 
 /// Maximum length of a name in a fold's accessible name, in characters.
-const LONGEST_NAME: usize = 64;
+const MAX_NAME_LENGTH: usize = 64;
 
 /// The kind of a piece of text, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,9 +95,9 @@ pub(crate) fn lay_out(raw: &str, columns: usize, is_folded: impl Fn(usize) -> bo
     setter.lines
 }
 
-/// The start of a text, up to [`LONGEST`] bytes.
+/// The start of a text, up to [`MAX_TEXT`] bytes.
 fn bounded(raw: &str) -> &str {
-    let mut end = raw.len().min(LONGEST);
+    let mut end = raw.len().min(MAX_TEXT);
     while !raw.is_char_boundary(end) {
         end -= 1;
     }
@@ -129,7 +129,7 @@ impl JsonLayouter {
     fn token(&mut self, first: char, token: &str, after: &str) {
         match first {
             '{' | '[' => {
-                self.put(token, TokenColor::Mark);
+                self.add(token, TokenColor::Mark);
                 self.depth += 1;
                 let empty = after.trim_start().starts_with(['}', ']']);
                 // The envelope stays on one line; its content starts on the next.
@@ -142,25 +142,25 @@ impl JsonLayouter {
                 }
             }
             '}' | ']' => self.close(token),
-            ':' => self.put(": ", TokenColor::Mark),
+            ':' => self.add(": ", TokenColor::Mark),
             ',' => {
-                self.put(",", TokenColor::Mark);
+                self.add(",", TokenColor::Mark);
                 if self.alone {
                     self.new_line();
                 } else if !self.break_if_long(after) {
-                    self.put(" ", TokenColor::Mark);
+                    self.add(" ", TokenColor::Mark);
                 }
                 self.alone = false;
             }
             '"' => {
                 if self.bare {
-                    self.put(" ", TokenColor::Mark);
+                    self.add(" ", TokenColor::Mark);
                 }
                 let is_name = after.trim_start().starts_with(':');
                 if is_name {
                     let name = visible(token);
-                    self.put(&name, TokenColor::Name);
-                    self.name = name.trim_matches('"').chars().take(LONGEST_NAME).collect();
+                    self.add(&name, TokenColor::Name);
+                    self.name = name.trim_matches('"').chars().take(MAX_NAME_LENGTH).collect();
                 } else {
                     self.value(token);
                 }
@@ -168,7 +168,7 @@ impl JsonLayouter {
             _ => {
                 // Two literals in a row are not JSON, so they are kept apart.
                 if self.bare {
-                    self.put(" ", TokenColor::Mark);
+                    self.add(" ", TokenColor::Mark);
                 }
                 self.value(token);
             }
@@ -204,7 +204,7 @@ impl JsonLayouter {
 
     /// Opens an object or array, on the current line if all of it fits.
     fn open(&mut self, token: &str, nest: &JsonNode) {
-        self.put(token, TokenColor::Mark);
+        self.add(token, TokenColor::Mark);
         self.depth += 1;
         self.opened = true;
         self.bare = false;
@@ -220,10 +220,10 @@ impl JsonLayouter {
     /// Lays out an object or array folded.
     fn folded(&mut self, token: &str, nest: &JsonNode) {
         let end = if token == "{" { "}" } else { "]" };
-        self.put(token, TokenColor::Mark);
-        self.put("…", TokenColor::Mark);
-        self.put(end, TokenColor::Mark);
-        self.put(&format!(" {}", nest.words()), TokenColor::Mark);
+        self.add(token, TokenColor::Mark);
+        self.add("…", TokenColor::Mark);
+        self.add(end, TokenColor::Mark);
+        self.add(&format!(" {}", nest.words()), TokenColor::Mark);
         (self.opened, self.bare, self.alone) = (false, false, true);
     }
 
@@ -231,8 +231,8 @@ impl JsonLayouter {
         let broken = self.broken.pop().unwrap_or_default();
         let space = broken && self.used > self.indent() && !self.opened;
         self.depth = self.depth.saturating_sub(1);
-        self.put(if space { " " } else { "" }, TokenColor::Mark);
-        self.put(token, TokenColor::Mark);
+        self.add(if space { " " } else { "" }, TokenColor::Mark);
+        self.add(token, TokenColor::Mark);
         let was_inline = self.inline > 0;
         self.inline = self.inline.saturating_sub(1);
         self.alone = self.inline == 0 && (was_inline || (broken && self.depth > 1));
@@ -242,7 +242,7 @@ impl JsonLayouter {
     fn value(&mut self, token: &str) {
         if token == "\"hidden\"" {
             self.lock();
-            self.put(token, TokenColor::Hidden);
+            self.add(token, TokenColor::Hidden);
             return;
         }
         let ink = match token {
@@ -253,12 +253,12 @@ impl JsonLayouter {
         let mut rest = token;
         while let Some(at) = rest.find("=hidden").map(|at| at + 1) {
             let (before, from) = rest.split_at(at);
-            self.put(&visible(before), ink);
+            self.add(&visible(before), ink);
             self.lock();
-            self.put("hidden", TokenColor::Hidden);
+            self.add("hidden", TokenColor::Hidden);
             rest = from.strip_prefix("hidden").unwrap_or_default();
         }
-        self.put(&visible(rest), ink);
+        self.add(&visible(rest), ink);
     }
 
     fn lock(&mut self) {
@@ -308,7 +308,7 @@ impl JsonLayouter {
     }
 
     /// Adds text, wrapped onto as many lines as it needs.
-    fn put(&mut self, text: &str, ink: TokenColor) {
+    fn add(&mut self, text: &str, ink: TokenColor) {
         let mut rest = text;
         while !rest.is_empty() {
             let room = self.columns.saturating_sub(self.used);

@@ -12,7 +12,7 @@ fn folded(raw: &str, columns: usize, folded: &[usize]) -> Vec<String> {
 }
 
 #[test]
-fn an_event_is_set_in_short_lines_in_the_order_it_came() {
+fn an_event_is_laid_out_in_short_lines_in_its_order() {
     let raw =
         r#"{"data":{"type":"X-DPT-CAB-REQUEST-ID","id":"b24b68f6","output_type":1,"body":"https://h/…?auth=hidden"}}"#;
     assert_eq!(
@@ -31,7 +31,7 @@ fn an_event_is_set_in_short_lines_in_the_order_it_came() {
 }
 
 #[test]
-fn what_a_value_is_can_be_told_by_its_colour() {
+fn each_kind_of_value_has_its_colour() {
     let inks: Vec<(String, TokenColor)> = lay_out(r#"{"a":-1.5,"b":[true,null,"true"]}"#, 80, |_| false)
         .into_iter()
         .flat_map(|line| line.pieces)
@@ -57,7 +57,7 @@ fn a_value_with_commas_and_brackets_is_one_value() {
 const NESTED: &str = r#"{"data":{"type":"new","tags":["a","b"],"owner":{"name":"a long name that fills a line","at":{"x":1,"y":[]}},"more":[{"id":1},{"id":2,"words":"as long as a line is wide, and more"}],"n":1}}"#;
 
 #[test]
-fn every_object_and_list_begins_a_line_on_which_it_can_be_folded() {
+fn every_object_and_list_begins_a_line_that_folds_it() {
     assert_eq!(
         text(NESTED, 40),
         [
@@ -86,7 +86,7 @@ fn every_object_and_list_begins_a_line_on_which_it_can_be_folded() {
 }
 
 #[test]
-fn what_is_folded_says_how_much_is_in_it() {
+fn a_folded_value_shows_its_number_of_members() {
     let numbers: Vec<_> =
         lay_out(NESTED, 80, |_| false).into_iter().filter_map(|line| line.fold).map(|fold| fold.number).collect();
     assert_eq!(
@@ -103,8 +103,8 @@ fn what_is_folded_says_how_much_is_in_it() {
 }
 
 #[test]
-fn what_is_cut_can_be_folded_too() {
-    let cut = format!(r#"{{"data":{{"list":[{}"#, "123,".repeat(LONGEST));
+fn a_cut_value_can_be_folded_too() {
+    let cut = format!(r#"{{"data":{{"list":[{}"#, "123,".repeat(MAX_TEXT));
     let lines = lay_out(&cut, 60, |_| false);
     let number = lines.iter().find_map(|line| line.fold.as_ref()).unwrap().number;
     let lines = folded(&cut, 60, &[number]);
@@ -113,7 +113,7 @@ fn what_is_cut_can_be_folded_too() {
 }
 
 #[test]
-fn what_is_not_json_is_shown_too() {
+fn text_that_is_not_json_is_shown_too() {
     assert_eq!(text("no json at all", 40), ["no json at all"]);
     assert_eq!(text("", 40), [""]);
     assert_eq!(text("\"unfinished", 40), ["\"unfinished"]);
@@ -123,7 +123,7 @@ fn what_is_not_json_is_shown_too() {
 fn a_megabyte_is_cut_and_every_line_keeps_its_width() {
     let raw = format!(r#"{{"data":{{"body":"{}"}}}}"#, "ü".repeat(500_000));
     let lines = lay_out(&raw, 64, |_| false);
-    assert!(lines.len() < LONGEST / 64 + 10, "{} lines", lines.len());
+    assert!(lines.len() < MAX_TEXT / 64 + 10, "{} lines", lines.len());
     for line in &lines {
         let width: usize = line.pieces.iter().map(|(text, _)| text.chars().count()).sum();
         assert!(width <= 64, "a line of {width} characters");

@@ -30,11 +30,11 @@ pub(crate) struct Table {
     /// The row where a selection with Shift started.
     pub(crate) pivot: Option<RowId>,
     /// Whether the next frame scrolls to the row at the keyboard cursor, with the space it then has.
-    pub(crate) wanted: bool,
+    pub(crate) scroll_to_cursor: bool,
     /// Whether the menu of the selected rows opens in the next frame.
-    pub(crate) menu_wanted: bool,
+    pub(crate) menu_requested: bool,
     /// While the scroll bar is dragged: the distance from its top to the pointer.
-    pub(crate) grabbed: Option<f32>,
+    pub(crate) grab_offset: Option<f32>,
 }
 
 impl Default for Table {
@@ -49,9 +49,9 @@ impl Default for Table {
             selected: HashSet::new(),
             cursor: None,
             pivot: None,
-            wanted: false,
-            menu_wanted: false,
-            grabbed: None,
+            scroll_to_cursor: false,
+            menu_requested: false,
+            grab_offset: None,
         }
     }
 }
@@ -90,7 +90,7 @@ impl Table {
     }
 
     /// Removes evicted rows; `None` if there are too many to list.
-    pub(crate) fn let_go(&mut self, gone: Option<Vec<RowId>>, activities: &Activities) {
+    pub(crate) fn drop_evicted(&mut self, gone: Option<Vec<RowId>>, activities: &Activities) {
         match gone {
             Some(gone) => gone.iter().for_each(|row| _ = self.selected.remove(row)),
             None => self.selected.retain(|row| activities.get(*row).is_some()),
@@ -107,13 +107,13 @@ impl Table {
     }
 
     /// The maximum scroll offset.
-    pub(crate) fn farthest(&self, rows: usize) -> f64 {
+    pub(crate) fn max_offset(&self, rows: usize) -> f64 {
         (float(rows) * f64::from(ROW) - self.height).max(0.0)
     }
 
     /// Adjusts the scroll position after rows changed: keeps the row under the pointer, a visible row, or the newest rows in
     /// place.
-    pub(crate) fn settle(&mut self, activities: &Activities, view: &View) {
+    pub(crate) fn adjust_offset(&mut self, activities: &Activities, view: &View) {
         let rows = view.len(activities);
         let arrival = view.sort().is_none();
         if self.follow && arrival && !view.is_paused() {
@@ -124,15 +124,15 @@ impl Table {
                 self.offset = float(index) * f64::from(ROW) - below;
             }
         }
-        self.offset = self.offset.clamp(0.0, self.farthest(rows));
+        self.offset = self.offset.clamp(0.0, self.max_offset(rows));
         if self.left_at.is_some_and(|row| view.position(activities, row).is_none()) {
             self.left_at = view.row(activities, 0);
         }
-        self.hold(activities, view);
+        self.store_anchors(activities, view);
     }
 
     /// Stores the visible rows as anchors.
-    pub(crate) fn hold(&mut self, activities: &Activities, view: &View) {
+    pub(crate) fn store_anchors(&mut self, activities: &Activities, view: &View) {
         let (first, above) = self.first();
         let in_sight = row_index(self.height) + 2;
         self.anchors.clear();
@@ -168,13 +168,13 @@ impl Table {
         } else {
             self.left_at = view.row(activities, 0);
         }
-        self.hold(activities, view);
+        self.store_anchors(activities, view);
     }
 
     /// Scrolls to an offset on the operator's behalf. Scrolling away from the newest rows stops following them; scrolling back
     /// resumes it.
     pub(crate) fn scroll_to(&mut self, offset: f64, activities: &Activities, view: &View) {
-        let offset = offset.clamp(0.0, self.farthest(view.len(activities)));
+        let offset = offset.clamp(0.0, self.max_offset(view.len(activities)));
         if view.sort().is_none() && !view.is_paused() {
             if offset > 0.0 && self.follow {
                 self.follow = false;
@@ -185,18 +185,18 @@ impl Table {
             }
         }
         self.offset = offset;
-        self.hold(activities, view);
+        self.store_anchors(activities, view);
     }
 
     /// The available space is about to change, so the row at the keyboard cursor has to stay visible.
     pub(crate) fn keep_in_sight(&mut self) {
-        self.wanted = true;
+        self.scroll_to_cursor = true;
     }
 
     /// Opens the menu of the selected rows in the next frame.
     pub(crate) fn open_menu(&mut self) {
-        self.wanted = self.cursor.is_some();
-        self.menu_wanted = self.wanted;
+        self.scroll_to_cursor = self.cursor.is_some();
+        self.menu_requested = self.scroll_to_cursor;
     }
 
     /// Scrolls by the minimum needed to show a row completely.
