@@ -199,7 +199,7 @@ fn with_long_history(home: &Home) {
         let report = CommandReport { id: CommandId::new(id), status: CommandStatus::Succeeded, body };
         let message = Message::Command(report);
         let key = ActivityKey::of(&message);
-        Entry { raw: raw.into(), ..Entry::ours(Timestamp(i64::from(number)), key, Fact::Heard(message)) }
+        Entry { raw: raw.into(), ..Entry::local(Timestamp(i64::from(number)), key, Fact::Received(message)) }
     };
     let written = async {
         let journal = Journal::open(&home.folder("data")).expect("a journal").journal;
