@@ -47,27 +47,36 @@ pub(crate) fn rows() -> Vec<Row> {
     let limit = raise_open_file_limit();
     assert!(limit.is_none_or(|limit| limit >= FILES), "only {limit:?} files may be open; this needs {FILES}");
     let runtime = Runtime::new().expect("threads");
-    let mut rows = vec![Row {
+    let in_memory = Row {
         figure: "deliveries/s to 1,000 clients on 100 profiles, queues in memory",
         baseline: "sent",
         measured: runtime.block_on(measure("memory", None, IN_MEMORY)),
         against: as_rate(IN_MEMORY),
         goal: "at least 0.99",
-    }];
-    #[cfg(feature = "rabbitmq")]
-    if std::path::Path::new("/usr/sbin/rabbitmq-server").exists() {
-        let broker = runtime.block_on(crate::broker::Broker::start());
-        rows.push(Row {
-            figure: "the same through RabbitMQ",
-            baseline: "sent",
-            measured: runtime.block_on(measure("RabbitMQ", Some(broker.address()), THROUGH_BROKER)),
-            against: as_rate(THROUGH_BROKER),
-            goal: "at least 0.99",
-        });
-    } else {
+    };
+    std::iter::once(in_memory).chain(through_broker(&runtime)).collect()
+}
+
+#[cfg(not(feature = "rabbitmq"))]
+fn through_broker(_runtime: &Runtime) -> Option<Row> {
+    println!("load: RabbitMQ is left out, because the bench was built without the feature rabbitmq.");
+    None
+}
+
+#[cfg(feature = "rabbitmq")]
+fn through_broker(runtime: &Runtime) -> Option<Row> {
+    if !std::path::Path::new("/usr/sbin/rabbitmq-server").exists() {
         println!("load: RabbitMQ is left out, because rabbitmq-server is not installed.");
+        return None;
     }
-    rows
+    let broker = runtime.block_on(crate::broker::Broker::start());
+    Some(Row {
+        figure: "the same through RabbitMQ",
+        baseline: "sent",
+        measured: runtime.block_on(measure("RabbitMQ", Some(broker.address()), THROUGH_BROKER)),
+        against: as_rate(THROUGH_BROKER),
+        goal: "at least 0.99",
+    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "rates are small numbers")]
