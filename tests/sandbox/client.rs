@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// Generous: nothing here measures speed.
@@ -234,6 +235,12 @@ impl Socket {
     pub(crate) async fn frame(&mut self) -> Result<Message, Error> {
         let frame = timeout(DEADLINE, self.0.next()).await.expect("nothing came in a minute");
         frame.unwrap_or(Err(Error::ConnectionClosed))
+    }
+
+    /// Sends a close frame with this code.
+    pub(crate) async fn close(&mut self, code: u16) {
+        let frame = CloseFrame { code: code.into(), reason: "".into() };
+        self.0.send(Message::Close(Some(frame))).await.expect("sent");
     }
 
     /// Sends a ping.

@@ -2,6 +2,7 @@
 
 use privicore_monitor::sandbox::{AUDIT_USERNAME, DEMO_USERNAME};
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::client::{Client, Socket, until};
 use crate::quiet;
@@ -116,4 +117,17 @@ async fn a_cut_connection_ends_and_what_came_meanwhile_waits() {
     running.control().publish(DEMO_USERNAME, &event("meanwhile")).await.expect("published");
     let mut socket = Socket::joined(&running, &client).await;
     assert_eq!(socket.next().await, event("meanwhile"));
+}
+
+#[tokio::test]
+async fn a_client_that_closes_gets_its_code_back_and_leaves_its_place() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    until("it has joined", || running.control().joined(DEMO_USERNAME).expect("a profile") == 1).await;
+    socket.close(1000).await;
+    let Ok(Message::Close(Some(frame))) = socket.frame().await else { panic!("the close was not answered") };
+    assert_eq!(u16::from(frame.code), 1000);
+    assert!(matches!(socket.frame().await, Err(Error::ConnectionClosed)), "it did not end cleanly");
+    until("the place is given up", || running.control().joined(DEMO_USERNAME).expect("a profile") == 0).await;
 }

@@ -153,7 +153,12 @@ async fn converse(
                     write(socket, [Message::text(reply)]).await?;
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                Some(Ok(Message::Close(_))) | None => return Ok(()),
+                Some(Ok(Message::Close(_))) => {
+                    place.joined(None);
+                    drop(seat);
+                    return read_to_end(socket).await;
+                }
+                None => return Ok(()),
                 Some(Err(error)) => return Err(error),
             },
             () = sleep_until(deaf.unwrap_or_else(Instant::now)), if deaf.is_some() => deaf = None,
@@ -255,10 +260,16 @@ async fn write(
 /// Sends a close frame and waits for the client's, but not for long.
 async fn close(socket: &mut WebSocketStream<TcpStream>, code: u16, reason: &str) -> tungstenite::Result<()> {
     let frame = CloseFrame { code: code.into(), reason: reason.into() };
-    let closing = async {
-        socket.close(Some(frame)).await?;
+    timeout(PATIENCE, socket.close(Some(frame))).await.unwrap_or(Ok(()))?;
+    read_to_end(socket).await
+}
+
+/// Reads until the connection has ended, but not for long. Reading also sends the answer to a client's close frame, without
+/// which the client would take the connection for broken.
+async fn read_to_end(socket: &mut WebSocketStream<TcpStream>) -> tungstenite::Result<()> {
+    let reading = async {
         while let Some(Ok(_)) = socket.next().await {}
         Ok(())
     };
-    timeout(PATIENCE, closing).await.unwrap_or(Ok(()))
+    timeout(PATIENCE, reading).await.unwrap_or(Ok(()))
 }
