@@ -123,7 +123,7 @@ fn paced(window: &mut Window, size: usize, messages_come: bool) -> Vec<Duration>
         // Also read if they are not shown, so that both measurements put the same load on the machine.
         let entries = coming.next().expect("the reader reads");
         if messages_come {
-            window.hear(entries);
+            window.receive(entries);
         }
         window.frame(wheel(anywhere(&mut random, size)))
     };

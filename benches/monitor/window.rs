@@ -201,7 +201,12 @@ impl Window {
         let mut entries = messages::entries(count).peekable();
         while entries.peek().is_some() {
             let chunk = entries.by_ref().take(CHUNK).collect();
-            window.say(Event::Restored { profile, entries: chunk, live_from, complete: entries.peek().is_none() });
+            window.send_event(Event::Restored {
+                profile,
+                entries: chunk,
+                live_from,
+                complete: entries.peek().is_none(),
+            });
             window.frame(Vec::new());
         }
         window.rest();
@@ -209,13 +214,13 @@ impl Window {
     }
 
     /// Sends an event of the engine. The window reads it in the next frame.
-    fn say(&self, event: Event) {
+    fn send_event(&self, event: Event) {
         self.engine.events.borrow_mut().push_back(event);
     }
 
     /// Sends committed entries.
-    pub(crate) fn hear(&self, entries: Vec<Entry>) {
-        self.say(Event::Committed { profile: self.profile, entries });
+    pub(crate) fn receive(&self, entries: Vec<Entry>) {
+        self.send_event(Event::Committed { profile: self.profile, entries });
     }
 
     /// Opens the details of the newest row.

@@ -117,7 +117,7 @@ impl Entry {
                     .map(|id| id.as_str().len())
                     .chain(gap.open_requests.iter().map(|id| id.as_str().len())),
             ),
-            Fact::Local(deed) => deed.weight(),
+            Fact::Local(event) => event.weight(),
             Fact::StatusChecked(StatusCheck::Known { text, .. }) => text.as_ref().map_or(0, String::len),
             Fact::Received(_)
             | Fact::Repeated(_)

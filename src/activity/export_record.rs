@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use crate::activity::stats::completeness::GapState;
 use crate::activity::time::time_reference::TimeReference;
 use crate::activity::time::timestamp::Timestamp;
-use crate::protocol::{DataBody, Message, is_hidden, is_obeyed, visible};
+use crate::protocol::{DataBody, Message, is_hidden, is_terminal_control, visible};
 
 use super::entry::{Entry, Fact, GapCause, Kind, LocalEvent, StatusCheck};
 use super::read::{Activity, Evidence};
@@ -228,7 +228,7 @@ fn cell(text: &str) -> String {
     let shown: String = text
         .chars()
         .map(|character| {
-            if is_obeyed(character) {
+            if is_terminal_control(character) {
                 visible(character.encode_utf8(&mut [0; 4])).into_owned()
             } else {
                 character.into()

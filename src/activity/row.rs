@@ -369,7 +369,7 @@ impl Row {
                 }
                 self.offer_message(entry, &unreadable_text(*reason, *size, &entry.raw), pool);
             }
-            (Fact::Local(deed), Some(data)) => apply_local_event(entry, deed, data, pool),
+            (Fact::Local(event), Some(data)) => apply_local_event(entry, event, data, pool),
             (Fact::Received(Message::Data(_) | Message::StreamReady(_)) | Fact::Repeated(_) | Fact::Local(_), None)
             | (Fact::Gap(_), _) => {}
         }

@@ -184,7 +184,7 @@ impl Openness {
                 let address = if report.url.is_some() && !self.has(Self::FETCHING) { Self::ADDRESS } else { 0 };
                 self.newer().with(Self::STREAM | address)
             }
-            (ActivityKey::Data(_), Fact::Local(deed)) => self.after_local_event(deed),
+            (ActivityKey::Data(_), Fact::Local(event)) => self.after_local_event(event),
             (ActivityKey::Gap(_), Fact::Gap(gap)) => self.after_gap(gap),
             (ActivityKey::Data(_) | ActivityKey::Gap(_) | ActivityKey::Message(_), _) => self,
         }

@@ -47,7 +47,7 @@ pub fn run(
                 Err(JournalError::Locked { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
-            match ipc::ask(directories.data(), &tracking) {
+            match ipc::request_tracking(directories.data(), &tracking) {
                 Ok(Ok(count)) => return Ok(count),
                 Ok(Err(RequestError::Usage(why))) => return Err(CliError::Usage(why)),
                 Ok(Err(RequestError::Failed(why))) => return Err(CliError::NotTracked(why)),

@@ -93,8 +93,8 @@ impl TestJournal {
 
     /// The ids of the committed entries without gaps, in order.
     pub(crate) fn ids(&self) -> Vec<String> {
-        let heard = |entry: &Entry| !matches!(entry.key, ActivityKey::Gap(_));
-        self.entries().into_iter().filter(heard).map(|entry| entry.key.id().to_owned()).collect()
+        let received = |entry: &Entry| !matches!(entry.key, ActivityKey::Gap(_));
+        self.entries().into_iter().filter(received).map(|entry| entry.key.id().to_owned()).collect()
     }
 
     /// The gaps, each merged from its entries, by the time at which they began.

@@ -30,4 +30,4 @@ pub use incoming::message::{
 };
 pub use secret::{AuthorizationToken, DataKey, Link, StreamToken, UnmaskedMessage};
 pub use visible::visible;
-pub(crate) use visible::{is_hidden, is_obeyed};
+pub(crate) use visible::{is_hidden, is_terminal_control};

@@ -46,7 +46,7 @@ pub(crate) fn is_hidden(character: char) -> bool {
 }
 
 /// Whether a character controls a terminal or changes the writing direction. Tabs and line ends do not count.
-pub(crate) fn is_obeyed(character: char) -> bool {
+pub(crate) fn is_terminal_control(character: char) -> bool {
     !matches!(character, '\t' | '\r' | '\n')
         && (character.is_control()
             || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))

@@ -86,7 +86,7 @@ fn an_export_names_a_profile_as_watch_does() {
     privicore.outcome("c-1", 2, "");
     let named = watch.json()["profile"].clone();
     assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
-    home.forget_environment();
+    home.remove_environment();
     let export = home.run(&["export", "--format", "ndjson"]).with(0).json();
     assert_eq!(export[0]["profile"], named, "the export goes by another name");
     let name = named.as_str().expect("text");

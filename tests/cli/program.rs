@@ -49,7 +49,7 @@ impl Home {
     }
 
     /// Removes the variables that sign in.
-    pub(crate) fn forget_environment(&mut self) {
+    pub(crate) fn remove_environment(&mut self) {
         self.environment.clear();
     }
 

@@ -271,7 +271,7 @@ impl FileChooser {
     /// # Errors
     ///
     /// Fails if they are not.
-    pub(crate) fn wait_asked(&self, times: usize) -> Outcome<()> {
+    pub(crate) fn wait_for_requests(&self, times: usize) -> Outcome<()> {
         until("the portal to be asked for a dialog", || Ok((look(&self.asked).len() == times).then_some(())))
     }
 

@@ -281,7 +281,7 @@ impl Monitor {
     }
 
     /// Gives another program's window the focus as long as that program runs; this window stays visible.
-    pub(crate) fn look_away(&self) -> Outcome<Process> {
+    pub(crate) fn focus_another_window(&self) -> Outcome<Process> {
         input::raise_window(TITLE)?;
         self.lose_focus(|| Ok(Process(Command::new("xmessage").arg("Something else").stderr(Stdio::null()).spawn()?)))
     }

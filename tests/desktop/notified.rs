@@ -54,7 +54,7 @@ fn changes_while_the_window_is_hidden_are_notified_and_a_burst_is_merged() -> Ou
     ensure(board.notices() == [first], format!("the desktop was told otherwise: {:#?}", board.notices()))?;
 
     // Visible but unfocused: failures arrive one after the other, and notifications are rare.
-    let _elsewhere = monitor.look_away()?;
+    let _elsewhere = monitor.focus_another_window()?;
     let link = stage.privicore.offer(REQUEST, b"payload")?;
     for number in 1..=BURST {
         let id = Uuid::new_v4().to_string();

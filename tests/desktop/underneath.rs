@@ -159,20 +159,20 @@ fn a_portal_its_backend_or_a_bus_that_ends_with_its_dialog_open_cancels_that_dia
     monitor.wait_row(&ready)?;
     let download = format!("Download {REQUEST}");
     monitor.click_button(&download)?;
-    portal.wait_asked(1)?;
+    portal.wait_for_requests(1)?;
     drop(portal);
     monitor.part_where("a notice", |node| says(node, "ended without an answer"))?;
     // The next dialog opens, and the program that draws it ends alone.
     let portal = FileChooser::open(&bus, Reply::Accept)?;
     let backend = Backend::start(&bus)?;
     monitor.click_button(&download)?;
-    portal.wait_asked(1)?;
+    portal.wait_for_requests(1)?;
     backend.end()?;
     portal.report_end()?;
     monitor.part_where("a notice", |node| says(node, "(2 times)") && says(node, "ended without an answer"))?;
     // The next dialog opens, and its bus ends.
     monitor.click_button(&download)?;
-    portal.wait_asked(2)?;
+    portal.wait_for_requests(2)?;
     bus.end();
     monitor.part_where("a notice", |node| says(node, "(3 times)") && says(node, "ended without an answer"))?;
     stage.privicore.report_command(COMMAND, 2)?;

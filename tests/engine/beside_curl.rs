@@ -14,7 +14,7 @@ use privicore_monitor::protocol::RequestId;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::download_failures::told_since;
+use crate::download_failures::wait_for_notice_since;
 use crate::downloads::{download, end_of, no_hidden_parts, offer};
 use crate::quiet;
 use crate::scripted::serve;
@@ -213,8 +213,8 @@ async fn a_download_is_byte_for_byte_what_curl_saves() {
         offer(&mut window, &sandbox, name, &url).await;
         let to = machine.file(&format!("{name}.csv"));
         let mark = window.mark();
-        let deed = download(&mut window, profile, name, &to).await;
-        match (end, deed) {
+        let event = download(&mut window, profile, name, &to).await;
+        match (end, event) {
             (Saved(unproved), LocalEvent::Saved { to: saved, receipt, .. }) => {
                 assert_eq!((code, path_of_text(&saved)), (Some(0), to.clone()), "{name}");
                 assert_eq!(std::fs::read(&to).expect("the file"), curled, "{name}");
@@ -236,14 +236,14 @@ async fn a_download_is_byte_for_byte_what_curl_saves() {
                 assert_eq!(path_of_text(&saved), machine.file(&format!("{name}.csv{ending}")), "{name}");
                 let kept = std::fs::read(path_of_text(&saved)).expect("the file");
                 assert!(!kept.is_empty() && answer.ends_with(&kept), "{name}: these are not the bytes that came");
-                told_since(&mut window, mark, "could not be decompressed").await;
+                wait_for_notice_since(&mut window, mark, "could not be decompressed").await;
             }
             (Lost, LocalEvent::NotSaved { why: DownloadFailure::Broken, sentence, part: None }) => {
                 assert_eq!((code, &*curled), (Some(0), BODY), "{name}: curl can't read it either");
                 for words in ["against the rules of HTTP", "is lost", "Request the data again"] {
                     assert!(sentence.contains(words), "{name}: {sentence}");
                 }
-                told_since(&mut window, mark, "against the rules of HTTP").await;
+                wait_for_notice_since(&mut window, mark, "against the rules of HTTP").await;
             }
             (_, deed) => panic!("{name}: {deed:?}"),
         }
@@ -313,7 +313,7 @@ async fn a_redirect_within_the_host_is_followed_to_other_ports_and_to_encryption
                 assert_eq!(why, wanted, "{name}: {sentence}");
                 assert!(sentence.contains(says), "{name}: {sentence}");
             }
-            (deed, _) => panic!("{name}: {deed:?}"),
+            (event, _) => panic!("{name}: {event:?}"),
         }
     }
     let heads = got.lock().expect("whole").clone();

@@ -74,9 +74,9 @@ async fn refusal(window: &mut Window, sandbox: &SandboxHandle, servers: &Servers
 
 /// The error of a download that could not begin.
 async fn not_begun(window: &mut Window, profile: ProfileId, machine: &Machine, id: &str) -> String {
-    let deed = download(window, profile, id, &machine.file(id)).await;
-    let LocalEvent::NotSaved { why: DownloadFailure::NotStarted, sentence, part: None } = deed else {
-        panic!("{id}: {deed:?}")
+    let event = download(window, profile, id, &machine.file(id)).await;
+    let LocalEvent::NotSaved { why: DownloadFailure::NotStarted, sentence, part: None } = event else {
+        panic!("{id}: {event:?}")
     };
     assert!(sentence.ends_with(" The link was not used; try again."), "{id}: {sentence}");
     sentence
@@ -113,8 +113,8 @@ async fn says_and_keeps_links(certificate: Pem, of_clients: Option<&[u8]>, words
 
     servers.have(OURS, None);
     for (id, size) in [("link", 7), ("stream", 8)] {
-        let deed = download(&mut window, profile, id, &machine.file(id)).await;
-        assert!(matches!(deed, LocalEvent::Saved { size: saved, .. } if saved == size), "{id}: {deed:?}");
+        let event = download(&mut window, profile, id, &machine.file(id)).await;
+        assert!(matches!(event, LocalEvent::Saved { size: saved, .. } if saved == size), "{id}: {event:?}");
     }
     window.quit().await;
 }
@@ -185,7 +185,7 @@ async fn a_bundle_with_a_bad_certificate_is_named_and_its_good_ones_make_connect
     let link = sandbox.control().offer_download(b"payload".to_vec(), None);
     let (_, auth) = link.expose().split_once("auth=").expect("a link with a token");
     offer(&mut window, &sandbox, "link", &format!("https://localhost:{store}/?auth={auth}")).await;
-    let deed = download(&mut window, id, "link", &machine.file("link")).await;
-    assert!(matches!(deed, LocalEvent::Saved { size: 7, .. }), "{deed:?}");
+    let event = download(&mut window, id, "link", &machine.file("link")).await;
+    assert!(matches!(event, LocalEvent::Saved { size: 7, .. }), "{event:?}");
     window.quit().await;
 }

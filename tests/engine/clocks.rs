@@ -120,11 +120,11 @@ fn statuses(window: &Window, ids: &[&str]) -> Vec<Status> {
     ids.iter().map(status).collect()
 }
 
-fn says(event: &Event, words: &str) -> Option<()> {
+fn contains_notice(event: &Event, words: &str) -> Option<()> {
     matches!(event, Event::Notice(notice) if notice.sentence().contains(words)).then_some(())
 }
 
-fn told(window: &Window) -> Vec<String> {
+fn notices(window: &Window) -> Vec<String> {
     let sentence = |event: &Event| match event {
         Event::Notice(notice) if notice.sentence().contains("clock") => Some(notice.sentence()),
         _ => None,
@@ -144,11 +144,11 @@ async fn a_clock_set_while_the_engine_runs_changes_no_status_and_is_reported_onc
         machine.set(jump);
         offer(&mut window, &sandbox, "during", &[]).await;
         assert_eq!(statuses(&window, &["before", "during"]), [Status::Ready; 2], "{jump}");
-        window.since(mark, "a notice", |event| says(event, "The system clock jumped")).await;
+        window.since(mark, "a notice", |event| contains_notice(event, "The system clock jumped")).await;
         let mark = window.mark();
         machine.set(0);
         offer(&mut window, &sandbox, "after", &[]).await;
-        window.since(mark, "a notice", |event| says(event, "It agrees with the server's clock now")).await;
+        window.since(mark, "a notice", |event| contains_notice(event, "It agrees with the server's clock now")).await;
         let ids = ["before", "during", "after"];
         assert_eq!(statuses(&window, &ids), [Status::Ready; 3], "{jump}");
         let ready = |id: &str| (id.to_owned(), "Ready".to_owned());
@@ -156,7 +156,7 @@ async fn a_clock_set_while_the_engine_runs_changes_no_status_and_is_reported_onc
         let (activities, now) = (model(&window), window.handle.clock().now());
         assert_eq!(activities.per_minute(now, 5).iter().sum::<u32>(), 3, "{jump}: a chart is blank");
         assert_eq!(activities.insight(TimeRange::HOUR, now).messages.iter().sum::<u32>(), 3, "{jump}");
-        assert_eq!(told(&window).len(), 2, "{jump}: {:?}", told(&window));
+        assert_eq!(notices(&window).len(), 2, "{jump}: {:?}", notices(&window));
         let to = machine.machine.file("saved");
         window.act(Action::Download { profile, request: RequestId::from("during"), to: to.clone() });
         let saved = |entry: &Entry| matches!(entry.fact, Fact::Local(LocalEvent::Saved { .. }));
@@ -190,8 +190,8 @@ async fn a_wrong_clock_at_the_start_expires_nothing_and_is_reported_once() {
         let ends = window.profile("the token's end", ends).await;
         let lives = ends.since(window.handle.clock().now());
         assert!(lives.as_secs() > 60, "{wrong}: the token seems to live for {lives:?}");
-        window.since(0, "a notice", |event| says(event, "The system clock is 2 ")).await;
-        assert_eq!(told(&window).len(), 1, "{wrong}: {:?}", told(&window));
+        window.since(0, "a notice", |event| contains_notice(event, "The system clock is 2 ")).await;
+        assert_eq!(notices(&window).len(), 1, "{wrong}: {:?}", notices(&window));
         window.quit().await;
     }
 }
@@ -203,7 +203,7 @@ async fn a_clock_set_between_two_runs_changes_no_status_and_deletes_no_link() {
         let machine = Wrong::by(0);
         let mut window = Window::with(machine.options());
         window.sign_in(&sandbox).await;
-        window.kept().await;
+        window.wait_for_stored_token().await;
         offer(&mut window, &sandbox, "kept", &[]).await;
         window.quit().await;
         machine.set(jump);

@@ -42,14 +42,14 @@ async fn a_payload_is_decrypted_while_it_is_saved_and_the_key_is_stored_on_reque
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     window.act(Action::ChangeSaving { profile, change: SavingChange::Decrypt(true) });
     give(&mut window, profile, [1; 32], true).await;
     let plain = bytes(300_000);
     offer_bytes(&mut window, &sandbox, "one", sealed([1; 32], &plain)).await;
     let to = machine.file("one.bin");
-    let deed = download(&mut window, profile, "one", &to).await;
-    let LocalEvent::Saved { size: 300_000, receipt, .. } = deed else { panic!("{deed:?}") };
+    let event = download(&mut window, profile, "one", &to).await;
+    let LocalEvent::Saved { size: 300_000, receipt, .. } = event else { panic!("{event:?}") };
     assert_eq!(receipt.decryption, Decryption::Done);
     assert!(std::fs::read(&to).expect("the file") == plain, "other bytes");
     window.quit().await;
@@ -60,8 +60,8 @@ async fn a_payload_is_decrypted_while_it_is_saved_and_the_key_is_stored_on_reque
     offer_bytes(&mut window, &sandbox, "two", sealed([1; 32], &plain)).await;
     let deed = download(&mut window, profile, "two", &machine.file("two.bin")).await;
     assert!(matches!(&deed, LocalEvent::Saved { receipt, .. } if receipt.decryption == Decryption::Done), "{deed:?}");
-    let heard = window.quit().await;
-    assert!(!format!("{heard:?}").contains("1, 1, 1, 1"), "the key showed itself");
+    let received = window.quit().await;
+    assert!(!format!("{received:?}").contains("1, 1, 1, 1"), "the key showed itself");
     no_hidden_parts(&machine);
 }
 
@@ -71,7 +71,7 @@ async fn a_key_deleted_while_the_keyring_is_read_stays_deleted() {
     let mut machine = Machine::new();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     window.quit().await;
 
     let (open, gate) = std::sync::mpsc::sync_channel(64);
@@ -199,8 +199,8 @@ async fn a_compressed_payload_is_decompressed_before_it_is_decrypted() {
         answering(cases.iter().map(|(name, answer, ..)| (format!("/{name}"), answer.clone())).collect()).await;
     for (name, _, saved, decryption, content) in &cases {
         offer(&mut window, &sandbox, name, &format!("http://127.0.0.1:{port}/{name}?auth=once")).await;
-        let deed = download(&mut window, profile, name, &machine.file(name)).await;
-        let LocalEvent::Saved { to, receipt, .. } = deed else { panic!("{name}: {deed:?}") };
+        let event = download(&mut window, profile, name, &machine.file(name)).await;
+        let LocalEvent::Saved { to, receipt, .. } = event else { panic!("{name}: {event:?}") };
         assert_eq!((receipt.decryption, &*to), (*decryption, &*machine.file(saved).display().to_string()), "{name}");
         assert!(std::fs::read(to).expect("the file") == **content, "{name}: other bytes");
     }

@@ -25,7 +25,7 @@ async fn spoilt(window: &mut Window, sandbox: &SandboxHandle, id: &str, spoil: D
 }
 
 /// Waits for a notice that arrived at any time since `mark`.
-pub(crate) async fn told_since(window: &mut Window, mark: usize, says: &str) {
+pub(crate) async fn wait_for_notice_since(window: &mut Window, mark: usize, says: &str) {
     let told = |event: &Event| match event {
         Event::Notice(notice) => notice.sentence().contains(says).then_some(()),
         _ => None,
@@ -107,7 +107,7 @@ async fn a_refused_link_is_reported_at_each_start_until_acknowledged() {
     spoilt(&mut window, &sandbox, "spent", DownloadFault::Used).await;
     let mark = window.mark();
     download(&mut window, profile, "spent", &machine.file("x")).await;
-    told_since(&mut window, mark, "This monitor has not requested it before.").await;
+    wait_for_notice_since(&mut window, mark, "This monitor has not requested it before.").await;
     window.quit().await;
 
     let mut window = Window::open(&machine);
@@ -122,10 +122,10 @@ async fn a_refused_link_is_reported_at_each_start_until_acknowledged() {
     window.wait("the past", |event| matches!(event, Event::Restored { complete: true, .. }).then_some(())).await;
     // Everything about the past is reported before the profile is live.
     window.live(1).await;
-    let heard = window.quit().await;
+    let received = window.quit().await;
     let told =
         |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence().contains("not requested it before"));
-    assert!(!heard.iter().any(told), "it was told again after it was read");
+    assert!(!received.iter().any(told), "it was told again after it was read");
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn a_payload_of_unknown_length_is_saved_with_a_notice() {
         panic!("not saved")
     };
     assert!(receipt.length_unproved);
-    told_since(&mut window, mark, "whether it is whole can't be shown").await;
+    wait_for_notice_since(&mut window, mark, "whether it is whole can't be shown").await;
     // Chunked bodies mark their end, so one without the end is broken.
     let chunked = answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n").await;
     offer(&mut window, &sandbox, "chunked", &chunked).await;
@@ -216,8 +216,8 @@ async fn a_payload_of_unknown_length_is_saved_with_a_notice() {
     assert!(!receipt.length_unproved);
     let cut = answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n").await;
     offer(&mut window, &sandbox, "cut", &cut).await;
-    let deed = download(&mut window, profile, "cut", &machine.file("c")).await;
-    assert!(matches!(&deed, LocalEvent::NotSaved { why: DownloadFailure::Broken, part: Some(_), .. }), "{deed:?}");
+    let event = download(&mut window, profile, "cut", &machine.file("c")).await;
+    assert!(matches!(&event, LocalEvent::NotSaved { why: DownloadFailure::Broken, part: Some(_), .. }), "{event:?}");
     window.quit().await;
 }
 
@@ -346,12 +346,12 @@ async fn if_the_file_can_not_be_written_the_link_is_not_used() {
     for (what, to) in refusing(&machine) {
         let mark = window.mark();
         window.act(Action::Download { profile, request: request(), to: to.clone() });
-        told_since(&mut window, mark, &format!("It can't be written to {}: ", to.display())).await;
+        wait_for_notice_since(&mut window, mark, &format!("It can't be written to {}: ", to.display())).await;
         window.no_download().await;
         if let Some(folder) = to.parent().filter(|folder| to != machine.folder.path() && !folder.is_dir()) {
             let mark = window.mark();
             window.act(Action::DownloadAll { profile, requests: vec![request()], folder: folder.to_owned() });
-            told_since(&mut window, mark, "Choose another place.").await;
+            wait_for_notice_since(&mut window, mark, "Choose another place.").await;
             window.no_download().await;
         }
         assert_eq!(got.lock().expect("whole").len(), 0, "{what}: the link was requested");
@@ -391,12 +391,12 @@ async fn without_space_for_a_known_size_the_link_is_not_used() {
         assert_eq!(window.progress("that room is short", is_short).await, 1 << 60);
         window.act(Action::CancelDownload { profile: id, request: request() });
         window.no_download().await;
-        assert!(!backend.is_asked("GET /link"), "the link was requested");
+        assert!(!backend.has_request("GET /link"), "the link was requested");
         // A link that was used would be refused.
         window.act(Action::Download { profile: id, request: request(), to: machine.file("again") });
     }
     window.quit().await;
-    assert!(!backend.is_asked("GET /link"), "the link was requested");
+    assert!(!backend.has_request("GET /link"), "the link was requested");
     no_hidden_parts(&machine);
     assert_eq!(std::fs::read_dir(&folder).expect("the folder").count(), 0);
 }

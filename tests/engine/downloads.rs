@@ -43,7 +43,7 @@ pub(crate) async fn end_of(window: &mut Window, id: &str) -> LocalEvent {
     let ended =
         |entry: &Entry| matches!(entry.fact, Fact::Local(LocalEvent::Saved { .. } | LocalEvent::NotSaved { .. }));
     match window.entry(&data(id), ended).await.fact {
-        Fact::Local(deed) => deed,
+        Fact::Local(event) => event,
         other => panic!("{other:?}"),
     }
 }
@@ -72,8 +72,8 @@ async fn ready_data_is_downloaded_completely_with_progress_and_only_once() {
     offer(&mut window, &sandbox, "r-1", link.expose()).await;
 
     let to = machine.file("saved.bin");
-    let deed = download(&mut window, profile, "r-1", &to).await;
-    let LocalEvent::Saved { to: saved_to, size: 3_000_000, .. } = deed else { panic!("{deed:?}") };
+    let event = download(&mut window, profile, "r-1", &to).await;
+    let LocalEvent::Saved { to: saved_to, size: 3_000_000, .. } = event else { panic!("{event:?}") };
     assert_eq!(saved_to, to.display().to_string());
     assert!(std::fs::read(&to).expect("the file") == bytes, "other bytes");
     #[cfg(unix)]
@@ -377,8 +377,8 @@ async fn a_name_that_is_not_utf_8_is_used_byte_by_byte_and_found_again() {
     let link = sandbox.control().offer_download(b"payload".to_vec(), None);
     offer(&mut window, &sandbox, "r-1", link.expose()).await;
     let to = at(b"r\xe9sum\xe9.pdf");
-    let deed = download(&mut window, profile, "r-1", &to).await;
-    let LocalEvent::Saved { to: told, .. } = deed else { panic!("{deed:?}") };
+    let event = download(&mut window, profile, "r-1", &to).await;
+    let LocalEvent::Saved { to: told, .. } = event else { panic!("{event:?}") };
     assert_eq!(path_of_text(&told), to, "Open and Show in folder lead elsewhere: {told}");
     assert_eq!(std::fs::read(&to).expect("the file"), b"payload");
     assert_eq!(std::fs::read(&other).expect("the other file"), b"mine", "a file that nobody chose was replaced");

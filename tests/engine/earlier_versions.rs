@@ -75,7 +75,7 @@ async fn restored(window: &mut Window, of: &[ProfileId]) -> BTreeSet<(ProfileId,
     rows
 }
 
-async fn kept_links(window: &mut Window, of: ProfileId) -> Vec<String> {
+async fn restored_links(window: &mut Window, of: ProfileId) -> Vec<String> {
     window
         .until("the links that were kept", |status| {
             let kept = &status.profile(of)?.restored_links;
@@ -112,10 +112,10 @@ async fn the_files_of_20094b1_open_without_loss() {
 
     // Encrypted links, and a secret in a message.
     assert_eq!(
-        kept_links(&mut window, ops).await,
+        restored_links(&mut window, ops).await,
         ["r-early", "r-link", "r-not-started", "r-token", "r-url", "r-waits"]
     );
-    assert_eq!(kept_links(&mut window, audit).await, ["r-link"]);
+    assert_eq!(restored_links(&mut window, audit).await, ["r-link"]);
     for (key, secret) in [
         (ActivityKey::Data(RequestId::from("r-link")), "https://data.example.com/d?auth=fixture-link-1"),
         (ActivityKey::Data(RequestId::from("r-url")), "https://data.example.com/s?auth=fixture-stream-url"),

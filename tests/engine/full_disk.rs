@@ -93,8 +93,8 @@ async fn a_download_waits_for_a_full_disk_or_moves_to_another() {
     let to = disk.join("waits.bin");
     fill_in_the_middle(&mut window, of, "waits", to.clone(), &ballast).await;
     std::fs::remove_file(&ballast).expect("the room is given back");
-    let deed = end_of(&mut window, "waits").await;
-    assert!(matches!(deed, LocalEvent::Saved { size: 2_000_000, .. }), "{deed:?}");
+    let event = end_of(&mut window, "waits").await;
+    assert!(matches!(event, LocalEvent::Saved { size: 2_000_000, .. }), "{event:?}");
     assert!(std::fs::read(&to).expect("the file") == bytes(SIZE), "other bytes");
 
     fill_in_the_middle(&mut window, of, "moves", disk.join("moves.bin"), &ballast).await;

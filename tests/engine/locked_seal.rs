@@ -13,7 +13,7 @@ use privicore_monitor::settings::ProfileId;
 use serde_json::Value;
 
 use crate::quiet;
-use crate::sealing::{hear, message};
+use crate::sealing::{message, publish};
 use crate::window::{Machine, Told, Window};
 
 /// A keyring that returns tokens, and the link encryption's key unless it is locked.
@@ -99,9 +99,9 @@ async fn export_and_window_agree_on_a_stored_link_even_while_the_keyring_is_lock
     machine.keyring = Keyring::inline(Box::new(store));
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     let link = sandbox.control().offer_download(b"payload".to_vec(), None).expose().to_owned();
-    hear(&mut window, &sandbox, "r", &message("r", &link)).await;
+    publish(&mut window, &sandbox, "r", &message("r", &link)).await;
     assert_eq!(exported(&machine, true).await, ["Ready"]);
     window.quit().await;
     for (is_locked, expected) in [(true, "Link expired"), (false, "Ready"), (true, "Link expired")] {

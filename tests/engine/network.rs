@@ -61,8 +61,8 @@ async fn download(window: &mut Window, profile: ProfileId, request: &RequestId, 
     window.act(Action::Download { profile, request: request.clone(), to });
     let ended = |fact: &Fact| matches!(fact, Fact::Local(LocalEvent::Saved { .. } | LocalEvent::NotSaved { .. }));
     let entry = window.entry(&ActivityKey::Data(request.clone()), |entry| ended(&entry.fact)).await;
-    let Fact::Local(deed) = entry.fact else { panic!("{entry:?}") };
-    deed
+    let Fact::Local(event) = entry.fact else { panic!("{entry:?}") };
+    event
 }
 
 /// Waits for an attempt to fail. Returns why it did.
@@ -87,17 +87,17 @@ async fn socket_calls_and_downloads_go_through_one_proxy_with_tls_from_end_to_en
     let saved = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
     assert!(matches!(saved, LocalEvent::Saved { size: 7, .. }), "{saved:?}");
 
-    let asked = proxy.asked();
+    let asked = proxy.requests();
     for address in [&profile.api, &profile.websocket, &profile.download] {
         let line = format!("CONNECT {ELSEWHERE}:{} HTTP/1.1", port_of(address.as_str()));
         assert!(asked.contains(&line), "{line} is not in {asked:?}");
     }
-    assert!(proxy.was_told_who_asks(), "a request without a User-Agent");
+    assert!(proxy.had_user_agent(), "a request without a User-Agent");
     for secret in [PASSWORD, "authorizationToken", "auth=", "payload"] {
         assert!(!proxy.relayed(secret), "the proxy saw {secret:?} in clear");
     }
-    let heard = format!("{:?}", window.quit().await);
-    assert!(!heard.contains("canary"), "the proxy's password is in an event");
+    let received = format!("{:?}", window.quit().await);
+    assert!(!received.contains("canary"), "the proxy's password is in an event");
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn this_machine_is_reached_without_the_proxy() {
     let saved = download(&mut window, profile, &request, machine.file("saved.bin")).await;
     assert!(matches!(saved, LocalEvent::Saved { .. }), "{saved:?}");
     window.quit().await;
-    assert_eq!(proxy.asked(), [""; 0]);
+    assert_eq!(proxy.requests(), [""; 0]);
 }
 
 #[tokio::test]
@@ -322,7 +322,7 @@ async fn an_authority_in_the_settings_is_trusted_from_the_next_connection_on() {
     window.live(1).await;
 
     // It also applies from the next start on, without being set again.
-    window.kept().await;
+    window.wait_for_stored_token().await;
     window.quit().await;
     let mut window = Window::open(&machine);
     window.live(1).await;

@@ -54,7 +54,7 @@ async fn with_history(sandbox: &SandboxHandle) -> (Machine, ProfileId) {
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(sandbox).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     let rows = u32::try_from(ROWS).expect("a small number");
     window.act(Action::ChangePreferences { number: 1, changes: vec![PreferenceChange::RowsInMemory(rows)] });
     window.settings("the rows", |settings| (settings.preferences.rows_in_memory == rows).then_some(())).await;
@@ -244,7 +244,7 @@ async fn a_gap_counts_unrestored_activities_as_the_journal_knows_them() {
     machine.keyring = Keyring::in_memory();
     let journal = Journal::open(&machine.folder.path().join("data")).expect("the journal").journal;
     let id = |text: &str| CommandId::new(text.to_owned());
-    let heard = |text: &str, status: u8| {
+    let received = |text: &str, status: u8| {
         let raw = json!({"data": {"type": "X-DPT-CAB-ID", "id": text, "command_status": status}}).to_string();
         let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
         Entry { raw: raw.into(), ..Entry::local(first_seen(0), ActivityKey::of(&message), Fact::Received(message)) }
@@ -259,13 +259,13 @@ async fn a_gap_counts_unrestored_activities_as_the_journal_knows_them() {
         open_requests: Vec::new(),
     };
     let gap = Entry::local(first_seen(1), ActivityKey::Gap("g".into()), Fact::Gap(gap));
-    let mut entries = vec![heard("unknown", 1), heard("open", 1), heard("settled", 1), gap.clone()];
-    entries.push(heard("settled", 2));
+    let mut entries = vec![received("unknown", 1), received("open", 1), received("settled", 1), gap.clone()];
+    entries.push(received("settled", 2));
     let unknown = Fact::StatusChecked(StatusCheck::Unknown);
     entries.push(Entry::local(first_seen(2), key("unknown"), unknown));
     journal.append(profile, entries).await.expect("written");
     for batch in (0..2 * COMMANDS).collect::<Vec<_>>().chunks(2_000) {
-        let newer = batch.iter().map(|number| heard(&format!("n-{number}"), 2)).collect();
+        let newer = batch.iter().map(|number| received(&format!("n-{number}"), 2)).collect();
         journal.append(profile, newer).await.expect("written");
     }
     // The gap continued, and names nothing more.

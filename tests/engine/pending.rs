@@ -19,7 +19,7 @@ use privicore_monitor::settings::{Address, Profile, ProfileId};
 
 use crate::child;
 use crate::keys::{self, Mood};
-use crate::quitting::{silence, until_asked};
+use crate::quitting::{silence, until_requested};
 use crate::scripted::{Backend, proxy};
 use crate::window::{Machine, Told, Window, with_password};
 
@@ -57,7 +57,7 @@ async fn sign_in(window: &mut Window, profile: &Profile) {
     window.act(Action::SignIn(Box::new(with_password(profile.clone(), "right"))));
     window.signed_in().await.expect("signed in");
     window.live(1).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
 }
 
 pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
@@ -112,7 +112,7 @@ async fn a_pending_revocation_is_done_at_the_next_start() {
     let mut window = Window::open(&machine);
     sign_in(&mut window, &profile).await;
     window.act(Action::SignOut { profile: profile.id, revoke: true });
-    until_asked(&backend, REVOKE).await;
+    until_requested(&backend, REVOKE).await;
     window.quit().await;
     assert_eq!(backend.got_of(REVOKE).len(), 1);
     assert_eq!(machine.keyring.token(profile.id).await.expect("the keyring works"), None);
@@ -189,7 +189,7 @@ async fn signing_in_again_cancels_the_pending_deletion_of_the_token() {
     control.be(Mood::Open);
     window.profile("no token", |profile| (profile.token == TokenStatus::Absent).then_some(())).await;
     window.act(Action::SignIn(Box::new(with_password(profile.clone(), "right"))));
-    window.kept().await;
+    window.wait_for_stored_token().await;
     window.quit().await;
     let mut window = Window::open(&machine);
     window.live(1).await;
@@ -222,7 +222,7 @@ async fn a_token_that_the_keyring_returns_after_a_sign_out_or_disconnect_is_not_
             let data = machine.folder.path().join("data");
             until("the end of the work", async || (pending(&data, 1) == 0).then_some(())).await;
         } else {
-            window.kept().await;
+            window.wait_for_stored_token().await;
         }
         history(&mut window).await;
         assert!(!connected(&window.quit().await), "it connected all the same");

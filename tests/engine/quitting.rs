@@ -53,9 +53,9 @@ async fn sign_in(window: &mut Window, backend: &Backend) -> Profile {
 }
 
 /// Waits until a backend has received a request.
-pub(crate) async fn until_asked(backend: &Backend, line: &str) {
+pub(crate) async fn until_requested(backend: &Backend, line: &str) {
     let asked = async {
-        while !backend.is_asked(line) {
+        while !backend.has_request(line) {
             tokio::task::yield_now().await;
         }
     };
@@ -78,8 +78,8 @@ async fn a_silent_server_delays_neither_the_shutdown_nor_the_last_sign_of_life()
         window.act(Action::CheckStatus { profile, commands });
     }
     window.act(Action::ListDataTokens { profile, page: 1 });
-    until_asked(&backend, "GET /request-status").await;
-    until_asked(&backend, "GET /data-token").await;
+    until_requested(&backend, "GET /request-status").await;
+    until_requested(&backend, "GET /data-token").await;
     let quits = now();
     // The duration is tested where the test controls the time. That it ends shows that it waits for no answer.
     window.quit().await;
@@ -118,7 +118,7 @@ async fn actions_just_before_the_end_take_effect_at_the_next_start() {
         let machine = Machine::new();
         let mut window = Window::open(&machine);
         let profile = window.sign_in(&sandbox).await;
-        window.kept().await;
+        window.wait_for_stored_token().await;
         let commands = vec![CommandId::from("c-1")];
         window.act(Action::TrackCommands { profile, commands, label: None });
         for number in 1..=40 {

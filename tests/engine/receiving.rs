@@ -131,7 +131,7 @@ async fn a_command_can_be_checked_labelled_and_read_again() {
     let answer = post(&sandbox, "/device/reject-device", Some(&token), &[("deviceId", "nothing")]).await;
     let id = answer.as_str().or_else(|| answer.pointer("/commandId")?.as_str()).or_else(|| answer.get(0)?.as_str());
     let id = id.unwrap_or_else(|| panic!("no command id in {answer}")).to_owned();
-    let heard = window
+    let received = window
         .entry(&command(&id), |entry| {
             matches!(&entry.fact,
         Fact::Received(Message::Command(report)) if report.status.is_final())
@@ -158,7 +158,7 @@ async fn a_command_can_be_checked_labelled_and_read_again() {
             _ => None,
         })
         .await;
-    for entry in [&heard, &asked, &named] {
+    for entry in [&received, &asked, &named] {
         assert!(history.contains(entry), "{entry:?} is not in {history:#?}");
     }
     window.quit().await;
@@ -271,7 +271,7 @@ async fn the_full_text_of_a_row_is_read_from_the_journal_even_after_a_restart() 
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     let reason = format!("{} NEEDLE", "why ".repeat(100));
     // A text that came later for the same row does not hide the one that is asked for.
     for (status, body) in [(1, "begun"), (3, &*reason), (1, "and once more")] {

@@ -45,7 +45,7 @@ async fn actions_take_effect_at_once_while_the_journal_refuses_and_messages_are_
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let id = window.sign_in(&sandbox).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     let token = machine.keyring.token(id).await.expect("the keyring works").expect("a token");
     refuse(&machine, true);
     publish(&sandbox, "c-1").await;
@@ -79,7 +79,7 @@ async fn a_removal_fails_while_the_journal_refuses_and_succeeds_on_retry() {
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let id = window.sign_in(&sandbox).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     publish(&sandbox, "c-1").await;
     window.wait("the outcome", |event| matches!(event, Event::Committed { .. }).then_some(())).await;
     refuse(&machine, true);
@@ -123,10 +123,10 @@ async fn clearing_the_history_fails_with_a_notice_while_the_journal_refuses() {
     window.act(Action::ClearHistory(id));
     window.notice("The activity is still in the journal").await;
     refuse(&machine, false);
-    let heard = window.quit().await;
+    let received = window.quit().await;
     assert!(
-        !heard.iter().any(|event| matches!(event, Event::HistoryCleared { .. })),
-        "it is shown as done: {heard:#?}"
+        !received.iter().any(|event| matches!(event, Event::HistoryCleared { .. })),
+        "it is shown as done: {received:#?}"
     );
     assert_eq!(rows(&machine, id), 1, "it is gone");
 }
@@ -139,7 +139,7 @@ async fn a_sign_out_that_can_not_be_recorded_is_a_problem_until_it_is_done() {
     (machine.keyring, control) = keys::moody();
     let mut window = Window::open(&machine);
     let id = window.sign_in(&sandbox).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     refuse(&machine, true);
     control.be(Mood::Silent);
     window.act(Action::SignOut { profile: id, revoke: false });
@@ -164,8 +164,8 @@ async fn quitting_while_the_journal_refuses_leaves_the_channel_and_reports_lost_
     publish(&sandbox, "c-1").await;
     let not_kept = |event: &Event| matches!(event, Event::Unpersisted { .. }).then_some(());
     window.wait("what is not kept", not_kept).await;
-    let heard = window.quit().await;
+    let received = window.quit().await;
     assert_eq!(sandbox.control().joined(DEMO_USERNAME).expect("a profile"), 0, "the channel was not left");
     let lost = |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence().contains("and is lost"));
-    assert!(heard.iter().any(lost), "{heard:#?}");
+    assert!(received.iter().any(lost), "{received:#?}");
 }

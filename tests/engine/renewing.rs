@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::keys::{self, Mood};
 use crate::pending::{is_on_disk, pending};
-use crate::quitting::until_asked;
+use crate::quitting::until_requested;
 use crate::scripted::{Backend, LATER, proxy, proxy_that};
 use crate::window::{Machine, Window, with_password, with_token};
 
@@ -92,7 +92,7 @@ impl Bench {
         window.act(Action::SignIn(Box::new(with_password(profile.clone(), "right"))));
         window.signed_in().await.expect("signed in");
         window.live(1).await;
-        window.kept().await;
+        window.wait_for_stored_token().await;
         Self { backend, window, profile, machine, keyring, answers, grants }
     }
 
@@ -101,9 +101,9 @@ impl Bench {
     }
 
     /// Presses the button and waits until the server has received the request.
-    async fn asks(&mut self) {
+    async fn press_renew(&mut self) {
         self.window.act(Action::RenewToken(self.id()));
-        until_asked(&self.backend, RENEW).await;
+        until_requested(&self.backend, RENEW).await;
     }
 
     /// Makes a call that is refused with the current token.
@@ -160,7 +160,7 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
 #[tokio::test]
 async fn a_call_refused_with_the_old_token_during_a_renewal_does_not_disconnect() {
     let mut bench = Bench::new().await;
-    bench.asks().await;
+    bench.press_renew().await;
     bench.is_refused().await;
     bench.settled().await;
     bench.keyring.be(Mood::Silent);
@@ -178,10 +178,10 @@ async fn a_call_refused_with_the_old_token_during_a_renewal_does_not_disconnect(
 #[tokio::test]
 async fn a_status_check_refused_with_the_old_token_is_repeated_with_the_new_one() {
     let mut bench = Bench::new().await;
-    bench.asks().await;
+    bench.press_renew().await;
     let commands = ["c-1", "c-2", "c-3"].map(CommandId::from);
     bench.window.act(Action::CheckStatus { profile: bench.id(), commands: commands.to_vec() });
-    until_asked(&bench.backend, "GET /request-status/c-1").await;
+    until_requested(&bench.backend, "GET /request-status/c-1").await;
     bench.settled().await;
     bench.answer();
     for command in commands {
@@ -196,10 +196,10 @@ async fn a_status_check_refused_with_the_old_token_is_repeated_with_the_new_one(
 async fn a_status_check_refused_with_the_old_token_fails_if_there_is_no_new_one() {
     let mut bench = Bench::new().await;
     bench.grants.store(false, Ordering::SeqCst);
-    bench.asks().await;
+    bench.press_renew().await;
     let commands = ["c-1", "c-2", "c-3"].map(CommandId::from).to_vec();
     bench.window.act(Action::CheckStatus { profile: bench.id(), commands });
-    until_asked(&bench.backend, "GET /request-status/c-1").await;
+    until_requested(&bench.backend, "GET /request-status/c-1").await;
     bench.settled().await;
     bench.answer();
     bench.window.notice("The status of c-1 is not known: ").await;
@@ -209,10 +209,10 @@ async fn a_status_check_refused_with_the_old_token_fails_if_there_is_no_new_one(
 #[tokio::test]
 async fn a_waiting_status_check_is_repeated_with_the_token_of_a_sign_in() {
     let mut bench = Bench::new().await;
-    bench.asks().await;
+    bench.press_renew().await;
     let commands = ["c-1", "c-2"].map(CommandId::from);
     bench.window.act(Action::CheckStatus { profile: bench.id(), commands: commands.to_vec() });
-    until_asked(&bench.backend, "GET /request-status/c-1").await;
+    until_requested(&bench.backend, "GET /request-status/c-1").await;
     bench.settled().await;
     // The server never answers the request for a new token.
     bench.window.act(Action::SignIn(Box::new(with_password(bench.profile.clone(), "right"))));
@@ -228,9 +228,9 @@ async fn a_waiting_status_check_is_repeated_with_the_token_of_a_sign_in() {
 #[tokio::test]
 async fn a_waiting_status_check_fails_when_the_operator_signs_out() {
     let mut bench = Bench::new().await;
-    bench.asks().await;
+    bench.press_renew().await;
     bench.window.act(Action::CheckStatus { profile: bench.id(), commands: vec![CommandId::from("c-1")] });
-    until_asked(&bench.backend, "GET /request-status/c-1").await;
+    until_requested(&bench.backend, "GET /request-status/c-1").await;
     bench.settled().await;
     bench.window.act(Action::SignOut { profile: bench.id(), revoke: false });
     bench.window.notice("The status of c-1 is not known: ").await;
@@ -242,7 +242,7 @@ async fn a_waiting_status_check_fails_when_the_operator_signs_out() {
 async fn a_call_with_the_old_token_that_is_refused_does_not_end_a_sign_in_with_another() {
     let mut bench = Bench::new().await;
     // From here on calls with the old token are refused; the request for a new one is never answered.
-    bench.asks().await;
+    bench.press_renew().await;
     let (joins, decided) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (joining, answers) = (joins.clone(), decided.clone());
     let slow = proxy_that(move |token| {
@@ -267,7 +267,7 @@ async fn a_call_with_the_old_token_that_is_refused_does_not_end_a_sign_in_with_a
 async fn a_new_token_that_the_keyring_did_not_store_is_used_and_stored_at_the_next_start() {
     let mut bench = Bench::new().await;
     bench.keyring.be(Mood::Silent);
-    bench.asks().await;
+    bench.press_renew().await;
     bench.answer();
     bench.window.notice("The token was renewed.").await;
     bench.window.live(2).await;
@@ -279,7 +279,7 @@ async fn a_new_token_that_the_keyring_did_not_store_is_used_and_stored_at_the_ne
     assert!(!is_on_disk(&data, "T-2"), "the token is on the disk");
     let mut window = Window::open(&machine);
     window.live(1).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     let expiry = backend.got_of("POST /profile/authorization-token/expiry");
     assert_eq!(expiry.last().and_then(|got| got.token.as_deref()), Some("T-2"), "{expiry:?}");
     let kept = machine.keyring.token(ProfileId::from_u128(77)).await.expect("it is open");
@@ -296,7 +296,7 @@ async fn a_new_token_that_the_keyring_did_not_store_is_used_and_stored_at_the_ne
 async fn a_failed_renewal_leaves_the_old_token_invalid() {
     let mut bench = Bench::new().await;
     bench.grants.store(false, Ordering::SeqCst);
-    bench.asks().await;
+    bench.press_renew().await;
     bench.is_refused().await;
     bench.settled().await;
     assert!(!bench.was_refused(), "told before the server has answered");
@@ -308,7 +308,7 @@ async fn a_failed_renewal_leaves_the_old_token_invalid() {
 #[tokio::test]
 async fn renewing_twice_sends_one_request() {
     let mut bench = Bench::new().await;
-    bench.asks().await;
+    bench.press_renew().await;
     bench.window.act(Action::RenewToken(bench.id()));
     bench.window.notice("The token is being renewed already.").await;
     bench.answer();
@@ -327,7 +327,7 @@ async fn renewing_twice_sends_one_request() {
 #[tokio::test]
 async fn signing_out_during_a_renewal_revokes_the_new_token() {
     let mut bench = Bench::new().await;
-    bench.asks().await;
+    bench.press_renew().await;
     bench.window.act(Action::SignOut { profile: bench.id(), revoke: true });
     bench.window.state("signed out", |state| *state == ConnectionState::SignedOut).await;
     bench.answer();
@@ -344,7 +344,7 @@ async fn signing_out_during_a_renewal_revokes_the_new_token() {
 #[tokio::test]
 async fn removing_the_profile_during_a_renewal_revokes_the_new_token() {
     let mut bench = Bench::new().await;
-    bench.asks().await;
+    bench.press_renew().await;
     bench.window.act(Action::RemoveProfile(bench.id()));
     bench.window.settings("settings without it", |settings| settings.profiles.is_empty().then_some(())).await;
     bench.answer();
@@ -356,7 +356,7 @@ async fn removing_the_profile_during_a_renewal_revokes_the_new_token() {
 #[tokio::test]
 async fn signing_in_during_a_renewal_keeps_the_token_of_that_sign_in() {
     let mut bench = Bench::new().await;
-    bench.asks().await;
+    bench.press_renew().await;
     bench.window.act(Action::SignIn(Box::new(with_password(bench.profile.clone(), "right"))));
     bench.window.signed_in().await.expect("signed in");
     bench.window.live(2).await;
@@ -375,7 +375,7 @@ async fn signing_in_during_a_renewal_keeps_the_token_of_that_sign_in() {
 #[tokio::test]
 async fn disconnecting_during_a_renewal_stays_offline_and_connects_later_with_the_new_token() {
     let mut bench = Bench::new().await;
-    bench.asks().await;
+    bench.press_renew().await;
     bench.window.act(Action::Disconnect(bench.id()));
     bench.window.state("offline", |state| *state == ConnectionState::Offline).await;
     bench.answer();

@@ -99,8 +99,8 @@ async fn a_failed_data_request_is_reported_with_its_name() {
     let refused = page(&mut window, profile, 1).await.expect_err("an expired token lists");
     assert!(matches!(refused, RestError::Unauthorised(_)), "{refused}");
     assert!(refused.to_string().contains("Sign in again"), "{refused}");
-    let heard = window.quit().await;
-    assert!(!format!("{heard:?}").contains("canary"), "a data token showed itself");
+    let received = window.quit().await;
+    assert!(!format!("{received:?}").contains("canary"), "a data token showed itself");
 }
 
 #[tokio::test]

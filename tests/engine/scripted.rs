@@ -96,7 +96,7 @@ impl Backend {
     }
 
     /// Whether it has received a request of this kind.
-    pub(crate) fn is_asked(&self, line: &str) -> bool {
+    pub(crate) fn has_request(&self, line: &str) -> bool {
         !self.got_of(line).is_empty()
     }
 

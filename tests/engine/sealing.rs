@@ -31,7 +31,7 @@ fn ready(id: &str) -> Value {
 }
 
 /// Publishes a message of a request and waits until the window has it.
-pub(crate) async fn hear(window: &mut Window, sandbox: &SandboxHandle, id: &str, message: &Value) {
+pub(crate) async fn publish(window: &mut Window, sandbox: &SandboxHandle, id: &str, message: &Value) {
     sandbox.control().publish(DEMO_USERNAME, message).await.expect("published");
     window.entry(&data(id), |entry| matches!(entry.fact, Fact::Received(_))).await;
 }
@@ -42,7 +42,7 @@ async fn download(window: &mut Window, machine: &Machine, profile: ProfileId, id
     let ended =
         |entry: &Entry| matches!(entry.fact, Fact::Local(LocalEvent::Saved { .. } | LocalEvent::NotSaved { .. }));
     match window.entry(&data(id), ended).await.fact {
-        Fact::Local(deed) => deed,
+        Fact::Local(event) => event,
         other => panic!("{other:?}"),
     }
 }
@@ -101,10 +101,10 @@ async fn masked_secrets_can_be_revealed_even_after_a_restart() {
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     let link = sandbox.control().offer_download(vec![1; 100], None).expose().to_owned();
     let with_link = message("r", &link);
-    hear(&mut window, &sandbox, "r", &with_link).await;
+    publish(&mut window, &sandbox, "r", &with_link).await;
     let told =
         json!({"data": {"type": "X-DPT-CAB-ID", "id": "c", "command_status": 2, "body": "see https://h/?auth=canary"}});
     sandbox.control().publish(DEMO_USERNAME, &told).await.expect("published");
@@ -117,8 +117,8 @@ async fn masked_secrets_can_be_revealed_even_after_a_restart() {
     let (mut window, _) = again(&machine).await;
     assert_eq!(reveal(&mut window, profile, &data("r")).await, [with_link.to_string()]);
     assert_eq!(reveal(&mut window, profile, &command).await, [told.to_string()]);
-    let heard = window.quit().await;
-    assert!(!format!("{heard:?}").contains("canary"), "an event shows a secret");
+    let received = window.quit().await;
+    assert!(!format!("{received:?}").contains("canary"), "an event shows a secret");
 }
 
 #[tokio::test]
@@ -127,16 +127,16 @@ async fn data_ready_before_a_restart_can_be_downloaded_after_it() {
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     let links: Vec<String> =
         (0..5).map(|number| sandbox.control().offer_download(vec![number; 100], None).expose().to_owned()).collect();
     let [whole, bare, late, early, used] = links.as_slice() else { panic!("not five") };
-    hear(&mut window, &sandbox, "whole", &message("whole", whole)).await;
-    hear(&mut window, &sandbox, "bare", &message("bare", token_of(bare))).await;
-    hear(&mut window, &sandbox, "bare", &ready("bare")).await;
-    hear(&mut window, &sandbox, "late", &message("late", token_of(late))).await;
-    hear(&mut window, &sandbox, "early", &ready("early")).await;
-    hear(&mut window, &sandbox, "used", &message("used", used)).await;
+    publish(&mut window, &sandbox, "whole", &message("whole", whole)).await;
+    publish(&mut window, &sandbox, "bare", &message("bare", token_of(bare))).await;
+    publish(&mut window, &sandbox, "bare", &ready("bare")).await;
+    publish(&mut window, &sandbox, "late", &message("late", token_of(late))).await;
+    publish(&mut window, &sandbox, "early", &ready("early")).await;
+    publish(&mut window, &sandbox, "used", &message("used", used)).await;
     assert!(matches!(download(&mut window, &machine, profile, "used").await, LocalEvent::Saved { .. }));
     window.quit().await;
     for link in &links {
@@ -147,20 +147,20 @@ async fn data_ready_before_a_restart_can_be_downloaded_after_it() {
     let mut expected: Vec<RequestId> = ["whole", "bare", "late", "early"].map(RequestId::from).into();
     expected.sort();
     assert_eq!(kept, expected, "the used one is used");
-    hear(&mut window, &sandbox, "late", &ready("late")).await;
-    hear(&mut window, &sandbox, "early", &message("early", token_of(early))).await;
+    publish(&mut window, &sandbox, "late", &ready("late")).await;
+    publish(&mut window, &sandbox, "early", &message("early", token_of(early))).await;
     for (id, byte) in [("whole", 0), ("bare", 1), ("late", 2), ("early", 3)] {
-        let deed = download(&mut window, &machine, profile, id).await;
-        assert!(matches!(deed, LocalEvent::Saved { size: 100, .. }), "{id}: {deed:?}");
+        let event = download(&mut window, &machine, profile, id).await;
+        assert!(matches!(event, LocalEvent::Saved { size: 100, .. }), "{id}: {event:?}");
         assert_eq!(std::fs::read(machine.file(id)).expect("the file"), vec![byte; 100], "{id}");
     }
-    let heard = window.quit().await;
-    assert!(warnings(&heard.events).is_empty(), "{:?}", warnings(&heard.events));
+    let received = window.quit().await;
+    assert!(warnings(&received.events).is_empty(), "{:?}", warnings(&received.events));
     // All of them are used, so none is stored any more. A link of this run may be, if it arrived before the journal was
     // read.
     let mut window = Window::open(&machine);
     window.live(1).await;
-    hear(&mut window, &sandbox, "new", &message("new", whole)).await;
+    publish(&mut window, &sandbox, "new", &message("new", whole)).await;
     let told = window.quit().await;
     let kept =
         || told.seen.iter().flat_map(|status| status.profiles.values()).flat_map(|one| one.restored_links.iter());
@@ -198,14 +198,14 @@ async fn without_a_key_links_are_in_memory_only_with_one_warning() {
     machine.keyring = Keyring::inline(Box::new(NoSeal::default()));
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     let link = sandbox.control().offer_download(b"payload".to_vec(), None).expose().to_owned();
-    hear(&mut window, &sandbox, "kept", &message("kept", &link)).await;
-    hear(&mut window, &sandbox, "lost", &message("lost", &link)).await;
-    let deed = download(&mut window, &machine, profile, "kept").await;
-    assert!(matches!(deed, LocalEvent::Saved { .. }), "{deed:?}");
-    let heard = window.quit().await;
-    let told = warnings(&heard.events);
+    publish(&mut window, &sandbox, "kept", &message("kept", &link)).await;
+    publish(&mut window, &sandbox, "lost", &message("lost", &link)).await;
+    let event = download(&mut window, &machine, profile, "kept").await;
+    assert!(matches!(event, LocalEvent::Saved { .. }), "{event:?}");
+    let received = window.quit().await;
+    let told = warnings(&received.events);
     let [notice] = told.as_slice() else { panic!("{told:?}") };
     assert!(notice.sentence().contains("kept in memory only"), "{}", notice.sentence());
     assert!(!is_in(&machine.folder.path().join("data"), token_of(&link)), "a link is in a file");
@@ -225,16 +225,16 @@ async fn a_missing_key_is_reported_and_new_links_are_encrypted_with_a_new_one() 
     let mut machine = Machine::new();
     let mut window = Window::open(&machine);
     window.sign_in(&sandbox).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     let links: Vec<String> =
         (0..2).map(|_| sandbox.control().offer_download(b"payload".to_vec(), None).expose().to_owned()).collect();
-    hear(&mut window, &sandbox, "old", &message("old", &links[0])).await;
+    publish(&mut window, &sandbox, "old", &message("old", &links[0])).await;
     window.quit().await;
 
     machine.keyring = Keyring::in_memory();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     let notice = window
         .since(0, "the loss of the key", |event| match event {
             Event::Notice(notice) if notice.sentence().contains("the system keyring") => Some(notice.clone()),
@@ -242,9 +242,9 @@ async fn a_missing_key_is_reported_and_new_links_are_encrypted_with_a_new_one() 
         })
         .await;
     assert!(notice.sentence().contains("1 earlier request"), "{}", notice.sentence());
-    hear(&mut window, &sandbox, "new", &message("new", &links[1])).await;
-    let heard = window.quit().await;
-    let old = heard.iter().any(|event| match event {
+    publish(&mut window, &sandbox, "new", &message("new", &links[1])).await;
+    let received = window.quit().await;
+    let old = received.iter().any(|event| match event {
         Event::Restored { entries, .. } => entries.iter().any(|entry| entry.key == data("old")),
         _ => false,
     });
@@ -265,10 +265,10 @@ async fn links_received_while_the_keyring_is_read_are_encrypted_afterwards() {
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
     let link = sandbox.control().offer_download(b"payload".to_vec(), None).expose().to_owned();
-    hear(&mut window, &sandbox, "early", &message("early", &link)).await;
+    publish(&mut window, &sandbox, "early", &message("early", &link)).await;
     open.send(()).expect("the keyring waits");
     tokio::time::timeout(DEADLINE, sealed(&machine)).await.expect("nothing was sealed");
-    window.kept().await;
+    window.wait_for_stored_token().await;
     window.quit().await;
 
     let (mut window, kept) = again(&machine).await;
@@ -350,10 +350,10 @@ async fn without_stored_links_the_keyring_is_not_asked_and_there_is_no_warning()
     window.signed_in().await.expect("signed in");
     window.live(1).await;
     let link = sandbox.control().offer_download(b"payload".to_vec(), None).expose().to_owned();
-    hear(&mut window, &sandbox, "one", &message("one", &link)).await;
+    publish(&mut window, &sandbox, "one", &message("one", &link)).await;
     assert!(matches!(download(&mut window, &machine, id, "one").await, LocalEvent::Saved { .. }));
-    let heard = window.quit().await;
-    assert!(warnings(&heard.events).is_empty(), "{:?}", warnings(&heard.events));
+    let received = window.quit().await;
+    assert!(warnings(&received.events).is_empty(), "{:?}", warnings(&received.events));
     assert_eq!(asked.0.load(Ordering::SeqCst), 0, "the keyring was asked");
 }
 
@@ -408,7 +408,7 @@ async fn a_binary_message_is_encrypted_and_can_be_saved_even_after_a_restart() {
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     let entry = bytes_from(&mut window, &sandbox).await;
     assert!(is_offered(&entry), "{entry:?}");
     let key = entry.key;

@@ -140,7 +140,7 @@ async fn every_request_names_the_program_because_some_firewalls_refuse_those_wit
     window.notice("The token was renewed.").await;
     window.act(Action::SignOut { profile: id, revoke: true });
     let revoked = async {
-        while !backend.is_asked("POST /profile/revoke-authorization-token") {
+        while !backend.has_request("POST /profile/revoke-authorization-token") {
             tokio::task::yield_now().await;
         }
     };
@@ -157,7 +157,7 @@ async fn every_request_names_the_program_because_some_firewalls_refuse_those_wit
         "POST /profile/reauthorize",
     ];
     for call in calls {
-        assert!(backend.is_asked(call), "no {call}");
+        assert!(backend.has_request(call), "no {call}");
     }
     let nameless: Vec<_> = backend.got().into_iter().filter(|got| !got.is_named).collect();
     assert!(nameless.is_empty(), "{nameless:?}");

@@ -22,7 +22,7 @@ async fn a_profile_is_signed_in_automatically_at_the_next_start_with_its_rows() 
 
     let mut window = Window::open(&machine);
     let id = window.sign_in(&sandbox).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     let ends =
         |profile: &ProfileStatus| matches!(profile.token, TokenStatus::Held { expires_at: Some(_), .. }).then_some(());
     window.profile("the token's end", ends).await;
@@ -146,7 +146,7 @@ async fn a_renewed_token_is_stored_and_used_to_join() {
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let id = window.sign_in(&sandbox).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     let old = machine.keyring.token(id).await.expect("the keyring works").expect("a token");
     window.act(Action::RenewToken(id));
     window.notice("The token was renewed.").await;
@@ -191,7 +191,7 @@ async fn signing_out_leaves_the_channel_and_deletes_and_revokes_the_token() {
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let id = window.sign_in(&sandbox).await;
-    window.kept().await;
+    window.wait_for_stored_token().await;
     let token = machine.keyring.token(id).await.expect("the keyring works").expect("a token");
     window.act(Action::SignOut { profile: id, revoke: true });
     window

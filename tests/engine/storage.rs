@@ -19,7 +19,7 @@ fn key(id: &str) -> ActivityKey {
 }
 
 /// The server publishes a command, and the window receives it.
-async fn tell(window: &mut Window, sandbox: &SandboxHandle, id: &str, status: u8) {
+async fn publish(window: &mut Window, sandbox: &SandboxHandle, id: &str, status: u8) {
     let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status}});
     sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
     window.entry(&key(id), |entry| matches!(entry.fact, Fact::Received(_))).await;
@@ -34,8 +34,8 @@ async fn restored(window: &mut Window) -> Vec<String> {
             _ => None,
         };
         let (entries, complete): (Vec<Entry>, bool) = window.wait("history", chunk).await;
-        let heard = entries.iter().filter(|entry| !matches!(entry.key, ActivityKey::Gap(_)));
-        ids.extend(heard.map(|entry| entry.key.id().to_owned()));
+        let received = entries.iter().filter(|entry| !matches!(entry.key, ActivityKey::Gap(_)));
+        ids.extend(received.map(|entry| entry.key.id().to_owned()));
         if complete {
             ids.sort();
             ids.dedup();
@@ -59,10 +59,10 @@ async fn limits_apply_at_once_and_open_activities_stay() {
     let mut window = Window::open(&machine);
     window.sign_in(&sandbox).await;
     for (id, status) in [("settled", 2), ("open", 1)] {
-        tell(&mut window, &sandbox, id, status).await;
+        publish(&mut window, &sandbox, id, status).await;
     }
     age(&machine, 40);
-    tell(&mut window, &sandbox, "young", 2).await;
+    publish(&mut window, &sandbox, "young", 2).await;
     window.act(set(&Preferences { retention_days: 50, ..Preferences::default() }));
     window.act(set(&Preferences { retention_days: 30, ..Preferences::default() }));
     let oldest = |event: &Event| match event {
@@ -90,8 +90,8 @@ async fn clearing_a_profiles_history_deletes_it_from_the_disk_and_the_profile_st
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
-    window.kept().await;
-    tell(&mut window, &sandbox, "CANARYOLD", 1).await;
+    window.wait_for_stored_token().await;
+    publish(&mut window, &sandbox, "CANARYOLD", 1).await;
     window.act(Action::ClearHistory(profile));
     window.wait("the end of it", |event| matches!(event, Event::HistoryCleared { .. }).then_some(())).await;
     let data = machine.folder.path().join("data");
@@ -102,7 +102,7 @@ async fn clearing_a_profiles_history_deletes_it_from_the_disk_and_the_profile_st
         })
     };
     assert!(!on_disk("CANARYOLD"), "it is still on the disk");
-    tell(&mut window, &sandbox, "CANARYNEW", 2).await;
+    publish(&mut window, &sandbox, "CANARYNEW", 2).await;
     assert!(on_disk("CANARYNEW"), "the search finds nothing at all");
     window.quit().await;
     let mut window = Window::open(&machine);
@@ -117,20 +117,20 @@ async fn a_replaced_journal_is_reported_until_acknowledged_and_writing_continues
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     window.sign_in(&sandbox).await;
-    window.kept().await;
-    tell(&mut window, &sandbox, "before", 2).await;
+    window.wait_for_stored_token().await;
+    publish(&mut window, &sandbox, "before", 2).await;
     for file in ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"] {
         std::fs::remove_file(machine.folder.path().join("data").join(file)).expect("it is there");
     }
-    tell(&mut window, &sandbox, "after", 2).await;
+    publish(&mut window, &sandbox, "after", 2).await;
     let vanished = |event: &Event| match event {
         Event::Notice(notice) if notice.sentence().contains("moved, deleted or replaced") => Some(notice.clone()),
         _ => None,
     };
     let told = window.since(0, "the loss", vanished).await;
     assert_eq!(told.severity, Severity::Warning);
-    let heard = window.quit().await;
-    assert!(!heard.iter().any(|event| matches!(event, Event::Unpersisted { .. })), "it waited for nothing");
+    let received = window.quit().await;
+    assert!(!received.iter().any(|event| matches!(event, Event::Unpersisted { .. })), "it waited for nothing");
 
     let mut window = Window::open(&machine);
     assert_eq!(restored(&mut window).await, ["after"]);
@@ -138,11 +138,11 @@ async fn a_replaced_journal_is_reported_until_acknowledged_and_writing_continues
     assert_eq!(again.sentence(), told.sentence());
     window.act(Action::DismissNotice { profile: None, sentence: told.sentence() });
     window.live(1).await;
-    tell(&mut window, &sandbox, "later", 2).await;
+    publish(&mut window, &sandbox, "later", 2).await;
     window.quit().await;
     let mut window = Window::open(&machine);
     window.live(1).await;
-    tell(&mut window, &sandbox, "last", 2).await;
+    publish(&mut window, &sandbox, "last", 2).await;
     let heard = window.quit().await;
     assert!(!heard.iter().any(|event| vanished(event).is_some()), "it was read");
 }

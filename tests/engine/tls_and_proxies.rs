@@ -144,13 +144,13 @@ impl Proxy {
     }
 
     /// The first lines of the requests so far.
-    pub(crate) fn asked(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.heads.iter().filter_map(|head| head.lines().next().map(str::to_owned)).collect()
     }
 
     /// Whether each request so far named the program.
-    pub(crate) fn was_told_who_asks(&self) -> bool {
+    pub(crate) fn had_user_agent(&self) -> bool {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let line = format!("user-agent: {USER_AGENT}\r\n");
         seen.heads.iter().all(|head| head.to_ascii_lowercase().contains(&line))
@@ -181,7 +181,7 @@ impl Proxy {
             drop(client.write_all(answer.as_bytes()).await);
             return;
         }
-        if !self.was_told_who_asks() {
+        if !self.had_user_agent() {
             drop(client.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await);
             return;
         }

@@ -249,7 +249,7 @@ impl Window {
     }
 
     /// Waits until the keyring has the token.
-    pub(crate) async fn kept(&mut self) {
+    pub(crate) async fn wait_for_stored_token(&mut self) {
         let kept =
             |profile: &ProfileStatus| matches!(profile.token, TokenStatus::Held { persisted: true, .. }).then_some(());
         self.profile("the token in the keyring", kept).await;

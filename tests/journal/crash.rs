@@ -65,14 +65,14 @@ async fn burst(folder: &Path) {
 fn kill_after(lines: u32, folder: &Path, said: &mut BTreeMap<u64, u64>) {
     let test = "crash::whatever_was_committed_before_a_kill_is_there_exactly_once";
     let mut child = child::command(&[], test, folder).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut heard = BufReader::new(child.stdout.take().unwrap()).split(b'\n');
+    let mut received = BufReader::new(child.stdout.take().unwrap()).split(b'\n');
     let mut seen = 0;
     let mut kill = Some(());
     loop {
         if seen >= lines && kill.take().is_some() {
             child.kill().unwrap();
         }
-        let Some(line) = heard.next() else { break };
+        let Some(line) = received.next() else { break };
         let line = String::from_utf8(line.unwrap()).unwrap();
         let Some((first, last)) = line.strip_prefix(COMMITTED).and_then(|numbers| numbers.split_once(' ')) else {
             continue;

@@ -113,16 +113,16 @@ async fn competing_clients_are_consumers_of_their_own_and_what_one_did_not_write
     let tags: BTreeSet<_> = found.iter().map(|consumer| consumer["consumer_tag"].to_string()).collect();
     assert!(tags.len() == 2 && tags.iter().all(|tag| tag.contains(".client-")), "{tags:?}");
 
-    let mut heard = BTreeSet::new();
+    let mut received = BTreeSet::new();
     for n in 0..40 {
         running.control().publish(DEMO_USERNAME, &event(&format!("m-{n}"))).await.expect("published");
     }
     for socket in [&mut first, &mut second] {
         for _ in 0..20 {
-            heard.insert(socket.next().await["data"]["id"].to_string());
+            received.insert(socket.next().await["data"]["id"].to_string());
         }
     }
-    assert_eq!(heard.len(), 40, "not each message once");
+    assert_eq!(received.len(), 40, "not each message once");
 
     drop(first);
     broker.consumers_of(DEMO_QUEUE, 1).await;

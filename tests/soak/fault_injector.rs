@@ -81,8 +81,8 @@ impl Mischief {
 
     /// Lets a joined engine receive a little, then injects a fault.
     async fn strike_once(&mut self, monitor: &Monitor, join: u64) {
-        let heard = Duration::from_millis(self.random.u64(0..40));
-        sleep(heard).await;
+        let received = Duration::from_millis(self.random.u64(0..40));
+        sleep(received).await;
         let drop = Fault::Drop { count: None };
         let falls = match self.random.u32(0..100) {
             0..60 => self.strike("dropped connections", drop),

@@ -72,7 +72,7 @@ fn nothing_is_requested_until_something_is_chosen() {
         })
         .collect();
     let profile = window.id();
-    window.say(Event::DataTokens { profile, page: 1, answer: Ok(DataTokenPage { items, count: Some(1_001) }) });
+    window.send_event(Event::DataTokens { profile, page: 1, answer: Ok(DataTokenPage { items, count: Some(1_001) }) });
     window.run();
     window.key(Key::ArrowDown);
     window.key(Key::Space);
@@ -103,7 +103,7 @@ fn a_filter_can_be_saved_once_it_has_a_name_and_there_is_room() {
         ),
         (preferences, "filter 7", None),
     ] {
-        window.tell_settings(Settings { preferences, profiles: vec![window.profile.clone()] });
+        window.send_settings(Settings { preferences, profiles: vec![window.profile.clone()] });
         window.run();
         window.key_with(Modifiers::COMMAND, Key::K);
         window.type_text("Save filter");
@@ -123,7 +123,7 @@ fn a_filter_can_be_saved_once_it_has_a_name_and_there_is_room() {
 #[test]
 fn a_label_has_a_maximum_length_and_can_be_removed() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 1, "")]);
+    window.receive(&[command("c-1", 1, "")]);
     window.key(Key::ArrowDown);
     window.key(Key::L);
     assert_eq!(why_not(&window, "Save label"), None, "an empty one takes it away");
@@ -169,7 +169,7 @@ fn a_host_and_a_key_are_accepted_once_they_are_complete() {
 #[test]
 fn a_path_is_checked_once_and_not_while_it_is_empty() {
     let mut window = Window::live();
-    window.hear(&[data("r-1", "rates", 1, LINK)]);
+    window.receive(&[data("r-1", "rates", 1, LINK)]);
     window.run();
     asks_for_a_path(&mut window, "r-1");
     assert_eq!(why_not(&window, "Save"), None);

@@ -17,7 +17,7 @@ fn headers(window: &Window) -> Vec<String> {
 }
 
 /// The preferences that the window last asked the engine to store.
-fn kept(window: &mut Window) -> Option<Preferences> {
+fn stored_preferences(window: &mut Window) -> Option<Preferences> {
     let asked = window.actions();
     let changed = asked.iter().any(|action| matches!(action, Action::ChangePreferences { .. }));
     changed.then(|| window.preferences())
@@ -27,7 +27,7 @@ fn kept(window: &mut Window) -> Option<Preferences> {
 fn started_with(preferences: Preferences) -> Window {
     let mut window = Window::silent([1280.0, 800.0], privicore_monitor::ui::Prefill::default());
     let profiles = vec![window.profile.clone()];
-    window.tell_settings(Settings { preferences, profiles });
+    window.send_settings(Settings { preferences, profiles });
     window.run();
     window
 }
@@ -35,8 +35,8 @@ fn started_with(preferences: Preferences) -> Window {
 #[test]
 fn columns_are_chosen_and_ordered_by_keyboard_and_stored() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 2, "done")]);
-    assert!(kept(&mut window).is_none(), "nothing was changed, and yet it was written");
+    window.receive(&[command("c-1", 2, "done")]);
+    assert!(stored_preferences(&mut window).is_none(), "nothing was changed, and yet it was written");
     window.press("Columns");
     let choice = window.find(Role::CheckBox, "Kind").accesskit_node().toggled();
     assert_eq!(choice, Some(Toggled::True));
@@ -55,7 +55,7 @@ fn columns_are_chosen_and_ordered_by_keyboard_and_stored() {
         headers(&window),
         ["Id", "Last update", "Label / context", "Status", "Message", "Took", "Source", "Action"]
     );
-    let preferences = kept(&mut window).expect("not remembered");
+    let preferences = stored_preferences(&mut window).expect("not remembered");
     let look = preferences.looks.get(&window.id()).expect("not this profile's").clone();
     let status = look.columns.iter().find(|shown| shown.column == TableColumn::Status);
     assert_eq!(status.and_then(|status| status.width), Some(160));
@@ -67,7 +67,7 @@ fn started_with_profile(window: &Window, preferences: Preferences) -> Window {
     let mut next = Window::silent([1280.0, 800.0], privicore_monitor::ui::Prefill::default());
     next.profile = window.profile.clone();
     let profiles = vec![window.profile.clone()];
-    next.tell_settings(Settings { preferences, profiles });
+    next.send_settings(Settings { preferences, profiles });
     next.status(next.id(), |status| status.connection = Some(privicore_monitor::engine::ConnectionState::Live));
     next.run();
     next
@@ -76,7 +76,7 @@ fn started_with_profile(window: &Window, preferences: Preferences) -> Window {
 #[test]
 fn a_column_is_dragged_to_another_width() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 2, "done")]);
+    window.receive(&[command("c-1", 2, "done")]);
     let label = |window: &Window| window.find(Role::ColumnHeader, "Label / context").rect();
     let before = label(&window);
     let edge = egui::pos2(before.left(), before.center().y);
@@ -89,30 +89,34 @@ fn a_column_is_dragged_to_another_width() {
     let after = label(&window);
     assert!((after.left() - before.left() - 50.0).abs() < 1.0, "{before:?} became {after:?}");
     assert!((after.width() - before.width()).abs() < 1.0, "the next column gave way");
-    assert!(kept(&mut window).is_some(), "not remembered");
+    assert!(stored_preferences(&mut window).is_some(), "not remembered");
 }
 
 #[test]
 fn sort_and_filter_are_restored_at_the_next_start() {
     let mut window = Window::live();
-    window.hear(&[command("b", 3, ""), command("a", 3, ""), command("c", 2, "")]);
+    window.receive(&[command("b", 3, ""), command("a", 3, ""), command("c", 2, "")]);
     window.type_into(Role::TextInput, "Filter", "status:failed");
-    assert!(kept(&mut window).is_none(), "every letter was written");
+    assert!(stored_preferences(&mut window).is_none(), "every letter was written");
     window.key(Key::Enter);
     window.click(Role::ColumnHeader, "Id");
-    let preferences = kept(&mut window).expect("not remembered");
+    let preferences = stored_preferences(&mut window).expect("not remembered");
     let mut next = started_with_profile(&window, preferences);
-    next.hear(&[command("b", 3, ""), command("a", 3, ""), command("c", 2, "")]);
+    next.receive(&[command("b", 3, ""), command("a", 3, ""), command("c", 2, "")]);
     assert_eq!(next.rows(), ["Command a, Failed", "Command b, Failed"]);
     next.key(Key::F);
     assert_eq!(next.rows(), ["Command a, Failed", "Command b, Failed"], "in order of arrival, a is newer");
-    assert_eq!(kept(&mut next).map(|kept| kept.looks[&next.id()].sort), Some(None), "F leads back to arrival order");
+    assert_eq!(
+        stored_preferences(&mut next).map(|kept| kept.looks[&next.id()].sort),
+        Some(None),
+        "F leads back to arrival order"
+    );
 }
 
 #[test]
 fn a_filter_is_saved_and_applied_with_its_columns_and_sort() {
     let mut window = Window::live();
-    window.hear(&[command("b", 3, ""), command("a", 2, ""), command("d", 3, "")]);
+    window.receive(&[command("b", 3, ""), command("a", 2, ""), command("d", 3, "")]);
     window.type_into(Role::TextInput, "Filter", "-status:succeeded");
     window.key(Key::Enter);
     window.click(Role::ColumnHeader, "Id");
@@ -120,7 +124,7 @@ fn a_filter_is_saved_and_applied_with_its_columns_and_sort() {
     window.press("Save filter…");
     window.type_into(Role::TextInput, "Name", "not done");
     window.key(Key::Enter);
-    let saved = kept(&mut window).expect("not kept").saved_filters;
+    let saved = stored_preferences(&mut window).expect("not kept").saved_filters;
     let [SavedFilter { name, look }] = saved.as_slice() else { panic!("{saved:?}") };
     assert_eq!((name.as_str(), look.filter.as_str()), ("not done", "-status:succeeded"));
     assert_eq!(look.sort, Some(SortLayout { column: TableColumn::Id, descending: false }));
@@ -132,7 +136,7 @@ fn a_filter_is_saved_and_applied_with_its_columns_and_sort() {
     assert_eq!(window.rows(), ["Command b, Failed", "Command d, Failed"]);
     window.press("Saved filters");
     window.press("Forget not done");
-    assert_eq!(kept(&mut window).map(|kept| kept.saved_filters.len()), Some(0));
+    assert_eq!(stored_preferences(&mut window).map(|kept| kept.saved_filters.len()), Some(0));
 }
 
 #[test]
@@ -148,7 +152,7 @@ fn times_are_shown_in_the_chosen_format() {
     });
     let mut window = started_with(preferences);
     window.status(window.id(), |status| status.connection = Some(privicore_monitor::engine::ConnectionState::Live));
-    window.hear(&[command("c-1", 2, "done")]);
+    window.receive(&[command("c-1", 2, "done")]);
     window.wait(Duration::from_secs(5));
     window.press("Saved filters");
     window.press("Show ages");
@@ -158,6 +162,6 @@ fn times_are_shown_in_the_chosen_format() {
     window.click(Role::CheckBox, "As an age");
     window.click(Role::CheckBox, "In coordinated universal time (UTC)");
     window.click(Role::CheckBox, "To the millisecond");
-    let times = kept(&mut window).expect("not kept").times;
+    let times = stored_preferences(&mut window).expect("not kept").times;
     assert!(times.relative && times.utc && !times.milliseconds, "{times:?}");
 }

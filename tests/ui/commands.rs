@@ -10,7 +10,7 @@ use super::harness::{LINK, Window, command, data};
 /// Opens the palette and types into it.
 fn palette(typed: &str) -> Window {
     let mut window = Window::live();
-    window.hear(&[
+    window.receive(&[
         command("23f7978a-1", 2, "done"),
         command("a91f0c6e-2", 3, "no"),
         data("r-1", "invoices/2026", 1, LINK),
@@ -113,7 +113,7 @@ fn the_guide_opens_in_the_window() {
 #[test]
 fn rows_are_copied_as_cells_and_as_json() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 3, "=cmd\tno"), command("c-2", 2, "done")]);
+    window.receive(&[command("c-1", 3, "=cmd\tno"), command("c-2", 2, "done")]);
     window.key_with(Modifiers::COMMAND, Key::A);
     window.key_with(Modifiers::SHIFT, Key::F10);
     let tsv = window.copies("Copy rows as tab-separated cells");
@@ -132,7 +132,12 @@ fn rows_are_copied_as_cells_and_as_json() {
 #[test]
 fn several_rows_are_labelled_and_checked_at_once() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 1, ""), command("c-2", 1, ""), command("c-3", 2, "done"), data("r-1", "", 1, LINK)]);
+    window.receive(&[
+        command("c-1", 1, ""),
+        command("c-2", 1, ""),
+        command("c-3", 2, "done"),
+        data("r-1", "", 1, LINK),
+    ]);
     window.key_with(Modifiers::COMMAND, Key::A);
     window.key(Key::S);
     let [Action::CheckStatus { commands, .. }] = &*window.actions() else { panic!("not one question") };
@@ -150,7 +155,7 @@ fn several_rows_are_labelled_and_checked_at_once() {
 #[test]
 fn the_menu_of_the_rows_opens_by_pointer_and_by_key_and_takes_the_row_under_it() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 1, ""), command("c-2", 1, "")]);
+    window.receive(&[command("c-1", 1, ""), command("c-2", 1, "")]);
     window.find(Role::Row, "Command c-1, Pending").click_secondary();
     window.run();
     assert_eq!(window.selected(), ["Command c-1, Pending"]);

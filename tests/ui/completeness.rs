@@ -35,7 +35,7 @@ fn answered(window: &mut Window, id: &str, status: CommandStatus) {
 /// A window with an ended gap across which two commands were open.
 fn with_gap() -> Window {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 1, ""), command("c-2", 1, "")]);
+    window.receive(&[command("c-1", 1, ""), command("c-2", 1, "")]);
     let gap = gap(&mut window, Some("12:01:09"), &["c-1", "c-2"], 0);
     window.commit(vec![gap]);
     window
@@ -54,7 +54,7 @@ fn a_gap_is_a_row_that_says_what_may_be_missing_and_what_was_recovered() {
         description(&window, row),
         "Disconnected 12:01:03 – 12:01:09: acknowledgements may be missing · 0 of 2 recovered"
     );
-    window.hear(&[command("c-1", 2, "")]);
+    window.receive(&[command("c-1", 2, "")]);
     assert!(description(&window, row).ends_with("1 of 2 recovered"), "{}", description(&window, row));
     answered(&mut window, "c-2", CommandStatus::Succeeded);
     assert_eq!(
@@ -66,7 +66,7 @@ fn a_gap_is_a_row_that_says_what_may_be_missing_and_what_was_recovered() {
 #[test]
 fn an_ongoing_gap_says_what_is_waiting() {
     let mut window = Window::live();
-    window.hear(&[
+    window.receive(&[
         command("c-1", 1, ""),
         command("c-2", 1, ""),
         command("c-3", 1, ""),
@@ -93,7 +93,7 @@ fn reconcile_is_offered_while_something_is_open() {
         [Action::Reconcile { gap, .. }] => assert_eq!(*gap, ActivityKey::Gap("gap-1".into())),
         other => panic!("{other:?}"),
     }
-    window.hear(&[command("c-1", 2, ""), command("c-2", 3, "")]);
+    window.receive(&[command("c-1", 2, ""), command("c-2", 3, "")]);
     assert!(!window.has(Role::Button, "Reconcile"), "there is nothing left to ask for");
 }
 
@@ -109,7 +109,7 @@ fn gaps_are_filtered_by_status_like_rows() {
 #[test]
 fn the_details_of_a_gap_list_and_open_its_activities() {
     let mut window = with_gap();
-    window.hear(&[command("c-1", 2, "")]);
+    window.receive(&[command("c-1", 2, "")]);
     window.click(Role::Row, "Gap 12:01:03 to 12:01:09");
     assert!(window.has(Role::Group, "Details"), "not open");
     assert!(window.has(Role::Button, "c-2, Pending"), "{:?}", window.all(Role::Button));
@@ -123,12 +123,12 @@ fn the_details_of_a_gap_list_and_open_its_activities() {
 fn the_status_bar_claims_only_what_is_known_to_be_complete() {
     let mut window = Window::live();
     assert!(window.has(Role::Button, "Nothing received yet"), "{:?}", window.all(Role::Button));
-    window.hear(&[command("c-1", 1, ""), command("c-2", 1, ""), command("c-3", 2, "")]);
+    window.receive(&[command("c-1", 1, ""), command("c-2", 1, ""), command("c-3", 2, "")]);
     assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
     let first = gap(&mut window, Some("12:01:09"), &["c-1", "c-2"], 0);
     window.commit(vec![first]);
     assert!(window.has(Role::Button, "2 commands unsettled, 1 gap"), "{:?}", window.all(Role::Button));
-    window.hear(&[command("c-1", 2, "")]);
+    window.receive(&[command("c-1", 2, "")]);
     assert!(window.has(Role::Button, "1 command unsettled, 1 gap"), "{:?}", window.all(Role::Button));
     answered(&mut window, "c-2", CommandStatus::Failed);
     assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
@@ -141,11 +141,11 @@ fn the_status_bar_claims_only_what_is_known_to_be_complete() {
 #[test]
 fn a_data_request_open_across_a_gap_does_not_count_as_recovered() {
     let mut window = Window::live();
-    window.hear(&[data("r-0", "", 0, "Collecting")]);
+    window.receive(&[data("r-0", "", 0, "Collecting")]);
     let gap = gap(&mut window, Some("12:01:09"), &[], 1);
     window.commit(vec![gap]);
     assert!(window.has(Role::Button, "Data requests may be unsettled, 1 gap"), "{:?}", window.all(Role::Button));
-    window.hear(&[data("r-0", "", 1, super::harness::LINK)]);
+    window.receive(&[data("r-0", "", 1, super::harness::LINK)]);
     assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
 }
 
@@ -158,10 +158,10 @@ fn unknown(window: &mut Window, id: &str) {
 fn a_command_unknown_to_the_server_never_counts_as_recovered() {
     let mut window = Window::live();
     let ids = ["c-1", "c-2", "c-3", "c-4", "c-5"];
-    window.hear(&ids.map(|id| command(id, 1, "")));
+    window.receive(&ids.map(|id| command(id, 1, "")));
     let gap = gap(&mut window, Some("12:01:09"), &ids, 0);
     window.commit(vec![gap]);
-    window.hear(&["c-1", "c-2", "c-3"].map(|id| command(id, 2, "")));
+    window.receive(&["c-1", "c-2", "c-3"].map(|id| command(id, 2, "")));
     unknown(&mut window, "c-4");
     let row = "Gap 12:01:03 to 12:01:09";
     assert!(description(&window, row).ends_with("missing · 3 of 5 recovered, 1 unknown to the server"));
@@ -186,9 +186,9 @@ fn a_command_received_after_the_server_did_not_know_it_is_open_again() {
         unknown(&mut window, id);
     }
     assert!(window.has(Role::Button, "2 commands unknown to the server, 1 gap"), "{:?}", window.all(Role::Button));
-    window.hear(&[command("c-1", 1, "")]);
+    window.receive(&[command("c-1", 1, "")]);
     assert!(window.has(Role::Button, "1 command unsettled, 1 unknown to the server, 1 gap"));
-    window.hear(&[command("c-1", 2, ""), command("c-2", 2, "")]);
+    window.receive(&[command("c-1", 2, ""), command("c-2", 2, "")]);
     assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
 }
 
@@ -203,7 +203,7 @@ fn claims(window: &Window) -> Vec<String> {
 #[test]
 fn while_a_competing_consumer_is_suspected_completeness_is_not_claimed() {
     let mut window = with_gap();
-    window.hear(&[command("c-1", 2, ""), command("c-2", 2, "")]);
+    window.receive(&[command("c-1", 2, ""), command("c-2", 2, "")]);
     assert_eq!(claims(&window).len(), 2, "{:?}", claims(&window));
     unheard(&mut window, 1);
     window.run();
@@ -213,7 +213,7 @@ fn while_a_competing_consumer_is_suspected_completeness_is_not_claimed() {
     assert_eq!(claims(&window), [""; 0], "the dialog claims something");
     assert!(window.all(Role::Label).concat().contains("Nothing is claimed for now"), "{:?}", window.all(Role::Label));
     window.press("Close");
-    window.hear(&[command("unheard-0", 2, "")]);
+    window.receive(&[command("unheard-0", 2, "")]);
     assert_eq!(claims(&window).len(), 2, "{:?}", claims(&window));
 }
 
@@ -225,7 +225,7 @@ fn the_tab_for_all_profiles_claims_nothing_for_a_profile_with_a_suspected_consum
     window.settings(profiles, Theme::Dark);
     window.run();
     window.press("All profiles");
-    window.hear(&[command("c-1", 2, ""), command("c-2", 2, "")]);
+    window.receive(&[command("c-1", 2, ""), command("c-2", 2, "")]);
     let row = "Gap 12:01:03 to 12:01:09";
     assert!(description(&window, row).contains("nothing known is missing"), "{}", description(&window, row));
     unheard(&mut window, 1);
@@ -236,7 +236,7 @@ fn the_tab_for_all_profiles_claims_nothing_for_a_profile_with_a_suspected_consum
 fn unheard(window: &mut Window, count: usize) {
     for number in 0..count {
         let id = format!("unheard-{number}");
-        window.hear(&[command(&id, 1, "")]);
+        window.receive(&[command(&id, 1, "")]);
         answered(window, &id, CommandStatus::Succeeded);
     }
     window.wait(Duration::from_secs(11));
@@ -250,7 +250,7 @@ fn has_alert(window: &Window, begin: &str) -> bool {
 #[test]
 fn an_outcome_known_only_from_a_status_check_suggests_a_competing_consumer_for_an_hour() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 1, ""), command("c-2", 1, "")]);
+    window.receive(&[command("c-1", 1, ""), command("c-2", 1, "")]);
     answered(&mut window, "c-1", CommandStatus::Succeeded);
     assert!(!claims(&window).is_empty(), "the socket may still say so");
     window.wait(Duration::from_secs(11));
@@ -265,14 +265,14 @@ fn an_outcome_known_only_from_a_status_check_suggests_a_competing_consumer_for_a
     window.wait(Duration::from_secs(11));
     window.run();
     assert_eq!(claims(&window), [""; 0]);
-    window.hear(&[command("c-2", 2, "")]);
+    window.receive(&[command("c-2", 2, "")]);
     assert!(!claims(&window).is_empty());
 }
 
 #[test]
 fn the_completeness_dialog_shows_totals_gaps_and_open_ids() {
     let mut window = with_gap();
-    window.hear(&[command("c-3", 2, ""), command("c-4", 1, "")]);
+    window.receive(&[command("c-3", 2, ""), command("c-4", 1, "")]);
     answered(&mut window, "c-4", CommandStatus::Succeeded);
     window.press("2 commands unsettled, 1 gap");
     assert!(window.has(Role::Dialog, "Completeness"), "no dialog");
@@ -288,7 +288,7 @@ fn the_completeness_dialog_shows_totals_gaps_and_open_ids() {
         assert!(window.reads(words), "no {words}: {:?}", window.all(Role::Label));
     }
     assert!(window.all(Role::Label).concat().contains("claims nothing about ids that were never seen"), "too bold");
-    window.hear(&[command("c-2", 2, "")]);
+    window.receive(&[command("c-2", 2, "")]);
     assert!(window.reads("Heard on the socket: 2"), "it does not follow: {:?}", window.all(Role::Label));
     window.press("c-1, Pending, heard on the socket");
     assert!(!window.has(Role::Dialog, "Completeness"), "it stays in the way");
@@ -307,8 +307,8 @@ fn the_menu_opens_the_completeness_dialog_too() {
 fn a_contradiction_is_marked_and_explained_with_source_and_time() {
     let mut window = Window::live();
     let key = ActivityKey::Command("c-1".into());
-    let heard = window.entry(&command("c-1", 2, ""));
-    window.commit(vec![heard.clone()]);
+    let received = window.entry(&command("c-1", 2, ""));
+    window.commit(vec![received.clone()]);
     window.wait(Duration::from_secs(10));
     let known = Fact::StatusChecked(StatusCheck::Known { status: CommandStatus::Failed, text: None });
     let asked = window.fact(key.clone(), known, "{}");
@@ -319,7 +319,7 @@ fn a_contradiction_is_marked_and_explained_with_source_and_time() {
     window.key(Key::ArrowDown);
     window.key(Key::Enter);
     let profile = window.id();
-    window.say(Event::History { profile, key, entries: vec![heard, asked], is_cut: false });
+    window.send_event(Event::History { profile, key, entries: vec![received, asked], is_cut: false });
     window.run();
     let labels = window.all(Role::Label);
     let told = "The socket said Succeeded at 12:04:33, the server answered Failed at 12:04:43.";
@@ -332,7 +332,7 @@ fn a_contradiction_is_marked_and_explained_with_source_and_time() {
 #[test]
 fn a_command_without_an_outcome_beyond_its_usual_latency_is_shown_as_late() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 1, ""), command("c-2", 2, "")]);
+    window.receive(&[command("c-1", 1, ""), command("c-2", 2, "")]);
     assert!(!description(&window, "Command c-1, Pending").contains("late"), "it was sent this very moment");
     window.wait(Duration::from_secs(31));
     window.run();
@@ -344,7 +344,7 @@ fn a_command_without_an_outcome_beyond_its_usual_latency_is_shown_as_late() {
 fn a_competing_consumer_is_shown_and_explained_as_long_as_there_is_one() {
     let mut window = Window::live();
     let heard: Vec<_> = (0..13).map(|number| command(&format!("c-{number}"), 2, "")).collect();
-    window.hear(&heard);
+    window.receive(&heard);
     // Nobody ever received it on the socket, so it proves nothing that its outcome is only known from a status check.
     answered(&mut window, "tracked", CommandStatus::Succeeded);
     unheard(&mut window, 6);
@@ -357,7 +357,7 @@ fn a_competing_consumer_is_shown_and_explained_as_long_as_there_is_one() {
     assert!(window.all(Role::Alert).is_empty(), "it stays after its end");
     unheard(&mut window, 1);
     assert!(has_alert(&window, "1 of 1 settled unheard this hour."), "{:?}", window.all(Role::Alert));
-    window.hear(&[command("unheard-0", 2, "")]);
+    window.receive(&[command("unheard-0", 2, "")]);
     assert!(window.all(Role::Alert).is_empty(), "it was heard after all");
 }
 
@@ -383,7 +383,7 @@ fn an_unusual_silence_is_shown_beside_the_state_until_a_message_arrives() {
         signs,
         "Last answer to a ping 4 min 9 s ago.\nLast message 4 min 9 s ago.\nUsually the next one comes within 20 s."
     );
-    window.hear(&[command("c-1", 2, "")]);
+    window.receive(&[command("c-1", 2, "")]);
     assert_eq!(quiet(&window), None);
 }
 
@@ -418,15 +418,15 @@ fn a_gap_that_names_unrestored_activities_warns_until_their_outcome_is_known() {
     let mut old_requests = vec![window.entry(&data("r-0", "", 0, "Collecting"))];
     let gap = gap(&mut window, Some("12:01:09"), &["c-1"], 1);
     let restored = |entries, complete| Event::Restored { profile, entries, live_from: Seq(100), complete };
-    window.say(restored(vec![gap], false));
+    window.send_event(restored(vec![gap], false));
     window.run();
     assert!(window.reads("Reading earlier activities…"), "it claims something already: {:?}", window.all(Role::Button));
     old_requests.insert(0, old);
-    window.say(restored(old_requests, true));
+    window.send_event(restored(old_requests, true));
     window.run();
     assert!(window.has(Role::Button, "1 command unsettled, 1 gap"), "{:?}", window.all(Role::Button));
     answered(&mut window, "c-1", CommandStatus::Succeeded);
     assert!(window.has(Role::Button, "Data requests may be unsettled, 1 gap"), "{:?}", window.all(Role::Button));
-    window.hear(&[data("r-0", "", 1, super::harness::LINK)]);
+    window.receive(&[data("r-0", "", 1, super::harness::LINK)]);
     assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
 }

@@ -11,7 +11,7 @@ use super::harness::{Window, command, data};
 #[test]
 fn copied_rows_are_lines_of_cells() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 3, "no\nowner"), command("c-2", 2, "done")]);
+    window.receive(&[command("c-1", 3, "no\nowner"), command("c-2", 2, "done")]);
     window.key_with(Modifiers::COMMAND, Key::A);
     window.harness.event(egui::Event::Copy);
     window.harness.step();
@@ -36,7 +36,7 @@ fn copied(window: &Window) -> Option<String> {
 #[test]
 fn copied_cells_are_no_formulas_and_stay_separate_in_a_spreadsheet() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 3, "\"quoted\" at the beginning"), command("c-2", 3, "=1+1")]);
+    window.receive(&[command("c-1", 3, "\"quoted\" at the beginning"), command("c-2", 3, "=1+1")]);
     window.key_with(Modifiers::COMMAND, Key::A);
     window.harness.event(egui::Event::Copy);
     window.harness.step();
@@ -67,8 +67,10 @@ fn an_unreadable_message_is_explained_in_its_row_and_in_its_details() {
         assert!(plain.contains(&format!("{size} {noun} received: {wrong}. {raw}")), "{text:?}");
         window.run();
         window.key(Key::Enter);
-        let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
-        window.say(Event::History { profile: window.id(), key, entries: vec![entry], is_cut: false });
+        let Some(Action::History { key, .. }) = window.journal_requests().pop() else {
+            panic!("the journal was not asked")
+        };
+        window.send_event(Event::History { profile: window.id(), key, entries: vec![entry], is_cut: false });
         window.run();
         let said = format!("{size} B that could not be read: {wrong}, by socket");
         assert!(window.all(Role::Label).iter().any(|label| label.ends_with(&said)), "{:?}", window.all(Role::Label));
@@ -79,7 +81,7 @@ fn an_unreadable_message_is_explained_in_its_row_and_in_its_details() {
 fn a_long_text_is_copied_in_full_once_it_is_read() {
     let mut window = Window::live();
     let (long, context) = ("reason ".repeat(60), "invoices/".repeat(60));
-    window.hear(&[command("c-1", 3, &long), command("c-2", 2, "done"), data("r-1", &context, 0, "Collecting")]);
+    window.receive(&[command("c-1", 3, &long), command("c-2", 2, "done"), data("r-1", &context, 0, "Collecting")]);
     window.key_with(Modifiers::COMMAND, Key::A);
     window.harness.event(egui::Event::Copy);
     window.run();
@@ -95,7 +97,7 @@ fn a_long_text_is_copied_in_full_once_it_is_read() {
         "{rows:?}"
     );
     let texts = vec![(request, context.clone()), (command, long.clone())];
-    window.say(Event::FullTexts { profile: window.id(), texts });
+    window.send_event(Event::FullTexts { profile: window.id(), texts });
     window.harness.step();
     let text = copied(&window).expect("nothing was copied");
     assert!(text.contains(&long) && text.contains(&context) && !text.contains('…'), "{text}");
@@ -110,7 +112,7 @@ fn a_long_text_is_copied_in_full_once_it_is_read() {
             (ActivityKey::Data("r-1".into()), context.clone()),
             (ActivityKey::Command("c-1".into()), long.clone()),
         ];
-        window.say(Event::FullTexts { profile: window.id(), texts });
+        window.send_event(Event::FullTexts { profile: window.id(), texts });
         window.harness.step();
         let text = copied(&window).unwrap_or_else(|| panic!("{form}: nothing was copied"));
         assert!(text.contains(long.trim_end()) && text.contains(&context) && !text.contains('…'), "{form}: {text}");
@@ -120,7 +122,7 @@ fn a_long_text_is_copied_in_full_once_it_is_read() {
     window.harness.event(egui::Event::Copy);
     window.run();
     window.actions();
-    window.say(Event::FullTexts { profile: window.id(), texts: Vec::new() });
+    window.send_event(Event::FullTexts { profile: window.id(), texts: Vec::new() });
     window.harness.step();
     assert!(copied(&window).is_some_and(|text| text.contains('…')));
     window.run();
@@ -130,7 +132,7 @@ fn a_long_text_is_copied_in_full_once_it_is_read() {
 #[test]
 fn the_selected_rows_are_copied_even_if_a_filter_hides_them() {
     let mut window = Window::live();
-    window.hear(&[command("aa-1", 3, "no"), command("bb-2", 2, "done"), command("cc-3", 2, "done")]);
+    window.receive(&[command("aa-1", 3, "no"), command("bb-2", 2, "done"), command("cc-3", 2, "done")]);
     window.key(Key::ArrowDown);
     window.key_with(Modifiers::SHIFT, Key::ArrowDown);
     window.type_into(Role::TextInput, "Filter", "aa-1");
@@ -158,7 +160,7 @@ fn every_key_acts_on_the_selected_rows_even_if_filters_hide_them() {
         |window: &mut Window| window.press("Show failed (1)"),
     ] {
         let mut window = Window::live();
-        window.hear(&[command("aa-1", 3, "no"), command("bb-2", 1, ""), command("cc-3", 1, "")]);
+        window.receive(&[command("aa-1", 3, "no"), command("bb-2", 1, ""), command("cc-3", 1, "")]);
         window.key(Key::ArrowDown);
         window.key_with(Modifiers::SHIFT, Key::ArrowDown);
         hide(&mut window);

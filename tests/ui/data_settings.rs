@@ -20,7 +20,7 @@ fn open(window: &mut Window) {
 
 /// The change that the engine was asked for, stored as the engine stores it.
 #[track_caller]
-fn kept(window: &mut Window) -> DownloadSettings {
+fn stored_settings(window: &mut Window) -> DownloadSettings {
     let asked = window.actions().into_iter().find_map(|action| match action {
         Action::ChangeSaving { change, .. } => Some(change),
         _ => None,
@@ -29,7 +29,7 @@ fn kept(window: &mut Window) -> DownloadSettings {
     let saving = window.profile.saving.clone();
     let preferences = Preferences { theme: Theme::Dark, ..Preferences::default() };
     let profiles = vec![window.profile.clone()];
-    window.tell_settings(Settings { preferences, profiles });
+    window.send_settings(Settings { preferences, profiles });
     window.run();
     saving
 }
@@ -41,14 +41,14 @@ fn automatic_saving_asks_for_a_folder_first_and_can_be_turned_off() {
     let automatic = "Save ready data of ops by itself";
     window.click(Role::CheckBox, automatic);
     assert!(window.actions().is_empty(), "on without a folder");
-    window.answer(Some("/home/ops/in"));
-    assert_eq!(kept(&mut window).folder.as_deref(), Some(Path::new("/home/ops/in")));
+    window.answer_file_dialog(Some("/home/ops/in"));
+    assert_eq!(stored_settings(&mut window).folder.as_deref(), Some(Path::new("/home/ops/in")));
     assert!(window.reads("Folder /home/ops/in"), "{:?}", window.all(Role::Label));
     window.press("Choose folder…");
-    window.answer(Some("/home/ops/other"));
-    assert_eq!(kept(&mut window).folder.as_deref(), Some(Path::new("/home/ops/other")));
+    window.answer_file_dialog(Some("/home/ops/other"));
+    assert_eq!(stored_settings(&mut window).folder.as_deref(), Some(Path::new("/home/ops/other")));
     window.click(Role::CheckBox, automatic);
-    assert_eq!(kept(&mut window).folder, None);
+    assert_eq!(stored_settings(&mut window).folder, None);
 }
 
 #[test]
@@ -78,9 +78,9 @@ fn hosts_are_allowed_by_name_and_removed_again() {
     window.harness.key_press_modifiers(egui::Modifiers::COMMAND, Key::A);
     window.type_into(Role::TextInput, "Host", "");
     open_again_and_type(&mut window, "Files.Example.com");
-    assert_eq!(kept(&mut window).automatic_hosts, ["files.example.com"]);
+    assert_eq!(stored_settings(&mut window).automatic_hosts, ["files.example.com"]);
     window.press("Remove files.example.com");
-    assert!(kept(&mut window).automatic_hosts.is_empty());
+    assert!(stored_settings(&mut window).automatic_hosts.is_empty());
 }
 
 /// Opens the dialog again and types a host, followed by Enter.
@@ -99,7 +99,7 @@ fn a_key_is_entered_masked_and_deleted_again() {
     let switch = "Decrypt on the way";
     assert!(!window.has(Role::PasswordInput, "Key"), "asked for although nothing is decrypted");
     window.click(Role::CheckBox, switch);
-    assert!(kept(&mut window).decrypt);
+    assert!(stored_settings(&mut window).decrypt);
     assert!(window.reads("No key is known: data is kept encrypted."), "{:?}", window.all(Role::Label));
     window.type_into(Role::PasswordInput, "Key", "00ff");
     window.press("Use key");
@@ -129,7 +129,7 @@ fn a_key_is_entered_masked_and_deleted_again() {
         other => panic!("{other:?}"),
     }
     window.click(Role::CheckBox, switch);
-    assert!(!kept(&mut window).decrypt);
+    assert!(!stored_settings(&mut window).decrypt);
 }
 
 #[test]
@@ -140,6 +140,6 @@ fn a_private_host_that_was_allowed_can_be_forbidden() {
     window.run();
     open(&mut window);
     window.press("Forbid nas.local");
-    assert!(kept(&mut window).private_hosts.is_empty());
+    assert!(stored_settings(&mut window).private_hosts.is_empty());
     assert!(!window.has(Role::Button, "Forbid nas.local"), "still listed");
 }

@@ -19,8 +19,10 @@ fn open(window: &mut Window, entries: Vec<Entry>) {
 
 fn answer(window: &mut Window, entries: Vec<Entry>) {
     let profile = window.id();
-    let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
-    window.say(Event::History { profile, key, entries, is_cut: false });
+    let Some(Action::History { key, .. }) = window.journal_requests().pop() else {
+        panic!("the journal was not asked")
+    };
+    window.send_event(Event::History { profile, key, entries, is_cut: false });
     window.run();
 }
 
@@ -60,9 +62,11 @@ fn the_details_say_if_there_are_more_messages() {
     window.commit(vec![third.clone()]);
     window.run();
     let profile = window.id();
-    let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
+    let Some(Action::History { key, .. }) = window.journal_requests().pop() else {
+        panic!("the journal was not asked")
+    };
     let entries = [entries, vec![third]].concat();
-    window.say(Event::History { profile, key, entries, is_cut: true });
+    window.send_event(Event::History { profile, key, entries, is_cut: true });
     window.run();
     let labels = window.all(Role::Label);
     assert!(!in_all(&labels) && labels.iter().any(|words| words == more), "{labels:?}");
@@ -84,7 +88,7 @@ fn the_journal_is_read_once_and_again_after_a_change() {
     let entries = story(&mut window);
     open(&mut window, entries.clone());
     window.run();
-    assert!(window.questions().is_empty(), "asked again for what is known");
+    assert!(window.journal_requests().is_empty(), "asked again for what is known");
     let saved = LocalEvent::Saved { to: "/home/ops/q1.bin".to_owned(), size: 3, receipt: DownloadReceipt::default() };
     let saved = window.fact(ActivityKey::Data("r-1".into()), Fact::Local(saved), "");
     window.commit(vec![saved.clone()]);
@@ -95,7 +99,7 @@ fn the_journal_is_read_once_and_again_after_a_change() {
 #[test]
 fn a_row_whose_messages_are_no_longer_in_the_journal_says_so() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 2, "done")]);
+    window.receive(&[command("c-1", 2, "done")]);
     window.key(Key::ArrowDown);
     window.key(Key::Enter);
     assert!(window.reads("Reading the journal…"), "{:?}", window.all(Role::Label));
@@ -108,19 +112,19 @@ fn a_row_whose_messages_are_no_longer_in_the_journal_says_so() {
 #[test]
 fn a_busy_engine_is_asked_again() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 2, "")]);
+    window.receive(&[command("c-1", 2, "")]);
     window.key(Key::ArrowDown);
     window.busy(true);
     window.key(Key::Enter);
     window.busy(false);
     window.run();
-    assert_eq!(window.questions().len(), 1);
+    assert_eq!(window.journal_requests().len(), 1);
 }
 
 #[test]
 fn the_details_follow_the_selection_and_escape_closes_them() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 2, ""), command("c-2", 3, "")]);
+    window.receive(&[command("c-1", 2, ""), command("c-2", 3, "")]);
     window.key(Key::ArrowDown);
     window.key(Key::Enter);
     assert!(window.reads("Command c-2"), "{:?}", window.all(Role::Label));
@@ -134,7 +138,7 @@ fn the_details_follow_the_selection_and_escape_closes_them() {
 #[test]
 fn the_row_with_open_details_stays_visible() {
     let mut window = Window::live();
-    window.hear(&(0..100).map(|number| command(&format!("c-{number}"), 2, "")).collect::<Vec<_>>());
+    window.receive(&(0..100).map(|number| command(&format!("c-{number}"), 2, "")).collect::<Vec<_>>());
     let lowest = window.rows().iter().rev().nth(2).cloned().expect("there are rows");
     window.click(Role::Row, &lowest);
     window.key(Key::Enter);
@@ -145,7 +149,7 @@ fn the_row_with_open_details_stays_visible() {
 #[test]
 fn a_double_click_opens_the_details_and_a_button_closes_them() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 2, "")]);
+    window.receive(&[command("c-1", 2, "")]);
     let row = window.find(Role::Row, "Command c-1, Succeeded");
     row.click();
     row.click();
@@ -158,7 +162,7 @@ fn a_double_click_opens_the_details_and_a_button_closes_them() {
 #[test]
 fn an_activity_is_labelled_through_the_engine() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 2, "")]);
+    window.receive(&[command("c-1", 2, "")]);
     window.key(Key::ArrowDown);
     window.key(Key::L);
     assert!(window.has(Role::Dialog, "Edit label"), "no dialog");
@@ -279,7 +283,7 @@ fn a_megabyte_costs_a_frame_no_more_than_a_page() {
     let mut window = Window::live();
     let huge = window.entry(&command("c-1", 1, &"word ".repeat(210_000)));
     let list = window.entry(&data("r-1", "x", 0, &"é".repeat(500_000)));
-    window.hear(&[list.raw.to_string()]);
+    window.receive(&[list.raw.to_string()]);
     open(&mut window, vec![huge]);
     let drawn: usize = window.harness.output().shapes.iter().map(|shape| glyphs(&shape.shape)).sum();
     assert!(drawn < 20_000, "{drawn} characters were laid out and drawn");
@@ -310,7 +314,7 @@ fn secrets_are_shown_on_request_and_copied_past_the_clipboards_history() {
     let profile = window.id();
     let labels = |window: &Window| window.all(Role::Label).concat();
     assert!(!labels(&window).contains("canary"), "shown before they are known");
-    window.say(Event::Revealed { profile, key, messages: messages.clone() });
+    window.send_event(Event::Revealed { profile, key, messages: messages.clone() });
     window.run();
     assert!(labels(&window).contains("?auth=canary"), "{}", labels(&window));
     assert!(!window.copies("Copy JSON").contains("canary"), "it went through the history");
@@ -343,12 +347,12 @@ fn secrets_are_masked_again_when_the_details_change_or_close() {
     ];
     for (name, change) in changes {
         let mut window = Window::live();
-        window.hear(&[command("c-1", 2, "")]);
+        window.receive(&[command("c-1", 2, "")]);
         let entries = story(&mut window);
         open(&mut window, entries.clone());
         let (key, messages) = ask_for_secrets(&mut window, &entries);
         let profile = window.id();
-        window.say(Event::Revealed { profile, key: key.clone(), messages: messages.clone() });
+        window.send_event(Event::Revealed { profile, key: key.clone(), messages: messages.clone() });
         window.run();
         assert!(window.has(Role::Button, "Hide secrets"), "{name}: not shown");
         change(&mut window);
@@ -356,7 +360,7 @@ fn secrets_are_masked_again_when_the_details_change_or_close() {
         assert!(!window.all(Role::Label).concat().contains("canary"), "{name}: still shown");
         assert!(window.has(Role::Button, "Show secrets"), "{name}: they can't be asked for");
         // An answer that arrives too late is ignored.
-        window.say(Event::Revealed { profile, key, messages });
+        window.send_event(Event::Revealed { profile, key, messages });
         window.run();
         assert!(!window.all(Role::Label).concat().contains("canary"), "{name}: shown unasked");
     }
@@ -369,7 +373,7 @@ fn secrets_that_are_not_stored_are_shown_as_missing() {
     open(&mut window, entries.clone());
     let (key, _) = ask_for_secrets(&mut window, &entries);
     let profile = window.id();
-    window.say(Event::Revealed { profile, key, messages: Vec::new() });
+    window.send_event(Event::Revealed { profile, key, messages: Vec::new() });
     window.run();
     assert!(window.reads("What is still hidden is not kept any more, or never was."), "{:?}", window.all(Role::Label));
 }
@@ -405,7 +409,7 @@ fn secrets_are_shown_and_hidden_from_the_palette_while_details_with_some_are_ope
     let Some(Action::Reveal { key, .. }) = window.actions().pop() else { panic!("they were not asked for") };
     let messages = vec![(entries[1].seq, UnmaskedMessage::new(data("r-1", "invoices/2026-Q1", 1, SECRET)))];
     let profile = window.id();
-    window.say(Event::Revealed { profile, key, messages });
+    window.send_event(Event::Revealed { profile, key, messages });
     window.run();
     assert!(window.all(Role::Label).concat().contains("canary"), "not shown");
     why_not(&mut window, "Show secrets", "They are shown.");

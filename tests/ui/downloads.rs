@@ -44,7 +44,7 @@ fn waits(window: &Window, request: &str, to: &str, in_folder: bool) -> WaitingDo
 }
 
 fn ready(window: &mut Window, requests: &[&str]) {
-    window.hear(&requests.iter().map(|id| data(id, &format!("reports/{id}.csv"), 1, LINK)).collect::<Vec<_>>());
+    window.receive(&requests.iter().map(|id| data(id, &format!("reports/{id}.csv"), 1, LINK)).collect::<Vec<_>>());
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn all_ready_data_is_saved_into_one_folder_earliest_expiry_first() {
     assert!(window.reads("3 ready · the first link expires in 9:00"), "{:?}", window.all(Role::Label));
     window.press("Download all ready…");
     assert!(window.actions().is_empty(), "a link was touched before a folder was chosen");
-    window.answer(Some("/home/ops/reports"));
+    window.answer_file_dialog(Some("/home/ops/reports"));
     match &*window.actions() {
         [Action::DownloadAll { profile, requests, folder }, Action::ChangePreferences { .. }] => {
             assert_eq!(*profile, window.id());
@@ -72,12 +72,12 @@ fn all_ready_data_is_saved_into_one_folder_earliest_expiry_first() {
 #[test]
 fn inline_data_is_saved_with_all_other_ready_data_and_only_once() {
     let mut window = Window::live();
-    window.hear(&[data("r-0", "in the message", 0, INLINE)]);
+    window.receive(&[data("r-0", "in the message", 0, INLINE)]);
     assert!(!window.has(Role::Group, "Downloads"), "what does not expire does not hurry");
     ready(&mut window, &["r-1", "r-2"]);
     assert!(window.reads("3 ready · the first link expires in 10:00"), "{:?}", window.all(Role::Label));
     window.press("Download all ready…");
-    window.answer(Some("/home/ops/reports"));
+    window.answer_file_dialog(Some("/home/ops/reports"));
     match window.actions().first() {
         Some(Action::DownloadAll { requests, .. }) => {
             assert_eq!(requests.iter().map(RequestId::as_str).collect::<Vec<_>>(), ["r-1", "r-2", "r-0"]);
@@ -95,14 +95,14 @@ fn inline_data_is_saved_with_all_other_ready_data_and_only_once() {
 fn the_download_key_asks_once_for_a_folder_for_the_selected_rows_with_data() {
     let mut window = Window::live();
     ready(&mut window, &["r-1", "r-2", "r-3"]);
-    window.hear(&[command("c-1", 2, "done")]);
+    window.receive(&[command("c-1", 2, "done")]);
     window.click(Role::Row, "Data request r-2, Ready");
     window.key_with(Modifiers::SHIFT, Key::Home);
     assert_eq!(window.selected().len(), 3, "{:?}", window.selected());
     window.key(Key::D);
     assert_eq!(window.suggestion().title, "Folder for the selected data");
     assert!(window.actions().is_empty(), "a link was touched before a folder was chosen");
-    window.answer(Some("/home/ops/reports"));
+    window.answer_file_dialog(Some("/home/ops/reports"));
     match window.actions().first() {
         Some(Action::DownloadAll { requests, folder, .. }) => {
             assert_eq!(requests.iter().map(RequestId::as_str).collect::<Vec<_>>(), ["r-2", "r-3"]);
@@ -117,12 +117,12 @@ fn a_cancelled_folder_dialog_downloads_nothing_and_expired_links_are_reported() 
     let mut window = Window::live();
     ready(&mut window, &["r-1", "r-2"]);
     window.press("Download all ready…");
-    window.answer(None);
+    window.answer_file_dialog(None);
     assert!(window.actions().is_empty(), "fetched all the same");
     window.press("Download all ready…");
     window.wait(super::harness::LINK_LIFETIME);
     window.run();
-    window.answer(Some("/home/ops"));
+    window.answer_file_dialog(Some("/home/ops"));
     assert!(window.actions().is_empty(), "expired links were asked for");
     assert!(window.all(Role::Alert).iter().any(|alert| alert.starts_with("Nothing is ready any more")));
 }
@@ -167,7 +167,7 @@ fn without_disk_space_the_operator_is_asked_and_each_answer_is_one_press() {
     assert!(matches!(&*window.actions(), [Action::ResumeDownload { request, .. }] if request.as_str() == "r-1"));
     window.press("Choose another place for one.bin");
     assert_eq!(window.suggestion().file_name, "one.bin");
-    window.answer(Some("/mnt/large/one.bin"));
+    window.answer_file_dialog(Some("/mnt/large/one.bin"));
     assert!(
         matches!(&window.actions()[0], Action::MoveDownload { to, .. } if to == Path::new("/mnt/large/one.bin")),
         "not moved"

@@ -25,14 +25,14 @@ fn small() -> Window {
 fn hold(window: &mut Window, rows_in_memory: u32) {
     let preferences = Preferences { rows_in_memory, ..Preferences::default() };
     let profiles = vec![window.profile.clone()];
-    window.tell_settings(Settings { preferences, profiles });
+    window.send_settings(Settings { preferences, profiles });
     window.run();
 }
 
 /// This many commands that succeeded, `c-00000` first.
 fn fill(window: &mut Window, count: usize) {
     let raws: Vec<_> = (0..count).map(|number| command(&format!("c-{number:05}"), 2, "done")).collect();
-    window.hear(&raws);
+    window.receive(&raws);
 }
 
 fn status(window: &Window) -> String {
@@ -42,7 +42,11 @@ fn status(window: &Window) -> String {
 #[test]
 fn beyond_the_limit_the_oldest_settled_rows_are_evicted() {
     let mut window = small();
-    window.hear(&[command("open", 1, ""), data("ready", "", 1, LINK), data("inline", "", 0, super::harness::INLINE)]);
+    window.receive(&[
+        command("open", 1, ""),
+        data("ready", "", 1, LINK),
+        data("inline", "", 0, super::harness::INLINE),
+    ]);
     fill(&mut window, LEAST + 2_342);
     assert!(status(&window).starts_with("10000 newest of 12345 activities"), "{}", status(&window));
     assert!(window.has(Role::Button, "Show all (10000)") && window.has(Role::Button, "Show pending (1)"));
@@ -63,7 +67,7 @@ fn a_new_limit_applies_at_once() {
     assert!(status(&window).starts_with("10000 newest of 15000 activities"), "{}", status(&window));
     hold(&mut window, 20_000);
     let raws: Vec<_> = (0..12_000).map(|number| command(&format!("d-{number:05}"), 2, "done")).collect();
-    window.hear(&raws);
+    window.receive(&raws);
     assert!(status(&window).starts_with("20000 newest of 27000 activities"), "{}", status(&window));
 }
 
@@ -71,17 +75,17 @@ fn a_new_limit_applies_at_once() {
 fn a_failure_in_an_inactive_tab_stays_until_it_was_seen() {
     let (mut window, profiles) = super::profiles::ten();
     let preferences = Preferences { rows_in_memory: 10_000, ..Preferences::default() };
-    window.tell_settings(Settings { preferences, profiles: profiles.clone() });
+    window.send_settings(Settings { preferences, profiles: profiles.clone() });
     window.run();
     let behind = profiles[1].id;
     let mut entries = vec![window.entry(&command("failed", 3, "no"))];
     entries.extend((0..11_000).map(|number| window.entry(&command(&format!("c-{number}"), 2, ""))));
-    window.say(Event::Committed { profile: behind, entries });
+    window.send_event(Event::Committed { profile: behind, entries });
     window.run();
     window.key_with(egui::Modifiers::COMMAND, Key::Num2);
     assert!(window.has(Role::Button, "Show failed (1)"), "{:?}", window.all(Role::Button));
     let more = (0..10_100).map(|number| window.entry(&command(&format!("d-{number}"), 2, ""))).collect();
-    window.say(Event::Committed { profile: behind, entries: more });
+    window.send_event(Event::Committed { profile: behind, entries: more });
     window.run();
     assert!(window.has(Role::Button, "Show failed (0)"), "{:?}", window.all(Role::Button));
 }
@@ -94,20 +98,20 @@ fn the_row_with_open_details_stays_and_evicted_rows_are_deselected() {
     window.key(Key::Enter);
     assert!(window.has(Role::Group, "Details"));
     let raws: Vec<_> = (0..LEAST + 10).map(|number| command(&format!("d-{number:05}"), 2, "done")).collect();
-    window.hear(&raws);
+    window.receive(&raws);
     assert!(status(&window).starts_with("10000 newest of 10013 activities"), "{}", status(&window));
     assert!(!status(&window).contains("selected"), "{}", status(&window));
     window.key(Key::End);
     assert!(window.rows().contains(&"Command c-00002, Succeeded".to_owned()), "{:?}", window.rows());
     window.wait(Duration::from_secs(1));
     window.key(Key::Escape);
-    window.hear(&[command("e", 2, "")]);
+    window.receive(&[command("e", 2, "")]);
     window.key(Key::End);
     assert!(!window.rows().contains(&"Command c-00002, Succeeded".to_owned()), "{:?}", window.rows());
 }
 
 /// The journal's entries of a command that arrived as the entry with this number.
-fn kept(window: &mut Window, id: &str, seq: u64) -> (ActivityKey, Vec<Entry>) {
+fn journal_entries(window: &mut Window, id: &str, seq: u64) -> (ActivityKey, Vec<Entry>) {
     let entry = Entry { seq: Seq(seq), ..window.entry(&command(id, 2, "done")) };
     (entry.key.clone(), vec![entry])
 }
@@ -122,7 +126,7 @@ fn a_late_message_for_an_evicted_row_hides_neither_its_outcome_nor_its_label() {
     fill(&mut window, LEAST + 50);
     assert!(status(&window).starts_with("10000 newest of 10051 activities"), "{}", status(&window));
     window.actions();
-    window.hear(&[command("x", 1, "late")]);
+    window.receive(&[command("x", 1, "late")]);
     assert_eq!(window.rows()[0], "Command x, Pending", "as far as is known");
     let asked = window.actions().into_iter().find_map(|action| match action {
         Action::ReadEarlierEntries { rows, .. } => Some(rows),
@@ -133,7 +137,7 @@ fn a_late_message_for_an_evicted_row_hides_neither_its_outcome_nor_its_label() {
     for entry in &history {
         assert!(asked[0].ranges.iter().any(|stretch| stretch.contains(&entry.seq)), "{asked:?}");
     }
-    window.say(Event::EarlierEntries { profile, rows: vec![(key, history)] });
+    window.send_event(Event::EarlierEntries { profile, rows: vec![(key, history)] });
     window.run();
     // At its place in the order: it was first seen before all others.
     window.key(Key::End);
@@ -150,7 +154,7 @@ fn entries_that_could_not_be_read_are_requested_again() {
     let mut window = small();
     fill(&mut window, LEAST + 50);
     window.busy(true);
-    window.hear(&[command("c-00007", 1, "late")]);
+    window.receive(&[command("c-00007", 1, "late")]);
     window.busy(false);
     window.actions();
     let asks =
@@ -181,8 +185,8 @@ fn a_filter_offers_to_search_the_journal_for_older_rows() {
     let (search, filter, before) = searched.expect("the engine is asked");
     assert_eq!((filter.as_str(), before), ("id:c-0000", Seq(2_001)));
     assert!(status(&window).contains("searching older…"), "{}", status(&window));
-    let rows = vec![kept(&mut window, "c-00007", 8)];
-    window.say(Event::SearchResults { profile, search, rows, percent: 40, end: None });
+    let rows = vec![journal_entries(&mut window, "c-00007", 8)];
+    window.send_event(Event::SearchResults { profile, search, rows, percent: 40, end: None });
     window.run();
     assert_eq!(window.rows(), ["Command c-00007, Succeeded"]);
     let progress = window.find(Role::ProgressIndicator, "Searching older messages").accesskit_node();
@@ -192,8 +196,8 @@ fn a_filter_offers_to_search_the_journal_for_older_rows() {
     assert!(!window.has(Role::ProgressIndicator, "Searching older messages"));
     assert_eq!(window.rows(), ["Command c-00007, Succeeded"], "what was found stays");
     // The results of a cancelled search are not shown.
-    let rows = vec![kept(&mut window, "c-00008", 9)];
-    window.say(Event::SearchResults { profile, search, rows, percent: 60, end: None });
+    let rows = vec![journal_entries(&mut window, "c-00008", 9)];
+    window.send_event(Event::SearchResults { profile, search, rows, percent: 60, end: None });
     window.run();
     assert_eq!(window.rows().len(), 1);
     // Clearing the filter also removes the search results.
@@ -205,7 +209,7 @@ fn a_filter_offers_to_search_the_journal_for_older_rows() {
 #[test]
 fn a_long_reason_is_found_by_its_end_without_the_journal() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 3, &("reason ".repeat(57) + "NEEDLE")), command("c-2", 3, "reason")]);
+    window.receive(&[command("c-1", 3, &("reason ".repeat(57) + "NEEDLE")), command("c-2", 3, "reason")]);
     for filter in ["NEEDLE", "message:needle", "/NEEDLE$/", "reason NEEDLE"] {
         window.type_into(Role::TextInput, "Filter", filter);
         assert_eq!(window.rows(), ["Command c-1, Failed"], "{filter}");
@@ -219,7 +223,7 @@ fn a_long_reason_is_found_by_its_end_without_the_journal() {
 #[test]
 fn a_long_context_is_found_by_its_end() {
     let mut window = Window::live();
-    window.hear(&[data("r-1", &("context ".repeat(50) + "NEEDLE"), 0, "soon"), data("r-2", "context", 0, "soon")]);
+    window.receive(&[data("r-1", &("context ".repeat(50) + "NEEDLE"), 0, "soon"), data("r-2", "context", 0, "soon")]);
     for filter in ["NEEDLE", "context:needle", "/NEEDLE$/"] {
         window.type_into(Role::TextInput, "Filter", filter);
         assert_eq!(window.rows().len(), 1, "{filter}");
@@ -233,7 +237,7 @@ fn a_long_context_is_found_by_its_end() {
 fn a_text_shortened_in_memory_is_found_in_the_journal() {
     let mut window = Window::live();
     let profile = window.id();
-    window.hear(&[command("other", 3, "reason")]);
+    window.receive(&[command("other", 3, "reason")]);
     let whole = cut_text(&mut window, "deep");
     assert_eq!(window.rows(), ["Command deep, Failed", "Command other, Failed"]);
     window.type_into(Role::TextInput, "Filter", "NEEDLE");
@@ -247,7 +251,7 @@ fn a_text_shortened_in_memory_is_found_in_the_journal() {
     let (search, filter, before) = searched.expect("the engine is asked");
     assert_eq!((filter.as_str(), before), ("NEEDLE", Seq::FIRST_UNPERSISTED), "what is in memory is searched as well");
     let rows = vec![(whole.key.clone(), vec![whole])];
-    window.say(Event::SearchResults { profile, search, rows, percent: 100, end: Some(SearchEnd::Complete) });
+    window.send_event(Event::SearchResults { profile, search, rows, percent: 100, end: Some(SearchEnd::Complete) });
     window.run();
     assert_eq!(window.rows(), ["Command deep, Failed"]);
     assert!(!window.has(Role::Button, "Search older…"), "all was searched");
@@ -275,7 +279,7 @@ fn another_filter_or_escape_ends_the_search() {
     assert!(cancels(&mut window) && !window.has(Role::ProgressIndicator, "Searching older messages"));
     window.press("Search older…");
     let (profile, search) = (window.id(), 3);
-    window.say(Event::SearchResults {
+    window.send_event(Event::SearchResults {
         profile,
         search,
         rows: Vec::new(),
@@ -289,9 +293,9 @@ fn another_filter_or_escape_ends_the_search() {
 #[test]
 fn purged_rows_are_removed_if_they_are_settled() {
     let mut window = Window::live();
-    window.hear(&[command("open", 1, "")]);
+    window.receive(&[command("open", 1, "")]);
     fill(&mut window, 10);
-    window.say(Event::Purged { oldest_left: None, before: Seq(7), gaps: Vec::new() });
+    window.send_event(Event::Purged { oldest_left: None, before: Seq(7), gaps: Vec::new() });
     window.run();
     let rows = window.rows();
     assert_eq!((rows.len(), rows.last().map(String::as_str)), (6, Some("Command open, Pending")), "{rows:?}");
@@ -300,14 +304,14 @@ fn purged_rows_are_removed_if_they_are_settled() {
 
 /// The journal reports which entries it has removed.
 fn purge(window: &mut Window, before: u64) {
-    window.say(Event::Purged { oldest_left: None, before: Seq(before), gaps: Vec::new() });
+    window.send_event(Event::Purged { oldest_left: None, before: Seq(before), gaps: Vec::new() });
     window.run();
 }
 
 #[test]
 fn a_purge_removes_rows_that_are_only_in_the_journal_from_the_count() {
     let mut window = small();
-    window.hear(&[command("open", 1, "")]);
+    window.receive(&[command("open", 1, "")]);
     fill(&mut window, LEAST + 4_999);
     assert!(status(&window).starts_with("10000 newest of 15000 activities"), "{}", status(&window));
     // Counted in blocks of 256 entries.
@@ -322,7 +326,7 @@ fn a_purge_removes_rows_that_are_only_in_the_journal_from_the_count() {
 
 fn fill_more(window: &mut Window, count: usize) {
     let raws: Vec<_> = (0..count).map(|number| command(&format!("d-{number:05}"), 2, "done")).collect();
-    window.hear(&raws);
+    window.receive(&raws);
 }
 
 #[test]
@@ -333,20 +337,20 @@ fn a_purge_removes_unrestored_rows_from_the_count() {
     window.skip(5_120);
     fill(&mut window, LEAST);
     let older = || vec![(Seq(0), 1_000), (Seq(1_024), 1_000), (Seq(4_096), 500)];
-    window.say(Event::Older { profile, rows: older() });
+    window.send_event(Event::Older { profile, rows: older() });
     window.run();
     assert!(status(&window).starts_with("10000 newest of 12500 activities"), "{}", status(&window));
     purge(&mut window, 1_024);
     assert!(status(&window).starts_with("10000 newest of 11500 activities"), "{}", status(&window));
     // An index that was counted before the purge and arrives after it leaves out the removed entries.
-    window.say(Event::Older { profile, rows: older() });
+    window.send_event(Event::Older { profile, rows: older() });
     window.run();
     assert!(status(&window).starts_with("10000 newest of 11500 activities"), "{}", status(&window));
     purge(&mut window, 5_000);
     assert!(status(&window).starts_with("10000 activities"), "{}", status(&window));
     // So does an entry that was read before the purge and arrives after it.
     let late = vec![Entry { seq: Seq(4_200), ..window.entry(&command("late", 2, "")) }];
-    window.say(Event::Restored { profile, entries: late, live_from: Seq(1), complete: true });
+    window.send_event(Event::Restored { profile, entries: late, live_from: Seq(1), complete: true });
     window.run();
     assert!(!window.rows().contains(&"Command late, Succeeded".to_owned()));
     assert!(status(&window).starts_with("10000 activities"), "{}", status(&window));

@@ -13,7 +13,7 @@ use super::screens::export_of_filter;
 
 /// The export that the engine was asked for.
 #[track_caller]
-fn asked(window: &mut Window) -> Export {
+fn requested_export(window: &mut Window) -> Export {
     let actions = window.actions();
     // Before it, the window may have stored its layout.
     let [.., Action::Export(export), Action::ChangePreferences { .. }] = &*actions else { panic!("{actions:?}") };
@@ -23,13 +23,13 @@ fn asked(window: &mut Window) -> Export {
 #[test]
 fn without_a_filter_the_whole_profile_is_exported() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 2, "done")]);
+    window.receive(&[command("c-1", 2, "done")]);
     window.key_with(Modifiers::COMMAND, Key::E);
     assert!(window.has(Role::Dialog, "Export"), "no dialog");
     window.press("Choose a file…");
     assert_eq!(window.suggestion().file_name, "privicore-ops-activities.csv");
-    window.answer(Some("/tmp/out/a.csv"));
-    let export = asked(&mut window);
+    window.answer_file_dialog(Some("/tmp/out/a.csv"));
+    let export = requested_export(&mut window);
     assert_eq!(
         (export.profile, export.format, export.status_filter),
         (Some(window.id()), Format::Csv, StatusFilter::All)
@@ -41,21 +41,21 @@ fn without_a_filter_the_whole_profile_is_exported() {
 #[test]
 fn with_a_filter_the_shown_rows_are_exported_unless_all_are_chosen() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 3, "no")]);
+    window.receive(&[command("c-1", 3, "no")]);
     window.key(Key::Num4);
     window.type_into(Role::TextInput, "Filter", "id:c");
     window.press("Export…");
     window.click(Role::RadioButton, "JSON lines");
     window.click(Role::RadioButton, "One a message");
     window.press("Choose a file…");
-    window.answer(Some("/tmp/out/a.ndjson"));
-    let export = asked(&mut window);
+    window.answer_file_dialog(Some("/tmp/out/a.ndjson"));
+    let export = requested_export(&mut window);
     assert_eq!((export.format, export.status_filter, export.messages), (Format::Ndjson, StatusFilter::Failed, true));
     assert_eq!(export.filter.to_string(), "id:c");
     window.press("Export…");
     window.click(Role::RadioButton, "Everything");
     window.press("Choose a file…");
-    window.answer(Some("/tmp/out/b.csv"));
+    window.answer_file_dialog(Some("/tmp/out/b.csv"));
     let export = window.actions().into_iter().find_map(|action| match action {
         Action::Export(export) => Some(*export),
         _ => None,
@@ -67,14 +67,14 @@ fn with_a_filter_the_shown_rows_are_exported_unless_all_are_chosen() {
 #[test]
 fn the_selected_rows_are_exported_alone_if_there_are_several() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 3, "no"), command("c-2", 2, "done"), command("c-3", 2, "done")]);
+    window.receive(&[command("c-1", 3, "no"), command("c-2", 2, "done"), command("c-3", 2, "done")]);
     window.key(Key::ArrowDown);
     window.key_with(Modifiers::SHIFT, Key::ArrowDown);
     window.key_with(Modifiers::COMMAND, Key::E);
     assert!(window.has(Role::RadioButton, "The 2 selected"), "{:?}", window.all(Role::RadioButton));
     window.press("Choose a file…");
-    window.answer(Some("/tmp/out/a.csv"));
-    let export = asked(&mut window);
+    window.answer_file_dialog(Some("/tmp/out/a.csv"));
+    let export = requested_export(&mut window);
     let mut rows = export.rows.clone().expect("everything was exported");
     rows.sort();
     assert_eq!(rows, [Seq(2), Seq(3)], "{export:?}");
@@ -84,7 +84,7 @@ fn the_selected_rows_are_exported_alone_if_there_are_several() {
     window.key_with(Modifiers::COMMAND, Key::E);
     assert!(window.has(Role::RadioButton, "The selected one"), "{:?}", window.all(Role::RadioButton));
     window.press("Choose a file…");
-    window.answer(Some("/tmp/out/b.csv"));
+    window.answer_file_dialog(Some("/tmp/out/b.csv"));
     let export = window.actions().into_iter().find_map(|action| match action {
         Action::Export(export) => Some(*export),
         _ => None,
@@ -129,12 +129,12 @@ fn csv_for_excel_has_a_byte_order_mark_by_default_only_on_windows() {
     let mut window = Window::live();
     window.press("Export…");
     window.press("Choose a file…");
-    window.answer(Some("/tmp/out/a.csv"));
-    assert_eq!(asked(&mut window).bom, cfg!(windows));
+    window.answer_file_dialog(Some("/tmp/out/a.csv"));
+    assert_eq!(requested_export(&mut window).bom, cfg!(windows));
     window.press("Export…");
     window.click(Role::CheckBox, "Byte order mark");
     window.press("Choose a file…");
-    window.answer(Some("/tmp/out/a.csv"));
+    window.answer_file_dialog(Some("/tmp/out/a.csv"));
     let export = window.actions().into_iter().find_map(|action| match action {
         Action::Export(export) => Some(*export),
         _ => None,
@@ -150,7 +150,7 @@ fn a_cancelled_export_dialog_exports_nothing() {
     let mut window = Window::live();
     window.press("Export…");
     window.press("Choose a file…");
-    window.answer(None);
+    window.answer_file_dialog(None);
     assert!(window.actions().is_empty(), "something was exported to nowhere");
 }
 
@@ -162,15 +162,15 @@ fn under_way(read: u64, total: u64) -> Event {
 fn a_running_export_shows_its_progress_and_can_be_cancelled() {
     let mut window = Window::live();
     assert!(window.find_role(Role::ProgressIndicator).is_none());
-    window.say(under_way(0, 0));
+    window.send_event(under_way(0, 0));
     window.run();
     assert_eq!(window.find(Role::ProgressIndicator, "Exporting a.csv").accesskit_node().numeric_value(), None);
-    window.say(under_way(624, 1_000));
+    window.send_event(under_way(624, 1_000));
     window.run();
     assert_eq!(window.find(Role::ProgressIndicator, "Exporting a.csv").accesskit_node().numeric_value(), Some(62.0));
     window.press("Cancel export");
     assert!(matches!(&*window.actions(), [Action::CancelExport]), "{:?}", window.actions());
-    window.say(Event::Export(None));
+    window.send_event(Event::Export(None));
     window.run();
     assert!(window.find_role(Role::ProgressIndicator).is_none(), "it is still there");
 }
@@ -178,14 +178,14 @@ fn a_running_export_shows_its_progress_and_can_be_cancelled() {
 #[test]
 fn closing_asks_only_if_an_export_is_running() {
     let mut window = Window::live();
-    window.say(under_way(1, 2));
+    window.send_event(under_way(1, 2));
     window.run();
     window.close();
     window.run();
     assert!(window.has(Role::Dialog, "Close Privicore Monitor"), "it was not asked about");
     assert!(window.reads("An export is under way. Closing cancels it, and no file is written."));
     window.press("Keep open");
-    window.say(Event::Export(None));
+    window.send_event(Event::Export(None));
     window.run();
     window.close();
     window.run();

@@ -10,7 +10,7 @@ use super::harness::{LINK, Window, data};
 /// A window that asks for a path, because the desktop can't.
 fn asking() -> Window {
     let mut window = Window::live();
-    window.hear(&[data("r-1", "rates", 1, LINK)]);
+    window.receive(&[data("r-1", "rates", 1, LINK)]);
     window.run();
     asks_for_a_path(&mut window, "r-1");
     window
@@ -67,7 +67,7 @@ fn without_a_desktop_dialog_the_window_says_what_to_install_and_asks_for_a_path(
 
 /// Makes the window ask for a folder itself, because the desktop has no dialog.
 pub(crate) fn asks_for_a_folder(window: &mut Window) {
-    window.hear(&[data("r-1", "rates", 1, LINK), data("r-2", "rates", 1, LINK)]);
+    window.receive(&[data("r-1", "rates", 1, LINK), data("r-2", "rates", 1, LINK)]);
     window.press("Menu");
     window.press_last("Download all ready…");
     let (suggestion, answer) = window.dialogs.with(Vec::pop).expect("the desktop is asked first");
@@ -142,7 +142,7 @@ fn after_cancelling_the_next_dialog_is_the_desktops_again() {
 #[test]
 fn a_dialog_that_ended_is_reported_and_counts_as_cancelled() {
     let mut window = Window::live();
-    window.hear(&[data("r-1", "rates", 1, LINK)]);
+    window.receive(&[data("r-1", "rates", 1, LINK)]);
     window.run();
     window.press("Download r-1");
     window.drop_dialog();

@@ -12,7 +12,7 @@ use super::harness::{Window, command, data};
 
 fn filled() -> Window {
     let mut window = Window::live();
-    window.hear(&[
+    window.receive(&[
         command("aa-1", 2, "first"),
         command("bb-2", 3, "profile.not_an_owner"),
         data("cc-3", "invoices/2026-Q1", 0, "Collecting"),
@@ -45,7 +45,7 @@ fn the_whole_language_can_be_typed() {
 #[test]
 fn a_date_is_the_day_that_the_table_shows() {
     let mut window = Window::live();
-    window.hear(&[command("aa-1", 2, "first")]);
+    window.receive(&[command("aa-1", 2, "first")]);
     // At 12:04 UTC.
     let shown = |window: &mut Window, zone: &str, typed: &str| {
         window.clock.with(|clock| clock.zone = jiff::tz::TimeZone::get(zone).expect("a zone"));
@@ -62,7 +62,7 @@ fn a_date_is_the_day_that_the_table_shows() {
     }
     // In the night, west of UTC, it is still the day before.
     window.set_clock("03:00:00");
-    window.hear(&[command("bb-2", 2, "second")]);
+    window.receive(&[command("bb-2", 2, "second")]);
     for (zone, typed, rows) in [("UTC", "since:2026-03-02 bb", 1), ("America/Los_Angeles", "since:2026-03-02 bb", 0)] {
         assert_eq!(shown(&mut window, zone, typed), rows, "{zone}");
     }
@@ -136,7 +136,7 @@ fn a_field_typed_as_a_word_gets_a_suggestion() {
 fn a_pause_in_an_empty_window_says_so() {
     let mut window = Window::live();
     window.press("Pause");
-    window.hear(&[command("c-1", 2, "")]);
+    window.receive(&[command("c-1", 2, "")]);
     assert!(window.reads("Paused."), "{:?}", window.all(Role::Label));
     assert!(window.reads("1 waiting"), "{:?}", window.all(Role::Label));
 }
@@ -163,7 +163,7 @@ fn many_rows_are_filtered_and_sorted_without_delaying_the_typed_text() {
         entry.at = Timestamp(entry.at.0 - 1_000_000);
         entries.push(entry);
     }
-    window.say(Event::Restored { profile, entries, live_from: Seq(1), complete: true });
+    window.send_event(Event::Restored { profile, entries, live_from: Seq(1), complete: true });
     window.run();
     window.type_into(Role::TextInput, "Filter", "status:failed -id:c-59");
     assert_eq!(window.rows().first().map(String::as_str), Some("Command c-58900, Failed"));

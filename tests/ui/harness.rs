@@ -114,7 +114,7 @@ impl Window {
         window.settings(vec![window.profile.clone()], Theme::Dark);
         let profile = window.id();
         window.status(profile, |status| status.connection = Some(ConnectionState::Live));
-        window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
+        window.send_event(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
         window.run();
         window
     }
@@ -124,7 +124,7 @@ impl Window {
     }
 
     /// Sends an event of the engine. The window reads it in the next frame.
-    pub(crate) fn say(&mut self, event: Event) {
+    pub(crate) fn send_event(&mut self, event: Event) {
         self.engine.0.borrow_mut().events.push_back(event);
     }
 
@@ -154,16 +154,16 @@ impl Window {
     }
 
     /// Sends the engine's settings.
-    pub(crate) fn tell_settings(&mut self, settings: Settings) {
+    pub(crate) fn send_settings(&mut self, settings: Settings) {
         let done = self.engine.with(|engine| {
             engine.preferences = settings.preferences.clone();
             engine.change
         });
-        self.tell_settings_of(settings, done);
+        self.send_settings_of(settings, done);
     }
 
     /// Sends the engine's settings as they were after `done` changes of the preferences.
-    pub(crate) fn tell_settings_of(&mut self, settings: Settings, done: u64) {
+    pub(crate) fn send_settings_of(&mut self, settings: Settings, done: u64) {
         self.change(|status| {
             status.preferences_change = done;
             status.settings = Some(Arc::new(settings));
@@ -177,7 +177,7 @@ impl Window {
 
     pub(crate) fn settings(&mut self, profiles: Vec<Profile>, theme: Theme) {
         let preferences = Preferences { theme, ..Preferences::default() };
-        self.tell_settings(Settings { preferences, profiles });
+        self.send_settings(Settings { preferences, profiles });
     }
 
     /// Sets whether the engine's channel is full.
@@ -192,7 +192,7 @@ impl Window {
     }
 
     /// The queries of the journal since the last call.
-    pub(crate) fn questions(&mut self) -> Vec<Action> {
+    pub(crate) fn journal_requests(&mut self) -> Vec<Action> {
         let all = std::mem::take(&mut self.engine.0.borrow_mut().actions);
         all.into_iter().filter(|action| matches!(action, Action::History { .. })).collect()
     }
@@ -234,17 +234,17 @@ impl Window {
     }
 
     /// Sends committed messages.
-    pub(crate) fn hear(&mut self, raws: &[String]) {
+    pub(crate) fn receive(&mut self, raws: &[String]) {
         let entries = raws.iter().map(|raw| self.entry(raw)).collect();
         let profile = self.id();
-        self.say(Event::Committed { profile, entries });
+        self.send_event(Event::Committed { profile, entries });
         self.run();
     }
 
     /// Sends committed facts.
     pub(crate) fn commit(&mut self, entries: Vec<Entry>) {
         let profile = self.id();
-        self.say(Event::Committed { profile, entries });
+        self.send_event(Event::Committed { profile, entries });
         self.run();
     }
 
@@ -443,7 +443,7 @@ impl Window {
     }
 
     /// Answers the file dialog: with a path, or by cancelling.
-    pub(crate) fn answer(&mut self, path: Option<&str>) {
+    pub(crate) fn answer_file_dialog(&mut self, path: Option<&str>) {
         let (_, answer) = self.dialogs.with(Vec::pop).expect("no dialog is open");
         answer.respond(path.map(Into::into));
         self.run();

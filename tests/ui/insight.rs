@@ -40,7 +40,7 @@ fn busy(mut window: Window) -> Window {
 }
 
 /// The layout that the window last asked the engine to store.
-fn kept(window: &mut Window) -> Option<InsightLayout> {
+fn stored_layout(window: &mut Window) -> Option<InsightLayout> {
     let asked = window.actions();
     let changed = asked.iter().any(|action| matches!(action, Action::ChangePreferences { .. }));
     changed.then(|| window.preferences().insight)
@@ -51,7 +51,7 @@ fn is_open(window: &Window) -> bool {
 }
 
 /// A chart's text for screen readers.
-fn said(window: &Window, chart: &str) -> String {
+fn description(window: &Window, chart: &str) -> String {
     window.find(Role::Image, chart).accesskit_node().description().unwrap_or_default()
 }
 
@@ -61,16 +61,20 @@ fn insight_opens_by_its_key_and_describes_every_number() {
     assert!(!is_open(&window));
     window.key(Key::I);
     assert!(is_open(&window));
-    assert_eq!(kept(&mut window), Some(InsightLayout { open: true, span: InsightSpan::Hour }), "not remembered");
+    assert_eq!(
+        stored_layout(&mut window),
+        Some(InsightLayout { open: true, span: InsightSpan::Hour }),
+        "not remembered"
+    );
     for words in ["Throughput", "Failure reasons", "Time to outcome"] {
         assert!(window.has(Role::Heading, words), "{words}");
     }
     assert!(window.reads("2 messages in the last minute, 0.2 a minute on average"), "{:?}", window.all(Role::Label));
     assert!(window.reads("4 of 5 commands failed, 80.0 %"), "{:?}", window.all(Role::Label));
-    let messages = said(&window, "Messages and failures over time");
+    let messages = description(&window, "Messages and failures over time");
     assert!(messages.starts_with("Messages in each minute from 11:05 on: 0, 0,"), "{messages}");
     assert!(messages.ends_with("Commands that failed: 2 at 11:50, 1 at 11:55, 1 at 12:04."), "{messages}");
-    let times = said(&window, "Commands by time to outcome");
+    let times = description(&window, "Commands by time to outcome");
     assert!(times.starts_with("Median 1.") && times.ends_with("1 up to 21 s."), "{times}");
     window.press("Close insight");
     assert!(!is_open(&window));
@@ -79,14 +83,14 @@ fn insight_opens_by_its_key_and_describes_every_number() {
 #[test]
 fn a_single_item_is_written_in_the_singular() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 3, "no")]);
+    window.receive(&[command("c-1", 3, "no")]);
     window.key(Key::I);
     let labels = window.all(Role::Label);
     assert!(labels.iter().any(|label| label.starts_with("1 message in the last minute, ")), "{labels:?}");
     for words in ["1 message in the last minute", "1 of 1 command failed, 100.0 %"] {
         assert!(window.reads(words), "{words}: {labels:?}");
     }
-    window.hear(&[command("c-2", 2, "")]);
+    window.receive(&[command("c-2", 2, "")]);
     assert!(window.reads("2 messages in the last minute"), "{:?}", window.all(Role::Label));
     assert!(window.reads("1 of 2 commands failed, 50.0 %"), "{:?}", window.all(Role::Label));
 }
@@ -127,12 +131,12 @@ fn another_time_range_is_shown_and_stored() {
     window.press("Time span last hour");
     window.press("Last 6 hours");
     assert!(window.has(Role::Button, "Show failed with device.not_found (1)"));
-    let look = kept(&mut window).expect("not remembered");
+    let look = stored_layout(&mut window).expect("not remembered");
     assert_eq!(look, InsightLayout { open: true, span: InsightSpan::SixHours });
     let mut window = Window::silent([1280.0, 800.0], privicore_monitor::ui::Prefill::default());
     let preferences = Preferences { insight: look, ..Preferences::default() };
     let profiles = vec![window.profile.clone()];
-    window.tell_settings(Settings { preferences, profiles });
+    window.send_settings(Settings { preferences, profiles });
     window.run();
     assert!(is_open(&window));
     assert!(window.has(Role::Button, "Time span last 6 hours"));
@@ -179,17 +183,17 @@ fn all_profiles_are_summarised_together_without_cleared_history() {
     let audit = Profile { name: "audit".to_owned(), ..ops() };
     let mut window = Window::live();
     window.settings(vec![window.profile.clone(), audit.clone()], privicore_monitor::settings::Theme::Dark);
-    window.say(Event::Restored { profile: audit.id, entries: Vec::new(), live_from: Seq(0), complete: true });
+    window.send_event(Event::Restored { profile: audit.id, entries: Vec::new(), live_from: Seq(0), complete: true });
     window.run();
     let mut window = busy(window);
     let entry = window.entry(&command("a-1", 3, "profile.not_an_owner"));
-    window.say(Event::Committed { profile: audit.id, entries: vec![entry] });
+    window.send_event(Event::Committed { profile: audit.id, entries: vec![entry] });
     window.run();
     window.press("All profiles");
     window.key(Key::I);
     assert!(window.has(Role::Button, "Show failed with profile.not_an_owner (3)"), "{:?}", window.all(Role::Button));
     let profile = window.id();
-    window.say(Event::HistoryCleared { profile });
+    window.send_event(Event::HistoryCleared { profile });
     window.run();
     assert!(window.has(Role::Button, "Show failed with profile.not_an_owner (1)"), "{:?}", window.all(Role::Button));
 }

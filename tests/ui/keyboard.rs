@@ -128,7 +128,7 @@ fn is_in_dialog(node: &egui_kittest::Node<'_>) -> bool {
 /// A window with one of everything.
 fn full(size: [f32; 2]) -> Window {
     let mut window = Window::live_in(size);
-    window.hear(&[
+    window.receive(&[
         command("c-1", 1, ""),
         command("c-2", 3, "no"),
         data("r-1", "invoices/2026", 1, LINK),
@@ -171,7 +171,7 @@ fn the_banner_and_notices() {
     window.status(profile, |status| status.connection = Some(ConnectionState::Reconnecting { at, attempt: 1, why }));
     let remedy = Some(("Raise the limit".to_owned(), Action::SetMessageLimit(4_000_000)));
     let reason = NoticeReason::stored("A message is larger than the limit.");
-    window.say(Event::Notice(Notice { severity: Severity::Error, profile: Some(profile), reason, remedy }));
+    window.send_event(Event::Notice(Notice { severity: Severity::Error, profile: Some(profile), reason, remedy }));
     window.run();
     walk(&mut window, "banner and notice");
     window.find(Role::Button, "Raise the limit").focus();

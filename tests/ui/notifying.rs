@@ -16,7 +16,7 @@ fn focus(window: &mut Window, focused: bool) {
 }
 
 /// The notifications since the last call, after pending ones were merged.
-fn told(window: &mut Window) -> Vec<(String, String)> {
+fn notifications(window: &mut Window) -> Vec<(String, String)> {
     window.wait(Duration::from_secs(3));
     window.run();
     window.notified.with(|notified| notified.drain(..).map(|one| (one.title, one.body)).collect())
@@ -31,15 +31,15 @@ fn a_burst_of_failures_and_ready_data_is_one_notification_each_while_unfocused()
     let mut window = Window::live();
     focus(&mut window, false);
     let failures: Vec<String> = (0..12).map(|number| command(&format!("c-{number}"), 3, "refused")).collect();
-    window.hear(&failures);
-    window.hear(&[data("r-1", "invoices/2026-Q1", 1, LINK), command("c-99", 2, "done")]);
+    window.receive(&failures);
+    window.receive(&[data("r-1", "invoices/2026-Q1", 1, LINK), command("c-99", 2, "done")]);
     let expected = [pair("12 commands failed", "The last: c-11, refused"), pair("Ready: invoices/2026-Q1", "")];
-    assert_eq!(told(&mut window), expected);
+    assert_eq!(notifications(&mut window), expected);
     assert!(!format!("{expected:?}").contains("auth="), "a link is told");
-    window.hear(&[command("c-50", 3, "no")]);
-    assert_eq!(told(&mut window), [], "the next comes too soon");
+    window.receive(&[command("c-50", 3, "no")]);
+    assert_eq!(notifications(&mut window), [], "the next comes too soon");
     window.wait(Duration::from_secs(15));
-    assert_eq!(told(&mut window), [pair("Failed: c-50", "no")]);
+    assert_eq!(notifications(&mut window), [pair("Failed: c-50", "no")]);
 }
 
 #[test]
@@ -49,10 +49,10 @@ fn a_window_at_rest_wakes_for_pending_notifications() {
     // As notifications back off, the window wakes later than for anything else.
     for (number, pause) in [0, 15, 30, 60].into_iter().enumerate() {
         window.wait(Duration::from_secs(pause));
-        window.hear(&[command(&format!("c-{number}"), 3, "no")]);
-        assert_eq!(told(&mut window).len(), 1, "after {pause} s");
+        window.receive(&[command(&format!("c-{number}"), 3, "no")]);
+        assert_eq!(notifications(&mut window).len(), 1, "after {pause} s");
     }
-    window.hear(&[command("c-4", 3, "no")]);
+    window.receive(&[command("c-4", 3, "no")]);
     window.wait(Duration::from_secs(90));
     window.run();
     window.step();
@@ -67,14 +67,14 @@ fn a_window_at_rest_wakes_for_pending_notifications() {
 #[test]
 fn a_focused_window_shows_no_notification() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 3, "no")]);
-    assert_eq!(told(&mut window), [], "a system that does not say where the focus is");
+    window.receive(&[command("c-1", 3, "no")]);
+    assert_eq!(notifications(&mut window), [], "a system that does not say where the focus is");
     focus(&mut window, false);
-    window.hear(&[command("c-2", 3, "no")]);
+    window.receive(&[command("c-2", 3, "no")]);
     focus(&mut window, true);
-    assert_eq!(told(&mut window), []);
+    assert_eq!(notifications(&mut window), []);
     focus(&mut window, false);
-    assert_eq!(told(&mut window), [], "what was seen is told later");
+    assert_eq!(notifications(&mut window), [], "what was seen is told later");
 }
 
 #[test]
@@ -82,10 +82,10 @@ fn each_kind_can_be_switched_off_and_the_profile_is_named_if_there_are_several()
     let mut window = Window::live();
     let profiles = vec![window.profile.clone(), Profile { name: "audit".to_owned(), ..ops() }];
     let preferences = Preferences { notify_failed: false, ..Preferences::default() };
-    window.tell_settings(Settings { preferences, profiles });
+    window.send_settings(Settings { preferences, profiles });
     focus(&mut window, false);
-    window.hear(&[command("c-1", 3, "no"), data("r-1", "", 1, LINK)]);
-    assert_eq!(told(&mut window), [pair("Ready: ops: r-1", "")]);
+    window.receive(&[command("c-1", 3, "no"), data("r-1", "", 1, LINK)]);
+    assert_eq!(notifications(&mut window), [pair("Ready: ops: r-1", "")]);
     focus(&mut window, true);
     window.key_with(Modifiers::COMMAND, Key::Comma);
     window.click(Role::CheckBox, "Notify of ready data");

@@ -21,7 +21,7 @@ pub(super) fn ten() -> (Window, Vec<Profile>) {
     for profile in &profiles {
         let profile = profile.id;
         window.status(profile, |status| status.connection = Some(ConnectionState::Live));
-        window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
+        window.send_event(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
     }
     window.run();
     // A new profile's tab becomes active; the tests look at the first.
@@ -30,9 +30,9 @@ pub(super) fn ten() -> (Window, Vec<Profile>) {
 }
 
 /// Sends a command of a profile.
-pub(super) fn tell(window: &mut Window, profile: ProfileId, id: &str, status: i64, body: &str) {
+pub(super) fn send_command(window: &mut Window, profile: ProfileId, id: &str, status: i64, body: &str) {
     let entries = vec![window.entry(&command(id, status, body))];
-    window.say(Event::Committed { profile, entries });
+    window.send_event(Event::Committed { profile, entries });
 }
 
 fn description(window: &Window, tab: &str) -> Option<String> {
@@ -42,11 +42,11 @@ fn description(window: &Window, tab: &str) -> Option<String> {
 #[test]
 fn an_inactive_tab_shows_how_many_rows_are_new_and_failed() {
     let (mut window, profiles) = ten();
-    tell(&mut window, profiles[1].id, "c-1", 1, "");
+    send_command(&mut window, profiles[1].id, "c-1", 1, "");
     window.run();
     assert_eq!(description(&window, "Profile profile 2").as_deref(), Some("1 new"));
-    tell(&mut window, profiles[1].id, "c-1", 3, "no");
-    tell(&mut window, profiles[1].id, "c-2", 2, "done");
+    send_command(&mut window, profiles[1].id, "c-1", 3, "no");
+    send_command(&mut window, profiles[1].id, "c-2", 2, "done");
     window.run();
     assert_eq!(description(&window, "Profile profile 2").as_deref(), Some("2 new, 1 failed"));
     window.key_with(Modifiers::COMMAND, Key::Num2);
@@ -99,7 +99,7 @@ fn one_failing_profile_never_disturbs_another() {
         window.status(profile.id, |status| status.connection = Some(ConnectionState::TokenRefused { why }));
     }
     window.type_text("c-");
-    tell(&mut window, profiles[0].id, "c-1", 2, "done");
+    send_command(&mut window, profiles[0].id, "c-1", 2, "done");
     window.run();
     assert!(window.reads("Connection: Live"), "{:?}", window.all(Role::Label));
     assert_eq!(window.focused().as_deref(), Some("Filter"), "what was typed into is gone");
@@ -115,11 +115,11 @@ fn ten_profiles_are_all_reached_though_there_is_no_room_for_their_tabs() {
             .into_iter()
             .enumerate()
     {
-        tell(&mut window, profiles[number].id, &format!("of-{number}"), 2, "done");
+        send_command(&mut window, profiles[number].id, &format!("of-{number}"), 2, "done");
         window.key_with(Modifiers::COMMAND, key);
         assert_eq!(window.rows(), [format!("Command of-{number}, Succeeded")]);
     }
-    tell(&mut window, profiles[9].id, "of-9", 2, "done");
+    send_command(&mut window, profiles[9].id, "of-9", 2, "done");
     window.key_with(Modifiers::COMMAND, Key::K);
     window.type_text("profile 10");
     window.key(Key::Enter);
@@ -135,11 +135,11 @@ fn failures_are_announced_together_and_not_one_by_one() {
         node.label()
     };
     assert_eq!(said(&window), None);
-    tell(&mut window, profiles[0].id, "c-1", 3, "no");
+    send_command(&mut window, profiles[0].id, "c-1", 3, "no");
     window.run();
     assert_eq!(said(&window).as_deref(), Some("Failed: ops: c-1, no"));
     for number in 2..500 {
-        tell(&mut window, profiles[1].id, &format!("c-{number}"), 3, "no");
+        send_command(&mut window, profiles[1].id, &format!("c-{number}"), 3, "no");
     }
     window.run();
     assert_eq!(said(&window).as_deref(), Some("Failed: ops: c-1, no"), "another sentence came within seconds");
@@ -156,9 +156,9 @@ fn all() -> (Window, Vec<Profile>) {
     let profiles = vec![window.profile.clone(), audit];
     window.settings(profiles.clone(), Theme::Dark);
     window.status(profile, |status| status.connection = Some(ConnectionState::Live));
-    window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
-    tell(&mut window, of_ops, "of-ops", 1, "");
-    tell(&mut window, profile, "of-audit", 1, "");
+    window.send_event(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
+    send_command(&mut window, of_ops, "of-ops", 1, "");
+    send_command(&mut window, profile, "of-audit", 1, "");
     window.run();
     window.press("All profiles");
     (window, profiles)
@@ -168,15 +168,15 @@ fn all() -> (Window, Vec<Profile>) {
 fn all_profiles_are_one_table_whose_rows_name_their_profile() {
     let (mut window, profiles) = all();
     assert_eq!(window.rows(), ["Command of-audit, Pending", "Command of-ops, Pending"]);
-    let whose = |window: &Window, row: &str| {
+    let profile_name = |window: &Window, row: &str| {
         let node = window.find(Role::Row, row).accesskit_node();
         node.data().description().map(str::to_owned).unwrap_or_default()
     };
-    assert!(whose(&window, "Command of-audit, Pending").starts_with("of audit"));
-    assert!(whose(&window, "Command of-ops, Pending").starts_with("of ops"));
+    assert!(profile_name(&window, "Command of-audit, Pending").starts_with("of audit"));
+    assert!(profile_name(&window, "Command of-ops, Pending").starts_with("of ops"));
     assert!(window.reads("Connection: 2 of 2 live"), "{:?}", window.all(Role::Label));
-    tell(&mut window, profiles[0].id, "of-ops", 3, "no");
-    tell(&mut window, profiles[0].id, "new", 2, "done");
+    send_command(&mut window, profiles[0].id, "of-ops", 3, "no");
+    send_command(&mut window, profiles[0].id, "new", 2, "done");
     window.run();
     assert_eq!(
         window.rows(),
@@ -205,7 +205,7 @@ fn actions_on_rows_of_several_profiles_go_to_each_rows_profile() {
     assert_eq!(asked, [(profiles[1].id, "of-audit".to_owned(), 1), (profiles[0].id, "of-ops".to_owned(), 1)]);
     window.key(Key::Home);
     window.key(Key::Enter);
-    let asked = window.questions();
+    let asked = window.journal_requests();
     assert!(
         matches!(asked.last(), Some(Action::History { profile, .. }) if *profile == profiles[1].id),
         "the details ask another profile: {asked:?}"
@@ -217,13 +217,13 @@ fn ready_data_of_all_profiles_is_saved_into_one_folder() {
     let (mut window, profiles) = all();
     for (number, profile) in profiles.iter().enumerate() {
         let entry = window.entry(&data(&format!("r-{number}"), "", 1, LINK));
-        window.say(Event::Committed { profile: profile.id, entries: vec![entry] });
+        window.send_event(Event::Committed { profile: profile.id, entries: vec![entry] });
     }
     window.run();
     window.key_with(Modifiers::COMMAND, Key::A);
     window.key(Key::D);
     assert_eq!(window.dialogs_open(), 1, "one folder is asked for");
-    window.answer(Some("/home/ops/data"));
+    window.answer_file_dialog(Some("/home/ops/data"));
     let mut fetched: Vec<_> = window
         .actions()
         .into_iter()
@@ -244,14 +244,14 @@ fn ready_data_of_all_profiles_is_saved_into_one_folder() {
 fn the_filter_of_all_profiles_matches_in_each_and_for_new_rows() {
     let (mut window, profiles) = all();
     for profile in &profiles {
-        tell(&mut window, profile.id, &format!("c-{}", profile.name), 3, "profile.not_an_owner");
+        send_command(&mut window, profile.id, &format!("c-{}", profile.name), 3, "profile.not_an_owner");
     }
     window.run();
     window.key_with(Modifiers::COMMAND, Key::F);
     window.type_text("status:failed owner");
     assert_eq!(window.rows(), ["Command c-audit, Failed", "Command c-ops, Failed"]);
-    tell(&mut window, profiles[0].id, "late", 3, "no owner");
-    tell(&mut window, profiles[1].id, "other", 3, "refused");
+    send_command(&mut window, profiles[0].id, "late", 3, "no owner");
+    send_command(&mut window, profiles[1].id, "other", 3, "refused");
     window.run();
     assert_eq!(window.rows(), ["Command late, Failed", "Command c-audit, Failed", "Command c-ops, Failed"]);
     window.press("Profile ops");

@@ -152,7 +152,7 @@ fn an_empty_table_is_centred_in_every_size() {
 #[test]
 fn an_empty_label_column_leaves_the_message_its_room() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 3, LONG_SENTENCE)]);
+    window.receive(&[command("c-1", 3, LONG_SENTENCE)]);
     let wrong = in_every_size(&mut window, |window, _| {
         let mut columns: Vec<(String, Rect)> = window
             .nodes(Role::ColumnHeader)

@@ -14,8 +14,10 @@ fn open(window: &mut Window, entries: Vec<Entry>) {
     window.key(Key::ArrowDown);
     window.key(Key::Enter);
     let profile = window.id();
-    let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
-    window.say(Event::History { profile, key, entries, is_cut: false });
+    let Some(Action::History { key, .. }) = window.journal_requests().pop() else {
+        panic!("the journal was not asked")
+    };
+    window.send_event(Event::History { profile, key, entries, is_cut: false });
     window.run();
 }
 
@@ -118,7 +120,7 @@ fn the_palette_requests_the_data_of_the_selected_rows_again() {
     let mut window = Window::live();
     let entries = saved_story(&mut window);
     window.commit(entries);
-    window.hear(&[data("r-9", "not this one", 1, LINK)]);
+    window.receive(&[data("r-9", "not this one", 1, LINK)]);
     window.key(Key::ArrowDown);
     window.key_with(Modifiers::COMMAND, Key::A);
     window.key_with(Modifiers::COMMAND, Key::K);
@@ -145,11 +147,11 @@ fn data_with_an_unknown_token_can_not_be_requested_again() {
 #[test]
 fn a_refused_link_is_shown_until_it_is_acknowledged() {
     let mut window = Window::live();
-    window.hear(&[data("r-1", "invoices", 1, LINK)]);
+    window.receive(&[data("r-1", "invoices", 1, LINK)]);
     let sentence = "The link has been used or has expired. This monitor has not requested it before.";
     let profile = window.id();
     let read = Action::AcknowledgeWarning { profile, request: "r-1".into() };
-    window.say(Event::Notice(Notice {
+    window.send_event(Event::Notice(Notice {
         severity: Severity::Error,
         profile: Some(profile),
         reason: NoticeReason::stored(sentence),

@@ -43,7 +43,7 @@ fn open(window: &mut Window) -> u32 {
 fn answer(window: &mut Window, page: u32, answer: Result<Vec<StoredData>, RestError>, count: Option<u64>) {
     let answer = answer.map(|items| DataTokenPage { items, count });
     let profile = window.id();
-    window.say(Event::DataTokens { profile, page, answer });
+    window.send_event(Event::DataTokens { profile, page, answer });
     window.run();
 }
 
@@ -79,7 +79,7 @@ fn requested(token: &str, file_name: &str) -> Fact {
 #[test]
 fn data_is_found_requested_and_saved_by_key_presses_alone() {
     let mut window = Window::live();
-    window.hear(&[data("r-0", "older", 0, "Preparing")]);
+    window.receive(&[data("r-0", "older", 0, "Preparing")]);
     let page = open(&mut window);
     answer(&mut window, page, Ok(few()), Some(4));
     type_text(&mut window, "invoices");
@@ -96,10 +96,10 @@ fn data_is_found_requested_and_saved_by_key_presses_alone() {
     let entry = window.fact(ActivityKey::Data("r-1".into()), requested("dtk-1", "q1.pdf"), "");
     window.commit(vec![entry]);
     assert_eq!(window.selected(), ["Data request r-1, Preparing"], "the keyboard is elsewhere");
-    window.hear(&[data("r-1", "invoices/2026-Q1", 1, LINK)]);
+    window.receive(&[data("r-1", "invoices/2026-Q1", 1, LINK)]);
     window.key(Key::D);
     assert_eq!(window.suggestion().file_name, "q1.pdf", "the name known for the data token");
-    window.answer(Some("/home/ops/q1.pdf"));
+    window.answer_file_dialog(Some("/home/ops/q1.pdf"));
     assert!(matches!(&*window.actions(), [Action::Download { request, .. }, ..] if request.as_str() == "r-1"));
     let saved =
         LocalEvent::Saved { to: "/home/ops/q1.pdf".to_owned(), size: 1_812, receipt: DownloadReceipt::default() };
@@ -216,7 +216,7 @@ fn requested_data_can_be_saved_to_a_folder_as_soon_as_it_is_ready() {
     let page = open(&mut window);
     answer(&mut window, page, Ok(few()), None);
     window.click(Role::CheckBox, "Save to a folder as soon as it is ready");
-    window.answer(Some("/home/ops/in"));
+    window.answer_file_dialog(Some("/home/ops/in"));
     assert!(window.reads("Folder /home/ops/in"), "{:?}", window.all(Role::Label));
     window.click(Role::ListBoxOption, "nda.pdf, contracts, 1.8 kB, 08:15:00");
     window.press("Request");

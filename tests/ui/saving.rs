@@ -24,11 +24,11 @@ fn progress(received: u64) -> DownloadProgress {
 #[test]
 fn a_download_asks_for_a_path_before_it_starts() {
     let mut window = Window::live();
-    window.hear(&[data("r-1", "invoices/2026-Q1", 1, LINK)]);
+    window.receive(&[data("r-1", "invoices/2026-Q1", 1, LINK)]);
     window.press("Download r-1");
     assert!(window.actions().is_empty(), "the link was touched before a place was chosen");
     assert_eq!(window.suggestion().file_name, "2026-Q1.bin", "the best name known so far");
-    window.answer(Some("/home/ops/q1.bin"));
+    window.answer_file_dialog(Some("/home/ops/q1.bin"));
     match &*window.actions() {
         [Action::Download { profile, request, to }, Action::ChangePreferences { .. }] => {
             assert_eq!((*profile, request.as_str()), (window.id(), "r-1"));
@@ -42,11 +42,11 @@ fn a_download_asks_for_a_path_before_it_starts() {
 #[test]
 fn a_cancelled_dialog_does_nothing_and_can_be_opened_again() {
     let mut window = Window::live();
-    window.hear(&[data("r-1", "", 1, LINK)]);
+    window.receive(&[data("r-1", "", 1, LINK)]);
     window.press("Download r-1");
     window.press("Download r-1");
     assert_eq!(window.dialogs_open(), 1, "one dialog at a time");
-    window.answer(None);
+    window.answer_file_dialog(None);
     assert!(window.actions().is_empty(), "the link was used all the same");
     window.press("Download r-1");
     window.drop_dialog();
@@ -57,10 +57,10 @@ fn a_cancelled_dialog_does_nothing_and_can_be_opened_again() {
 #[test]
 fn inline_data_is_saved_from_the_message() {
     let mut window = Window::live();
-    window.hear(&[data("r-1", "keys/rotation-note", 0, INLINE)]);
+    window.receive(&[data("r-1", "keys/rotation-note", 0, INLINE)]);
     window.press("Save inline data r-1");
     assert_eq!(window.suggestion().file_name, "rotation-note.bin");
-    window.answer(Some("/home/ops/note.bin"));
+    window.answer_file_dialog(Some("/home/ops/note.bin"));
     assert!(matches!(&*window.actions(), [Action::SaveInline { .. }, ..]), "not saved from the message");
 }
 
@@ -75,8 +75,10 @@ fn open_details(window: &mut Window, entry: Entry) {
     window.key(egui::Key::ArrowDown);
     window.key(egui::Key::Enter);
     let profile = window.id();
-    let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
-    window.say(Event::History { profile, key, entries: vec![entry], is_cut: false });
+    let Some(Action::History { key, .. }) = window.journal_requests().pop() else {
+        panic!("the journal was not asked")
+    };
+    window.send_event(Event::History { profile, key, entries: vec![entry], is_cut: false });
     window.run();
 }
 
@@ -87,11 +89,11 @@ fn a_binary_message_is_saved_from_its_row_and_from_its_details() {
     window.commit(vec![entry.clone()]);
     assert_eq!(window.rows(), ["Message m-1, Unrecognised"]);
     window.press("Save inline data m-1");
-    window.answer(Some("/home/ops/row.bin"));
+    window.answer_file_dialog(Some("/home/ops/row.bin"));
     assert_eq!(saved_message(&mut window), (window.id(), "m-1".to_owned(), "/home/ops/row.bin".into()));
     open_details(&mut window, entry);
     window.press("Download selected");
-    window.answer(Some("/home/ops/details.bin"));
+    window.answer_file_dialog(Some("/home/ops/details.bin"));
     assert_eq!(saved_message(&mut window), (window.id(), "m-1".to_owned(), "/home/ops/details.bin".into()));
 }
 
@@ -121,7 +123,7 @@ fn bytes_that_are_not_stored_can_not_be_saved_and_the_details_say_why() {
 #[test]
 fn a_download_shows_its_progress_and_can_be_cancelled() {
     let mut window = Window::live();
-    window.hear(&[data("r-1", "", 1, LINK)]);
+    window.receive(&[data("r-1", "", 1, LINK)]);
     let fetching = window.fact(
         ActivityKey::Data("r-1".into()),
         Fact::Local(LocalEvent::Fetching { to: "/x".into(), part: None, links: Vec::new() }),
@@ -148,7 +150,7 @@ fn a_download_shows_its_progress_and_can_be_cancelled() {
 #[test]
 fn a_saved_file_can_be_opened_and_shown() {
     let mut window = Window::live();
-    window.hear(&[data("r-1", "", 1, LINK)]);
+    window.receive(&[data("r-1", "", 1, LINK)]);
     let saved = LocalEvent::Saved {
         to: "/home/ops/nda-2026.bin".to_owned(),
         size: 4_200_000,
@@ -169,7 +171,7 @@ fn a_saved_file_can_be_opened_and_shown() {
 #[test]
 fn a_link_that_expires_is_updated_on_screen() {
     let mut window = Window::live();
-    window.hear(&[data("r-1", "", 1, LINK)]);
+    window.receive(&[data("r-1", "", 1, LINK)]);
     window.wait(LINK_LIFETIME);
     window.run();
     assert_eq!(window.rows(), ["Data request r-1, Link expired"]);

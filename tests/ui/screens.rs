@@ -113,7 +113,7 @@ fn notices(theme: Theme, size: [f32; 2]) -> Window {
         "The disk is full, so the newest messages are in memory only. Free some space; they are written as soon as there is room.",
         "Links to data are kept in memory only: the system keyring is locked or has no default collection. Unlock it.",
     ] {
-        window.say(Event::Notice(Notice::new(Severity::Warning, None, NoticeReason::stored(sentence))));
+        window.send_event(Event::Notice(Notice::new(Severity::Warning, None, NoticeReason::stored(sentence))));
     }
     window.run();
     window
@@ -155,7 +155,7 @@ pub(super) fn long_words(theme: Theme, size: [f32; 2]) -> Window {
         .clone_into(&mut window.profile.username);
     window.settings(vec![window.profile.clone()], theme);
     let id = LONG_ID;
-    window.hear(&[command(id, 3, LONG_SENTENCE)]);
+    window.receive(&[command(id, 3, LONG_SENTENCE)]);
     let label = Fact::Local(LocalEvent::Labelled { label: LONG_NAME.repeat(2) });
     let label = window.fact(ActivityKey::Command(id.into()), label, "");
     window.commit(vec![label]);
@@ -185,7 +185,7 @@ pub(super) fn long_notice(theme: Theme, size: [f32; 2]) -> Window {
     let sentence = format!("{LONG_SENTENCE} {LONG_SENTENCE} {}{LONG_SENTENCE}", "0123456789abcdef".repeat(24));
     let mut notice = Notice::new(Severity::Warning, None, NoticeReason::stored(sentence));
     notice.remedy = Some(("Raise the limit".to_owned(), Action::SetMessageLimit(1 << 22)));
-    window.say(Event::Notice(notice));
+    window.send_event(Event::Notice(notice));
     window.run();
     window
 }
@@ -251,7 +251,7 @@ fn no_stored_data(theme: Theme, size: [f32; 2]) -> Window {
     let profile = window.id();
     let failed =
         RestError::Status { host: LONG_HOST.to_owned(), status: 500, words: LONG_SENTENCE.to_owned(), wait: None };
-    window.say(Event::DataTokens { profile, page: 1, answer: Err(failed) });
+    window.send_event(Event::DataTokens { profile, page: 1, answer: Err(failed) });
     window.run();
     window
 }
@@ -285,7 +285,7 @@ fn closing(theme: Theme, size: [f32; 2]) -> Window {
     let profile = window.id();
     window.status(profile, |status| _ = status.downloads.insert(LONG_ID.into(), DownloadProgress::default()));
     let file_name = format!("{LONG_NAME}.csv");
-    window.say(Event::Export(Some(ExportProgress { file_name, read: 1_000, total: 1_000_000 })));
+    window.send_event(Event::Export(Some(ExportProgress { file_name, read: 1_000, total: 1_000_000 })));
     window.run();
     window.close();
     window.run();
@@ -306,7 +306,7 @@ fn other_host(theme: Theme, size: [f32; 2]) -> Window {
     let mut notice = Notice::new(Severity::Error, Some(profile), NoticeReason::stored(sentence));
     let again = Action::Download { profile, request: "r-1".into(), to: "/tmp/a.csv".into() };
     notice.remedy = Some((format!("Go on to {LONG_HOST}"), again));
-    window.say(Event::Notice(notice));
+    window.send_event(Event::Notice(notice));
     window.run();
     window
 }

@@ -13,15 +13,15 @@ use privicore_monitor::settings::{
 use super::harness::{LINK, Window, data};
 
 /// Sends the engine's settings.
-fn told(window: &mut Window, preferences: Preferences) {
+fn send_preferences(window: &mut Window, preferences: Preferences) {
     let profiles = vec![window.profile.clone()];
-    window.tell_settings(Settings { preferences, profiles });
+    window.send_settings(Settings { preferences, profiles });
     window.run();
 }
 
 /// The preferences that the engine was asked to store, once.
 #[track_caller]
-fn kept(window: &mut Window) -> Preferences {
+fn stored_preferences(window: &mut Window) -> Preferences {
     match &*window.actions() {
         [Action::ChangePreferences { .. }] => window.preferences(),
         other => panic!("not one wish: {other:?}"),
@@ -34,11 +34,11 @@ fn switches_take_effect_at_the_click() {
     window.key_with(Modifiers::COMMAND, Key::Comma);
     assert!(window.has(Role::Dialog, "Settings"), "no dialog");
     window.click(Role::RadioButton, "Light");
-    assert_eq!(kept(&mut window).theme, Theme::Light);
+    assert_eq!(stored_preferences(&mut window).theme, Theme::Light);
     window.press("Larger");
-    assert_eq!(kept(&mut window).scale, 110);
+    assert_eq!(stored_preferences(&mut window).scale, 110);
     window.click(Role::CheckBox, "Reduce motion");
-    assert_eq!(kept(&mut window).motion, Motion::Reduced);
+    assert_eq!(stored_preferences(&mut window).motion, Motion::Reduced);
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_number_takes_effect_when_its_field_loses_focus_and_an_invalid_one_never() {
     assert!(window.actions().is_empty(), "half a number throws history away");
     window.type_text("0");
     window.key(Key::Enter);
-    assert_eq!(kept(&mut window).retention_days, 30);
+    assert_eq!(stored_preferences(&mut window).retention_days, 30);
     let name = "Largest message (MiB)";
     window.find(Role::TextInput, name).focus();
     window.run();
@@ -92,7 +92,7 @@ fn a_proxy_takes_effect_when_chosen_or_complete_and_never_with_a_password() {
     let mut window = Window::live();
     window.key_with(Modifiers::COMMAND, Key::Comma);
     window.click(Role::RadioButton, "No proxy");
-    assert_eq!(kept(&mut window).proxy, ProxyChoice::None);
+    assert_eq!(stored_preferences(&mut window).proxy, ProxyChoice::None);
     window.click(Role::RadioButton, "Address");
     assert!(window.actions().is_empty(), "no address is typed yet");
     window.find(Role::TextInput, "Proxy address").focus();
@@ -109,25 +109,25 @@ fn a_proxy_takes_effect_when_chosen_or_complete_and_never_with_a_password() {
     window.type_text("http://proxy.example.com:3128");
     assert!(window.actions().is_empty(), "half an address takes effect");
     window.key(Key::Tab);
-    assert_eq!(kept(&mut window).proxy, ProxyChoice::from_text("http://proxy.example.com:3128"));
+    assert_eq!(stored_preferences(&mut window).proxy, ProxyChoice::from_text("http://proxy.example.com:3128"));
     window.find(Role::TextInput, "Authority file").focus();
     window.run();
     window.type_text("/etc/ssl/ours.pem");
     window.key(Key::Enter);
-    assert_eq!(kept(&mut window).authority_file, Some("/etc/ssl/ours.pem".into()));
+    assert_eq!(stored_preferences(&mut window).authority_file, Some("/etc/ssl/ours.pem".into()));
 }
 
 #[test]
 fn the_scale_has_shortcuts_and_a_maximum_of_200_per_cent() {
     let mut window = Window::live();
     window.key_with(Modifiers::COMMAND, Key::Plus);
-    assert_eq!(kept(&mut window).scale, 110);
-    told(&mut window, Preferences { scale: 200, ..Preferences::default() });
+    assert_eq!(stored_preferences(&mut window).scale, 110);
+    send_preferences(&mut window, Preferences { scale: 200, ..Preferences::default() });
     assert!((window.harness.ctx.zoom_factor() - 2.0).abs() < 0.01, "it is not drawn larger");
     window.key_with(Modifiers::COMMAND, Key::Equals);
     assert!(window.actions().is_empty(), "beyond the end");
     window.key_with(Modifiers::COMMAND, Key::Num0);
-    assert_eq!(kept(&mut window).scale, 100);
+    assert_eq!(stored_preferences(&mut window).scale, 100);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_change_before_the_engine_answers_builds_on_earlier_changes() {
     let last = window.preferences();
     assert_eq!((last.scale, last.theme), (120, Theme::Dark), "a choice was lost: {wishes:?}");
     assert!((window.harness.ctx.zoom_factor() - 1.0).abs() < 0.01, "it takes effect once the engine has taken it");
-    told(&mut window, last);
+    send_preferences(&mut window, last);
     assert!((window.harness.ctx.zoom_factor() - 1.2).abs() < 0.01, "it is not drawn larger");
     assert_eq!(window.harness.ctx.theme(), egui::Theme::Dark);
 }
@@ -157,7 +157,7 @@ fn an_answer_to_an_older_change_undoes_no_newer_one() {
     window.click(Role::CheckBox, "Notify of failures");
     // The engine has made the first change and not the second; something else has changed as well.
     let preferences = Preferences { retention_days: 7, ..first };
-    window.tell_settings_of(Settings { preferences, profiles: profiles.clone() }, 1);
+    window.send_settings_of(Settings { preferences, profiles: profiles.clone() }, 1);
     window.run();
     window.click(Role::CheckBox, "Notify of ready data");
     let asked = window.actions();
@@ -180,7 +180,7 @@ fn an_answer_to_an_older_change_undoes_no_newer_one() {
     assert!(!is_on(&window, "Notify of failures") && !is_on(&window, "Notify of ready data"), "it flickers back");
     // In the end the engine has all changes, and so has the window.
     let last = Preferences { retention_days: 7, ..window.preferences() };
-    window.tell_settings(Settings { preferences: last, profiles });
+    window.send_settings(Settings { preferences: last, profiles });
     window.run();
     assert!(!is_on(&window, "Notify of failures") && !is_on(&window, "Notify of ready data"));
     let days = window.find(Role::TextInput, "Keep history for (days)").accesskit_node().value();
@@ -193,8 +193,8 @@ fn at_every_scale_the_smallest_window_has_every_part_within_it() {
         // The minimum size grows with the scale.
         let times = f32::from(scale) / 100.0;
         let mut window = Window::live_in([800.0 * times, 500.0 * times]);
-        told(&mut window, Preferences { scale, ..Preferences::default() });
-        window.hear(&[data("r-1", "invoices/2026", 1, LINK)]);
+        send_preferences(&mut window, Preferences { scale, ..Preferences::default() });
+        window.receive(&[data("r-1", "invoices/2026", 1, LINK)]);
         let whole = window.harness.ctx.content_rect().expand(0.5);
         for role in [Role::Button, Role::TextInput, Role::Label] {
             for node in window.nodes(role) {
@@ -208,21 +208,21 @@ fn at_every_scale_the_smallest_window_has_every_part_within_it() {
 #[test]
 fn a_new_link_lifetime_applies_to_existing_links() {
     let mut window = Window::live();
-    window.hear(&[data("r-1", "", 1, LINK)]);
+    window.receive(&[data("r-1", "", 1, LINK)]);
     window.wait(Duration::from_mins(2));
-    told(&mut window, Preferences { link_lifetime: 60, ..Preferences::default() });
+    send_preferences(&mut window, Preferences { link_lifetime: 60, ..Preferences::default() });
     assert_eq!(window.rows(), ["Data request r-1, Link expired"]);
-    told(&mut window, Preferences { link_lifetime: 600, ..Preferences::default() });
+    send_preferences(&mut window, Preferences { link_lifetime: 600, ..Preferences::default() });
     assert_eq!(window.rows(), ["Data request r-1, Ready"]);
 }
 
 #[test]
 fn reduced_motion_scrolls_at_once_and_tints_nothing() {
     let mut window = Window::live();
-    told(&mut window, Preferences { motion: Motion::Reduced, ..Preferences::default() });
+    send_preferences(&mut window, Preferences { motion: Motion::Reduced, ..Preferences::default() });
     let style = window.harness.ctx.global_style();
     assert_eq!(style.scroll_animation, egui::style::ScrollAnimation::none());
-    window.hear(&[data("r-1", "", 1, LINK)]);
+    window.receive(&[data("r-1", "", 1, LINK)]);
     assert!(window.repaint_delay() >= Duration::from_millis(500), "a tint passes: {:?}", window.repaint_delay());
 }
 

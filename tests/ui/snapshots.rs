@@ -131,7 +131,7 @@ fn live(theme: Theme, size: [f32; 2], beside: &[Profile]) -> Window {
         });
         let expires_at = Some(at("15:17:00"));
         window.status(profile, |status| status.token = TokenStatus::Held { expires_at, persisted: true });
-        window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
+        window.send_event(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
     }
     window.change(|status| status.journal_size = Some(1_260_000));
     window.run();
@@ -148,7 +148,7 @@ pub(super) fn filled(theme: Theme, size: [f32; 2]) -> Window {
 
 fn fill(window: &mut Window) {
     window.set_clock("12:00:48.010");
-    window.hear(&[
+    window.receive(&[
         command("90b1f3aa-2c7e-4f07-9f5e-1d2f0b7f6a11", 2, "Command completed successfully"),
         data("5d5a1c66-0f43-4c88-8a6b-3c3c5e0a9d21", "reports/january", 0, INLINE),
         command("c4d70f2e-7d44-41d6-bb0e-0a9e7b3f5521", 3, "profile.not_an_owner"),
@@ -157,7 +157,7 @@ fn fill(window: &mut Window) {
     let gap = gap(window);
     window.commit(vec![gap]);
     window.set_clock("12:01:02.400");
-    window.hear(&[
+    window.receive(&[
         command("7be21a90-66a1-4d0c-8a7d-52a6d7f0a001", 7, "Queued for review"),
         command("0e6fd5b3-9a3c-4ce2-9c2e-a6ed7c1b2a02", 2, "Device approved"),
         data("e81d0b5c-12aa-4a55-9e5f-77c1f9a1d003", "invoices/2025-Q4", 1, LINK),
@@ -171,13 +171,13 @@ fn fill(window: &mut Window) {
         window.fact(ActivityKey::Command("23f7978a-5561-4718-84ca-c38d7db0843c".into()), Fact::Local(label), "");
     window.commit(vec![saved, label]);
     window.set_clock("12:04:31.002");
-    window.hear(&[
+    window.receive(&[
         command("23f7978a-5561-4718-84ca-c38d7db0843c", 1, ""),
         command("3f2c9d1e-8b7a-4e6f-a5d4-c3b2a1908005", 1, "Waiting for the device"),
         data("b24b68f6-e39f-4f8e-8f2d-4a5ef0b9c004", "invoices/2026-Q1", 1, LINK),
     ]);
     window.set_clock("12:04:33.120");
-    window.hear(&[command("23f7978a-5561-4718-84ca-c38d7db0843c", 2, "Command completed successfully")]);
+    window.receive(&[command("23f7978a-5561-4718-84ca-c38d7db0843c", 2, "Command completed successfully")]);
     // Late enough that nothing counts as just changed.
     window.set_clock("12:04:38.500");
     window.run();
@@ -204,14 +204,16 @@ fn with_details(mut window: Window) -> Window {
     let id = "b24b68f6-e39f-4f8e-8f2d-4a5ef0b9c004";
     window.click(Role::Row, &format!("Data request {id}, Ready"));
     window.key(Key::Enter);
-    let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
+    let Some(Action::History { key, .. }) = window.journal_requests().pop() else {
+        panic!("the journal was not asked")
+    };
     window.set_clock("12:01:02.400");
     let first = window.entry(&data(id, "invoices/2026-Q1", 0, "Collecting 3 parts"));
     window.set_clock("12:04:31.002");
     let second = window.entry(&data(id, "invoices/2026-Q1", 1, LINK));
     window.set_clock("12:04:38.500");
     let profile = window.id();
-    window.say(Event::History { profile, key, entries: vec![first, second], is_cut: false });
+    window.send_event(Event::History { profile, key, entries: vec![first, second], is_cut: false });
     window.run();
     window
 }
@@ -224,17 +226,19 @@ fn gap_details(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = filled(theme, size);
     window.click(Role::Row, "Gap 12:00:49 to 12:00:55");
     window.key(Key::Enter);
-    let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
+    let Some(Action::History { key, .. }) = window.journal_requests().pop() else {
+        panic!("the journal was not asked")
+    };
     let entries = vec![gap(&mut window)];
     let profile = window.id();
-    window.say(Event::History { profile, key, entries, is_cut: false });
+    window.send_event(Event::History { profile, key, entries, is_cut: false });
     window.run();
     window
 }
 
 fn downloads(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = filled(theme, size);
-    window.hear(&["q2", "q3"].map(|name| data(name, &format!("reports/{name}.csv"), 1, LINK)));
+    window.receive(&["q2", "q3"].map(|name| data(name, &format!("reports/{name}.csv"), 1, LINK)));
     let request = "b24b68f6-e39f-4f8e-8f2d-4a5ef0b9c004";
     let fetching =
         Fact::Local(LocalEvent::Fetching { to: "/home/ops/invoice.bin".into(), part: None, links: Vec::new() });
@@ -351,7 +355,7 @@ fn request_data(theme: Theme, size: [f32; 2]) -> Window {
     ];
     let answer = Ok(DataTokenPage { items, count: Some(4) });
     let profile = window.id();
-    window.say(Event::DataTokens { profile, page: 1, answer });
+    window.send_event(Event::DataTokens { profile, page: 1, answer });
     window.run();
     window
 }
@@ -383,9 +387,9 @@ fn about(theme: Theme, size: [f32; 2]) -> Window {
 fn all_profiles(theme: Theme, size: [f32; 2]) -> Window {
     let audit = Profile { name: "audit".to_owned(), username: "audit@example.com".to_owned(), ..ops() };
     let mut window = live(theme, size, std::slice::from_ref(&audit));
-    window.hear(&[command("c-1001", 2, "Command completed successfully"), command("c-1002", 1, "")]);
+    window.receive(&[command("c-1001", 2, "Command completed successfully"), command("c-1002", 1, "")]);
     let entry = window.entry(&command("c-2001", 3, "policy.rejected"));
-    window.say(Event::Committed { profile: audit.id, entries: vec![entry] });
+    window.send_event(Event::Committed { profile: audit.id, entries: vec![entry] });
     window.set_clock("12:04:38.500");
     window.run();
     window.press("All profiles");

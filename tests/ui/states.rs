@@ -84,7 +84,7 @@ fn make(window: &mut Window, number: u64, change: Change) {
         Change::Settings(listed, dark, scale) => {
             let theme = if dark { Theme::Dark } else { Theme::Light };
             let preferences = Preferences { theme, scale, ..Preferences::default() };
-            window.tell_settings(Settings { preferences, profiles: listed.into_iter().map(profile).collect() });
+            window.send_settings(Settings { preferences, profiles: listed.into_iter().map(profile).collect() });
         }
         Change::Connection(one, kind) => {
             let at = window.clock.instant() + std::time::Duration::from_secs(5);
@@ -129,18 +129,18 @@ fn make(window: &mut Window, number: u64, change: Change) {
         }),
         Change::Journal(size) => window.change(|status| status.journal_size = Some(size.into())),
         Change::Problem(one, begins) => window.change(|status| {
-            let whose = one.map(|one| profile(one).id);
-            status.problems.retain(|problem| problem.profile != whose);
+            let profile_id = one.map(|one| profile(one).id);
+            status.problems.retain(|problem| problem.profile != profile_id);
             if begins {
                 let reason = ProblemReason::TokenExpiring { minutes: number };
-                status.problems.push(Problem { profile: whose, reason, number, times: 1 });
+                status.problems.push(Problem { profile: profile_id, reason, number, times: 1 });
             }
         }),
     }
 }
 
 /// Everything that the window shows with the first tab active: roles, names and values, from the top.
-fn said(window: &mut Window) -> Vec<String> {
+fn visible_texts(window: &mut Window) -> Vec<String> {
     window.key_with(Modifiers::COMMAND, egui::Key::Num1);
     window.run();
     let roles = [Role::Label, Role::Alert, Role::Button, Role::ProgressIndicator, Role::Group, Role::TextInput];
@@ -159,7 +159,7 @@ proptest! {
         // Both windows have the same clock.
         *once.clock.0.borrow_mut() = often.clock.0.borrow().clone();
         for window in [&mut often, &mut once] {
-            window.tell_settings(Settings::default());
+            window.send_settings(Settings::default());
             window.run();
         }
         for (number, (change, looks)) in (1..).zip(changes) {
@@ -169,7 +169,7 @@ proptest! {
                 often.run();
             }
         }
-        prop_assert_eq!(said(&mut often), said(&mut once));
+        prop_assert_eq!(visible_texts(&mut often), visible_texts(&mut once));
     }
 }
 
@@ -187,7 +187,7 @@ fn a_profile_whose_tab_appears_after_its_connection_reads_live_and_has_its_rows(
     window.run();
     window.settings(vec![window.profile.clone()], Theme::Dark);
     let entry = window.entry(&command("c-1", 2, "done"));
-    window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
+    window.send_event(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
     window.commit(vec![entry]);
     window.run();
     assert!(window.reads("Connection: Live"), "{:?}", window.all(Role::Label));
@@ -250,7 +250,7 @@ fn the_drawer_and_the_closing_dialog_show_the_running_downloads() {
 fn closing_while_an_inline_payload_is_saved_does_not_mention_a_link() {
     let mut window = Window::live();
     let profile = window.id();
-    window.hear(&[data("r-1", "", 0, INLINE)]);
+    window.receive(&[data("r-1", "", 0, INLINE)]);
     window.run();
     window.status(profile, |status| _ = status.downloads.insert("r-1".into(), DownloadProgress::default()));
     window.run();

@@ -9,24 +9,24 @@ use super::harness::{LINK, Window, at, command, data};
 #[test]
 fn an_unpersisted_row_is_marked_until_it_is_persisted() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 1, "")]);
+    window.receive(&[command("c-1", 1, "")]);
     let mut entries = vec![window.entry(&command("c-1", 2, "done")), window.entry(&command("c-2", 2, "done"))];
     for (entry, number) in entries.iter_mut().zip(Seq::FIRST_UNPERSISTED.0..) {
         entry.seq = Seq(number);
     }
     let profile = window.id();
-    window.say(Event::Unpersisted { profile, entries });
+    window.send_event(Event::Unpersisted { profile, entries });
     window.run();
     assert_eq!(window.rows(), ["Command c-2, Succeeded, Not kept", "Command c-1, Succeeded, Not kept"]);
     window.click(Role::Row, "Command c-2, Succeeded, Not kept");
     window.key(egui::Key::Enter);
     let note = "Not kept: the newest messages are in memory only, until the journal can be written.";
     assert!(window.reads(note), "{:?}", window.all(Role::Label));
-    window.say(Event::Persisted { profile, from: Seq::FIRST_UNPERSISTED, to: Seq(2), count: 2 });
+    window.send_event(Event::Persisted { profile, from: Seq::FIRST_UNPERSISTED, to: Seq(2), count: 2 });
     window.run();
     assert_eq!(window.rows(), ["Command c-2, Succeeded", "Command c-1, Succeeded"]);
     assert!(!window.reads(note), "the note stays");
-    window.hear(&[command("c-3", 2, "")]);
+    window.receive(&[command("c-3", 2, "")]);
     assert_eq!(window.rows().first().map(String::as_str), Some("Command c-3, Succeeded"));
 }
 
@@ -37,7 +37,7 @@ fn refuse(window: &mut Window, raws: &[String]) {
         entry.seq = Seq(number);
     }
     let profile = window.id();
-    window.say(Event::Unpersisted { profile, entries });
+    window.send_event(Event::Unpersisted { profile, entries });
     window.run();
 }
 
@@ -50,8 +50,10 @@ fn details_show_unpersisted_messages() {
     window.key(egui::Key::Enter);
     let profile = window.id();
     let answer = |window: &mut Window| {
-        let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
-        window.say(Event::History { profile, key, entries: vec![kept.clone()], is_cut: false });
+        let Some(Action::History { key, .. }) = window.journal_requests().pop() else {
+            panic!("the journal was not asked")
+        };
+        window.send_event(Event::History { profile, key, entries: vec![kept.clone()], is_cut: false });
         window.run();
     };
     answer(&mut window);
@@ -68,7 +70,7 @@ fn details_show_unpersisted_messages() {
         "after the answer"
     );
     assert_eq!(told(&window, ", of another, by socket"), 0);
-    window.say(Event::Persisted { profile, from: Seq::FIRST_UNPERSISTED, to: Seq(2), count: 2 });
+    window.send_event(Event::Persisted { profile, from: Seq::FIRST_UNPERSISTED, to: Seq(2), count: 2 });
     window.run();
     answer(&mut window);
     assert_eq!(told(&window, ", done, by socket"), 0, "what the journal has comes from the journal");
@@ -94,7 +96,7 @@ fn closing_while_the_journal_refuses_warns_of_lost_messages() {
 #[test]
 fn clearing_the_history_asks_first_and_leaves_the_profile_signed_in() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 2, "done"), data("r-1", "invoices", 1, LINK)]);
+    window.receive(&[command("c-1", 2, "done"), data("r-1", "invoices", 1, LINK)]);
     window.press("Profile ops");
     window.press("Forget this profile…");
     let says = |part: &str, window: &Window| window.all(Role::Label).iter().any(|label| label.contains(part));
@@ -106,11 +108,11 @@ fn clearing_the_history_asks_first_and_leaves_the_profile_signed_in() {
     window.press("Forget activity");
     let profile = window.id();
     assert!(matches!(&*window.actions(), [Action::ClearHistory(of)] if *of == profile), "the engine was not told");
-    window.say(Event::HistoryCleared { profile });
+    window.send_event(Event::HistoryCleared { profile });
     window.run();
     assert!(window.rows().is_empty(), "{:?}", window.rows());
     assert!(window.reads("Connection: Live"), "{:?}", window.all(Role::Label));
-    window.hear(&[command("c-2", 2, "")]);
+    window.receive(&[command("c-2", 2, "")]);
     assert_eq!(window.rows(), ["Command c-2, Succeeded"]);
 }
 
@@ -121,7 +123,7 @@ fn a_dismissed_warning_does_not_come_back() {
     let say = |severity, sentence: &str| {
         Event::Notice(Notice { severity, profile, reason: NoticeReason::stored(sentence), remedy: None })
     };
-    window.say(say(Severity::Warning, "Links were lost."));
+    window.send_event(say(Severity::Warning, "Links were lost."));
     window.run();
     window.press("Dismiss");
     let actions = window.actions();
@@ -129,7 +131,7 @@ fn a_dismissed_warning_does_not_come_back() {
         matches!(&*actions, [Action::DismissNotice { profile: of, sentence }] if *of == profile && sentence == "Links were lost."),
         "{actions:?}"
     );
-    window.say(say(Severity::Info, "The token was renewed."));
+    window.send_event(say(Severity::Info, "The token was renewed."));
     window.run();
     window.press("Dismiss");
     assert!(window.actions().is_empty(), "what passes by itself is kept nowhere");
@@ -138,7 +140,7 @@ fn a_dismissed_warning_does_not_come_back() {
 #[test]
 fn completeness_claims_nothing_about_purged_entries() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 2, "done")]);
+    window.receive(&[command("c-1", 2, "done")]);
     let complete = |window: &Window| {
         window
             .all(Role::Button)
@@ -147,7 +149,7 @@ fn completeness_claims_nothing_about_purged_entries() {
             .unwrap_or_default()
     };
     assert_eq!(complete(&window), "No acknowledgement missing since 12:04");
-    window.say(Event::Purged { oldest_left: Some(at("12:30:00")), before: Seq(0), gaps: Vec::new() });
+    window.send_event(Event::Purged { oldest_left: Some(at("12:30:00")), before: Seq(0), gaps: Vec::new() });
     window.run();
     assert_eq!(complete(&window), "No acknowledgement missing since 12:30");
 }

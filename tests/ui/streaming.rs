@@ -23,7 +23,7 @@ fn commands(window: &mut Window, from: usize, count: usize) -> Vec<Entry> {
 
 fn commit(window: &mut Window, entries: Vec<Entry>) {
     let profile = window.id();
-    window.say(Event::Committed { profile, entries });
+    window.send_event(Event::Committed { profile, entries });
 }
 
 /// Draws until a button of this name appears, which takes more than one frame.
@@ -73,7 +73,7 @@ fn clearing_and_renumbering_are_applied_after_earlier_entries() {
     let profile = window.id();
     let (before, after) = (commands(&mut window, 0, 5_000), commands(&mut window, 5_000, 300));
     commit(&mut window, before);
-    window.say(Event::HistoryCleared { profile });
+    window.send_event(Event::HistoryCleared { profile });
     commit(&mut window, after);
     draw_until(&mut window, "Show all (300)");
     for _ in 0..10 {
@@ -113,13 +113,13 @@ fn all_profiles_follows_what_is_applied_over_several_frames() {
     let other = Profile { name: "audit".to_owned(), ..ops() };
     window.settings(vec![window.profile.clone(), other.clone()], Theme::Dark);
     window.status(other.id, |status| status.connection = Some(ConnectionState::Live));
-    window.say(Event::Restored { profile: other.id, entries: Vec::new(), live_from: Seq(0), complete: true });
+    window.send_event(Event::Restored { profile: other.id, entries: Vec::new(), live_from: Seq(0), complete: true });
     window.run();
     window.key_with(Modifiers::COMMAND, Key::Num3);
     assert!(window.has(Role::Button, "Show all (0)"), "{:?}", window.all(Role::Button));
     let (ours, theirs) = (commands(&mut window, 0, 2_000), commands(&mut window, 2_000, 1_000));
     commit(&mut window, ours);
-    window.say(Event::Committed { profile: other.id, entries: theirs });
+    window.send_event(Event::Committed { profile: other.id, entries: theirs });
     draw_until(&mut window, "Show all (3000)");
     assert!(window.has(Role::Button, "Show failed (300)"), "{:?}", window.all(Role::Button));
 }
@@ -134,9 +134,9 @@ fn a_long_journal_is_restored_while_messages_arrive() {
     let (older, newer) = (commands(&mut window, 0, 3_000), commands(&mut window, 3_000, 2_000));
     let live = commands(&mut window, 5_000, 300);
     let live_from = Seq(5_001);
-    window.say(Event::Restored { profile, entries: newer, live_from, complete: false });
+    window.send_event(Event::Restored { profile, entries: newer, live_from, complete: false });
     commit(&mut window, live);
-    window.say(Event::Restored { profile, entries: older, live_from, complete: true });
+    window.send_event(Event::Restored { profile, entries: older, live_from, complete: true });
     draw_until(&mut window, "Show all (5300)");
     window.run();
     assert!(window.has(Role::Button, "Show failed (530)"), "{:?}", window.all(Role::Button));

@@ -17,18 +17,18 @@ fn commands(count: usize) -> Vec<String> {
 #[test]
 fn a_row_is_updated_in_place_and_the_newest_is_first() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 1, ""), data("r-1", "invoices/2026-Q1", 0, "Collecting")]);
+    window.receive(&[command("c-1", 1, ""), data("r-1", "invoices/2026-Q1", 0, "Collecting")]);
     assert_eq!(window.rows(), ["Data request r-1, Preparing", "Command c-1, Pending"]);
-    window.hear(&[command("c-1", 2, "Command completed successfully")]);
+    window.receive(&[command("c-1", 2, "Command completed successfully")]);
     assert_eq!(window.rows(), ["Data request r-1, Preparing", "Command c-1, Succeeded"], "a row jumped");
-    window.hear(&[command("c-1", 1, "late")]);
+    window.receive(&[command("c-1", 1, "late")]);
     assert_eq!(window.rows().get(1).map(String::as_str), Some("Command c-1, Succeeded"), "a late pending covered it");
 }
 
 #[test]
 fn every_status_is_shown_as_its_word() {
     let mut window = Window::live();
-    window.hear(&[
+    window.receive(&[
         command("a", 1, ""),
         command("b", 2, ""),
         command("c", 3, "profile.not_an_owner"),
@@ -59,7 +59,7 @@ fn every_status_is_shown_as_its_word() {
 #[test]
 fn a_screen_reader_finds_rows_with_their_place_and_their_buttons_inside() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 2, "done"), data("r-1", "invoices/2026-Q1", 1, LINK)]);
+    window.receive(&[command("c-1", 2, "done"), data("r-1", "invoices/2026-Q1", 1, LINK)]);
     let table = window.find(Role::Table, "Activity");
     assert_eq!(table.accesskit_node().data().row_count(), Some(2));
     assert_eq!(table.accesskit_node().data().size_of_set(), Some(2));
@@ -78,7 +78,7 @@ fn a_screen_reader_finds_rows_with_their_place_and_their_buttons_inside() {
 #[test]
 fn a_screen_reader_can_press_a_row_and_a_button_in_it() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 2, ""), data("r-1", "", 1, LINK)]);
+    window.receive(&[command("c-1", 2, ""), data("r-1", "", 1, LINK)]);
     window.find(Role::Row, "Command c-1, Succeeded").click_accesskit();
     window.run();
     assert_eq!(window.selected(), ["Command c-1, Succeeded"]);
@@ -90,7 +90,7 @@ fn a_screen_reader_can_press_a_row_and_a_button_in_it() {
 #[test]
 fn status_filters_count_and_filter() {
     let mut window = Window::live();
-    window.hear(&[
+    window.receive(&[
         command("a", 1, ""),
         command("b", 2, ""),
         command("c", 3, ""),
@@ -111,7 +111,7 @@ fn status_filters_count_and_filter() {
     assert_eq!(window.rows(), ["Command c, Failed"]);
     let status_filter = window.find(Role::Button, "Show failed (1)").accesskit_node();
     assert_eq!(status_filter.toggled(), Some(egui::accesskit::Toggled::True), "it does not say that it is on");
-    window.hear(&[command("a", 3, "")]);
+    window.receive(&[command("a", 3, "")]);
     assert_eq!(window.rows(), ["Command c, Failed", "Command a, Failed"], "the chip does not follow");
     window.key(Key::Num1);
     assert_eq!(window.rows().len(), 5, "1 is every row");
@@ -122,7 +122,7 @@ fn status_filters_count_and_filter() {
 #[test]
 fn numbers_in_names_are_not_grouped() {
     let mut window = Window::live();
-    window.hear(&commands(1_234));
+    window.receive(&commands(1_234));
     assert!(window.has(Role::Button, "Show all (1234)"), "{:?}", window.all(Role::Button));
     assert!(
         window.all(Role::Label).iter().any(|name| name.starts_with("1234 activities")),
@@ -134,7 +134,7 @@ fn numbers_in_names_are_not_grouped() {
 #[test]
 fn the_filter_is_plain_text_and_escape_clears_it() {
     let mut window = Window::live();
-    window.hear(&[command("aa-1", 2, "first"), command("bb-2", 3, "second")]);
+    window.receive(&[command("aa-1", 2, "first"), command("bb-2", 3, "second")]);
     window.key_with(Modifiers::COMMAND, Key::F);
     assert!(window.find(Role::TextInput, "Filter").is_focused(), "Ctrl+F");
     window.type_into(Role::TextInput, "Filter", "second");
@@ -149,7 +149,7 @@ fn the_filter_is_plain_text_and_escape_clears_it() {
 #[test]
 fn an_empty_result_says_so_and_offers_to_clear_the_filter() {
     let mut window = Window::live();
-    window.hear(&commands(3));
+    window.receive(&commands(3));
     window.type_into(Role::TextInput, "Filter", "no such thing");
     assert!(window.reads("Nothing matches."), "{:?}", window.all(Role::Label));
     window.press("Show everything");
@@ -159,7 +159,7 @@ fn an_empty_result_says_so_and_offers_to_clear_the_filter() {
 #[test]
 fn the_selection_survives_a_filter() {
     let mut window = Window::live();
-    window.hear(&[command("aa-1", 2, ""), command("bb-2", 3, ""), command("cc-3", 2, "")]);
+    window.receive(&[command("aa-1", 2, ""), command("bb-2", 3, ""), command("cc-3", 2, "")]);
     window.click(Role::Row, "Command aa-1, Succeeded");
     window.press("Show failed (1)");
     assert!(window.selected().is_empty(), "it is not in sight");
@@ -170,7 +170,7 @@ fn the_selection_survives_a_filter() {
 #[test]
 fn the_keyboard_moves_through_the_rows() {
     let mut window = Window::live();
-    window.hear(&commands(100));
+    window.receive(&commands(100));
     window.key(Key::ArrowDown);
     assert_eq!(window.selected(), ["Command c-00099, Succeeded"], "the first step is to the first row");
     window.key(Key::ArrowDown);
@@ -192,7 +192,7 @@ fn the_keyboard_moves_through_the_rows() {
 #[test]
 fn shift_extends_and_ctrl_a_takes_all() {
     let mut window = Window::live();
-    window.hear(&commands(5));
+    window.receive(&commands(5));
     window.key(Key::ArrowDown);
     window.key_with(Modifiers::SHIFT, Key::ArrowDown);
     window.key_with(Modifiers::SHIFT, Key::ArrowDown);
@@ -209,7 +209,7 @@ fn shift_extends_and_ctrl_a_takes_all() {
 #[test]
 fn letters_type_in_a_field_and_act_outside_of_it() {
     let mut window = Window::live();
-    window.hear(&[data("r-1", "", 1, LINK)]);
+    window.receive(&[data("r-1", "", 1, LINK)]);
     window.key(Key::ArrowDown);
     window.find(Role::TextInput, "Filter").focus();
     window.run();
@@ -223,15 +223,15 @@ fn letters_type_in_a_field_and_act_outside_of_it() {
 #[test]
 fn a_scrolled_table_stays_and_a_button_leads_to_new_rows() {
     let mut window = Window::live();
-    window.hear(&commands(200));
+    window.receive(&commands(200));
     let follow = window.find(Role::Button, "Follow newest").accesskit_node().toggled();
     assert_eq!(follow, Some(egui::accesskit::Toggled::True), "following is the default");
     window.scroll(-280.0);
     let before = window.rows();
     assert_ne!(before.first().map(String::as_str), Some("Command c-00199, Succeeded"), "it did not scroll");
-    window.hear(&[command("new-1", 1, ""), command("new-2", 1, ""), command("new-3", 1, "")]);
+    window.receive(&[command("new-1", 1, ""), command("new-2", 1, ""), command("new-3", 1, "")]);
     assert_eq!(window.rows(), before, "the rows moved under the reader");
-    window.hear(&[command("c-00190", 3, "changed")]);
+    window.receive(&[command("c-00190", 3, "changed")]);
     assert!(window.rows().len() == before.len(), "the rows moved under the reader");
     window.press("3 new");
     assert_eq!(window.rows().first().map(String::as_str), Some("Command new-3, Pending"));
@@ -241,7 +241,7 @@ fn a_scrolled_table_stays_and_a_button_leads_to_new_rows() {
 #[test]
 fn rows_that_leave_a_filter_do_not_move_the_others_under_the_pointer() {
     let mut window = Window::live();
-    window.hear(&(0..200).map(|number| command(&format!("c-{number:05}"), 1, "")).collect::<Vec<_>>());
+    window.receive(&(0..200).map(|number| command(&format!("c-{number:05}"), 1, "")).collect::<Vec<_>>());
     window.type_into(Role::TextInput, "Filter", "status:pending");
     window.scroll(-28.0 * 30.0);
     let (name, before) = {
@@ -252,7 +252,7 @@ fn rows_that_leave_a_filter_do_not_move_the_others_under_the_pointer() {
     // The row at the top, and some above it.
     let top = window.rows().first().cloned().expect("rows");
     let id = top.trim_start_matches("Command ").trim_end_matches(", Pending").to_owned();
-    window.hear(&[command(&id, 2, ""), command("c-00199", 3, ""), command("c-00198", 2, "")]);
+    window.receive(&[command(&id, 2, ""), command("c-00199", 3, ""), command("c-00198", 2, "")]);
     assert!(!window.rows().contains(&top), "it is still there: {:?}", window.rows());
     assert_eq!(window.find(Role::Row, &name).rect(), before, "the row under the pointer moved");
 }
@@ -260,12 +260,12 @@ fn rows_that_leave_a_filter_do_not_move_the_others_under_the_pointer() {
 #[test]
 fn at_the_newest_end_new_rows_are_visible() {
     let mut window = Window::live();
-    window.hear(&commands(200));
-    window.hear(&[command("new", 1, "")]);
+    window.receive(&commands(200));
+    window.receive(&[command("new", 1, "")]);
     assert_eq!(window.rows().first().map(String::as_str), Some("Command new, Pending"));
     window.press("Follow newest");
     let first = window.rows();
-    window.hear(&[command("newer", 1, "")]);
+    window.receive(&[command("newer", 1, "")]);
     assert_eq!(window.rows().first(), first.first(), "not followed, it stays");
     window.key(Key::F);
     assert_eq!(window.rows().first().map(String::as_str), Some("Command newer, Pending"), "F follows again");
@@ -274,10 +274,10 @@ fn at_the_newest_end_new_rows_are_visible() {
 #[test]
 fn pausing_freezes_the_view_and_counts_what_waits() {
     let mut window = Window::live();
-    window.hear(&commands(3));
+    window.receive(&commands(3));
     window.press("Pause");
     let before = window.rows();
-    window.hear(&[command("new-1", 2, ""), command("new-2", 2, "")]);
+    window.receive(&[command("new-1", 2, ""), command("new-2", 2, "")]);
     assert_eq!(window.rows(), before, "the view moved");
     assert!(window.has(Role::Button, "Show all (5)"), "the counts stood still: nothing is lost meanwhile");
     assert!(window.reads("2 waiting"), "{:?}", window.all(Role::Label));
@@ -290,7 +290,7 @@ fn pausing_freezes_the_view_and_counts_what_waits() {
 #[test]
 fn clicks_on_a_header_sort_reverse_and_return_to_arrival_order() {
     let mut window = Window::live();
-    window.hear(&[command("b", 2, ""), command("c", 2, ""), command("a", 2, "")]);
+    window.receive(&[command("b", 2, ""), command("c", 2, ""), command("a", 2, "")]);
     let arrival = window.rows();
     window.click(Role::ColumnHeader, "Id");
     assert_eq!(window.rows(), ["Command a, Succeeded", "Command b, Succeeded", "Command c, Succeeded"]);
@@ -307,7 +307,7 @@ fn clicks_on_a_header_sort_reverse_and_return_to_arrival_order() {
 #[test]
 fn a_status_check_is_offered_when_no_outcome_arrives() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 1, "")]);
+    window.receive(&[command("c-1", 1, "")]);
     assert!(!window.has(Role::Button, "Check status c-1"), "it was sent this very moment");
     window.wait(Duration::from_secs(6));
     window.run();
@@ -324,7 +324,7 @@ fn a_status_check_is_offered_when_no_outcome_arrives() {
 #[test]
 fn a_hundred_thousand_rows_draw_only_those_in_sight() {
     let mut window = Window::live();
-    window.hear(&commands(100_000));
+    window.receive(&commands(100_000));
     assert!(window.rows().len() < 30, "{} rows were drawn", window.rows().len());
     window.key(Key::End);
     assert_eq!(window.rows().last().map(String::as_str), Some("Command c-00000, Succeeded"));
@@ -338,14 +338,14 @@ fn a_hundred_thousand_rows_draw_only_those_in_sight() {
 #[test]
 fn text_that_hides_or_reorders_is_shown_escaped() {
     let mut window = Window::live();
-    window.hear(&[command("c\u{202e}1", 2, "two\nlines")]);
+    window.receive(&[command("c\u{202e}1", 2, "two\nlines")]);
     assert_eq!(window.rows(), ["Command c\\u{202e}1, Succeeded"]);
 }
 
 #[test]
 fn the_narrow_window_keeps_its_names() {
     let mut window = Window::live_in([800.0, 500.0]);
-    window.hear(&[command("c-1", 2, ""), data("r-1", "", 1, LINK)]);
+    window.receive(&[command("c-1", 2, ""), data("r-1", "", 1, LINK)]);
     for name in ["Show succeeded (1)", "Pause", "Follow newest", "Download r-1", "Add profile", "Menu"] {
         assert!(window.has(Role::Button, name), "no {name}: {:?}", window.all(Role::Button));
     }
@@ -355,7 +355,7 @@ fn the_narrow_window_keeps_its_names() {
 #[test]
 fn an_unknown_status_number_is_shown_even_in_a_narrow_cell() {
     let mut window = Window::live_in([800.0, 500.0]);
-    window.hear(&[command("c-1", 7, ""), command("c-2", 1_234, "")]);
+    window.receive(&[command("c-1", 7, ""), command("c-2", 1_234, "")]);
     assert_eq!(window.rows(), ["Command c-2, Unrecognised 1234", "Command c-1, Unrecognised 7"]);
     assert!(!window.has(Role::Label, "Unrecognised 7"), "a word that fits is shortened");
     window.find(Role::Label, "Unrecognised 1234").hover();
@@ -370,6 +370,6 @@ fn an_empty_table_shows_useful_shortcuts() {
     for words in ["Ctrl+R to request data", "Ctrl+T to track commands"] {
         assert!(window.reads(words), "no {words}: {:?}", window.all(Role::Label));
     }
-    window.hear(&[command("c-1", 2, "")]);
+    window.receive(&[command("c-1", 2, "")]);
     assert!(!window.reads("Ctrl+R to request data"), "in a table with rows");
 }

@@ -182,7 +182,7 @@ fn a_notice_is_an_alert_with_sentence_remedy_and_dismiss_button() {
     let sentence = "A message of 2.4 MB is larger than the limit of 1.0 MB, so the connection was closed.";
     let remedy = Some(("Raise the limit".to_owned(), Action::SetMessageLimit(4_000_000)));
     let profile = Some(window.id());
-    window.say(Event::Notice(Notice {
+    window.send_event(Event::Notice(Notice {
         severity: Severity::Error,
         profile,
         reason: NoticeReason::stored(sentence),
@@ -206,7 +206,7 @@ fn information_disappears_and_warnings_stay() {
     for (severity, sentence) in
         [(Severity::Info, "The token was renewed."), (Severity::Warning, "The disk is nearly full.")]
     {
-        window.say(Event::Notice(Notice {
+        window.send_event(Event::Notice(Notice {
             severity,
             profile: None,
             reason: NoticeReason::stored(sentence),
@@ -227,7 +227,7 @@ fn a_burst_of_one_notice_is_one_notice_that_counts() {
     let mut window = Window::live();
     for _ in 0..500 {
         let reason = NoticeReason::stored("A message could not be read.");
-        window.say(Event::Notice(Notice::new(Severity::Warning, None, reason)));
+        window.send_event(Event::Notice(Notice::new(Severity::Warning, None, reason)));
     }
     window.run();
     assert_eq!(window.all(Role::Alert), ["A message could not be read. (500 times)"]);
@@ -249,7 +249,7 @@ fn tabs_are_profiles_and_show_unread_counts() {
     window.run();
     assert!(window.has(Role::Button, "Profile audit"), "{:?}", window.all(Role::Button));
     window.key_with(Modifiers::COMMAND, Key::Num2);
-    window.hear(&[command("c-1", 2, "")]);
+    window.receive(&[command("c-1", 2, "")]);
     assert!(window.rows().is_empty(), "one profile's outcome in another's table");
     window.press("Profile ops");
     assert_eq!(window.rows(), ["Command c-1, Succeeded"]);
@@ -280,7 +280,7 @@ fn about_shows_the_program_and_its_version() {
 #[test]
 fn both_themes_are_drawn() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 3, "profile.not_an_owner")]);
+    window.receive(&[command("c-1", 3, "profile.not_an_owner")]);
     for (theme, dark) in [(Theme::Light, false), (Theme::Dark, true)] {
         window.settings(vec![window.profile.clone()], theme);
         window.run();
@@ -292,7 +292,7 @@ fn both_themes_are_drawn() {
 #[test]
 fn at_rest_nothing_repaints() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 2, "done")]);
+    window.receive(&[command("c-1", 2, "done")]);
     // The tint of recent changes fades, and the sparkline moves on with its minute until it is empty.
     window.wait(Duration::from_hours(2));
     window.run();
@@ -302,9 +302,9 @@ fn at_rest_nothing_repaints() {
 #[test]
 fn visible_counters_advance_together_at_the_full_second() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 1, ""), data("r-1", "", 1, LINK)]);
+    window.receive(&[command("c-1", 1, ""), data("r-1", "", 1, LINK)]);
     window.wait(Duration::from_millis(2_300));
-    window.hear(&[command("c-2", 1, "")]);
+    window.receive(&[command("c-2", 1, "")]);
     window.wait(Duration::from_millis(1_100));
     window.run();
     // The clock is at 36.520.
@@ -314,7 +314,7 @@ fn visible_counters_advance_together_at_the_full_second() {
 #[test]
 fn a_command_pending_for_hours_is_counted_in_minutes() {
     let mut window = Window::live();
-    window.hear(&[command("c-1", 1, "")]);
+    window.receive(&[command("c-1", 1, "")]);
     window.wait(Duration::from_hours(3));
     window.run();
     // The clock is at 15:04:33.120.
@@ -327,7 +327,7 @@ fn closing_leaves_the_engine_first() {
     let commands = window.close();
     assert!(commands.contains(&ViewportCommand::CancelClose), "closed before the channel was left");
     assert!(matches!(&*window.actions(), [Action::Quit]), "the engine was not told");
-    window.say(Event::Stopped);
+    window.send_event(Event::Stopped);
     assert!(window.step().contains(&ViewportCommand::Close), "not closed");
 }
 
@@ -343,7 +343,7 @@ fn an_engine_that_does_not_stop_is_not_waited_for_long() {
 #[test]
 fn closing_during_a_download_asks_first() {
     let mut window = Window::live();
-    window.hear(&[data("r-1", "", 1, LINK)]);
+    window.receive(&[data("r-1", "", 1, LINK)]);
     let progress = DownloadProgress { file_name: "a.bin".to_owned(), received: 1, ..DownloadProgress::default() };
     let profile = window.id();
     window.status(profile, |status| _ = status.downloads.insert("r-1".into(), progress));
@@ -368,7 +368,7 @@ fn a_signal_closes_without_asking() {
     window.quit.store(true, Ordering::Release);
     window.step();
     assert!(matches!(&*window.actions(), [Action::Quit]), "the engine was not told");
-    window.say(Event::Stopped);
+    window.send_event(Event::Stopped);
     assert!(window.step().contains(&ViewportCommand::Close), "not closed");
 }
 
@@ -377,7 +377,7 @@ fn restored_activity_is_shown_before_anything_arrives() {
     let mut window = Window::live();
     let entries = vec![window.entry(&command("old", 2, "")), window.entry(&data("r-old", "", 1, LINK))];
     let profile = window.id();
-    window.say(Event::Restored { profile, entries, live_from: Seq(100), complete: true });
+    window.send_event(Event::Restored { profile, entries, live_from: Seq(100), complete: true });
     window.run();
     assert_eq!(
         window.rows(),

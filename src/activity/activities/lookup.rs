@@ -83,7 +83,7 @@ mod tests {
     use crate::activity::activities::row_id::RowId;
     use crate::activity::entry::{ActivityKey, Entry};
 
-    fn heard(seq: u64, id: &str, status: u8) -> Entry {
+    fn received(seq: u64, id: &str, status: u8) -> Entry {
         let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{id}","command_status":{status},"body":""}}}}"#);
         let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
         let key = ActivityKey::of(&message);
@@ -93,13 +93,14 @@ mod tests {
     #[test]
     fn entries_looked_up_together_find_rows_created_by_each_other() {
         let ids = ["a", "23f7978a-5561-4718-84ca-c38d7db0843c", "b"];
-        let entries: Vec<_> = (1..).zip(ids.into_iter().cycle()).take(9).map(|(seq, id)| heard(seq, id, 1)).collect();
+        let entries: Vec<_> =
+            (1..).zip(ids.into_iter().cycle()).take(9).map(|(seq, id)| received(seq, id, 1)).collect();
         let mut activities = Activities::new(Duration::from_mins(1));
         for (entry, place) in activities.look_up(&entries) {
             activities.apply_at(entry, place);
         }
         assert_eq!((activities.len(), activities.counts().of(StatusFilter::All)), (3, 3));
-        let later: Vec<_> = (10..).zip(ids).map(|(seq, id)| heard(seq, id, 2)).collect();
+        let later: Vec<_> = (10..).zip(ids).map(|(seq, id)| received(seq, id, 2)).collect();
         let known: Vec<_> = activities.look_up(&later).into_iter().map(|(_, place)| place.row).collect();
         assert_eq!(known, [0, 1, 2].map(|row| Some(RowId::nth(row))));
     }

@@ -72,10 +72,10 @@ pub enum Problem {
     #[error("The expression is too large. Make it shorter, or repeat less in it.")]
     RegexTooLarge,
     /// Too many parts.
-    #[error("A filter takes at most {most} parts.")]
+    #[error("A filter takes at most {max} parts.")]
     TooMany {
         /// The maximum.
-        most: usize,
+        max: usize,
     },
 }
 

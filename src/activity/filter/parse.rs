@@ -62,7 +62,7 @@ impl<'a> Lexer<'a> {
                 return Ok(parts);
             }
             if parts.len() == MAX_TERMS {
-                return Err((from..self.text.len(), Problem::TooMany { most: MAX_TERMS }));
+                return Err((from..self.text.len(), Problem::TooMany { max: MAX_TERMS }));
             }
             let term = self.term()?;
             parts.push((from..self.at, term));

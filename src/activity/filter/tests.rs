@@ -20,7 +20,7 @@ use super::*;
 
 const NOW: Timestamp = Timestamp(1_000_000_000_000);
 
-fn heard(seq: u64, seconds_ago: i64, raw: &str) -> Entry {
+fn received(seq: u64, seconds_ago: i64, raw: &str) -> Entry {
     let Incoming::Message(message) = parse_message(raw) else { panic!("not a message: {raw}") };
     let at = Timestamp(NOW.0 - seconds_ago * 1_000_000);
     Entry { seq: Seq(seq), at, key: ActivityKey::of(&message), fact: Fact::Received(message), raw: raw.into() }
@@ -34,13 +34,13 @@ fn done(seq: u64, key: ActivityKey, fact: Fact) -> Entry {
 fn sample_activities() -> Activities {
     let command = |seq, ago, id: &str, status: i64, body: &str| {
         let data = serde_json::json!({"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": body});
-        heard(seq, ago, &serde_json::json!({ "data": data }).to_string())
+        received(seq, ago, &serde_json::json!({ "data": data }).to_string())
     };
     let data = |seq, ago, id: &str, context: &str, body: &str| {
         let data = serde_json::json!({
             "type": "X-DPT-CAB-REQUEST-ID", "id": id, "data_context": context, "output_type": 0, "body": body,
         });
-        heard(seq, ago, &serde_json::json!({ "data": data }).to_string())
+        received(seq, ago, &serde_json::json!({ "data": data }).to_string())
     };
     let mut activities = Activities::new(Duration::from_mins(10));
     let key = |id: &str| ActivityKey::Command(id.into());
@@ -202,7 +202,7 @@ fn a_date_is_a_day_in_the_zone_that_the_table_shows() {
     // At 11:46:40 UTC on 1970-01-12: still the 11th at the western end of the world, and the 13th at its eastern end.
     let message = r#"{"data":{"type":"X-DPT-CAB-ID","id":"a-1","command_status":2,"body":""}}"#;
     let mut activities = Activities::new(Duration::from_mins(10));
-    activities.apply(&heard(1, 2 * 60 * 60, message));
+    activities.apply(&received(1, 2 * 60 * 60, message));
     let found = |date: &str, zone: &str| {
         let filter = Filter::parse_in(&format!("since:{date}"), &TimeZone::get(zone).unwrap()).unwrap();
         filter.matches(&activities.get(RowId::nth(0)).unwrap(), NOW)
@@ -280,7 +280,7 @@ proptest! {
 fn failed(seq: u64, id: &str, end: &str) -> Entry {
     let body = format!("{}{end}", "reason ".repeat(60));
     let data = serde_json::json!({"type": "X-DPT-CAB-ID", "id": id, "command_status": 3, "body": body});
-    heard(seq, 5, &serde_json::json!({ "data": data }).to_string())
+    received(seq, 5, &serde_json::json!({ "data": data }).to_string())
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn text_beyond_what_a_row_shows_is_found() {
         activities.apply(&entry);
     }
     let status = serde_json::json!({"type": "X-DPT-CAB-REQUEST-ID", "id": "d", "output_type": 0, "body": "x ".repeat(300) + "NEEDLE"});
-    activities.apply(&heard(4, 5, &serde_json::json!({ "data": status }).to_string()));
+    activities.apply(&received(4, 5, &serde_json::json!({ "data": status }).to_string()));
     for (typed, wanted) in
         [("NEEDLE", "abd"), ("message:needle-1", "a"), ("-needle", "c"), ("/-2$/", "b"), ("reason -NEEDLE", "c")]
     {

@@ -15,7 +15,7 @@ use super::*;
 
 const LIFETIME: Duration = Duration::from_mins(10);
 
-fn heard(seq: u64, raw: &str) -> Entry {
+fn received(seq: u64, raw: &str) -> Entry {
     let Incoming::Message(message) = parse(raw) else { panic!("not a message: {raw}") };
     entry(seq, ActivityKey::of(&message), Fact::Received(message), raw)
 }
@@ -27,11 +27,14 @@ fn entry(seq: u64, key: ActivityKey, fact: Fact, raw: &str) -> Entry {
 
 fn command(seq: u64, id: &str, status: i64, body: &str) -> Entry {
     let body = serde_json::Value::from(body);
-    heard(seq, &format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{id}","command_status":{status},"body":{body}}}}}"#))
+    received(
+        seq,
+        &format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{id}","command_status":{status},"body":{body}}}}}"#),
+    )
 }
 
 fn data(seq: u64, id: &str, output_type: i64, body: &str) -> Entry {
-    heard(
+    received(
         seq,
         &format!(
             r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"{id}","data_context":"invoices/2026-Q1","output_type":{output_type},"body":"{body}"}}}}"#
@@ -47,7 +50,7 @@ fn repeated(seq: u64, id: &str) -> Entry {
 }
 
 fn stream_ready(seq: u64, id: &str) -> Entry {
-    heard(seq, &format!(r#"{{"data":{{"type":"STREAM-READY","requestId":"{id}"}}}}"#))
+    received(seq, &format!(r#"{{"data":{{"type":"STREAM-READY","requestId":"{id}"}}}}"#))
 }
 
 fn local_event(seq: u64, id: &str, event: LocalEvent) -> Entry {
@@ -248,7 +251,7 @@ fn a_link_restored_from_the_journal_can_be_downloaded_in_either_order_of_events(
 
 #[test]
 fn an_unpersisted_row_is_marked_until_it_is_persisted() {
-    let unkept = |offset: u64| Seq::FIRST_UNPERSISTED.0 + offset;
+    let unpersisted = |offset: u64| Seq::FIRST_UNPERSISTED.0 + offset;
     let facts = |seq: &dyn Fn(u64) -> u64| {
         let facts = [
             command(10, "old", 2, "done"),
@@ -260,7 +263,7 @@ fn an_unpersisted_row_is_marked_until_it_is_persisted() {
         facts.into_iter().zip(0..).map(|(entry, at)| Entry { seq: Seq(seq(at)), ..entry }).collect::<Vec<_>>()
     };
     let mut activities = applied(&[command(1, "old", 1, ""), command(2, "other", 2, "")]);
-    for entry in facts(&unkept) {
+    for entry in facts(&unpersisted) {
         activities.apply(&entry);
     }
     let marked = |activities: &Activities| -> Vec<String> {
@@ -269,9 +272,9 @@ fn an_unpersisted_row_is_marked_until_it_is_persisted() {
     };
     assert_eq!(marked(&activities), ["old", "data", "new", "gap"]);
     // All but the last are written; later entries get numbers after them.
-    activities.remap(Seq(unkept(0)), Seq(7), 4);
+    activities.remap(Seq(unpersisted(0)), Seq(7), 4);
     assert_eq!(marked(&activities), ["gap"]);
-    activities.remap(Seq(unkept(4)), Seq(11), 1);
+    activities.remap(Seq(unpersisted(4)), Seq(11), 1);
     assert!(marked(&activities).is_empty());
     activities.apply(&command(12, "later", 2, ""));
     let kept = facts(&|offset| 7 + offset);
@@ -362,9 +365,9 @@ fn the_outcome_counts_add_up() {
         data(7, "preparing", 0, "Collecting"),
         gaps::gap(8, "g", None, &[]),
     ]);
-    let ledger = activities.outcome_counts();
-    assert_eq!(ledger, OutcomeCounts { received: 2, status_checked: 1, unknown: 1, open: 3, gaps: 1 });
-    assert_eq!(ledger.all() + ledger.gaps, activities.len());
+    let outcome_counts = activities.outcome_counts();
+    assert_eq!(outcome_counts, OutcomeCounts { received: 2, status_checked: 1, unknown: 1, open: 3, gaps: 1 });
+    assert_eq!(outcome_counts.all() + outcome_counts.gaps, activities.len());
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn link(seq: u64, id: &str, came: Timestamp) -> Entry {
 fn living(seq: u64, id: &str, life: &str, came: Timestamp) -> Entry {
     let body = "https://h/…?auth=hidden";
     at(
-        heard(
+        received(
             seq,
             &format!(
                 r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"{id}","output_type":1,"body":"{body}",{life}}}}}"#

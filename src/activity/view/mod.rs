@@ -40,7 +40,7 @@ pub enum Refresh {
     /// There is more to do: refresh again.
     Searching {
         /// Progress in rows.
-        looked_at: usize,
+        examined: usize,
         /// Total number of rows.
         of: usize,
     },
@@ -333,7 +333,7 @@ impl View {
     }
 
     /// Notes that a row is listed, and under which sort slot.
-    fn note(&mut self, id: u32, slot: Option<Slot>) {
+    fn set_member(&mut self, id: u32, slot: Option<Slot>) {
         self.members.set(id, slot.is_some());
         if self.sort().is_some() {
             let number = id as usize;
@@ -382,7 +382,7 @@ impl View {
                 && (!matches || listed != slot)
             {
                 self.list.remove(&listed, &compare);
-                self.note(id, None);
+                self.set_member(id, None);
             }
             // The scan will find the rest.
             let is_scanned = self.scan.is_none_or(|scan| activities.place(id) >= scan);
@@ -394,7 +394,7 @@ impl View {
         for (id, slot) in to_insert {
             if !self.members.get(id) {
                 self.list.insert(slot, &compare);
-                self.note(id, Some(slot));
+                self.set_member(id, Some(slot));
             }
         }
         self.list.recount();
@@ -413,7 +413,7 @@ impl View {
             if self.scan.is_some() {
                 let looked_at = of - start;
                 return Refresh::Searching {
-                    looked_at: if self.build.is_some() { looked_at / 2 } else { looked_at },
+                    examined: if self.build.is_some() { looked_at / 2 } else { looked_at },
                     of,
                 };
             }
@@ -421,9 +421,9 @@ impl View {
         let Some(mut build) = self.build.take() else { return Refresh::Done };
         let sorting = Sorting { order: self.order, activities, texts: &self.texts };
         let Some(sorted) = build.merge(budget, &|a: &Slot, b: &Slot| sorting.compare(a, b)) else {
-            let looked_at = of / 2 + of / 2 * build.done() / 1_000;
+            let examined = of / 2 + of / 2 * build.done() / 1_000;
             self.build = Some(build);
-            return Refresh::Searching { looked_at, of };
+            return Refresh::Searching { examined, of };
         };
         self.list = Ranked::of(sorted);
         let late = std::mem::take(&mut self.late);
@@ -445,7 +445,7 @@ impl View {
                 continue;
             }
             let slot = sorting.slot(id);
-            self.note(id, Some(slot));
+            self.set_member(id, Some(slot));
             match &mut build {
                 Some(build) => build.add(slot, &compare),
                 // All of these are older than the rows found so far.

@@ -29,7 +29,7 @@ pub(crate) struct ConnectionStatuses {
 
 impl ConnectionStatuses {
     /// Records that a profile is about to connect.
-    pub(crate) fn begin(&mut self, profile: ProfileId) {
+    pub(crate) fn start(&mut self, profile: ProfileId) {
         self.profiles.insert(profile, ConnectionStatus::Starting);
     }
 
@@ -129,8 +129,8 @@ mod tests {
         let mut standings = ConnectionStatuses::default();
         assert!(standings.nothing_left().is_none(), "no profile is no reason to end");
         let (one, two) = (ProfileId::random(), ProfileId::random());
-        standings.begin(one);
-        standings.begin(two);
+        standings.start(one);
+        standings.start(two);
         standings.connection(one, &refused());
         assert!(standings.nothing_left().is_none(), "the other one was given up");
         standings.stopped(two, "There is no token.".into());
@@ -141,7 +141,7 @@ mod tests {
     fn only_the_first_connection_has_a_deadline() {
         let mut standings = ConnectionStatuses::default();
         let one = ProfileId::random();
-        standings.begin(one);
+        standings.start(one);
         standings.failed(one, "Nobody there.".into());
         let error = standings.too_late(30).unwrap();
         assert_eq!(error.exit(), Exit::NotReached);

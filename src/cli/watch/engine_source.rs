@@ -59,7 +59,7 @@ impl EngineSource {
             self.connections.schedule_sign_in();
         }
         self.handle_events(names, model)?;
-        self.connections.end().map_or(Ok(()), Err)
+        self.connections.fatal_error().map_or(Ok(()), Err)
     }
 
     /// Leaves every channel, commits and stops. Blocks until that is done, at most [`STOP_TIMEOUT`].

@@ -39,7 +39,7 @@ struct PrintedGap {
 
 impl GapLines {
     /// Treats every gap that is known at the start as printed.
-    pub(crate) fn begin(&mut self, all: &BTreeMap<ProfileId, Activities>, now: Timestamp) {
+    pub(crate) fn set_known(&mut self, all: &BTreeMap<ProfileId, Activities>, now: Timestamp) {
         for (profile, activities) in all {
             self.undelivered.insert(*profile, activities.undelivered_outcomes());
         }

@@ -93,7 +93,7 @@ pub fn run(setup: Setup<'_>) -> Result<(), CliError> {
             stopped = printer.stopped() => stopped,
             outcome = Box::pin(watcher.watch()) => outcome,
         };
-        watcher.end().await;
+        watcher.stop().await;
         drop(watcher);
         let finished = printer.finish().await;
         outcome.and(finished)
@@ -108,7 +108,7 @@ struct Watcher<'a> {
     names: ProfileNames,
     model: Model,
     /// The last entry of the journal at the start.
-    end: crate::activity::Seq,
+    history_end: crate::activity::Seq,
     lines: mpsc::Sender<String>,
     /// The engine, if this process runs it.
     engine_source: Option<EngineSource>,
@@ -125,20 +125,24 @@ impl<'a> Watcher<'a> {
             guest.check()?;
         }
         let names = ProfileNames::of(&settings, guest.as_ref());
-        let whose = watched_profiles(&setup, guest.as_ref(), &settings, &names)?;
+        let profile_filter = watched_profiles(&setup, guest.as_ref(), &settings, &names)?;
         let memory = (settings.preferences.link_lifetime(), settings.preferences.rows_in_memory());
         let typed = setup.arguments.filter.as_ref().map(ToString::to_string);
         if let Some(slip) = typed.as_deref().and_then(Suggestion::find) {
             super::print_status(&slip.question());
         }
-        let (model, end) =
-            Model::new(setup.directories.data(), whose, setup.arguments.clone(), (memory, setup.clock.clone()))?;
-        Ok(Self { setup, guest, settings, names, model, end, lines, engine_source: None, done: false })
+        let (model, history_end) = Model::new(
+            setup.directories.data(),
+            profile_filter,
+            setup.arguments.clone(),
+            (memory, setup.clock.clone()),
+        )?;
+        Ok(Self { setup, guest, settings, names, model, history_end, lines, engine_source: None, done: false })
     }
 
     /// Watches until there is nothing left to watch.
     async fn watch(&mut self) -> Result<(), CliError> {
-        self.begin().await?;
+        self.start().await?;
         let trouble = self.read_history().await?;
         if let Some(lines) = self.model.lines_reached_before(&self.names)? {
             self.print(lines).await;
@@ -170,7 +174,7 @@ impl<'a> Watcher<'a> {
     }
 
     /// Starts the engine, or reports that another process has held the journal for longer than [`LOCK_TIMEOUT`].
-    async fn begin(&mut self) -> Result<(), CliError> {
+    async fn start(&mut self) -> Result<(), CliError> {
         let deadline = Instant::now() + LOCK_TIMEOUT;
         while !self.take_over()? {
             if Instant::now() >= deadline {
@@ -189,7 +193,7 @@ impl<'a> Watcher<'a> {
     /// journal.
     async fn read_history(&mut self) -> Result<Option<CliError>, CliError> {
         let mut trouble = None;
-        while self.model.read_history(self.end)? {
+        while self.model.read_history(self.history_end)? {
             if let Some(live) = self.engine_source.as_mut().filter(|_live| trouble.is_none()) {
                 trouble = live.poll(&mut self.names, &mut self.model).err();
             }
@@ -262,7 +266,7 @@ impl<'a> Watcher<'a> {
     }
 
     /// Leaves every channel and prints what arrived until then.
-    async fn end(&mut self) {
+    async fn stop(&mut self) {
         let Some(live) = self.engine_source.take() else { return };
         live.stop();
         if self.done {

@@ -23,8 +23,8 @@ impl LeftBehind {
     /// Evaluates the entries of a request, in ascending order.
     pub(crate) fn add_entries(&mut self, entries: &[Entry]) {
         for entry in entries.iter().rev() {
-            if let (ActivityKey::Data(request), Fact::Local(deed)) = (&entry.key, &entry.fact) {
-                self.add_event(request, deed);
+            if let (ActivityKey::Data(request), Fact::Local(event)) = (&entry.key, &entry.fact) {
+                self.add_event(request, event);
             }
         }
     }

@@ -107,7 +107,7 @@ impl DataRequester {
     /// Records a request. Returns whether the next one can follow.
     async fn record(&self, answer: RequestedData, stored: StoredData, again: Option<RequestId>) -> bool {
         let RequestedData { request, command } = answer;
-        let entry = |key, deed| Entry::local((self.context.clock)(), key, Fact::Local(deed));
+        let entry = |key, event| Entry::local((self.context.clock)(), key, Fact::Local(event));
         let StoredData { token, context, file_name, size, .. } = stored;
         let requested = Requested { token, file_name, context, size, command: command.clone(), again };
         let mut entries = vec![entry(ActivityKey::Data(request), LocalEvent::Requested(requested))];

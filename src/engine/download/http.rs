@@ -196,7 +196,9 @@ impl DownloadJob {
     fn proxy_failed(&self, taken: ClaimedLink, error: &ProxyError) -> DownloadError {
         self.link_store.release(&self.request, taken);
         match error.retry_after() {
-            Some(asked) => not_used(format!("{error} {}", retry_after::asked(asked.wait((self.context.clock)())))),
+            Some(asked) => {
+                not_used(format!("{error} {}", retry_after::sentence_for_retry(asked.wait((self.context.clock)()))))
+            }
             None => not_used(error),
         }
     }

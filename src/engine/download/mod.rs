@@ -133,7 +133,7 @@ impl DownloadJob {
 
     async fn save(&self, request_info: &RequestInfo, control: &mut DownloadControl) -> Result<Saved, NotDone> {
         let spot = match &self.target {
-            SaveTarget::File(to) => Destination::chosen(to).map_err(not_begun)?,
+            SaveTarget::File(to) => Destination::from_path(to).map_err(not_begun)?,
             SaveTarget::Folder(folder) => Destination {
                 folder: folder.clone(),
                 name: request_info.suggestion(&self.request).into(),
@@ -307,7 +307,7 @@ impl DownloadJob {
             let Some(DownloadCommand::Move(to)) = control::wait_for_command(control).await.map_err(stopped)? else {
                 continue;
             };
-            let elsewhere = match Destination::chosen(&to) {
+            let elsewhere = match Destination::from_path(&to) {
                 Ok(chosen) => self.create(&chosen).await.map(|part| (chosen, part)),
                 Err(error) => Err(error.into()),
             };
@@ -357,7 +357,7 @@ impl DownloadJob {
     /// Records how it ended, and shows a notice of a failure. `requested` spans the entries of the request if this program made it,
     /// so that the data can be requested again.
     async fn record_end(&self, outcome: Result<Saved, NotDone>, requested: Option<(Seq, Seq)>) {
-        let deed = match outcome {
+        let event = match outcome {
             Ok((SavedFile { to, size, .. }, receipt)) => {
                 if receipt.length_unproved {
                     self.notice(Severity::Warning, NoticeReason::LengthUnknown(name_of(&to)), None);
@@ -366,7 +366,7 @@ impl DownloadJob {
             }
             Err((failure, kept)) => self.failure(failure, kept.as_deref(), requested),
         };
-        if let Some(deed) = deed
+        if let Some(deed) = event
             && !self.record(deed).await
         {
             tracing::warn!("the end of a download could not be written any more");

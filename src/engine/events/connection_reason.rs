@@ -84,14 +84,14 @@ pub enum ConnectionFailure {
 
 /// Why a profile waits before it connects again.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{failure}{}{}", advice(*.policy_closes), retry_after::suffix(*.asked))]
+#[error("{failure}{}{}", advice(*.policy_closes), retry_after::suffix(*.requested_wait))]
 pub struct RetryReason {
     /// What went wrong.
     pub failure: ConnectionFailure,
     /// The consecutive policy closes, this one included, from the second on.
     pub policy_closes: Option<PolicyCloses>,
     /// How long the server asks to wait.
-    pub asked: Option<Duration>,
+    pub requested_wait: Option<Duration>,
 }
 
 /// Connections that the server closed in a row by its own policy, each soon after the join.
@@ -115,7 +115,7 @@ impl From<DisconnectReason> for RetryReason {
 
 impl From<ConnectionFailure> for RetryReason {
     fn from(failure: ConnectionFailure) -> Self {
-        Self { failure, policy_closes: None, asked: None }
+        Self { failure, policy_closes: None, requested_wait: None }
     }
 }
 

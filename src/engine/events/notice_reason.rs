@@ -188,7 +188,7 @@ pub enum NoticeReason {
     #[error("Commands of earlier runs are not asked for: {0}")]
     OpenUnreadable(SharedError<JournalError>),
     /// What an earlier run left behind can't be read.
-    #[error("{} is not known: {why}", left_behind(.key))]
+    #[error("{} is not known: {why}", describe_left_behind(.key))]
     LeftBehindUnreadable {
         /// The gap, or the request whose download did not end.
         key: ActivityKey,
@@ -259,14 +259,14 @@ pub enum NoticeReason {
     },
     /// Data will not be saved automatically, because too much is awaited.
     #[error(
-        "The data of {request} will not be saved by itself, because {most} requests are waited for already. Save it by hand when it \
+        "The data of {request} will not be saved by itself, because {max} requests are waited for already. Save it by hand when it \
          is ready."
     )]
     TooManyExpected {
         /// The request.
         request: RequestId,
         /// The limit.
-        most: usize,
+        max: usize,
     },
     /// A download can't go on at another place.
     #[error("{0}")]
@@ -459,7 +459,7 @@ fn purged(entries: u64, size: u64, oldest_left: Option<Timestamp>) -> String {
     format!("{went} ({}) went out of the journal, as its limits in the settings say. {left}", bytes(size))
 }
 
-fn left_behind(key: &ActivityKey) -> String {
+fn describe_left_behind(key: &ActivityKey) -> String {
     match key {
         ActivityKey::Gap(_) => "What was open while nothing could be received".to_owned(),
         key => format!("How the download of request {} ended", key.id()),

@@ -76,11 +76,11 @@ pub enum ProblemReason {
         "The server gives the end of the token as “{}”, which Privicore Monitor can't read. So the token is not renewed \
          automatically, and no warning comes before it ends. Renew it in time, or ask whoever runs the server for an end like \
          2026-02-21T15:33:44Z.",
-        visible(.said)
+        visible(.value)
     )]
     UnreadableTokenExpiry {
         /// The expiry as the server gives it, masked.
-        said: String,
+        value: String,
     },
     /// A REST call found that the token is no longer valid.
     #[error(transparent)]

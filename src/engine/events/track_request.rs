@@ -143,7 +143,8 @@ pub(crate) struct IncomingRequest {
 
 /// The entries that the journal stores for a request to track commands.
 pub(crate) fn entries(commands: &[CommandId], label: Option<&str>, at: Timestamp) -> Vec<Entry> {
-    let entry = |command: &CommandId, deed| Entry::local(at, ActivityKey::Command(command.clone()), Fact::Local(deed));
+    let entry =
+        |command: &CommandId, event| Entry::local(at, ActivityKey::Command(command.clone()), Fact::Local(event));
     let mut entries = Vec::new();
     for command in commands {
         entries.push(entry(command, LocalEvent::Tracked));

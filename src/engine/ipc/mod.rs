@@ -24,7 +24,7 @@ pub(crate) use server::listen;
 /// # Errors
 ///
 /// If the request can't be sent or gets no response; the inner result says if it was refused.
-pub fn ask(data: &Path, tracking: &TrackRequest) -> Result<Result<usize, RequestError>, IpcError> {
+pub fn request_tracking(data: &Path, tracking: &TrackRequest) -> Result<Result<usize, RequestError>, IpcError> {
     #[cfg(unix)]
     return server::send_request(data, tracking);
     #[cfg(not(unix))]

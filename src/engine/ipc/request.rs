@@ -14,7 +14,7 @@ pub(crate) const MAX_LINE_LENGTH: u64 = 1024 * 1024;
 pub enum SocketError {
     /// Its path is too long for the system.
     #[error(
-        "The path of the local socket, {}, is too long: {length} bytes, and {most} are the most. Set XDG_RUNTIME_DIR, or use a \
+        "The path of the local socket, {}, is too long: {length} bytes, and {max} are the most. Set XDG_RUNTIME_DIR, or use a \
          data directory with a shorter path.",
         .socket.display()
     )]
@@ -24,7 +24,7 @@ pub enum SocketError {
         /// The length of the path in bytes.
         length: usize,
         /// The longest path that the system supports, in bytes.
-        most: usize,
+        max: usize,
     },
     /// The socket's folder can't be used.
     #[error("The folder {} of the local socket can't be used: {}.", .folder.display(), describe_io(.source))]

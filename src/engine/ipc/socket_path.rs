@@ -31,7 +31,7 @@ pub(crate) fn of(data: &Path, runtime: Option<PathBuf>) -> Result<SocketPath, So
     };
     let length = place.socket.as_os_str().len();
     if length > MAX_PATH_LENGTH {
-        return Err(SocketError::TooLong { socket: place.socket, length, most: MAX_PATH_LENGTH });
+        return Err(SocketError::TooLong { socket: place.socket, length, max: MAX_PATH_LENGTH });
     }
     Ok(place)
 }

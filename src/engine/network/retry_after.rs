@@ -53,12 +53,12 @@ pub(crate) fn sentence(wait: Duration) -> String {
             describe_duration(MAX_WAIT)
         )
     } else {
-        asked(wait)
+        sentence_for_retry(wait)
     }
 }
 
 /// The same sentence if the operator has to try again.
-pub(crate) fn asked(wait: Duration) -> String {
+pub(crate) fn sentence_for_retry(wait: Duration) -> String {
     format!("The server asks to wait {}.", describe_duration(wait))
 }
 

@@ -143,11 +143,11 @@ impl Reconciler {
     async fn on_answer(&self, answer: Answer, round: &mut RunState) {
         let Answer { journal_writer, credentials_number, command, outcome } = answer;
         match outcome {
-            Ok(enquiry) => {
+            Ok(status_check) => {
                 self.resolve_problem(round);
-                let pending = matches!(enquiry, StatusCheck::Known { status: CommandStatus::Pending, .. });
-                if !pending || self.pending_commands.is_pending_news(&command) {
-                    self.record(&journal_writer, command.clone(), enquiry).await;
+                let pending = matches!(status_check, StatusCheck::Known { status: CommandStatus::Pending, .. });
+                if !pending || self.pending_commands.is_new_pending(&command) {
+                    self.record(&journal_writer, command.clone(), status_check).await;
                 }
                 if pending {
                     self.pending_commands.schedule_next(&command);

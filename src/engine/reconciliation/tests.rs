@@ -25,7 +25,7 @@ use super::*;
 #[derive(Default)]
 struct Server {
     answers: Mutex<HashMap<CommandId, StatusCheck>>,
-    asked: Mutex<VecDeque<(Instant, CommandId)>>,
+    requests: Mutex<VecDeque<(Instant, CommandId)>>,
     refuses: Mutex<bool>,
     /// The number of the credentials that it always refuses.
     dead: Mutex<Option<u64>>,
@@ -45,7 +45,7 @@ impl StatusClient for ServerAsked {
     ) -> BoxFuture<'static, Result<StatusCheck, RestError>> {
         let server = self.0.clone();
         Box::pin(async move {
-            server.asked.lock().unwrap().push_back((Instant::now(), command.clone()));
+            server.requests.lock().unwrap().push_back((Instant::now(), command.clone()));
             server.max_in_flight.fetch_max(server.in_flight.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_secs(1)).await;
             server.in_flight.fetch_sub(1, Ordering::SeqCst);
@@ -119,15 +119,15 @@ impl Bench {
         self.server.answers.lock().unwrap().insert(id.into(), status_check);
     }
 
-    fn asked(&self) -> Vec<(Duration, String)> {
-        let asked = std::mem::take(&mut *self.server.asked.lock().unwrap());
+    fn requests(&self) -> Vec<(Duration, String)> {
+        let asked = std::mem::take(&mut *self.server.requests.lock().unwrap());
         let first = asked.front().map(|(at, _)| *at);
         asked.iter().map(|(at, id)| (at.duration_since(first.unwrap()), id.to_string())).collect()
     }
 
     fn recorded_checks(&self) -> Vec<Fact> {
-        let enquired = |entry: &Entry| matches!(entry.fact, Fact::StatusChecked(_));
-        self.journal.entries().into_iter().filter(enquired).map(|entry| entry.fact).collect()
+        let status_checked = |entry: &Entry| matches!(entry.fact, Fact::StatusChecked(_));
+        self.journal.entries().into_iter().filter(status_checked).map(|entry| entry.fact).collect()
     }
 }
 
@@ -147,10 +147,10 @@ async fn after_a_join_open_commands_are_checked_four_at_once_and_ten_per_second(
         bench.set_answer(&n.to_string(), if n % 2 == 0 { succeeded() } else { StatusCheck::Unknown });
     }
     pass(3_600).await;
-    assert!(bench.asked().is_empty(), "asked while not joined");
+    assert!(bench.requests().is_empty(), "asked while not joined");
     bench.pending_commands.on_joined(session_credentials(1));
     pass(60).await;
-    let asked = bench.asked();
+    let asked = bench.requests();
     assert_eq!(asked.len(), 100, "each once");
     assert_eq!(bench.server.max_in_flight.load(Ordering::SeqCst), MAX_IN_FLIGHT);
     for pair in asked.windows(2) {
@@ -166,16 +166,16 @@ async fn a_pending_command_is_checked_less_and_less_often_recorded_once_and_give
     bench.pending_commands.on_joined(session_credentials(1));
     bench.write("c", Fact::Local(LocalEvent::Tracked)).await;
     pass(29).await;
-    assert!(bench.asked().is_empty(), "asked too early");
+    assert!(bench.requests().is_empty(), "asked too early");
     pass(3_600).await;
-    let asked: Vec<u64> = bench.asked().iter().map(|(after, _)| after.as_secs()).collect();
+    let asked: Vec<u64> = bench.requests().iter().map(|(after, _)| after.as_secs()).collect();
     assert_eq!(asked[..5], [0, 61, 182, 423, 904], "{asked:?}");
     assert!(asked.windows(2).all(|pair| pair[1] - pair[0] <= 601), "{asked:?}");
     pass(48 * 3_600).await;
     assert_eq!(bench.recorded_checks().len(), 1, "pending is written once");
-    bench.asked();
+    bench.requests();
     pass(24 * 3_600).await;
-    assert!(bench.asked().is_empty(), "never given up");
+    assert!(bench.requests().is_empty(), "never given up");
     let told = std::iter::from_fn(|| bench.events.try_next())
         .any(|event| matches!(event, Event::Notice(notice) if notice.sentence().contains("silent for a day")));
     assert!(told);
@@ -194,7 +194,7 @@ async fn a_refused_token_is_reported_and_ends_all_checks() {
     }
     bench.pending_commands.on_joined(session_credentials(7));
     pass(3_600).await;
-    assert!(bench.asked().len() <= 20, "it went on asking");
+    assert!(bench.requests().len() <= 20, "it went on asking");
     assert!(matches!(bench.reported.recv().await, Some(InternalEvent::TokenInvalid { credentials_number: 7, .. })));
 }
 
@@ -227,13 +227,13 @@ async fn a_server_that_asks_to_wait_is_left_alone_until_then_but_for_five_minute
         }
         bench.pending_commands.on_joined(session_credentials(1));
         pass(60).await;
-        let under_way = bench.asked().len();
+        let under_way = bench.requests().len();
         assert!((1..=2 * MAX_IN_FLIGHT).contains(&under_way), "{under_way}");
         *bench.server.busy.lock().unwrap() = None;
         pass(waits - 60).await;
-        assert_eq!(bench.asked(), [], "asked before {waits} s");
+        assert_eq!(bench.requests(), [], "asked before {waits} s");
         pass(60).await;
-        assert!(bench.asked().len() >= 20 - under_way, "not asked again");
+        assert!(bench.requests().len() >= 20 - under_way, "not asked again");
     }
 }
 
@@ -244,7 +244,7 @@ async fn a_check_begun_before_the_history_is_cleared_adds_no_row() {
     bench.receive("c", 1).await;
     bench.set_answer("c", succeeded());
     let (before, ended) = (bench.journal_writer.until_cleared(), bench.journal_writer.until_cleared());
-    while bench.asked().is_empty() {
+    while bench.requests().is_empty() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     // The answer is in flight, and a download is about to record how it ended.

@@ -137,8 +137,8 @@ impl Connection {
     /// Reads the next frame, or the next message of a frame that has several. Cancel-safe. All frames of a batch get the time at which
     /// its first one was read.
     pub(crate) async fn next(&mut self, decoded_batch: &mut DecodedBatch) -> FrameEvent {
-        if let Some(heard) = self.next_document(decoded_batch) {
-            return heard;
+        if let Some(received) = self.next_document(decoded_batch) {
+            return received;
         }
         let frame = self.socket.next().await;
         let at = *decoded_batch.at.get_or_insert_with(|| (self.clock)());

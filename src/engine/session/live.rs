@@ -207,12 +207,12 @@ impl Session {
         decoded_batch: &mut DecodedBatch,
     ) -> Option<DisconnectReason> {
         let now = Instant::now();
-        let mut heard = Some(first);
+        let mut received = Some(first);
         let mut end = None;
-        while let Some(frame) = heard {
+        while let Some(frame) = received {
             end = self.handle_frame(live, frame, now);
             let ready = end.is_none() && !decoded_batch.is_full();
-            heard = if ready { live.connection.next(decoded_batch).now_or_never() } else { None };
+            received = if ready { live.connection.next(decoded_batch).now_or_never() } else { None };
         }
         if !matches!(end, Some(DisconnectReason::Broken | DisconnectReason::Closed { .. })) || !decoded_batch.is_empty()
         {

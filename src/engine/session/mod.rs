@@ -192,8 +192,8 @@ impl Session {
         let mut decoded_batch = DecodedBatch::default();
         // Entries that have already arrived must not depend on whether the leave can be sent.
         while !decoded_batch.is_full()
-            && let Some(heard) = connection.next(&mut decoded_batch).now_or_never()
-            && !matches!(heard, FrameEvent::Ended(_))
+            && let Some(received) = connection.next(&mut decoded_batch).now_or_never()
+            && !matches!(received, FrameEvent::Ended(_))
         {}
         let (backlog, journal_writer) = (&mut self.backlog, &self.config.journal_writer);
         let farewell = async {

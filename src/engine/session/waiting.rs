@@ -20,13 +20,13 @@ impl Session {
     ) -> State {
         let desired_state = current(&mut self.desired_state);
         let mut wait = self.backoff.next_wait(self.policy_closes.0.max(self.losses.backoff()));
-        let asked = failure.retry_after().map(|asked| asked.wait((self.config.clock)()));
-        if let Some(asked) = asked {
+        let requested_wait = failure.retry_after().map(|asked| asked.wait((self.config.clock)()));
+        if let Some(asked) = requested_wait {
             wait = wait.max(asked.min(retry_after::MAX_WAIT));
         }
-        let why = RetryReason { failure, policy_closes, asked };
+        let why = RetryReason { failure, policy_closes, requested_wait };
         tracing::debug!(profile = %self.config.profile, %why, ?wait, "waiting for the next attempt");
-        let server_wait = asked.map(|_asked| (self.config.clocks.now(), wait));
+        let server_wait = requested_wait.map(|_asked| (self.config.clocks.now(), wait));
         State::Waiting(Box::new(Waiting { until: Instant::now() + wait, why, desired_state, server_wait }))
     }
 

@@ -58,7 +58,7 @@ struct OpenGap {
 impl Gaps {
     /// Begins the run: opens the gap since the last run was alive. Its entry must be written before anything else of this
     /// run, because later entries would hide when that was.
-    pub(crate) fn begin(&mut self, past: &PreviousRun) -> Option<Entry> {
+    pub(crate) fn start_run(&mut self, past: &PreviousRun) -> Option<Entry> {
         // If the clock was set back meanwhile, the gap must not begin in the future.
         let from = past.last_seen?.min(past.now);
         let current = OpenGap::new(from, GapCause::NotRunning, None);
@@ -198,11 +198,11 @@ mod tests {
     #[test]
     fn the_time_not_running_is_a_gap_except_for_a_profile_that_never_ran() {
         let past = |last_seen| PreviousRun { now: Timestamp(50), last_seen };
-        assert_eq!(Gaps::default().begin(&past(None)), None);
-        let (_, gap) = gap_of(Gaps::default().begin(&past(Some(Timestamp(20)))));
+        assert_eq!(Gaps::default().start_run(&past(None)), None);
+        let (_, gap) = gap_of(Gaps::default().start_run(&past(Some(Timestamp(20)))));
         assert_eq!((gap.from, gap.to, gap.cause), (Timestamp(20), None, GapCause::NotRunning));
         assert_eq!(
-            gap_of(Gaps::default().begin(&past(Some(Timestamp(90))))).1.from,
+            gap_of(Gaps::default().start_run(&past(Some(Timestamp(90))))).1.from,
             Timestamp(50),
             "the clock was set back"
         );
@@ -211,7 +211,8 @@ mod tests {
     #[test]
     fn a_gap_left_open_ends_when_the_program_stopped() {
         let mut gaps = Gaps::default();
-        let (not_running, _) = gap_of(gaps.begin(&PreviousRun { now: Timestamp(50), last_seen: Some(Timestamp(20)) }));
+        let (not_running, _) =
+            gap_of(gaps.start_run(&PreviousRun { now: Timestamp(50), last_seen: Some(Timestamp(20)) }));
         let left = Gap {
             from: Timestamp(5),
             to: None,

@@ -25,8 +25,8 @@ impl UsedBefore {
     /// Registers a chunk of the journal in ascending order. Chunks come the newest first.
     pub(crate) fn add_entries(&mut self, entries: &[Entry]) {
         for entry in entries.iter().rev() {
-            let (ActivityKey::Data(request), Fact::Local(deed)) = (&entry.key, &entry.fact) else { continue };
-            match deed {
+            let (ActivityKey::Data(request), Fact::Local(event)) = (&entry.key, &entry.fact) else { continue };
+            match event {
                 LocalEvent::Fetching { links, .. } if !self.unsent.remove(request) && self.count < MAX_USED => {
                     self.count += 1;
                     let links: Vec<_> = links.iter().filter_map(|link| Fingerprint::parse(link)).collect();

@@ -70,8 +70,8 @@ impl RestoreIndex {
         labels.retain(|_, label| !label.is_empty());
         let mut outcomes = Vec::new();
         for (command, label) in &labels {
-            if let Some((heard, Some(first))) = durations.get(&hash(command.as_str())) {
-                outcomes.push((*heard, label.clone(), heard.since(*first)));
+            if let Some((received, Some(first))) = durations.get(&hash(command.as_str())) {
+                outcomes.push((*received, label.clone(), received.since(*first)));
             }
         }
         outcomes.sort();

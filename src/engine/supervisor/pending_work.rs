@@ -228,7 +228,7 @@ impl Revocation {
 
 /// Records work. If the journal refuses, the work is done all the same, but a later run does not know of it.
 pub(crate) async fn record_work(context: &EngineContext, works: Vec<PendingWork>) -> Vec<WorkId> {
-    match context.journal_store.begin_work(works, (context.clock)()).await {
+    match context.journal_store.record_work(works, (context.clock)()).await {
         Ok(ids) => ids,
         Err(why) => {
             tracing::warn!(%why, "what is left to do is not in the journal: it is done in this run or not at all");
@@ -245,7 +245,7 @@ async fn sign_out(
     works: Vec<PendingWork>,
     doing: impl Future<Output = Vec<bool>>,
 ) {
-    let outcome = context.journal_store.begin_work(works.clone(), (context.clock)()).await;
+    let outcome = context.journal_store.record_work(works.clone(), (context.clock)()).await;
     tokio::pin!(doing);
     let (ids, done) = match outcome {
         Ok(ids) => (ids, doing.await),
@@ -277,7 +277,7 @@ async fn sign_out(
 async fn record_work_later(context: &EngineContext, works: Vec<PendingWork>) -> Vec<WorkId> {
     loop {
         tokio::time::sleep(RECORD_PAUSE).await;
-        if let Ok(ids) = context.journal_store.begin_work(works.clone(), (context.clock)()).await {
+        if let Ok(ids) = context.journal_store.record_work(works.clone(), (context.clock)()).await {
             return ids;
         }
     }
@@ -286,7 +286,7 @@ async fn record_work_later(context: &EngineContext, works: Vec<PendingWork>) -> 
 /// Records that work is done. If that fails it is done again at the next start, which is harmless.
 pub(crate) async fn complete_work(context: &EngineContext, id: Option<WorkId>) {
     if let Some(id) = id
-        && let Err(why) = context.journal_store.end_work(id).await
+        && let Err(why) = context.journal_store.complete_work(id).await
     {
         tracing::warn!(%why, "what is done will be done again at the next start");
     }

@@ -258,7 +258,7 @@ impl Bench {
             Event::Notice(notice) if notice.sentence().contains(says) => Some(notice.remedy.clone()),
             _ => None,
         };
-        self.wait(says, |heard| heard.iter().any(|event| of(event).is_some())).await;
+        self.wait(says, |received| received.iter().any(|event| of(event).is_some())).await;
         self.received.iter().find_map(of).flatten().map(|(_, action)| action)
     }
 

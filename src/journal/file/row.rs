@@ -121,8 +121,8 @@ pub(crate) fn payload(entry: &Entry) -> Result<ToSqlOutput<'_>, serde_json::Erro
             return Ok(ToSqlOutput::Borrowed(ValueRef::Text(entry.raw.as_bytes())));
         }
         Fact::Unreadable { reason, size } => serde_json::to_string(&StoredUnreadable { reason: *reason, size: *size })?,
-        Fact::StatusChecked(enquiry) => serde_json::to_string(&StoredEnquiry::from(enquiry))?,
-        Fact::Local(deed) => serde_json::to_string(deed)?,
+        Fact::StatusChecked(status_check) => serde_json::to_string(&StoredEnquiry::from(status_check))?,
+        Fact::Local(event) => serde_json::to_string(event)?,
         Fact::Gap(gap) => serde_json::to_string(gap)?,
     };
     let payload = if entry.raw.is_empty() { json } else { format!("{json}\n{}", entry.raw) };
@@ -146,8 +146,8 @@ struct StoredEnquiry {
 }
 
 impl From<&StatusCheck> for StoredEnquiry {
-    fn from(enquiry: &StatusCheck) -> Self {
-        match enquiry {
+    fn from(status_check: &StatusCheck) -> Self {
+        match status_check {
             StatusCheck::Known { status, text } => {
                 let status = match status {
                     CommandStatus::Pending => 1,
@@ -197,7 +197,7 @@ pub(crate) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
         fact::STATUS_CHECKED => {
             from_json::<StoredEnquiry>(json).map(|stored| (Fact::StatusChecked(stored.into()), after))
         }
-        fact::LOCAL => from_json::<LocalEvent>(json).map(|deed| (Fact::Local(without_accusation(deed)), after)),
+        fact::LOCAL => from_json::<LocalEvent>(json).map(|event| (Fact::Local(without_accusation(event)), after)),
         fact::GAP => from_json::<Gap>(json).map(|gap| (Fact::Gap(gap), after)),
         _ => Err(UnreadableReason::WrongType),
     };
@@ -209,9 +209,9 @@ pub(crate) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
 
 /// Corrects sentences of earlier versions about a refused link: they claimed that somebody else may have the data, which they could
 /// not know.
-fn without_accusation(deed: LocalEvent) -> LocalEvent {
+fn without_accusation(event: LocalEvent) -> LocalEvent {
     const BEGINNING: &str = "The link has been used before, and not by Privicore Monitor";
-    match deed {
+    match event {
         LocalEvent::NotSaved { why: DownloadFailure::Refused, sentence, part } if sentence.starts_with(BEGINNING) => {
             let status = sentence
                 .split_once("with status ")

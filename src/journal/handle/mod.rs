@@ -200,7 +200,7 @@ impl Journal {
     ///
     /// If that failed; then nothing was cleared.
     pub async fn delete_profile(&self, profile: ProfileId) -> Result<(), JournalError> {
-        self.run(move |writer| writer.forget_profile(profile)).await
+        self.run(move |writer| writer.delete_profile(profile)).await
     }
 
     /// Starts sealing secrets with the key that the keyring returned for [`Opened::id`], or stops storing secrets if it returned an
@@ -433,7 +433,7 @@ impl Journal {
             let damaged = self.generation.get();
             match read_once().await {
                 Err(JournalError::Damaged { .. }) => {
-                    let mend = |reply| WriteRequest::run(move |writer| writer.mend_if_still(damaged), reply);
+                    let mend = |reply| WriteRequest::run(move |writer| writer.repair_if_still_open(damaged), reply);
                     self.requested_once(mend).await?;
                     // It has been repaired since, and the caller that triggered the repair got the report.
                     read_once().await

@@ -13,8 +13,8 @@ impl Journal {
     /// # Errors
     ///
     /// If the journal can't be written; then nothing was recorded.
-    pub async fn begin_work(&self, works: Vec<PendingWork>, at: Timestamp) -> Result<Vec<WorkId>, JournalError> {
-        self.run(move |writer| writer.begin_work(&works, at)).await
+    pub async fn record_work(&self, works: Vec<PendingWork>, at: Timestamp) -> Result<Vec<WorkId>, JournalError> {
+        self.run(move |writer| writer.record_work(&works, at)).await
     }
 
     /// The pending work, oldest first. To get tokens, call it after [`Self::seal_with`].
@@ -31,7 +31,7 @@ impl Journal {
     /// # Errors
     ///
     /// If the journal can't be written; then the work will be done again.
-    pub async fn end_work(&self, work: WorkId) -> Result<(), JournalError> {
-        self.write(move |database| database.end_work(work)).await
+    pub async fn complete_work(&self, work: WorkId) -> Result<(), JournalError> {
+        self.write(move |database| database.complete_work(work)).await
     }
 }

@@ -66,7 +66,7 @@ impl Export {
         }
         let Some(archive) = archive else { return Ok(()) };
         let mut background = Background::read(archive)?;
-        background.chosen = self.rows.as_ref().map(|rows| archive.keys_of(rows)).transpose()?;
+        background.selected = self.rows.as_ref().map(|rows| archive.keys_of(rows)).transpose()?;
         lines(archive, self, background, &mut line)
     }
 
@@ -82,7 +82,7 @@ impl Export {
     }
 
     fn matches(&self, current: &Current, activity: &Activity<'_>, at: Timestamp) -> bool {
-        current.is_chosen
+        current.is_selected
             && self.since.is_none_or(|since| self.reference.displayed(at) >= since)
             && (self.status_filter == StatusFilter::All || activity.status().status_filter() == self.status_filter)
             && self.filter.matches_whole(activity, self.now, current.whole_texts())
@@ -94,7 +94,7 @@ impl Export {
 struct Background {
     labels: BTreeMap<(ProfileId, ActivityKey), String>,
     /// The selected activities; `None` for all.
-    chosen: Option<BTreeSet<(ProfileId, ActivityKey)>>,
+    selected: Option<BTreeSet<(ProfileId, ActivityKey)>>,
     /// Activities that were open during a gap, with what is known of each now.
     open_across_gaps: BTreeMap<(ProfileId, ActivityKey), StatusAnswer>,
     profiles: BTreeMap<ProfileId, OfProfile>,
@@ -186,11 +186,11 @@ struct Current {
     gap: Option<(Gap, Timestamp)>,
     first: Seq,
     /// Whether it is one of the selected activities.
-    is_chosen: bool,
+    is_selected: bool,
 }
 
 impl Current {
-    fn begin(profile: ProfileId, key: ActivityKey, first: Seq, export: &Export) -> Self {
+    fn start(profile: ProfileId, key: ActivityKey, first: Seq, export: &Export) -> Self {
         let mut model = Activities::new(export.link_lifetime);
         model.set_reference(export.reference);
         // A message is exported with the state at its arrival.
@@ -202,7 +202,7 @@ impl Current {
                 model.restore_links(std::slice::from_ref(request));
             }
         }
-        Self { profile, key, model, whole: None, whole_context: None, gap: None, first, is_chosen: true }
+        Self { profile, key, model, whole: None, whole_context: None, gap: None, first, is_selected: true }
     }
 
     fn apply(&mut self, entry: &Entry) {
@@ -237,7 +237,7 @@ impl Current {
 
     /// Ends an activity whose entries were all read. Returns its line, in its current state, if `wants_line` is set and it matches.
     /// A gap waits for the rest.
-    fn end(mut self, export: &Export, background: &mut Background, wants_line: bool) -> Option<(Seq, String)> {
+    fn finish(mut self, export: &Export, background: &mut Background, wants_line: bool) -> Option<(Seq, String)> {
         self.model.expire(export.now);
         if self.gap.is_some() {
             background.gaps.push((self.first, self));
@@ -270,10 +270,10 @@ fn lines<E: From<JournalError>>(
         let mut open = match current.take() {
             Some(open) if open.profile == profile && open.key == entry.key => open,
             done => {
-                push(done.and_then(|done| done.end(export, &mut background, !export.messages)))?;
+                push(done.and_then(|done| done.finish(export, &mut background, !export.messages)))?;
                 let key = (profile, entry.key.clone());
-                let is_chosen = background.chosen.as_ref().is_none_or(|chosen| chosen.contains(&key));
-                Current { is_chosen, ..Current::begin(profile, key.1, entry.seq, export) }
+                let is_selected = background.selected.as_ref().is_none_or(|chosen| chosen.contains(&key));
+                Current { is_selected, ..Current::start(profile, key.1, entry.seq, export) }
             }
         };
         if export.messages {
@@ -286,7 +286,7 @@ fn lines<E: From<JournalError>>(
         current = Some(open);
         Ok::<_, E>(())
     })?;
-    push(current.and_then(|done| done.end(export, &mut background, !export.messages)))?;
+    push(current.and_then(|done| done.finish(export, &mut background, !export.messages)))?;
     for line in background.lines(export) {
         push(Some(line))?;
     }
@@ -298,7 +298,7 @@ fn lines<E: From<JournalError>>(
 fn message(open: &Current, entry: &Entry, export: &Export, background: &Background) -> Option<String> {
     let source = Evidence::of(&entry.fact)?;
     let activity = open.activity().filter(|activity| export.matches(open, activity, entry.at))?;
-    let mut alone = Current::begin(open.profile, open.key.clone(), open.first, export);
+    let mut alone = Current::start(open.profile, open.key.clone(), open.first, export);
     if activity.kind() == Kind::Command {
         alone.apply(entry);
     }

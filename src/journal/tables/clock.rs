@@ -43,7 +43,7 @@ pub struct Resumed {
     /// Lower bound of how far the server's clock is ahead of it, in microseconds; `None` if unknown.
     pub server: Option<i64>,
     /// Whether a server reported its time during this boot.
-    pub told_by_server: bool,
+    pub server_time_known: bool,
     /// Whether it continues the clock of an earlier run, by the time since boot.
     pub is_continued: bool,
     /// The first entry stamped by it, if there is one.
@@ -62,7 +62,7 @@ impl KeptClock {
                 ahead: 0,
                 ahead_before: 0,
                 server: None,
-                told_by_server: false,
+                server_time_known: false,
                 is_continued: false,
                 steady_from: None,
             };
@@ -80,7 +80,7 @@ impl KeptClock {
                 ahead: wall.0.saturating_sub(now.0),
                 ahead_before: kept.ahead,
                 server: kept.server,
-                told_by_server: kept.told_by_server,
+                server_time_known: kept.told_by_server,
                 is_continued: true,
                 steady_from: Some(kept.steady_from),
             };
@@ -94,7 +94,7 @@ impl KeptClock {
             ahead: wall.0.saturating_sub(now.0),
             ahead_before: kept.ahead,
             server: passed,
-            told_by_server: false,
+            server_time_known: false,
             is_continued: false,
             steady_from: None,
         }

@@ -127,7 +127,7 @@ async fn nothing_is_written_for_a_profile_that_is_being_removed() {
     let journal = open(folder.path());
     journal.append(profile(), vec![canary("ONE")]).await.unwrap();
     journal.append(other(), vec![canary("OTHER")]).await.unwrap();
-    let work = journal.begin_work(vec![PendingWork::RemoveProfile(profile())], Timestamp(1)).await.unwrap();
+    let work = journal.record_work(vec![PendingWork::RemoveProfile(profile())], Timestamp(1)).await.unwrap();
     for again in 0..2 {
         let journal = if again == 0 { journal.clone() } else { open(folder.path()) };
         let written = journal.append(profile(), commands(0..3)).await.unwrap();
@@ -143,7 +143,7 @@ async fn nothing_is_written_for_a_profile_that_is_being_removed() {
         journal.close().await;
     }
     let journal = open(folder.path());
-    journal.end_work(work[0]).await.unwrap();
+    journal.complete_work(work[0]).await.unwrap();
     assert_eq!(journal.pending_work().await.unwrap(), []);
     journal.append(profile(), commands(0..1)).await.unwrap();
     assert_eq!(all(&journal, profile()).await.len(), 1);
@@ -165,7 +165,7 @@ async fn pending_work_survives_the_run_and_a_token_only_encrypted() {
         revoke(Some("CANARYTOKEN")),
         PendingWork::DeleteFile(folder.path().join(".new-abc")),
     ];
-    let numbers = journal.begin_work(works.clone(), Timestamp(1)).await.unwrap();
+    let numbers = journal.record_work(works.clone(), Timestamp(1)).await.unwrap();
     let numbered: Vec<_> = numbers.iter().copied().zip(works).collect();
     assert_eq!(journal.pending_work().await.unwrap(), numbered);
     journal.close().await;
@@ -176,7 +176,7 @@ async fn pending_work_survives_the_run_and_a_token_only_encrypted() {
     let found = journal.pending_work().await.unwrap();
     assert_eq!(found[1], (numbers[1], revoke(None)));
     // Work recorded without a key is stored without its token.
-    let more = journal.begin_work(vec![revoke(Some("CANARYTOKEN"))], Timestamp(2)).await.unwrap();
+    let more = journal.record_work(vec![revoke(Some("CANARYTOKEN"))], Timestamp(2)).await.unwrap();
     journal.close().await;
     assert!(!is_on_disk(folder.path(), "CANARYTOKEN"), "the token is on the disk");
 
@@ -185,7 +185,7 @@ async fn pending_work_survives_the_run_and_a_token_only_encrypted() {
     assert_eq!(found[..3], numbered[..]);
     assert_eq!(found[3], (more[0], revoke(None)));
     for number in [numbers[0], numbers[1], more[0]] {
-        journal.end_work(number).await.unwrap();
+        journal.complete_work(number).await.unwrap();
     }
     assert_eq!(journal.pending_work().await.unwrap(), numbered[2..]);
 }

@@ -35,8 +35,8 @@ fn data(id: &str, output: u8) -> Entry {
     }
 }
 
-fn status_checked(id: &str, enquiry: StatusCheck) -> Entry {
-    Entry::local(Timestamp(0), ActivityKey::Command(id.into()), Fact::StatusChecked(enquiry))
+fn status_checked(id: &str, status_check: StatusCheck) -> Entry {
+    Entry::local(Timestamp(0), ActivityKey::Command(id.into()), Fact::StatusChecked(status_check))
 }
 
 fn gap(

@@ -231,8 +231,10 @@ async fn a_masked_message_is_stored_encrypted_as_received_and_deleted_with_its_e
     let (journal, _) = open_sealed(folder.path(), &keys).await;
     assert_eq!(journal.original(profile(), place).await.unwrap(), Some(original("ONE")));
     assert_eq!(journal.original(other, others).await.unwrap(), Some(original("TWO")));
-    for (whose, seq) in [(profile(), committed[0].seq), (profile(), others), (other, place), (profile(), Seq(99))] {
-        assert_eq!(journal.original(whose, seq).await.unwrap(), None, "{seq:?}");
+    for (profile_name, seq) in
+        [(profile(), committed[0].seq), (profile(), others), (other, place), (profile(), Seq(99))]
+    {
+        assert_eq!(journal.original(profile_name, seq).await.unwrap(), None, "{seq:?}");
     }
     execute_externally(
         folder.path(),

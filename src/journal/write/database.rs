@@ -171,7 +171,7 @@ impl Database {
 
     /// Records work that must be done even if the program ends first. A profile that is to be removed loses its history in the same
     /// transaction.
-    pub(crate) fn begin_work(
+    pub(crate) fn record_work(
         &mut self,
         (works, at): (&[PendingWork], Timestamp),
         next: i64,
@@ -198,7 +198,7 @@ impl Database {
         pending_work::all(&self.connection, self.sealer.as_ref())
     }
 
-    pub(crate) fn end_work(&mut self, work: WorkId) -> rusqlite::Result<()> {
+    pub(crate) fn complete_work(&mut self, work: WorkId) -> rusqlite::Result<()> {
         pending_work::delete(&self.connection, work)?;
         self.removed = pending_work::removed(&self.connection)?.into_iter().collect();
         Ok(())

@@ -140,7 +140,7 @@ pub(crate) fn step(
     };
     let before = oldest_allowed(now, limits);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let looked = look(&transaction, pass, (before, now), too_large, open)?;
+    let looked = examine(&transaction, pass, (before, now), too_large, open)?;
     let gaps = with_profiles(&transaction, &looked.gaps)?;
     take_out(&transaction, &looked, next)?;
     if let Some(before) = before {
@@ -194,7 +194,7 @@ fn oldest_allowed(now: Timestamp, limits: &Limits) -> Option<i64> {
 }
 
 /// Finds what to remove among the entries from a number on.
-fn look(
+fn examine(
     transaction: &Transaction<'_>,
     pass: &mut Pass,
     (before, now): (Option<i64>, Timestamp),

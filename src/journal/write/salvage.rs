@@ -12,7 +12,7 @@ const TOGETHER: u32 = 1_000;
 const SMALLEST: u64 = 32;
 
 /// Larger entry numbers come from changed bytes: no journal gets there by counting.
-const LARGEST: i64 = i64::MAX / 2;
+const MAX_NUMBER: i64 = i64::MAX / 2;
 
 /// Copies everything readable of `damaged` into `fresh`, which has the newest format and no entries. Returns the number of copied
 /// entries.
@@ -40,13 +40,13 @@ pub(crate) fn copy(damaged: Option<&Connection>, fresh: &mut Connection, size: u
     }
     // Looks for the largest number from the end. If the end can't be read, there is no bound.
     let last: rusqlite::Result<Option<i64>> = damaged.query_row("SELECT max(seq) FROM entry", (), |row| row.get(0));
-    let last = last.map(|last| last.unwrap_or(0)).ok().filter(|last| *last <= LARGEST);
-    let copied = copy_entries(damaged, fresh, last.unwrap_or(LARGEST))?;
-    let unknown = if last.is_some() { 0 } else { i64::try_from(size / SMALLEST).unwrap_or(LARGEST) };
+    let last = last.map(|last| last.unwrap_or(0)).ok().filter(|last| *last <= MAX_NUMBER);
+    let copied = copy_entries(damaged, fresh, last.unwrap_or(MAX_NUMBER))?;
+    let unknown = if last.is_some() { 0 } else { i64::try_from(size / SMALLEST).unwrap_or(MAX_NUMBER) };
     fresh.execute(
         "UPDATE counter SET value = max(min(value, ?1), ?2, (SELECT coalesce(max(seq), 0) FROM entry) + ?3)
          WHERE name = 'seq'",
-        (LARGEST, last.unwrap_or(0), unknown),
+        (MAX_NUMBER, last.unwrap_or(0), unknown),
     )?;
     // Rebuild the open activities from the entries that could be read.
     open_activity::rebuild(fresh)?;

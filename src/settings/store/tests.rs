@@ -176,7 +176,7 @@ fn an_invalid_value_alone_falls_back_and_stays_in_the_file_until_changed() {
         let find = |table: &Table| {
             let of = match path.split_once(" of the profile") {
                 None => Value::Table(table.clone()),
-                Some((_, whose)) => table["profiles"][usize::from(whose == " audit")].clone(),
+                Some((_, profile_name)) => table["profiles"][usize::from(profile_name == " audit")].clone(),
             };
             keys.clone().try_fold(of, |at, key| at.get(key).cloned())
         };

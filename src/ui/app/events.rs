@@ -49,8 +49,8 @@ impl App {
     pub(crate) fn take_event(&mut self, ctx: &Context, event: Event) {
         match event {
             Event::Notice(notice) => {
-                let whose = self.profile_label(notice.profile);
-                self.notices.push(notice, whose);
+                let profile_name = self.profile_label(notice.profile);
+                self.notices.push(notice, profile_name);
             }
             Event::Purged { oldest_left, before, gaps } => {
                 for profile_tab in &mut self.profile_tabs {

@@ -45,7 +45,7 @@ impl App {
             folder: self.preferences().last_folder,
             file_name: form.file_name(),
         };
-        self.exporting.ask(&*self.dependencies.dialogs, suggestion, form, &self.dependencies.waker);
+        self.exporting.open_save(&*self.dependencies.dialogs, suggestion, form, &self.dependencies.waker);
     }
 
     /// Starts the export to the chosen path.

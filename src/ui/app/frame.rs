@@ -236,8 +236,9 @@ impl App {
         for profile_tab in &mut self.profile_tabs {
             if let Some((count, last)) = profile_tab.take_failures() {
                 // With several profiles, the announcement names the profile.
-                let whose = if several { format!("{}: {last}", visible(&profile_tab.profile.name)) } else { last };
-                self.announcer.add_failures(count, whose);
+                let profile_name =
+                    if several { format!("{}: {last}", visible(&profile_tab.profile.name)) } else { last };
+                self.announcer.add_failures(count, profile_name);
             }
         }
         self.notices.expire(scene);

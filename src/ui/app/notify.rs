@@ -23,8 +23,8 @@ impl App {
             let news = profile_tab.take_pending_notifications();
             if !looked_at {
                 // With several profiles, the notification names the profile.
-                let whose = several.then(|| visible(&profile_tab.profile.name).into_owned());
-                self.notifications.take(news, wanted, whose.as_deref(), now);
+                let profile_name = several.then(|| visible(&profile_tab.profile.name).into_owned());
+                self.notifications.take(news, wanted, profile_name.as_deref(), now);
             }
         }
         if looked_at {

@@ -30,26 +30,26 @@ impl App {
         };
         let suggestion = SaveSuggestion { title: "Save data".to_owned(), folder, file_name: suggested_name(&activity) };
         let owner = profile_tab.owner(row);
-        self.saving.ask(&*self.dependencies.dialogs, suggestion, (owner, what), &self.dependencies.waker);
+        self.saving.open_save(&*self.dependencies.dialogs, suggestion, (owner, what), &self.dependencies.waker);
     }
 
     /// Opens the save dialog for a download that waits for disk space; the download keeps waiting meanwhile.
     pub(crate) fn open_move_dialog(&mut self, profile: ProfileId, request: RequestId, file_name: String) {
         let suggestion = SaveSuggestion { title: "Choose another place".to_owned(), folder: None, file_name };
         let what = (profile, SavePurpose::Moved(request));
-        self.saving.ask(&*self.dependencies.dialogs, suggestion, what, &self.dependencies.waker);
+        self.saving.open_save(&*self.dependencies.dialogs, suggestion, what, &self.dependencies.waker);
     }
 
     /// Opens the folder dialog.
     pub(crate) fn open_folder_dialog(&mut self, what: FolderPurpose) {
         let title = match what {
             FolderPurpose::Ready(_) => "Folder for everything that is ready",
-            FolderPurpose::Chosen(_) => "Folder for the selected data",
+            FolderPurpose::Selected(_) => "Folder for the selected data",
             FolderPurpose::Automatic(_) => "Folder for ready data",
             FolderPurpose::Requested(_) => "Folder for the requested data",
         };
         let last = self.preferences().last_folder;
-        self.folders.ask_folder(&*self.dependencies.dialogs, title, last, what, &self.dependencies.waker);
+        self.folders.open_folder(&*self.dependencies.dialogs, title, last, what, &self.dependencies.waker);
     }
 
     /// Reports failed desktop dialogs, and opens the window's own file dialog if the desktop has none.
@@ -96,7 +96,7 @@ impl App {
     pub(crate) fn save_into(&mut self, what: FolderPurpose, folder: PathBuf) {
         match what {
             FolderPurpose::Ready(profile) => self.download_all([(profile, None)], &folder),
-            FolderPurpose::Chosen(of) => {
+            FolderPurpose::Selected(of) => {
                 self.download_all(of.into_iter().map(|(profile, requests)| (profile, Some(requests))), &folder);
             }
             FolderPurpose::Automatic(profile) => {
@@ -134,7 +134,7 @@ impl App {
                         chosen.entry(profile_tab.owner(*row)).or_default().insert(request);
                     }
                 }
-                self.open_folder_dialog(FolderPurpose::Chosen(chosen));
+                self.open_folder_dialog(FolderPurpose::Selected(chosen));
             }
         }
     }

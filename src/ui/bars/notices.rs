@@ -55,13 +55,13 @@ impl Notices {
         };
         self.all.retain(lasts);
         let known = self.problem;
-        for (problem, whose) in problems {
+        for (problem, profile_name) in problems {
             let (number, times) = (problem.number, problem.times);
             if number > known {
                 self.problem = number;
-                self.add(problem.notice(), whose, times, Some(number));
+                self.add(problem.notice(), profile_name, times, Some(number));
             } else if let Some(held) = self.all.iter_mut().find(|held| held.problem == Some(number)) {
-                (held.notice, held.profile_name, held.times) = (problem.notice(), whose, times);
+                (held.notice, held.profile_name, held.times) = (problem.notice(), profile_name, times);
             }
         }
     }
@@ -165,9 +165,9 @@ impl StoredNotice {
     }
 
     fn sentence(&self) -> String {
-        let whose = self.profile_name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+        let profile_name = self.profile_name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
         let times = if self.times > 1 { format!(" ({} times)", self.times) } else { String::new() };
-        format!("{}{times}", visible(&format!("{whose}{}", self.notice.reason)))
+        format!("{}{times}", visible(&format!("{profile_name}{}", self.notice.reason)))
     }
 
     /// The button of a remedy, in a window of this width. It may name a long host.

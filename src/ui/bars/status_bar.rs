@@ -81,8 +81,8 @@ fn note(ui: &mut Ui, rect: Rect, profile_tab: Option<&ProfileTab>, middle: f32, 
     let words = match profile_tab {
         None => concat!("Privicore Monitor ", env!("CARGO_PKG_VERSION")).to_owned(),
         Some(profile_tab) => match profile_tab.search {
-            Refresh::Searching { looked_at, of } => {
-                format!("Searching {} % of {} activities…", looked_at * 100 / of.max(1), grouped(of))
+            Refresh::Searching { examined, of } => {
+                format!("Searching {} % of {} activities…", examined * 100 / of.max(1), grouped(of))
             }
             Refresh::Done if profile_tab.restoring => "Reading earlier activities…".to_owned(),
             Refresh::Done if profile_tab.shows_form() || profile_tab.is_all() => return rect.right() - theme::EDGE,

@@ -38,7 +38,7 @@ pub(crate) fn show(ui: &mut Ui, profile_tab: &ProfileTab, scene: &mut FrameConte
         // The id depends on the chip and not on its count, otherwise each message would take the focus away.
         press = press.salt(egui::Id::unique(("chip", status_filter.word())));
         if on {
-            press = press.style(ButtonStyle::Chosen);
+            press = press.style(ButtonStyle::Selected);
         }
         let response = press.at(ui, pos2(x, rect.center().y));
         if response.clicked() {

@@ -44,7 +44,7 @@ pub(crate) fn describe(entry: &Entry, palette: &Palette) -> StatusText {
         Fact::StatusChecked(StatusCheck::Unknown) => {
             (Some(Status::Unknown), "The server does not know this command".to_owned())
         }
-        Fact::Local(deed) => return describe_local(deed, palette),
+        Fact::Local(event) => return describe_local(event, palette),
         Fact::Gap(gap) => (Some(Status::Gap), missing(gap).to_owned()),
     };
     let (icon, hue) = match status {

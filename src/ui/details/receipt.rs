@@ -67,7 +67,7 @@ pub(crate) fn items(entries: &[Entry], scene: &FrameContext) -> Vec<Item> {
     let mut items = Items::default();
     let deeds = || {
         entries.iter().rev().filter_map(|entry| match &entry.fact {
-            Fact::Local(deed) => Some((entry, deed)),
+            Fact::Local(event) => Some((entry, event)),
             _ => None,
         })
     };

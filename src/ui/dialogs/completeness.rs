@@ -98,25 +98,25 @@ pub(crate) fn show(ui: &mut Ui, report: &Report, fresh: bool, scene: &mut FrameC
              client may take messages of this profile.",
         );
     }
-    let ledger = report.outcome_counts;
+    let outcome_counts = report.outcome_counts;
     for (words, count) in [
-        ("Heard on the socket", ledger.received),
-        ("Known only because the server was asked", ledger.status_checked),
-        ("Unknown to the server", ledger.unknown),
-        ("Open: the outcome is still to come", ledger.open),
-        ("All commands and data requests", ledger.all()),
+        ("Heard on the socket", outcome_counts.received),
+        ("Known only because the server was asked", outcome_counts.status_checked),
+        ("Unknown to the server", outcome_counts.unknown),
+        ("Open: the outcome is still to come", outcome_counts.open),
+        ("All commands and data requests", outcome_counts.all()),
     ] {
         total(ui, words, count);
     }
     ui.add_space(8.0);
     pane(ui, 384.0, 90.0).id_salt("completeness").show(ui, |ui| {
-        list_head(ui, "Gaps", report.gaps.len(), ledger.gaps);
+        list_head(ui, "Gaps", report.gaps.len(), outcome_counts.gaps);
         for (row, gap) in &report.gaps {
             let standing = gap_text::state(gap);
             let name = gap_text::headline(gap, scene.now, &scene.zone);
             item(ui, *row, TextRole::Small, &name, &standing, scene);
         }
-        list_head(ui, "Open ids", report.open.len(), ledger.open);
+        list_head(ui, "Open ids", report.open.len(), outcome_counts.open);
         for open in &report.open {
             item(ui, open.row, TextRole::Mono, &open.id, &open.words, scene);
         }

@@ -57,9 +57,13 @@ impl ExportForm {
 
     /// The suggested file name.
     pub(crate) fn file_name(&self) -> String {
-        let whose = self.only().map_or("all", |(_, name)| name);
+        let profile_name = self.only().map_or("all", |(_, name)| name);
         let what = if self.messages { "messages" } else { "activities" };
-        format!("privicore-{}-{what}.{}", file_name::safe_name(whose).unwrap_or_default(), self.format.extension())
+        format!(
+            "privicore-{}-{what}.{}",
+            file_name::safe_name(profile_name).unwrap_or_default(),
+            self.format.extension()
+        )
     }
 
     /// The export with these choices, to this path.

@@ -11,7 +11,7 @@ pub(crate) enum FolderPurpose {
     /// Save all data of a profile that is ready when the folder is chosen.
     Ready(ProfileId),
     /// Save the data of these requests of each profile, if it is ready when the folder is chosen.
-    Chosen(BTreeMap<ProfileId, HashSet<RequestId>>),
+    Selected(BTreeMap<ProfileId, HashSet<RequestId>>),
     /// Automatically save all data of a profile that becomes ready from then on.
     Automatic(ProfileId),
     /// Save the data that is about to be requested for a profile.

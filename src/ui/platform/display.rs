@@ -52,7 +52,7 @@ mod linux {
         }
         let x = variable("DISPLAY");
         let Some(wayland) = variable("WAYLAND_DISPLAY") else {
-            return look_at_x(&x.ok_or(WindowError::NoDisplay)?).map(|()| Display::Default);
+            return check_x(&x.ok_or(WindowError::NoDisplay)?).map(|()| Display::Default);
         };
         let socket = match variable("XDG_RUNTIME_DIR") {
             // An absolute path replaces the folder.
@@ -64,7 +64,7 @@ mod linux {
             Err(error) => {
                 tracing::warn!(%error, socket = %socket.display(), "no Wayland compositor answers; X is used");
                 match x {
-                    Some(x) => look_at_x(&x).map(|()| Display::X11),
+                    Some(x) => check_x(&x).map(|()| Display::X11),
                     None => Err(WindowError::NoWayland { display: wayland.display().to_string(), source: error }),
                 }
             }
@@ -72,7 +72,7 @@ mod linux {
     }
 
     /// Checks whether the window can open on this X server.
-    fn look_at_x(display: &OsStr) -> Result<(), WindowError> {
+    fn check_x(display: &OsStr) -> Result<(), WindowError> {
         let display = display.display().to_string();
         let no_answer = |source: io::Error| WindowError::NoX { display: display.clone(), source };
         let (connection, _screen) =

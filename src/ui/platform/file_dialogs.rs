@@ -45,14 +45,14 @@ impl<T> FileDialog<T> {
     }
 
     /// Opens a save dialog. Does nothing while a dialog is open, because that dialog is already in front of the window.
-    pub(crate) fn ask(&mut self, dialogs: &dyn FileDialogs, suggestion: SaveSuggestion, what: T, waker: &Waker) {
+    pub(crate) fn open_save(&mut self, dialogs: &dyn FileDialogs, suggestion: SaveSuggestion, what: T, waker: &Waker) {
         if let Some(answer) = self.begin(what, waker) {
             dialogs.save_as(suggestion, answer);
         }
     }
 
     /// Opens a folder dialog, with the same rule.
-    pub(crate) fn ask_folder(
+    pub(crate) fn open_folder(
         &mut self,
         dialogs: &dyn FileDialogs,
         title: &str,

@@ -100,7 +100,7 @@ fn answer(handle: &OwnedObjectPath, signals: MessageIterator) -> Result<Option<P
         match header.member().map(zbus::names::MemberName::as_str) {
             Some("Response") if header.path().is_some_and(|path| path.as_str() == handle.as_str()) => {
                 return match message.body().deserialize::<(u32, HashMap<String, OwnedValue>)>() {
-                    Ok((0, mut results)) => chosen(results.remove("uris")),
+                    Ok((0, mut results)) => chosen_path(results.remove("uris")),
                     Ok((1, _)) => Ok(None),
                     Ok(_) if backend_ended => Err(FileDialogError::Ended),
                     Ok(_) | Err(_) => Err(FileDialogError::Unavailable),
@@ -121,7 +121,7 @@ fn answer(handle: &OwnedObjectPath, signals: MessageIterator) -> Result<Option<P
     Err(FileDialogError::Ended)
 }
 
-fn chosen(uris: Option<OwnedValue>) -> Result<Option<PathBuf>, FileDialogError> {
+fn chosen_path(uris: Option<OwnedValue>) -> Result<Option<PathBuf>, FileDialogError> {
     let uris: Vec<String> = uris.and_then(|uris| uris.try_into().ok()).unwrap_or_default();
     match uris.first() {
         None => Ok(None),

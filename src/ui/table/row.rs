@@ -204,8 +204,8 @@ pub(crate) fn label(ui: &Ui, line: &Line<'_>, room: Rangef) {
         // The profile's name comes first; a long one leaves half of the cell.
         let at = pos2(x, line.rect.center().y);
         let owner = visible(line.profile_tab.owner_name(line.id));
-        let whose = format!("{} · ", cut(&owner, 24));
-        let rect = widgets::text(ui, at, &whose, TextRole::Body, palette.muted, width / 2.0);
+        let profile_name = format!("{} · ", cut(&owner, 24));
+        let rect = widgets::text(ui, at, &profile_name, TextRole::Body, palette.muted, width / 2.0);
         if owner.chars().count() > 24 {
             widgets::show_whole(ui, rect, || owner.into_owned());
         }

@@ -111,15 +111,15 @@ mod tests {
         ] {
             assert_eq!(words(&gap), wanted);
         }
-        let heard =
+        let received =
             |requests_settled| GapState { requests_settled, ..gap(Some("12:01:09"), GapCause::Asleep, 0, 0, 2) };
         assert_eq!(
-            words(&heard(1)),
+            words(&received(1)),
             "Asleep 12:01:03 – 12:01:09: acknowledgements may be missing · 1 of 2 data requests heard · 1 data request cannot \
              be asked for"
         );
         assert_eq!(
-            words(&heard(2)),
+            words(&received(2)),
             "Asleep 12:01:03 – 12:01:09: nothing known is missing · 2 of 2 data requests heard"
         );
     }

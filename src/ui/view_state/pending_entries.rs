@@ -115,7 +115,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    fn heard(number: usize) -> Entry {
+    fn received(number: usize) -> Entry {
         let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"c-{number}","command_status":2,"body":""}}}}"#);
         let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
         let (seq, key) = (Seq(number as u64 + 1), ActivityKey::of(&message));
@@ -126,7 +126,7 @@ pub(crate) mod tests {
     pub(crate) fn many(count: usize) -> PendingEntries {
         let mut pending_entries = PendingEntries::default();
         for from in (0..count).step_by(1_000) {
-            pending_entries.push(Batch::Committed((from..count.min(from + 1_000)).map(heard).collect()));
+            pending_entries.push(Batch::Committed((from..count.min(from + 1_000)).map(received).collect()));
         }
         pending_entries
     }
@@ -155,7 +155,7 @@ pub(crate) mod tests {
     fn a_restored_chunk_is_applied_from_its_newer_end_and_reported_when_complete() {
         let (mut activities, mut completeness) = empty();
         let mut pending_entries = PendingEntries::default();
-        pending_entries.push(Batch::Restored((0..600).map(heard).collect(), false));
+        pending_entries.push(Batch::Restored((0..600).map(received).collect(), false));
         pending_entries.push(Batch::Restored(Vec::new(), true));
         let mut restored = Vec::new();
         for expected in [344, 88, 0, 0] {

@@ -15,7 +15,7 @@ pub(crate) struct PendingSelection {
     /// Requests whose data was requested again.
     again: HashSet<RequestId>,
     /// Whether the first row has arrived.
-    begun: bool,
+    has_selected: bool,
 }
 
 impl PendingSelection {
@@ -37,12 +37,12 @@ impl PendingSelection {
             return;
         }
         let Some(row) = activities.find(&entry.key) else { return };
-        if !self.begun {
+        if !self.has_selected {
             table.select(row);
             table.keep_in_sight();
         } else if !table.is_selected(row) {
             table.toggle(row);
         }
-        self.begun = true;
+        self.has_selected = true;
     }
 }

@@ -197,7 +197,7 @@ pub(crate) enum ButtonStyle {
     /// The most important button.
     Primary,
     /// A status filter that is on.
-    Chosen,
+    Selected,
     /// An entry of a menu.
     MenuItem,
 }
@@ -371,7 +371,7 @@ impl<'a> Button<'a> {
             ButtonStyle::Primary => (Some(palette.primary(enabled).0), None, palette.primary(enabled).1),
             ButtonStyle::Outlined if hot => (Some(palette.button_hover), Some(palette.stroke_strong), palette.text),
             ButtonStyle::Outlined => (Some(palette.button), Some(palette.stroke_strong), palette.text),
-            ButtonStyle::Chosen => (Some(palette.button), Some(palette.field_stroke), palette.text),
+            ButtonStyle::Selected => (Some(palette.button), Some(palette.field_stroke), palette.text),
             ButtonStyle::MenuItem if hot || response.has_focus() => (Some(palette.selected), None, palette.text),
             ButtonStyle::MenuItem => (None, None, palette.text),
             ButtonStyle::Plain if on => (Some(palette.selected), Some(palette.field_stroke), palette.text),

@@ -21,7 +21,7 @@ use crate::protocol::incoming::parse;
 
 const LIMIT: usize = 500;
 
-fn heard(seq: u64, raw: &str) -> Entry {
+fn received(seq: u64, raw: &str) -> Entry {
     let Incoming::Message(message) = parse(raw) else { panic!("not a message: {raw}") };
     entry(seq, ActivityKey::of(&message), Fact::Received(message), raw)
 }
@@ -32,14 +32,14 @@ fn entry(seq: u64, key: ActivityKey, fact: Fact, raw: &str) -> Entry {
 }
 
 fn command(seq: u64, id: &str, status: i64, body: &str) -> Entry {
-    heard(
+    received(
         seq,
         &format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{id}","command_status":{status},"body":"{body}"}}}}"#),
     )
 }
 
 fn data(seq: u64, id: &str, output_type: i64, body: &str) -> Entry {
-    heard(
+    received(
         seq,
         &format!(
             r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"{id}","output_type":{output_type},"body":"{body}"}}}}"#
@@ -197,7 +197,7 @@ fn a_message_for_an_evicted_row_reloads_it_with_its_label_and_history() {
     }
     tidy_all(&mut activities);
     assert_eq!(activities.find(&key("x")), None);
-    let (insight, ledger) =
+    let (insight, outcome_counts) =
         (|of: &Activities| of.insight(TimeRange::HOUR, Timestamp(1_000_003_000_000)), activities.outcome_counts());
     assert_eq!(insight(&activities).settled, 1_997);
     // It arrives last, and says less than what is known.
@@ -213,7 +213,11 @@ fn a_message_for_an_evicted_row_reloads_it_with_its_label_and_history() {
         (Status::Succeeded, "approve", Seq(1), Seq(2_000))
     );
     assert_eq!(row.took(Timestamp(0)), Some(Duration::from_millis(2)));
-    assert_eq!((activities.outcome_counts(), insight(&activities).settled), (ledger, 1_997), "it is counted once");
+    assert_eq!(
+        (activities.outcome_counts(), insight(&activities).settled),
+        (outcome_counts, 1_997),
+        "it is counted once"
+    );
     tidy_all(&mut activities);
     assert_eq!((activities.len(), activities.total_rows()), (LIMIT, 1_997));
     // An id that is not in the journal is not looked up.
@@ -373,7 +377,7 @@ fn entries_that_were_not_restored_are_found_through_the_index() {
 enum Step {
     Entry(u8, i64, u8),
     Name(u8),
-    Look,
+    Tidy,
     Pause(bool),
     Sort(u8),
     Filter(u8),
@@ -383,7 +387,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         10 => (any::<u8>(), 1..4_i64, 0..5_u8).prop_map(|(id, status, body)| Step::Entry(id, status, body)),
         1 => any::<u8>().prop_map(Step::Name),
-        3 => Just(Step::Look),
+        3 => Just(Step::Tidy),
         1 => any::<bool>().prop_map(Step::Pause),
         1 => (0..5_u8).prop_map(Step::Sort),
         1 => (0..4_u8).prop_map(Step::Filter),
@@ -413,7 +417,7 @@ proptest! {
                         [usize::from(which)],
                 ),
                 Step::Filter(which) => view.set_filter(Filter::parse(["", "status:failed", "text", "label:1"][usize::from(which)]).unwrap()),
-                Step::Look => {
+                Step::Tidy => {
                     small.tidy(1_000);
                     while view.refresh(&mut small, 7) != Refresh::Done {}
                     if !view.is_paused() {

@@ -12,7 +12,7 @@ fn at(minute: i64) -> Timestamp {
     Timestamp(minute * MINUTE + 1)
 }
 
-fn look(outcomes: &Outcomes, stretch: TimeRange, minute: i64, pool: &Interner) -> Insight {
+fn insight_at(outcomes: &Outcomes, stretch: TimeRange, minute: i64, pool: &Interner) -> Insight {
     outcomes.insight(stretch, at(minute), Vec::new(), pool)
 }
 
@@ -26,13 +26,13 @@ fn outcomes_are_counted_per_minute_with_their_reasons_most_frequent_first() {
         outcomes.add(Outcome { minute, failed, bin: Some(36) });
     }
     outcomes.add(Outcome { minute: 99, failed: Some(TextId::default()), bin: None });
-    let insight = look(&outcomes, TimeRange::HOUR, 100, &pool);
+    let insight = insight_at(&outcomes, TimeRange::HOUR, 100, &pool);
     assert_eq!((insight.settled, insight.failed), (5, 4), "what is older than an hour is left out");
     assert_eq!(insight.failures.iter().rev().take(4).copied().collect::<Vec<_>>(), [1, 1, 2, 0]);
     let reasons: Vec<_> = insight.reasons.iter().map(|(reason, count)| (&**reason, *count)).collect();
     assert_eq!(reasons, [("profile.not_an_owner", 2), ("", 1), ("policy.already_active", 1)]);
     assert_eq!((insight.timed(), insight.begins), (4, Timestamp(41 * MINUTE)));
-    assert_eq!(look(&outcomes, TimeRange::DAY, 100, &pool).failed, 5);
+    assert_eq!(insight_at(&outcomes, TimeRange::DAY, 100, &pool).failed, 5);
 }
 
 #[test]
@@ -65,11 +65,11 @@ fn quantiles_match_the_durations_of_the_commands() {
     for bin in std::iter::repeat_n(36, 90).chain(std::iter::repeat_n(60, 10)) {
         outcomes.add(outcome(7, None, Some(bin)));
     }
-    let insight = look(&outcomes, TimeRange::HOUR, 7, &Interner::default());
+    let insight = insight_at(&outcomes, TimeRange::HOUR, 7, &Interner::default());
     let seconds = |share| insight.quantile(share).unwrap().as_secs_f64();
     assert!((1.0..1.22).contains(&seconds(0.5)), "{}", seconds(0.5));
     assert!((100.0..122.0).contains(&seconds(0.95)), "{}", seconds(0.95));
-    let nothing = look(&Outcomes::default(), TimeRange::HOUR, 7, &Interner::default());
+    let nothing = insight_at(&Outcomes::default(), TimeRange::HOUR, 7, &Interner::default());
     assert_eq!(nothing.quantile(0.5), None);
 }
 
@@ -99,7 +99,7 @@ proptest! {
         prop_assert!(outcomes.buckets.len() <= MAX_MINUTES);
         let now = outcomes.buckets.keys().next_back().copied().unwrap_or(0);
         for stretch in [TimeRange::HOUR, TimeRange::SIX_HOURS, TimeRange::DAY] {
-            let insight = look(&outcomes, stretch, now, &Interner::default());
+            let insight = insight_at(&outcomes, stretch, now, &Interner::default());
             let first = minute(insight.begins);
             let inside: Vec<_> = left.iter().filter(|outcome| (first..=now).contains(&outcome.minute)).collect();
             let failed = inside.iter().filter(|outcome| outcome.failed.is_some()).count() as u64;

@@ -41,10 +41,10 @@ impl Connections {
     pub(crate) fn new(guest: Option<EnvProfile>, settings: &Settings, only: Option<&str>) -> Self {
         let mut statuses = ConnectionStatuses::default();
         match &guest {
-            Some(guest) => statuses.begin(guest.profile.id),
+            Some(guest) => statuses.start(guest.profile.id),
             None => {
                 for profile in settings.profiles.iter().filter(|profile| only.is_none_or(|name| profile.name == name)) {
-                    statuses.begin(profile.id);
+                    statuses.start(profile.id);
                     if !profile.keep_signed_in {
                         statuses.stopped(
                             profile.id,
@@ -82,7 +82,7 @@ impl Connections {
     }
 
     /// The error to end with, if it is time to end.
-    pub(crate) fn end(&mut self) -> Option<CliError> {
+    pub(crate) fn fatal_error(&mut self) -> Option<CliError> {
         if self.deadline.take_if(|due| *due <= Instant::now()).is_some()
             && let Some(error) = self.statuses.too_late(FIRST_CONNECTION_TIMEOUT.as_secs())
         {
@@ -178,7 +178,7 @@ impl Connections {
         let expired = matches!(state, ConnectionState::TokenRefused { .. }) && self.statuses.was_joined(profile);
         if expired && self.guest.is_some() {
             // The token worked and has expired; the password is still available.
-            self.statuses.begin(profile);
+            self.statuses.start(profile);
             self.sign_in_at = Some(Instant::now());
         } else {
             self.statuses.connection(profile, state);
@@ -217,8 +217,8 @@ impl Connections {
 
 /// Formats a notice as one line.
 pub(crate) fn format_notice(notice: &Notice, names: &ProfileNames) -> String {
-    let whose = notice.profile.map(|profile| format!("{}: ", names.name(profile))).unwrap_or_default();
-    format!("{whose}{}", notice.reason)
+    let profile_name = notice.profile.map(|profile| format!("{}: ", names.name(profile))).unwrap_or_default();
+    format!("{profile_name}{}", notice.reason)
 }
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ fn signing_in_again_depends_on_the_kind_of_the_failure_and_not_on_its_text() {
         status.profiles.insert(profile.id, Arc::new(ProfileStatus { sign_in, ..ProfileStatus::default() }));
         connections.update(&status, &mut ProfileNames::default(), |_included| {});
         assert_eq!(connections.sign_in_at.is_none(), ends, "whether it signs in again");
-        assert_eq!(connections.end().map(|error| error.exit()), ends.then_some(Exit::SignedOut));
+        assert_eq!(connections.fatal_error().map(|error| error.exit()), ends.then_some(Exit::SignedOut));
     }
 }
 
@@ -148,14 +148,14 @@ proptest! {
         };
         let refused = (0..NAMES.len()).filter(watched).all(|number| is_out(&number));
         if refused {
-            prop_assert_eq!(connections.end().map(|error| error.exit()), Some(Exit::SignedOut));
+            prop_assert_eq!(connections.fatal_error().map(|error| error.exit()), Some(Exit::SignedOut));
         }
         let lives = |number: usize| {
             let now = status.profiles.get(&profile(number).id);
             now.is_some_and(|now| now.connection == Some(ConnectionState::Live))
         };
         if (0..NAMES.len()).filter(watched).any(lives) {
-            prop_assert!(connections.end().is_none(), "it ends although a connection is live");
+            prop_assert!(connections.fatal_error().is_none(), "it ends although a connection is live");
         }
     }
 }

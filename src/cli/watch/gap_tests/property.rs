@@ -140,8 +140,8 @@ proptest! {
         let [window, others @ ..] = bench.final_lines(if purged { later + 3_700 } else { later });
         let names =
             ["the window after a restart", "export", "export --messages", "watch", "watch with few rows in memory"];
-        for (told, whose) in others.iter().zip(names) {
-            prop_assert_eq!(told, &window, "{}", whose);
+        for (lines, view) in others.iter().zip(names) {
+            prop_assert_eq!(lines, &window, "{}", view);
         }
     }
 }

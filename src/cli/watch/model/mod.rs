@@ -279,7 +279,7 @@ impl Model {
         let mut news = NewLines { lines: String::new(), more: false, reached: false };
         if self.gap_lines.is_none() {
             let mut gap_lines = GapLines::default();
-            gap_lines.begin(&self.activities, self.entry_clock.now());
+            gap_lines.set_known(&self.activities, self.entry_clock.now());
             self.gap_lines = Some(gap_lines);
         }
         if self.archive.as_ref().is_none_or(ReadOnlyJournal::is_stale) {

@@ -246,7 +246,7 @@ async fn a_gap_counts_older_items_as_the_journal_knows_them() {
         let gap = Gap { from, to, cause: GapCause::Disconnected, open, requests: 1, open_requests: vec!["r".into()] };
         Entry::local(Timestamp(1), ActivityKey::Gap("g".into()), Fact::Gap(gap))
     };
-    let enquired = |id: &str| {
+    let status_checked = |id: &str| {
         Entry::local(Timestamp(2), ActivityKey::Command(id.into()), Fact::StatusChecked(StatusCheck::Unknown))
     };
     let raw = r#"{"data":{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":0,"body":"Collecting"}}"#;
@@ -261,7 +261,8 @@ async fn a_gap_counts_older_items_as_the_journal_knows_them() {
         request,
     ])
     .await;
-    append(vec![gap(&["unknown", "open", "settled"], Some(2)), received("settled", 2, 1), enquired("unknown")]).await;
+    append(vec![gap(&["unknown", "open", "settled"], Some(2)), received("settled", 2, 1), status_checked("unknown")])
+        .await;
     beyond_the_index(&journal, profile, "old").await;
     let mut model = model(folder.path());
     let state = |model: &Model| {

@@ -40,7 +40,7 @@ impl Destination {
     /// # Errors
     ///
     /// If the path can't name a file.
-    pub(crate) fn chosen(to: &Path) -> Result<Self, WriteError> {
+    pub(crate) fn from_path(to: &Path) -> Result<Self, WriteError> {
         let error = |kind: io::ErrorKind| WriteError { to: to.to_owned(), source: kind.into() };
         if to.is_dir() {
             return Err(error(io::ErrorKind::IsADirectory));
@@ -407,7 +407,7 @@ mod tests {
         let other = chosen("r\u{fffd}sum\u{fffd}.pdf".as_bytes());
         atomic::write(&other, b"mine").unwrap();
         let to = chosen(b"r\xe9sum\xe9.pdf");
-        let spot = Destination::chosen(&to).unwrap();
+        let spot = Destination::from_path(&to).unwrap();
         assert_eq!(part(&spot, "data").finish(&spot, "h").unwrap().to, to);
         assert_eq!(std::fs::read_to_string(&to).unwrap(), "data");
         assert_eq!(std::fs::read_to_string(&other).unwrap(), "mine", "another file was replaced");
@@ -449,7 +449,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let too_long = folder.path().join("x".repeat(300));
         for to in [folder.path().to_owned(), folder.path().join("missing").join("x"), PathBuf::from("x"), too_long] {
-            let sentence = Destination::chosen(&to).and_then(|spot| PartFile::create(&spot)).unwrap_err().to_string();
+            let sentence =
+                Destination::from_path(&to).and_then(|spot| PartFile::create(&spot)).unwrap_err().to_string();
             assert!(sentence.ends_with("Choose another place."), "{sentence}");
         }
     }

@@ -211,7 +211,7 @@ impl DownloadJob {
 
     /// Creates a part file at another place, if there is enough space.
     async fn create_elsewhere(&self, to: &Path, needed: u64) -> Result<(Destination, PartFile), SaveError> {
-        let spot = Destination::chosen(to)?;
+        let spot = Destination::from_path(to)?;
         let part = self.create(&spot).await?;
         if let Some(DownloadStage::NoSpace { needed, free, folder }) = self.space_shortage(&spot.folder, needed).await {
             return Err(SaveError::NoSpace { folder, needed, free });

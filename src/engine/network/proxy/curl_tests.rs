@@ -79,7 +79,7 @@ fn every_variable_chooses_the_same_proxy_as_curl() {
         println!("left out: there is no curl on this machine (the table of variables was not laid beside it)");
         return;
     }
-    let (told, heard) = mpsc::sync_channel(64);
+    let (told, received) = mpsc::sync_channel(64);
     let straight = listen("straight", told.clone());
     let proxies = ["A", "B", "C", "D"].map(|name| (name, listen(name, told.clone())));
     for (variables, urls) in TABLE {
@@ -101,7 +101,8 @@ fn every_variable_chooses_the_same_proxy_as_curl() {
                 curl.env("PATH", path);
             }
             let ended = curl.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-            let theirs = heard.try_iter().last().unwrap_or_else(|| panic!("curl went nowhere: {ended}, {set:?} {url}"));
+            let theirs =
+                received.try_iter().last().unwrap_or_else(|| panic!("curl went nowhere: {ended}, {set:?} {url}"));
             for url in [(*url).to_owned(), url.replacen("http", "ws", 1)] {
                 let through = ours.of_url(&Url::parse(&url).unwrap()).unwrap();
                 let address = through.map(|through| through.to_string());

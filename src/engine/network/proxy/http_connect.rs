@@ -87,7 +87,7 @@ mod tests {
     }
 
     /// The result of a response, and the request as the proxy read it; `hang_up` is whether the proxy then closes.
-    async fn answered(answer: &[u8], hang_up: bool) -> (Result<(), ProxyError>, String) {
+    async fn connect_with_answer(answer: &[u8], hang_up: bool) -> (Result<(), ProxyError>, String) {
         let (ours, mut theirs) = tokio::io::duplex(1024);
         let through = through("http://me:secret@p:3128");
         let proxy = async {
@@ -117,7 +117,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_proxy_gets_exactly_one_request_with_its_password() {
-        let (opened, asked) = answered(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 p\r\n\r\n", false).await;
+        let (opened, asked) =
+            connect_with_answer(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 p\r\n\r\n", false).await;
         opened.unwrap();
         let expected = format!(
             "CONNECT w.example.com:8083 HTTP/1.1\r\nHost: w.example.com:8083\r\nUser-Agent: {}\r\n\
@@ -125,7 +126,7 @@ mod tests {
             http1::USER_AGENT
         );
         assert_eq!(asked, expected);
-        answered(b"HTTP/1.0 200\r\n\r\n", false).await.0.unwrap();
+        connect_with_answer(b"HTTP/1.0 200\r\n\r\n", false).await.0.unwrap();
         let request = request(&target("2001:db8::1"), &through("http://p")).unwrap();
         assert_eq!(request.uri(), "[2001:db8::1]:8083");
         assert_eq!(request.headers()[HOST], "[2001:db8::1]:8083");
@@ -135,7 +136,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_wait_that_a_proxy_asks_for_is_respected() {
         let answer = b"HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n";
-        let Err(ProxyError::Refused { status: 503, retry_after, .. }) = answered(answer, true).await.0 else {
+        let Err(ProxyError::Refused { status: 503, retry_after, .. }) = connect_with_answer(answer, true).await.0
+        else {
             panic!("it agreed")
         };
         assert_eq!(retry_after, Some(RetryAfter::In(Duration::from_mins(1))));
@@ -156,7 +158,7 @@ mod tests {
             (&long, "had no end"),
         ];
         for (answer, words) in cases {
-            let sentence = answered(answer, true).await.0.unwrap_err().to_string();
+            let sentence = connect_with_answer(answer, true).await.0.unwrap_err().to_string();
             assert!(sentence.contains(words) && sentence.contains("p:3128"), "{sentence}");
             assert!(sentence.ends_with('.') && !sentence.contains("secret"), "{sentence}");
         }

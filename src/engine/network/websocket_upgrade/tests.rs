@@ -38,7 +38,7 @@ enum Then {
 }
 
 /// The result of a request that gets this response, and the request as the server read it.
-async fn asked(url: &str, answer: &[u8], then: Then) -> (Result<Socket, ConnectError>, String) {
+async fn upgrade_with_answer(url: &str, answer: &[u8], then: Then) -> (Result<Socket, ConnectError>, String) {
     let (ours, mut theirs) = tokio::io::duplex(1 << 20);
     let connector = Arc::new(Pipe(Mutex::new(Some(ours))));
     let server = async {
@@ -70,13 +70,13 @@ async fn asked(url: &str, answer: &[u8], then: Then) -> (Result<Socket, ConnectE
 }
 
 async fn refused(answer: &[u8], then: Then) -> String {
-    let (opened, _) = asked("wss://ws.example.com/", answer, then).await;
+    let (opened, _) = upgrade_with_answer("wss://ws.example.com/", answer, then).await;
     opened.err().unwrap_or_else(|| panic!("it opened: {}", String::from_utf8_lossy(answer))).to_string()
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_request_is_that_of_a_websocket_client_and_names_the_program() {
-    let (opened, head) = asked("ws://[::1]:8083/a/b?c=d", GOOD.as_bytes(), Then::Waits).await;
+    let (opened, head) = upgrade_with_answer("ws://[::1]:8083/a/b?c=d", GOOD.as_bytes(), Then::Waits).await;
     opened.expect("an upgrade");
     let (_, key) = head.split_once("Sec-Websocket-Key: ").expect("a key");
     let key = key.trim();
@@ -89,7 +89,7 @@ async fn the_request_is_that_of_a_websocket_client_and_names_the_program() {
             env!("CARGO_PKG_VERSION")
         )
     );
-    let (_, head) = asked("wss://ws.example.com:443", GOOD.as_bytes(), Then::Waits).await;
+    let (_, head) = upgrade_with_answer("wss://ws.example.com:443", GOOD.as_bytes(), Then::Waits).await;
     assert!(head.starts_with("GET / HTTP/1.1\r\nHost: ws.example.com\r\n"), "{head}");
 }
 
@@ -116,7 +116,7 @@ async fn header_lists_match_in_any_case_and_bytes_after_the_response_are_read() 
         for before in ["", hint] {
             let answer = format!("{before}HTTP/1.1 101 Switching Protocols\r\n{headers}\r\n");
             let answer = [answer.as_bytes(), HI].concat();
-            let (opened, _) = asked("wss://ws.example.com", &answer, Then::Closes).await;
+            let (opened, _) = upgrade_with_answer("wss://ws.example.com", &answer, Then::Closes).await;
             let mut socket = opened.unwrap_or_else(|error| panic!("{headers}: {error}"));
             assert_eq!(socket.next().await.expect("a message").expect("a text"), Message::text("hi"), "{headers}");
         }
@@ -209,7 +209,7 @@ async fn a_refusals_body_is_bounded_in_size_and_time_and_its_secrets_are_masked(
     assert_eq!(start.elapsed(), Duration::from_secs(10));
 
     let echo = b"HTTP/1.1 400 X\r\nContent-Type: text/plain\r\n\r\n/?auth=CANARY-1 is bad";
-    let (opened, _) = asked("wss://ws.example.com/?auth=CANARY-1", echo, Then::Closes).await;
+    let (opened, _) = upgrade_with_answer("wss://ws.example.com/?auth=CANARY-1", echo, Then::Closes).await;
     let error = opened.err().expect("it opened");
     assert!(!format!("{error} {error:?}").contains("CANARY"), "{error:?}");
 }

@@ -99,7 +99,7 @@ impl Clocks {
             reference: TimeReference {
                 ahead: resumed.ahead,
                 server: resumed.server,
-                is_server_time_known: resumed.told_by_server,
+                is_server_time_known: resumed.server_time_known,
                 steady_from: resumed.steady_from.unwrap_or(live_from),
             },
             receiving: false,

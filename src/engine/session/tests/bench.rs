@@ -186,8 +186,8 @@ impl Bench {
         (bench, server)
     }
 
-    pub(crate) fn set_target(&self, aim: TargetState) {
-        self.desired_state.send_modify(|desired_state| desired_state.target = aim);
+    pub(crate) fn set_target(&self, target: TargetState) {
+        self.desired_state.send_modify(|desired_state| desired_state.target = target);
     }
 
     /// Waits for the next event that `pick` accepts; earlier ones are skipped.
@@ -267,8 +267,8 @@ impl Bench {
                     _ => None,
                 })
                 .await;
-            let heard = entries.iter().filter(|entry| !matches!(entry.key, ActivityKey::Gap(_)));
-            told.extend(heard.map(|entry| entry.key.id().to_owned()));
+            let received = entries.iter().filter(|entry| !matches!(entry.key, ActivityKey::Gap(_)));
+            told.extend(received.map(|entry| entry.key.id().to_owned()));
         }
         told
     }

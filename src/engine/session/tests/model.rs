@@ -98,9 +98,9 @@ const ANSWERING: Duration = Duration::from_millis(700);
 #[derive(Default)]
 struct Truth {
     finals: Mutex<BTreeMap<u8, u8>>,
-    asked: Mutex<Vec<(Timestamp, CommandId)>>,
-    flying: AtomicUsize,
-    most: AtomicUsize,
+    requests: Mutex<Vec<(Timestamp, CommandId)>>,
+    in_flight: AtomicUsize,
+    max_in_flight: AtomicUsize,
 }
 
 impl Truth {
@@ -120,12 +120,12 @@ impl StatusClient for OverModel {
     ) -> BoxFuture<'static, Result<StatusCheck, RestError>> {
         let (truth, now) = (self.0.clone(), (self.1)());
         Box::pin(async move {
-            truth.most.fetch_max(truth.flying.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            truth.asked.lock().expect("what was asked").push((now, command.clone()));
+            truth.max_in_flight.fetch_max(truth.in_flight.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            truth.requests.lock().expect("what was asked").push((now, command.clone()));
             // The answer is fixed at the start of the request, whatever the socket sends meanwhile.
             let settled = truth.of(&command).is_some();
             tokio::time::sleep(ANSWERING).await;
-            truth.flying.fetch_sub(1, Ordering::SeqCst);
+            truth.in_flight.fetch_sub(1, Ordering::SeqCst);
             let status = match truth.of(&command).filter(|_status| settled) {
                 Some(2) => CommandStatus::Succeeded,
                 Some(_) => CommandStatus::Failed,
@@ -286,7 +286,7 @@ fn received_commands(bench: &Bench) -> Vec<String> {
 }
 
 /// How long after a join an open command may wait for its status request.
-const TURN: Duration = Duration::from_secs(5);
+const MAX_CHECK_DELAY: Duration = Duration::from_secs(5);
 /// How long a command that the socket has just reported as pending is not asked for.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -294,12 +294,12 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// server was not flooded.
 fn check_reconciliation(bench: &Bench, truth: &Truth) {
     let entries = bench.journal_store.entries();
-    let asked = truth.asked.lock().expect("what was asked");
+    let asked = truth.requests.lock().expect("what was asked");
     for gap in bench.journal_store.gaps() {
         let Some(joined) = gap.to else { continue };
         for command in &gap.open {
             let was_asked = asked.iter().any(|(at, of)| of == command && *at >= joined);
-            let mut due = joined.plus(TURN);
+            let mut due = joined.plus(MAX_CHECK_DELAY);
             let mut was_settled = false;
             for entry in entries.iter().filter(|entry| entry.key == ActivityKey::Command(command.clone())) {
                 let is_final = match &entry.fact {
@@ -310,13 +310,13 @@ fn check_reconciliation(bench: &Bench, truth: &Truth) {
                 if is_final {
                     was_settled |= entry.at >= gap.from && entry.at <= due;
                 } else if entry.at >= joined && entry.at <= due {
-                    due = entry.at.plus(SILENCE + TURN);
+                    due = entry.at.plus(SILENCE + MAX_CHECK_DELAY);
                 }
             }
             assert!(was_asked || was_settled, "{command} was open across {gap:?} and not asked for; asked: {asked:?}");
         }
     }
-    assert!(truth.most.load(Ordering::SeqCst) <= 4, "more than four questions at once");
+    assert!(truth.max_in_flight.load(Ordering::SeqCst) <= 4, "more than four questions at once");
 }
 
 proptest! {

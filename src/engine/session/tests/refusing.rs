@@ -75,11 +75,11 @@ async fn all_persisted(bench: &mut Bench, sent: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn disconnecting_and_signing_out_complete_at_once() {
-    for (aim, state) in
+    for (target, state) in
         [(TargetState::Offline, ConnectionState::Offline), (TargetState::SignedOut, ConnectionState::SignedOut)]
     {
         let (mut bench, mut server, sent) = full().await;
-        bench.set_target(aim);
+        bench.set_target(target);
         at_once(&mut bench, &mut server, state).await;
         all_persisted(&mut bench, sent).await;
         let gaps = bench.journal_store.gaps();

@@ -71,7 +71,7 @@ struct State {
 struct Pending {
     first: Instant,
     /// When the last message or status about it arrived.
-    last_news: Instant,
+    last_update: Instant,
     due: Option<Instant>,
     /// How many status checks were made since then.
     checks: u32,
@@ -199,7 +199,7 @@ impl PendingCommands {
         let mut inner = self.0.inner.lock();
         let Some(open) = inner.open.get_mut(command) else { return };
         open.checks = open.checks.saturating_add(1);
-        let (asked, news, label) = (open.checks, open.last_news, open.label.clone());
+        let (asked, news, label) = (open.checks, open.last_update, open.label.clone());
         if now.saturating_duration_since(news) >= GIVE_UP_AFTER {
             inner.given_up += 1;
             return;
@@ -210,7 +210,7 @@ impl PendingCommands {
     }
 
     /// Whether the journal does not have a "pending" answer yet: it is recorded once.
-    pub(crate) fn is_pending_news(&self, command: &CommandId) -> bool {
+    pub(crate) fn is_new_pending(&self, command: &CommandId) -> bool {
         self.0.inner.lock().open.get(command).is_some_and(|open| !open.has_pending_entry)
     }
 
@@ -229,7 +229,7 @@ impl State {
                 CommandStatus::Succeeded | CommandStatus::Failed => self.on_received_outcome(id, now),
                 CommandStatus::Other(_) => self.settle(id),
             },
-            (ActivityKey::Command(id), Fact::StatusChecked(enquiry)) => match enquiry {
+            (ActivityKey::Command(id), Fact::StatusChecked(status_check)) => match status_check {
                 StatusCheck::Known { status: CommandStatus::Pending, .. } => {
                     if !self.open.contains_key(id) {
                         self.on_mention(id, now);
@@ -247,7 +247,7 @@ impl State {
             (ActivityKey::Command(id), Fact::Local(LocalEvent::Labelled { label })) => {
                 if let Some(open) = self.open.get_mut(id) {
                     open.label = label.as_str().into();
-                    let due = open.last_news + self.latency.of(label);
+                    let due = open.last_update + self.latency.of(label);
                     if open.due.is_some() && open.checks == 0 {
                         self.set_due(id, due);
                     }
@@ -264,7 +264,7 @@ impl State {
             return;
         }
         let due = if let Some(open) = self.open.get_mut(id) {
-            (open.last_news, open.checks) = (now, 0);
+            (open.last_update, open.checks) = (now, 0);
             now + self.latency.of(&open.label)
         } else if self.reopen(id, now) {
             now + self.latency.of("")
@@ -281,7 +281,7 @@ impl State {
         }
         let open = Pending {
             first: now,
-            last_news: now,
+            last_update: now,
             due: None,
             checks: 0,
             has_pending_entry: false,

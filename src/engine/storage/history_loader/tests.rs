@@ -102,7 +102,7 @@ async fn links_used_long_before_the_restored_entries_are_known() {
     use crate::engine::state::used_links::Fingerprint;
     let (journal, profile) = journal_with(0).await;
     let link = |id: &str| Fingerprint::of(&id.into(), "https://h/?auth=1");
-    let did = |id: &str, deed| Entry::local(Timestamp(0), ActivityKey::Data(id.into()), Fact::Local(deed));
+    let did = |id: &str, event| Entry::local(Timestamp(0), ActivityKey::Data(id.into()), Fact::Local(event));
     let fetching =
         |id: &str| did(id, LocalEvent::Fetching { to: "/tmp/a".into(), part: None, links: vec![link(id).text()] });
     let not_sent = LocalEvent::NotSaved { why: DownloadFailure::NotStarted, sentence: String::new(), part: None };

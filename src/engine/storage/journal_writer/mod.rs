@@ -246,7 +246,7 @@ impl WriterTask {
     async fn run(mut self, past: oneshot::Receiver<PreviousRun>) {
         // The sender is dropped if the profile is closed again at once: then there is nothing to write.
         let past = past.await.unwrap_or_default();
-        if let Some(entry) = self.gaps.begin(&past) {
+        if let Some(entry) = self.gaps.start_run(&past) {
             self.commit(PendingBatch::of(entry)).await;
         }
         loop {
@@ -462,8 +462,8 @@ impl WriterTask {
     /// Deletes links from the journal whose only GET has ended, because they can't be fetched again.
     async fn delete_used_links(&self, entries: &[Entry]) {
         for entry in entries {
-            if let (ActivityKey::Data(request), Fact::Local(deed)) = (&entry.key, &entry.fact)
-                && ends_link(deed)
+            if let (ActivityKey::Data(request), Fact::Local(event)) = (&entry.key, &entry.fact)
+                && ends_link(event)
                 && self.link_store.is_claimed(request)
                 && let Err(error) = self.journal_store.delete_secret(self.profile, request).await
             {

@@ -182,11 +182,11 @@ impl Supervisor {
         let Some(profile_state) = self.profile_states.get_mut(&profile) else { return false };
         let Some(signing) = profile_state.pending_sign_in.take() else { return false };
         if matches!(signing.stage, SignInStage::Verifying(_)) {
-            let aim = profile_state
+            let target = profile_state
                 .active_token
                 .as_ref()
                 .map_or(TargetState::SignedOut, |held| TargetState::Online(held.session_credentials.clone()));
-            self.set_target(profile, aim);
+            self.set_target(profile, target);
         }
         true
     }

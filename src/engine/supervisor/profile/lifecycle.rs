@@ -88,7 +88,7 @@ impl Supervisor {
             left: Some(left),
             data_key: DataKeyState::default(),
             downloads: BTreeMap::new(),
-            ending: Vec::new(),
+            saving_tasks: Vec::new(),
             session,
         };
         self.profile_states.insert(id, profile_state);
@@ -147,7 +147,8 @@ impl Supervisor {
         }
         let (context, name) = (self.context.clone(), profile_state.profile.name.clone());
         self.context.spawner.spawn_to_completion("removing a profile", async move {
-            match context.journal_store.begin_work(vec![PendingWork::RemoveProfile(profile)], (context.clock)()).await {
+            match context.journal_store.record_work(vec![PendingWork::RemoveProfile(profile)], (context.clock)()).await
+            {
                 Ok(works) => context.report(InternalEvent::RemovalRecorded { profile, works }).await,
                 Err(why) => {
                     let reason = NoticeReason::ProfileNotRemoved { name, why: why.into() };
@@ -182,7 +183,7 @@ impl Supervisor {
         let Some(mut profile_state) = self.profile_states.remove(&profile) else { return };
         profile_state.cancel_token_work();
         profile_state.data_key.cancel_changes();
-        let ending = profile_state.end();
+        let ending = profile_state.shut_down();
         self.remove_queued_downloads(profile);
         self.ephemeral_profiles.remove(&profile);
         let is_sandbox = profile == super::sandbox::profile_id();

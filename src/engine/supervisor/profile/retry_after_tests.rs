@@ -67,7 +67,7 @@ async fn a_deferred_data_request_is_repeated_after_the_requested_wait() {
         }
         _ => false,
     };
-    bench.wait("the request", |heard| heard.iter().any(requested)).await;
+    bench.wait("the request", |received| received.iter().any(requested)).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -113,7 +113,7 @@ impl Supervisor {
         if let Some(profile_state) = self.profile_states.get_mut(&profile)
             && let Some(download) = profile_state.downloads.remove(request)
         {
-            profile_state.add_ending(download.task);
+            profile_state.add_saving_task(download.task);
         }
         self.start_next();
     }
@@ -149,7 +149,7 @@ impl Supervisor {
         }
         if self.expected_downloads.0.len() >= MAX_EXPECTED {
             if folder.is_some() {
-                let reason = NoticeReason::TooManyExpected { request, most: MAX_EXPECTED };
+                let reason = NoticeReason::TooManyExpected { request, max: MAX_EXPECTED };
                 self.notify(Some(profile), Severity::Warning, reason);
             }
             return;

@@ -48,9 +48,9 @@ impl Supervisor {
                     .request_status(&session_credentials.endpoints, &session_credentials.token, command, &dialect)
                     .await
                 {
-                    Ok(enquiry) => {
+                    Ok(status_check) => {
                         let key = ActivityKey::Command(command.clone());
-                        let entry = Entry::local((context.clock)(), key, Fact::StatusChecked(enquiry));
+                        let entry = Entry::local((context.clock)(), key, Fact::StatusChecked(status_check));
                         if journal_writer.record(entry).await.is_err() {
                             tracing::debug!("the profile is being closed");
                             return;

@@ -56,7 +56,7 @@ impl Supervisor {
         self.cancel_export();
         let (mut tasks, mut owners) = (Vec::new(), Vec::new());
         for profile_state in std::mem::take(&mut self.profile_states).into_values() {
-            let ending = profile_state.end();
+            let ending = profile_state.shut_down();
             tasks.extend(ending.downloads);
             tasks.push(ending.session);
             owners.push(ending.tasks);

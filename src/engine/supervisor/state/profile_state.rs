@@ -70,7 +70,7 @@ pub(crate) struct ProfileState {
     /// Its running downloads.
     pub(crate) downloads: BTreeMap<RequestId, RunningDownload>,
     /// Downloads that are recording their outcome, and inline payloads that are being saved.
-    pub(crate) ending: Vec<Task<()>>,
+    pub(crate) saving_tasks: Vec<Task<()>>,
     pub(crate) session: Task<()>,
 }
 
@@ -128,22 +128,22 @@ impl ProfileState {
     }
 
     /// Keeps a task that is about to record how saving data ended.
-    pub(crate) fn add_ending(&mut self, task: Task<()>) {
-        self.ending.retain(|task| !task.is_finished());
-        self.ending.push(task);
+    pub(crate) fn add_saving_task(&mut self, task: Task<()>) {
+        self.saving_tasks.retain(|task| !task.is_finished());
+        self.saving_tasks.push(task);
     }
 
     /// Whether its data is being saved, or the outcome of that is being recorded.
     pub(crate) fn is_saving(&self) -> bool {
-        !self.downloads.is_empty() || self.ending.iter().any(|task| !task.is_finished())
+        !self.downloads.is_empty() || self.saving_tasks.iter().any(|task| !task.is_finished())
     }
 
     /// Makes everything that belongs to the profile end; returns its tasks.
-    pub(crate) fn end(self) -> ShutdownTasks {
+    pub(crate) fn shut_down(self) -> ShutdownTasks {
         self.desired_state.send_modify(|desired_state| desired_state.target = TargetState::Stopped);
         let tasks = self.context.spawner;
         tasks.stop();
-        let mut downloads = self.ending;
+        let mut downloads = self.saving_tasks;
         // Dropping its handle stops a download.
         downloads.extend(self.downloads.into_values().map(|download| download.task));
         ShutdownTasks { downloads, session: self.session, tasks }

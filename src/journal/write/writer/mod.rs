@@ -197,7 +197,7 @@ impl Writer {
     }
 
     /// Clears a profile's history.
-    pub(crate) fn forget_profile(&mut self, profile: ProfileId) -> Result<(), JournalError> {
+    pub(crate) fn delete_profile(&mut self, profile: ProfileId) -> Result<(), JournalError> {
         let next = self.next;
         self.with(|database| database.delete_profile(profile, next))
     }
@@ -209,9 +209,9 @@ impl Writer {
     }
 
     /// Records pending work.
-    pub(crate) fn begin_work(&mut self, works: &[PendingWork], at: Timestamp) -> Result<Vec<WorkId>, JournalError> {
+    pub(crate) fn record_work(&mut self, works: &[PendingWork], at: Timestamp) -> Result<Vec<WorkId>, JournalError> {
         let next = self.next;
-        self.with(|database| database.begin_work((works, at), next))
+        self.with(|database| database.record_work((works, at), next))
     }
 
     /// Runs a step of retention.
@@ -224,8 +224,8 @@ impl Writer {
     }
 
     /// Repairs a database of this generation that the reader found damaged. No error if it has been repaired since.
-    pub(crate) fn mend_if_still(&mut self, damaged: u64) -> Result<(), JournalError> {
-        if self.generation.get() == damaged { Err(self.mend()) } else { Ok(()) }
+    pub(crate) fn repair_if_still_open(&mut self, damaged: u64) -> Result<(), JournalError> {
+        if self.generation.get() == damaged { Err(self.repair()) } else { Ok(()) }
     }
 
     /// Commits appends in one transaction. If that fails, retries each in its own, because a single one may be the cause.
@@ -301,7 +301,7 @@ impl Writer {
             }
             (Err(JournalError::Damaged { .. }), _) => {
                 database.abandon();
-                Err(self.mend())
+                Err(self.repair())
             }
             (Err(error @ (JournalError::Disk { .. } | JournalError::ReadOnly { .. })), _) => {
                 database.abandon();
@@ -320,7 +320,7 @@ impl Writer {
     }
 
     /// Moves a damaged database aside and opens the fresh one. Returns the error for the operator.
-    fn mend(&mut self) -> JournalError {
+    fn repair(&mut self) -> JournalError {
         if let Some(database) = self.database.take() {
             database.abandon();
         }
@@ -347,7 +347,7 @@ impl Writer {
                 self.database = Some(database);
                 Err(JournalError::Replaced { path: self.path.clone() })
             }
-            Err(JournalError::Damaged { .. }) => Err(self.mend()),
+            Err(JournalError::Damaged { .. }) => Err(self.repair()),
             other => other,
         }
     }

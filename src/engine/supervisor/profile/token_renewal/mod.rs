@@ -182,8 +182,8 @@ impl Supervisor {
     /// Reports that the expiry of the token can't be read, and what follows from that.
     pub(crate) fn report_unreadable_expiry(&self, profile: ProfileId) {
         let held = self.profile_states.get(&profile).and_then(|profile_state| profile_state.active_token.as_ref());
-        if let Some(said) = held.and_then(|held| held.unreadable_expiry.clone()) {
-            self.context.report_problem(profile, ProblemReason::UnreadableTokenExpiry { said });
+        if let Some(value) = held.and_then(|held| held.unreadable_expiry.clone()) {
+            self.context.report_problem(profile, ProblemReason::UnreadableTokenExpiry { value });
         }
     }
 
