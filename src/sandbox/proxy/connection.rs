@@ -20,7 +20,7 @@ use crate::sandbox::faults::connections::{ConnectionFault, Orders, Place};
 use crate::sandbox::faults::kinds::HttpRefusal;
 use crate::sandbox::state::profiles::ProfileId;
 
-use super::frames::{self, Wish};
+use super::frames::{self, ChannelRequest};
 use super::hub::{DeliveryBatch, Membership};
 
 /// How long a client may take for its handshake, and to read what is written to it.
@@ -47,7 +47,7 @@ enum JoinedChannel {
 
 impl JoinedChannel {
     /// The next messages of the channel. Never resolves outside a channel.
-    async fn parcel(&mut self) -> Option<DeliveryBatch> {
+    async fn next_batch(&mut self) -> Option<DeliveryBatch> {
         match self {
             Self::Outside => std::future::pending().await,
             Self::Joined { inbox, .. } => inbox.recv().await,
@@ -118,24 +118,24 @@ async fn converse(
     socket: &mut WebSocketStream<TcpStream>,
     backend: &Arc<Backend>,
     place: Place,
-    mut troubles: mpsc::Receiver<ConnectionFault>,
+    mut faults: mpsc::Receiver<ConnectionFault>,
 ) -> tungstenite::Result<()> {
-    let mut seat = JoinedChannel::Outside;
+    let mut joined = JoinedChannel::Outside;
     // Nothing is read until this time, so that pings stay unanswered.
-    let mut deaf: Option<Instant> = None;
+    let mut unread_until: Option<Instant> = None;
     loop {
         tokio::select! {
-            frame = socket.next(), if deaf.is_none() => match frame {
+            frame = socket.next(), if unread_until.is_none() => match frame {
                 Some(Ok(Message::Text(text))) => {
-                    let (reply, step) = answer(&text, &seat, backend);
+                    let (reply, step) = answer(&text, &joined, backend);
                     let whose = match &step {
                         Step::Join { profile, .. } => Some(profile),
-                        Step::Stay | Step::Leave => seat.profile(),
+                        Step::Stay | Step::Leave => joined.profile(),
                     };
                     let late = backend.faults.delay(whose, backend.clock.now()).unwrap_or_default() + backend.latency();
                     // Nothing is sent after the reply to a leave, and nothing before the reply to a join.
                     if matches!(step, Step::Leave) {
-                        seat = JoinedChannel::Outside;
+                        joined = JoinedChannel::Outside;
                         place.joined(None);
                     }
                     if !late.is_zero() {
@@ -145,7 +145,7 @@ async fn converse(
                     if let Step::Join { profile, channel } = step {
                         place.joined(Some(profile.clone()));
                         let (membership, inbox) = backend.hub.join(&profile);
-                        seat = JoinedChannel::Joined { _membership: membership, inbox, profile, channel };
+                        joined = JoinedChannel::Joined { _membership: membership, inbox, profile, channel };
                     }
                 }
                 Some(Ok(Message::Binary(_))) => {
@@ -161,9 +161,9 @@ async fn converse(
                 None => return Ok(()),
                 Some(Err(error)) => return Err(error),
             },
-            () = sleep_until(deaf.unwrap_or_else(Instant::now)), if deaf.is_some() => deaf = None,
-            Some(trouble) = troubles.recv() => match trouble {
-                ConnectionFault::Deaf(lasting) => deaf = Instant::now().checked_add(lasting),
+            () = sleep_until(unread_until.unwrap_or_else(Instant::now)), if unread_until.is_some() => unread_until = None,
+            Some(fault) = faults.recv() => match fault {
+                ConnectionFault::Deaf(lasting) => unread_until = Instant::now().checked_add(lasting),
                 ConnectionFault::Litter(kinds) => {
                     for kind in kinds {
                         write(socket, [kind.frame()]).await?;
@@ -172,15 +172,15 @@ async fn converse(
                 ConnectionFault::Send(frame) => write(socket, [frame]).await?,
                 ConnectionFault::Close { code, reason } => {
                     place.joined(None);
-                    drop(seat);
+                    drop(joined);
                     return close(socket, code, &reason).await;
                 }
                 // Applied outside this loop.
                 ConnectionFault::Cut | ConnectionFault::Stalled(_) => {}
             },
-            parcel = seat.parcel() => {
-                let Some(DeliveryBatch { frames, written }) = parcel else { return Ok(()) };
-                let whose = seat.profile();
+            batch = joined.next_batch() => {
+                let Some(DeliveryBatch { frames, written }) = batch else { return Ok(()) };
+                let whose = joined.profile();
                 let in_frame = |text: Utf8Bytes| match whose {
                     Some(profile) if backend.faults.sends_binary(profile, backend.clock.now()) => {
                         Message::Binary(text.into())
@@ -205,14 +205,14 @@ enum Step {
 }
 
 /// Answers a request: the reply, and the state change.
-fn answer(text: &str, seat: &JoinedChannel, backend: &Backend) -> (String, Step) {
-    let (wish, correlation) = frames::read(text);
-    let (status, channel, message, step) = match (wish, seat) {
-        (Wish::Nothing(why), _) => (400, None, why, Step::Stay),
-        (Wish::Join { .. }, JoinedChannel::Joined { .. }) => {
+fn answer(text: &str, joined: &JoinedChannel, backend: &Backend) -> (String, Step) {
+    let (request, correlation) = frames::read(text);
+    let (status, channel, message, step) = match (request, joined) {
+        (ChannelRequest::Invalid(why), _) => (400, None, why, Step::Stay),
+        (ChannelRequest::Join { .. }, JoinedChannel::Joined { .. }) => {
             (409, None, "This connection has joined a channel already: leave it first.", Step::Stay)
         }
-        (Wish::Join { token }, JoinedChannel::Outside) => {
+        (ChannelRequest::Join { token }, JoinedChannel::Outside) => {
             let owner = backend.token_owner(&token);
             let refused = backend.faults.refuses_join(owner.as_ref(), backend.clock.now());
             match (owner, refused) {
@@ -226,10 +226,10 @@ fn answer(text: &str, seat: &JoinedChannel, backend: &Backend) -> (String, Step)
                 (None, None) => (401, None, BAD_TOKEN, Step::Stay),
             }
         }
-        (Wish::Leave { .. }, JoinedChannel::Outside) => {
+        (ChannelRequest::Leave { .. }, JoinedChannel::Outside) => {
             (409, None, "This connection has not joined a channel.", Step::Stay)
         }
-        (Wish::Leave { channel: named }, JoinedChannel::Joined { channel, profile, .. }) => {
+        (ChannelRequest::Leave { channel: named }, JoinedChannel::Joined { channel, profile, .. }) => {
             if named.is_some_and(|named| named != *channel) {
                 (404, None, "This connection has not joined that channel.", Step::Stay)
             } else {

@@ -23,7 +23,7 @@ struct RequestData {
 }
 
 /// What a client requests.
-pub(crate) enum Wish {
+pub(crate) enum ChannelRequest {
     /// To join the channel of the token's profile.
     Join {
         /// The authorization token.
@@ -35,24 +35,24 @@ pub(crate) enum Wish {
         channel: Option<String>,
     },
     /// A request that the proxy can't handle, and why.
-    Nothing(&'static str),
+    Invalid(&'static str),
 }
 
 /// Parses a client's text frame into the request and the correlation id for the reply.
-pub(crate) fn read(text: &str) -> (Wish, Option<String>) {
+pub(crate) fn read(text: &str) -> (ChannelRequest, Option<String>) {
     let Ok(request) = serde_json::from_str::<Request>(text) else {
-        return (Wish::Nothing("The message is not a JSON object with action and data."), None);
+        return (ChannelRequest::Invalid("The message is not a JSON object with action and data."), None);
     };
     let correlation = request.correlation_id.or(request.data.correlation_id);
-    let wish = match request.action.as_str() {
+    let request = match request.action.as_str() {
         "joinChannel" => match request.data.authorization_token {
-            Some(token) => Wish::Join { token },
-            None => Wish::Nothing("authorizationToken is required."),
+            Some(token) => ChannelRequest::Join { token },
+            None => ChannelRequest::Invalid("authorizationToken is required."),
         },
-        "leaveChannel" => Wish::Leave { channel: request.data.channel_id },
-        _ => Wish::Nothing("The action is not known: joinChannel and leaveChannel are."),
+        "leaveChannel" => ChannelRequest::Leave { channel: request.data.channel_id },
+        _ => ChannelRequest::Invalid("The action is not known: joinChannel and leaveChannel are."),
     };
-    (wish, correlation)
+    (request, correlation)
 }
 
 /// A reply, recognised by its numeric `status`. The correlation id is echoed if there was one.
@@ -79,8 +79,8 @@ mod tests {
             r#"{"action":"joinChannel","correlationId":"c","data":{"authorizationToken":"T"}}"#,
             r#"{"action":"joinChannel","data":{"authorizationToken":"T","correlationId":"c"}}"#,
         ] {
-            let (wish, correlation) = read(text);
-            assert!(matches!(wish, Wish::Join { token } if token == "T"), "{text}");
+            let (request, correlation) = read(text);
+            assert!(matches!(request, ChannelRequest::Join { token } if token == "T"), "{text}");
             assert_eq!(correlation.as_deref(), Some("c"), "{text}");
         }
         let reply: Value = serde_json::from_str(&reply(200, Some("ch"), "m", Some("c".into()))).unwrap();
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn what_is_no_request_is_answered_and_not_fatal() {
         for text in ["", "nonsense", "[]", "{}", r#"{"action":7}"#, r#"{"action":"joinChannel","data":{}}"#] {
-            assert!(matches!(read(text).0, Wish::Nothing(_)), "{text}");
+            assert!(matches!(read(text).0, ChannelRequest::Invalid(_)), "{text}");
         }
     }
 }

@@ -26,12 +26,12 @@ pub(crate) struct DeliveryBatch {
 
 /// Capacity of a client's channel, in batches. The pump waits while it is full. A client that reads nothing is disconnected
 /// at its connection's deadline, so the wait of the others is bounded.
-const PARCELS: usize = 2;
+const BATCHES: usize = 2;
 
 /// A joined client.
 struct Member {
     id: u64,
-    parcels: mpsc::Sender<DeliveryBatch>,
+    batches: mpsc::Sender<DeliveryBatch>,
 }
 
 /// One profile's channel.
@@ -110,13 +110,13 @@ impl Hub {
 
     /// Joins. The receiver gets the profile's messages from now on, beginning with those that waited in the queue.
     pub(crate) fn join(self: &Arc<Self>, profile: &ProfileId) -> (Membership, mpsc::Receiver<DeliveryBatch>) {
-        let (parcels, inbox) = mpsc::channel(PARCELS);
+        let (batches, inbox) = mpsc::channel(BATCHES);
         let left = CancellationToken::new();
         let mut channels = self.channels.lock();
         let id = channels.next_member;
         channels.next_member += 1;
         let channel = channels.by_profile.entry(profile.clone()).or_default();
-        channel.members.push(Member { id, parcels });
+        channel.members.push(Member { id, batches });
         match self.delivery {
             Delivery::FanOut if channel.pumping => {}
             Delivery::FanOut => {
@@ -198,13 +198,13 @@ impl Hub {
     fn member(&self, profile: &ProfileId, id: u64) -> Option<mpsc::Sender<DeliveryBatch>> {
         let channels = self.channels.lock();
         let member = channels.by_profile.get(profile)?.members.iter().find(|member| member.id == id)?;
-        Some(member.parcels.clone())
+        Some(member.batches.clone())
     }
 
     fn members(&self, profile: &ProfileId) -> Vec<mpsc::Sender<DeliveryBatch>> {
         let channels = self.channels.lock();
         let members = channels.by_profile.get(profile).map(|channel| channel.members.as_slice()).unwrap_or_default();
-        members.iter().map(|member| member.parcels.clone()).collect()
+        members.iter().map(|member| member.batches.clone()).collect()
     }
 }
 
@@ -244,22 +244,22 @@ mod tests {
 
     /// The next batch. Under a paused clock the deadline passes as soon as nothing else can happen.
     async fn next(inbox: &mut mpsc::Receiver<DeliveryBatch>) -> DeliveryBatch {
-        let parcel = tokio::time::timeout(Duration::from_mins(1), inbox.recv()).await;
-        parcel.expect("nothing is on its way").expect("the hub let go of the client")
+        let batch = tokio::time::timeout(Duration::from_mins(1), inbox.recv()).await;
+        batch.expect("nothing is on its way").expect("the hub let go of the client")
     }
 
-    fn texts(parcel: &DeliveryBatch) -> Vec<&str> {
-        parcel.frames.iter().map(Utf8Bytes::as_str).collect()
+    fn texts(batch: &DeliveryBatch) -> Vec<&str> {
+        batch.frames.iter().map(Utf8Bytes::as_str).collect()
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_was_not_written_is_given_to_the_next_who_joins() {
         let (_owner, hub, profile) = hub_with(Delivery::FanOut, &["1", "2"]).await;
         let (membership, mut inbox) = hub.join(&profile);
-        let parcel = next(&mut inbox).await;
-        assert_eq!(texts(&parcel), ["1", "2"]);
+        let batch = next(&mut inbox).await;
+        assert_eq!(texts(&batch), ["1", "2"]);
         // The connection broke before it had written them.
-        drop((parcel, inbox, membership));
+        drop((batch, inbox, membership));
         let (_membership, mut inbox) = hub.join(&profile);
         assert_eq!(texts(&next(&mut inbox).await), ["1", "2"]);
     }
@@ -322,11 +322,11 @@ mod tests {
     /// The race is a matter of chance; this repeats often enough to hit it.
     #[test]
     #[expect(clippy::disallowed_methods, reason = "two threads meet here, and the patience is the machine's")]
-    fn a_parcel_that_meets_the_end_of_its_connection_is_not_waited_for_for_ever() {
+    fn a_batch_that_meets_the_end_of_its_connection_is_not_waited_for_for_ever() {
         let (connections, ends) = std::sync::mpsc::sync_channel(0);
         let ending = std::thread::spawn(move || ends.into_iter().for_each(drop));
         for round in 0..4_000 {
-            let (member, inbox) = mpsc::channel(PARCELS);
+            let (member, inbox) = mpsc::channel(BATCHES);
             let mut handing_over = std::pin::pin!(hand_over(member, Arc::new([])));
             connections.send(inbox).unwrap();
             for _ in 0..round % 64 {
