@@ -155,7 +155,7 @@ async fn converse(
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                 Some(Ok(Message::Close(_))) => {
                     place.joined(None);
-                    drop(seat);
+                    drop(joined);
                     return read_to_end(socket).await;
                 }
                 None => return Ok(()),
