@@ -51,6 +51,21 @@ async fn the_same_seed_gives_the_same_ids_and_failures_and_without_one_ids_diffe
 }
 
 #[tokio::test]
+async fn the_same_seed_gives_the_same_ids_of_devices_and_requests() {
+    let ids = async |seed| {
+        let running = sandbox(|options| options.seed = seed).await;
+        let token = running.control().store_data(DEMO_USERNAME, b"payload".to_vec(), "a.txt", "reports");
+        let client = Client::signed_in(&running, DEMO_USERNAME).await;
+        let mut socket = Socket::joined(&running, &client).await;
+        let device = client.approved_device(&mut socket, "phone").await;
+        (device, client.request_data(token.expect("stored").as_str()).await)
+    };
+    assert_eq!(ids(Some(11)).await, ids(Some(11)).await);
+    assert_ne!(ids(Some(11)).await.0, ids(Some(12)).await.0);
+    assert_ne!(ids(None).await.1, ids(None).await.1);
+}
+
+#[tokio::test]
 async fn a_request_that_fails_delivers_nothing() {
     let running = sandbox(|options| options.failure_rate = 1.0).await;
     let token = running.control().store_data(DEMO_USERNAME, b"payload".to_vec(), "a.txt", "reports").expect("stored");

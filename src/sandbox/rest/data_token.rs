@@ -11,7 +11,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::protocol::{CommandId, RequestId};
 use crate::sandbox::backend::Backend;
@@ -158,7 +157,7 @@ async fn request_data(call: Call) -> Result<Response, Refusal> {
     let wanted = backend.state().data.get(&profile, &token).cloned();
     let wanted = wanted.ok_or(Refusal::NotFound("The data token does not exist or was deleted."))?;
     let command = backend.accept(Some(profile.clone()))?;
-    let request = RequestId::new(Uuid::new_v4().to_string());
+    let request = RequestId::new(backend.state().decisions.id().to_string());
     let answer = requested(&command.id, &request);
     data_request::start(&backend, profile, command, request, wanted);
     Ok(answer)

@@ -7,7 +7,6 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::on;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::protocol::CommandId;
 use crate::sandbox::backend::Backend;
@@ -57,10 +56,8 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 async fn request_id(call: Call) -> Result<Response, Refusal> {
     let name = call.required("deviceName")?;
     let clock = call.backend.clock;
-    call.command(move |state, profile, command, now| {
-        let id = format!("dev-{}", Uuid::new_v4().simple());
-        state.devices.request(profile, id, command, name, clock.utc(now))
-    })
+    let id = format!("dev-{}", call.backend.state().decisions.id().simple());
+    call.command(move |state, profile, command, now| state.devices.request(profile, id, command, name, clock.utc(now)))
 }
 
 async fn retrieve_id(

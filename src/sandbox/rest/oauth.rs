@@ -12,7 +12,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use url::Url;
-use uuid::Uuid;
 
 use crate::sandbox::backend::Backend;
 use crate::sandbox::state::oauth::{ACCESS_LIFE, ConsentError, NewApplication, Tokens};
@@ -86,7 +85,7 @@ async fn register(call: Call) -> Result<Response, Refusal> {
     let scopes = scopes(&mut check);
     check.finish()?;
     let clock = call.backend.clock;
-    let id = format!("app-{}", Uuid::new_v4().simple());
+    let id = format!("app-{}", call.backend.state().decisions.id().simple());
     let application = NewApplication { name, redirect_uri, scopes };
     call.creation("applicationId", id, move |state, profile, id, now| {
         state.applications.register(profile, id, application, clock.utc(now))

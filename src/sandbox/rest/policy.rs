@@ -8,7 +8,6 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::on;
 use serde_json::Value;
-use uuid::Uuid;
 
 use crate::sandbox::backend::Backend;
 use crate::sandbox::state::policies::{self, Event, NewPolicy};
@@ -61,7 +60,7 @@ async fn register(call: Call) -> Result<Response, Refusal> {
         }
     }
     check.finish()?;
-    let id = format!("pol-{}", Uuid::new_v4().simple());
+    let id = format!("pol-{}", call.backend.state().decisions.id().simple());
     call.creation("policyId", id, move |state, profile, id, _| {
         if state.voting.configurations.rules(profile, &voting_configuration).is_none() {
             return Err("voting_configuration.not_found");

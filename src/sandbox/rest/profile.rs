@@ -8,7 +8,6 @@ use axum::extract::State as Shared;
 use axum::response::{IntoResponse, Response};
 use axum::routing::on;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::sandbox::backend::Backend;
 use crate::sandbox::options::Dialect;
@@ -89,7 +88,7 @@ async fn register(Shared(backend): Shared<Arc<Backend>>, fields: Fields) -> Resu
     }
     let command = backend.accept(None)?;
     let answer = accepted(&command.id);
-    let id = ProfileId::new(&format!("prf-{}", Uuid::new_v4().simple()));
+    let id = ProfileId::new(&format!("prf-{}", backend.state().decisions.id().simple()));
     let owner = id.clone();
     let effect = move |state: &mut State, _| state.profiles.register(id, &username, &password).map(|()| Value::Null);
     // The outcome waits in the new profile's queue until its first join. If no profile was created, nobody could receive

@@ -7,7 +7,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::on;
-use uuid::Uuid;
 
 use crate::sandbox::backend::Backend;
 use crate::sandbox::state::voting::configurations::Rules;
@@ -67,7 +66,7 @@ async fn create_configuration(call: Call) -> Result<Response, Refusal> {
         attempts: attempts.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(1),
         devices: call.fields.list("deviceIdentifiers"),
     };
-    let id = format!("vcf-{}", Uuid::new_v4().simple());
+    let id = format!("vcf-{}", call.backend.state().decisions.id().simple());
     call.creation("votingConfigurationId", id, move |state, profile, id, _| {
         state.voting.configurations.register(profile, id, name, rules, &state.voting.authenticators)
     })

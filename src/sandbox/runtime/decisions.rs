@@ -16,6 +16,8 @@ pub(crate) struct Decisions {
     seeds_ids: bool,
     failure_rate: f64,
     made: u64,
+    /// How many ids beside those of commands were drawn.
+    ids: u64,
 }
 
 /// What is decided for one command or request.
@@ -30,16 +32,28 @@ pub(crate) struct Decision {
 impl Decisions {
     /// `seed` seeds everything, and ids only if `seeds_ids` is set. `failure_rate` is from 0 to 1.
     pub(crate) fn new(seed: u64, seeds_ids: bool, failure_rate: f64) -> Self {
-        Self { seed, seeds_ids, failure_rate, made: 0 }
+        Self { seed, seeds_ids, failure_rate, made: 0, ids: 0 }
     }
 
     /// Decides for the next command or request.
     pub(crate) fn next(&mut self) -> Decision {
         let mut rng = Rng::with_seed(self.seed ^ self.made.wrapping_add(1).wrapping_mul(SPREAD));
         self.made += 1;
-        let seeded = Builder::from_random_bytes(rng.u128(..).to_le_bytes()).into_uuid();
-        let id = if self.seeds_ids { seeded } else { Uuid::new_v4() };
+        let id = self.id_from(&mut rng);
         Decision { id, fails: rng.f64() < self.failure_rate, rng }
+    }
+}
+
+impl Decisions {
+    /// The next id of anything but a command: a profile, a request, a device. It shifts no command's decision.
+    pub(crate) fn id(&mut self) -> Uuid {
+        self.ids += 1;
+        self.id_from(&mut Rng::with_seed(!self.seed ^ self.ids.wrapping_mul(SPREAD)))
+    }
+
+    fn id_from(&self, rng: &mut Rng) -> Uuid {
+        let seeded = Builder::from_random_bytes(rng.u128(..).to_le_bytes()).into_uuid();
+        if self.seeds_ids { seeded } else { Uuid::new_v4() }
     }
 }
 

@@ -19,7 +19,6 @@ pub(crate) mod storage;
 pub(crate) mod voting;
 
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::sandbox::runtime::decisions::Decisions;
 
@@ -114,7 +113,7 @@ impl State {
         let chosen = |device: &&str| rules.devices.is_empty() || rules.devices.iter().any(|one| one == device);
         let voters = authenticators.all_of(owner).filter(chosen).map(str::to_owned);
         let voters = voters.filter(|device| !skip.contains(device)).collect();
-        let id = format!("pool-{}", Uuid::new_v4().simple());
+        let id = format!("pool-{}", self.decisions.id().simple());
         pools.open(owner, id.clone(), question, rules, voters, now)?;
         Ok(id)
     }
