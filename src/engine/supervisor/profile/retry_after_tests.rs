@@ -89,6 +89,8 @@ async fn a_deferred_renewal_is_repeated_after_the_requested_wait_and_not_earlier
     let mut bench = Bench::signed_in_for(10).await;
     set_backend(&bench, Renewal::Busy);
     bench.pass(8).await;
+    // The engine has handled the answer.
+    bench.notice("The server asks to wait 1 min 30 s.").await;
     expect_deferred(&mut bench, CALL).await;
     set_backend(&bench, Renewal::Grants);
     tokio::time::advance(Duration::from_millis(1)).await;
