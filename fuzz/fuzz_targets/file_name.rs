@@ -39,7 +39,7 @@ fn check(name: &str) {
 
 /// What holds for each name, with or without a number appended.
 fn check_parts(name: &str) {
-    assert!(!name.is_empty() && name.len() <= file_name::LONGEST, "its length: {name:?}");
+    assert!(!name.is_empty() && name.len() <= file_name::MAX_LENGTH, "its length: {name:?}");
     assert!(!name.chars().any(|c| c.is_control() || "\"*/:<>?\\|\u{202e}\u{200b}\u{feff}".contains(c)), "{name:?}");
     assert!(!name.starts_with(['.', ' ']) && !name.ends_with(['.', ' ']), "its ends: {name:?}");
     let mut components = Path::new(name).components();

@@ -59,7 +59,7 @@ pub enum StoreError {
     /// The operator or the system denied access.
     #[error("The system keyring did not give access.")]
     Refused,
-    /// It has not answered within [`super::secret_bytes::DEADLINE`].
+    /// It has not answered within [`super::secret_bytes::TIMEOUT`].
     #[error(
         "The system keyring has not answered for {} s; it may be waiting for you in a window of its own.",
         super::secret_bytes::TIMEOUT.as_secs()
