@@ -147,7 +147,7 @@ fn with_authorities(
             tracing::warn!(%error, "the system's certificate authorities could not be loaded");
             (
                 builder.with_root_certificates(rustls::RootCertStore::empty()),
-                vec![LoadError::NoSystemRoots(RootStore::HERE)],
+                vec![LoadError::NoSystemRoots(RootStore::CURRENT)],
             )
         }
     }
