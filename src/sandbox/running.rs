@@ -21,7 +21,7 @@ use super::options::Options;
 use super::payload::{Content, Payload};
 use super::queues::Queues;
 use super::rest::control;
-use super::scenario::Plot;
+use super::scenario::MessageSource;
 use super::{proxy, rest, stores};
 
 /// A running sandbox. Dropping it stops everything; [`SandboxHandle::shutdown`] also waits until it has stopped.
@@ -53,7 +53,7 @@ pub async fn start(options: Options) -> Result<SandboxHandle, SandboxError> {
     if options.amqp.is_some() && !cfg!(feature = "rabbitmq") {
         return Err(SandboxError::WithoutRabbitmq);
     }
-    let plot = Arc::new(Plot::read(&options)?);
+    let message_source = Arc::new(MessageSource::read(&options)?);
     let api = listen("REST API", bind, options.api_port, "api-port").await?;
     let ws = listen("WebSocket proxy", bind, options.ws_port, "ws-port").await?;
     let upstream = listen("upstream file store", bind, options.upstream_port, "upstream-port").await?;
@@ -74,12 +74,12 @@ pub async fn start(options: Options) -> Result<SandboxHandle, SandboxError> {
         None => Arc::new(MemoryQueues::default()),
     };
     let backend = Arc::new(Backend::new(&options, tasks.clone(), addresses, queues, folder));
-    let own = if bind.is_loopback() { control::endpoints(&plot, options.faults) } else { Router::new() };
+    let own = if bind.is_loopback() { control::endpoints(&message_source, options.faults) } else { Router::new() };
     serve(&tasks, "REST API", api.listener, rest::router(Arc::clone(&backend), own));
     serve(&tasks, "upstream file store", upstream.listener, stores::upstream(Arc::clone(&backend)));
     serve(&tasks, "downstream file store", downstream.listener, stores::downstream(Arc::clone(&backend)));
     tasks.spawn("WebSocket proxy", proxy::serve(ws.listener, Arc::clone(&backend)));
-    plot.begin(&backend);
+    message_source.begin(&backend);
     Ok(SandboxHandle { owner, backend })
 }
 

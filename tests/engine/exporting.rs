@@ -25,29 +25,22 @@ async fn exactly_the_rows_that_match_both_filters_are_in_the_file() {
         sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
         window.entry(&ActivityKey::Command(id.into()), |_| true).await;
     }
-    let export = |to| {
+    let export = |to: &Path| {
         let filter = Filter::parse("id:a").expect("a filter");
         let profile = Some(profile);
-        Action::Export(Box::new(Export {
-            profile,
-            format: Format::Ndjson,
-            filter,
-            status_filter: StatusFilter::Failed,
-            messages: false,
-            bom: false,
-            rows: None,
-            to,
-        }))
+        let everything = export_of_everything(Format::Ndjson, to);
+        let status_filter = StatusFilter::Failed;
+        Action::Export(Box::new(Export { profile, filter, status_filter, ..everything }))
     };
     let file = machine.file("out.ndjson");
-    window.act(export(file.clone()));
+    window.act(export(&file));
     let notice = window.notice("1 line exported to").await;
     assert!(matches!(&notice.remedy, Some((_, Action::ShowInFolder(shown))) if *shown == file), "{notice:?}");
     let text = std::fs::read_to_string(&file).expect("the file");
     let line: serde_json::Value = serde_json::from_str(&text).expect("one line");
     assert_eq!((&line["id"], &line["status"]), (&"a-2".into(), &"Failed".into()), "{text}");
     let nowhere = machine.file("gone").join("out.csv");
-    window.act(export(nowhere.clone()));
+    window.act(export(&nowhere));
     window.notice("Nothing was exported").await;
     assert!(!nowhere.exists(), "something is there");
     window.quit().await;
@@ -82,16 +75,8 @@ async fn exactly_the_selected_rows_are_in_the_file() {
     .enumerate()
     {
         let to = machine.file(&format!("{number}.ndjson"));
-        window.act(Action::Export(Box::new(Export {
-            profile: Some(profile),
-            format: Format::Ndjson,
-            filter: Filter::default(),
-            status_filter: StatusFilter::All,
-            messages,
-            bom: false,
-            rows: Some(rows.clone()),
-            to: to.clone(),
-        })));
+        let (profile, everything) = (Some(profile), export_of_everything(Format::Ndjson, &to));
+        window.act(Action::Export(Box::new(Export { profile, messages, rows: Some(rows.clone()), ..everything })));
         window.notice(&format!("exported to {}", to.display())).await;
         let text = std::fs::read_to_string(&to).expect("the file");
         let line = |line: &str| {
@@ -103,6 +88,20 @@ async fn exactly_the_selected_rows_are_in_the_file() {
     window.quit().await;
 }
 
+/// An export of all rows of all profiles.
+pub(crate) fn export_of_everything(format: Format, to: &Path) -> Export {
+    Export {
+        profile: None,
+        format,
+        filter: Filter::default(),
+        status_filter: StatusFilter::All,
+        messages: false,
+        bom: false,
+        rows: None,
+        to: to.to_owned(),
+    }
+}
+
 /// More than can be written at once.
 const MANY: usize = 100_000;
 
@@ -110,16 +109,7 @@ const MANY: usize = 100_000;
 async fn begin(window: &mut Window, folder: &Path) -> PathBuf {
     std::fs::create_dir_all(folder).expect("a folder");
     let to = folder.join("all.csv");
-    window.act(Action::Export(Box::new(Export {
-        profile: None,
-        format: Format::Csv,
-        filter: Filter::default(),
-        status_filter: StatusFilter::All,
-        messages: false,
-        bom: false,
-        rows: None,
-        to: to.clone(),
-    })));
+    window.act(Action::Export(Box::new(export_of_everything(Format::Csv, &to))));
     let under_way = |event: &Event| match event {
         Event::Export(Some(ExportProgress { file_name, .. })) => (file_name == "all.csv").then_some(()),
         _ => None,
@@ -141,16 +131,7 @@ async fn a_cancelled_export_leaves_no_file_and_another_can_start() {
     let mut window = Window::open(&machine);
     let folder = machine.file("out");
     let to = begin(&mut window, &folder).await;
-    window.act(Action::Export(Box::new(Export {
-        profile: None,
-        format: Format::Csv,
-        filter: Filter::default(),
-        status_filter: StatusFilter::All,
-        messages: false,
-        bom: false,
-        rows: None,
-        to: to.clone(),
-    })));
+    window.act(Action::Export(Box::new(export_of_everything(Format::Csv, &to))));
     window.notice("Another export is under way.").await;
     window.act(Action::CancelExport);
     window.wait("its end", |event| matches!(event, Event::Export(None)).then_some(())).await;

@@ -1,10 +1,8 @@
 //! Receiving a profile's messages, across broken connections and messages that can't be parsed.
 
 use privicore_monitor::activity::export_record::Format;
-use privicore_monitor::activity::{
-    Activities, ActivityKey, Entry, Fact, Filter, LocalEvent, Seq, StatusCheck, StatusFilter,
-};
-use privicore_monitor::engine::{Action, ConnectionState, CutText, DisconnectReason, Event, Export};
+use privicore_monitor::activity::{Activities, ActivityKey, Entry, Fact, LocalEvent, Seq, StatusCheck};
+use privicore_monitor::engine::{Action, ConnectionState, CutText, DisconnectReason, Event};
 use privicore_monitor::protocol::{CommandId, CommandStatus, Message, UnreadableReason};
 use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD};
 use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId};
@@ -14,6 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::downloads::bytes;
+use crate::exporting::export_of_everything;
 use crate::quiet;
 use crate::scripted::{Backend, proxy_sending};
 use crate::server_answers::profile as profile_at;
@@ -98,16 +97,7 @@ async fn messages_above_the_limit_are_reported_and_after_the_third_the_limit_can
 
     // What was lost is in the journal: one row, because the same size is probably the same message, and a gap that may have more.
     let to = machine.file("all.ndjson");
-    window.act(Action::Export(Box::new(Export {
-        profile: None,
-        format: Format::Ndjson,
-        filter: Filter::default(),
-        status_filter: StatusFilter::All,
-        messages: false,
-        bom: false,
-        rows: None,
-        to: to.clone(),
-    })));
+    window.act(Action::Export(Box::new(export_of_everything(Format::Ndjson, &to))));
     window.notice("exported to").await;
     let lines = std::fs::read_to_string(&to).expect("the file");
     let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();

@@ -31,13 +31,13 @@ use script::{Pace, Script, ScriptedEvent};
 
 /// How many messages may wait for a profile that nobody has joined. Beyond that its script pauses; otherwise an operator
 /// who joins in the morning would receive tens of thousands.
-const UNHEARD: usize = 200;
+const MAX_UNDELIVERED: usize = 200;
 
 /// The length of the opening, after which the endless stream begins.
 const OPENING: Duration = Duration::from_secs(2);
 
 /// What happens by itself.
-pub(crate) enum Plot {
+pub(crate) enum MessageSource {
     /// The demo, from a seed.
     Demo(u64),
     /// Nothing.
@@ -46,8 +46,8 @@ pub(crate) enum Plot {
     Replay(Arc<Recording>),
 }
 
-impl Plot {
-    /// The plot that the options ask for.
+impl MessageSource {
+    /// The message_source that the options ask for.
     pub(crate) fn read(options: &Options) -> Result<Self, SandboxError> {
         Ok(match (&options.script, options.scenario) {
             (Some(path), _) => Self::Replay(Arc::new(replay::read_file(path)?)),
@@ -74,37 +74,37 @@ fn start_demo(backend: &Arc<Backend>, seed: u64) {
         let Some(profile) = backend.state().profiles.named(username) else { continue };
         let mut script = Script::new(pace, seed);
         stock(backend, &profile, &mut script);
-        let stage = Stage::new(Arc::clone(backend), profile);
-        backend.spawn_work("scenario of a profile", stage.play(script));
+        let player = ScriptPlayer::new(Arc::clone(backend), profile);
+        backend.spawn_work("scenario of a profile", player.play(script));
     }
 }
 
 /// Gives a profile data tokens that clients can request.
 fn stock(backend: &Backend, profile: &ProfileId, script: &mut Script) {
     let now = backend.clock.millis(backend.clock.now());
-    for article in script.stock() {
-        let created = now.saturating_sub(article.age_millis);
-        let content = Content::Generated { seed: article.seed, len: article.len };
-        if let Err(reason) = backend.state().data.keep(profile, article.meta, content, created) {
+    for sample in script.stock() {
+        let created = now.saturating_sub(sample.age_millis);
+        let content = Content::Generated { seed: sample.seed, len: sample.len };
+        if let Err(reason) = backend.state().data.keep(profile, sample.meta, content, created) {
             tracing::warn!(reason, "a data token of the demo was not kept");
         }
     }
 }
 
 /// Plays one profile's script.
-struct Stage {
+struct ScriptPlayer {
     backend: Arc<Backend>,
     profile: ProfileId,
     /// The events to come, by their time and the order in which they were written.
-    beats: BTreeMap<(Instant, u64), ScriptedEvent>,
+    events: BTreeMap<(Instant, u64), ScriptedEvent>,
     written: u64,
     /// Messages published since someone was last joined.
-    unheard: usize,
+    undelivered: usize,
 }
 
-impl Stage {
+impl ScriptPlayer {
     fn new(backend: Arc<Backend>, profile: ProfileId) -> Self {
-        Self { backend, profile, beats: BTreeMap::new(), written: 0, unheard: 0 }
+        Self { backend, profile, events: BTreeMap::new(), written: 0, undelivered: 0 }
     }
 
     /// Plays the script as long as the sandbox runs.
@@ -113,16 +113,16 @@ impl Stage {
         self.schedule(start, script.opening(OPENING));
         let mut next_episode = start + OPENING;
         loop {
-            let due = self.beats.keys().next().map_or(next_episode, |(due, _)| next_episode.min(*due));
+            let due = self.events.keys().next().map_or(next_episode, |(due, _)| next_episode.min(*due));
             sleep_until(due).await;
             let now = self.backend.clock.now();
-            while let Some(beat) = self.beats.first_entry().filter(|beat| beat.key().0 <= now) {
-                let beat = beat.remove();
-                let later = self.perform(beat).await;
+            while let Some(event) = self.events.first_entry().filter(|event| event.key().0 <= now) {
+                let event = event.remove();
+                let later = self.perform(event).await;
                 self.schedule(now, later);
             }
             if next_episode <= now {
-                if self.unheard < UNHEARD || self.backend.hub.joined(&self.profile) > 0 {
+                if self.undelivered < MAX_UNDELIVERED || self.backend.hub.joined(&self.profile) > 0 {
                     self.schedule(now, script.episode());
                 }
                 next_episode = now + script.gap();
@@ -130,19 +130,19 @@ impl Stage {
         }
     }
 
-    fn schedule(&mut self, start: Instant, beats: impl IntoIterator<Item = (Duration, ScriptedEvent)>) {
-        for (after, beat) in beats {
-            self.beats.insert((start + after, self.written), beat);
+    fn schedule(&mut self, start: Instant, events: impl IntoIterator<Item = (Duration, ScriptedEvent)>) {
+        for (after, event) in events {
+            self.events.insert((start + after, self.written), event);
             self.written += 1;
         }
     }
 
     /// Applies an event to the state and publishes it. Returns the event that follows from it, with its delay.
-    async fn perform(&mut self, beat: ScriptedEvent) -> Option<(Duration, ScriptedEvent)> {
-        match beat {
-            ScriptedEvent::Started { id, told } => {
+    async fn perform(&mut self, event: ScriptedEvent) -> Option<(Duration, ScriptedEvent)> {
+        match event {
+            ScriptedEvent::Started { id, shows_pending } => {
                 self.backend.state().commands.start(id.clone(), Some(self.profile.clone()));
-                if told {
+                if shows_pending {
                     self.publish(&messages::command(&id, CommandStatus::Pending, &Value::Null)).await;
                 }
             }
@@ -180,7 +180,8 @@ impl Stage {
     }
 
     async fn publish(&mut self, message: &Value) {
-        self.unheard = if self.backend.hub.joined(&self.profile) > 0 { 0 } else { self.unheard.saturating_add(1) };
+        self.undelivered =
+            if self.backend.hub.joined(&self.profile) > 0 { 0 } else { self.undelivered.saturating_add(1) };
         self.backend.publish(&self.profile, message).await;
     }
 }

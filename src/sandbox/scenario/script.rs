@@ -28,8 +28,8 @@ pub(crate) enum Pace {
 
 /// One event of the demo.
 pub(crate) enum ScriptedEvent {
-    /// A command starts; `told` says whether clients receive it as pending.
-    Started { id: CommandId, told: bool },
+    /// A command starts; `shows_pending` says whether clients receive it as pending.
+    Started { id: CommandId, shows_pending: bool },
     /// Clients receive the command as pending once more.
     StillPending { id: CommandId, body: Value },
     /// A command settles.
@@ -101,23 +101,23 @@ impl Script {
 
     /// A dense start, so that a newly opened window is not empty: at least 25 messages within `length`.
     pub(crate) fn opening(&mut self, length: Duration) -> Schedule {
-        let mut beats = Vec::new();
+        let mut events = Vec::new();
         for n in 0..16 {
             let id = self.command_id();
             let at = length.mul_f64(self.rng.f64() * 0.6);
             let settled = at + length.mul_f64(0.05 + self.rng.f64() * 0.3);
             let outcome = self.outcome();
-            beats.push((at, ScriptedEvent::Started { id: id.clone(), told: n % 2 == 0 }));
-            beats.push((settled, ScriptedEvent::Settled { id, outcome }));
+            events.push((at, ScriptedEvent::Started { id: id.clone(), shows_pending: n % 2 == 0 }));
+            events.push((settled, ScriptedEvent::Settled { id, outcome }));
         }
-        beats.push((length.mul_f64(0.8), ScriptedEvent::Raw(self.unrecognised())));
+        events.push((length.mul_f64(0.8), ScriptedEvent::Raw(self.unrecognised())));
         for quick in [self.inline(), self.streamed(), self.streamed()] {
             // Scales the episode's own times down to the opening.
             let longest = quick.iter().map(|(at, _)| *at).max().unwrap_or_default().max(Duration::from_millis(1));
             let squeeze = length.mul_f64(0.6).div_duration_f64(longest).min(1.0);
-            beats.extend(quick.into_iter().map(|(at, beat)| (at.mul_f64(squeeze), beat)));
+            events.extend(quick.into_iter().map(|(at, event)| (at.mul_f64(squeeze), event)));
         }
-        beats
+        events
     }
 
     /// The time until the next episode.
@@ -144,18 +144,18 @@ impl Script {
     /// One command that begins at `start`.
     fn command(&mut self, start: Duration) -> Schedule {
         let id = self.command_id();
-        let told = self.rng.u8(0..10) < 7;
-        let mut beats = vec![(start, ScriptedEvent::Started { id: id.clone(), told })];
+        let shows_pending = self.rng.u8(0..10) < 7;
+        let mut events = vec![(start, ScriptedEvent::Started { id: id.clone(), shows_pending })];
         let mut at = start + self.millis(200..2_500);
         if self.rng.u8(0..8) == 0 {
-            beats.push((
+            events.push((
                 at,
                 ScriptedEvent::StillPending { id: id.clone(), body: "Waiting for approval by quorum".into() },
             ));
             at += self.millis(1_000..6_000);
         }
-        beats.push((at, ScriptedEvent::Settled { id, outcome: self.outcome() }));
-        beats
+        events.push((at, ScriptedEvent::Settled { id, outcome: self.outcome() }));
+        events
     }
 
     /// Many commands at once, as from a batch job.
@@ -168,36 +168,36 @@ impl Script {
     fn inline(&mut self) -> Schedule {
         let request = self.request_id();
         let context = self.subject().context;
-        let (mut beats, at) = self.progress(&request, context);
+        let (mut events, at) = self.progress(&request, context);
         let (seed, len) = (self.rng.u64(..), self.rng.u64(INLINE));
-        beats.push((at, ScriptedEvent::Inline { request, context, seed, len }));
-        beats
+        events.push((at, ScriptedEvent::Inline { request, context, seed, len }));
+        events
     }
 
     /// Data to download.
     fn streamed(&mut self) -> Schedule {
         let request = self.request_id();
         let Subject { context, stem, extension } = *self.subject();
-        let (mut beats, at) = self.progress(&request, context);
+        let (mut events, at) = self.progress(&request, context);
         let announcement = Announcement::in_turn(self.streamed);
         self.streamed += 1;
         // Some servers do not name the file.
         let file_name = (self.rng.u8(0..6) > 0).then(|| format!("{stem}.{extension}"));
         let (seed, len) = (self.rng.u64(..), self.megabytes());
-        beats.push((at, ScriptedEvent::Streamed { request, context, file_name, seed, len, announcement }));
-        beats
+        events.push((at, ScriptedEvent::Streamed { request, context, file_name, seed, len, announcement }));
+        events
     }
 
     /// One to three progress messages for data being prepared, and the time at which the data is ready.
     fn progress(&mut self, request: &RequestId, context: &'static str) -> (Schedule, Duration) {
         let mut at = Duration::ZERO;
-        let mut beats = Vec::new();
+        let mut events = Vec::new();
         let first = self.rng.usize(0..PROGRESS.len());
         for text in PROGRESS.iter().cycle().skip(first).take(self.rng.usize(1..4)) {
-            beats.push((at, ScriptedEvent::Progress { request: request.clone(), context, text }));
+            events.push((at, ScriptedEvent::Progress { request: request.clone(), context, text }));
             at += self.millis(300..2_000);
         }
-        (beats, at)
+        (events, at)
     }
 
     /// A command's outcome: one in eight fails.
@@ -280,17 +280,17 @@ mod tests {
 
     use super::*;
 
-    fn told(beats: &Schedule) -> usize {
-        beats.iter().filter(|(_, beat)| !matches!(beat, ScriptedEvent::Started { told: false, .. })).count()
+    fn message_count(events: &Schedule) -> usize {
+        events.iter().filter(|(_, event)| !matches!(event, ScriptedEvent::Started { shows_pending: false, .. })).count()
     }
 
     #[test]
     fn the_opening_tells_at_least_25_messages_in_its_time() {
         for seed in 0..200 {
             let length = Duration::from_secs(2);
-            let beats = Script::new(Pace::Busy, seed).opening(length);
-            assert!(beats.iter().all(|(at, _)| *at <= length), "a beat of the opening comes after it (seed {seed})");
-            assert!(told(&beats) >= 25, "only {} messages (seed {seed})", told(&beats));
+            let events = Script::new(Pace::Busy, seed).opening(length);
+            assert!(events.iter().all(|(at, _)| *at <= length), "an event of the opening comes after it (seed {seed})");
+            assert!(message_count(&events) >= 25, "only {} messages (seed {seed})", message_count(&events));
         }
     }
 
@@ -305,11 +305,11 @@ mod tests {
         let mut script = Script::new(Pace::Busy, 3);
         let (mut failed, mut settled_in_all) = (0, 0);
         for _ in 0..2_000 {
-            let beats = script.episode();
+            let events = script.episode();
             let mut started = BTreeSet::new();
             let mut settled = BTreeSet::new();
-            for (at, beat) in beats {
-                match beat {
+            for (at, event) in events {
+                match event {
                     ScriptedEvent::Started { id, .. } => assert!(started.insert((id, at)), "a command started twice"),
                     ScriptedEvent::Settled { id, outcome } => {
                         failed += usize::from(outcome.is_err());
@@ -334,8 +334,8 @@ mod tests {
         let (mut inline, mut raw) = (false, false);
         let mut announced = [false; 4];
         for _ in 0..500 {
-            for (_, beat) in script.episode() {
-                match beat {
+            for (_, event) in script.episode() {
+                match event {
                     ScriptedEvent::Inline { len, .. } => inline |= INLINE.contains(&len),
                     ScriptedEvent::Streamed { len, announcement, .. } => {
                         assert!((5_000_000..50_000_000).contains(&len), "{len} bytes");
@@ -361,7 +361,7 @@ mod tests {
             let mut script = Script::new(Pace::Calm, seed);
             (0..50)
                 .flat_map(|_| script.episode())
-                .filter_map(|(at, beat)| match beat {
+                .filter_map(|(at, event)| match event {
                     ScriptedEvent::Settled { id, .. } => Some((at, id)),
                     _ => None,
                 })

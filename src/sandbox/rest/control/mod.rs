@@ -12,13 +12,13 @@ use axum::http::HeaderMap;
 use axum::routing::post;
 
 use crate::sandbox::backend::Backend;
-use crate::sandbox::scenario::Plot;
+use crate::sandbox::scenario::MessageSource;
 
-/// The endpoint that resets the state and begins the plot again, and, if wanted, the one that injects faults.
-pub(crate) fn endpoints(plot: &Arc<Plot>, faults: bool) -> Router<Arc<Backend>> {
-    let plot = Arc::clone(plot);
+/// The endpoint that resets the state and begins the message_source again, and, if wanted, the one that injects faults.
+pub(crate) fn endpoints(message_source: &Arc<MessageSource>, faults: bool) -> Router<Arc<Backend>> {
+    let message_source = Arc::clone(message_source);
     let reset = move |backend: State<Arc<Backend>>, headers: HeaderMap| async move {
-        reset::reset(backend, headers, &plot).await
+        reset::reset(backend, headers, &message_source).await
     };
     let endpoints = Router::new().route("/sandbox/reset", post(reset));
     if faults { endpoints.route("/sandbox/faults", post(faults::inject)) } else { endpoints }

@@ -10,19 +10,19 @@ use serde_json::{Value, json};
 
 use crate::sandbox::backend::Backend;
 use crate::sandbox::rest::call::answers::Refusal;
-use crate::sandbox::scenario::Plot;
+use crate::sandbox::scenario::MessageSource;
 
-/// Answers 200 once everything is forgotten and the plot has begun again.
+/// Answers 200 once everything is forgotten and the message_source has begun again.
 pub(crate) async fn reset(
     State(backend): State<Arc<Backend>>,
     headers: HeaderMap,
-    plot: &Plot,
+    message_source: &MessageSource,
 ) -> Result<Json<Value>, Refusal> {
     // Browsers name the origin of a page in every request of this kind that it sends.
     if headers.contains_key(ORIGIN) {
         return Err(Refusal::Unreadable("A web page can't reset the sandbox."));
     }
     backend.reset().await;
-    plot.begin(&backend);
+    message_source.begin(&backend);
     Ok(Json(json!({"status": "reset"})))
 }
