@@ -47,7 +47,7 @@ pub(crate) enum MessageSource {
 }
 
 impl MessageSource {
-    /// The message_source that the options ask for.
+    /// The source of messages that the options ask for.
     pub(crate) fn read(options: &Options) -> Result<Self, SandboxError> {
         Ok(match (&options.script, options.scenario) {
             (Some(path), _) => Self::Replay(Arc::new(replay::read_file(path)?)),

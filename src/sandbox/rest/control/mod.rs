@@ -14,7 +14,7 @@ use axum::routing::post;
 use crate::sandbox::backend::Backend;
 use crate::sandbox::scenario::MessageSource;
 
-/// The endpoint that resets the state and begins the message_source again, and, if wanted, the one that injects faults.
+/// The endpoint that resets the state and restarts the demo or script, and, if wanted, the one that injects faults.
 pub(crate) fn endpoints(message_source: &Arc<MessageSource>, faults: bool) -> Router<Arc<Backend>> {
     let message_source = Arc::clone(message_source);
     let reset = move |backend: State<Arc<Backend>>, headers: HeaderMap| async move {

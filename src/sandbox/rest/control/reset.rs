@@ -12,7 +12,7 @@ use crate::sandbox::backend::Backend;
 use crate::sandbox::rest::call::answers::Refusal;
 use crate::sandbox::scenario::MessageSource;
 
-/// Answers 200 once everything is forgotten and the message_source has begun again.
+/// Answers 200 once the state is cleared and the demo or script has restarted.
 pub(crate) async fn reset(
     State(backend): State<Arc<Backend>>,
     headers: HeaderMap,
