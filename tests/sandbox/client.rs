@@ -12,8 +12,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// Generous: nothing here measures speed.
-pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
+/// Generous, because nothing here measures speed and a busy machine starts a broker late.
+pub(crate) const DEADLINE: Duration = Duration::from_mins(10);
 
 /// Calls the REST API and the stores.
 #[derive(Clone)]
@@ -233,7 +233,7 @@ impl Socket {
 
     /// The next frame of any kind, or how the connection ended.
     pub(crate) async fn frame(&mut self) -> Result<Message, Error> {
-        let frame = timeout(DEADLINE, self.0.next()).await.expect("nothing came in a minute");
+        let frame = timeout(DEADLINE, self.0.next()).await.expect("nothing came");
         frame.unwrap_or(Err(Error::ConnectionClosed))
     }
 
@@ -264,7 +264,7 @@ impl Socket {
     /// The next message, or `None` if the connection ended.
     pub(crate) async fn try_next(&mut self) -> Option<Value> {
         loop {
-            match timeout(DEADLINE, self.0.next()).await.expect("nothing came in a minute") {
+            match timeout(DEADLINE, self.0.next()).await.expect("nothing came") {
                 Some(Ok(Message::Text(text))) => {
                     return Some(serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}")));
                 }
