@@ -1,7 +1,8 @@
 //! Writes a profile's entries to the journal in order, with one task per profile, and publishes them only after the commit.
 //!
 //! Up to [`QUEUED_BATCHES`] batches wait behind the one that is being committed. If that queue is full the session stops reading
-//! its socket, so that TCP slows the server down. Entries that the journal refuses stay in memory and are retried until they
+//! its socket, so that TCP slows the server down: what arrives meanwhile waits in the receive buffer and becomes one large
+//! batch. Entries that the journal refuses stay in memory and are retried until they
 //! are written, because a server sends an acknowledgement only once. While the journal refuses, up to [`MAX_HELD_ENTRIES`] entries
 //! or [`MAX_HELD_BYTES`] are shown although they are not durable, and marked as not saved; beyond, the socket is not read.
 
@@ -31,9 +32,6 @@ use super::decoded_batch::DecodedBatch;
 
 /// The most batches that wait for the one that is being committed.
 const QUEUED_BATCHES: usize = 4;
-/// At this many entries no further batch is merged into a transaction: as many as may wait. Large, because fsync dominates
-/// under load and each transaction costs one.
-const MAX_MERGED_ENTRIES: usize = 16_384;
 /// At this many held entries, while the journal refuses, no further batch is taken.
 const MAX_HELD_ENTRIES: usize = 4096;
 /// At this many bytes of held entries, while the journal refuses, no further batch is taken.
@@ -233,7 +231,7 @@ struct WriterTask {
     /// Receives the gaps that earlier runs left open, once the history has been read.
     left_open: Option<oneshot::Receiver<UnfinishedGap>>,
     waiting: mpsc::Receiver<WriterMessage>,
-    /// A batch that was received and can't be merged into the one before it.
+    /// A message that was received while the journal refused, and has to wait for the entries before it.
     deferred: Option<WriterMessage>,
     /// The number under which the next unsaved entry is shown.
     next_unpersisted: Seq,
@@ -289,18 +287,7 @@ impl WriterTask {
                     }
                 }
                 Some(WriterMessage::Entries(held)) if self.is_cleared(&held) => {}
-                Some(WriterMessage::Entries(mut held)) => {
-                    while held.entries.len() < MAX_MERGED_ENTRIES && self.deferred.is_none() {
-                        match self.waiting.try_recv() {
-                            Ok(WriterMessage::Entries(later)) if self.is_cleared(&later) => {}
-                            Ok(WriterMessage::Entries(later)) => held.join(later),
-                            // A gap names what is open, so write earlier messages first: they change what is pending.
-                            Ok(other) => self.deferred = Some(other),
-                            Err(_none) => break,
-                        }
-                    }
-                    self.commit(held).await;
-                }
+                Some(WriterMessage::Entries(held)) => self.commit(held).await,
             }
         }
     }
