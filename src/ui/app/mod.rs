@@ -39,6 +39,7 @@ use crate::ui::view_state::sign_in_form::{Form, Prefill};
 
 use super::dialogs::Dialog;
 use super::frame::FrameContext;
+use super::input::press_queue::PressQueue;
 use super::profile_tab::ProfileTab;
 use super::theme;
 
@@ -112,6 +113,7 @@ pub struct App {
     /// Rows that are copied once their full texts are loaded.
     copying: Option<Copying>,
     closing: Shutdown,
+    presses: PressQueue,
     /// Whether a text field had the focus at the end of the last frame.
     in_text: bool,
     /// Whether the filter gets the focus in the next frame.
@@ -158,6 +160,7 @@ impl App {
             export: None,
             copying: None,
             closing: Shutdown::Open,
+            presses: PressQueue::default(),
             in_text: false,
             focus_filter: false,
             focus: Focus::default(),
@@ -261,6 +264,12 @@ impl App {
 }
 
 impl eframe::App for App {
+    fn raw_input_hook(&mut self, ctx: &Context, raw_input: &mut egui::RawInput) {
+        if self.presses.admit(raw_input, self.in_text) {
+            ctx.request_repaint();
+        }
+    }
+
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
         self.update(ctx);
     }
