@@ -21,7 +21,7 @@ use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue};
 
 use crate::failure::{Failure, Outcome, ensure};
 use crate::process::Process;
-use crate::wait::{until, until_at_last};
+use crate::wait::until;
 
 /// The requests received over the bus, in order.
 type Record<T> = Arc<Mutex<Vec<T>>>;
@@ -87,7 +87,7 @@ impl Board {
     ///
     /// The notifications shown, if they are not enough.
     pub(crate) fn wait_for(&self, what: &str, is_enough: impl Fn(&[Notice]) -> bool) -> Outcome<()> {
-        until_at_last(what, || Ok(is_enough(&self.notices()).then_some(())))
+        until(what, || Ok(is_enough(&self.notices()).then_some(())))
             .map_err(|failure| failure.with(&format!("{:#?}", self.notices())))
     }
 }

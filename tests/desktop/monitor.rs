@@ -14,7 +14,7 @@ use crate::input;
 use crate::privicore::Privicore;
 use crate::process::Process;
 use crate::tree::{self, Desktop, Node};
-use crate::wait::{timed, until, until_at_last};
+use crate::wait::{timed, until};
 
 /// The program's name on the accessibility bus.
 const PROGRAM: &str = "privicore-monitor";
@@ -240,7 +240,7 @@ impl Monitor {
     /// Waits for a row of the table by its whole name.
     pub(crate) fn wait_row(&self, name: &str) -> Outcome<()> {
         let fits = |node: &Node| node.role == Role::TableRow && node.name == name;
-        until_at_last(&format!("the row `{name}`"), || Ok(self.window.now(fits)))
+        until(&format!("the row `{name}`"), || Ok(self.window.now(fits)))
             .map(drop)
             .map_err(|failure| failure.with(&self.window.dump()))
     }
