@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use egui::{Event, Modifiers, RawInput};
+use egui::{Event, RawInput};
 
 /// Input that waits for a later frame, in order.
 #[derive(Debug, Default)]
@@ -33,11 +33,7 @@ impl PressQueue {
             last_press = press.or(last_press);
             input.events.extend(self.waiting.pop_front());
         }
-        let waits = !self.waiting.is_empty();
-        if waits && let Some(modifiers) = input.events.iter().rev().find_map(modifiers) {
-            input.modifiers = modifiers;
-        }
-        waits
+        !self.waiting.is_empty()
     }
 }
 
@@ -73,16 +69,9 @@ impl Press {
     }
 }
 
-fn modifiers(event: &Event) -> Option<Modifiers> {
-    match event {
-        Event::Key { modifiers, .. } | Event::PointerButton { modifiers, .. } => Some(*modifiers),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use egui::{Key, PointerButton, Pos2};
+    use egui::{Key, Modifiers, PointerButton, Pos2};
 
     use super::*;
 
@@ -168,20 +157,5 @@ mod tests {
         input.events.clear();
         assert!(!queue.admit(&mut input, false));
         assert_eq!(input.events, [key(Key::C, true)]);
-    }
-
-    #[test]
-    fn a_frame_has_the_modifiers_of_its_own_press() {
-        let with_shift = Event::Key {
-            key: Key::ArrowDown,
-            physical_key: None,
-            pressed: true,
-            repeat: false,
-            modifiers: Modifiers::SHIFT,
-        };
-        let mut queue = PressQueue::default();
-        let mut input = RawInput { events: vec![with_shift, key(Key::Escape, true)], ..RawInput::default() };
-        assert!(queue.admit(&mut input, false));
-        assert_eq!(input.modifiers, Modifiers::SHIFT);
     }
 }
