@@ -32,7 +32,12 @@ impl Failure {
     /// 2 for wrong usage, otherwise 1.
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Sandbox(SandboxError::WithoutRabbitmq | SandboxError::ScriptLine { .. }) => ExitCode::from(2),
+            Self::Sandbox(
+                SandboxError::WithoutRabbitmq
+                | SandboxError::AmqpAddress
+                | SandboxError::FaultsForAll { .. }
+                | SandboxError::ScriptLine { .. },
+            ) => ExitCode::from(2),
             Self::Sandbox(_) | Self::Runtime(_) | Self::Output(_) | Self::Signals(_) => ExitCode::FAILURE,
         }
     }

@@ -9,9 +9,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum SandboxError {
     /// A server's address is in use, not permitted, or not an address of this machine.
-    #[error(
-        "The sandbox's {server} can't listen on {address}: {source}. Free the port or choose another with --{flag}."
-    )]
+    #[error("The sandbox's {server} can't listen on {address}: {}", what_to_do(.source, .address, .flag))]
     Listen {
         /// Which of the four servers could not listen.
         server: &'static str,
@@ -80,4 +78,36 @@ pub enum SandboxError {
         /// The error of the client library.
         reason: String,
     },
+}
+
+/// Why a server can't listen, and what to do.
+fn what_to_do(error: &io::Error, address: &SocketAddr, flag: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable => {
+            format!("{} is not an address of this computer. Choose one of its own with --bind.", address.ip())
+        }
+        io::ErrorKind::PermissionDenied if address.port() < 1024 => {
+            format!("ports below 1024 need special rights. Choose another with --{flag}.")
+        }
+        _ => format!("{error}. Free the port or choose another with --{flag}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_can_t_listen_says_whether_the_address_or_the_port_is_wrong() {
+        let said = |kind: io::ErrorKind, address: &str| {
+            let address = address.parse().unwrap();
+            SandboxError::Listen { server: "REST API", address, flag: "api-port", source: kind.into() }.to_string()
+        };
+        let foreign = said(io::ErrorKind::AddrNotAvailable, "192.0.2.1:8009");
+        assert!(foreign.contains("--bind") && !foreign.contains("--api-port"), "{foreign}");
+        let low = said(io::ErrorKind::PermissionDenied, "127.0.0.1:1");
+        assert!(low.contains("below 1024") && low.contains("--api-port"), "{low}");
+        let taken = said(io::ErrorKind::AddrInUse, "127.0.0.1:8009");
+        assert!(taken.contains("Free the port") && taken.contains("--api-port"), "{taken}");
+    }
 }

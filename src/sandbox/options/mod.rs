@@ -67,16 +67,16 @@ pub struct Options {
     #[arg(long, value_name = "URL")]
     pub amqp: Option<String>,
     /// Port of the REST API; 0 takes a free one.
-    #[arg(long, value_name = "PORT", default_value_t = 8009)]
+    #[arg(long, value_name = "PORT", default_value_t = 8009, allow_negative_numbers = true)]
     pub api_port: u16,
     /// Port of the WebSocket proxy; 0 takes a free one.
-    #[arg(long, value_name = "PORT", default_value_t = 8083)]
+    #[arg(long, value_name = "PORT", default_value_t = 8083, allow_negative_numbers = true)]
     pub ws_port: u16,
     /// Port of the upstream file store; 0 takes a free one.
-    #[arg(long, value_name = "PORT", default_value_t = 8010)]
+    #[arg(long, value_name = "PORT", default_value_t = 8010, allow_negative_numbers = true)]
     pub upstream_port: u16,
     /// Port of the downstream file store; 0 takes a free one.
-    #[arg(long, value_name = "PORT", default_value_t = 8011)]
+    #[arg(long, value_name = "PORT", default_value_t = 8011, allow_negative_numbers = true)]
     pub downstream_port: u16,
     /// What happens by itself.
     #[arg(long, value_enum, default_value_t)]
@@ -92,25 +92,31 @@ pub struct Options {
     pub faults: bool,
     /// Decides the demo, latencies, failures, ids and generated payloads, so that the same calls in the same order have the
     /// same answers. Without it the demo is always the same, and ids are random. Tokens and links never depend on it.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = seed)]
     pub seed: Option<u64>,
     /// How long each answer takes, and each outcome after its answer: a time or a range, such as 50ms or 50ms..400ms.
     /// Without it answers come at once, and outcomes after 0.1 s to 0.8 s.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub latency: Option<Latency>,
-    /// How many of the commands that would succeed fail instead: from 0 (none) to 1 (all). The seed decides which.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    /// The share of the commands that would succeed and fail instead: from 0 (none) to 1 (all). Commands that fail anyway keep
+    /// their reasons. The seed decides which.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share, allow_negative_numbers = true)]
     pub failure_rate: f64,
-    /// How long a token from a sign-in is valid, such as 90s or 12h.
-    #[arg(long, value_name = "TIME", default_value = "12h", value_parser = lifetime)]
+    /// How long a token from a sign-in is valid, such as 90s or 12h; at most 87600h.
+    #[arg(long, value_name = "TIME", default_value = "12h", value_parser = lifetime, allow_hyphen_values = true)]
     pub token_life: Duration,
     /// Replays a file of JSON lines as `privicore-monitor export --messages --format ndjson` prints them, instead of the
-    /// demo. It begins when the first client joins.
+    /// demo. It begins when the first client joins. Not together with --scenario.
     #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
     pub script: Option<PathBuf>,
     /// What to print once it is ready.
     #[arg(long, value_enum, default_value_t)]
     pub print: Print,
+}
+
+/// The seed of a generator.
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_unreadable| format!("give a whole number from 0 to {}", u64::MAX))
 }
 
 /// A share from 0 to 1.

@@ -9,6 +9,9 @@ use jiff::SignedDuration;
 /// The longest latency: anything longer looks like a server that hangs.
 const LONGEST: Duration = Duration::from_mins(10);
 
+/// The longest life of a token: ten years, as for one that a client asks for.
+const LONGEST_LIFE: Duration = Duration::from_hours(10 * 365 * 24);
+
 /// How long the sandbox takes for an answer: drawn evenly between two times, which may be the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latency {
@@ -23,11 +26,14 @@ pub enum TimeError {
     #[error("{0:?} is no time: give a number with its unit, such as 50ms, 90s or 12h")]
     NoTime(String),
     /// It is negative.
-    #[error("{0:?} is negative")]
+    #[error("{0:?} is negative: give a time from 0s on")]
     Negative(String),
     /// Nothing is valid for no time at all.
     #[error("it must be longer than nothing")]
     Zero,
+    /// Too long for the life of a token.
+    #[error("the longest life is 87600h, ten years")]
+    LifeTooLong,
     /// The range has its ends the wrong way round.
     #[error("a range begins with its shorter time, such as 50ms..400ms")]
     Backwards,
@@ -79,6 +85,7 @@ fn time(text: &str) -> Result<Duration, TimeError> {
 pub(super) fn lifetime(text: &str) -> Result<Duration, TimeError> {
     match time(text)? {
         Duration::ZERO => Err(TimeError::Zero),
+        lifetime if lifetime > LONGEST_LIFE => Err(TimeError::LifeTooLong),
         lifetime => Ok(lifetime),
     }
 }
@@ -117,5 +124,7 @@ mod tests {
         }
         assert_eq!(lifetime("0s"), Err(TimeError::Zero));
         assert_eq!(lifetime("12h"), Ok(Duration::from_hours(12)));
+        assert_eq!(lifetime("87600h"), Ok(LONGEST_LIFE));
+        assert_eq!(lifetime("87601h"), Err(TimeError::LifeTooLong));
     }
 }
