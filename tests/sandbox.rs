@@ -24,6 +24,8 @@ mod faults;
 mod oauth;
 #[path = "sandbox/odd_answers.rs"]
 mod odd_answers;
+#[path = "sandbox/order.rs"]
+mod order;
 #[path = "sandbox/program.rs"]
 mod program;
 #[path = "sandbox/proxy.rs"]

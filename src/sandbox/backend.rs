@@ -1,12 +1,15 @@
 //! The state that all parts of a sandbox share, and how a write becomes an outcome on the socket.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::{Builder, Uuid};
@@ -18,6 +21,7 @@ use crate::sandbox::proxy::messages;
 use crate::sandbox::runtime::clock::Clock;
 use crate::sandbox::runtime::decisions::{Decision, Decisions};
 use crate::sandbox::runtime::tasks::Tasks;
+use crate::sandbox::runtime::turns::{Ticket, Turn, Turns};
 use crate::sandbox::state::commands::CommandStatus;
 use crate::sandbox::state::links::Purpose;
 use crate::sandbox::state::profiles::ProfileId;
@@ -38,6 +42,9 @@ const CLOSING: Duration = Duration::from_millis(500);
 
 /// The close code of a server that restarts.
 const RESTART: u16 = 1012;
+
+/// The close code of a server that stops.
+const GOING_AWAY: u16 = 1001;
 
 /// The reason of a command that fails because of `--failure-rate`.
 const FAILURE: Reason = "sandbox.failure_rate";
@@ -90,13 +97,15 @@ pub(crate) struct Backend {
     pub(crate) behaviour: Behaviour,
     pub(crate) hub: Arc<Hub>,
     pub(crate) faults: Faults,
-    /// Notified after each vote.
+    /// Notified after each vote, and after each command, which may have removed a voter.
     pub(crate) votes: Notify,
     /// Where large uploads are stored; deleted with the sandbox.
     pub(crate) folder: TempDir,
     queues: Arc<dyn Queues>,
     state: Mutex<State>,
     outcomes: Arc<Semaphore>,
+    /// The order of what commands do. Commands without an owner share a line.
+    turns: Turns<Option<ProfileId>>,
     /// Ends what was caused before a reset.
     work: Mutex<CancellationToken>,
     resets: tokio::sync::Mutex<()>,
@@ -121,12 +130,51 @@ pub(crate) enum NotInjected {
 /// A command that was accepted and has no outcome yet.
 pub(crate) struct PendingCommand {
     pub(crate) id: CommandId,
-    /// Whether it fails, though it could succeed.
+    /// Whether it fails if it could succeed.
     pub(crate) fails: bool,
     owner: Option<ProfileId>,
     permit: OwnedSemaphorePermit,
     /// For its times.
     rng: fastrand::Rng,
+    /// How many commands were accepted before it.
+    number: u64,
+    /// Goes into the answer to the call.
+    answer: Option<Arc<AnswerGuard>>,
+    /// Its place among the profile's commands, once its answer has been sent.
+    ticket: oneshot::Receiver<Ticket<Option<ProfileId>>>,
+    /// While it lasts, nothing else of the profile happens. None while the command waits for votes or for a broker.
+    turn: Option<Turn<Option<ProfileId>>>,
+}
+
+impl PendingCommand {
+    /// A part of the answer to the call. The times of the command begin when the answer was handed to the connection, which
+    /// drops this.
+    pub(crate) fn answer(&mut self) -> Option<Arc<AnswerGuard>> {
+        self.answer.take()
+    }
+
+    /// Lets others go on while this command waits for something.
+    pub(crate) fn end_turn(&mut self) {
+        self.turn = None;
+    }
+}
+
+/// Dropped when the answer to a command's call has been handed to the connection, or can't be.
+pub(crate) struct AnswerGuard {
+    turns: Turns<Option<ProfileId>>,
+    owner: Option<ProfileId>,
+    number: u64,
+    /// The time from the answer to the command's first step.
+    before: Duration,
+    ticket: Option<oneshot::Sender<Ticket<Option<ProfileId>>>>,
+}
+
+impl Drop for AnswerGuard {
+    fn drop(&mut self) {
+        let ticket = self.turns.enter(self.owner.take(), Instant::now() + self.before, self.number);
+        // A ticket that nobody takes gives up its place.
+        drop(self.ticket.take().map(|to| to.send(ticket)));
+    }
 }
 
 impl Backend {
@@ -152,6 +200,7 @@ impl Backend {
             queues,
             state: Mutex::new(behaviour.first_state()),
             outcomes: Arc::new(Semaphore::new(OUTCOMES)),
+            turns: Turns::default(),
             work: Mutex::default(),
             resets: tokio::sync::Mutex::default(),
         }
@@ -184,6 +233,17 @@ impl Backend {
             sleep(Duration::from_millis(5)).await;
         }
         self.queues.clear(before.profiles.ids()).await;
+        self.hub.forget_undelivered();
+    }
+
+    /// Tells the clients of the proxy that the sandbox stops, and waits until they have gone, but not for long.
+    pub(crate) async fn go_away(&self) {
+        let close = ConnectionFault::Close { code: GOING_AWAY, reason: "The sandbox stops.".into() };
+        self.faults.connections.inject(None, None, &close);
+        let started = Instant::now();
+        while !self.faults.connections.is_empty() && started.elapsed() < CLOSING {
+            sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Locks the state. Never hold the guard across an `await`.
@@ -230,19 +290,60 @@ impl Backend {
         if let Some(late) = self.faults.delay(Some(profile), self.clock.now()) {
             sleep(late).await;
         }
-        if let Err(error) = self.queues.publish(profile, text).await {
-            tracing::warn!(%error, "an outcome was not queued; request-status still has it");
+        let queued = self.queues.publish(profile, text).await;
+        self.was_queued(profile, &queued);
+    }
+
+    fn was_queued(&self, profile: &ProfileId, queued: &Result<(), QueueError>) {
+        match queued {
+            Ok(()) => self.hub.was_queued(profile),
+            Err(error) => tracing::warn!(%error, "an outcome was not queued; request-status still has it"),
         }
+    }
+
+    /// Publishes a message of a command in the command's turn, delayed if a fault says so.
+    pub(crate) async fn publish_in_turn(&self, command: &mut PendingCommand, profile: &ProfileId, message: &Value) {
+        if let Some(late) = self.faults.delay(Some(profile), self.clock.now()) {
+            self.advance(command, late).await;
+        }
+        let mut publishing = self.queues.publish(profile, message.to_string());
+        // The first poll puts it into its place. A broker may confirm much later, and the profile's other commands go on.
+        let queued = match poll_fn(|context| Poll::Ready(publishing.poll_unpin(context))).await {
+            Poll::Ready(queued) => queued,
+            Poll::Pending => {
+                command.end_turn();
+                publishing.await
+            }
+        };
+        self.was_queued(profile, &queued);
+    }
+
+    /// Waits for the command's next turn: so much later than its last one, or than now.
+    async fn advance(&self, command: &mut PendingCommand, after: Duration) {
+        let ticket = match command.turn.take() {
+            Some(turn) => turn.later(after),
+            None => self.turns.enter(command.owner.clone(), self.clock.now() + after, command.number),
+        };
+        command.turn = Some(ticket.turn().await);
     }
 
     /// Publishes a message and returns whether the queue accepted it.
     pub(crate) async fn queue(&self, profile: &ProfileId, message: &Value) -> Result<(), QueueError> {
-        self.queues.publish(profile, message.to_string()).await
+        let queued = self.queues.publish(profile, message.to_string()).await;
+        if queued.is_ok() {
+            self.hub.was_queued(profile);
+        }
+        queued
     }
 
     /// Creates a single-use link to a payload. Returns the part after `?auth=`.
     pub(crate) fn grant_download(&self, payload: Payload) -> String {
         self.state().links.grant(Purpose::Download(payload), self.clock.now())
+    }
+
+    /// Makes a link good that was announced before. Returns whether it still exists.
+    pub(crate) fn open_link(&self, auth: &str) -> bool {
+        self.state().links.open(auth, self.clock.now())
     }
 
     /// The whole link for an `auth` from [`Self::grant_download`].
@@ -254,10 +355,16 @@ impl Backend {
     pub(crate) fn accept(&self, owner: Option<ProfileId>) -> Result<PendingCommand, Busy> {
         let permit = Arc::clone(&self.outcomes).try_acquire_owned().map_err(|_full| Busy)?;
         let mut state = self.state();
-        let Decision { id, fails, rng } = state.decisions.next();
+        let Decision { id, number, fails, mut rng } = state.decisions.next();
         let id = CommandId::new(id.to_string());
         state.commands.start(id.clone(), owner.clone());
-        Ok(PendingCommand { id, fails, owner, permit, rng })
+        let before = match self.behaviour.latency {
+            Some(_) => Duration::ZERO,
+            None => Duration::from_millis(rng.u64(30..150)),
+        };
+        let (to, ticket) = oneshot::channel();
+        let guard = AnswerGuard { turns: self.turns.clone(), owner: owner.clone(), number, before, ticket: Some(to) };
+        Ok(PendingCommand { id, fails, owner, permit, rng, number, answer: Some(Arc::new(guard)), ticket, turn: None })
     }
 
     /// Settles an accepted command after a plausible delay.
@@ -275,18 +382,20 @@ impl Backend {
         });
     }
 
-    /// Reports a command as pending after a plausible delay, in the docs dialect. In the live dialect clients take the first
-    /// message about a command as its outcome, so nothing is published.
+    /// Waits until the command's answer has been sent. Then, after a plausible delay, reports the command as pending in the
+    /// docs dialect. In the live dialect clients take the first message about a command as its outcome, so nothing is
+    /// published.
     pub(crate) async fn report_pending(&self, accepted: &mut PendingCommand) {
-        let before = match self.behaviour.latency {
-            Some(_) => Duration::ZERO,
-            None => Duration::from_millis(accepted.rng.u64(30..150)),
-        };
-        sleep(before).await;
+        // If it is still here, it is in no answer.
+        drop(accepted.answer());
+        if let Ok(ticket) = (&mut accepted.ticket).await {
+            accepted.turn = Some(ticket.turn().await);
+        }
         if self.dialect == Dialect::Docs
-            && let Some(owner) = &accepted.owner
+            && let Some(owner) = accepted.owner.clone()
         {
-            self.publish(owner, &messages::command(&accepted.id, CommandStatus::Pending, &Value::Null)).await;
+            let pending = messages::command(&accepted.id, CommandStatus::Pending, &Value::Null);
+            self.publish_in_turn(accepted, &owner, &pending).await;
         }
     }
 
@@ -294,31 +403,34 @@ impl Backend {
     /// owner, `audience` names the profile, once the effect is known.
     pub(crate) async fn settle(
         &self,
-        accepted: PendingCommand,
+        mut accepted: PendingCommand,
         effect: Effect,
         audience: impl FnOnce(&State) -> Option<ProfileId> + Send,
     ) {
-        let PendingCommand { id, fails, owner, permit, mut rng } = accepted;
-        let delay = match self.behaviour.latency {
-            Some(latency) => latency.draw(&mut rng),
-            None => Duration::from_millis(rng.u64(80..600)),
-        };
-        sleep(delay).await;
+        self.pause(&mut accepted, 80..600).await;
         let (message, audience) = {
+            let PendingCommand { id, fails, owner, .. } = &accepted;
             let mut state = self.state();
-            let done = if fails { Err(FAILURE) } else { effect(&mut state, self.clock.now()) };
+            let done = if *fails {
+                // Tried on a copy, so that failures that come anyway keep their reasons.
+                effect(&mut state.clone(), self.clock.now()).and(Err(FAILURE))
+            } else {
+                effect(&mut state, self.clock.now())
+            };
             let (status, body) = match done {
                 Ok(body) => (CommandStatus::Succeeded, body),
                 Err(reason) => (CommandStatus::Failed, Value::from(reason)),
             };
-            let message = messages::command(&id, status, &body);
-            state.commands.settle(&id, status, body);
-            (message, owner.or_else(|| audience(&state)))
+            let message = messages::command(id, status, &body);
+            state.commands.settle(id, status, body);
+            (message, owner.clone().or_else(|| audience(&state)))
         };
+        // It may have removed an authenticator that a pool waited for.
+        self.votes.notify_waiters();
         if let Some(audience) = audience {
-            self.publish(&audience, &message).await;
+            self.publish_in_turn(&mut accepted, &audience, &message).await;
         }
-        drop(permit);
+        drop(accepted.permit);
     }
 
     /// How long an answer takes.
@@ -326,13 +438,13 @@ impl Backend {
         self.behaviour.latency.map(|latency| latency.draw(&mut self.state().rng)).unwrap_or_default()
     }
 
-    /// Waits for as long as the sandbox takes for a step of a data request: for its latency, or for a plausible time within
-    /// this range of milliseconds.
-    pub(crate) async fn pause(&self, millis: std::ops::Range<u64>) {
+    /// Waits for as long as the sandbox takes for a step of a command: for its latency, or for a plausible time within this
+    /// range of milliseconds.
+    pub(crate) async fn pause(&self, command: &mut PendingCommand, millis: std::ops::Range<u64>) {
         let time = match self.behaviour.latency {
-            Some(latency) => latency.draw(&mut self.state().rng),
-            None => Duration::from_millis(self.state().rng.u64(millis)),
+            Some(latency) => latency.draw(&mut command.rng),
+            None => Duration::from_millis(command.rng.u64(millis)),
         };
-        sleep(time).await;
+        self.advance(command, time).await;
     }
 }

@@ -18,7 +18,7 @@
 //! | `proxy` | connections, channels, and the pump from queue to clients |
 //! | `scenario` | the demo's messages, and the replay of a file |
 //! | `faults` | injected faults |
-//! | `runtime` | tokio's clock anchored to the wall clock; named tasks with an owner; what chance decides |
+//! | `runtime` | tokio's clock anchored to the wall clock; named tasks with an owner; the order of what happens; what chance decides |
 
 pub(crate) mod backend;
 pub(crate) mod command;

@@ -164,9 +164,11 @@ impl SandboxHandle {
         Control { backend: Arc::clone(&self.backend) }
     }
 
-    /// Stops everything and waits until connections and files are closed, for at most two seconds.
+    /// Tells the clients of the proxy (1001), stops everything, and waits until connections and files are closed: for at most
+    /// three seconds.
     pub async fn shutdown(self) {
         let Self { owner, backend } = self;
+        backend.go_away().await;
         drop(backend);
         owner.shutdown().await;
     }

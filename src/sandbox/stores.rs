@@ -1,7 +1,8 @@
 //! The two file stores. Their links are single-use and valid for ten minutes. Whoever holds a link may use it, so no token
 //! is required.
 //!
-//! A refused link gets the status codes in which servers differ (`PROTOCOL`, "REST"): used 410, expired 403, unknown 404.
+//! A refused link gets the status codes in which servers differ (`PROTOCOL`, "REST"): used, or to data that was deleted, 410;
+//! expired 403; unknown, or not ready yet, 404.
 
 use std::sync::Arc;
 
@@ -157,8 +158,8 @@ async fn receive(backend: &Backend, body: Body) -> Result<Content, Broken> {
 
 fn refuse(refused: Refused) -> Response {
     match refused {
-        Refused::Unknown => (StatusCode::NOT_FOUND, "There is no such link.").into_response(),
-        Refused::Used => (StatusCode::GONE, "The link has been used.").into_response(),
+        Refused::Unknown => (StatusCode::NOT_FOUND, "There is no such link, or it is not ready yet.").into_response(),
+        Refused::Used => (StatusCode::GONE, "The link has been used, or its data was deleted.").into_response(),
         Refused::Expired => (StatusCode::FORBIDDEN, "The link has expired.").into_response(),
     }
 }

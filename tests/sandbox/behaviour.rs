@@ -183,3 +183,23 @@ async fn the_demo_begins_again_after_a_reset() {
         body(Client::new(running.api_url()).post("/sandbox/reset", &[]).await, StatusCode::OK).await;
     }
 }
+
+#[tokio::test]
+async fn the_failure_rate_leaves_failures_that_would_come_anyway() {
+    let running = sandbox(|options| options.failure_rate = 1.0).await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    let unknown = client.failed(&mut socket, "/device/reject-device", &[("deviceId", "dev-unknown")]).await;
+    assert_eq!(unknown, "device.not_found");
+    let fields = [("context", "reports"), ("ttl", "60")];
+    let reservation = client.command("/data-token/reserve-token-space", &fields).await;
+    assert_eq!(socket.failure(&reservation).await, "sandbox.failure_rate");
+    let path = format!("/data-token/retrieve-temporary-data-token/{reservation}");
+    assert_eq!(client.get(&path).await.status(), StatusCode::NOT_FOUND, "it was done although it failed");
+    let changed = [("currentPassword", "wrong"), ("newPassword", "another-horse")];
+    let reason = client.failed(&mut socket, "/profile/change-password", &changed).await;
+    assert_eq!(reason, "profile.invalid_credentials");
+    let data = running.control().store_data(DEMO_USERNAME, b"payload".to_vec(), "a.txt", "c").expect("stored");
+    let (command, _) = client.request_data(data.as_str()).await;
+    assert_eq!(socket.failure(&command).await, "sandbox.failure_rate");
+}

@@ -231,6 +231,12 @@ impl Socket {
         self.0.send(Message::text(text)).await.expect("sent");
     }
 
+    /// Sends bytes that need not be a frame.
+    pub(crate) async fn raw(&mut self, bytes: &[u8]) {
+        use tokio::io::AsyncWriteExt as _;
+        self.0.get_mut().write_all(bytes).await.expect("sent");
+    }
+
     /// The next frame of any kind, or how the connection ended.
     pub(crate) async fn frame(&mut self) -> Result<Message, Error> {
         let frame = timeout(DEADLINE, self.0.next()).await.expect("nothing came");

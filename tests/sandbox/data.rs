@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use privicore_monitor::sandbox::{AUDIT_USERNAME, DEMO_USERNAME, SandboxHandle};
+use privicore_monitor::sandbox::{AUDIT_USERNAME, DEMO_USERNAME, Fault, Limit, SandboxHandle};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -179,4 +179,94 @@ async fn count(running: &SandboxHandle, username: &str) -> u64 {
     let client = Client::signed_in(running, username).await;
     let list = body(client.get("/data-token/list-data-tokens").await, StatusCode::OK).await;
     list["meta"]["count"].as_u64().expect("a count")
+}
+
+/// The link of a request's bare token.
+async fn link(running: &SandboxHandle, socket: &mut Socket, request: &str) -> String {
+    loop {
+        let message = socket.next().await;
+        if message["data"]["id"] == request && message["data"]["output_type"] == 1 {
+            return format!("{}/?auth={}", running.downstream_url(), text(&message, "/data/body"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_link_is_good_from_stream_ready_on() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    let token = running.control().store_data(DEMO_USERNAME, vec![7; 100_000], "a.bin", "c").expect("stored");
+    // The clock stands still until the link was tried.
+    tokio::time::pause();
+    let (command, request) = client.request_data(token.as_str()).await;
+    let link = link(&running, &mut socket, &request).await;
+    let early = client.http.get(&link).send().await.expect("an answer");
+    assert_eq!(early.status(), StatusCode::NOT_FOUND, "it is not ready");
+    tokio::time::resume();
+    let ready = socket.next().await;
+    assert_eq!(ready["data"]["type"], "STREAM-READY");
+    assert_eq!(client.http.get(&link).send().await.expect("an answer").status(), StatusCode::OK);
+    socket.success(&command).await;
+}
+
+#[tokio::test]
+async fn a_link_to_data_that_was_deleted_is_gone() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    let token = running.control().store_data(DEMO_USERNAME, vec![7; 100_000], "a.bin", "c").expect("stored");
+    let (command, request) = client.request_data(token.as_str()).await;
+    let link = link(&running, &mut socket, &request).await;
+    socket.success(&command).await;
+    client.done(&mut socket, "/data-token/delete-data", &[("token", token.as_str())]).await;
+    assert_eq!(client.http.get(&link).send().await.expect("an answer").status(), StatusCode::GONE);
+}
+
+#[tokio::test]
+async fn a_request_whose_data_is_deleted_meanwhile_fails_and_delivers_nothing() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    for bytes in [b"small".to_vec(), vec![7; 100_000]] {
+        let token = running.control().store_data(DEMO_USERNAME, bytes, "a.bin", "c").expect("stored");
+        // The deletion is faster than the request, whose answer a fault delays.
+        let delay = Fault::Delay { by: Duration::from_mins(5), limit: Limit::Times(1) };
+        running.control().inject(delay, Some(DEMO_USERNAME)).expect("armed");
+        let requester = client.clone();
+        let wanted = token.as_str().to_owned();
+        let requesting = tokio::spawn(async move { requester.request_data(&wanted).await });
+        // The fault is used up by the request.
+        tokio::task::yield_now().await;
+        tokio::time::pause();
+        assert!(tokio::time::timeout(Duration::from_mins(1), std::future::pending::<()>()).await.is_err());
+        tokio::time::resume();
+        client.done(&mut socket, "/data-token/delete-data", &[("token", token.as_str())]).await;
+        pass(Duration::from_mins(5)).await;
+        let (command, _) = requesting.await.expect("requested");
+        let outcome = socket.next().await;
+        assert_eq!(outcome["data"]["id"], command.as_str(), "data came: {outcome}");
+        assert_eq!(outcome["data"]["body"], "data_token.not_found");
+    }
+}
+
+#[tokio::test]
+async fn the_list_names_the_wrong_field_of_its_query() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    for (query, field) in [
+        ("perPage=abc", "perPage"),
+        ("page=abc", "page"),
+        ("page=0", "page"),
+        ("perPage=0", "perPage"),
+        ("page=-1", "page"),
+        ("page=1.5", "page"),
+    ] {
+        let answer = client.get(&format!("/data-token/list-data-tokens?{query}")).await;
+        let refused = body(answer, StatusCode::UNPROCESSABLE_ENTITY).await;
+        let fields: Vec<_> = refused["errors"].as_object().expect("errors").keys().collect();
+        assert_eq!(fields, [field], "{query}: {refused}");
+    }
+    let large = client.json("/data-token/list-data-tokens?perPage=1000").await;
+    assert_eq!(large["meta"]["perPage"], 200);
 }

@@ -211,6 +211,9 @@ async fn answers_and_outcomes_come_late_but_come() {
     assert!(!socket.hears_within(A_WHILE).await, "the outcome was not late");
     crate::pass(late).await;
     let command = timeout(DEADLINE, command).await.expect("an answer");
+    // The outcome's own delay begins after the answer.
+    assert!(!socket.hears_within(A_WHILE).await, "the outcome was not late");
+    crate::pass(late).await;
     assert_eq!(socket.failure(&command).await, "device.not_found");
 }
 

@@ -99,8 +99,8 @@ fn a_script_names_the_profiles_and_what_is_wrong_in_one_is_named_by_its_line() {
     };
     let good = r#"{"kind":"command","id":"c-1","profile":"ops","status":"Succeeded"}"#;
     for (line, reason) in [
-        ("nonsense", "expected ident"),
-        ("[1]", "column"),
+        ("nonsense", "not JSON"),
+        ("[1]", "not a JSON object"),
         (r#"{"kind":"earthquake"}"#, "earthquake"),
         (r#"{"kind":"command","status":"Succeeded"}"#, "no id"),
         (r#"{"kind":"command","id":"c","status":"Fine"}"#, "Fine"),
@@ -110,11 +110,20 @@ fn a_script_names_the_profiles_and_what_is_wrong_in_one_is_named_by_its_line() {
         (r#"{"kind":"data","id":"r","status":"Inline","message":"much"}"#, "much"),
         (r#"{"kind":"data","id":"r","status":"Inline","message":"99 MB in the message"}"#, "99 MB"),
         (r#"{"kind":"message","profile":" ","message":"x"}"#, "profile"),
+        (r#"{"kind":"message"}"#, "no message"),
+        (r#"{"id":"c-1","status":"Failed"}"#, "no kind"),
+        (r#"{"kind":"command","id":7,"status":"Failed"}"#, "its id is not a text"),
+        (r#"{"kind":"command","id":"c","status":"Failed","source":"rumour"}"#, "rumour"),
+        (r#"{"kind":"command","id":"c","status":"Failed","at":"9999-12-31T23:59:59Z"}"#, "9999-12-29"),
+        (r#"{"kind":"gap"}"#, "first_seen and at"),
+        (r#"{"kind":"gap","at":"2026-12-01T06:00:00Z"}"#, "first_seen and at"),
+        (r#"{"kind":"gap","first_seen":"2026-12-01T06:00:00Z","at":"2026-12-01T05:00:00Z"}"#, "before its first_seen"),
     ] {
         std::fs::write(&file, format!("{good}\n\n{line}\n")).expect("written");
         let output = run(&file);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{line}: {said}");
+        assert!(!said.contains("struct") && !said.contains("expected"), "{line}: {said}");
         assert!(said.contains("Line 3") && said.contains("report.ndjson") && said.contains(reason), "{line}: {said}");
     }
     std::fs::write(&file, b"\xff\n").expect("written");
@@ -152,13 +161,33 @@ fn wrong_usage_is_code_2_and_help_is_code_0() {
         ("--seed", "red"),
         ("--print", "loudly"),
         ("--api-port", "65536"),
+        ("--api-port", "-1"),
+        ("--seed", "-1"),
+        ("--latency", "-1ms"),
+        ("--failure-rate", "-0.1"),
+        ("--token-life", "-1h"),
+        ("--token-life", "99999999999h"),
     ] {
         let output = program(&[flag, value]).output().expect("ran");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(2) && said.contains(flag), "{flag} {value}: {said}");
+        assert!(!said.contains("unexpected argument"), "{flag} {value}: {said}");
     }
     assert_eq!(program(&["--scenario", "nonsense"]).output().expect("ran").status.code(), Some(2));
     assert_eq!(program(&["--help"]).output().expect("ran").status.code(), Some(0));
+    let output = program(&["--faults", "--bind", "0.0.0.0"]).output().expect("ran");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("--faults"), "{said}");
+}
+
+#[test]
+fn an_address_of_another_computer_is_named_and_not_the_port() {
+    let mut arguments = vec!["--bind", "192.0.2.1"];
+    arguments.extend(FREE_PORTS);
+    let output = program(&arguments).output().expect("ran");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("--bind") && !said.contains("--api-port"), "{said}");
 }
 
 #[cfg(not(feature = "rabbitmq"))]
@@ -180,7 +209,7 @@ fn an_address_that_is_none_is_a_sentence_that_does_not_quote_it() {
     arguments.extend(FREE_PORTS);
     let output = program(&arguments).output().expect("ran");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("--amqp") && !said.contains("canary"), "{said}");
 }
 

@@ -182,3 +182,111 @@ async fn a_changed_password_signs_in_and_the_old_one_no_longer_does() {
     Client::new(running.api_url()).sign_in(DEMO_USERNAME, "another-horse").await;
     assert_eq!(client.get("/profile/retrieve-profile-id").await.status(), StatusCode::OK, "its tokens go on");
 }
+
+#[tokio::test]
+async fn many_tokens_live_at_a_time_and_those_of_one_kind_end_none_of_another() {
+    let running = quiet().await;
+    let first = Client::signed_in(&running, DEMO_USERNAME).await;
+    let qr = text(&body(first.post("/profile/generate-token-qr", &[]).await, StatusCode::OK).await, "/qrToken");
+    for _ in 0..70 {
+        Client::signed_in(&running, DEMO_USERNAME).await;
+    }
+    for _ in 0..1_000 {
+        assert_eq!(first.post("/profile/generate-token-qr", &[]).await.status(), StatusCode::OK);
+    }
+    let mut used = first.clone();
+    used.token = Some(qr);
+    assert_eq!(used.get("/profile/retrieve-profile-id").await.status(), StatusCode::UNAUTHORIZED, "the oldest ends");
+}
+
+#[tokio::test]
+async fn a_text_that_is_none_is_refused_by_its_field() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    for value in [json!({"a": 1}), json!(["a"]), json!(true), json!(false)] {
+        for (path, mut fields, field) in [
+            ("/profile/register-profile", json!({"password": "correct-horse"}), "username"),
+            ("/profile/register-profile", json!({"username": "new@example.com"}), "password"),
+            ("/profile/authenticate", json!({"username": DEMO_USERNAME}), "password"),
+            ("/data-token/exchange-data-for-token", json!({"temporaryTokenSpace": "tmp-1"}), "data"),
+            ("/data-token/reserve-token-space", json!({"ttl": 60}), "context"),
+            ("/data-token/reserve-token-space", json!({"context": "c"}), "ttl"),
+            ("/data-token/update-data-token", json!({"token": "dtk-1"}), "fileName"),
+            ("/data-token/request-data", json!({}), "token"),
+            ("/device/request-unique-identifier", json!({}), "deviceName"),
+            ("/device/configure-meta", json!({"deviceId": "dev-1"}), "displayName"),
+            ("/storage/sync-device", json!({}), "deviceIdentifier"),
+            ("/policy/activate", json!({}), "name"),
+            ("/voting/create", json!({"votingConfigurationId": "v", "title": "t", "question": "q"}), "nonce"),
+            ("/public-key/register-public-key", json!({}), "publicKey"),
+        ] {
+            fields[field] = value.clone();
+            let refused = body(client.post_json(path, &fields).await, StatusCode::UNPROCESSABLE_ENTITY).await;
+            assert!(refused["errors"][field].is_array(), "{path} {fields}: {refused}");
+        }
+    }
+    for tags in [json!([{"x": 1}]), json!([["x"]]), json!([true]), json!({"x": 1}), json!(true)] {
+        let fields = json!({"deviceId": "dev-1", "tags": tags});
+        let refused = body(client.post_json("/device/configure-meta", &fields).await, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(refused.await["errors"]["tags"].is_array(), "{fields}");
+    }
+    let by_form = client.post("/device/configure-meta", &[("deviceId", "d"), ("tags", r#"[{"x":1}]"#)]).await;
+    assert_eq!(by_form.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let fine = json!({"deviceName": 17, "unknown": {"a": 1}});
+    body(client.post_json("/device/request-unique-identifier", &fine).await, StatusCode::ACCEPTED).await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_413() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let large = "x".repeat(2 * 1024 * 1024);
+    let refused = client.post("/data-token/update-data-token", &[("token", "dtk-1"), ("fileName", &large)]).await;
+    let refused = body(refused, StatusCode::PAYLOAD_TOO_LARGE).await;
+    assert!(text(&refused, "/message").contains("2 MiB"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_body_of_the_wrong_type_is_415_and_every_refusal_is_json() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let path = "/device/request-unique-identifier";
+    for (kind, sent) in [
+        ("application/x-www-form-urlencoded", r#"{"deviceName":"phone"}"#),
+        (
+            "multipart/form-data; boundary=x",
+            "--x\r\nContent-Disposition: form-data; name=\"deviceName\"\r\n\r\nphone\r\n--x--",
+        ),
+    ] {
+        let request = client.http.post(client.url(path)).header("content-type", kind).body(sent);
+        let answer = request.header("x-dpt-authorization", client.token()).send().await.expect("an answer");
+        let refused = body(answer, StatusCode::UNSUPPORTED_MEDIA_TYPE).await;
+        assert!(text(&refused, "/message").contains("application/"), "{refused}");
+    }
+    for path in ["/request-status/%00%ff", "/device/retrieve-device-id/%ff", "/voting/check-pool-status/%ff"] {
+        body(client.get(path).await, StatusCode::BAD_REQUEST).await;
+    }
+    let wrong_method = client.get(path).await;
+    assert_eq!(wrong_method.headers()["allow"], "POST");
+    body(wrong_method, StatusCode::METHOD_NOT_ALLOWED).await;
+}
+
+#[tokio::test]
+async fn answers_are_not_to_be_cached_and_401_says_what_would_help() {
+    let running = quiet().await;
+    let nobody = Client::new(running.api_url());
+    let challenge =
+        |answer: &reqwest::Response| answer.headers()["www-authenticate"].to_str().expect("text").to_owned();
+    let refused = nobody.get("/profile/retrieve-profile-id").await;
+    assert_eq!(
+        (refused.status(), challenge(&refused)),
+        (StatusCode::UNAUTHORIZED, r#"Bearer realm="privicore""#.to_owned())
+    );
+    let refused = nobody.post("/oauth-application/obtain-access-token", &[]).await;
+    assert_eq!(
+        (refused.status(), challenge(&refused)),
+        (StatusCode::UNAUTHORIZED, r#"Basic realm="privicore""#.to_owned())
+    );
+    let signed_in = nobody.post("/profile/authenticate", &[("username", DEMO_USERNAME), ("password", "demo")]).await;
+    assert_eq!(signed_in.headers()["cache-control"], "no-store");
+}

@@ -75,8 +75,8 @@ async fn data_is_announced_as_the_lines_say_and_its_links_are_fresh() {
         data("r-link", "Ready", "", "reports"),
         data("r-token", "Preparing", "", "reports"),
         data("r-token", "Ready", "", "reports"),
-        data("r-early", "Preparing", "", ""),
-        data("r-early", "Ready", "", "reports"),
+        data("r-bare", "Preparing", "", ""),
+        data("r-bare", "Ready", "", "reports"),
         data("r-url", "Ready", "", ""),
         data("r-inline", "Inline", "90 B in the message", "notes"),
     ])
@@ -93,15 +93,15 @@ async fn data_is_announced_as_the_lines_say_and_its_links_are_fresh() {
         ("r-link", report),
         ("r-token", report),
         ("r-token", ready),
-        ("r-early", ready),
-        ("r-early", report),
+        ("r-bare", report),
+        ("r-bare", ready),
         ("r-url", ready),
         ("r-inline", report),
     ];
     assert_eq!(shown, wanted.map(|(id, kind)| (json!(id), json!(kind))));
     assert_eq!(messages[0]["body"], "10 % of it");
     let bare = |message: &Value| format!("{}/?auth={}", running.downstream_url(), text(message, "/body"));
-    for link in [text(&messages[1], "/body"), bare(&messages[2]), bare(&messages[5]), text(&messages[6], "/streamUrl")]
+    for link in [text(&messages[1], "/body"), bare(&messages[2]), bare(&messages[4]), text(&messages[6], "/streamUrl")]
     {
         let answer = client.http.get(&link).send().await.expect("an answer");
         assert_eq!(answer.status(), StatusCode::OK, "{link}");

@@ -309,3 +309,80 @@ async fn a_voting_configuration_is_registered_by_json_once_per_name() {
     let reason = socket.failure(&text(&again, "/commandId")).await;
     assert_eq!(reason, "voting_configuration.already_exists");
 }
+
+#[tokio::test]
+async fn a_held_request_for_data_that_was_deleted_fails_when_it_is_approved() {
+    for size in [7, 100_000] {
+        let mut held = Held::new(quiet().await, "affirmative", &[]).await;
+        let stored = held.running.control().store_data(DEMO_USERNAME, vec![7; size], "a.bin", "c").expect("stored");
+        held.token = stored.as_str().to_owned();
+        let (command, _, pool) = held.request().await;
+        let Held { client, socket, token, .. } = &mut held;
+        client.done(socket, "/data-token/delete-data", &[("token", token)]).await;
+        held.vote(&pool, 0, "yes").await;
+        let outcome = held.socket.next().await;
+        let expected =
+            json!({"type": "X-DPT-CAB-ID", "id": command, "command_status": 3, "body": "data_token.not_found"});
+        assert_eq!(outcome["data"], expected);
+    }
+}
+
+#[tokio::test]
+async fn a_removed_authenticator_is_no_longer_waited_for() {
+    let mut held = Held::new(quiet().await, "unanimous", &[]).await;
+    let (command, _, pool) = held.request().await;
+    held.vote(&pool, 0, "yes").await;
+    let Held { client, socket, devices, .. } = &mut held;
+    // The outcomes come in either order.
+    let removal = client.command("/device/remove", &[("deviceId", &devices[1])]).await;
+    let mut settled = Vec::new();
+    while settled.len() < 2 {
+        let message = socket.next().await;
+        if message["data"]["type"] == "X-DPT-CAB-ID" {
+            assert_eq!(message["data"]["command_status"], 2, "{message}");
+            settled.push(text(&message, "/data/id"));
+        }
+    }
+    settled.sort();
+    let mut expected = [command, removal];
+    expected.sort();
+    assert_eq!(settled, expected);
+    let status = held.status(&pool).await;
+    assert_eq!(
+        (&status["status"], &status["ballots"]),
+        (&json!("approved"), &json!({"for": 1, "against": 0, "open": 0}))
+    );
+}
+
+#[tokio::test]
+async fn a_pool_without_any_authenticator_left_fails_at_once() {
+    let mut held = Held::new(quiet().await, "affirmative", &[("quorum", "2")]).await;
+    let (command, _, pool) = held.request().await;
+    let Held { client, socket, devices, .. } = &mut held;
+    client.done(socket, "/device/remove", &[("deviceId", &devices[1])]).await;
+    assert_eq!(socket.failure(&command).await, "voting.quorum_not_reached");
+    assert_eq!(held.status(&pool).await["status"], "timed_out");
+    let mut held = Held::new(quiet().await, "unanimous", &[]).await;
+    let (command, _, pool) = held.request().await;
+    let Held { client, socket, devices, .. } = &mut held;
+    client.done(socket, "/device/remove", &[("deviceId", &devices[0])]).await;
+    client.command("/device/remove", &[("deviceId", &devices[1])]).await;
+    assert_eq!(socket.failure(&command).await, "voting.no_authenticators");
+    assert_eq!(held.status(&pool).await["status"], "timed_out");
+}
+
+#[tokio::test]
+async fn a_quorum_that_can_never_be_reached_is_refused() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    let device = client.authenticator(&mut socket, "phone-a").await;
+    client.authenticator(&mut socket, "phone-b").await;
+    let rules = [("name", "n"), ("strategy", "consensus"), ("timeLimit", "9")];
+    for more in [&[("quorum", "3")][..], &[("quorum", "2"), ("deviceIdentifiers", device.as_str())]] {
+        let refused = client.post(CONFIGURE, &[&rules[..], more].concat()).await;
+        let refused = body(refused, StatusCode::UNPROCESSABLE_ENTITY).await;
+        assert!(refused["errors"]["quorum"].is_array(), "{refused}");
+    }
+    client.done(&mut socket, CONFIGURE, &[&rules[..], &[("quorum", "2")]].concat()).await;
+}

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
-use tokio_tungstenite::tungstenite::Message;
 
 use crate::sandbox::state::profiles::ProfileId;
 
@@ -27,8 +26,6 @@ pub(crate) enum ConnectionFault {
     Deaf(Duration),
     /// It sends these frames.
     Litter(Vec<Garbage>),
-    /// It sends this frame.
-    Send(Message),
     /// It leaves its channel and sends a close frame.
     Close { code: u16, reason: Arc<str> },
 }
@@ -85,6 +82,11 @@ impl Connections {
         (Place { id, registry: Arc::clone(&self.0) }, Orders { cut, stalls: stalled, inner: heeded })
     }
 
+    /// Whether no connection is open.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().open.is_empty()
+    }
+
     /// Applies a fault to a profile's connections, or to all, at most `count` of them. Returns how many it reached.
     pub(crate) fn inject(&self, profile: Option<&ProfileId>, count: Option<u32>, trouble: &ConnectionFault) -> usize {
         let most = count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
@@ -123,10 +125,9 @@ impl Open {
                 true
             }
             ConnectionFault::Stalled(lasting) => self.stalls.try_send(lasting).is_ok(),
-            inner @ (ConnectionFault::Deaf(_)
-            | ConnectionFault::Litter(_)
-            | ConnectionFault::Send(_)
-            | ConnectionFault::Close { .. }) => self.inner.try_send(inner).is_ok(),
+            inner @ (ConnectionFault::Deaf(_) | ConnectionFault::Litter(_) | ConnectionFault::Close { .. }) => {
+                self.inner.try_send(inner).is_ok()
+            }
         }
     }
 }

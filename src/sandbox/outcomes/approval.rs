@@ -9,17 +9,13 @@ use crate::sandbox::state::profiles::ProfileId;
 use crate::sandbox::state::reason::Reason;
 use crate::sandbox::state::voting::pools::{Progress, Question};
 
-/// Waits until every active policy that holds `event` has been voted on. Fails with the reason if a vote fails. What fails by
-/// `--failure-rate` waits for no vote.
+/// Waits until every active policy that holds `event` has been voted on. Fails with the reason if a vote fails.
 pub(crate) async fn wait(
     backend: &Backend,
     profile: &ProfileId,
-    command: &PendingCommand,
+    command: &mut PendingCommand,
     event: Event,
 ) -> Result<(), Reason> {
-    if command.fails {
-        return Ok(());
-    }
     let held_by = backend.state().policies.holding(profile, event);
     for policy in held_by {
         let (pool, message) = {
@@ -35,8 +31,9 @@ pub(crate) async fn wait(
             (pool, opened.map(|opened| messages::pool_opened(&command.id, &opened)))
         };
         if let Some(message) = message {
-            backend.publish(profile, &message).await;
+            backend.publish_in_turn(command, profile, &message).await;
         }
+        command.end_turn();
         vote(backend, profile, &pool).await?;
     }
     Ok(())

@@ -17,6 +17,7 @@ use crate::sandbox::proxy::messages;
 use crate::sandbox::state::data::DataToken;
 use crate::sandbox::state::policies::Event;
 use crate::sandbox::state::profiles::ProfileId;
+use crate::sandbox::state::reason::Reason;
 
 use super::approval;
 
@@ -54,7 +55,7 @@ impl Announcement {
         }
     }
 
-    /// The messages that announce a payload whose link has this `auth`.
+    /// The messages that announce a payload whose link has this `auth`. The link is good from the last one on.
     pub(crate) fn messages(self, backend: &Backend, request: &RequestId, context: &str, auth: &str) -> Vec<Value> {
         let link = backend.download_link(auth);
         let ready = match self {
@@ -69,45 +70,65 @@ impl Announcement {
 }
 
 /// Starts to deliver a payload, inline or as a stream, once the policies of the profile allow it. The command's outcome
-/// follows it.
+/// follows it. Data that is deleted meanwhile is not delivered.
 pub(crate) fn start(
     backend: &Arc<Backend>,
     profile: ProfileId,
     command: PendingCommand,
     request: RequestId,
-    wanted: DataToken,
+    wanted: String,
 ) {
     let serving = Arc::clone(backend);
     backend.spawn_work("delivery of a payload", async move {
         let mut command = command;
         serving.report_pending(&mut command).await;
-        let approved = approval::wait(&serving, &profile, &command, Event::DataRequested).await;
-        if approved.is_ok() && !command.fails {
-            deliver(&serving, profile, request, wanted).await;
-        }
-        serving.settle(command, Box::new(move |_, _| approved.map(|()| Value::Null)), |_| None).await;
+        let delivered = match approval::wait(&serving, &profile, &mut command, Event::DataRequested).await {
+            Ok(()) => deliver(&serving, &profile, &mut command, request, &wanted).await,
+            Err(reason) => Err(reason),
+        };
+        serving.settle(command, Box::new(move |_, _| delivered.map(|()| Value::Null)), |_| None).await;
     });
 }
 
-async fn deliver(backend: &Backend, profile: ProfileId, request: RequestId, wanted: DataToken) {
-    let DataToken { context, content, file_name, extension, .. } = wanted;
+/// Why data that was deleted is not delivered.
+const NOT_FOUND: Reason = "data_token.not_found";
+
+async fn deliver(
+    backend: &Backend,
+    profile: &ProfileId,
+    command: &mut PendingCommand,
+    request: RequestId,
+    wanted: &str,
+) -> Result<(), Reason> {
+    let current = || backend.state().data.get(profile, wanted).cloned().ok_or(NOT_FOUND);
+    let DataToken { context, .. } = current()?;
+    if command.fails {
+        return Ok(());
+    }
     if backend.dialect == Dialect::Docs {
         for progress in ["Collecting the payload from its storage devices.", "Preparing the payload."] {
-            backend.pause(40..250).await;
-            backend.publish(&profile, &messages::data_text(&request, &context, progress)).await;
+            backend.pause(command, 40..250).await;
+            backend.publish_in_turn(command, profile, &messages::data_text(&request, &context, progress)).await;
         }
     }
-    backend.pause(80..400).await;
+    backend.pause(command, 80..400).await;
+    let DataToken { context, content, file_name, extension, .. } = current()?;
     if let Some(bytes) = content.inline() {
         let body = STANDARD.encode(bytes);
-        backend.publish(&profile, &messages::data_text(&request, &context, &body)).await;
-        return;
+        backend.publish_in_turn(command, profile, &messages::data_text(&request, &context, &body)).await;
+        return Ok(());
     }
-    let auth = backend.grant_download(Payload { content, file_name: Some(full_name(file_name, &extension)) });
-    for message in Announcement::of(backend.dialect).messages(backend, &request, &context, &auth) {
-        backend.publish(&profile, &message).await;
-        backend.pause(50..300).await;
+    let payload = Payload { content, file_name: Some(full_name(file_name, &extension)) };
+    let auth = backend.state().links.announce(payload, Some(wanted), backend.clock.now());
+    let mut announced = Announcement::of(backend.dialect).messages(backend, &request, &context, &auth).into_iter();
+    while let Some(message) = announced.next() {
+        if announced.len() == 0 && !backend.open_link(&auth) {
+            return Err(NOT_FOUND);
+        }
+        backend.publish_in_turn(command, profile, &message).await;
+        backend.pause(command, 50..300).await;
     }
+    Ok(())
 }
 
 /// The file name with its extension, whether the client gave them together or apart.

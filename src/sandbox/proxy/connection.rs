@@ -9,18 +9,16 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
-use tokio_tungstenite::tungstenite::http::header::RETRY_AFTER;
-use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 
 use crate::sandbox::backend::Backend;
 use crate::sandbox::faults::connections::{ConnectionFault, Orders, Place};
-use crate::sandbox::faults::kinds::HttpRefusal;
 use crate::sandbox::state::profiles::ProfileId;
 
 use super::frames::{self, ChannelRequest};
+use super::handshake;
 use super::hub::{DeliveryBatch, Membership};
 
 /// How long a client may take for its handshake, and to read what is written to it.
@@ -68,16 +66,12 @@ pub(crate) async fn serve(stream: TcpStream, backend: Arc<Backend>) {
     let config =
         WebSocketConfig::default().max_message_size(Some(LARGEST_REQUEST)).max_frame_size(Some(LARGEST_REQUEST));
     let refusal = backend.faults.refuses_upgrade(backend.clock.now());
-    #[expect(clippy::result_large_err, reason = "the library's own type")]
-    let upgrade = |_request: &Request, accepted: Response| match refusal {
-        Some(refusal) => Err(refuse(refusal)),
-        None => Ok(accepted),
+    let accepted = tokio::select! {
+        biased;
+        () = cut.notified() => return,
+        accepted = timeout(PATIENCE, handshake::accept(stream, refusal, config)) => accepted,
     };
-    let handshake = tokio_tungstenite::accept_hdr_async_with_config(stream, upgrade, Some(config));
-    let Ok(Ok(mut socket)) = timeout(PATIENCE, handshake).await else {
-        tracing::debug!("a connection to the proxy was no WebSocket");
-        return;
-    };
+    let Ok(Ok(Some(mut socket))) = accepted else { return };
     let mut conversation = pin!(converse(&mut socket, &backend, place, inner));
     loop {
         tokio::select! {
@@ -104,14 +98,19 @@ pub(crate) async fn serve(stream: TcpStream, backend: Arc<Backend>) {
     }
 }
 
-/// The answer to a client instead of the upgrade.
-fn refuse(HttpRefusal { status, retry_after }: HttpRefusal) -> ErrorResponse {
-    let mut answer = ErrorResponse::new(Some("The proxy takes no connections at the moment.".to_owned()));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    if let Some(retry_after) = retry_after {
-        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs()));
+/// The close code and reason for what a client did wrong. `None` if its connection broke off.
+fn violation(error: &tungstenite::Error) -> Option<(u16, &'static str)> {
+    match error {
+        tungstenite::Error::Capacity(_) => Some((1009, "Messages may have 64 KiB.")),
+        tungstenite::Error::Utf8(_) => Some((1007, "The text is not valid UTF-8.")),
+        tungstenite::Error::Protocol(
+            ProtocolError::ResetWithoutClosingHandshake
+            | ProtocolError::ReceivedAfterClosing
+            | ProtocolError::SendAfterClosing,
+        ) => None,
+        tungstenite::Error::Protocol(_) => Some((1002, "The frame violates RFC 6455.")),
+        _ => None,
     }
-    answer
 }
 
 async fn converse(
@@ -159,7 +158,14 @@ async fn converse(
                     return read_to_end(socket).await;
                 }
                 None => return Ok(()),
-                Some(Err(error)) => return Err(error),
+                Some(Err(error)) => {
+                    place.joined(None);
+                    drop(joined);
+                    return match violation(&error) {
+                        Some((code, reason)) => reject(socket, code, reason).await,
+                        None => Err(error),
+                    };
+                }
             },
             () = sleep_until(unread_until.unwrap_or_else(Instant::now)), if unread_until.is_some() => unread_until = None,
             Some(fault) = faults.recv() => match fault {
@@ -169,7 +175,6 @@ async fn converse(
                         write(socket, [kind.frame()]).await?;
                     }
                 }
-                ConnectionFault::Send(frame) => write(socket, [frame]).await?,
                 ConnectionFault::Close { code, reason } => {
                     place.joined(None);
                     drop(joined);
@@ -181,11 +186,11 @@ async fn converse(
             batch = joined.next_batch() => {
                 let Some(DeliveryBatch { frames, written }) = batch else { return Ok(()) };
                 let whose = joined.profile();
-                let in_frame = |text: Utf8Bytes| match whose {
-                    Some(profile) if backend.faults.sends_binary(profile, backend.clock.now()) => {
+                let in_frame = |queued: Utf8Bytes| match (frames::of_queue(queued), whose) {
+                    (Message::Text(text), Some(profile)) if backend.faults.sends_binary(profile, backend.clock.now()) => {
                         Message::Binary(text.into())
                     }
-                    _ => Message::Text(text),
+                    (frame, _) => frame,
                 };
                 write(socket, frames.iter().cloned().map(in_frame)).await?;
                 if written.send(()).is_err() {
@@ -262,6 +267,15 @@ async fn close(socket: &mut WebSocketStream<TcpStream>, code: u16, reason: &str)
     let frame = CloseFrame { code: code.into(), reason: reason.into() };
     timeout(PATIENCE, socket.close(Some(frame))).await.unwrap_or(Ok(()))?;
     read_to_end(socket).await
+}
+
+/// Sends a close frame to a client that violated the protocol. What else it sends can't be read.
+async fn reject(socket: &mut WebSocketStream<TcpStream>, code: u16, reason: &'static str) -> tungstenite::Result<()> {
+    let ending = async {
+        socket.send(Message::Close(Some(CloseFrame { code: code.into(), reason: reason.into() }))).await?;
+        Ok(handshake::end(socket.get_mut()).await?)
+    };
+    timeout(PATIENCE, ending).await.unwrap_or(Ok(()))
 }
 
 /// Reads until the connection has ended, but not for long. Reading also sends the answer to a client's close frame, without

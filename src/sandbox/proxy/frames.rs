@@ -1,7 +1,46 @@
 //! What clients send to the proxy, and its replies (`PROTOCOL`, "Join" and "Leave").
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use crate::sandbox::faults::kinds::Garbage;
+
+/// Begins a text in a queue that stands for something else than itself. No JSON begins with this character.
+const MARK: char = '\u{1}';
+
+/// A frame that is not the text of a queue's message, but keeps its place among them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum QueuedFrame {
+    Text(String),
+    Binary(Vec<u8>),
+    /// A text frame that is not valid UTF-8.
+    InvalidUtf8,
+}
+
+impl QueuedFrame {
+    /// The text by which a queue keeps it.
+    pub(crate) fn queued(self) -> String {
+        match self {
+            Self::Text(text) if text.starts_with(MARK) => format!("{MARK}text:{text}"),
+            Self::Text(text) => text,
+            Self::Binary(bytes) => format!("{MARK}binary:{}", STANDARD.encode(bytes)),
+            Self::InvalidUtf8 => format!("{MARK}invalid"),
+        }
+    }
+}
+
+/// The frame for a text from a queue.
+pub(crate) fn of_queue(queued: Utf8Bytes) -> Message {
+    match queued.strip_prefix(MARK).map(|marked| marked.split_once(':').unwrap_or((marked, ""))) {
+        Some(("binary", bytes)) => STANDARD.decode(bytes).map_or(Message::Text(queued.clone()), Message::binary),
+        Some(("text", text)) => Message::text(text),
+        Some(("invalid", "")) => Garbage::InvalidUtf8.frame(),
+        _ => Message::Text(queued),
+    }
+}
 
 /// A client's message. It carries the token, so it does not implement `Debug`.
 #[derive(Deserialize)]
@@ -92,5 +131,16 @@ mod tests {
         for text in ["", "nonsense", "[]", "{}", r#"{"action":7}"#, r#"{"action":"joinChannel","data":{}}"#] {
             assert!(matches!(read(text).0, ChannelRequest::Invalid(_)), "{text}");
         }
+    }
+
+    #[test]
+    fn every_frame_comes_out_of_a_queue_as_it_was() {
+        for text in ["{}", "", "\u{1}", "\u{1}text:", "\u{1}binary:AAAA"] {
+            let queued = QueuedFrame::Text(text.to_owned()).queued();
+            assert_eq!(of_queue(queued.into()), Message::text(text));
+        }
+        let bytes = vec![0, 159, 146, 150];
+        assert_eq!(of_queue(QueuedFrame::Binary(bytes.clone()).queued().into()), Message::binary(bytes));
+        assert_eq!(of_queue(QueuedFrame::InvalidUtf8.queued().into()), Garbage::InvalidUtf8.frame());
     }
 }

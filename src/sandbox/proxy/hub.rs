@@ -42,6 +42,10 @@ struct Channel {
     /// is left.
     pumping: bool,
     left: Arc<Notify>,
+    /// How many messages this sandbox has put into the queue.
+    queued: u64,
+    /// How many messages were written to clients. More than were queued, if a durable queue had some from before.
+    written: u64,
 }
 
 #[derive(Default)]
@@ -58,6 +62,8 @@ pub(crate) struct Hub {
     channels: Mutex<Channels>,
     /// Notified by each join.
     joins: Notify,
+    /// Notified after messages were written, and when a client leaves.
+    progress: Notify,
 }
 
 /// A client's membership of a channel; dropping it leaves the channel.
@@ -76,13 +82,15 @@ impl Drop for Membership {
             channel.members.retain(|member| member.id != self.id);
             channel.left.notify_one();
         }
+        drop(channels);
+        self.hub.progress.notify_waiters();
     }
 }
 
 impl Hub {
     /// A hub without clients.
     pub(crate) fn new(queues: Arc<dyn Queues>, tasks: Tasks, delivery: Delivery) -> Self {
-        Self { queues, tasks, delivery, channels: Mutex::default(), joins: Notify::new() }
+        Self { queues, tasks, delivery, channels: Mutex::default(), joins: Notify::new(), progress: Notify::new() }
     }
 
     /// How many clients have joined the profile's channel.
@@ -100,6 +108,46 @@ impl Hub {
                 return;
             }
             joins.await;
+        }
+    }
+
+    /// Counts a message that was put into the profile's queue.
+    pub(crate) fn was_queued(&self, profile: &ProfileId) {
+        self.channels.lock().by_profile.entry(profile.clone()).or_default().queued += 1;
+    }
+
+    /// Counts messages of the profile that were written to clients.
+    fn were_written(&self, profile: &ProfileId, count: usize) {
+        if let Some(channel) = self.channels.lock().by_profile.get_mut(profile) {
+            channel.written = channel.written.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        }
+        self.progress.notify_waiters();
+    }
+
+    /// Forgets what the queues contained.
+    pub(crate) fn forget_undelivered(&self) {
+        for channel in self.channels.lock().by_profile.values_mut() {
+            (channel.queued, channel.written) = (0, 0);
+        }
+    }
+
+    /// Waits until everything that is in the profile's queue now was written, or nobody is joined any more.
+    pub(crate) async fn until_delivered(&self, profile: &ProfileId) {
+        let queued = self.channels.lock().by_profile.get(profile).map_or(0, |channel| channel.queued);
+        loop {
+            let mut progress = pin!(self.progress.notified());
+            // What is written between the look and the wait is not missed.
+            progress.as_mut().enable();
+            let is_delivered = self
+                .channels
+                .lock()
+                .by_profile
+                .get(profile)
+                .is_none_or(|channel| channel.written >= queued || channel.members.is_empty());
+            if is_delivered {
+                return;
+            }
+            progress.await;
         }
     }
 
@@ -149,7 +197,9 @@ impl Hub {
                 let count = frames.len();
                 let written = self.fan_out(&profile, frames.into()).await;
                 deliveries.settle(&vec![written; count]).await;
-                if !written {
+                if written {
+                    self.were_written(&profile, count);
+                } else {
                     // Nobody was left to write to: dropping `deliveries` returns the messages to the queue.
                     break;
                 }
@@ -178,6 +228,7 @@ impl Hub {
                 return;
             }
             deliveries.settle(&vec![true; count]).await;
+            self.were_written(&profile, count);
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod connection;
 pub(crate) mod frames;
+mod handshake;
 pub(crate) mod hub;
 pub(crate) mod messages;
 

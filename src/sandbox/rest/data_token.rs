@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::on;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::protocol::{CommandId, RequestId};
@@ -22,7 +21,7 @@ use crate::sandbox::state::policies::Event;
 use super::call::answers::{Refusal, requested};
 use super::call::command::Call;
 use super::call::endpoint::{Access, Endpoint, Phase};
-use super::call::fields::Caller;
+use super::call::fields::{Caller, PathText};
 
 /// The largest body of `exchange-data-for-token`: the documented 50 KB and a margin.
 const LARGEST_EXCHANGE: usize = 64 * 1024;
@@ -96,7 +95,7 @@ async fn reserve(call: Call) -> Result<Response, Refusal> {
 async fn retrieve_temporary(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
-    Path(command): Path<String>,
+    PathText(command): PathText,
 ) -> Result<Json<Value>, Refusal> {
     let state = backend.state();
     let reserved = state.data.reserved(&profile, &CommandId::from(command.as_str()), backend.clock.now());
@@ -154,41 +153,37 @@ async fn configure_file_meta(call: Call) -> Result<Json<Value>, Refusal> {
 async fn request_data(call: Call) -> Result<Response, Refusal> {
     let token = call.required("token")?;
     let Call { backend, profile, .. } = call;
-    let wanted = backend.state().data.get(&profile, &token).cloned();
-    let wanted = wanted.ok_or(Refusal::NotFound("The data token does not exist or was deleted."))?;
-    let command = backend.accept(Some(profile.clone()))?;
+    if backend.state().data.get(&profile, &token).is_none() {
+        return Err(Refusal::NotFound("The data token does not exist or was deleted."));
+    }
+    let mut command = backend.accept(Some(profile.clone()))?;
     let request = RequestId::new(backend.state().decisions.id().to_string());
-    let answer = requested(&command.id, &request);
-    data_request::start(&backend, profile, command, request, wanted);
+    let answer = requested(&mut command, &request);
+    data_request::start(&backend, profile, command, request, token);
     Ok(answer)
 }
 
-/// The query parameters of the list of data tokens.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Paging {
-    page: Option<usize>,
-    per_page: Option<usize>,
-}
-
-async fn list(
-    State(backend): State<Arc<Backend>>,
-    Caller(profile): Caller,
-    paging: Result<Query<Paging>, axum::extract::rejection::QueryRejection>,
-) -> Result<Response, Refusal> {
-    let Query(paging) =
-        paging.map_err(|_rejected| Refusal::field("page", "page and perPage must be whole numbers."))?;
-    let page = paging.page.unwrap_or(1).max(1);
-    let per_page = paging.per_page.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
-    let state = backend.state();
-    let (items, count) = state.data.list(&profile, page, per_page);
+/// A page beyond the last one is empty, and a page that is too large is the largest one.
+async fn list(call: Call) -> Result<Response, Refusal> {
+    let mut check = call.fields.check();
+    let rule = "This field must be a whole number from 1 on.";
+    let mut number = |name, default| {
+        let number = check.optional_number(name, 1..=u64::MAX, rule);
+        number.map_or(default, |number| usize::try_from(number).unwrap_or(usize::MAX))
+    };
+    let (page, per_page) = (number("page", 1), number("perPage", PAGE).min(LARGEST_PAGE));
+    check.finish()?;
+    let state = call.backend.state();
+    let (items, count) = state.data.list(&call.profile, page, per_page);
     Ok(Json(json!({"items": items, "meta": {"count": count, "page": page, "perPage": per_page}})).into_response())
 }
 
 async fn update(call: Call) -> Result<Response, Refusal> {
-    let token = call.required("token")?;
-    let given = |name| call.fields.optional(name).map(str::to_owned);
+    let mut check = call.fields.check();
+    let token = check.text("token").to_owned();
+    let mut given = |name| check.optional(name).map(str::to_owned);
     let change = MetaChange { file_name: given("fileName"), extension: given("extension"), context: given("context") };
+    check.finish()?;
     call.held_command(Event::DataUpdated, move |state, profile, _, _| state.data.update(profile, &token, change))
 }
 
@@ -204,5 +199,9 @@ async fn configure_risk_meta(call: Call) -> Result<Response, Refusal> {
 
 async fn delete(call: Call) -> Result<Response, Refusal> {
     let token = call.required("token")?;
-    call.held_command(Event::DataDeleted, move |state, profile, _, _| state.data.delete(profile, &token))
+    call.held_command(Event::DataDeleted, move |state, profile, _, _| {
+        state.data.delete(profile, &token)?;
+        state.links.revoke(&token);
+        Ok(())
+    })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::on;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use crate::sandbox::state::policies::Event;
 use super::call::answers::Refusal;
 use super::call::command::Call;
 use super::call::endpoint::{Access, Endpoint, Phase};
-use super::call::fields::Caller;
+use super::call::fields::{Caller, PathText};
 
 const READ: Access = Access::Scope("device:read");
 const WRITE: Access = Access::Scope("device:write");
@@ -63,7 +63,7 @@ async fn request_id(call: Call) -> Result<Response, Refusal> {
 async fn retrieve_id(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
-    Path(command): Path<String>,
+    PathText(command): PathText,
 ) -> Result<Json<Value>, Refusal> {
     let state = backend.state();
     let id = state.devices.requested(&profile, &CommandId::from(command.as_str()));
@@ -82,15 +82,17 @@ async fn reject(call: Call) -> Result<Response, Refusal> {
 }
 
 async fn configure(call: Call) -> Result<Response, Refusal> {
-    let id = call.required("deviceId")?;
-    let name = call.fields.optional("displayName").map(Into::into);
-    let tags = call.fields.optional("tags").map(|_tags| call.fields.list("tags"));
+    let mut check = call.fields.check();
+    let id = check.text("deviceId").to_owned();
+    let name = check.optional("displayName").map(Into::into);
+    let tags = call.fields.has("tags").then(|| check.optional_list("tags"));
+    check.finish()?;
     call.command(move |state, profile, _, _| state.devices.configure(profile, &id, name, tags))
 }
 
 async fn remove(call: Call) -> Result<Response, Refusal> {
     let id = call.required("deviceId")?;
-    call.held_command(Event::DeviceRemoved, move |state, profile, _, _| state.remove_device(profile, &id))
+    call.held_command(Event::DeviceRemoved, move |state, profile, _, now| state.remove_device(profile, &id, now))
 }
 
 async fn configuration(call: Call) -> Result<Response, Refusal> {

@@ -25,7 +25,7 @@ use crate::sandbox::options::{Dialect, Options};
 use crate::sandbox::queues::memory::MemoryQueues;
 use crate::sandbox::queues::{Deliveries, Queues};
 use crate::sandbox::runtime::tasks::TaskOwner;
-use crate::sandbox::state::profiles::ProfileId;
+use crate::sandbox::state::profiles::{ProfileId, TokenKind};
 use crate::sandbox::{AUDIT_USERNAME, DEMO_USERNAME, PASSWORD};
 
 use super::call::endpoint::{Access, Endpoint};
@@ -178,8 +178,9 @@ impl World {
     async fn send(&mut self, caller: usize, endpoint: &Endpoint, path: &str, fields: &Map<String, Value>) -> String {
         let mut request = Request::builder().method(endpoint.method);
         if let Some((profile, _)) = &self.callers[caller].channel {
-            let expires = self.backend.clock.now() + Duration::from_hours(1);
-            let token = self.backend.state().profiles.issue(profile, expires).expect("a token");
+            let now = self.backend.clock.now();
+            let expires = now + Duration::from_hours(1);
+            let token = self.backend.state().profiles.issue(profile, expires, TokenKind::SignIn, now).expect("a token");
             request = request.header("x-dpt-authorization", token);
         }
         let query = url::form_urlencoded::Serializer::new(String::new())

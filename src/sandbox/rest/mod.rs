@@ -21,7 +21,7 @@ pub(crate) mod voting;
 use std::sync::Arc;
 
 use axum::extract::{Request, State as Shared};
-use axum::http::header::{DATE, RETRY_AFTER};
+use axum::http::header::{CACHE_CONTROL, DATE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -55,7 +55,8 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
 
 /// Serves every endpoint, and those with which the sandbox itself is controlled.
 pub(crate) fn router(backend: Arc<Backend>, control: Router<Arc<Backend>>) -> Router {
-    let api = endpoints().fold(Router::new(), |router, endpoint| endpoint.add_to(router)).fallback(unknown);
+    let api = endpoints().fold(Router::new(), |router, endpoint| endpoint.add_to(router));
+    let api = api.fallback(unknown).method_not_allowed_fallback(wrong_method);
     api.layer(middleware::from_fn_with_state(Arc::clone(&backend), apply_faults)).merge(control).with_state(backend)
 }
 
@@ -75,6 +76,8 @@ async fn apply_faults(Shared(backend): Shared<Arc<Backend>>, request: Request, n
     if let Ok(date) = backend.clock.http(backend.clock.now()).parse() {
         answer.headers_mut().insert(DATE, date);
     }
+    // Many answers carry tokens, and none is good for long.
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 
@@ -88,6 +91,10 @@ fn refused(HttpRefusal { status, retry_after }: HttpRefusal) -> Response {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs()));
     }
     answer
+}
+
+async fn wrong_method() -> Refusal {
+    Refusal::Method
 }
 
 async fn unknown() -> Refusal {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{FromRequest, Path, Request, State};
+use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
@@ -21,7 +21,7 @@ use crate::sandbox::state::scopes::Scopes;
 use super::call::answers::Refusal;
 use super::call::command::Call;
 use super::call::endpoint::{Access, Endpoint, Phase};
-use super::call::fields::{Caller, Check, Fields, credentials};
+use super::call::fields::{Caller, Check, Fields, PathText, credentials};
 
 const NO_APPLICATION: Refusal = Refusal::NotFound("The profile has no such application.");
 
@@ -115,7 +115,7 @@ async fn configuration(call: Call) -> Result<Response, Refusal> {
 async fn configuration_by_path(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
-    Path(id): Path<String>,
+    PathText(id): PathText,
 ) -> Result<Response, Refusal> {
     configuration_of(&backend, &profile, &id)
 }
@@ -136,6 +136,7 @@ async fn consent(call: Call) -> Result<Response, Refusal> {
     let mut check = call.fields.check();
     let client_id = check.text("clientId");
     let scopes = scopes(&mut check);
+    let client_state = check.optional("state");
     check.finish()?;
     let consented =
         call.backend.state().applications.consent(&call.profile, client_id, scopes, call.backend.clock.now());
@@ -147,7 +148,7 @@ async fn consent(call: Call) -> Result<Response, Refusal> {
     })?;
     let mut target = Url::parse(&redirect_uri).map_err(|_unreadable| NO_APPLICATION)?;
     target.query_pairs_mut().append_pair("code", &code);
-    if let Some(state) = call.fields.optional("state") {
+    if let Some(state) = client_state {
         target.query_pairs_mut().append_pair("state", state);
     }
     Ok((StatusCode::FOUND, [(LOCATION, String::from(target))]).into_response())
@@ -169,7 +170,8 @@ impl FromRequest<Arc<Backend>> for ApplicationCall {
         let basic = basic.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         let (id, secret) = basic.split_once(':').unwrap_or_default();
         let application = backend.state().applications.with_secret(id, secret);
-        let application = application.ok_or(Refusal::Unauthorized("The client id or the client secret is wrong."))?;
+        let application =
+            application.ok_or(Refusal::UnknownApplication("The client id or the client secret is wrong."))?;
         let fields = Fields::from_request(Request::from_parts(parts, body), backend).await?;
         Ok(Self { backend: Arc::clone(backend), application, fields })
     }
@@ -210,7 +212,7 @@ async fn refresh(call: ApplicationCall) -> Result<Response, Refusal> {
 }
 
 fn issued(tokens: Option<Tokens>, refusal: &'static str) -> Result<Response, Refusal> {
-    let Tokens { access, refresh, scopes } = tokens.ok_or(Refusal::Unauthorized(refusal))?;
+    let Tokens { access, refresh, scopes } = tokens.ok_or(Refusal::UnknownApplication(refusal))?;
     Ok(Json(json!({
         "accessToken": access,
         "tokenType": "Bearer",

@@ -7,7 +7,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::on;
-use serde_json::Value;
 
 use crate::sandbox::backend::Backend;
 use crate::sandbox::state::policies::{self, Event, NewPolicy};
@@ -42,13 +41,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 async fn register(call: Call) -> Result<Response, Refusal> {
     let mut check = call.fields.check();
     let name = check.text("name").to_owned();
-    let configuration = match serde_json::from_str(check.text("configuration")) {
-        Ok(Value::Object(configuration)) if !configuration.is_empty() => configuration,
-        _ => {
-            check.wrong("configuration", "This field must be a JSON object with at least one key.");
-            serde_json::Map::new()
-        }
-    };
+    let configuration = check.object("configuration");
     let voting_configuration = check.text("votingConfigurationId").to_owned();
     let mut events = BTreeSet::new();
     for id in check.list("applyingEventIds") {

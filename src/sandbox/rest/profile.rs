@@ -13,7 +13,7 @@ use crate::sandbox::backend::Backend;
 use crate::sandbox::options::Dialect;
 use crate::sandbox::state::State;
 use crate::sandbox::state::policies::Event;
-use crate::sandbox::state::profiles::ProfileId;
+use crate::sandbox::state::profiles::{ProfileId, TokenKind};
 
 use super::call::answers::{Refusal, accepted};
 use super::call::command::Call;
@@ -86,8 +86,8 @@ async fn register(Shared(backend): Shared<Arc<Backend>>, fields: Fields) -> Resu
     if backend.state().profiles.named(&username).is_some() {
         return Err(Refusal::Conflict("profile.already_exists"));
     }
-    let command = backend.accept(None)?;
-    let answer = accepted(&command.id);
+    let mut command = backend.accept(None)?;
+    let answer = accepted(&mut command);
     let id = ProfileId::new(&format!("prf-{}", backend.state().decisions.id().simple()));
     let owner = id.clone();
     let effect = move |state: &mut State, _| state.profiles.register(id, &username, &password).map(|()| Value::Null);
@@ -110,7 +110,8 @@ async fn authenticate(Shared(backend): Shared<Arc<Backend>>, fields: Fields) -> 
     if backend.dialect == Dialect::Docs && !state.profiles.is_active(&profile) {
         return Err(Refusal::NO_PUBLIC_KEY);
     }
-    let token = state.profiles.issue(&profile, expires).ok_or(Refusal::WRONG_PASSWORD)?;
+    let token = state.profiles.issue(&profile, expires, TokenKind::SignIn, backend.clock.now());
+    let token = token.ok_or(Refusal::WRONG_PASSWORD)?;
     // The documentation shows `Z`, live servers send an offset.
     Ok(Json(json!({"authorizationToken": token, "expiresAt": backend.clock.offset(expires)})).into_response())
 }
@@ -131,7 +132,7 @@ async fn change_password(call: Call) -> Result<Response, Refusal> {
 
 async fn qr_token(Shared(backend): Shared<Arc<Backend>>, Caller(profile): Caller) -> Result<Json<Value>, Refusal> {
     let expires = backend.clock.now() + QR_LIFE;
-    let token = backend.state().profiles.issue(&profile, expires);
+    let token = backend.state().profiles.issue(&profile, expires, TokenKind::QrCode, backend.clock.now());
     let token = token.ok_or(Refusal::NotFound("There is no such profile."))?;
     Ok(Json(json!({"qrToken": token, "expiresAt": backend.clock.utc(expires)})))
 }
@@ -158,7 +159,8 @@ async fn reauthorize(
     let expires = backend.clock.now() + ttl;
     let mut state = backend.state();
     state.profiles.revoke(&token);
-    let token = state.profiles.issue(&profile, expires).ok_or(Refusal::NotFound("There is no such profile."))?;
+    let token = state.profiles.issue(&profile, expires, TokenKind::SignIn, backend.clock.now());
+    let token = token.ok_or(Refusal::NotFound("There is no such profile."))?;
     Ok(Json(json!({"authorizationToken": token, "expiresAt": backend.clock.utc(expires)})))
 }
 

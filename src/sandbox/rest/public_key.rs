@@ -46,7 +46,7 @@ async fn register(State(backend): State<Arc<Backend>>, request: Request) -> Resu
             check.finish()?;
             bearer.profile
         }
-        Err(refusal) if has_token && fields.optional("password").is_none() => return Err(refusal),
+        Err(refusal) if has_token && !fields.has("password") => return Err(refusal),
         Err(_) => {
             let (username, password) = (check.text("username"), check.text("password"));
             check.finish()?;

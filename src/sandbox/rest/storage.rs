@@ -51,10 +51,7 @@ async fn remove(call: Call) -> Result<Response, Refusal> {
 
 /// Accepts the device as `deviceId`, like the other endpoints, or as `deviceIdentifier`, as the vendor's pages name it.
 async fn synchronise(call: Call) -> Result<Response, Refusal> {
-    let id = match call.fields.optional("deviceIdentifier") {
-        Some(id) => id.to_owned(),
-        None => call.required("deviceId")?,
-    };
+    let id = call.required(if call.fields.has("deviceIdentifier") { "deviceIdentifier" } else { "deviceId" })?;
     let clock = call.backend.clock;
     call.command(move |state, profile, _, now| state.storage.synchronise(profile, &id, clock.utc(now)))
 }

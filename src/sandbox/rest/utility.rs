@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use axum::routing::on;
@@ -16,7 +16,7 @@ use crate::sandbox::state::commands::CommandStatus;
 
 use super::call::answers::Refusal;
 use super::call::endpoint::{Access, Endpoint, Phase};
-use super::call::fields::{Bearer, token};
+use super::call::fields::{Bearer, PathText, token};
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::get("utility.check-server-health", "/health", Access::Public, |method| on(method, health)),
@@ -42,7 +42,7 @@ async fn health() -> Json<Value> {
 /// methods are answered with an object.
 async fn request_status(
     State(backend): State<Arc<Backend>>,
-    Path(id): Path<String>,
+    PathText(id): PathText,
     request: Request,
 ) -> Result<Response, Refusal> {
     let (mut parts, _body) = request.into_parts();

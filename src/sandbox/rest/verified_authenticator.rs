@@ -58,13 +58,22 @@ async fn create_configuration(call: Call) -> Result<Response, Refusal> {
     check.text("timeLimit");
     let quorum = check.optional_number("quorum", 1..=1_000, "This field must be a whole number from 1 to 1000.");
     let attempts = check.optional_number("attempts", 1..=10, "This field must be a whole number from 1 to 10.");
+    let devices = check.optional_list("deviceIdentifiers");
+    let quorum = quorum.and_then(|quorum| usize::try_from(quorum).ok());
+    let voters = match devices.len() {
+        0 => call.backend.state().voting.authenticators.all_of(&call.profile).count(),
+        named => named,
+    };
+    if quorum.is_some_and(|quorum| quorum > voters) {
+        check.wrong("quorum", "This field is larger than the number of authenticators that vote.");
+    }
     check.finish()?;
     let rules = Rules {
         strategy,
-        quorum: quorum.and_then(|quorum| usize::try_from(quorum).ok()),
+        quorum,
         time_limit: Duration::from_secs(time_limit.unwrap_or(1)),
         attempts: attempts.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(1),
-        devices: call.fields.list("deviceIdentifiers"),
+        devices,
     };
     let id = format!("vcf-{}", call.backend.state().decisions.id().simple());
     call.creation("votingConfigurationId", id, move |state, profile, id, _| {

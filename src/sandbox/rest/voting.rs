@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::on;
 use serde_json::json;
@@ -17,7 +17,7 @@ use crate::sandbox::state::voting::pools::{Question, VoteError};
 use super::call::answers::Refusal;
 use super::call::command::Call;
 use super::call::endpoint::{Access, Endpoint, Phase};
-use super::call::fields::Caller;
+use super::call::fields::{Caller, PathText};
 
 const READ: Access = Access::Scope("voting:read");
 const WRITE: Access = Access::Scope("voting:write");
@@ -35,7 +35,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 async fn status(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
-    Path(pool): Path<String>,
+    PathText(pool): PathText,
 ) -> Result<Response, Refusal> {
     let status = backend.state().voting.pools.status(&profile, &pool, backend.clock.now());
     Ok(Json(status.ok_or(NO_POOL)?).into_response())
@@ -48,11 +48,11 @@ async fn create(call: Call) -> Result<Response, Refusal> {
     let question = Question {
         title: check.text("title").to_owned(),
         text: check.text("question").to_owned(),
-        nonce: call.fields.optional("nonce").map(str::to_owned),
+        nonce: check.optional("nonce").map(str::to_owned),
         command: None,
     };
+    let skip = check.optional_list("skipAuthenticatorDevices");
     check.finish()?;
-    let skip = call.fields.list("skipAuthenticatorDevices");
     let now = call.backend.clock.now();
     let opened = call.backend.state().open_pool(&call.profile, configuration, question, &skip, now);
     let pool = opened.map_err(|reason| match reason {
@@ -63,9 +63,12 @@ async fn create(call: Call) -> Result<Response, Refusal> {
 }
 
 /// The open ballots of the profile's authenticators, or of the one that `deviceId` names.
-async fn ballots(call: Call) -> Response {
-    let device = call.fields.optional("deviceId");
-    Json(call.backend.state().voting.pools.ballots(&call.profile, device, call.backend.clock.now())).into_response()
+async fn ballots(call: Call) -> Result<Response, Refusal> {
+    let mut check = call.fields.check();
+    let device = check.optional("deviceId");
+    check.finish()?;
+    let ballots = call.backend.state().voting.pools.ballots(&call.profile, device, call.backend.clock.now());
+    Ok(Json(ballots).into_response())
 }
 
 /// Counts the vote of one of the profile's authenticators: `yes` or `no`.

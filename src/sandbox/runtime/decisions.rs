@@ -10,6 +10,7 @@ use uuid::{Builder, Uuid};
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Decides for one thing after the other.
+#[derive(Clone)]
 pub(crate) struct Decisions {
     seed: u64,
     /// Whether ids depend on the seed. Otherwise those of two runs differ, and a client's journal tells the runs apart.
@@ -23,6 +24,8 @@ pub(crate) struct Decisions {
 /// What is decided for one command or request.
 pub(crate) struct Decision {
     pub(crate) id: Uuid,
+    /// How many came before it.
+    pub(crate) number: u64,
     /// Whether it fails, though it could succeed.
     pub(crate) fails: bool,
     /// For its times.
@@ -38,9 +41,10 @@ impl Decisions {
     /// Decides for the next command or request.
     pub(crate) fn next(&mut self) -> Decision {
         let mut rng = Rng::with_seed(self.seed ^ self.made.wrapping_add(1).wrapping_mul(SPREAD));
+        let number = self.made;
         self.made += 1;
         let id = self.id_from(&mut rng);
-        Decision { id, fails: rng.f64() < self.failure_rate, rng }
+        Decision { id, number, fails: rng.f64() < self.failure_rate, rng }
     }
 }
 
@@ -63,7 +67,7 @@ mod tests {
 
     fn decided(mut decisions: Decisions) -> Vec<(Uuid, bool, u64)> {
         let decisions = std::iter::repeat_with(|| decisions.next()).take(500);
-        decisions.map(|Decision { id, fails, mut rng }| (id, fails, rng.u64(..))).collect()
+        decisions.map(|Decision { id, fails, mut rng, .. }| (id, fails, rng.u64(..))).collect()
     }
 
     #[test]

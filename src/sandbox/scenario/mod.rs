@@ -167,12 +167,22 @@ impl ScriptPlayer {
             }
             ScriptedEvent::Streamed { request, context, file_name, seed, len, announcement } => {
                 let content = Content::Generated { seed, len };
-                let auth = self.backend.grant_download(Payload { content, file_name });
+                let (payload, now) = (Payload { content, file_name }, self.backend.clock.now());
+                let auth = self.backend.state().links.announce(payload, None, now);
                 let mut announced = announcement.messages(&self.backend, &request, context, &auth).into_iter();
-                if let Some(first) = announced.next() {
+                let first = announced.next();
+                let ready = announced.next().map(|message| ScriptedEvent::Ready { auth: auth.clone(), message });
+                if ready.is_none() {
+                    self.backend.open_link(&auth);
+                }
+                if let Some(first) = first {
                     self.publish(&first).await;
                 }
-                return announced.next().map(|ready| (Duration::from_millis(700), ScriptedEvent::Raw(ready)));
+                return ready.map(|ready| (Duration::from_millis(700), ready));
+            }
+            ScriptedEvent::Ready { auth, message } => {
+                self.backend.open_link(&auth);
+                self.publish(&message).await;
             }
             ScriptedEvent::Raw(message) => self.publish(&message).await,
         }

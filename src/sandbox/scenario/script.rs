@@ -47,6 +47,8 @@ pub(crate) enum ScriptedEvent {
         len: u64,
         announcement: Announcement,
     },
+    /// The link with this `auth` is good from this message on.
+    Ready { auth: String, message: Value },
     /// A message that is sent unchanged.
     Raw(Value),
 }

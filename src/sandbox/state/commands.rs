@@ -57,7 +57,7 @@ pub(crate) struct Command {
 }
 
 /// The commands of all profiles.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Commands(BoundedMap<CommandId, Command, REMEMBERED>);
 
 impl Commands {

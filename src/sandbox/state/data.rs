@@ -19,6 +19,7 @@ use super::secrets;
 const PER_PROFILE: usize = 2_000;
 
 /// Space reserved for a payload that has not been uploaded yet.
+#[derive(Clone)]
 struct Reservation {
     owner: ProfileId,
     command: CommandId,
@@ -79,7 +80,7 @@ pub(crate) struct MetaChange {
 }
 
 /// Reservations and data tokens of all profiles.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct DataStore {
     /// By temporary token.
     reservations: HashMap<String, Reservation>,

@@ -22,6 +22,7 @@ enum Approval {
     Rejected,
 }
 
+#[derive(Clone)]
 struct Device {
     owner: ProfileId,
     command: CommandId,
@@ -57,7 +58,7 @@ pub(crate) struct Configuration<'a> {
 }
 
 /// All devices, by id.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Devices(BTreeMap<String, Device>);
 
 impl Devices {

@@ -34,7 +34,8 @@ use storage::StorageDevices;
 use voting::Voting;
 use voting::pools::Question;
 
-/// The whole state of one sandbox.
+/// The whole state of one sandbox. A copy tells what an effect would do.
+#[derive(Clone)]
 pub(crate) struct State {
     pub(crate) profiles: Profiles,
     pub(crate) commands: Commands,
@@ -84,11 +85,12 @@ impl State {
         }
     }
 
-    /// Removes a device and the roles that it had.
-    pub(crate) fn remove_device(&mut self, owner: &ProfileId, id: &str) -> Result<(), Reason> {
+    /// Removes a device and the roles that it had. Pools no longer wait for its vote.
+    pub(crate) fn remove_device(&mut self, owner: &ProfileId, id: &str, now: Instant) -> Result<(), Reason> {
         self.devices.remove(owner, id)?;
         self.storage.device_removed(id);
         self.voting.authenticators.device_removed(id);
+        self.voting.pools.device_removed(owner, id, now);
         Ok(())
     }
 

@@ -27,6 +27,7 @@ pub(crate) const ACCESS_LIFE: Duration = Duration::from_hours(1);
 /// How long a refresh token is valid.
 const REFRESH_LIFE: Duration = Duration::from_hours(30 * 24);
 
+#[derive(Clone)]
 struct Application {
     owner: ProfileId,
     client_id: String,
@@ -55,6 +56,7 @@ struct Permission {
 }
 
 /// A refresh token's permission, and the access token that was issued with it.
+#[derive(Clone)]
 struct Refresh {
     permission: Permission,
     access_token: String,
@@ -98,7 +100,7 @@ pub(crate) enum ConsentError {
 }
 
 /// All applications, by id, with their codes and refresh tokens.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Applications {
     by_id: BTreeMap<String, Application>,
     codes: BoundedMap<String, Permission, REMEMBERED>,
@@ -224,7 +226,7 @@ impl Applications {
         used_at: String,
     ) -> Option<Tokens> {
         let Permission { application, profile, scopes, .. } = permission;
-        let access = profiles.issue_for_application(&profile, now + ACCESS_LIFE, scopes.clone())?;
+        let access = profiles.issue_for_application(&profile, now + ACCESS_LIFE, scopes.clone(), now)?;
         if let Some(application) = self.by_id.get_mut(&application) {
             application.last_used_at = Some(used_at);
         }

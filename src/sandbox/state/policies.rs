@@ -114,6 +114,7 @@ pub(crate) fn templates() -> Vec<Template> {
     ]
 }
 
+#[derive(Clone)]
 struct Policy {
     id: String,
     configuration: Map<String, Value>,
@@ -150,7 +151,7 @@ pub(crate) struct Holding {
 }
 
 /// All policies, by profile and name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Policies(BTreeMap<ProfileId, BTreeMap<String, Policy>>);
 
 impl Policies {

@@ -13,8 +13,8 @@ use super::secrets;
 /// The maximum number of profiles in a sandbox.
 const PROFILES: usize = 1_000;
 
-/// How many tokens a profile may hold at a time; a sign-in beyond that revokes the oldest.
-const TOKENS: usize = 64;
+/// How many tokens of each kind a profile may hold at a time; one beyond that revokes the oldest of its kind.
+const TOKENS: usize = 1_000;
 
 /// A profile's id, which also names its queue. Not a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,6 +37,7 @@ impl fmt::Display for ProfileId {
 }
 
 /// A profile. Until it has a public key, its tokens are valid for registering one and for little else.
+#[derive(Clone)]
 pub(crate) struct Profile {
     pub(crate) username: String,
     password: String,
@@ -44,16 +45,26 @@ pub(crate) struct Profile {
     tokens: Vec<String>,
 }
 
+/// How a token came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenKind {
+    SignIn,
+    QrCode,
+    Application,
+}
+
 /// What a token is valid for.
+#[derive(Clone)]
 pub(crate) struct Grant {
     pub(crate) profile: ProfileId,
+    kind: TokenKind,
     pub(crate) expires: Instant,
     /// What the holder may do: everything with a token from a sign-in, these scopes with one of an OAuth application.
     pub(crate) scopes: Option<Scopes>,
 }
 
 /// All profiles and tokens.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Profiles {
     by_id: BTreeMap<ProfileId, Profile>,
     tokens: HashMap<String, Grant>,
@@ -123,25 +134,43 @@ impl Profiles {
     }
 
     /// Issues a token that may do everything.
-    pub(crate) fn issue(&mut self, id: &ProfileId, expires: Instant) -> Option<String> {
+    pub(crate) fn issue(&mut self, id: &ProfileId, expires: Instant, kind: TokenKind, now: Instant) -> Option<String> {
         let token = secrets::authorization_token(self.issued % 2 == 1);
         self.issued += 1;
-        self.add_token(id, token, expires, None)
+        self.add_token(token, Grant { profile: id.clone(), kind, expires, scopes: None }, now)
     }
 
     /// Issues an access token for an OAuth application.
-    pub(crate) fn issue_for_application(&mut self, id: &ProfileId, expires: Instant, scopes: Scopes) -> Option<String> {
-        self.add_token(id, secrets::access_token(), expires, Some(scopes))
+    pub(crate) fn issue_for_application(
+        &mut self,
+        id: &ProfileId,
+        expires: Instant,
+        scopes: Scopes,
+        now: Instant,
+    ) -> Option<String> {
+        let (profile, kind) = (id.clone(), TokenKind::Application);
+        self.add_token(secrets::access_token(), Grant { profile, kind, expires, scopes: Some(scopes) }, now)
     }
 
-    fn add_token(&mut self, id: &ProfileId, token: String, expires: Instant, scopes: Option<Scopes>) -> Option<String> {
-        let profile = self.by_id.get_mut(id)?;
-        if profile.tokens.len() >= TOKENS {
-            let oldest = profile.tokens.remove(0);
-            self.tokens.remove(&oldest);
+    fn add_token(&mut self, token: String, grant: Grant, now: Instant) -> Option<String> {
+        let Self { by_id, tokens, .. } = self;
+        let issued = &mut by_id.get_mut(&grant.profile)?.tokens;
+        let of_kind = |tokens: &HashMap<String, Grant>, token: &String| {
+            tokens.get(token).is_some_and(|issued| issued.kind == grant.kind)
+        };
+        if issued.iter().filter(|token| of_kind(tokens, token)).count() >= TOKENS {
+            // Those that have expired make room first, then the oldest.
+            let expired = |tokens: &HashMap<String, Grant>, token: &String| {
+                tokens.get(token).is_none_or(|issued| issued.expires <= now)
+            };
+            let mut of_this_kind = issued.iter().enumerate().filter(|(_, token)| of_kind(tokens, token));
+            let oldest = of_this_kind.clone().find(|(_, token)| expired(tokens, token)).or_else(|| of_this_kind.next());
+            if let Some(place) = oldest.map(|(place, _)| place) {
+                tokens.remove(&issued.remove(place));
+            }
         }
-        profile.tokens.push(token.clone());
-        self.tokens.insert(token.clone(), Grant { profile: id.clone(), expires, scopes });
+        issued.push(token.clone());
+        tokens.insert(token.clone(), grant);
         Some(token)
     }
 
@@ -169,5 +198,32 @@ impl Profiles {
             }
         }
         expired.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn expired_tokens_make_room_before_older_ones_of_their_kind_and_none_of_another_kind_does() {
+        let (mut profiles, id, now) = (Profiles::default(), ProfileId::new("p"), Instant::now());
+        profiles.register(id.clone(), "name", "password").expect("registered");
+        let (soon, late) = (now + Duration::from_secs(1), now + Duration::from_hours(1));
+        let signed_in = profiles.issue(&id, late, TokenKind::SignIn, now).expect("a token");
+        let first = profiles.issue(&id, late, TokenKind::QrCode, now).expect("a token");
+        for _ in 1..TOKENS {
+            profiles.issue(&id, soon, TokenKind::QrCode, now).expect("a token");
+        }
+        let is_valid = |profiles: &Profiles, token: &str| profiles.grant(token, soon).is_some();
+        for _ in 1..TOKENS {
+            profiles.issue(&id, late, TokenKind::QrCode, soon).expect("a token");
+            assert!(is_valid(&profiles, &first), "an expired one should have made room");
+        }
+        profiles.issue(&id, late, TokenKind::QrCode, soon).expect("a token");
+        assert!(!is_valid(&profiles, &first), "there are too many");
+        assert!(is_valid(&profiles, &signed_in), "one of another kind was ended");
     }
 }

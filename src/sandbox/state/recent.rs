@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 /// A map of at most `CAPACITY` entries; inserting beyond that removes the oldest entry.
+#[derive(Clone)]
 pub(crate) struct BoundedMap<K, V, const CAPACITY: usize> {
     entries: HashMap<K, V>,
     order: VecDeque<K>,
@@ -42,6 +43,11 @@ impl<K: Clone + Eq + Hash, V, const CAPACITY: usize> BoundedMap<K, V, CAPACITY> 
     {
         self.order.retain(|kept| std::borrow::Borrow::<Q>::borrow(kept) != key);
         self.entries.remove(key)
+    }
+
+    /// Every entry that has not been removed, in no order.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.entries.values_mut()
     }
 
     /// A mutable entry, if it has not been removed.

@@ -9,6 +9,7 @@ use super::devices::Devices;
 use super::profiles::ProfileId;
 use super::reason::Reason;
 
+#[derive(Clone)]
 struct StorageDevice {
     owner: ProfileId,
     registered_at: String,
@@ -33,7 +34,7 @@ pub(crate) struct Listed<'a> {
 }
 
 /// All storage devices, by device id. Their number is limited by that of the devices.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct StorageDevices(BTreeMap<String, StorageDevice>);
 
 impl StorageDevices {

@@ -98,12 +98,12 @@ fn accept(
 ) -> Result<Response, Refusal> {
     let mut accepted = backend.accept(Some(profile.clone()))?;
     let id = accepted.id.clone();
-    let answer = answers::accepted(&id);
+    let answer = answers::accepted(&mut accepted);
     let settling = Arc::clone(backend);
     backend.spawn_work("outcome of a command", async move {
         settling.report_pending(&mut accepted).await;
         let approved = match held_by {
-            Some(event) => approval::wait(&settling, &profile, &accepted, event).await,
+            Some(event) => approval::wait(&settling, &profile, &mut accepted, event).await,
             None => Ok(()),
         };
         let effect = move |state: &mut State, now| approved.and_then(|()| effect(state, &profile, id, now));

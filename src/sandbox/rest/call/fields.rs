@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::HeaderMap;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
-use serde_json::Value;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse as _;
+use serde_json::{Map, Value};
 
 use crate::sandbox::backend::Backend;
 use crate::sandbox::state::profiles::ProfileId;
@@ -21,21 +22,41 @@ use super::endpoint::Access;
 /// The longest lifetime that a client may ask for, in seconds: ten years.
 const LONGEST_TTL: u64 = 10 * 365 * 24 * 3_600;
 
+/// What the body of a call may be too large for: the limit of the server library.
+const TOO_LARGE: &str = "The body is larger than 2 MiB. Larger payloads are sent to the stream link of a reservation.";
+
 /// The fields of a request: of its query, and of its body, which is form-encoded, as the vendor documents it, or a JSON object.
 /// They may contain secrets.
 #[derive(Default)]
-pub(crate) struct Fields(BTreeMap<String, String>);
+pub(crate) struct Fields(BTreeMap<String, Field>);
+
+/// The text of a field, or the JSON of one that is neither a text nor a number.
+struct Field {
+    text: String,
+    is_text: bool,
+}
 
 impl FromRequest<Arc<Backend>> for Fields {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, backend: &Arc<Backend>) -> Result<Self, Refusal> {
-        let (json, form) = (has_type(request.headers(), "application/json"), has_type(request.headers(), FORM));
+        let [json, form, multipart] =
+            ["application/json", FORM, "multipart/"].map(|name| has_type(request.headers(), name));
         let query = request.uri().query().unwrap_or_default().to_owned();
-        let body = Bytes::from_request(request, backend)
-            .await
-            .map_err(|_cut| Refusal::Unreadable("The body did not come whole, or is larger than 2 MiB."))?;
-        let json = !body.is_empty() && (json || !form && body.trim_ascii_start().starts_with(b"{"));
+        let body = Bytes::from_request(request, backend).await.map_err(|rejection| {
+            match rejection.into_response().status() {
+                StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge(TOO_LARGE),
+                _ => Refusal::Unreadable("The body did not come whole."),
+            }
+        })?;
+        let looks_like_json = body.trim_ascii_start().starts_with(b"{");
+        if form && looks_like_json && serde_json::from_slice::<Map<String, Value>>(&body).is_ok() {
+            return Err(Refusal::MediaType("The body is JSON: send it with the content type application/json."));
+        }
+        if multipart {
+            return Err(Refusal::MediaType("A body is form-encoded (application/x-www-form-urlencoded) or JSON."));
+        }
+        let json = !body.is_empty() && (json || !form && looks_like_json);
         let Self(body) = if json { Self::from_json(&body)? } else { Self::from_form(&body) };
         let Self(mut fields) = Self::from_form(query.as_bytes());
         fields.extend(body);
@@ -52,7 +73,8 @@ fn has_type(headers: &HeaderMap, name: &str) -> bool {
 
 impl Fields {
     fn from_form(body: &[u8]) -> Self {
-        Self(url::form_urlencoded::parse(body).into_owned().collect())
+        let fields = url::form_urlencoded::parse(body).into_owned();
+        Self(fields.map(|(name, text)| (name, Field { text, is_text: true })).collect())
     }
 
     fn from_json(body: &[u8]) -> Result<Self, Refusal> {
@@ -61,36 +83,48 @@ impl Fields {
         };
         let fields = object.into_iter().filter_map(|(name, value)| match value {
             Value::Null => None,
-            Value::String(text) => Some((name, text)),
-            value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-                Some((name, value.to_string()))
+            Value::String(text) => Some((name, Field { text, is_text: true })),
+            Value::Number(number) => Some((name, Field { text: number.to_string(), is_text: true })),
+            value @ (Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
+                Some((name, Field { text: value.to_string(), is_text: false }))
             }
         });
         Ok(Self(fields.collect()))
     }
 
-    /// A field that may be missing.
-    pub(crate) fn optional(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())
+    /// The text, or the JSON, of a field that is neither missing nor empty.
+    fn find(&self, name: &str) -> Option<&Field> {
+        self.0.get(name).filter(|field| !field.text.is_empty())
     }
 
-    /// A list: separated by commas, or a JSON array. Empty if it is missing.
-    pub(crate) fn list(&self, name: &str) -> Vec<String> {
-        let text = self.optional(name).unwrap_or_default().trim();
-        if let Ok(Value::Array(items)) = serde_json::from_str(text) {
-            let texts = items.into_iter().map(|item| match item {
-                Value::String(text) => text,
-                item => item.to_string(),
-            });
-            return texts.filter(|item| !item.is_empty()).collect();
-        }
-        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    /// Whether a field is neither missing nor empty.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// The items of a list: separated by commas, or a JSON array of texts and numbers. `None` if it is anything else.
+    fn list(&self, name: &str) -> Option<Vec<String>> {
+        let Some(Field { text, is_text }) = self.find(name) else { return Some(Vec::new()) };
+        let text = text.trim();
+        let items: Vec<_> = match serde_json::from_str(text) {
+            Ok(Value::Array(items)) => items
+                .into_iter()
+                .map(|item| match item {
+                    Value::String(text) => Some(text),
+                    Value::Number(number) => Some(number.to_string()),
+                    Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+                })
+                .collect::<Option<_>>()?,
+            _ if !is_text => return None,
+            _ => text.split(',').map(|item| item.trim().to_owned()).collect(),
+        };
+        Some(items.into_iter().filter(|item| !item.is_empty()).collect())
     }
 
     /// All fields but these.
     pub(crate) fn without(&self, names: &[&str]) -> BTreeMap<String, String> {
         let others = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
-        others.map(|(name, value)| (name.clone(), value.clone())).collect()
+        others.map(|(name, value)| (name.clone(), value.text.clone())).collect()
     }
 
     /// Starts to check required fields.
@@ -108,10 +142,30 @@ pub(crate) struct Check<'a> {
 impl<'a> Check<'a> {
     /// Text that is not empty.
     pub(crate) fn text(&mut self, name: &'static str) -> &'a str {
-        self.fields.optional(name).unwrap_or_else(|| {
+        if !self.fields.has(name) {
             self.wrong(name, "This field is required.");
-            ""
-        })
+        }
+        self.optional(name).unwrap_or_default()
+    }
+
+    /// Text, if the field is neither missing nor empty.
+    pub(crate) fn optional(&mut self, name: &'static str) -> Option<&'a str> {
+        let Field { text, is_text } = self.fields.find(name)?;
+        if !is_text {
+            self.wrong(name, "This field must be a text.");
+        }
+        is_text.then_some(text.as_str())
+    }
+
+    /// A JSON object, as such or as text, that is not empty.
+    pub(crate) fn object(&mut self, name: &'static str) -> Map<String, Value> {
+        match self.fields.find(name).map(|field| serde_json::from_str(&field.text)) {
+            Some(Ok(Value::Object(object))) if !object.is_empty() => object,
+            _ => {
+                self.wrong(name, "This field must be a JSON object with at least one key.");
+                Map::new()
+            }
+        }
     }
 
     /// A whole number, zero or more.
@@ -133,7 +187,7 @@ impl<'a> Check<'a> {
         range: RangeInclusive<u64>,
         rule: &'static str,
     ) -> Option<u64> {
-        let number = self.fields.optional(name)?.parse().ok().filter(|number| range.contains(number));
+        let number = self.fields.find(name)?.text.parse().ok().filter(|number| range.contains(number));
         if number.is_none() {
             self.wrong(name, rule);
         }
@@ -142,11 +196,18 @@ impl<'a> Check<'a> {
 
     /// A list that is not empty.
     pub(crate) fn list(&mut self, name: &'static str) -> Vec<String> {
-        let list = self.fields.list(name);
-        if list.is_empty() {
+        if self.fields.list(name).is_some_and(|list| list.is_empty()) {
             self.wrong(name, "This field is required.");
         }
-        list
+        self.optional_list(name)
+    }
+
+    /// A list, which may be empty or missing.
+    pub(crate) fn optional_list(&mut self, name: &'static str) -> Vec<String> {
+        self.fields.list(name).unwrap_or_else(|| {
+            self.wrong(name, "This field must be a list of texts: separated by commas, or a JSON array.");
+            Vec::new()
+        })
     }
 
     /// A lifetime in seconds.
@@ -192,6 +253,18 @@ impl<'a> Check<'a> {
     /// Refuses if anything was wrong.
     pub(crate) fn finish(self) -> Result<(), Refusal> {
         if self.wrong.is_empty() { Ok(()) } else { Err(Refusal::Invalid(self.wrong)) }
+    }
+}
+
+/// The parameter of a path.
+pub(crate) struct PathText(pub(crate) String);
+
+impl FromRequestParts<Arc<Backend>> for PathText {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, backend: &Arc<Backend>) -> Result<Self, Refusal> {
+        let path = Path::<String>::from_request_parts(parts, backend).await;
+        path.map(|Path(text)| Self(text)).map_err(|_rejected| Refusal::Unreadable("The path is not valid UTF-8."))
     }
 }
 
@@ -261,18 +334,26 @@ mod tests {
     #[test]
     fn a_list_is_separated_by_commas_or_a_json_array() {
         let form = Fields::from_form(b"ids=a,%20b,&one=c&numbers=101,102");
-        assert_eq!((form.list("ids"), form.list("one")), (vec!["a".into(), "b".into()], vec!["c".into()]));
-        assert_eq!(form.list("none"), Vec::<String>::new());
-        let json = Fields::from_json(br#"{"ids": ["a", "b"], "numbers": [101, 102], "none": []}"#).unwrap();
+        let list = |items: &[&str]| Some(items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>());
+        assert_eq!(
+            (form.list("ids"), form.list("one"), form.list("none")),
+            (list(&["a", "b"]), list(&["c"]), list(&[]))
+        );
+        let json = br#"{"ids": ["a", "b"], "numbers": [101, 102], "none": [], "deep": [["a"]], "object": {"a": 1}}"#;
+        let json = Fields::from_json(json).unwrap();
         assert_eq!((json.list("ids"), json.list("numbers")), (form.list("ids"), form.list("numbers")));
-        assert_eq!(json.list("none"), Vec::<String>::new());
+        assert_eq!((json.list("none"), json.list("deep"), json.list("object")), (list(&[]), None, None));
     }
 
     #[test]
     fn json_bodies_are_read_like_forms() {
         let fields = Fields::from_json(br#"{"ttl": 60, "context": "a/b", "path": null}"#).unwrap();
-        assert_eq!((fields.optional("ttl"), fields.optional("context")), (Some("60"), Some("a/b")));
-        assert_eq!(fields.optional("path"), None);
+        let mut check = fields.check();
+        assert_eq!(
+            (check.optional("ttl"), check.optional("context"), check.optional("path")),
+            (Some("60"), Some("a/b"), None)
+        );
+        check.finish().expect("nothing is wrong");
         assert!(Fields::from_json(b"[1]").is_err());
     }
 }

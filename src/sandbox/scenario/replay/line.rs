@@ -1,13 +1,14 @@
 //! One line of a recording, with the fields of `docs/command-line.md`.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::sandbox::DEMO_USERNAME;
 
 /// What a line is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Command,
     Data,
@@ -16,11 +17,9 @@ pub(super) enum Kind {
 }
 
 /// How the monitor knew it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     /// From a message.
-    #[default]
     Socket,
     /// From a status check over REST: no message was received.
     Enquiry,
@@ -28,30 +27,63 @@ pub(super) enum Source {
     Both,
 }
 
-/// A line as it is written. Of the fields, only `kind` is always required.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    kind: Kind,
-    #[serde(default)]
-    id: Option<String>,
-    #[serde(default)]
-    profile: Option<String>,
-    #[serde(default)]
-    status: Option<String>,
-    #[serde(default)]
-    message: Option<String>,
-    /// Labels are the operator's, and never on the wire.
-    #[serde(default, rename = "label")]
-    _label: Option<String>,
-    #[serde(default)]
-    context: Option<String>,
-    #[serde(default)]
-    source: Option<Source>,
-    #[serde(default)]
-    first_seen: Option<String>,
-    #[serde(default)]
-    at: Option<String>,
+/// The fields of a line. Of these, only `kind` is always required.
+const FIELDS: [&str; 10] =
+    ["kind", "id", "profile", "status", "message", "label", "context", "source", "first_seen", "at"];
+
+/// The fields that have not been read yet.
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn read(text: &str) -> Result<Self, String> {
+        let fields = match serde_json::from_str(text) {
+            Ok(Value::Object(fields)) => fields,
+            Ok(_) => return Err("it is not a JSON object".to_owned()),
+            Err(error) => return Err(format!("it is not JSON (column {})", error.column())),
+        };
+        match fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
+            Some(name) => Err(format!("there is no field {name:?}; the fields are {}", FIELDS.join(", "))),
+            None => Ok(Self(fields)),
+        }
+    }
+
+    /// A text. `None` if it is missing or null.
+    fn text(&mut self, name: &str) -> Result<Option<String>, String> {
+        match self.0.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(format!("its {name} is not a text")),
+        }
+    }
+
+    fn kind(&mut self) -> Result<Kind, String> {
+        match self.text("kind")?.as_deref() {
+            Some("command") => Ok(Kind::Command),
+            Some("data") => Ok(Kind::Data),
+            Some("message") => Ok(Kind::Message),
+            Some("gap") => Ok(Kind::Gap),
+            Some(other) => Err(format!("its kind is command, data, message or gap, not {other:?}")),
+            None => Err("it has no kind: command, data, message or gap".to_owned()),
+        }
+    }
+
+    fn source(&mut self) -> Result<Source, String> {
+        match self.text("source")?.as_deref() {
+            None | Some("socket") => Ok(Source::Socket),
+            Some("enquiry") => Ok(Source::Enquiry),
+            Some("both") => Ok(Source::Both),
+            Some(other) => Err(format!("its source is socket, enquiry or both, not {other:?}")),
+        }
+    }
+
+    /// A time. `None` if it is missing or empty.
+    fn time(&mut self, name: &str) -> Result<Option<Timestamp>, String> {
+        let Some(text) = self.text(name)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+        let time = text.parse().map_err(|_unreadable| {
+            format!("its {name} is no time like 2026-12-01T06:00:00.250Z, up to the end of 9999-12-29: {text:?}")
+        });
+        time.map(Some)
+    }
 }
 
 /// A line that was read.
@@ -60,7 +92,7 @@ pub(super) struct Line {
     id: Option<String>,
     username: String,
     pub(super) status: String,
-    pub(super) message: String,
+    message: Option<String>,
     pub(super) context: String,
     pub(super) source: Source,
     first_seen: Option<Timestamp>,
@@ -70,23 +102,34 @@ pub(super) struct Line {
 impl Line {
     /// Reads a line. The error says what is wrong with it.
     pub(super) fn read(text: &str) -> Result<Self, String> {
-        let written: Written = serde_json::from_str(text).map_err(|error| described(&error))?;
-        let Written { kind, id, profile, status, message, context, source, first_seen, at, .. } = written;
-        let username = profile.unwrap_or_else(|| DEMO_USERNAME.to_owned());
+        let mut fields = Fields::read(text)?;
+        let username = fields.text("profile")?.unwrap_or_else(|| DEMO_USERNAME.to_owned());
         if username.trim().is_empty() {
             return Err("its profile has no name".to_owned());
         }
+        // Labels are the operator's, and never on the wire.
+        fields.text("label")?;
         Ok(Self {
-            kind,
-            id: id.filter(|id| !id.is_empty()),
+            kind: fields.kind()?,
+            id: fields.text("id")?.filter(|id| !id.is_empty()),
             username,
-            status: status.unwrap_or_default(),
-            message: message.unwrap_or_default(),
-            context: context.unwrap_or_default(),
-            source: source.unwrap_or_default(),
-            first_seen: time("first_seen", first_seen)?,
-            at: time("at", at)?,
+            status: fields.text("status")?.unwrap_or_default(),
+            message: fields.text("message")?,
+            context: fields.text("context")?.unwrap_or_default(),
+            source: fields.source()?,
+            first_seen: fields.time("first_seen")?,
+            at: fields.time("at")?,
         })
+    }
+
+    /// The message, which may be empty.
+    pub(super) fn text(&self) -> &str {
+        self.message.as_deref().unwrap_or_default()
+    }
+
+    /// The message, which messages need.
+    pub(super) fn message(&self) -> Result<&str, String> {
+        self.message.as_deref().ok_or_else(|| "it has no message".to_owned())
     }
 
     /// The id, which commands and data need.
@@ -107,23 +150,10 @@ impl Line {
         }
     }
 
-    /// From its first to its last time.
-    pub(super) fn lasting(&self) -> std::time::Duration {
-        let times = self.first_seen.zip(self.at);
-        times.and_then(|(from, to)| to.duration_since(from).try_into().ok()).unwrap_or_default()
+    /// From its first to its last time, which gaps need.
+    pub(super) fn lasting(&self) -> Result<Duration, String> {
+        let (from, to) =
+            self.first_seen.zip(self.at).ok_or_else(|| "a gap has its times in first_seen and at".to_owned())?;
+        to.duration_since(from).try_into().map_err(|_negative| "its at is before its first_seen".to_owned())
     }
-}
-
-fn time(field: &str, text: Option<String>) -> Result<Option<Timestamp>, String> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let time =
-        text.parse().map_err(|_unreadable| format!("its {field} is no time like 2026-12-01T06:00:00.250Z: {text:?}"));
-    time.map(Some)
-}
-
-/// A parser's error without the line number, which is always 1 here.
-fn described(error: &serde_json::Error) -> String {
-    let said = error.to_string();
-    let said = said.split(" at line ").next().unwrap_or_default();
-    format!("{said} (column {})", error.column())
 }

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio_tungstenite::tungstenite::Message;
 
 use crate::protocol::{CommandId, RequestId};
-use crate::sandbox::faults::kinds::Garbage;
+use crate::sandbox::proxy::frames::QueuedFrame;
 use crate::sandbox::state::commands::CommandStatus;
 
 use super::line::{Kind, Line, Source};
@@ -42,8 +41,8 @@ pub(super) enum Act {
     Ready { request: RequestId, with_link: bool },
     /// Clients receive this text, which had so many bytes.
     Raw { text: String, size: Option<usize> },
-    /// Clients that are joined receive this frame.
-    Frame(Message),
+    /// Clients receive this frame.
+    Frame(QueuedFrame),
     /// Connections end, and joins are refused for this time.
     Gap { lasting: Duration },
 }
@@ -67,8 +66,8 @@ pub(super) fn act_of(line: &Line, progress: &mut Progress) -> Result<Act, String
             let announced = progress.0.entry((line.username().to_owned(), line.id()?.to_owned())).or_default();
             data(line, announced)
         }
-        Kind::Message => Ok(raw(&line.message)),
-        Kind::Gap => Ok(Act::Gap { lasting: line.lasting() }),
+        Kind::Message => Ok(raw(line.message()?)),
+        Kind::Gap => Ok(Act::Gap { lasting: line.lasting()? }),
     }
 }
 
@@ -86,7 +85,7 @@ fn command(line: &Line) -> Result<Act, String> {
             ));
         }
     };
-    let body = body(&line.message);
+    let body = body(line.text());
     Ok(match (line.source, CommandStatus::of_number(number)) {
         (Source::Enquiry, status) => {
             Act::Checked { id, outcome: Some((status.unwrap_or(CommandStatus::Pending), body)) }
@@ -98,8 +97,8 @@ fn command(line: &Line) -> Result<Act, String> {
 fn data(line: &Line, announced: &mut Announced) -> Result<Act, String> {
     let (request, context) = (RequestId::new(line.id()?.to_owned()), line.context.clone());
     Ok(match line.status.as_str() {
-        "Preparing" if !line.message.is_empty() => Act::Text { request, context, body: body(&line.message) },
-        "Preparing" if context.is_empty() || announced.token => {
+        "Preparing" if !line.text().is_empty() => Act::Text { request, context, body: body(line.text()) },
+        "Preparing" if announced.token => {
             announced.ready = true;
             Act::Ready { request, with_link: false }
         }
@@ -107,16 +106,12 @@ fn data(line: &Line, announced: &mut Announced) -> Result<Act, String> {
             announced.token = true;
             Act::Token { request, context }
         }
-        "Inline" => Act::Inline { request, context, size: inline_size(&line.message)? },
+        "Inline" => Act::Inline { request, context, size: inline_size(line.text())? },
         // What became of a link is the client's doing.
         "Ready" | "Downloading" | "Saved" | "Link expired" | "Link used" | "Failed" => match announced {
             Announced { token: true, ready: ready @ false } => {
                 *ready = true;
                 Act::Ready { request, with_link: false }
-            }
-            Announced { token: token @ false, ready: true } => {
-                *token = true;
-                Act::Token { request, context }
             }
             _ if context.is_empty() => Act::Ready { request, with_link: true },
             _ => Act::Link { request, context },
@@ -164,16 +159,16 @@ fn inline_size(text: &str) -> Result<u64, String> {
 /// A message that the monitor did not recognise, could not read, or lost.
 fn raw(text: &str) -> Act {
     if text == "A message is lost: it is not valid UTF-8" {
-        return Act::Frame(Garbage::InvalidUtf8.frame());
+        return Act::Frame(QueuedFrame::InvalidUtf8);
     }
     let lost = text.strip_prefix("A message of at least ").and_then(|rest| rest.split_once(" bytes is lost: "));
     if let Some(size) = lost.and_then(|(size, _)| size.parse::<usize>().ok()) {
-        return Act::Frame(Message::text("x".repeat(size.min(LARGEST))));
+        return Act::Frame(QueuedFrame::Text("x".repeat(size.min(LARGEST))));
     }
     if let Some((size, reason, raw)) = unreadable(text) {
         if reason == "binary data" {
             let bytes: Vec<u8> = BINARY.into_iter().cycle().take(size.min(LARGEST)).collect();
-            return Act::Frame(Message::binary(bytes));
+            return Act::Frame(QueuedFrame::Binary(bytes));
         }
         return Act::Raw { text: raw.to_owned(), size: Some(size) };
     }

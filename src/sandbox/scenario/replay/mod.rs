@@ -8,7 +8,7 @@ mod line;
 mod message;
 mod secrets;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,7 @@ use crate::sandbox::faults::Fault;
 use crate::sandbox::faults::connections::ConnectionFault;
 use crate::sandbox::faults::kinds::Limit;
 use crate::sandbox::payload::{Content, Payload, generate};
+use crate::sandbox::proxy::frames::QueuedFrame;
 use crate::sandbox::proxy::messages;
 use crate::sandbox::state::commands::CommandStatus;
 use crate::sandbox::state::profiles::ProfileId;
@@ -32,6 +33,9 @@ use message::{Act, Progress};
 
 /// The size of a payload whose size the recording does not tell.
 const PAYLOAD: u64 = 100_000;
+
+/// How long a gap waits until what comes before it was delivered.
+const DELIVERING: Duration = Duration::from_secs(10);
 
 /// What happens, in order.
 pub(crate) struct Recording {
@@ -113,17 +117,21 @@ async fn play(backend: Arc<Backend>, recording: Arc<Recording>) {
     };
     backend.hub.until_joined(&profiles).await;
     let started = backend.clock.now();
+    let mut announced = Announced::new();
     for Step { after, username, act } in &recording.steps {
         sleep_until(started + *after).await;
         let profile = backend.state().profiles.named(username);
         if let Some(profile) = profile {
-            perform(&backend, &profile, act).await;
+            perform(&backend, &profile, act, &mut announced).await;
         }
     }
     tracing::info!("the script has been replayed");
 }
 
-async fn perform(backend: &Backend, profile: &ProfileId, act: &Act) {
+/// The links of bare tokens that are not ready yet, by profile and request.
+type Announced = BTreeMap<(ProfileId, String), Vec<String>>;
+
+async fn perform(backend: &Backend, profile: &ProfileId, act: &Act, announced: &mut Announced) {
     match act {
         Act::Command { id, status, body } => {
             if let Some(status) = CommandStatus::of_number(*status) {
@@ -150,21 +158,32 @@ async fn perform(backend: &Backend, profile: &ProfileId, act: &Act) {
             publish(backend, profile, &messages::data_stream(request, context, &link)).await;
         }
         Act::Token { request, context } => {
-            let token = fresh_link(backend);
+            let payload = invented(backend);
+            let token = backend.state().links.announce(payload, None, backend.clock.now());
             publish(backend, profile, &messages::data_stream(request, context, &token)).await;
+            announced.entry((profile.clone(), request.as_str().to_owned())).or_default().push(token);
         }
         Act::Ready { request, with_link } => {
             let link = with_link.then(|| backend.download_link(&fresh_link(backend)));
+            let tokens = announced.remove(&(profile.clone(), request.as_str().to_owned()));
+            for token in tokens.into_iter().flatten() {
+                backend.open_link(&token);
+            }
             publish(backend, profile, &messages::stream_ready(request, &["id"], link.as_deref())).await;
         }
         Act::Raw { text, size } => {
             let token = backend.state().profiles.newest_token(profile).map(str::to_owned);
-            backend.publish_text(profile, secrets::fresh(text, token.as_deref(), *size)).await;
+            let text = secrets::fresh(text, token.as_deref(), *size);
+            backend.publish_text(profile, QueuedFrame::Text(text).queued()).await;
         }
         Act::Frame(frame) => {
-            backend.faults.connections.inject(Some(profile), None, &ConnectionFault::Send(frame.clone()));
+            backend.publish_text(profile, frame.clone().queued()).await;
         }
         Act::Gap { lasting } => {
+            // A client that reads nothing does not keep the gap from coming.
+            if tokio::time::timeout(DELIVERING, backend.hub.until_delivered(profile)).await.is_err() {
+                tracing::warn!("a gap of the script came before all messages were delivered");
+            }
             let limit = Limit::During(*lasting);
             let refuse = Fault::RefuseJoins { status: 503, limit };
             let refused = backend.faults.inject(refuse, Some(profile), backend.clock.now());
@@ -182,8 +201,13 @@ async fn publish(backend: &Backend, profile: &ProfileId, message: &Value) {
 
 /// A link to a payload of its own.
 fn fresh_link(backend: &Backend) -> String {
+    let payload = invented(backend);
+    backend.grant_download(payload)
+}
+
+fn invented(backend: &Backend) -> Payload {
     let content = Content::Generated { seed: backend.state().rng.u64(..), len: PAYLOAD };
-    backend.grant_download(Payload { content, file_name: None })
+    Payload { content, file_name: None }
 }
 
 /// A message's body with fresh secrets.

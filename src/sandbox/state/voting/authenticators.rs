@@ -7,7 +7,7 @@ use crate::sandbox::state::profiles::ProfileId;
 use crate::sandbox::state::reason::Reason;
 
 /// The owners of all authenticators, by device id. Their number is limited by that of the devices.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Authenticators(BTreeMap<String, ProfileId>);
 
 impl Authenticators {

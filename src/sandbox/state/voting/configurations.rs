@@ -28,6 +28,7 @@ pub(crate) struct Rules {
     pub(crate) devices: Vec<String>,
 }
 
+#[derive(Clone)]
 struct Configuration {
     owner: ProfileId,
     name: String,
@@ -50,7 +51,7 @@ pub(crate) struct Listed<'a> {
 }
 
 /// All voting configurations, by id.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Configurations(BTreeMap<String, Configuration>);
 
 impl Configurations {

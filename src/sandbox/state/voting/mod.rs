@@ -10,7 +10,7 @@ use configurations::Configurations;
 use pools::Pools;
 
 /// What votes need.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Voting {
     pub(crate) authenticators: Authenticators,
     pub(crate) configurations: Configurations,

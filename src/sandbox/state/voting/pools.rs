@@ -1,6 +1,6 @@
 //! Voting pools: one vote each, with a ballot for each authenticator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use tokio::time::Instant;
@@ -17,6 +17,7 @@ const OPEN_PER_PROFILE: usize = 200;
 const PER_PROFILE: usize = 400;
 
 /// What authenticators vote on.
+#[derive(Clone)]
 pub(crate) struct Question {
     pub(crate) title: String,
     pub(crate) text: String,
@@ -35,6 +36,7 @@ enum Status {
     TimedOut,
 }
 
+#[derive(Clone)]
 struct Pool {
     owner: ProfileId,
     /// How many pools were opened before it.
@@ -47,6 +49,8 @@ struct Pool {
     status: Status,
     /// The vote of each device: `true` is for it, `None` is missing.
     ballots: BTreeMap<String, Option<bool>>,
+    /// Devices that have voted and were removed then: they don't vote in another attempt.
+    removed: BTreeSet<String>,
 }
 
 /// A pool as its profile reads it.
@@ -103,7 +107,7 @@ pub(crate) enum VoteError {
 }
 
 /// All pools, by id.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Pools {
     by_id: BTreeMap<String, Pool>,
     opened: u64,
@@ -125,7 +129,7 @@ impl Pools {
         }
         self.make_room(owner, now)?;
         let quorum = rules.quorum.unwrap_or_else(|| rules.strategy.quorum(devices.len()));
-        let pool = Pool {
+        let mut pool = Pool {
             owner: owner.clone(),
             number: self.opened,
             question,
@@ -135,7 +139,10 @@ impl Pools {
             rules,
             status: Status::Open,
             ballots: devices.into_iter().map(|device| (device, None)).collect(),
+            removed: BTreeSet::new(),
         };
+        // A quorum that can't be reached fails at once.
+        pool.decide(false);
         self.opened += 1;
         self.by_id.insert(id, pool);
         Ok(())
@@ -186,6 +193,24 @@ impl Pools {
         Ok(())
     }
 
+    /// No open pool waits any longer for the vote of this device. Its votes so far count.
+    pub(crate) fn device_removed(&mut self, owner: &ProfileId, device: &str, now: Instant) {
+        for pool in self.by_id.values_mut().filter(|pool| pool.owner == *owner) {
+            pool.advance(now);
+            match pool.ballots.get(device) {
+                Some(_) if pool.status != Status::Open => {}
+                Some(None) => {
+                    pool.ballots.remove(device);
+                    pool.decide_anew();
+                }
+                Some(Some(_)) => {
+                    pool.removed.insert(device.to_owned());
+                }
+                None => {}
+            }
+        }
+    }
+
     /// How far a profile's pool is, for a command that waits for it.
     pub(crate) fn progress(&mut self, owner: &ProfileId, id: &str, now: Instant) -> Option<Progress> {
         let pool = self.own(owner, id, now)?;
@@ -193,6 +218,8 @@ impl Pools {
             Status::Open => Progress::Open { until: pool.closes },
             Status::Approved => Progress::Approved,
             Status::Rejected => Progress::Failed("voting.rejected_by_quorum"),
+            Status::TimedOut if pool.ballots.is_empty() => Progress::Failed("voting.no_authenticators"),
+            Status::TimedOut if pool.ballots.len() < pool.quorum => Progress::Failed("voting.quorum_not_reached"),
             Status::TimedOut if pool.tally().open == pool.ballots.len() => {
                 Progress::Failed("voting.time_limit_reached")
             }
@@ -260,7 +287,17 @@ impl Pool {
         Tally { votes_for: count(Some(true)), votes_against: count(Some(false)), open: count(None) }
     }
 
+    /// Decides after the number of voters has changed.
+    fn decide_anew(&mut self) {
+        self.quorum = self.rules.quorum.unwrap_or_else(|| self.rules.strategy.quorum(self.ballots.len()));
+        self.decide(false);
+    }
+
     fn decide(&mut self, is_over: bool) {
+        if self.ballots.is_empty() {
+            self.status = Status::TimedOut;
+            return;
+        }
         self.status = match self.rules.strategy.decide(self.tally(), self.quorum, is_over) {
             Decision::Open => Status::Open,
             Decision::Approved => Status::Approved,
@@ -277,7 +314,10 @@ impl Pool {
                 self.status = Status::Open;
                 self.attempt += 1;
                 self.closes += self.rules.time_limit;
+                let removed = std::mem::take(&mut self.removed);
+                self.ballots.retain(|device, _| !removed.contains(device));
                 self.ballots.values_mut().for_each(|vote| *vote = None);
+                self.decide_anew();
             }
         }
     }

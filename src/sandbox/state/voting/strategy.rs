@@ -32,7 +32,7 @@ pub(crate) enum Decision {
     Open,
     Approved,
     Rejected,
-    /// The time is over, and fewer than the quorum have voted.
+    /// The time is over, and fewer than the quorum have voted; or fewer can vote at all.
     NoQuorum,
 }
 
@@ -81,7 +81,9 @@ impl Strategy {
                 Decision::Rejected
             };
         }
-        if !self.approves(votes_for + open, all) {
+        if all < quorum {
+            Decision::NoQuorum
+        } else if !self.approves(votes_for + open, all) {
             Decision::Rejected
         } else if votes >= quorum && self.approves(votes_for, all) {
             Decision::Approved
