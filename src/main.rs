@@ -125,6 +125,7 @@ fn show(
         profile,
         waker,
         geometry,
+        version: cli::VERSION,
     };
     IS_OPEN.store(true, Ordering::Release);
     #[cfg(all(unix, not(target_os = "macos")))]

@@ -28,6 +28,8 @@ mod program;
 mod replay;
 #[path = "cli/track.rs"]
 mod track;
+#[path = "cli/version.rs"]
+mod version;
 #[path = "cli/watch.rs"]
 mod watch;
 

@@ -183,6 +183,7 @@ impl Window {
             quit: Arc::new(AtomicBool::new(false)),
             waker: Waker::default(),
             reduced_motion: false,
+            version: "",
         };
         let app = App::new(&screen.context, parts);
         let profile = Profile { name: "Bench".to_owned(), ..Profile::default() };

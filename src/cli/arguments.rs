@@ -26,7 +26,7 @@ Exit codes:
 
 /// A live desktop monitor for the command outcomes and ready data of a Privicore profile.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
-#[command(name = "privicore-monitor", version, after_help = AFTER, subcommand_value_name = "COMMAND")]
+#[command(name = "privicore-monitor", version = super::VERSION, after_help = AFTER, subcommand_value_name = "COMMAND")]
 pub struct Arguments {
     /// Watch a local Privicore made for trying out; nothing of it is kept unless a folder is given
     #[cfg(feature = "sandbox")]

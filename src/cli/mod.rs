@@ -23,6 +23,9 @@ pub use environment::{Environment, EnvironmentError};
 pub use error::CliError;
 pub use subcommand::{CliCommand, ExitCondition, Export, Format, Track, Watch};
 
+/// The version, with the commit that the program is built from if that is known.
+pub const VERSION: &str = env!("PRIVICORE_MONITOR_VERSION");
+
 /// Prints an error's message on standard error.
 pub fn print_error(error: &dyn std::error::Error) {
     print_status(&error.to_string());

@@ -18,6 +18,9 @@ use privicore_monitor::ui::{App, Dependencies, DialogResponder, Notification, Pr
 
 use super::fakes::{Clipboard, Dialogs, Engine, Shared, Times};
 
+/// The version that the window shows. A picture must not depend on the commit that is tested.
+pub(crate) const VERSION: &str = "0.1.0 (0123456789ab)";
+
 /// A time of the day on which all tests take place.
 pub(crate) fn at(time: &str) -> Timestamp {
     format!("2026-03-02T{time}Z").parse::<jiff::Timestamp>().expect(time).into()
@@ -73,6 +76,7 @@ impl Window {
             profile: None,
             quit: Arc::clone(&quit),
             reduced_motion: false,
+            version: VERSION,
         };
         let textures = Shared::<egui::TexturesDelta>::default();
         let harness = Harness::builder()

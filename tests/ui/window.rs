@@ -13,7 +13,7 @@ use privicore_monitor::engine::{
 };
 use privicore_monitor::settings::{Profile, Theme};
 
-use super::harness::{LINK, Window, at, command, data, ops};
+use super::harness::{LINK, VERSION, Window, at, command, data, ops};
 
 fn connection(window: &mut Window, state: ConnectionState) {
     let profile = window.id();
@@ -273,6 +273,7 @@ fn about_shows_the_program_and_its_version() {
     window.press("Menu");
     window.press("About Privicore Monitor");
     assert!(window.has(Role::Dialog, "About Privicore Monitor"), "no dialog");
+    assert!(window.reads(&format!("Version {VERSION}")), "{:?}", window.all(Role::Label));
     window.press("Close");
     assert!(!window.has(Role::Dialog, "About Privicore Monitor"), "it stays");
 }

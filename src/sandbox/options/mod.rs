@@ -57,7 +57,7 @@ pub enum Print {
 
 /// A local Privicore: REST API, queues, WebSocket proxy and file stores.
 #[derive(Clone, Parser)]
-#[command(name = "privicore-sandbox", version)]
+#[command(name = "privicore-sandbox", version = env!("PRIVICORE_MONITOR_VERSION"))]
 pub struct Options {
     /// Address to listen on. Anything but loopback can be reached from outside; give the one that clients use.
     #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]

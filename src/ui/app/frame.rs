@@ -44,7 +44,11 @@ impl App {
             {
                 report.refresh(profile_tab);
             }
-            let around = DialogContext { profile_tabs: &self.profile_tabs, front: self.profile_tab() };
+            let around = DialogContext {
+                profile_tabs: &self.profile_tabs,
+                front: self.profile_tab(),
+                version: self.dependencies.version,
+            };
             dialogs::show(&ctx, &mut dialog, fresh, around, &mut scene);
             self.dialog = Some(dialog);
         }

@@ -72,6 +72,8 @@ pub struct Dependencies {
     pub waker: Waker,
     /// Whether the system asks for reduced motion.
     pub reduced_motion: bool,
+    /// The program's version, as the dialog about it shows it.
+    pub version: &'static str,
 }
 
 /// Which tab is in front.

@@ -33,6 +33,8 @@ pub struct WindowConfig {
     pub waker: Waker,
     /// The window's geometry from the last run, if there is one.
     pub geometry: Option<WindowGeometry>,
+    /// The program's version, as the dialog about it shows it.
+    pub version: &'static str,
 }
 
 /// What the window needs from a running engine.
@@ -91,6 +93,7 @@ pub fn run(launch: WindowConfig) -> Result<(), WindowError> {
                 quit: started.quit,
                 waker: launch.waker,
                 reduced_motion: started.reduced_motion,
+                version: launch.version,
             };
             Ok(Box::new(App::new(&creation.egui_ctx, parts)))
         }),

@@ -153,6 +153,8 @@ pub(crate) struct DialogContext<'a> {
     pub profile_tabs: &'a [ProfileTab],
     /// The active tab.
     pub front: Option<&'a ProfileTab>,
+    /// The program's version.
+    pub version: &'static str,
 }
 
 /// Draws a dialog over the window. `fresh` is whether it has just opened.
@@ -197,7 +199,7 @@ pub(crate) fn show(
             Dialog::Palette(commands) => {
                 palette::show::show(ui, commands, around.profile_tabs, around.front, fresh, scene);
             }
-            Dialog::About => about(ui, fresh, scene),
+            Dialog::About => about(ui, around.version, fresh, scene),
         }
     });
     if closed {
@@ -285,8 +287,8 @@ fn label(
     }
 }
 
-fn about(ui: &mut Ui, fresh: bool, scene: &mut FrameContext) {
-    paragraph(ui, concat!("Version ", env!("CARGO_PKG_VERSION")));
+fn about(ui: &mut Ui, version: &str, fresh: bool, scene: &mut FrameContext) {
+    paragraph(ui, &format!("Version {version}"));
     paragraph(ui, "A live monitor for the command outcomes and ready data of a Privicore profile.");
     paragraph(
         ui,
