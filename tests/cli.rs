@@ -8,6 +8,8 @@
     reason = "tests fail by panicking, and make files and threads of their own"
 )]
 
+#[path = "cli/colour.rs"]
+mod colour;
 #[path = "cli/copies.rs"]
 mod copies;
 #[path = "cli/earlier_versions.rs"]
@@ -20,6 +22,8 @@ mod foreign;
 mod hostile;
 #[path = "cli/kill.rs"]
 mod kill;
+#[path = "cli/manual.rs"]
+mod manual;
 #[path = "cli/privicore.rs"]
 mod privicore;
 #[path = "cli/program.rs"]
@@ -28,6 +32,8 @@ mod program;
 mod replay;
 #[path = "cli/track.rs"]
 mod track;
+#[path = "cli/usage.rs"]
+mod usage;
 #[path = "cli/version.rs"]
 mod version;
 #[path = "cli/watch.rs"]

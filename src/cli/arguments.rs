@@ -4,29 +4,25 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use clap::error::{ContextValue, ErrorKind};
-use clap::{CommandFactory as _, Parser};
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand as _, ValueHint};
 
 use crate::protocol::visible;
 
 use super::Exit;
 use super::logging::LogFilter;
+use super::manual::{Document, texts};
 use super::subcommand::{CliCommand, Export, Format};
-
-/// The text below the options in the help.
-const AFTER: &str = "\
-Environment:
-  PRIVICORE_API_URL, PRIVICORE_WS_URL, PRIVICORE_USERNAME, PRIVICORE_PASSWORD
-          Pre-fill the sign-in, and sign `watch` in
-  PRIVICORE_CA_FILE
-          A file with certificate authorities to trust beside the system's, in PEM or DER form
-
-Exit codes:
-  0 done, 1 failed, 2 wrong usage, 3 signed out or token refused, 4 server not reached";
 
 /// A live desktop monitor for the command outcomes and ready data of a Privicore profile.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
-#[command(name = "privicore-monitor", version = super::VERSION, after_help = AFTER, subcommand_value_name = "COMMAND")]
+#[command(
+    name = "privicore-monitor",
+    version = super::VERSION,
+    after_help = texts::program_help(),
+    subcommand_value_name = "COMMAND"
+)]
 pub struct Arguments {
     /// Watch a local Privicore made for trying out; nothing of it is kept unless a folder is given
     #[cfg(feature = "sandbox")]
@@ -38,11 +34,11 @@ pub struct Arguments {
     pub profile: Option<String>,
 
     /// Keep the journal in this folder
-    #[arg(long, value_name = "DIR", allow_hyphen_values = true)]
+    #[arg(long, value_name = "DIR", allow_hyphen_values = true, value_hint = ValueHint::DirPath)]
     pub data_dir: Option<PathBuf>,
 
     /// Keep the settings in this folder
-    #[arg(long, value_name = "DIR", allow_hyphen_values = true)]
+    #[arg(long, value_name = "DIR", allow_hyphen_values = true, value_hint = ValueHint::DirPath)]
     pub config_dir: Option<PathBuf>,
 
     /// Log to standard error: a level, or parts of the program with levels, such as `privicore_monitor::engine=debug,warn`
@@ -55,8 +51,8 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Parses a command line; the first item is the program's name. If there is nothing to run (help, version, wrong usage),
-    /// prints the text and returns the exit code.
+    /// Parses a command line; the first item is the program's name. If there is nothing to run (help, version, a document, wrong
+    /// usage), prints the text and returns the exit code.
     ///
     /// # Errors
     ///
@@ -66,15 +62,25 @@ impl Arguments {
         I: IntoIterator,
         I::Item: Into<OsString> + Clone,
     {
-        Self::try_parse_from(line).and_then(Self::checked).map_err(|said| {
-            if said.use_stderr() {
+        match parse_line(line) {
+            Ok(CommandLine::Run(arguments)) => Ok(*arguments),
+            Ok(CommandLine::Print(document)) => Err(match document.print(whole_command()) {
+                Ok(()) => Exit::Done,
+                Err(error) => {
+                    super::print_error(&error);
+                    error.exit()
+                }
+            }),
+            Err(said) if said.use_stderr() => {
                 print_usage_error(said);
-                return Exit::Usage;
+                Err(Exit::Usage)
             }
-            // If standard output is closed, the exit code still tells the result.
-            drop(said.print());
-            Exit::Done
-        })
+            Err(said) => {
+                // If standard output is closed, the exit code still tells the result.
+                drop(said.print());
+                Err(Exit::Done)
+            }
+        }
     }
 
     /// Checks combinations of arguments: a sandbox has no journal to export before it runs, and no process that could track
@@ -85,7 +91,14 @@ impl Arguments {
             return Err(Self::command().error(ErrorKind::ArgumentConflict, words));
         }
         if self.starts_in_sandbox() && matches!(self.task, Some(CliCommand::Export(_) | CliCommand::Track(_))) {
-            let words = "--sandbox goes with the window and with `watch` only";
+            let words = "--sandbox can only be used with the window or `watch`";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, words));
+        }
+        if let Some(CliCommand::Track(track)) = &self.task
+            && track.reads_standard_input()
+            && track.ids.len() > 1
+        {
+            let words = "`-` reads the ids from standard input, so it can't be combined with ids on the command line";
             return Err(Self::command().error(ErrorKind::ArgumentConflict, words));
         }
         Ok(self)
@@ -98,6 +111,46 @@ impl Arguments {
         #[cfg(not(feature = "sandbox"))]
         false
     }
+}
+
+/// What a command line asks for.
+#[derive(Debug)]
+enum CommandLine {
+    /// To run the window or a subcommand.
+    Run(Box<Arguments>),
+    /// To print a document.
+    Print(Document),
+}
+
+/// The definition of the command line: what runs, and what only prints.
+fn whole_command() -> clap::Command {
+    Document::augment_subcommands(Arguments::command())
+}
+
+fn parse_line<I>(line: I) -> Result<CommandLine, clap::Error>
+where
+    I: IntoIterator,
+    I::Item: Into<OsString> + Clone,
+{
+    let mut command = whole_command();
+    let matches = command.try_get_matches_from_mut(line).map_err(|error| add_hint(error, &command))?;
+    if let Ok(document) = Document::from_arg_matches(&matches) {
+        return Ok(CommandLine::Print(document));
+    }
+    let arguments = Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    Ok(CommandLine::Run(Box::new(arguments.checked()?)))
+}
+
+/// Adds what to do about an option of the whole program that stands after the subcommand; clap only says that it does not expect it.
+fn add_hint(mut error: clap::Error, command: &clap::Command) -> clap::Error {
+    let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg) else { return error };
+    let is_wrong =
+        |argument: &clap::Arg| argument.get_long().is_some_and(|long| wrong.strip_prefix("--") == Some(long));
+    if error.kind() == ErrorKind::UnknownArgument && command.get_arguments().any(is_wrong) {
+        let hint = StyledStr::from(format!("write '{wrong}' before the subcommand"));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint]));
+    }
+    error
 }
 
 /// Prints a usage error on standard error. It quotes arguments, so control characters are escaped.
@@ -135,7 +188,35 @@ mod tests {
 
     #[test]
     fn the_definition_of_the_arguments_is_valid() {
-        Arguments::command().debug_assert();
+        whole_command().debug_assert();
+    }
+
+    /// The words of the part of a shell's line that calls the program.
+    fn words_of(example: &str) -> Vec<String> {
+        let call = example.split(" | ").find(|part| part.starts_with("privicore-monitor")).expect(example);
+        let call = call.split(['>', '<']).next().unwrap_or(call);
+        // Quoted parts are every second one.
+        let parts = call.split('\'').zip([false, true].into_iter().cycle());
+        parts
+            .flat_map(
+                |(part, quoted)| {
+                    if quoted { vec![part.to_owned()] } else { part.split_whitespace().map(str::to_owned).collect() }
+                },
+            )
+            .collect()
+    }
+
+    #[test]
+    fn every_example_of_the_help_is_accepted() {
+        let examples: Vec<_> = texts::examples().collect();
+        assert!(examples.len() > 10, "{examples:?}");
+        for example in examples {
+            match parse_line(words_of(example)) {
+                Ok(_) => {}
+                // `help` prints and ends.
+                Err(said) => assert_eq!(said.kind(), ErrorKind::DisplayHelp, "{example}: {said}"),
+            }
+        }
     }
 
     #[test]
@@ -209,6 +290,9 @@ mod tests {
             panic!("no track")
         };
         assert_eq!(track.ids, ["-a", "--b"]);
+        assert!(!track.reads_standard_input(), "an id was taken for standard input");
+        let Some(CliCommand::Track(track)) = parse(&["track", "-"]).unwrap().task else { panic!("no track") };
+        assert!(track.reads_standard_input(), "`-` was taken for an id");
         assert_eq!(parse(&["--profile", "-ops", "watch"]).unwrap().profile.as_deref(), Some("-ops"));
         assert_eq!(parse(&["watch", "--profile", "-ops"]).unwrap().profile.as_deref(), Some("-ops"));
         assert_eq!(parse(&["--data-dir", "-d"]).unwrap().data_dir, Some(PathBuf::from("-d")));
@@ -226,6 +310,11 @@ mod tests {
             &["export", "--format", "csv", "--filter", "staus:failed"],
             &["watch", "--filter", "took:2s"],
             &["track"],
+            &["track", "-", "a"],
+            &["track", "a", "-"],
+            &["completions"],
+            &["completions", "tcsh"],
+            &["man", "watch"],
             &["watch", "--exit-on", "x"],
             &["watch", "--data-dir", "/d"],
             #[cfg(feature = "sandbox")]

@@ -75,7 +75,7 @@ pub enum CliError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// A file could not be written.
-    #[error("{} could not be written: {}. It is as it was before.", path.display(), describe_io(source))]
+    #[error("{} could not be written: {}. {}", path.display(), describe_io(source), hint_for_file(source))]
     File {
         /// The file's path.
         path: PathBuf,
@@ -108,6 +108,18 @@ impl CliError {
             Self::NotReached { .. } => Exit::NotReached,
             _ => Exit::Failed,
         }
+    }
+}
+
+/// What to do about a file that could not be written.
+fn hint_for_file(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "Create the folder first, or give another path.",
+        io::ErrorKind::IsADirectory => "Give the path of a file in it.",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "Give a path in a folder that you may write to."
+        }
+        _ => "It is as it was before.",
     }
 }
 

@@ -4,9 +4,10 @@
 //! whatever `--log` says. Libraries that use the crate `log` are not logged at all, because nothing bridges it to `tracing`.
 
 use std::fmt;
-use std::io::{IsTerminal, stderr};
+use std::io::stderr;
 use std::str::FromStr;
 
+use anstream::{AutoStream, ColorChoice};
 use tracing::Subscriber;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -140,7 +141,13 @@ fn cap_libraries(asked: Targets) -> Targets {
 ///
 /// If logging has been set up before.
 pub fn start(filter: &LogFilter) -> Result<(), LoggingError> {
-    Ok(subscriber(filter, stderr, stderr().is_terminal()).try_init()?)
+    Ok(subscriber(filter, stderr, has_colours()).try_init()?)
+}
+
+/// Whether standard error shows colours: if it is a terminal that has them, unless the environment says otherwise (`NO_COLOR`,
+/// `CLICOLOR`, `CLICOLOR_FORCE`, `TERM`). The help asks the same.
+fn has_colours() -> bool {
+    AutoStream::choice(&stderr()) != ColorChoice::Never
 }
 
 fn subscriber<W>(filter: &LogFilter, writer: W, colours: bool) -> impl Subscriber + Send + Sync

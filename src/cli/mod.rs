@@ -1,5 +1,5 @@
-//! The command line, the environment, logging, the subcommands that need no window (`watch`, `export`, `track`), and the exit
-//! codes.
+//! The command line, the environment, logging, the subcommands that need no window (`watch`, `export`, `track`), the help and the
+//! manual page, and the exit codes.
 //!
 //! Tokens and passwords are never flags, because other users of the machine can read command lines. Only this module writes to
 //! standard output and standard error. It never exits the process; `main` does that.
@@ -9,6 +9,7 @@ mod environment;
 mod error;
 pub mod export;
 pub mod logging;
+mod manual;
 mod output;
 mod profiles;
 pub mod signals;

@@ -7,57 +7,53 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::activity::{Filter, TimeSpec};
 
+use super::manual::texts;
+
 /// What is done without a window.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum CliCommand {
-    /// Watch without a window: one event a line
+    /// Print events without a window, one per line
     Watch(Watch),
-    /// Write what the journal has
+    /// Write what the journal holds
     Export(Export),
-    /// Follow commands whose outcomes are still to come
+    /// Track commands, so that their outcomes are expected and checked
     Track(Track),
 }
 
 /// `watch`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(
-    after_help = "Beside a running window this follows its journal and opens no connection. How the connection stands is said on \
-standard error. Ends with code 4 where no server was reached for 30 s at the start; later it tries for ever."
-)]
+#[command(after_help = texts::WATCH.help())]
 pub struct Watch {
     /// Print JSON lines
     #[arg(long)]
     pub json: bool,
 
-    /// End when the outcome of an id, or of everything with a label, is there (also where it was there before)
+    /// Exit when the outcome of this id, or of everything with this label, is known, including outcomes already in the journal
     #[arg(long, value_name = "final:ID|label:NAME", allow_hyphen_values = true)]
     pub exit_on: Option<ExitCondition>,
 
-    /// Leave out events of rows that this filter does not let through; a date in it (`since:2026-03-01`) is a day in UTC
+    /// Only print events of rows that match this filter; a date in it (`since:2026-03-01`) is a day in UTC
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     pub filter: Option<Filter>,
 }
 
 /// `export`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(
-    after_help = "One line an activity in its latest state, oldest first, and one a gap. In CSV a cell that a spreadsheet would take \
-for a formula gets an apostrophe in front; JSON lines have every text as it is. A file appears whole or not at all."
-)]
+#[command(after_help = texts::EXPORT.help())]
 pub struct Export {
-    /// The form of the lines
+    /// The format of the lines
     #[arg(long)]
     pub format: Format,
 
-    /// Leave out what was last heard of before: a time (RFC 3339), a date (UTC), or an age such as 10m, 2h or 3d
+    /// Only write rows that were updated since then: a time (RFC 3339), a date (UTC), or an age such as 10m, 2h or 3d
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub since: Option<TimeSpec>,
 
-    /// Leave out rows that this filter does not let through; a date in it (`since:2026-03-01`) is a day in UTC
+    /// Only write rows that match this filter; a date in it (`since:2026-03-01`) is a day in UTC
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     pub filter: Option<Filter>,
 
-    /// Write one line a message received instead, in order of arrival
+    /// Write one line per received message instead, in order of arrival
     #[arg(long)]
     pub messages: bool,
 
@@ -65,24 +61,28 @@ pub struct Export {
     #[arg(long)]
     pub bom: bool,
 
-    /// The file; standard output without one
+    /// The file to write; without it, the lines go to standard output
     pub file: Option<PathBuf>,
 }
 
 /// `track`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(
-    after_help = "Hands the ids to the window or to `watch`, whichever runs; writes them into the journal where neither does. \
-On Windows a running window can't be asked."
-)]
+#[command(after_help = texts::TRACK.help())]
 pub struct Track {
-    /// Label for all given ids
+    /// Label for all given ids; with `-`, for lines without a label
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub label: Option<String>,
 
-    /// The command ids
+    /// The command ids; `-` alone reads them from standard input
     #[arg(required = true, value_name = "ID")]
     pub ids: Vec<String>,
+}
+
+impl Track {
+    /// Whether the ids come from standard input.
+    pub fn reads_standard_input(&self) -> bool {
+        self.ids.iter().any(|id| id == "-")
+    }
 }
 
 /// The form of exported lines.

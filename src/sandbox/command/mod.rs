@@ -1,10 +1,13 @@
 //! The program `privicore-sandbox`: it runs until a signal stops it.
 
+mod manual;
+
 use std::io::{self, Write as _};
 use std::pin::pin;
 use std::process::ExitCode;
 
-use clap::Parser;
+use anstream::{AutoStream, ColorChoice};
+use clap::{CommandFactory as _, Parser};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use tracing_subscriber::filter::LevelFilter;
@@ -15,6 +18,20 @@ use super::options::{Options, Print};
 use super::running::{Account, SandboxHandle, start};
 use super::runtime::open_files::raise_open_file_limit;
 
+use manual::{Document, after_help};
+
+/// A local Privicore: REST API, queues, WebSocket proxy and file stores.
+#[derive(Parser)]
+#[command(name = "privicore-sandbox", version = env!("PRIVICORE_MONITOR_VERSION"), after_help = after_help())]
+#[command(args_conflicts_with_subcommands = true, subcommand_value_name = "COMMAND")]
+struct CommandLine {
+    #[command(flatten)]
+    options: Options,
+    /// What to print instead of running.
+    #[command(subcommand)]
+    document: Option<Document>,
+}
+
 /// Why the program ended early.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -24,6 +41,8 @@ enum Failure {
     Runtime(io::Error),
     #[error("The sandbox can't tell where it listens, since its standard output fails: {0}.")]
     Output(io::Error),
+    #[error("Standard output could not be written: {0}.")]
+    Document(io::Error),
     #[error("The sandbox can't listen for the signals that stop it: {0}.")]
     Signals(io::Error),
 }
@@ -38,7 +57,9 @@ impl Failure {
                 | SandboxError::FaultsForAll { .. }
                 | SandboxError::ScriptLine { .. },
             ) => ExitCode::from(2),
-            Self::Sandbox(_) | Self::Runtime(_) | Self::Output(_) | Self::Signals(_) => ExitCode::FAILURE,
+            Self::Sandbox(_) | Self::Runtime(_) | Self::Output(_) | Self::Document(_) | Self::Signals(_) => {
+                ExitCode::FAILURE
+            }
         }
     }
 }
@@ -46,21 +67,32 @@ impl Failure {
 /// Runs the program with the process's arguments. Returns 0 when a signal (SIGINT, SIGTERM) stopped it, 1 when it could not
 /// run, and 2 for wrong usage.
 pub fn run() -> ExitCode {
-    let options = match Options::try_parse() {
-        Ok(options) => options,
+    let CommandLine { options, document } = match CommandLine::try_parse() {
+        Ok(line) => line,
         Err(message) => {
             // Help and version arrive here too, with code 0.
             return if message.print().is_ok() { exit_code(message.exit_code()) } else { ExitCode::FAILURE };
         }
     };
+    if let Some(document) = document {
+        let printed = document.print(CommandLine::command()).map_err(Failure::Document);
+        return ended(printed);
+    }
     // At `trace`, tungstenite would log frames, so it is limited to `info`.
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_max_level(LevelFilter::INFO)
+        // As the help decides it: the terminal, unless `NO_COLOR` or `CLICOLOR` say otherwise.
+        .with_ansi(AutoStream::choice(&io::stderr()) != ColorChoice::Never)
         .log_internal_errors(false)
         .init();
     raise_open_file_limit();
-    match Runtime::new().map_err(Failure::Runtime).and_then(|runtime| serve(&runtime, options)) {
+    ended(Runtime::new().map_err(Failure::Runtime).and_then(|runtime| serve(&runtime, options)))
+}
+
+/// The exit code, after the failure has been printed.
+fn ended(result: Result<(), Failure>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let code = failure.exit_code();
