@@ -90,7 +90,6 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Some(CliCommand::Track(wanted)) => {
             cli::track::run(&wanted, profile.as_deref(), &directories, &environment, Arc::new(wall_clock))
-                .map(|_count| ())
                 .map_err(ended)
         }
     }

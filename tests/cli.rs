@@ -32,6 +32,8 @@ mod program;
 mod replay;
 #[path = "cli/track.rs"]
 mod track;
+#[path = "cli/track_standard_input.rs"]
+mod track_standard_input;
 #[path = "cli/usage.rs"]
 mod usage;
 #[path = "cli/version.rs"]

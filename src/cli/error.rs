@@ -71,6 +71,33 @@ pub enum CliError {
     /// The process that holds the journal could not be reached.
     #[error(transparent)]
     Ask(#[from] ipc::IpcError),
+    /// Standard input could not be read.
+    #[error("Standard input could not be read: {}.", describe_io(.0))]
+    Input(io::Error),
+    /// Some lines of standard input name no command; all others are tracked.
+    #[error("{}", describe_invalid_lines(*.invalid, *.tracked))]
+    InvalidLines {
+        /// How many lines name no command.
+        invalid: u64,
+        /// How many commands are tracked.
+        tracked: usize,
+    },
+    /// Standard input was not read to its end.
+    #[error("{source} The commands up to line {line} are handled. Try again with the lines after it.")]
+    TrackingStopped {
+        /// The number of the last line that was handled.
+        line: u64,
+        /// Why it was not read further.
+        source: Box<CliError>,
+    },
+    /// The system asked the program to end while it read standard input.
+    #[error("Cancelled after line {line} of standard input. Commands tracked: {tracked}.")]
+    TrackingCancelled {
+        /// The number of the last line that was handled.
+        line: u64,
+        /// How many commands are tracked.
+        tracked: usize,
+    },
     /// The folders can't be created.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -103,7 +130,9 @@ impl CliError {
             | Self::Address { .. }
             | Self::Unencrypted(_)
             | Self::Usage(_)
+            | Self::InvalidLines { .. }
             | Self::Tracking(_) => Exit::Usage,
+            Self::TrackingStopped { source, .. } => source.exit(),
             Self::SignedOut(_) => Exit::SignedOut,
             Self::NotReached { .. } => Exit::NotReached,
             _ => Exit::Failed,
@@ -121,6 +150,20 @@ fn hint_for_file(error: &io::Error) -> &'static str {
         }
         _ => "It is as it was before.",
     }
+}
+
+fn describe_invalid_lines(invalid: u64, tracked: usize) -> String {
+    let lines = if invalid == 1 {
+        "1 line names no command and is".to_owned()
+    } else {
+        format!("{invalid} lines name no command and are")
+    };
+    let all_others = match tracked {
+        0 => "There were no others.".to_owned(),
+        1 => "The other command is tracked.".to_owned(),
+        tracked => format!("The other {tracked} commands are tracked."),
+    };
+    format!("{lines} not tracked. {all_others} Correct the lines named above and give only them again.")
 }
 
 impl From<NotAppended> for CliError {

@@ -1,55 +1,112 @@
 //! A request to track commands, from the window or from another process.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::oneshot;
 
 use crate::activity::{ActivityKey, Entry, Fact, LocalEvent, Timestamp};
 use crate::protocol::CommandId;
 
-/// The version of the line format.
-pub(crate) const VERSION: u32 = 1;
+/// The newest version of the line format.
+pub(crate) const VERSION: u32 = 2;
 
 /// A request to track commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackRequest {
     /// The name of the profile; `None` if there is only one.
     pub profile: Option<String>,
-    /// The commands, without duplicates.
-    pub(crate) commands: Vec<CommandId>,
-    /// A label for all of them.
+    /// The commands, each id once.
+    pub(crate) commands: Vec<TrackedCommand>,
+}
+
+/// A command to track.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackedCommand {
+    pub(crate) id: CommandId,
     pub(crate) label: Option<String>,
 }
 
+impl TrackedCommand {
+    /// Checks an id and a label, and removes surrounding blanks. A label of blanks only counts as none.
+    ///
+    /// # Errors
+    ///
+    /// If the id or the label is invalid.
+    pub fn new(id: &str, label: Option<&str>) -> Result<Self, InvalidCommand> {
+        let is_name = |text: &str| {
+            !text.is_empty() && text.chars().count() <= MAX_NAME_LENGTH && !text.chars().any(char::is_control)
+        };
+        let id = id.trim();
+        if !is_name(id) {
+            return Err(InvalidCommand::Id);
+        }
+        let label = label.map(str::trim).filter(|label| !label.is_empty());
+        if label.is_some_and(|label| !is_name(label)) {
+            return Err(InvalidCommand::Label);
+        }
+        Ok(Self { id: CommandId::from(id), label: label.map(str::to_owned) })
+    }
+
+    /// The length of the id and the label in bytes.
+    pub fn byte_length(&self) -> usize {
+        self.id.as_str().len() + self.label.as_ref().map_or(0, String::len)
+    }
+}
+
 impl TrackRequest {
-    /// Checks a request. Duplicate ids count once; a label of spaces only counts as none.
+    /// Checks a request with one label for all commands. Duplicate ids count once.
     ///
     /// # Errors
     ///
     /// If an id or the label is invalid, or if there are no ids or too many.
     pub fn new(profile: Option<String>, ids: &[String], label: Option<&str>) -> Result<Self, InvalidTrackRequest> {
-        let is_name = |text: &str| {
-            !text.is_empty() && text.chars().count() <= MAX_NAME_LENGTH && !text.chars().any(char::is_control)
-        };
-        if ids.len() > MAX_COMMANDS {
-            return Err(InvalidTrackRequest::TooMany(ids.len()));
+        Self::with_labels(profile, ids.iter().map(|id| (id.as_str(), label)))
+    }
+
+    /// Checks a request with a label for each command.
+    ///
+    /// # Errors
+    ///
+    /// If an id or a label is invalid, or if there are no ids or too many.
+    pub(crate) fn with_labels<'a>(
+        profile: Option<String>,
+        commands: impl ExactSizeIterator<Item = (&'a str, Option<&'a str>)>,
+    ) -> Result<Self, InvalidTrackRequest> {
+        if commands.len() > MAX_COMMANDS {
+            return Err(InvalidTrackRequest::TooMany(commands.len()));
         }
-        let mut commands = Vec::with_capacity(ids.len());
-        let mut known = std::collections::BTreeSet::new();
-        for (id, number) in ids.iter().map(|id| id.trim()).zip(1..) {
-            if !is_name(id) {
-                return Err(InvalidTrackRequest::InvalidId { number });
-            }
-            if known.insert(id) {
-                commands.push(CommandId::from(id));
+        let checked = commands.zip(1..).map(|((id, label), number)| {
+            TrackedCommand::new(id, label).map_err(|invalid| match invalid {
+                InvalidCommand::Id => InvalidTrackRequest::InvalidId { number },
+                InvalidCommand::Label => InvalidTrackRequest::InvalidLabel,
+            })
+        });
+        Self::of_commands(profile, checked.collect::<Result<_, _>>()?)
+    }
+
+    /// A request with these commands. Duplicate ids count once, with the last label.
+    ///
+    /// # Errors
+    ///
+    /// If there are no commands or too many.
+    pub fn of_commands(profile: Option<String>, commands: Vec<TrackedCommand>) -> Result<Self, InvalidTrackRequest> {
+        if commands.len() > MAX_COMMANDS {
+            return Err(InvalidTrackRequest::TooMany(commands.len()));
+        }
+        let mut unique: Vec<TrackedCommand> = Vec::with_capacity(commands.len());
+        let mut positions = BTreeMap::new();
+        for command in commands {
+            if let Some(known) = positions.get(&command.id).and_then(|position: &usize| unique.get_mut(*position)) {
+                known.label = command.label.or_else(|| known.label.take());
+            } else {
+                positions.insert(command.id.clone(), unique.len());
+                unique.push(command);
             }
         }
-        if commands.is_empty() {
+        if unique.is_empty() {
             return Err(InvalidTrackRequest::Empty);
         }
-        let label = label.map(str::trim).filter(|label| !label.is_empty());
-        if label.is_some_and(|label| !is_name(label)) {
-            return Err(InvalidTrackRequest::InvalidLabel);
-        }
-        Ok(Self { profile, commands, label: label.map(str::to_owned) })
+        Ok(Self { profile, commands: unique })
     }
 
     /// The number of commands.
@@ -64,8 +121,21 @@ impl TrackRequest {
 
     /// The entries that the journal stores for this request.
     pub fn into_entries(self, at: Timestamp) -> Vec<Entry> {
-        entries(&self.commands, self.label.as_deref(), at)
+        entries(self.commands.iter().map(|command| (&command.id, command.label.as_deref())), at)
     }
+}
+
+/// Why a command can't be tracked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidCommand {
+    /// The id is invalid.
+    #[error(
+        "The command id is empty, longer than {MAX_NAME_LENGTH} characters, or has characters that can't be shown."
+    )]
+    Id,
+    /// The label is invalid.
+    #[error("The label is longer than {MAX_NAME_LENGTH} characters, or has characters that can't be shown.")]
+    Label,
 }
 
 /// Why a track request is invalid.
@@ -99,7 +169,7 @@ pub(crate) enum TrackError {
     #[error("The running Privicore Monitor can't read what it was asked.")]
     Unreadable,
     /// The request has another protocol version.
-    #[error("The running Privicore Monitor is of another version (it speaks {VERSION}, not {0}). Restart it.")]
+    #[error("The running Privicore Monitor is of another version (it speaks {VERSION} at most, not {0}). Restart it.")]
     OtherVersion(u32),
     /// The request is invalid.
     #[error(transparent)]
@@ -141,12 +211,15 @@ pub(crate) struct IncomingRequest {
     pub(crate) reply: oneshot::Sender<Result<usize, TrackError>>,
 }
 
-/// The entries that the journal stores for a request to track commands.
-pub(crate) fn entries(commands: &[CommandId], label: Option<&str>, at: Timestamp) -> Vec<Entry> {
+/// The entries that the journal stores for a request to track commands, each with its label.
+pub(crate) fn entries<'a>(
+    commands: impl Iterator<Item = (&'a CommandId, Option<&'a str>)>,
+    at: Timestamp,
+) -> Vec<Entry> {
     let entry =
         |command: &CommandId, event| Entry::local(at, ActivityKey::Command(command.clone()), Fact::Local(event));
     let mut entries = Vec::new();
-    for command in commands {
+    for (command, label) in commands {
         entries.push(entry(command, LocalEvent::Tracked));
         if let Some(label) = label {
             entries.push(entry(command, LocalEvent::Labelled { label: label.to_owned() }));

@@ -13,7 +13,9 @@ pub(crate) mod socket_path;
 
 use std::path::Path;
 
-pub use crate::engine::events::track_request::{InvalidTrackRequest, NotConfirmed, RequestError, TrackRequest};
+pub use crate::engine::events::track_request::{
+    InvalidCommand, InvalidTrackRequest, NotConfirmed, RequestError, TrackRequest, TrackedCommand,
+};
 pub use request::{IpcError, SocketError};
 #[cfg(unix)]
 pub(crate) use server::listen;
@@ -43,7 +45,7 @@ mod tests {
     use super::request::Request;
 
     use crate::activity::{Fact, LocalEvent, Timestamp};
-    use crate::engine::events::track_request::{MAX_COMMANDS, MAX_NAME_LENGTH, TrackRequest};
+    use crate::engine::events::track_request::{MAX_COMMANDS, MAX_NAME_LENGTH, TrackRequest, TrackedCommand};
 
     fn ids(ids: &[&str]) -> Vec<String> {
         ids.iter().map(|id| (*id).to_owned()).collect()
@@ -60,6 +62,27 @@ mod tests {
         let label = || Fact::Local(LocalEvent::Labelled { label: "deploy".into() });
         let tracked = || Fact::Local(LocalEvent::Tracked);
         assert_eq!(facts, [("a", tracked()), ("a", label()), ("b", tracked()), ("b", label())]);
+    }
+
+    #[test]
+    fn a_request_with_several_labels_survives_serialization() {
+        let command = |id, label| TrackedCommand::new(id, label).unwrap();
+        let commands = vec![command("a", Some("x")), command("b", None), command("a", Some(" y ")), command("a", None)];
+        let tracking = TrackRequest::of_commands(None, commands).unwrap();
+        assert_eq!(tracking.commands, [command("a", Some("y")), command("b", None)], "the last label counts");
+        let request = Request::of(&tracking);
+        assert_eq!(request.version, 2, "an older program would ignore the labels");
+        let line = serde_json::to_vec(&request).unwrap();
+        assert_eq!(Request::read(&line).unwrap(), tracking);
+    }
+
+    #[test]
+    fn a_request_with_one_label_is_understood_by_an_older_program() {
+        for label in [None, Some("deploy")] {
+            let request = Request::of(&TrackRequest::new(None, &ids(&["a", "b"]), label).unwrap());
+            let line = serde_json::to_string(&request).unwrap();
+            assert!(request.version == 1 && !line.contains("labels"), "{line}");
+        }
     }
 
     #[test]
@@ -86,6 +109,10 @@ mod tests {
             "null",
             "{}",
             r#"{"version":2,"do":"track"}"#,
+            r#"{"version":3,"do":"track","profile":null,"label":null,"ids":["a"]}"#,
+            r#"{"version":0,"do":"track","profile":null,"label":null,"ids":["a"]}"#,
+            r#"{"version":2,"do":"track","profile":null,"label":null,"ids":["a"],"labels":["x","y"]}"#,
+            r#"{"version":2,"do":"track","profile":null,"label":null,"ids":["a"],"labels":["x\ny"]}"#,
             r#"{"version":1,"do":"quit","profile":null,"label":null,"ids":["a"]}"#,
             r#"{"version":1,"do":"track","profile":null,"label":null,"ids":[]}"#,
         ] {

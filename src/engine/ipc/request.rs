@@ -84,18 +84,26 @@ pub(crate) struct Request {
     #[serde(rename = "do")]
     pub(crate) what: String,
     pub(crate) profile: Option<String>,
+    /// The label of all commands.
     pub(crate) label: Option<String>,
     pub(crate) ids: Vec<String>,
+    /// From version 2 on: the label of each command, if they differ. Version 1 would ignore it, so it is not asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) labels: Vec<Option<String>>,
 }
 
 impl Request {
     pub(crate) fn of(tracking: &TrackRequest) -> Self {
+        let label = tracking.commands.first().and_then(|command| command.label.clone());
+        let has_one_label = tracking.commands.iter().all(|command| command.label == label);
+        let labels = || tracking.commands.iter().map(|command| command.label.clone()).collect();
         Self {
-            version: VERSION,
+            version: if has_one_label { 1 } else { 2 },
             what: TRACK.to_owned(),
             profile: tracking.profile.clone(),
-            label: tracking.label.clone(),
-            ids: tracking.commands.iter().map(|id| id.as_str().to_owned()).collect(),
+            label: label.filter(|_| has_one_label),
+            ids: tracking.commands.iter().map(|command| command.id.as_str().to_owned()).collect(),
+            labels: if has_one_label { Vec::new() } else { labels() },
         }
     }
 
@@ -107,14 +115,21 @@ impl Request {
             version: u32,
         }
         let Versioned { version } = serde_json::from_slice(line).map_err(|_not_ours| TrackError::Unreadable)?;
-        if version != VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(TrackError::OtherVersion(version));
         }
         let question: Self = serde_json::from_slice(line).map_err(|_not_ours| TrackError::Unreadable)?;
         if question.what != TRACK {
             return Err(TrackError::Unreadable);
         }
-        Ok(TrackRequest::new(question.profile, &question.ids, question.label.as_deref())?)
+        if question.labels.is_empty() {
+            return Ok(TrackRequest::new(question.profile, &question.ids, question.label.as_deref())?);
+        }
+        if question.labels.len() != question.ids.len() {
+            return Err(TrackError::Unreadable);
+        }
+        let labels = question.labels.iter().map(Option::as_deref);
+        Ok(TrackRequest::with_labels(question.profile, question.ids.iter().map(String::as_str).zip(labels))?)
     }
 }
 

@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::engine::events::event::Severity;
 use crate::engine::events::notice_reason::NoticeReason;
-use crate::engine::events::track_request::{IncomingRequest, TrackError, TrackRequest};
+use crate::engine::events::track_request::{self, IncomingRequest, TrackError, TrackRequest};
 use crate::engine::supervisor::Supervisor;
 use crate::protocol::CommandId;
 use crate::settings::ProfileId;
@@ -13,7 +13,7 @@ impl Supervisor {
     /// Tracks commands from now on.
     pub(crate) fn track(&self, profile: ProfileId, commands: &[CommandId], label: Option<&str>) {
         let Some(profile_state) = self.profile_states.get(&profile) else { return };
-        let entries = crate::engine::events::track_request::entries(commands, label, (self.context.clock)());
+        let entries = track_request::entries(commands.iter().map(|id| (id, label)), (self.context.clock)());
         if entries.is_empty() {
             return self.notify(Some(profile), Severity::Warning, NoticeReason::NothingToTrack);
         }
