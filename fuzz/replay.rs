@@ -1,4 +1,4 @@
-//! Replays inputs that once broke a fuzz target, in every test run: see `fuzz/broke`.
+//! Replays inputs that once broke a fuzz target, in every test run: see `fuzz/failing_inputs`.
 
 #![expect(
     clippy::disallowed_methods,
@@ -24,7 +24,7 @@ mod settings;
 
 /// Runs `check` on every input that broke `target`.
 fn replay(target: &str, check: fn(&[u8])) {
-    let folder = format!("{}/fuzz/broke/{target}", env!("CARGO_MANIFEST_DIR"));
+    let folder = format!("{}/fuzz/failing_inputs/{target}", env!("CARGO_MANIFEST_DIR"));
     let mut count = 0;
     for entry in std::fs::read_dir(&folder).expect(&folder) {
         check(&std::fs::read(entry.expect("an entry").path()).expect("bytes"));
@@ -34,7 +34,7 @@ fn replay(target: &str, check: fn(&[u8])) {
 }
 
 #[test]
-fn what_broke_a_fuzz_target_once_breaks_none_any_more() {
+fn inputs_that_once_broke_a_fuzz_target_no_longer_do() {
     replay("frames", frames::check);
     replay("rest_answers", rest_answers::check);
     replay("filter", filter::check);

@@ -1,5 +1,4 @@
-//! Setting the wall clock while the program runs changes nothing that the window shows, and is reported once (REVIEW A4,
-//! F2).
+//! Setting the wall clock while the program runs changes nothing that the window shows, and is reported once.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt as _;

@@ -11,8 +11,8 @@
 //! | `by_tree`, `by_keys` | the main task again, through the tree alone and by keys alone |
 //! | `clock` | the window while the wall clock is set |
 //! | `ends` | how the program ends: killed, asked to end, with a server, a keyring or a file that does not answer |
-//! | `honest` | the connection and the completeness that the window shows, however late the server and the disk are |
-//! | `notified`, `reduced_motion`, `clipboard` | notifications, the desktop's motion setting, the clipboard |
+//! | `connection_state` | the connection and the completeness that the window shows, however late the server and the disk are |
+//! | `notifications`, `reduced_motion`, `clipboard` | notifications, the desktop's motion setting, the clipboard |
 //! | `keepassxc` | another Secret Service than the desktop's |
 //! | `fixture` | the environment that every test starts with |
 //! | `tree` | the accessibility tree: elements by role and name |
@@ -24,7 +24,7 @@
 //! | `leftovers` | what is left on disk and in the keyring |
 //! | `pictures` | the screenshots of the README |
 //! | `preload`, `slow_disk` | libraries that change the system's behaviour: a disk that flushes the settings slowly |
-//! | `underneath` | a portal, a bus, a display, a keyring and a disk that fail |
+//! | `failing_services` | a portal, a bus, a display, a keyring and a disk that fail |
 //! | `wait`, `failure` | deadlines, and why a step failed |
 
 mod bus;
@@ -32,15 +32,16 @@ mod by_keys;
 mod by_tree;
 mod clipboard;
 mod clock;
+mod connection_state;
 mod ends;
+mod failing_services;
 mod failure;
 mod fixture;
-mod honest;
 mod input;
 mod keepassxc;
 mod leftovers;
 mod monitor;
-mod notified;
+mod notifications;
 mod pictures;
 mod portal;
 mod preload;
@@ -50,7 +51,6 @@ mod reduced_motion;
 mod secrets;
 mod slow_disk;
 mod tree;
-mod underneath;
 mod wait;
 
 use std::fs;

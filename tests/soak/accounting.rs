@@ -17,7 +17,7 @@ const SLACK: Duration = Duration::from_millis(100);
 
 /// What happened to the messages.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct MessageCounts {
     sent: u64,
     journaled: u64,
     entries: u64,
@@ -32,18 +32,18 @@ pub(crate) struct Tally {
 }
 
 /// Accounts for the numbers below `sent` by the journal's content.
-pub(crate) fn of(sent: u64, Kept { heard, gaps }: &Kept) -> Tally {
+pub(crate) fn of(sent: u64, Kept { heard, gaps }: &Kept) -> MessageCounts {
     let mut lengths: Vec<Duration> = gaps.iter().map(|gap| gap.to.since(gap.from)).collect();
     lengths.sort_unstable();
     let length = |at: usize| lengths.get(at).copied().unwrap_or_default();
     let lengths = (length(gaps.len() / 2), length(gaps.len().saturating_sub(1)));
-    let mut tally = Tally { sent, gaps: gaps.len(), lengths, ..Tally::default() };
+    let mut counts = MessageCounts { sent, gaps: gaps.len(), lengths, ..MessageCounts::default() };
     for (number, times) in heard {
-        tally.entries += u64::try_from(times.len()).unwrap_or(u64::MAX);
+        counts.entries += u64::try_from(times.len()).unwrap_or(u64::MAX);
         if *number < sent {
-            tally.journaled += 1;
+            counts.journaled += 1;
         } else {
-            tally.unsent += 1;
+            counts.unsent += 1;
         }
     }
     for number in (0..sent).filter(|number| !heard.contains_key(number)) {
@@ -52,31 +52,31 @@ pub(crate) fn of(sent: u64, Kept { heard, gaps }: &Kept) -> Tally {
         let (before, after) = (before.unwrap_or(Timestamp(i64::MIN)), after.unwrap_or(Timestamp(i64::MAX)));
         let between = |gap: &Gap| gap.from <= after.plus(SLACK) && gap.to >= before;
         if gaps.iter().any(between) {
-            tally.named.push(number);
+            counts.named.push(number);
             continue;
         }
-        if tally.silent.is_empty() {
+        if counts.silent.is_empty() {
             let earlier = gaps.iter().filter(|gap| gap.to < before).max_by_key(|gap| gap.to);
             let later = gaps.iter().filter(|gap| gap.from > after).min_by_key(|gap| gap.from);
-            tally.first_silent = format!(
+            counts.first_silent = format!(
                 "{number} stood between {before} and {after}, gaps are {} and {}",
                 earlier.map_or_else(|| "none".to_owned(), |gap| format!("{} – {}", gap.from, gap.to)),
                 later.map_or_else(|| "none".to_owned(), |gap| format!("{} – {}", gap.from, gap.to)),
             );
         }
-        tally.silent.push(number);
+        counts.silent.push(number);
     }
-    tally
+    counts
 }
 
-impl Tally {
+impl MessageCounts {
     /// Whether no message was lost silently, and the engine received something at all.
     pub(crate) fn is_whole(&self) -> bool {
         self.silent.is_empty() && self.journaled > 0
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for MessageCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sent, journaled, entries, unsent, gaps, lengths, named, silent, first_silent } = self;
         let (middle, longest) = lengths;
@@ -85,7 +85,7 @@ impl fmt::Display for Tally {
         writeln!(f, "{sent:>9}  sent, each confirmed by the broker")?;
         writeln!(f, "{journaled:>9}  journaled ({again} entries more: delivered again after a break)")?;
         writeln!(f, "{:>9}  named missing: lost on the wire within a gap", named.len())?;
-        write!(f, "{:>9}  lost in silence", silent.len())?;
+        write!(f, "{:>9}  lost silently", silent.len())?;
         for number in silent.iter().take(20) {
             write!(f, " {number}")?;
         }

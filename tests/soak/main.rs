@@ -7,7 +7,7 @@
 //! test.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![expect(clippy::print_stdout, reason = "the tally is what it is run for")]
+#![expect(clippy::print_stdout, reason = "the counts are its result")]
 #![expect(clippy::disallowed_methods, reason = "tasks, threads and the clock of the test itself")]
 
 mod accounting;
@@ -79,7 +79,7 @@ async fn soak(time: Duration, seed: u64) -> ExitCode {
     sandbox.shutdown().await;
     // Messages that a dead consumer held are in the queue again by now.
     broker.waiting_in(QUEUE, 0).await;
-    let tally = accounting::of(sent, &kept);
-    println!("{tally}\nafter {} s in all", began.elapsed().as_secs());
-    if tally.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let counts = accounting::of(sent, &kept);
+    println!("{counts}\nafter {} s in all", began.elapsed().as_secs());
+    if counts.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
