@@ -19,7 +19,7 @@ use crate::sandbox::faults::connections::ConnectionFault;
 use crate::sandbox::proxy::hub::Hub;
 use crate::sandbox::proxy::messages;
 use crate::sandbox::runtime::clock::Clock;
-use crate::sandbox::runtime::decisions::{Decision, Decisions};
+use crate::sandbox::runtime::seeded_random::{Decision, SeededRandom};
 use crate::sandbox::runtime::tasks::Tasks;
 use crate::sandbox::runtime::turns::{Ticket, Turn, Turns};
 use crate::sandbox::state::commands::CommandStatus;
@@ -75,7 +75,7 @@ impl Behaviour {
 
     /// The state of a sandbox that behaves like this, at its start.
     fn first_state(&self) -> State {
-        State::new(self.seed, Decisions::new(self.seed, self.seeds_ids, self.failure_rate))
+        State::new(self.seed, SeededRandom::new(self.seed, self.seeds_ids, self.failure_rate))
     }
 }
 
@@ -355,7 +355,7 @@ impl Backend {
     pub(crate) fn accept(&self, owner: Option<ProfileId>) -> Result<PendingCommand, Busy> {
         let permit = Arc::clone(&self.outcomes).try_acquire_owned().map_err(|_full| Busy)?;
         let mut state = self.state();
-        let Decision { id, number, fails, mut rng } = state.decisions.next();
+        let Decision { id, number, fails, mut rng } = state.random.next();
         let id = CommandId::new(id.to_string());
         state.commands.start(id.clone(), owner.clone());
         let before = match self.behaviour.latency {

@@ -99,15 +99,15 @@ mod tests {
 
     #[test]
     fn a_server_that_can_t_listen_says_whether_the_address_or_the_port_is_wrong() {
-        let said = |kind: io::ErrorKind, address: &str| {
+        let sentence = |kind: io::ErrorKind, address: &str| {
             let address = address.parse().unwrap();
             SandboxError::Listen { server: "REST API", address, flag: "api-port", source: kind.into() }.to_string()
         };
-        let foreign = said(io::ErrorKind::AddrNotAvailable, "192.0.2.1:8009");
+        let foreign = sentence(io::ErrorKind::AddrNotAvailable, "192.0.2.1:8009");
         assert!(foreign.contains("--bind") && !foreign.contains("--api-port"), "{foreign}");
-        let low = said(io::ErrorKind::PermissionDenied, "127.0.0.1:1");
+        let low = sentence(io::ErrorKind::PermissionDenied, "127.0.0.1:1");
         assert!(low.contains("below 1024") && low.contains("--api-port"), "{low}");
-        let taken = said(io::ErrorKind::AddrInUse, "127.0.0.1:8009");
+        let taken = sentence(io::ErrorKind::AddrInUse, "127.0.0.1:8009");
         assert!(taken.contains("Free the port") && taken.contains("--api-port"), "{taken}");
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | `options`, `error`, `running` | the public interface: [`Options`] in, [`SandboxHandle`] and [`Control`] out |
+//! | `options`, `error`, `handle` | the public interface: [`Options`] in, [`SandboxHandle`] and [`Control`] out |
 //! | `command` | the program `privicore-sandbox` |
 //! | `backend` | what the parts share; how a write becomes an outcome on the socket |
 //! | `state` | profiles, tokens, commands, data tokens, links, devices, votes, policies, OAuth applications |
@@ -24,13 +24,13 @@ pub(crate) mod backend;
 pub(crate) mod command;
 pub(crate) mod error;
 pub(crate) mod faults;
+pub(crate) mod handle;
 pub(crate) mod options;
 pub(crate) mod outcomes;
 pub(crate) mod payload;
 pub(crate) mod proxy;
 pub(crate) mod queues;
 pub(crate) mod rest;
-pub(crate) mod running;
 pub(crate) mod runtime;
 pub(crate) mod scenario;
 pub(crate) mod state;
@@ -40,12 +40,12 @@ pub use command::run;
 pub use error::SandboxError;
 pub use faults::Fault;
 pub use faults::downloads::DownloadFault;
-pub use faults::kinds::{Garbage, HttpRefusal, Limit};
+pub use faults::types::{Garbage, HttpRefusal, Limit};
+pub use handle::{Account, Control, ControlError, SandboxHandle, start};
 pub use options::time::{Latency, TimeError};
 pub use options::{Delivery, Dialect, Options, Print, Scenario};
 pub use rest::call::endpoint::{Access, Endpoint, Phase};
 pub use rest::endpoints;
-pub use running::{Account, Control, ControlError, SandboxHandle, start};
 pub use runtime::open_files::raise_open_file_limit;
 
 /// User name of the busier of the two profiles that every sandbox serves.

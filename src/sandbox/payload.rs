@@ -7,7 +7,7 @@ use futures_util::stream;
 use tempfile::TempPath;
 use tokio::io::AsyncReadExt as _;
 
-/// Payloads up to this size are sent inline, as base64 in the message (`PROTOCOL`: up to about 50 KB).
+/// Payloads up to this size are sent inline, as base64 in the message (the vendor's API description says up to about 50 KB).
 pub(crate) const INLINE_LIMIT: u64 = 50 * 1024;
 
 /// Bytes generated or read at a time.
@@ -77,10 +77,10 @@ impl Content {
             }
             Self::Generated { seed, len } => {
                 let rng = fastrand::Rng::with_seed(*seed);
-                let chunks = stream::unfold((rng, *len), async |(mut rng, left)| {
-                    let chunk = next_chunk(&mut rng, left)?;
-                    let left = left.saturating_sub(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
-                    Some((Ok::<_, std::io::Error>(chunk), (rng, left)))
+                let chunks = stream::unfold((rng, *len), async |(mut rng, remaining)| {
+                    let chunk = next_chunk(&mut rng, remaining)?;
+                    let remaining = remaining.saturating_sub(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+                    Some((Ok::<_, std::io::Error>(chunk), (rng, remaining)))
                 });
                 Body::from_stream(until(chunks, stopped))
             }
@@ -89,8 +89,8 @@ impl Content {
 }
 
 /// The next bytes derived from a seed, or `None` if nothing is left.
-fn next_chunk(rng: &mut fastrand::Rng, left: u64) -> Option<Bytes> {
-    let size = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+fn next_chunk(rng: &mut fastrand::Rng, remaining: u64) -> Option<Bytes> {
+    let size = usize::try_from(remaining).unwrap_or(CHUNK).min(CHUNK);
     if size == 0 {
         return None;
     }

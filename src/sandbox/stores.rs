@@ -1,8 +1,8 @@
 //! The two file stores. Their links are single-use and valid for ten minutes. Whoever holds a link may use it, so no token
 //! is required.
 //!
-//! A refused link gets the status codes in which servers differ (`PROTOCOL`, "REST"): used, or to data that was deleted, 410;
-//! expired 403; unknown, or not ready yet, 404.
+//! A refused link gets a status that says why: used, or to data that was deleted, 410; expired 403; unknown, or not ready yet, 404.
+//! Servers differ in this.
 
 use std::sync::Arc;
 
@@ -54,8 +54,8 @@ async fn download(State(backend): State<Arc<Backend>>, Query(Auth { auth }): Que
     if !late.is_zero() {
         tokio::time::sleep(late).await;
     }
-    let spoil = backend.faults.spoils_download(backend.clock.now());
-    if let Some(refusal) = spoil.and_then(DownloadFault::refusal) {
+    let fault = backend.faults.download_fault(backend.clock.now());
+    if let Some(refusal) = fault.and_then(DownloadFault::refusal) {
         return refusal;
     }
     let taken = backend.state().links.take_download(&auth, backend.clock.now());
@@ -67,7 +67,7 @@ async fn download(State(backend): State<Arc<Backend>>, Query(Auth { auth }): Que
         let payload = Payload { content: content.clone(), file_name: file_name.clone() };
         format!("/?auth={}", backend.grant_download(payload))
     };
-    if let Some(diversion) = spoil.and_then(|spoil| spoil.diversion(again)) {
+    if let Some(diversion) = fault.and_then(|fault| fault.diversion(again)) {
         return diversion;
     }
     let body = match content.body(backend.tasks.stopped()).await {
@@ -77,8 +77,8 @@ async fn download(State(backend): State<Arc<Backend>>, Query(Auth { auth }): Que
             return (StatusCode::INTERNAL_SERVER_ERROR, "The payload can't be read.").into_response();
         }
     };
-    let body = match spoil {
-        Some(spoil) => spoil.body(body, content.len()).await,
+    let body = match fault {
+        Some(fault) => fault.body(body, content.len()).await,
         None => body,
     };
     let mut response = body.into_response();
@@ -89,8 +89,8 @@ async fn download(State(backend): State<Arc<Backend>>, Query(Auth { auth }): Que
     if let Some(disposition) = file_name.and_then(|name| HeaderValue::from_str(&disposition(&name)).ok()) {
         headers.insert(CONTENT_DISPOSITION, disposition);
     }
-    if let Some(spoil) = spoil {
-        spoil.adjust(&mut response, content.len());
+    if let Some(fault) = fault {
+        fault.adjust(&mut response, content.len());
     }
     response
 }

@@ -18,10 +18,10 @@ use crate::quiet;
 use crate::window::{Machine, Window};
 
 /// Offers bytes whose download fails.
-async fn spoilt(window: &mut Window, sandbox: &SandboxHandle, id: &str, spoil: DownloadFault) {
+async fn download_with_fault(window: &mut Window, sandbox: &SandboxHandle, id: &str, fault: DownloadFault) {
     let link = sandbox.control().offer_download(bytes(100_000), Some("data.bin"));
     offer(window, sandbox, id, link.expose()).await;
-    sandbox.control().inject(Fault::Downloads { spoil, limit: Limit::Times(1) }, None).expect("injected");
+    sandbox.control().inject(Fault::Downloads { fault, limit: Limit::Times(1) }, None).expect("injected");
 }
 
 /// Waits for a notice that arrived at any time since `mark`.
@@ -39,14 +39,14 @@ async fn each_failure_has_its_own_outcome_and_no_partial_file_gets_the_final_nam
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
-    for (id, spoil, wanted, says, kept) in [
+    for (id, fault, wanted, says, kept) in [
         ("used", DownloadFault::Used, DownloadFailure::Refused, "This monitor has not requested it before.", None),
         ("forbidden", DownloadFault::Expired, DownloadFailure::Refused, "status 403", None),
         ("redirect", DownloadFault::Redirect, DownloadFailure::Broken, "elsewhere.invalid without encryption", None),
         ("cut", DownloadFault::Cut, DownloadFailure::Broken, "after 50000 of 100000 bytes", Some(50_000)),
         ("lie", DownloadFault::Lie, DownloadFailure::Broken, "after 100000 of 200000 bytes", Some(100_000)),
     ] {
-        spoilt(&mut window, &sandbox, id, spoil).await;
+        download_with_fault(&mut window, &sandbox, id, fault).await;
         let to = machine.file(id);
         let LocalEvent::NotSaved { why, sentence, part } = download(&mut window, profile, id, &to).await else {
             panic!("{id} was saved")
@@ -70,7 +70,7 @@ async fn without_disk_space_the_response_is_held_open_until_another_path_is_chos
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
-    spoilt(&mut window, &sandbox, "huge", DownloadFault::Huge).await;
+    download_with_fault(&mut window, &sandbox, "huge", DownloadFault::Huge).await;
     let no_room = |place: std::path::PathBuf| {
         move |progress: &DownloadProgress| match &progress.stage {
             DownloadStage::NoSpace { needed, free, folder } if *folder == place => Some((*needed, *free)),
@@ -104,7 +104,7 @@ async fn a_refused_link_is_reported_at_each_start_until_acknowledged() {
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
-    spoilt(&mut window, &sandbox, "spent", DownloadFault::Used).await;
+    download_with_fault(&mut window, &sandbox, "spent", DownloadFault::Used).await;
     let mark = window.mark();
     download(&mut window, profile, "spent", &machine.file("x")).await;
     wait_for_notice_since(&mut window, mark, "This monitor has not requested it before.").await;
@@ -296,7 +296,7 @@ async fn with_a_known_data_token_a_broken_download_can_be_requested_again() {
         .await;
     sandbox
         .control()
-        .inject(Fault::Downloads { spoil: DownloadFault::Cut, limit: Limit::Times(1) }, None)
+        .inject(Fault::Downloads { fault: DownloadFault::Cut, limit: Limit::Times(1) }, None)
         .expect("struck");
     window.act(Action::RequestData { profile, data: vec![wanted], folder: Some(folder.clone()) });
     let notice = window.notice("its data token is known here").await;

@@ -50,7 +50,7 @@ async fn many_downloads_are_saved_three_at_once_under_different_names() {
     requests.push(RequestId::from("inline"));
     // Slow enough that some have to wait.
     let slow =
-        Fault::Downloads { spoil: DownloadFault::Slow(std::time::Duration::from_millis(50)), limit: Limit::Times(3) };
+        Fault::Downloads { fault: DownloadFault::Slow(std::time::Duration::from_millis(50)), limit: Limit::Times(3) };
     sandbox.control().inject(slow, None).expect("injected");
 
     let mark = window.mark();
@@ -182,7 +182,7 @@ async fn a_queued_download_can_be_cancelled_and_its_link_stays_usable() {
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
     window.act(set(&Preferences { downloads_at_once: 1, ..Preferences::default() }));
-    let stall = Fault::Downloads { spoil: DownloadFault::Stall, limit: Limit::Times(1) };
+    let stall = Fault::Downloads { fault: DownloadFault::Stall, limit: Limit::Times(1) };
     sandbox.control().inject(stall, None).expect("injected");
     for id in ["first", "second"] {
         let link = sandbox.control().offer_download(vec![1; 1_000], None);

@@ -24,26 +24,26 @@ const FOR_EVER: Duration = Duration::from_hours(1);
 /// Long enough for everything in flight, under a clock that tests advance.
 const A_WHILE: Duration = Duration::from_secs(5);
 
-async fn order(running: &SandboxHandle, fault: &Value) -> reqwest::Response {
+async fn request_fault(running: &SandboxHandle, fault: &Value) -> reqwest::Response {
     let client = Client::new(running.api_url());
     client.http.post(format!("{}/sandbox/faults", running.api_url())).json(fault).send().await.expect("an answer")
 }
 
-async fn with_orders() -> SandboxHandle {
+async fn with_faults() -> SandboxHandle {
     start(Options { scenario: Scenario::Quiet, faults: true, ..Options::embedded() }).await.expect("a sandbox")
 }
 
 #[tokio::test]
-async fn faults_are_ordered_over_rest_only_where_it_was_asked_for() {
+async fn faults_can_be_requested_over_rest_only_if_the_option_is_set() {
     let without = quiet().await;
-    assert_eq!(order(&without, &json!({"fault": "drop"})).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(request_fault(&without, &json!({"fault": "drop"})).await.status(), StatusCode::NOT_FOUND);
 
-    let running = with_orders().await;
+    let running = with_faults().await;
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
     let mut socket = Socket::joined(&running, &client).await;
     until("it has joined", || running.control().joined(DEMO_USERNAME).expect("a profile") == 1).await;
     for profile in [AUDIT_USERNAME, DEMO_USERNAME] {
-        let struck = order(&running, &json!({"fault": "drop", "profile": profile})).await;
+        let struck = request_fault(&running, &json!({"fault": "drop", "profile": profile})).await;
         let count = u64::from(profile == DEMO_USERNAME);
         assert_eq!(body(struck, StatusCode::OK).await, json!({"struck": count}), "{profile}");
     }
@@ -52,14 +52,14 @@ async fn faults_are_ordered_over_rest_only_where_it_was_asked_for() {
 
 #[tokio::test]
 async fn an_order_that_is_wrong_is_refused_by_its_field() {
-    let running = with_orders().await;
+    let running = with_faults().await;
     for (fault, field) in [
         (json!({"fault": "earthquake"}), "fault"),
         (json!({"fault": "stall", "for_ms": "soon"}), "for_ms"),
         (json!({"fault": "drop", "by_ms": 1}), "by_ms"),
         (json!({"fault": "drop", "profile": "nobody@example.com"}), "profile"),
     ] {
-        let refused = body(order(&running, &fault).await, StatusCode::UNPROCESSABLE_ENTITY).await;
+        let refused = body(request_fault(&running, &fault).await, StatusCode::UNPROCESSABLE_ENTITY).await;
         assert!(refused["errors"][field][0].is_string(), "{fault}: {refused}");
     }
     // A web page can send a form to any origin, but not JSON.

@@ -111,9 +111,9 @@ async fn outcomes_come_in_binary_frames_as_often_as_ordered() {
 }
 
 /// What the store answers under a fault to a request that follows no redirect.
-async fn download(running: &SandboxHandle, spoil: DownloadFault) -> Response {
+async fn download(running: &SandboxHandle, fault: DownloadFault) -> Response {
     let control = running.control();
-    control.inject(Fault::Downloads { spoil, limit: Limit::Times(1) }, None).expect("armed");
+    control.inject(Fault::Downloads { fault, limit: Limit::Times(1) }, None).expect("armed");
     let link = control.offer_download(PAYLOAD.to_vec(), Some("report.pdf"));
     get(link.expose()).await
 }
@@ -128,16 +128,16 @@ async fn get(url: &str) -> Response {
 #[tokio::test]
 async fn a_payload_without_a_length_ends_with_its_last_chunk_or_with_the_connection() {
     let running = quiet().await;
-    for (spoil, version, encoding) in [
+    for (fault, version, encoding) in [
         (DownloadFault::Chunked, reqwest::Version::HTTP_11, Some("chunked")),
         (DownloadFault::NoLength, reqwest::Version::HTTP_10, None),
     ] {
-        let answer = download(&running, spoil).await;
-        assert_eq!(answer.version(), version, "{spoil:?}");
+        let answer = download(&running, fault).await;
+        assert_eq!(answer.version(), version, "{fault:?}");
         let headers = answer.headers();
         let found = headers.get("transfer-encoding").map(|value| value.to_str().expect("text").to_owned());
-        assert_eq!((found.as_deref(), headers.contains_key("content-length")), (encoding, false), "{spoil:?}");
-        assert_eq!(answer.bytes().await.expect("bytes"), PAYLOAD, "{spoil:?}");
+        assert_eq!((found.as_deref(), headers.contains_key("content-length")), (encoding, false), "{fault:?}");
+        assert_eq!(answer.bytes().await.expect("bytes"), PAYLOAD, "{fault:?}");
     }
 }
 
@@ -176,7 +176,7 @@ async fn a_download_can_be_empty_wrongly_named_or_dressed_with_headers() {
 
     // Most clients take a hundred headers at most, so this is read as it comes.
     let control = running.control();
-    let extra = Fault::Downloads { spoil: DownloadFault::ExtraHeaders, limit: Limit::Times(1) };
+    let extra = Fault::Downloads { fault: DownloadFault::ExtraHeaders, limit: Limit::Times(1) };
     control.inject(extra, None).expect("armed");
     let link = control.offer_download(PAYLOAD.to_vec(), Some("report.pdf"));
     let answer = raw_answer(link.expose()).await;

@@ -14,8 +14,8 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::PASSWORD;
 use super::error::SandboxError;
+use super::handle::{Account, SandboxHandle, start};
 use super::options::{Options, Print};
-use super::running::{Account, SandboxHandle, start};
 use super::runtime::open_files::raise_open_file_limit;
 
 use manual::{Document, after_help};

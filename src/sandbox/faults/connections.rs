@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::sandbox::state::profiles::ProfileId;
 
 use super::garbage;
-use super::kinds::Garbage;
+use super::types::Garbage;
 
 /// Capacity of each connection's fault queue. A fault that finds it full does not affect the connection and is not counted.
 const WAITING: usize = 8;
@@ -23,15 +23,15 @@ pub(crate) enum ConnectionFault {
     /// It neither reads nor writes for this time.
     Stalled(Duration),
     /// It does not read for this time.
-    Deaf(Duration),
+    StopReading(Duration),
     /// It sends these frames.
-    Litter(Vec<Garbage>),
+    SendGarbage(Vec<Garbage>),
     /// It leaves its channel and sends a close frame.
     Close { code: u16, reason: Arc<str> },
 }
 
 /// The faults that reach a connection.
-pub(crate) struct Orders {
+pub(crate) struct FaultReceivers {
     /// Ends the connection, even while it is stalled.
     pub(crate) cut: Arc<Notify>,
     /// Stalls the connection for this time.
@@ -62,16 +62,16 @@ struct Registry {
 pub(crate) struct Connections(Arc<Mutex<Registry>>);
 
 /// A connection's registration; dropping it removes the connection from the registry.
-pub(crate) struct Place {
+pub(crate) struct Registration {
     id: u64,
     registry: Arc<Mutex<Registry>>,
 }
 
 impl Connections {
     /// Registers a connection that has not joined.
-    pub(crate) fn enter(&self) -> (Place, Orders) {
+    pub(crate) fn register(&self) -> (Registration, FaultReceivers) {
         let (stalls, stalled) = mpsc::channel(WAITING);
-        let (inner, heeded) = mpsc::channel(WAITING);
+        let (inner, others) = mpsc::channel(WAITING);
         let cut = Arc::new(Notify::new());
         let open = Open { profile: None, cut: Arc::clone(&cut), stalls, inner };
         let mut registry = self.0.lock();
@@ -79,7 +79,7 @@ impl Connections {
         registry.next += 1;
         registry.open.insert(id, open);
         drop(registry);
-        (Place { id, registry: Arc::clone(&self.0) }, Orders { cut, stalls: stalled, inner: heeded })
+        (Registration { id, registry: Arc::clone(&self.0) }, FaultReceivers { cut, stalls: stalled, inner: others })
     }
 
     /// Whether no connection is open.
@@ -88,51 +88,51 @@ impl Connections {
     }
 
     /// Applies a fault to a profile's connections, or to all, at most `count` of them. Returns how many it reached.
-    pub(crate) fn inject(&self, profile: Option<&ProfileId>, count: Option<u32>, trouble: &ConnectionFault) -> usize {
+    pub(crate) fn inject(&self, profile: Option<&ProfileId>, count: Option<u32>, fault: &ConnectionFault) -> usize {
         let most = count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
         let registry = self.0.lock();
         let meant = registry.open.values().filter(|open| profile.is_none() || open.profile.as_ref() == profile);
-        meant.filter(|open| open.take(trouble.clone())).take(most).count()
+        meant.filter(|open| open.take(fault.clone())).take(most).count()
     }
 
     /// Makes joined connections send garbage. Returns how many it reached.
-    pub(crate) fn litter(&self, profile: Option<&ProfileId>, frames: u32, kind: Option<Garbage>) -> usize {
+    pub(crate) fn send_garbage(&self, profile: Option<&ProfileId>, frames: u32, kind: Option<Garbage>) -> usize {
         let mut registry = self.0.lock();
         let Registry { open, turn, .. } = &mut *registry;
         let joined = open.values().filter(|open| match profile {
             Some(_) => open.profile.as_ref() == profile,
             None => open.profile.is_some(),
         });
-        let litter = joined.filter(|open| {
+        let reached = joined.filter(|open| {
             let kinds = (0..frames).map(|_| {
                 kind.unwrap_or_else(|| {
                     *turn = turn.wrapping_add(1);
                     garbage::kind_of(turn.wrapping_sub(1))
                 })
             });
-            open.take(ConnectionFault::Litter(kinds.collect()))
+            open.take(ConnectionFault::SendGarbage(kinds.collect()))
         });
-        litter.count()
+        reached.count()
     }
 }
 
 impl Open {
     /// Returns whether the fault reached the connection.
-    fn take(&self, trouble: ConnectionFault) -> bool {
-        match trouble {
+    fn take(&self, fault: ConnectionFault) -> bool {
+        match fault {
             ConnectionFault::Cut => {
                 self.cut.notify_one();
                 true
             }
             ConnectionFault::Stalled(lasting) => self.stalls.try_send(lasting).is_ok(),
-            inner @ (ConnectionFault::Deaf(_) | ConnectionFault::Litter(_) | ConnectionFault::Close { .. }) => {
-                self.inner.try_send(inner).is_ok()
-            }
+            inner @ (ConnectionFault::StopReading(_)
+            | ConnectionFault::SendGarbage(_)
+            | ConnectionFault::Close { .. }) => self.inner.try_send(inner).is_ok(),
         }
     }
 }
 
-impl Place {
+impl Registration {
     /// Sets the profile whose channel the connection is in: `None` after a leave.
     pub(crate) fn joined(&self, profile: Option<ProfileId>) {
         if let Some(open) = self.registry.lock().open.get_mut(&self.id) {
@@ -141,7 +141,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Registration {
     fn drop(&mut self) {
         self.registry.lock().open.remove(&self.id);
     }
@@ -152,28 +152,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trouble_reaches_the_oldest_of_those_that_are_meant_and_none_that_have_gone() {
+    fn a_fault_reaches_the_oldest_of_those_that_are_meant_and_none_that_have_gone() {
         let connections = Connections::default();
         let meant = ProfileId::new("meant");
-        let mut places: Vec<_> = (0..4).map(|_| connections.enter()).collect();
-        for (place, _) in places.iter().skip(1) {
-            place.joined(Some(meant.clone()));
+        let mut registrations: Vec<_> = (0..4).map(|_| connections.register()).collect();
+        for (registration, _) in registrations.iter().skip(1) {
+            registration.joined(Some(meant.clone()));
         }
-        drop(places.remove(1));
+        drop(registrations.remove(1));
         let second = Duration::from_secs(1);
         assert_eq!(connections.inject(Some(&meant), Some(1), &ConnectionFault::Stalled(second)), 1);
-        assert_eq!(connections.inject(None, None, &ConnectionFault::Deaf(second)), 3);
-        assert_eq!(connections.litter(None, 1, None), 2, "one has not joined");
-        let stalled: Vec<_> = places.iter_mut().map(|(_, orders)| orders.stalls.try_recv().is_ok()).collect();
+        assert_eq!(connections.inject(None, None, &ConnectionFault::StopReading(second)), 3);
+        assert_eq!(connections.send_garbage(None, 1, None), 2, "one has not joined");
+        let stalled: Vec<_> =
+            registrations.iter_mut().map(|(_, receivers)| receivers.stalls.try_recv().is_ok()).collect();
         assert_eq!(stalled, [false, true, false]);
     }
 
     #[test]
     fn a_connection_that_heeds_nothing_is_not_counted_for_ever() {
         let connections = Connections::default();
-        let (_place, _orders) = connections.enter();
-        let reached: usize =
-            (0..WAITING + 3).map(|_| connections.inject(None, None, &ConnectionFault::Deaf(Duration::ZERO))).sum();
+        let (_registration, _receivers) = connections.register();
+        let reached: usize = (0..WAITING + 3)
+            .map(|_| connections.inject(None, None, &ConnectionFault::StopReading(Duration::ZERO)))
+            .sum();
         assert_eq!(reached, WAITING);
     }
 }

@@ -166,16 +166,16 @@ async fn end(how: &str) -> std::io::Result<Bytes> {
 /// The first `most` bytes of a body.
 fn first(body: Body, most: usize) -> impl stream::Stream<Item = std::io::Result<Bytes>> + Send {
     let pieces = body.into_data_stream();
-    stream::unfold((pieces, most), |(mut pieces, left)| async move {
-        if left == 0 {
+    stream::unfold((pieces, most), |(mut pieces, remaining)| async move {
+        if remaining == 0 {
             return None;
         }
         let piece = pieces.next().await?;
         let piece = match piece {
-            Ok(piece) => piece.slice(..piece.len().min(left)),
+            Ok(piece) => piece.slice(..piece.len().min(remaining)),
             Err(error) => return Some((Err(std::io::Error::other(error)), (pieces, 0))),
         };
-        let left = left - piece.len();
-        Some((Ok(piece), (pieces, left)))
+        let remaining = remaining - piece.len();
+        Some((Ok(piece), (pieces, remaining)))
     })
 }

@@ -4,7 +4,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use super::kinds::Garbage;
+use super::types::Garbage;
 
 /// The kinds in the order in which they take turns. Those that a connection survives come first.
 const KINDS: [Garbage; 4] = [Garbage::NotJson, Garbage::Binary, Garbage::Oversized, Garbage::InvalidUtf8];

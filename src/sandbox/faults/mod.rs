@@ -7,7 +7,7 @@ pub(crate) mod armed_faults;
 pub(crate) mod connections;
 pub(crate) mod downloads;
 pub(crate) mod garbage;
-pub(crate) mod kinds;
+pub(crate) mod types;
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use tokio::time::Instant;
 
 use crate::sandbox::state::profiles::ProfileId;
 
-use armed_faults::{Conditions, FaultAction, Full};
+use armed_faults::{ArmedFaults, FaultAction, Full};
 use connections::{ConnectionFault, Connections};
 use downloads::DownloadFault;
-use kinds::{Garbage, HttpRefusal, Limit};
+use types::{Garbage, HttpRefusal, Limit};
 
 /// A fault that can be injected.
 ///
@@ -92,7 +92,7 @@ pub enum Fault {
     /// Downloads fail, whichever profile they belong to.
     Downloads {
         /// The way in which they fail.
-        spoil: DownloadFault,
+        fault: DownloadFault,
         /// How many downloads fail, or for how long.
         limit: Limit,
     },
@@ -109,7 +109,7 @@ pub enum Fault {
 #[derive(Default)]
 pub(crate) struct Faults {
     pub(crate) connections: Connections,
-    conditions: Conditions,
+    armed: ArmedFaults,
 }
 
 impl Faults {
@@ -117,23 +117,23 @@ impl Faults {
     ///
     /// Does nothing for [`Fault::ExpireTokens`], because tokens are not known here.
     pub(crate) fn inject(&self, fault: Fault, profile: Option<&ProfileId>, now: Instant) -> Result<usize, Full> {
-        let connections = |count, trouble| Ok(self.connections.inject(profile, count, &trouble));
-        let armed = |what, limit| self.conditions.add(what, profile, limit, now).map(|()| 0);
+        let connections = |count, fault| Ok(self.connections.inject(profile, count, &fault));
+        let arm = |action, limit| self.armed.add(action, profile, limit, now).map(|()| 0);
         match fault {
             Fault::Drop { count } => connections(count, ConnectionFault::Cut),
             Fault::Stall { count, lasting } => connections(count, ConnectionFault::Stalled(lasting)),
-            Fault::IgnorePings { count, lasting } => connections(count, ConnectionFault::Deaf(lasting)),
+            Fault::IgnorePings { count, lasting } => connections(count, ConnectionFault::StopReading(lasting)),
             Fault::Close { count, code, reason } => {
                 connections(count, ConnectionFault::Close { code, reason: reason.into() })
             }
-            Fault::Garbage { frames, kind } => Ok(self.connections.litter(profile, frames, kind)),
-            Fault::BinaryFrames { limit } => armed(FaultAction::BinaryFrame, limit),
-            Fault::RefuseJoins { status, limit } => armed(FaultAction::RefuseJoin(status), limit),
-            Fault::RefuseUpgrades { refusal, limit } => armed(FaultAction::RefuseUpgrade(refusal), limit),
-            Fault::RefuseCalls { refusal, limit } => armed(FaultAction::RefuseCall(refusal), limit),
-            Fault::Delay { by, limit } => armed(FaultAction::Delay(by), limit),
-            Fault::Downloads { spoil, limit } => {
-                self.conditions.add(FaultAction::Spoil(spoil), None, limit, now).map(|()| 0)
+            Fault::Garbage { frames, kind } => Ok(self.connections.send_garbage(profile, frames, kind)),
+            Fault::BinaryFrames { limit } => arm(FaultAction::BinaryFrame, limit),
+            Fault::RefuseJoins { status, limit } => arm(FaultAction::RefuseJoin(status), limit),
+            Fault::RefuseUpgrades { refusal, limit } => arm(FaultAction::RefuseUpgrade(refusal), limit),
+            Fault::RefuseCalls { refusal, limit } => arm(FaultAction::RefuseCall(refusal), limit),
+            Fault::Delay { by, limit } => arm(FaultAction::Delay(by), limit),
+            Fault::Downloads { fault, limit } => {
+                self.armed.add(FaultAction::Download(fault), None, limit, now).map(|()| 0)
             }
             Fault::ExpireTokens => Ok(0),
         }
@@ -141,12 +141,12 @@ impl Faults {
 
     /// Ends every armed fault.
     pub(crate) fn clear(&self) {
-        self.conditions.clear();
+        self.armed.clear();
     }
 
     /// The status by which a join is refused now, if it is. `profile` is the profile of the join's token.
     pub(crate) fn refuses_join(&self, profile: Option<&ProfileId>, now: Instant) -> Option<u16> {
-        self.conditions.take(profile, now, |what| match what {
+        self.armed.take(profile, now, |action| match action {
             FaultAction::RefuseJoin(status) => Some(status),
             _ => None,
         })
@@ -154,7 +154,7 @@ impl Faults {
 
     /// How a connection to the proxy is refused, if it is.
     pub(crate) fn refuses_upgrade(&self, now: Instant) -> Option<HttpRefusal> {
-        self.conditions.take(None, now, |what| match what {
+        self.armed.take(None, now, |action| match action {
             FaultAction::RefuseUpgrade(refusal) => Some(refusal),
             _ => None,
         })
@@ -162,7 +162,7 @@ impl Faults {
 
     /// How a profile's call is refused, if it is.
     pub(crate) fn refuses_call(&self, profile: Option<&ProfileId>, now: Instant) -> Option<HttpRefusal> {
-        self.conditions.take(profile, now, |what| match what {
+        self.armed.take(profile, now, |action| match action {
             FaultAction::RefuseCall(refusal) => Some(refusal),
             _ => None,
         })
@@ -170,22 +170,22 @@ impl Faults {
 
     /// Whether a profile's message is sent in a binary frame.
     pub(crate) fn sends_binary(&self, profile: &ProfileId, now: Instant) -> bool {
-        let binary = |what| matches!(what, FaultAction::BinaryFrame).then_some(());
-        self.conditions.take(Some(profile), now, binary).is_some()
+        let binary = |action| matches!(action, FaultAction::BinaryFrame).then_some(());
+        self.armed.take(Some(profile), now, binary).is_some()
     }
 
     /// The delay of a profile's outcome, or of a response to it.
     pub(crate) fn delay(&self, profile: Option<&ProfileId>, now: Instant) -> Option<Duration> {
-        self.conditions.take(profile, now, |what| match what {
+        self.armed.take(profile, now, |action| match action {
             FaultAction::Delay(by) => Some(by),
             _ => None,
         })
     }
 
     /// How a download fails, if a fault affects it.
-    pub(crate) fn spoils_download(&self, now: Instant) -> Option<DownloadFault> {
-        self.conditions.take(None, now, |what| match what {
-            FaultAction::Spoil(spoil) => Some(spoil),
+    pub(crate) fn download_fault(&self, now: Instant) -> Option<DownloadFault> {
+        self.armed.take(None, now, |action| match action {
+            FaultAction::Download(fault) => Some(fault),
             _ => None,
         })
     }

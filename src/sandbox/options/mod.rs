@@ -24,7 +24,7 @@ pub enum Scenario {
     Quiet,
 }
 
-/// Who receives a message if several clients have joined one profile (`PROTOCOL`, "Several clients on one profile").
+/// Who receives a message if several clients have joined one profile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Delivery {
     /// Every client receives it.
@@ -34,8 +34,7 @@ pub enum Delivery {
     Competing,
 }
 
-/// The generation of the wire that the sandbox speaks where clients cause something (`PROTOCOL`, "What clients in the field
-/// rely on").
+/// The generation of the protocol in which the sandbox answers clients: servers and documents differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Dialect {
     /// What clients in the field rely on: final outcomes only, the payload first, tokens of streams, polling without a token.
@@ -87,7 +86,7 @@ pub struct Options {
     /// Who receives a message when several clients have joined with one profile: all of them, or one of them in turn.
     #[arg(long, value_enum, default_value_t)]
     pub delivery: Delivery,
-    /// Take orders for faults at POST /sandbox/faults of the REST API: dropped connections and worse. Loopback only.
+    /// Accept faults at POST /sandbox/faults, such as dropped connections. Loopback only.
     #[arg(long)]
     pub faults: bool,
     /// Decides the demo, latencies, failures, ids and generated payloads, so that the same calls in the same order have the
@@ -140,7 +139,7 @@ impl Options {
 }
 
 impl Default for Options {
-    /// What the program does without arguments, on the ports of the vendor's local set-up (`PROTOCOL`: 8009, 8083, 8010, 8011).
+    /// What the program does without arguments, on the ports of the vendor's local set-up.
     fn default() -> Self {
         Self::parse_from(["privicore-sandbox"])
     }

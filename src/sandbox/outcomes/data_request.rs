@@ -21,7 +21,7 @@ use crate::sandbox::state::reason::Reason;
 
 use super::approval;
 
-/// How a streamed payload is announced. All forms are in use (`PROTOCOL`, "Events").
+/// How a streamed payload is announced. Servers use all these forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Announcement {
     /// One message with the whole link.

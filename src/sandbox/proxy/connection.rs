@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 
 use crate::sandbox::backend::Backend;
-use crate::sandbox::faults::connections::{ConnectionFault, Orders, Place};
+use crate::sandbox::faults::connections::{ConnectionFault, FaultReceivers, Registration};
 use crate::sandbox::state::profiles::ProfileId;
 
 use super::frames::{self, ChannelRequest};
@@ -62,7 +62,7 @@ impl JoinedChannel {
 
 /// Serves one client until it disconnects, violates the protocol, stops reading, or is cut off.
 pub(crate) async fn serve(stream: TcpStream, backend: Arc<Backend>) {
-    let (place, Orders { cut, mut stalls, inner }) = backend.faults.connections.enter();
+    let (registration, FaultReceivers { cut, mut stalls, inner }) = backend.faults.connections.register();
     let config =
         WebSocketConfig::default().max_message_size(Some(LARGEST_REQUEST)).max_frame_size(Some(LARGEST_REQUEST));
     let refusal = backend.faults.refuses_upgrade(backend.clock.now());
@@ -72,7 +72,7 @@ pub(crate) async fn serve(stream: TcpStream, backend: Arc<Backend>) {
         accepted = timeout(PATIENCE, handshake::accept(stream, refusal, config)) => accepted,
     };
     let Ok(Ok(Some(mut socket))) = accepted else { return };
-    let mut conversation = pin!(converse(&mut socket, &backend, place, inner));
+    let mut conversation = pin!(converse(&mut socket, &backend, registration, inner));
     loop {
         tokio::select! {
             biased;
@@ -116,7 +116,7 @@ fn violation(error: &tungstenite::Error) -> Option<(u16, &'static str)> {
 async fn converse(
     socket: &mut WebSocketStream<TcpStream>,
     backend: &Arc<Backend>,
-    place: Place,
+    registration: Registration,
     mut faults: mpsc::Receiver<ConnectionFault>,
 ) -> tungstenite::Result<()> {
     let mut joined = JoinedChannel::Outside;
@@ -135,14 +135,14 @@ async fn converse(
                     // Nothing is sent after the reply to a leave, and nothing before the reply to a join.
                     if matches!(step, Step::Leave) {
                         joined = JoinedChannel::Outside;
-                        place.joined(None);
+                        registration.joined(None);
                     }
                     if !late.is_zero() {
                         sleep(late).await;
                     }
                     write(socket, [Message::text(reply)]).await?;
                     if let Step::Join { profile, channel } = step {
-                        place.joined(Some(profile.clone()));
+                        registration.joined(Some(profile.clone()));
                         let (membership, inbox) = backend.hub.join(&profile);
                         joined = JoinedChannel::Joined { _membership: membership, inbox, profile, channel };
                     }
@@ -153,7 +153,7 @@ async fn converse(
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                 Some(Ok(Message::Close(_))) => {
-                    place.joined(None);
+                    registration.joined(None);
                     drop(joined);
                     return read_to_end(socket).await;
                 }
@@ -169,14 +169,14 @@ async fn converse(
             },
             () = sleep_until(unread_until.unwrap_or_else(Instant::now)), if unread_until.is_some() => unread_until = None,
             Some(fault) = faults.recv() => match fault {
-                ConnectionFault::Deaf(lasting) => unread_until = Instant::now().checked_add(lasting),
-                ConnectionFault::Litter(kinds) => {
+                ConnectionFault::StopReading(lasting) => unread_until = Instant::now().checked_add(lasting),
+                ConnectionFault::SendGarbage(kinds) => {
                     for kind in kinds {
                         write(socket, [kind.frame()]).await?;
                     }
                 }
                 ConnectionFault::Close { code, reason } => {
-                    place.joined(None);
+                    registration.joined(None);
                     drop(joined);
                     return close(socket, code, &reason).await;
                 }

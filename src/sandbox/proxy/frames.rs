@@ -1,4 +1,4 @@
-//! What clients send to the proxy, and its replies (`PROTOCOL`, "Join" and "Leave").
+//! What clients send to the proxy to join and leave, and its replies.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use crate::sandbox::faults::kinds::Garbage;
+use crate::sandbox::faults::types::Garbage;
 
 /// Begins a text in a queue that stands for something else than itself. No JSON begins with this character.
 const MARK: char = '\u{1}';

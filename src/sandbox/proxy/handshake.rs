@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Result};
 
-use crate::sandbox::faults::kinds::HttpRefusal;
+use crate::sandbox::faults::types::HttpRefusal;
 
 /// The longest head of a request in bytes.
 const LONGEST_HEAD: usize = 16 * 1024;

@@ -1,4 +1,4 @@
-//! The messages that a backend publishes (`PROTOCOL`, "Events").
+//! The messages that a backend publishes.
 
 use serde_json::{Value, json};
 

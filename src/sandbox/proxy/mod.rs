@@ -1,5 +1,5 @@
 //! The WebSocket proxy: it takes messages from the queues and forwards each to every client that has joined with a token of
-//! the profile (`PROTOCOL`, "The socket").
+//! the profile.
 //!
 //! It never parses a message. It delivers nothing before a join, and a connection has one channel at a time.
 

@@ -52,7 +52,7 @@ const REPLY_SUCCESS: u16 = 200;
 const PERSISTENT: u8 = 2;
 
 /// What the broker has to do, in this order, and the sender to complete when it has.
-enum Order {
+enum BrokerRequest {
     /// To store a message.
     Publish { profile: ProfileId, message: String, queued: oneshot::Sender<Result<(), QueueError>> },
     /// To delete a queue.
@@ -63,7 +63,7 @@ enum Order {
 pub(crate) struct AmqpQueues {
     broker: Arc<Broker>,
     tasks: Tasks,
-    outbox: mpsc::Sender<Order>,
+    outbox: mpsc::Sender<BrokerRequest>,
 }
 
 impl AmqpQueues {
@@ -77,8 +77,8 @@ impl AmqpQueues {
         if let Err(error) = broker.channel().await {
             return Err(SandboxError::Amqp { host, port, reason: error.to_string() });
         }
-        let (outbox, orders) = mpsc::channel(OUTBOX);
-        tasks.spawn("publisher to RabbitMQ", publish_all(Arc::clone(&broker), orders));
+        let (outbox, requests) = mpsc::channel(OUTBOX);
+        tasks.spawn("publisher to RabbitMQ", publish_all(Arc::clone(&broker), requests));
         Ok(Self { broker, tasks: tasks.clone(), outbox })
     }
 }
@@ -87,8 +87,8 @@ impl Queues for AmqpQueues {
     fn publish<'a>(&'a self, profile: &'a ProfileId, message: String) -> BoxFuture<'a, Result<(), QueueError>> {
         async move {
             let (queued, heard) = oneshot::channel();
-            let order = Order::Publish { profile: profile.clone(), message, queued };
-            self.outbox.send(order).await.map_err(|_closed| QueueError::Stopping)?;
+            let request = BrokerRequest::Publish { profile: profile.clone(), message, queued };
+            self.outbox.send(request).await.map_err(|_closed| QueueError::Stopping)?;
             heard.await.unwrap_or(Err(QueueError::Stopping))
         }
         .boxed()
@@ -98,7 +98,7 @@ impl Queues for AmqpQueues {
         async move {
             for profile in profiles {
                 let (deleted, heard) = oneshot::channel();
-                if self.outbox.send(Order::Delete { profile, deleted }).await.is_err() || heard.await.is_err() {
+                if self.outbox.send(BrokerRequest::Delete { profile, deleted }).await.is_err() || heard.await.is_err() {
                     // The sandbox is stopping.
                     return;
                 }
@@ -209,14 +209,14 @@ impl Backoff {
     }
 }
 
-/// Carries out orders one after the other, each until the broker has confirmed it.
-async fn publish_all(broker: Arc<Broker>, mut orders: mpsc::Receiver<Order>) {
+/// Carries out requests one after the other, each until the broker has confirmed it.
+async fn publish_all(broker: Arc<Broker>, mut requests: mpsc::Receiver<BrokerRequest>) {
     let mut publisher = Publisher { broker, ready: None, backoff: Backoff::default() };
-    while let Some(order) = orders.recv().await {
-        let outcome = publisher.until_confirmed(&order).await;
-        let is_waited_for = match order {
-            Order::Publish { queued, .. } => queued.send(outcome).is_ok(),
-            Order::Delete { deleted, .. } => deleted.send(()).is_ok(),
+    while let Some(request) = requests.recv().await {
+        let outcome = publisher.until_confirmed(&request).await;
+        let is_waited_for = match request {
+            BrokerRequest::Publish { queued, .. } => queued.send(outcome).is_ok(),
+            BrokerRequest::Delete { deleted, .. } => deleted.send(()).is_ok(),
         };
         if !is_waited_for {
             tracing::debug!("nobody waits for a confirmation any more");
@@ -232,9 +232,9 @@ struct Publisher {
 }
 
 impl Publisher {
-    async fn until_confirmed(&mut self, order: &Order) -> Result<(), QueueError> {
+    async fn until_confirmed(&mut self, request: &BrokerRequest) -> Result<(), QueueError> {
         loop {
-            match self.try_once(order).await {
+            match self.try_once(request).await {
                 Ok(outcome) => {
                     self.backoff.reset();
                     return outcome;
@@ -249,7 +249,7 @@ impl Publisher {
         }
     }
 
-    async fn try_once(&mut self, order: &Order) -> Result<Result<(), QueueError>, Failure> {
+    async fn try_once(&mut self, request: &BrokerRequest) -> Result<Result<(), QueueError>, Failure> {
         let Ready { channel, declared } = match &mut self.ready {
             Some(ready) => ready,
             none => {
@@ -259,9 +259,11 @@ impl Publisher {
             }
         };
         let done = async {
-            match order {
-                Order::Publish { profile, message, .. } => publish_on(channel, declared, profile, message).await,
-                Order::Delete { profile, .. } => {
+            match request {
+                BrokerRequest::Publish { profile, message, .. } => {
+                    publish_on(channel, declared, profile, message).await
+                }
+                BrokerRequest::Delete { profile, .. } => {
                     declared.remove(profile);
                     channel.queue_delete(queue_name(profile).into(), QueueDeleteOptions::default()).await?;
                     Ok(Ok(()))

@@ -18,10 +18,10 @@ use crate::sandbox::payload::Content;
 use crate::sandbox::state::data::{FileMeta, MetaChange};
 use crate::sandbox::state::policies::Event;
 
-use super::call::answers::{Refusal, requested};
 use super::call::command::Call;
 use super::call::endpoint::{Access, Endpoint, Phase};
 use super::call::fields::{Caller, PathText};
+use super::call::responses::{Refusal, requested};
 
 /// The largest body of `exchange-data-for-token`: the documented 50 KB and a margin.
 const LARGEST_EXCHANGE: usize = 64 * 1024;
@@ -157,7 +157,7 @@ async fn request_data(call: Call) -> Result<Response, Refusal> {
         return Err(Refusal::NotFound("The data token does not exist or was deleted."));
     }
     let mut command = backend.accept(Some(profile.clone()))?;
-    let request = RequestId::new(backend.state().decisions.id().to_string());
+    let request = RequestId::new(backend.state().random.id().to_string());
     let answer = requested(&mut command, &request);
     data_request::start(&backend, profile, command, request, token);
     Ok(answer)

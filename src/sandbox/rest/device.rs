@@ -12,10 +12,10 @@ use crate::protocol::CommandId;
 use crate::sandbox::backend::Backend;
 use crate::sandbox::state::policies::Event;
 
-use super::call::answers::Refusal;
 use super::call::command::Call;
 use super::call::endpoint::{Access, Endpoint, Phase};
 use super::call::fields::{Caller, PathText};
+use super::call::responses::Refusal;
 
 const READ: Access = Access::Scope("device:read");
 const WRITE: Access = Access::Scope("device:write");
@@ -56,7 +56,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 async fn request_id(call: Call) -> Result<Response, Refusal> {
     let name = call.required("deviceName")?;
     let clock = call.backend.clock;
-    let id = format!("dev-{}", call.backend.state().decisions.id().simple());
+    let id = format!("dev-{}", call.backend.state().random.id().simple());
     call.command(move |state, profile, command, now| state.devices.request(profile, id, command, name, clock.utc(now)))
 }
 

@@ -1,4 +1,4 @@
-//! The REST API, as described by `PROTOCOL` ("REST") and the vendor's endpoint reference. Each family lists its endpoints.
+//! The REST API, as described by the vendor's API description. Each family lists its endpoints.
 //!
 //! Writes are checked (422), authorised (401, 403) and accepted (202). Their outcome is determined when they settle, from the
 //! state at that moment, and published on the socket.
@@ -28,13 +28,13 @@ use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
 use serde_json::json;
 
-use crate::sandbox::faults::kinds::HttpRefusal;
+use crate::sandbox::faults::types::HttpRefusal;
 
 use super::backend::Backend;
 
-use call::answers::Refusal;
 use call::endpoint::Endpoint;
 use call::fields;
+use call::responses::Refusal;
 
 /// Every endpoint of the REST API, family by family. Those that control the sandbox itself are not among them.
 pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {

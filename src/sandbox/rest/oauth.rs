@@ -18,10 +18,10 @@ use crate::sandbox::state::oauth::{ACCESS_LIFE, ConsentError, NewApplication, To
 use crate::sandbox::state::profiles::ProfileId;
 use crate::sandbox::state::scopes::Scopes;
 
-use super::call::answers::Refusal;
 use super::call::command::Call;
 use super::call::endpoint::{Access, Endpoint, Phase};
 use super::call::fields::{Caller, Check, Fields, PathText, credentials};
+use super::call::responses::Refusal;
 
 const NO_APPLICATION: Refusal = Refusal::NotFound("The profile has no such application.");
 
@@ -85,7 +85,7 @@ async fn register(call: Call) -> Result<Response, Refusal> {
     let scopes = scopes(&mut check);
     check.finish()?;
     let clock = call.backend.clock;
-    let id = format!("app-{}", call.backend.state().decisions.id().simple());
+    let id = format!("app-{}", call.backend.state().random.id().simple());
     let application = NewApplication { name, redirect_uri, scopes };
     call.creation("applicationId", id, move |state, profile, id, now| {
         state.applications.register(profile, id, application, clock.utc(now))

@@ -11,10 +11,10 @@ use axum::routing::on;
 use crate::sandbox::backend::Backend;
 use crate::sandbox::state::policies::{self, Event, NewPolicy};
 
-use super::call::answers::Refusal;
 use super::call::command::Call;
 use super::call::endpoint::{Access, Endpoint, Phase};
 use super::call::fields::Caller;
+use super::call::responses::Refusal;
 
 const READ: Access = Access::Scope("policy:read");
 const WRITE: Access = Access::Scope("policy:write");
@@ -53,7 +53,7 @@ async fn register(call: Call) -> Result<Response, Refusal> {
         }
     }
     check.finish()?;
-    let id = format!("pol-{}", call.backend.state().decisions.id().simple());
+    let id = format!("pol-{}", call.backend.state().random.id().simple());
     call.creation("policyId", id, move |state, profile, id, _| {
         if state.voting.configurations.rules(profile, &voting_configuration).is_none() {
             return Err("voting_configuration.not_found");

@@ -15,10 +15,10 @@ use crate::sandbox::state::State;
 use crate::sandbox::state::policies::Event;
 use crate::sandbox::state::profiles::{ProfileId, TokenKind};
 
-use super::call::answers::{Refusal, accepted};
 use super::call::command::Call;
 use super::call::endpoint::{Access, Endpoint, Phase};
 use super::call::fields::{Bearer, Caller, Fields};
+use super::call::responses::{Refusal, accepted};
 
 /// The lifetime of a token in a QR code.
 const QR_LIFE: Duration = Duration::from_mins(2);
@@ -88,7 +88,7 @@ async fn register(Shared(backend): Shared<Arc<Backend>>, fields: Fields) -> Resu
     }
     let mut command = backend.accept(None)?;
     let answer = accepted(&mut command);
-    let id = ProfileId::new(&format!("prf-{}", backend.state().decisions.id().simple()));
+    let id = ProfileId::new(&format!("prf-{}", backend.state().random.id().simple()));
     let owner = id.clone();
     let effect = move |state: &mut State, _| state.profiles.register(id, &username, &password).map(|()| Value::Null);
     // The outcome waits in the new profile's queue until its first join. If no profile was created, nobody could receive

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use crate::sandbox::backend::Backend;
 use crate::sandbox::state::public_key;
 
-use super::call::answers::Refusal;
 use super::call::command::command;
 use super::call::endpoint::{Access, Endpoint, Phase};
 use super::call::fields::{Bearer, Caller, Fields, token};
+use super::call::responses::Refusal;
 
 const READ: Access = Access::Scope("public-key:read");
 

@@ -9,10 +9,10 @@ use axum::routing::on;
 
 use crate::sandbox::backend::Backend;
 
-use super::call::answers::Refusal;
 use super::call::command::Call;
 use super::call::endpoint::{Access, Endpoint, Phase};
 use super::call::fields::Caller;
+use super::call::responses::Refusal;
 
 const READ: Access = Access::Scope("storage:read");
 const WRITE: Access = Access::Scope("storage:write");

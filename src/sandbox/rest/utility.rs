@@ -14,9 +14,9 @@ use crate::sandbox::backend::Backend;
 use crate::sandbox::options::Dialect;
 use crate::sandbox::state::commands::CommandStatus;
 
-use super::call::answers::Refusal;
 use super::call::endpoint::{Access, Endpoint, Phase};
 use super::call::fields::{Bearer, PathText, token};
+use super::call::responses::Refusal;
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::get("utility.check-server-health", "/health", Access::Public, |method| on(method, health)),

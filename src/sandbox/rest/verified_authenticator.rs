@@ -12,10 +12,10 @@ use crate::sandbox::backend::Backend;
 use crate::sandbox::state::voting::configurations::Rules;
 use crate::sandbox::state::voting::strategy::Strategy;
 
-use super::call::answers::Refusal;
 use super::call::command::Call;
 use super::call::endpoint::{Access, Endpoint, Phase};
 use super::call::fields::{Caller, Check};
+use super::call::responses::Refusal;
 
 const READ: Access = Access::Scope("verified-authenticator:read");
 const WRITE: Access = Access::Scope("verified-authenticator:write");
@@ -75,7 +75,7 @@ async fn create_configuration(call: Call) -> Result<Response, Refusal> {
         attempts: attempts.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(1),
         devices,
     };
-    let id = format!("vcf-{}", call.backend.state().decisions.id().simple());
+    let id = format!("vcf-{}", call.backend.state().random.id().simple());
     call.creation("votingConfigurationId", id, move |state, profile, id, _| {
         state.voting.configurations.register(profile, id, name, rules, &state.voting.authenticators)
     })

@@ -14,10 +14,10 @@ use serde_json::json;
 use crate::sandbox::backend::Backend;
 use crate::sandbox::state::voting::pools::{Question, VoteError};
 
-use super::call::answers::Refusal;
 use super::call::command::Call;
 use super::call::endpoint::{Access, Endpoint, Phase};
 use super::call::fields::{Caller, PathText};
+use super::call::responses::Refusal;
 
 const READ: Access = Access::Scope("voting:read");
 const WRITE: Access = Access::Scope("voting:write");

@@ -4,13 +4,13 @@ use serde_json::Value;
 
 use crate::protocol::CommandId;
 
+use super::bounded_map::BoundedMap;
 use super::profiles::ProfileId;
-use super::recent::BoundedMap;
 
 /// How many commands are remembered; older ones are unknown to `request-status`.
 const REMEMBERED: usize = 50_000;
 
-/// A command's status (`PROTOCOL`, `command_status`).
+/// A command's status, as the number in `command_status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CommandStatus {
     /// 1: in flight.

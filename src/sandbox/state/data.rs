@@ -205,20 +205,20 @@ impl DataStore {
 
     /// A profile's data token. Another profile's is not found, so that nobody learns that it exists.
     pub(crate) fn get(&self, owner: &ProfileId, token: &str) -> Option<&DataToken> {
-        self.tokens.get(token).filter(|kept| kept.owner == *owner)
+        self.tokens.get(token).filter(|token_entry| token_entry.owner == *owner)
     }
 
     /// Changes the metadata of a data token.
     pub(crate) fn update(&mut self, owner: &ProfileId, token: &str, change: MetaChange) -> Result<(), Reason> {
-        let kept = self.own(owner, token)?;
+        let token_entry = self.own(owner, token)?;
         if let Some(file_name) = change.file_name {
-            kept.file_name = file_name;
+            token_entry.file_name = file_name;
         }
         if let Some(extension) = change.extension {
-            kept.extension = extension;
+            token_entry.extension = extension;
         }
         if let Some(context) = change.context {
-            kept.context = context;
+            token_entry.context = context;
         }
         Ok(())
     }
@@ -242,23 +242,23 @@ impl DataStore {
     }
 
     fn own(&mut self, owner: &ProfileId, token: &str) -> Result<&mut DataToken, Reason> {
-        let kept = self.tokens.get_mut(token).ok_or("data_token.not_found")?;
-        if kept.owner == *owner { Ok(kept) } else { Err("profile.not_an_owner") }
+        let token_entry = self.tokens.get_mut(token).ok_or("data_token.not_found")?;
+        if token_entry.owner == *owner { Ok(token_entry) } else { Err("profile.not_an_owner") }
     }
 
     /// One page of a profile's data tokens, newest first, and the total number.
     pub(crate) fn list(&self, owner: &ProfileId, page: usize, per_page: usize) -> (Vec<Listed>, usize) {
-        let mut own: Vec<_> = self.tokens.iter().filter(|(_, kept)| kept.owner == *owner).collect();
-        own.sort_by_key(|(_, kept)| std::cmp::Reverse(kept.issued));
+        let mut own: Vec<_> = self.tokens.iter().filter(|(_, token_entry)| token_entry.owner == *owner).collect();
+        own.sort_by_key(|(_, token_entry)| std::cmp::Reverse(token_entry.issued));
         let skipped = page.saturating_sub(1).saturating_mul(per_page);
-        let items = own.iter().skip(skipped).take(per_page).map(|(token, kept)| Listed {
+        let items = own.iter().skip(skipped).take(per_page).map(|(token, token_entry)| Listed {
             token: (*token).clone(),
-            context: kept.context.clone(),
-            file_name: kept.file_name.clone(),
-            extension: kept.extension.clone(),
-            size: kept.size,
-            created_at: clock::utc(kept.created),
-            risk_meta: kept.risk_meta.clone(),
+            context: token_entry.context.clone(),
+            file_name: token_entry.file_name.clone(),
+            extension: token_entry.extension.clone(),
+            size: token_entry.size,
+            created_at: clock::utc(token_entry.created),
+            risk_meta: token_entry.risk_meta.clone(),
         });
         (items.collect(), own.len())
     }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::sandbox::payload::Payload;
 
-use super::recent::BoundedMap;
+use super::bounded_map::BoundedMap;
 use super::secrets;
 
 /// How long a link is valid.

@@ -4,6 +4,7 @@
 //! It holds no socket, no task and no queue, and nothing in it waits. Nothing here implements `Debug`, because nearly all
 //! of it is secret.
 
+pub(crate) mod bounded_map;
 pub(crate) mod commands;
 pub(crate) mod data;
 pub(crate) mod devices;
@@ -12,7 +13,6 @@ pub(crate) mod oauth;
 pub(crate) mod policies;
 pub(crate) mod profiles;
 pub(crate) mod reason;
-pub(crate) mod recent;
 pub(crate) mod scopes;
 pub(crate) mod secrets;
 pub(crate) mod storage;
@@ -20,7 +20,7 @@ pub(crate) mod voting;
 
 use tokio::time::Instant;
 
-use crate::sandbox::runtime::decisions::Decisions;
+use crate::sandbox::runtime::seeded_random::SeededRandom;
 
 use commands::Commands;
 use data::DataStore;
@@ -49,7 +49,7 @@ pub(crate) struct State {
     /// For what happens apart from commands; never for secrets.
     pub(crate) rng: fastrand::Rng,
     /// For commands and requests.
-    pub(crate) decisions: Decisions,
+    pub(crate) random: SeededRandom,
 }
 
 /// The profiles that every sandbox serves: their fixed ids (a durable queue has to keep its name) and user names.
@@ -60,7 +60,7 @@ const RESIDENTS: [(&str, &str); 2] = [
 
 impl State {
     /// The state of a sandbox that has just started: the two profiles, with their keys registered.
-    pub(crate) fn new(seed: u64, decisions: Decisions) -> Self {
+    pub(crate) fn new(seed: u64, random: SeededRandom) -> Self {
         let mut profiles = Profiles::default();
         let mut rng = fastrand::Rng::with_seed(seed);
         for (id, username) in RESIDENTS {
@@ -81,7 +81,7 @@ impl State {
             policies: Policies::default(),
             applications: Applications::default(),
             rng,
-            decisions,
+            random,
         }
     }
 
@@ -115,7 +115,7 @@ impl State {
         let chosen = |device: &&str| rules.devices.is_empty() || rules.devices.iter().any(|one| one == device);
         let voters = authenticators.all_of(owner).filter(chosen).map(str::to_owned);
         let voters = voters.filter(|device| !skip.contains(device)).collect();
-        let id = format!("pool-{}", self.decisions.id().simple());
+        let id = format!("pool-{}", self.random.id().simple());
         pools.open(owner, id.clone(), question, rules, voters, now)?;
         Ok(id)
     }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::bounded_map::BoundedMap;
 use super::profiles::{ProfileId, Profiles};
 use super::reason::Reason;
-use super::recent::BoundedMap;
 use super::scopes::Scopes;
 use super::secrets;
 

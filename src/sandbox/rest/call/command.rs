@@ -15,8 +15,8 @@ use crate::sandbox::state::policies::Event;
 use crate::sandbox::state::profiles::ProfileId;
 use crate::sandbox::state::reason::Reason;
 
-use super::answers::{self, Refusal};
 use super::fields::{Caller, Fields};
+use super::responses::{self, Refusal};
 
 /// A call with fields from a profile in use.
 pub(crate) struct Call {
@@ -98,7 +98,7 @@ fn accept(
 ) -> Result<Response, Refusal> {
     let mut accepted = backend.accept(Some(profile.clone()))?;
     let id = accepted.id.clone();
-    let answer = answers::accepted(&mut accepted);
+    let answer = responses::accepted(&mut accepted);
     let settling = Arc::clone(backend);
     backend.spawn_work("outcome of a command", async move {
         settling.report_pending(&mut accepted).await;

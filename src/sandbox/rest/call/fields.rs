@@ -16,8 +16,8 @@ use serde_json::{Map, Value};
 use crate::sandbox::backend::Backend;
 use crate::sandbox::state::profiles::ProfileId;
 
-use super::answers::Refusal;
 use super::endpoint::Access;
+use super::responses::Refusal;
 
 /// The longest lifetime that a client may ask for, in seconds: ten years.
 const LONGEST_TTL: u64 = 10 * 365 * 24 * 3_600;

@@ -1,6 +1,6 @@
 //! What all endpoints share: their description, the caller's token, the fields, and the responses.
 
-pub(crate) mod answers;
 pub(crate) mod command;
 pub(crate) mod endpoint;
 pub(crate) mod fields;
+pub(crate) mod responses;

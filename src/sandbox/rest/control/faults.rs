@@ -29,9 +29,9 @@ use serde_json::{Map, Value, json};
 
 use crate::sandbox::backend::{Backend, NotInjected};
 use crate::sandbox::faults::Fault;
-use crate::sandbox::rest::call::answers::Refusal;
+use crate::sandbox::rest::call::responses::Refusal;
 
-use super::order::Order;
+use super::fault_fields::FaultFields;
 
 /// `POST /sandbox/faults`
 pub(crate) async fn inject(
@@ -57,22 +57,22 @@ pub(crate) async fn inject(
 
 /// The fault, and the user name of the profile that it affects.
 fn read(fields: Map<String, Value>) -> Result<(Fault, Option<String>), Refusal> {
-    let mut order = Order::new(fields);
-    let name = order.text("fault");
-    let profile = order.text("profile");
+    let mut fields = FaultFields::new(fields);
+    let name = fields.text("fault");
+    let profile = fields.text("profile");
     let fault = match name.as_deref() {
-        Some("drop") => Some(Fault::Drop { count: order.count() }),
-        Some("close") => Some(Fault::Close { count: order.count(), code: order.code(), reason: order.reason() }),
-        Some("stall") => Some(Fault::Stall { count: order.count(), lasting: order.lasting() }),
-        Some("ignore-pings") => Some(Fault::IgnorePings { count: order.count(), lasting: order.lasting() }),
-        Some("refuse-joins") => Some(Fault::RefuseJoins { status: order.status(), limit: order.limit() }),
-        Some("refuse-upgrades") => Some(Fault::RefuseUpgrades { refusal: order.refusal(), limit: order.limit() }),
-        Some("refuse-calls") => Some(Fault::RefuseCalls { refusal: order.refusal(), limit: order.limit() }),
+        Some("drop") => Some(Fault::Drop { count: fields.count() }),
+        Some("close") => Some(Fault::Close { count: fields.count(), code: fields.code(), reason: fields.reason() }),
+        Some("stall") => Some(Fault::Stall { count: fields.count(), lasting: fields.lasting() }),
+        Some("ignore-pings") => Some(Fault::IgnorePings { count: fields.count(), lasting: fields.lasting() }),
+        Some("refuse-joins") => Some(Fault::RefuseJoins { status: fields.status(), limit: fields.limit() }),
+        Some("refuse-upgrades") => Some(Fault::RefuseUpgrades { refusal: fields.refusal(), limit: fields.limit() }),
+        Some("refuse-calls") => Some(Fault::RefuseCalls { refusal: fields.refusal(), limit: fields.limit() }),
         Some("expire-tokens") => Some(Fault::ExpireTokens),
-        Some("garbage") => Some(Fault::Garbage { frames: order.frames(), kind: order.kind() }),
-        Some("binary-frames") => Some(Fault::BinaryFrames { limit: order.limit() }),
-        Some("delay") => Some(Fault::Delay { by: order.by(), limit: order.limit() }),
-        Some("downloads") => order.how().map(|spoil| Fault::Downloads { spoil, limit: order.limit() }),
+        Some("garbage") => Some(Fault::Garbage { frames: fields.frames(), kind: fields.kind() }),
+        Some("binary-frames") => Some(Fault::BinaryFrames { limit: fields.limit() }),
+        Some("delay") => Some(Fault::Delay { by: fields.by(), limit: fields.limit() }),
+        Some("downloads") => fields.how().map(|fault| Fault::Downloads { fault, limit: fields.limit() }),
         Some(_) | None => {
             // Without a known fault, its other fields can't be checked.
             return Err(Refusal::field(
@@ -83,9 +83,9 @@ fn read(fields: Map<String, Value>) -> Result<(Fault, Option<String>), Refusal> 
         }
     };
     if matches!(fault, Some(Fault::Downloads { .. } | Fault::RefuseUpgrades { .. })) && profile.is_some() {
-        order.wrong("profile", "This fault does not take this field.");
+        fields.wrong("profile", "This fault does not take this field.");
     }
-    order.finish(fault).map(|fault| (fault, profile))
+    fields.finish(fault).map(|fault| (fault, profile))
 }
 
 #[cfg(test)]
@@ -94,9 +94,9 @@ mod tests {
 
     use super::*;
     use crate::sandbox::faults::downloads::DownloadFault;
-    use crate::sandbox::faults::kinds::{Garbage, HttpRefusal, Limit};
+    use crate::sandbox::faults::types::{Garbage, HttpRefusal, Limit};
 
-    fn order(body: &Value) -> Result<(Fault, Option<String>), Vec<&'static str>> {
+    fn read_fault(body: &Value) -> Result<(Fault, Option<String>), Vec<&'static str>> {
         let Value::Object(fields) = body.clone() else { panic!("no object: {body}") };
         read(fields).map_err(|refusal| match refusal {
             Refusal::Invalid(wrong) => wrong.into_keys().collect(),
@@ -138,7 +138,7 @@ mod tests {
             (json!({"fault": "close"}), Fault::Close { count: None, code: 1000, reason: String::new() }),
             (
                 json!({"fault": "downloads", "how": "gzip", "count": 1}),
-                Fault::Downloads { spoil: DownloadFault::Gzip, limit: Limit::Times(1) },
+                Fault::Downloads { fault: DownloadFault::Gzip, limit: Limit::Times(1) },
             ),
             (json!({"fault": "expire-tokens"}), Fault::ExpireTokens),
             (json!({"fault": "garbage", "count": 4}), Fault::Garbage { frames: 4, kind: None }),
@@ -152,18 +152,18 @@ mod tests {
             ),
             (
                 json!({"fault": "downloads", "how": "cut", "count": 1}),
-                Fault::Downloads { spoil: DownloadFault::Cut, limit: Limit::Times(1) },
+                Fault::Downloads { fault: DownloadFault::Cut, limit: Limit::Times(1) },
             ),
             (
                 json!({"fault": "downloads", "how": "slow", "by_ms": 1000, "for_ms": 1000}),
-                Fault::Downloads { spoil: DownloadFault::Slow(second), limit: Limit::During(second) },
+                Fault::Downloads { fault: DownloadFault::Slow(second), limit: Limit::During(second) },
             ),
             (json!({"fault": "ignore-pings", "for_ms": 1000}), Fault::IgnorePings { count: None, lasting: second }),
         ] {
-            assert_eq!(order(&body), Ok((fault, None)), "{body}");
+            assert_eq!(read_fault(&body), Ok((fault, None)), "{body}");
         }
         let body = json!({"fault": "drop", "profile": "demo@example.com"});
-        assert_eq!(order(&body), Ok((Fault::Drop { count: None }, Some("demo@example.com".to_owned()))));
+        assert_eq!(read_fault(&body), Ok((Fault::Drop { count: None }, Some("demo@example.com".to_owned()))));
     }
 
     #[test]
@@ -192,7 +192,7 @@ mod tests {
             (json!({"fault": "drop", "status": 503}), vec!["status"]),
             (json!({"fault": "downloads", "how": "slow", "count": 1}), vec!["by_ms"]),
         ] {
-            assert_eq!(order(&body), Err(fields), "{body}");
+            assert_eq!(read_fault(&body), Err(fields), "{body}");
         }
     }
 }

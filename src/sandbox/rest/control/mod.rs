@@ -1,7 +1,7 @@
 //! The sandbox's own endpoints, below `/sandbox`: no Privicore has them. They exist on loopback only.
 
+mod fault_fields;
 mod faults;
-mod order;
 mod reset;
 
 use std::sync::Arc;

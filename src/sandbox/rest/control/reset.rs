@@ -9,7 +9,7 @@ use axum::http::header::ORIGIN;
 use serde_json::{Value, json};
 
 use crate::sandbox::backend::Backend;
-use crate::sandbox::rest::call::answers::Refusal;
+use crate::sandbox::rest::call::responses::Refusal;
 use crate::sandbox::scenario::MessageSource;
 
 /// Answers 200 once the state is cleared and the demo or script has restarted.

@@ -140,11 +140,14 @@ fn body(text: &str) -> Value {
 
 /// The size in a text such as `1.2 kB in the message`.
 fn inline_size(text: &str) -> Result<u64, String> {
-    let Some(said) = Some(text).filter(|text| !text.is_empty()) else { return Ok(INLINE) };
-    let wrong =
-        || format!("the message of Inline says a size of at most 10 MB, such as \"90 B in the message\", not {said:?}");
+    let Some(shown_size) = Some(text).filter(|text| !text.is_empty()) else { return Ok(INLINE) };
+    let wrong = || {
+        format!(
+            "the message of Inline says a size of at most 10 MB, such as \"90 B in the message\", not {shown_size:?}"
+        )
+    };
     let (number, unit) =
-        said.strip_suffix(" in the message").and_then(|size| size.split_once(' ')).ok_or_else(wrong)?;
+        shown_size.strip_suffix(" in the message").and_then(|size| size.split_once(' ')).ok_or_else(wrong)?;
     let unit = match unit {
         "B" => 1.0,
         "kB" => 1_000.0,

@@ -22,7 +22,7 @@ use crate::sandbox::backend::Backend;
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::faults::Fault;
 use crate::sandbox::faults::connections::ConnectionFault;
-use crate::sandbox::faults::kinds::Limit;
+use crate::sandbox::faults::types::Limit;
 use crate::sandbox::payload::{Content, Payload, generate};
 use crate::sandbox::proxy::frames::QueuedFrame;
 use crate::sandbox::proxy::messages;

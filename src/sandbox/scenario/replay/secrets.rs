@@ -19,8 +19,8 @@ pub(super) fn fresh(text: &str, token: Option<&str>, size: Option<usize>) -> Str
         .collect();
     let rest = text.len().saturating_sub(places.len() * HIDDEN.len());
     // What each is long, and what the last one is longer.
-    let room = size.map(|size| size.saturating_sub(rest));
-    let each = room.map(|room| (room / places.len().max(1), room % places.len().max(1)));
+    let space = size.map(|size| size.saturating_sub(rest));
+    let each = space.map(|space| (space / places.len().max(1), space % places.len().max(1)));
     let mut fresh = String::with_capacity(text.len());
     let mut done = 0;
     for (number, (at, is_quoted)) in places.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The fields of an ordered fault, each checked as it is read.
+//! The fields of a requested fault, each checked as it is read.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::sandbox::faults::Fault;
 use crate::sandbox::faults::downloads::DownloadFault;
-use crate::sandbox::faults::kinds::{Garbage, HttpRefusal, Limit};
-use crate::sandbox::rest::call::answers::Refusal;
+use crate::sandbox::faults::types::{Garbage, HttpRefusal, Limit};
+use crate::sandbox::rest::call::responses::Refusal;
 
 /// The longest duration of a fault, and the longest delay.
 const LONGEST: Duration = Duration::from_mins(10);
@@ -20,12 +20,12 @@ const MOST: u64 = 1_000;
 const LONGEST_REASON: usize = 123;
 
 /// The fields that have not been read yet, and what was wrong with those that have.
-pub(super) struct Order {
+pub(super) struct FaultFields {
     fields: Map<String, Value>,
     wrong: BTreeMap<&'static str, Vec<&'static str>>,
 }
 
-impl Order {
+impl FaultFields {
     pub(super) fn new(fields: Map<String, Value>) -> Self {
         Self { fields, wrong: BTreeMap::new() }
     }
@@ -102,12 +102,12 @@ impl Order {
 
     pub(super) fn lasting(&mut self) -> Duration {
         let there = self.fields.contains_key("for_ms");
-        self.required("for_ms", there, |order| order.millis("for_ms"))
+        self.required("for_ms", there, |fields| fields.millis("for_ms"))
     }
 
     pub(super) fn by(&mut self) -> Duration {
         let there = self.fields.contains_key("by_ms");
-        self.required("by_ms", there, |order| order.millis("by_ms"))
+        self.required("by_ms", there, |fields| fields.millis("by_ms"))
     }
 
     pub(super) fn required<T: Default>(

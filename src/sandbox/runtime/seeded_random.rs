@@ -1,4 +1,4 @@
-//! What chance decides for a command: its id, its times, and whether it fails.
+//! Random values that depend on the seed: ids, times, and whether a command fails.
 //!
 //! Each command draws from a generator of its own, which depends on the seed and on how many commands came before. So the
 //! same calls in the same order end in the same way, however their outcomes interleave.
@@ -9,9 +9,9 @@ use uuid::{Builder, Uuid};
 /// Spreads consecutive numbers over the generator's range (the golden ratio, as in `splitmix64`).
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// Decides for one thing after the other.
+/// Draws ids, failures and times from one seed.
 #[derive(Clone)]
-pub(crate) struct Decisions {
+pub(crate) struct SeededRandom {
     seed: u64,
     /// Whether ids depend on the seed. Otherwise those of two runs differ, and a client's journal tells the runs apart.
     seeds_ids: bool,
@@ -32,7 +32,7 @@ pub(crate) struct Decision {
     pub(crate) rng: Rng,
 }
 
-impl Decisions {
+impl SeededRandom {
     /// `seed` seeds everything, and ids only if `seeds_ids` is set. `failure_rate` is from 0 to 1.
     pub(crate) fn new(seed: u64, seeds_ids: bool, failure_rate: f64) -> Self {
         Self { seed, seeds_ids, failure_rate, made: 0, ids: 0 }
@@ -48,7 +48,7 @@ impl Decisions {
     }
 }
 
-impl Decisions {
+impl SeededRandom {
     /// The next id of anything but a command: a profile, a request, a device. It shifts no command's decision.
     pub(crate) fn id(&mut self) -> Uuid {
         self.ids += 1;
@@ -65,16 +65,16 @@ impl Decisions {
 mod tests {
     use super::*;
 
-    fn decided(mut decisions: Decisions) -> Vec<(Uuid, bool, u64)> {
-        let decisions = std::iter::repeat_with(|| decisions.next()).take(500);
+    fn decided(mut random: SeededRandom) -> Vec<(Uuid, bool, u64)> {
+        let decisions = std::iter::repeat_with(|| random.next()).take(500);
         decisions.map(|Decision { id, fails, mut rng, .. }| (id, fails, rng.u64(..))).collect()
     }
 
     #[test]
     fn one_seed_decides_the_same_and_another_differs() {
-        let first = decided(Decisions::new(7, true, 0.3));
-        assert_eq!(first, decided(Decisions::new(7, true, 0.3)));
-        assert_ne!(first, decided(Decisions::new(8, true, 0.3)));
+        let first = decided(SeededRandom::new(7, true, 0.3));
+        assert_eq!(first, decided(SeededRandom::new(7, true, 0.3)));
+        assert_ne!(first, decided(SeededRandom::new(8, true, 0.3)));
         let ids: std::collections::BTreeSet<_> = first.iter().map(|(id, _, _)| id).collect();
         assert_eq!(ids.len(), first.len(), "an id came twice");
         let failed = first.iter().filter(|(_, fails, _)| *fails).count();
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_rates_0_and_1_are_none_and_all_and_ids_without_a_seed_are_random() {
-        let (none, all) = (decided(Decisions::new(7, false, 0.0)), decided(Decisions::new(7, false, 1.0)));
+        let (none, all) = (decided(SeededRandom::new(7, false, 0.0)), decided(SeededRandom::new(7, false, 1.0)));
         assert!(none.iter().all(|(_, fails, _)| !fails) && all.iter().all(|(_, fails, _)| *fails));
         assert!(none.iter().zip(&all).all(|((one, _, _), (other, _, _))| one != other), "an id came again");
     }

@@ -41,7 +41,7 @@ impl<K: Clone + Eq + Hash, V, const CAPACITY: usize> BoundedMap<K, V, CAPACITY> 
     where
         K: std::borrow::Borrow<Q>,
     {
-        self.order.retain(|kept| std::borrow::Borrow::<Q>::borrow(kept) != key);
+        self.order.retain(|stored| std::borrow::Borrow::<Q>::borrow(stored) != key);
         self.entries.remove(key)
     }
 

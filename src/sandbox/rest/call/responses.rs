@@ -12,7 +12,7 @@ use crate::protocol::RequestId;
 use crate::sandbox::backend::{Busy, PendingCommand};
 use crate::sandbox::state::reason::Reason;
 
-/// The header that carries a command id (`PROTOCOL`, "REST").
+/// The header that carries a command id.
 const COMMAND_ID: HeaderName = HeaderName::from_static("x-dpt-cab-id");
 
 /// The header that carries a request id.

@@ -240,8 +240,8 @@ impl Control {
             size,
         };
         let created = self.backend.clock.millis(self.backend.clock.now());
-        let kept = self.backend.state().data.keep(&profile, meta, Content::Kept(Bytes::from(bytes)), created);
-        kept.map(DataToken::new).map_err(ControlError::NotStored)
+        let stored = self.backend.state().data.keep(&profile, meta, Content::Kept(Bytes::from(bytes)), created);
+        stored.map(DataToken::new).map_err(ControlError::NotStored)
     }
 
     /// How many connections have joined the profile's channel.
